@@ -1,0 +1,48 @@
+# make demo | test | check | slow | bench | help: each sets up .venv first. Only Python 3.11+, make and the package registries are needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# A time per group, printed after it.
+timed = @start=$$(date +%s); $(2) || exit $$?; echo "-- $(1): $$(( $$(date +%s) - start )) s"
+
+.PHONY: help demo test check fast model slow bench lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock torch==2.13.0
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -c 'import torch, transformers, sentence_transformers, sqlalchemy, simworld'
+	@touch $@
+
+demo: $(READY)  ## play, judge and show a dozen scenarios on the built-in model
+	$(call timed,demo,$(BIN)/simworld demo)
+
+test: check fast model  ## the checks, the fast tests and the short ones on the built-in model
+
+check: $(READY)  ## ruff, mypy --strict, import-linter
+	$(call timed,ruff,$(BIN)/ruff check && $(BIN)/ruff format --check)
+	$(call timed,mypy,$(BIN)/mypy)
+	$(call timed,imports,$(BIN)/lint-imports)
+
+fast: $(READY)  ## the tests that load no model
+	$(call timed,fast tests,$(BIN)/pytest -q -m "not model and not slow")
+
+model: $(READY)  ## the short tests on the built-in model
+	$(call timed,model tests,$(BIN)/pytest -q -m "model and not slow")
+
+slow: $(READY)  ## the tests that take minutes
+	$(call timed,slow tests,$(BIN)/pytest -q -m slow)
+
+bench: $(READY)  ## the benchmarks, one JSON line each
+	$(BIN)/python -m bench.throughput --json
+
+lock: $(READY)  ## write requirements.lock from .venv
+	$(BIN)/python -m pip freeze --all --exclude-editable | grep -viE '^(pip|torch|nvidia-|triton|cuda-)' > requirements.lock
+
+clean:  ## remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,0 +1,30 @@
+"""Who speaks: agent specs, agents, and the models that answer them."""
+
+from agents.factory import agent_content, agent_id_of, make_agent, model_key
+from agents.human import MODEL as HUMAN_MODEL
+from agents.human import HumanAgent, TerminalBackend
+from agents.lm_agent import LMAgent
+from agents.scripted import ScriptedAgent
+from agents.spec import AgentFile, HumanSpec, LMSpec, LoadedSpec, ScriptedSpec, agent_json_schema, find_specs, load_spec
+
+__simworld__ = True  # the name fence looks for this mark: simworld/fence.py
+
+__all__ = [
+    "HUMAN_MODEL",
+    "AgentFile",
+    "HumanAgent",
+    "HumanSpec",
+    "LMAgent",
+    "LMSpec",
+    "LoadedSpec",
+    "ScriptedAgent",
+    "ScriptedSpec",
+    "TerminalBackend",
+    "agent_content",
+    "agent_id_of",
+    "agent_json_schema",
+    "find_specs",
+    "load_spec",
+    "make_agent",
+    "model_key",
+]

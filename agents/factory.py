@@ -1,0 +1,63 @@
+"""From a spec to an agent: its id is the hash of everything that shapes what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from agents.human import HumanAgent
+from agents.lm_agent import LMAgent
+from agents.scripted import ScriptedAgent
+from agents.spec import LMSpec, LoadedSpec, ScriptedSpec
+from simworld.core.episode import ActionKind
+from simworld.core.protocols import Agent
+from simworld.core.requests import ModelInfo
+
+AGENT_ID_VERSION = "a1"
+
+
+def make_agent(loaded: LoadedSpec, info: ModelInfo | None = None) -> Agent:
+    """The agent of a spec. `info` describes the loaded model of an LM agent. Raises ValueError where it is missing."""
+    spec = loaded.spec
+    agent_id = agent_id_of(loaded, info)
+    if isinstance(spec, LMSpec):
+        if info is None or loaded.template is None:
+            raise ValueError(f"agent {spec.name!r} needs its model and its prompt")
+        return LMAgent(
+            id=agent_id,
+            model=model_key(spec),
+            info=info,
+            template=loaded.template,
+            sampling=spec.sampling.resolved(),
+            reasks=spec.reasks,
+            max_similarity=spec.max_similarity,
+        )
+    if isinstance(spec, ScriptedSpec):
+        after = None if spec.after == "repeat" else ActionKind(spec.after)
+        return ScriptedAgent(agent_id=agent_id, lines=spec.lines, after=after)
+    return HumanAgent(agent_id=agent_id)
+
+
+def model_key(spec: LMSpec) -> str:
+    """Which backend answers an LM agent: agents of one model and dtype share one."""
+    return f"{spec.model}#{spec.dtype}"
+
+
+def agent_id_of(loaded: LoadedSpec, info: ModelInfo | None = None) -> str:
+    """`a1-` and 128 bits of the SHA-256 of the resolved content: model, prompt and sampling, but no name or description."""
+    text = json.dumps(agent_content(loaded, info), sort_keys=True, ensure_ascii=False)
+    return f"{AGENT_ID_VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def agent_content(loaded: LoadedSpec, info: ModelInfo | None = None) -> dict[str, Any]:
+    """The resolved spec as plain JSON data, with the model's content id and the prompt's text in place of their names."""
+    content = loaded.spec.model_dump(mode="json", exclude={"name", "description"})
+    if info is not None:
+        content["model_id"] = info.id
+        # A local model is its content, wherever it lies; a server is known by its address alone.
+        if info.id and not info.spec.startswith("openai:"):
+            del content["model"]
+    if loaded.template is not None:
+        content["prompt"] = loaded.template.model_dump(mode="json")
+    return content

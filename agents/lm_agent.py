@@ -1,0 +1,102 @@
+"""An agent played by a language model: observation → request → reply → act, and no model in it (sans-I/O)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from agents.prompting import PromptTemplate, build_prompt, stop_strings
+from agents.replies import Names, parse_reply, similarity
+from simworld.core.episode import Act, Action, ActionKind, Generation, Observation
+from simworld.core.errors import Failure
+from simworld.core.protocols import Thinking
+from simworld.core.requests import Generate, Generated, ModelInfo, Sampling
+from simworld.core.seeding import derive_seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LMAgent:
+    """Plays a seat with a model. An unusable or repeated reply is asked for again with fresh random numbers."""
+
+    id: str
+    model: str  # which backend answers
+    info: ModelInfo
+    template: PromptTemplate
+    sampling: Sampling
+    reasks: int = 2  # times an unusable or repeated reply is asked for again
+    max_similarity: float = (
+        1.0  # a line is a repeat when this share of its word pairs stands in an earlier line; 1: off
+    )
+
+    def act(self, observation: Observation) -> Thinking:
+        """One act. Fails when the model fails, or when every reply was unusable; a repeat is accepted on the last ask."""
+        names = Names.of(observation)
+        earlier = [event.action.text for event in observation.events if event.action.text]
+        dropped = asks = retries = 0
+        repeat: Act | None = None
+        while True:
+            asks += 1
+            answer = yield self._request(observation, retries, dropped)
+            if isinstance(answer, Failure):
+                if answer.kind == "too-long" and dropped < len(observation.events):
+                    # The oldest quarter of what is left goes; the row says so.
+                    dropped += max(1, (len(observation.events) - dropped) // 4)
+                    continue
+                return answer
+            if not isinstance(answer, Generated):
+                return Failure(boundary="reply", kind="unexpected", message=f"the model gave {type(answer).__name__}")
+            action = parse_reply(answer.text, names, cut=answer.finish == "length")
+            if action is not None:
+                act = self._act(observation, action, answer, retries, asks, dropped)
+                if not self._repeats(action, earlier):
+                    return act
+                repeat = repeat or act
+            if retries == self.reasks:
+                return _accepted(repeat, asks) if repeat else _unusable(answer, asks)
+            retries += 1
+
+    def _request(self, observation: Observation, retry: int, dropped: int) -> Generate:
+        return Generate(
+            prompt=build_prompt(self.template, observation, drop_events=dropped),
+            sampling=self.sampling,
+            seed=_stream(observation, retry),
+            stop=stop_strings(self.template, observation),
+            thread=f"{observation.episode_seed}/{self.id}/{observation.seat}",
+        )
+
+    def _repeats(self, action: Action, earlier: list[str]) -> bool:
+        if self.max_similarity >= 1 or action.kind is not ActionKind.speak:
+            return False
+        return similarity(action.text, earlier) >= self.max_similarity
+
+    def _act(
+        self, observation: Observation, action: Action, answer: Generated, retry: int, asks: int, dropped: int
+    ) -> Act:
+        generation = Generation(
+            model_id=self.info.id,
+            dtype=answer.dtype,
+            prompt_version=self.template.version,
+            seed=_stream(observation, retry),
+            prompt_tokens=answer.prompt_tokens,
+            new_tokens=answer.new_tokens,
+            latency_s=answer.latency_s,
+            logprob=answer.logprob,
+            finish=answer.finish,
+            raw=answer.text,
+            asks=asks,
+            dropped_events=dropped,
+        )
+        return Act(seat=observation.seat, action=action, generation=generation)
+
+
+def _stream(observation: Observation, retry: int) -> int:
+    return observation.seed if retry == 0 else derive_seed(observation.seed, "ask", retry)
+
+
+def _accepted(act: Act, asks: int) -> Act:
+    # The first repeat is kept, but all requests made for this act count.
+    return replace(act, generation=act.generation and replace(act.generation, asks=asks))
+
+
+def _unusable(answer: Generated, asks: int) -> Failure:
+    shown = answer.text if len(answer.text) <= 80 else answer.text[:77] + "..."
+    return Failure(boundary="reply", kind="empty", message=f"no usable reply in {asks} asks; the last was {shown!r}")

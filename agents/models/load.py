@@ -1,0 +1,66 @@
+"""From a model spec to a backend."""
+
+from __future__ import annotations
+
+import difflib
+
+from simworld.core.errors import ModelError
+from simworld.core.protocols import Backend
+
+FORMS = "builtin:NAME, hf:FOLDER or hf:HUB-ID, openai:MODEL@URL"
+
+
+def load_backend(
+    spec: str,
+    *,
+    dtype: str = "auto",
+    device: str = "auto",
+    batch_size: int = 32,
+    threads: int | None = None,
+    concurrency: int = 8,
+) -> Backend:
+    """The backend a spec names, loaded and ready.
+
+    Args:
+        spec: `builtin:smollm2-135m-instruct`, `hf:<folder or hub id>`, or `openai:<model>@<base url>`.
+        dtype: "auto", "float32" or "bfloat16"; local models only. `auto` is float32 on a CPU and bfloat16 on a GPU.
+        device: "auto", "cpu" or "cuda"; local models only.
+        batch_size: rows decoded together, at most; local models only.
+        threads: of torch, for the whole process; None leaves torch's choice.
+        concurrency: requests open at a server at once, at most.
+
+    Raises:
+        ModelError: the spec names nothing that can be loaded.
+        MissingExtra: `openai:` without the openai package.
+    """
+    kind, colon, name = spec.strip().partition(":")
+    if not colon or not name or kind not in ("builtin", "hf", "openai"):
+        raise ModelError(f"model {spec!r} is not understood; write {FORMS}{_hint(spec)}")
+    for setting, value in (("batch_size", batch_size), ("concurrency", concurrency), ("threads", threads)):
+        if value is not None and value < 1:
+            raise ModelError(f"{setting} is {value}; it must be at least 1")
+    if kind == "openai":
+        from agents.models.openai_backend import open_server
+
+        return open_server(spec.strip(), name, concurrency=concurrency)
+    from agents.models.weights import BUILTIN, builtin_weights, hf_weights
+
+    if kind == "builtin" and name not in BUILTIN:
+        raise ModelError(f"builtin:{name} is not a built-in model; there is {', '.join(BUILTIN)}{_hint(spec)}")
+    weights = builtin_weights(name) if kind == "builtin" else hf_weights(name)
+
+    from agents.models.local_model import load_local
+    from agents.models.transformers_backend import TransformersBackend
+
+    local = load_local(weights, dtype=dtype, device=device, threads=threads)
+    meta = {"device": str(local.device), "architecture": type(local.model).__name__}
+    return TransformersBackend(local, spec=spec.strip(), model_id=weights.id, batch_size=batch_size, meta=meta)
+
+
+def _hint(spec: str) -> str:
+    from agents.models.weights import BUILTIN
+
+    known = [f"builtin:{name}" for name in BUILTIN]
+    wanted = spec.strip() if spec.strip().startswith("builtin:") else f"builtin:{spec.strip().rpartition(':')[2]}"
+    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

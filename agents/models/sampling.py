@@ -1,0 +1,138 @@
+"""From logits to tokens by the inverse distribution function, many rows at once, each with its own settings and uniform.
+
+A row's token depends on nothing but its logits, its settings, its uniform and (for the repetition penalty) its own tokens: the
+other rows of a batch, and their number, change nothing. Ties stay together: a cut keeps all tokens as likely as the last one kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from simworld.core.requests import Sampling
+
+_FIRST_CUT = (
+    64  # top-p without top-k looks at this many tokens first, and at 8 times more while they do not hold the mass
+)
+
+
+def sample(
+    logits: Tensor, settings: Sequence[Sampling], uniforms: Tensor, seen: Sequence[Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
+    """One token per row, and its log-probability under the raw model at temperature 1.
+
+    Args:
+        logits: (rows, vocabulary), float. A row that is not finite gets some token, and NaN for its log-probability.
+        settings: one per row.
+        uniforms: (rows,) float64 in [0, 1).
+        seen: per row the ids of the tokens in prompt and reply, for the repetition penalty; needed only where one is set.
+
+    Returns:
+        tokens (rows,) int64 and log-probabilities (rows,) float64, in nats.
+    """
+    raw = logits.float()
+    scores = _penalised(raw, settings, seen)
+    tokens = torch.empty(len(settings), dtype=torch.int64, device=raw.device)
+    greedy = [i for i, s in enumerate(settings) if s.temperature == 0 or s.top_k == 1]
+    narrow = [i for i, s in enumerate(settings) if s.temperature > 0 and s.top_k > 1]
+    wide = [i for i, s in enumerate(settings) if s.temperature > 0 and s.top_k <= 0]
+    if greedy:
+        tokens[greedy] = scores[greedy].argmax(-1)
+    if narrow:
+        tokens[narrow] = _sample_narrow(scores[narrow], [settings[i] for i in narrow], uniforms[narrow])
+    if wide:
+        tokens[wide] = _sample_wide(scores[wide], [settings[i] for i in wide], uniforms[wide])
+    chosen = raw.gather(-1, tokens[:, None])[:, 0].double()
+    return tokens, chosen - raw.logsumexp(-1).double()
+
+
+def _penalised(raw: Tensor, settings: Sequence[Sampling], seen: Sequence[Tensor] | None) -> Tensor:
+    """Logits of seen tokens made less likely, as transformers does it: positive ones divided, negative ones multiplied."""
+    rows = [i for i, s in enumerate(settings) if s.repetition_penalty != 1]
+    if not rows:
+        return raw
+    if seen is None:
+        raise ValueError("a repetition penalty needs the tokens seen so far")
+    scores = raw.clone()
+    for i in rows:
+        penalty = settings[i].repetition_penalty
+        values = raw[i, seen[i]]
+        scores[i, seen[i]] = torch.where(values < 0, values * penalty, values / penalty)
+    return scores
+
+
+def _sample_narrow(scores: Tensor, settings: Sequence[Sampling], uniforms: Tensor) -> Tensor:
+    """Rows with a top-k: everything after one `topk` works on a few dozen candidates."""
+    size = scores.shape[-1]
+    ks = _column(scores, [min(s.top_k, size) for s in settings], torch.int64)
+    width = min(size, int(ks.max()) + 8)
+    values, ids = scores.topk(width, sorted=True)
+    last = values.gather(-1, ks - 1)  # the k-th largest
+    # Where ties with the k-th reach the end of the candidates, some may lie outside: those rows look at everything.
+    crowded = (values[:, -1:] >= last)[:, 0] & (ks[:, 0] < width) & (width < size)
+    weights = _weights(values, settings, values >= last)
+    weights = weights * (values >= _top_p_floor(values, weights, settings))
+    order = ids.sort(-1)
+    tokens = order.values.gather(-1, _invert(weights.gather(-1, order.indices), uniforms))[:, 0]
+    for i in crowded.nonzero()[:, 0].tolist():
+        row = scores[i : i + 1]
+        kept = row.masked_fill(row < last[i], -torch.inf)
+        tokens[i] = _sample_wide(kept, settings[i : i + 1], uniforms[i : i + 1])[0]
+    return tokens
+
+
+def _sample_wide(scores: Tensor, settings: Sequence[Sampling], uniforms: Tensor) -> Tensor:
+    """Rows without a top-k: no sort of the vocabulary, and a partial one only for top-p."""
+    weights = _weights(scores, settings, None)
+    size = scores.shape[-1]
+    for i, setting in enumerate(settings):
+        if setting.top_p >= 1:
+            continue
+        total = weights[i].cumsum(-1)[-1]
+        width = min(_FIRST_CUT, size)
+        while True:
+            values = scores[i : i + 1].topk(width, sorted=True).values
+            top = _weights(values, settings[i : i + 1], None)
+            if width == size or bool(top.sum() >= setting.top_p * total):
+                break
+            width = min(width * 8, size)
+        floor = _top_p_floor(values, top, settings[i : i + 1], total)
+        weights[i] *= scores[i] >= floor[0]
+    return _invert(weights, uniforms)[:, 0]
+
+
+def _weights(scores: Tensor, settings: Sequence[Sampling], kept: Tensor | None) -> Tensor:
+    """Unnormalised probabilities after temperature and min-p, float64; the likeliest token has 1."""
+    temperatures = _column(scores, [s.temperature for s in settings])
+    floors = _column(scores, [s.min_p for s in settings])
+    top = scores.amax(-1, keepdim=True).double()
+    weights = ((scores.double() - top) / temperatures).exp()
+    weights = weights * (weights >= floors)
+    return weights if kept is None else weights * kept
+
+
+def _top_p_floor(values: Tensor, weights: Tensor, settings: Sequence[Sampling], total: Tensor | None = None) -> Tensor:
+    """The score below which a token is outside the smallest set that holds the share top-p, (rows, 1).
+
+    `values` falls along each row and `weights` belongs to it; `total` is the mass of a whole row where these are only its top.
+    """
+    shares = _column(values, [s.top_p for s in settings])
+    mass = weights.cumsum(-1)  # sequential, so the width of the candidates cannot change a bit of it
+    needed = shares * (mass[:, -1:] if total is None else total)
+    count = (mass < needed).sum(-1, keepdim=True)  # tokens before the one that completes the share
+    return values.gather(-1, count.clamp(max=values.shape[-1] - 1))
+
+
+def _invert(weights: Tensor, uniforms: Tensor) -> Tensor:
+    """Per row the first index whose cumulated share exceeds the uniform, (rows, 1); weights (rows, n) need not sum to 1."""
+    mass = weights.cumsum(-1)
+    goal = uniforms[:, None].to(mass) * mass[:, -1:]
+    index = torch.searchsorted(mass, goal, right=True)
+    last = torch.searchsorted(mass, mass[:, -1:])  # the last index with weight, should rounding overshoot
+    return index.minimum(last).clamp(max=weights.shape[-1] - 1)
+
+
+def _column(like: Tensor, values: Sequence[float], dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.tensor(values, dtype=dtype, device=like.device)[:, None]

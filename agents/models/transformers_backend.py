@@ -1,0 +1,200 @@
+"""The in-process backend: requests queue up, `poll` decodes batches of them and returns rows as they finish.
+
+A batch is made of waiting requests of similar length; its rows leave it one by one, and the next batch starts when it is empty.
+A batch that fails is halved and tried again until the row that makes it fail is alone with its failure; so running out of memory
+costs time, not results. Decoding again draws the same tokens, for each row's random numbers hang on its seed alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.models.decoding import Batch, Row, new_row
+from agents.models.local_model import LocalModel
+from agents.models.prompts import PromptError
+from agents.models.scoring import score
+from simworld.core.errors import Failure
+from simworld.core.requests import Completion, Finished, Generate, ModelInfo, Request, Score, Scored
+
+MAX_TOKENS = 2**15  # prompt and reply tokens of a batch, padding included: bounds the cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scoring:
+    ticket: int
+    request: Score
+    submitted: float  # perf_counter, seconds
+
+
+class TransformersBackend:
+    """A Backend around one local model. Not for several threads at once."""
+
+    def __init__(
+        self,
+        local: LocalModel,
+        *,
+        spec: str,
+        model_id: str,
+        batch_size: int = 32,
+        meta: Mapping[str, str] | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        self._local: LocalModel | None = local
+        self._info = ModelInfo(spec=spec, id=model_id, dtype=local.dtype, context=local.context, meta=dict(meta or {}))
+        self._batch_size = batch_size
+        self._tickets = 0
+        self._done: list[Finished] = []
+        self._waiting: list[Row] = []  # in the order submitted
+        self._halves: deque[list[Row]] = deque()  # of batches that failed
+        self._scorings: deque[_Scoring] = deque()
+        self._batch: Batch | None = None
+
+    @property
+    def info(self) -> ModelInfo:
+        """What runs here."""
+        return self._info
+
+    def submit(self, request: Request) -> int:
+        """A ticket for the request; a request that cannot be served is answered with a Failure by the next poll."""
+        local = self._open()
+        ticket, now = self._tickets, time.perf_counter()
+        self._tickets += 1
+        try:
+            if isinstance(request, Score):
+                self._scorings.append(_Scoring(ticket=ticket, request=request, submitted=now))
+            elif not isinstance(request, Generate):
+                self._fail(ticket, "unsupported", f"a language model cannot answer {type(request).__name__}")
+            elif request.sampling.max_new_tokens < 1:
+                self._fail(
+                    ticket, "invalid", f"max_new_tokens is {request.sampling.max_new_tokens}; it must be at least 1"
+                )
+            elif request.json_schema is not None:
+                self._fail(
+                    ticket, "unsupported", "structured output needs a server (openai:…); a local model writes free text"
+                )
+            else:
+                row = new_row(ticket, request, local.renderer.ids(request.prompt), now)
+                if self._fits(ticket, len(row.ids), request.sampling.max_new_tokens):
+                    self._waiting.append(row)
+        except PromptError as error:
+            self._fail(ticket, "prompt", str(error))
+        return ticket
+
+    def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
+        """Works until a ticket is done, nothing is left to do, or `wait_s` seconds are over (one step may take longer)."""
+        self._open()
+        until = None if wait_s is None else time.perf_counter() + wait_s
+        while not self._done and self._work():
+            if until is not None and time.perf_counter() >= until:
+                break
+        done, self._done = self._done, []
+        return done
+
+    def close(self) -> None:
+        """Lets go of the model; open tickets are lost."""
+        self._local = self._batch = None
+        self._waiting, self._done = [], []
+        self._halves.clear()
+        self._scorings.clear()
+
+    def _open(self) -> LocalModel:
+        if self._local is None:
+            raise RuntimeError("the backend is closed")
+        return self._local
+
+    def _work(self) -> bool:
+        """Does one piece of work; False if there was none."""
+        if self._scorings:
+            self._score(self._scorings.popleft())
+            return True
+        if self._batch is None:
+            rows = self._halves.popleft() if self._halves else self._choose()
+            if not rows:
+                return False
+            self._batch = Batch(self._open(), rows)
+        self._step(self._batch)
+        return True
+
+    def _step(self, batch: Batch) -> None:
+        rows = list(batch.rows)
+        try:
+            done = batch.step()
+        except Exception as error:  # the boundary: a failure of the model is data
+            self._batch = None
+            self._halve(rows, error)
+            return
+        self._done.extend(Finished(ticket=row.ticket, completion=completion) for row, completion in done)
+        if not batch.rows:
+            self._batch = None
+
+    def _halve(self, rows: list[Row], error: Exception) -> None:
+        if len(rows) == 1:
+            self._done.append(Finished(ticket=rows[0].ticket, completion=_caught(error)))
+            return
+        for row in rows:
+            row.restart()
+        middle = len(rows) // 2
+        self._halves.extend((rows[:middle], rows[middle:]))
+
+    def _choose(self) -> list[Row]:
+        """The next batch: the request that has waited longest, with the requests nearest to it in length."""
+        if not self._waiting:
+            return []
+        order = sorted(self._waiting, key=lambda row: len(row.ids))
+        groups: list[list[Row]] = [[]]
+        for row in order:
+            rows = len(groups[-1]) + 1
+            reply = max(r.request.sampling.max_new_tokens for r in (*groups[-1], row))
+            if rows > self._batch_size or (rows > 1 and rows * (len(row.ids) + reply) > MAX_TOKENS):
+                groups.append([])
+            groups[-1].append(row)
+        oldest = self._waiting[0]
+        chosen = next(group for group in groups if any(row is oldest for row in group))
+        tickets = {row.ticket for row in chosen}
+        self._waiting = [row for row in self._waiting if row.ticket not in tickets]
+        return chosen
+
+    def _score(self, work: _Scoring) -> None:
+        local, request = self._open(), work.request
+        completion: Completion
+        try:
+            parts = local.renderer.continuations(request.prompt, request.continuations)
+            length = len(local.renderer.ids(request.prompt))
+            if not self._fits(work.ticket, max((len(p.ids) for p in parts), default=length), 0):
+                return
+            completion = Scored(
+                logprobs=tuple(score(local, parts) if parts else ()),
+                lengths=tuple(len(p.ids) - p.start for p in parts),
+                prompt_tokens=length,
+                latency_s=time.perf_counter() - work.submitted,
+                dtype=local.dtype,
+            )
+        except PromptError as error:
+            completion = Failure(boundary="model", kind="prompt", message=str(error))
+        except Exception as error:  # the boundary, as above
+            completion = _caught(error)
+        self._done.append(Finished(ticket=work.ticket, completion=completion))
+
+    def _fits(self, ticket: int, prompt: int, reply: int) -> bool:
+        context = self._open().context
+        if context is None or prompt + reply <= context:
+            return True
+        asked = f"{prompt} prompt tokens and up to {reply} new ones" if reply else f"{prompt} tokens"
+        self._fail(ticket, "too-long", f"{asked} do not fit the model's context of {context}")
+        return False
+
+    def _fail(self, ticket: int, kind: str, message: str) -> None:
+        self._done.append(Finished(ticket=ticket, completion=Failure(boundary="model", kind=kind, message=message)))
+
+
+def _caught(error: Exception) -> Failure:
+    lines = str(error).strip().splitlines()
+    message = f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+    memory = (
+        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in message
+    )
+    return Failure(boundary="model", kind="out-of-memory" if memory else "error", message=message)

@@ -1,0 +1,178 @@
+"""Agent specs: the YAML that says who plays a seat, and where specs and prompts are found.
+
+A name is looked up beside the file that names it, then in the working folder (also in its `agents/`), then in the library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from agents.prompting import PROMPTS, PromptTemplate
+from simworld.core.errors import InputError, Problem
+from simworld.core.requests import Sampling
+from simworld.yamlfile import Document, did_you_mean, load_yaml, parse
+
+LIBRARY = Path(__file__).parent / "library"
+
+
+class SamplingSpec(BaseModel):
+    """How tokens are drawn."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    temperature: float = Field(default=0.8, ge=0, le=5, description="0 is greedy.")
+    top_k: int = Field(default=40, ge=0, description="Keep the k likeliest tokens; 0 keeps all.")
+    top_p: float = Field(default=1.0, gt=0, le=1, description="Keep the likeliest tokens of this total probability.")
+    min_p: float = Field(
+        default=0.0, ge=0, lt=1, description="Keep tokens of at least this share of the likeliest one's."
+    )
+    repetition_penalty: float = Field(
+        default=1.0, ge=1, le=3, description="Above 1, tokens already seen are less likely."
+    )
+    max_new_tokens: int = Field(default=48, ge=1, le=8192, description="A reply is cut here.")
+
+    def resolved(self) -> Sampling:
+        """The settings as the core's record."""
+        return Sampling(**self.model_dump())
+
+
+class _Named(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="Lower-case letters, digits, dots and dashes.")
+    description: str = Field(default="", description="For people; changes nothing.")
+
+
+class LMSpec(_Named):
+    """An agent played by a language model."""
+
+    kind: Literal["lm"] = "lm"
+    model: str = Field(
+        description="builtin:<name>, hf:<hub id or folder>, or openai:<model>@<base url>.",
+        pattern=r"^(builtin|hf|openai):.+$",
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(default="auto", description="Weights' type of a local model.")
+    prompt: str = Field(
+        default="script", description="A prompt of the library (chat, script) or a YAML file beside this."
+    )
+    sampling: SamplingSpec = Field(default_factory=SamplingSpec)
+    reasks: int = Field(
+        default=2, ge=0, le=10, description="How often an unusable or repeated reply is asked for again."
+    )
+    max_similarity: float = Field(
+        default=0.6,
+        gt=0,
+        le=1,
+        description="A line is a repeat when this share of its word pairs stands in an earlier line; 1 switches this off.",
+    )
+
+
+class ScriptedSpec(_Named):
+    """An agent that says fixed lines in order."""
+
+    kind: Literal["scripted"]
+    lines: tuple[str, ...] = Field(min_length=1, description="One per turn; [nods] is non-verbal, [leaves] leaves.")
+    after: Literal["none", "leave", "repeat"] = Field(default="none", description="What follows the last line.")
+
+
+class HumanSpec(_Named):
+    """A person at the terminal."""
+
+    kind: Literal["human"]
+
+
+Spec = LMSpec | ScriptedSpec | HumanSpec
+
+
+class AgentFile(RootModel[Annotated[Spec, Field(discriminator="kind")]]):
+    """One agent file, its kind decided by `kind`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedSpec:
+    """A spec with the prompt it names and where both came from."""
+
+    spec: Spec
+    source: Path
+    template: PromptTemplate | None  # for LM agents
+    template_source: Path | None
+
+
+def load_spec(path: Path) -> LoadedSpec:
+    """The agent of a file, its prompt read. Raises InputError with every problem."""
+    document = load_yaml(path)
+    spec = _parse(document)
+    if not isinstance(spec, LMSpec):
+        return LoadedSpec(spec=spec, source=path, template=None, template_source=None)
+    prompt = _find(spec.prompt, beside=path.parent, library=PROMPTS)
+    if prompt is None:
+        known = [p.stem for p in sorted(PROMPTS.glob("*.yaml"))]
+        message = f"no prompt {spec.prompt!r} beside this file, in the working folder or in the library"
+        hint = did_you_mean(spec.prompt, known) or f"; the library has {', '.join(known)}"
+        raise InputError([document.problem(("prompt",), message + hint)])
+    template = parse(load_yaml(prompt), PromptTemplate)
+    return LoadedSpec(spec=spec, source=path, template=template, template_source=prompt)
+
+
+def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
+    """The agents of names or files, in order and with all problems at once. Raises InputError."""
+    found: list[LoadedSpec] = []
+    problems: list[Problem] = []
+    for name in names:
+        path = _find(name, beside=Path(), library=LIBRARY)
+        if path is None:
+            hint = did_you_mean(name, library_names()) or f"; the library has {', '.join(library_names())}"
+            problems.append(Problem(message=f"no agent {name!r}: no such file, and no such name in the library{hint}"))
+            continue
+        try:
+            found.append(load_spec(path))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(dict.fromkeys(problems))
+    by_name: dict[str, LoadedSpec] = {}
+    for loaded in found:
+        other = by_name.setdefault(loaded.spec.name, loaded)
+        if other.source.resolve() != loaded.source.resolve():
+            raise InputError(f"two agents are named {loaded.spec.name!r}: {other.source} and {loaded.source}")
+    return tuple(found)
+
+
+def library_names() -> tuple[str, ...]:
+    """The names of the library's agents."""
+    return tuple(path.stem for path in sorted(LIBRARY.glob("*.yaml")))
+
+
+def agent_json_schema() -> dict[str, Any]:
+    """The JSON Schema of an agent file."""
+    schema = AgentFile.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "simworld agent", **schema}
+
+
+def _parse(document: Document) -> Spec:
+    data = document.data
+    if isinstance(data, dict) and "kind" not in data:
+        return parse(document, LMSpec)  # the common kind need not be named
+    return parse(document, AgentFile).root
+
+
+def _find(name: str, *, beside: Path, library: Path) -> Path | None:
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
+        candidates = [beside / path, path]
+    else:
+        file = Path(f"{name}.yaml")
+        candidates = [beside / file, file, "agents" / file, library / file]
+    return next(filter(_is_file, candidates), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, a null byte, a folder that may not be read
+        return False

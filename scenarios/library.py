@@ -1,0 +1,192 @@
+"""Finding scenarios by name, file, folder, glob or tag: in the file system, then in the library that ships with simworld."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from scenarios.loader import Loaded, load_document
+from scenarios.personas import LIBRARY, SUFFIXES, Personas
+from scenarios.schema import PersonaFields
+from simworld.core.errors import InputError, Problem
+from simworld.yamlfile import Document, did_you_mean, in_order, load_yaml, parse
+
+WHOLE_LIBRARY = ("all", "library")
+_PERSONA_ONLY = frozenset(PersonaFields.model_fields) - {"name"}
+_SCENARIO_ONLY = ("setting", "seats")
+
+
+@dataclass(slots=True)
+class Selection:
+    """What some files hold: scenarios, a count of persona files, and every problem."""
+
+    scenarios: list[Loaded] = field(default_factory=list)
+    files: int = 0  # with scenarios
+    personas: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+def find_scenarios(selectors: Sequence[str]) -> tuple[Loaded, ...]:
+    """The scenarios that the selectors name, each once, in their order.
+
+    A selector is `all` or `library` (the whole library), a file, a folder (searched with its subfolders), a glob over files,
+    `tag:WORD` or `kind:WORD` or a name or a glob over names of the library; the name of a template stands for all its variants.
+    `NAME.yaml` in the working folder goes before the library. Raises InputError with every problem.
+    """
+    personas = Personas()
+    paths: dict[Path, None] = {}
+    chosen: dict[tuple[Path, str], Loaded] = {}
+    problems: list[Problem] = []
+    library: list[Loaded] | None = None
+    for selector in selectors:
+        try:
+            found = _paths(selector)
+        except InputError as error:
+            problems += error.problems
+            continue
+        if found is not None:
+            for path in found:
+                if path.resolve() in paths:
+                    continue
+                paths[path.resolve()] = None
+                its = read_files([path], personas)
+                problems += its.problems
+                chosen |= {(loaded.path.resolve(), loaded.scenario.name): loaded for loaded in its.scenarios}
+            continue
+        if library is None:
+            library = list(read_library(personas))
+        matching = _in_library(selector, library)
+        chosen |= {(loaded.path.resolve(), loaded.scenario.name): loaded for loaded in matching}
+        if not matching:
+            problems.append(Problem(message=_not_found(selector, library)))
+    if not selectors:
+        problems.append(Problem(message="name a scenario, a file or a folder; 'all' is the whole library"))
+    problems += name_clashes(chosen.values())
+    if problems:
+        raise InputError(in_order(problems))
+    return tuple(chosen.values())
+
+
+def read_library(personas: Personas | None = None) -> tuple[Loaded, ...]:
+    """Every scenario of the library, by file name. Raises InputError with every problem."""
+    selection = read_files(scenario_files(LIBRARY), personas or Personas())
+    if selection.problems:
+        raise InputError(in_order(selection.problems))
+    return tuple(selection.scenarios)
+
+
+def read_files(paths: Iterable[Path], personas: Personas) -> Selection:
+    """What the files hold; persona files are validated and counted. Problems are collected, not raised."""
+    selection = Selection()
+    for path in paths:
+        try:
+            document = load_yaml(path)
+            if is_persona(document, path):
+                parse(document, PersonaFields)
+                selection.personas += 1
+            else:
+                selection.scenarios += load_document(document, path, personas)
+                selection.files += 1
+        except InputError as error:
+            selection.problems += error.problems
+    return selection
+
+
+def scenario_files(folder: Path) -> list[Path]:
+    """The YAML files of a folder and its subfolders, hidden ones left out. Raises InputError if there are none."""
+    try:
+        found = sorted(
+            path
+            for path in folder.rglob("*")
+            if path.suffix in SUFFIXES
+            and path.is_file()
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        )
+    except OSError as error:
+        raise InputError([Problem(message=f"cannot be read: {error.strerror}", where=str(folder))]) from None
+    if not found:
+        raise InputError([Problem(message="no YAML file in this folder", where=str(folder))])
+    return found
+
+
+def is_persona(document: Document, path: Path) -> bool:
+    """Whether a file holds a persona: by its folder's name, else by its fields."""
+    data = document.data
+    if isinstance(data, dict) and any(name in data for name in _SCENARIO_ONLY):
+        return False
+    return path.parent.name == "personas" or (isinstance(data, dict) and any(name in data for name in _PERSONA_ONLY))
+
+
+def name_clashes(scenarios: Iterable[Loaded]) -> list[Problem]:
+    """Different files whose scenarios have the same name."""
+    problems = []
+    first: dict[str, Loaded] = {}
+    for loaded in scenarios:
+        name = loaded.scenario.name
+        if name in first and first[name].path.resolve() != loaded.path.resolve():
+            what = f"name: '{name}' is already the name of the scenario in {first[name].path}"
+            problems.append(Problem(message=what, where=loaded.where))
+        first.setdefault(name, loaded)
+    return problems
+
+
+def _paths(selector: str) -> list[Path] | None:
+    """The files that a selector names, or None if it must be a name of the library."""
+    if selector in WHOLE_LIBRARY or selector.startswith(("tag:", "kind:")):
+        return None
+    path = Path(selector)
+    if "\0" in selector:
+        raise InputError("a file's name cannot hold a NUL character")
+    if path.is_dir():
+        return [found for found in scenario_files(path) if not _below_personas(found, path)]
+    if path.is_file():
+        return [path]
+    if any(mark in selector for mark in "*?["):
+        found = sorted(Path(match) for match in glob.glob(selector, recursive=True))
+        files = [file for file in found if file.is_file() and file.suffix in SUFFIXES]
+        return files or (None if "/" not in selector and path.suffix not in SUFFIXES else _no_file(selector))
+    if path.suffix in SUFFIXES or len(path.parts) > 1:
+        return _no_file(selector)
+    beside = Path(f"{selector}.yaml")
+    return [beside] if beside.is_file() else None
+
+
+def _below_personas(path: Path, folder: Path) -> bool:
+    return "personas" in path.relative_to(folder).parts[:-1]
+
+
+def _no_file(selector: str) -> list[Path]:
+    folder = Path(selector).parent
+    names = [str(path) for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES] if folder.is_dir() else []
+    raise InputError([Problem(message=f"no such file or folder{did_you_mean(selector, names)}", where=selector)])
+
+
+def _in_library(selector: str, library: Sequence[Loaded]) -> list[Loaded]:
+    matches: Callable[[Loaded], bool]
+    if selector in WHOLE_LIBRARY:
+        return list(library)
+    if selector.startswith("tag:"):
+        matches = lambda loaded: selector[4:] in loaded.scenario.tags  # noqa: E731 - one of three small tests
+    elif selector.startswith("kind:"):
+        matches = lambda loaded: selector[5:] == loaded.scenario.kind  # noqa: E731
+    else:
+        matches = lambda loaded: any(  # noqa: E731
+            fnmatchcase(name, selector) for name in (loaded.scenario.name, loaded.template)
+        )
+    return [loaded for loaded in library if matches(loaded)]
+
+
+def _not_found(selector: str, library: Sequence[Loaded]) -> str:
+    scenarios = [loaded.scenario for loaded in library]
+    if selector.startswith("tag:"):
+        tags = {tag for scenario in scenarios for tag in scenario.tags}
+        return f"no scenario of the library has the tag '{selector[4:]}'{did_you_mean(selector[4:], sorted(tags))}"
+    if selector.startswith("kind:"):
+        kinds = {scenario.kind for scenario in scenarios if scenario.kind}
+        return f"no scenario of the library is of the kind '{selector[5:]}'{did_you_mean(selector[5:], sorted(kinds))}"
+    names = [*(scenario.name for scenario in scenarios), *(loaded.template for loaded in library)]
+    hint = did_you_mean(selector, dict.fromkeys(names)) or "; `simworld scenario list` shows the library"
+    return f"no file, folder or library scenario '{selector}'{hint}"

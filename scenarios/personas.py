@@ -1,0 +1,95 @@
+"""Finding personas: beside the scenario's file, then in the working folder, then in the library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scenarios.schema import SLUG, PersonaFields
+from simworld.core.errors import InputError, Problem
+from simworld.core.scenario import Persona
+from simworld.yamlfile import did_you_mean, load_yaml, parse
+
+LIBRARY = Path(__file__).parent / "library"
+LIBRARY_PERSONAS = Path(__file__).parent / "personas"
+SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPersona:
+    """A persona and the file it was read from."""
+
+    persona: Persona
+    path: Path
+
+
+@dataclass(slots=True)
+class Personas:
+    """Reads each persona file once; make one for each selection of scenarios."""
+
+    working: Path = field(default_factory=Path)
+    _read: dict[Path, FoundPersona | InputError] = field(default_factory=dict)
+    _reported: set[Path] = field(default_factory=set)
+
+    def find(self, name: str, beside: Path) -> tuple[FoundPersona | None, tuple[Problem, ...], str]:
+        """The persona `name` for a scenario file in the folder `beside`.
+
+        Returns:
+            The persona or None; the problems of its own file, reported once; what to say at the seat if it was not found.
+        """
+        folders = self.folders(beside)
+        if SLUG.fullmatch(name):
+            for folder in folders:
+                for suffix in SUFFIXES:
+                    path = folder / f"{name}{suffix}"
+                    if path.is_file():
+                        return self._load(path)
+        known = [path.stem for folder in folders for path in _files(folder) if _is_persona(folder, path)]
+        return (
+            None,
+            (),
+            f"no persona '{name}' beside the file, in personas/ or in the library{did_you_mean(name, known)}",
+        )
+
+    def folders(self, beside: Path) -> Sequence[Path]:
+        """Where personas are looked for, first to last. The library's scenarios use the library's personas first."""
+        folders = [beside / "personas", beside, self.working / "personas", LIBRARY_PERSONAS]
+        if beside.resolve() == LIBRARY.resolve():
+            folders = [LIBRARY_PERSONAS]
+        return folders
+
+    def _load(self, path: Path) -> tuple[FoundPersona | None, tuple[Problem, ...], str]:
+        if path not in self._read:
+            try:
+                self._read[path] = FoundPersona(persona=load_persona(path), path=path)
+            except InputError as error:
+                self._read[path] = error
+        found = self._read[path]
+        if isinstance(found, FoundPersona):
+            return found, (), ""
+        problems = () if path in self._reported else found.problems
+        self._reported.add(path)
+        return None, problems, f"the persona's file {path} has problems of its own"
+
+
+def load_persona(path: Path) -> Persona:
+    """The persona in a file. Raises InputError with every problem."""
+    return to_persona(parse(load_yaml(path), PersonaFields))
+
+
+def to_persona(fields: PersonaFields) -> Persona:
+    """The core's persona."""
+    return Persona(**{name: getattr(fields, name) for name in PersonaFields.model_fields})
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+    except OSError:
+        return []
+
+
+def _is_persona(folder: Path, path: Path) -> bool:
+    # Only a folder of personas is sure to hold nothing else; it also keeps suggestions to what was meant to be found.
+    return folder.name == "personas" and bool(SLUG.fullmatch(path.stem))

@@ -1,0 +1,229 @@
+"""The importer of Sotopia's JSON: one scenario for each pair in an environment, one persona for each character, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scenarios.dump import dump_persona, dump_scenario
+from scenarios.schema import SLUG
+from scenarios.sotopia_files import ENVIRONMENTS, Agent, Combo, Environment, SotopiaFiles, read_sotopia
+from scenarios.sotopia_text import MarkupError, Parts, read_markup, tidy
+from scenarios.variants import slugify
+from simworld.core.errors import InputError, Problem
+from simworld.core.scenario import Limits, Persona, Relationship, Scenario, Seat
+
+LIMITS = Limits(turns=20, silence=2)  # as in Sotopia
+_RELATIONSHIPS = tuple(Relationship)  # Sotopia's numbers 0 to 5, in this order
+_ABSENT = ("", "nan", "none", "null")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an import wrote."""
+
+    scenarios: int
+    personas: int
+    families: int
+
+
+def import_sotopia(folder: Path, out: Path, *, force: bool = False) -> Imported:
+    """Writes a YAML file for each combination below `out` and the characters below `out/personas`.
+
+    Everything is translated before the first file is written. Raises InputError with every problem; `out` must be empty, or
+    `force` overwrites files of the same names.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError([Problem(message="is a file; --out names a folder", where=str(out))])
+    if out.is_dir() and not force and any(out.iterdir()):
+        raise InputError([Problem(message="the folder is not empty; name another, or use --force", where=str(out))])
+    texts = translate(read_sotopia(folder), folder)
+    try:
+        (out / "personas").mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (out / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError([Problem(message=f"cannot be written: {error.strerror}", where=str(out))]) from None
+    personas = sum(name.startswith("personas/") for name in texts)
+    families = len(set(re.findall(r"(?m)^family: (\S+)$", "\n".join(texts.values()))))
+    return Imported(scenarios=len(texts) - personas, personas=personas, families=families)
+
+
+def translate(files: SotopiaFiles, folder: Path) -> dict[str, str]:
+    """File name → YAML text. Raises InputError with every text whose markup cannot be read."""
+    markup, problems = _read_texts(files, folder)
+    if problems:
+        raise InputError(problems)
+    ids = _persona_ids(files.agents)
+    texts = {f"personas/{ids[key]}.yaml": dump_persona(_persona(agent)) for key, agent in files.agents.items()}
+    names = _combo_names(files)
+    for i, combo in enumerate(files.combos):
+        scenario = _scenario(names[i], combo, files, markup[combo.env_id])
+        seats = {seat.name: ids[agent] for seat, agent in zip(scenario.seats, combo.agent_ids, strict=True)}
+        texts[f"{names[i]}.yaml"] = dump_scenario(scenario, seats)
+    return texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Texts:
+    setting: Parts
+    goals: tuple[Parts, ...]
+
+    @property
+    def judge_note(self) -> str:
+        return "\n".join(line for parts in (self.setting, *self.goals) for line in parts.judge if line)
+
+    def knows(self, seat: int) -> str:
+        """What a seat learns: from its own goal's text, then from parts of any text that are addressed to it."""
+        own = [text for owner, text in self.goals[seat].knows if owner is None]
+        addressed = [text for parts in (self.setting, *self.goals) for owner, text in parts.knows if owner == seat]
+        # A labelled part of the setting that names no viewer is for everybody.
+        shared = [text for owner, text in self.setting.knows if owner is None]
+        return "\n".join([*own, *addressed, *shared])
+
+
+def _read_texts(files: SotopiaFiles, folder: Path) -> tuple[dict[str, _Texts], list[Problem]]:
+    texts: dict[str, _Texts] = {}
+    problems: list[Problem] = []
+    for key, environment in files.environments.items():
+        read: list[Parts] = []
+        for at, text in [("scenario", environment.scenario), *_numbered("agent_goals", environment.agent_goals)]:
+            try:
+                parts = read_markup(text, len(environment.agent_goals))
+            except MarkupError as error:
+                problems.append(Problem(message=f"{key}.{at}: {error}", where=str(folder / ENVIRONMENTS)))
+                continue
+            if not parts.text:
+                problems.append(Problem(message=f"{key}.{at}: is empty", where=str(folder / ENVIRONMENTS)))
+            read.append(parts)
+        if len(read) == len(environment.agent_goals) + 1:
+            texts[key] = _Texts(setting=read[0], goals=tuple(read[1:]))
+    return texts, problems
+
+
+def _numbered(name: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(f"{name}.{i}", text) for i, text in enumerate(texts)]
+
+
+def _scenario(name: str, combo: Combo, files: SotopiaFiles, texts: _Texts) -> Scenario:
+    environment = files.environments[combo.env_id]
+    seats = tuple(
+        Seat(
+            name=f"person-{i + 1}",
+            persona=_persona(files.agents[agent]),
+            goal=texts.goals[i].text,
+            knows=texts.knows(i),
+            secret=tidy(files.agents[agent].secret),
+        )
+        for i, agent in enumerate(combo.agent_ids)
+    )
+    relationship = _RELATIONSHIPS[environment.relationship]
+    pairs = {(a.name, b.name): relationship for i, a in enumerate(seats) for b in seats[i + 1 :]}
+    return Scenario(
+        name=name,
+        title=environment.codename.replace("_", " "),
+        family=_family(combo.env_id),
+        kind=environment.source,
+        tags=("sotopia",),
+        setting=texts.setting.text,
+        seats=seats,
+        relationships={pair: kind for pair, kind in pairs.items() if kind is not Relationship.stranger},
+        limits=LIMITS,
+        judge_note=texts.judge_note,
+        meta=_meta(combo, environment, files.agents),
+    )
+
+
+def _meta(combo: Combo, environment: Environment, agents: Mapping[str, Agent]) -> dict[str, str]:
+    meta: dict[str, Any] = {
+        "origin": "Sotopia",
+        "combo": combo.pk,
+        "environment": combo.env_id,
+        "codename": environment.codename,
+        "source": environment.source,
+        "age_constraint": environment.age_constraint,
+        "occupation_constraint": environment.occupation_constraint,
+        "agent_constraint": environment.agent_constraint,
+    }
+    meta |= environment.more() | {f"combo.{name}": value for name, value in combo.more().items()}
+    for i, key in enumerate(combo.agent_ids):
+        agent = agents[key]
+        meta[f"person-{i + 1}"] = key
+        meta[f"person-{i + 1}.model_id"] = agent.model_id
+        meta |= {f"person-{i + 1}.{name}": value for name, value in agent.more().items()}
+    texts = {name: tidy(value if isinstance(value, str) else json.dumps(value)) for name, value in meta.items()}
+    return {name: text for name, text in texts.items() if text.casefold() not in _ABSENT}
+
+
+def _persona(agent: Agent) -> Persona:
+    """The core's persona; the secret goes to the seat, for a persona is what others may learn."""
+    personality = [
+        agent.personality_and_values,
+        _labelled("Big five", agent.big_five),
+        _labelled("Decision making", agent.decision_making_style),
+        _labelled("Type", agent.mbti),
+    ]
+    values = [
+        _labelled("Moral values", ", ".join(agent.moral_values)),
+        _labelled("Personal values", ", ".join(agent.schwartz_personal_values)),
+    ]
+    return Persona(
+        name=tidy(f"{agent.first_name} {agent.last_name}"),
+        short=tidy(agent.first_name) if " " in agent.first_name.strip() else "",
+        age=agent.age,
+        gender=tidy(agent.gender).lower(),
+        pronouns=tidy(agent.gender_pronoun).lower(),
+        occupation=tidy(agent.occupation),
+        public=tidy(agent.public_info),
+        personality=tidy(" ".join(filter(None, personality))),
+        values=tidy(" ".join(filter(None, values))),
+    )
+
+
+def _labelled(label: str, text: str) -> str:
+    return f"{label}: {text.strip().rstrip('.')}." if text.strip() else ""
+
+
+def _family(env_id: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", env_id).strip("-._") or "sotopia"
+
+
+def _persona_ids(agents: Mapping[str, Agent]) -> dict[str, str]:
+    """Agent id → file name: the character's name, with the end of the id where two are called alike."""
+    names = {key: _persona_name(key, agent) for key, agent in agents.items()}
+    count = Counter(names.values())
+    return _unique({key: name if count[name] == 1 else f"{name}-{_short(key)}" for key, name in names.items()})
+
+
+def _persona_name(key: str, agent: Agent) -> str:
+    return slugify(f"{agent.first_name} {agent.last_name}".replace("'", "")) or _short(key)
+
+
+def _combo_names(files: SotopiaFiles) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for i, combo in enumerate(files.combos):
+        codename = slugify(files.environments[combo.env_id].codename) or "scenario"
+        ids = "-".join(_short(key) for key in (combo.env_id, *combo.agent_ids))
+        names[i] = f"{codename}-{ids}"
+    return _unique(names)
+
+
+def _unique(names: Mapping[Any, str]) -> dict[Any, str]:
+    """The names, the second and later ones of a kind with a number."""
+    taken: Counter[str] = Counter()
+    unique = {}
+    for key, name in names.items():
+        taken[name] += 1
+        unique[key] = name if taken[name] == 1 else f"{name}-no{taken[name]}"
+    return unique
+
+
+def _short(key: str) -> str:
+    """The end of an id, as part of a name: ids of one day begin alike."""
+    short = slugify(key[-6:])
+    return short if SLUG.fullmatch(short) else "x"

@@ -1,0 +1,178 @@
+"""Reading Sotopia's three JSON files: their shape is checked, and every problem named at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from simworld.core.errors import InputError, Problem
+from simworld.yamlfile import problem_texts
+from simworld.yamlfile.source import read_source
+
+ENVIRONMENTS, AGENTS, COMBOS = "environments.json", "agents.json", "environment_agent_combos.json"
+MAX_BYTES = 64 * 1024 * 1024
+
+
+class _Source(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+
+    pk: str = ""
+
+    def more(self) -> dict[str, Any]:
+        """Fields that this version of the importer does not know."""
+        return dict(self.model_extra or {})
+
+
+class Environment(_Source):
+    """A setting and the goals in it."""
+
+    codename: str = Field(min_length=1)
+    source: str = ""
+    scenario: str = Field(min_length=1)
+    agent_goals: tuple[str, ...] = Field(min_length=2)
+    relationship: int = Field(ge=0, le=5)
+    age_constraint: str | None = None
+    occupation_constraint: str | None = None
+    agent_constraint: Any = None
+
+
+class Agent(_Source):
+    """A character."""
+
+    first_name: str = Field(min_length=1)
+    last_name: str = ""
+    age: int | None = None
+    occupation: str = ""
+    gender: str = ""
+    gender_pronoun: str = ""
+    public_info: str = ""
+    big_five: str = ""
+    moral_values: tuple[str, ...] = ()
+    schwartz_personal_values: tuple[str, ...] = ()
+    personality_and_values: str = ""
+    decision_making_style: str = ""
+    secret: str = ""
+    model_id: str = ""
+    mbti: str = ""
+
+
+class Combo(_Source):
+    """Who meets in which environment."""
+
+    env_id: str
+    agent_ids: tuple[str, ...] = Field(min_length=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SotopiaFiles:
+    """The three files, with every reference known to be good."""
+
+    environments: Mapping[str, Environment]
+    agents: Mapping[str, Agent]
+    combos: tuple[Combo, ...]
+
+
+def read_sotopia(folder: Path) -> SotopiaFiles:
+    """The content of a folder with Sotopia's files. Raises InputError with every problem of all three."""
+    problems: list[Problem] = []
+    if not folder.is_dir():
+        raise InputError([Problem(message="no such folder", where=str(folder))])
+    environments = _keyed(_read(folder / ENVIRONMENTS, problems), folder / ENVIRONMENTS, Environment, problems)
+    agents = _keyed(_read(folder / AGENTS, problems), folder / AGENTS, Agent, problems)
+    combos = _combos(_read(folder / COMBOS, problems), folder / COMBOS, problems)
+    if not problems:
+        problems += _bad_references(folder / COMBOS, environments, agents, combos)
+    if problems:
+        raise InputError(problems)
+    return SotopiaFiles(environments=environments, agents=agents, combos=combos)
+
+
+def _read(path: Path, problems: list[Problem]) -> Any:
+    try:
+        return json.loads(read_source(path, MAX_BYTES), object_pairs_hook=_no_duplicates)
+    except InputError as error:
+        problems += error.problems
+    except json.JSONDecodeError as error:
+        problems.append(Problem(message=f"not valid JSON: {error.msg}", where=f"{path}:{error.lineno}:{error.colno}"))
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        problems.append(Problem(message=f"not valid JSON: {reason}", where=str(path)))
+    return None
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key '{twice}' occurs twice in one object")
+    return data
+
+
+def _keyed(data: Any, path: Path, model: type[Any], problems: list[Problem]) -> dict[str, Any]:
+    """A mapping from id to record; a list of records with `pk` is taken too."""
+    if data is None:
+        return {}
+    if isinstance(data, list):
+        if not all(isinstance(entry, dict) and isinstance(entry.get("pk"), str) for entry in data):
+            problems.append(Problem(message="every entry of the list needs a 'pk'", where=str(path)))
+            return {}
+        data = {entry["pk"]: entry for entry in data}
+    if not isinstance(data, dict):
+        problems.append(Problem(message="expected an object of records by id", where=str(path)))
+        return {}
+    if not data:
+        problems.append(Problem(message="holds no records", where=str(path)))
+    records = {}
+    for key, entry in data.items():
+        record = _validated(entry, model, f"{key}", path, problems)
+        if record is not None:
+            records[key] = record
+    return records
+
+
+def _combos(data: Any, path: Path, problems: list[Problem]) -> tuple[Combo, ...]:
+    if data is None:
+        return ()
+    if isinstance(data, dict):
+        data = list(data.values())
+    if not isinstance(data, list):
+        problems.append(Problem(message="expected a list of records", where=str(path)))
+        return ()
+    if not data:
+        problems.append(Problem(message="holds no records", where=str(path)))
+    found = (_validated(entry, Combo, f"{i}", path, problems) for i, entry in enumerate(data))
+    return tuple(combo for combo in found if combo is not None)
+
+
+def _validated(entry: Any, model: type[Any], at: str, path: Path, problems: list[Problem]) -> Any:
+    try:
+        return TypeAdapter(model).validate_json(json.dumps(entry), strict=True)
+    except ValidationError as error:
+        problems += [Problem(message=f"{at}.{text}", where=str(path)) for text in problem_texts(error)]
+        return None
+
+
+def _bad_references(
+    path: Path, environments: Mapping[str, Environment], agents: Mapping[str, Agent], combos: tuple[Combo, ...]
+) -> list[Problem]:
+    problems = []
+    for i, combo in enumerate(combos):
+        if combo.env_id not in environments:
+            what = f"{i}.env_id: no environment '{combo.env_id}' in {ENVIRONMENTS}"
+            problems.append(Problem(message=what, where=str(path)))
+        else:
+            goals = len(environments[combo.env_id].agent_goals)
+            if goals != len(combo.agent_ids):
+                what = f"{i}.agent_ids: expected {goals} agents, one for each goal of {combo.env_id}, found {len(combo.agent_ids)}"
+                problems.append(Problem(message=what, where=str(path)))
+        for j, agent in enumerate(combo.agent_ids):
+            if agent not in agents:
+                what = f"{i}.agent_ids.{j}: no agent '{agent}' in {AGENTS}"
+                problems.append(Problem(message=what, where=str(path)))
+    return problems

@@ -1,0 +1,62 @@
+"""A laboratory for social simulation with steerable language-model agents.
+
+Everything for users is here: `from simworld import find_scenarios, find_specs, play`. Names are loaded on first use, so that
+`import simworld` is light. Nobody needs to import `agents`, `scenarios` or `store` directly.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agents import find_specs, make_agent
+    from agents.models import load_backend
+    from scenarios import find_scenarios, load_scenario
+    from simworld.core.engine import episode_seed, play
+    from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Observation, Turn, WorkItem
+    from simworld.core.errors import Failure, InputError, SimworldError
+    from simworld.core.judgement import Dimension, Judgement, Rubric, Verdict
+    from simworld.core.scenario import Check, Limits, Persona, Relationship, Scenario, Seat
+    from simworld.core.stats import Estimate, mean_by_family
+    from simworld.runner import Job, Played, play_jobs
+    from store import open_store
+
+_HOMES = {
+    "agents": ("find_specs", "make_agent"),
+    "agents.models": ("load_backend",),
+    "scenarios": ("find_scenarios", "load_scenario"),
+    "simworld.core.engine": ("episode_seed", "play"),
+    "simworld.core.episode": ("Act", "Action", "ActionKind", "Ending", "Episode", "Observation", "Turn", "WorkItem"),
+    "simworld.core.errors": ("Failure", "InputError", "SimworldError"),
+    "simworld.core.judgement": ("Dimension", "Judgement", "Rubric", "Verdict"),
+    "simworld.core.scenario": ("Check", "Limits", "Persona", "Relationship", "Scenario", "Seat"),
+    "simworld.core.stats": ("Estimate", "mean_by_family"),
+    "simworld.runner": ("Job", "Played", "play_jobs"),
+    "store": ("open_store",),
+}
+_LAZY = {name: module for module, names in _HOMES.items() for name in names}
+
+__version__ = "0.1.0"
+__all__ = [  # noqa: RUF022 - grouped by home, checked against _LAZY in the tests
+    "find_specs", "make_agent", "load_backend", "find_scenarios", "load_scenario",
+    "episode_seed", "play", "Act", "Action", "ActionKind", "Ending", "Episode", "Observation", "Turn", "WorkItem",
+    "Failure", "InputError", "SimworldError", "Dimension", "Judgement", "Rubric", "Verdict",
+    "Check", "Limits", "Persona", "Relationship", "Scenario", "Seat", "Estimate", "mean_by_family",
+    "Job", "Played", "play_jobs", "open_store",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'simworld' has no attribute {name!r}")
+    from simworld.fence import check
+
+    check()
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

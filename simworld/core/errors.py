@@ -1,0 +1,87 @@
+"""The errors a user can meet, each shown as one line; anything else is a bug and keeps its traceback.
+
+SimworldError                  exit code 1
+├── InputError                 exit code 2: files, options or settings; carries every problem at once
+│   └── ResumeRefused          the content of a run's scenarios or agents has changed
+├── MissingExtra               exit code 2: an optional package is not installed
+├── StoreError                 the database: locked, full, unreachable
+│   └── StoreMismatch          exit code 2: not ours, or of another version
+└── ModelError                 a model cannot be found, loaded or reached at all
+
+A failure inside an episode or a judgement is no exception: it is a `Failure`, and it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong with what the user gave: where, and what to do about it."""
+
+    message: str
+    where: str = ""  # "rent.yaml:7:5", or empty where there is no file
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class SimworldError(Exception):
+    """A known error: its text is one line that says where, found, expected, what to do."""
+
+    exit_code = 1
+
+
+class InputError(SimworldError):
+    """What the user gave cannot be used; `problems` lists everything wrong with it, in order."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[Problem] | str) -> None:
+        self.problems: tuple[Problem, ...] = (
+            (Problem(message=problems),) if isinstance(problems, str) else tuple(problems)
+        )
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class ResumeRefused(InputError):
+    """A run of this name exists, but its scenarios or agents have other content now."""
+
+
+class MissingExtra(SimworldError):
+    """A feature needs an optional package; the text says which command installs it."""
+
+    exit_code = 2
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an optional package: pip install 'simworld[{extra}]'")
+
+
+class StoreError(SimworldError):
+    """The database cannot be read or written now."""
+
+
+class StoreMismatch(StoreError):
+    """The file or server is not a simworld database, or one of another version."""
+
+    exit_code = 2
+
+
+class ModelError(SimworldError):
+    """A model cannot be found, loaded or reached at all; `exit_code` 2, for a setting names it."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A model, judge or network failure as data: stored with its boundary, never a score, never dropped."""
+
+    boundary: str  # who failed: "model", "reply", "judge", "engine"
+    kind: str  # a short stable word: "timeout", "too-long", "refused", "empty", "http-429", …
+    message: str  # one line for people
+
+    def __str__(self) -> str:
+        return f"{self.boundary}: {self.kind}: {self.message}"

@@ -1,0 +1,130 @@
+"""What agents and judges ask of a model, and what they get: the messages of the protocols, without any model in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from simworld.core.episode import Observation
+from simworld.core.errors import Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatPrompt:
+    """Messages for a model's own chat template; the reply begins with `reply_start`, which is not part of the completion.
+
+    Messages are an optional system message, then user and assistant alternating, user first and user last. A backend merges the
+    system text into the first user message where the template refuses it. A server that cannot continue a begun reply gets
+    `reply_start` at the end of the last user message.
+    """
+
+    messages: tuple[Message, ...]
+    reply_start: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPrompt:
+    """Plain text that the model continues, without a chat template."""
+
+    text: str
+
+
+Prompt = ChatPrompt | TextPrompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a token is drawn. Order: repetition penalty, temperature, top-k, min-p, top-p, then the inverse distribution function."""
+
+    temperature: float = 0.8  # 0: greedy
+    top_k: int = 0  # 0: off
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0  # on tokens already in this reply and in the prompt
+    max_new_tokens: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generate:
+    """Ask for a continuation."""
+
+    prompt: Prompt
+    sampling: Sampling
+    seed: int  # names the stream of uniforms, one per token
+    stop: tuple[str, ...] = ()  # the reply ends before the first of these
+    thread: str = ""  # requests of one thread share most of their prompt; a backend may keep a cache for it
+    json_schema: Mapping[str, Any] | None = None  # structured output; servers only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Ask for the log-probability of each continuation after one shared prompt."""
+
+    prompt: Prompt
+    continuations: tuple[str, ...]
+    thread: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Ask a person in front of the terminal."""
+
+    observation: Observation
+
+
+Request = Generate | Score | Ask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """A continuation, and what it took."""
+
+    text: str  # without the stop string and without special tokens
+    prompt_tokens: int
+    new_tokens: int
+    finish: Literal["stop", "length"]
+    latency_s: float  # from submit to completion
+    logprob: float | None = None  # nats; of the sampled tokens under the model, at temperature 1 and before any cut
+    dtype: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A log-probability per continuation, in the order asked."""
+
+    logprobs: tuple[float, ...]  # nats, summed over the continuation's tokens
+    lengths: tuple[int, ...]  # tokens in each continuation
+    prompt_tokens: int
+    latency_s: float
+    dtype: str = ""
+
+
+Completion = Generated | Scored | Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A ticket that is done: a result or a failure."""
+
+    ticket: int
+    completion: Completion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """What a backend runs."""
+
+    spec: str  # as the user wrote it: "builtin:smollm2-135m-instruct"
+    id: str  # content hash where the weights are local, else a hash of name and address
+    dtype: str  # "float32", "bfloat16", or "" for a server
+    context: int | None  # tokens, prompt and reply together; None where unknown
+    meta: Mapping[str, str] = field(default_factory=dict)

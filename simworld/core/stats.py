@@ -1,0 +1,75 @@
+"""Numbers with an interval: means over families, for episodes of one family are not independent (promise 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from simworld.core.seeding import derive_seed, generator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A mean with its interval. `low` and `high` are None where fewer than two families give no interval."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int  # values
+    families: int
+
+
+def mean_by_family(
+    values: Iterable[tuple[str, float]], *, level: float = 0.95, rounds: int = 2000, seed: int = 0
+) -> Estimate:
+    """The mean of the values with a percentile bootstrap interval that resamples whole families.
+
+    Args:
+        values: (family, value) pairs; their order does not matter.
+        level: of the interval, in (0, 1).
+        rounds: bootstrap resamples.
+        seed: of the resampling; the same values and seed give the same interval.
+
+    Raises:
+        ValueError: there are no values, or one is not finite.
+    """
+    groups: dict[str, list[float]] = {}
+    for family, value in values:
+        if not np.isfinite(value):
+            raise ValueError(f"family {family!r} has a value that is not finite: {value}")
+        groups.setdefault(family, []).append(value)
+    if not groups:
+        raise ValueError("no values to average")
+    families = sorted(groups)
+    sums = np.array([sum(sorted(groups[f])) for f in families])
+    counts = np.array([len(groups[f]) for f in families])
+    mean = float(sums.sum() / counts.sum())
+    low = high = None
+    if len(families) > 1:
+        draws = generator(derive_seed("bootstrap", seed)).integers(len(families), size=(rounds, len(families)))
+        means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
+        tail = (1 - level) / 2
+        low, high = (float(q) for q in np.quantile(means, [tail, 1 - tail]))
+    return Estimate(mean=mean, low=low, high=high, n=int(counts.sum()), families=len(families))
+
+
+def wilson(successes: float, n: int, *, z: float = 1.959964) -> tuple[float, float]:
+    """The Wilson interval of a share, (low, high) in [0, 1]; ties may count as half a success. Raises ValueError."""
+    if n < 1:
+        raise ValueError("a share of nothing has no interval")
+    if not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n} is no share")
+    share = successes / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def group_by(rows: Iterable[tuple[str, str, float]]) -> Mapping[str, list[tuple[str, float]]]:
+    """(group, family, value) rows as group → (family, value) pairs, groups in order of first appearance."""
+    groups: dict[str, list[tuple[str, float]]] = {}
+    for group, family, value in rows:
+        groups.setdefault(group, []).append((family, value))
+    return groups

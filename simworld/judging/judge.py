@@ -1,0 +1,66 @@
+"""A judge ready to work: spec, rubric and model brought together, with the id that its judgements carry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from simworld.core.episode import Episode
+from simworld.core.judgement import Rubric
+from simworld.core.requests import ModelInfo
+from simworld.core.scenario import Scenario
+from simworld.judging.local import Judging, judge_answers, judge_statements
+from simworld.judging.rubrics import load_rubric
+from simworld.judging.server import judge_server
+from simworld.judging.spec import JudgeSpec
+from simworld.judging.transcript import read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """One way of judging: equal ids judge alike."""
+
+    id: str
+    spec: JudgeSpec
+    rubric: Rubric
+    info: ModelInfo
+
+    def judging(
+        self,
+        scenario: Scenario,
+        episode: Episode,
+        *,
+        sample: int = 0,
+        seats: Sequence[str] | None = None,
+        thread: str = "",
+    ) -> Judging:
+        """A generator of requests that returns a verdict per seat and dimension, or the failure; `seats` None means all."""
+        reading = read(scenario, episode)
+        wanted = tuple(seat.name for seat in scenario.seats) if seats is None else tuple(seats)
+        match self.spec.method:
+            case "statements":
+                return judge_statements(reading, self.rubric, self.spec, wanted, thread)
+            case "answers":
+                return judge_answers(reading, self.rubric, self.spec, wanted, thread)
+            case "server":
+                return judge_server(reading, self.rubric, self.spec, wanted, thread, sample)
+
+    def record(self) -> dict[str, Any]:
+        """The judge as plain JSON data, resolved: spec, model and rubric."""
+        return {
+            "spec": self.spec.model_dump(mode="json"),
+            "model": {"spec": self.info.spec, "id": self.info.id, "dtype": self.info.dtype},
+            "rubric": {
+                "id": self.rubric.id,
+                "name": self.rubric.name,
+                "dimensions": [asdict(d) for d in self.rubric.dimensions],
+            },
+        }
+
+
+def make_judge(spec: JudgeSpec, info: ModelInfo, rubric: Rubric | str, *, beside: Path | None = None) -> Judge:
+    """The judge of a spec on a loaded model, for a rubric or the name of one. Raises InputError for an unknown rubric."""
+    found = load_rubric(rubric, beside=beside) if isinstance(rubric, str) else rubric
+    return Judge(id=spec.id(info, found), spec=spec, rubric=found, info=info)

@@ -1,0 +1,142 @@
+"""Rubrics: YAML in, a core Rubric out. Built in by name (`sotopia`), or any file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from simworld.core.errors import InputError, Problem
+from simworld.core.judgement import Dimension, Rubric
+from simworld.yamlfile import Document, Loc, did_you_mean, load_text, load_yaml, parse
+
+SLOTS = ("name", "goal", "knows", "secret")  # what a question or a statement may name, each of the judged seat
+SUFFIXES = (".yaml", ".yml")
+
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+class Opposed(BaseModel):
+    """Two statements about one seat, of which a better outcome makes `high` and a worse one `low` the likelier."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    high: str = Field(min_length=1)
+    low: str = Field(min_length=1)
+
+
+class DimensionFile(BaseModel):
+    """One dimension as written in a rubric file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="small letters, digits and _")
+    range: tuple[float, float] = Field(description="the worst and the best score")
+    question: str = Field(min_length=1, description="asked about one seat; {name} stands for its name")
+    weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    statements: tuple[Opposed, ...] = Field(default=(), description="opposed statements, for judges that read log-odds")
+
+
+class RubricFile(BaseModel):
+    """A rubric file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    title: str = ""
+    dimensions: tuple[DimensionFile, ...] = Field(min_length=1)
+
+    def rubric(self) -> Rubric:
+        """The rubric, without its title."""
+        return Rubric(
+            name=self.name,
+            dimensions=tuple(
+                Dimension(
+                    name=d.name,
+                    low=d.range[0],
+                    high=d.range[1],
+                    question=" ".join(d.question.split()),
+                    weight=d.weight,
+                    high_statements=tuple(" ".join(s.high.split()) for s in d.statements),
+                    low_statements=tuple(" ".join(s.low.split()) for s in d.statements),
+                )
+                for d in self.dimensions
+            ),
+        )
+
+
+def builtin_rubrics() -> tuple[str, ...]:
+    """The names of the shipped rubrics, sorted."""
+    return tuple(sorted(p.name.removesuffix(".yaml") for p in _folder().iterdir() if p.name.endswith(".yaml")))
+
+
+def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
+    """The rubric of a shipped name or a file; a relative path is tried beside `beside`, then in the working folder.
+
+    Raises:
+        InputError: there is no such rubric, or its file is wrong; every problem with its place.
+    """
+    if name in builtin_rubrics():
+        return _rubric(load_text((_folder() / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml"))
+    if not name.endswith(SUFFIXES):
+        raise InputError(
+            f"no rubric named {name!r}{did_you_mean(name, builtin_rubrics())} (a rubric of your own is named by its .yaml file)"
+        )
+    places = [folder / name for folder in (beside, Path()) if folder is not None]
+    for path in places:
+        if path.is_file():
+            return _rubric(load_yaml(path))
+    raise InputError(f"no rubric file {name}; looked in {', '.join(str(p.parent) for p in places)}")
+
+
+def _rubric(document: Document) -> Rubric:
+    file = parse(document, RubricFile)
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for i, dimension in enumerate(file.dimensions):
+        if dimension.name in seen:
+            problems.append(document.problem(("dimensions", i, "name"), f"a second dimension {dimension.name!r}"))
+        seen.add(dimension.name)
+        low, high = dimension.range
+        if not low < high:
+            message = f"found [{low:g}, {high:g}], expected the lower end first and a higher one after it"
+            problems.append(document.problem(("dimensions", i, "range"), message))
+        texts: dict[Loc, str] = {("dimensions", i, "question"): dimension.question}
+        for j, pair in enumerate(dimension.statements):
+            texts |= {
+                ("dimensions", i, "statements", j, "high"): pair.high,
+                ("dimensions", i, "statements", j, "low"): pair.low,
+            }
+        for loc, text in texts.items():
+            if message := slot_problem(text):
+                problems.append(document.problem(loc, message))
+    if problems:
+        raise InputError(problems)
+    return file.rubric()
+
+
+def slots(text: str) -> set[str]:
+    """The slots that a question or statement names: `{goal}` → goal."""
+    return set(_SLOT.findall(text))
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """The text with each slot replaced by its value; a value's own braces stay as they are."""
+    return _SLOT.sub(lambda match: values[match[1]], text)
+
+
+def slot_problem(text: str) -> str:
+    """What is wrong with the slots of a text; empty if nothing is."""
+    unknown = slots(text) - set(SLOTS)
+    if not unknown:
+        return ""
+    name = min(unknown)
+    return f"unknown slot {{{name}}}{did_you_mean(name, SLOTS)}; known are {', '.join(f'{{{s}}}' for s in SLOTS)}"
+
+
+def _folder() -> Traversable:
+    return resources.files("simworld.judging") / "rubrics"

@@ -1,0 +1,140 @@
+"""A judge's pass over the stored episodes: many at once, each committed as it ends, and none judged twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from simworld.core.errors import Failure
+from simworld.core.judgement import Judgement, JudgementStatus
+from simworld.core.protocols import Backend
+from simworld.core.scenario import Scenario
+from simworld.judging.drive import LIVE, Judged, drive
+from simworld.judging.judge import Judge, make_judge
+from simworld.judging.local import Judging
+from simworld.judging.spec import JudgeSpec
+from store import Store
+
+DEFAULT_RUBRIC = "sotopia"
+ANY = ""  # no judge has this id, so every episode is unjudged by it
+SCENARIOS = 256  # kept in memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How far a pass is; a failed judgement is stored and counts as failed, never as a score."""
+
+    scored: int = 0
+    failed: int = 0
+    already: int = 0  # judgements that were there before
+    total: int = 0
+    judge_ids: tuple[str, ...] = ()  # one per rubric
+    last_failure: Failure | None = None
+
+    @property
+    def left(self) -> int:
+        """Judgements still to make."""
+        return self.total - self.already - self.scored - self.failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Key:
+    episode_id: str
+    scenario: Scenario
+
+
+class JudgingRun:
+    """One pass. `tally` may be read at any time, also after an interrupt: what it counts is committed."""
+
+    def __init__(
+        self, store: Store, spec: JudgeSpec, backend: Backend, *, run: str | None = None, retry_failed: bool = False
+    ) -> None:
+        self.tally = Tally()
+        self._store, self._spec, self._backend, self._run, self._retry = store, spec, backend, run, retry_failed
+        self._scenarios: dict[str, Scenario] = {}
+        self._other_rubrics: dict[str, None] = {}
+
+    def go(
+        self, *, samples: int | None = None, live: int = LIVE, on_progress: Callable[[Tally], None] | None = None
+    ) -> Tally:
+        """Judges what is not yet judged and returns the counts.
+
+        Args:
+            samples: judgements per episode; default: the spec's.
+            live: judgements worked on at a time.
+            on_progress: called at the start and after each commit.
+
+        Raises:
+            InputError: a rubric cannot be read.
+            StoreError: the database cannot take a judgement; those before it are stored.
+        """
+        count = self._spec.samples if samples is None else samples
+        everything = sum(1 for _ in self._store.unjudged(ANY, 0, run=self._run)) * count
+        first = self._spec.rubric or DEFAULT_RUBRIC
+        rubrics = [first]
+        report = on_progress or (lambda tally: None)
+        for name in rubrics:  # grows while other rubrics turn up
+            judge = make_judge(self._spec, self._backend.info, name)
+            open_ = [self._count(judge, sample) for sample in range(count)]
+            if name == first:
+                self.tally = Tally(total=everything, already=everything - sum(open_))
+            self.tally = replace(self.tally, judge_ids=(*self.tally.judge_ids, judge.id))
+            report(self.tally)
+            if any(open_):
+                self._store.add_judge(judge.id, self._spec.name, judge.record())
+            for sample in range(count):
+                for judged in drive(self._due(judge, name, sample), self._backend, live=live):
+                    self._commit(judge, sample, judged)
+                    report(self.tally)
+            rubrics += [other for other in self._other_rubrics if other not in rubrics]
+        done = self.tally.scored + self.tally.failed
+        self.tally = replace(self.tally, already=everything - done)
+        return self.tally
+
+    def _count(self, judge: Judge, sample: int) -> int:
+        return sum(1 for _ in self._store.unjudged(judge.id, sample, run=self._run, retry_failed=self._retry))
+
+    def _due(self, judge: Judge, rubric: str, sample: int) -> Iterator[tuple[_Key, Judging]]:
+        for id_ in self._store.unjudged(judge.id, sample, run=self._run, retry_failed=self._retry):
+            stored = self._store.episode(id_, vectors=False)
+            scenario = self._scenario(stored.episode.scenario_id)
+            if not self._spec.rubric and scenario.rubric != rubric:
+                self._other_rubrics[scenario.rubric] = None
+                continue
+            key = _Key(episode_id=id_, scenario=scenario)
+            yield key, judge.judging(scenario, stored.episode, sample=sample, thread=id_)
+
+    def _commit(self, judge: Judge, sample: int, judged: Judged[_Key]) -> None:
+        outcome, usage = judged.outcome, judged.usage
+        failure = outcome if isinstance(outcome, Failure) else None
+        verdicts = () if isinstance(outcome, Failure) else outcome
+        ranges = {d.name: d for d in judge.rubric.dimensions}
+        judgement = Judgement(
+            episode_id=judged.key.episode_id,
+            judge_id=judge.id,
+            sample=sample,
+            status=JudgementStatus.failed if failure else JudgementStatus.ok,
+            rubric_id=judge.rubric.id,
+            verdicts=verdicts,
+            failure=failure,
+            model_id=judge.info.id,
+            dtype=usage.dtype or judge.info.dtype,
+            prompt_tokens=usage.prompt_tokens,
+            new_tokens=usage.new_tokens,
+            latency_s=usage.latency_s,
+            reply="\n".join(usage.replies),
+        )
+        rescaled = {(v.seat, v.dimension): ranges[v.dimension].rescale(v.score) for v in verdicts}
+        if not self._store.add_judgement(judgement, rescaled, replace_failed=self._retry):
+            return  # another process was quicker
+        if failure:
+            self.tally = replace(self.tally, failed=self.tally.failed + 1, last_failure=failure)
+        else:
+            self.tally = replace(self.tally, scored=self.tally.scored + 1)
+
+    def _scenario(self, id_: str) -> Scenario:
+        if id_ not in self._scenarios:
+            if len(self._scenarios) >= SCENARIOS:
+                self._scenarios.pop(next(iter(self._scenarios)))
+            self._scenarios[id_] = self._store.scenario(id_)
+        return self._scenarios[id_]

@@ -1,0 +1,172 @@
+"""Many conversations at once: each episode is a generator, each agent's thinking another, and the models work on all their
+requests together. Nothing here knows a database: episodes are handed out as they end, and the caller stores them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from simworld.core.engine import Game, play
+from simworld.core.episode import Act, Episode, WorkItem
+from simworld.core.errors import Failure
+from simworld.core.protocols import Agent, Backend, Reply, Thinking
+from simworld.core.requests import Completion, Finished, Request
+from simworld.core.scenario import Scenario
+
+_log = logging.getLogger(__name__)
+_TURN_ABOUT_S = 0.02  # how long one backend may wait while another has work too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One episode to play now: a work item at an attempt, with everything it needs."""
+
+    item: WorkItem
+    attempt: int  # from 1
+    scenario: Scenario
+    agents: Mapping[str, Agent]  # seat → agent
+    seed: int  # of this episode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """An episode that ended, and when."""
+
+    job: Job
+    episode: Episode
+    started: datetime  # UTC
+    ended: datetime  # UTC
+
+
+@dataclass(slots=True, eq=False)
+class _Table:
+    """A live conversation."""
+
+    job: Job
+    game: Game
+    started: datetime
+    thinking: dict[str, Thinking] = field(default_factory=dict)  # seats that have not answered yet
+    replies: dict[str, Reply] = field(default_factory=dict)
+
+
+def play_jobs(jobs: Iterable[Job], backends: Mapping[str, Backend], *, live: int = 32) -> Iterator[Played]:
+    """Every job's episode, each as it ends; at most `live` run at once, and the next starts when one ends.
+
+    Args:
+        jobs: drawn one by one, so a plan of millions needs no memory.
+        backends: by `Agent.model`.
+        live: upper limit of conversations under way.
+
+    Raises:
+        ValueError: an agent's model has no backend, or `live` is below 1.
+    """
+    if live < 1:
+        raise ValueError(f"live is {live}; at least one conversation must be allowed")
+    driver = _Driver(backends)
+    queue = iter(jobs)
+    while True:
+        # Who asks no model ends at once: handed out before another job is drawn, and before a model is waited for.
+        while driver.count < live and not driver.ended and (job := next(queue, None)) is not None:
+            driver.start(job)
+        if driver.count and not driver.ended:
+            driver.work()
+        if not driver.count and not driver.ended:
+            return
+        yield from driver.take()
+
+
+class _Driver:
+    def __init__(self, backends: Mapping[str, Backend]) -> None:
+        self.count = 0
+        self.ended: list[Played] = []
+        self._backends = backends
+        self._open: dict[str, dict[int, tuple[_Table, str]]] = {key: {} for key in backends}
+
+    def start(self, job: Job) -> None:
+        """Seats the agents and asks whoever is due."""
+        for agent in job.agents.values():
+            if agent.model and agent.model not in self._backends:
+                raise ValueError(f"no backend for {agent.model!r}")
+        cast = {seat: agent.id for seat, agent in job.agents.items()}
+        table = _Table(job=job, game=play(job.scenario, cast, job.seed), started=datetime.now(UTC))
+        self.count += 1
+        self._advance(table)
+
+    def take(self) -> list[Played]:
+        """What has ended since the last time."""
+        ended, self.ended = self.ended, []
+        return ended
+
+    def work(self) -> None:
+        """Lets the models work until something happens."""
+        busy = [key for key, tickets in self._open.items() if tickets]
+        for key in busy:
+            wait_s = None if len(busy) == 1 else _TURN_ABOUT_S
+            done = self._backends[key].poll(wait_s) or (self._lost(key) if wait_s is None else ())
+            for finished in done:
+                asked = self._open[key].pop(finished.ticket, None)
+                if asked is None:
+                    continue  # of a run that was abandoned before this one
+                table, seat = asked
+                self._think(table, seat, finished.completion)
+                if not table.thinking:
+                    self._advance(table)
+
+    def _lost(self, key: str) -> list[Finished]:
+        # A backend that waits without a limit and comes back with nothing has lost what it was given.
+        failure = Failure(boundary="model", kind="lost", message=f"{key} never answered the request")
+        return [Finished(ticket=ticket, completion=failure) for ticket in self._open[key]]
+
+    def _advance(self, table: _Table) -> None:
+        # Agents that ask no model answer at once, so several turns may pass here.
+        while True:
+            try:
+                due = table.game.send(table.replies) if table.replies else next(table.game)
+            except StopIteration as over:
+                ended = datetime.now(UTC)
+                self.ended.append(Played(job=table.job, episode=over.value, started=table.started, ended=ended))
+                self.count -= 1
+                return
+            table.replies = {}
+            table.thinking = {}
+            for seat, observation in due.items():
+                try:
+                    table.thinking[seat] = table.job.agents[seat].act(observation)
+                except Exception as error:  # the boundary of an agent's own code, as in _think
+                    table.replies[seat] = _broken(table, seat, error)
+            for seat in tuple(table.thinking):
+                self._think(table, seat, None)
+            if table.thinking:
+                return
+
+    def _think(self, table: _Table, seat: str, completion: Completion | None) -> None:
+        agent = table.job.agents[seat]
+        thinking = table.thinking[seat]
+        try:
+            request = next(thinking) if completion is None else thinking.send(completion)
+            ticket = self._submit(agent, request)
+        except StopIteration as over:
+            reply = over.value
+        except Exception as error:  # the boundary of an agent's own code: recorded with the episode
+            reply = _broken(table, seat, error)
+        else:
+            self._open[agent.model][ticket] = (table, seat)
+            return
+        if not isinstance(reply, Act | Failure):
+            message = f"expected an Act or a Failure, got {type(reply).__name__}"
+            reply = Failure(boundary="agent", kind="error", message=message)
+        table.replies[seat] = reply
+        del table.thinking[seat]
+
+    def _submit(self, agent: Agent, request: Request) -> int:
+        if not agent.model:
+            raise TypeError("it asks a model, but names none")
+        return self._backends[agent.model].submit(request)
+
+
+def _broken(table: _Table, seat: str, error: Exception) -> Failure:
+    _log.error("agent %s failed in seat %s", table.job.agents[seat].id, seat, exc_info=error)
+    return Failure(boundary="agent", kind="error", message=f"{type(error).__name__}: {error}")

@@ -1,0 +1,113 @@
+"""Work items: which episodes a run consists of, derived from names and content, never from the order of a list."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agents import LoadedSpec
+from simworld.core.engine import episode_seed
+from simworld.core.episode import WorkItem
+from simworld.core.errors import InputError, Problem
+from simworld.core.protocols import Agent
+from simworld.core.scenario import Scenario
+from simworld.runner.live import Job
+
+EVERYONE = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Who plays whom, by agent name: in seat order, or by seat name, where `*` stands for every seat not named."""
+
+    by_order: tuple[str, ...] = ()
+    by_seat: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The agents named."""
+        return self.by_order or tuple(self.by_seat.values())
+
+    def renamed(self, names: Mapping[str, str]) -> Cast:
+        """The cast with every agent given by the name in its spec, where it was given as a file."""
+        return Cast(
+            by_order=tuple(names[given] for given in self.by_order),
+            by_seat={seat: names[given] for seat, given in self.by_seat.items()},
+        )
+
+    def seats(self, scenario: Scenario) -> dict[str, str]:
+        """Seat → agent name for a scenario. Raises InputError where it does not fit."""
+        seats = [seat.name for seat in scenario.seats]
+        where = f"scenario {scenario.name!r} has the seats {', '.join(seats)}"
+        if self.by_order:
+            if len(self.by_order) != len(seats):
+                given = ", ".join(self.by_order)
+                raise InputError(
+                    f"{where}, but {len(self.by_order)} agents are given ({given}); or use --cast '*=AGENT'"
+                )
+            return dict(zip(seats, self.by_order, strict=True))
+        if unknown := [name for name in self.by_seat if name != EVERYONE and name not in seats]:
+            raise InputError(f"{where}; there is no seat {', '.join(map(repr, unknown))}")
+        named = {seat: self.by_seat.get(seat, self.by_seat.get(EVERYONE)) for seat in seats}
+        if empty := [seat for seat, name in named.items() if name is None]:
+            raise InputError(
+                f"{where}; nobody is cast for {', '.join(empty)}: add --cast '{empty[0]}=AGENT' or '*=AGENT'"
+            )
+        return {seat: name for seat, name in named.items() if name is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything a run is made of: scenarios, casts, repeats and the seed."""
+
+    run: str
+    seed: int
+    repeats: int
+    scenarios: tuple[Scenario, ...]
+    casts: tuple[Cast, ...]
+    specs: Mapping[str, LoadedSpec]  # by agent name
+
+    def seatings(self) -> list[tuple[Scenario, dict[str, str]]]:
+        """Each scenario with each cast as seat → agent name. Raises InputError with everything that does not fit."""
+        found, problems = [], []
+        for scenario in self.scenarios:
+            for cast in self.casts:
+                try:
+                    found.append((scenario, cast.seats(scenario)))
+                except InputError as error:
+                    problems += error.problems
+        if problems:
+            raise InputError(dict.fromkeys(problems))
+        return found
+
+    def jobs(self, agents: Mapping[str, Agent]) -> list[Job]:
+        """Every episode at its first attempt: all first repeats, then all second ones; equal items once."""
+        jobs: dict[str, Job] = {}
+        seatings = self.seatings()
+        for repeat in range(self.repeats):
+            for scenario, seating in seatings:
+                seated = {seat: agents[name] for seat, name in seating.items()}
+                cast = {seat: agent.id for seat, agent in seated.items()}
+                item = WorkItem(run=self.run, scenario_id=scenario.id, cast=cast, repeat=repeat)
+                seed = episode_seed(self.seed, scenario.id, repeat)
+                jobs.setdefault(item.key, Job(item=item, attempt=1, scenario=scenario, agents=seated, seed=seed))
+        return list(jobs.values())
+
+
+def default_run_name(scenarios: Sequence[Scenario], casts: Sequence[Cast], seed: int) -> str:
+    """`run-` and eight hex digits that depend on the names and the seed only, so that the same command finds its run again.
+
+    Content is left out on purpose: after an edit the command finds the old run, and is refused with what has changed.
+    """
+    problems: list[Problem] = []
+    names = sorted({scenario.name for scenario in scenarios})
+    cast = sorted(repr((cast.by_order, sorted(cast.by_seat.items()))) for cast in casts)
+    if not names:
+        problems.append(Problem(message="no scenario is given"))
+    if not cast:
+        problems.append(Problem(message="no agents are given; use --agents A,B in seat order, or --cast '*=A'"))
+    if problems:
+        raise InputError(problems)
+    text = "\n".join([*names, *cast, str(seed)])
+    return f"run-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -1,0 +1,21 @@
+"""YAML files with a place for everything: a strict loader, and pydantic models whose errors say file, line and column.
+
+`load_yaml(path)` gives a `Document`: plain `data`, and `place(("seats", 1, "goal"))` → "rent.yaml:12:11".
+`parse(document, MyModel)` validates it. Both raise one InputError with every problem, each with its place.
+"""
+
+from simworld.yamlfile.document import Document, Loc, in_order, load_text, load_yaml
+from simworld.yamlfile.messages import did_you_mean
+from simworld.yamlfile.parsing import parse, parse_text, problem_texts
+
+__all__ = [
+    "Document",
+    "Loc",
+    "did_you_mean",
+    "in_order",
+    "load_text",
+    "load_yaml",
+    "parse",
+    "parse_text",
+    "problem_texts",
+]

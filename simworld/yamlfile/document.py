@@ -1,0 +1,250 @@
+"""A YAML file as plain data in which every value knows its place. The loader refuses what authors never mean.
+
+Refused, each with file, line and column and all at once: duplicate keys, keys that are not text, merge keys, tags, several
+documents in one file, anchors that contain themselves, and aliases that would blow the file up ("billion laughs").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from simworld.core.errors import InputError, Problem
+from simworld.yamlfile.messages import dotted, syntax_message
+from simworld.yamlfile.scalars import resolve
+from simworld.yamlfile.source import check_characters, read_source
+
+Loc = Sequence[str | int]
+
+MAX_DEPTH = 64
+MAX_NODES = 200_000  # after every alias is written out
+
+_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it
+
+
+class _Loader(_FAST):  # type: ignore[misc, valid-type]
+    """Composes nodes and resolves nothing: `scalars.resolve` decides what a plain scalar means."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own class attribute, shadowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """The content of one YAML file; `data` may be shared between aliases, so treat it as read-only."""
+
+    name: str  # as shown in messages, usually the path as the user wrote it
+    data: Any
+    root: yaml.Node | None  # None: the file is empty
+    _index: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = field(default_factory=dict, repr=False, compare=False)
+
+    def place(self, loc: Loc, *, key: bool = False) -> str:
+        """`file:line:column` of the value at `loc` (of its key with `key`), else of the nearest thing around it."""
+        node, key_node, _ = self._walk(loc)
+        shown = key_node if key and key_node is not None else node
+        return f"{self.name}:1:1" if shown is None else _where(self.name, shown)
+
+    def problem(self, loc: Loc, message: str, *, key: bool = False) -> Problem:
+        """A problem at `loc`: `file:line:column: seats.1.goal: message`."""
+        path = dotted(loc)
+        return Problem(message=f"{path}: {message}" if path else message, where=self.place(loc, key=key))
+
+    def written(self, loc: Loc) -> str | None:
+        """The scalar at `loc` as the author wrote it, without quotes; None if there is no scalar."""
+        node, _, whole = self._walk(loc)
+        return node.value if whole and isinstance(node, yaml.ScalarNode) else None
+
+    def real_loc(self, loc: Loc) -> tuple[str | int, ...]:
+        """The parts of `loc` that exist in the file; what a validator put in between (a union's branch) is left out."""
+        real: list[str | int] = []
+        node = self.root
+        for part in loc:
+            found = self._child(node, part)
+            if found is not None:
+                node = found[0]
+                real.append(part)
+        return tuple(real)
+
+    def position(self, loc: Loc, *, key: bool = False) -> tuple[int, int]:
+        """Line and column from 1, to sort by."""
+        line, column = self.place(loc, key=key).rsplit(":", 2)[1:]
+        return int(line), int(column)
+
+    def _walk(self, loc: Loc) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
+        node, key_node = self.root, None
+        for part in loc:
+            found = self._child(node, part)
+            if found is None:
+                return node, None, False
+            node, key_node = found
+        return node, key_node, True
+
+    def _child(self, node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node | None] | None:
+        """The value and the key node of a part, or None where the file has no such part."""
+        if isinstance(node, yaml.MappingNode):
+            if id(node) not in self._index:
+                self._index[id(node)] = {key.value: (value, key) for key, value in reversed(node.value)}
+            return self._index[id(node)].get(str(part))
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and 0 <= part < len(node.value):
+            return node.value[part], None
+        return None
+
+
+def load_yaml(path: Path) -> Document:
+    """The document in a file. Raises InputError with every problem."""
+    return _load(read_source(path), str(path))
+
+
+def load_text(text: str, name: str) -> Document:
+    """The document in a text; `name` stands for the file in messages. Raises InputError with every problem."""
+    check_characters(text, name)
+    return _load(text, name)
+
+
+def _load(text: str, name: str) -> Document:
+    try:
+        problems = _scan(text, name)
+        if problems:
+            raise InputError(problems)
+        root = yaml.compose(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        raise InputError([Problem(message=syntax_message(error, text), where=where)]) from None
+    except yaml.YAMLError as error:
+        raise InputError([Problem(message=" ".join(str(error).split()), where=name)]) from None
+    if root is None:
+        return Document(name=name, data=None, root=None)
+    builder = _Builder(name)
+    builder.measure(root, ())
+    if not builder.problems:
+        data = builder.build(root, ())
+    if builder.problems:
+        raise InputError(builder.problems)
+    return Document(name=name, data=data, root=root)
+
+
+def _scan(text: str, name: str) -> list[Problem]:
+    """What must be refused before nodes are made: tags, more than one document, endless nesting."""
+    problems: list[Problem] = []
+    depth = documents = 0
+    for event in yaml.parse(text, _Loader):
+        where = _where(name, event)
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                problems.append(
+                    Problem(message="a second document ('---') in one file; use a file for each", where=where)
+                )
+                return problems
+        elif isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                return [Problem(message=f"nested deeper than {MAX_DEPTH} levels", where=where)]
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            shown = tag.replace("tag:yaml.org,2002:", "!!")
+            problems.append(
+                Problem(message=f"tag '{shown}' is not allowed; write the value alone, text in quotes", where=where)
+            )
+    return problems
+
+
+class _Builder:
+    """Turns nodes into plain data and collects what is wrong with them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.problems: list[Problem] = []
+        self._sizes: dict[int, int] = {}
+        self._open: set[int] = set()
+        self._built: dict[int, Any] = {}
+
+    def measure(self, node: yaml.Node, loc: Loc) -> int:
+        """The number of nodes below and with `node`, aliases written out; reports cycles and too many nodes."""
+        if id(node) in self._sizes:
+            return self._sizes[id(node)]
+        if id(node) in self._open:
+            self._report(node, "an anchor contains an alias to itself")
+            return 1
+        self._open.add(id(node))
+        size = 1
+        for child in _children(node):
+            size += self.measure(child, loc)
+        self._open.discard(id(node))
+        if size > MAX_NODES and not self.problems:
+            self._report(node, f"more than {MAX_NODES:,} values once every alias is written out")
+        self._sizes[id(node)] = size
+        return size
+
+    def build(self, node: yaml.Node, loc: Loc) -> Any:
+        """The plain value of a node."""
+        if id(node) in self._built:
+            return self._built[id(node)]
+        value: Any
+        if isinstance(node, yaml.MappingNode):
+            value = self._mapping(node, loc)
+        elif isinstance(node, yaml.SequenceNode):
+            value = [self.build(child, (*loc, i)) for i, child in enumerate(node.value)]
+        else:
+            plain = isinstance(node, yaml.ScalarNode) and not node.style
+            value = resolve(node.value) if plain else node.value
+            if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+                self._report(node, "half of a surrogate pair; write the character itself")
+        self._built[id(node)] = value
+        return value
+
+    def _mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        seen: dict[str, yaml.Node] = {}
+        for key_node, child in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._report(key_node, "a key must be a word, not a list or a mapping")
+                continue
+            key = key_node.value
+            path = dotted((*loc, key))
+            if key == "<<":
+                self._report(key_node, f"{path}: merge keys are not supported; write the fields out")
+            elif not key.strip():
+                self._report(key_node, f"{path}: an empty key")
+            elif key in seen:
+                first = _where("", seen[key]).split(":")[1]
+                self._report(key_node, f"{path}: duplicate key; the first is in line {first}")
+            seen.setdefault(key, key_node)
+            value[key] = self.build(child, (*loc, key))
+        return value
+
+    def _report(self, node: yaml.Node, message: str) -> None:
+        self.problems.append(Problem(message=message, where=_where(self.name, node)))
+
+
+def _where(name: str, at: yaml.Node | yaml.Event) -> str:
+    line, column = (at.start_mark.line, at.start_mark.column) if at.start_mark else (0, 0)
+    return f"{name}:{line + 1}:{column + 1}"
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [child for pair in node.value for child in pair]
+    if isinstance(node, yaml.SequenceNode):
+        return list(node.value)
+    return []
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems without repeats; those of one file in the order of its lines, files in order of appearance."""
+    unique = list(dict.fromkeys(problems))
+    files: dict[str, int] = {}
+    keys: dict[Problem, tuple[int, int, int]] = {}
+    for problem in unique:
+        parts = problem.where.rsplit(":", 2)
+        placed = len(parts) == 3 and parts[1].isdigit() and parts[2].isdigit()
+        file = parts[0] if placed else problem.where
+        line, column = (int(parts[1]), int(parts[2])) if placed else (0, 0)
+        keys[problem] = (files.setdefault(file, len(files)), line, column)
+    return sorted(unique, key=keys.__getitem__)

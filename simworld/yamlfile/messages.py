@@ -1,0 +1,168 @@
+"""The wording of problems: what was found, what was expected, and what the author may have meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+MAX_SHOWN = 40  # characters of a value in a message
+
+
+def did_you_mean(word: object, candidates: Iterable[str]) -> str:
+    """`; did you mean 'goal'?` for a near miss, else an empty text."""
+    close = closest(word, candidates)
+    return f"; did you mean '{close}'?" if close else ""
+
+
+def closest(word: object, candidates: Iterable[str]) -> str | None:
+    """The candidate that `word` most likely stands for: other case or dashes, else few letters apart."""
+    known = {_folded(candidate): candidate for candidate in candidates}
+    found = difflib.get_close_matches(_folded(str(word)), known, n=1, cutoff=0.6)
+    return known[found[0]] if found else None
+
+
+def dotted(loc: Sequence[str | int]) -> str:
+    """`seats.1.goal`."""
+    return ".".join(shorten(str(part)) for part in loc)
+
+
+def shorten(text: str) -> str:
+    """The text on one line and not too long."""
+    line = " ".join(text.split())
+    return line if len(line) <= MAX_SHOWN else line[: MAX_SHOWN - 1] + "…"
+
+
+def found(value: Any, written: str | None = None) -> str:
+    """What the author gave, in words; `written` is a scalar's own spelling."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"the truth value {written or str(value).lower()}"
+    if isinstance(value, int | float):
+        return f"the number {written or value}"
+    if isinstance(value, str):
+        return f"the text '{shorten(value)}'"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "a list"
+
+
+# pydantic's error type → what was expected
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "set_type": "a list",
+    "frozen_set_type": "a list",
+    "dict_type": "a mapping",
+    "mapping_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dataclass_type": "a mapping",
+    "none_required": "nothing",
+}
+
+
+def expected(kind: str) -> str | None:
+    """What an error of a wrong type expected, or None for errors of other kinds."""
+    return _EXPECTED.get(kind)
+
+
+def type_message(kinds: Sequence[str], value: Any, written: str | None) -> str:
+    """`expected text, found the number 5; put it in quotes`, for one error or for all branches of a union."""
+    wanted = list(dict.fromkeys(_EXPECTED[kind] for kind in kinds if kind != "none_required"))
+    text = f"expected {' or '.join(wanted)}, found {found(value, written)}"
+    if "text" in wanted and isinstance(value, bool | int | float):
+        return f"{text}; put it in quotes"
+    if value is None:
+        return f"{text}; write a value or remove the line"
+    return text
+
+
+def value_message(kind: str, error: Mapping[str, Any], value: Any, written: str | None) -> str:
+    """The message of any other validation error."""
+    context: Mapping[str, Any] = error.get("ctx", {})
+    if wording := _WORDINGS.get(kind):
+        return wording(context, found(value, written))
+    if kind in ("enum", "literal_error"):
+        choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        hint = did_you_mean(value, choices) if isinstance(value, str) else ""
+        return f"expected {_one_of(choices)}, found {found(value, written)}{hint}"
+    if kind == "union_tag_invalid":
+        choices = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
+        tag = context.get("tag")
+        return f"{context.get('discriminator', '')}: expected {_one_of(choices)}, found '{tag}'{did_you_mean(tag, choices)}"
+    text = str(error.get("msg", "not valid"))
+    text = re.sub(r"^(Value error|Assertion failed), ", "", text)
+    return text if kind in ("value_error", "assertion_error") else f"{text[:1].lower()}{text[1:]}"
+
+
+_WORDINGS: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
+    "greater_than": lambda c, f: f"expected more than {c['gt']:g}, found {f}",
+    "greater_than_equal": lambda c, f: f"expected at least {c['ge']:g}, found {f}",
+    "less_than": lambda c, f: f"expected less than {c['lt']:g}, found {f}",
+    "less_than_equal": lambda c, f: f"expected at most {c['le']:g}, found {f}",
+    "too_short": lambda c, f: f"expected at least {_count(c['min_length'])}, found {_count(c['actual_length'])}",
+    "too_long": lambda c, f: f"expected at most {_count(c['max_length'])}, found {_more(c)}",
+    "string_too_short": lambda c, f: (
+        "must not be empty" if c["min_length"] == 1 else f"too short: at least {c['min_length']}"
+    ),
+    "string_too_long": lambda c, f: f"expected at most {c['max_length']:,} characters",
+    "string_pattern_mismatch": lambda c, f: f"expected a text like {c['pattern']}, found {f}",
+    "union_tag_not_found": lambda c, f: f"{str(c['discriminator']).strip(chr(39))}: required field is missing",
+}
+
+
+def syntax_message(error: yaml.MarkedYAMLError, text: str) -> str:
+    """A YAML syntax error in one line, with advice for what goes wrong most often."""
+    problem = str(error.problem or error.context or "not valid YAML")
+    mark = error.problem_mark
+    lines = text.split("\n")
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    advice = ""
+    if line[: len(line) - len(line.lstrip())].count("\t") or "'\\t'" in problem or "tab" in problem:
+        advice = "; indent with spaces, not with tabs"
+    elif "mapping values are not allowed" in problem:
+        advice = "; text with ': ' in it needs quotes, or '>' and a line of its own"
+    elif "cannot start any token" in problem:
+        advice = "; text that begins with this character needs quotes"
+    elif "end of stream" in problem or "unexpected end" in problem:
+        advice = "; a quote or bracket is not closed"
+    elif "expected" in problem and error.context:
+        start = f" that begins in line {error.context_mark.line + 1}" if error.context_mark else ""
+        advice = f" {error.context}{start}; check the indentation, quotes and brackets"
+    return f"not valid YAML: {problem}{advice}"
+
+
+def _folded(word: str) -> str:
+    return word.casefold().replace("-", "_").replace(" ", "_")
+
+
+def _one_of(choices: Sequence[str]) -> str:
+    return (
+        choices[0]
+        if len(choices) == 1
+        else f"{', '.join(choices[:-1])} or {choices[-1]}"
+        if choices
+        else "another value"
+    )
+
+
+def _count(n: int) -> str:
+    return f"{n} entry" if n == 1 else f"{n} entries"
+
+
+def _more(context: Mapping[str, Any]) -> str:
+    return _count(context["actual_length"]) if context.get("actual_length") is not None else "more"

@@ -1,0 +1,162 @@
+"""From a document to a pydantic model: every validation error becomes a problem with its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from simworld.core.errors import InputError, Problem
+from simworld.yamlfile.document import Document, load_text
+from simworld.yamlfile.messages import closest, did_you_mean, dotted, expected, type_message, value_message
+
+M = TypeVar("M", bound=BaseModel)
+Path = tuple[str | int, ...]
+
+MAX_PROBLEMS = 100  # of one file; a file of another kind would fill the screen otherwise
+_UNSET = object()
+
+
+def parse(document: Document, model: type[M], *, data: Any = _UNSET) -> M:
+    """The document as a model; `data` replaces the document's own (after substitution) under the same places.
+
+    Validation is strict, as for JSON: a number is not text, text is no number, 1.0 is no whole number. Lists become tuples and
+    texts enum members. Raises InputError with every problem, in the order of the file.
+    """
+    value = document.data if data is _UNSET else data
+    if value is None:
+        raise InputError([Problem(message="the file is empty", where=f"{document.name}:1:1")])
+    try:
+        return model.model_validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        raise InputError(_problems(document, model, value, error)) from None
+
+
+def parse_text(text: str, name: str, model: type[M]) -> M:
+    """As `parse`, for a text; `name` stands for the file in messages."""
+    return parse(load_text(text, name), model)
+
+
+def problem_texts(error: ValidationError) -> list[str]:
+    """The problems of data that has no YAML document behind it: `seats.1.goal: required field is missing`."""
+    texts = []
+    for item in error.errors(include_url=False):
+        kind = item["type"]
+        if kind == "missing":
+            message = "required field is missing"
+        elif expected(kind):
+            message = type_message([kind], item["input"], None)
+        else:
+            message = value_message(kind, item, item["input"], None)
+        texts.append(f"{dotted(item['loc'])}: {message}" if item["loc"] else message)
+    return list(dict.fromkeys(texts))
+
+
+def _problems(document: Document, model: type[BaseModel], data: Any, error: ValidationError) -> list[Problem]:
+    errors = error.errors(include_url=False)
+    by_loc: dict[Path, list[Mapping[str, Any]]] = {}
+    for item in errors:
+        by_loc.setdefault(_loc(document, item), []).append(item)
+    inner = {loc[:i] for loc in by_loc for i in range(len(loc))}  # places with a problem somewhere beneath
+    meant = _meant(model, data, by_loc)
+    problems: list[Problem] = []
+    for loc, items in sorted(by_loc.items(), key=lambda entry: document.position(entry[0], key=_about_key(entry[1]))):
+        kinds = {item["type"] for item in items}
+        if "missing" in kinds and loc in meant:
+            continue
+        if loc in inner and all(expected(kind) or kind == "too_short" for kind in kinds):
+            continue  # the branch of a union that was not meant, or a list whose entries are wrong already
+        if len(problems) >= MAX_PROBLEMS:
+            more = f"… and {len(errors) - len(problems):,} more problems"
+            return [*problems, Problem(message=more, where=document.name)]
+        key = _about_key(items)
+        problems += [
+            document.problem(loc, message, key=key) for message in _messages(document, model, data, loc, items)
+        ]
+    return problems
+
+
+def _meant(model: type[BaseModel], data: Any, by_loc: Mapping[Path, list[Mapping[str, Any]]]) -> set[Path]:
+    """The missing fields that a misspelt neighbour stands for: they are not reported again."""
+    meant: set[Path] = set()
+    unknown = [loc for loc, items in by_loc.items() if items[0]["type"] == "extra_forbidden"]
+    for loc in unknown[:MAX_PROBLEMS]:
+        fields = _fields_at(model, loc[:-1])
+        present = _at(data, loc[:-1])
+        free = [name for name in fields if not (isinstance(present, dict) and name in present)]
+        if (name := closest(loc[-1], free or fields)) is not None:
+            meant.add((*loc[:-1], name))
+    return meant
+
+
+def _about_key(items: list[Mapping[str, Any]]) -> bool:
+    """Whether the problem is the key itself and not its value."""
+    return any(item["type"] == "extra_forbidden" or "[key]" in item["loc"] for item in items)
+
+
+def _loc(document: Document, item: Mapping[str, Any]) -> Path:
+    loc: Path = tuple(part for part in item["loc"] if part != "[key]")
+    if item["type"] == "missing":
+        return (*document.real_loc(loc[:-1]), loc[-1])
+    return document.real_loc(loc)
+
+
+def _messages(
+    document: Document, model: type[BaseModel], data: Any, loc: Path, items: list[Mapping[str, Any]]
+) -> list[str]:
+    value = _at(data, loc)
+    written = document.written(loc) if value == _at(document.data, loc) else None
+    kinds = [item["type"] for item in items]
+    if all(expected(kind) for kind in kinds):
+        return [type_message(kinds, value, written)]
+    messages: list[str] = []
+    for item in items:
+        kind = item["type"]
+        if kind == "extra_forbidden":
+            messages.append(f"unknown field{did_you_mean(loc[-1], _fields_at(model, loc[:-1]))}")
+        elif kind == "missing":
+            messages.append("required field is missing")
+        elif not expected(kind):
+            messages.append(value_message(kind, item, value, written))
+    return list(dict.fromkeys(messages))
+
+
+def _at(data: Any, loc: Path) -> Any:
+    for part in loc:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data
+
+
+def _fields_at(model: type[BaseModel], loc: Path) -> list[str]:
+    """The names of the fields that a mapping at `loc` may have."""
+    types: list[Any] = [model]
+    for part in loc:
+        types = [found for kind in types for found in _step(kind, part)]
+    names = [name for kind in types for m in _models(kind) for name in field_names(m)]
+    return list(dict.fromkeys(names))
+
+
+def _step(kind: Any, part: str | int) -> list[Any]:
+    if isinstance(part, str):
+        models = _models(kind)
+        stepped = [f.annotation for m in models for name, f in m.model_fields.items() if part in (name, f.alias)]
+        if stepped:
+            return stepped
+    return list(_models(kind)) or [kind]
+
+
+def _models(kind: Any) -> list[type[BaseModel]]:
+    """The models inside an annotation: of a union's branches, of a list's or mapping's entries."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [kind]
+    return [m for argument in get_args(kind) for m in _models(argument)]
+
+
+def field_names(model: type[BaseModel]) -> list[str]:
+    """The names that a model's fields have in a file."""
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,0 +1,48 @@
+"""What happened: runs, episodes and judgements in an SQL database. Names are loaded on use, so importing this is cheap."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from store.connection import upgrade as upgrade
+    from store.facade import Store as Store
+    from store.facade import open_store as open_store
+    from store.readonly import query as query
+    from store.records import AgentRecord as AgentRecord
+    from store.records import EpisodeSummary as EpisodeSummary
+    from store.records import ItemState as ItemState
+    from store.records import JudgeRecord as JudgeRecord
+    from store.records import PlannedItem as PlannedItem
+    from store.records import RunRecord as RunRecord
+    from store.records import RunSummary as RunSummary
+    from store.records import ScoreRow as ScoreRow
+    from store.records import StoredEpisode as StoredEpisode
+    from store.records import StoredJudgement as StoredJudgement
+
+__simworld__ = True  # the name fence looks for this mark: simworld/fence.py
+
+_HOME = {
+    "upgrade": "store.connection",
+    "Store": "store.facade",
+    "open_store": "store.facade",
+    "query": "store.readonly",
+    "AgentRecord": "store.records",
+    "EpisodeSummary": "store.records",
+    "ItemState": "store.records",
+    "JudgeRecord": "store.records",
+    "PlannedItem": "store.records",
+    "RunRecord": "store.records",
+    "RunSummary": "store.records",
+    "ScoreRow": "store.records",
+    "StoredEpisode": "store.records",
+    "StoredJudgement": "store.records",
+}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'store' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -1,0 +1,55 @@
+"""Database addresses: what a user may write after `--db`, and what it means."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from simworld.core.errors import InputError, MissingExtra
+
+HOW = "use sqlite:///FILE or postgresql://USER@HOST/NAME"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a database is: `path` is set for SQLite, `url` is what SQLAlchemy connects to."""
+
+    given: str  # as the user wrote it
+    url: URL
+    path: Path | None
+
+    def __str__(self) -> str:
+        """For messages: the file, or the URL without its password."""
+        return str(self.path) if self.path is not None else self.url.render_as_string(hide_password=True)
+
+
+def parse_address(text: str) -> Address:
+    """The address behind a URL or a file name; raises InputError, or MissingExtra where PostgreSQL's driver is not installed."""
+    if not text.strip():
+        raise InputError(f"the database's address is empty; {HOW}")
+    if "://" not in text:
+        return _sqlite(text, text)
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise InputError(f"not a database address; {HOW}") from error  # the text may hold a password: not repeated
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        if url.database in (None, "", ":memory:"):
+            raise InputError(f"a database in memory forgets everything at once; {HOW}")
+        if url.query:
+            raise InputError(f"sqlite:///FILE takes no options, found {', '.join(sorted(url.query))}")
+        return _sqlite(text, url.database or "")
+    if kind in ("postgresql", "postgres"):
+        if importlib.util.find_spec("psycopg") is None:
+            raise MissingExtra("PostgreSQL", "postgresql")
+        return Address(given=text, url=url.set(drivername="postgresql+psycopg"), path=None)
+    raise InputError(f"no databases of the kind {kind!r} here; {HOW}")
+
+
+def _sqlite(given: str, path: str) -> Address:
+    return Address(given=given, url=URL.create("sqlite", database=path), path=Path(path))

@@ -1,0 +1,180 @@
+"""Engines for SQLite and PostgreSQL, the check of a database's version, and its upgrade."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.pool import QueuePool
+
+from simworld.core.errors import StoreError, StoreMismatch
+from store.address import Address, parse_address
+from store.faults import faults
+from store.version import HEAD, VERSION_TABLE, VERSIONS
+
+BUSY_TIMEOUT_S = 30.0
+CONNECT_TIMEOUT_S = 10
+WRITE = "simworld_write"  # execution option: the transaction begins by taking SQLite's write lock
+MIGRATION_LOCK = 7_163_926_531  # any number, the same in every process: PostgreSQL's advisory lock
+
+
+def connect(address: Address, *, create: bool, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
+    """An engine for a database of this code's version; with `create`, an absent or empty one is made.
+
+    Raises:
+        StoreMismatch: not a simworld database, or one of an older or newer version.
+        StoreError: absent, locked, unreachable, not permitted.
+    """
+    if address.path is not None:
+        _check_file(address.path, create=create)
+    engine = _engine(address, busy_timeout_s, create=create)
+    try:
+        with faults(str(address)):
+            with engine.connect() as connection:
+                empty = not _check_version(connection, address)
+            if empty and not create:
+                raise StoreMismatch(f"{address} is empty: no simworld database yet; `simworld run` makes one")
+            if empty:
+                _migrate(engine, address)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def upgrade(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> tuple[str, str]:
+    """Brings a database to this code's version, in one transaction; returns the versions before ("" if empty) and after.
+
+    Raises:
+        StoreMismatch: not a simworld database, or a newer one.
+        StoreError: absent, locked, unreachable, full.
+    """
+    address = parse_address(url)
+    if address.path is not None:
+        _check_file(address.path, create=False)
+    engine = _engine(address, busy_timeout_s, create=False)
+    try:
+        with faults(str(address), "the database is as it was"):
+            with engine.connect() as connection:
+                before = _version(connection, address)
+                if before:
+                    _refuse_newer(before, address)
+            if before != HEAD:
+                _migrate(engine, address)
+    finally:
+        engine.dispose()
+    return before, HEAD
+
+
+def _check_file(path: Path, *, create: bool) -> None:
+    if path.is_dir():
+        raise StoreMismatch(f"{path} is a folder, not a database file")
+    if path.exists():
+        return
+    if not create:
+        raise StoreError(f"no database {path}; `simworld run` makes one")
+    if not path.parent.is_dir():
+        raise StoreError(f"{path} cannot be made: no folder {path.parent}")
+
+
+def _engine(address: Address, busy_timeout_s: float, *, create: bool) -> Engine:
+    if address.path is None:
+        return create_engine(address.url, connect_args={"connect_timeout": CONNECT_TIMEOUT_S}, json_serializer=_dumps)
+    uri, writable = sqlite_uri(address.path, create=create)
+
+    def connect_sqlite() -> sqlite3.Connection:
+        return sqlite3.connect(uri, uri=True, timeout=busy_timeout_s, check_same_thread=False, isolation_level=None)
+
+    engine = create_engine("sqlite://", creator=connect_sqlite, poolclass=QueuePool, json_serializer=_dumps)
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # Python would begin transactions by itself, and not around DDL
+        connection.execute(f"PRAGMA busy_timeout={int(busy_timeout_s * 1000)}")
+        if writable:
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get(WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def sqlite_uri(path: Path, *, create: bool = False, read_only: bool = False) -> tuple[str, bool]:
+    """The `file:` URI by which SQLite opens a file, and whether that allows writing; never creates one unless asked."""
+    name = quote(str(path.absolute()))
+    if create and not path.exists():
+        return f"file:{name}?mode=rwc", True
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    if writable:
+        return f"file:{name}?mode={'ro' if read_only else 'rw'}", not read_only
+    # A WAL database in a folder where nothing can be written opens only when SQLite may take it as unchanging
+    pending = path.with_name(path.name + "-wal").exists()
+    return f"file:{name}?mode=ro" + ("" if pending or os.access(path.parent, os.W_OK) else "&immutable=1"), False
+
+
+def _dumps(value: Any) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _version(connection: Connection, address: Address) -> str:
+    """The version of a simworld database, or empty for a database without tables; raises StoreMismatch for any other."""
+    tables = inspect(connection).get_table_names()
+    if VERSION_TABLE not in tables:
+        if tables:
+            shown = ", ".join(sorted(tables)[:3]) + (", …" if len(tables) > 3 else "")
+            raise StoreMismatch(f"{address} is a database, but not one of simworld (its tables: {shown})")
+        return ""
+    versions = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars().all()
+    if len(versions) != 1:
+        raise StoreMismatch(f"{address} is damaged: {VERSION_TABLE} holds {len(versions)} versions instead of one")
+    return str(versions[0])
+
+
+def _check_version(connection: Connection, address: Address) -> bool:
+    """Whether the database is of this code's version; False where it is empty."""
+    version = _version(connection, address)
+    if not version:
+        return False
+    _refuse_newer(version, address)
+    if version != HEAD:
+        raise StoreMismatch(
+            f"{address} is of version {version}, this simworld needs {HEAD}: simworld db upgrade --db {address.given}"
+        )
+    return True
+
+
+def _refuse_newer(version: str, address: Address) -> None:
+    if version not in VERSIONS:
+        raise StoreMismatch(
+            f"{address} is of version {version}, this simworld knows versions up to {HEAD}; install a newer simworld"
+        )
+
+
+def _migrate(engine: Engine, address: Address) -> None:
+    """Runs what migrations are missing, all in one transaction; two processes at once do it once."""
+    from store.migrations.run import migrate  # Alembic is slow to import and seldom needed
+
+    with engine.connect().execution_options(**{WRITE: True}) as connection:
+        sqlite = connection.dialect.name == "sqlite"
+        if sqlite:  # rebuilding a table would cascade; the pragma works only outside a transaction
+            connection.connection.dbapi_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
+        try:
+            with connection.begin():
+                if not sqlite:
+                    connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+                if _version(connection, address) != HEAD:
+                    migrate(connection)
+        finally:
+            if sqlite:
+                connection.connection.dbapi_connection.execute("PRAGMA foreign_keys=ON")  # type: ignore[union-attr]

@@ -1,0 +1,179 @@
+"""Writing one finished episode: one transaction, and nothing when it is there already."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+
+from simworld.core.episode import Act, CheckResult, Ending, Episode, Generation, PlanStep, WorkItem
+from store.tables import (
+    ActRow,
+    AgentRow,
+    CheckRow,
+    EpisodeRow,
+    EpisodeSeatRow,
+    PlanStepRow,
+    RunAgentRow,
+    RunRow,
+    ScenarioRow,
+)
+from store.writing import failure_columns, insert_all, insert_new
+
+NO_GENERATION: Mapping[str, Any] = dict.fromkeys(Generation.__dataclass_fields__)
+
+
+def add_episode(
+    connection: Connection,
+    item: WorkItem,
+    attempt: int,
+    episode: Episode,
+    *,
+    scenario_name: str,
+    family: str,
+    started: datetime,
+    ended: datetime,
+    code_version: str,
+    parent_id: str | None,
+) -> bool:
+    """Stores an episode with all its parts. See `Store.add_episode`."""
+    _check(item, attempt, episode)
+    made = [act.generation for act in episode.acts if act.generation is not None]
+    episode_id = item.episode_id(attempt)
+    if not code_version:
+        code_version = connection.execute(select(RunRow.code_version).where(RunRow.name == item.run)).scalar_one()
+    added = insert_new(
+        connection,
+        EpisodeRow,
+        {
+            "id": episode_id,
+            "run": item.run,
+            "item_key": item.key,
+            "attempt": attempt,
+            "scenario_id": item.scenario_id,
+            "scenario_name": scenario_name,
+            "family": family,
+            "repeat": item.repeat,
+            "seed": episode.seed,
+            "ending": episode.ending.value,
+            "reason": episode.reason,
+            **failure_columns(episode.failure),
+            "started": started,
+            "ended": ended,
+            "turns": len(episode.turns),
+            "prompt_tokens": sum(generation.prompt_tokens for generation in made),
+            "new_tokens": sum(generation.new_tokens for generation in made),
+            "code_version": code_version,
+            "parent_id": parent_id,
+        },
+    )
+    if not added:
+        return False
+    insert_all(connection, EpisodeSeatRow, _seat_rows(connection, episode_id, item))
+    places = [
+        ({"episode_id": episode_id, "turn": turn.index, "position": position}, act)
+        for turn in episode.turns
+        for position, act in enumerate(turn.acts)
+    ]
+    insert_all(connection, ActRow, [place | _act_columns(act) for place, act in places])
+    insert_all(
+        connection, PlanStepRow, [place | _plan_columns(act.plan) for place, act in places if act.plan is not None]
+    )
+    insert_all(
+        connection,
+        CheckRow,
+        [
+            {"episode_id": episode_id, "position": position, **_check_columns(check)}
+            for position, check in enumerate(episode.checks)
+        ],
+    )
+    return True
+
+
+def _check(item: WorkItem, attempt: int, episode: Episode) -> None:
+    """Refuses what would be stored wrongly without notice; each of these is the caller's bug."""
+    if attempt < 1:
+        raise ValueError(f"attempts count from 1, found {attempt}")
+    if (episode.ending is Ending.failed) != (episode.failure is not None):
+        raise ValueError(f"an episode has a failure exactly when it failed; ending {episode.ending.value}")
+    if episode.scenario_id != item.scenario_id or dict(episode.cast) != dict(item.cast):
+        raise ValueError("the episode was played on another scenario or cast than its work item names")
+    if [turn.index for turn in episode.turns] != list(range(len(episode.turns))):
+        raise ValueError(f"turns count from 0 without gaps, found {[turn.index for turn in episode.turns]}")
+
+
+def _seat_rows(connection: Connection, episode_id: str, item: WorkItem) -> list[dict[str, Any]]:
+    content = connection.execute(select(ScenarioRow.content).where(ScenarioRow.id == item.scenario_id)).scalar_one()
+    names: dict[str, str] = {}
+    ids = set(item.cast.values())
+    for source, where in (
+        (select(AgentRow.id, AgentRow.name), AgentRow.id.in_(ids)),
+        (
+            select(RunAgentRow.agent_id, RunAgentRow.agent_name).order_by(RunAgentRow.agent_name.desc()),
+            (RunAgentRow.run == item.run) & RunAgentRow.agent_id.in_(ids),
+        ),
+    ):
+        names.update((id_, name) for id_, name in connection.execute(source.where(where)))
+    return [
+        {
+            "episode_id": episode_id,
+            "seat": seat["name"],
+            "position": position,
+            "agent_id": item.cast[seat["name"]],
+            "agent_name": names[item.cast[seat["name"]]],
+            "persona": seat["persona"]["name"],
+        }
+        for position, seat in enumerate(content["seats"])
+    ]
+
+
+def _act_columns(act: Act) -> dict[str, Any]:
+    made = act.generation
+    columns = {
+        "seat": act.seat,
+        "kind": act.action.kind.value,
+        "text": act.action.text,
+        "recipients": list(act.action.to),
+        **NO_GENERATION,
+    }
+    if made is not None:
+        columns |= {name: getattr(made, name) for name in NO_GENERATION}
+        if made.logprob is not None and math.isnan(made.logprob):
+            columns["logprob"] = None  # SQLite stores NaN as null; the same everywhere
+    return columns
+
+
+def _plan_columns(plan: PlanStep) -> dict[str, Any]:
+    return {
+        "encoder_id": plan.encoder_id,
+        "planner_id": plan.planner_id,
+        "noisy": plan.noisy,
+        **_vector_columns("state", plan.state),
+        **_vector_columns("action", plan.action),
+    }
+
+
+def _vector_columns(name: str, vector: NDArray[np.float32] | None) -> dict[str, Any]:
+    if vector is None:
+        return {name: None, f"{name}_dtype": None, f"{name}_shape": None}
+    little = np.ascontiguousarray(vector).astype(vector.dtype.newbyteorder("<"), copy=False)
+    if little.dtype.kind not in "fiu":
+        raise ValueError(f"a {name} vector holds numbers, found dtype {vector.dtype}")
+    return {name: little.tobytes(), f"{name}_dtype": little.dtype.str, f"{name}_shape": list(vector.shape)}
+
+
+def _check_columns(check: CheckResult) -> dict[str, Any]:
+    number = check.value if isinstance(check.value, (int, float)) else None
+    return {
+        "name": check.name,
+        "holds": check.holds,
+        "number": None if number is None else float(number),
+        "text": check.value if isinstance(check.value, str) else None,
+        "turn": check.turn,
+        "error": check.error,
+    }

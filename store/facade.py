@@ -1,0 +1,321 @@
+"""Store: the one door to a database. Records go in and come out; connections stay inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, select, update
+
+from simworld.core.episode import Ending, Episode, WorkItem
+from simworld.core.errors import InputError
+from simworld.core.judgement import Judgement
+from simworld.core.scenario import Scenario
+from store import episodes, judgements, reading, runs
+from store.address import Address, parse_address
+from store.connection import BUSY_TIMEOUT_S, WRITE, connect
+from store.faults import faults
+from store.queries import score_batch
+from store.records import (
+    AgentRecord,
+    EpisodeSummary,
+    ItemState,
+    JudgeRecord,
+    PlannedItem,
+    RunRecord,
+    RunSummary,
+    ScoreRow,
+    StoredEpisode,
+    StoredJudgement,
+)
+from store.scenario_json import scenario_of
+from store.tables import AgentRow, EpisodeRow, RunRow, ScenarioRow, table
+
+BATCH = 64  # whole episodes held at a time while streaming
+IDS = 1000  # ids held at a time
+
+
+def open_store(url: str, *, create: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
+    """A store on `sqlite:///FILE`, a plain file name, or `postgresql://…`; only with `create` is a new database made.
+
+    Raises:
+        InputError: the address makes no sense.
+        MissingExtra: PostgreSQL without its driver.
+        StoreMismatch: not a simworld database, or one of an older or newer version; the text says what to do.
+        StoreError: absent, locked for longer than `busy_timeout_s`, unreachable, not permitted.
+    """
+    address = parse_address(url)
+    return Store(address, connect(address, create=create, busy_timeout_s=busy_timeout_s))
+
+
+class Store:
+    """A database of runs, episodes and judgements.
+
+    Every method is one transaction (streams: one per batch), and any may raise StoreError when the database is locked, full or
+    gone. What was returned from is stored; what raised is not stored at all.
+    """
+
+    def __init__(self, address: Address, engine: Engine) -> None:
+        self._address = address
+        self._engine = engine
+
+    @property
+    def where(self) -> str:
+        """The file, or the URL without its password."""
+        return str(self._address)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with faults(self.where), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _write(self, lost: str) -> Iterator[Connection]:
+        with (
+            faults(self.where, lost),
+            self._engine.connect().execution_options(**{WRITE: True}) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    # Writing
+
+    def begin_run(
+        self,
+        run: RunRecord,
+        items: Sequence[PlannedItem],
+        scenarios: Iterable[Scenario],
+        agents: Iterable[AgentRecord],
+    ) -> None:
+        """Stores a run with its plan. Again with the same name it adds what is new: more repeats, scenarios, casts.
+
+        A scenario's content is stored once; its title, rubric, judge note and other details are those given last.
+
+        Raises:
+            ResumeRefused: the run exists with another seed, or one of its scenario or agent names now has other content.
+            InputError: one name means two contents.
+        """
+        with self._write("nothing of this run was stored") as connection:
+            runs.begin_run(connection, run, items, scenarios, agents)
+
+    def set_profile(self, run: str, profile: Mapping[str, Any]) -> None:
+        """Stores what a run took, in place of what was stored before."""
+        with self._write("the run's profile was not stored") as connection:
+            connection.execute(update(RunRow).where(RunRow.name == run).values(profile=dict(profile)))
+
+    def add_episode(
+        self,
+        item: WorkItem,
+        attempt: int,
+        episode: Episode,
+        *,
+        scenario_name: str,
+        family: str,
+        started: datetime,
+        ended: datetime,
+        code_version: str = "",
+        parent_id: str | None = None,
+    ) -> bool:
+        """Stores a finished episode whole; False, and no change, if this attempt is there already.
+
+        Args:
+            item: a work item that `begin_run` has planned.
+            attempt: from 1.
+            episode: as played.
+            scenario_name: as in the plan.
+            family: as in the plan.
+            started: with a zone.
+            ended: with a zone.
+            code_version: what played it; default: what began the run.
+            parent_id: the episode it branched from.
+
+        Raises:
+            ValueError: the episode does not belong to the item, or contradicts itself: the caller's bug.
+            StoreError: the database cannot take it; nothing of it was stored.
+        """
+        with self._write("nothing of this episode was stored") as connection:
+            return episodes.add_episode(
+                connection,
+                item,
+                attempt,
+                episode,
+                scenario_name=scenario_name,
+                family=family,
+                started=started,
+                ended=ended,
+                code_version=code_version,
+                parent_id=parent_id,
+            )
+
+    def add_judge(self, judge_id: str, name: str, spec: Mapping[str, Any]) -> None:
+        """Stores a judge; no change if it is there already."""
+        with self._write("the judge was not stored") as connection:
+            judgements.add_judge(connection, JudgeRecord(id=judge_id, name=name, spec=spec))
+
+    def add_judgement(
+        self, judgement: Judgement, rescaled: Mapping[tuple[str, str], float], *, replace_failed: bool = False
+    ) -> bool:
+        """Stores a judgement whole; False, and no change, if this judge's sample of this episode is there already.
+
+        Args:
+            judgement: of a stored episode by a stored judge.
+            rescaled: (seat, dimension) → the verdict's share of its range, 0 to 1.
+            replace_failed: a stored judgement that failed gives way to this one; its failure stays in `earlier_failures` and
+                `attempt` counts on. One that is ok never gives way.
+
+        Raises:
+            ValueError: a score without its share, or verdicts in a failed judgement: the caller's bug.
+            StoreError: the database cannot take it; nothing of it was stored.
+        """
+        with self._write("nothing of this judgement was stored") as connection:
+            return judgements.add_judgement(connection, judgement, rescaled, replace_failed=replace_failed)
+
+    # Reading
+
+    def runs(self) -> list[RunSummary]:
+        """All runs with counts, oldest first."""
+        with self._read() as connection:
+            return runs.run_summaries(connection)
+
+    def planned(self, run: str) -> list[PlannedItem]:
+        """All work items of a run, played or not."""
+        with self._read() as connection:
+            return runs.planned(connection, run)
+
+    def finished(self, run: str) -> Mapping[str, ItemState]:
+        """Item key → attempts made and how the last one ended; items never attempted are absent."""
+        with self._read() as connection:
+            return runs.finished(connection, run)
+
+    def episodes(
+        self,
+        *,
+        run: str | None = None,
+        ending: Ending | None = None,
+        scenario: str | None = None,
+        agent: str | None = None,
+        family: str | None = None,
+        limit: int | None = None,
+        vectors: bool = True,
+    ) -> Iterator[StoredEpisode]:
+        """Whole episodes by id, streamed; `scenario` and `agent` are names or ids; without `vectors` plans are left out.
+
+        Each batch is a transaction of its own: an episode that is committed meanwhile appears if its id is still to come.
+        """
+        query = reading.matching(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
+        after = ""
+        while limit is None or limit > 0:
+            with self._read() as connection:
+                size = BATCH if limit is None else min(BATCH, limit)
+                batch = reading.read_batch(connection, query, after, size, vectors)
+            yield from batch
+            if len(batch) < size:
+                return
+            after = batch[-1].id
+            limit = None if limit is None else limit - len(batch)
+
+    def summaries(
+        self,
+        *,
+        run: str | None = None,
+        ending: Ending | None = None,
+        scenario: str | None = None,
+        agent: str | None = None,
+        family: str | None = None,
+        limit: int | None = None,
+    ) -> list[EpisodeSummary]:
+        """The latest `limit` episodes without their turns, in the order in which they ended."""
+        query = reading.matching(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
+        query = query.order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc()).limit(limit)
+        with self._read() as connection:
+            rows = connection.execute(query).mappings().all()
+            return [
+                summary
+                for start in range(0, len(rows), IDS)
+                for summary in reading.summaries(connection, rows[start : start + IDS])
+            ][::-1]
+
+    def episode(self, id_or_prefix: str, *, vectors: bool = True) -> StoredEpisode:
+        """The episode whose id is or begins with this; raises InputError where none or several do."""
+        with self._read() as connection:
+            return reading.find_episode(connection, id_or_prefix, vectors)
+
+    def scenario(self, id_: str) -> Scenario:
+        """The scenario as it was stored, judge note included; raises InputError where there is none."""
+        with self._read() as connection:
+            row = connection.execute(select(table(ScenarioRow)).where(ScenarioRow.id == id_)).mappings().one_or_none()
+        if row is None:
+            raise InputError(f"no scenario {id_} in {self.where}")
+        return scenario_of(row)
+
+    def agent(self, id_: str) -> AgentRecord:
+        """The agent as it was stored; raises InputError where there is none."""
+        with self._read() as connection:
+            row = connection.execute(select(table(AgentRow)).where(AgentRow.id == id_)).mappings().one_or_none()
+        if row is None:
+            raise InputError(f"no agent {id_} in {self.where}")
+        return AgentRecord(**row)
+
+    def judges(self) -> list[JudgeRecord]:
+        """All judges."""
+        with self._read() as connection:
+            return judgements.judges(connection)
+
+    def unjudged(
+        self, judge_id: str, sample: int, *, run: str | None = None, retry_failed: bool = False
+    ) -> Iterator[str]:
+        """Ids of episodes that did not fail and that this judge has not yet judged with this sample.
+
+        With `retry_failed` also those where its judgement failed. New judgements may be added while this streams.
+        """
+        after = ""
+        while True:
+            with self._read() as connection:
+                ids = judgements.unjudged_batch(
+                    connection, judge_id, sample, run=run, retry_failed=retry_failed, after=after, size=IDS
+                )
+            yield from ids
+            if len(ids) < IDS:
+                return
+            after = ids[-1]
+
+    def judgements(self, episode_id: str) -> list[StoredJudgement]:
+        """All judgements of an episode, failed ones too, by judge and sample."""
+        return self.judgements_of([episode_id])[episode_id]
+
+    def judgements_of(self, episode_ids: Sequence[str]) -> Mapping[str, list[StoredJudgement]]:
+        """Episode id → its judgements, for up to a thousand episodes; an empty list where there are none."""
+        with self._read() as connection:
+            return judgements.judgements_of(connection, episode_ids)
+
+    def scores(
+        self,
+        *,
+        judge_id: str | None = None,
+        run: str | None = None,
+        dimension: str | None = None,
+    ) -> Iterator[ScoreRow]:
+        """Scores by episode, judge, sample, seat and dimension, streamed. Never average over several judges."""
+        after: tuple[str, ...] | None = None
+        while True:
+            with self._read() as connection:
+                batch = score_batch(connection, judge_id=judge_id, run=run, dimension=dimension, after=after, size=IDS)
+            yield from (row for _, row in batch)
+            if len(batch) < IDS:
+                return
+            after = batch[-1][0]

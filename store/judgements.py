@@ -1,0 +1,174 @@
+"""Writing and reading judgements; a failed one gives way only to a retry, and its failure is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, RowMapping, and_, delete, exists, select
+
+from simworld.core.episode import Ending
+from simworld.core.errors import Failure
+from simworld.core.judgement import Judgement, JudgementStatus, Verdict
+from store.records import JudgeRecord, StoredJudgement
+from store.tables import EpisodeRow, JudgementRow, JudgeRow, VerdictRow, table
+from store.writing import failure_columns, failure_of, insert_all, insert_missing, insert_new
+
+Rescaled = Mapping[tuple[str, str], float]
+PLAIN = ("rubric_id", "model_id", "dtype", "prompt_tokens", "new_tokens", "latency_s", "reply")
+
+
+def add_judge(connection: Connection, judge: JudgeRecord) -> None:
+    """Stores a judge unless it is there."""
+    insert_missing(connection, JudgeRow, [{"id": judge.id, "name": judge.name, "spec": judge.spec}])
+
+
+def add_judgement(connection: Connection, judgement: Judgement, rescaled: Rescaled, *, replace_failed: bool) -> bool:
+    """Stores a judgement with its verdicts. See `Store.add_judgement`."""
+    _check(judgement, rescaled)
+    row = {
+        "id": judgement_id(judgement),
+        "episode_id": judgement.episode_id,
+        "judge_id": judgement.judge_id,
+        "sample": judgement.sample,
+        "attempt": 1,
+        "status": judgement.status.value,
+        **failure_columns(judgement.failure),
+        "earlier_failures": [],
+        **{name: getattr(judgement, name) for name in PLAIN},
+        "judged": datetime.now(UTC),
+    }
+    if not insert_new(connection, JudgementRow, row):
+        earlier = _failed(connection, row["id"]) if replace_failed else None
+        if earlier is None:
+            return False
+        failure = failure_of(earlier)
+        row["attempt"] = earlier["attempt"] + 1
+        row["earlier_failures"] = [*earlier["earlier_failures"], *([asdict(failure)] if failure else [])]
+        connection.execute(delete(JudgementRow).where(JudgementRow.id == row["id"]))
+        insert_all(connection, JudgementRow, [row])
+    insert_all(
+        connection,
+        VerdictRow,
+        [
+            {
+                "judgement_id": row["id"],
+                "seat": verdict.seat,
+                "dimension": verdict.dimension,
+                "position": position,
+                "score": verdict.score,
+                "rescaled": rescaled[verdict.seat, verdict.dimension],
+                "reasoning": verdict.reasoning,
+                "raw": verdict.raw,
+            }
+            for position, verdict in enumerate(judgement.verdicts)
+        ],
+    )
+    return True
+
+
+def judgement_id(judgement: Judgement) -> str:
+    """The id that episode, judge and sample give a judgement, 20 hex digits."""
+    text = f"{judgement.episode_id}/{judgement.judge_id}/{judgement.sample}"
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def judgements_of(connection: Connection, episode_ids: Sequence[str]) -> dict[str, list[StoredJudgement]]:
+    """Episode id → its judgements, by judge and sample."""
+    found: dict[str, list[StoredJudgement]] = defaultdict(list)
+    if not episode_ids:
+        return found
+    rows = (
+        connection.execute(
+            select(table(JudgementRow), JudgeRow.name.label("judge_name"))
+            .join(JudgeRow, JudgeRow.id == JudgementRow.judge_id)
+            .where(JudgementRow.episode_id.in_(episode_ids))
+            .order_by(JudgementRow.judge_id, JudgementRow.sample)
+        )
+        .mappings()
+        .all()
+    )
+    verdicts: dict[str, list[RowMapping]] = defaultdict(list)
+    for verdict in connection.execute(
+        select(table(VerdictRow))
+        .join(JudgementRow, JudgementRow.id == VerdictRow.judgement_id)
+        .where(JudgementRow.episode_id.in_(episode_ids))
+        .order_by(VerdictRow.position)
+    ).mappings():
+        verdicts[verdict["judgement_id"]].append(verdict)
+    for row in rows:
+        found[row["episode_id"]].append(_stored(row, verdicts[row["id"]]))
+    return found
+
+
+def unjudged_batch(
+    connection: Connection, judge_id: str, sample: int, *, run: str | None, retry_failed: bool, after: str, size: int
+) -> list[str]:
+    """Ids after `after` of episodes that did not fail and that this judge has not judged (or failed to judge)."""
+    there = and_(
+        JudgementRow.episode_id == EpisodeRow.id, JudgementRow.judge_id == judge_id, JudgementRow.sample == sample
+    )
+    if retry_failed:
+        there = and_(there, JudgementRow.status == JudgementStatus.ok.value)
+    query = select(EpisodeRow.id).where(
+        EpisodeRow.id > after, EpisodeRow.ending != Ending.failed.value, ~exists().where(there)
+    )
+    if run is not None:
+        query = query.where(EpisodeRow.run == run)
+    return list(connection.execute(query.order_by(EpisodeRow.id).limit(size)).scalars())
+
+
+def judges(connection: Connection) -> list[JudgeRecord]:
+    """All judges, by name and id."""
+    rows = connection.execute(select(table(JudgeRow)).order_by(JudgeRow.name, JudgeRow.id)).mappings()
+    return [JudgeRecord(**row) for row in rows]
+
+
+def _failed(connection: Connection, id_: str) -> RowMapping | None:
+    """The row of a failed judgement, locked where the database locks rows; None if it did not fail."""
+    failed = JudgementRow.status == JudgementStatus.failed.value
+    query = select(table(JudgementRow)).where(JudgementRow.id == id_, failed).with_for_update()
+    return connection.execute(query).mappings().one_or_none()
+
+
+def _check(judgement: Judgement, rescaled: Rescaled) -> None:
+    """Refuses what would be stored wrongly without notice; each of these is the caller's bug."""
+    failed = judgement.status is JudgementStatus.failed
+    if failed != (judgement.failure is not None) or (failed and judgement.verdicts):
+        raise ValueError("a judgement has a failure exactly when it failed, and then no verdicts")
+    for verdict in judgement.verdicts:
+        share = rescaled.get((verdict.seat, verdict.dimension))
+        if share is None or not 0 <= share <= 1 or not math.isfinite(verdict.score):
+            raise ValueError(f"score {verdict.score}, rescaled {share} for {verdict.seat}, {verdict.dimension}")
+
+
+def _stored(row: RowMapping, verdicts: Sequence[RowMapping]) -> StoredJudgement:
+    return StoredJudgement(
+        judgement=Judgement(
+            episode_id=row["episode_id"],
+            judge_id=row["judge_id"],
+            sample=row["sample"],
+            status=JudgementStatus(row["status"]),
+            verdicts=tuple(
+                Verdict(
+                    seat=verdict["seat"],
+                    dimension=verdict["dimension"],
+                    score=verdict["score"],
+                    reasoning=verdict["reasoning"],
+                    raw={name: float(value) for name, value in verdict["raw"].items()},
+                )
+                for verdict in verdicts
+            ),
+            failure=failure_of(row),
+            **{name: row[name] for name in PLAIN},
+        ),
+        judge_name=row["judge_name"],
+        attempt=row["attempt"],
+        earlier_failures=tuple(Failure(**failure) for failure in row["earlier_failures"]),
+        rescaled={(verdict["seat"], verdict["dimension"]): verdict["rescaled"] for verdict in verdicts},
+        judged=row["judged"],
+    )

@@ -1,0 +1,159 @@
+"""Reading episodes back: whole ones in batches of a few, so that memory stays small however large the database is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, RowMapping, Select, and_, exists, or_, select
+
+from simworld.core.episode import Act, Action, ActionKind, CheckResult, Ending, Episode, Generation, PlanStep, Turn
+from simworld.core.errors import InputError
+from store.records import EpisodeSummary, SeatRecord, StoredEpisode
+from store.tables import ActRow, Base, CheckRow, EpisodeRow, EpisodeSeatRow, PlanStepRow, table
+from store.writing import failure_of
+
+GENERATION = tuple(Generation.__dataclass_fields__)
+
+
+def matching(
+    *,
+    run: str | None = None,
+    ending: Ending | None = None,
+    scenario: str | None = None,
+    agent: str | None = None,
+    family: str | None = None,
+) -> Select[Any]:
+    """Episodes that fit all the filters given; `scenario` is a name or an id, `agent` too, in any seat."""
+    query = select(table(EpisodeRow))
+    if run is not None:
+        query = query.where(EpisodeRow.run == run)
+    if ending is not None:
+        query = query.where(EpisodeRow.ending == ending.value)
+    if scenario is not None:
+        query = query.where(or_(EpisodeRow.scenario_name == scenario, EpisodeRow.scenario_id == scenario))
+    if family is not None:
+        query = query.where(EpisodeRow.family == family)
+    if agent is not None:
+        named = or_(EpisodeSeatRow.agent_name == agent, EpisodeSeatRow.agent_id == agent)
+        query = query.where(exists().where(and_(EpisodeSeatRow.episode_id == EpisodeRow.id, named)))
+    return query
+
+
+def read_batch(connection: Connection, query: Select[Any], after: str, size: int, vectors: bool) -> list[StoredEpisode]:
+    """The first `size` episodes of a query whose ids come after `after`, by id."""
+    rows = connection.execute(query.where(EpisodeRow.id > after).order_by(EpisodeRow.id).limit(size)).mappings().all()
+    return whole(connection, rows, vectors)
+
+
+def find_episode(connection: Connection, prefix: str, vectors: bool) -> StoredEpisode:
+    """The one episode whose id begins with `prefix`; raises InputError where none or several do."""
+    if not prefix or not set(prefix) <= set("0123456789abcdef"):
+        raise InputError(f"not an episode id: {prefix!r}; ids are hexadecimal, see `simworld episode list`")
+    rows = connection.execute(
+        select(table(EpisodeRow)).where(EpisodeRow.id.startswith(prefix)).order_by(EpisodeRow.id).limit(4)
+    )
+    found = rows.mappings().all()
+    if not found:
+        raise InputError(f"no episode {prefix}; see `simworld episode list`")
+    if len(found) > 1:
+        shown = ", ".join(row["id"] for row in found[:3]) + (", …" if len(found) > 3 else "")
+        raise InputError(f"several episodes begin with {prefix}: {shown}; give more of the id")
+    return whole(connection, found, vectors)[0]
+
+
+def summaries(connection: Connection, rows: Sequence[RowMapping]) -> list[EpisodeSummary]:
+    """Summaries of episode rows, in their order."""
+    seats = _parts(connection, EpisodeSeatRow, [row["id"] for row in rows], "position")
+    return [_summary(row, seats[row["id"]]) for row in rows]
+
+
+def whole(connection: Connection, rows: Sequence[RowMapping], vectors: bool) -> list[StoredEpisode]:
+    """Episodes with all their parts, in the order of their rows; without `vectors` plans are left out."""
+    ids = [row["id"] for row in rows]
+    acts = _parts(connection, ActRow, ids, "turn", "position")
+    plans = _parts(connection, PlanStepRow, ids) if vectors else defaultdict(list)
+    checks = _parts(connection, CheckRow, ids, "position")
+    return [
+        StoredEpisode(
+            summary=summary,
+            episode=_episode(summary, acts[summary.id], plans[summary.id], checks[summary.id]),
+        )
+        for summary in summaries(connection, rows)
+    ]
+
+
+def _parts(connection: Connection, part: type[Base], ids: Sequence[str], *order: str) -> dict[str, list[RowMapping]]:
+    parts: dict[str, list[RowMapping]] = defaultdict(list)
+    if ids:
+        source = table(part)
+        query = select(source).where(source.c.episode_id.in_(ids)).order_by(*(source.c[name] for name in order))
+        for row in connection.execute(query).mappings():
+            parts[row["episode_id"]].append(row)
+    return parts
+
+
+def _summary(row: RowMapping, seats: Sequence[RowMapping]) -> EpisodeSummary:
+    return EpisodeSummary(
+        **{name: row[name] for name in _PLAIN},
+        ending=Ending(row["ending"]),
+        failure=failure_of(row),
+        seats=tuple(SeatRecord(**{name: seat[name] for name in SeatRecord.__dataclass_fields__}) for seat in seats),
+    )
+
+
+_PLAIN = tuple(name for name in EpisodeSummary.__dataclass_fields__ if name not in ("ending", "failure", "seats"))
+
+
+def _episode(
+    summary: EpisodeSummary, acts: Sequence[RowMapping], plans: Sequence[RowMapping], checks: Sequence[RowMapping]
+) -> Episode:
+    plan_at = {(row["turn"], row["position"]): _plan(row) for row in plans}
+    by_turn: dict[int, list[Act]] = defaultdict(list)
+    for row in acts:
+        by_turn[row["turn"]].append(_act(row, plan_at.get((row["turn"], row["position"]))))
+    return Episode(
+        scenario_id=summary.scenario_id,
+        cast={seat.seat: seat.agent_id for seat in summary.seats},
+        seed=summary.seed,
+        turns=tuple(Turn(index=index, acts=tuple(by_turn[index])) for index in range(summary.turns)),
+        ending=summary.ending,
+        reason=summary.reason,
+        checks=tuple(_check(row) for row in checks),
+        failure=summary.failure,
+    )
+
+
+def _act(row: RowMapping, plan: PlanStep | None) -> Act:
+    made = None if row["model_id"] is None else Generation(**{name: row[name] for name in GENERATION})
+    action = Action(kind=ActionKind(row["kind"]), text=row["text"], to=tuple(row["recipients"]))
+    return Act(seat=row["seat"], action=action, generation=made, plan=plan)
+
+
+def _plan(row: RowMapping) -> PlanStep:
+    state = _vector(row, "state")
+    if state is None:
+        raise TypeError(f"plan step without a state in episode {row['episode_id']}")
+    return PlanStep(
+        state=state,
+        action=_vector(row, "action"),
+        encoder_id=row["encoder_id"],
+        planner_id=row["planner_id"],
+        noisy=row["noisy"],
+    )
+
+
+def _vector(row: RowMapping, name: str) -> NDArray[np.float32] | None:
+    """The array of a blob, read-only."""
+    if row[name] is None:
+        return None
+    array: NDArray[np.float32] = np.frombuffer(row[name], dtype=np.dtype(row[f"{name}_dtype"]))
+    return array.reshape(row[f"{name}_shape"])
+
+
+def _check(row: RowMapping) -> CheckResult:
+    value = row["text"] if row["number"] is None else row["number"]
+    return CheckResult(name=row["name"], holds=row["holds"], value=value, turn=row["turn"], error=row["error"])

@@ -1,0 +1,192 @@
+"""The user's own SQL, which can read and nothing else (promise 9).
+
+SQLite: the file is opened read-only, an authorizer allows reading alone, limits bound text and patterns, and a progress handler
+ends the query when its time is over. PostgreSQL: a read-only transaction under a role with SELECT alone where the user may take
+one, the statement wrapped in DECLARE CURSOR (so it can only be one query), `statement_timeout`. Rows are streamed.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from difflib import get_close_matches
+from typing import Any
+
+from simworld.core.errors import InputError, StoreError
+from store.address import Address, parse_address
+from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect, sqlite_uri
+
+TIMEOUT_S = 30.0
+LONGEST = 100_000_000  # bytes in one value
+LONGEST_PATTERN = 1000  # bytes in one LIKE or GLOB pattern: long ones take exponential time between two progress calls
+STEPS = 1000  # of SQLite's machine between two looks at the clock
+READERS = (
+    "simworld_reader",
+    "pg_read_all_data",
+)  # roles with SELECT alone: the one docs/store.md makes, and PostgreSQL's own
+FETCH = 500  # rows
+MISSING = re.compile(r'no such (?:table|column): ([\w.]+)|(?:relation|column) "?([\w.]+)"? does not exist')
+TABLES_SQLITE = (
+    "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type IN ('table', 'view')"
+)
+TABLES_POSTGRESQL = (
+    "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+)
+ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
+Row = tuple[Any, ...]
+
+
+class Answer:
+    """The rows of a query, once, as they come; `cut` tells afterwards whether there were more than the limit."""
+
+    def __init__(self, columns: tuple[str, ...], rows: Iterator[Row], limit: int) -> None:
+        self.columns = columns
+        self.cut = False
+        self._rows = rows
+        self._limit = limit
+
+    def __iter__(self) -> Iterator[Row]:
+        for number, row in enumerate(self._rows):
+            if self._limit and number == self._limit:
+                self.cut = True
+                return
+            yield row
+
+
+@contextmanager
+def query(url: str, sql: str, *, limit: int = 0, timeout_s: float = TIMEOUT_S) -> Iterator[Answer]:
+    """Runs one reading statement on a simworld database and gives its rows; leave the block when you have read them.
+
+    Args:
+        url: the database.
+        sql: one SELECT, VALUES or WITH.
+        limit: the most rows to give; 0: all.
+        timeout_s: seconds for the whole query, reading its rows included.
+
+    Raises:
+        InputError: a mistake in the SQL, a try to write, a second statement, or the time is over; from reading rows too.
+        StoreError, StoreMismatch: as `open_store`.
+    """
+    sql = sql.strip().rstrip(";").rstrip()
+    if not sql:
+        raise InputError("the query is empty")
+    address = parse_address(url)
+    connect(address, create=False).dispose()  # the checks of version and kind, with their messages
+    opened = _sqlite(address, sql, timeout_s) if address.path is not None else _postgresql(address, sql, timeout_s)
+    with opened as (columns, rows):
+        yield Answer(columns, rows, limit)
+
+
+@contextmanager
+def _sqlite(address: Address, sql: str, timeout_s: float) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
+    if address.path is None:
+        raise TypeError("not an SQLite address")
+    uri, _ = sqlite_uri(address.path, read_only=True)
+    with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
+        names = connection.execute(TABLES_SQLITE).fetchall()
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LONGEST_PATTERN)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.set_authorizer(_allow)
+        deadline = time.monotonic() + timeout_s
+        connection.set_progress_handler(lambda: int(time.monotonic() > deadline), STEPS)
+        with _sqlite_faults(address, names, timeout_s):
+            cursor = connection.execute(sql)
+        if cursor.description is None:
+            raise InputError("this is not a query; only SELECT, VALUES and WITH are allowed here")
+
+        def rows() -> Iterator[Row]:
+            with _sqlite_faults(address, names, timeout_s):
+                yield from cursor
+
+        yield tuple(column[0] for column in cursor.description), rows()
+
+
+def _allow(action: int, first: str | None, second: str | None, database: str | None, trigger: str | None) -> int:
+    if action == sqlite3.SQLITE_FUNCTION and second in ("load_extension", "fts3_tokenizer"):
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY
+
+
+@contextmanager
+def _sqlite_faults(address: Address, names: Iterable[Row], timeout_s: float) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        said = str(error)
+        if "interrupted" in said:
+            raise InputError(_too_long(timeout_s)) from error
+        if "not authorized" in said or "prohibited" in said or "readonly" in said:
+            raise InputError(f"only reading is allowed here ({said}); one SELECT, VALUES or WITH") from error
+        if "locked" in said:
+            raise StoreError(f"{address} is locked by another program; end that program or try again later") from error
+        raise InputError(f"SQL: {_hinted(said, names)}") from error
+
+
+@contextmanager
+def _postgresql(address: Address, sql: str, timeout_s: float) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
+    import psycopg  # an optional package; `parse_address` has checked that it is there
+
+    url = address.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    deadline = time.monotonic() + timeout_s
+    with closing(psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)) as connection:
+        names = connection.execute(TABLES_POSTGRESQL).fetchall()
+        role = connection.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND pg_has_role(rolname, 'MEMBER') "
+            "ORDER BY array_position(%s::text[], rolname::text) LIMIT 1",
+            [list(READERS), list(READERS)],
+        ).fetchone()
+        if role is not None:
+            connection.execute(psycopg.sql.SQL("SET ROLE {}").format(psycopg.sql.Identifier(role[0])))
+        connection.execute("BEGIN TRANSACTION READ ONLY")
+        connection.execute("SELECT 1")  # from now on the transaction cannot be made writable again
+
+        def step(statement: str) -> Any:
+            """Runs a statement in what time is left; binary makes it a single one, whatever it contains."""
+            left = max(1, int((deadline - time.monotonic()) * 1000))
+            try:
+                connection.execute(f"SET LOCAL statement_timeout = {left}")
+                return connection.execute(statement.encode(), binary=True)
+            except psycopg.errors.QueryCanceled as error:
+                raise InputError(_too_long(timeout_s)) from error
+            except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege) as error:
+                raise InputError(f"only reading is allowed here ({_first_line(error)})") from error
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                raise StoreError(f"{address}: {_first_line(error)}") from error
+            except psycopg.Error as error:
+                raise InputError(f"SQL: {_hinted(_first_line(error), names)}") from error
+
+        # WITH HOLD would run everything at once; a plain cursor gives rows as they come
+        step(f"DECLARE simworld_query NO SCROLL CURSOR FOR\n{sql}\n")
+        first = step(f"FETCH {FETCH} FROM simworld_query")
+
+        def rows() -> Iterator[Row]:
+            batch = first.fetchall()
+            while batch:
+                yield from batch
+                batch = step(f"FETCH {FETCH} FROM simworld_query").fetchall()
+
+        yield tuple(column.name for column in first.description or ()), rows()
+
+
+def _too_long(timeout_s: float) -> str:
+    return f"the query was stopped after {timeout_s:g} seconds; ask for less, or give it more with --timeout"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _hinted(said: str, names: Iterable[Row]) -> str:
+    """The database's message, and the name that was probably meant."""
+    found = MISSING.search(said)
+    if not found:
+        return said
+    wrong = (found.group(1) or found.group(2)).rsplit(".", 1)[-1]
+    tables, columns = zip(*names, strict=True) if (names := list(names)) else ((), ())
+    near = get_close_matches(wrong, {*tables, *columns}, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(set(tables)))}"
+    return f"{said}; {hint}"

@@ -1,0 +1,198 @@
+"""Runs: what they plan, what is finished, and the refusal to resume one whose content has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, case, func, select, update
+
+from simworld.core.episode import Ending, WorkItem
+from simworld.core.errors import InputError, Problem, ResumeRefused
+from simworld.core.judgement import JudgementStatus
+from simworld.core.scenario import Scenario
+from store.records import AgentRecord, ItemState, PlannedItem, RunRecord, RunSummary
+from store.scenario_json import scenario_row
+from store.tables import AgentRow, EpisodeRow, JudgementRow, RunAgentRow, RunRow, ScenarioRow, WorkItemRow
+from store.writing import insert_missing, insert_new
+
+DETAILS = ("name", "title", "family", "kind", "tags", "rubric", "judge_note", "meta")
+
+
+def begin_run(
+    connection: Connection,
+    run: RunRecord,
+    items: Sequence[PlannedItem],
+    scenarios: Iterable[Scenario],
+    agents: Iterable[AgentRecord],
+) -> None:
+    """Stores a run and its plan, or adds to it. See `Store.begin_run`."""
+    agents = list(agents)
+    _refuse_ambiguous(items, agents)
+    row = {
+        "name": run.name,
+        "seed": run.seed,
+        "code_version": run.code_version,
+        "created": run.created,
+        "settings": dict(run.settings),
+        "profile": None if run.profile is None else dict(run.profile),
+    }
+    if not insert_new(connection, RunRow, row):
+        _refuse_changed(connection, run, items, agents)
+    for scenario in scenarios:
+        details = scenario_row(scenario)
+        if not insert_new(connection, ScenarioRow, details):
+            new = {name: details[name] for name in DETAILS}
+            connection.execute(update(ScenarioRow).where(ScenarioRow.id == scenario.id).values(new))
+    insert_missing(connection, AgentRow, [{"id": a.id, "name": a.name, "spec": a.spec} for a in agents])
+    insert_missing(connection, RunAgentRow, [{"run": run.name, "agent_name": a.name, "agent_id": a.id} for a in agents])
+    insert_missing(connection, WorkItemRow, [_item_row(planned) for planned in items])
+
+
+def finished(connection: Connection, run: str) -> dict[str, ItemState]:
+    """Item key → attempts made and the last one's ending, for items with at least one attempt."""
+    rows = connection.execute(
+        select(EpisodeRow.item_key, EpisodeRow.attempt, EpisodeRow.ending)
+        .where(EpisodeRow.run == run)
+        .order_by(EpisodeRow.item_key, EpisodeRow.attempt)
+    )
+    return {key: ItemState(attempts=attempt, ending=Ending(ending)) for key, attempt, ending in rows}
+
+
+def planned(connection: Connection, run: str) -> list[PlannedItem]:
+    """All work items of a run, in the order of scenario, repeat and key."""
+    rows = connection.execute(
+        select(WorkItemRow.__table__)
+        .where(WorkItemRow.run == run)
+        .order_by(WorkItemRow.scenario_name, WorkItemRow.repeat, WorkItemRow.key)
+    ).mappings()
+    return [
+        PlannedItem(
+            item=WorkItem(run=row["run"], scenario_id=row["scenario_id"], cast=row["casting"], repeat=row["repeat"]),
+            scenario_name=row["scenario_name"],
+            family=row["family"],
+        )
+        for row in rows
+    ]
+
+
+def run_summaries(connection: Connection) -> list[RunSummary]:
+    """All runs, oldest first, with what has become of their work items."""
+    plans = dict(_pairs(connection, select(WorkItemRow.run, func.count()).group_by(WorkItemRow.run)))
+    last = (
+        select(
+            EpisodeRow.run,
+            EpisodeRow.ending,
+            func.row_number()
+            .over(partition_by=EpisodeRow.item_key, order_by=EpisodeRow.attempt.desc())
+            .label("from_last"),
+        )
+    ).subquery()
+    counts = {
+        run: (episodes, done, failed)
+        for run, episodes, done, failed in connection.execute(
+            select(
+                last.c.run,
+                func.count(),
+                func.sum(case(((last.c.from_last == 1) & (last.c.ending != Ending.failed.value), 1), else_=0)),
+                func.sum(case(((last.c.from_last == 1) & (last.c.ending == Ending.failed.value), 1), else_=0)),
+            ).group_by(last.c.run)
+        )
+    }
+    judged = dict(
+        _pairs(
+            connection,
+            select(EpisodeRow.run, func.count(func.distinct(EpisodeRow.id)))
+            .join(JudgementRow, JudgementRow.episode_id == EpisodeRow.id)
+            .where(JudgementRow.status == JudgementStatus.ok.value)
+            .group_by(EpisodeRow.run),
+        )
+    )
+    rows = connection.execute(select(RunRow.__table__).order_by(RunRow.created, RunRow.name)).mappings()
+    return [
+        RunSummary(
+            run=RunRecord(**row),
+            planned=plans.get(row["name"], 0),
+            episodes=counts.get(row["name"], (0, 0, 0))[0],
+            done=counts.get(row["name"], (0, 0, 0))[1],
+            failed=counts.get(row["name"], (0, 0, 0))[2],
+            judged=judged.get(row["name"], 0),
+        )
+        for row in rows
+    ]
+
+
+def _pairs(connection: Connection, query: Any) -> Iterator[tuple[str, int]]:
+    return ((name, count) for name, count in connection.execute(query))
+
+
+def _item_row(planned_item: PlannedItem) -> dict[str, Any]:
+    item = planned_item.item
+    return {
+        "key": item.key,
+        "run": item.run,
+        "scenario_id": item.scenario_id,
+        "scenario_name": planned_item.scenario_name,
+        "family": planned_item.family,
+        "casting": dict(item.cast),
+        "repeat": item.repeat,
+    }
+
+
+def _refuse_ambiguous(items: Sequence[PlannedItem], agents: Sequence[AgentRecord]) -> None:
+    """A name that means two contents in one run could never be compared with what is stored."""
+    scenarios = _by_name((planned_item.scenario_name, planned_item.item.scenario_id) for planned_item in items)
+    problems = [
+        Problem(message=f"two different {kind}s are called {name!r}; rename one")
+        for kind, ids in (("scenario", scenarios), ("agent", _by_name((agent.name, agent.id) for agent in agents)))
+        for name, found in ids.items()
+        if len(found) > 1
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def _refuse_changed(
+    connection: Connection, run: RunRecord, items: Sequence[PlannedItem], agents: Sequence[AgentRecord]
+) -> None:
+    problems = []
+    seed = connection.execute(select(RunRow.seed).where(RunRow.name == run.name)).scalar_one()
+    if seed != run.seed:
+        problems.append(f"its seed was {seed}, now it is {run.seed}")
+    stored: Mapping[str, Mapping[str, set[str]]] = {
+        "scenario": _by_name(
+            _rows(connection, select(WorkItemRow.scenario_name, WorkItemRow.scenario_id), WorkItemRow.run == run.name)
+        ),
+        "agent": _by_name(
+            _rows(connection, select(RunAgentRow.agent_name, RunAgentRow.agent_id), RunAgentRow.run == run.name)
+        ),
+    }
+    new = {
+        "scenario": _by_name((planned_item.scenario_name, planned_item.item.scenario_id) for planned_item in items),
+        "agent": _by_name((agent.name, agent.id) for agent in agents),
+    }
+    for kind, names in new.items():
+        for name, ids in names.items():
+            before = stored[kind].get(name)
+            if before and not ids <= before:
+                problems.append(f"the {kind} {name!r} was {_short(before)}, now it is {_short(ids)}")
+    if problems:
+        raise ResumeRefused(
+            f"run {run.name!r} cannot go on, for its content has changed: {'; '.join(problems)}; "
+            "take back the change, or begin another run with --name"
+        )
+
+
+def _rows(connection: Connection, query: Any, where: Any) -> Iterator[tuple[str, str]]:
+    return ((name, id_) for name, id_ in connection.execute(query.where(where).distinct()))
+
+
+def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name, id_ in pairs:
+        found.setdefault(name, set()).add(id_)
+    return found
+
+
+def _short(ids: set[str]) -> str:
+    return ", ".join(id_[:15] for id_ in sorted(ids))

@@ -1,0 +1,72 @@
+"""Scenarios as stored JSON and back: every field written out, so that a later change of a default changes no stored scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from simworld.core.scenario import Check, CheckKind, Limits, Persona, Relationship, Scenario, Seat, TurnOrder
+
+
+def scenario_content(scenario: Scenario) -> dict[str, Any]:
+    """What the seats and the engine read, as JSON data."""
+    return {
+        "setting": scenario.setting,
+        "seats": [asdict(seat) for seat in scenario.seats],
+        "relationships": [[a, b, relationship.value] for (a, b), relationship in scenario.relationships.items()],
+        "order": scenario.order.value,
+        "limits": asdict(scenario.limits),
+        "checks": [asdict(check) | {"kind": check.kind.value} for check in scenario.checks],
+    }
+
+
+def scenario_row(scenario: Scenario) -> dict[str, Any]:
+    """The row of the table `scenarios`."""
+    return {
+        "id": scenario.id,
+        "name": scenario.name,
+        "title": scenario.title,
+        "family": scenario.family,
+        "kind": scenario.kind,
+        "tags": list(scenario.tags),
+        "rubric": scenario.rubric,
+        "judge_note": scenario.judge_note,
+        "meta": dict(scenario.meta),
+        "content": scenario_content(scenario),
+    }
+
+
+def scenario_of(row: RowMapping) -> Scenario:
+    """The scenario of a row of the table `scenarios`."""
+    content = row["content"]
+    return Scenario(
+        name=row["name"],
+        setting=content["setting"],
+        seats=tuple(Seat(**(seat | {"persona": Persona(**seat["persona"])})) for seat in content["seats"]),
+        relationships={(a, b): Relationship(value) for a, b, value in content["relationships"]},
+        order=TurnOrder(content["order"]),
+        limits=Limits(**content["limits"]),
+        checks=tuple(_check(check) for check in content["checks"]),
+        title=row["title"],
+        family=row["family"],
+        kind=row["kind"],
+        tags=tuple(row["tags"]),
+        rubric=row["rubric"],
+        judge_note=row["judge_note"],
+        meta=row["meta"],
+    )
+
+
+def _check(data: Mapping[str, Any]) -> Check:
+    between = data["between"]
+    return Check(
+        **{
+            **data,
+            "kind": CheckKind(data["kind"]),
+            "words": tuple(data["words"]),
+            "between": None if between is None else (float(between[0]), float(between[1])),
+        }
+    )

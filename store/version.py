@@ -1,0 +1,7 @@
+"""Which schema versions this code knows, so that opening a database needs no Alembic."""
+
+from __future__ import annotations
+
+VERSIONS = ("0001",)  # oldest first; a test holds that these are the migrations' revisions
+HEAD = VERSIONS[-1]
+VERSION_TABLE = "simworld_version"  # a name of our own tells our databases from others that Alembic made

@@ -1,0 +1,54 @@
+"""Inserts that may be repeated: a row whose key exists is left as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping
+from sqlalchemy.dialects import postgresql, sqlite
+
+from simworld.core.errors import Failure
+from store.tables import Base, table
+
+Row = Mapping[str, Any]
+
+
+def insert_new(connection: Connection, into: type[Base], row: Row) -> bool:
+    """Adds a row unless one of its unique keys exists; says whether it was added. Waits for another process that is adding it."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    result = connection.execute(
+        insert(table(into)).on_conflict_do_nothing(), dict(row), execution_options={"preserve_rowcount": True}
+    )
+    if result.rowcount not in (0, 1):
+        raise RuntimeError(f"the driver does not say whether the row was added: {result.rowcount}")
+    return result.rowcount == 1
+
+
+def insert_missing(connection: Connection, into: type[Base], rows: Sequence[Row]) -> None:
+    """Adds those rows whose keys do not exist yet."""
+    if rows:
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        connection.execute(insert(table(into)).on_conflict_do_nothing(), [dict(row) for row in rows])
+
+
+def insert_all(connection: Connection, into: type[Base], rows: Sequence[Row]) -> None:
+    """Adds rows that cannot exist yet, as parts of a row just added."""
+    if rows:
+        connection.execute(table(into).insert(), [dict(row) for row in rows])
+
+
+def failure_columns(failure: Failure | None) -> Row:
+    """The three columns of a failure, null without one."""
+    return {
+        "failure_boundary": failure.boundary if failure else None,
+        "failure_kind": failure.kind if failure else None,
+        "failure_message": failure.message if failure else None,
+    }
+
+
+def failure_of(row: RowMapping) -> Failure | None:
+    """The failure in a row's three columns."""
+    if row["failure_kind"] is None:
+        return None
+    return Failure(boundary=row["failure_boundary"], kind=row["failure_kind"], message=row["failure_message"])

@@ -1,0 +1,130 @@
+"""Programmatic checks against dialogues written out by hand."""
+
+import time
+
+import pytest
+
+from simworld.core.checks import compiled, run_check, run_checks
+from simworld.core.episode import Act, Action, ActionKind, CheckResult, Turn
+from simworld.core.scenario import Check, CheckKind
+
+
+def dialogue(*lines: tuple[str, str] | tuple[str, str, ActionKind]) -> tuple[Turn, ...]:
+    """A turn for each (seat, text) or (seat, text, kind)."""
+    turns = []
+    for index, (seat, text, *kind) in enumerate(lines):
+        action = Action(kind=kind[0] if kind else ActionKind.speak, text=text)
+        turns.append(Turn(index=index, acts=(Act(seat=seat, action=action),)))
+    return tuple(turns)
+
+
+HAGGLE = dialogue(
+    ("seller", "I want 90 euros."),
+    ("buyer", "I have 60 euros, no deal otherwise."),
+    ("seller", "Then 1,200 euros for the bicycle, or 75 euros for the ticket. Ideal!"),
+    ("buyer", "Deal."),
+)
+
+
+def regex(pattern: str, *, absent: bool = False, by: str = "") -> Check:
+    return Check(name="c", kind=CheckKind.regex, pattern=pattern, absent=absent, by=by)
+
+
+def keyword(*words: str, absent: bool = False, by: str = "") -> Check:
+    return Check(name="c", kind=CheckKind.keyword, words=words, absent=absent, by=by)
+
+
+def number(
+    pattern: str = r"([\d,]+) euros", *, last: bool = False, between: tuple[float, float] | None = None, by: str = ""
+) -> Check:
+    return Check(name="c", kind=CheckKind.number, pattern=pattern, last=last, between=between, by=by)
+
+
+@pytest.mark.parametrize(
+    ("check", "holds", "value", "turn"),
+    [
+        (regex(r"\d+ euros"), True, "90 euros", 0),
+        (regex(r"\d+ pounds"), False, None, None),
+        (regex(r"(?i)DEAL"), True, "deal", 1),
+        (regex(r"deal"), True, "deal", 1),  # case counts in a pattern: not `Deal`, not in `Ideal` but `no deal`
+        (regex(r"^Deal"), True, "Deal", 3),
+        (regex(r"\d+ euros", by="buyer"), True, "60 euros", 1),
+        (regex(r"bicycle", by="buyer"), False, None, None),
+        (regex(r"bicycle", absent=True), False, "bicycle", 2),
+        (regex(r"pounds", absent=True), True, None, None),
+        (keyword("DEAL"), True, "deal", 1),
+        (keyword("deal", by="seller"), False, None, None),  # `Ideal` is another word
+        (keyword("tick"), False, None, None),
+        (keyword("pounds", "ticket"), True, "ticket", 2),
+        (keyword("the ticket"), True, "the ticket", 2),
+        (keyword("deal."), True, "Deal.", 3),  # a word may end in punctuation
+        (keyword("goodbye", absent=True), True, None, None),
+        (number(), True, 90.0, 0),
+        (number(last=True), True, 75.0, 2),
+        (number(by="buyer"), True, 60.0, 1),
+        (number(r"([\d,]+) euros for the bicycle"), True, 1200.0, 2),
+        (number(last=True, between=(65, 90)), True, 75.0, 2),
+        (number(last=True, between=(75, 75)), True, 75.0, 2),  # both ends belong to it
+        (number(last=True, between=(76, 90)), False, 75.0, 2),
+        (number(last=True, between=(10, 74.5)), False, 75.0, 2),
+        (number(r"(\d+) pounds", between=(0, 9)), False, None, None),
+    ],
+)
+def test_what_a_check_finds(check: Check, holds: bool, value: float | str | None, turn: int | None) -> None:
+    assert run_check(check, HAGGLE) == CheckResult(name="c", holds=holds, value=value, turn=turn)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("12", 12.0), ("12.5", 12.5), ("-3", -3.0), ("1,234,567.5", 1234567.5), (".5", 0.5)],
+)
+def test_how_numbers_are_read(text: str, value: float) -> None:
+    assert run_check(number(r"price (\S+)!"), dialogue(("a", f"price {text}!"))).value == value
+
+
+@pytest.mark.parametrize("text", ["twelve", "nan", "inf", "1e999", "1.2.3"])
+def test_what_is_no_number_is_undecided_and_says_so(text: str) -> None:
+    result = run_check(number(r"price (\S+)!", between=(0, 9)), dialogue(("a", f"price {text}!")))
+    assert result == CheckResult(name="c", holds=None, turn=0, error=f"{text!r} is no number; let group 1 match digits")
+
+
+def test_a_group_that_took_no_part_is_no_number() -> None:
+    turns = dialogue(("a", "free"), ("b", "5 euros"))
+    assert run_check(number(r"free|(\d+) euros"), turns) == CheckResult(name="c", holds=True, value=5.0, turn=1)
+
+
+def test_acts_count_and_words_said_on_leaving_too_but_not_silence() -> None:
+    for kind in (ActionKind.non_verbal, ActionKind.action, ActionKind.leave):
+        assert run_check(keyword("deal"), dialogue(("a", "Deal, bye.", kind))).holds is True
+    assert run_check(keyword("deal"), dialogue(("a", "deal", ActionKind.none))).holds is False
+
+
+def test_nothing_was_said() -> None:
+    assert run_check(regex("a"), ()).holds is False
+    assert run_check(regex("a", absent=True), ()).holds is True
+    assert run_check(number(), ()) == CheckResult(name="c", holds=False)
+
+
+def test_a_pattern_that_never_ends_is_stopped_and_says_so() -> None:
+    turns = dialogue(("a", "a" * 5000 + "!"))
+    begun = time.monotonic()
+    result = run_check(regex(r"(?:a|a)*(a+)+\1x?$"), turns)
+    assert time.monotonic() - begun < 5
+    assert result.holds is None
+    assert result.error == "the pattern took longer than 0.25 s on one utterance; make it simpler"
+
+
+def test_the_textbook_pattern_is_stopped() -> None:
+    result = run_check(regex(r"(a+)+$"), dialogue(("a", "a" * 20_000 + "!")))
+    assert result.holds is None
+    assert result.error is not None
+
+
+def test_checks_come_in_order() -> None:
+    checks = (keyword("deal"), regex("pounds"))
+    assert [result.holds for result in run_checks(checks, HAGGLE)] == [True, False]
+
+
+def test_words_are_no_patterns() -> None:
+    assert compiled(keyword("a.c")).search("abc") is None
+    assert compiled(keyword("a.c")).search("so A.C it is") is not None

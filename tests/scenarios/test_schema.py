@@ -1,0 +1,58 @@
+"""The committed JSON Schemas are fresh, and they accept and refuse what the loader does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import scenarios
+from scenarios.personas import LIBRARY, LIBRARY_PERSONAS
+from scenarios.schema import persona_json_schema, scenario_json_schema, schema_text
+from simworld.yamlfile import load_yaml
+
+HOME = Path(scenarios.__file__).parent
+
+
+def test_the_committed_schemas_are_not_stale() -> None:
+    stale = "run: simworld scenario schema > scenarios/scenario.schema.json (with --persona for the other)"
+    assert (HOME / "scenario.schema.json").read_text(encoding="utf-8") == schema_text(scenario_json_schema()), stale
+    assert (HOME / "persona.schema.json").read_text(encoding="utf-8") == schema_text(persona_json_schema()), stale
+
+
+@pytest.mark.parametrize("folder", [LIBRARY, LIBRARY_PERSONAS], ids=lambda folder: folder.name)
+def test_the_library_fits_the_schema(folder: Path) -> None:
+    schema = scenario_json_schema() if folder == LIBRARY else persona_json_schema()
+    validator = jsonschema.Draft202012Validator(schema)
+    files = sorted(folder.glob("*.yaml"))
+    assert files
+    for file in files:
+        problems = [f"{file.name}: {error.message}" for error in validator.iter_errors(load_yaml(file).data)]
+        assert problems == []
+
+
+def test_the_schema_takes_placeholders_where_numbers_stand_and_refuses_typing_errors() -> None:
+    validator = jsonschema.Draft202012Validator(scenario_json_schema())
+    seat = {"name": "a", "persona": "x", "goal": "g"}
+    good = {"name": "n", "setting": "s", "seats": [seat, seat], "limits": {"turns": "{{turns}}"}}
+    assert validator.is_valid(good)
+    assert not validator.is_valid({**good, "limits": {"turns": "ten"}})
+    assert not validator.is_valid({**good, "limits": {"turn": 3}})
+    assert not validator.is_valid({**good, "name": "Not A Slug"})
+    assert not validator.is_valid({**good, "relationships": [{"between": ["a", "b"], "kind": "friend"}]})
+
+
+def test_importing_the_package_loads_neither_pydantic_nor_yaml() -> None:
+    import subprocess
+    import sys
+
+    code = "import scenarios, sys; sys.exit(any(m in sys.modules for m in ('pydantic', 'yaml', 'torch')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_unknown_names_of_the_package_are_attribute_errors() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nope'"):
+        scenarios.nope  # noqa: B018
+    assert json.loads(schema_text(scenarios.scenario_json_schema()))["title"] == "simworld scenario"
