@@ -5,7 +5,18 @@ from agents.human import MODEL as HUMAN_MODEL
 from agents.human import HumanAgent, TerminalBackend
 from agents.lm_agent import LMAgent
 from agents.scripted import ScriptedAgent
-from agents.spec import AgentFile, HumanSpec, LMSpec, LoadedSpec, ScriptedSpec, agent_json_schema, find_specs, load_spec
+from agents.spec import (
+    AgentFile,
+    HumanSpec,
+    LMSpec,
+    LoadedSpec,
+    ScriptedSpec,
+    agent_json_schema,
+    agent_schema_text,
+    find_specs,
+    library_names,
+    load_spec,
+)
 
 __simworld__ = True  # the name fence looks for this mark: simworld/fence.py
 
@@ -23,7 +34,9 @@ __all__ = [
     "agent_content",
     "agent_id_of",
     "agent_json_schema",
+    "agent_schema_text",
     "find_specs",
+    "library_names",
     "load_spec",
     "make_agent",
     "model_key",

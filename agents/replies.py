@@ -82,7 +82,8 @@ def parse_reply(text: str, names: Names, *, cut: bool = False) -> Action | None:
         names: what the seat itself and the others are called.
         cut: the model was stopped at its token limit, so a half sentence at the end is dropped if a whole one remains.
     """
-    line = _own_part(_MACHINE.sub("", _THOUGHT.sub(" ", text)), names)
+    text = _MACHINE.sub("", _THOUGHT.sub(" ", text))
+    line = _own_part("\n".join(filter(None, (" ".join(line.split()) for line in text.splitlines()))), names)
     line, to = _addressees(line, names)
     line = _spoken(_without_own_name(line, names), names)
     line = _narrated(_without_emphasis(line), names)

@@ -5,7 +5,8 @@ A name is looked up beside the file that names it, then in the working folder (a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -87,6 +88,7 @@ class HumanSpec(_Named):
 
 
 Spec = LMSpec | ScriptedSpec | HumanSpec
+_KINDS: Mapping[str, type[Spec]] = {"lm": LMSpec, "scripted": ScriptedSpec, "human": HumanSpec}
 
 
 class AgentFile(RootModel[Annotated[Spec, Field(discriminator="kind")]]):
@@ -151,14 +153,25 @@ def library_names() -> tuple[str, ...]:
 def agent_json_schema() -> dict[str, Any]:
     """The JSON Schema of an agent file."""
     schema = AgentFile.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "simworld agent", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "simworld agent"}
+
+
+def agent_schema_text(schema: Mapping[str, Any]) -> str:
+    """The schema as it is committed: indented, keys sorted, one line end at the end."""
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _parse(document: Document) -> Spec:
+    # By hand, where pydantic would place a wrong kind at the start of the file.
     data = document.data
-    if isinstance(data, dict) and "kind" not in data:
+    if not isinstance(data, dict) or "kind" not in data:
         return parse(document, LMSpec)  # the common kind need not be named
-    return parse(document, AgentFile).root
+    kind = data["kind"]
+    model = _KINDS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        message = f"expected {', '.join(_KINDS)}, found {kind!r}{did_you_mean(kind, _KINDS)}"
+        raise InputError([document.problem(("kind",), message)])
+    return parse(document, model)
 
 
 def _find(name: str, *, beside: Path, library: Path) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -12,7 +13,7 @@ from scenarios.loader import Loaded, load_document
 from scenarios.personas import LIBRARY, SUFFIXES, Personas
 from scenarios.schema import PersonaFields
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile import Document, did_you_mean, in_order, load_yaml, parse
+from simworld.yamlfile import Document, did_you_mean, in_order, load_yaml, parse, shorten
 
 WHOLE_LIBRARY = ("all", "library")
 _PERSONA_ONLY = frozenset(PersonaFields.model_fields) - {"name"}
@@ -48,13 +49,13 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[Loaded, ...]:
             problems += error.problems
             continue
         if found is not None:
-            for path in found:
-                if path.resolve() in paths:
-                    continue
-                paths[path.resolve()] = None
-                its = read_files([path], personas)
-                problems += its.problems
-                chosen |= {(loaded.path.resolve(), loaded.scenario.name): loaded for loaded in its.scenarios}
+            fresh = [path for path in found if path.resolve() not in paths]
+            paths |= dict.fromkeys(path.resolve() for path in fresh)
+            its = read_files(fresh, personas)
+            problems += its.problems
+            if not its.scenarios and not its.problems and len(fresh) == len(found):
+                problems.append(Problem(message="holds personas and no scenario", where=selector))
+            chosen |= {(loaded.path.resolve(), loaded.scenario.name): loaded for loaded in its.scenarios}
             continue
         if library is None:
             library = list(read_library(personas))
@@ -140,18 +141,20 @@ def _paths(selector: str) -> list[Path] | None:
     path = Path(selector)
     if "\0" in selector:
         raise InputError("a file's name cannot hold a NUL character")
-    if path.is_dir():
+    if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
         return [found for found in scenario_files(path) if not _below_personas(found, path)]
-    if path.is_file():
+    if os.path.isfile(path):
         return [path]
     if any(mark in selector for mark in "*?["):
         found = sorted(Path(match) for match in glob.glob(selector, recursive=True))
         files = [file for file in found if file.is_file() and file.suffix in SUFFIXES]
-        return files or (None if "/" not in selector and path.suffix not in SUFFIXES else _no_file(selector))
+        if files or ("/" not in selector and path.suffix not in SUFFIXES):
+            return files or None
+        raise InputError([Problem(message="no YAML file matches", where=selector)])
     if path.suffix in SUFFIXES or len(path.parts) > 1:
         return _no_file(selector)
     beside = Path(f"{selector}.yaml")
-    return [beside] if beside.is_file() else None
+    return [beside] if os.path.isfile(beside) else None
 
 
 def _below_personas(path: Path, folder: Path) -> bool:
@@ -160,7 +163,7 @@ def _below_personas(path: Path, folder: Path) -> bool:
 
 def _no_file(selector: str) -> list[Path]:
     folder = Path(selector).parent
-    names = [str(path) for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES] if folder.is_dir() else []
+    names = [str(path) for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES] if os.path.isdir(folder) else []
     raise InputError([Problem(message=f"no such file or folder{did_you_mean(selector, names)}", where=selector)])
 
 
@@ -189,4 +192,4 @@ def _not_found(selector: str, library: Sequence[Loaded]) -> str:
         return f"no scenario of the library is of the kind '{selector[5:]}'{did_you_mean(selector[5:], sorted(kinds))}"
     names = [*(scenario.name for scenario in scenarios), *(loaded.template for loaded in library)]
     hint = did_you_mean(selector, dict.fromkeys(names)) or "; `simworld scenario list` shows the library"
-    return f"no file, folder or library scenario '{selector}'{hint}"
+    return f"no file, folder or library scenario '{shorten(selector)}'{hint}"

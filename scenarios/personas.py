@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from scenarios.schema import SLUG, PersonaFields
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import Persona
-from simworld.yamlfile import did_you_mean, load_yaml, parse
+from simworld.yamlfile import did_you_mean, load_yaml, parse, shorten
 
 LIBRARY = Path(__file__).parent / "library"
 LIBRARY_PERSONAS = Path(__file__).parent / "personas"
@@ -43,13 +44,13 @@ class Personas:
             for folder in folders:
                 for suffix in SUFFIXES:
                     path = folder / f"{name}{suffix}"
-                    if path.is_file():
+                    if os.path.isfile(path):  # Path.is_file raises for a name that is too long
                         return self._load(path)
         known = [path.stem for folder in folders for path in _files(folder) if _is_persona(folder, path)]
         return (
             None,
             (),
-            f"no persona '{name}' beside the file, in personas/ or in the library{did_you_mean(name, known)}",
+            f"no persona '{shorten(name)}' beside the file, in personas/ or in the library{did_you_mean(name, known)}",
         )
 
     def folders(self, beside: Path) -> Sequence[Path]:

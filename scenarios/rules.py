@@ -11,7 +11,7 @@ from typing import Any
 import regex
 
 from simworld.core.errors import Problem
-from simworld.yamlfile import Document, did_you_mean
+from simworld.yamlfile import Document, did_you_mean, shorten
 
 _ONLY_FOR: Mapping[str, tuple[str, ...]] = {
     "pattern": ("regex", "number"),
@@ -51,13 +51,13 @@ def _same_names(document: Document, data: Mapping[str, Any], section: str, what:
     seen: set[str] = set()
     for i, _, name in _named(data, section):
         if name in seen:
-            yield document.problem((section, i, "name"), f"{what} '{name}'")
+            yield document.problem((section, i, "name"), f"{what} '{shorten(name)}'")
         seen.add(name)
 
 
 def _unknown_seat(name: str, seats: list[str]) -> str:
-    known = f"; the seats are {', '.join(seats)}" if seats else ""
-    return f"unknown seat '{name}'{did_you_mean(name, seats) or known}"
+    known = f"; the seats are {', '.join(shorten(seat) for seat in seats[:8])}" if seats else ""
+    return f"unknown seat '{shorten(name)}'{did_you_mean(name, seats) or known}"
 
 
 def _relationships(document: Document, data: Mapping[str, Any], seats: list[str]) -> Iterator[Problem]:
@@ -74,7 +74,9 @@ def _relationships(document: Document, data: Mapping[str, Any], seats: list[str]
         if len(between) == 2 and len(pair) == 1:
             yield document.problem(loc, "names the same seat twice")
         elif len(between) == 2 and pair in seen:
-            yield document.problem(loc, f"the relationship between {' and '.join(between)} is given twice")
+            yield document.problem(
+                loc, f"the relationship between {' and '.join(map(shorten, between))} is given twice"
+            )
         seen.add(pair)
 
 

@@ -12,6 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from simworld.core.scenario import CheckKind, Relationship, TurnOrder
+from simworld.yamlfile import shorten
 
 MAX_TEXT = 50_000  # characters of one field: more fits no model
 MAX_SEATS = 64
@@ -32,13 +33,13 @@ class _OrPlaceholder:
 
 def _slug(text: str) -> str:
     if not SLUG.fullmatch(text):
-        raise ValueError(f"expected small letters a-z, digits and dashes, like 'last-ticket', found '{text}'")
+        raise ValueError(f"expected small letters a-z, digits and dashes, like 'last-ticket', found '{shorten(text)}'")
     return text
 
 
 def _family(text: str) -> str:
     if not _FAMILY.fullmatch(text):
-        raise ValueError(f"expected letters, digits, dots, dashes and underscores, found '{text}'")
+        raise ValueError(f"expected letters, digits, dots, dashes and underscores, found '{shorten(text)}'")
     return text
 
 

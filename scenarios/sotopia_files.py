@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,7 @@ class SotopiaFiles:
 def read_sotopia(folder: Path) -> SotopiaFiles:
     """The content of a folder with Sotopia's files. Raises InputError with every problem of all three."""
     problems: list[Problem] = []
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError([Problem(message="no such folder", where=str(folder))])
     environments = _keyed(_read(folder / ENVIRONMENTS, problems), folder / ENVIRONMENTS, Environment, problems)
     agents = _keyed(_read(folder / AGENTS, problems), folder / AGENTS, Agent, problems)

@@ -42,6 +42,7 @@ class Parts:
 class _Open:
     tag: str
     viewers: tuple[str, ...]
+    place: int  # among the paragraphs, so that an outer part comes before the parts inside it
     pieces: list[str] = field(default_factory=list)
 
 
@@ -60,7 +61,7 @@ def read_markup(text: str, seats: int) -> Parts:
         (stack[-1].pieces if stack else parts.public).append(text[end : match.start()])
         end = match.end()
         if not closing:
-            stack.append(_Open(tag, _viewers(tag, attributes, seats)))
+            stack.append(_Open(tag, _viewers(tag, attributes, seats), len(parts.knows)))
         elif not stack or stack[-1].tag != tag:
             raise MarkupError(f"</{tag}> closes nothing" if not stack else f"</{tag}> inside <{stack[-1].tag}>")
         else:
@@ -103,7 +104,7 @@ def _close(part: _Open, parts: Parts, stack: Sequence[_Open]) -> None:
             parts.judge.append(paragraph)
         else:
             agent = _AGENT.fullmatch(owner)
-            parts.knows.append((int(agent[1]) if agent else None, paragraph))
+            parts.knows.insert(part.place, (int(agent[1]) if agent else None, paragraph))
         return
     for viewer in part.viewers:
         agent = _AGENT.fullmatch(viewer)

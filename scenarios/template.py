@@ -99,6 +99,8 @@ def write_template(name: str, path: Path) -> None:
     except FileNotFoundError:
         raise _refusal(path, "its folder does not exist") from None
     except OSError as error:
+        if path.is_file() and path.stat().st_size < len(text):  # a full disk leaves half a file
+            path.unlink()
         raise _refusal(path, f"cannot be written: {error.strerror}") from None
 
 

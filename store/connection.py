@@ -40,6 +40,7 @@ def connect(address: Address, *, create: bool, busy_timeout_s: float = BUSY_TIME
                 raise StoreMismatch(f"{address} is empty: no simworld database yet; `simworld run` makes one")
             if empty:
                 _migrate(engine, address)
+            _use_wal(engine, address)
     except BaseException:
         engine.dispose()
         raise
@@ -81,10 +82,17 @@ def _check_file(path: Path, *, create: bool) -> None:
         raise StoreError(f"{path} cannot be made: no folder {path.parent}")
 
 
+def _use_wal(engine: Engine, address: Address) -> None:
+    """Lets readers and a writer work side by side; kept in the file, so set only once it is known to be ours."""
+    if address.path is not None and sqlite_uri(address.path)[1]:
+        with engine.connect() as connection:
+            connection.connection.execute("PRAGMA journal_mode=WAL")  # outside a transaction
+
+
 def _engine(address: Address, busy_timeout_s: float, *, create: bool) -> Engine:
     if address.path is None:
         return create_engine(address.url, connect_args={"connect_timeout": CONNECT_TIMEOUT_S}, json_serializer=_dumps)
-    uri, writable = sqlite_uri(address.path, create=create)
+    uri, _ = sqlite_uri(address.path, create=create)
 
     def connect_sqlite() -> sqlite3.Connection:
         return sqlite3.connect(uri, uri=True, timeout=busy_timeout_s, check_same_thread=False, isolation_level=None)
@@ -95,8 +103,6 @@ def _engine(address: Address, busy_timeout_s: float, *, create: bool) -> Engine:
     def set_pragmas(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # Python would begin transactions by itself, and not around DDL
         connection.execute(f"PRAGMA busy_timeout={int(busy_timeout_s * 1000)}")
-        if writable:
-            connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")
 
@@ -113,12 +119,17 @@ def sqlite_uri(path: Path, *, create: bool = False, read_only: bool = False) -> 
     name = quote(str(path.absolute()))
     if create and not path.exists():
         return f"file:{name}?mode=rwc", True
-    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    writable = _may_write(path) and _may_write(path.parent)
     if writable:
         return f"file:{name}?mode={'ro' if read_only else 'rw'}", not read_only
     # A WAL database in a folder where nothing can be written opens only when SQLite may take it as unchanging
     pending = path.with_name(path.name + "-wal").exists()
-    return f"file:{name}?mode=ro" + ("" if pending or os.access(path.parent, os.W_OK) else "&immutable=1"), False
+    return f"file:{name}?mode=ro" + ("" if pending or _may_write(path.parent) else "&immutable=1"), False
+
+
+def _may_write(path: Path) -> bool:
+    """For the user whose rights the process has now, where the system can tell them from the one who started it."""
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _dumps(value: Any) -> str:

@@ -43,6 +43,8 @@ def add_episode(
 ) -> bool:
     """Stores an episode with all its parts. See `Store.add_episode`."""
     _check(item, attempt, episode)
+    if started.tzinfo is None or ended.tzinfo is None:
+        raise ValueError(f"times need a zone, found {started.isoformat()} and {ended.isoformat()}")
     made = [act.generation for act in episode.acts if act.generation is not None]
     episode_id = item.episode_id(attempt)
     if not code_version:

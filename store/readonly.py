@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from difflib import get_close_matches
 from typing import Any
@@ -37,6 +37,8 @@ TABLES_POSTGRESQL = (
 )
 ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 Row = tuple[Any, ...]
+Rows = Generator[Row, None, None]
+Opened = tuple[tuple[str, ...], Rows]
 
 
 class Answer:
@@ -57,7 +59,9 @@ class Answer:
 
 
 @contextmanager
-def query(url: str, sql: str, *, limit: int = 0, timeout_s: float = TIMEOUT_S) -> Iterator[Answer]:
+def query(
+    url: str, sql: str, *, limit: int = 0, timeout_s: float = TIMEOUT_S, busy_timeout_s: float = BUSY_TIMEOUT_S
+) -> Iterator[Answer]:
     """Runs one reading statement on a simworld database and gives its rows; leave the block when you have read them.
 
     Args:
@@ -65,6 +69,7 @@ def query(url: str, sql: str, *, limit: int = 0, timeout_s: float = TIMEOUT_S) -
         sql: one SELECT, VALUES or WITH.
         limit: the most rows to give; 0: all.
         timeout_s: seconds for the whole query, reading its rows included.
+        busy_timeout_s: seconds to wait for a lock of another program.
 
     Raises:
         InputError: a mistake in the SQL, a try to write, a second statement, or the time is over; from reading rows too.
@@ -74,14 +79,16 @@ def query(url: str, sql: str, *, limit: int = 0, timeout_s: float = TIMEOUT_S) -
     if not sql:
         raise InputError("the query is empty")
     address = parse_address(url)
-    connect(address, create=False).dispose()  # the checks of version and kind, with their messages
+    connect(
+        address, create=False, busy_timeout_s=busy_timeout_s
+    ).dispose()  # the checks of version and kind, with their messages
     opened = _sqlite(address, sql, timeout_s) if address.path is not None else _postgresql(address, sql, timeout_s)
-    with opened as (columns, rows):
+    with opened as (columns, rows), closing(rows):
         yield Answer(columns, rows, limit)
 
 
 @contextmanager
-def _sqlite(address: Address, sql: str, timeout_s: float) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
+def _sqlite(address: Address, sql: str, timeout_s: float) -> Iterator[Opened]:
     if address.path is None:
         raise TypeError("not an SQLite address")
     uri, _ = sqlite_uri(address.path, read_only=True)
@@ -98,7 +105,7 @@ def _sqlite(address: Address, sql: str, timeout_s: float) -> Iterator[tuple[tupl
         if cursor.description is None:
             raise InputError("this is not a query; only SELECT, VALUES and WITH are allowed here")
 
-        def rows() -> Iterator[Row]:
+        def rows() -> Rows:
             with _sqlite_faults(address, names, timeout_s):
                 yield from cursor
 
@@ -127,7 +134,7 @@ def _sqlite_faults(address: Address, names: Iterable[Row], timeout_s: float) -> 
 
 
 @contextmanager
-def _postgresql(address: Address, sql: str, timeout_s: float) -> Iterator[tuple[tuple[str, ...], Iterator[Row]]]:
+def _postgresql(address: Address, sql: str, timeout_s: float) -> Iterator[Opened]:
     import psycopg  # an optional package; `parse_address` has checked that it is there
 
     url = address.url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -163,7 +170,7 @@ def _postgresql(address: Address, sql: str, timeout_s: float) -> Iterator[tuple[
         step(f"DECLARE simworld_query NO SCROLL CURSOR FOR\n{sql}\n")
         first = step(f"FETCH {FETCH} FROM simworld_query")
 
-        def rows() -> Iterator[Row]:
+        def rows() -> Rows:
             batch = first.fetchall()
             while batch:
                 yield from batch

@@ -231,7 +231,8 @@ def _retry_after_s(headers: Any) -> float | None:
     except ValueError:
         pass
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+        asked: float = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        return max(0.0, asked)
     except ValueError:
         return None
 

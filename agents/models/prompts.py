@@ -32,7 +32,8 @@ class Renderer:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self._specials = tuple(sorted((t for t in tokenizer.all_special_tokens if t), key=len, reverse=True))
+        added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+        self._specials = tuple(sorted({t for t in (*tokenizer.all_special_tokens, *added) if t}))
         empty = list(tokenizer("").input_ids)
         bos = tokenizer.bos_token_id
         self._bos: int | None = bos if bos is not None and empty[:1] == [bos] else None  # only if it is added unasked
@@ -103,8 +104,12 @@ class Renderer:
         return str(text)
 
     def _plain(self, text: str) -> str:
-        for token in self._specials:
-            text = text.replace(token, "")
+        """The text without special tokens, also without those that come about when others are taken out."""
+        found = [token for token in self._specials if token in text]
+        while found:
+            for token in found:
+                text = text.replace(token, "")
+            found = [token for token in self._specials if token in text]
         return text
 
     def _normal(self, messages: Sequence[Message]) -> list[tuple[str, str]]:

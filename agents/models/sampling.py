@@ -128,9 +128,9 @@ def _top_p_floor(values: Tensor, weights: Tensor, settings: Sequence[Sampling], 
 def _invert(weights: Tensor, uniforms: Tensor) -> Tensor:
     """Per row the first index whose cumulated share exceeds the uniform, (rows, 1); weights (rows, n) need not sum to 1."""
     mass = weights.cumsum(-1)
-    goal = uniforms[:, None].to(mass) * mass[:, -1:]
-    index = torch.searchsorted(mass, goal, right=True)
-    last = torch.searchsorted(mass, mass[:, -1:])  # the last index with weight, should rounding overshoot
+    total = mass[:, -1:].contiguous()
+    index = torch.searchsorted(mass, uniforms[:, None].to(mass) * total, right=True)
+    last = torch.searchsorted(mass, total)  # the last index with weight, should rounding overshoot
     return index.minimum(last).clamp(max=weights.shape[-1] - 1)
 
 

@@ -189,8 +189,8 @@ def _known_run(name: str, known: list[str]) -> None:
     from simworld.yamlfile import did_you_mean
 
     if name not in known:
-        there = ", ".join(known[:10]) or "none"
-        raise InputError(f"no run {name!r} in this database{did_you_mean(name, known)}; there are: {there}")
+        hint = did_you_mean(name, known) or f"; there are: {', '.join(known[:10]) or 'none'}"
+        raise InputError(f"no run {name!r} in this database{hint}")
 
 
 @contextmanager

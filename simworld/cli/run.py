@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 from simworld.cli.options import db_option, json_option
+from simworld.cli.progress import progress_bar
 from simworld.core.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from agents import TerminalBackend
+    from agents import LoadedSpec, TerminalBackend
+    from simworld.core.scenario import Scenario
     from simworld.runner.live import Played
     from simworld.runner.plan import Cast, Plan
     from simworld.runner.stored import Progress
@@ -83,12 +80,12 @@ def run(
     ):
         last: Progress | None = None
         try:
-            with progress_bar("playing", total=len(plan.jobs(crew.agents))) as show:
+            with progress_bar("playing") as show:
 
                 def on_episode(played: Played, progress: Progress) -> None:
                     nonlocal last
                     last = progress
-                    show(progress.before + progress.played, note(progress))
+                    show(progress.before + progress.played, progress.planned, note(progress))
 
                 done = run_plan(plan, crew, store, retry_failed=retry_failed, live=live, on_episode=on_episode)
         except KeyboardInterrupt:
@@ -130,7 +127,8 @@ def make_plan(selectors: Sequence[str], casts: Sequence[Cast], *, repeats: int, 
     from simworld.runner.plan import Plan, default_run_name
 
     problems: list[Problem] = []
-    scenarios, specs = (), ()
+    scenarios: tuple[Scenario, ...] = ()
+    specs: tuple[LoadedSpec, ...] = ()
     try:
         scenarios = tuple(loaded.scenario for loaded in find_scenarios(selectors))
     except InputError as error:
@@ -187,26 +185,9 @@ def note(progress: Progress) -> str:
     return f"{progress.failed} failed" if progress.failed else ""
 
 
-@contextmanager
-def progress_bar(label: str, total: int) -> Iterator[Callable[[int, str], None]]:
-    """A bar on stderr, drawn only on a terminal: call it with the count done and a note."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(label, total=total, note="")
-        yield lambda done, text: bar.update(task, completed=done, note=text)
-
-
 def _read(prompt: str) -> str:
     click.echo(prompt, nl=False, err=True)
-    line = click.get_text_stream("stdin").readline()
+    line = sys.stdin.readline()
     if not line:
         raise EOFError
     return line.rstrip("\n")

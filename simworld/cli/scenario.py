@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 from collections.abc import Sequence
 from itertools import combinations
@@ -84,7 +85,7 @@ def check(paths: tuple[Path, ...]) -> None:
     problems: list[Problem] = []
     for path in paths:
         try:
-            for file in scenario_files(path) if path.is_dir() else [path]:
+            for file in scenario_files(path) if os.path.isdir(path) else [path]:
                 files.setdefault(file.resolve(), file)
         except InputError as error:
             problems += error.problems
@@ -116,7 +117,8 @@ def schema(persona: bool) -> None:
 def import_sotopia_(folder: Path, out: Path, force: bool) -> None:
     """Translate Sotopia's environments.json, agents.json and environment_agent_combos.json into YAML files."""
     done = import_sotopia(folder, out, force=force)
-    what = f"{_count(done.scenarios, 'scenario')} in {done.families} families and {_count(done.personas, 'persona')}"
+    scenarios = f"{_count(done.scenarios, 'scenario')} in {_count(done.families, 'family', 'families')}"
+    what = f"{scenarios} and {_count(done.personas, 'persona')}"
     click.echo(f"Wrote {what} to {out}. Next: simworld scenario check {out}")
 
 
@@ -238,5 +240,5 @@ def _echo_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _count(n: int, word: str) -> str:
-    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
+def _count(n: int, word: str, plural: str = "") -> str:
+    return f"{n:,} {word}" if n == 1 else f"{n:,} {plural or word + 's'}"

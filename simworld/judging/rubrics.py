@@ -8,7 +8,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Dimension, Rubric
@@ -35,7 +35,7 @@ class DimensionFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="small letters, digits and _")
-    range: tuple[float, float] = Field(description="the worst and the best score")
+    range: tuple[FiniteFloat, FiniteFloat] = Field(description="the worst and the best score")
     question: str = Field(min_length=1, description="asked about one seat; {name} stands for its name")
     weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     statements: tuple[Opposed, ...] = Field(default=(), description="opposed statements, for judges that read log-odds")
@@ -135,7 +135,8 @@ def slot_problem(text: str) -> str:
     if not unknown:
         return ""
     name = min(unknown)
-    return f"unknown slot {{{name}}}{did_you_mean(name, SLOTS)}; known are {', '.join(f'{{{s}}}' for s in SLOTS)}"
+    hint = did_you_mean(name, SLOTS) or f"; known are {', '.join(f'{{{slot}}}' for slot in SLOTS)}"
+    return f"unknown slot {{{name}}}{hint}"
 
 
 def _folder() -> Traversable:

@@ -183,9 +183,9 @@ def check_dimensions(sets: Sequence[PairSet], rubric: Rubric) -> None:
     """Raises InputError naming every dimension of the pairs that the rubric does not have."""
     known = [d.name for d in rubric.dimensions]
     unknown = dict.fromkeys(pair.dimension for s in sets for pair in s.pairs if pair.dimension not in known)
-    rest = f"; the rubric {rubric.name} has {', '.join(known)}"
+    rest = f"; the rubric {rubric.name} has {', '.join(known)}"  # where nothing is near
     if unknown:
-        raise InputError([Problem(message=f"unknown dimension {n!r}{did_you_mean(n, known)}{rest}") for n in unknown])
+        raise InputError([Problem(message=f"unknown dimension {n!r}{did_you_mean(n, known) or rest}") for n in unknown])
 
 
 def load_pairs(path: Path) -> PairSet:

@@ -70,7 +70,8 @@ class Plan:
 
     def seatings(self) -> list[tuple[Scenario, dict[str, str]]]:
         """Each scenario with each cast as seat → agent name. Raises InputError with everything that does not fit."""
-        found, problems = [], []
+        found: list[tuple[Scenario, dict[str, str]]] = []
+        problems: list[Problem] = []
         for scenario in self.scenarios:
             for cast in self.casts:
                 try:

@@ -5,17 +5,9 @@
 """
 
 from simworld.yamlfile.document import Document, Loc, in_order, load_text, load_yaml
-from simworld.yamlfile.messages import did_you_mean
+from simworld.yamlfile.messages import did_you_mean, shorten
 from simworld.yamlfile.parsing import parse, parse_text, problem_texts
 
 __all__ = [
-    "Document",
-    "Loc",
-    "did_you_mean",
-    "in_order",
-    "load_text",
-    "load_yaml",
-    "parse",
-    "parse_text",
-    "problem_texts",
-]
+    "Document", "Loc", "did_you_mean", "in_order", "load_text", "load_yaml", "parse", "parse_text", "problem_texts", "shorten",
+]  # fmt: skip

@@ -220,9 +220,24 @@ def test_names_come_from_what_the_seat_knows() -> None:
 
 
 PIECES = st.sampled_from(
-    ["Nadia", "Buyer", "Ann (Doctor)", ":", "(to Buyer)", "(to Nadia)", "[", "]", "(", ")", "*", "**", "_", '"', "“", "”", "'"]
-    + ["\n", " ", "leaves", "nods", "said", "Hello.", "…", "<|", "<think>", "</think>", ",", "and", "-", "to", "👍", "ß", "1.5"]
-)  # fmt: skip
+    [
+        *(
+            "Nadia",
+            "Buyer",
+            "Ann (Doctor)",
+            "(to Buyer)",
+            "(to Nadia)",
+            "leaves",
+            "nods",
+            "said",
+            "and",
+            "to",
+            "Hello.",
+        ),
+        *(":", "[", "]", "(", ")", "*", "**", "_", '"', "“", "”", "'", "\n", " ", "…", ",", "-", "👍", "ß", "1.5"),
+        *("<|", "<think>", "</think>"),
+    ]
+)
 RAW = st.one_of(
     st.text(max_size=60), st.lists(PIECES, max_size=14).map("".join), st.lists(PIECES, max_size=9).map(" ".join)
 )
@@ -254,7 +269,17 @@ def test_plain_words_come_back_as_they_are(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", ["(" * 4000, "[" * 4000, "*" * 4000, "Nadia " * 4000, "a *b " * 2000, '"' * 4001, "- " * 4000]
+    "raw",
+    [
+        "(" * 4000,
+        "[" * 4000,
+        "*" * 4000,
+        "Nadia " * 4000,
+        "a *b " * 2000,
+        '"' * 4001,
+        "- " * 4000,
+        "Hi" + "\n" * 9000 + "x",
+    ],
 )
 @pytest.mark.timeout(20)
 def test_a_degenerate_reply_is_read_in_reasonable_time(raw: str) -> None:

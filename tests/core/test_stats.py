@@ -115,7 +115,7 @@ def test_wilson_takes_ties_as_halves() -> None:
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 0), (3, 2), (-1, 2), (nan, 2)])
 def test_wilson_refuses_what_is_no_share(successes: float, n: int) -> None:
-    with pytest.raises(ValueError, match="no interval|no share"):
+    with pytest.raises(ValueError, match=r"no interval|no share"):
         wilson(successes, n)
 
 

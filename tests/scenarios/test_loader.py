@@ -204,6 +204,12 @@ def test_one_mistake_in_the_base(old: str, new: str, line: str) -> None:
     assert sorted(lines(BASE.replace(old, new))) == sorted(line.split("\n"))
 
 
+def test_a_persona_with_an_endless_name_is_not_found_like_any_other() -> None:
+    (line,) = lines(BASE.replace("{name: Bo}", "b" * 5_000))
+    assert line.startswith("x.yaml:5:24: seats.1.persona: no persona 'bbb")
+    assert len(line) < 200
+
+
 def test_one_seat_is_too_few() -> None:
     assert lines("name: x\nsetting: S\nseats:\n  - {name: a, persona: {name: Ann}, goal: G}\n") == [
         "x.yaml:4:3: seats: expected at least 2 entries, found 1 entry"

@@ -88,17 +88,36 @@ def postgresql_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def postgresql_url(postgresql_server: str) -> Iterator[str]:
-    """A new, empty database on the server."""
+def make_database(server: str, template: str = "") -> str:
+    """The URL of a new database on the server, empty or a copy of another."""
     import psycopg
 
     name = f"t{next(NUMBERS)}"
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
-    yield postgresql_server.rsplit("/", 1)[0] + f"/{name}"
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+    return f"{server.rsplit('/', 1)[0]}/{name}"
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> str:
+    """The name of a database with the schema and no rows."""
+    url = make_database(postgresql_server)
+    open_store(url, create=True).close()
+    return url.rsplit("/", 1)[1]
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with the schema and no rows."""
+    path = tmp_path_factory.mktemp("template") / "world.db"
+    open_store(f"sqlite:///{path}", create=True).close()
+    return path
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> str:
+    """A new, empty database on the server."""
+    return make_database(postgresql_server)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -109,8 +128,19 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgresql_url"))
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def made_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database with the schema and no rows."""
+    if request.param == "sqlite":
+        path = tmp_path / "world.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    server = request.getfixturevalue("postgresql_server")
+    return make_database(server, request.getfixturevalue("postgresql_template"))
+
+
 @pytest.fixture
-def store(url: str) -> Iterator[Store]:
+def store(made_url: str) -> Iterator[Store]:
     """An empty store on either database."""
-    with open_store(url, create=True) as opened:
+    with open_store(made_url) as opened:
         yield opened

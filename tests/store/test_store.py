@@ -221,10 +221,21 @@ def test_episodes_stream_by_id_in_batches_and_filter(store: Store, monkeypatch: 
     assert [stored.id for stored in store.episodes(limit=3)] == ids[:3]
     assert [stored.id for stored in store.episodes(limit=4)] == ids[:4]
     assert [stored.id for stored in store.episodes(ending=Ending.failed)] == [items[4].episode_id(1)]
-    for fits in ({"run": "first"}, {"scenario": "ticket"}, {"scenario": TICKET.id}, {"agent": "smol"}, {"agent": "a2"}):
-        assert len(list(store.episodes(**fits))) == 5
-    for unfit in ({"run": "x"}, {"scenario": "x"}, {"agent": "x"}, {"family": "ticket"}):
-        assert list(store.episodes(**unfit)) == []
+    for fits in (
+        store.episodes(run="first"),
+        store.episodes(scenario="ticket"),
+        store.episodes(scenario=TICKET.id),
+        store.episodes(agent="smol"),
+        store.episodes(agent="a2", family="tickets"),
+    ):
+        assert len(list(fits)) == 5
+    for unfit in (
+        store.episodes(run="x"),
+        store.episodes(scenario="x"),
+        store.episodes(agent="x"),
+        store.episodes(family="ticket"),
+    ):
+        assert list(unfit) == []
 
 
 def test_summaries_are_the_latest_in_time(store: Store) -> None:

@@ -70,7 +70,12 @@ def lamp(rubric: str = "sotopia") -> Scenario:
         name="lamp",
         setting="A flea market.",
         seats=(
-            Seat(name="seller", persona=Persona(name="Ann Lee"), goal="Sell the lamp for 40 euros.", secret="It flickers."),
+            Seat(
+                name="seller",
+                persona=Persona(name="Ann Lee"),
+                goal="Sell the lamp for 40 euros.",
+                secret="It flickers.",
+            ),
             Seat(name="buyer", persona=Persona(name="Bob Ray", age=40, occupation="baker"), goal="Pay at most 20."),
         ),
         rubric=rubric,
@@ -83,7 +88,9 @@ def talk(scenario: Scenario, *acts: tuple[str, str]) -> Episode:
     made = [
         Act(
             seat=seat,
-            action=Action(kind=ActionKind.non_verbal if text.startswith("*") else ActionKind.speak, text=text.strip("*")),
+            action=Action(
+                kind=ActionKind.non_verbal if text.startswith("*") else ActionKind.speak, text=text.strip("*")
+            ),
         )
         for seat, text in acts
     ]

@@ -20,7 +20,9 @@ EPISODE = talk(SCENARIO, ("seller", "Forty."), ("buyer", "*pays*"))
 
 
 def judge(rubric: Rubric | None = None, **settings: object) -> Judge:
-    spec = JudgeSpec.model_validate({"name": "j", "model": "builtin:m", "method": "statements", "ask": "Outcome:"} | settings)
+    spec = JudgeSpec.model_validate(
+        {"name": "j", "model": "builtin:m", "method": "statements", "ask": "Outcome:"} | settings
+    )
     info = ModelInfo(spec="builtin:m", id="m1", dtype="float32", context=None)
     rubric = rubric or small_rubric()
     return Judge(id=spec.id(info, rubric), spec=spec, rubric=rubric, info=info)
@@ -47,9 +49,7 @@ AFTER = {
 
 def answer(request: Request) -> Completion:
     # Without the dialogue every statement has −3, but for "Ann won." with −2.5: a prior of 0.5.
-    return scored(
-        request, lambda prompt, c: AFTER[c] if "Forty." in prompt else (-2.5 if c == " Ann won." else -3.0)
-    )
+    return scored(request, lambda prompt, c: AFTER[c] if "Forty." in prompt else (-2.5 if c == " Ann won." else -3.0))
 
 
 def test_log_odds_are_summed_over_wordings_less_the_prior_and_mapped() -> None:
@@ -153,7 +153,9 @@ def test_yes_and_no_count_with_both_spellings(chat: bool) -> None:
 def test_whatever_the_model_says_scores_stay_in_their_range(values: list[float], a: float, b: float) -> None:
     by_text = dict(zip(AFTER, values, strict=True))
     asked = judge(prior=False, calibration={"every": Calibration(a=a, b=b)})
-    for verdict in verdicts(finish(asked.judging(SCENARIO, EPISODE), lambda r: scored(r, lambda p, c: by_text[c]))).values():
+    for verdict in verdicts(
+        finish(asked.judging(SCENARIO, EPISODE), lambda r: scored(r, lambda p, c: by_text[c]))
+    ).values():
         low, high = (0, 10) if verdict.dimension == "goal" else (-10, 0)
         assert low <= verdict.score <= high
 

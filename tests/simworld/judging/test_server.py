@@ -30,7 +30,10 @@ def judge(rubric: Rubric | None = None, **settings: object) -> Judge:
 
 def reply(**scores: dict[str, object]) -> str:
     return json.dumps(
-        {name: {d: {"reason": f"{d} of {name}", "score": s} for d, s in about.items()} for name, about in scores.items()}
+        {
+            name: {d: {"reason": f"{d} of {name}", "score": s} for d, s in about.items()}
+            for name, about in scores.items()
+        }
     )
 
 
@@ -79,12 +82,14 @@ def test_one_call_per_dimension_and_verdicts_by_key() -> None:
     assert "Ann: Forty.\nBob: *pays*" in text_of(goal)
     assert "Did Ann keep it: It flickers?" in text_of(secret)
     assert "Bob keep" not in text_of(secret)  # Bob has no secret
-    assert list(secret.json_schema["properties"]) == ["Ann"] if secret.json_schema else False
+    assert secret.json_schema is not None
+    assert list(secret.json_schema["properties"]) == ["Ann"]
 
 
 def test_all_dimensions_in_one_call() -> None:
     whole = reply(Ann={"secret": -1, "goal": 5}, Bob={"goal": 6})
-    server = Server(**{"goal+secret": [replied(whole)]})
+    replies: dict[str, list[Completion]] = {"goal+secret": [replied(whole)]}
+    server = Server(**replies)
     result = finish(judge(one_call=True).judging(SCENARIO, EPISODE), server)
     assert isinstance(result, tuple)
     assert [v.score for v in result] == [5, -1, 6, 0]

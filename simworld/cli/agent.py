@@ -1,0 +1,109 @@
+"""`simworld agent`: list, show and check agent specs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from agents import LMSpec, LoadedSpec, agent_json_schema, agent_schema_text, find_specs, library_names, load_spec
+from simworld.cli.options import json_option
+from simworld.cli.terminal import console, grid, harmless
+from simworld.core.errors import InputError, Problem
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def agent() -> None:
+    """Check and show agent specs."""
+
+
+@agent.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the library's agents."""
+    found = find_specs(library_names())
+    if as_json:
+        click.echo(json.dumps([_summary(loaded) for loaded in found]))
+        return
+    table = grid("name", "kind", "model", "description")
+    for loaded in found:
+        row = _summary(loaded)
+        table.add_row(*(harmless(str(row[key])) for key in ("name", "kind", "model", "description")))
+    console().print(table)
+
+
+@agent.command()
+@click.argument("name", metavar="NAME|FILE")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """Show an agent with its defaults filled in, its prompt, and where both came from."""
+    (loaded,) = find_specs([name])
+    data = loaded.spec.model_dump(mode="json")
+    if loaded.template is not None:
+        data["template"] = loaded.template.model_dump(mode="json")
+    data["source"] = str(loaded.source)
+    if loaded.template_source is not None:
+        data["template_source"] = str(loaded.template_source)
+    if as_json:
+        click.echo(json.dumps(data))
+        return
+    for key, value in data.items():
+        if isinstance(value, dict):
+            click.echo(f"{key}:")
+            for inner, text in value.items():
+                click.echo(harmless(f"  {inner}: {_indented(text)}"))
+        else:
+            click.echo(harmless(f"{key}: {_indented(value)}"))
+
+
+@agent.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+def check(paths: tuple[Path, ...]) -> None:
+    """Check agent files and folders; prints every problem and exits with 2 if there is one. No model is loaded."""
+    files, problems = _files(paths)
+    names: dict[str, Path] = {}
+    for path in files:
+        try:
+            name = load_spec(path).spec.name
+        except InputError as error:
+            problems += error.problems
+            continue
+        if name in names:
+            problems.append(Problem(where=str(path), message=f"the name {name!r} is taken by {names[name]}"))
+        names.setdefault(name, path)
+    if problems:
+        raise InputError(problems)
+    click.echo(f"{len(files)} agent{'s' if len(files) != 1 else ''}: ok")
+
+
+@agent.command()
+def schema() -> None:
+    """Print the JSON Schema of agent files, for editors."""
+    click.echo(agent_schema_text(agent_json_schema()), nl=False)
+
+
+def _files(paths: Sequence[Path]) -> tuple[list[Path], list[Problem]]:
+    files: list[Path] = []
+    problems: list[Problem] = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")])
+            files += found
+            if not found:
+                problems.append(Problem(where=str(path), message="the folder holds no YAML file"))
+        else:
+            files.append(path)  # a missing file is reported when it is read
+    return list(dict.fromkeys(files)), problems
+
+
+def _summary(loaded: LoadedSpec) -> dict[str, str]:
+    spec = loaded.spec
+    model = spec.model if isinstance(spec, LMSpec) else ""
+    return {"name": spec.name, "kind": spec.kind, "model": model, "description": spec.description}
+
+
+def _indented(value: object) -> str:
+    text = str(value).rstrip()
+    return text if "\n" not in text else "\n    " + text.replace("\n", "\n    ")

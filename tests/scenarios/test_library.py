@@ -1,0 +1,138 @@
+"""Finding scenarios by name, file, folder, glob, tag and kind; and what the shipped library promises."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from scenarios import find_scenarios
+from scenarios.library import read_files, read_library, scenario_files
+from scenarios.personas import LIBRARY, LIBRARY_PERSONAS, Personas
+from simworld.core.errors import InputError
+
+TEXT = """\
+name: {name}
+setting: S
+tags: [mine]
+seats:
+  - {{name: a, persona: {{name: Ann}}, goal: G}}
+  - {{name: b, persona: {{name: Bo}}, goal: "{goal}"}}
+{more}
+"""
+MATRIX = "parameters: {p: 1}\nmatrix: {p: [1, 2]}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub" / "personas").mkdir(parents=True)
+    (tmp_path / "one.yaml").write_text(TEXT.format(name="one", goal="H", more=""))
+    (tmp_path / "sub" / "two.yml").write_text(TEXT.format(name="two", goal="{{p}}", more=MATRIX))
+    (tmp_path / "sub" / "personas" / "cy.yaml").write_text("name: Cy\n")
+    return tmp_path
+
+
+def names(*selectors: str) -> list[str]:
+    return [loaded.scenario.name for loaded in find_scenarios(selectors)]
+
+
+def lines(*selectors: str) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        find_scenarios(selectors)
+    return str(caught.value).split("\n")
+
+
+@pytest.mark.usefixtures("folder")
+def test_files_folders_globs_and_names() -> None:
+    assert names("one.yaml") == names("./one.yaml") == names("one") == ["one"]
+    assert names("sub") == ["two.p-1", "two.p-2"]
+    assert names(".") == ["one", "two.p-1", "two.p-2"]
+    assert names("**/*.yml", "one.yaml") == ["two.p-1", "two.p-2", "one"]
+    assert names("one", "one.yaml", ".") == ["one", "two.p-1", "two.p-2"]  # each once
+    assert names("last-concert-ticket", "one") == ["last-concert-ticket", "one"]
+
+
+def test_names_of_the_library_their_globs_variants_tags_and_kinds() -> None:
+    library = read_library()
+    everything = [loaded.scenario.name for loaded in library]
+    assert names("all") == names("library") == everything
+    assert names("last-*") == [name for name in everything if name.startswith("last-")]
+    template = next(loaded.template for loaded in library if loaded.template != loaded.scenario.name)
+    variants = [loaded.scenario.name for loaded in library if loaded.template == template]
+    assert names(template) == variants
+    assert names(variants[0]) == [variants[0]]
+    assert set(names("kind:bargaining")) == {s.scenario.name for s in library if s.scenario.kind == "bargaining"}
+    assert set(names("tag:price")) == {s.scenario.name for s in library if "price" in s.scenario.tags}
+
+
+@pytest.mark.usefixtures("folder")
+def test_every_mistake_at_once() -> None:
+    assert lines("last-concert-tiket", "tag:pric", "kind:bargening", "on.yaml", "nowhere/x", "*.nope.yaml") == [
+        "no file, folder or library scenario 'last-concert-tiket'; did you mean 'last-concert-ticket'?",
+        "no scenario of the library has the tag 'pric'; did you mean 'price'?",
+        "no scenario of the library is of the kind 'bargening'; did you mean 'bargaining'?",
+        "on.yaml: no such file or folder; did you mean 'one.yaml'?",
+        "nowhere/x: no such file or folder",
+        "*.nope.yaml: no YAML file matches",
+    ]
+    assert lines("zzzzzz") == [
+        "no file, folder or library scenario 'zzzzzz'; `simworld scenario list` shows the library"
+    ]
+    assert lines("x" * 5_000)[0].startswith("no file, folder or library scenario 'xxx")
+    assert lines("a\0b") == ["a file's name cannot hold a NUL character"]
+    assert lines() == ["name a scenario, a file or a folder; 'all' is the whole library"]
+
+
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / "x.yaml").write_text("name: x")
+    (tmp_path / "notes.txt").write_text("x")
+    assert lines(str(tmp_path)) == [f"{tmp_path}: no YAML file in this folder"]
+
+
+def test_two_files_with_one_name_clash(folder: Path) -> None:
+    (folder / "other.yaml").write_text(TEXT.format(name="one", goal="Z", more=""))
+    assert lines(".") == ["other.yaml:1:7: name: 'one' is already the name of the scenario in one.yaml"]
+    assert names("one.yaml") == ["one"]
+
+
+def test_persona_files_are_known_by_folder_or_by_fields(folder: Path) -> None:
+    (folder / "di.yaml").write_text("name: Di\nage: 3\n")
+    selection = read_files(scenario_files(folder), Personas())
+    assert (selection.files, selection.personas, selection.problems) == (2, 2, [])
+    (folder / "di.yaml").write_text("name: Di\nage: three\n")
+    (problem,) = read_files(scenario_files(folder), Personas()).problems
+    assert str(problem) == f"{folder / 'di.yaml'}:2:6: age: expected a whole number, found the text 'three'"
+
+
+def test_personas_alone_are_no_selection(folder: Path) -> None:
+    assert lines("sub/personas/cy.yaml") == ["sub/personas/cy.yaml: holds personas and no scenario"]
+    assert lines("sub/personas") == ["sub/personas: holds personas and no scenario"]
+    assert names("sub", "sub/two.yml") == ["two.p-1", "two.p-2"]
+
+
+def test_where_personas_came_from() -> None:
+    (loaded,) = find_scenarios(["last-concert-ticket"])
+    assert loaded.path == LIBRARY / "last-concert-ticket.yaml"
+    assert loaded.personas["seller"] == LIBRARY_PERSONAS / "nadia-brandt.yaml"
+
+
+def test_the_working_folder_cannot_change_a_library_scenario(folder: Path) -> None:
+    (folder / "personas").mkdir()
+    (folder / "personas" / "nadia-brandt.yaml").write_text("name: Somebody Else\n")
+    (loaded,) = find_scenarios(["last-concert-ticket"])
+    assert loaded.scenario.seat("seller").persona.name == "Nadia Brandt"
+
+
+def test_the_library_is_as_large_and_varied_as_promised() -> None:
+    library = [loaded.scenario for loaded in read_library()]
+    files = {loaded.path for loaded in read_library()}
+    assert len(files) >= 30
+    assert len(Counter(scenario.kind for scenario in library)) >= 8
+    assert "" not in {scenario.kind for scenario in library}
+    assert any(len(scenario.seats) >= 3 for scenario in library)
+    assert len(list(LIBRARY_PERSONAS.glob("*.yaml"))) >= 24
+    assert read_files(scenario_files(LIBRARY_PERSONAS), Personas()).problems == []
+    assert len({scenario.id for scenario in library}) == len(library)

@@ -1,0 +1,121 @@
+"""`simworld judge` from the outside; the model is the built-in one only where marked."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from simworld.cli import cli
+from simworld.cli.judge import judge
+from simworld.core.episode import WorkItem
+from simworld.core.errors import InputError
+from simworld.judging.spec import builtin_judges
+from store import AgentRecord, PlannedItem, RunRecord, open_store
+from tests.simworld.judging.helpers import lamp, talk
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PAIRS = """
+- setting: Two colleagues in the office
+  seat: Carl
+  goal: Get Dana to take his shift on Sunday
+  dimension: goal
+  better: |
+    Carl: Could you take my shift on Sunday?
+    Dana: All right, I will do it.
+  worse: |
+    Carl: Could you take my shift on Sunday?
+    Dana: No, I will not do it. Ask somebody else.
+"""
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(judge, arguments)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path}/s.db"
+    scenario = lamp()
+    cast = {seat.name: "agent" for seat in scenario.seats}
+    items = [WorkItem(run="r", scenario_id=scenario.id, cast=cast, repeat=i) for i in range(2)]
+    planned = [PlannedItem(item=item, scenario_name="lamp", family="lamp") for item in items]
+    with open_store(url, create=True) as store:
+        agents = [AgentRecord(id="agent", name="agent", spec={})]
+        store.begin_run(RunRecord(name="r", seed=0, code_version="", created=NOW), planned, [scenario], agents)
+        for item, text in zip(items, ("Forty, and it is yours.", "Go away."), strict=True):
+            episode = talk(scenario, ("seller", text), ("buyer", "*nods*"))
+            store.add_episode(item, 1, episode, scenario_name="lamp", family="lamp", started=NOW, ended=NOW)
+    return url
+
+
+def test_list_and_show() -> None:
+    shown = run("list")
+    assert shown.exit_code == 0
+    assert all(name in shown.output for name in builtin_judges())
+    assert [row["name"] for row in json.loads(run("list", "--json").output)] == list(builtin_judges())
+    text = run("show").output
+    assert "smol-statements (built in)" in text
+    assert "financial_and_material_benefits [-5, 5]" in text
+    data = json.loads(run("show", "server", "--json").output)
+    assert data["from"] == "built in"
+    assert data["spec"]["method"] == "server"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "smol-statment"], "did you mean 'smol-statements'?"),
+        (["check", "--pairs", "gone.yaml"], "gone.yaml"),
+        (["check", "--rubric", "sotopa"], "did you mean 'sotopia'?"),
+        (["check", "--judge", "gone.yaml"], "no judge file gone.yaml"),
+        (["run", "--db", "nothing.db"], "nothing.db"),
+        (["run", "--db", "foo://bar"], "foo"),
+    ],
+)
+def test_one_clear_line(arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code != 0
+    shown = str(result.exception) + result.output
+    assert message in shown
+    assert len(shown.strip().splitlines()) == 1
+    assert not (tmp_path / "nothing.db").exists()
+
+
+def test_an_unknown_run_is_named_before_the_model_is_loaded(db: str) -> None:
+    result = run("run", "--db", db, "--run", "rr")
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception) == "no run 'rr' in this database; did you mean 'r'?"
+
+
+def test_help_names_the_commands() -> None:
+    text = CliRunner().invoke(cli, ["judge", "--help"]).output
+    assert all(name in text for name in ("run", "check", "list", "show"))
+
+
+@pytest.mark.model
+def test_the_built_in_judge_scores_an_episode_and_repeats_nothing(db: str) -> None:
+    first = run("run", "--db", db, "--threads", "1")
+    assert (first.exit_code, first.stdout.strip()) == (0, "2 scored, 0 failed, 0 already there")
+    again = run("run", "--db", db, "--threads", "1", "--json")
+    assert json.loads(again.stdout)["already"] == 2
+    assert json.loads(again.stdout)["scored"] == 0
+    with open_store(db) as store:
+        rows = list(store.scores())
+    assert len(rows) == 2 * 2 * 7
+    assert all(0 <= row.rescaled <= 1 for row in rows)
+    assert len({round(row.score, 6) for row in rows if row.dimension == "goal"}) == 4
+
+
+@pytest.mark.model
+def test_the_built_in_judge_orders_a_plain_pair(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.yaml"
+    path.write_text(PAIRS)
+    data = json.loads(run("check", "--pairs", str(path), "--json", "--threads", "1").stdout)
+    assert (data["n"], data["accuracy"]) == (1, 1.0)
+    assert data["by_dimension"]["goal"]["n"] == 1
+    assert data["longer_text_wins"] == 0.0

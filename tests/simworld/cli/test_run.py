@@ -1,0 +1,173 @@
+"""`simworld run`: resumes, refuses changed content, keeps failures, and survives kill -9."""
+
+import json
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TWO = """\
+name: {name}
+setting: A kitchen in the evening.
+seats:
+  - {{name: cook, persona: {{name: Ann Lee}}, goal: Get help with the dishes.}}
+  - {{name: guest, persona: {{name: Bo Ek}}, goal: Leave early.}}
+limits: {{turns: 4}}
+"""
+AGENT = "name: {name}\nkind: scripted\nlines: [Good evening., And then?, '[nods]', Goodbye.]\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "kitchen.yaml").write_text(TWO.format(name="kitchen"))
+    (tmp_path / "polite.yaml").write_text(AGENT.format(name="polite"))
+    (tmp_path / "other.yaml").write_text(AGENT.format(name="other").replace("Good evening.", "Hello."))
+    return tmp_path
+
+
+def simworld(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "simworld", *args], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    return simworld(folder, "run", "kitchen.yaml", "--agents", "polite.yaml,other.yaml", "--db", "x.db", *args)
+
+
+def test_the_same_command_again_plays_nothing_twice(folder: Path) -> None:
+    first = run(folder, "--json")
+    assert (first.returncode, first.stderr) == (0, "")
+    report = json.loads(first.stdout)
+    assert re.fullmatch(r"run-[0-9a-f]{8}", report.pop("run"))
+    assert report == {"planned": 1, "already_there": 0, "played": 1, "failed": 0}
+    again = json.loads(run(folder, "--json", "--repeats", "3").stdout)
+    assert (again["planned"], again["already_there"], again["played"]) == (3, 1, 2)
+
+
+def test_a_changed_scenario_or_agent_is_refused_and_named(folder: Path) -> None:
+    run(folder)
+    text = (folder / "kitchen.yaml").read_text()
+    (folder / "kitchen.yaml").write_text(text.replace("evening", "morning"))
+    refused = run(folder)
+    assert refused.returncode == 2
+    assert "kitchen" in refused.stderr
+    assert "--name" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    (folder / "kitchen.yaml").write_text(text)
+    (folder / "polite.yaml").write_text(AGENT.format(name="polite").replace("nods", "shrugs"))
+    refused = run(folder)
+    assert refused.returncode == 2
+    assert "polite" in refused.stderr
+    assert run(folder, "--name", "new").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["run", "kitchen.yaml"], "no agents are given; use --agents A,B in seat order, or --cast '*=A'"),
+        (["run", "kitchen.yaml", "--agents", "polite.yaml"], "has the seats cook, guest, but 1 agents are given"),
+        (["run", "kitchen.yaml", "--cast", "cook"], "--cast 'cook' is not understood; write SEAT=AGENT or '*=AGENT'"),
+        (["run", "kitchen.yaml", "--cast", "*=smol-scrip"], "no agent 'smol-scrip'"),
+        (["run", "kitchn.yaml", "--cast", "*=polite"], "kitchn.yaml"),
+        (["run", "kitchen.yaml", "--cast", "*=polite", "--db", "mysql://x/y"], "mysql"),
+        (["run", "kitchen.yaml", "--cast", "*=lost.yaml"], "lost.yaml"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(folder: Path, args: list[str], message: str) -> None:
+    done = simworld(folder, *args)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert not (folder / "simworld.db").exists()
+
+
+def test_problems_of_scenarios_and_agents_come_at_once(folder: Path) -> None:
+    (folder / "kitchen.yaml").write_text(TWO.format(name="kitchen").replace("setting", "seting"))
+    done = simworld(folder, "run", "kitchen.yaml", "--cast", "*=nobody")
+    assert done.returncode == 2
+    assert "did you mean 'setting'?" in done.stderr
+    assert "no agent 'nobody'" in done.stderr
+
+
+def test_a_model_that_is_not_there_is_one_line(folder: Path) -> None:
+    (folder / "lost.yaml").write_text("name: lost\nmodel: hf:nowhere/at-all\n")
+    done = simworld(folder, "run", "kitchen.yaml", "--cast", "*=lost.yaml", "--db", "x.db")
+    assert done.returncode == 2
+    assert "nowhere/at-all" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(folder: Path) -> None:
+    command = [sys.executable, "-m", "simworld", "run", "kitchen.yaml", "--cast", "*=polite.yaml"]
+    command += ["--db", "x.db", "--repeats", "100000"]
+    child = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while count(folder / "x.db") < 3 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert re.search(r"Stopped\. \d+ episodes of run run-\w+ are stored; the same command plays the rest\.", err)
+    assert "Traceback" not in err
+
+
+def count(database: Path) -> int:
+    try:
+        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+            return int(connection.execute("SELECT count(*) FROM episodes").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+
+
+@pytest.mark.parametrize("kills", [6, pytest.param(50, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+def test_kill_9_at_random_moments_loses_and_doubles_nothing(folder: Path, kills: int) -> None:
+    repeats = 400
+    command = [sys.executable, "-m", "simworld", "run", "kitchen.yaml", "--agents", "polite.yaml,other.yaml"]
+    command += ["--repeats", str(repeats), "--json", "--db"]
+    chance = random.Random(7)
+    killed = rounds = 0
+    while killed < kills:
+        database = folder / f"killed-{rounds}.db"
+        rounds += 1
+        while True:
+            child = subprocess.Popen([*command, str(database)], cwd=folder, stdout=subprocess.PIPE, text=True)
+            try:
+                out, _ = child.communicate(timeout=chance.uniform(0.7, 3.0) if killed < kills else 120)
+            except subprocess.TimeoutExpired:
+                os.kill(child.pid, signal.SIGKILL)
+                child.communicate()
+                killed += 1
+                whole(database)
+                continue
+            assert child.returncode == 0
+            assert json.loads(out)["planned"] == repeats
+            break
+        whole(database)
+        with sqlite3.connect(database) as connection:
+            keys = connection.execute("SELECT item_key, attempt FROM episodes").fetchall()
+        assert len(keys) == len(set(keys)) == repeats
+
+
+def whole(database: Path) -> None:
+    """Every stored episode has all its rows, and the file is sound."""
+    if not database.exists():
+        return
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "acts" not in tables:
+            return
+        rows = connection.execute(
+            "SELECT e.id, e.turns, (SELECT count(*) FROM acts a WHERE a.episode_id = e.id), "
+            "(SELECT count(*) FROM seats s WHERE s.episode_id = e.id) FROM episodes e"
+        ).fetchall()
+    assert all((turns, acts, seats) == (4, 4, 2) for _, turns, acts, seats in rows)

@@ -1,0 +1,119 @@
+"""The schema: migrations make exactly the tables of the code, and databases of older versions can be upgraded and used."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+import store
+from simworld.core.errors import StoreMismatch
+from store.address import parse_address
+from store.connection import connect
+from store.describe import VIEWS, codebook, describe
+from store.migrations.run import config
+from store.tables import Base
+from store.version import HEAD, VERSION_TABLE, VERSIONS
+from tests.store.samples import add, begin, played
+
+OLD = sorted((Path(__file__).parent / "old").glob("*.db"))  # one file per older version, written by that version
+
+
+def test_the_migrations_make_the_tables_of_the_code(url: str) -> None:
+    engine = connect(parse_address(url), create=True)
+    with engine.connect() as connection:
+        options = {"version_table": VERSION_TABLE, "compare_type": True, "compare_server_default": True}
+        found = compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+    engine.dispose()
+    assert found == []
+
+
+def test_the_known_versions_are_the_migrations() -> None:
+    script = ScriptDirectory.from_config(config())
+    assert tuple(revision.revision for revision in script.walk_revisions())[::-1] == VERSIONS
+    assert script.get_current_head() == HEAD
+
+
+def test_the_codebook_explains_every_column_of_tables_and_views(url: str) -> None:
+    engine = connect(parse_address(url), create=True)
+    with engine.connect() as connection:
+        inspector = inspect(connection)
+        names = {*inspector.get_table_names(), *inspector.get_view_names()} - {VERSION_TABLE}
+        there = {(name, column["name"]) for name in names for column in inspector.get_columns(name)}
+    engine.dispose()
+    lines = codebook()
+    assert {(line.table, line.name) for line in lines} == there
+    assert all(line.comment and line.type for line in lines)
+    assert set(VIEWS) <= names
+
+
+def test_every_column_of_a_server_carries_its_comment(postgresql_url: str) -> None:
+    engine = connect(parse_address(postgresql_url), create=True)
+    with engine.connect() as connection:
+        (said,) = [c["comment"] for c in inspect(connection).get_columns("acts") if c["name"] == "logprob"]
+    engine.dispose()
+    assert said == "log-probability of the reply under the model, nats; null where unknown"
+
+
+def test_a_database_of_an_older_version_asks_for_the_upgrade(url: str) -> None:
+    """With one version there is none older, so the code is made to know one more."""
+    store.open_store(url, create=True).close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("store.connection.HEAD", "0002")
+        patch.setattr("store.connection.VERSIONS", ("0001", "0002"))
+        with pytest.raises(
+            StoreMismatch, match=r"of version 0001, this simworld needs 0002: simworld db upgrade --db "
+        ):
+            store.open_store(url)
+
+
+def test_a_database_of_a_newer_version_is_refused_with_both_versions(url: str) -> None:
+    engine = connect(parse_address(url), create=True)
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
+    engine.dispose()
+    for open_it in (store.open_store, store.upgrade, describe):
+        with pytest.raises(StoreMismatch, match=rf"version 0999.*versions up to {HEAD}"):
+            open_it(url)
+
+
+def test_an_upgrade_of_the_newest_version_changes_nothing(url: str) -> None:
+    store.open_store(url, create=True).close()
+    assert store.upgrade(url) == (HEAD, HEAD)
+
+
+def test_an_empty_database_can_be_upgraded(postgresql_url: str) -> None:
+    assert store.upgrade(postgresql_url) == ("", HEAD)
+    store.open_store(postgresql_url).close()
+
+
+@pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)
+def test_a_database_of_each_older_version_is_upgraded_and_used(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / path.name
+    shutil.copy(path, copy)
+    store.upgrade(f"sqlite:///{copy}")
+    with store.open_store(f"sqlite:///{copy}") as opened:
+        before = len(list(opened.episodes()))
+        assert before > 0
+        (work, *_) = begin(opened, run="after the upgrade")
+        add(opened, work, played(work, "x"))
+        assert len(list(opened.episodes())) == before + 1
+    assert sum(count for _, count in describe(str(copy)).tables) > 0
+
+
+def test_the_views_can_be_read_with_plain_sql(made_url: str) -> None:
+    with store.open_store(made_url) as opened:
+        (work, *_) = begin(opened)
+        add(opened, work, played(work, "Good evening.", "Good evening!"))
+    sql = "SELECT seat, persona, agent_name, text FROM transcripts ORDER BY turn"
+    with store.query(made_url, sql) as answer:
+        assert answer.columns == ("seat", "persona", "agent_name", "text")
+        assert list(answer) == [
+            ("seller", "Nadia Brandt", "smol", "Good evening."),
+            ("buyer", "Tomás Okafor 🎻", "rival", "Good evening!"),
+        ]
