@@ -1,4 +1,4 @@
-# make demo | test | check | slow | bench | help: each sets up .venv first. Only Python 3.11+, make and the package registries are needed.
+# Every target sets up .venv first; only Python 3.11 or newer, make and a package registry are needed.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 timed = @start=$$(date +%s); $(2) || exit $$?; echo "-- $(1): $$(( $$(date +%s) - start )) s"
 
 .PHONY: help demo test check fast model slow bench lock clean
+.DEFAULT_GOAL := help
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,8 +42,10 @@ slow: $(READY)  ## the tests that take minutes
 bench: $(READY)  ## the benchmarks, one JSON line each
 	$(BIN)/python -m bench.throughput --json
 
-lock: $(READY)  ## write requirements.lock from .venv
-	$(BIN)/python -m pip freeze --all --exclude-editable | grep -viE '^(pip|torch|nvidia-|triton|cuda-)' > requirements.lock
+lock: $(READY)  ## write requirements.lock from what is in .venv
+	@{ head -2 requirements.lock; $(BIN)/python -m pip freeze --all --exclude-editable | grep -viE '^(pip|torch|nvidia-|cuda-|triton)' \
+	  | sed -E 's/^(xllamacpp==.*)/\1 ; sys_platform == "linux" and platform_machine == "x86_64"/'; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
 
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -212,7 +212,7 @@ class OpenAIBackend:
         return _failure("invalid", f"{self._url}: the answer broke off: {_one_line(cause)}")
 
     def _wait_s(self, attempt: int) -> float:
-        wait = min(self._patience.first_wait_s * 2**attempt, self._patience.longest_wait_s)
+        wait: float = min(self._patience.first_wait_s * 2**attempt, self._patience.longest_wait_s)
         return wait * (0.5 + 0.5 * self._random.random())
 
 

@@ -137,7 +137,7 @@ class Renderer:
         messages = [{"role": role, "content": text} for role, text in turns]
         try:
             return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        except jinja2.TemplateError as error:
+        except (jinja2.TemplateError, TypeError, ValueError, KeyError) as error:  # what templates make of odd messages
             raise PromptError(f"the model's chat template refuses the messages: {error}") from None
 
     def _accepts_system(self) -> bool:

@@ -11,6 +11,7 @@ from agents.models.local_model import LocalModel
 from agents.models.prompts import Continuation
 
 _CELLS = 2**24  # logits held at once, rows x tokens x vocabulary: 64 MB in float32
+_CACHED = 2**14  # tokens held at once in copies of the prompt's cache: 750 MB for the built-in model
 
 
 def score(local: LocalModel, continuations: Sequence[Continuation]) -> list[float]:
@@ -26,7 +27,7 @@ def score(local: LocalModel, continuations: Sequence[Continuation]) -> list[floa
     order = sorted(range(len(tails)), key=lambda i: len(tails[i]))
     while order:
         width = len(tails[order[-1]])
-        count = max(1, _CELLS // (width * first.shape[-1]))
+        count = max(1, min(_CELLS // (width * first.shape[-1]), _CACHED // (shared + width)))
         chosen, order = order[-count:], order[:-count]
         for i, values in zip(chosen, _tails(local, cache, shared, [tails[i] for i in chosen]), strict=True):
             tail = tails[i]

@@ -82,6 +82,8 @@ class TransformersBackend:
                     self._waiting.append(row)
         except PromptError as error:
             self._fail(ticket, "prompt", str(error))
+        except Exception as error:  # the boundary: text that the tokenizer chokes on fails alone
+            self._done.append(Finished(ticket=ticket, completion=_caught(error)))
         return ticket
 
     def poll(self, wait_s: float | None = None) -> Sequence[Finished]:

@@ -36,7 +36,10 @@ def scenario() -> None:
 @click.option("--kind", help="Only scenarios of this kind.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array for programs.")
 def list_(selectors: tuple[str, ...], tags: tuple[str, ...], kind: str | None, as_json: bool) -> None:
-    """Name, kind, seats and title of scenarios: of the whole library, or of files, folders and names."""
+    """List the library, or files and folders.
+
+    Prints name, kind, number of seats and title.
+    """
     found = [
         loaded
         for loaded in find_scenarios(selectors or ("library",))
@@ -55,7 +58,10 @@ def list_(selectors: tuple[str, ...], tags: tuple[str, ...], kind: str | None, a
 @click.option("--seat", "seat_name", help="Only what this seat sees.")
 @click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
 def show(selector: str, seat_name: str | None, as_json: bool) -> None:
-    """What each seat of a scenario will see at its first turn, and where its personas came from."""
+    """Show what each seat will see.
+
+    Also where its personas came from, the id and the checks.
+    """
     found = find_scenarios([selector])
     for loaded in found:
         names = [seat.name for seat in loaded.scenario.seats]
@@ -71,7 +77,10 @@ def show(selector: str, seat_name: str | None, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file; default: NAME.yaml.")
 def new(name: str, out: Path | None) -> None:
-    """Write a commented scenario to start from. Never overwrites a file."""
+    """Write a commented scenario to start from.
+
+    Never overwrites a file.
+    """
     path = out or Path(f"{name}.yaml")
     write_template(name, path)
     click.echo(f"Wrote {path}. Next: edit it, then `simworld scenario check {path}`.")
@@ -80,7 +89,10 @@ def new(name: str, out: Path | None) -> None:
 @scenario.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 def check(paths: tuple[Path, ...]) -> None:
-    """Check scenario files, and folders with all their subfolders; every problem is named with its place."""
+    """Check scenario files and whole folders.
+
+    Folders are searched with their subfolders; every problem is named with its place.
+    """
     files: dict[Path, Path] = {}
     problems: list[Problem] = []
     for path in paths:
@@ -106,7 +118,7 @@ def check(paths: tuple[Path, ...]) -> None:
 @scenario.command()
 @click.option("--persona", is_flag=True, help="The schema of persona files instead.")
 def schema(persona: bool) -> None:
-    """Print the JSON Schema by which editors complete and check scenario files."""
+    """Print the JSON Schema for editors."""
     click.echo(schema_text(persona_json_schema() if persona else scenario_json_schema()), nl=False)
 
 
@@ -115,7 +127,10 @@ def schema(persona: bool) -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write to; must be empty.")
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty, over files of the same names.")
 def import_sotopia_(folder: Path, out: Path, force: bool) -> None:
-    """Translate Sotopia's environments.json, agents.json and environment_agent_combos.json into YAML files."""
+    """Translate Sotopia's JSON files into YAML.
+
+    FOLDER holds environments.json, agents.json and environment_agent_combos.json.
+    """
     done = import_sotopia(folder, out, force=force)
     scenarios = f"{_count(done.scenarios, 'scenario')} in {_count(done.families, 'family', 'families')}"
     what = f"{scenarios} and {_count(done.personas, 'persona')}"

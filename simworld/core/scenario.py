@@ -94,6 +94,11 @@ class Check:
     absent: bool = False  # regex, keyword: holds when nothing occurs
     ends: bool = False  # the episode ends, terminated, once the check holds
 
+    def __post_init__(self) -> None:
+        if self.between is not None:  # 65 and 65.0 are equal, and must be one scenario
+            low, high = self.between
+            object.__setattr__(self, "between", (float(low), float(high)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:

@@ -86,7 +86,7 @@ class Document:
         """The value and the key node of a part, or None where the file has no such part."""
         if isinstance(node, yaml.MappingNode):
             if id(node) not in self._index:
-                self._index[id(node)] = {key.value: (value, key) for key, value in reversed(node.value)}
+                self._index[id(node)] = {key.value: (value, key) for key, value in node.value}
             return self._index[id(node)].get(str(part))
         if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and 0 <= part < len(node.value):
             return node.value[part], None

@@ -47,10 +47,11 @@ def test_the_agent_asks_for_its_observation_until_something_usable_was_typed() -
 def test_failures_are_handed_on_and_other_answers_refused() -> None:
     closed = Failure(boundary="human", kind="closed", message="the terminal was closed")
     scored = Scored(logprobs=(), lengths=(), prompt_tokens=0, latency_s=0.0)
-    for answer, reply in [
+    pairs: list[tuple[Failure | Scored, Failure]] = [
         (closed, closed),
         (scored, Failure(boundary="reply", kind="unexpected", message="a person gave Scored")),
-    ]:
+    ]
+    for answer, reply in pairs:
         thinking = HumanAgent(agent_id="h").act(GUEST_FIRST)
         next(thinking)
         with pytest.raises(StopIteration) as over:

@@ -171,18 +171,23 @@ TABLE: dict[str, list[tuple[str, Action | None]]] = {
         ("I gave it to Buyer (the tall one).", says("I gave it to Buyer.")),
         ("(to Buyer)", None),
     ],
-    "nothing usable": [
-        (raw, None)
-        for raw in ["", "   ", "\n\n", "...", "—", "?!", "*", "[]", "[ ]", "[_]", "()", '""', "“”", "''", "_", "- "]
-    ]
-    + [(raw, None) for raw in ["Nadia:", "**Nadia:**", "Nadia: ...", 'Nadia: ""', "[Nadia]:", "<|im_end|>"]],
 }
+UNUSABLE = [
+    *("", "   ", "\n\n", "...", "—", "?!", "*", "[]", "[ ]", "[_]", "()", '""', "“”", "''", "_", "- "),
+    *("Nadia:", "**Nadia:**", "Nadia: ...", 'Nadia: ""', "[Nadia]:", "<|im_end|>"),
+]
 ROWS = [(group, raw, action) for group, rows in TABLE.items() for raw, action in rows]
 
 
 @pytest.mark.parametrize(("group", "raw", "action"), ROWS, ids=[f"{group}: {raw[:30]}" for group, raw, _ in ROWS])
 def test_what_a_reply_means(group: str, raw: str, action: Action | None) -> None:
     assert parse_reply(raw, NAMES) == action
+
+
+@pytest.mark.parametrize("raw", UNUSABLE)
+@pytest.mark.parametrize("cut", [False, True])
+def test_where_nothing_usable_is_left(raw: str, cut: bool) -> None:
+    assert parse_reply(raw, NAMES, cut=cut) is None
 
 
 @pytest.mark.parametrize(
@@ -243,7 +248,7 @@ RAW = st.one_of(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(raw=RAW, cut=st.booleans())
 @example(raw="[_]", cut=False)
 @example(raw="Nadia: (to Nadia) [nods", cut=True)

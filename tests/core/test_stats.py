@@ -1,6 +1,7 @@
 """Estimates against values worked out by hand or published."""
 
 import random
+from itertools import permutations
 from math import inf, nan, sqrt
 
 import numpy as np
@@ -46,6 +47,12 @@ def test_the_order_of_values_does_not_matter() -> None:
     values = [(f"family-{i % 7}", 0.1 * i) for i in range(50)]
     shuffled = random.Random(4).sample(values, len(values))
     assert mean_by_family(shuffled) == mean_by_family(values)
+
+
+def test_rounding_does_not_depend_on_the_order_either() -> None:
+    # Added from left to right, 1e16 + 1 - 1e16 is 0 and 1e16 - 1e16 + 1 is 1.
+    means = {mean_by_family([("a", x) for x in order]).mean for order in permutations([1e16, 1.0, -1e16])}
+    assert len(means) == 1
 
 
 def test_the_seed_decides_the_resampling() -> None:

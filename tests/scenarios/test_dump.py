@@ -88,7 +88,7 @@ def any_scenario(draw: st.DrawFn) -> Scenario:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(any_scenario())
 def test_round_trip(scenario: Scenario) -> None:
     (back,) = parse_scenario(dump_scenario(scenario))

@@ -74,7 +74,7 @@ def changed(draw: st.DrawFn, good: dict[str, Any]) -> Any:
     return data
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(changed(GOOD))
 def test_any_change_of_a_good_scenario(data: Any) -> None:
     text = json.dumps(data).replace("Infinity", ".inf").replace("NaN", ".nan")
@@ -88,7 +88,7 @@ def test_any_change_of_a_good_scenario(data: Any) -> None:
         assert "\n" not in problem
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changed(SOURCES))
 def test_any_change_of_good_sotopia_files(tmp_path: Path, data: Any) -> None:
     for name in SOURCES:

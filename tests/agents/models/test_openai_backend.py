@@ -17,7 +17,8 @@ from tests.agents.models.faults import FaultyServer, serving
 
 FAST = Patience(timeout_s=0.5, retries=2, first_wait_s=0.01, longest_wait_s=0.02, longest_retry_after_s=3.0)
 TALK = ChatPrompt(
-    messages=(Message(role="system", content="Be brief."), Message(role="user", content="How much?")), reply_start="Ann:"
+    messages=(Message(role="system", content="Be brief."), Message(role="user", content="How much?")),
+    reply_start="Ann:",
 )
 ASK = Generate(
     prompt=TALK,
@@ -93,7 +94,9 @@ def test_structured_output_and_text_prompts(connect: Open, server: FaultyServer)
         "type": "json_schema",
         "json_schema": {"name": "answer", "schema": schema, "strict": True},
     }
-    server.faults = ['body {"choices": [{"text": " in 1999", "finish_reason": "length", "logprobs": {"token_logprobs": [-1, -2]}}]}']
+    server.faults = [
+        'body {"choices": [{"text": " in 1999", "finish_reason": "length", "logprobs": {"token_logprobs": [-1, -2]}}]}'
+    ]
     done = one(connect(), replace(ASK, prompt=TextPrompt(text="It began")))
     assert (done.text, done.finish, done.logprob, done.new_tokens) == (" in 1999", "length", -3.0, 0)
     assert server.seen[1]["prompt"] == "It began"
@@ -155,7 +158,9 @@ def test_retry_after_is_honoured_in_seconds_and_as_a_date(connect: Open, server:
     started = time.perf_counter()
     assert isinstance(one(connect()), Generated)
     assert 0.4 <= time.perf_counter() - started < 3
-    server.faults = [f"retry-after {email.utils.formatdate(time.time() + 2, usegmt=True)}"]  # whole seconds: 1 to 2 from now
+    server.faults = [
+        f"retry-after {email.utils.formatdate(time.time() + 2, usegmt=True)}"
+    ]  # whole seconds: 1 to 2 from now
     started = time.perf_counter()
     assert isinstance(one(connect()), Generated)
     assert 0.9 <= time.perf_counter() - started < 5

@@ -17,7 +17,10 @@ STRICT = (  # no system role, strict alternation, its own <s>
     "{{ raise_exception('Roles must alternate') }}{% endif %}[{{ m['role'] }}] {{ m['content'] }} [/]{% endfor %}"
     "{% if add_generation_prompt %}[assistant]{% endif %}"
 )
-DROPS_SYSTEM = "{% for m in messages %}{% if m['role'] != 'system' %}[{{ m['role'] }}] {{ m['content'] }}{% endif %}{% endfor %}[assistant]"
+DROPS_SYSTEM = (
+    "{% for m in messages %}{% if m['role'] != 'system' %}[{{ m['role'] }}] {{ m['content'] }}{% endif %}{% endfor %}"
+    "[assistant]"
+)
 REFUSES_ALL = "{{ raise_exception('never content') }}"
 TALK = ChatPrompt(
     messages=(

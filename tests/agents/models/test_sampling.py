@@ -63,7 +63,7 @@ def test_the_inverse_distribution_function_runs_in_token_id_order(u: float, toke
         ({"top_p": 0.01}, 0.9, 0),
     ],
 )
-def test_cuts_worked_out_by_hand(setting: dict[str, float], u: float, token: int) -> None:
+def test_cuts_worked_out_by_hand(setting: dict[str, Any], u: float, token: int) -> None:
     assert draw(FOUR, u, **setting) == token
 
 

@@ -136,10 +136,11 @@ def test_what_a_local_model_cannot_do_fails_alone(
         Generate(prompt=wrong_order, sampling=Sampling(), seed=1),
         Generate(prompt=TextPrompt(text="Ann"), sampling=Sampling(), seed=1, json_schema={"type": "object"}),
         Generate(prompt=TextPrompt(text="Ann"), sampling=Sampling(max_new_tokens=0), seed=1),
+        Generate(prompt=TextPrompt(text="half a character: \ud83d"), sampling=Sampling(), seed=1),
     ]
     done = gather(backend, requests)
     assert isinstance(done[0], Generated)
-    assert [c.kind for c in done[1:]] == ["prompt", "prompt", "unsupported", "invalid"]
+    assert [c.kind for c in done[1:]] == ["prompt", "prompt", "unsupported", "invalid", "error"]
 
 
 def test_a_batch_that_runs_out_of_memory_is_halved_and_changes_nothing(
@@ -275,7 +276,20 @@ def test_bfloat16_is_reported(llama: Path, ask: Callable[..., Generate], gather:
     assert (backend.info.dtype, done.dtype) == ("bfloat16", "bfloat16")
 
 
-WORDS = "winter ticket music river promise secret friend money house garden letter bread".split()
+WORDS = (
+    "winter",
+    "ticket",
+    "music",
+    "river",
+    "promise",
+    "secret",
+    "friend",
+    "money",
+    "house",
+    "garden",
+    "letter",
+    "bread",
+)
 
 
 @pytest.mark.model

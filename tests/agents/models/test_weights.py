@@ -27,7 +27,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("builtin:smollm2-135m-instuct", "did you mean 'builtin:smollm2-135m-instruct'?"),
         ("builtin:all-minilm-l6-v2", "is a sentence encoder; it cannot speak or judge"),
-        ("smollm2-135m-instruct", "write builtin:NAME, hf:FOLDER or hf:HUB-ID, openai:MODEL@URL; did you mean 'builtin:"),
+        (
+            "smollm2-135m-instruct",
+            "write builtin:NAME, hf:FOLDER or hf:HUB-ID, openai:MODEL@URL; did you mean 'builtin:",
+        ),
         ("", "is not understood"),
         ("hf:", "is not understood"),
         ("ollama:llama3", "is not understood"),
@@ -88,6 +91,16 @@ def test_the_id_follows_the_content_and_not_the_place(make_folder: Callable[...,
     assert hf_weights(str(copy)).id != before
 
 
+def test_a_hub_model_is_found_in_the_hubs_cache(llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    repository = tmp_path / "models--somebody--tiny"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("0" * 40)
+    (repository / "snapshots").mkdir()
+    (repository / "snapshots" / ("0" * 40)).symlink_to(llama, target_is_directory=True)
+    assert hf_weights("somebody/tiny").id == hf_weights(str(llama)).id
+
+
 def test_hashes_of_big_files_are_remembered_until_the_file_changes(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +117,14 @@ def test_hashes_of_big_files_are_remembered_until_the_file_changes(
 
 
 def test_a_model_that_is_not_installed_says_what_to_run(cache: Path) -> None:
-    absent = Packaged(name="absent", requirement="x==1", module="simworld_no_such", file="x.gguf", sha256="0" * 64, kind="language model")
+    absent = Packaged(
+        name="absent",
+        requirement="x==1",
+        module="simworld_no_such",
+        file="x.gguf",
+        sha256="0" * 64,
+        kind="language model",
+    )
     assert not presence(absent).verified
     with pytest.raises(ModelError, match="builtin:absent is not installed: run `simworld model fetch`"):
         convert(absent)
@@ -117,7 +137,9 @@ def test_a_damaged_package_is_refused(cache: Path, tmp_path: Path, monkeypatch: 
     (package / "__init__.py").write_text("raise RuntimeError('imported')\n")
     (package / "x.gguf").write_bytes(b"GGUF")
     monkeypatch.syspath_prepend(str(tmp_path))
-    damaged = Packaged(name="damaged", requirement="x==1", module="llm_damaged", file="x.gguf", sha256="0" * 64, kind="language model")
+    damaged = Packaged(
+        name="damaged", requirement="x==1", module="llm_damaged", file="x.gguf", sha256="0" * 64, kind="language model"
+    )
     with pytest.raises(ModelError, match="not the known weights of builtin:damaged"):
         convert(damaged)
 
@@ -153,9 +175,10 @@ def _write_slowly(_: Path, folder: Path) -> None:
 
 def _convert_in_a_process(root: str) -> None:
     os.environ["SIMWORLD_CACHE"] = root
-    weights._write_safetensors = _write_slowly
-    weights.verified_file = lambda _: Path("x.gguf")
-    convert(SMOL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(weights, "_write_safetensors", _write_slowly)
+        patch.setattr(weights, "verified_file", lambda _: Path("x.gguf"))
+        convert(SMOL)
 
 
 def test_two_processes_convert_at_once(cache: Path) -> None:

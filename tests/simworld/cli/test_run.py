@@ -168,6 +168,6 @@ def whole(database: Path) -> None:
             return
         rows = connection.execute(
             "SELECT e.id, e.turns, (SELECT count(*) FROM acts a WHERE a.episode_id = e.id), "
-            "(SELECT count(*) FROM seats s WHERE s.episode_id = e.id) FROM episodes e"
+            "(SELECT count(*) FROM episode_seats s WHERE s.episode_id = e.id) FROM episodes e"
         ).fetchall()
     assert all((turns, acts, seats) == (4, 4, 2) for _, turns, acts, seats in rows)

@@ -1,29 +1,19 @@
-"""Fakes and conformance checks for people who write an agent or a model backend of their own.
-
-from simworld.testing import FakeBackend, check_agent, check_backend
-
-check_agent(MyAgent())                     # raises NotConforming, saying which promise is broken
-check_backend(lambda: MyBackend("…"))
-"""
+"""Whether an agent or a backend keeps the promises of `simworld.core.protocols`."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Generator, Sequence
 
-from simworld.core.engine import play
-from simworld.core.episode import Act, Action, ActionKind, Observation
+from simworld.core.episode import Act, ActionKind, Observation
 from simworld.core.errors import Failure
 from simworld.core.protocols import Agent, Backend, Reply
 from simworld.core.requests import (
     Ask,
     ChatPrompt,
     Completion,
-    Finished,
     Generate,
     Generated,
     Message,
-    ModelInfo,
     Prompt,
     Request,
     Sampling,
@@ -31,159 +21,14 @@ from simworld.core.requests import (
     Scored,
     TextPrompt,
 )
-from simworld.core.scenario import Limits, Persona, Relationship, Scenario, Seat
-from simworld.core.seeding import derive_seed
+from simworld.testing.fakes import example_observations, fake_answer, generated
 
 MAX_REQUESTS = 200  # for one act of an agent under test; more means that it never ends
 _MAX_POLLS = 10_000
-_OPENERS = ("Well", "Honestly", "Listen", "All right", "Look", "Hm", "To be fair", "Please")
-_MIDDLES = ("the price is fair", "I need more time", "we can share it", "that seems too much", "I had another plan")
-_CLOSERS = ("what do you think", "let us try", "tell me more", "that is all I can do", "I mean it")
 
 
 class NotConforming(AssertionError):
     """An agent or backend breaks a promise of `simworld.core.protocols`; the text says which."""
-
-
-class FakeBackend:
-    """A backend without a model: answers depend on the request alone, and time is counted in polls.
-
-    What was submitted is kept in `requests`, in order. Answers come out in the order in which they fall due, so a longer `delay`
-    for some requests makes them finish out of order.
-    """
-
-    def __init__(
-        self,
-        answer: Callable[[Request], str | Completion] | None = None,
-        *,
-        delay: Callable[[Request], int] | None = None,
-        context: int | None = None,
-    ) -> None:
-        """A backend ready to use.
-
-        Args:
-            answer: a text, or any completion (a Failure too); default: a sentence, or log-probabilities, made from the request's
-                prompt and seed.
-            delay: polls that pass before a request is done; default none.
-            context: words that prompt and reply may have together; above it, the completion is the Failure `too-long`.
-        """
-        self.requests: list[Request] = []
-        self.closed = False
-        self._answer = answer or fake_answer
-        self._delay = delay or (lambda request: 0)
-        self._context = context
-        self._open: dict[int, tuple[int, Request]] = {}  # ticket → when due, request
-        self._now = 0
-
-    @property
-    def info(self) -> ModelInfo:
-        """A model that is none."""
-        return ModelInfo(spec="fake:model", id="fake", dtype="float32", context=self._context)
-
-    @property
-    def open(self) -> int:
-        """Tickets not handed out yet."""
-        return len(self._open)
-
-    def submit(self, request: Request) -> int:
-        """A ticket. Raises TypeError for what is no request, RuntimeError after `close`."""
-        if self.closed:
-            raise RuntimeError("the backend is closed")
-        if not isinstance(request, Generate | Score | Ask):
-            raise TypeError(f"not a request: {type(request).__name__}")
-        self.requests.append(request)
-        ticket = len(self.requests)
-        self._open[ticket] = (self._now + self._delay(request), request)
-        return ticket
-
-    def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
-        """What is due; without `wait_s` time passes until something is, with it one poll's worth of time passes."""
-        if not self._open:
-            return ()
-        first = min(due for due, _ in self._open.values())
-        self._now = max(self._now, first) if wait_s is None else self._now
-        ready = sorted((due, ticket) for ticket, (due, _) in self._open.items() if due <= self._now)
-        self._now += 1
-        return tuple(Finished(ticket=ticket, completion=self._complete(ticket)) for _, ticket in ready)
-
-    def close(self) -> None:
-        """Loses open tickets."""
-        self._open.clear()
-        self.closed = True
-
-    def _complete(self, ticket: int) -> Completion:
-        _, request = self._open.pop(ticket)
-        if self._context is not None and not isinstance(request, Ask):
-            room = request.sampling.max_new_tokens if isinstance(request, Generate) else 1
-            if (words := _words(request.prompt)) + room > self._context:
-                message = f"{words} words and {room} new ones do not fit into {self._context}"
-                return Failure(boundary="model", kind="too-long", message=message)
-        answer = self._answer(request)
-        return generated(answer, request) if isinstance(answer, str) else answer
-
-
-def generated(text: str, request: Request | None = None) -> Generated:
-    """A text as a completion, with a word for a token and cut as the request asks."""
-    finish: str = "stop"
-    if isinstance(request, Generate):
-        cut = min((at for stop in request.stop if (at := text.find(stop)) >= 0), default=len(text))
-        words = text[:cut].split(" ")
-        finish = "length" if len(words) > request.sampling.max_new_tokens else "stop"
-        text = " ".join(words[: request.sampling.max_new_tokens])
-    return Generated(
-        text=text,
-        prompt_tokens=_words(request.prompt) if isinstance(request, Generate) else 0,
-        new_tokens=len(text.split()),
-        finish="length" if finish == "length" else "stop",
-        latency_s=0.0,
-        logprob=-float(len(text.split())),
-        dtype="float32",
-    )
-
-
-def fake_answer(request: Request) -> str | Completion:
-    """What FakeBackend says by itself: a sentence per prompt and seed; log-probabilities in [-10, 0) per prompt and text."""
-    if isinstance(request, Ask):
-        return _sentence(request.observation.seed)
-    text = _text(request.prompt)
-    if isinstance(request, Generate):
-        return _sentence(derive_seed("fake", text, request.seed))
-    logprobs = tuple(-1e-9 - 10 * _share("fake", text, continuation) for continuation in request.continuations)
-    lengths = tuple(max(1, len(continuation.split())) for continuation in request.continuations)
-    words = _words(request.prompt)
-    return Scored(logprobs=logprobs, lengths=lengths, prompt_tokens=words, latency_s=0.0, dtype="float32")
-
-
-def example_scenario(*, turns: int = 6) -> Scenario:
-    """Three people who divide a cake, as acquaintances: something to play in a test."""
-    people = {"host": "Ann Lee", "guest": "Bo Ek", "neighbour": "Cleo Fox"}
-    seats = tuple(
-        Seat(name=role, persona=Persona(name=name, age=30, occupation="baker"), goal=f"Get the piece for the {role}.")
-        for role, name in people.items()
-    )
-    pairs = [("host", "guest"), ("host", "neighbour"), ("guest", "neighbour")]
-    return Scenario(
-        name="cake",
-        setting="One piece of cake is left on the table.",
-        seats=seats,
-        relationships=dict.fromkeys(pairs, Relationship.acquaintance),
-        limits=Limits(turns=turns),
-    )
-
-
-def example_observations(scenario: Scenario | None = None, *, seed: int = 0) -> tuple[Observation, ...]:
-    """The observations of a played scenario, in order, everybody saying a line; the histories grow from nothing."""
-    scenario = scenario or example_scenario()
-    game = play(scenario, {seat.name: "example" for seat in scenario.seats}, seed)
-    seen: list[Observation] = []
-    due = next(game)
-    while True:
-        seen.extend(due.values())
-        lines = {seat: Action(kind=ActionKind.speak, text=_sentence(it.seed)) for seat, it in due.items()}
-        try:
-            due = game.send({seat: Act(seat=seat, action=action) for seat, action in lines.items()})
-        except StopIteration:
-            return tuple(seen)
 
 
 def check_agent(
@@ -430,25 +275,3 @@ def _collect(backend: Backend, tickets: set[int]) -> dict[int, Completion]:
     if backend.poll(0.0):
         raise NotConforming("`poll` gave something after every ticket had come back")
     return done
-
-
-def _text(prompt: Prompt) -> str:
-    if isinstance(prompt, TextPrompt):
-        return prompt.text
-    return "\n".join([*(f"{m.role}: {m.content}" for m in prompt.messages), prompt.reply_start])
-
-
-def _words(prompt: Prompt) -> int:
-    return len(_text(prompt).split())
-
-
-def _share(*path: str) -> float:
-    return int.from_bytes(hashlib.sha256("\0".join(path).encode()).digest()[:4], "big") / 2**32
-
-
-def _sentence(seed: int) -> str:
-    opener, middle, closer = (
-        words[derive_seed(seed, part) % len(words)]
-        for part, words in (("opener", _OPENERS), ("middle", _MIDDLES), ("closer", _CLOSERS))
-    )
-    return f"{opener}, {middle}; {closer}, number {seed % 1000}."

@@ -1,0 +1,59 @@
+"""`simworld agent`."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+import agents
+from agents import agent_json_schema, agent_schema_text
+from simworld.cli.agent import agent
+from simworld.core.errors import InputError
+
+LIBRARY = Path(agents.__file__).parent / "library"
+
+
+def invoke(*args: str) -> Result:
+    return CliRunner().invoke(agent, list(args))
+
+
+def test_the_committed_schema_is_what_the_command_prints() -> None:
+    committed = (LIBRARY.parent / "agent.schema.json").read_text()
+    assert committed == agent_schema_text(agent_json_schema()), "run: simworld agent schema > agents/agent.schema.json"
+    assert invoke("schema").output == committed
+
+
+@pytest.mark.parametrize("path", sorted(LIBRARY.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_library_fits_the_schema(path: Path) -> None:
+    jsonschema.validate(yaml.safe_load(path.read_text()), agent_json_schema())
+
+
+def test_list_and_show() -> None:
+    listed = json.loads(invoke("list", "--json").output)
+    assert "smol-script" in [row["name"] for row in listed]
+    shown = json.loads(invoke("show", "smol-script", "--json").output)
+    assert shown["template"]["style"] == "script"
+    assert Path(shown["source"]) == LIBRARY / "smol-script.yaml"
+    assert "smol-script" in invoke("show", "smol-script").output
+
+
+def test_check_says_everything_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("name: a\nmodel: builtin:x\nsampling: {temprature: 1}\n")
+    (tmp_path / "b.yaml").write_text("name: b\nkind: scripted\nlines: []\n")
+    (tmp_path / "c.yaml").write_text("name: c\nkind: human\n")
+    (tmp_path / "d.yaml").write_text("name: c\nkind: human\n")
+    result = invoke("check", str(tmp_path))
+    assert isinstance(result.exception, InputError)
+    text = str(result.exception)
+    assert f"{tmp_path}/a.yaml:3:12: sampling.temprature: unknown field; did you mean 'temperature'?" in text
+    assert f"{tmp_path}/b.yaml:3:8: lines: " in text
+    assert f"{tmp_path}/d.yaml: the name 'c' is taken by {tmp_path}/c.yaml" in text
+    assert invoke("check", str(tmp_path / "c.yaml")).output == "1 agent: ok\n"
+
+
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
+    result = invoke("check", str(tmp_path))
+    assert str(result.exception) == f"{tmp_path}: the folder holds no YAML file"

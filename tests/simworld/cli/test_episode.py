@@ -1,0 +1,102 @@
+"""`simworld episode`: lists and transcripts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import store
+from simworld.cli.episode import episode
+from simworld.core.episode import Act, Action, ActionKind, Turn
+from simworld.core.errors import Failure, InputError
+from tests.store.samples import add, begin, item, judged, played, unjudgeable
+
+FAILED = Failure(boundary="model", kind="timeout", message="no answer in 60 s")
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with three episodes; the first is judged twice, once in vain, the last failed."""
+    path = tmp_path_factory.mktemp("db") / "world.db"
+    with store.open_store(str(path), create=True) as opened:
+        first, second, third = begin(opened)
+        kinds = (
+            Act(seat="seller", action=Action(kind=ActionKind.speak, text="Good evening.\x1b[31m\u202e")),
+            Act(seat="buyer", action=Action(kind=ActionKind.non_verbal, text="nods")),
+            Act(seat="seller", action=Action(kind=ActionKind.speak, text="psst", to=("buyer",))),
+            Act(seat="buyer", action=Action(kind=ActionKind.none)),
+            Act(seat="seller", action=Action(kind=ActionKind.leave)),
+        )
+        turns = tuple(Turn(index=index, acts=(act,)) for index, act in enumerate(kinds))
+        add(opened, first, replace(played(first), turns=turns, reason="left"))
+        add(opened, second, played(second, "Hello."))
+        add(opened, third, played(third, failure=FAILED))
+        for judge in ("j1", "j2"):
+            opened.add_judge(judge, f"judge {judge}", {})
+        opened.add_judgement(judged(first.episode_id(1), {("seller", "goal"): 7.5}), {("seller", "goal"): 0.75})
+        opened.add_judgement(unjudgeable(first.episode_id(1), judge="j2"), {})
+    return path
+
+
+def run(path: Path, *args: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(episode, [*args, "--db", str(path)])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_list_shows_the_latest_last(path: Path) -> None:
+    lines = run(path, "list").stdout.splitlines()
+    ids = [item(repeat=repeat).episode_id(1)[:10] for repeat in range(3)]
+    assert [line.split()[0] for line in lines] == ["id", *ids]
+    assert "seller=smol, buyer=rival" in lines[1]
+    assert "failed: timeout" in lines[3]
+
+
+def test_list_filters(path: Path) -> None:
+    failed = json.loads(run(path, "list", "--ending", "failed", "--json").stdout)
+    assert [(found["repeat"], found["failure"]) for found in failed] == [(2, str(FAILED))]
+    assert len(json.loads(run(path, "list", "--agent", "smol", "--scenario", "ticket", "--json").stdout)) == 3
+    latest = run(path, "list", "--limit", "1", "--json")
+    assert [found["repeat"] for found in json.loads(latest.stdout)] == [2]
+    nothing = run(path, "list", "--run", "other")
+    assert (nothing.stdout, nothing.stderr) == ("", "No episodes match.\n")
+
+
+def test_show_prints_a_transcript_with_checks_and_scores(path: Path) -> None:
+    out = run(path, "show", item().episode_id(1)[:12]).stdout
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    lines = [line.strip() for line in out.splitlines()]
+    assert lines[0] == "The ticket"
+    for line in (
+        "Nadia Brandt  seller, played by smol",
+        "1 Nadia Brandt: Good evening.\\x1b[31m\\u202e",
+        "2 Tomás Okafor 🎻 [nods]",
+        "3 Nadia Brandt (only to Tomás Okafor 🎻): psst",
+        "4 Tomás Okafor 🎻 [does nothing]",
+        "5 Nadia Brandt [leaves.]",
+        "Ended after 5 turns: turn_limit (left)",
+        "failed: judge: timeout: no answer",
+    ):
+        assert line in lines
+    assert ["price", "yes", "70", "1"] in [line.split() for line in lines]
+    assert ["goal", "7.5"] in [line.split() for line in lines]
+
+
+def test_show_prints_json_without_loss(path: Path) -> None:
+    data = json.loads(run(path, "show", item().episode_id(1), "--json").stdout)
+    assert data["turns"][0]["acts"][0]["text"] == "Good evening.\x1b[31m\u202e"
+    assert {judgement["status"] for judgement in data["judgements"]} == {"ok", "failed"}
+
+
+def test_show_says_why_an_episode_failed(path: Path) -> None:
+    assert "model: timeout: no answer in 60 s" in run(path, "show", item(repeat=2).episode_id(1)).stdout
+
+
+def test_an_unknown_id(path: Path) -> None:
+    result = run(path, "show", "nonsense", code=1)
+    assert isinstance(result.exception, InputError)
