@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from pathlib import Path
@@ -19,6 +20,7 @@ from store.version import HEAD, VERSION_TABLE, VERSIONS
 BUSY_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10
 WRITE = "simworld_write"  # execution option: the transaction begins by taking SQLite's write lock
+JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 MIGRATION_LOCK = 7_163_926_531  # any number, the same in every process: PostgreSQL's advisory lock
 
 
@@ -91,13 +93,15 @@ def _use_wal(engine: Engine, address: Address) -> None:
 
 def _engine(address: Address, busy_timeout_s: float, *, create: bool) -> Engine:
     if address.path is None:
-        return create_engine(address.url, connect_args={"connect_timeout": CONNECT_TIMEOUT_S}, json_serializer=_dumps)
+        return create_engine(
+            address.url, connect_args={"connect_timeout": CONNECT_TIMEOUT_S}, json_serializer=JSON.encode
+        )
     uri, _ = sqlite_uri(address.path, create=create)
 
     def connect_sqlite() -> sqlite3.Connection:
         return sqlite3.connect(uri, uri=True, timeout=busy_timeout_s, check_same_thread=False, isolation_level=None)
 
-    engine = create_engine("sqlite://", creator=connect_sqlite, poolclass=QueuePool, json_serializer=_dumps)
+    engine = create_engine("sqlite://", creator=connect_sqlite, poolclass=QueuePool, json_serializer=JSON.encode)
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, record: Any) -> None:
@@ -130,12 +134,6 @@ def sqlite_uri(path: Path, *, create: bool = False, read_only: bool = False) -> 
 def _may_write(path: Path) -> bool:
     """For the user whose rights the process has now, where the system can tell them from the one who started it."""
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-
-
-def _dumps(value: Any) -> str:
-    import json
-
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _version(connection: Connection, address: Address) -> str:

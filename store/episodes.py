@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +40,7 @@ def add_episode(
     ended: datetime,
     code_version: str,
     parent_id: str | None,
+    seats: Sequence[Mapping[str, Any]],
 ) -> bool:
     """Stores an episode with all its parts. See `Store.add_episode`."""
     _check(item, attempt, episode)
@@ -76,7 +77,7 @@ def add_episode(
     )
     if not added:
         return False
-    insert_all(connection, EpisodeSeatRow, _seat_rows(connection, episode_id, item))
+    insert_all(connection, EpisodeSeatRow, [{"episode_id": episode_id, **seat} for seat in seats])
     places = [
         ({"episode_id": episode_id, "turn": turn.index, "position": position}, act)
         for turn in episode.turns
@@ -109,8 +110,11 @@ def _check(item: WorkItem, attempt: int, episode: Episode) -> None:
         raise ValueError(f"turns count from 0 without gaps, found {[turn.index for turn in episode.turns]}")
 
 
-def _seat_rows(connection: Connection, episode_id: str, item: WorkItem) -> list[dict[str, Any]]:
-    content = connection.execute(select(ScenarioRow.content).where(ScenarioRow.id == item.scenario_id)).scalar_one()
+def seating(connection: Connection, item: WorkItem) -> list[dict[str, Any]]:
+    """The rows of the table `episode_seats` for a planned item, without the episode's id; raises ValueError if none is planned."""
+    content = connection.execute(select(ScenarioRow.content).where(ScenarioRow.id == item.scenario_id)).scalar()
+    if content is None:
+        raise ValueError(f"run {item.run!r} has not been begun with scenario {item.scenario_id}")
     names: dict[str, str] = {}
     ids = set(item.cast.values())
     for source, where in (
@@ -123,7 +127,6 @@ def _seat_rows(connection: Connection, episode_id: str, item: WorkItem) -> list[
         names.update((id_, name) for id_, name in connection.execute(source.where(where)))
     return [
         {
-            "episode_id": episode_id,
             "seat": seat["name"],
             "position": position,
             "agent_id": item.cast[seat["name"]],

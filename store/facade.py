@@ -61,6 +61,7 @@ class Store:
     def __init__(self, address: Address, engine: Engine) -> None:
         self._address = address
         self._engine = engine
+        self._seats: dict[tuple[str, str, frozenset[tuple[str, str]]], list[dict[str, Any]]] = {}
 
     @property
     def where(self) -> str:
@@ -148,6 +149,7 @@ class Store:
             ValueError: the episode does not belong to the item, or contradicts itself: the caller's bug.
             StoreError: the database cannot take it; nothing of it was stored.
         """
+        seats = self._seating(item)
         with self._write("nothing of this episode was stored") as connection:
             return episodes.add_episode(
                 connection,
@@ -160,7 +162,16 @@ class Store:
                 ended=ended,
                 code_version=code_version,
                 parent_id=parent_id,
+                seats=seats,
             )
+
+    def _seating(self, item: WorkItem) -> list[dict[str, Any]]:
+        """Who sits where in a planned item: asked of the database once, for neither scenarios nor a run's names change."""
+        key = (item.run, item.scenario_id, frozenset(item.cast.items()))
+        if key not in self._seats:
+            with self._read() as connection:
+                self._seats[key] = episodes.seating(connection, item)
+        return self._seats[key]
 
     def add_judge(self, judge_id: str, name: str, spec: Mapping[str, Any]) -> None:
         """Stores a judge; no change if it is there already."""

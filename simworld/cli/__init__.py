@@ -52,9 +52,9 @@ def main() -> None:
     """Runs the command; a known error is one line on stderr and its exit code, Ctrl-C exits 130, a bug shows its traceback."""
     try:
         fence.check()
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as exit_:
-        sys.exit(exit_.exit_code)
+        code = cli.main(standalone_mode=False)
+        if isinstance(code, int):  # what a command gave to `Exit`; click returns it here
+            sys.exit(code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -46,7 +46,14 @@ MODEL = "builtin:smollm2-135m-instruct"
     "--db", metavar="URL", default="sqlite:///simworld-demo.db", show_default=True, help="Where the episodes go."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="All randomness derives from it.")
-@click.option("--scenarios", "count", type=click.IntRange(1, len(SCENARIOS)), default=len(SCENARIOS), show_default=True)
+@click.option(
+    "--scenarios",
+    "count",
+    type=click.IntRange(1, len(SCENARIOS)),
+    default=len(SCENARIOS),
+    show_default=True,
+    help="How many of the dozen scenarios.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Of the model; default: torch's choice.")
 def demo(db: str, seed: int, count: int, threads: int | None) -> None:
     """Play a dozen scenarios between two agents, both ways round, judge them, and show what came out.

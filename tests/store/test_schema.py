@@ -117,3 +117,12 @@ def test_the_views_can_be_read_with_plain_sql(made_url: str) -> None:
             ("seller", "Nadia Brandt", "smol", "Good evening."),
             ("buyer", "Tomás Okafor 🎻", "rival", "Good evening!"),
         ]
+
+
+def test_a_database_is_described(made_url: str) -> None:
+    with store.open_store(made_url) as opened:
+        (work, *_) = begin(opened)
+        add(opened, work, played(work, "Good evening.", "Good evening!"))
+    found = describe(made_url)
+    assert (found.version, dict(found.tables)["acts"], dict(found.tables)["work_items"]) == (HEAD, 2, 3)
+    assert 50_000 < found.bytes < 100_000_000

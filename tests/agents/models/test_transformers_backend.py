@@ -185,12 +185,15 @@ def test_a_row_that_breaks_the_model_fails_alone(
     assert done[1] == Failure(boundary="model", kind="error", message="ValueError: bad row")
 
 
+@pytest.mark.parametrize("family", ["llama", "gemma2", "mistral"])  # the last two with a window of 16 tokens
 def test_scores_are_the_models_log_probabilities(
-    backend: TransformersBackend, gather: Callable[..., list[Any]]
+    family: str, make_folder: Callable[..., Path], gather: Callable[..., list[Any]]
 ) -> None:
+    backend = load_backend(f"hf:{make_folder(family)}", device="cpu")
+    assert isinstance(backend, TransformersBackend)
     local = backend._open()
     texts = (" sixty euros", " a", " the seat is sold, I paid more than that")
-    prompt = TextPrompt(text="Would you sell it for")
+    prompt = TextPrompt(text=f"{TEXTS[2]} two other people asked before you came. Would you sell it for")
     (scored,) = gather(backend, [Score(prompt=prompt, continuations=texts)])
     assert isinstance(scored, Scored)
     for text, logprob, length in zip(texts, scored.logprobs, scored.lengths, strict=True):
