@@ -23,7 +23,8 @@ def load_backend(
 
     Args:
         spec: `builtin:smollm2-135m-instruct`, `hf:<folder or hub id>`, or `openai:<model>@<base url>`.
-        dtype: "auto", "float32" or "bfloat16"; local models only. `auto` is float32 on a CPU and bfloat16 on a GPU.
+        dtype: "auto", "float32" or "bfloat16"; local models only. `auto` is bfloat16 where the
+            hardware multiplies it fast, else float32.
         device: "auto", "cpu" or "cuda"; local models only.
         batch_size: rows decoded together, at most; local models only.
         threads: of torch, for the whole process; None leaves torch's choice.

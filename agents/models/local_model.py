@@ -54,13 +54,13 @@ class LocalModel:
 
 
 def load_local(weights: Weights, *, dtype: str, device: str, threads: int | None) -> LocalModel:
-    """Loads a folder of weights. `auto` means float32 on a CPU (promise 4) and bfloat16 on a GPU; a GPU if there is one.
+    """Loads a folder of weights. `auto` means bfloat16 where the processor multiplies it fast, else float32; a GPU if there is one.
 
     `threads` sets torch's thread count for the whole process. Raises ModelError.
     """
     place = _device(device)
     if dtype == "auto":
-        dtype = "bfloat16" if place.type == "cuda" else "float32"
+        dtype = "bfloat16" if fast_bfloat16(place) else "float32"
     if dtype not in DTYPES:
         raise ModelError(f"dtype {dtype!r} is not known; use auto, float32 or bfloat16")
     if threads is not None:
@@ -93,6 +93,15 @@ def load_local(weights: Weights, *, dtype: str, device: str, threads: int | None
         new_cache=lambda: DynamicCache(config=model.config),
         _accepts=frozenset(inspect.signature(model.forward).parameters),
     )
+
+
+def fast_bfloat16(place: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 matrices in hardware; elsewhere it is slower than float32."""
+    if place.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # torch has no public question for this; without the names the answer is no, which is only slower
+    asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return place.type == "cpu" and any(bool(ask()) for ask in asked if ask is not None)
 
 
 def _device(name: str) -> torch.device:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from simworld.core.episode import Episode
@@ -60,7 +59,7 @@ class Judge:
         }
 
 
-def make_judge(spec: JudgeSpec, info: ModelInfo, rubric: Rubric | str, *, beside: Path | None = None) -> Judge:
+def make_judge(spec: JudgeSpec, info: ModelInfo, rubric: Rubric | str) -> Judge:
     """The judge of a spec on a loaded model, for a rubric or the name of one. Raises InputError for an unknown rubric."""
-    found = load_rubric(rubric, beside=beside) if isinstance(rubric, str) else rubric
+    found = load_rubric(rubric) if isinstance(rubric, str) else rubric
     return Judge(id=spec.id(info, found), spec=spec, rubric=found, info=info)

@@ -138,3 +138,19 @@ class JudgingRun:
                 self._scenarios.pop(next(iter(self._scenarios)))
             self._scenarios[id_] = self._store.scenario(id_)
         return self._scenarios[id_]
+
+
+def judge_episodes(
+    store: Store,
+    spec: JudgeSpec,
+    backend: Backend,
+    *,
+    run: str | None = None,
+    samples: int | None = None,
+    retry_failed: bool = False,
+    live: int = LIVE,
+    on_progress: Callable[[Tally], None] | None = None,
+) -> Tally:
+    """Judges the stored episodes (of one run) that this judge has not judged yet, and returns the counts. See `JudgingRun`."""
+    judging = JudgingRun(store, spec, backend, run=run, retry_failed=retry_failed)
+    return judging.go(samples=samples, live=live, on_progress=on_progress)

@@ -81,7 +81,7 @@ def builtin_judges() -> tuple[str, ...]:
 
 
 def load_judge(name: str) -> tuple[JudgeSpec, str]:
-    """The judge of a shipped name or a file, and where it came from.
+    """The judge of a shipped name or a file, and where it came from; a rubric file is first looked for beside the judge's.
 
     Raises:
         InputError: there is no such judge, or its file is wrong; every problem with its place.
@@ -95,7 +95,11 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
     path = Path(name)
     if not path.is_file():
         raise InputError(f"no judge file {name}")
-    return _spec(load_yaml(path)), str(path)
+    spec = _spec(load_yaml(path))
+    beside = path.parent / spec.rubric
+    if spec.rubric.endswith(SUFFIXES) and beside.is_file():
+        spec = spec.model_copy(update={"rubric": str(beside)})
+    return spec, str(path)
 
 
 def _spec(document: Document) -> JudgeSpec:

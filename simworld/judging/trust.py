@@ -14,7 +14,7 @@ from simworld.core.protocols import Backend
 from simworld.core.requests import ModelInfo
 from simworld.core.stats import wilson
 from simworld.judging.drive import LIVE, drive
-from simworld.judging.judge import Judge
+from simworld.judging.judge import Judge, make_judge
 from simworld.judging.local import Judging
 from simworld.judging.pairs import Pair, Scene
 from simworld.judging.spec import JudgeSpec
@@ -164,7 +164,7 @@ def check_judge(
     scores: dict[tuple[int, Which], float | Failure] = {}
     report = on_progress or (lambda done, total: None)
     whole = spec.method == "server" and spec.one_call
-    judge = Judge(id=spec.id(backend.info, rubric), spec=spec, rubric=rubric, info=backend.info)
+    judge = make_judge(spec, backend.info, rubric)
     for judged in drive(_judgings([scene for _, scene in rows], judge, backend.info, whole=whole), backend, live=live):
         i, which = judged.key
         scene, outcome = rows[i][1], judged.outcome

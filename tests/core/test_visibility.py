@@ -155,4 +155,5 @@ def test_nothing_private_ever_reaches_an_observation_or_a_prompt(scenario: Scena
                     replies[seat] = Act(seat=seat, action=Action(kind=kind, text=said if not to else said and "hi"))
             due = game.send(replies)
     except StopIteration as over:
-        assert over.value.failure is None
+        episode = over.value
+    assert episode.failure is None

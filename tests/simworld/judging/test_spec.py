@@ -53,3 +53,13 @@ def test_an_unknown_judge(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="no judge"):
         load_judge(name)
+
+
+def test_a_rubric_beside_the_judges_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "r.yaml").write_text("name: r\ndimensions:\n  - {name: d, range: [0, 1], question: q}\n")
+    (folder / "j.yaml").write_text("name: j\nmodel: builtin:m\nmethod: answers\nrubric: r.yaml\n")
+    monkeypatch.chdir(tmp_path)
+    spec, _ = load_judge("mine/j.yaml")
+    assert load_rubric(spec.rubric).name == "r"

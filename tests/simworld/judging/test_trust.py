@@ -9,7 +9,7 @@ import pytest
 
 from simworld.core.episode import ActionKind
 from simworld.core.errors import Failure, InputError
-from simworld.core.requests import Completion, Request, Score, TextPrompt
+from simworld.core.requests import ChatPrompt, Completion, Generate, Request, Score, TextPrompt
 from simworld.core.scenario import Relationship
 from simworld.core.stats import wilson
 from simworld.judging.pairs import Pair, Scene, lines
@@ -119,14 +119,14 @@ def test_a_judge_that_always_fails_has_no_accuracy() -> None:
 @pytest.mark.parametrize("one_call", [False, True])
 def test_a_server_is_asked_as_it_would_be_for_stored_episodes(one_call: bool) -> None:
     def answer(request: Request) -> Completion:
-        schema = getattr(request, "json_schema", {})
-        asked = schema["properties"]["Ann"]["properties"]
+        assert isinstance(request, Generate)
+        assert isinstance(request.prompt, ChatPrompt)
+        assert request.json_schema is not None
+        asked = request.json_schema["properties"]["Ann"]["properties"]
         assert (set(asked) == {"goal"}) is not one_call
         good = "Ann: good" in request.prompt.messages[-1].content
-        value = {
-            name: {"reason": "", "score": max(p["properties"]["score"]["enum"]) - (not good)}
-            for name, p in asked.items()
-        }
+        best = {name: max(about["properties"]["score"]["enum"]) for name, about in asked.items()}
+        value = {name: {"reason": "", "score": score - (not good)} for name, score in best.items()}
         return replied(json.dumps({"Ann": value}))
 
     spec = JudgeSpec(name="s", model="openai:m@u", method="server", one_call=one_call)
