@@ -111,16 +111,22 @@ def parse_reply(text: str, names: Names, *, cut: bool = False) -> Action | None:
 
 
 def similarity(text: str, earlier: Sequence[str]) -> float:
-    """How much of a line was said before, in [0, 1]: the largest share of its word pairs that one earlier line holds."""
+    """How much of a line was said before, in [0, 1].
+
+    The share of its word pairs that stand in one earlier line (the worst one) or, as in "no, no, no", earlier in the line
+    itself. A line of one word was said before if an earlier line is that word.
+    """
     pairs = _word_pairs(text)
     if not pairs:
         return 0.0
-    return max((len(pairs & _word_pairs(line)) / len(pairs) for line in earlier), default=0.0)
+    new = set(pairs)
+    lines: list[set[tuple[str, str]]] = [set(), *(set(_word_pairs(line)) for line in earlier)]
+    return 1 - min(len(new - line) for line in lines) / len(pairs)
 
 
-def _word_pairs(text: str) -> set[tuple[str, str]]:
+def _word_pairs(text: str) -> list[tuple[str, str]]:
     words = re.findall(r"\w+", text.casefold())
-    return set(itertools.pairwise(words))
+    return list(itertools.pairwise(words)) or [(word, "") for word in words]
 
 
 def _own_part(text: str, names: Names) -> str:

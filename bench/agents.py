@@ -3,7 +3,8 @@
     python -m bench.agents smol-script my-agent.yaml --turns 8 --show 2
 
 An *echo* shares at least 60 % of its word pairs with the line before; a *repeat* with any earlier line of the episode. An
-*out-of-role* line speaks as an assistant or about the script, or names another person as itself. One JSON line per agent.
+*out-of-role* line speaks as an assistant or about the script, or names another person as itself. An *on-topic* line shares a
+word of five letters or more with the setting or the seats' goals and knowledge. One JSON line per agent.
 """
 
 from __future__ import annotations
@@ -29,6 +30,14 @@ OUT_OF_ROLE = re.compile(
     r"(?:happy|glad|here) to (?:help|assist)|the (?:script|dialogue|scene|screenplay|conversation) (?:is|ends|continues|opens|was)|"
     r"here(?:'s| is) (?:a|the|your) (?:script|dialogue|response|revised)|in this (?:script|scene|scenario)|setting:|continue the)"
 )
+
+# fmt: off
+FILLERS = frozenset([
+    "about", "after", "again", "could", "every", "going", "never", "other", "really", "should", "since", "their",
+    "there", "these", "thing", "things", "think", "those", "today", "tomorrow", "tonight", "until", "wants", "where",
+    "which", "while", "would",
+])
+# fmt: on
 
 
 def main() -> None:
@@ -66,15 +75,17 @@ def measure(played: list[tuple[Scenario, Episode]]) -> dict[str, float]:
     """Shares of spoken lines, means per line."""
     acts = [act for _, episode in played for act in episode.acts]
     spoken = [act for act in acts if act.action.kind is ActionKind.speak]
-    echoes = repeats = strange = 0
+    echoes = repeats = strange = topical = 0
     for scenario, episode in played:
         said: list[str] = []
+        topic = long_words(scenario.setting, *(text for seat in scenario.seats for text in (seat.goal, seat.knows)))
         for act in episode.acts:
             if act.action.kind is not ActionKind.speak:
                 continue
             echoes += similarity(act.action.text, said[-1:]) >= ALIKE
             repeats += similarity(act.action.text, said) >= ALIKE
             strange += out_of_role(scenario, act)
+            topical += bool(topic & long_words(act.action.text))
             said.append(act.action.text)
     n = max(1, len(spoken))
     return {
@@ -84,11 +95,17 @@ def measure(played: list[tuple[Scenario, Episode]]) -> dict[str, float]:
         "echo": round(echoes / n, 4),
         "repeat": round(repeats / n, 4),
         "out_of_role": round(strange / n, 4),
+        "on_topic": round(topical / n, 4),
         "asks_per_act": round(sum(act.generation.asks for act in acts if act.generation) / max(1, len(acts)), 3),
         "words": round(sum(len(act.action.text.split()) for act in spoken) / n, 1),
         "failed": sum(episode.ending is Ending.failed for _, episode in played),
         "ended_early": sum(episode.ending is Ending.terminated for _, episode in played),
     }
+
+
+def long_words(*texts: str) -> set[str]:
+    """The words of five letters or more, lower case."""
+    return {word for text in texts for word in re.findall(r"[^\W\d_]{5,}", text.casefold())} - FILLERS
 
 
 def out_of_role(scenario: Scenario, act: Act) -> bool:

@@ -299,7 +299,11 @@ def test_a_degenerate_reply_is_read_in_reasonable_time(raw: str) -> None:
         ("I want it now", ["I want it, but later"], 2 / 3),  # (I want) (want it) of three pairs
         ("I want it now", ["I want you", "want it now"], 2 / 3),  # the best single line, not their sum
         ("I want it now", ["something else here"], 0.0),
-        ("Yes", ["Yes"], 0.0),  # one word is no pair: short answers may come again
+        ("Yes", ["yes."], 1.0),
+        ("Yes", ["Yes indeed"], 0.0),
+        ("Yes, no, no, no", [], 1 / 3),  # (no no) comes again within the line
+        ("No, no, no, no, no", [], 3 / 4),
+        ("a b a b", ["b a"], 2 / 3),  # (a b) once new; (b a) was said; the second (a b) was said in the line
         ("", ["anything at all"], 0.0),
         ("I want it now", [], 0.0),
     ],

@@ -122,7 +122,7 @@ def llama(make_folder: Callable[..., Path]) -> Path:
 def backend(llama: Path) -> Iterator[Any]:
     from agents.models import load_backend
 
-    made = load_backend(f"hf:{llama}", device="cpu")
+    made = load_backend(f"hf:{llama}", dtype="float32", device="cpu")
     yield made
     made.close()
 

@@ -63,8 +63,10 @@ def test_the_batch_changes_no_row(
         )
         for i in range(20)
     ]
-    alone = gather(load_backend(f"hf:{llama}", device="cpu", batch_size=1), requests)
-    together = gather(load_backend(f"hf:{llama}", device="cpu", batch_size=batch_size), list(reversed(requests)))[::-1]
+    alone = gather(load_backend(f"hf:{llama}", dtype="float32", device="cpu", batch_size=1), requests)
+    together = gather(
+        load_backend(f"hf:{llama}", dtype="float32", device="cpu", batch_size=batch_size), list(reversed(requests))
+    )[::-1]
     for a, b in zip(alone, together, strict=True):
         assert isinstance(a, Generated)
         assert isinstance(b, Generated)
@@ -147,8 +149,8 @@ def test_a_batch_that_runs_out_of_memory_is_halved_and_changes_nothing(
     llama: Path, ask: Callable[..., Generate], gather: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests = [ask("seat " * i, seed=i, max_new_tokens=9) for i in range(1, 11)]
-    expected = [c.text for c in gather(load_backend(f"hf:{llama}", device="cpu"), requests)]
-    backend = load_backend(f"hf:{llama}", device="cpu")
+    expected = [c.text for c in gather(load_backend(f"hf:{llama}", dtype="float32", device="cpu"), requests)]
+    backend = load_backend(f"hf:{llama}", dtype="float32", device="cpu")
     assert isinstance(backend, TransformersBackend)
     local = backend._open()
     run, sizes = local.model.forward, []
@@ -189,7 +191,7 @@ def test_a_row_that_breaks_the_model_fails_alone(
 def test_scores_are_the_models_log_probabilities(
     family: str, make_folder: Callable[..., Path], gather: Callable[..., list[Any]]
 ) -> None:
-    backend = load_backend(f"hf:{make_folder(family)}", device="cpu")
+    backend = load_backend(f"hf:{make_folder(family)}", dtype="float32", device="cpu")
     assert isinstance(backend, TransformersBackend)
     local = backend._open()
     texts = (" sixty euros", " a", " the seat is sold, I paid more than that")
