@@ -26,6 +26,7 @@ class Row:
     ticket: int
     request: Generate
     ids: list[int]
+    begun: int  # where in `ids` the reply begins that is continued; 0: nothing is begun
     submitted: float  # perf_counter, seconds
     stream: NDArray[np.float64]  # (max_new_tokens,) uniforms, one per token
     reply: list[int] = field(default_factory=list)
@@ -36,10 +37,10 @@ class Row:
         self.reply, self.logprob = [], 0.0
 
 
-def new_row(ticket: int, request: Generate, ids: list[int], submitted: float) -> Row:
+def new_row(ticket: int, request: Generate, ids: list[int], submitted: float, begun: int = 0) -> Row:
     """A row at its start."""
     stream = uniforms(request.seed, request.sampling.max_new_tokens)
-    return Row(ticket=ticket, request=request, ids=ids, submitted=submitted, stream=stream)
+    return Row(ticket=ticket, request=request, ids=ids, begun=begun, submitted=submitted, stream=stream)
 
 
 class Batch:
@@ -95,7 +96,7 @@ class Batch:
         )
         seen = None
         if any(s.repetition_penalty != 1 for s in settings):
-            seen = [torch.tensor(row.ids + row.reply, device=logits.device) for row in self.rows]
+            seen = [torch.tensor(row.ids[row.begun :] + row.reply, device=logits.device) for row in self.rows]
         with torch.inference_mode():
             return sample(logits, settings, numbers, seen)
 

@@ -7,7 +7,7 @@ that came from somebody's words (a model that writes `<|im_end|>` letter by lett
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simworld.core.requests import ChatPrompt, Message, Prompt
@@ -57,6 +57,12 @@ class Renderer:
         if not ids:
             raise PromptError("the prompt is empty")
         return ids
+
+    def begun(self, prompt: Prompt, ids: Sequence[int]) -> int:
+        """Where in the prompt's `ids` its `reply_start` begins; 0 where there is none."""
+        if not isinstance(prompt, ChatPrompt) or not prompt.reply_start:
+            return 0
+        return common_prefix(self.ids(replace(prompt, reply_start="")), ids)
 
     def continuations(self, prompt: Prompt, texts: Sequence[str]) -> list[Continuation]:
         """Each text after the prompt, tokenised together with it; where the boundary merges, its tokens belong to the text.

@@ -77,7 +77,8 @@ class TransformersBackend:
                     ticket, "unsupported", "structured output needs a server (openai:…); a local model writes free text"
                 )
             else:
-                row = new_row(ticket, request, local.renderer.ids(request.prompt), now)
+                ids = local.renderer.ids(request.prompt)
+                row = new_row(ticket, request, ids, now, local.renderer.begun(request.prompt, ids))
                 if self._fits(ticket, len(row.ids), request.sampling.max_new_tokens):
                     self._waiting.append(row)
         except PromptError as error:
