@@ -39,14 +39,11 @@ class PromptTemplate(BaseModel):
     style: Literal["chat", "script"]
     system: str = Field(default="", description="System message; may be empty.")
     instructions: str = Field(default="", description="script: the user's message that comes before the dialogue.")
-    reminder: str = Field(
-        default="", description="script: a line before the one that is to be written; what is near counts most."
-    )
     opening: str = Field(
         default="(You speak first.)", description="chat: the user's message when nothing was said yet."
     )
 
-    @field_validator("system", "instructions", "reminder", "opening")
+    @field_validator("system", "instructions", "opening")
     @classmethod
     def _known_slots(cls, text: str) -> str:
         if unknown := [slot for slot in _SLOT.findall(text) if slot not in SLOTS]:
@@ -68,8 +65,7 @@ def build_prompt(template: PromptTemplate, observation: Observation, *, drop_eve
     if template.style == "chat":
         return ChatPrompt(messages=(*head, *_chat(template, events, observation, slots)))
     lines = [event_line(event, observation) for event in events if event.action.kind is not ActionKind.none]
-    reminder = fill(template.reminder, slots)
-    script = "\n".join([*lines, *([reminder] if reminder else []), f"{observation.label}:"])
+    script = "\n".join([*lines, f"{observation.label}:"])
     user = Message(role="user", content=fill(template.instructions, slots))
     return ChatPrompt(messages=(*head, user), reply_start=script)
 

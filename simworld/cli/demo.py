@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -36,7 +37,7 @@ SCENARIOS = (
     "hedge-cut-too-low",
     "why-the-last-tenant-left",
 )
-AGENTS = ("smol-script", "smol-plain")
+AGENTS = ("smol-script", "smol-lively")
 JUDGE = "smol-statements"
 MODEL = "builtin:smollm2-135m-instruct"
 
@@ -56,7 +57,7 @@ MODEL = "builtin:smollm2-135m-instruct"
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Of the model; default: torch's choice.")
 def demo(db: str, seed: int, count: int, threads: int | None) -> None:
-    """Play a dozen scenarios between two agents, both ways round, judge them, and show what came out.
+    """Play a dozen scenarios between two agents, in changing seats, judge them, and show what came out.
 
     The same command again plays and judges nothing twice, and shows the same.
     """
@@ -68,6 +69,7 @@ def demo(db: str, seed: int, count: int, threads: int | None) -> None:
     _have_weights()
     casts = (Cast(by_order=AGENTS), Cast(by_order=AGENTS[::-1]))
     plan = make_plan(SCENARIOS[:count], casts, repeats=1, seed=seed, name=f"demo-{count}-{seed}")
+    plan = replace(plan, one_cast_each=True)
     say = console()
     with open_store(db, create=True) as store:
         click.echo(f"Loading {MODEL} …", err=True)
@@ -89,8 +91,8 @@ def demo(db: str, seed: int, count: int, threads: int | None) -> None:
     click.echo(f"\n{done.played} episodes played{failed}, {done.before} were there already; all in {db}.")
     click.echo(
         "A model of 135 million parameters shows the machinery, not social behaviour: expect lines beside the point, and a judge\n"
-        "that is right somewhat more often than a coin. For behaviour worth studying put a model of several billion parameters\n"
-        "into an agent file, for example  model: hf:Qwen/Qwen2.5-7B-Instruct  or  model: openai:NAME@http://127.0.0.1:8000/v1\n"
+        "that orders hard pairs of transcripts no better than a coin. For behaviour worth studying put a model of several billion\n"
+        "parameters into an agent file and into a judge file, for example  model: hf:Qwen/Qwen2.5-7B-Instruct  or  model: openai:NAME@http://127.0.0.1:8000/v1\n"
     )
     click.echo("Try next:")
     click.echo(f"  simworld episode list --db {db}")
@@ -120,7 +122,7 @@ def _scores(store: Store, run: str) -> None:
         of_dimension = [row for row in rows if row.dimension == dimension]
         for agent, estimate in _by_agent(of_dimension):
             table.add_row(dimension, agent, *_cells(estimate))
-    console().print(Text("Scores by agent (seats of both casts)", style="bold"))
+    console().print(Text("Scores by agent", style="bold"))
     console().print(table)
 
 

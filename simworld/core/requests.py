@@ -49,7 +49,9 @@ class Sampling:
     top_k: int = 0  # 0: off
     top_p: float = 1.0
     min_p: float = 0.0
-    repetition_penalty: float = 1.0  # on tokens of the reply, also of one that was begun; else on those of the whole prompt
+    repetition_penalty: float = (
+        1.0  # on tokens of the reply, also of one that was begun; else on those of the whole prompt
+    )
     max_new_tokens: int = 64
 
 

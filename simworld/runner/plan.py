@@ -12,6 +12,7 @@ from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError, Problem
 from simworld.core.protocols import Agent
 from simworld.core.scenario import Scenario
+from simworld.core.seeding import derive_seed
 from simworld.runner.live import Job
 
 EVERYONE = "*"
@@ -67,13 +68,17 @@ class Plan:
     scenarios: tuple[Scenario, ...]
     casts: tuple[Cast, ...]
     specs: Mapping[str, LoadedSpec]  # by agent name
+    one_cast_each: bool = False  # each scenario with one cast, drawn by its name, instead of with every cast
 
     def seatings(self) -> list[tuple[Scenario, dict[str, str]]]:
-        """Each scenario with each cast as seat → agent name. Raises InputError with everything that does not fit."""
+        """Each scenario with its casts as seat → agent name. Raises InputError with everything that does not fit."""
         found: list[tuple[Scenario, dict[str, str]]] = []
         problems: list[Problem] = []
         for scenario in self.scenarios:
-            for cast in self.casts:
+            casts = self.casts
+            if self.one_cast_each:
+                casts = (casts[derive_seed("cast", scenario.name) % len(casts)],)
+            for cast in casts:
                 try:
                     found.append((scenario, cast.seats(scenario)))
                 except InputError as error:
