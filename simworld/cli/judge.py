@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from simworld.cli.options import db_option, json_option
+from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid, harmless
 from simworld.judging.rubrics import load_rubric
 from simworld.judging.spec import DEFAULT_JUDGE, JudgeSpec, builtin_judges, load_judge
@@ -76,9 +73,9 @@ def run(
         with closing(_backend(spec, threads)) as backend:
             judging = JudgingRun(store, spec, backend, run=run_name, retry_failed=retry_failed)
             try:
-                with _progress("judging") as show:
+                with progress_bar("judging") as show:
                     tally = judging.go(
-                        samples=samples, on_progress=lambda t: show(t.scored + t.failed, t.total - t.already)
+                        samples=samples, on_progress=lambda t: show(t.scored + t.failed, t.total - t.already, "")
                     )
             except KeyboardInterrupt:
                 click.echo(f"{_counts(judging.tally)}. Stopped; the same command goes on from here.", err=True)
@@ -113,8 +110,8 @@ def check(
     rubric = load_rubric(rubric_name or spec.rubric or "sotopia")
     sets = shipped_pairs() if pairs_file is None else (load_pairs(pairs_file),)
     check_dimensions(sets, rubric)  # before the model is loaded
-    with closing(_backend(spec, threads)) as backend, _progress("judging pairs") as show:
-        trust = check_judge(spec, backend, rubric, sets, on_progress=show)
+    with closing(_backend(spec, threads)) as backend, progress_bar("judging pairs") as show:
+        trust = check_judge(spec, backend, rubric, sets, on_progress=lambda done, total: show(done, total, ""))
     if as_json:
         click.echo(json.dumps(trust.plain(), ensure_ascii=False, indent=2))
     else:
@@ -191,16 +188,6 @@ def _known_run(name: str, known: list[str]) -> None:
     if name not in known:
         hint = did_you_mean(name, known) or f"; there are: {', '.join(known[:10]) or 'none'}"
         raise InputError(f"no run {name!r} in this database{hint}")
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, nothing where stderr is no terminal."""
-    err = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _counts(tally: Tally) -> str:

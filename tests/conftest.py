@@ -1,0 +1,111 @@
+"""What every test may use: a PostgreSQL server of the session's own, and database addresses on it or in SQLite."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+START_S = 30.0
+NUMBERS = itertools.count(1)
+
+
+def server_binaries() -> Path | None:
+    """The folder of the newest PostgreSQL server of this machine, or None."""
+    if os.environ.get("PG_BINDIR"):
+        return Path(os.environ["PG_BINDIR"])
+    packaged = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()]
+    if packaged:
+        return max(packaged, key=lambda path: int(path.parent.name))
+    found = shutil.which("postgres")
+    return Path(found).resolve().parent if found else None
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a server on loopback with its data in a temporary folder, without fsync; ends with the session.
+
+    PostgreSQL refuses to run as root, so for root its processes run as the user `postgres` that Debian's package makes.
+    """
+    binaries = server_binaries()
+    if binaries is None:
+        reason = "no PostgreSQL server here (Debian: apt-get install postgresql)"
+        (pytest.fail if os.environ.get("SIMWORLD_NEEDS_POSTGRESQL") else pytest.skip)(reason)
+    as_root = os.geteuid() == 0
+    drop: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if as_root else {}
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # short: a socket's path has at most 107 bytes
+    if as_root:
+        shutil.chown(folder, "postgres", "postgres")
+    initdb = [f"{binaries}/initdb", "-D", f"{folder}/data", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+    subprocess.run(
+        [*initdb, "--no-locale", "--no-sync", "--no-instructions"], check=True, cwd=folder, capture_output=True, **drop
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    fast = [part for name in ("fsync", "synchronous_commit", "full_page_writes") for part in ("-c", f"{name}=off")]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [
+                f"{binaries}/postgres",
+                "-D",
+                f"{folder}/data",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(port),
+                "-k",
+                str(folder),
+                *fast,
+            ],
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            **drop,
+        )
+    try:
+        ready = [f"{binaries}/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        deadline = time.monotonic() + START_S
+        while subprocess.run(ready, check=False).returncode:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((folder / "log").read_text())
+            time.sleep(0.05)
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        server.send_signal(signal.SIGQUIT)  # at once: its data goes with it
+        server.wait(20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_database(server: str) -> str:
+    """The URL of a new, empty database on the server."""
+    import psycopg
+
+    name = f"t{next(NUMBERS)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{server.rsplit('/', 1)[0]}/{name}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> str:
+    """A new, empty database on the server."""
+    return make_database(postgresql_server)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database that does not exist yet (SQLite) or is empty (PostgreSQL)."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'world.db'}"
+    return str(request.getfixturevalue("postgresql_url"))
