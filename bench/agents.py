@@ -1,6 +1,7 @@
 """How an agent's lines read, over the scenario library: echo, repetition, out-of-role lines, and what they cost.
 
     python -m bench.agents smol-script my-agent.yaml --turns 8 --show 2
+    python -m bench.agents smol-script --db simworld.db      # stored episodes that it played in every seat
 
 An *echo* shares at least 60 % of its word pairs with the line before; a *repeat* with any earlier line of the episode. An
 *out-of-role* line speaks as an assistant or about the script, or names another person as itself. An *on-topic* line shares a
@@ -23,6 +24,7 @@ from simworld.core.scenario import Scenario
 from simworld.runner import play_jobs
 from simworld.runner.models import open_crew
 from simworld.runner.plan import Cast, Plan
+from store import open_store
 
 ALIKE = 0.6
 OUT_OF_ROLE = re.compile(
@@ -48,11 +50,16 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=0, help="shorten conversations to so many turns")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--db", help="measure stored episodes instead of playing")
     parser.add_argument("--show", type=int, default=0, help="print so many transcripts")
     given = parser.parse_args()
     chosen = [loaded.scenario for loaded in find_scenarios(given.scenarios.split(","))][:: given.every]
     if given.turns:
         chosen = [replace(s, limits=replace(s.limits, turns=min(s.limits.turns, given.turns))) for s in chosen]
+    if given.db:
+        for name in given.agents:
+            print(json.dumps({"agent": name, **measure(stored(given.db, name))}))
+        return
     specs = find_specs(given.agents)
     with open_crew(specs, threads=given.threads) as crew:
         for loaded in specs:
@@ -69,6 +76,16 @@ def main() -> None:
                 for act in episode.acts:
                     print(f"{act.seat}: {act.action.kind}: {act.action.text}")
             print(json.dumps({"agent": name, "seconds": round(seconds, 1), **measure(played)}), flush=True)
+
+
+def stored(url: str, agent: str) -> list[tuple[Scenario, Episode]]:
+    """The stored episodes in which an agent has every seat."""
+    with open_store(url) as store:
+        return [
+            (store.scenario(found.episode.scenario_id), found.episode)
+            for found in store.episodes(agent=agent, vectors=False)
+            if len(set(found.episode.cast.values())) == 1
+        ]
 
 
 def measure(played: list[tuple[Scenario, Episode]]) -> dict[str, float]:

@@ -108,7 +108,7 @@ def test_a_model_that_is_not_there_is_one_line(folder: Path) -> None:
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(folder: Path) -> None:
     command = [sys.executable, "-m", "simworld", "run", "kitchen.yaml", "--cast", "*=polite.yaml"]
-    command += ["--db", "x.db", "--repeats", "100000"]
+    command += ["--db", "x.db", "--repeats", "5000"]
     child = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while count(folder / "x.db") < 3 and time.monotonic() < deadline:
