@@ -114,3 +114,13 @@ def test_the_ends_are_what_the_files_name_and_the_usual_tokens(make_tokenizer: C
         eos_token_id = (1, 300)
 
     assert Renderer(make_tokenizer()).end_ids(Config()) == {1, 3, 300}  # </s>, <|im_end|>, and the config's
+
+
+def test_where_the_begun_reply_starts(make_tokenizer: Callable[..., Any]) -> None:
+    tokenizer = make_tokenizer()
+    renderer = Renderer(tokenizer)
+    ids = renderer.ids(TALK)
+    begun = renderer.begun(TALK, ids)
+    assert tokenizer.decode(ids[begun:]) == "Ann:"
+    assert renderer.begun(ChatPrompt(messages=TALK.messages), ids) == 0
+    assert renderer.begun(TextPrompt(text="Ann:"), ids) == 0

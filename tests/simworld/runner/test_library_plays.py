@@ -1,0 +1,36 @@
+"""Every scenario of the library plays through on the built-in model."""
+
+import pytest
+
+from agents import find_specs
+from agents.replies import similarity
+from scenarios import find_scenarios
+from simworld.core.episode import ActionKind, Ending
+from simworld.runner import play_jobs
+from simworld.runner.models import open_crew
+from simworld.runner.plan import Cast, Plan
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_every_library_scenario_plays_through() -> None:
+    """Takes about a quarter of an hour on two cores."""
+    (loaded,) = find_specs(["smol-script"])
+    name = loaded.spec.name
+    scenarios = tuple(found.scenario for found in find_scenarios(["library"]))
+    plan = Plan(
+        run="library", seed=0, repeats=1, scenarios=scenarios, casts=(Cast(by_seat={"*": name}),), specs={name: loaded}
+    )
+    with open_crew([loaded]) as crew:
+        played = list(play_jobs(plan.jobs(crew.agents), crew.backends, live=len(scenarios)))
+    assert {p.job.scenario.name for p in played} == {scenario.name for scenario in scenarios}
+    failed = {p.job.scenario.name: str(p.episode.failure) for p in played if p.episode.ending is Ending.failed}
+    assert not failed
+    spoken = [
+        (act.action.text, [earlier.action.text for earlier in p.episode.acts[:place]])
+        for p in played
+        for place, act in enumerate(p.episode.acts)
+        if act.action.kind is ActionKind.speak
+    ]
+    repeats = sum(similarity(text, earlier) >= 0.6 for text, earlier in spoken)
+    assert repeats / len(spoken) < 0.02
