@@ -6,19 +6,23 @@ A name is looked up beside the file that names it, then in the working folder (a
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
 from agents.prompting import PROMPTS, PromptTemplate
 from simworld.core.errors import InputError, Problem
 from simworld.core.requests import Sampling
-from simworld.yamlfile import Document, did_you_mean, load_yaml, parse
+from simworld.yamlfile import Document, did_you_mean, found, load_yaml, one_of, parse
 
 LIBRARY = Path(__file__).parent / "library"
+_NAME = re.compile(r"^[a-z0-9][a-z0-9._-]*$")
+_MODEL = re.compile(r"^(builtin|hf|openai):.+$")
 
 
 class SamplingSpec(BaseModel):
@@ -45,8 +49,17 @@ class SamplingSpec(BaseModel):
 class _Named(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="Lower-case letters, digits, dots and dashes.")
+    name: str = Field(
+        json_schema_extra={"pattern": _NAME.pattern}, description="Lower-case letters, digits, dots and dashes."
+    )
     description: str = Field(default="", description="For people; changes nothing.")
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, name: str) -> str:
+        if not _NAME.search(name):
+            raise ValueError(f"expected small letters, digits, dots, dashes and _, like 'haggler', found {found(name)}")
+        return name
 
 
 class LMSpec(_Named):
@@ -55,7 +68,7 @@ class LMSpec(_Named):
     kind: Literal["lm"] = "lm"
     model: str = Field(
         description="builtin:<name>, hf:<hub id or folder>, or openai:<model>@<base url>.",
-        pattern=r"^(builtin|hf|openai):.+$",
+        json_schema_extra={"pattern": _MODEL.pattern},
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(default="auto", description="Weights' type of a local model.")
     prompt: str = Field(
@@ -71,6 +84,13 @@ class LMSpec(_Named):
         le=1,
         description="A line is a repeat when this share of its word pairs stands in an earlier line; 1 switches this off.",
     )
+
+    @field_validator("model")
+    @classmethod
+    def _model(cls, model: str) -> str:
+        if not _MODEL.search(model):
+            raise ValueError(f"expected builtin:NAME, hf:FOLDER, hf:HUB-ID or openai:MODEL@URL, found {found(model)}")
+        return model
 
 
 class ScriptedSpec(_Named):
@@ -123,7 +143,7 @@ def load_spec(path: Path) -> LoadedSpec:
 
 def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
     """The agents of names or files, in order and with all problems at once. Raises InputError."""
-    found: list[LoadedSpec] = []
+    specs: list[LoadedSpec] = []
     problems: list[Problem] = []
     for name in names:
         path = _find(name, beside=Path(), library=LIBRARY)
@@ -132,17 +152,17 @@ def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
             problems.append(Problem(message=f"no agent {name!r}: no such file, and no such name in the library{hint}"))
             continue
         try:
-            found.append(load_spec(path))
+            specs.append(load_spec(path))
         except InputError as error:
             problems += error.problems
     if problems:
         raise InputError(dict.fromkeys(problems))
     by_name: dict[str, LoadedSpec] = {}
-    for loaded in found:
+    for loaded in specs:
         other = by_name.setdefault(loaded.spec.name, loaded)
-        if other.source.resolve() != loaded.source.resolve():
+        if os.path.realpath(other.source) != os.path.realpath(loaded.source):
             raise InputError(f"two agents are named {loaded.spec.name!r}: {other.source} and {loaded.source}")
-    return tuple(found)
+    return tuple(specs)
 
 
 def library_names() -> tuple[str, ...]:
@@ -169,7 +189,7 @@ def _parse(document: Document) -> Spec:
     kind = data["kind"]
     model = _KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
-        message = f"expected {', '.join(_KINDS)}, found {kind!r}{did_you_mean(kind, _KINDS)}"
+        message = f"expected {one_of(tuple(_KINDS))}, found {found(kind)}{did_you_mean(kind, _KINDS)}"
         raise InputError([document.problem(("kind",), message)])
     return parse(document, model)
 
@@ -181,7 +201,9 @@ def _find(name: str, *, beside: Path, library: Path) -> Path | None:
     else:
         file = Path(f"{name}.yaml")
         candidates = [beside / file, file, "agents" / file, library / file]
-    return next(filter(_is_file, candidates), None)
+    named_a_file = path.suffix in {".yaml", ".yml"}
+    # Reading a folder, a pipe or a dead link says what it is.
+    return next(filter(_is_file, candidates), path if named_a_file and os.path.lexists(path) else None)
 
 
 def _is_file(path: Path) -> bool:

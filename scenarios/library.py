@@ -38,8 +38,8 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[Loaded, ...]:
     `NAME.yaml` in the working folder goes before the library. Raises InputError with every problem.
     """
     personas = Personas()
-    paths: dict[Path, None] = {}
-    chosen: dict[tuple[Path, str], Loaded] = {}
+    paths: dict[str, None] = {}
+    chosen: dict[tuple[str, str], Loaded] = {}
     problems: list[Problem] = []
     library: list[Loaded] | None = None
     for selector in selectors:
@@ -49,18 +49,18 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[Loaded, ...]:
             problems += error.problems
             continue
         if found is not None:
-            fresh = [path for path in found if path.resolve() not in paths]
-            paths |= dict.fromkeys(path.resolve() for path in fresh)
+            fresh = [path for path in found if os.path.realpath(path) not in paths]
+            paths |= dict.fromkeys(os.path.realpath(path) for path in fresh)
             its = read_files(fresh, personas)
             problems += its.problems
             if not its.scenarios and not its.problems and len(fresh) == len(found):
                 problems.append(Problem(message="holds personas and no scenario", where=selector))
-            chosen |= {(loaded.path.resolve(), loaded.scenario.name): loaded for loaded in its.scenarios}
+            chosen |= {(os.path.realpath(loaded.path), loaded.scenario.name): loaded for loaded in its.scenarios}
             continue
         if library is None:
             library = list(read_library(personas))
         matching = _in_library(selector, library)
-        chosen |= {(loaded.path.resolve(), loaded.scenario.name): loaded for loaded in matching}
+        chosen |= {(os.path.realpath(loaded.path), loaded.scenario.name): loaded for loaded in matching}
         if not matching:
             problems.append(Problem(message=_not_found(selector, library)))
     if not selectors:
@@ -127,7 +127,7 @@ def name_clashes(scenarios: Iterable[Loaded]) -> list[Problem]:
     first: dict[str, Loaded] = {}
     for loaded in scenarios:
         name = loaded.scenario.name
-        if name in first and first[name].path.resolve() != loaded.path.resolve():
+        if name in first and os.path.realpath(first[name].path) != os.path.realpath(loaded.path):
             what = f"name: '{name}' is already the name of the scenario in {first[name].path}"
             problems.append(Problem(message=what, where=loaded.where))
         first.setdefault(name, loaded)
@@ -152,7 +152,7 @@ def _paths(selector: str) -> list[Path] | None:
             return files or None
         raise InputError([Problem(message="no YAML file matches", where=selector)])
     if path.suffix in SUFFIXES or len(path.parts) > 1:
-        return _no_file(selector)
+        return [path] if os.path.lexists(path) else _no_file(selector)  # reading a pipe or a dead link says what it is
     beside = Path(f"{selector}.yaml")
     return [beside] if os.path.isfile(beside) else None
 

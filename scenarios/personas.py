@@ -56,7 +56,7 @@ class Personas:
     def folders(self, beside: Path) -> Sequence[Path]:
         """Where personas are looked for, first to last. The library's scenarios use the library's personas first."""
         folders = [beside / "personas", beside, self.working / "personas", LIBRARY_PERSONAS]
-        if beside.resolve() == LIBRARY.resolve():
+        if os.path.realpath(beside) == os.path.realpath(LIBRARY):
             folders = [LIBRARY_PERSONAS]
         return folders
 

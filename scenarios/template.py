@@ -92,6 +92,10 @@ def write_template(name: str, path: Path) -> None:
     """Writes the template to a file that must not exist yet. Raises InputError with the reason if it cannot."""
     text = template(name, str(path))
     try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _refusal(path, "its name is not UTF-8 text; choose another --out") from None
+    try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:

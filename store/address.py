@@ -24,13 +24,21 @@ class Address:
 
     def __str__(self) -> str:
         """For messages: the file, or the URL without its password."""
-        return str(self.path) if self.path is not None else self.url.render_as_string(hide_password=True)
+        return (
+            str(self.path)
+            if self.path is not None
+            else self.url.set(drivername="postgresql").render_as_string(hide_password=True)
+        )
 
 
 def parse_address(text: str) -> Address:
     """The address behind a URL or a file name; raises InputError, or MissingExtra where PostgreSQL's driver is not installed."""
     if not text.strip():
         raise InputError(f"the database's address is empty; {HOW}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError("the database's address is not UTF-8 text; rename the file") from None
     if "://" not in text:
         return _sqlite(text, text)
     try:

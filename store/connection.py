@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from store.version import HEAD, VERSION_TABLE, VERSIONS
 
 BUSY_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10
+WAL_PAUSE_S = 0.02
 WRITE = "simworld_write"  # execution option: the transaction begins by taking SQLite's write lock
 JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 MIGRATION_LOCK = 7_163_926_531  # any number, the same in every process: PostgreSQL's advisory lock
@@ -42,7 +44,7 @@ def connect(address: Address, *, create: bool, busy_timeout_s: float = BUSY_TIME
                 raise StoreMismatch(f"{address} is empty: no simworld database yet; `simworld run` makes one")
             if empty:
                 _migrate(engine, address)
-            _use_wal(engine, address)
+            _use_wal(engine, address, busy_timeout_s)
     except BaseException:
         engine.dispose()
         raise
@@ -77,6 +79,8 @@ def _check_file(path: Path, *, create: bool) -> None:
     if path.is_dir():
         raise StoreMismatch(f"{path} is a folder, not a database file")
     if path.exists():
+        if not path.is_file():
+            raise StoreMismatch(f"{path} is a pipe or a device, not a database file")
         return
     if not create:
         raise StoreError(f"no database {path}; `simworld run` makes one")
@@ -84,11 +88,24 @@ def _check_file(path: Path, *, create: bool) -> None:
         raise StoreError(f"{path} cannot be made: no folder {path.parent}")
 
 
-def _use_wal(engine: Engine, address: Address) -> None:
+def _use_wal(engine: Engine, address: Address, busy_timeout_s: float) -> None:
     """Lets readers and a writer work side by side; kept in the file, so set only once it is known to be ours."""
-    if address.path is not None and sqlite_uri(address.path)[1]:
-        with engine.connect() as connection:
-            connection.connection.execute("PRAGMA journal_mode=WAL")  # outside a transaction
+    if address.path is None or not sqlite_uri(address.path)[1]:
+        return
+    deadline = time.monotonic() + busy_timeout_s
+    with engine.connect() as connection:
+        raw = connection.connection  # outside a transaction
+        while True:
+            try:
+                if raw.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                    raw.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:  # SQLite does not wait here while others open the file
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise StoreError(
+                        f"{address} is locked by another program or cannot be written ({error})"
+                    ) from error
+            time.sleep(WAL_PAUSE_S)
 
 
 def _engine(address: Address, busy_timeout_s: float, *, create: bool) -> Engine:

@@ -18,8 +18,9 @@ _EPISODE = {name: ("episodes", name) for name in ("run", "scenario_name", "famil
 VIEWS: dict[str, dict[str, tuple[str, str]]] = {
     "episode_scores": {
         "episode_id": ("episodes", "id"),
-        **_EPISODE,
+        "run": ("episodes", "run"),
         "scenario_id": ("episodes", "scenario_id"),
+        **_EPISODE,
         "judge_id": ("judgements", "judge_id"),
         "judge_name": ("judges", "name"),
         "sample": ("judgements", "sample"),

@@ -11,7 +11,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, select, update
 
 from simworld.core.episode import Ending, Episode, WorkItem
-from simworld.core.errors import InputError
+from simworld.core.errors import InputError, StoreError
 from simworld.core.judgement import Judgement
 from simworld.core.scenario import Scenario
 from store import episodes, judgements, reading, runs
@@ -62,6 +62,7 @@ class Store:
         self._address = address
         self._engine = engine
         self._seats: dict[tuple[str, str, frozenset[tuple[str, str]]], list[dict[str, Any]]] = {}
+        self._file = _identity(address)
 
     @property
     def where(self) -> str:
@@ -87,6 +88,9 @@ class Store:
 
     @contextmanager
     def _write(self, lost: str) -> Iterator[Connection]:
+        # A deleted file can still be written through its open connection, and all of it would vanish with the process.
+        if _identity(self._address) != self._file:
+            raise StoreError(f"{self.where} was deleted, moved or replaced while it was in use; {lost}")
         with (
             faults(self.where, lost),
             self._engine.connect().execution_options(**{WRITE: True}) as connection,
@@ -111,7 +115,7 @@ class Store:
             ResumeRefused: the run exists with another seed, or one of its scenario or agent names now has other content.
             InputError: one name means two contents.
         """
-        with self._write("nothing of this run was stored") as connection:
+        with self._write("nothing new was stored") as connection:
             runs.begin_run(connection, run, items, scenarios, agents)
 
     def set_profile(self, run: str, profile: Mapping[str, Any]) -> None:
@@ -330,3 +334,14 @@ class Store:
             if len(batch) < IDS:
                 return
             after = batch[-1][0]
+
+
+def _identity(address: Address) -> tuple[int, int] | None:
+    """Which file an SQLite address means now; None for a server, or where there is none."""
+    if address.path is None:
+        return None
+    try:
+        found = address.path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -78,6 +78,10 @@ def query(
     sql = sql.strip().rstrip(";").rstrip()
     if not sql:
         raise InputError("the query is empty")
+    try:
+        sql.encode()
+    except UnicodeEncodeError:
+        raise InputError("the query is not UTF-8 text") from None
     address = parse_address(url)
     connect(
         address, create=False, busy_timeout_s=busy_timeout_s

@@ -120,7 +120,7 @@ class EpisodeRow(Base):
     seed: Mapped[int] = column("seed of the episode, as decimal text", SeedText)
     ending: Mapped[str] = column("terminated, turn_limit or failed")
     reason: Mapped[str] = column("left, silence, check:<name>, turn_limit, or the failure's kind")
-    failure_boundary: Mapped[str | None] = column("who failed: model, reply, engine; null unless failed")
+    failure_boundary: Mapped[str | None] = column("who failed: model, reply, agent, human, engine; null unless failed")
     failure_kind: Mapped[str | None] = column("a stable word: timeout, too-long, ...; null unless failed")
     failure_message: Mapped[str | None] = column("one line for people; null unless failed")
     started: Mapped[datetime] = column("when it started, UTC")

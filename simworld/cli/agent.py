@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,13 +9,14 @@ import click
 
 from agents import LMSpec, LoadedSpec, agent_json_schema, agent_schema_text, find_specs, library_names, load_spec
 from simworld.cli.options import json_option
-from simworld.cli.terminal import console, grid, harmless
+from simworld.cli.terminal import console, grid
+from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError, Problem
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def agent() -> None:
-    """Check and show agent specs."""
+    """List, show and check agents."""
 
 
 @agent.command("list")
@@ -25,7 +25,7 @@ def list_(as_json: bool) -> None:
     """List the library's agents."""
     found = find_specs(library_names())
     if as_json:
-        click.echo(json.dumps([_summary(loaded) for loaded in found]))
+        click.echo(plain_json([_summary(loaded) for loaded in found]))
         return
     table = grid("name", "kind", "model", "description")
     for loaded in found:
@@ -38,7 +38,10 @@ def list_(as_json: bool) -> None:
 @click.argument("name", metavar="NAME|FILE")
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """Show an agent with its defaults filled in, its prompt, and where both came from."""
+    """Show an agent with its defaults.
+
+    Also its prompt, and where both came from.
+    """
     (loaded,) = find_specs([name])
     data = loaded.spec.model_dump(mode="json")
     if loaded.template is not None:
@@ -47,7 +50,7 @@ def show(name: str, as_json: bool) -> None:
     if loaded.template_source is not None:
         data["template_source"] = str(loaded.template_source)
     if as_json:
-        click.echo(json.dumps(data))
+        click.echo(plain_json(data))
         return
     for key, value in data.items():
         if isinstance(value, dict):
@@ -61,7 +64,10 @@ def show(name: str, as_json: bool) -> None:
 @agent.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 def check(paths: tuple[Path, ...]) -> None:
-    """Check agent files and folders; prints every problem and exits with 2 if there is one. No model is loaded."""
+    """Check agent files and folders.
+
+    Every problem is named with its place; no model is loaded.
+    """
     files, problems = _files(paths)
     names: dict[str, Path] = {}
     for path in files:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -17,7 +16,8 @@ import click
 
 import store
 from simworld.cli.options import db_option, json_option
-from simworld.cli.terminal import cell, console, grid, harmless
+from simworld.cli.terminal import cell, console, grid
+from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError
 from store.describe import ColumnInfo, codebook, describe
 
@@ -27,13 +27,16 @@ CHUNK = 200  # rows laid out in one table
 
 @click.group()
 def db() -> None:
-    """Upgrade, describe, query and export a database."""
+    """Describe, query, export and upgrade a database."""
 
 
 @db.command()
 @db_option
 def upgrade(db: str) -> None:
-    """Bring a database to the version this simworld needs; nothing changes if that fails."""
+    """Bring a database to this version.
+
+    Nothing changes if that fails.
+    """
     before, after = store.upgrade(db)
     if before == after:
         click.echo(f"Nothing to do: the database is of version {after}.")
@@ -42,11 +45,14 @@ def upgrade(db: str) -> None:
 
 
 @db.command()
-@db_option
 @click.option("--columns", is_flag=True, help="Print the codebook: every table, view and column, and what it holds.")
+@db_option
 @json_option
 def info(db: str, columns: bool, as_json: bool) -> None:
-    """Show what a database holds: tables with counts, version, size, runs."""
+    """Show what a database holds.
+
+    Tables with counts, version, size and runs; or the codebook.
+    """
     if columns:
         _show_codebook(codebook(), as_json)
         return
@@ -73,7 +79,7 @@ def info(db: str, columns: bool, as_json: bool) -> None:
                 for summary in runs
             ],
         }
-        click.echo(json.dumps(data, ensure_ascii=False))
+        click.echo(plain_json(data))
         return
     click.echo(f"{harmless(found.where)}: version {found.version}, {found.bytes / 1e6:.1f} MB\n")
     table = grid("table", "rows", right=("rows",))
@@ -97,7 +103,7 @@ def _show_codebook(columns: Iterable[ColumnInfo], as_json: bool) -> None:
             {"table": column.table, "column": column.name, "type": column.type, "comment": column.comment}
             for column in columns
         ]
-        click.echo(json.dumps(rows, ensure_ascii=False))
+        click.echo(plain_json(rows))
         return
     table = grid("table", "column", "type", "what it holds")
     last = ""
@@ -111,13 +117,15 @@ def _show_codebook(columns: Iterable[ColumnInfo], as_json: bool) -> None:
 
 @db.command()
 @click.argument("sql")
+@click.option("--limit", type=click.IntRange(min=0), help="The most rows; 0: all.  [default: 1000 in tables, else all]")
+@click.option("--timeout", type=click.FloatRange(min=0.001), default=30.0, show_default=True, help="Seconds.")
 @db_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@click.option("--limit", type=click.IntRange(min=0), help="The most rows; 0: all.  [default: 1000 in tables, else all]")
-@click.option("--timeout", type=click.FloatRange(min=0.001), default=30.0, show_default=True, help="Seconds.")
 def query(sql: str, db: str, as_json: bool, as_csv: bool, limit: int | None, timeout: float) -> None:
-    """Ask a database in SQL, reading only; `-` reads the query from standard input.
+    """Ask a database in SQL, reading only.
+
+    `-` reads the query from standard input.
 
     \b
     simworld db query "SELECT agent_name, dimension, avg(score) FROM episode_scores GROUP BY 1, 2"
@@ -166,7 +174,7 @@ def _print_json(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> No
     out = sys.stdout
     start = "["
     for row in rows:
-        out.write(f"{start}{json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=_plain)}")
+        out.write(f"{start}{plain_json(dict(zip(columns, row, strict=True)), default=_plain)}")
         start = ",\n "
     out.write("[]\n" if start == "[" else "]\n")
 
@@ -185,7 +193,7 @@ def _harmless_rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]
 
 def _text(value: Any) -> Any:
     if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False, default=_plain)
+        return plain_json(value, default=_plain)
     return _plain(value) if isinstance(value, (bytes, datetime)) else value
 
 
@@ -201,16 +209,19 @@ def _plain(value: Any) -> Any:
 
 
 @db.command()
-@db_option
 @click.option("--out", required=True, metavar="FILE", help="Where to write; `-` is standard output (JSONL only).")
 @click.option(
     "--format", "format_", type=click.Choice(["jsonl", "parquet"]), help="Default: by the file's ending, else jsonl."
 )
-@click.option("--run", help="Only this run.")
+@click.option("--run", metavar="NAME", help="Only this run.")
 @click.option("--vectors", is_flag=True, help="Include state and action vectors.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@db_option
 def export(db: str, out: str, format_: str | None, run: str | None, vectors: bool, force: bool) -> None:
-    """Write whole episodes to a file, with turns, checks and judgements: one line of JSON, or one Parquet row, each."""
+    """Write whole episodes to a file.
+
+    With turns, checks and judgements: one line of JSON, or one Parquet row, each.
+    """
     from simworld.export import export_jsonl, export_parquet, new_file
 
     if format_ is None:
@@ -230,4 +241,4 @@ def export(db: str, out: str, format_: str | None, run: str | None, vectors: boo
             else:
                 with part.open("w", encoding="utf-8", newline="\n") as file:
                     count = export_jsonl(opened, file, run=run, vectors=vectors)
-    click.echo(f"Wrote {count:,} episodes to {out}.")
+    click.echo(harmless(f"Wrote {count:,} episodes to {out}."))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -11,7 +10,8 @@ from rich.text import Text
 
 import store
 from simworld.cli.options import db_option, json_option
-from simworld.cli.terminal import cell, console, grid, harmless
+from simworld.cli.terminal import cell, console, grid
+from simworld.cli.text import harmless, plain_json
 from simworld.core.episode import Act, ActionKind, CheckResult, Ending
 from store import EpisodeSummary, StoredEpisode, StoredJudgement
 
@@ -25,13 +25,13 @@ def episode() -> None:
 
 
 @episode.command("list")
-@db_option
-@click.option("--run", help="Only this run.")
+@click.option("--run", metavar="NAME", help="Only this run.")
 @click.option("--scenario", help="Only this scenario: name or id.")
 @click.option("--family", help="Only this family of scenarios.")
 @click.option("--agent", help="Only with this agent in any seat: name or id.")
 @click.option("--ending", type=click.Choice([ending.value for ending in Ending]), help="Only those that ended so.")
 @click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="The latest so many; 0: all.")
+@db_option
 @json_option
 def list_(
     db: str,
@@ -54,7 +54,7 @@ def list_(
             limit=limit or None,
         )
     if as_json:
-        click.echo(json.dumps([_summary(summary) for summary in found], ensure_ascii=False, indent=1))
+        click.echo(plain_json([_summary(summary) for summary in found], indent=1))
         return
     if not found:
         click.echo("No episodes match.", err=True)
@@ -83,7 +83,10 @@ def list_(
 @db_option
 @json_option
 def show(id_: str, db: str, as_json: bool) -> None:
-    """Show an episode: who sat where, what was said, checks and scores. ID may be the beginning of an id."""
+    """Show an episode.
+
+    Who sat where, what was said, checks and scores. ID may be the beginning of an id.
+    """
     with store.open_store(db) as opened:
         found = opened.episode(id_.lower(), vectors=as_json)
         judgements = opened.judgements(found.id)
@@ -91,7 +94,7 @@ def show(id_: str, db: str, as_json: bool) -> None:
     if as_json:
         from simworld.export import record
 
-        click.echo(json.dumps(record(found, judgements), ensure_ascii=False, indent=1))
+        click.echo(plain_json(record(found, judgements), indent=1))
         return
     screen = console()
     print_transcript(screen, found, title)
@@ -129,7 +132,8 @@ def print_checks(screen: Console, checks: tuple[CheckResult, ...]) -> None:
     table = grid("check", "holds", "found", "turn", right=("turn",))
     for check in checks:
         holds = check.error if check.holds is None else "yes" if check.holds else "no"
-        table.add_row(cell(check.name), cell(holds), cell(check.value), cell(check.turn))
+        turn = None if check.turn is None else check.turn + 1  # as the transcript counts
+        table.add_row(cell(check.name), cell(holds), cell(check.value), cell(turn))
     screen.print()
     screen.print(table)
 
@@ -163,7 +167,7 @@ def _line(turn: int, act: Act, names: dict[str, str], colour: str) -> Text:
     if act.action.kind is ActionKind.speak:
         return line.append(f": {said}", style="default")
     if act.action.kind is ActionKind.leave:
-        said = f"leaves. {said}".rstrip()
+        said = f"leaves: {said}" if said else "leaves"
     elif act.action.kind is ActionKind.none:
         said = "does nothing"
     return line.append(f" [{said}]", style="italic")

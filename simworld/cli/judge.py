@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +11,8 @@ import click
 
 from simworld.cli.options import db_option, json_option
 from simworld.cli.progress import progress_bar
-from simworld.cli.terminal import console, grid, harmless
+from simworld.cli.terminal import console, grid
+from simworld.cli.text import harmless, plain_json
 from simworld.judging.rubrics import load_rubric
 from simworld.judging.spec import DEFAULT_JUDGE, JudgeSpec, builtin_judges, load_judge
 
@@ -40,7 +40,6 @@ def judge() -> None:
 
 
 @judge.command()
-@db_option
 @judge_option
 @click.option("--run", "run_name", metavar="NAME", help="Only this run's episodes; default: every run's.")
 @click.option("--samples", type=click.IntRange(min=1), help="Judgements per episode; default: the judge's own.")
@@ -50,6 +49,7 @@ def judge() -> None:
     help="Judge again where this judge failed; the failure is kept beside the new attempt.",
 )
 @threads_option
+@db_option
 @json_option
 def run(
     db: str,
@@ -60,7 +60,10 @@ def run(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Judge the stored episodes that this judge has not judged yet; the same command again goes on where it stopped."""
+    """Judge stored episodes.
+
+    Those that this judge has not judged yet; the same command again goes on where it stopped.
+    """
     from simworld.judging.run import JudgingRun
     from store import open_store
 
@@ -79,9 +82,9 @@ def run(
                     )
             except KeyboardInterrupt:
                 click.echo(f"{_counts(judging.tally)}. Stopped; the same command goes on from here.", err=True)
-                raise
+                raise click.exceptions.Exit(130) from None
     if as_json:
-        click.echo(json.dumps(_plain(tally), ensure_ascii=False))
+        click.echo(plain_json(_plain(tally)))
     else:
         click.echo(_counts(tally))
     if tally.failed and tally.last_failure:
@@ -103,7 +106,10 @@ def run(
 def check(
     judge_name: str, pairs_file: Path | None, rubric_name: str | None, threads: int | None, as_json: bool
 ) -> None:
-    """How often a judge puts the better of two contrasting transcripts first, by dimension, with 95 % intervals."""
+    """Measure how far to trust a judge.
+
+    How often it puts the better of two contrasting transcripts first, by dimension, with 95 % intervals.
+    """
     from simworld.judging.trust import check_dimensions, check_judge, load_pairs, shipped_pairs
 
     spec, _ = load_judge(judge_name)
@@ -113,7 +119,7 @@ def check(
     with closing(_backend(spec, threads)) as backend, progress_bar("judging pairs") as show:
         trust = check_judge(spec, backend, rubric, sets, on_progress=lambda done, total: show(done, total, ""))
     if as_json:
-        click.echo(json.dumps(trust.plain(), ensure_ascii=False, indent=2))
+        click.echo(plain_json(trust.plain(), indent=2))
     else:
         _print_trust(trust)
     failures = [outcome.failure for outcome in trust.outcomes if outcome.failure]
@@ -124,11 +130,11 @@ def check(
 @judge.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """The shipped judges."""
+    """List the shipped judges."""
     specs = [load_judge(name)[0] for name in builtin_judges()]
     if as_json:
         click.echo(
-            json.dumps([{"name": s.name, "title": s.title, "method": s.method, "model": s.model} for s in specs])
+            plain_json([{"name": s.name, "title": s.title, "method": s.method, "model": s.model} for s in specs])
         )
         return
     table = grid("name", "method", "model", "what")
@@ -142,7 +148,10 @@ def list_(as_json: bool) -> None:
 @click.argument("judge_name", metavar="SPEC", default=DEFAULT_JUDGE)
 @json_option
 def show(judge_name: str, as_json: bool) -> None:
-    """A judge's settings and its rubric, and where they came from."""
+    """Show a judge's settings and its rubric.
+
+    Also where they came from.
+    """
     spec, origin = load_judge(judge_name)
     rubric = load_rubric(spec.rubric or "sotopia")
     if as_json:
@@ -151,18 +160,17 @@ def show(judge_name: str, as_json: bool) -> None:
             for d in rubric.dimensions
         ]
         click.echo(
-            json.dumps(
+            plain_json(
                 {
                     "from": origin,
                     "spec": spec.model_dump(mode="json"),
                     "rubric": {"id": rubric.id, "dimensions": dimensions},
                 },
-                ensure_ascii=False,
                 indent=2,
             )
         )
         return
-    click.echo(f"{spec.name} ({origin}): {harmless(spec.title)}".rstrip(": "))
+    click.echo(harmless(f"{spec.name} ({origin}): {spec.title}".rstrip(": ")))
     for key, value in spec.model_dump(
         mode="json", exclude={"name", "title", "calibration"}, exclude_defaults=True
     ).items():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from simworld.cli.options import json_option
 from simworld.cli.terminal import cell, console, grid
+from simworld.cli.text import plain_json
 from simworld.core.errors import ModelError
 
 
@@ -20,7 +20,10 @@ def model() -> None:
 @model.command()
 @click.argument("spec", required=False)
 def fetch(spec: str | None) -> None:
-    """Install, verify and convert the built-in models; with SPEC `hf:HUB-ID`, download that model from the hub."""
+    """Get and verify the built-in models.
+
+    With SPEC `hf:HUB-ID`, download that model from the hub.
+    """
     from agents.models.fetch import fetch_builtin, fetch_hub
 
     if spec is None or spec.startswith("builtin:"):
@@ -36,7 +39,10 @@ def fetch(spec: str | None) -> None:
 @model.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """Show which built-in models are installed, verified and converted, and where."""
+    """List the built-in models.
+
+    Which are installed, verified and converted, and where.
+    """
     from agents.models.fetch import presence
     from agents.models.files import cache_root
     from agents.models.weights import BUILTIN
@@ -57,7 +63,7 @@ def list_(as_json: bool) -> None:
             }
             for there in found
         ]
-        click.echo(json.dumps({"cache": str(cache_root()), "models": models}, indent=2))
+        click.echo(plain_json({"cache": str(cache_root()), "models": models}, indent=2))
         return
     table = grid("model", "kind", "state", "MB", "SHA-256", "cached", right=("MB",))
     for there in found:

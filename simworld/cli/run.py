@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import click
 
 from simworld.cli.options import db_option, json_option
 from simworld.cli.progress import progress_bar
+from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Episodes per scenario and cast."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="All randomness derives from it.")
-@click.option("--name", help="Of the run; default: derived from the scenarios' and agents' names and the seed.")
+@click.option("--name", help="The run's name; default: derived from the scenarios' and agents' names and the seed.")
 @click.option("--retry-failed", is_flag=True, help="Play failed episodes again, as a further attempt.")
 @click.option(
     "--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations under way at once."
@@ -75,7 +75,7 @@ def run(
             batch_size=live,
             threads=threads,
             concurrency=concurrency,
-            before_load=lambda model: click.echo(f"loading {model} …", err=True),
+            before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
         ) as crew,
     ):
         last: Progress | None = None
@@ -89,11 +89,9 @@ def run(
 
                 done = run_plan(plan, crew, store, retry_failed=retry_failed, live=live, on_episode=on_episode)
         except KeyboardInterrupt:
-            played = last.before + last.played if last else 0
-            click.echo(
-                f"Stopped. {played} episodes of run {plan.run} are stored; the same command plays the rest.", err=True
-            )
-            raise
+            kept = f"{last.before + last.played} episodes of run {plan.run} are stored" if last else f"run {plan.run}"
+            click.echo(harmless(f"Stopped: {kept}; the same command plays the rest."), err=True)
+            raise click.exceptions.Exit(130) from None
         failures = [s for s in store.summaries(run=plan.run) if s.failure is not None]
     report = {
         "run": plan.run,
@@ -103,18 +101,16 @@ def run(
         "failed": done.failed,
     }
     if as_json:
-        click.echo(json.dumps(report))
+        click.echo(plain_json(report))
     else:
-        click.echo(
-            f"run {plan.run}: {done.played} episodes played ({done.failed} failed), {done.before} already there, "
-            f"{done.planned} planned"
-        )
+        counts = f"{done.played} episodes played ({done.failed} failed), {done.before} already there"
+        click.echo(harmless(f"run {plan.run}: {counts}, {done.planned} planned"))
         if done.failed:
             kinds = sorted(
                 {f"{s.failure.boundary}: {s.failure.kind}: {s.failure.message}" for s in failures if s.failure}
             )
             for kind in kinds[:5]:
-                click.echo(f"  failed: {kind}", err=True)
+                click.echo(harmless(f"  failed: {kind}"), err=True)
             click.echo("  play them again with --retry-failed", err=True)
     if done.played and done.failed == done.played:
         raise click.exceptions.Exit(1)
@@ -127,6 +123,8 @@ def make_plan(selectors: Sequence[str], casts: Sequence[Cast], *, repeats: int, 
     from simworld.runner.plan import Plan, default_run_name
 
     problems: list[Problem] = []
+    if name is not None and not (name.strip() and name.isprintable()):
+        problems.append(Problem(message=f"--name {name!r}: expected a word or more, without control characters"))
     scenarios: tuple[Scenario, ...] = ()
     specs: tuple[LoadedSpec, ...] = ()
     try:
@@ -177,7 +175,7 @@ def terminal() -> TerminalBackend:
     """A person at this terminal."""
     from agents import TerminalBackend
 
-    return TerminalBackend(say=lambda text: click.echo(text, err=True), read=lambda prompt: _read(prompt))
+    return TerminalBackend(say=lambda text: click.echo(harmless(text), err=True), read=lambda prompt: _read(prompt))
 
 
 def note(progress: Progress) -> str:
@@ -186,8 +184,9 @@ def note(progress: Progress) -> str:
 
 
 def _read(prompt: str) -> str:
-    click.echo(prompt, nl=False, err=True)
+    click.echo(harmless(prompt), nl=False, err=True)
     line = sys.stdin.readline()
     if not line:
+        click.echo(err=True)
         raise EOFError
     return line.rstrip("\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import textwrap
 from collections.abc import Sequence
@@ -18,6 +17,8 @@ from scenarios.personas import LIBRARY_PERSONAS, Personas
 from scenarios.schema import persona_json_schema, scenario_json_schema, schema_text
 from scenarios.sotopia import import_sotopia
 from scenarios.template import write_template
+from simworld.cli.options import json_option
+from simworld.cli.text import harmless, plain_json
 from simworld.core.episode import Observation
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import Persona, Scenario, plain
@@ -27,14 +28,14 @@ from simworld.yamlfile import in_order
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def scenario() -> None:
-    """Write, check, show and import scenarios."""
+    """List, show, check, write and import scenarios."""
 
 
 @scenario.command("list")
 @click.argument("selectors", nargs=-1, metavar="[SCENARIO]...")
 @click.option("--tag", "tags", multiple=True, help="Only scenarios with this tag; several must all be there.")
 @click.option("--kind", help="Only scenarios of this kind.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array for programs.")
+@json_option
 def list_(selectors: tuple[str, ...], tags: tuple[str, ...], kind: str | None, as_json: bool) -> None:
     """List the library, or files and folders.
 
@@ -46,9 +47,10 @@ def list_(selectors: tuple[str, ...], tags: tuple[str, ...], kind: str | None, a
         if set(tags) <= set(loaded.scenario.tags) and kind in (None, loaded.scenario.kind)
     ]
     if as_json:
-        click.echo(json.dumps([_summary(loaded) for loaded in found], indent=2, ensure_ascii=False))
+        click.echo(plain_json([_summary(loaded) for loaded in found], indent=2))
         return
-    rows = [(s.name, s.kind, str(len(s.seats)), s.title) for s in (loaded.scenario for loaded in found)]
+    shown = [loaded.scenario for loaded in found]
+    rows = [(s.name, harmless(s.kind), str(len(s.seats)), harmless(s.title)) for s in shown]
     _echo_table(("name", "kind", "seats", "title"), rows)
     click.echo(f"{_count(len(found), 'scenario')}", err=True)
 
@@ -56,7 +58,7 @@ def list_(selectors: tuple[str, ...], tags: tuple[str, ...], kind: str | None, a
 @scenario.command()
 @click.argument("selector", metavar="SCENARIO")
 @click.option("--seat", "seat_name", help="Only what this seat sees.")
-@click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+@json_option
 def show(selector: str, seat_name: str | None, as_json: bool) -> None:
     """Show what each seat will see.
 
@@ -68,9 +70,9 @@ def show(selector: str, seat_name: str | None, as_json: bool) -> None:
         if seat_name is not None and seat_name not in names:
             raise InputError(f"{loaded.scenario.name} has no seat '{seat_name}'; its seats are {', '.join(names)}")
     if as_json:
-        click.echo(json.dumps([_details(loaded, seat_name) for loaded in found], indent=2, ensure_ascii=False))
+        click.echo(plain_json([_details(loaded, seat_name) for loaded in found], indent=2))
         return
-    click.echo("\n\n".join("\n".join(_lines(loaded, seat_name)) for loaded in found))
+    click.echo(harmless("\n\n".join("\n".join(_lines(loaded, seat_name)) for loaded in found)))
 
 
 @scenario.command()
@@ -83,29 +85,29 @@ def new(name: str, out: Path | None) -> None:
     """
     path = out or Path(f"{name}.yaml")
     write_template(name, path)
-    click.echo(f"Wrote {path}. Next: edit it, then `simworld scenario check {path}`.")
+    click.echo(harmless(f"Wrote {path}. Next: edit it, then `simworld scenario check {path}`."))
 
 
 @scenario.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 def check(paths: tuple[Path, ...]) -> None:
     """Check scenario files and whole folders.
 
     Folders are searched with their subfolders; every problem is named with its place.
     """
-    files: dict[Path, Path] = {}
+    files: dict[str, Path] = {}
     problems: list[Problem] = []
     for path in paths:
         try:
             for file in scenario_files(path) if os.path.isdir(path) else [path]:
-                files.setdefault(file.resolve(), file)
+                files.setdefault(os.path.realpath(file), file)
         except InputError as error:
             problems += error.problems
     selection = read_files(files.values(), Personas())
     problems = in_order([*problems, *selection.problems, *name_clashes(selection.scenarios)])
     if problems:
         for problem in problems:
-            click.echo(str(problem), err=True)
+            click.echo(harmless(str(problem)), err=True)
         raise InputError(f"{_count(len(problems), 'problem')} in {_count(len(files), 'file')}")
     parts = []
     if selection.files:
@@ -134,7 +136,7 @@ def import_sotopia_(folder: Path, out: Path, force: bool) -> None:
     done = import_sotopia(folder, out, force=force)
     scenarios = f"{_count(done.scenarios, 'scenario')} in {_count(done.families, 'family', 'families')}"
     what = f"{scenarios} and {_count(done.personas, 'persona')}"
-    click.echo(f"Wrote {what} to {out}. Next: simworld scenario check {out}")
+    click.echo(harmless(f"Wrote {what} to {out}. Next: simworld scenario check {out}"))
 
 
 def _summary(loaded: Loaded) -> dict[str, Any]:

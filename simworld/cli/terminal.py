@@ -1,28 +1,12 @@
-"""Text from models and databases made harmless for a terminal: control characters could move the cursor or forge output."""
+"""Tables for people on a terminal, harmless whatever they show."""
 
 from __future__ import annotations
-
-import unicodedata
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-KEPT = "\n\t"
-HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # control, format (text direction), surrogates, private use, separators
-JOINERS = "\u200c\u200d"  # letters of some scripts, and emoji of several parts, need them
-
-
-def harmless(text: str) -> str:
-    """The text with control and direction characters written out as escapes; line ends and tabs stay."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        character
-        if character in KEPT or character in JOINERS or unicodedata.category(character) not in HIDDEN
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+from simworld.cli.text import harmless
 
 
 def cell(value: object) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -93,7 +94,7 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
         hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
         raise InputError(f"no judge named {name!r}{hint} (a judge of your own is named by its .yaml file)")
     path = Path(name)
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise InputError(f"no judge file {name}")
     spec = _spec(load_yaml(path))
     beside = path.parent / spec.rubric

@@ -5,9 +5,10 @@
 """
 
 from simworld.yamlfile.document import Document, Loc, in_order, load_text, load_yaml
-from simworld.yamlfile.messages import did_you_mean, shorten
+from simworld.yamlfile.messages import did_you_mean, found, one_of, shorten
 from simworld.yamlfile.parsing import parse, parse_text, problem_texts
 
 __all__ = [
-    "Document", "Loc", "did_you_mean", "in_order", "load_text", "load_yaml", "parse", "parse_text", "problem_texts", "shorten",
+    "Document", "Loc", "did_you_mean", "found", "in_order", "load_text", "load_yaml", "one_of", "parse", "parse_text",
+    "problem_texts", "shorten",
 ]  # fmt: skip

@@ -99,11 +99,13 @@ def value_message(kind: str, error: Mapping[str, Any], value: Any, written: str 
     if kind in ("enum", "literal_error"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
-        return f"expected {_one_of(choices)}, found {found(value, written)}{hint}"
+        return f"expected {one_of(choices)}, found {found(value, written)}{hint}"
     if kind == "union_tag_invalid":
         choices = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
         tag = context.get("tag")
-        return f"{context.get('discriminator', '')}: expected {_one_of(choices)}, found '{tag}'{did_you_mean(tag, choices)}"
+        return (
+            f"{context.get('discriminator', '')}: expected {one_of(choices)}, found '{tag}'{did_you_mean(tag, choices)}"
+        )
     text = str(error.get("msg", "not valid"))
     text = re.sub(r"^(Value error|Assertion failed), ", "", text)
     return text if kind in ("value_error", "assertion_error") else f"{text[:1].lower()}{text[1:]}"
@@ -150,7 +152,8 @@ def _folded(word: str) -> str:
     return word.casefold().replace("-", "_").replace(" ", "_")
 
 
-def _one_of(choices: Sequence[str]) -> str:
+def one_of(choices: Sequence[str]) -> str:
+    """`a, b or c`."""
     return (
         choices[0]
         if len(choices) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 
 from simworld.core.errors import InputError, Problem
@@ -15,10 +17,13 @@ def read_source(path: Path, max_bytes: int = MAX_BYTES) -> str:
     """The text of a UTF-8 file of at most `max_bytes`. Raises InputError with one line that says why it cannot be read."""
     name = str(path)
     try:
+        # A named pipe without a writer would be waited for without end; those that a shell opens are in /dev.
+        if stat.S_ISFIFO(os.stat(path).st_mode) and not name.startswith("/dev/"):
+            raise _refusal("is a pipe, not a file", name)
         with path.open("rb") as file:
             raw = file.read(max_bytes + 1)
     except FileNotFoundError:
-        raise _refusal("no such file", name) from None
+        raise _refusal("is a link to nothing" if os.path.islink(path) else "no such file", name) from None
     except IsADirectoryError:
         raise _refusal("is a folder; name a file", name) from None
     except (OSError, ValueError) as error:

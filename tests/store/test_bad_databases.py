@@ -101,7 +101,7 @@ def test_a_file_locked_by_another_program(path: Path) -> None:
     with store.open_store(str(path), create=True, busy_timeout_s=0.1) as opened:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match=r"is locked by another program.*nothing of this run was stored"):
+        with pytest.raises(StoreError, match=r"is locked by another program.*nothing new was stored"):
             begin(opened)
         assert opened.runs() == []  # reading goes on beside the writer
         other.execute("COMMIT")

@@ -135,7 +135,10 @@ def upgrade() -> None:
             comment="left, silence, check:<name>, turn_limit, or the failure's kind",
         ),
         sa.Column(
-            "failure_boundary", sa.Text(), nullable=True, comment="who failed: model, reply, engine; null unless failed"
+            "failure_boundary",
+            sa.Text(),
+            nullable=True,
+            comment="who failed: model, reply, agent, human, engine; null unless failed",
         ),
         sa.Column(
             "failure_kind",
