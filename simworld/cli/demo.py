@@ -90,9 +90,10 @@ def demo(db: str, seed: int, count: int, threads: int | None) -> None:
     failed = f" ({done.failed} failed)" if done.failed else ""
     click.echo(f"\n{done.played} episodes played{failed}, {done.before} were there already; all in {db}.")
     click.echo(
-        "A model of 135 million parameters shows the machinery, not social behaviour: expect lines beside the point, and a judge\n"
-        "that orders hard pairs of transcripts no better than a coin. For behaviour worth studying put a model of several billion\n"
-        "parameters into an agent file and into a judge file, for example  model: hf:Qwen/Qwen2.5-7B-Instruct  or  model: openai:NAME@http://127.0.0.1:8000/v1\n"
+        "A model of 135 million parameters shows the machinery, not social behaviour: expect lines beside the point, and a\n"
+        "judge that orders hard pairs of transcripts no better than a coin. For behaviour worth studying put a model of several\n"
+        "billion parameters into an agent file and into a judge file, for example\n"
+        "  model: hf:Qwen/Qwen2.5-7B-Instruct      or      model: openai:NAME@http://127.0.0.1:8000/v1\n"
     )
     click.echo("Try next:")
     click.echo(f"  simworld episode list --db {db}")

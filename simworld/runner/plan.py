@@ -44,9 +44,7 @@ class Cast:
         if self.by_order:
             if len(self.by_order) != len(seats):
                 given = ", ".join(self.by_order)
-                raise InputError(
-                    f"{where}, but {len(self.by_order)} agents are given ({given}); or use --cast '*=AGENT'"
-                )
+                raise InputError(f"{where}, but --agents names {len(self.by_order)} ({given}); or use --cast '*=AGENT'")
             return dict(zip(seats, self.by_order, strict=True))
         if unknown := [name for name in self.by_seat if name != EVERYONE and name not in seats]:
             raise InputError(f"{where}; there is no seat {', '.join(map(repr, unknown))}")

@@ -160,3 +160,29 @@ def test_the_real_command_exits_with_2_and_without_a_traceback(tmp_path: Path) -
     assert (
         done.stderr == "rent.yaml:7:5: seats.1.gaol: unknown field; did you mean 'goal'?\nError: 1 problem in 1 file\n"
     )
+
+
+def test_a_pipe_a_loop_and_a_dead_link_are_named_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo("pipe.yaml")
+    Path("loop.yaml").symlink_to("loop.yaml")
+    Path("dead.yaml").symlink_to("nowhere")
+    for command in ("check", "show"):
+        assert "pipe.yaml: is a pipe, not a file" in error(command, "pipe.yaml")
+        assert "loop.yaml: cannot be read: Too many levels of symbolic links" in error(command, "loop.yaml")
+        assert "dead.yaml: is a link to nothing" in error(command, "dead.yaml")
+
+
+def test_direction_characters_are_shown_and_not_obeyed() -> None:
+    ok("new", "market")
+    text = Path("market.yaml").read_text(encoding="utf-8")
+    text = text.replace("title: Market", 'title: "T\\u202e"').replace("kind: bargaining", 'kind: "k\\u202e"  #')
+    Path("market.yaml").write_text(text, encoding="utf-8")
+    for out in (ok("list", "market.yaml"), ok("show", "market.yaml"), ok("show", "market.yaml", "--json")):
+        assert r"T\u202e" in out
+        assert "\u202e" not in out
+    assert json.loads(ok("show", "market.yaml", "--json"))[0]["title"] == "T\u202e"
+
+
+def test_new_refuses_a_file_name_that_is_not_utf8() -> None:
+    assert "its name is not UTF-8 text" in error("new", "market", "--out", "\udcff.yaml")
+    assert os.listdir() == []

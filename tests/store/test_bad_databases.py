@@ -7,8 +7,9 @@ import shutil
 import socket
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -251,3 +252,43 @@ def test_odd_file_names(tmp_path: Path, name: str) -> None:
     assert path.exists()
     with store.query(str(path), "SELECT 1") as answer:
         assert list(answer) == [(1,)]
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_a_pipe_or_a_device(path: Path, create: bool) -> None:
+    os.mkfifo(path)
+    for place in (path, Path("/dev/null")):
+        error = refused(place, create=create)
+        assert isinstance(error, StoreMismatch)
+        assert "is a pipe or a device" in str(error)
+
+
+def test_text_that_is_not_utf8(path: Path) -> None:
+    with pytest.raises(InputError, match="not UTF-8"):
+        store.open_store("\udcff.db", create=True)
+    with pytest.raises(InputError, match="not UTF-8"), store.query(str(path), "SELECT '\udcff'"):
+        pass
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_file_that_is_gone_takes_no_more_episodes(path: Path, moved: bool) -> None:
+    with store.open_store(str(path), create=True) as opened:
+        work, *_ = begin(opened)
+        path.rename(path.with_name("elsewhere.db")) if moved else path.unlink()
+        with pytest.raises(StoreError, match=r"was deleted, moved or replaced .*nothing of this episode was stored"):
+            add(opened, work, played(work))
+
+
+def test_opening_waits_for_another_reader_before_it_sets_the_journal(path: Path) -> None:
+    store.open_store(str(path), create=True).close()
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("PRAGMA journal_mode=DELETE")
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM runs").fetchall()  # a lock under which WAL cannot be set
+        assert "is locked by another program" in str(refused(path))
+        release = threading.Timer(0.2, lambda: other.execute("COMMIT"))
+        release.start()
+        store.open_store(str(path), busy_timeout_s=20).close()
+        release.join()
+    with closing(sqlite3.connect(path)) as another:
+        assert another.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -78,12 +78,12 @@ def test_show_prints_a_transcript_with_checks_and_scores(path: Path) -> None:
         "2 Tomás Okafor 🎻 [nods]",
         "3 Nadia Brandt (only to Tomás Okafor 🎻): psst",
         "4 Tomás Okafor 🎻 [does nothing]",
-        "5 Nadia Brandt [leaves.]",
+        "5 Nadia Brandt [leaves]",
         "Ended after 5 turns: turn_limit (left)",
         "failed: judge: timeout: no answer",
     ):
         assert line in lines
-    assert ["price", "yes", "70", "1"] in [line.split() for line in lines]
+    assert ["price", "yes", "70", "2"] in [line.split() for line in lines]
     assert ["goal", "7.5"] in [line.split() for line in lines]
 
 

@@ -65,3 +65,33 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     done = subprocess.run([sys.executable, "-m", "simworld", "rnu"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "No such command 'rnu'" in done.stderr
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    """A command line in which `simworld` is this one; its exit code is simworld's and not that of what it is piped to."""
+    line = f'simworld() {{ "{sys.executable}" -m simworld "$@"; }}; set -o pipefail; {command}'
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("command", ["scenario list", "scenario schema", "db info --columns"])
+def test_output_that_nobody_reads_or_that_finds_no_space(command: str) -> None:
+    unread = shell(f"simworld {command} | true")
+    assert (unread.returncode, unread.stderr.replace("61 scenarios\n", "")) in ((0, ""), (1, ""))
+    full = shell(f"simworld {command} >/dev/full")
+    assert full.returncode == 1
+    assert full.stderr.splitlines()[-1].startswith("Error: the output cannot be written: No space left on device")
+    assert "Traceback" not in full.stderr
+
+
+def test_closed_streams_are_no_error() -> None:
+    done = shell("simworld scenario schema >&- 2>&- <&-")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("given", ["scenario show", "agent show", "judge show", "episode show", "agent check", ""])
+def test_messages_repeat_no_control_characters(given: str) -> None:
+    done = shell(f"simworld {given} $'a\\e[31m\\u202e.yaml'")
+    assert done.returncode in (1, 2)
+    assert r"a\x1b[31m\u202e.yaml" in done.stderr or "\\x1b[31m" in done.stderr or given == "episode show"
+    assert "\x1b" not in done.stderr
+    assert "\u202e" not in done.stderr

@@ -116,7 +116,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(folder: Path) -> None:
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130
-    assert re.search(r"Stopped\. \d+ episodes of run run-\w+ are stored; the same command plays the rest\.", err)
+    assert re.fullmatch(r"Stopped: \d+ episodes of run run-\w+ are stored; the same command plays the rest\.\n", err)
     assert "Traceback" not in err
 
 
@@ -171,3 +171,33 @@ def whole(database: Path) -> None:
             "(SELECT count(*) FROM episode_seats s WHERE s.episode_id = e.id) FROM episodes e"
         ).fetchall()
     assert all((turns, acts, seats) == (4, 4, 2) for _, turns, acts, seats in rows)
+
+
+def test_a_name_must_be_shown_as_it_is(folder: Path) -> None:
+    for name in ("", " ", "a\x1b[31m", "a\nb", "\udcff"):
+        refused = run(folder, "--name", name)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("Error: --name")
+    assert not (folder / "x.db").exists()
+
+
+def test_a_person_at_a_closed_terminal_is_a_stored_failure(folder: Path) -> None:
+    (folder / "me.yaml").write_text("name: me\nkind: human\n")
+    command = f"{sys.executable} -m simworld run kitchen.yaml --agents me.yaml,polite.yaml --db x.db <&-"
+    done = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "failed: human: closed: the terminal was closed" in done.stderr
+    assert count(folder / "x.db") == 1
+
+
+def test_a_database_deleted_during_a_run_is_noticed(folder: Path) -> None:
+    command = [sys.executable, "-m", "simworld", "run", "kitchen.yaml", "--cast", "*=polite.yaml"]
+    command += ["--db", "x.db", "--repeats", "5000"]
+    child = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while count(folder / "x.db") < 3 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    (folder / "x.db").unlink()
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert re.fullmatch(r"Error: x\.db was deleted, moved or replaced while it was in use; .*\n", err)
