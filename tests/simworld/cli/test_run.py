@@ -73,7 +73,7 @@ def test_a_changed_scenario_or_agent_is_refused_and_named(folder: Path) -> None:
     ("args", "message"),
     [
         (["run", "kitchen.yaml"], "no agents are given; use --agents A,B in seat order, or --cast '*=A'"),
-        (["run", "kitchen.yaml", "--agents", "polite.yaml"], "has the seats cook, guest, but 1 agents are given"),
+        (["run", "kitchen.yaml", "--agents", "polite.yaml"], "has the seats cook, guest, but --agents names 1"),
         (["run", "kitchen.yaml", "--cast", "cook"], "--cast 'cook' is not understood; write SEAT=AGENT or '*=AGENT'"),
         (["run", "kitchen.yaml", "--cast", "*=smol-scrip"], "no agent 'smol-scrip'"),
         (["run", "kitchn.yaml", "--cast", "*=polite"], "kitchn.yaml"),

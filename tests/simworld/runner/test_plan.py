@@ -43,7 +43,7 @@ def test_a_cast_in_seat_order_and_by_seat() -> None:
     [
         (
             Cast(by_order=("a",)),
-            "scenario 'x' has the seats ann, bob, but 1 agents are given (a); or use --cast '*=AGENT'",
+            "scenario 'x' has the seats ann, bob, but --agents names 1 (a); or use --cast '*=AGENT'",
         ),
         (Cast(by_seat={"bib": "a", "*": "a"}), "scenario 'x' has the seats ann, bob; there is no seat 'bib'"),
         (
