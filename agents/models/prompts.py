@@ -37,6 +37,7 @@ class Renderer:
         empty = list(tokenizer("").input_ids)
         bos = tokenizer.bos_token_id
         self._bos: int | None = bos if bos is not None and empty[:1] == [bos] else None  # only if it is added unasked
+        self._pieces: dict[int, str] = {}
         self.has_template = bool(tokenizer.chat_template)
         self._takes_system = self.has_template and self._accepts_system()
 
@@ -88,6 +89,12 @@ class Renderer:
         if start and whole.startswith(start):
             return whole[len(start) :]
         return self._decode(reply)
+
+    def piece(self, token: int) -> str:
+        """The text of one token by itself, which may be less than it is worth in company."""
+        if token not in self._pieces:
+            self._pieces[token] = self._decode([token])
+        return self._pieces[token]
 
     def end_ids(self, generation_config: Any) -> frozenset[int]:
         """The tokens that end a reply: what the model's files name, and the usual end-of-turn tokens if the vocabulary has them."""
