@@ -84,9 +84,9 @@ def _probe_again(model: Any, shape: CacheShape, ids: Tensor) -> Tensor:
     kv = shape.block(1, tokens=_PROBE)
     half, last = _PROBE // 2, _PROBE - 1
     passes = [
-        (ids[:, :half], Pass(None, [Span(kv[:, :, 0], 0, half)], shape.device)),
-        (ids[:, half:last], Pass(None, [Span(kv[:, :, 0], half, last - half)], shape.device)),
-        (ids[:, last:], Pass(Rows(kv, torch.tensor([last], device=shape.device), _PROBE), (), shape.device)),
+        (ids[:, :half], Pass((), [Span(kv[:, :, 0], 0, half)], shape.device)),
+        (ids[:, half:last], Pass((), [Span(kv[:, :, 0], half, last - half)], shape.device)),
+        (ids[:, last:], Pass([Rows(kv, torch.tensor([last], device=shape.device))], (), shape.device)),
     ]
     logits = [
         model(input_ids=part, position_ids=reading.positions()[None], use_cache=False, **{ARGUMENT: reading}).logits[0]

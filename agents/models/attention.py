@@ -17,6 +17,9 @@ from torch.nn import functional as F
 NAME = "simworld"  # under which transformers finds `attend`
 ARGUMENT = "simworld_pass"  # the model's keyword argument that carries the Pass
 
+_FEW = 16  # queries per key head: below it the product is faster with the keys first
+_BLOCK = 128  # queries of a span that attend at a time: keys after the last of them are left out
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
@@ -24,7 +27,6 @@ class Rows:
 
     kv: Tensor  # (layers, 2, rows, kv heads, capacity, head size); the new keys and values are written into it
     positions: Tensor  # (rows,) int64, the place of the new token in its row, = tokens cached before it
-    longest: int  # the largest position + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,18 +45,19 @@ class Span:
 
 
 class Pass:
-    """The packed tokens of one call of the model: `rows` first (if any), then each of `spans`."""
+    """The packed tokens of one call of the model: those of each of `rows`, then those of each of `spans`."""
 
-    def __init__(self, rows: Rows | None, spans: Sequence[Span], device: torch.device) -> None:
-        self._rows = rows
+    def __init__(self, rows: Sequence[Rows], spans: Sequence[Span], device: torch.device) -> None:
+        self._rows = tuple(rows)
         self._spans = tuple(spans)
         self._device = device
-        self._masks: dict[tuple[int, int | None, torch.dtype], Tensor] = {}
-        self._each = torch.arange(len(rows.positions), device=device) if rows else None
+        self._masks: dict[object, Tensor] = {}
+        self._each = [torch.arange(len(r.positions), device=device) for r in rows]
+        self._block = _BLOCK if device.type == "cpu" else 8 * _BLOCK
 
     def positions(self) -> Tensor:
         """(tokens,) int64, the place of each token in its own sequence."""
-        parts = [self._rows.positions] if self._rows else []
+        parts = [rows.positions for rows in self._rows]
         for span in self._spans:
             depths = span.depths if span.depths is not None else torch.arange(span.count, device=self._device)
             parts.append(depths + span.start)
@@ -65,42 +68,42 @@ class Pass:
     ) -> Tensor:
         """(1, tokens, heads, head size) from query (1, heads, tokens, head size), key and value (1, kv heads, tokens, …)."""
         heads, kv_heads = query.shape[1], key.shape[1]
+        groups = heads // kv_heads
         out = query.new_empty(query.shape[2], heads, value.shape[-1])
-        at = 0 if self._rows is None else len(self._rows.positions)
-        first = at
+        # Spans come first: the rows that have just joined attend to what their spans leave in the cache.
+        at = sum(len(rows.positions) for rows in self._rows)
         for i, span in enumerate(self._spans):
-            keys, values = span.kv[layer, 0], span.kv[layer, 1]
             end, total = at + span.count, span.start + span.count
-            keys[:, span.start : total] = key[0, :, at:end]
-            values[:, span.start : total] = value[0, :, at:end]
-            part = query[0, :, at:end]
-            if span.start == 0 and span.sees is None and cap is None and (window is None or span.count <= window):
-                groups = heads // kv_heads
-                k = key[0, :, at:end].repeat_interleave(groups, dim=0)[None]
-                v = value[0, :, at:end].repeat_interleave(groups, dim=0)[None]
-                found = F.scaled_dot_product_attention(part[None], k, v, is_causal=True, scale=scale)[0]
-            else:
-                mask = self._span_mask(i, span, window, query.dtype, heads // kv_heads)
-                folded = part.reshape(1, kv_heads, -1, query.shape[-1])
-                found = _attention(folded, keys[None, :, :total], values[None, :, :total], mask, scale, cap)
-                found = found.reshape(heads, span.count, -1)
-            out[at:end] = found.transpose(0, 1)
+            span.kv[layer, 0, :, span.start : total] = key[0, :, at:end]
+            span.kv[layer, 1, :, span.start : total] = value[0, :, at:end]
+            keys = span.kv[layer, 0, :, :total].contiguous()[None]
+            values = span.kv[layer, 1, :, :total].contiguous()[None]
+            for low in range(0, span.count, self._block):
+                high = min(low + self._block, span.count)
+                seen = total if span.sees is not None else span.start + high
+                part = query[0, :, at + low : at + high].reshape(1, kv_heads, -1, query.shape[-1])
+                mask = self._span_mask(i, span, window, query.dtype, groups, low, high, seen)
+                found = _attention(part, keys[:, :, :seen], values[:, :, :seen], mask, scale, cap)
+                out[at + low : at + high] = found.reshape(heads, high - low, -1).transpose(0, 1)
             at = end
-        if self._rows is not None:
-            rows, kv = self._rows, self._rows.kv[layer]
-            kv[0][self._each, :, rows.positions] = key[0, :, :first].transpose(0, 1)
-            kv[1][self._each, :, rows.positions] = value[0, :, :first].transpose(0, 1)
-            folded = query[0, :, :first].transpose(0, 1).reshape(first, kv_heads, heads // kv_heads, -1)
-            mask = self._rows_mask(rows, window, query.dtype)
-            found = _attention(folded, kv[0][:, :, : rows.longest], kv[1][:, :, : rows.longest], mask, scale, cap)
-            out[:first] = found.reshape(first, heads, -1)
+        at = 0
+        for i, rows in enumerate(self._rows):
+            end = at + len(rows.positions)
+            keys, values = rows.kv[layer, 0], rows.kv[layer, 1]
+            keys[self._each[i], :, rows.positions] = key[0, :, at:end].transpose(0, 1)
+            values[self._each[i], :, rows.positions] = value[0, :, at:end].transpose(0, 1)
+            # The heads that share keys are folded into the length of the query.
+            part = query[0, :, at:end].transpose(0, 1).reshape(end - at, kv_heads, groups, -1)
+            found = _attention(part, keys, values, self._rows_mask(i, rows, window, query.dtype), scale, cap)
+            out[at:end] = found.reshape(end - at, heads, -1)
+            at = end
         return out[None]
 
-    def _rows_mask(self, rows: Rows, window: int | None, dtype: torch.dtype) -> Tensor:
-        """(rows, 1, 1, longest) to be added to the scores, made once for all layers alike."""
-        key = (-1, window, dtype)
+    def _rows_mask(self, i: int, rows: Rows, window: int | None, dtype: torch.dtype) -> Tensor:
+        """(rows, 1, 1, capacity) to be added to the scores, made once for all layers alike."""
+        key = (i, window, dtype)
         if key not in self._masks:
-            places = torch.arange(rows.longest, device=self._device)[None]
+            places = torch.arange(rows.kv.shape[4], device=self._device)[None]
             ends = rows.positions[:, None]
             allowed = places <= ends
             if window is not None:
@@ -108,16 +111,18 @@ class Pass:
             self._masks[key] = _additive(allowed, dtype)[:, None, None]
         return self._masks[key]
 
-    def _span_mask(self, i: int, span: Span, window: int | None, dtype: torch.dtype, groups: int) -> Tensor:
-        """(1, 1, groups × count, start + count): the heads that share keys are folded into the length of the query."""
-        key = (i, window, dtype)
+    def _span_mask(
+        self, i: int, span: Span, window: int | None, dtype: torch.dtype, groups: int, low: int, high: int, seen: int
+    ) -> Tensor:
+        """(1, 1, groups × (high - low), seen) for the new tokens from `low` to `high`; the same for each head of a group."""
+        key = (i, window, dtype, low)
         if key not in self._masks:
             new = torch.arange(span.count, device=self._device) if span.depths is None else span.depths
             sees = span.sees if span.sees is not None else new[None] <= new[:, None]
-            allowed = torch.cat([sees.new_ones(span.count, span.start), sees], dim=-1)
+            allowed = torch.cat([sees.new_ones(high - low, span.start), sees[low:high, : seen - span.start]], dim=-1)
             if window is not None:
-                places = torch.cat([torch.arange(span.start, device=self._device), new + span.start])
-                allowed = allowed & (places[None] > new[:, None] + span.start - window)
+                places = torch.cat([torch.arange(span.start, device=self._device), new + span.start])[:seen]
+                allowed = allowed & (places[None] > new[low:high, None] + span.start - window)
             self._masks[key] = _additive(allowed, dtype).repeat(groups, 1)[None, None]
         return self._masks[key]
 
@@ -127,11 +132,20 @@ def _additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, cap: float | None) -> Tensor:
-    if cap is None:
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
-    # Soft-capped scores fit no fused kernel.
-    scores = torch.tanh((q @ k.transpose(-1, -2)) * (scale / cap)) * cap + mask
-    return scores.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
+    """(rows, kv heads, queries, head size); the mask is added to the scores."""
+    if cap is not None:  # soft-capped scores fit no fused kernel
+        scores = torch.tanh((q @ k.transpose(-1, -2)) * (scale / cap)) * cap + mask
+        return scores.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
+    if q.dtype is torch.bfloat16 and q.device.type == "cpu":
+        # Torch's fused kernel for bfloat16 on processors takes up to twice the time of two products.
+        keys, values, queries = k.flatten(0, 1), v.flatten(0, 1), (q * scale).flatten(0, 1)
+        if q.shape[2] < _FEW:
+            scores = torch.bmm(keys, queries.transpose(1, 2)).transpose(1, 2).contiguous()
+        else:
+            scores = torch.bmm(queries, keys.transpose(1, 2))
+        scores = scores.view(*q.shape[:3], -1).add_(mask).softmax(-1)
+        return torch.bmm(scores.flatten(0, 1), values).view(q.shape)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
 
 
 def attend(

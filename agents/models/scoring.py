@@ -92,7 +92,7 @@ def score(
 
 def _read(local: LocalModel, meter: Meter, ids: Sequence[int], span: Span, keep: Sequence[int]) -> Tensor:
     meter.scored += len(ids)
-    return local.read(ids, Pass(None, [span], local.device), keep)
+    return local.read(ids, Pass((), [span], local.device), keep)
 
 
 def _trees(tails: Sequence[list[int]]) -> Iterator[tuple[list[int], _Tree]]:

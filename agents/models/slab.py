@@ -1,4 +1,4 @@
-"""The cache of the rows that are being decoded: one block of memory with a slot per row; no token causes a copy or a concatenation."""
+"""The cache of rows that are being decoded: one block of memory with a slot per row; no token costs a copy of what is cached."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-
-_ROUND = 64  # capacities are multiples of this many tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,43 +30,32 @@ class CacheShape:
 
 
 class Slab:
-    """Slots 0, 1, … of equal capacity; it grows by doubling."""
+    """Slots 0, 1, … of one capacity; their number grows by doubling.
 
-    def __init__(self, shape: CacheShape) -> None:
+    Attention works on all of a slot, so a row belongs in a slab whose capacity is little more than its length.
+    """
+
+    def __init__(self, shape: CacheShape, capacity: int) -> None:
         self._shape = shape
-        self.kv = shape.block(0, tokens=0)  # (layers, 2, slots, kv heads, capacity, head size)
+        self.capacity = capacity  # tokens per row
+        self.kv = shape.block(0, tokens=capacity)  # (layers, 2, slots, kv heads, capacity, head size)
 
     @property
     def slots(self) -> int:
         """Rows it has room for."""
         return self.kv.shape[2]
 
-    @property
-    def capacity(self) -> int:
-        """Tokens per row."""
-        return self.kv.shape[4]
+    def bytes(self, slots: int = 0) -> int:
+        """Its size, or what it would be with room for that many rows."""
+        return self._grown(slots) * self.capacity * self._shape.token_bytes
 
-    @property
-    def bytes(self) -> int:
-        """Its size."""
-        return self.slots * self.capacity * self._shape.token_bytes
-
-    def grown(self, slots: int, tokens: int) -> tuple[int, int]:
-        """The (slots, capacity) that `reserve` would come to."""
-        if slots > self.slots:
-            slots = max(slots, min(2 * self.slots, slots + 16))
-        if tokens > self.capacity:
-            tokens = -(-max(tokens, self.capacity * 5 // 4) // _ROUND) * _ROUND
-        return max(slots, self.slots), max(tokens, self.capacity)
-
-    def reserve(self, slots: int, tokens: int) -> None:
-        """Makes room for that many rows of that many tokens; what is cached stays."""
-        wanted = self.grown(slots, tokens)
-        if wanted == (self.slots, self.capacity):
-            return
-        block = self._shape.block(wanted[0], tokens=wanted[1])
-        block[:, :, : self.slots, :, : self.capacity] = self.kv
-        self.kv = block
+    def reserve(self, slots: int) -> None:
+        """Makes room for that many rows; what is cached stays."""
+        wanted = self._grown(slots)
+        if wanted > self.slots:
+            block = self._shape.block(wanted, tokens=self.capacity)
+            block[:, :, : self.slots] = self.kv
+            self.kv = block
 
     def load(self, slot: int, kv: Tensor) -> None:
         """Puts a cache (layers, 2, kv heads, tokens, head size) at the beginning of a slot."""
@@ -86,6 +73,13 @@ class Slab:
         """Zeros: a row whose numbers ran away must leave none behind, for masking cannot hide them."""
         self.kv[:, :, slot] = 0
 
-    def clear(self) -> None:
-        """Gives the memory back."""
-        self.kv = self._shape.block(0, tokens=0)
+    def _grown(self, slots: int) -> int:
+        return self.slots if slots <= self.slots else max(slots, min(2 * self.slots, slots + 8))
+
+
+def capacity_for(tokens: int) -> int:
+    """The capacity of the slab that takes rows of so many tokens: steps of 64 at first, then of an eighth or more."""
+    step = 64
+    while tokens > 8 * step:
+        step *= 2
+    return -(-tokens // step) * step
