@@ -114,3 +114,15 @@ def test_the_ends_are_what_the_files_name_and_the_usual_tokens(make_tokenizer: C
         eos_token_id = (1, 300)
 
     assert Renderer(make_tokenizer()).end_ids(Config()) == {1, 3, 300}  # </s>, <|im_end|>, and the config's
+
+
+def test_continuations_of_a_long_prompt_are_tokenised_as_a_whole_would_be(make_tokenizer: Callable[..., Any]) -> None:
+    text = "Ann: Would you sell it for sixty euros? " * 12 + "I paid more\n than  that, and 123 other people asked"
+    more = (" before.", "x", "\n\nBen: no", " 5", "", "é ", "   two")
+    for adds_bos in (False, True):
+        renderer = Renderer(make_tokenizer(adds_bos=adds_bos))
+        for end in ("", " ", "\n", " a", "9" * 60):
+            asked = [f"{m}." for m in more]
+            found = renderer.continuations(TextPrompt(text=text + end), asked)
+            for one, tail in zip(found, asked, strict=True):
+                assert list(one.ids) == renderer.ids(TextPrompt(text=text + end + tail))
