@@ -1,11 +1,17 @@
-"""Episodes per minute of a run, against playing the same episodes one by one with transformers' plain `generate`.
+"""A run's speed, side by side in one process with plain transformers and with what the arithmetic alone would take.
 
     python -m bench.throughput --json
-    python -m bench.throughput --episodes 8 --turns 6 --rounds 3
+    python -m bench.throughput --quick
+    python -m bench.throughput --episodes 32 --turns 8 --rounds 5 --dtype bfloat16
 
-Both arms use the same loaded model and dtype. The run plays through the engine, the batching backend and a SQLite store. The
-reference replays a random few of its episodes: the same prompts, each re-encoded from the start, one request at a time, with as
-many new tokens as were recorded. Each round gives one ratio; the line reports median, minimum, maximum and their number.
+The run plays through the engine, the batching backend and a SQLite store. All arms use the same loaded model and dtype. Slow arms
+replay a random few of the recorded requests, with as many new tokens as were recorded. Each round gives one value per key:
+
+vs_sequential      episodes per minute over those of `generate`, one request at a time, every prompt read from its start
+vs_batched         the same against `generate` on all live episodes of a turn as one padded batch
+share_of_bound     (prompt tokens read / best rate + decoding steps x best step) over the wall time of the run
+overhead_share     wall time outside the model's own forward, over the wall time
+judge_vs_separate  14 answers after a transcript of 1,000 tokens: separate calls over calls that share a thread
 """
 
 from __future__ import annotations
@@ -15,8 +21,9 @@ import json
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +33,10 @@ from agents import find_specs, make_agent
 from agents.models.local_model import LocalModel, load_local
 from agents.models.transformers_backend import TransformersBackend
 from agents.models.weights import builtin_weights
+from bench.references import Call, batched, bound_s, judging, one_by_one
 from scenarios import find_scenarios
 from simworld.core.protocols import Backend
-from simworld.core.requests import Finished, Generate, Generated, ModelInfo, Prompt, Request
+from simworld.core.requests import Finished, Generate, Generated, ModelInfo, Request
 from simworld.runner.models import Crew
 from simworld.runner.plan import Cast, Plan
 from simworld.runner.stored import run_plan
@@ -38,15 +46,6 @@ MODEL = "smollm2-135m-instruct"
 AGENT = "smol-script"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One request as it was answered."""
-
-    episode: str
-    prompt: Prompt
-    new_tokens: int
-
-
 class Recorder:
     """A backend that notes what it was asked and how long the answers were."""
 
@@ -54,6 +53,7 @@ class Recorder:
         self.inner = inner
         self.calls: list[Call] = []
         self._open: dict[int, Generate] = {}
+        self._turns: Counter[str] = Counter()
 
     @property
     def info(self) -> ModelInfo:
@@ -71,7 +71,16 @@ class Recorder:
             request = self._open.pop(done.ticket)
             if isinstance(done.completion, Generated):
                 episode = request.thread.split("/")[0]
-                self.calls.append(Call(episode=episode, prompt=request.prompt, new_tokens=done.completion.new_tokens))
+                self.calls.append(
+                    Call(
+                        episode=episode,
+                        turn=self._turns[episode],
+                        prompt=request.prompt,
+                        prompt_tokens=done.completion.prompt_tokens,
+                        new_tokens=done.completion.new_tokens,
+                    )
+                )
+                self._turns[episode] += 1
         return finished
 
     def close(self) -> None:
@@ -80,31 +89,26 @@ class Recorder:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--episodes", type=int, default=16)
+    parser.add_argument("--episodes", type=int, default=32)
     parser.add_argument("--turns", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--replay", type=int, default=2, help="episodes of the reference arm")
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
+    parser.add_argument("--replay", type=int, default=4, help="episodes of the arm without batches")
+    parser.add_argument("--quick", action="store_true", help="a smaller run of under five minutes")
+    parser.add_argument("--dtype", default="bfloat16", choices=["float32", "bfloat16"])
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     given = parser.parse_args()
+    if given.quick:
+        given.episodes, given.turns, given.rounds, given.replay = 16, 6, 2, 1
     local = load_local(builtin_weights(MODEL), dtype=given.dtype, device="cpu", threads=given.threads)
-    ratios, fast, slow = [], [], []
+    found: dict[str, list[float]] = {}
     for seed in range(given.rounds):
-        calls, run_s = play(local, given.episodes, given.turns, seed)
-        episodes = sorted({call.episode for call in calls})
-        chosen = np.random.default_rng(seed).choice(episodes, size=min(given.replay, len(episodes)), replace=False)
-        replayed = [call for call in calls if call.episode in chosen]
-        reference_s = replay(local, replayed)
-        fast.append(60 * len(episodes) / run_s)
-        slow.append(60 * len(chosen) / reference_s)
-        ratios.append(fast[-1] / slow[-1])
+        values = measure(local, given.episodes, given.turns, given.replay, seed)
+        for key, value in values.items():
+            found.setdefault(key, []).append(value)
         if not given.json:
-            print(f"round {seed}: run {fast[-1]:.2f}, one by one {slow[-1]:.2f} episodes per minute, {ratios[-1]:.2f}x")
-    line = {
-        "vs_sequential": spread(ratios),
-        "episodes_per_minute": spread(fast),
-        "sequential_episodes_per_minute": spread(slow),
+            print(f"round {seed}: " + ", ".join(f"{key} {value:.3g}" for key, value in values.items()), flush=True)
+    line = {key: spread(values) for key, values in found.items()} | {
         "episodes": given.episodes,
         "turns": given.turns,
         "dtype": given.dtype,
@@ -113,13 +117,44 @@ def main() -> None:
     print(json.dumps(line))
 
 
-def play(local: LocalModel, episodes: int, turns: int, seed: int) -> tuple[list[Call], float]:
-    """The recorded calls of a run, and its wall time in seconds, store included."""
+def measure(local: LocalModel, episodes: int, turns: int, replay: int, seed: int) -> dict[str, float]:
+    """The values of one round."""
+    recorder, backend, run_s = play(local, episodes, turns, seed)
+    calls, meter = recorder.calls, backend.meter
+    names = sorted({call.episode for call in calls})
+    random = np.random.default_rng(seed)
+    chosen = random.choice(names, size=min(replay, len(names)), replace=False)
+    alone_s = one_by_one(local, [call for call in calls if call.episode in chosen]) * len(names) / len(chosen)
+    # Time grows with the history, so a turn and the one as far from the other end stand for all of them.
+    last = max(call.turn for call in calls)
+    early = int(random.integers(0, (last + 1) // 2))
+    groups = [[call for call in calls if call.turn == turn] for turn in (early, last - early)]
+    share = sum(map(len, groups)) / len(calls)
+    batched_s = sum(batched(local, group[at : at + 32]) for group in groups for at in range(0, len(group), 32)) / share
+    cached = statistics.fmean(call.prompt_tokens + call.new_tokens / 2 for call in calls)
+    bound = bound_s(local, read=meter.read, decoded=meter.decoded, passes=meter.passes, cached=cached)
+    text = "\n".join(local.renderer.text(call.prompt) for call in calls if call.turn == last)
+    ours_s, separate_s = judging(local, backend, text, f"judge {seed}")
+    return {
+        "vs_sequential": alone_s / run_s,
+        "vs_batched": batched_s / run_s,
+        "share_of_bound": bound / run_s,
+        "overhead_share": 1 - meter.seconds["forward"] / run_s,
+        "judge_vs_separate": separate_s / ours_s,
+        "episodes_per_minute": 60 * len(names) / run_s,
+        "mean_batch": meter.decoded / meter.passes,
+        "new_tokens_per_s": meter.decoded / run_s,
+    }
+
+
+def play(local: LocalModel, episodes: int, turns: int, seed: int) -> tuple[Recorder, TransformersBackend, float]:
+    """A run: its recorded calls, the backend as it was left, and the wall time in seconds, store included."""
     chosen = [loaded.scenario for loaded in find_scenarios(["library"])]
     chosen = [s for s in chosen if len(s.seats) == 2][:episodes]
     chosen = [replace(s, limits=replace(s.limits, turns=turns), checks=()) for s in chosen]
     (loaded,) = find_specs([AGENT])
-    recorder = Recorder(TransformersBackend(local, spec=f"builtin:{MODEL}", model_id="bench", batch_size=32))
+    backend = TransformersBackend(local, spec=f"builtin:{MODEL}", model_id="bench", batch_size=32)
+    recorder = Recorder(backend)
     agent = make_agent(loaded, recorder.info)
     crew = Crew(agents={AGENT: agent}, backends={agent.model: recorder}, infos={AGENT: recorder.info})
     cast = Cast(by_seat={"*": AGENT})
@@ -127,27 +162,7 @@ def play(local: LocalModel, episodes: int, turns: int, seed: int) -> tuple[list[
     with tempfile.TemporaryDirectory() as folder, open_store(str(Path(folder) / "bench.db"), create=True) as store:
         start = time.perf_counter()
         run_plan(plan, crew, store)
-        return recorder.calls, time.perf_counter() - start
-
-
-def replay(local: LocalModel, calls: Sequence[Call]) -> float:
-    """Seconds that plain `generate` takes for the calls, one after the other."""
-    start = time.perf_counter()
-    with torch.inference_mode():
-        for call in calls:
-            ids = torch.tensor([local.renderer.ids(call.prompt)])
-            length = max(1, call.new_tokens)
-            local.model.generate(
-                ids,
-                attention_mask=torch.ones_like(ids),
-                do_sample=True,
-                temperature=0.8,
-                top_k=40,
-                min_new_tokens=length,
-                max_new_tokens=length,
-                pad_token_id=0,
-            )
-    return time.perf_counter() - start
+        return recorder, backend, time.perf_counter() - start
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

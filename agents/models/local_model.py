@@ -1,16 +1,19 @@
-"""A transformers model ready to run: weights, tokenizer, and one call from token ids to logits."""
+"""A transformers model ready to run: weights, tokenizer, and one call from packed token ids to logits."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from agents.models.adoption import adopt
+from agents.models.attention import ARGUMENT, NAME, Pass
 from agents.models.prompts import Renderer
+from agents.models.slab import CacheShape
 from agents.models.weights import Weights, quiet_loading
 from simworld.core.errors import ModelError
 
@@ -19,7 +22,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalModel:
-    """A causal language model in memory."""
+    """A causal language model in memory. Its attention is ours: only `read` runs it, or `plain` lends it out."""
 
     model: Any
     renderer: Renderer
@@ -27,30 +30,36 @@ class LocalModel:
     context: int | None  # tokens, prompt and reply together
     device: torch.device
     dtype: str  # "float32" or "bfloat16"
-    new_cache: Callable[[], Any]
-    _accepts: frozenset[str]
+    shape: CacheShape  # of the caches it reads with
+    attention: str  # transformers' own, as it was loaded
 
-    def forward(self, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any, keep: int) -> Tensor:
-        """The logits of the last `keep` positions, (rows, keep, vocabulary) float32; the cache grows by what was read.
+    def read(self, ids: Sequence[int], reading: Pass, keep: Sequence[int]) -> Tensor:
+        """One call of the model: the logits (len(keep), vocabulary) after the tokens at the places `keep`, in its dtype.
 
         Args:
-            ids: (rows, new) token ids.
-            mask: (rows, cached + new), 0 for padding.
-            positions: (rows, new) place of each new token in its own row.
-            cache: from `new_cache`, or None.
-            keep: ≥ 1.
+            ids: the packed tokens, in the order of the pass.
+            reading: where each of them belongs; its caches grow by what was read.
+            keep: places in `ids`, at least one.
         """
-        extra: dict[str, Any] = {}
-        if "position_ids" in self._accepts:
-            extra["position_ids"] = positions
-        if "logits_to_keep" in self._accepts:
-            extra["logits_to_keep"] = keep
         with torch.inference_mode():
             out = self.model(
-                input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=cache is not None, **extra
+                input_ids=torch.tensor([ids], device=self.device),
+                position_ids=reading.positions()[None],
+                use_cache=False,
+                logits_to_keep=torch.tensor(keep, device=self.device),
+                **{ARGUMENT: reading},
             )
-            logits: Tensor = out.logits[:, -keep:, :].float()
+            logits: Tensor = out.logits[0]
         return logits
+
+    @contextmanager
+    def plain(self) -> Iterator[Any]:
+        """The transformers model with its own attention, for `generate` and the like."""
+        self.model.set_attn_implementation(self.attention)
+        try:
+            yield self.model
+        finally:
+            self.model.set_attn_implementation(NAME)
 
 
 def load_local(weights: Weights, *, dtype: str, device: str, threads: int | None) -> LocalModel:
@@ -65,7 +74,7 @@ def load_local(weights: Weights, *, dtype: str, device: str, threads: int | None
         raise ModelError(f"dtype {dtype!r} is not known; use auto, float32 or bfloat16")
     if threads is not None:
         torch.set_num_threads(threads)
-    from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     where: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     folder = str(weights.folder)
@@ -81,6 +90,7 @@ def load_local(weights: Weights, *, dtype: str, device: str, threads: int | None
             f"{folder}: cannot be loaded: {type(error).__name__}: {reason[0] if reason else ''}"
         ) from error
     model.to(place).eval()
+    shape, attention = adopt(model)
     renderer = Renderer(tokenizer)
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return LocalModel(
@@ -90,8 +100,8 @@ def load_local(weights: Weights, *, dtype: str, device: str, threads: int | None
         context=limit if isinstance(limit, int) else None,
         device=place,
         dtype=dtype,
-        new_cache=lambda: DynamicCache(config=model.config),
-        _accepts=frozenset(inspect.signature(model.forward).parameters),
+        shape=shape,
+        attention=attention,
     )
 
 

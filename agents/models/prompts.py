@@ -6,12 +6,15 @@ that came from somebody's words (a model that writes `<|im_end|>` letter by lett
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from simworld.core.requests import ChatPrompt, Message, Prompt
 
+_TAIL = 200  # characters
+_BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_]) (?=[^\W\d_])")
 _ROLES = {"system": "", "user": "User: ", "assistant": "Assistant: "}
 
 
@@ -37,6 +40,7 @@ class Renderer:
         empty = list(tokenizer("").input_ids)
         bos = tokenizer.bos_token_id
         self._bos: int | None = bos if bos is not None and empty[:1] == [bos] else None  # only if it is added unasked
+        self._pieces: dict[int, str] = {}
         self.has_template = bool(tokenizer.chat_template)
         self._takes_system = self.has_template and self._accepts_system()
 
@@ -71,14 +75,33 @@ class Renderer:
         """
         text = self.text(prompt)
         before = self.ids(prompt)
+        at, head = self._cut(text, before)
         found = []
         for more in texts:
-            ids = self._encode(text + self._plain(more))
+            ids = head + (
+                self._encode(text + self._plain(more)) if at == 0 else self._ids(text[at:] + self._plain(more))
+            )
             start = max(1, common_prefix(before, ids))
             if len(ids) <= start:
                 raise PromptError(f"the continuation {more!r} adds no token to the prompt")
             found.append(Continuation(ids=tuple(ids), start=start))
         return found
+
+    def _cut(self, text: str, ids: Sequence[int]) -> tuple[int, list[int]]:
+        """A place between words near the end of a text where its tokens can be had in two parts, and those before it; else 0.
+
+        A long prompt need not be tokenised again for each continuation. Whether the tokenizer allows the cut is tried out.
+        """
+        places = [
+            match.start() for match in _BETWEEN_WORDS.finditer(text, max(0, len(text) - _TAIL), len(text) - _TAIL // 4)
+        ]
+        if not places:
+            return 0, []
+        tail = self._ids(text[places[0] :])
+        head = list(ids[: len(ids) - len(tail)])
+        if head and head + tail == list(ids) and head[-1:] == self._encode(text[: places[0]])[-1:]:
+            return places[0], head
+        return 0, []
 
     def reply_text(self, before: Sequence[int], reply: Sequence[int]) -> str:
         """The text of reply tokens after prompt tokens, without special tokens; a leading space survives."""
@@ -88,6 +111,12 @@ class Renderer:
         if start and whole.startswith(start):
             return whole[len(start) :]
         return self._decode(reply)
+
+    def piece(self, token: int) -> str:
+        """The text of one token by itself, which may be less than it is worth in company."""
+        if token not in self._pieces:
+            self._pieces[token] = self._decode([token])
+        return self._pieces[token]
 
     def end_ids(self, generation_config: Any) -> frozenset[int]:
         """The tokens that end a reply: what the model's files name, and the usual end-of-turn tokens if the vocabulary has them."""
@@ -100,10 +129,13 @@ class Renderer:
         return frozenset(ids | {vocabulary[token] for token in usual if token in vocabulary})
 
     def _encode(self, text: str) -> list[int]:
-        ids = list(self._tokenizer(text, add_special_tokens=False).input_ids)
+        ids = self._ids(text)
         if self._bos is not None and ids[:1] != [self._bos]:
             ids.insert(0, self._bos)
         return ids
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False).input_ids)
 
     def _decode(self, ids: Sequence[int]) -> str:
         text = self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)

@@ -40,7 +40,9 @@ def sample(
     wide = [i for i, s in enumerate(settings) if s.temperature > 0 and s.top_k <= 0]
     if greedy:
         tokens[greedy] = scores[greedy].argmax(-1)
-    if narrow:
+    if len(narrow) == len(settings):
+        tokens = _sample_narrow(scores, settings, uniforms)
+    elif narrow:
         tokens[narrow] = _sample_narrow(scores[narrow], [settings[i] for i in narrow], uniforms[narrow])
     if wide:
         tokens[wide] = _sample_wide(scores[wide], [settings[i] for i in wide], uniforms[wide])
@@ -55,12 +57,23 @@ def _penalised(raw: Tensor, settings: Sequence[Sampling], seen: Sequence[Tensor]
         return raw
     if seen is None:
         raise ValueError("a repetition penalty needs the tokens seen so far")
+    # Shorter rows are filled up with their first token: writing the same number twice does no harm.
+    width = max(1, *(len(seen[i]) for i in rows))
+    filled = torch.stack([_filled(seen[i], width) for i in rows])
+    penalties = _column(raw, [settings[i].repetition_penalty if len(seen[i]) else 1.0 for i in rows], raw.dtype)
+    chosen = raw[rows] if len(rows) < len(settings) else raw.clone()
+    values = chosen.gather(-1, filled)
+    chosen.scatter_(-1, filled, torch.where(values < 0, values * penalties, values / penalties))
+    if len(rows) == len(settings):
+        return chosen
     scores = raw.clone()
-    for i in rows:
-        penalty = settings[i].repetition_penalty
-        values = raw[i, seen[i]]
-        scores[i, seen[i]] = torch.where(values < 0, values * penalty, values / penalty)
+    scores[rows] = chosen
     return scores
+
+
+def _filled(ids: Tensor, width: int) -> Tensor:
+    first = ids[:1] if len(ids) else ids.new_zeros(1)
+    return torch.cat([ids, first.expand(width - len(ids))])
 
 
 def _sample_narrow(scores: Tensor, settings: Sequence[Sampling], uniforms: Tensor) -> Tensor:

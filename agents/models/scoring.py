@@ -1,62 +1,118 @@
-"""Log-probabilities of continuations after one shared prompt: the prompt is read once, the continuations together."""
+"""Log-probabilities of continuations after a shared prompt: the prompt is read once into its thread's cache, and the continuations
+as a tree behind it, in one packed sequence in which each token attends to the prompt and to its own ancestors.
+"""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
+from agents.models.attention import Pass, Span
 from agents.models.local_model import LocalModel
+from agents.models.meter import Meter
 from agents.models.prompts import Continuation
+from agents.models.threads import Threads
 
-_CELLS = 2**24  # logits held at once, rows x tokens x vocabulary: 64 MB in float32
-_CACHED = 2**14  # tokens held at once in copies of the prompt's cache: 750 MB for the built-in model
+_CHUNK = 512  # tokens of a tree per pass, unless a single continuation is longer
 
 
-def score(local: LocalModel, continuations: Sequence[Continuation]) -> list[float]:
+@dataclass(slots=True, eq=False)
+class _Tree:
+    """Continuations merged where they begin alike; node 0 is the prompt's last token, which is read already."""
+
+    tokens: list[int] = field(default_factory=lambda: [-1])
+    parents: list[int] = field(default_factory=lambda: [-1])
+    paths: list[list[int]] = field(default_factory=list)  # per continuation the node before each of its tokens
+    children: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def new_nodes(self, tail: Sequence[int]) -> int:
+        """How many nodes a continuation would add; its last token is never read."""
+        node = 0
+        for i, token in enumerate(tail[:-1]):
+            found = self.children.get((node, token))
+            if found is None:
+                return len(tail) - 1 - i
+            node = found
+        return 0
+
+    def add(self, tail: Sequence[int]) -> None:
+        node, path = 0, [0]
+        for token in tail[:-1]:
+            child = self.children.setdefault((node, token), len(self.tokens))
+            if child == len(self.tokens):
+                self.tokens.append(token)
+                self.parents.append(node)
+            node = child
+            path.append(node)
+        self.paths.append(path)
+
+    def span(self, kv: Tensor, start: int) -> Span:
+        """The nodes but the first as new tokens behind the prompt."""
+        count = len(self.tokens) - 1
+        sees = torch.eye(count, dtype=torch.bool)
+        depths = [0] * count
+        for i, parent in enumerate(self.parents[1:]):
+            if parent:
+                sees[i] |= sees[parent - 1]
+                depths[i] = depths[parent - 1] + 1
+        return Span(kv, start, count, torch.tensor(depths, device=kv.device), sees.to(kv.device))
+
+
+def score(
+    local: LocalModel, threads: Threads, meter: Meter, thread: str, continuations: Sequence[Continuation]
+) -> list[float]:
     """The log-probability of each continuation given what stands before it, nats, summed over its tokens; in order."""
     shared = min(c.start for c in continuations)
-    device = local.device
-    prefix = torch.tensor([continuations[0].ids[:shared]], device=device)
-    cache = local.new_cache()
-    places = torch.arange(shared, device=device)[None]
-    first = local.forward(prefix, torch.ones_like(prefix), places, cache, keep=1)[0, 0].log_softmax(-1)
+    prompt = list(continuations[0].ids[:shared])
     tails = [list(c.ids[shared:]) for c in continuations]
+    parked = threads.open(thread, prompt, shared + max(_CHUNK, max(map(len, tails))))
+    start = min(len(parked.ids), shared - 1)
+    parked.ids = parked.ids[:start]
+    after = _read(local, meter, prompt[start:], Span(parked.kv, start, shared - start), [shared - start - 1])
+    parked.ids = prompt
     results = [0.0] * len(tails)
-    order = sorted(range(len(tails)), key=lambda i: len(tails[i]))
-    while order:
-        width = len(tails[order[-1]])
-        count = max(1, min(_CELLS // (width * first.shape[-1]), _CACHED // (shared + width)))
-        chosen, order = order[-count:], order[:-count]
-        for i, values in zip(chosen, _tails(local, cache, shared, [tails[i] for i in chosen]), strict=True):
-            tail = tails[i]
-            each = [float(first[tail[0]]), *values]
+    for chosen, tree in _trees(tails):
+        logits = after
+        if len(tree.tokens) > 1:
+            span = tree.span(parked.kv, shared)
+            logits = torch.cat([after, _read(local, meter, tree.tokens[1:], span, range(span.count))])
+        nodes = [node for path in tree.paths for node in path]
+        wanted = [token for i in chosen for token in tails[i]]
+        found = _log_probabilities(logits, nodes, wanted)
+        at = 0
+        for i in chosen:
+            each = found[at : at + len(tails[i])]
+            at += len(tails[i])
             results[i] = sum(each[continuations[i].start - shared :])
     return results
 
 
-def _tails(local: LocalModel, cache: object, shared: int, tails: Sequence[list[int]]) -> list[list[float]]:
-    """Per tail the log-probabilities of its second and later tokens."""
-    width = max(len(tail) for tail in tails) - 1
-    if width == 0:
-        return [[] for _ in tails]
-    device = local.device
-    rows = len(tails)
-    ids = torch.zeros(rows, width, dtype=torch.int64, device=device)
-    mask = torch.zeros(rows, shared + width, dtype=torch.int64, device=device)
-    mask[:, :shared] = 1
-    for i, tail in enumerate(tails):
-        length = len(tail) - 1
-        ids[i, :length] = torch.tensor(tail[:-1], device=device)
-        mask[i, shared : shared + length] = 1
-    branch = copy.deepcopy(cache)
+def _read(local: LocalModel, meter: Meter, ids: Sequence[int], span: Span, keep: Sequence[int]) -> Tensor:
+    meter.scored += len(ids)
+    return local.read(ids, Pass((), [span], local.device), keep)
+
+
+def _trees(tails: Sequence[list[int]]) -> Iterator[tuple[list[int], _Tree]]:
+    """Trees of bounded size with the numbers of their continuations; neighbours in the order of their tokens share most."""
+    tree, chosen = _Tree(), list[int]()
+    for i in sorted(range(len(tails)), key=lambda i: tails[i]):
+        if chosen and len(tree.tokens) + tree.new_nodes(tails[i]) > _CHUNK:
+            yield chosen, tree
+            tree, chosen = _Tree(), []
+        tree.add(tails[i])
+        chosen.append(i)
+    if chosen:
+        yield chosen, tree
+
+
+def _log_probabilities(logits: Tensor, nodes: Sequence[int], tokens: Sequence[int]) -> list[float]:
+    """Of each token after its node."""
     with torch.inference_mode():
-        branch.batch_repeat_interleave(rows)  # type: ignore[attr-defined]
-    places = torch.arange(shared, shared + width, device=device)[None].expand(rows, width)
-    logits = local.forward(ids, mask, places, branch, keep=width).log_softmax(-1)
-    found = []
-    for i, tail in enumerate(tails):
-        wanted = torch.tensor(tail[1:], dtype=torch.int64, device=device)
-        found.append(logits[i, : len(wanted)].gather(-1, wanted[:, None])[:, 0].double().tolist())
-    return found
+        values = logits.float()
+        totals = values.logsumexp(-1)
+        at = torch.tensor(nodes, device=logits.device)
+        found = values[at, torch.tensor(tokens, device=logits.device)].double() - totals[at].double()
+    return [float(value) for value in found.tolist()]

@@ -1,7 +1,7 @@
-"""The in-process backend: requests queue up, `poll` decodes batches of them and returns rows as they finish.
+"""The in-process backend: requests queue up, `poll` lets a batch of them run and returns rows as they finish.
 
-A batch is made of waiting requests of similar length; its rows leave it one by one, and the next batch starts when it is empty.
-A batch that fails is halved and tried again until the row that makes it fail is alone with its failure; so running out of memory
+New rows join the batch between its steps, up to `batch_size` rows and the memory that is theirs. A step that fails puts all rows of
+the batch out; they are halved and tried again until the row that makes it fail is alone with its failure; so running out of memory
 costs time, not results. Decoding again draws the same tokens, for each row's random numbers hang on its seed alone.
 """
 
@@ -12,14 +12,20 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.models.decoding import Batch, Row, new_row
+from agents.models.decoding import Batch
 from agents.models.local_model import LocalModel
-from agents.models.prompts import PromptError
+from agents.models.memory import default_budget
+from agents.models.meter import Meter
+from agents.models.prompts import Continuation, PromptError
+from agents.models.rows import Row, new_row
 from agents.models.scoring import score
+from agents.models.threads import Threads
 from simworld.core.errors import Failure
 from simworld.core.requests import Completion, Finished, Generate, ModelInfo, Request, Score, Scored
 
-MAX_TOKENS = 2**15  # prompt and reply tokens of a batch, padding included: bounds the cache
+READ_AT_ONCE = 1024  # prompt tokens that join a step, unless a single prompt is longer
+_THREADS_PER_ROW = 8  # threads parked, at most, for each row of the batch: bounds what ended conversations leave behind
+_FEWEST_THREADS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +45,37 @@ class TransformersBackend:
         spec: str,
         model_id: str,
         batch_size: int = 32,
+        cache_bytes: int | None = None,
         meta: Mapping[str, str] | None = None,
     ) -> None:
+        """Works with a loaded model.
+
+        Args:
+            local: the model.
+            spec: as the user wrote it.
+            model_id: hash of the weights.
+            batch_size: rows decoded together, at most.
+            cache_bytes: for all caches together; half of it for the rows under way. Default: a quarter of the free memory.
+            meta: for `info`.
+        """
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        budget = default_budget(local.device) if cache_bytes is None else cache_bytes
+        self.meter = Meter()
         self._local: LocalModel | None = local
         self._info = ModelInfo(spec=spec, id=model_id, dtype=local.dtype, context=local.context, meta=dict(meta or {}))
         self._batch_size = batch_size
         self._tickets = 0
         self._done: list[Finished] = []
-        self._waiting: list[Row] = []  # in the order submitted
+        self._waiting: deque[Row] = deque()  # in the order submitted
         self._halves: deque[list[Row]] = deque()  # of batches that failed
         self._scorings: deque[_Scoring] = deque()
-        self._batch: Batch | None = None
+        self._slab_bytes = budget // 2
+        self._threads = Threads(
+            local.shape, budget=budget - budget // 2, count=max(_FEWEST_THREADS, _THREADS_PER_ROW * batch_size)
+        )
+        self._batch = Batch(local, self._threads, self.meter)
+        self._apart = False  # the rows of the batch are a part of one that failed: no others join
 
     @property
     def info(self) -> ModelInfo:
@@ -99,8 +123,11 @@ class TransformersBackend:
 
     def close(self) -> None:
         """Lets go of the model; open tickets are lost."""
-        self._local = self._batch = None
-        self._waiting, self._done = [], []
+        self._local = None
+        self._batch.empty()
+        self._threads.clear()
+        self._waiting.clear()
+        self._done = []
         self._halves.clear()
         self._scorings.clear()
 
@@ -114,27 +141,39 @@ class TransformersBackend:
         if self._scorings:
             self._score(self._scorings.popleft())
             return True
-        if self._batch is None:
-            rows = self._halves.popleft() if self._halves else self._choose()
-            if not rows:
+        try:
+            self._refill()
+            if not self._batch.rows:
                 return False
-            self._batch = Batch(self._open(), rows)
-        self._step(self._batch)
+            done = self._batch.step()
+        except Exception as error:  # the boundary: a failure of the model is data
+            self._halve(error)
+            return True
+        self._done.extend(Finished(ticket=row.ticket, completion=completion) for row, completion in done)
         return True
 
-    def _step(self, batch: Batch) -> None:
-        rows = list(batch.rows)
-        try:
-            done = batch.step()
-        except Exception as error:  # the boundary: a failure of the model is data
-            self._batch = None
-            self._halve(rows, error)
+    def _refill(self) -> None:
+        """Lets waiting rows join, first come, first served."""
+        if not self._batch.rows:
+            self._apart = bool(self._halves)
+        if self._apart:
+            if not self._batch.rows:
+                for row in self._halves.popleft():
+                    self._batch.join(row)
             return
-        self._done.extend(Finished(ticket=row.ticket, completion=completion) for row, completion in done)
-        if not batch.rows:
-            self._batch = None
+        read, batch = 0, self._batch
+        while self._waiting and len(batch.rows) < self._batch_size:
+            row = self._waiting[0]
+            unread = batch.unread(row)
+            if read and read + unread > READ_AT_ONCE:
+                return
+            if batch.rows and batch.bytes_with(row) > self._slab_bytes:
+                return
+            batch.join(self._waiting.popleft())
+            read += unread
 
-    def _halve(self, rows: list[Row], error: Exception) -> None:
+    def _halve(self, error: Exception) -> None:
+        rows = self._batch.empty()
         if len(rows) == 1:
             self._done.append(Finished(ticket=rows[0].ticket, completion=_caught(error)))
             return
@@ -142,24 +181,7 @@ class TransformersBackend:
             row.restart()
         middle = len(rows) // 2
         self._halves.extend((rows[:middle], rows[middle:]))
-
-    def _choose(self) -> list[Row]:
-        """The next batch: the request that has waited longest, with the requests nearest to it in length."""
-        if not self._waiting:
-            return []
-        order = sorted(self._waiting, key=lambda row: len(row.ids))
-        groups: list[list[Row]] = [[]]
-        for row in order:
-            rows = len(groups[-1]) + 1
-            reply = max(r.request.sampling.max_new_tokens for r in (*groups[-1], row))
-            if rows > self._batch_size or (rows > 1 and rows * (len(row.ids) + reply) > MAX_TOKENS):
-                groups.append([])
-            groups[-1].append(row)
-        oldest = self._waiting[0]
-        chosen = next(group for group in groups if any(row is oldest for row in group))
-        tickets = {row.ticket for row in chosen}
-        self._waiting = [row for row in self._waiting if row.ticket not in tickets]
-        return chosen
+        self._apart = True
 
     def _score(self, work: _Scoring) -> None:
         local, request = self._open(), work.request
@@ -170,7 +192,7 @@ class TransformersBackend:
             if not self._fits(work.ticket, max((len(p.ids) for p in parts), default=length), 0):
                 return
             completion = Scored(
-                logprobs=tuple(score(local, parts) if parts else ()),
+                logprobs=tuple(self._likelihoods(request.thread, parts) if parts else ()),
                 lengths=tuple(len(p.ids) - p.start for p in parts),
                 prompt_tokens=length,
                 latency_s=time.perf_counter() - work.submitted,
@@ -181,6 +203,16 @@ class TransformersBackend:
         except Exception as error:  # the boundary, as above
             completion = _caught(error)
         self._done.append(Finished(ticket=work.ticket, completion=completion))
+
+    def _likelihoods(self, thread: str, parts: Sequence[Continuation]) -> list[float]:
+        begun = time.perf_counter()
+        try:
+            return score(self._open(), self._threads, self.meter, thread, parts)
+        except Exception:
+            self._threads.forget(thread)  # half written
+            raise
+        finally:
+            self.meter.add("score", begun, time.perf_counter())
 
     def _fits(self, ticket: int, prompt: int, reply: int) -> bool:
         context = self._open().context

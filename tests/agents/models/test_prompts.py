@@ -124,3 +124,15 @@ def test_where_the_begun_reply_starts(make_tokenizer: Callable[..., Any]) -> Non
     assert tokenizer.decode(ids[begun:]) == "Ann:"
     assert renderer.begun(ChatPrompt(messages=TALK.messages), ids) == 0
     assert renderer.begun(TextPrompt(text="Ann:"), ids) == 0
+
+
+def test_continuations_of_a_long_prompt_are_tokenised_as_a_whole_would_be(make_tokenizer: Callable[..., Any]) -> None:
+    text = "Ann: Would you sell it for sixty euros? " * 12 + "I paid more\n than  that, and 123 other people asked"
+    more = (" before.", "x", "\n\nBen: no", " 5", "", "é ", "   two")
+    for adds_bos in (False, True):
+        renderer = Renderer(make_tokenizer(adds_bos=adds_bos))
+        for end in ("", " ", "\n", " a", "9" * 60):
+            asked = [f"{m}." for m in more]
+            found = renderer.continuations(TextPrompt(text=text + end), asked)
+            for one, tail in zip(found, asked, strict=True):
+                assert list(one.ids) == renderer.ids(TextPrompt(text=text + end + tail))

@@ -9,7 +9,11 @@ import pytest
 import torch
 
 from agents.models import load_backend
-from agents.models.decoding import Batch, new_row
+from agents.models.decoding import Batch
+from agents.models.local_model import LocalModel
+from agents.models.meter import Meter
+from agents.models.rows import Row, new_row
+from agents.models.threads import Threads
 from agents.models.transformers_backend import TransformersBackend
 from simworld.core.errors import Failure
 from simworld.core.requests import ChatPrompt, Generate, Generated, Message, Sampling, Score, Scored, TextPrompt
@@ -23,6 +27,32 @@ TEXTS = [
 ]
 
 
+def replies(local: LocalModel, requests: list[Generate]) -> list[Row]:
+    """The rows of a batch that all requests join at once, at their ends."""
+    rows = [new_row(i, r, local.renderer.ids(r.prompt), 0.0) for i, r in enumerate(requests)]
+    batch = Batch(local, Threads(local.shape, budget=0, count=0), Meter())
+    for row in rows:
+        batch.join(row)
+    while batch.rows:
+        batch.step()
+    return rows
+
+
+def plain_reply(local: LocalModel, ids: list[int], length: int) -> list[int]:
+    """What transformers' own greedy `generate` says."""
+    given = torch.tensor([ids])
+    with local.plain() as model:
+        found = model.generate(
+            given,
+            attention_mask=torch.ones_like(given),
+            do_sample=False,
+            max_new_tokens=length,
+            eos_token_id=sorted(local.ends),
+            pad_token_id=1,
+        )
+    return [int(token) for token in found[0, len(ids) :]]
+
+
 @pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3", "gemma", "gemma2", "mistral"])
 def test_greedy_decoding_equals_plain_generate_token_for_token(
     family: str, make_folder: Callable[..., Path], ask: Callable[..., Generate]
@@ -31,21 +61,9 @@ def test_greedy_decoding_equals_plain_generate_token_for_token(
     assert isinstance(backend, TransformersBackend)
     local = backend._open()
     requests = [ask(text, temperature=0.0, max_new_tokens=n) for text, n in zip(TEXTS, (24, 3, 17, 24), strict=True)]
-    rows = [new_row(i, r, local.renderer.ids(r.prompt), 0.0) for i, r in enumerate(requests)]
-    batch = Batch(local, rows)
-    while batch.rows:
-        batch.step()
+    rows = replies(local, requests)
     for row in rows:
-        ids = torch.tensor([row.ids])
-        reply = local.model.generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
-            do_sample=False,
-            max_new_tokens=len(row.stream),
-            eos_token_id=sorted(local.ends),
-            pad_token_id=1,
-        )[0, len(row.ids) :].tolist()
-        assert row.reply == reply
+        assert row.reply == plain_reply(local, row.ids, len(row.stream))
     assert len({tuple(row.reply[:3]) for row in rows}) > 1  # the rows do differ
 
 
@@ -80,12 +98,9 @@ def test_the_log_probability_is_that_of_the_reply_under_the_model(
 ) -> None:
     local = backend._open()
     request = ask("Ann: Let us", temperature=0.7, top_k=5, max_new_tokens=8)
-    row = new_row(0, request, local.renderer.ids(request.prompt), 0.0)
-    batch = Batch(local, [row])
-    while batch.rows:
-        batch.step()
-    with torch.inference_mode():
-        logits = local.model(torch.tensor([row.ids + row.reply])).logits[0].log_softmax(-1)
+    (row,) = replies(local, [request])
+    with torch.inference_mode(), local.plain() as model:
+        logits = model(torch.tensor([row.ids + row.reply])).logits[0].log_softmax(-1)
     at = len(row.ids) - 1
     expected = sum(float(logits[at + i, token]) for i, token in enumerate(row.reply))
     (done,) = gather(backend, [request])
@@ -156,8 +171,8 @@ def test_a_batch_that_runs_out_of_memory_is_halved_and_changes_nothing(
     run, sizes = local.model.forward, []
 
     def small_memory(*args: Any, **kwargs: Any) -> Any:
-        sizes.append(len(kwargs["input_ids"]))
-        if len(kwargs["input_ids"]) > 3 and len(sizes) > 4:  # in the middle of a reply
+        sizes.append(len(kwargs["logits_to_keep"]))
+        if sizes[-1] > 3 and len(sizes) > 4:  # in the middle of a reply
             raise torch.OutOfMemoryError("out of memory")
         return run(*args, **kwargs)
 
@@ -202,8 +217,8 @@ def test_scores_are_the_models_log_probabilities(
         before = local.renderer.ids(prompt)
         ids = local.renderer.ids(TextPrompt(text=prompt.text + text))
         assert ids[: len(before)] == before  # this tokenizer splits at spaces
-        with torch.inference_mode():
-            logits = local.model(torch.tensor([ids])).logits[0].log_softmax(-1)
+        with torch.inference_mode(), local.plain() as model:
+            logits = model(torch.tensor([ids])).logits[0].log_softmax(-1)
         expected = sum(float(logits[i - 1, ids[i]]) for i in range(len(before), len(ids)))
         assert logprob == pytest.approx(expected, abs=1e-4)
         assert length == len(ids) - len(before)
@@ -217,7 +232,7 @@ def test_scoring_in_small_chunks_gives_the_same(
         prompt=TextPrompt(text="Ann: Let us"), continuations=(" meet", " in the middle", " seat" * 9, "x", " a b")
     )
     (whole,) = gather(backend, [request])
-    monkeypatch.setattr("agents.models.scoring._CELLS", 1)
+    monkeypatch.setattr("agents.models.scoring._CHUNK", 1)
     (parts,) = gather(backend, [request])
     assert whole.logprobs == pytest.approx(parts.logprobs, abs=1e-4)
 
@@ -255,7 +270,7 @@ def test_poll_returns_when_the_first_rows_are_done_and_takes_new_ones_meanwhile(
     assert [f.ticket for f in backend.poll()] == [short]
     late = backend.submit(ask("Ben", temperature=0.0, max_new_tokens=2))
     rest = [f.ticket for _ in range(2) for f in backend.poll()]
-    assert rest == [long, late]
+    assert rest == [late, long]
     assert list(backend.poll()) == []
 
 

@@ -1,0 +1,99 @@
+"""Gives a transformers model our attention, and finds out whether it still computes the same: if not, the model is refused.
+
+Families differ in what their layers ask of attention (windows, soft-capped scores, sinks, biases). What is asked is seen on a probe
+of a few tokens, and its logits are compared with those of the untouched model, read in two pieces so that the cache takes part.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.models.attention import ARGUMENT, NAME, Pass, Rows, Span, attend
+from agents.models.slab import CacheShape
+from simworld.core.errors import ModelError
+
+_PROBE = 24  # tokens
+_ALIKE = {torch.float32: 1e-3, torch.bfloat16: 0.1}  # largest difference of logits, as a share of the largest logit
+_KINDS = ("full_attention", "sliding_attention")
+
+
+class _Probe:
+    """Stands in for a Pass: notes what the layers ask for, and computes plain causal attention on few tokens."""
+
+    def __init__(self) -> None:
+        self.keys: dict[int, tuple[int, int, int]] = {}  # layer → kv heads, size of keys, size of values
+        self.windows: dict[int, int | None] = {}
+
+    def attend(
+        self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float, window: int | None, cap: float | None
+    ) -> Tensor:
+        self.keys[layer] = (key.shape[1], key.shape[-1], value.shape[-1])
+        self.windows[layer] = window
+        return query.new_zeros(1, query.shape[2], query.shape[1], value.shape[-1])
+
+
+def adopt(model: Any) -> tuple[CacheShape, str]:
+    """The shape of the model's cache, and the name of the attention it came with; from now on it has ours.
+
+    Raises ModelError where its layers are of a kind that our attention does not compute.
+    """
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(NAME, attend)
+    name = type(model).__name__
+    before = str(model.config.get_text_config()._attn_implementation)
+    config = model.config.get_text_config()
+    device = next(model.parameters()).device
+    ids = (torch.arange(_PROBE, device=device) * 7 + 3)[None] % config.vocab_size
+    kinds = getattr(config, "layer_types", None) or ()
+    if odd := [kind for kind in kinds if kind not in _KINDS]:
+        raise _refused(name, f"it has layers of the kind {odd[0]}")
+    with torch.inference_mode():
+        expected = model(input_ids=ids, use_cache=False).logits[0].float()
+        model.set_attn_implementation(NAME)
+        probe = _Probe()
+        try:
+            model(input_ids=ids, use_cache=False, **{ARGUMENT: probe})
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise _refused(name, f"its layers do not call the attention they are given ({error})") from None
+        shapes = set(probe.keys.values())
+        if sorted(probe.keys) != list(range(config.num_hidden_layers)) or len(shapes) != 1:
+            raise _refused(name, "its layers have caches of several shapes")
+        ((heads, size, value_size),) = shapes
+        if size != value_size:
+            raise _refused(name, "keys and values differ in size")
+        for layer, kind in enumerate(kinds):
+            if (kind == "sliding_attention") != (probe.windows[layer] is not None) and len(set(kinds)) > 1:
+                raise _refused(name, "its layers do not say how wide their window is")
+        dtype = next(model.parameters()).dtype
+        shape = CacheShape(layers=len(probe.keys), kv_heads=heads, head_size=size, dtype=dtype, device=device)
+        found = _probe_again(model, shape, ids)
+    scale = float(expected.abs().max())
+    if not bool(expected.isfinite().all()):
+        return shape, before  # nothing can be compared; each row will say so by itself
+    if float((found - expected).abs().max()) > _ALIKE.get(dtype, 1e-3) * scale:
+        raise _refused(name, "its attention is of a kind of its own")
+    return shape, before
+
+
+def _probe_again(model: Any, shape: CacheShape, ids: Tensor) -> Tensor:
+    """Logits of the probe, read in two spans and a decoding step."""
+    kv = shape.block(1, tokens=_PROBE)
+    half, last = _PROBE // 2, _PROBE - 1
+    passes = [
+        (ids[:, :half], Pass((), [Span(kv[:, :, 0], 0, half)], shape.device)),
+        (ids[:, half:last], Pass((), [Span(kv[:, :, 0], half, last - half)], shape.device)),
+        (ids[:, last:], Pass([Rows(kv, torch.tensor([last], device=shape.device))], (), shape.device)),
+    ]
+    logits = [
+        model(input_ids=part, position_ids=reading.positions()[None], use_cache=False, **{ARGUMENT: reading}).logits[0]
+        for part, reading in passes
+    ]
+    return torch.cat(logits).float()
+
+
+def _refused(name: str, reason: str) -> ModelError:
+    return ModelError(f"{name} cannot run in this process: {reason}; serve it and use openai:MODEL@URL instead")
