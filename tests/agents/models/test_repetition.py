@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from agents.models import load_backend
 from agents.models.local_model import load_local
@@ -26,12 +27,13 @@ def test_penalised_greedy_decoding_equals_a_plain_loop(
     local = load_local(hf_weights(str(llama)), dtype="float32", device="cpu", threads=None)
     ids = local.renderer.ids(prompt)
     head = local.renderer.ids(ChatPrompt(messages=prompt.messages))
+    plain = AutoModelForCausalLM.from_pretrained(llama, dtype=torch.float32).eval()
     seen = list(ids[len(head) :]) if reply_start else list(ids)
     reply: list[int] = []
     logprob = 0.0
     while len(reply) < TOKENS:
         with torch.inference_mode():
-            logits = local.model(input_ids=torch.tensor([ids + reply])).logits[0, -1].double()
+            logits = plain(input_ids=torch.tensor([ids + reply])).logits[0, -1].double()
         penalised = logits.clone()
         for token in set(seen + reply):
             penalised[token] = logits[token] / PENALTY if logits[token] > 0 else logits[token] * PENALTY
