@@ -18,6 +18,8 @@ def load_backend(
     batch_size: int = 32,
     threads: int | None = None,
     concurrency: int = 8,
+    timeout_s: float = 120.0,
+    retries: int = 5,
 ) -> Backend:
     """The backend a spec names, loaded and ready.
 
@@ -29,6 +31,8 @@ def load_backend(
         batch_size: rows decoded together, at most; local models only.
         threads: of torch, for the whole process; None leaves torch's choice.
         concurrency: requests open at a server at once, at most.
+        timeout_s: of one attempt at a server, from sending to the last byte.
+        retries: at a server, after the first attempt.
 
     Raises:
         ModelError: the spec names nothing that can be loaded.
@@ -41,9 +45,10 @@ def load_backend(
         if value is not None and value < 1:
             raise ModelError(f"{setting} is {value}; it must be at least 1")
     if kind == "openai":
-        from agents.models.openai_backend import open_server
+        from agents.models.openai_backend import Patience, open_server
 
-        return open_server(spec.strip(), name, concurrency=concurrency)
+        patience = Patience(timeout_s=timeout_s, retries=retries)
+        return open_server(spec.strip(), name, concurrency=concurrency, patience=patience)
     from agents.models.weights import BUILTIN, builtin_weights, hf_weights
 
     if kind == "builtin" and name not in BUILTIN:

@@ -42,6 +42,17 @@ if TYPE_CHECKING:
 @click.option(
     "--concurrency", type=click.IntRange(min=1), default=8, show_default=True, help="Requests open at a server."
 )
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120,
+    show_default=True,
+    metavar="SECONDS",
+    help="Of one attempt at a server.",
+)
+@click.option(
+    "--retries", type=click.IntRange(min=0), default=5, show_default=True, help="At a server, after the first attempt."
+)
 @db_option
 @json_option
 def run(
@@ -55,6 +66,8 @@ def run(
     live: int,
     threads: int | None,
     concurrency: int,
+    timeout: float,
+    retries: int,
     db: str,
     as_json: bool,
 ) -> None:
@@ -75,6 +88,8 @@ def run(
             batch_size=live,
             threads=threads,
             concurrency=concurrency,
+            timeout_s=timeout,
+            retries=retries,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
         ) as crew,
     ):

@@ -30,6 +30,8 @@ def open_crew(
     batch_size: int = 32,
     threads: int | None = None,
     concurrency: int = 8,
+    timeout_s: float = 120.0,
+    retries: int = 5,
     before_load: Callable[[str], None] = lambda model: None,
 ) -> Iterator[Crew]:
     """The agents of some specs with their models loaded; closed at the end of the block.
@@ -46,7 +48,13 @@ def open_crew(
             if isinstance(spec, LMSpec) and model_key(spec) not in backends:
                 before_load(spec.model)
                 backend = load_backend(
-                    spec.model, dtype=spec.dtype, batch_size=batch_size, threads=threads, concurrency=concurrency
+                    spec.model,
+                    dtype=spec.dtype,
+                    batch_size=batch_size,
+                    threads=threads,
+                    concurrency=concurrency,
+                    timeout_s=timeout_s,
+                    retries=retries,
                 )
                 stack.callback(backend.close)
                 backends[model_key(spec)] = backend

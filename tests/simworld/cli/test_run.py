@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -201,3 +202,22 @@ def test_a_database_deleted_during_a_run_is_noticed(folder: Path) -> None:
     _, err = child.communicate(timeout=60)
     assert child.returncode == 1
     assert re.fullmatch(r"Error: x\.db was deleted, moved or replaced while it was in use; .*\n", err)
+
+
+def test_a_server_that_hangs_is_a_stored_failure_after_the_time_the_user_gave(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # accepts, and never answers
+        port = server.getsockname()[1]
+        (folder / "far.yaml").write_text(f"name: far\nmodel: openai:x@http://127.0.0.1:{port}/v1\n")
+        start = time.monotonic()
+        done = simworld(
+            folder,
+            *["run", "kitchen.yaml", "--cast", "*=far.yaml", "--db", "x.db"],
+            *["--timeout", "0.5", "--retries", "1", "--json"],
+        )
+    assert time.monotonic() - start < 60
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["failed"] == 1
+    with sqlite3.connect(folder / "x.db") as connection:
+        assert connection.execute("SELECT ending, failure_boundary, failure_kind FROM episodes").fetchall() == [
+            ("failed", "model", "timeout")
+        ]
