@@ -159,7 +159,7 @@ class TransformersBackend:
         if self._apart:
             if not self._batch.rows:
                 for row in self._halves.popleft():
-                    self._batch.join(row)
+                    self._join(row)
             return
         read, batch = 0, self._batch
         while self._waiting and len(batch.rows) < self._batch_size:
@@ -169,8 +169,15 @@ class TransformersBackend:
                 return
             if batch.rows and batch.bytes_with(row) > self._slab_bytes:
                 return
-            batch.join(self._waiting.popleft())
+            self._join(self._waiting.popleft())
             read += unread
+
+    def _join(self, row: Row) -> None:
+        """Lets a row in; one that cannot be let in, for want of memory say, fails alone."""
+        try:
+            self._batch.join(row)
+        except Exception as error:  # the boundary, as in `_work`
+            self._done.append(Finished(ticket=row.ticket, completion=_caught(error)))
 
     def _halve(self, error: Exception) -> None:
         rows = self._batch.empty()

@@ -182,6 +182,25 @@ def test_a_batch_that_runs_out_of_memory_is_halved_and_changes_nothing(
     assert sizes[-1] <= 3
 
 
+def test_a_row_for_which_there_is_no_room_fails_alone(
+    backend: TransformersBackend,
+    ask: Callable[..., Generate],
+    gather: Callable[..., list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    join = backend._batch.join
+
+    def small_room(row: Any) -> None:
+        if row.request.seed == 3:
+            raise torch.OutOfMemoryError("out of memory")
+        join(row)
+
+    monkeypatch.setattr(backend._batch, "join", small_room)
+    done = gather(backend, [ask("seat " * i, seed=i) for i in range(1, 6)])
+    assert done[2] == Failure(boundary="model", kind="out-of-memory", message="OutOfMemoryError: out of memory")
+    assert all(isinstance(c, Generated) for i, c in enumerate(done) if i != 2)
+
+
 def test_a_row_that_breaks_the_model_fails_alone(
     backend: TransformersBackend,
     ask: Callable[..., Generate],
