@@ -110,7 +110,7 @@ def test_a_model_that_is_not_there_is_one_line(folder: Path) -> None:
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(folder: Path) -> None:
     command = [sys.executable, "-m", "simworld", "run", "kitchen.yaml", "--cast", "*=polite.yaml"]
     command += ["--db", "x.db", "--repeats", "5000"]
-    child = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = interruptible(command, folder)
     deadline = time.monotonic() + 60
     while count(folder / "x.db") < 3 and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -119,6 +119,15 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(folder: Path) -> None:
     assert child.returncode == 130
     assert re.fullmatch(r"Stopped: \d+ episodes of run run-\w+ are stored; the same command plays the rest\.\n", err)
     assert "Traceback" not in err
+
+
+def interruptible(command: list[str], folder: Path) -> subprocess.Popen[str]:
+    """A child that hears SIGINT, also where these tests run in a shell's background, whose children ignore it."""
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def count(database: Path) -> int:
@@ -194,7 +203,7 @@ def test_a_person_at_a_closed_terminal_is_a_stored_failure(folder: Path) -> None
 def test_a_database_deleted_during_a_run_is_noticed(folder: Path) -> None:
     command = [sys.executable, "-m", "simworld", "run", "kitchen.yaml", "--cast", "*=polite.yaml"]
     command += ["--db", "x.db", "--repeats", "5000"]
-    child = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = interruptible(command, folder)
     deadline = time.monotonic() + 60
     while count(folder / "x.db") < 3 and time.monotonic() < deadline:
         time.sleep(0.1)
