@@ -14,7 +14,7 @@ from simworld.runner.plan import Cast, Plan
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_every_library_scenario_plays_through() -> None:
-    """Takes about a quarter of an hour on two cores."""
+    """Takes about four minutes on two cores."""
     (loaded,) = find_specs(["smol-script"])
     name = loaded.spec.name
     scenarios = tuple(found.scenario for found in find_scenarios(["library"]))
