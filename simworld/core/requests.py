@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simworld.core.episode import Observation
 from simworld.core.errors import Failure
 
@@ -55,6 +58,24 @@ class Sampling:
     max_new_tokens: int = 64
 
 
+Position = Literal["start", "mid", "end"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prefix:
+    """Embeddings that a local model reads at one place of the prompt as if they were tokens (Dialogue Action Tokens).
+
+    `start`: before the first token, or after a beginning-of-sequence token that the tokenizer adds by itself. `mid`: between the
+    instructions and the dialogue. `end`: after the dialogue, before the header that opens the reply; the header is what the chat
+    template adds for a reply, or the speaker's `Name:` where the reply continues a script.
+    """
+
+    position: Position
+    embeddings: NDArray[
+        np.float32
+    ]  # (L, d_model), L at least 1; as the first layer gets them, after the model's own scaling
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generate:
     """Ask for a continuation."""
@@ -65,6 +86,7 @@ class Generate:
     stop: tuple[str, ...] = ()  # the reply ends before the first of these
     thread: str = ""  # requests of one thread share most of their prompt; a backend may keep a cache for it
     json_schema: Mapping[str, Any] | None = None  # structured output; servers only
+    prefix: Prefix | None = None  # local models only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +99,21 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Encode:
+    """Ask for the state of a prompt: the last layer's output at the last token before the header that opens the reply."""
+
+    prompt: Prompt
+    thread: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """Ask a person in front of the terminal."""
 
     observation: Observation
 
 
-Request = Generate | Score | Ask
+Request = Generate | Score | Encode | Ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +140,17 @@ class Scored:
     dtype: str = ""
 
 
-Completion = Generated | Scored | Failure
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Encoded:
+    """The state of a prompt."""
+
+    state: NDArray[np.float32]  # (d_model,), after the model's final norm
+    prompt_tokens: int  # those up to the state
+    latency_s: float
+    dtype: str = ""
+
+
+Completion = Generated | Scored | Encoded | Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,4 +169,8 @@ class ModelInfo:
     id: str  # content hash where the weights are local, else a hash of name and address
     dtype: str  # "float32", "bfloat16", or "" for a server
     context: int | None  # tokens, prompt and reply together; None where unknown
+    width: int | None = None  # d_model of a local model; None for a server: no prefixes, no states
+    embedding_norm: float | None = (
+        None  # mean Euclidean norm of a local model's token embeddings, after its own scaling
+    )
     meta: Mapping[str, str] = field(default_factory=dict)

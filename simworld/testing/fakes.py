@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from simworld.core.engine import play
 from simworld.core.episode import Act, Action, ActionKind, Observation
 from simworld.core.errors import Failure
 from simworld.core.requests import (
     Ask,
     Completion,
+    Encode,
+    Encoded,
     Finished,
     Generate,
     Generated,
@@ -22,8 +26,9 @@ from simworld.core.requests import (
     TextPrompt,
 )
 from simworld.core.scenario import Limits, Persona, Relationship, Scenario, Seat
-from simworld.core.seeding import derive_seed
+from simworld.core.seeding import derive_seed, generator
 
+FAKE_WIDTH = 8  # d_model of the model that is none
 _OPENERS = ("Well", "Honestly", "Listen", "All right", "Look", "Hm", "To be fair", "Please")
 _MIDDLES = ("the price is fair", "I need more time", "we can share it", "that seems too much", "I had another plan")
 _CLOSERS = ("what do you think", "let us try", "tell me more", "that is all I can do", "I mean it")
@@ -62,7 +67,9 @@ class FakeBackend:
     @property
     def info(self) -> ModelInfo:
         """A model that is none."""
-        return ModelInfo(spec="fake:model", id="fake", dtype="float32", context=self._context)
+        return ModelInfo(
+            spec="fake:model", id="fake", dtype="float32", context=self._context, width=FAKE_WIDTH, embedding_norm=1.0
+        )
 
     @property
     def open(self) -> int:
@@ -132,6 +139,9 @@ def fake_answer(request: Request) -> str | Completion:
     text = _text(request.prompt)
     if isinstance(request, Generate):
         return _sentence(derive_seed("fake", text, request.seed))
+    if isinstance(request, Encode):
+        state = generator(derive_seed("fake", text)).standard_normal(FAKE_WIDTH).astype(np.float32)
+        return Encoded(state=state, prompt_tokens=_words(request.prompt), latency_s=0.0, dtype="float32")
     logprobs = tuple(-1e-9 - 10 * _share("fake", text, continuation) for continuation in request.continuations)
     lengths = tuple(max(1, len(continuation.split())) for continuation in request.continuations)
     words = _words(request.prompt)

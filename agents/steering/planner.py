@@ -1,0 +1,49 @@
+"""The planner network: from a state to an action on the sphere, or in a box to compare with other implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Projection = Literal["sphere", "box"]
+
+
+def project(raw: Tensor, projection: Projection) -> Tensor:
+    """Actions (…, d') of raw outputs: on the sphere of radius √d' (root mean square 1 per coordinate), or clipped to [-1, 1].
+
+    A vector of length zero stays where it is.
+    """
+    if projection == "box":
+        return raw.clamp(-1, 1)
+    size = raw.shape[-1] ** 0.5
+    length = raw.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(raw.dtype).tiny)
+    scaled: Tensor = raw * (size / length)
+    return scaled
+
+
+class Actor(nn.Module):
+    """π(s) → a: a multilayer perceptron over standardised states (DESIGN §4; the released code normalises its output likewise)."""
+
+    def __init__(
+        self, d_state: int, d_action: int, *, hidden: Sequence[int] = (256, 256), projection: Projection
+    ) -> None:
+        """New weights, drawn from torch's global generator: seed it or load a state dict.
+
+        `box` squashes with tanh, as TD3's own actor does.
+        """
+        super().__init__()
+        self.d_state, self.d_action, self.hidden, self.projection = d_state, d_action, tuple(hidden), projection
+        sizes = [d_state, *hidden]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(sizes):
+            layers += [nn.Linear(before, after), nn.ReLU()]
+        self.net = nn.Sequential(*layers, nn.Linear(sizes[-1], d_action))
+
+    def forward(self, state: Tensor) -> Tensor:
+        """(B, d') float32 from standardised states (B, d_s) float32."""
+        raw: Tensor = self.net(state)
+        return torch.tanh(raw) if self.projection == "box" else project(raw, "sphere")

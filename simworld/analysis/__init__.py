@@ -1,0 +1,1 @@
+"""Named questions to the store, answered with intervals."""

@@ -1,0 +1,59 @@
+"""Transitions in arrays, in memory or mapped from files: what learners draw their batches from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Some transitions, float32."""
+
+    state: Tensor  # (B, d_s)
+    action: Tensor  # (B, d')
+    reward: Tensor  # (B,)
+    next_state: Tensor  # (B, d_s); of no meaning where `terminal`
+    terminal: Tensor  # (B,), 1 or 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Transitions:
+    """N transitions over M ≥ N states; large arrays may be memory-mapped.
+
+    States are stored once: a transition names its own state and the next one by row. Behind the last transition of an episode that
+    was cut from outside stands a state without a transition; a terminal transition names its own state as the next.
+    """
+
+    states: NDArray[np.float32]  # (M, d_s)
+    actions: NDArray[np.float32]  # (N, d')
+    rewards: NDArray[np.float32]  # (N,)
+    state: NDArray[np.int64]  # (N,) rows of `states`
+    next_state: NDArray[np.int64]  # (N,) rows of `states`
+    terminal: NDArray[np.bool_]  # (N,)
+    episode: NDArray[np.int64]  # (N,) rows of `episodes`
+    family: NDArray[np.int64]  # (N,) rows of `families`
+    episodes: Sequence[str]  # by episode and seat: "<episode id>/<seat>"
+    families: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.rewards)
+
+    def at(self, rows: NDArray[np.int64]) -> Batch:
+        """The transitions of some rows, in their order."""
+        return Batch(
+            state=torch.from_numpy(self.states[self.state[rows]]),
+            action=torch.from_numpy(self.actions[rows]),
+            reward=torch.from_numpy(self.rewards[rows]),
+            next_state=torch.from_numpy(self.states[self.next_state[rows]]),
+            terminal=torch.from_numpy(self.terminal[rows].astype(np.float32)),
+        )
+
+    def draw(self, generator: np.random.Generator, size: int) -> Batch:
+        """Transitions drawn evenly, with replacement."""
+        return self.at(generator.integers(len(self), size=size))

@@ -1,0 +1,1 @@
+"""Commands of several stages: evaluate, and learn."""
