@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.human import HumanAgent
 from agents.lm_agent import LMAgent
@@ -14,11 +14,20 @@ from simworld.core.episode import ActionKind
 from simworld.core.protocols import Agent
 from simworld.core.requests import ModelInfo
 
+if TYPE_CHECKING:
+    from agents.steering.steering import Steering
+
 AGENT_ID_VERSION = "a1"
 
 
 def make_agent(loaded: LoadedSpec, info: ModelInfo | None = None) -> Agent:
-    """The agent of a spec. `info` describes the loaded model of an LM agent. Raises ValueError where it is missing."""
+    """The agent of a spec. `info` describes the loaded model of an LM agent.
+
+    Raises:
+        ValueError: an LM agent without `info`.
+        InputError: a planner that was made for another model.
+        ModelError: a planner whose sentence encoder cannot be loaded.
+    """
     spec = loaded.spec
     agent_id = agent_id_of(loaded, info)
     if isinstance(spec, LMSpec):
@@ -32,11 +41,25 @@ def make_agent(loaded: LoadedSpec, info: ModelInfo | None = None) -> Agent:
             sampling=spec.sampling.resolved(),
             reasks=spec.reasks,
             max_similarity=spec.max_similarity,
+            steering=_steering(loaded, spec, info),
         )
     if isinstance(spec, ScriptedSpec):
         after = None if spec.after == "repeat" else ActionKind(spec.after)
         return ScriptedAgent(agent_id=agent_id, lines=spec.lines, after=after)
     return HumanAgent(agent_id=agent_id)
+
+
+def _steering(loaded: LoadedSpec, spec: LMSpec, info: ModelInfo) -> Steering | None:
+    if loaded.template is None or not (spec.steering or spec.record_states):
+        return None
+    from agents.steering.making import (
+        record_states,
+        steer,
+    )  # torch, which unsteered agents and `agent check` do without
+
+    if spec.steering is None or loaded.planner is None:
+        return record_states(info, loaded.template.version)
+    return steer(spec.steering, loaded.planner, info, loaded.template.version)
 
 
 def model_key(spec: LMSpec) -> str:
@@ -52,7 +75,15 @@ def agent_id_of(loaded: LoadedSpec, info: ModelInfo | None = None) -> str:
 
 def agent_content(loaded: LoadedSpec, info: ModelInfo | None = None) -> dict[str, Any]:
     """The resolved spec as plain JSON data, with the model's content id and the prompt's text in place of their names."""
-    content = loaded.spec.model_dump(mode="json", exclude={"name", "description"})
+    spec = loaded.spec
+    content = spec.model_dump(mode="json", exclude={"name", "description"})
+    if isinstance(spec, LMSpec):
+        # Left out where unused, so that plain agents keep the ids they had.
+        del content["steering"]
+        if not spec.record_states:
+            del content["record_states"]
+        if spec.steering is not None and loaded.planner is not None:
+            content["steering"] = spec.steering.content(loaded.planner)
     if info is not None:
         content["model_id"] = info.id
         # A local model is its content, wherever it lies; a server is known by its address alone.

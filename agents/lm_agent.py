@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from agents.prompting import PromptTemplate, build_prompt, stop_strings
 from agents.replies import Names, parse_reply, similarity
-from simworld.core.episode import Act, Action, ActionKind, Generation, Observation
+from agents.steering.plan import Plan
+from simworld.core.episode import Act, Action, ActionKind, Generation, Observation, PlanStep
 from simworld.core.errors import Failure
 from simworld.core.protocols import Thinking
-from simworld.core.requests import Generate, Generated, ModelInfo, Sampling
+from simworld.core.requests import (
+    ChatPrompt,
+    Completion,
+    Encoded,
+    Generate,
+    Generated,
+    ModelInfo,
+    Prefix,
+    Request,
+    Sampling,
+)
 from simworld.core.seeding import derive_seed
+
+if TYPE_CHECKING:
+    from agents.steering.steering import Steering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,27 +42,40 @@ class LMAgent:
     max_similarity: float = (
         1.0  # a line is a repeat when this share of its word pairs stands in an earlier line; 1: off
     )
+    steering: Steering | None = None
 
     def act(self, observation: Observation) -> Thinking:
-        """One act. Fails when the model fails, or when every reply was unusable; a repeat is accepted on the last ask."""
+        """One act. Fails when the model fails, or when every reply was unusable; a repeat is accepted on the last ask.
+
+        A steered agent asks for the state first, then for the reply behind a prefix, and for all further replies behind the same.
+        """
         names = Names.of(observation)
         earlier = [event.action.text for event in observation.events if event.action.text]
         dropped = asks = retries = 0
         repeat: Act | None = None
+        plan: Plan | None = None
         while True:
-            asks += 1
-            answer = yield self._request(observation, retries, dropped)
+            prompt = build_prompt(self.template, observation, drop_events=dropped)
+            planned = plan or (yield from self._plan(observation, prompt))
+            answer: Completion
+            if isinstance(planned, Failure):
+                answer = planned
+            else:
+                plan = planned
+                asks += 1
+                answer = yield self._request(observation, prompt, retries, plan.prefix)
             if isinstance(answer, Failure):
                 if answer.kind == "too-long" and dropped < len(observation.events):
-                    # The oldest quarter of what is left goes; the row says so.
+                    # The oldest quarter of what is left goes; the row says so. The state shall be that of the prompt in use.
                     dropped += max(1, (len(observation.events) - dropped) // 4)
+                    plan = None
                     continue
                 return answer
             if not isinstance(answer, Generated):
                 return Failure(boundary="reply", kind="unexpected", message=f"the model gave {type(answer).__name__}")
             action = parse_reply(answer.text, names, cut=answer.finish == "length")
             if action is not None:
-                act = self._act(observation, action, answer, retries, asks, dropped)
+                act = self._act(observation, action, answer, plan.step if plan else None, retries, asks, dropped)
                 if not self._repeats(action, earlier):
                     return act
                 repeat = repeat or act
@@ -54,14 +83,29 @@ class LMAgent:
                 return _accepted(repeat, asks) if repeat else _unusable(answer, asks)
             retries += 1
 
-    def _request(self, observation: Observation, retry: int, dropped: int) -> Generate:
+    def _plan(self, observation: Observation, prompt: ChatPrompt) -> Generator[Request, Completion, Plan | Failure]:
+        if self.steering is None:
+            return Plan()
+        request = self.steering.request(prompt, self._thread(observation))
+        answer = None if request is None else (yield request)
+        if isinstance(answer, Failure):
+            return answer
+        if answer is not None and not isinstance(answer, Encoded):
+            return Failure(boundary="model", kind="unexpected", message=f"the model gave {type(answer).__name__}")
+        return self.steering.plan(observation, answer)
+
+    def _request(self, observation: Observation, prompt: ChatPrompt, retry: int, prefix: Prefix | None) -> Generate:
         return Generate(
-            prompt=build_prompt(self.template, observation, drop_events=dropped),
+            prompt=prompt,
             sampling=self.sampling,
             seed=_stream(observation, retry),
             stop=stop_strings(self.template, observation),
-            thread=f"{observation.episode_seed}/{self.id}/{observation.seat}",
+            thread=self._thread(observation),
+            prefix=prefix,
         )
+
+    def _thread(self, observation: Observation) -> str:
+        return f"{observation.episode_seed}/{self.id}/{observation.seat}"
 
     def _repeats(self, action: Action, earlier: list[str]) -> bool:
         if self.max_similarity >= 1 or action.kind is not ActionKind.speak:
@@ -69,8 +113,9 @@ class LMAgent:
         return similarity(action.text, earlier) >= self.max_similarity
 
     def _act(
-        self, observation: Observation, action: Action, answer: Generated, retry: int, asks: int, dropped: int
-    ) -> Act:
+        self, observation: Observation, action: Action, answer: Generated, step: PlanStep | None,
+        retry: int, asks: int, dropped: int,
+    ) -> Act:  # fmt: skip
         generation = Generation(
             model_id=self.info.id,
             dtype=answer.dtype,
@@ -85,7 +130,7 @@ class LMAgent:
             asks=asks,
             dropped_events=dropped,
         )
-        return Act(seat=observation.seat, action=action, generation=generation)
+        return Act(seat=observation.seat, action=action, generation=generation, plan=step)
 
 
 def _stream(observation: Observation, retry: int) -> int:

@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
 from agents.prompting import PROMPTS, PromptTemplate
+from agents.steering.folder import PlannerFolder
+from agents.steering.spec import SteeringSpec, find_planner
 from simworld.core.errors import InputError, Problem
 from simworld.core.requests import Sampling
 from simworld.yamlfile import Document, did_you_mean, found, load_yaml, one_of, parse
@@ -85,6 +87,11 @@ class LMSpec(_Named):
         description="A line is a repeat when this share of its word pairs stands in an earlier line; 1 switches this off.",
     )
 
+    steering: SteeringSpec | None = Field(default=None, description="Steer it by a planner; local models only.")
+    record_states: bool = Field(
+        default=False, description="Store the model's state at each turn, to train planners from; local models only."
+    )
+
     @field_validator("model")
     @classmethod
     def _model(cls, model: str) -> str:
@@ -123,6 +130,7 @@ class LoadedSpec:
     source: Path
     template: PromptTemplate | None  # for LM agents
     template_source: Path | None
+    planner: PlannerFolder | None = None  # for steered agents
 
 
 def load_spec(path: Path) -> LoadedSpec:
@@ -131,14 +139,20 @@ def load_spec(path: Path) -> LoadedSpec:
     spec = _parse(document)
     if not isinstance(spec, LMSpec):
         return LoadedSpec(spec=spec, source=path, template=None, template_source=None)
-    prompt = _find(spec.prompt, beside=path.parent, library=PROMPTS)
-    if prompt is None:
-        known = [p.stem for p in sorted(PROMPTS.glob("*.yaml"))]
-        message = f"no prompt {spec.prompt!r} beside this file, in the working folder or in the library"
-        hint = did_you_mean(spec.prompt, known) or f"; the library has {', '.join(known)}"
-        raise InputError([document.problem(("prompt",), message + hint)])
-    template = parse(load_yaml(prompt), PromptTemplate)
-    return LoadedSpec(spec=spec, source=path, template=template, template_source=prompt)
+    problems: list[Problem] = []
+    template_source = template = planner = None
+    try:
+        template_source = _find_prompt(spec.prompt, document)
+        template = parse(load_yaml(template_source), PromptTemplate)
+    except InputError as error:
+        problems += error.problems
+    try:
+        planner = _planner(spec, document)
+    except InputError as error:
+        problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return LoadedSpec(spec=spec, source=path, template=template, template_source=template_source, planner=planner)
 
 
 def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
@@ -192,6 +206,29 @@ def _parse(document: Document) -> Spec:
         message = f"expected {one_of(tuple(_KINDS))}, found {found(kind)}{did_you_mean(kind, _KINDS)}"
         raise InputError([document.problem(("kind",), message)])
     return parse(document, model)
+
+
+def _find_prompt(name: str, document: Document) -> Path:
+    prompt = _find(name, beside=Path(document.name).parent, library=PROMPTS)
+    if prompt is None:
+        known = [path.stem for path in sorted(PROMPTS.glob("*.yaml"))]
+        message = f"no prompt {name!r} beside this file, in the working folder or in the library"
+        hint = did_you_mean(name, known) or f"; the library has {', '.join(known)}"
+        raise InputError([document.problem(("prompt",), message + hint)])
+    return prompt
+
+
+def _planner(spec: LMSpec, document: Document) -> PlannerFolder | None:
+    server = spec.model.startswith("openai:")
+    if server and spec.record_states:
+        message = "a server shows no states of its model; use a local model (builtin: or hf:), or remove this"
+        raise InputError([document.problem(("record_states",), message)])
+    if spec.steering is None:
+        return None
+    if server:
+        message = "a server takes no prefix embeddings yet (vLLM's prompt_embeds is not there yet); use builtin: or hf:"
+        raise InputError([document.problem(("steering",), message)])
+    return find_planner(spec.steering, document)
 
 
 def _find(name: str, *, beside: Path, library: Path) -> Path | None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
+from agents.models.attention import Pass, Span
 from agents.models.local_model import LocalModel
+from agents.models.packing import unpacked
 from agents.models.transformers_backend import TransformersBackend
 from simworld.core.requests import Prompt, Score, TextPrompt
 
@@ -49,37 +50,57 @@ def _generate(local: LocalModel, prompts: Sequence[list[int]], length: int) -> N
     ids = torch.tensor([[0] * (width - len(prompt)) + prompt for prompt in prompts])
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
     sampling: dict[str, Any] = {"do_sample": True, "temperature": 0.5, "top_k": 40, "repetition_penalty": 1.15}
-    with torch.inference_mode(), local.plain() as model:
+    with torch.inference_mode(), unpacked(local.model), local.plain() as model:
         model.generate(
             ids, attention_mask=mask, min_new_tokens=length, max_new_tokens=length, pad_token_id=0, **sampling
         )
 
 
-def bound_s(local: LocalModel, *, read: int, decoded: int, passes: int, cached: float) -> float:
-    """Seconds that the arithmetic alone would take: prompt tokens at the best rate, and decoding steps of the mean batch.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the machine can do, measured piece by piece."""
+
+    step_s: float  # one decoding step: products with all weights, vocabulary head, attention over the mean cache
+    prompt_token_s: float  # reading one prompt token with the whole model, at the best rate that any way reached
+    products_s: float  # of that, the products with the weights alone
+
+    def bound_s(self, read: int, passes: int) -> float:
+        """Seconds that a run with so many prompt tokens and steps takes at least."""
+        return read * self.prompt_token_s + passes * self.step_s
+
+
+def limits(local: LocalModel, prompt: Sequence[int], *, rows: int, cached: int) -> Limits:
+    """Times the pieces of a run, each alone, with the fastest of torch's kernels.
 
     Args:
-        local: the model whose weights are multiplied.
-        read: prompt tokens that went through the model.
-        decoded: tokens decoded, one per row and step.
-        passes: steps.
-        cached: mean tokens in a row's cache.
+        local: the model.
+        prompt: token ids to read, 512 or more.
+        rows: in a decoding step.
+        cached: tokens in the cache of each row.
     """
-    rows = max(1, round(decoded / passes))
     layers = [m for m in local.model.modules() if isinstance(m, torch.nn.Linear)]
-    head = local.model.get_output_embeddings()
-    inner = [layer for layer in layers if layer is not head]
-    step = _best(lambda: _products(local, [*inner, head], rows)) + _attention_s(local, rows, max(1, round(cached)))
-    rate = min(_best(lambda n=n: _products(local, inner, n)) / n for n in (128, 512, 1024))  # type: ignore[misc]
-    return read * rate + passes * step
+    inner = [layer for layer in layers if layer is not local.model.get_output_embeddings()]
+    return Limits(
+        step_s=_products_s(local, layers, rows) + _attention_s(local, rows, cached),
+        prompt_token_s=min(_prompt_s(local, prompt[:n]) / n for n in (128, 256, 512)),
+        products_s=min(_products_s(local, inner, n) / n for n in (128, 512)),
+    )
 
 
-def _products(local: LocalModel, layers: Sequence[Any], rows: int) -> None:
-    given: dict[int, Tensor] = {}
-    for layer in layers:
-        if layer.in_features not in given:
-            given[layer.in_features] = torch.ones(rows, layer.in_features, dtype=local.shape.dtype)
-        F.linear(given[layer.in_features], layer.weight)
+def _products_s(local: LocalModel, layers: Sequence[Any], rows: int) -> float:
+    """The layers' own way, packed weights where the model has them, or plain weights."""
+    given = {n: torch.ones(rows, n, dtype=local.shape.dtype) for n in {layer.in_features for layer in layers}}
+    own = _best(lambda: [layer(given[layer.in_features]) for layer in layers])
+    return min(own, _best(lambda: [F.linear(given[layer.in_features], layer.weight) for layer in layers]))
+
+
+def _prompt_s(local: LocalModel, ids: Sequence[int]) -> float:
+    """Reading a prompt from its start: transformers' own forward or ours."""
+    kv = local.shape.block(tokens=len(ids))
+    ours = _best(lambda: local.read(ids, Pass((), [Span(kv, 0, len(ids))], local.device), [len(ids) - 1]), 3)
+    with local.plain() as model:
+        plain = _best(lambda: model(input_ids=torch.tensor([list(ids)]), logits_to_keep=1, use_cache=False), 3)
+    return min(ours, plain)
 
 
 def _attention_s(local: LocalModel, rows: int, cached: int) -> float:
@@ -104,7 +125,7 @@ def _attention_s(local: LocalModel, rows: int, cached: int) -> float:
     return min(_best(fused), _best(products), _best(keys_first)) * shape.layers / layers
 
 
-def _best(work: Callable[[], None], times: int = 5) -> float:
+def _best(work: Callable[[], object], times: int = 5) -> float:
     """Seconds of the median run, after one to warm up."""
     found = []
     with torch.inference_mode():
@@ -128,7 +149,7 @@ def judging(local: LocalModel, backend: TransformersBackend, text: str, name: st
         pass
     ours = time.perf_counter() - start
     start = time.perf_counter()
-    with torch.inference_mode(), local.plain() as model:
+    with torch.inference_mode(), unpacked(local.model), local.plain() as model:
         for question in QUESTIONS:
             given = local.renderer.ids(TextPrompt(text=f"{transcript}\n\n{question}"))
             model(input_ids=torch.tensor([given]), logits_to_keep=1, use_cache=False).logits.float().log_softmax(-1)

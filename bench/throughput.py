@@ -3,14 +3,21 @@
     python -m bench.throughput --json
     python -m bench.throughput --quick
     python -m bench.throughput --episodes 32 --turns 8 --rounds 5 --dtype bfloat16
+    python -m bench.throughput --record calls.json          # for bench/vllm_arm.py, which runs in an environment of its own
+    python -m bench.throughput --vllm /path/to/python       # runs that arm too, with the Python that has vLLM
 
 The run plays through the engine, the batching backend and a SQLite store. All arms use the same loaded model and dtype. Slow arms
 replay a random few of the recorded requests, with as many new tokens as were recorded. Each round gives one value per key:
 
 vs_sequential      episodes per minute over those of `generate`, one request at a time, every prompt read from its start
 vs_batched         the same against `generate` on all live episodes of a turn as one padded batch
-share_of_bound     (prompt tokens read / best rate + decoding steps x best step) over the wall time of the run
+share_of_bound     (prompt tokens read / best rate + decoding steps x best step) over the wall time of the run. The best rate is
+                   the most prompt tokens per second that the whole model reads, by transformers or by us, in prompts of 128, 256
+                   or 512 tokens; the best step is its parts timed alone: products with the weights, vocabulary head, and attention
+                   at the mean batch and mean cache length, each with the fastest kernel
+share_of_products  the same with prompt tokens at the rate of the products with the weights alone: a bound nothing can reach
 overhead_share     wall time outside the model's own forward, over the wall time
+vs_vllm            episodes per minute over those of vLLM on the same prompts and token counts (with --vllm)
 judge_vs_separate  14 answers after a transcript of 1,000 tokens: separate calls over calls that share a thread
 """
 
@@ -19,6 +26,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -33,7 +41,7 @@ from agents import find_specs, make_agent
 from agents.models.local_model import LocalModel, load_local
 from agents.models.transformers_backend import TransformersBackend
 from agents.models.weights import builtin_weights
-from bench.references import Call, batched, bound_s, judging, one_by_one
+from bench.references import Call, batched, judging, limits, one_by_one
 from scenarios import find_scenarios
 from simworld.core.protocols import Backend
 from simworld.core.requests import Finished, Generate, Generated, ModelInfo, Request
@@ -44,6 +52,7 @@ from store import open_store
 
 MODEL = "smollm2-135m-instruct"
 AGENT = "smol-script"
+QUICK_S = 280.0  # no round begins that would end later
 
 
 class Recorder:
@@ -94,20 +103,36 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--replay", type=int, default=4, help="episodes of the arm without batches")
     parser.add_argument("--quick", action="store_true", help="a smaller run of under five minutes")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write the requests of the last round")
+    parser.add_argument("--vllm", type=Path, metavar="PYTHON", help="replay the last round with vLLM")
     parser.add_argument("--dtype", default="bfloat16", choices=["float32", "bfloat16"])
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     given = parser.parse_args()
     if given.quick:
-        given.episodes, given.turns, given.rounds, given.replay = 16, 6, 2, 1
+        given.episodes, given.turns, given.rounds = 16, 4, 2
+    began = time.perf_counter()
     local = load_local(builtin_weights(MODEL), dtype=given.dtype, device="cpu", threads=given.threads)
     found: dict[str, list[float]] = {}
     for seed in range(given.rounds):
-        values = measure(local, given.episodes, given.turns, given.replay, seed)
+        values, calls = measure(local, given.episodes, given.turns, given.replay, seed)
         for key, value in values.items():
             found.setdefault(key, []).append(value)
         if not given.json:
             print(f"round {seed}: " + ", ".join(f"{key} {value:.3g}" for key, value in values.items()), flush=True)
+        spent = time.perf_counter() - began
+        if given.quick and spent * (seed + 2) / (seed + 1) > QUICK_S:
+            break
+    if given.record:
+        write_calls(local, calls, given.record)
+    if given.vllm:
+        with tempfile.TemporaryDirectory() as folder:
+            write_calls(local, calls, Path(folder) / "calls.json")
+            arm = [str(given.vllm), str(Path(__file__).with_name("vllm_arm.py")), str(Path(folder) / "calls.json")]
+            arm += ["--model", str(builtin_weights(MODEL).folder), "--dtype", given.dtype]
+            ran = subprocess.run(arm, check=True, stdout=subprocess.PIPE, text=True)
+        theirs = json.loads(ran.stdout.splitlines()[-1])["episodes_per_minute"]
+        found["vs_vllm"] = [found["episodes_per_minute"][-1] / theirs]
     line = {key: spread(values) for key, values in found.items()} | {
         "episodes": given.episodes,
         "turns": given.turns,
@@ -117,8 +142,10 @@ def main() -> None:
     print(json.dumps(line))
 
 
-def measure(local: LocalModel, episodes: int, turns: int, replay: int, seed: int) -> dict[str, float]:
-    """The values of one round."""
+def measure(
+    local: LocalModel, episodes: int, turns: int, replay: int, seed: int
+) -> tuple[dict[str, float], Sequence[Call]]:
+    """The values of one round, and what was asked in it."""
     recorder, backend, run_s = play(local, episodes, turns, seed)
     calls, meter = recorder.calls, backend.meter
     names = sorted({call.episode for call in calls})
@@ -132,19 +159,31 @@ def measure(local: LocalModel, episodes: int, turns: int, replay: int, seed: int
     share = sum(map(len, groups)) / len(calls)
     batched_s = sum(batched(local, group[at : at + 32]) for group in groups for at in range(0, len(group), 32)) / share
     cached = statistics.fmean(call.prompt_tokens + call.new_tokens / 2 for call in calls)
-    bound = bound_s(local, read=meter.read, decoded=meter.decoded, passes=meter.passes, cached=cached)
+    longest = max((local.renderer.ids(call.prompt) for call in calls), key=len)
+    can = limits(local, longest, rows=max(1, round(meter.decoded / meter.passes)), cached=round(cached))
     text = "\n".join(local.renderer.text(call.prompt) for call in calls if call.turn == last)
     ours_s, separate_s = judging(local, backend, text, f"judge {seed}")
-    return {
+    values = {
         "vs_sequential": alone_s / run_s,
         "vs_batched": batched_s / run_s,
-        "share_of_bound": bound / run_s,
+        "share_of_bound": can.bound_s(meter.read, meter.passes) / run_s,
+        "share_of_products": replace(can, prompt_token_s=can.products_s).bound_s(meter.read, meter.passes) / run_s,
         "overhead_share": 1 - meter.seconds["forward"] / run_s,
         "judge_vs_separate": separate_s / ours_s,
         "episodes_per_minute": 60 * len(names) / run_s,
         "mean_batch": meter.decoded / meter.passes,
         "new_tokens_per_s": meter.decoded / run_s,
     }
+    return values, calls
+
+
+def write_calls(local: LocalModel, calls: Sequence[Call], path: Path) -> None:
+    """The requests as JSON: per episode its turns, each with the prompt's token ids and how many new tokens came."""
+    episodes: dict[str, list[dict[str, object]]] = {}
+    for call in sorted(calls, key=lambda call: call.turn):
+        turn = {"prompt": local.renderer.ids(call.prompt), "new_tokens": call.new_tokens}
+        episodes.setdefault(call.episode, []).append(turn)
+    path.write_text(json.dumps(list(episodes.values())))
 
 
 def play(local: LocalModel, episodes: int, turns: int, seed: int) -> tuple[Recorder, TransformersBackend, float]:

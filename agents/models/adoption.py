@@ -6,6 +6,7 @@ of a few tokens, and its logits are compared with those of the untouched model, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,6 +19,15 @@ from simworld.core.errors import ModelError
 _PROBE = 24  # tokens
 _ALIKE = {torch.float32: 1e-3, torch.bfloat16: 0.1}  # largest difference of logits, as a share of the largest logit
 _KINDS = ("full_attention", "sliding_attention")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """What was found out about a model."""
+
+    shape: CacheShape
+    attention: str  # transformers' own, as it was loaded
+    input_scale: float | None  # by which it multiplies the embeddings it is given; None: it cannot work from them alone
 
 
 class _Probe:
@@ -35,8 +45,8 @@ class _Probe:
         return query.new_zeros(1, query.shape[2], query.shape[1], value.shape[-1])
 
 
-def adopt(model: Any) -> tuple[CacheShape, str]:
-    """The shape of the model's cache, and the name of the attention it came with; from now on it has ours.
+def adopt(model: Any) -> Adopted:
+    """What there is to know of a model; from now on it has our attention.
 
     Raises ModelError where its layers are of a kind that our attention does not compute.
     """
@@ -53,6 +63,7 @@ def adopt(model: Any) -> tuple[CacheShape, str]:
         raise _refused(name, f"it has layers of the kind {odd[0]}")
     with torch.inference_mode():
         expected = model(input_ids=ids, use_cache=False).logits[0].float()
+        input_scale = _input_scale(model, ids, expected)
         model.set_attn_implementation(NAME)
         probe = _Probe()
         try:
@@ -71,12 +82,32 @@ def adopt(model: Any) -> tuple[CacheShape, str]:
         dtype = next(model.parameters()).dtype
         shape = CacheShape(layers=len(probe.keys), kv_heads=heads, head_size=size, dtype=dtype, device=device)
         found = _probe_again(model, shape, ids)
-    scale = float(expected.abs().max())
-    if not bool(expected.isfinite().all()):
-        return shape, before  # nothing can be compared; each row will say so by itself
-    if float((found - expected).abs().max()) > _ALIKE.get(dtype, 1e-3) * scale:
+    # Where the numbers are not finite nothing can be compared; each row will say so by itself.
+    if bool(expected.isfinite().all()) and not _alike(found, expected, dtype):
         raise _refused(name, "its attention is of a kind of its own")
-    return shape, before
+    return Adopted(shape=shape, attention=before, input_scale=input_scale)
+
+
+def _input_scale(model: Any, ids: Tensor, expected: Tensor) -> float | None:
+    """The factor between the embeddings that a model is given and those its first layer gets.
+
+    None where it makes something else of them, or of the tokens besides, so that it says other things than from the tokens.
+    """
+    given = model.get_input_embeddings()(ids)
+    try:
+        out = model(inputs_embeds=given, use_cache=False, output_hidden_states=True)
+    except (KeyError, TypeError, ValueError, RuntimeError):  # it wants the tokens
+        return None
+    first, plain = out.hidden_states[0][0].float(), given[0].float()
+    scale = float((first * plain).sum() / (plain * plain).sum())
+    if abs(scale - 1) < 1e-4:
+        scale = 1.0
+    same = _alike(scale * plain, first, given.dtype) and _alike(out.logits[0].float(), expected, given.dtype)
+    return scale if same else None
+
+
+def _alike(found: Tensor, expected: Tensor, dtype: torch.dtype) -> bool:
+    return float((found - expected).abs().max()) <= _ALIKE.get(dtype, 1e-3) * float(expected.abs().max())
 
 
 def _probe_again(model: Any, shape: CacheShape, ids: Tensor) -> Tensor:

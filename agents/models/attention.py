@@ -17,7 +17,6 @@ from torch.nn import functional as F
 NAME = "simworld"  # under which transformers finds `attend`
 ARGUMENT = "simworld_pass"  # the model's keyword argument that carries the Pass
 
-_FEW = 16  # queries per key head: below it the product is faster with the keys first
 _BLOCK = 128  # queries of a span that attend at a time: keys after the last of them are left out
 
 
@@ -25,7 +24,7 @@ _BLOCK = 128  # queries of a span that attend at a time: keys after the last of 
 class Rows:
     """One new token for each row of a slab."""
 
-    kv: Tensor  # (layers, 2, rows, kv heads, capacity, head size); the new keys and values are written into it
+    kv: Tensor  # (layers, 2, rows, kv heads, capacity, head size), the last four dense; the new keys and values go into it
     positions: Tensor  # (rows,) int64, the place of the new token in its row, = tokens cached before it
 
 
@@ -52,7 +51,7 @@ class Pass:
         self._spans = tuple(spans)
         self._device = device
         self._masks: dict[object, Tensor] = {}
-        self._each = [torch.arange(len(r.positions), device=device) for r in rows]
+        self._places = [_places(r) for r in rows]
         self._block = _BLOCK if device.type == "cpu" else 8 * _BLOCK
 
     def positions(self) -> Tensor:
@@ -89,9 +88,9 @@ class Pass:
         at = 0
         for i, rows in enumerate(self._rows):
             end = at + len(rows.positions)
-            keys, values = rows.kv[layer, 0], rows.kv[layer, 1]
-            keys[self._each[i], :, rows.positions] = key[0, :, at:end].transpose(0, 1)
-            values[self._each[i], :, rows.positions] = value[0, :, at:end].transpose(0, 1)
+            keys, values = rows.kv[layer].unbind()
+            keys.view(-1, keys.shape[-1])[self._places[i]] = key[0, :, at:end].transpose(0, 1)
+            values.view(-1, values.shape[-1])[self._places[i]] = value[0, :, at:end].transpose(0, 1)
             # The heads that share keys are folded into the length of the query.
             part = query[0, :, at:end].transpose(0, 1).reshape(end - at, kv_heads, groups, -1)
             found = _attention(part, keys, values, self._rows_mask(i, rows, window, query.dtype), scale, cap)
@@ -127,6 +126,13 @@ class Pass:
         return self._masks[key]
 
 
+def _places(rows: Rows) -> Tensor:
+    """(rows, kv heads) int64, where the new keys lie if a layer's keys are one list of vectors."""
+    count, heads, capacity = rows.kv.shape[2:5]
+    lists = torch.arange(count * heads, device=rows.kv.device).view(count, heads)
+    return lists * capacity + rows.positions[:, None]
+
+
 def _additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, -torch.inf)
 
@@ -139,11 +145,7 @@ def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, cap:
     if q.dtype is torch.bfloat16 and q.device.type == "cpu":
         # Torch's fused kernel for bfloat16 on processors takes up to twice the time of two products.
         keys, values, queries = k.flatten(0, 1), v.flatten(0, 1), (q * scale).flatten(0, 1)
-        if q.shape[2] < _FEW:
-            scores = torch.bmm(keys, queries.transpose(1, 2)).transpose(1, 2).contiguous()
-        else:
-            scores = torch.bmm(queries, keys.transpose(1, 2))
-        scores = scores.view(*q.shape[:3], -1).add_(mask).softmax(-1)
+        scores = torch.bmm(queries, keys.transpose(1, 2)).view(*q.shape[:3], -1).add_(mask).softmax(-1)
         return torch.bmm(scores.flatten(0, 1), values).view(q.shape)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
 

@@ -2,17 +2,21 @@
 
 A step is one call of the model: one token for every row, and in the same call the unread part of the prompts of the rows that have
 just joined, so that reading costs no pass of its own. Rows of similar length share a slab, so that attention reads little padding.
+A row that asks for a state is read straight into its thread's cache and done after one step.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.models.attention import Pass, Rows
+from agents.models.attention import Pass, Rows, Span
 from agents.models.groups import Group
 from agents.models.local_model import LocalModel
 from agents.models.meter import Meter
@@ -21,7 +25,7 @@ from agents.models.sampling import sample
 from agents.models.slab import capacity_for
 from agents.models.threads import Threads
 from simworld.core.errors import Failure
-from simworld.core.requests import Completion
+from simworld.core.requests import Completion, Encode, Generate
 
 
 class Batch:
@@ -32,14 +36,17 @@ class Batch:
         self._threads = threads
         self._meter = meter
         self._groups: dict[int, Group] = {}  # by capacity
+        self._asked: list[Row] = []  # for a state
 
     @property
     def rows(self) -> list[Row]:
         """Those that have not ended."""
-        return [row for group in self._groups.values() for row in group.rows]
+        return [row for group in self._groups.values() for row in group.rows] + self._asked
 
     def bytes_with(self, row: Row) -> int:
         """Memory of the slabs if this row joined too."""
+        if isinstance(row.request, Encode):
+            return sum(group.bytes() for group in self._groups.values())
         capacity = capacity_for(row.longest)
         joined = self._groups.get(capacity) or Group(self._local.shape, capacity)
         others = sum(group.bytes() for group in self._groups.values() if group is not joined)
@@ -52,6 +59,9 @@ class Batch:
 
     def join(self, row: Row) -> None:
         """Takes a row in, with what its thread has cached; the rest of its prompt is read with the next step."""
+        if isinstance(row.request, Encode):
+            self._asked.append(row)
+            return
         capacity = capacity_for(row.longest)
         if capacity not in self._groups:
             self._groups[capacity] = Group(self._local.shape, capacity)
@@ -66,12 +76,12 @@ class Batch:
             group.close_ranks()
         self._groups = {capacity: group for capacity, group in self._groups.items() if group.rows}
         rows = [(row, group) for group in self._groups.values() for row in group.rows]
-        logits = self._forward([row for row, _ in rows])
+        logits, states, new = self._forward([row for row, _ in rows])
         read = time.perf_counter()
         tokens, logprobs = self._draw([row for row, _ in rows], logits)
         drawn = time.perf_counter()
         done: list[tuple[Row, Completion]] = []
-        for (row, group), token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
+        for (row, group), token, logprob in zip(rows, tokens, logprobs, strict=True):
             completion: Completion | None
             if logprob != logprob:
                 message = f"the model gave no finite logits at reply token {len(row.reply)}"
@@ -85,7 +95,9 @@ class Batch:
             if completion is not None:
                 done.append((row, completion))
                 group.leave(row)
-        self._meter.add("forward", begun, read)
+        done.extend((row, row.encoded(state, self._local)) for row, state in zip(self._asked, states, strict=True))
+        self._asked = []
+        self._meter.add_pass(begun, read, decoded=len(rows), read=new)
         self._meter.add("sample", read, drawn)
         self._meter.add("finish", drawn, time.perf_counter())
         return done
@@ -94,9 +106,11 @@ class Batch:
         """Takes all rows out, as they are."""
         rows = self.rows
         self._groups.clear()
+        self._asked = []
         return rows
 
-    def _forward(self, rows: Sequence[Row]) -> Tensor:
+    def _forward(self, rows: Sequence[Row]) -> tuple[Tensor, NDArray[np.float32], int]:
+        """Logits (len(rows), vocabulary), the states (n, d_model) that are asked for, and how many tokens of prompts were read."""
         device = self._local.device
         # The last token of a new prompt goes with those of the other rows: it is the one whose logits are asked for.
         ids = [row.reply[-1] if row.reply else row.ids[-1] for row in rows]
@@ -107,19 +121,34 @@ class Batch:
             ids.extend(more)
             places = torch.tensor([row.cached for row in group.rows], device=device)
             parts.append(Rows(group.slab.kv[:, :, : len(places)], places))
-        logits = self._local.read(ids, Pass(parts, spans, device), range(len(rows)))
+        keep, threads = list(range(len(rows))), []
+        for row in self._asked:
+            thread = self._threads.open(row.request.thread, row.ids, len(row.ids))
+            thread.ids = thread.ids[: len(row.ids) - 1]
+            spans.append(Span(thread.kv, len(thread.ids), len(row.ids) - len(thread.ids)))
+            ids.extend(row.ids[len(thread.ids) :])
+            keep.append(len(ids) - 1)
+            threads.append(thread)
+        vectors = {name: vector for row in rows for name, vector in row.vectors.items()} if min(ids) < 0 else None
+        with self._local.states() if threads else nullcontext() as heard:
+            logits = self._local.read(ids, Pass(parts, spans, device), keep, vectors)
         for row in rows:
             row.cached += 1
-        self._meter.passes += 1
-        self._meter.decoded += len(rows)
-        self._meter.read += len(ids) - len(rows)
-        return logits
+        states = heard[0][len(rows) :].float().cpu().numpy() if heard else np.empty((0, 0), np.float32)
+        for row, thread, state in zip(self._asked, threads, states, strict=True):
+            if np.isfinite(state).all():
+                thread.ids = list(row.ids)
+        return logits[: len(rows)], states, len(ids) - len(rows)
 
-    def _draw(self, rows: Sequence[Row], logits: Tensor) -> tuple[Tensor, Tensor]:
-        settings = [row.request.sampling for row in rows]
+    def _draw(self, rows: Sequence[Row], logits: Tensor) -> tuple[list[int], list[float]]:
+        """A token for each row, and its log-probability."""
+        if not rows:
+            return [], []
+        settings = [row.request.sampling for row in rows if isinstance(row.request, Generate)]
         numbers = torch.tensor([row.stream[len(row.reply)] for row in rows], dtype=torch.float64, device=logits.device)
         seen = None
         if any(s.repetition_penalty != 1 for s in settings):
-            seen = [torch.tensor(row.ids[row.begun :] + row.reply, device=logits.device) for row in rows]
+            seen = [torch.tensor(row.penalised, device=logits.device) for row in rows]
         with torch.inference_mode():
-            return sample(logits, settings, numbers, seen)
+            tokens, logprobs = sample(logits, settings, numbers, seen)
+        return tokens.tolist(), logprobs.tolist()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from typing import TYPE_CHECKING
 
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Backend
+
+if TYPE_CHECKING:
+    from agents.models.weights import Weights
 
 FORMS = "builtin:NAME, hf:FOLDER or hf:HUB-ID, openai:MODEL@URL"
 
@@ -16,6 +20,7 @@ def load_backend(
     dtype: str = "auto",
     device: str = "auto",
     batch_size: int = 32,
+    cache_bytes: int | None = None,
     threads: int | None = None,
     concurrency: int = 8,
     timeout_s: float = 120.0,
@@ -29,7 +34,9 @@ def load_backend(
             hardware multiplies it fast, else float32.
         device: "auto", "cpu" or "cuda"; local models only.
         batch_size: rows decoded together, at most; local models only.
-        threads: of torch, for the whole process; None leaves torch's choice.
+        cache_bytes: memory for caches; default: a quarter of what is free. Local models only.
+        threads: of torch, for the whole process; default: torch's choice (OMP_NUM_THREADS, or one per core), but no more than the
+            cores that this process may use.
         concurrency: requests open at a server at once, at most.
         timeout_s: of one attempt at a server, from sending to the last byte.
         retries: at a server, after the first attempt.
@@ -41,7 +48,12 @@ def load_backend(
     kind, colon, name = spec.strip().partition(":")
     if not colon or not name or kind not in ("builtin", "hf", "openai"):
         raise ModelError(f"model {spec!r} is not understood; write {FORMS}{_hint(spec)}")
-    for setting, value in (("batch_size", batch_size), ("concurrency", concurrency), ("threads", threads)):
+    for setting, value in (
+        ("batch_size", batch_size),
+        ("concurrency", concurrency),
+        ("threads", threads),
+        ("cache_bytes", cache_bytes),
+    ):
         if value is not None and value < 1:
             raise ModelError(f"{setting} is {value}; it must be at least 1")
     if kind == "openai":
@@ -49,18 +61,28 @@ def load_backend(
 
         patience = Patience(timeout_s=timeout_s, retries=retries)
         return open_server(spec.strip(), name, concurrency=concurrency, patience=patience)
-    from agents.models.weights import BUILTIN, builtin_weights, hf_weights
-
-    if kind == "builtin" and name not in BUILTIN:
-        raise ModelError(f"builtin:{name} is not a built-in model; there is {', '.join(BUILTIN)}{_hint(spec)}")
-    weights = builtin_weights(name) if kind == "builtin" else hf_weights(name)
+    weights = local_weights(spec)
 
     from agents.models.local_model import load_local
     from agents.models.transformers_backend import TransformersBackend
 
     local = load_local(weights, dtype=dtype, device=device, threads=threads)
     meta = {"device": str(local.device), "architecture": type(local.model).__name__}
-    return TransformersBackend(local, spec=spec.strip(), model_id=weights.id, batch_size=batch_size, meta=meta)
+    return TransformersBackend(
+        local, spec=spec.strip(), model_id=weights.id, batch_size=batch_size, cache_bytes=cache_bytes, meta=meta
+    )
+
+
+def local_weights(spec: str) -> Weights:
+    """The weights of `builtin:` or `hf:` models. Raises ModelError where there are none, and for servers."""
+    from agents.models.weights import BUILTIN, builtin_weights, hf_weights
+
+    kind, _, name = spec.strip().partition(":")
+    if kind not in ("builtin", "hf") or not name:
+        raise ModelError(f"model {spec!r}: expected a local one, builtin:NAME or hf:FOLDER{_hint(spec)}")
+    if kind == "builtin" and name not in BUILTIN:
+        raise ModelError(f"builtin:{name} is not a built-in model; there is {', '.join(BUILTIN)}{_hint(spec)}")
+    return builtin_weights(name) if kind == "builtin" else hf_weights(name)
 
 
 def _hint(spec: str) -> str:

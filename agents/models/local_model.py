@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.models.adoption import adopt
 from agents.models.attention import ARGUMENT, NAME, Pass
+from agents.models.packing import pack
+from agents.models.processors import available_cores
 from agents.models.prompts import Renderer
 from agents.models.slab import CacheShape
 from agents.models.weights import Weights, quiet_loading
 from simworld.core.errors import ModelError
 
+_CHUNK = 8192  # embeddings measured at a time
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -32,18 +37,29 @@ class LocalModel:
     dtype: str  # "float32" or "bfloat16"
     shape: CacheShape  # of the caches it reads with
     attention: str  # transformers' own, as it was loaded
+    width: int  # d_model
+    input_scale: float | None  # by which the model multiplies embeddings; None: it cannot work from them alone
+    embedding_norm: float | None  # mean Euclidean norm of the token embeddings as the first layer gets them
 
-    def read(self, ids: Sequence[int], reading: Pass, keep: Sequence[int]) -> Tensor:
+    def read(
+        self,
+        ids: Sequence[int],
+        reading: Pass,
+        keep: Sequence[int],
+        vectors: Mapping[int, NDArray[np.float32]] | None = None,
+    ) -> Tensor:
         """One call of the model: the logits (len(keep), vocabulary) after the tokens at the places `keep`, in its dtype.
 
         Args:
             ids: the packed tokens, in the order of the pass.
             reading: where each of them belongs; its caches grow by what was read.
             keep: places in `ids`, at least one.
+            vectors: what stands for the numbers below zero among `ids`, (d_model,) float32, as the first layer gets them.
         """
         with torch.inference_mode():
+            tokens = torch.tensor([ids], device=self.device)
             out = self.model(
-                input_ids=torch.tensor([ids], device=self.device),
+                **({"inputs_embeds": self._embed(tokens, vectors)} if vectors else {"input_ids": tokens}),
                 position_ids=reading.positions()[None],
                 use_cache=False,
                 logits_to_keep=torch.tensor(keep, device=self.device),
@@ -51,6 +67,24 @@ class LocalModel:
             )
             logits: Tensor = out.logits[0]
         return logits
+
+    @contextmanager
+    def states(self) -> Iterator[list[Tensor]]:
+        """For each `read` inside, what the output layer was given: (len(keep), d_model), after the final norm, in its dtype."""
+        heard: list[Tensor] = []
+        head = self.model.get_output_embeddings()
+        handle = head.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0][0]))
+        try:
+            yield heard
+        finally:
+            handle.remove()
+
+    def _embed(self, tokens: Tensor, vectors: Mapping[int, NDArray[np.float32]]) -> Tensor:
+        embeddings: Tensor = self.model.get_input_embeddings()(tokens.clamp_min(0))
+        places = tokens[0] < 0
+        given = np.stack([vectors[token] for token in tokens[0, places].tolist()]) / (self.input_scale or 1.0)
+        embeddings[0, places] = torch.from_numpy(given).to(embeddings)
+        return embeddings
 
     @contextmanager
     def plain(self) -> Iterator[Any]:
@@ -65,15 +99,16 @@ class LocalModel:
 def load_local(weights: Weights, *, dtype: str, device: str, threads: int | None) -> LocalModel:
     """Loads a folder of weights. `auto` means bfloat16 where the processor multiplies it fast, else float32; a GPU if there is one.
 
-    `threads` sets torch's thread count for the whole process. Raises ModelError.
+    `threads` sets torch's thread count for the whole process; by default it is only lowered to the available cores.
+
+    Raises ModelError.
     """
     place = _device(device)
     if dtype == "auto":
         dtype = "bfloat16" if fast_bfloat16(place) else "float32"
     if dtype not in DTYPES:
         raise ModelError(f"dtype {dtype!r} is not known; use auto, float32 or bfloat16")
-    if threads is not None:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads or min(torch.get_num_threads(), available_cores()))
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     where: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -90,7 +125,8 @@ def load_local(weights: Weights, *, dtype: str, device: str, threads: int | None
             f"{folder}: cannot be loaded: {type(error).__name__}: {reason[0] if reason else ''}"
         ) from error
     model.to(place).eval()
-    shape, attention = adopt(model)
+    adopted = adopt(model)
+    pack(model)
     renderer = Renderer(tokenizer)
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return LocalModel(
@@ -100,9 +136,25 @@ def load_local(weights: Weights, *, dtype: str, device: str, threads: int | None
         context=limit if isinstance(limit, int) else None,
         device=place,
         dtype=dtype,
-        shape=shape,
-        attention=attention,
+        shape=adopted.shape,
+        attention=adopted.attention,
+        width=model.config.get_text_config().hidden_size,
+        input_scale=adopted.input_scale,
+        embedding_norm=None if adopted.input_scale is None else _mean_norm(model) * adopted.input_scale,
     )
+
+
+def _mean_norm(model: Any) -> float:
+    """The mean Euclidean norm of a model's token embeddings, as its embedding layer gives them."""
+    embed = model.get_input_embeddings()
+    count, device = embed.weight.shape[0], embed.weight.device
+    with torch.inference_mode():
+        sums = [
+            embed(torch.arange(low, min(low + _CHUNK, count), device=device)).float().norm(dim=-1).double().sum()
+            for low in range(0, count, _CHUNK)
+        ]
+    total: float = torch.stack(sums).sum().item() / count
+    return total
 
 
 def fast_bfloat16(place: torch.device) -> bool:

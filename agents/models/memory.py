@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import torch
 
 _SHARE = 4  # a quarter of what is free
 _FALLBACK = 2**30
+_GROUP = Path("/sys/fs/cgroup")
 
 
 def default_budget(device: torch.device) -> int:
@@ -15,7 +17,16 @@ def default_budget(device: torch.device) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free) // _SHARE
-    return _free() // _SHARE
+    return free_memory() // _SHARE
+
+
+def free_memory(group: Path = _GROUP) -> int:
+    """Bytes that this process may still take: free in the system, and within its control group's limit where it shows one."""
+    try:
+        limit, used = ((group / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+        return min(_free(), max(0, int(limit) - int(used)))
+    except (OSError, ValueError):  # no such file, or "max": no limit
+        return _free()
 
 
 def _free() -> int:

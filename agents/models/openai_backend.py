@@ -94,11 +94,14 @@ class OpenAIBackend:
         ticket = self._tickets
         self._tickets += 1
         self._open += 1
-        if isinstance(request, Generate):
+        if isinstance(request, Generate) and request.prefix is not None:
+            message = "a server takes no prefix embeddings; use a local model (builtin: or hf:) for steered agents"
+            self._done.put(Finished(ticket=ticket, completion=_failure("unsupported", message)))
+        elif isinstance(request, Generate):
             asyncio.run_coroutine_threadsafe(self._serve(ticket, request, time.perf_counter()), self._loop)
         else:
             what = type(request).__name__
-            message = f"a server cannot answer {what} requests; use a local model (builtin: or hf:) where likelihoods are needed"
+            message = f"a server cannot answer {what} requests; use a local model (builtin: or hf:) for likelihoods and states"
             self._done.put(Finished(ticket=ticket, completion=_failure("unsupported", message)))
         return ticket
 

@@ -1,25 +1,32 @@
-"""Prompts as token ids: chat templates with their quirks, plain text, and continuations that share a prompt.
+"""Prompts as token ids: where their parts begin, and continuations that share a prompt.
 
-What every prompt gets: its beginning-of-sequence token exactly once where the tokenizer adds one by itself, and no special token
-that came from somebody's words (a model that writes `<|im_end|>` letter by letter must not end a turn with it).
+Every prompt gets its beginning-of-sequence token exactly once where the tokenizer adds one by itself.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from simworld.core.requests import ChatPrompt, Message, Prompt
+from agents.models.templates import ChatTemplate, PromptError
+from simworld.core.requests import Position, Prompt
+
+__all__ = ["Continuation", "PromptError", "Renderer", "Tokens", "common_prefix"]
 
 _TAIL = 200  # characters
 _BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_]) (?=[^\W\d_])")
-_ROLES = {"system": "", "user": "User: ", "assistant": "Assistant: "}
 
 
-class PromptError(ValueError):
-    """A prompt cannot be rendered for this model; the message is one line."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """A prompt as the model reads it."""
+
+    ids: list[int]  # at least one
+    begun: int  # where in `ids` the `reply_start` begins; 0 where there is none
+    place: int  # before which of `ids` a prefix goes, 0 to len(ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,38 +42,33 @@ class Renderer:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
-        self._specials = tuple(sorted({t for t in (*tokenizer.all_special_tokens, *added) if t}))
+        self._template = ChatTemplate(tokenizer)
         empty = list(tokenizer("").input_ids)
         bos = tokenizer.bos_token_id
         self._bos: int | None = bos if bos is not None and empty[:1] == [bos] else None  # only if it is added unasked
         self._pieces: dict[int, str] = {}
-        self.has_template = bool(tokenizer.chat_template)
-        self._takes_system = self.has_template and self._accepts_system()
 
     def text(self, prompt: Prompt) -> str:
         """The prompt as the model reads it, the begun reply included. Raises PromptError."""
-        if not isinstance(prompt, ChatPrompt):
-            return self._plain(prompt.text)
-        messages = self._normal(prompt.messages)
-        reply_start = self._plain(prompt.reply_start)
-        if not self.has_template:
-            lines = [f"{_ROLES[role]}{text}" for role, text in messages]
-            return "\n\n".join([*lines, "Assistant:"]) + (f" {reply_start}" if reply_start else "")
-        return self._render(messages) + reply_start
+        return self._template.text(prompt)
 
     def ids(self, prompt: Prompt) -> list[int]:
         """The prompt's token ids, at least one. Raises PromptError."""
-        ids = self._encode(self.text(prompt))
-        if not ids:
-            raise PromptError("the prompt is empty")
-        return ids
+        return _not_empty(self._encode(self.text(prompt)))
 
-    def begun(self, prompt: Prompt, ids: Sequence[int]) -> int:
-        """Where in the prompt's `ids` its `reply_start` begins; 0 where there is none."""
-        if not isinstance(prompt, ChatPrompt) or not prompt.reply_start:
-            return 0
-        return common_prefix(self.ids(replace(prompt, reply_start="")), ids)
+    def tokens(self, prompt: Prompt, position: Position = "start") -> Tokens:
+        """The prompt's token ids, and where its parts begin: at the last token boundary at or before the place in the text.
+
+        `start` is 0, or 1 after a beginning-of-sequence token that the tokenizer adds by itself; for `mid` and `end` see
+        `ChatTemplate.place`. The header that opens the reply is `ids[place:]` at `end`. Raises PromptError.
+        """
+        text = self.text(prompt)
+        begun = self._template.begun(prompt, text)
+        at = None if position == "start" else self._template.place(prompt, text, position)
+        ids, (begins, place) = self._cut_at(text, (begun, at))
+        if position == "start":
+            place = int(self._bos is not None and ids[:1] == [self._bos])
+        return Tokens(ids=_not_empty(ids), begun=begins, place=place)
 
     def continuations(self, prompt: Prompt, texts: Sequence[str]) -> list[Continuation]:
         """Each text after the prompt, tokenised together with it; where the boundary merges, its tokens belong to the text.
@@ -79,7 +81,9 @@ class Renderer:
         found = []
         for more in texts:
             ids = head + (
-                self._encode(text + self._plain(more)) if at == 0 else self._ids(text[at:] + self._plain(more))
+                self._encode(text + self._template.plain(more))
+                if at == 0
+                else self._ids(text[at:] + self._template.plain(more))
             )
             start = max(1, common_prefix(before, ids))
             if len(ids) <= start:
@@ -129,10 +133,20 @@ class Renderer:
         return frozenset(ids | {vocabulary[token] for token in usual if token in vocabulary})
 
     def _encode(self, text: str) -> list[int]:
-        ids = self._ids(text)
-        if self._bos is not None and ids[:1] != [self._bos]:
-            ids.insert(0, self._bos)
-        return ids
+        return self._with_bos(self._ids(text))
+
+    def _with_bos(self, ids: list[int]) -> list[int]:
+        return [self._bos, *ids] if self._bos is not None and ids[:1] != [self._bos] else ids
+
+    def _cut_at(self, text: str, places: Sequence[int | None]) -> tuple[list[int], list[int]]:
+        """A text's tokens, and how many of them end at or before each of the places in it; 0 for None."""
+        if not self._tokenizer.is_fast:
+            ids = self._encode(text)
+            return ids, [0 if at is None else common_prefix(self._encode(text[:at]), ids) for at in places]
+        found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        ids, ends = self._with_bos(list(found.input_ids)), [end for _, end in found.offset_mapping]
+        ends = [0] * (len(ids) - len(ends)) + ends
+        return ids, [0 if at is None else bisect_right(ends, at) for at in places]
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False).input_ids)
@@ -141,50 +155,11 @@ class Renderer:
         text = self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return str(text)
 
-    def _plain(self, text: str) -> str:
-        """The text without special tokens, also without those that come about when others are taken out."""
-        found = [token for token in self._specials if token in text]
-        while found:
-            for token in found:
-                text = text.replace(token, "")
-            found = [token for token in self._specials if token in text]
-        return text
 
-    def _normal(self, messages: Sequence[Message]) -> list[tuple[str, str]]:
-        """(role, text) in the order templates insist on; system text merged into the first user message where it is refused."""
-        turns: list[tuple[str, str]] = []
-        for message in messages:
-            text = self._plain(message.content)
-            if turns and turns[-1][0] == message.role:
-                turns[-1] = (message.role, f"{turns[-1][1]}\n\n{text}")
-            else:
-                turns.append((message.role, text))
-        system = turns.pop(0)[1] if turns and turns[0][0] == "system" else ""
-        roles = [role for role, _ in turns]
-        if not turns or roles != ["user", "assistant"] * (len(turns) // 2) + ["user"]:
-            raise PromptError(f"messages must alternate, user first and user last; found {', '.join(roles) or 'none'}")
-        if not system:
-            return turns
-        if self._takes_system or not self.has_template:
-            return [("system", system), *turns]
-        return [("user", f"{system}\n\n{turns[0][1]}"), *turns[1:]]
-
-    def _render(self, turns: Sequence[tuple[str, str]]) -> str:
-        import jinja2
-
-        messages = [{"role": role, "content": text} for role, text in turns]
-        try:
-            return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        except (jinja2.TemplateError, TypeError, ValueError, KeyError) as error:  # what templates make of odd messages
-            raise PromptError(f"the model's chat template refuses the messages: {error}") from None
-
-    def _accepts_system(self) -> bool:
-        """Whether the template shows system text, tried out: some raise, some drop it without a word."""
-        probe = "simworld-system-probe"
-        try:
-            return probe in self._render([("system", probe), ("user", "Hello.")])
-        except PromptError:
-            return False
+def _not_empty(ids: list[int]) -> list[int]:
+    if not ids:
+        raise PromptError("the prompt is empty")
+    return ids
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:

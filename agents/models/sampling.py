@@ -13,6 +13,8 @@ from torch import Tensor
 
 from simworld.core.requests import Sampling
 
+_ROWS = 4  # at a time on a processor: what is computed from more logits than that does not stay in its caches
+_BLOCK = 128  # scores of which only the largest counts at first
 _FIRST_CUT = (
     64  # top-p without top-k looks at this many tokens first, and at 8 times more while they do not hold the mass
 )
@@ -32,6 +34,10 @@ def sample(
     Returns:
         tokens (rows,) int64 and log-probabilities (rows,) float64, in nats.
     """
+    if logits.device.type == "cpu" and len(settings) > _ROWS:
+        parts = [slice(low, low + _ROWS) for low in range(0, len(settings), _ROWS)]
+        found = [sample(logits[p], settings[p], uniforms[p], None if seen is None else seen[p]) for p in parts]
+        return torch.cat([tokens for tokens, _ in found]), torch.cat([logprobs for _, logprobs in found])
     raw = logits.float()
     scores = _penalised(raw, settings, seen)
     tokens = torch.empty(len(settings), dtype=torch.int64, device=raw.device)
@@ -46,8 +52,7 @@ def sample(
         tokens[narrow] = _sample_narrow(scores[narrow], [settings[i] for i in narrow], uniforms[narrow])
     if wide:
         tokens[wide] = _sample_wide(scores[wide], [settings[i] for i in wide], uniforms[wide])
-    chosen = raw.gather(-1, tokens[:, None])[:, 0].double()
-    return tokens, chosen - raw.logsumexp(-1).double()
+    return tokens, raw.log_softmax(-1).gather(-1, tokens[:, None])[:, 0].double()
 
 
 def _penalised(raw: Tensor, settings: Sequence[Sampling], seen: Sequence[Tensor] | None) -> Tensor:
@@ -81,7 +86,7 @@ def _sample_narrow(scores: Tensor, settings: Sequence[Sampling], uniforms: Tenso
     size = scores.shape[-1]
     ks = _column(scores, [min(s.top_k, size) for s in settings], torch.int64)
     width = min(size, int(ks.max()) + 8)
-    values, ids = scores.topk(width, sorted=True)
+    values, ids = _largest(scores, width)
     last = values.gather(-1, ks - 1)  # the k-th largest
     # Where ties with the k-th reach the end of the candidates, some may lie outside: those rows look at everything.
     crowded = (values[:, -1:] >= last)[:, 0] & (ks[:, 0] < width) & (width < size)
@@ -94,6 +99,22 @@ def _sample_narrow(scores: Tensor, settings: Sequence[Sampling], uniforms: Tenso
         kept = row.masked_fill(row < last[i], -torch.inf)
         tokens[i] = _sample_wide(kept, settings[i : i + 1], uniforms[i : i + 1])[0]
     return tokens
+
+
+def _largest(scores: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """The largest scores of each row and their places, falling; which of those that tie with the last is left open.
+
+    They lie in the blocks whose largest scores are largest, so that few of a large vocabulary need be put in order.
+    """
+    rows, size = scores.shape
+    if size % _BLOCK or size < 4 * width * _BLOCK:
+        found = scores.topk(width, sorted=True)
+        return found.values, found.indices
+    blocks = scores.view(rows, -1, _BLOCK)
+    chosen = blocks.amax(-1).topk(width).indices
+    few = blocks.gather(1, chosen[:, :, None].expand(-1, -1, _BLOCK)).view(rows, -1)
+    values, at = few.topk(width, sorted=True)
+    return values, chosen.gather(1, at // _BLOCK) * _BLOCK + at % _BLOCK
 
 
 def _sample_wide(scores: Tensor, settings: Sequence[Sampling], uniforms: Tensor) -> Tensor:

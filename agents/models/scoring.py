@@ -13,7 +13,7 @@ from torch import Tensor
 from agents.models.attention import Pass, Span
 from agents.models.local_model import LocalModel
 from agents.models.meter import Meter
-from agents.models.prompts import Continuation
+from agents.models.prompts import Continuation, common_prefix
 from agents.models.threads import Threads
 
 _CHUNK = 512  # tokens of a tree per pass, unless a single continuation is longer
@@ -64,21 +64,31 @@ class _Tree:
 def score(
     local: LocalModel, threads: Threads, meter: Meter, thread: str, continuations: Sequence[Continuation]
 ) -> list[float]:
-    """The log-probability of each continuation given what stands before it, nats, summed over its tokens; in order."""
-    shared = min(c.start for c in continuations)
+    """The log-probability of each continuation given what stands before it, nats, summed over its tokens; in order.
+
+    Their prompts may differ; what all of them begin with is read once and stays in the thread.
+    """
+    shared = _shared(continuations)
     prompt = list(continuations[0].ids[:shared])
     tails = [list(c.ids[shared:]) for c in continuations]
     parked = threads.open(thread, prompt, shared + max(_CHUNK, max(map(len, tails))))
     start = min(len(parked.ids), shared - 1)
     parked.ids = parked.ids[:start]
-    after = _read(local, meter, prompt[start:], Span(parked.kv, start, shared - start), [shared - start - 1])
-    parked.ids = prompt
+    unread = prompt[start:]
+    after = torch.empty(0)
     results = [0.0] * len(tails)
     for chosen, tree in _trees(tails):
-        logits = after
+        # The rest of the prompt goes with the first tree: a pass over a few tokens costs as much as one over many.
+        ids, spans = unread + tree.tokens[1:], []
+        if unread:
+            spans.append(Span(parked.kv, start, len(unread)))
         if len(tree.tokens) > 1:
-            span = tree.span(parked.kv, shared)
-            logits = torch.cat([after, _read(local, meter, tree.tokens[1:], span, range(span.count))])
+            spans.append(tree.span(parked.kv, shared))
+        logits = _read(local, meter, ids, spans, range(max(0, len(unread) - 1), len(ids))) if ids else after
+        if unread:
+            after, parked.ids, unread = logits[:1], prompt, []
+        elif ids:
+            logits = torch.cat([after, logits])
         nodes = [node for path in tree.paths for node in path]
         wanted = [token for i in chosen for token in tails[i]]
         found = _log_probabilities(logits, nodes, wanted)
@@ -90,9 +100,15 @@ def score(
     return results
 
 
-def _read(local: LocalModel, meter: Meter, ids: Sequence[int], span: Span, keep: Sequence[int]) -> Tensor:
+def _shared(continuations: Sequence[Continuation]) -> int:
+    """How many tokens all prompts begin with; at least 1, for which the prompts must begin alike."""
+    first = continuations[0]
+    return min(min(c.start, common_prefix(first.ids[: first.start], c.ids)) for c in continuations)
+
+
+def _read(local: LocalModel, meter: Meter, ids: Sequence[int], spans: Sequence[Span], keep: Sequence[int]) -> Tensor:
     meter.scored += len(ids)
-    return local.read(ids, Pass((), [span], local.device), keep)
+    return local.read(ids, Pass((), spans, local.device), keep)
 
 
 def _trees(tails: Sequence[list[int]]) -> Iterator[tuple[list[int], _Tree]]:

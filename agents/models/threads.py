@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from agents.models.prompts import common_prefix
 from agents.models.slab import CacheShape
 
 _ROUND = 64
+_AHEAD = 256  # tokens that a thread which grows is given beyond what it needs, at most
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +49,11 @@ class Threads:
         """Memory held."""
         return self._tokens * self._shape.token_bytes
 
+    def share(self, tokens: int) -> float:
+        """The part of the room here that a thread of so many tokens takes, at most: what it was given to grow into counts."""
+        held = -(-min(2 * tokens, tokens + _AHEAD) // _ROUND) * _ROUND * self._shape.token_bytes
+        return max(held / self.budget if self.budget else math.inf, 1 / self._count)
+
     def __contains__(self, name: str) -> bool:
         return name in self._kept
 
@@ -78,7 +85,7 @@ class Threads:
         thread.ids = thread.ids[: common_prefix(thread.ids, ids)]
         if thread.capacity < tokens:
             before, cached = thread.kv, len(thread.ids)
-            thread.kv = self._block(max(tokens, min(2 * before.shape[3], tokens + 256)))
+            thread.kv = self._block(max(tokens, min(2 * before.shape[3], tokens + _AHEAD)))
             thread.kv[:, :, :, :cached] = before[:, :, :, :cached]
             if name:
                 self._tokens += thread.capacity - before.shape[3]

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.models.decoding import Batch
+from agents.models.intake import refusal, take_in, too_long
 from agents.models.local_model import LocalModel
 from agents.models.memory import default_budget
 from agents.models.meter import Meter
 from agents.models.prompts import Continuation, PromptError
-from agents.models.rows import Row, new_row
+from agents.models.rows import Row
 from agents.models.scoring import score
 from agents.models.threads import Threads
 from simworld.core.errors import Failure
-from simworld.core.requests import Completion, Finished, Generate, ModelInfo, Request, Score, Scored
+from simworld.core.profile import Part
+from simworld.core.requests import Finished, ModelInfo, Request, Score, Scored
 
 READ_AT_ONCE = 1024  # prompt tokens that join a step, unless a single prompt is longer
 _THREADS_PER_ROW = 8  # threads parked, at most, for each row of the batch: bounds what ended conversations leave behind
@@ -63,7 +65,15 @@ class TransformersBackend:
         budget = default_budget(local.device) if cache_bytes is None else cache_bytes
         self.meter = Meter()
         self._local: LocalModel | None = local
-        self._info = ModelInfo(spec=spec, id=model_id, dtype=local.dtype, context=local.context, meta=dict(meta or {}))
+        self._info = ModelInfo(
+            spec=spec,
+            id=model_id,
+            dtype=local.dtype,
+            context=local.context,
+            width=local.width,
+            embedding_norm=local.embedding_norm,
+            meta=dict(meta or {}),
+        )
         self._batch_size = batch_size
         self._tickets = 0
         self._done: list[Finished] = []
@@ -90,25 +100,18 @@ class TransformersBackend:
         try:
             if isinstance(request, Score):
                 self._scorings.append(_Scoring(ticket=ticket, request=request, submitted=now))
-            elif not isinstance(request, Generate):
-                self._fail(ticket, "unsupported", f"a language model cannot answer {type(request).__name__}")
-            elif request.sampling.max_new_tokens < 1:
-                self._fail(
-                    ticket, "invalid", f"max_new_tokens is {request.sampling.max_new_tokens}; it must be at least 1"
-                )
-            elif request.json_schema is not None:
-                self._fail(
-                    ticket, "unsupported", "structured output needs a server (openai:…); a local model writes free text"
-                )
-            else:
-                ids = local.renderer.ids(request.prompt)
-                row = new_row(ticket, request, ids, now, local.renderer.begun(request.prompt, ids))
-                if self._fits(ticket, len(row.ids), request.sampling.max_new_tokens):
-                    self._waiting.append(row)
+                return ticket
+            taken = take_in(local, ticket, request, now)
+            self.meter.add("tokenise", now, time.perf_counter())
         except PromptError as error:
-            self._fail(ticket, "prompt", str(error))
+            taken = refusal("prompt", str(error))
         except Exception as error:  # the boundary: text that the tokenizer chokes on fails alone
-            self._done.append(Finished(ticket=ticket, completion=_caught(error)))
+            taken = _caught(error)
+        if isinstance(taken, Failure):
+            self._done.append(Finished(ticket=ticket, completion=taken))
+        else:
+            self.meter.tokenised += len(taken.ids)
+            self._waiting.append(taken)
         return ticket
 
     def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
@@ -120,6 +123,19 @@ class TransformersBackend:
                 break
         done, self._done = self._done, []
         return done
+
+    def share(self, tokens: int) -> float:
+        """The part of the memory for threads that one of so many tokens takes."""
+        return self._threads.share(tokens)
+
+    def forget(self, threads: Iterable[str]) -> None:
+        """Drops the caches of threads that are over."""
+        for name in threads:
+            self._threads.forget(name)
+
+    def spent(self) -> Mapping[str, Part]:
+        """Where the time went since the backend was made."""
+        return self.meter.parts()
 
     def close(self) -> None:
         """Lets go of the model; open tickets are lost."""
@@ -139,7 +155,7 @@ class TransformersBackend:
     def _work(self) -> bool:
         """Does one piece of work; False if there was none."""
         if self._scorings:
-            self._score(self._scorings.popleft())
+            self._score(self._alike())
             return True
         try:
             self._refill()
@@ -190,26 +206,58 @@ class TransformersBackend:
         self._halves.extend((rows[:middle], rows[middle:]))
         self._apart = True
 
-    def _score(self, work: _Scoring) -> None:
-        local, request = self._open(), work.request
-        completion: Completion
+    def _alike(self) -> list[_Scoring]:
+        """The first open scoring, and the others on its thread: what their prompts begin with is read once for all."""
+        first = self._scorings.popleft()
+        if not first.request.thread:
+            return [first]
+        alike = [other for other in self._scorings if other.request.thread == first.request.thread]
+        self._scorings = deque(other for other in self._scorings if other.request.thread != first.request.thread)
+        return [first, *alike]
+
+    def _score(self, works: Sequence[_Scoring]) -> None:
+        """Answers scorings of one thread; where they fail together, each is tried alone."""
+        fit = [(work, *split) for work in works if (split := self._split(work)) is not None]
+        parts = [part for _, found, _ in fit for part in found]
+        try:
+            logprobs = self._likelihoods(works[0].request.thread, parts) if parts else []
+        except Exception as error:  # the boundary: a failure of the model is data
+            if len(works) > 1:
+                for work, _, _ in fit:
+                    self._score([work])
+            else:
+                self._done.append(Finished(ticket=works[0].ticket, completion=_caught(error)))
+            return
+        at, now = 0, time.perf_counter()
+        for work, found, length in fit:
+            completion = Scored(
+                logprobs=tuple(logprobs[at : at + len(found)]),
+                lengths=tuple(len(part.ids) - part.start for part in found),
+                prompt_tokens=length,
+                latency_s=now - work.submitted,
+                dtype=self._info.dtype,
+            )
+            at += len(found)
+            self._done.append(Finished(ticket=work.ticket, completion=completion))
+
+    def _split(self, work: _Scoring) -> tuple[list[Continuation], int] | None:
+        """A scoring's continuations in tokens and its prompt's length; None where it is answered with a failure already."""
+        local, request, begun = self._open(), work.request, time.perf_counter()
+        failure: Failure | None
         try:
             parts = local.renderer.continuations(request.prompt, request.continuations)
             length = len(local.renderer.ids(request.prompt))
-            if not self._fits(work.ticket, max((len(p.ids) for p in parts), default=length), 0):
-                return
-            completion = Scored(
-                logprobs=tuple(self._likelihoods(request.thread, parts) if parts else ()),
-                lengths=tuple(len(p.ids) - p.start for p in parts),
-                prompt_tokens=length,
-                latency_s=time.perf_counter() - work.submitted,
-                dtype=local.dtype,
-            )
+            failure = too_long(local, max((len(part.ids) for part in parts), default=length), 0)
         except PromptError as error:
-            completion = Failure(boundary="model", kind="prompt", message=str(error))
-        except Exception as error:  # the boundary, as above
-            completion = _caught(error)
-        self._done.append(Finished(ticket=work.ticket, completion=completion))
+            failure = refusal("prompt", str(error))
+        except Exception as error:  # the boundary: text that the tokenizer chokes on fails alone
+            failure = _caught(error)
+        self.meter.add("tokenise", begun, time.perf_counter())
+        if failure is not None:
+            self._done.append(Finished(ticket=work.ticket, completion=failure))
+            return None
+        self.meter.tokenised += length + sum(len(part.ids) - part.start for part in parts)
+        return parts, length
 
     def _likelihoods(self, thread: str, parts: Sequence[Continuation]) -> list[float]:
         begun = time.perf_counter()
@@ -220,17 +268,6 @@ class TransformersBackend:
             raise
         finally:
             self.meter.add("score", begun, time.perf_counter())
-
-    def _fits(self, ticket: int, prompt: int, reply: int) -> bool:
-        context = self._open().context
-        if context is None or prompt + reply <= context:
-            return True
-        asked = f"{prompt} prompt tokens and up to {reply} new ones" if reply else f"{prompt} tokens"
-        self._fail(ticket, "too-long", f"{asked} do not fit the model's context of {context}")
-        return False
-
-    def _fail(self, ticket: int, kind: str, message: str) -> None:
-        self._done.append(Finished(ticket=ticket, completion=Failure(boundary="model", kind=kind, message=message)))
 
 
 def _caught(error: Exception) -> Failure:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-Projection = Literal["sphere", "box"]
+from agents.steering.projection import Projection as Projection
 
 
 def project(raw: Tensor, projection: Projection) -> Tensor:

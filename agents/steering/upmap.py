@@ -1,8 +1,18 @@
-"""The up-mapping W: from an action of d' numbers to L prefix embeddings of a frozen language model."""
+"""The up-mapping W: from an action of d' numbers to L prefix embeddings of a frozen language model.
+
+`UpMap` is the same however W was made. Here W is made from principal directions of the model's token embeddings (DAT, appendix A);
+self-cloned and latent ones are learned, in `simworld.training`.
+"""
 
 from __future__ import annotations
 
+from typing import Literal
+
+import torch
 from torch import Tensor, nn
+
+Mode = Literal["repeated", "groups"]
+_CHUNK = 8192  # rows of a vocabulary turned to float64 at once
 
 
 class UpMap(nn.Module):
@@ -34,3 +44,59 @@ class UpMap(nn.Module):
         scale = self.act_norm * self.embedding_norm / self.d_action**0.5
         prefix: Tensor = (action @ self.weight * scale).unflatten(-1, (self.tokens, self.d_model))
         return prefix
+
+
+def pca_upmap(embeddings: Tensor, *, d_action: int, tokens: int, act_norm: float, mode: Mode) -> UpMap:
+    """An up-mapping along the principal directions of a model's token embeddings.
+
+    `repeated` is the released code's: one vector in the span of the first d' directions, L times, each of the length
+    act_norm · embedding_norm. `groups` gives L vectors that differ: the coordinates fall into L groups of d'/L, each a vector in
+    the span of the first d'/L directions; W is scaled by √L, so that the squared lengths are right on average over the groups.
+
+    We deviate from the paper and its code in that the norm is relative to the model's own embeddings (there act_norm is the
+    absolute length, 0.6 or 1.0), in `groups`, and in that signs and order of the directions are fixed.
+
+    Args:
+        embeddings: (V, d_model), one row for each token, after the model's own scaling.
+        d_action: d'; for `groups` a multiple of L.
+        tokens: L.
+        act_norm: length of a prefix vector, as a multiple of the embeddings' mean length.
+        mode: see above.
+
+    Raises:
+        ValueError: d' is no multiple of L, or there are not as many directions.
+    """
+    if mode == "groups" and d_action % tokens:
+        raise ValueError(
+            f"an action of {d_action} numbers cannot be split into {tokens} equal groups, one for each token"
+        )
+    count = d_action if mode == "repeated" else d_action // tokens
+    directions = principal_directions(embeddings, count)
+    if mode == "repeated":
+        weight = directions.repeat(1, tokens)
+    else:
+        weight = torch.kron(torch.eye(tokens, dtype=directions.dtype), directions * tokens**0.5)
+    norm = float(embeddings.norm(dim=1).mean(dtype=torch.float64))
+    return UpMap(weight.float(), tokens=tokens, act_norm=act_norm, embedding_norm=norm)
+
+
+def principal_directions(vectors: Tensor, count: int) -> Tensor:
+    """The first `count` principal directions of centred vectors (V, d), as orthonormal rows (count, d) float64.
+
+    Exact: eigenvectors of the d × d covariance in float64, each with its largest coordinate positive. Raises ValueError where d,
+    or the number of vectors less one, is below `count`.
+    """
+    most = min(vectors.shape[1], vectors.shape[0] - 1)
+    if not 1 <= count <= most:
+        raise ValueError(
+            f"{vectors.shape[0]} embeddings of {vectors.shape[1]} numbers have {most} directions, not {count}"
+        )
+    mean = vectors.mean(0, dtype=torch.float64)
+    covariance = torch.zeros(vectors.shape[1], vectors.shape[1], dtype=torch.float64)
+    for low in range(0, len(vectors), _CHUNK):
+        centred = vectors[low : low + _CHUNK].double() - mean
+        covariance += centred.T @ centred
+    _, found = torch.linalg.eigh(covariance)  # columns, by rising variance
+    rows: Tensor = found.flip(1).T[:count]
+    largest = rows.gather(1, rows.abs().argmax(1, keepdim=True))
+    return rows * largest.sign()

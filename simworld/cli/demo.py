@@ -11,16 +11,15 @@ import click
 from rich.text import Text
 
 from simworld.cli.episode import print_transcript
-from simworld.cli.progress import progress_bar
-from simworld.cli.run import make_plan, note
+from simworld.cli.options import threads_option
+from simworld.cli.progress import playing_bar, progress_bar
+from simworld.cli.run import make_plan
 from simworld.cli.terminal import console, grid
 from simworld.core.episode import Ending
 from simworld.core.stats import Estimate, group_by, mean_by_family
 
 if TYPE_CHECKING:
-    from simworld.runner.live import Played
     from simworld.runner.models import Crew
-    from simworld.runner.stored import Progress
     from store import ScoreRow, Store
 
 SCENARIOS = (
@@ -55,7 +54,7 @@ MODEL = "builtin:smollm2-135m-instruct"
     show_default=True,
     help="How many of the dozen scenarios.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Of the model; default: torch's choice.")
+@threads_option
 def demo(db: str, seed: int, count: int, threads: int | None) -> None:
     """Play a dozen scenarios between two agents, in changing seats, judge them, and show what came out.
 
@@ -74,12 +73,8 @@ def demo(db: str, seed: int, count: int, threads: int | None) -> None:
     with open_store(db, create=True) as store:
         click.echo(f"Loading {MODEL} …", err=True)
         with open_crew(plan.specs.values(), threads=threads) as crew:
-            with progress_bar("playing") as show:
-
-                def on_episode(played: Played, progress: Progress) -> None:
-                    show(progress.before + progress.played, progress.planned, note(progress))
-
-                done = run_plan(plan, crew, store, on_episode=on_episode)
+            with playing_bar() as tell:
+                done = run_plan(plan, crew, store, on_progress=tell)
             _judge(store, plan.run, crew)
         stored = store.summaries(run=plan.run)
         say.print(Text(f"One of {len(stored)} episodes:", style="bold"))

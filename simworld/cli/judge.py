@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.options import db_option, json_option
+from simworld.cli.options import db_option, json_option, profile_option, threads_option
+from simworld.cli.profile import print_profile
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
@@ -29,9 +30,6 @@ judge_option = click.option(
     show_default=True,
     help="A shipped judge's name, or a file.",
 )
-threads_option = click.option(
-    "--threads", type=click.IntRange(min=1), help="Of a local model; default: torch's choice."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -49,6 +47,7 @@ def judge() -> None:
     help="Judge again where this judge failed; the failure is kept beside the new attempt.",
 )
 @threads_option
+@profile_option
 @db_option
 @json_option
 def run(
@@ -58,6 +57,7 @@ def run(
     samples: int | None,
     retry_failed: bool,
     threads: int | None,
+    with_profile: bool,
     as_json: bool,
 ) -> None:
     """Judge stored episodes.
@@ -65,6 +65,7 @@ def run(
     Those that this judge has not judged yet; the same command again goes on where it stopped.
     """
     from simworld.judging.run import JudgingRun
+    from simworld.runner.profile import Profiler
     from store import open_store
 
     spec, _ = load_judge(judge_name)
@@ -75,6 +76,7 @@ def run(
             _known_run(run_name, [summary.run.name for summary in store.runs()])
         with closing(_backend(spec, threads)) as backend:
             judging = JudgingRun(store, spec, backend, run=run_name, retry_failed=retry_failed)
+            profiler = Profiler({spec.model: backend})
             try:
                 with progress_bar("judging") as show:
                     tally = judging.go(
@@ -83,10 +85,14 @@ def run(
             except KeyboardInterrupt:
                 click.echo(f"{_counts(judging.tally)}. Stopped; the same command goes on from here.", err=True)
                 raise click.exceptions.Exit(130) from None
+            profiler.add("storing", judging.storing_s)
+            profile = profiler.profile({spec.model: judging.waited.seconds})
     if as_json:
-        click.echo(plain_json(_plain(tally)))
+        click.echo(plain_json(_plain(tally) | ({"profile": profile.plain()} if with_profile else {})))
     else:
         click.echo(_counts(tally))
+        if with_profile:
+            print_profile(profile)
     if tally.failed and tally.last_failure:
         hint = "simworld judge run --retry-failed tries them again"
         click.echo(f"The last failure: {harmless(str(tally.last_failure))}; {hint}.", err=True)
@@ -125,6 +131,42 @@ def check(
     failures = [outcome.failure for outcome in trust.outcomes if outcome.failure]
     if failures:
         click.echo(f"{len(failures)} pairs were not judged; the last: {harmless(str(failures[-1]))}", err=True)
+
+
+@judge.command()
+@judge_option
+@click.option(
+    "--method",
+    required=True,
+    type=click.Choice(["attributed", "prefixes"]),
+    help="attributed: weights of single lines, by a judge of opposed statements; prefixes: scores of the dialogue so far.",
+)
+@click.option("--run", "run_name", metavar="NAME", help="Only this run's episodes; default: every run's.")
+@threads_option
+@db_option
+@json_option
+def attribute(db: str, judge_name: str, method: str, run_name: str | None, threads: int | None, as_json: bool) -> None:
+    """Say what each utterance was worth.
+
+    For judgements that this judge has made; training shares their scores out with it (--place).
+    """
+    from simworld.judging.attribute import attribute_episodes
+    from simworld.judging.attribution import check_method
+    from store import open_store
+
+    spec, _ = load_judge(judge_name)
+    check_method(spec, method)  # before the model is loaded
+    with open_store(db) as store:
+        if run_name is not None:
+            _known_run(run_name, [summary.run.name for summary in store.runs()])
+        with closing(_backend(spec, threads)) as backend, progress_bar("attributing") as show:
+            shared = attribute_episodes(
+                store, spec, backend, method, run=run_name, on_progress=lambda t: show(t.done + t.failed, t.total, "")
+            )
+    counts = {"attributed": shared.done, "failed": shared.failed}
+    click.echo(plain_json(counts) if as_json else f"{shared.done} attributed, {shared.failed} failed")
+    if shared.last_failure:
+        click.echo(f"The last failure: {harmless(str(shared.last_failure))}; the same command tries again.", err=True)
 
 
 @judge.command("list")

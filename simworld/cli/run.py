@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.options import db_option, json_option
-from simworld.cli.progress import progress_bar
+from simworld.cli.options import db_option, json_option, memory_option, profile_option, threads_option
+from simworld.cli.profile import print_profile
+from simworld.cli.progress import playing_bar
 from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from agents import LoadedSpec, TerminalBackend
     from simworld.core.scenario import Scenario
-    from simworld.runner.live import Played
     from simworld.runner.plan import Cast, Plan
     from simworld.runner.stored import Progress
 
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 @click.option(
     "--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations under way at once."
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Of a local model; default: torch's choice.")
+@threads_option
+@memory_option
 @click.option(
     "--concurrency", type=click.IntRange(min=1), default=8, show_default=True, help="Requests open at a server."
 )
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 @click.option(
     "--retries", type=click.IntRange(min=0), default=5, show_default=True, help="At a server, after the first attempt."
 )
+@profile_option
 @db_option
 @json_option
 def run(
@@ -65,9 +67,11 @@ def run(
     retry_failed: bool,
     live: int,
     threads: int | None,
+    memory_gb: float | None,
     concurrency: int,
     timeout: float,
     retries: int,
+    with_profile: bool,
     db: str,
     as_json: bool,
 ) -> None:
@@ -77,32 +81,35 @@ def run(
     """
     from simworld.runner.models import open_crew
     from simworld.runner.stored import run_plan
-    from store import open_store
+    from store import check_store, open_store
 
     plan = make_plan(scenarios, read_casts(by_order, by_seat), repeats=repeats, seed=seed, name=name)
+    check_store(db)  # before the models are loaded; made only after, for they may be missing
     with (
-        open_store(db, create=True) as store,
         open_crew(
             plan.specs.values(),
             terminal=terminal(),
             batch_size=live,
+            cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
             threads=threads,
             concurrency=concurrency,
             timeout_s=timeout,
             retries=retries,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
+            warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as crew,
+        open_store(db, create=True) as store,
     ):
         last: Progress | None = None
         try:
-            with progress_bar("playing") as show:
+            with playing_bar() as tell:
 
-                def on_episode(played: Played, progress: Progress) -> None:
+                def on_progress(progress: Progress) -> None:
                     nonlocal last
                     last = progress
-                    show(progress.before + progress.played, progress.planned, note(progress))
+                    tell(progress)
 
-                done = run_plan(plan, crew, store, retry_failed=retry_failed, live=live, on_episode=on_episode)
+                done = run_plan(plan, crew, store, retry_failed=retry_failed, live=live, on_progress=on_progress)
         except KeyboardInterrupt:
             kept = f"{last.before + last.played} episodes of run {plan.run} are stored" if last else f"run {plan.run}"
             click.echo(harmless(f"Stopped: {kept}; the same command plays the rest."), err=True)
@@ -116,7 +123,8 @@ def run(
         "failed": done.failed,
     }
     if as_json:
-        click.echo(plain_json(report))
+        profile = {"profile": done.profile.plain()} if with_profile and done.profile else {}
+        click.echo(plain_json(report | profile))
     else:
         counts = f"{done.played} episodes played ({done.failed} failed), {done.before} already there"
         click.echo(harmless(f"run {plan.run}: {counts}, {done.planned} planned"))
@@ -127,6 +135,8 @@ def run(
             for kind in kinds[:5]:
                 click.echo(harmless(f"  failed: {kind}"), err=True)
             click.echo("  play them again with --retry-failed", err=True)
+        if with_profile and done.profile:
+            print_profile(done.profile)
     if done.played and done.failed == done.played:
         raise click.exceptions.Exit(1)
 
@@ -191,11 +201,6 @@ def terminal() -> TerminalBackend:
     from agents import TerminalBackend
 
     return TerminalBackend(say=lambda text: click.echo(harmless(text), err=True), read=lambda prompt: _read(prompt))
-
-
-def note(progress: Progress) -> str:
-    """What the bar says beside the count."""
-    return f"{progress.failed} failed" if progress.failed else ""
 
 
 def _read(prompt: str) -> str:

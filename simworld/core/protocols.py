@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import Protocol
+from collections.abc import Generator, Iterable, Sequence
+from typing import Protocol, runtime_checkable
 
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import Failure
@@ -52,4 +52,17 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Frees threads, connections and memory; open tickets are lost."""
+        ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """What a backend offers besides where its memory bounds how many threads it can keep; optional."""
+
+    def share(self, tokens: int) -> float:
+        """The part of its memory for threads that one of so many tokens takes; threads fit as long as their sum is at most 1."""
+        ...
+
+    def forget(self, threads: Iterable[str]) -> None:
+        """These threads are over: what is kept for them goes first. Names that are not known are no error."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -51,6 +52,13 @@ class Judged(Generic[T]):
 
 
 @dataclass(slots=True)
+class Waited:
+    """How long a backend worked or was waited for."""
+
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
 class _Task(Generic[T]):
     key: T
     judging: Judging
@@ -58,8 +66,9 @@ class _Task(Generic[T]):
 
 
 class _Driver(Generic[T]):
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, waited: Waited) -> None:
         self.backend = backend
+        self.waited = waited
         self.open: dict[int, list[_Task[T]]] = {}  # ticket → who waits for it
         self.asked: dict[int, Request] = {}
         self.tickets: dict[Score, int] = {}  # equal scores in flight are asked once
@@ -90,7 +99,10 @@ class _Driver(Generic[T]):
             return None
 
     def poll(self) -> Iterator[Judged[T]]:
-        for finished in self.backend.poll():
+        begun = time.perf_counter()
+        done = self.backend.poll()
+        self.waited.seconds += time.perf_counter() - begun
+        for finished in done:
             tasks = self.open.pop(finished.ticket)
             request = self.asked.pop(finished.ticket)
             if isinstance(request, Score):
@@ -109,9 +121,14 @@ class _Driver(Generic[T]):
         self.asked[ticket] = request
 
 
-def drive(judgings: Iterable[tuple[T, Judging]], backend: Backend, *, live: int = LIVE) -> Iterator[Judged[T]]:
-    """The judgements as they end, in any order; at most `live` are begun at a time, so `judgings` may be endless."""
-    driver: _Driver[T] = _Driver(backend)
+def drive(
+    judgings: Iterable[tuple[T, Judging]], backend: Backend, *, live: int = LIVE, waited: Waited | None = None
+) -> Iterator[Judged[T]]:
+    """The judgements as they end, in any order; at most `live` are begun at a time, so `judgings` may be endless.
+
+    `waited` is counted up.
+    """
+    driver: _Driver[T] = _Driver(backend, waited or Waited())
     waiting = iter(judgings)
     more = True
     while more or driver.live:

@@ -54,7 +54,7 @@ def judge_statements(
                 text="\n\n".join(part for part in (_body(reading, spec, dialogue=dialogue), spec.ask) if part)
             )
             scored = yield Score(prompt=prompt, continuations=texts, thread=thread if dialogue else "")
-            found = _logprobs(scored, texts)
+            found = logprobs_of(scored, texts)
             if isinstance(found, Failure):
                 return found
             if dialogue:
@@ -145,9 +145,9 @@ def _answers(
     if spec.chat:  # a reply begins without a space
         prompt: Prompt = ChatPrompt(messages=(Message(role="user", content=text.removesuffix("\nAnswer:")),))
         bare = tuple(answer.strip() for answer in answers)
-        scored = _logprobs((yield Score(prompt=prompt, continuations=bare, thread=thread)), bare)
+        scored = logprobs_of((yield Score(prompt=prompt, continuations=bare, thread=thread)), bare)
         return scored if isinstance(scored, Failure) else dict(zip(answers, scored.values(), strict=True))
-    return _logprobs((yield Score(prompt=TextPrompt(text=text), continuations=answers, thread=thread)), answers)
+    return logprobs_of((yield Score(prompt=TextPrompt(text=text), continuations=answers, thread=thread)), answers)
 
 
 def _from_digits(seat: str, d: Dimension, logprobs: Mapping[str, float]) -> Verdict:
@@ -167,7 +167,8 @@ def _body(reading: Reading, spec: JudgeSpec, *, dialogue: bool) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _logprobs(completion: Completion, texts: Sequence[str]) -> Mapping[str, float] | Failure:
+def logprobs_of(completion: Completion, texts: Sequence[str]) -> Mapping[str, float] | Failure:
+    """Text → log-probability of the continuations that were scored, or the failure."""
     if isinstance(completion, Failure):
         return completion
     if not isinstance(completion, Scored) or len(completion.logprobs) != len(texts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,7 @@ from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
-from simworld.judging.drive import LIVE, Judged, drive
+from simworld.judging.drive import LIVE, Judged, Waited, drive
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.local import Judging
 from simworld.judging.spec import JudgeSpec
@@ -44,12 +45,17 @@ class _Key:
 
 
 class JudgingRun:
-    """One pass. `tally` may be read at any time, also after an interrupt: what it counts is committed."""
+    """One pass. `tally` may be read at any time, also after an interrupt: what it counts is committed.
+
+    `waited` and `storing_s` tell how long the backend and the writing of judgements took.
+    """
 
     def __init__(
         self, store: Store, spec: JudgeSpec, backend: Backend, *, run: str | None = None, retry_failed: bool = False
     ) -> None:
         self.tally = Tally()
+        self.waited = Waited()
+        self.storing_s = 0.0
         self._store, self._spec, self._backend, self._run, self._retry = store, spec, backend, run, retry_failed
         self._scenarios: dict[str, Scenario] = {}
         self._other_rubrics: dict[str, None] = {}
@@ -83,7 +89,7 @@ class JudgingRun:
             if any(open_):
                 self._store.add_judge(judge.id, self._spec.name, judge.record())
             for sample in range(count):
-                for judged in drive(self._due(judge, name, sample), self._backend, live=live):
+                for judged in drive(self._due(judge, name, sample), self._backend, live=live, waited=self.waited):
                     self._commit(judge, sample, judged)
                     report(self.tally)
             rubrics += [other for other in self._other_rubrics if other not in rubrics]
@@ -125,7 +131,10 @@ class JudgingRun:
             reply="\n".join(usage.replies),
         )
         rescaled = {(v.seat, v.dimension): ranges[v.dimension].rescale(v.score) for v in verdicts}
-        if not self._store.add_judgement(judgement, rescaled, replace_failed=self._retry):
+        begun = time.perf_counter()
+        added = self._store.add_judgement(judgement, rescaled, replace_failed=self._retry)
+        self.storing_s += time.perf_counter() - begun
+        if not added:
             return  # another process was quicker
         if failure:
             self.tally = replace(self.tally, failed=self.tally.failed + 1, last_failure=failure)

@@ -5,7 +5,8 @@ requests together. Nothing here knows a database: episodes are handed out as the
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -13,8 +14,9 @@ from simworld.core.engine import Game, play
 from simworld.core.episode import Act, Episode, WorkItem
 from simworld.core.errors import Failure
 from simworld.core.protocols import Agent, Backend, Reply, Thinking
-from simworld.core.requests import Completion, Finished, Request
+from simworld.core.requests import Completion, Finished, Generated, Request
 from simworld.core.scenario import Scenario
+from simworld.runner.admission import Admission, Guest
 
 _log = logging.getLogger(__name__)
 _TURN_ABOUT_S = 0.02  # how long one backend may wait while another has work too
@@ -41,59 +43,95 @@ class Played:
     ended: datetime  # UTC
 
 
+@dataclass(slots=True, kw_only=True)
+class Pulse:
+    """What has happened so far in all conversations, unfinished ones included."""
+
+    turns: int = 0  # that are over
+    limits_live: int = 0  # turns that the conversations under way may have, together
+    new_tokens: int = 0  # written by models
+    polled_s: dict[str, float] = field(default_factory=dict)  # seconds that each backend worked or was waited for
+
+
 @dataclass(slots=True, eq=False)
 class _Table:
     """A live conversation."""
 
     job: Job
     game: Game
+    guest: Guest
     started: datetime
+    turn: int = -1
     thinking: dict[str, Thinking] = field(default_factory=dict)  # seats that have not answered yet
     replies: dict[str, Reply] = field(default_factory=dict)
 
 
-def play_jobs(jobs: Iterable[Job], backends: Mapping[str, Backend], *, live: int = 32) -> Iterator[Played]:
+def play_jobs(
+    jobs: Iterable[Job],
+    backends: Mapping[str, Backend],
+    *,
+    live: int = 32,
+    pulse: Pulse | None = None,
+    on_beat: Callable[[], None] = lambda: None,
+) -> Iterator[Played]:
     """Every job's episode, each as it ends; at most `live` run at once, and the next starts when one ends.
+
+    Fewer run where the memory of a backend has no room for more (`protocols.Bounded`), but always one.
 
     Args:
         jobs: drawn one by one, so a plan of millions needs no memory.
         backends: by `Agent.model`.
         live: upper limit of conversations under way.
+        pulse: counted up as things happen.
+        on_beat: called whenever the pulse has changed.
 
     Raises:
         ValueError: an agent's model has no backend, or `live` is below 1.
     """
     if live < 1:
         raise ValueError(f"live is {live}; at least one conversation must be allowed")
-    driver = _Driver(backends)
+    driver = _Driver(backends, pulse or Pulse())
     queue = iter(jobs)
+    waiting: Job | None = None
     while True:
         # Who asks no model ends at once: handed out before another job is drawn, and before a model is waited for.
-        while driver.count < live and not driver.ended and (job := next(queue, None)) is not None:
-            driver.start(job)
+        while driver.count < live and not driver.ended:
+            waiting = waiting or next(queue, None)
+            if waiting is None or not driver.start(waiting):
+                break
+            waiting = None
         if driver.count and not driver.ended:
             driver.work()
+            on_beat()
         if not driver.count and not driver.ended:
             return
         yield from driver.take()
 
 
 class _Driver:
-    def __init__(self, backends: Mapping[str, Backend]) -> None:
+    def __init__(self, backends: Mapping[str, Backend], pulse: Pulse) -> None:
         self.count = 0
         self.ended: list[Played] = []
         self._backends = backends
-        self._open: dict[str, dict[int, tuple[_Table, str]]] = {key: {} for key in backends}
+        self._pulse = pulse
+        self._admission = Admission(backends)
+        self._open: dict[str, dict[int, tuple[_Table, str, Request]]] = {key: {} for key in backends}
 
-    def start(self, job: Job) -> None:
-        """Seats the agents and asks whoever is due."""
+    def start(self, job: Job) -> bool:
+        """Seats the agents and asks whoever is due; False, and nothing is done, while there is no room for it."""
         for agent in job.agents.values():
             if agent.model and agent.model not in self._backends:
                 raise ValueError(f"no backend for {agent.model!r}")
         cast = {seat: agent.id for seat, agent in job.agents.items()}
-        table = _Table(job=job, game=play(job.scenario, cast, job.seed), started=datetime.now(UTC))
+        guest = self._admission.guest(job.scenario, job.agents)
+        if not self._admission.fits(guest):
+            return False
+        self._admission.enter(guest)
+        table = _Table(job=job, game=play(job.scenario, cast, job.seed), guest=guest, started=datetime.now(UTC))
         self.count += 1
+        self._pulse.limits_live += job.scenario.limits.turns
         self._advance(table)
+        return True
 
     def take(self) -> list[Played]:
         """What has ended since the last time."""
@@ -105,12 +143,18 @@ class _Driver:
         busy = [key for key, tickets in self._open.items() if tickets]
         for key in busy:
             wait_s = None if len(busy) == 1 else _TURN_ABOUT_S
+            begun = time.perf_counter()
             done = self._backends[key].poll(wait_s) or (self._lost(key) if wait_s is None else ())
+            polled = self._pulse.polled_s
+            polled[key] = polled.get(key, 0.0) + time.perf_counter() - begun
             for finished in done:
                 asked = self._open[key].pop(finished.ticket, None)
                 if asked is None:
                     continue  # of a run that was abandoned before this one
-                table, seat = asked
+                table, seat, request = asked
+                if isinstance(finished.completion, Generated):
+                    self._pulse.new_tokens += finished.completion.new_tokens
+                self._admission.answered(table.guest, seat, table.turn, request, finished.completion)
                 self._think(table, seat, finished.completion)
                 if not table.thinking:
                     self._advance(table)
@@ -129,7 +173,12 @@ class _Driver:
                 ended = datetime.now(UTC)
                 self.ended.append(Played(job=table.job, episode=over.value, started=table.started, ended=ended))
                 self.count -= 1
+                self._pulse.turns += len(over.value.turns) - max(0, table.turn)
+                self._pulse.limits_live -= table.job.scenario.limits.turns
+                self._admission.leave(table.guest)
                 return
+            self._pulse.turns += table.turn >= 0
+            table.turn += 1
             table.replies = {}
             table.thinking = {}
             for seat, observation in due.items():
@@ -148,12 +197,13 @@ class _Driver:
         try:
             request = next(thinking) if completion is None else thinking.send(completion)
             ticket = self._submit(agent, request)
+            self._admission.asked(table.guest, seat, request)
         except StopIteration as over:
             reply = over.value
         except Exception as error:  # the boundary of an agent's own code: recorded with the episode
             reply = _broken(table, seat, error)
         else:
-            self._open[agent.model][ticket] = (table, seat)
+            self._open[agent.model][ticket] = (table, seat, request)
             return
         if not isinstance(reply, Act | Failure):
             message = f"expected an Act or a Failure, got {type(reply).__name__}"

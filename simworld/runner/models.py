@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from agents import HUMAN_MODEL, HumanSpec, LMSpec, LoadedSpec, TerminalBackend, make_agent, model_key
+from agents import HUMAN_MODEL, HumanSpec, LMAgent, LMSpec, LoadedSpec, TerminalBackend, make_agent, model_key
 from agents.models import load_backend
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Agent, Backend
@@ -28,19 +28,27 @@ def open_crew(
     *,
     terminal: TerminalBackend | None = None,
     batch_size: int = 32,
+    cache_bytes: int | None = None,
     threads: int | None = None,
     concurrency: int = 8,
     timeout_s: float = 120.0,
     retries: int = 5,
     before_load: Callable[[str], None] = lambda model: None,
+    warn: Callable[[str], None] = lambda line: None,
 ) -> Iterator[Crew]:
     """The agents of some specs with their models loaded; closed at the end of the block.
 
+    `cache_bytes` is for all local models together, in equal shares; by default each takes a quarter of the memory that is free when
+    it is loaded. The other settings are those of `agents.models.load_backend`.
+
     Raises:
         ModelError: a model cannot be loaded, or a person has a seat and there is no terminal.
+        InputError: a planner was made for another model.
         MissingExtra: an optional package is missing.
     """
     specs = list(specs)
+    keys = {model_key(s.spec) for s in specs if isinstance(s.spec, LMSpec) and not s.spec.model.startswith("openai:")}
+    share = None if cache_bytes is None else max(1, cache_bytes // max(1, len(keys)))
     with ExitStack() as stack:
         backends: dict[str, Backend] = {}
         for loaded in specs:
@@ -51,6 +59,7 @@ def open_crew(
                     spec.model,
                     dtype=spec.dtype,
                     batch_size=batch_size,
+                    cache_bytes=share,
                     threads=threads,
                     concurrency=concurrency,
                     timeout_s=timeout_s,
@@ -68,4 +77,8 @@ def open_crew(
             if isinstance(loaded.spec, LMSpec)
         }
         agents = {loaded.spec.name: make_agent(loaded, infos.get(loaded.spec.name)) for loaded in specs}
+        for name, agent in agents.items():
+            if isinstance(agent, LMAgent) and agent.steering is not None:
+                for line in agent.steering.warnings:
+                    warn(f"agent {name!r}: {line}")
         yield Crew(agents=agents, backends=backends, infos=infos)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import simworld
 from agents import agent_content
 from simworld.core.episode import Ending
-from simworld.runner.live import Job, Played, play_jobs
+from simworld.core.profile import Profile
+from simworld.runner.live import Job, Played, Pulse, play_jobs
 from simworld.runner.models import Crew
+from simworld.runner.pace import Pace
 from simworld.runner.plan import Plan
+from simworld.runner.profile import Profiler
 from store import AgentRecord, ItemState, PlannedItem, RunRecord, Store
 
 
@@ -23,7 +26,11 @@ class Progress:
     before: int  # of them, finished before this command
     played: int = 0  # episodes committed by this command
     failed: int = 0  # of them, failed
-    new_tokens: int = 0  # written by models in them
+    new_tokens: int = 0  # written by models, in unfinished episodes too
+    share: float = (
+        0.0  # of this command's work that is done, between 0 and 1; unfinished episodes count with their turns
+    )
+    profile: Profile | None = None  # where the time went; at the end
 
 
 def run_plan(
@@ -33,9 +40,11 @@ def run_plan(
     *,
     retry_failed: bool = False,
     live: int = 32,
-    on_episode: Callable[[Played, Progress], None] = lambda played, progress: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress:
     """Plays what the store does not have yet; safe to kill at any moment and to start again with the same arguments.
+
+    At the end, also when Ctrl-C is the end, where the time went is added to the run's profile: one entry per command that played.
 
     Args:
         plan: what the run consists of.
@@ -43,7 +52,7 @@ def run_plan(
         store: where the run is begun or resumed.
         retry_failed: play items whose last attempt failed again, as attempt n + 1.
         live: conversations under way at once.
-        on_episode: called after each commit.
+        on_progress: called after each commit, and whenever the models have done something.
 
     Raises:
         ResumeRefused: the run exists with other content.
@@ -53,29 +62,75 @@ def run_plan(
     begin(plan, crew, store, jobs)
     finished = store.finished(plan.run)
     todo = [job for job in (_due(job, finished, retry_failed) for job in jobs) if job is not None]
-    progress = Progress(planned=len(jobs), before=len(jobs) - len(todo))
-    for played in play_jobs(todo, crew.backends, live=live):
+    going = _Going(plan, crew, store, todo, Progress(planned=len(jobs), before=len(jobs) - len(todo)), on_progress)
+    try:
+        for played in play_jobs(todo, crew.backends, live=live, pulse=going.pulse, on_beat=going.report):
+            going.commit(played)
+    except KeyboardInterrupt:
+        going.end()
+        raise
+    return going.end()
+
+
+class _Going:
+    """A run that goes on: what came of it so far, and where its time went."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        crew: Crew,
+        store: Store,
+        todo: Sequence[Job],
+        progress: Progress,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self.pulse = Pulse()
+        self._run, self._store, self._progress, self._on_progress = plan.run, store, progress, on_progress
+        self._pace = Pace(limits=sum(job.scenario.limits.turns for job in todo))
+        self._started = datetime.now(UTC)
+        self._profiler = Profiler(crew.backends)
+
+    def report(self) -> None:
+        """Tells how far it is."""
+        share = self._pace.share(self.pulse)
+        self._progress = replace(self._progress, new_tokens=self.pulse.new_tokens, share=share)
+        self._on_progress(self._progress)
+
+    def commit(self, played: Played) -> None:
+        """Stores an episode."""
         scenario = played.job.scenario
-        added = store.add_episode(
-            played.job.item,
-            played.job.attempt,
-            played.episode,
-            scenario_name=scenario.name,
-            family=scenario.family,
-            started=played.started,
-            ended=played.ended,
-            code_version=simworld.__version__,
-        )
+        with self._profiler.time("storing"):
+            added = self._store.add_episode(
+                played.job.item,
+                played.job.attempt,
+                played.episode,
+                scenario_name=scenario.name,
+                family=scenario.family,
+                started=played.started,
+                ended=played.ended,
+                code_version=simworld.__version__,
+            )
+        self._pace.ended(played)
         if not added:
-            continue  # another process of the same run was faster
-        progress = replace(
-            progress,
-            played=progress.played + 1,
-            failed=progress.failed + (played.episode.ending is Ending.failed),
-            new_tokens=progress.new_tokens + sum(a.generation.new_tokens for a in played.episode.acts if a.generation),
-        )
-        on_episode(played, progress)
-    return progress
+            return  # another process of the same run was faster
+        failed = played.episode.ending is Ending.failed
+        now = self._progress
+        self._progress = replace(now, played=now.played + 1, failed=now.failed + failed)
+        self.report()
+
+    def end(self) -> Progress:
+        """Stores the profile, unless there was nothing to play."""
+        profile = self._profiler.profile(self.pulse.polled_s)
+        if self.pulse.turns:
+            entry = {
+                "started": self._started.isoformat(timespec="seconds"),
+                "code_version": simworld.__version__,
+                "episodes": self._progress.played,
+                "turns": self.pulse.turns,
+                "new_tokens": self.pulse.new_tokens,
+            }
+            self._store.add_profile(self._run, entry | profile.plain())
+        return replace(self._progress, new_tokens=self.pulse.new_tokens, profile=profile)
 
 
 def begin(plan: Plan, crew: Crew, store: Store, jobs: list[Job]) -> None:

@@ -6,7 +6,8 @@ check_agent(MyAgent())                     # raises NotConforming, saying which 
 check_backend(lambda: MyBackend("…"))
 """
 
-from simworld.testing.conformance import NotConforming, check_agent, check_backend
+from simworld.testing.agents import NotConforming, check_agent
+from simworld.testing.backends import check_backend
 from simworld.testing.fakes import FakeBackend, example_observations, example_scenario, fake_answer, generated
 
 __all__ = [

@@ -51,8 +51,8 @@ class FakeBackend:
         """A backend ready to use.
 
         Args:
-            answer: a text, or any completion (a Failure too); default: a sentence, or log-probabilities, made from the request's
-                prompt and seed.
+            answer: a text, or any completion (a Failure too); default: a sentence, log-probabilities, or a state, made from the
+                request's prompt, seed and prefix.
             delay: polls that pass before a request is done; default none.
             context: words that prompt and reply may have together; above it, the completion is the Failure `too-long`.
         """
@@ -80,7 +80,7 @@ class FakeBackend:
         """A ticket. Raises TypeError for what is no request, RuntimeError after `close`."""
         if self.closed:
             raise RuntimeError("the backend is closed")
-        if not isinstance(request, Generate | Score | Ask):
+        if not isinstance(request, Generate | Score | Encode | Ask):
             raise TypeError(f"not a request: {type(request).__name__}")
         self.requests.append(request)
         ticket = len(self.requests)
@@ -109,6 +109,10 @@ class FakeBackend:
             if (words := _words(request.prompt)) + room > self._context:
                 message = f"{words} words and {room} new ones do not fit into {self._context}"
                 return Failure(boundary="model", kind="too-long", message=message)
+        if isinstance(request, Generate) and request.prefix is not None:
+            shape = request.prefix.embeddings.shape
+            if len(shape) != 2 or not shape[0] or shape[1] != FAKE_WIDTH:
+                return Failure(boundary="model", kind="invalid", message=f"no prefix for this model: {shape}")
         answer = self._answer(request)
         return generated(answer, request) if isinstance(answer, str) else answer
 
@@ -133,12 +137,16 @@ def generated(text: str, request: Request | None = None) -> Generated:
 
 
 def fake_answer(request: Request) -> str | Completion:
-    """What FakeBackend says by itself: a sentence per prompt and seed; log-probabilities in [-10, 0) per prompt and text."""
+    """What FakeBackend says by itself.
+
+    A sentence per prompt, seed and prefix; log-probabilities in [-10, 0) per prompt and text; a state per prompt.
+    """
     if isinstance(request, Ask):
         return _sentence(request.observation.seed)
     text = _text(request.prompt)
     if isinstance(request, Generate):
-        return _sentence(derive_seed("fake", text, request.seed))
+        steering = () if request.prefix is None else (_digest(request.prefix.embeddings.tobytes()),)
+        return _sentence(derive_seed("fake", text, request.seed, *steering))
     if isinstance(request, Encode):
         state = generator(derive_seed("fake", text)).standard_normal(FAKE_WIDTH).astype(np.float32)
         return Encoded(state=state, prompt_tokens=_words(request.prompt), latency_s=0.0, dtype="float32")
@@ -191,7 +199,11 @@ def _words(prompt: Prompt) -> int:
 
 
 def _share(*path: str) -> float:
-    return int.from_bytes(hashlib.sha256("\0".join(path).encode()).digest()[:4], "big") / 2**32
+    return _digest("\0".join(path).encode()) / 2**32
+
+
+def _digest(content: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(content).digest()[:4], "big")
 
 
 def _sentence(seed: int) -> str:

@@ -1,8 +1,10 @@
 """The shipped fakes, and that the conformance checks notice what breaks a promise."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from simworld.core.episode import Act, Action, ActionKind, Observation
@@ -11,10 +13,13 @@ from simworld.core.protocols import Thinking
 from simworld.core.requests import (
     Ask,
     ChatPrompt,
+    Encode,
+    Encoded,
     Finished,
     Generate,
     Generated,
     Message,
+    Prefix,
     Request,
     Sampling,
     Score,
@@ -31,6 +36,7 @@ from simworld.testing import (
     fake_answer,
     generated,
 )
+from simworld.testing.fakes import FAKE_WIDTH
 
 
 def ask(text: str = "Hello", *, seed: int = 0, stop: tuple[str, ...] = (), most: int = 64) -> Generate:
@@ -44,6 +50,38 @@ def tickets(finished: Sequence[Finished]) -> list[int]:
 def test_answers_depend_on_prompt_and_seed_alone() -> None:
     assert fake_answer(ask(seed=1)) == fake_answer(ask(seed=1))
     assert len({str(fake_answer(ask(text, seed=seed))) for text in ("a", "b") for seed in (0, 1)}) == 4
+
+
+def test_the_fake_can_be_steered() -> None:
+    vectors = np.ones((2, FAKE_WIDTH), np.float32)
+    steered = [replace(ask(), prefix=Prefix(position="end", embeddings=v)) for v in (vectors, vectors.copy(), -vectors)]
+    one, two, three = map(fake_answer, steered)
+    assert one == two
+    assert len({str(one), str(three), str(fake_answer(ask()))}) == 3
+
+
+def steering(vectors: Callable[[Observation], Any]) -> Callable[[Observation], Thinking]:
+    def act(observation: Observation) -> Thinking:
+        encoded = yield Encode(prompt=TextPrompt(text=observation.setting))
+        if not isinstance(encoded, Encoded):
+            return Failure(boundary="model", kind="state", message="no state")
+        request = replace(ask(seed=observation.seed), prefix=Prefix(position="end", embeddings=vectors(observation)))
+        reply = yield request
+        return line(observation.seat, reply.text) if isinstance(reply, Generated) else line(observation.seat)
+
+    return act
+
+
+def test_prefixes_are_compared_by_what_is_in_them() -> None:
+    fixed = np.ones((1, FAKE_WIDTH), np.float32)
+    check_agent(Odd(steering(lambda observation: fixed.copy())))
+    drawn = iter(np.random.default_rng(0).standard_normal((99, 1, FAKE_WIDTH)).astype(np.float32))
+    with pytest.raises(NotConforming, match="gave another act or request"):
+        check_agent(Odd(steering(lambda observation: next(drawn))), answer=same)
+
+
+def same(request: Request) -> Any:
+    return fake_answer(request) if isinstance(request, Encode) else "Fine."
 
 
 def test_replies_are_cut_at_stop_strings_and_at_the_token_limit() -> None:
@@ -189,6 +227,36 @@ class AllOrNothing(FakeBackend):
         return tuple(Finished(ticket=each.ticket, completion=failures[0]) for each in done) if failures else done
 
 
+class NoWidth(FakeBackend):
+    """Says that it has no states and takes no prefixes, and does all the same, or not."""
+
+    def __init__(self, *refused: str) -> None:
+        super().__init__()
+        self._unable = refused
+
+    @property
+    def info(self) -> Any:
+        return replace(super().info, width=None)
+
+    def _complete(self, ticket: int) -> Any:
+        done, request = super()._complete(ticket), self.requests[ticket - 1]
+        what = "prefix" if isinstance(request, Generate) and request.prefix else type(request).__name__
+        return Failure(boundary="model", kind="unsupported", message=what) if what in self._unable else done
+
+
+class AnyPrefix(FakeBackend):
+    """Looks at no prefix."""
+
+    def submit(self, request: Request) -> int:
+        return super().submit(replace(request, prefix=None) if isinstance(request, Generate) else request)
+
+
+def encoding(state: Any) -> FakeBackend:
+    """Every prompt has the same state."""
+    encoded = Encoded(state=state, prompt_tokens=3, latency_s=0.0)
+    return FakeBackend(lambda request: encoded if isinstance(request, Encode) else fake_answer(request))
+
+
 class Truncates(FakeBackend):
     """Says nothing about what did not fit."""
 
@@ -207,8 +275,9 @@ def test_the_fake_keeps_the_promises() -> None:
     check_backend(make(context=600))
     check_backend(make(delay=lambda request: len(str(request)) % 7))
     no_scores = Failure(boundary="model", kind="unsupported", message="no scores here")
-    answer = {"answer": lambda request: no_scores if isinstance(request, Score) else "Fine"}
+    answer = {"answer": lambda request: no_scores if isinstance(request, Score) else fake_answer(request)}
     check_backend(make(**answer), scores=False)
+    check_backend(lambda: NoWidth("Encode", "prefix"))
     assert len(made) == 4
     assert all(backend.closed for backend in made)
 
@@ -234,12 +303,17 @@ def test_the_fake_keeps_the_promises() -> None:
             "a plain Generate gave model: x: y",
         ),
         (lambda: FakeBackend(lambda r: "Fine"), "a Score gave"),
+        (lambda: NoWidth("prefix"), "an Encode must be answered with a Failure"),
+        (lambda: NoWidth("Encode"), "a prefix must be answered with a Failure"),
+        (AnyPrefix, r"a prefix \(2, 9\) must give a Failure"),
+        (lambda: encoding(np.zeros(7, np.float32)), r"a state must be \(8,\) float32"),
+        (lambda: encoding(np.full(8, np.nan, np.float32)), "a state must be finite"),
     ],
 )
 def test_a_backend_that_breaks_a_promise_is_noticed(
     backend: Callable[[], FakeBackend], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simworld.testing.conformance._MAX_POLLS", 50)
+    monkeypatch.setattr("simworld.testing.backends._MAX_POLLS", 50)
     with pytest.raises(NotConforming, match=message):
         check_backend(backend)
 
@@ -319,7 +393,7 @@ def test_an_agent_that_keeps_the_promises_passes() -> None:
         (Odd(fine, model=""), "the agent asks, but its `model` is empty"),
         (Odd(fine, model=3), "`model` must be a text"),  # type: ignore[arg-type]
         (Odd(lambda observation: line(observation.seat)), "`act` must be a generator; it gave Act"),
-        (Odd(yields("hello")), "must yield Generate, Score or Ask; it yielded str"),
+        (Odd(yields("hello")), "must yield Generate, Score, Encode or Ask; it yielded str"),
         (Odd(yields(Generate(prompt=ChatPrompt(messages=(Message(role="assistant", content="x"),)), sampling=Sampling(), seed=0))),
          "must alternate, user first and user last; they are assistant"),
         (Odd(yields(ask())), "more than 200 requests"),

@@ -90,6 +90,9 @@ def tiny_config(family: str, vocabulary: int) -> Any:
             return t.GemmaConfig(**common, head_dim=8)
         case "gemma2":
             return t.Gemma2Config(**common, head_dim=8, sliding_window=16)
+        case "gemma3":
+            kinds = ["sliding_attention", "full_attention"]
+            return t.Gemma3TextConfig(**common, head_dim=8, sliding_window=16, layer_types=kinds)
         case "mistral":
             return t.MistralConfig(**common, sliding_window=16)
     raise ValueError(family)

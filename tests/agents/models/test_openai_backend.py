@@ -8,11 +8,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agents.models.openai_backend import OpenAIBackend, Patience, open_server
 from simworld.core.errors import Failure
-from simworld.core.requests import ChatPrompt, Generate, Generated, Message, Sampling, Score, TextPrompt
+from simworld.core.requests import (
+    ChatPrompt,
+    Encode,
+    Generate,
+    Generated,
+    Message,
+    Prefix,
+    Request,
+    Sampling,
+    Score,
+    TextPrompt,
+)
 from tests.agents.models.faults import FaultyServer, serving
 
 FAST = Patience(timeout_s=0.5, retries=2, first_wait_s=0.01, longest_wait_s=0.02, longest_retry_after_s=3.0)
@@ -221,9 +233,21 @@ def test_concurrency_is_bounded_and_one_bad_request_fails_alone(connect: Open, s
     assert server.most == 3
 
 
-def test_likelihoods_are_not_to_be_had(connect: Open) -> None:
-    done = one(connect(), Score(prompt=TextPrompt(text="a"), continuations=(" b",)))
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Score(prompt=TextPrompt(text="a"), continuations=(" b",)),
+        Encode(prompt=TextPrompt(text="a")),
+        replace(ASK, prefix=Prefix(position="end", embeddings=np.zeros((1, 8), np.float32))),
+    ],
+)
+def test_likelihoods_states_and_prefixes_are_not_to_be_had(
+    request_: Request, connect: Open, server: FaultyServer
+) -> None:
+    done = one(connect(), request_)
     assert done.kind == "unsupported"
+    assert "use a local model" in done.message
+    assert not server.seen
 
 
 def test_poll_keeps_to_its_time(connect: Open, server: FaultyServer) -> None:

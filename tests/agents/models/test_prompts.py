@@ -119,11 +119,11 @@ def test_the_ends_are_what_the_files_name_and_the_usual_tokens(make_tokenizer: C
 def test_where_the_begun_reply_starts(make_tokenizer: Callable[..., Any]) -> None:
     tokenizer = make_tokenizer()
     renderer = Renderer(tokenizer)
-    ids = renderer.ids(TALK)
-    begun = renderer.begun(TALK, ids)
-    assert tokenizer.decode(ids[begun:]) == "Ann:"
-    assert renderer.begun(ChatPrompt(messages=TALK.messages), ids) == 0
-    assert renderer.begun(TextPrompt(text="Ann:"), ids) == 0
+    found = renderer.tokens(TALK)
+    assert found.ids == renderer.ids(TALK)
+    assert tokenizer.decode(found.ids[found.begun :]) == "Ann:"
+    assert renderer.tokens(ChatPrompt(messages=TALK.messages)).begun == 0
+    assert renderer.tokens(TextPrompt(text="Ann:")).begun == 0
 
 
 def test_continuations_of_a_long_prompt_are_tokenised_as_a_whole_would_be(make_tokenizer: Callable[..., Any]) -> None:

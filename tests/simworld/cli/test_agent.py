@@ -5,11 +5,14 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import torch
 import yaml
 from click.testing import CliRunner, Result
 
 import agents
 from agents import agent_json_schema, agent_schema_text
+from agents.steering.checkpoint import Checkpoint, CheckpointInfo, EncoderInfo, save_checkpoint
+from agents.steering.upmap import UpMap
 from simworld.cli.agent import agent
 from simworld.core.errors import InputError
 
@@ -57,3 +60,23 @@ def test_check_says_everything_at_once(tmp_path: Path) -> None:
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     result = invoke("check", str(tmp_path))
     assert str(result.exception) == f"{tmp_path}: the folder holds no YAML file"
+
+
+def test_a_steered_agent_is_shown_with_its_planner(tmp_path: Path) -> None:
+    upmap = UpMap(torch.eye(2, 6), tokens=2, act_norm=0.5, embedding_norm=4.0)
+    info = CheckpointInfo(
+        lm_id="hash-1", lm_spec="hf:tiny", dtype="float32", width=3, position="mid", encoder=EncoderInfo(kind="lm", id="e"),
+        d_state=4, d_action=2, tokens=2, act_norm=0.5, embedding_norm=4.0, upmap="pca",
+    )  # fmt: skip
+    made = Checkpoint(info=info, upmap=upmap, mean=torch.zeros(4), std=torch.ones(4))
+    save_checkpoint(tmp_path / "bare", made)
+    path = tmp_path / "a.yaml"
+    path.write_text("name: a\nmodel: hf:tiny\nsteering: {planner: bare, explore: {kind: random}}\n")
+    assert invoke("check", str(path)).output == "1 agent: ok\n"
+    shown = json.loads(invoke("show", str(path), "--json").output)
+    assert shown["planner"]["id"] == made.id
+    assert shown["planner"]["folder"] == str(tmp_path / "bare")
+    assert (shown["planner"]["lm_id"], shown["planner"]["position"]) == ("hash-1", "mid")
+    text = invoke("show", str(path)).output
+    assert f"planner:\n  id: {made.id}\n" in text
+    assert "steering" not in invoke("show", "smol-script").output

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 import store
 from simworld.cli.db import db
-from simworld.core.errors import InputError, SimworldError, StoreError
+from simworld.core.errors import InputError, SimworldError
 from store.version import HEAD
 from tests.store.samples import add, begin, judged, played
 
@@ -111,7 +111,7 @@ def test_query_mistakes_exit_with_2(path: Path, args: tuple[str, ...], said: str
 
 @pytest.mark.parametrize("args", [("info",), ("query", "SELECT 1"), ("export", "--out", "-"), ("upgrade",)])
 def test_reading_commands_make_no_database(tmp_path: Path, args: tuple[str, ...]) -> None:
-    run(tmp_path / "absent.db", *args, fails=StoreError)
+    run(tmp_path / "absent.db", *args, fails=InputError)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -14,6 +14,7 @@ from simworld.cli.judge import judge
 from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError
 from simworld.judging.spec import builtin_judges
+from simworld.testing import FakeBackend
 from store import AgentRecord, PlannedItem, RunRecord, open_store
 from tests.simworld.judging.helpers import lamp, talk
 
@@ -97,10 +98,22 @@ def test_help_names_the_commands() -> None:
     assert all(name in text for name in ("run", "check", "list", "show"))
 
 
+def test_the_profile_says_how_long_a_backend_was_waited_for(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simworld.cli.judge._backend", lambda spec, threads: FakeBackend())
+    data = json.loads(run("run", "--db", db, "--json", "--profile").stdout)
+    assert data["scored"] == 2
+    assert set(data["profile"]["parts"]) == {"waiting", "storing", "other"}
+    assert all(part["seconds"] >= 0 for part in data["profile"]["parts"].values())
+    assert "profile" not in json.loads(run("run", "--db", db, "--json").stdout)
+
+
 @pytest.mark.model
 def test_the_built_in_judge_scores_an_episode_and_repeats_nothing(db: str) -> None:
-    first = run("run", "--db", db, "--threads", "1")
-    assert (first.exit_code, first.stdout.strip()) == (0, "2 scored, 0 failed, 0 already there")
+    first = run("run", "--db", db, "--threads", "1", "--profile")
+    assert first.exit_code == 0
+    counts, title, _, *parts = first.stdout.strip().splitlines()
+    assert (counts, title) == ("2 scored, 0 failed, 0 already there", "Where the time went")
+    assert [row.split()[0] for row in parts] == ["tokenising", "judging", "storing", "other", "all"]
     again = run("run", "--db", db, "--threads", "1", "--json")
     assert json.loads(again.stdout)["already"] == 2
     assert json.loads(again.stdout)["scored"] == 0

@@ -105,15 +105,33 @@ def test_a_model_that_is_not_there_is_one_line(folder: Path) -> None:
     assert done.returncode == 2
     assert "nowhere/at-all" in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (folder / "x.db").exists()
+
+
+def test_a_database_that_cannot_be_is_told_before_a_model_is_loaded(folder: Path) -> None:
+    (folder / "lost.yaml").write_text("name: lost\nmodel: hf:nowhere/at-all\n")
+    done = simworld(folder, "run", "kitchen.yaml", "--cast", "*=lost.yaml", "--db", "absent/x.db")
+    assert done.returncode == 2
+    assert done.stderr == "Error: absent/x.db cannot be made: no folder absent\n"
+
+
+def test_the_profile_is_printed_when_asked_for_and_always_stored(folder: Path) -> None:
+    profile = json.loads(run(folder, "--json", "--profile", "--repeats", "3").stdout)["profile"]
+    assert set(profile["parts"]) == {"storing", "other"}
+    assert sum(part["share"] for part in profile["parts"].values()) == pytest.approx(1, abs=0.01)
+    assert profile["parts"]["storing"]["seconds"] > 0
+    shown = run(folder, "--profile", "--repeats", "4").stdout
+    assert "Where the time went" in shown
+    assert re.search(r"^storing +\d+\.\d\d +\d+\.\d %", shown, re.MULTILINE)
+    assert "Where the time went" not in run(folder, "--repeats", "5").stdout
+    with sqlite3.connect(folder / "x.db") as connection:
+        ((stored,),) = connection.execute("SELECT profile FROM runs").fetchall()
+    assert [command["episodes"] for command in json.loads(stored)["commands"]] == [3, 1, 1]
+    assert json.loads(stored)["commands"][0].items() >= profile.items()
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(folder: Path) -> None:
-    command = [sys.executable, "-m", "simworld", "run", "kitchen.yaml", "--cast", "*=polite.yaml"]
-    command += ["--db", "x.db", "--repeats", "5000"]
-    child = interruptible(command, folder)
-    deadline = time.monotonic() + 60
-    while count(folder / "x.db") < 3 and time.monotonic() < deadline:
-        time.sleep(0.1)
+    child = long_run(folder)
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130
@@ -121,13 +139,22 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(folder: Path) -> None:
     assert "Traceback" not in err
 
 
-def interruptible(command: list[str], folder: Path) -> subprocess.Popen[str]:
-    """A child that hears SIGINT, also where these tests run in a shell's background, whose children ignore it."""
+def long_run(folder: Path) -> subprocess.Popen[str]:
+    """A run of thousands of episodes that has stored a few.
+
+    It hears SIGINT, also where these tests run in a shell's background, whose children ignore it.
+    """
+    command = [sys.executable, "-m", "simworld", "run", "kitchen.yaml", "--cast", "*=polite.yaml"]
+    command += ["--db", "x.db", "--repeats", "5000"]
     heard = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        child = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     finally:
         signal.signal(signal.SIGINT, heard)
+    deadline = time.monotonic() + 60
+    while count(folder / "x.db") < 3 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return child
 
 
 def count(database: Path) -> int:
@@ -201,12 +228,7 @@ def test_a_person_at_a_closed_terminal_is_a_stored_failure(folder: Path) -> None
 
 
 def test_a_database_deleted_during_a_run_is_noticed(folder: Path) -> None:
-    command = [sys.executable, "-m", "simworld", "run", "kitchen.yaml", "--cast", "*=polite.yaml"]
-    command += ["--db", "x.db", "--repeats", "5000"]
-    child = interruptible(command, folder)
-    deadline = time.monotonic() + 60
-    while count(folder / "x.db") < 3 and time.monotonic() < deadline:
-        time.sleep(0.1)
+    child = long_run(folder)
     (folder / "x.db").unlink()
     _, err = child.communicate(timeout=60)
     assert child.returncode == 1

@@ -1,19 +1,23 @@
-"""Whether an agent or a backend keeps the promises of `simworld.core.protocols`."""
+"""Whether a model backend keeps the promises of `simworld.core.protocols`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 
-from simworld.core.episode import Act, ActionKind, Observation
+import numpy as np
+
 from simworld.core.errors import Failure
-from simworld.core.protocols import Agent, Backend, Reply
+from simworld.core.protocols import Backend
 from simworld.core.requests import (
-    Ask,
     ChatPrompt,
     Completion,
+    Encode,
+    Encoded,
     Generate,
     Generated,
     Message,
+    Prefix,
     Prompt,
     Request,
     Sampling,
@@ -21,55 +25,9 @@ from simworld.core.requests import (
     Scored,
     TextPrompt,
 )
-from simworld.testing.fakes import example_observations, fake_answer, generated
+from simworld.testing.agents import NotConforming
 
-MAX_REQUESTS = 200  # for one act of an agent under test; more means that it never ends
 _MAX_POLLS = 10_000
-
-
-class NotConforming(AssertionError):
-    """An agent or backend breaks a promise of `simworld.core.protocols`; the text says which."""
-
-
-def check_agent(
-    agent: Agent,
-    observations: Sequence[Observation] | None = None,
-    *,
-    answer: Callable[[Request], str | Completion] | None = None,
-) -> None:
-    """Passes if the agent keeps the promises of the Agent protocol.
-
-    It has a stable id; `act` is a generator that ends, asks by yielding requests only, returns an act of its own seat within the
-    rules, or a Failure, also when the model fails; and it keeps no state: the same observation and answers give the same
-    requests and act, in any order and interleaved.
-
-    Args:
-        agent: under test.
-        observations: what it is shown; default: `example_observations()`.
-        answer: how its requests are answered; default: `fake_answer`.
-
-    Raises:
-        NotConforming: it does not; the text says how.
-    """
-    shown = tuple(observations or example_observations())
-    reply_to = answer or fake_answer
-    if not isinstance(agent.id, str) or not agent.id or agent.id != agent.id:
-        raise NotConforming(f"`id` must be a text that is not empty, and stay the same; it is {agent.id!r}")
-    if not isinstance(agent.model, str):
-        raise NotConforming(f"`model` must be a text, empty for an agent that asks no model; it is {agent.model!r}")
-    name = agent.id
-    first = [_drive(agent, observation, reply_to) for observation in shown]
-    again = [_drive(agent, observation, reply_to) for observation in reversed(shown)][::-1]
-    for observation, one, two in zip(shown, first, again, strict=True):
-        if one != two:
-            raise NotConforming(
-                f"turn {observation.turn}: the same observation and answers gave another act or request"
-            )
-    if _interleaved(agent, shown, reply_to) != [reply for _, reply in first]:
-        raise NotConforming("acts differ when several are thought out at the same time: the agent keeps state")
-    if agent.id != name:
-        raise NotConforming("`id` changed while the agent acted")
-    _drive(agent, shown[0], lambda request: Failure(boundary="model", kind="timeout", message="no answer in 60 s"))
 
 
 def check_backend(
@@ -78,7 +36,8 @@ def check_backend(
     """Passes if the backend keeps the promises of the Backend protocol.
 
     Each ticket comes back exactly once, also when more is submitted in between; limits and stop strings hold; a request that is
-    too long fails alone; a text does not depend on what else runs.
+    too long fails alone; a text does not depend on what else runs. Where `info` has a width, prompts have states of that width and
+    prefixes are taken; elsewhere both are answered with a Failure.
 
     Args:
         make_backend: makes the backend under test; called once, and closed at the end.
@@ -97,83 +56,11 @@ def check_backend(
             if [c.text if isinstance(c, Generated) else None for c in alone] != texts:
                 raise NotConforming("the same request gave another text when it ran alone")
         _check_score(backend, scores)
+        _check_encode(backend)
+        _check_prefix(backend)
         _check_too_long(backend)
     finally:
         backend.close()
-
-
-def _drive(
-    agent: Agent, observation: Observation, answer: Callable[[Request], str | Completion]
-) -> tuple[list[Request], Reply]:
-    thinking = agent.act(observation)
-    if not isinstance(thinking, Generator):
-        raise NotConforming(f"`act` must be a generator; it gave {type(thinking).__name__}")
-    asked: list[Request] = []
-    try:
-        request = next(thinking)
-        while True:
-            _check_request(agent, request)
-            asked.append(request)
-            if len(asked) > MAX_REQUESTS:
-                raise NotConforming(f"turn {observation.turn}: more than {MAX_REQUESTS} requests for one act")
-            request = thinking.send(_completion(request, answer))
-    except StopIteration as over:
-        return asked, _checked(over.value, observation)
-
-
-def _interleaved(
-    agent: Agent, shown: Sequence[Observation], answer: Callable[[Request], str | Completion]
-) -> list[Reply]:
-    thinking = {index: agent.act(observation) for index, observation in enumerate(shown)}
-    asked: dict[int, Request] = {}
-    replies: dict[int, Reply] = {}
-    while thinking:
-        for index, generator in tuple(thinking.items()):
-            try:
-                request = generator.send(_completion(asked[index], answer)) if index in asked else next(generator)
-            except StopIteration as over:
-                replies[index] = _checked(over.value, shown[index])
-                del thinking[index]
-                continue
-            asked[index] = request
-    return [replies[index] for index in range(len(shown))]
-
-
-def _completion(request: Request, answer: Callable[[Request], str | Completion]) -> Completion:
-    given = answer(request)
-    return generated(given, request) if isinstance(given, str) else given
-
-
-def _check_request(agent: Agent, request: object) -> None:
-    if not isinstance(request, Generate | Score | Ask):
-        raise NotConforming(f"`act` must yield Generate, Score or Ask; it yielded {type(request).__name__}")
-    if not agent.model:
-        raise NotConforming("the agent asks, but its `model` is empty")
-    prompt = None if isinstance(request, Ask) else request.prompt
-    if isinstance(prompt, ChatPrompt):
-        roles = [message.role for message in prompt.messages if message.role != "system"]
-        if not roles or roles != [("user", "assistant")[i % 2] for i in range(len(roles))] or roles[-1] != "user":
-            raise NotConforming(f"chat messages must alternate, user first and user last; they are {', '.join(roles)}")
-
-
-def _checked(reply: object, observation: Observation) -> Reply:
-    if isinstance(reply, Failure):
-        return reply
-    if not isinstance(reply, Act):
-        raise NotConforming(f"`act` must return an Act or a Failure; it returned {type(reply).__name__}")
-    others = {other.seat for other in observation.others}
-    if reply.seat != observation.seat:
-        raise NotConforming(f"the act is of seat {reply.seat!r}; {observation.seat!r} was due")
-    if unknown := set(reply.action.to) - others:
-        raise NotConforming(
-            f"the act is addressed to {', '.join(sorted(unknown))}; others are {', '.join(sorted(others))}"
-        )
-    if (
-        reply.action.kind in {ActionKind.speak, ActionKind.non_verbal, ActionKind.action}
-        and not reply.action.text.strip()
-    ):
-        raise NotConforming(f"an act of kind {reply.action.kind.value!r} needs a text")
-    return reply
 
 
 def _requests() -> list[Generate]:
@@ -239,6 +126,50 @@ def _check_score(backend: Backend, scores: bool) -> None:
         raise NotConforming(f"three continuations were asked for; it gave {completion}")
     if max(completion.logprobs) > 1e-3 or min(completion.lengths) < 1:
         raise NotConforming(f"log-probabilities must be ≤ 0 and lengths ≥ 1: {completion}")
+
+
+def _check_encode(backend: Backend) -> None:
+    prompts = [request.prompt for request in _requests()]
+    tickets = [backend.submit(Encode(prompt=prompt)) for prompt in prompts]
+    done = _collect(backend, set(tickets))
+    again = _one(backend, Encode(prompt=prompts[0]))
+    width = backend.info.width
+    if width is None:
+        if not all(isinstance(completion, Failure) for completion in done.values()):
+            raise NotConforming("an Encode must be answered with a Failure where `info` has no width")
+        return
+    for completion in (again, *done.values()):
+        if not isinstance(completion, Encoded):
+            raise NotConforming(f"an Encode gave {completion}")
+        if completion.state.shape != (width,) or completion.state.dtype != np.float32:
+            raise NotConforming(f"a state must be ({width},) float32; it is {completion.state!r}")
+        if not np.isfinite(completion.state).all() or completion.prompt_tokens < 1 or completion.latency_s < 0:
+            raise NotConforming(f"a state must be finite, and its prompt have a token: {completion}")
+    first = done[tickets[0]]
+    if isinstance(again, Encoded) and isinstance(first, Encoded):
+        alike = np.allclose(again.state, first.state, rtol=0.02, atol=0.02 * float(np.abs(first.state).max()))
+        if not alike and backend.info.dtype == "float32":
+            raise NotConforming("the same prompt gave another state when it ran alone")
+
+
+def _check_prefix(backend: Backend) -> None:
+    request = _requests()[1]
+    width = backend.info.width
+    good = Prefix(position="end", embeddings=np.full((2, width or 8), 0.5, np.float32))
+    completion = _one(backend, replace(request, prefix=good))
+    if width is None:
+        if not isinstance(completion, Failure):
+            raise NotConforming(
+                f"a prefix must be answered with a Failure where `info` has no width; it gave {completion}"
+            )
+        return
+    if not isinstance(completion, Generated):
+        raise NotConforming(f"a Generate with a prefix gave {completion}")
+    for size in ((2, width + 1), (0, width)):
+        bad = Prefix(position="end", embeddings=np.zeros(size, np.float32))
+        failure = _one(backend, replace(request, prefix=bad))
+        if not isinstance(failure, Failure) or failure.kind != "invalid":
+            raise NotConforming(f"a prefix {size} must give a Failure of kind 'invalid'; it gave {failure}")
 
 
 def _check_too_long(backend: Backend) -> None:

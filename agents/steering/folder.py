@@ -1,0 +1,170 @@
+"""A checkpoint's folder: `planner.json` beside `planner.safetensors`, read, checked, hashed and written without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from agents.steering.info import FORMAT, CheckpointInfo
+from simworld.core.errors import InputError, Problem
+from simworld.yamlfile import problem_texts, shorten
+
+INFO = "planner.json"
+TENSORS = "planner.safetensors"
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlannerFolder:
+    """A checkpoint as it lies in its folder."""
+
+    path: Path
+    info: CheckpointInfo
+    arrays: Arrays
+    id: str
+
+
+def read_folder(folder: Path) -> PlannerFolder:
+    """The checkpoint of a folder, checked. Raises InputError with every problem."""
+    if not os.path.isdir(folder):  # False also for names that no file can have
+        raise InputError([Problem(where=str(folder), message="no such checkpoint folder")])
+    problems: list[Problem] = []
+    info: CheckpointInfo | None = None
+    arrays: Arrays | None = None
+    try:
+        info = _read_info(folder / INFO)
+    except InputError as error:
+        problems += error.problems
+    try:
+        arrays = _read_tensors(folder / TENSORS)
+    except InputError as error:
+        problems += error.problems
+    if info is not None and arrays is not None:
+        problems += [Problem(where=str(folder / TENSORS), message=text) for text in misfits(info, arrays)]
+    if problems or info is None or arrays is None:
+        raise InputError(problems)
+    return PlannerFolder(path=folder, info=info, arrays=arrays, id=content_id(info, arrays))
+
+
+def misfits(info: CheckpointInfo, arrays: Arrays) -> list[str]:
+    """What is wrong with tensors for what the info says, one line each; empty where they fit."""
+    texts: list[str] = []
+    if info.encoder.kind == "lm" and info.d_state != info.width + 1:
+        texts.append(f"d_state is {info.d_state}; a state of this model has {info.width} + 1 numbers")
+    if info.actor is not None and info.constant:
+        texts.append("it has an actor and a constant action; expected one of them at most")
+    expected = _shapes(info)
+    texts += [f"tensor {name!r} is missing" for name in expected if name not in arrays]
+    for name, array in sorted(arrays.items()):
+        if name not in expected:
+            texts.append(f"tensor {shorten(name)!r} is not known")
+        elif array.dtype != np.float32:
+            texts.append(f"tensor {name!r} is {array.dtype}; expected float32")
+        elif array.shape != expected[name]:
+            texts.append(f"tensor {name!r} has the shape {array.shape}; expected {expected[name]}")
+        elif not np.isfinite(array).all():
+            texts.append(f"tensor {name!r} holds a number that is not finite")
+        elif name == "std" and not (array > 0).all():
+            texts.append("tensor 'std' holds a number that is not above 0")
+    return texts
+
+
+def content_id(info: CheckpointInfo, arrays: Arrays) -> str:
+    """`p1-` and 128 bits of the SHA-256 of tensors and info, but for metrics and for what models are called."""
+    described = info.model_dump(mode="json", exclude={"lm_spec": True, "metrics": True, "encoder": {"model"}})
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    for name in sorted(arrays):
+        digest.update(f"\n{name} {arrays[name].shape}\n".encode())
+        digest.update(np.ascontiguousarray(arrays[name], dtype="<f4").tobytes())
+    return f"{FORMAT}-{digest.hexdigest()[:32]}"
+
+
+def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
+    """Writes both files, all or nothing; an older checkpoint there is replaced.
+
+    Raises InputError where the folder holds anything else, cannot be written, or where info and tensors do not fit.
+    """
+    from safetensors.numpy import save_file
+
+    if texts := misfits(info, arrays):
+        raise InputError([Problem(where=str(folder), message=text) for text in texts])
+    _refuse_others(folder)
+    work: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        new = work / "new"
+        new.mkdir()
+        (new / INFO).write_text(info.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, new / TENSORS)
+        if folder.exists():
+            os.rename(folder, work / "old")
+        os.rename(new, folder)
+    except OSError as error:
+        raise InputError(f"{folder}: the checkpoint cannot be written: {error.strerror or error}") from None
+    finally:
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _read_info(path: Path) -> CheckpointInfo:
+    try:
+        return CheckpointInfo.model_validate_json(path.read_bytes(), strict=True)
+    except ValidationError as error:
+        raise InputError([Problem(where=str(path), message=text) for text in problem_texts(error)]) from None
+    except OSError as error:
+        raise InputError([Problem(where=str(path), message=_unreadable(error))]) from None
+
+
+def _read_tensors(path: Path) -> Arrays:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(path.read_bytes())
+    except OSError as error:
+        raise InputError([Problem(where=str(path), message=_unreadable(error))]) from None
+    except (SafetensorError, KeyError, ValueError) as error:  # damaged, or a dtype that numpy lacks
+        raise InputError([Problem(where=str(path), message=f"not a safetensors file of float32: {error}")]) from None
+
+
+def _unreadable(error: OSError) -> str:
+    return f"cannot be read: {error.strerror}"
+
+
+def _shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:
+    """The tensors that belong to a checkpoint, with their shapes."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "upmap.weight": (info.d_action, info.tokens * info.width),
+        "mean": (info.d_state,),
+        "std": (info.d_state,),
+    }
+    if info.constant:
+        shapes["constant"] = (info.d_action,)
+    if info.actor is not None:
+        layers = pairwise([info.d_state, *info.actor.hidden, info.d_action])
+        for index, (before, after) in enumerate(layers):
+            shapes[f"actor.net.{2 * index}.weight"] = (after, before)
+            shapes[f"actor.net.{2 * index}.bias"] = (after,)
+    return shapes
+
+
+def _refuse_others(folder: Path) -> None:
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir() or folder.is_symlink():
+        raise InputError(f"{folder}: is there and is no folder; choose another name for the checkpoint")
+    others = sorted({path.name for path in folder.iterdir()} - {INFO, TENSORS})
+    if others:
+        raise InputError(f"{folder}: holds other files ({shorten(', '.join(others))}); choose another folder")

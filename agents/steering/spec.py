@@ -1,0 +1,81 @@
+"""The `steering:` block of an agent file, and the planner it names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+
+from agents.steering.folder import PlannerFolder, read_folder
+from simworld.core.errors import InputError, Problem
+from simworld.core.requests import Position
+from simworld.yamlfile import Document, shorten
+
+
+class ExploreSpec(BaseModel):
+    """How the agent tries something else than its planner says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["random", "noise"] = Field(
+        description="random: any direction, whatever the planner says; noise: the planner's action and noise."
+    )
+    sigma: PositiveFloat | None = Field(
+        default=None, description="noise: its standard deviation for each coordinate of an action."
+    )
+    per: Literal["turn", "episode"] = Field(default="turn", description="How often the random numbers are drawn.")
+
+    @model_validator(mode="after")
+    def _sigma_is_for_noise(self) -> ExploreSpec:
+        if self.kind == "noise" and self.sigma is None:
+            raise ValueError("noise needs sigma, like 'sigma: 0.3'")
+        if self.kind == "random" and self.sigma is not None:
+            raise ValueError("random directions take no sigma; remove it, or write 'kind: noise'")
+        return self
+
+
+class SteeringSpec(BaseModel):
+    """Which planner steers the agent, and how."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    planner: str = Field(min_length=1, description="A checkpoint folder, beside this file or in the working folder.")
+    position: Position | None = Field(default=None, description="Where the prefix goes; default: as trained.")
+    act_norm: PositiveFloat | None = Field(
+        default=None, description="The prefix's strength, in lengths of a token embedding; default: as trained."
+    )
+    explore: ExploreSpec | None = Field(default=None, description="Default: the planner alone.")
+
+    def content(self, planner: PlannerFolder) -> dict[str, Any]:
+        """What decides how the agent is steered: the planner's id in place of its folder, defaults filled in."""
+        info = planner.info
+        return {
+            "planner": planner.id,
+            "position": self.position or info.position,
+            "act_norm": self.act_norm or info.act_norm,
+            "explore": self.explore.model_dump(mode="json") if self.explore else None,
+        }
+
+
+def find_planner(spec: SteeringSpec, document: Document) -> PlannerFolder:
+    """The planner's folder, looked up beside the agent's file, then in the working folder. Raises InputError."""
+    beside = Path(document.name).parent
+    folder = next((path for path in (beside / spec.planner, Path(spec.planner)) if os.path.isdir(path)), None)
+    if folder is None:
+        message = f"no checkpoint folder '{shorten(spec.planner)}' beside this file or in the working folder"
+        raise InputError([document.problem(("steering", "planner"), message)])
+    planner = read_folder(folder)
+    if problem := _no_policy(spec, planner, document):
+        raise InputError([problem])
+    return planner
+
+
+def _no_policy(spec: SteeringSpec, planner: PlannerFolder, document: Document) -> Problem | None:
+    if planner.info.actor is not None or planner.info.constant:
+        return None
+    if spec.explore is not None and spec.explore.kind == "random":
+        return None
+    message = "this checkpoint is an up-mapping without a trained planner; add 'explore: {kind: random}', or train one"
+    return document.problem(("steering", "planner"), message)

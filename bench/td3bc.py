@@ -1,0 +1,146 @@
+"""Updates per second of TD3+BC, side by side in one run with torchrl's on the same sizes.
+
+    pip install torchrl==0.14.1 tensordict==0.15.3     # into a virtual environment that has simworld
+    OMP_NUM_THREADS=1 python -m bench.td3bc
+
+Both sides learn from the same batch in memory, with networks of the same size: one update of the critics and, every second time,
+one of the actor and the slow copies. They take turns, so that a busy machine slows both. One JSON line per size; `ratio` is ours
+over theirs, the median of rounds. Without torchrl only ours is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from simworld.training.networks import new_actor
+from simworld.training.td3bc import Td3bc, Td3bcSettings
+from simworld.training.transitions import Batch
+
+SIZES = ((3, 1, 64, 256), (577, 64, 256, 256), (577, 64, 256, 1024))  # d_s, d', hidden, batch
+Update = Callable[[], object]
+
+
+def draw(d_state: int, d_action: int, size: int) -> Batch:
+    """A random batch."""
+    generator = torch.Generator().manual_seed(0)
+    return Batch(
+        state=torch.randn(size, d_state, generator=generator),
+        action=torch.rand(size, d_action, generator=generator) * 2 - 1,
+        reward=torch.randn(size, generator=generator),
+        next_state=torch.randn(size, d_state, generator=generator),
+        terminal=(torch.rand(size, generator=generator) < 0.2).float(),
+    )
+
+
+def ours(batch: Batch, hidden: int) -> Update:
+    """One update of our learner."""
+    actor = new_actor(batch.state.shape[1], batch.action.shape[1], hidden=(hidden, hidden), projection="box", seed=0)
+    learner = Td3bc(actor, Td3bcSettings(critic_hidden=(hidden, hidden)), seed=0)
+    return lambda: learner.update(batch)
+
+
+def theirs(batch: Batch, hidden: int) -> Update:
+    """One update with torchrl's loss and its soft update, in the loop its documentation shows."""
+    from tensordict import TensorDict
+    from tensordict.nn import TensorDictModule
+    from torchrl.modules import ValueOperator
+    from torchrl.objectives import SoftUpdate
+    from torchrl.objectives.td3_bc import TD3BCLoss
+
+    d_state, d_action = batch.state.shape[1], batch.action.shape[1]
+
+    class Value(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = perceptron(d_state + d_action, hidden, 1)
+
+        def forward(self, observation: Tensor, action: Tensor) -> Tensor:
+            value: Tensor = self.net(torch.cat([observation, action], -1))
+            return value
+
+    policy = nn.Sequential(perceptron(d_state, hidden, d_action), nn.Tanh())
+    loss = TD3BCLoss(
+        TensorDictModule(policy, in_keys=["observation"], out_keys=["action"]),
+        ValueOperator(Value(), in_keys=["observation", "action"]),
+        bounds=(-torch.ones(d_action), torch.ones(d_action)),
+        loss_function="l2",
+    )
+    loss.make_value_estimator(gamma=0.99)
+    slow = SoftUpdate(loss, tau=0.005)
+    adam_actor = torch.optim.Adam(loss.actor_network_params.parameters(), lr=3e-4)
+    adam_critic = torch.optim.Adam(loss.qvalue_network_params.parameters(), lr=3e-4)
+    ends = batch.terminal[:, None].bool()
+    after = {"observation": batch.next_state, "reward": batch.reward[:, None], "done": ends, "terminated": ends}
+    data = TensorDict({"observation": batch.state, "action": batch.action, "next": after}, [len(batch.reward)])
+    done = 0
+
+    def update() -> None:
+        nonlocal done
+        done += 1
+        value, _ = loss.qvalue_loss(data)
+        adam_critic.zero_grad()
+        value.backward()
+        adam_critic.step()
+        if done % 2 == 0:
+            value, _ = loss.actor_loss(data)
+            adam_actor.zero_grad()
+            value.backward()
+            adam_actor.step()
+            slow.step()
+
+    return update
+
+
+def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in pairwise((inputs, hidden, hidden)):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(hidden, outputs))
+
+
+def per_second(update: Update, updates: int) -> float:
+    start = time.perf_counter()
+    for _ in range(updates):
+        update()
+    return updates / (time.perf_counter() - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--updates", type=int, default=60, help="per round")
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    installed = find_spec("torchrl") is not None
+    for d_state, d_action, hidden, size in SIZES:
+        batch = draw(d_state, d_action, size)
+        sides = {"ours": ours(batch, hidden)} | ({"reference": theirs(batch, hidden)} if installed else {})
+        for update in sides.values():
+            per_second(update, 10)
+        found: dict[str, list[float]] = {name: [] for name in sides}
+        for _ in range(given.rounds):
+            for name, update in sides.items():
+                found[name].append(per_second(update, given.updates))
+        result: dict[str, object] = {
+            "bench": "td3bc", "d_state": d_state, "d_action": d_action, "hidden": hidden, "batch": size,
+            "threads": torch.get_num_threads(),
+        }  # fmt: skip
+        result |= {f"{name}_per_s": round(statistics.median(values), 1) for name, values in found.items()}
+        if installed:
+            ratios = [a / b for a, b in zip(found["ours"], found["reference"], strict=True)]
+            result |= {"ratio": round(statistics.median(ratios), 2), "ratios": [round(ratio, 2) for ratio in ratios]}
+        else:
+            result["reference"] = "reference not installed"
+        print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()

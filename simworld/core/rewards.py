@@ -1,0 +1,86 @@
+"""Rewards: an episode's score, compared with its family, shared out among a seat's utterances so that the parts sum to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A score over the n utterances of one seat in one episode."""
+
+    parts: NDArray[np.float64]  # (n,), they sum to the score
+    spread: NDArray[np.float64]  # (n,), they sum to 1: how a level taken off the score is taken off the parts
+
+    def less(self, level: float) -> NDArray[np.float64]:
+        """The rewards (n,) that sum to score − level."""
+        return self.parts - level * self.spread
+
+
+def weigh(shares: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """The weighted mean of rescaled dimensions; a dimension without a weight does not count.
+
+    Raises:
+        KeyError: a dimension with a weight was not judged.
+        ValueError: the weights of all dimensions sum to 0.
+    """
+    total = math.fsum(weights.values())
+    if not total > 0:
+        raise ValueError("the weights of the dimensions sum to 0")
+    return math.fsum(shares[name] * weight for name, weight in weights.items() if weight) / total
+
+
+def family_means(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Family → mean score, from (family, score) pairs."""
+    found: dict[str, list[float]] = {}
+    for family, score in scores:
+        found.setdefault(family, []).append(score)
+    return {family: math.fsum(values) / len(values) for family, values in found.items()}
+
+
+def at_end(score: float, n: int) -> Placed:
+    """Everything with the last utterance, nothing before (DAT, arXiv 2406.11978)."""
+    last = np.zeros(n)
+    last[-1] = 1.0
+    return Placed(parts=score * last, spread=last)
+
+
+def uniform(score: float, n: int) -> Placed:
+    """The same share for every utterance."""
+    even = np.full(n, 1.0 / n)
+    return Placed(parts=score * even, spread=even)
+
+
+def attributed(score: float, weights: Sequence[float]) -> Placed:
+    """Shares in proportion to weights; even shares where all weights are 0. Raises ValueError for one that is negative or NaN."""
+    given = np.asarray(weights, dtype=np.float64)
+    if not (np.isfinite(given).all() and (given >= 0).all()):
+        raise ValueError(f"weights are numbers of at least 0, found {list(weights)}")
+    largest = given.max()
+    if largest == 0:
+        return uniform(score, len(given))
+    given = given / largest  # the sum of huge weights is not finite, that of tiny ones 0
+    share = given / given.sum()
+    return Placed(parts=score * share, spread=share)
+
+
+def differences(scores: Sequence[float]) -> Placed:
+    """What each utterance changed: the score after it less the score before it. `scores[-1]` is the episode's.
+
+    The first utterance gets its whole score, and later all of the level: what the scene was worth before anyone spoke.
+    """
+    first = np.zeros(len(scores))
+    first[0] = 1.0
+    return Placed(parts=np.diff(np.asarray(scores, dtype=np.float64), prepend=0.0), spread=first)
+
+
+def by_utterance(values: Sequence[float]) -> Placed:
+    """A number measured on each utterance, by n: the parts sum to their mean."""
+    return Placed(
+        parts=np.asarray(values, dtype=np.float64) / len(values), spread=np.full(len(values), 1 / len(values))
+    )

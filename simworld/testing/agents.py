@@ -1,0 +1,158 @@
+"""Whether an agent keeps the promises of `simworld.core.protocols`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+
+from simworld.core.episode import Act, ActionKind, Observation
+from simworld.core.errors import Failure
+from simworld.core.protocols import Agent, Reply
+from simworld.core.requests import (
+    Ask,
+    ChatPrompt,
+    Completion,
+    Encode,
+    Generate,
+    Request,
+    Score,
+)
+from simworld.testing.fakes import example_observations, fake_answer, generated
+
+MAX_REQUESTS = 200  # for one act of an agent under test; more means that it never ends
+
+
+class NotConforming(AssertionError):
+    """An agent or backend breaks a promise of `simworld.core.protocols`; the text says which."""
+
+
+def check_agent(
+    agent: Agent,
+    observations: Sequence[Observation] | None = None,
+    *,
+    answer: Callable[[Request], str | Completion] | None = None,
+) -> None:
+    """Passes if the agent keeps the promises of the Agent protocol.
+
+    It has a stable id; `act` is a generator that ends, asks by yielding requests only, returns an act of its own seat within the
+    rules, or a Failure, also when the model fails; and it keeps no state: the same observation and answers give the same
+    requests and act, in any order and interleaved.
+
+    Args:
+        agent: under test.
+        observations: what it is shown; default: `example_observations()`.
+        answer: how its requests are answered; default: `fake_answer`.
+
+    Raises:
+        NotConforming: it does not; the text says how.
+    """
+    shown = tuple(observations or example_observations())
+    reply_to = answer or fake_answer
+    if not isinstance(agent.id, str) or not agent.id or agent.id != agent.id:
+        raise NotConforming(f"`id` must be a text that is not empty, and stay the same; it is {agent.id!r}")
+    if not isinstance(agent.model, str):
+        raise NotConforming(f"`model` must be a text, empty for an agent that asks no model; it is {agent.model!r}")
+    name = agent.id
+    first = [_drive(agent, observation, reply_to) for observation in shown]
+    again = [_drive(agent, observation, reply_to) for observation in reversed(shown)][::-1]
+    for observation, one, two in zip(shown, first, again, strict=True):
+        if (list(map(_content, one[0])), _outcome(one[1])) != (list(map(_content, two[0])), _outcome(two[1])):
+            raise NotConforming(
+                f"turn {observation.turn}: the same observation and answers gave another act or request"
+            )
+    if list(map(_outcome, _interleaved(agent, shown, reply_to))) != [_outcome(reply) for _, reply in first]:
+        raise NotConforming("acts differ when several are thought out at the same time: the agent keeps state")
+    if agent.id != name:
+        raise NotConforming("`id` changed while the agent acted")
+    _drive(agent, shown[0], lambda request: Failure(boundary="model", kind="timeout", message="no answer in 60 s"))
+
+
+def _drive(
+    agent: Agent, observation: Observation, answer: Callable[[Request], str | Completion]
+) -> tuple[list[Request], Reply]:
+    thinking = agent.act(observation)
+    if not isinstance(thinking, Generator):
+        raise NotConforming(f"`act` must be a generator; it gave {type(thinking).__name__}")
+    asked: list[Request] = []
+    try:
+        request = next(thinking)
+        while True:
+            _check_request(agent, request)
+            asked.append(request)
+            if len(asked) > MAX_REQUESTS:
+                raise NotConforming(f"turn {observation.turn}: more than {MAX_REQUESTS} requests for one act")
+            request = thinking.send(_completion(request, answer))
+    except StopIteration as over:
+        return asked, _checked(over.value, observation)
+
+
+def _interleaved(
+    agent: Agent, shown: Sequence[Observation], answer: Callable[[Request], str | Completion]
+) -> list[Reply]:
+    thinking = {index: agent.act(observation) for index, observation in enumerate(shown)}
+    asked: dict[int, Request] = {}
+    replies: dict[int, Reply] = {}
+    while thinking:
+        for index, generator in tuple(thinking.items()):
+            try:
+                request = generator.send(_completion(asked[index], answer)) if index in asked else next(generator)
+            except StopIteration as over:
+                replies[index] = _checked(over.value, shown[index])
+                del thinking[index]
+                continue
+            asked[index] = request
+    return [replies[index] for index in range(len(shown))]
+
+
+def _content(request: Request) -> tuple[object, ...]:
+    """What makes two requests equal: arrays compare by what is in them."""
+    if not isinstance(request, Generate) or request.prefix is None:
+        return (request,)
+    vectors = request.prefix.embeddings
+    return (replace(request, prefix=None), request.prefix.position, vectors.shape, vectors.tobytes())
+
+
+def _outcome(reply: Reply) -> tuple[object, ...]:
+    """What makes two replies equal: as for requests."""
+    if isinstance(reply, Failure) or reply.plan is None:
+        return (reply,)
+    plan = reply.plan
+    vectors = [None if vector is None else vector.tobytes() for vector in (plan.state, plan.action)]
+    return (replace(reply, plan=None), *vectors, plan.encoder_id, plan.planner_id, plan.noisy)
+
+
+def _completion(request: Request, answer: Callable[[Request], str | Completion]) -> Completion:
+    given = answer(request)
+    return generated(given, request) if isinstance(given, str) else given
+
+
+def _check_request(agent: Agent, request: object) -> None:
+    if not isinstance(request, Generate | Score | Encode | Ask):
+        raise NotConforming(f"`act` must yield Generate, Score, Encode or Ask; it yielded {type(request).__name__}")
+    if not agent.model:
+        raise NotConforming("the agent asks, but its `model` is empty")
+    prompt = None if isinstance(request, Ask) else request.prompt
+    if isinstance(prompt, ChatPrompt):
+        roles = [message.role for message in prompt.messages if message.role != "system"]
+        if not roles or roles != [("user", "assistant")[i % 2] for i in range(len(roles))] or roles[-1] != "user":
+            raise NotConforming(f"chat messages must alternate, user first and user last; they are {', '.join(roles)}")
+
+
+def _checked(reply: object, observation: Observation) -> Reply:
+    if isinstance(reply, Failure):
+        return reply
+    if not isinstance(reply, Act):
+        raise NotConforming(f"`act` must return an Act or a Failure; it returned {type(reply).__name__}")
+    others = {other.seat for other in observation.others}
+    if reply.seat != observation.seat:
+        raise NotConforming(f"the act is of seat {reply.seat!r}; {observation.seat!r} was due")
+    if unknown := set(reply.action.to) - others:
+        raise NotConforming(
+            f"the act is addressed to {', '.join(sorted(unknown))}; others are {', '.join(sorted(others))}"
+        )
+    if (
+        reply.action.kind in {ActionKind.speak, ActionKind.non_verbal, ActionKind.action}
+        and not reply.action.text.strip()
+    ):
+        raise NotConforming(f"an act of kind {reply.action.kind.value!r} needs a text")
+    return reply

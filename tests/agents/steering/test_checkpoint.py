@@ -1,0 +1,219 @@
+"""Planner checkpoints: what goes in comes out, and whatever is broken is said in a line of its own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+
+from agents.steering.checkpoint import (
+    Checkpoint,
+    CheckpointInfo,
+    EncoderInfo,
+    check_fits,
+    load_checkpoint,
+    save_checkpoint,
+)
+from agents.steering.upmap import UpMap
+from simworld.core.errors import InputError
+from simworld.core.requests import ModelInfo
+
+Make = Callable[..., Checkpoint]
+INFO = ModelInfo(spec="hf:tiny", id="hash-1", dtype="float32", context=64, width=3, embedding_norm=4.0)
+FILES = ["planner.json", "planner.safetensors"]
+
+
+def problems(folder: Path) -> list[str]:
+    with pytest.raises(InputError) as refused:
+        load_checkpoint(folder)
+    return [str(problem).replace(f"{folder}", "F") for problem in refused.value.problems]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    policy=st.sampled_from(["", "actor", "constant"]),
+    width=st.integers(1, 5),
+    d_action=st.integers(1, 5),
+    tokens=st.integers(1, 4),
+    hidden=st.lists(st.integers(1, 6), max_size=2).map(tuple),
+    text_encoder=st.booleans(),
+    seed=st.integers(0, 1000),
+    metrics=st.dictionaries(st.text(max_size=5), st.floats(allow_nan=False, allow_infinity=False), max_size=2),
+)
+def test_round_trip(
+    tmp_path: Path, make_checkpoint: Make, policy: str, width: int, d_action: int, tokens: int, hidden: tuple[int, ...],
+    text_encoder: bool, seed: int, metrics: dict[str, float],
+) -> None:  # fmt: skip
+    made = make_checkpoint(
+        policy, seed=seed, hidden=hidden, width=width, d_state=9 if text_encoder else width + 1, d_action=d_action,
+        tokens=tokens, encoder=EncoderInfo(kind="text" if text_encoder else "lm", id="e", model="m"), metrics=metrics,
+        data={"query": {"runs": ["a"]}, "rows": 5},
+    )  # fmt: skip
+    folder = save_checkpoint(tmp_path / "planner", made)  # again and again: an older checkpoint is replaced
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["planner"]
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+    again = load_checkpoint(folder)
+    assert again.info == made.info
+    assert again.id == made.id
+    assert made.arrays().keys() == again.arrays().keys()
+    assert all(np.array_equal(array, again.arrays()[name]) for name, array in made.arrays().items())
+    if policy:
+        states = torch.randn(3, made.info.d_state, generator=torch.Generator().manual_seed(seed))
+        assert torch.equal(again.action(states), made.action(states))
+
+
+def test_an_action_is_made_from_the_standardised_state(make_checkpoint: Make) -> None:
+    made = make_checkpoint("actor")
+    assert made.actor is not None
+    state = torch.tensor([[1.0, 2.0, 3.0, 0.5]])
+    assert torch.equal(made.action(state), made.actor((state - made.mean) / made.std))
+    assert made.action(state).norm().item() == pytest.approx(2**0.5)
+
+
+def test_a_constant_and_no_policy(make_checkpoint: Make) -> None:
+    constant = make_checkpoint("constant")
+    assert constant.constant is not None
+    assert torch.equal(constant.action(torch.zeros(3, 4)), constant.constant.repeat(3, 1))
+    with pytest.raises(ValueError, match="an up-mapping alone"):
+        make_checkpoint().action(torch.zeros(1, 4))
+
+
+def test_the_id_is_the_content(make_checkpoint: Make) -> None:
+    plain = make_checkpoint("actor")
+    assert plain.id.startswith("p1-")
+    assert len(plain.id) == 35
+    assert make_checkpoint("actor", lm_spec="builtin:other", metrics={"kl": 0.1}).id == plain.id  # only words about it
+    others = [
+        make_checkpoint("actor", seed=1),
+        make_checkpoint("actor", position="start"),
+        make_checkpoint("actor", lm_id="hash-2"),
+        make_checkpoint("actor", data={"sha256": "x"}),
+        make_checkpoint("actor", encoder=EncoderInfo(kind="lm", id="lm-2")),
+        make_checkpoint("constant"),
+    ]
+    assert len({plain.id, *(other.id for other in others)}) == 7
+
+
+def test_the_id_never_changes(make_info: Callable[..., CheckpointInfo]) -> None:
+    weight = torch.arange(12, dtype=torch.float32).reshape(2, 6)
+    upmap = UpMap(weight, tokens=2, act_norm=0.5, embedding_norm=4.0)
+    made = Checkpoint(info=make_info(), upmap=upmap, mean=torch.zeros(4), std=torch.ones(4))
+    assert made.id == "p1-ae1843197aef196d0c13853515fdaae1"
+
+
+def test_every_problem_of_a_broken_folder_is_a_line(tmp_path: Path, make_checkpoint: Make) -> None:
+    assert problems(tmp_path / "nowhere") == ["F: no such checkpoint folder"]
+    (tmp_path / "empty").mkdir()
+    assert problems(tmp_path / "empty") == [
+        "F/planner.json: cannot be read: No such file or directory",
+        "F/planner.safetensors: cannot be read: No such file or directory",
+    ]
+    folder = save_checkpoint(tmp_path / "planner", make_checkpoint("actor"))
+    info = json.loads((folder / "planner.json").read_text())
+    arrays = load_file(folder / "planner.safetensors")
+
+    def write(changes: dict[str, object], tensors: dict[str, np.ndarray]) -> None:
+        (folder / "planner.json").write_text(json.dumps(info | changes))
+        save_file(arrays | tensors, folder / "planner.safetensors")
+
+    write({"positon": "end", "width": "3", "format": "p9", "act_norm": -1}, {})
+    assert problems(folder) == [
+        "F/planner.json: format: expected p1, found the text 'p9'",
+        "F/planner.json: width: expected a whole number, found the text '3'",
+        "F/planner.json: act_norm: expected more than 0, found the number -1",
+        "F/planner.json: positon: unknown field",
+    ]
+    write({"d_state": 7, "constant": True}, {"std": np.zeros(4, np.float32), "extra": np.zeros(1, np.float32)})
+    assert problems(folder) == [
+        f"F/planner.safetensors: {text}"
+        for text in (
+            "d_state is 7; a state of this model has 3 + 1 numbers",
+            "it has an actor and a constant action; expected one of them at most",
+            "tensor 'constant' is missing",
+            "tensor 'actor.net.0.weight' has the shape (5, 4); expected (5, 7)",
+            "tensor 'extra' is not known",
+            "tensor 'mean' has the shape (4,); expected (7,)",
+            "tensor 'std' has the shape (4,); expected (7,)",
+        )
+    ]
+    bad = {"mean": np.full(4, np.nan, np.float32), "std": np.array([1, 0, 1, 1], np.float32)}
+    write({}, bad | {"upmap.weight": np.zeros((2, 6))})
+    assert problems(folder) == [
+        "F/planner.safetensors: tensor 'mean' holds a number that is not finite",
+        "F/planner.safetensors: tensor 'std' holds a number that is not above 0",
+        "F/planner.safetensors: tensor 'upmap.weight' is float64; expected float32",
+    ]
+    (folder / "planner.json").write_text("{")
+    (folder / "planner.safetensors").write_bytes(b"not one")
+    assert problems(folder) == [
+        "F/planner.json: invalid JSON: EOF while parsing an object at line 1 column 1",
+        "F/planner.safetensors: not a safetensors file of float32: Error while deserializing: header too small",
+    ]
+
+
+def test_a_tensor_of_another_type_of_number(tmp_path: Path, make_checkpoint: Make) -> None:
+    from safetensors.torch import save_file as save_torch
+
+    made = make_checkpoint()
+    folder = save_checkpoint(tmp_path / "planner", made)
+    tensors = {name: torch.from_numpy(array).bfloat16() for name, array in made.arrays().items()}
+    save_torch(tensors, folder / "planner.safetensors")
+    assert problems(folder) == ["F/planner.safetensors: not a safetensors file of float32: 'BF16'"]
+
+
+def test_other_folders_are_not_overwritten(tmp_path: Path, make_checkpoint: Make) -> None:
+    made = make_checkpoint()
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"holds other files \(notes.txt\)"):
+        save_checkpoint(tmp_path, made)
+    with pytest.raises(InputError, match="is no folder"):
+        save_checkpoint(tmp_path / "notes.txt", made)
+    with pytest.raises(InputError, match="cannot be written"):
+        save_checkpoint(tmp_path / "notes.txt" / "planner", made)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    (tmp_path / "empty").mkdir()
+    assert load_checkpoint(save_checkpoint(tmp_path / "empty", made)).id == made.id
+
+
+def test_what_does_not_fit_together_is_no_checkpoint(
+    make_info: Callable[..., CheckpointInfo], make_checkpoint: Make
+) -> None:
+    made = make_checkpoint("actor")
+    with pytest.raises(ValueError, match=r"tensor 'actor\.net\.0\.weight' is not known"):
+        Checkpoint(info=make_info(), upmap=made.upmap, actor=made.actor, mean=made.mean, std=made.std)
+    other = UpMap(made.upmap.weight, tokens=2, act_norm=1.0, embedding_norm=4.0)
+    with pytest.raises(ValueError, match=r"act_norm is 1.0 in the up-mapping, 0.5 in the info"):
+        Checkpoint(info=made.info, upmap=other, actor=made.actor, mean=made.mean, std=made.std)
+    with pytest.raises(ValueError, match="tensor 'mean' holds a number that is not finite"):
+        Checkpoint(info=made.info, upmap=made.upmap, actor=made.actor, mean=made.mean * torch.nan, std=made.std)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"id": "hash-2", "spec": "hf:other"},
+            "was made for hf:tiny (hash-1…), not for hf:other (hash-2…); use that model",
+        ),
+        ({"width": 5}, "makes embeddings of 3 numbers; hf:tiny has 5"),
+        ({"width": None, "spec": "openai:m@http://h"}, "needs a local model; openai:m@http://h is a server"),
+    ],
+)
+def test_another_model_is_refused_in_one_line(make_checkpoint: Make, changes: dict[str, object], message: str) -> None:
+    given_info = {"spec": "hf:tiny", "id": "hash-1", "dtype": "float32", "context": 64, "width": 3} | changes
+    with pytest.raises(InputError) as refused:
+        check_fits(make_checkpoint(), ModelInfo(**given_info))  # type: ignore[arg-type]
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_another_dtype_warns(make_checkpoint: Make) -> None:
+    assert check_fits(make_checkpoint(), INFO) is None
+    warning = check_fits(make_checkpoint(dtype="bfloat16"), INFO)
+    assert warning is not None
+    assert warning.endswith("was made with hf:tiny in bfloat16; it runs in float32 here")

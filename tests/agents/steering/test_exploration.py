@@ -1,0 +1,52 @@
+"""Exploration draws from streams of its own, whoever plays."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from agents.steering.exploration import Exploration
+from simworld.core.seeding import derive_seed, generator
+from simworld.testing import example_observations
+
+OBSERVATIONS = example_observations()
+FIRST = OBSERVATIONS[0]
+SAME_SEAT = [one for one in OBSERVATIONS if one.seat == FIRST.seat]
+PLANNED = torch.tensor([1.0, -1.0, 1.0, 1.0])
+
+
+def test_a_random_direction_lies_on_the_sphere_and_comes_from_the_turns_stream() -> None:
+    action = Exploration(sigma=None).explore(FIRST, None, 4, "sphere")
+    drawn = generator(derive_seed(FIRST.seed, "explore")).standard_normal(4)
+    assert action.dtype == torch.float32
+    assert np.allclose(action.numpy(), 2 * drawn / np.linalg.norm(drawn), atol=1e-6)
+
+
+def test_noise_is_added_to_the_planned_action_and_projected() -> None:
+    drawn = generator(derive_seed(FIRST.seed, "explore")).standard_normal(4)
+    noisy = PLANNED.numpy() + 0.25 * drawn
+    action = Exploration(sigma=0.25).explore(FIRST, PLANNED, 4, "sphere")
+    assert np.allclose(action.numpy(), 2 * noisy / np.linalg.norm(noisy), atol=1e-6)
+    boxed = Exploration(sigma=0.25).explore(FIRST, PLANNED, 4, "box")
+    assert np.allclose(boxed.numpy(), noisy.clip(-1, 1), atol=1e-6)
+    with pytest.raises(ValueError, match="noise needs a planned action"):
+        Exploration(sigma=0.25).explore(FIRST, None, 4, "sphere")
+
+
+@pytest.mark.parametrize("sigma", [None, 0.5])
+def test_turns_differ_and_an_episode_is_one(sigma: float | None) -> None:
+    assert len(SAME_SEAT) == 2
+
+    def explored(exploration: Exploration) -> list[Tensor]:
+        return [exploration.explore(one, PLANNED, 4, "sphere") for one in SAME_SEAT]
+
+    first, second = explored(Exploration(sigma=sigma))
+    assert not torch.allclose(first, second)
+    first, second = explored(Exploration(sigma=sigma, per="episode"))
+    assert torch.equal(first, second)
+    other_seat = Exploration(sigma=sigma, per="episode").explore(OBSERVATIONS[1], PLANNED, 4, "sphere")
+    assert not torch.allclose(first, other_seat)
+    elsewhere = replace(FIRST, episode_seed=FIRST.episode_seed + 1)
+    assert not torch.allclose(first, Exploration(sigma=sigma, per="episode").explore(elsewhere, PLANNED, 4, "sphere"))
