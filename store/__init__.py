@@ -6,11 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from store.connection import check_store as check_store
     from store.connection import upgrade as upgrade
     from store.facade import Store as Store
     from store.facade import open_store as open_store
     from store.readonly import query as query
     from store.records import AgentRecord as AgentRecord
+    from store.records import Attribution as Attribution
     from store.records import EpisodeSummary as EpisodeSummary
     from store.records import ItemState as ItemState
     from store.records import JudgeRecord as JudgeRecord
@@ -18,17 +20,27 @@ if TYPE_CHECKING:
     from store.records import RunRecord as RunRecord
     from store.records import RunSummary as RunSummary
     from store.records import ScoreRow as ScoreRow
+    from store.records import SeatScores as SeatScores
+    from store.records import SeatTrace as SeatTrace
     from store.records import StoredEpisode as StoredEpisode
     from store.records import StoredJudgement as StoredJudgement
+    from store.records import TracedAct as TracedAct
+    from store.records import TraceOverview as TraceOverview
+    from store.records import TraceQuery as TraceQuery
+    from store.records import TrainingRecord as TrainingRecord
+    from store.records import TrainingStep as TrainingStep
+    from store.records import VectorKind as VectorKind
 
 __simworld__ = True  # the name fence looks for this mark: simworld/fence.py
 
 _HOME = {
+    "check_store": "store.connection",
     "upgrade": "store.connection",
     "Store": "store.facade",
     "open_store": "store.facade",
     "query": "store.readonly",
     "AgentRecord": "store.records",
+    "Attribution": "store.records",
     "EpisodeSummary": "store.records",
     "ItemState": "store.records",
     "JudgeRecord": "store.records",
@@ -36,8 +48,16 @@ _HOME = {
     "RunRecord": "store.records",
     "RunSummary": "store.records",
     "ScoreRow": "store.records",
+    "SeatScores": "store.records",
+    "SeatTrace": "store.records",
     "StoredEpisode": "store.records",
     "StoredJudgement": "store.records",
+    "TracedAct": "store.records",
+    "TraceOverview": "store.records",
+    "TraceQuery": "store.records",
+    "TrainingRecord": "store.records",
+    "TrainingStep": "store.records",
+    "VectorKind": "store.records",
 }
 __all__ = list(_HOME)
 

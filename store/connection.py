@@ -13,7 +13,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.pool import QueuePool
 
-from simworld.core.errors import StoreError, StoreMismatch
+from simworld.core.errors import InputError, StoreError, StoreMismatch
 from store.address import Address, parse_address
 from store.faults import faults
 from store.version import HEAD, VERSION_TABLE, VERSIONS
@@ -30,8 +30,9 @@ def connect(address: Address, *, create: bool, busy_timeout_s: float = BUSY_TIME
     """An engine for a database of this code's version; with `create`, an absent or empty one is made.
 
     Raises:
+        InputError: absent, or no folder to make it in.
         StoreMismatch: not a simworld database, or one of an older or newer version.
-        StoreError: absent, locked, unreachable, not permitted.
+        StoreError: locked, unreachable, not permitted.
     """
     if address.path is not None:
         _check_file(address.path, create=create)
@@ -51,12 +52,31 @@ def connect(address: Address, *, create: bool, busy_timeout_s: float = BUSY_TIME
     return engine
 
 
+def check_store(url: str) -> None:
+    """Raises what opening or making a database there would, as far as can be told without making one.
+
+    For what is better said before minutes of other work.
+    """
+    address = parse_address(url)
+    if address.path is not None:
+        _check_file(address.path, create=True)
+        if not address.path.exists():
+            return
+    engine = _engine(address, BUSY_TIMEOUT_S, create=False)
+    try:
+        with faults(str(address)), engine.connect() as connection:
+            _check_version(connection, address)
+    finally:
+        engine.dispose()
+
+
 def upgrade(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> tuple[str, str]:
     """Brings a database to this code's version, in one transaction; returns the versions before ("" if empty) and after.
 
     Raises:
+        InputError: absent.
         StoreMismatch: not a simworld database, or a newer one.
-        StoreError: absent, locked, unreachable, full.
+        StoreError: locked, unreachable, full.
     """
     address = parse_address(url)
     if address.path is not None:
@@ -83,9 +103,9 @@ def _check_file(path: Path, *, create: bool) -> None:
             raise StoreMismatch(f"{path} is a pipe or a device, not a database file")
         return
     if not create:
-        raise StoreError(f"no database {path}; `simworld run` makes one")
+        raise InputError(f"no database {path}; `simworld run` makes one")
     if not path.parent.is_dir():
-        raise StoreError(f"{path} cannot be made: no folder {path.parent}")
+        raise InputError(f"{path} cannot be made: no folder {path.parent}")
 
 
 def _use_wal(engine: Engine, address: Address, busy_timeout_s: float) -> None:

@@ -14,13 +14,14 @@ from simworld.core.episode import Ending, Episode, WorkItem
 from simworld.core.errors import InputError, StoreError
 from simworld.core.judgement import Judgement
 from simworld.core.scenario import Scenario
-from store import episodes, judgements, reading, runs
+from store import episodes, judgements, reading, runs, traces, trainings
 from store.address import Address, parse_address
 from store.connection import BUSY_TIMEOUT_S, WRITE, connect
 from store.faults import faults
 from store.queries import score_batch
 from store.records import (
     AgentRecord,
+    Attribution,
     EpisodeSummary,
     ItemState,
     JudgeRecord,
@@ -28,8 +29,14 @@ from store.records import (
     RunRecord,
     RunSummary,
     ScoreRow,
+    SeatTrace,
     StoredEpisode,
     StoredJudgement,
+    TraceOverview,
+    TraceQuery,
+    TrainingRecord,
+    TrainingStatus,
+    TrainingStep,
 )
 from store.scenario_json import scenario_of
 from store.tables import AgentRow, EpisodeRow, RunRow, ScenarioRow, table
@@ -42,10 +49,10 @@ def open_store(url: str, *, create: bool = False, busy_timeout_s: float = BUSY_T
     """A store on `sqlite:///FILE`, a plain file name, or `postgresql://…`; only with `create` is a new database made.
 
     Raises:
-        InputError: the address makes no sense.
+        InputError: the address makes no sense, or names no file and none is to be made.
         MissingExtra: PostgreSQL without its driver.
         StoreMismatch: not a simworld database, or one of an older or newer version; the text says what to do.
-        StoreError: absent, locked for longer than `busy_timeout_s`, unreachable, not permitted.
+        StoreError: locked for longer than `busy_timeout_s`, unreachable, not permitted.
     """
     address = parse_address(url)
     return Store(address, connect(address, create=create, busy_timeout_s=busy_timeout_s))
@@ -118,10 +125,13 @@ class Store:
         with self._write("nothing new was stored") as connection:
             runs.begin_run(connection, run, items, scenarios, agents)
 
-    def set_profile(self, run: str, profile: Mapping[str, Any]) -> None:
-        """Stores what a run took, in place of what was stored before."""
+    def add_profile(self, run: str, command: Mapping[str, Any]) -> None:
+        """Adds what one command took to the run's profile: `{"commands": [first, …, last]}`. Several processes may."""
         with self._write("the run's profile was not stored") as connection:
-            connection.execute(update(RunRow).where(RunRow.name == run).values(profile=dict(profile)))
+            of_run = RunRow.name == run
+            before = connection.execute(select(RunRow.profile).where(of_run).with_for_update()).scalar_one_or_none()
+            commands = [*(before or {}).get("commands", ()), dict(command)]
+            connection.execute(update(RunRow).where(of_run).values(profile={"commands": commands}))
 
     def add_episode(
         self,
@@ -199,6 +209,37 @@ class Store:
         """
         with self._write("nothing of this judgement was stored") as connection:
             return judgements.add_judgement(connection, judgement, rescaled, replace_failed=replace_failed)
+
+    def add_attributions(self, judgement_id: str, method: str, parts: Sequence[Attribution]) -> None:
+        """Stores what a judge says about the utterances of a judged episode; what is there already stays as it is."""
+        with self._write("nothing of this attribution was stored") as connection:
+            trainings.add_attributions(connection, judgement_id, method, parts)
+
+    def begin_training(self, training: TrainingRecord) -> bool:
+        """Stores a training as running; False where it exists with the same kind, settings and data, and goes on.
+
+        Raises:
+            InputError: one of this name exists with another kind, settings or data.
+        """
+        with self._write("the training was not stored") as connection:
+            return trainings.begin_training(connection, training)
+
+    def add_training_steps(self, name: str, rows: Iterable[tuple[int, Mapping[str, float]]]) -> None:
+        """Stores (step, metric → value) rows; a number stored before, as after a resume, stays as it is."""
+        with self._write("nothing of these steps was stored") as connection:
+            trainings.add_steps(connection, name, rows)
+
+    def finish_training(
+        self,
+        name: str,
+        *,
+        checkpoint_id: str | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        status: TrainingStatus = "finished",
+    ) -> None:
+        """Says how a training ended, and what it wrote."""
+        with self._write("the training's end was not stored") as connection:
+            trainings.finish_training(connection, name, status, checkpoint_id, metrics or {})
 
     # Reading
 
@@ -334,6 +375,45 @@ class Store:
             if len(batch) < IDS:
                 return
             after = batch[-1][0]
+
+    def unattributed(self, judge_id: str, method: str, *, run: str | None = None) -> Iterator[tuple[str, str, int]]:
+        """(judgement id, episode id, sample) of a judge's judgements that are ok and have no attribution of this method.
+
+        New attributions may be added while this streams.
+        """
+        after = ""
+        while True:
+            with self._read() as connection:
+                batch = trainings.unattributed(connection, judge_id, method, run, after, IDS)
+            yield from batch
+            if len(batch) < IDS:
+                return
+            after = batch[-1][0]
+
+    def traces(self, query: TraceQuery) -> Iterator[SeatTrace]:
+        """What seats did, with vectors and scores, by episode id and seat: only seats that have a vector that fits. Streamed."""
+        after = ""
+        while True:
+            with self._read() as connection:
+                batch, after = traces.trace_batch(connection, query, after, BATCH)
+            yield from batch
+            if not after:
+                return
+
+    def trace_overview(self, query: TraceQuery) -> TraceOverview:
+        """What `traces` would find, counted without reading a vector."""
+        with self._read() as connection:
+            return traces.overview(connection, query)
+
+    def training_runs(self) -> list[TrainingRecord]:
+        """All trainings, oldest first."""
+        with self._read() as connection:
+            return trainings.training_runs(connection)
+
+    def training_steps(self, name: str, *, metric: str | None = None) -> list[TrainingStep]:
+        """What was measured in a training, by step and metric."""
+        with self._read() as connection:
+            return trainings.training_steps(connection, name, metric)
 
 
 def _identity(address: Address) -> tuple[int, int] | None:

@@ -111,7 +111,7 @@ _PLAIN = tuple(name for name in EpisodeSummary.__dataclass_fields__ if name not 
 def _episode(
     summary: EpisodeSummary, acts: Sequence[RowMapping], plans: Sequence[RowMapping], checks: Sequence[RowMapping]
 ) -> Episode:
-    plan_at = {(row["turn"], row["position"]): _plan(row) for row in plans}
+    plan_at = {(row["turn"], row["position"]): plan_of(row) for row in plans}
     by_turn: dict[int, list[Act]] = defaultdict(list)
     for row in acts:
         by_turn[row["turn"]].append(_act(row, plan_at.get((row["turn"], row["position"]))))
@@ -133,7 +133,8 @@ def _act(row: RowMapping, plan: PlanStep | None) -> Act:
     return Act(seat=row["seat"], action=action, generation=made, plan=plan)
 
 
-def _plan(row: RowMapping) -> PlanStep:
+def plan_of(row: RowMapping) -> PlanStep:
+    """The vectors in a row of the table `plan_steps`."""
     state = _vector(row, "state")
     if state is None:
         raise TypeError(f"plan step without a state in episode {row['episode_id']}")

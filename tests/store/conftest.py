@@ -39,7 +39,9 @@ def made_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
     url = str(request.getfixturevalue("postgresql_made"))
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("TRUNCATE scenarios, agents, runs, judges CASCADE")  # all other tables refer to these
+        connection.execute(
+            "TRUNCATE scenarios, agents, runs, judges, training_runs CASCADE"
+        )  # all other tables refer to these
     return url
 
 

@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 def refused(path: Path, *, create: bool = False) -> SimworldError:
     """The error of opening a file, which must be one line and leave the file as it was."""
     before = path.read_bytes() if path.is_file() else None
-    with pytest.raises(StoreError) as caught:
+    with pytest.raises((InputError, StoreError)) as caught:
         store.open_store(f"sqlite:///{path}", create=create, busy_timeout_s=0.1)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
@@ -36,11 +36,12 @@ def refused(path: Path, *, create: bool = False) -> SimworldError:
 
 
 def test_reading_commands_never_make_a_database(path: Path) -> None:
-    assert "`simworld run` makes one" in str(refused(path))
+    assert "`simworld run` makes one" in str(error := refused(path))
+    assert error.exit_code == 2
     assert not path.exists()
-    with pytest.raises(StoreError, match="no database"), store.query(str(path), "SELECT 1"):
+    with pytest.raises(InputError, match="no database"), store.query(str(path), "SELECT 1"):
         pass
-    with pytest.raises(StoreError, match="no database"):
+    with pytest.raises(InputError, match="no database"):
         store.upgrade(str(path))
     assert list(path.parent.iterdir()) == []
 
@@ -94,8 +95,20 @@ def test_a_damaged_file(path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no folder"):
+    with pytest.raises(InputError, match="no folder"):
         store.open_store(str(tmp_path / "absent" / "world.db"), create=True)
+    with pytest.raises(InputError, match="no folder"):
+        store.check_store(str(tmp_path / "absent" / "world.db"))
+
+
+def test_a_check_says_what_opening_would_and_makes_nothing(path: Path) -> None:
+    store.check_store(str(path))
+    assert list(path.parent.iterdir()) == []
+    store.open_store(str(path), create=True).close()
+    store.check_store(str(path))
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(StoreMismatch, match="not an SQLite database"):
+        store.check_store(str(path))
 
 
 def test_a_file_locked_by_another_program(path: Path) -> None:

@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import create_engine, inspect, text
 
 import store
 from simworld.core.errors import StoreMismatch
@@ -60,16 +61,17 @@ def test_every_column_of_a_server_carries_its_comment(postgresql_url: str) -> No
     assert said == "log-probability of the reply under the model, nats; null where unknown"
 
 
-def test_a_database_of_an_older_version_asks_for_the_upgrade(url: str) -> None:
-    """With one version there is none older, so the code is made to know one more."""
-    store.open_store(url, create=True).close()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("store.connection.HEAD", "0002")
-        patch.setattr("store.connection.VERSIONS", ("0001", "0002"))
-        with pytest.raises(
-            StoreMismatch, match=r"of version 0001, this simworld needs 0002: simworld db upgrade --db "
-        ):
-            store.open_store(url)
+@pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)
+def test_a_database_of_an_older_version_asks_for_the_upgrade(path: Path, tmp_path: Path) -> None:
+    copy = shutil.copy(path, tmp_path / path.name)
+    said = rf"of version {path.stem}, this simworld needs {HEAD}: simworld db upgrade --db "
+    for open_it in (store.open_store, describe):
+        with pytest.raises(StoreMismatch, match=said):
+            open_it(str(copy))
+
+
+def test_every_older_version_has_a_file() -> None:
+    assert [path.stem for path in OLD] == list(VERSIONS[:-1])
 
 
 def test_a_database_of_a_newer_version_is_refused_with_both_versions(url: str) -> None:
@@ -94,16 +96,38 @@ def test_an_empty_database_can_be_upgraded(postgresql_url: str) -> None:
 
 @pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)
 def test_a_database_of_each_older_version_is_upgraded_and_used(path: Path, tmp_path: Path) -> None:
-    copy = tmp_path / path.name
-    shutil.copy(path, copy)
-    store.upgrade(f"sqlite:///{copy}")
-    with store.open_store(f"sqlite:///{copy}") as opened:
-        before = len(list(opened.episodes()))
-        assert before > 0
+    """The files hold one episode of two acts, the first with vectors, and a judgement of both seats."""
+    copy = shutil.copy(path, tmp_path / path.name)
+    assert store.upgrade(str(copy)) == (path.stem, HEAD)
+    with store.open_store(str(copy)) as opened:
+        (kept,) = opened.episodes()
+        first, second = kept.episode.acts
+        assert (first.action.text, second.action.text) == ("Good evening.", "Good evening! 65 euros?")
+        assert first.plan is not None
+        assert first.plan.action is not None
+        assert (first.plan.state.tolist(), first.plan.action.tolist()) == ([0, 1, 2, 3], [1, -1])
+        (judgement,) = opened.judgements(kept.id)
+        assert judgement.rescaled == {("seller", "goal"): 0.7, ("buyer", "goal"): 0.25}
+        (trace,) = opened.traces(store.TraceQuery())
+        assert (trace.seat, trace.scores[0].rescaled) == ("seller", {"goal": 0.7})
         (work, *_) = begin(opened, run="after the upgrade")
         add(opened, work, played(work, "x"))
-        assert len(list(opened.episodes())) == before + 1
-    assert sum(count for _, count in describe(str(copy)).tables) > 0
+        assert len(list(opened.episodes())) == 2
+
+
+def test_a_server_of_the_first_version_is_upgraded(postgresql_url: str) -> None:
+    """The schema of version 0001, made by its own migration, with a row in it."""
+    engine = create_engine(parse_address(postgresql_url).url)
+    with engine.begin() as connection:
+        command.upgrade(config(connection), "0001")
+        connection.execute(text("INSERT INTO judges (id, name, spec) VALUES ('j1', 'old', '{}')"))
+    engine.dispose()
+    with pytest.raises(StoreMismatch, match="of version 0001"):
+        store.open_store(postgresql_url)
+    assert store.upgrade(postgresql_url) == ("0001", HEAD)
+    with store.open_store(postgresql_url) as opened:
+        assert [judge.name for judge in opened.judges()] == ["old"]
+        assert opened.training_runs() == []
 
 
 def test_the_views_can_be_read_with_plain_sql(made_url: str) -> None:

@@ -129,10 +129,11 @@ def test_the_run_is_summarised(store: Store) -> None:
     assert (summary.done, summary.failed, summary.episodes) == (2, 0, 3)
 
 
-def test_the_profile_is_set_later(store: Store) -> None:
+def test_each_command_adds_to_the_profile(store: Store) -> None:
     begin(store)
-    store.set_profile("first", {"seconds": 1.5})
-    assert store.runs()[0].run.profile == {"seconds": 1.5}
+    store.add_profile("first", {"seconds": 1.5})
+    store.add_profile("first", {"seconds": 2.5})
+    assert store.runs()[0].run.profile == {"commands": [{"seconds": 1.5}, {"seconds": 2.5}]}
 
 
 def test_a_contradictory_episode_is_refused(store: Store) -> None:

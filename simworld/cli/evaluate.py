@@ -1,0 +1,287 @@
+"""`simworld evaluate`: arms against each other in equal circumstances; a gate with `--require`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+from rich.text import Text
+
+from simworld.cli.options import db_option, json_option
+from simworld.cli.progress import progress_bar
+from simworld.cli.terminal import console, grid
+from simworld.cli.text import harmless, plain_json
+from simworld.core.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from simworld.core.paired import Paired
+    from simworld.training.query import RewardSettings
+    from simworld.workflows.evaluate import Watch
+    from simworld.workflows.evaluation import Evaluation
+    from simworld.workflows.gate import Outcome
+
+QUALITY = {
+    "utterances": "utterances",
+    "empty_share": "empty",
+    "words": "words",
+    "distinct_1": "distinct-1",
+    "distinct_2": "distinct-2",
+    "repeated_share": "repeated",
+    "perplexity": "perplexity",
+    "utterance_dispersion": "dispersion",
+    "action_dispersion": "of actions",
+}
+
+
+@click.command()
+@click.option("--agents", "arms", metavar="ARM=A,…", multiple=True, required=True, help="The arms: base=A,steered=B.")
+@click.option(
+    "--scenarios",
+    metavar="S,…",
+    multiple=True,
+    required=True,
+    help="Names, files, folders, globs, tag:NAME, or `library`; commas or the option again for more.",
+)
+@click.option("--partners", metavar="A,…", multiple=True, required=True, help="Who holds the other seats.")
+@click.option(
+    "--seats",
+    type=click.Choice(["both", "first", "second"]),
+    default="both",
+    show_default=True,
+    help="Where the arms play; both: each seat in turn.",
+)
+@click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Episodes per cell and arm.")
+@click.option("--judge", "judge_name", metavar="SPEC", help="A shipped judge's name, or a file.")
+@click.option("--lexical", metavar="REGEX", help="Compare by the share of utterances in which this is found.")
+@click.option(
+    "--like", metavar="TEXT", help="Compare by the likeness of utterances to this text (sentence embeddings)."
+)
+@click.option("--name", metavar="NAME", help="The run's name; default: derived from the other options.")
+@click.option("--seed", type=int, default=0, show_default=True, help="All randomness derives from it.")
+@click.option(
+    "--require",
+    "required",
+    metavar="A>B",
+    multiple=True,
+    help="Exit with 1 unless arm A is better than B: higher, with p < 0.05. Or A>B:goal, or A>B:goal:p<0.01.",
+)
+@click.option(
+    "--quality",
+    type=click.IntRange(min=0),
+    default=400,
+    show_default=True,
+    help="Replies of each arm that are read for perplexity and embeddings; 0: none.",
+)
+@click.option("--retry-failed", is_flag=True, help="Play and judge again what failed.")
+@click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
+@click.option("--threads", type=click.IntRange(min=1), help="Of a local model; default: torch's choice.")
+@db_option
+@json_option
+def evaluate(
+    arms: tuple[str, ...],
+    scenarios: tuple[str, ...],
+    partners: tuple[str, ...],
+    seats: str,
+    repeats: int,
+    judge_name: str | None,
+    lexical: str | None,
+    like: str | None,
+    name: str | None,
+    seed: int,
+    required: tuple[str, ...],
+    quality: int,
+    retry_failed: bool,
+    live: int,
+    threads: int | None,
+    db: str,
+    as_json: bool,
+) -> None:
+    """Compare agents in equal circumstances.
+
+    Every arm plays the same scenarios, seats, partners and repeats with the same random numbers; then what they did is judged, or
+    measured, and compared pair by pair. The arm `base` (else the first) is what the others are compared with; `planner` or
+    `steered` (else the last) is compared with all. The same command again plays and judges what is missing.
+
+    Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
+    """
+    from simworld.analysis.sentences import sentence_embedder
+    from simworld.judging.spec import load_judge
+    from simworld.runner.models import open_crew
+    from simworld.workflows.arms import plan_arms
+    from simworld.workflows.evaluate import evaluate as run_evaluation
+    from simworld.workflows.gate import judge_requirement, read_requirements
+    from simworld.workflows.report import plain
+    from simworld.workflows.scoring import Scoring
+    from store import open_store
+
+    problems: list[Problem] = []
+    pairs = _arms(arms, problems)
+    reward = _reward(lexical, like, problems)
+    judge = None
+    with _collecting(problems):
+        judge = load_judge(judge_name)[0] if judge_name else None
+    if judge is None and reward is None and judge_name is None and not problems:
+        problems.append(Problem(message="nothing to compare by; use --judge, --lexical or --like"))
+    plan = None
+    with _collecting(problems):
+        plan = plan_arms(
+            pairs,
+            scenarios=_split(scenarios),
+            partners=_split(partners),
+            seats=seats,  # type: ignore[arg-type]  # one of click's choices
+            repeats=repeats,
+            seed=seed,
+            run=name or _run_name(pairs, scenarios, partners, seed),
+        )
+    if problems or plan is None:
+        raise InputError(problems)
+    scoring = Scoring(judge=judge, reward=reward)
+    requirements = read_requirements(required, arms=plan.arms, measures=scoring.measures(plan), main=scoring.main)
+    with (
+        open_crew(
+            plan.specs.values(),
+            batch_size=live,
+            threads=threads,
+            before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
+        ) as crew,
+        open_store(db, create=True) as store,  # made only after the models are there
+    ):
+        try:
+            with watching() as watch:
+                evaluation = run_evaluation(
+                    plan,
+                    crew,
+                    store,
+                    scoring,
+                    retry_failed=retry_failed,
+                    live=live,
+                    threads=threads,
+                    replies_read=quality,
+                    embed=sentence_embedder() if quality else None,
+                    watch=watch,
+                )
+        except KeyboardInterrupt:
+            click.echo(harmless(f"Stopped: run {plan.run} is kept; the same command goes on from here."), err=True)
+            raise click.exceptions.Exit(130) from None
+    outcomes = tuple(judge_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements)
+    if as_json:
+        click.echo(plain_json(plain(evaluation, outcomes), indent=1))
+    else:
+        show(evaluation)
+        _show_outcomes(outcomes)
+    if not all(outcome.holds for outcome in outcomes):
+        raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def watching() -> Iterator[Watch]:
+    """Bars for playing and judging."""
+    from simworld.workflows.evaluate import Watch
+
+    with progress_bar("evaluating") as bar:
+        yield Watch(
+            playing=lambda p: bar(p.before + p.played, p.planned, f"episodes; {p.failed} failed"),
+            judging=lambda t: bar(t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"),
+        )
+
+
+def show(evaluation: Evaluation) -> None:
+    """Tables for people: the arms, the comparisons, the language."""
+    say = console()
+    say.print(Text("Arms", style="bold"))
+    table = grid("arm", "seats", "failed", "unscored", *evaluation.measures, right=("seats", "failed", "unscored"))
+    for name, arm in evaluation.arms.items():
+        shares = (f"{arm.failed} ({arm.failed_share:.1%})", f"{arm.unscored} ({arm.unscored_share:.1%})")
+        levels = (evaluation.levels[name].get(measure) for measure in evaluation.measures)
+        table.add_row(
+            harmless(name), str(arm.planned - arm.missing), *shares, *(f"{le.mean:.3g}" if le else "–" for le in levels)
+        )
+    say.print(table)
+    numbers = ("difference", "z", "p", "sign-flip p", "Holm p", "n", "families")
+    notes: dict[str, None] = {}
+    for comparison in evaluation.comparisons:
+        say.print(Text(f"\n{harmless(comparison.first)} less {harmless(comparison.second)}", style="bold"))
+        table = grid("measure", "difference", "95 % interval", *numbers[1:], right=numbers)
+        for measure, paired in comparison.by_measure.items():
+            table.add_row(measure, *_cells(paired))
+            notes |= dict.fromkeys(paired.notes if paired else ("an arm has no scores of this measure",))
+        say.print(table)
+    say.print(Text("\nLanguage", style="bold"))
+    table = grid("arm", *QUALITY.values(), right=tuple(QUALITY.values()))
+    for name, quality in evaluation.quality.items():
+        values = (getattr(quality, field) for field in QUALITY)
+        table.add_row(
+            harmless(name), *("–" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v) for v in values)
+        )
+    say.print(table)
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
+
+
+def _cells(paired: Paired | None) -> Sequence[str]:
+    if paired is None:
+        return ("–",) * 8
+    interval = "–" if paired.low is None else f"{paired.low:+.3f} … {paired.high:+.3f}"
+    ps = ("–" if p is None else f"{p:.3g}" for p in (paired.p, paired.sign_p, paired.p_holm))
+    z = "–" if paired.z is None else f"{paired.z:.2f}"
+    return (f"{paired.mean:+.3f}", interval, z, *ps, str(paired.pairs), str(paired.families))
+
+
+def _show_outcomes(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        word = "holds" if outcome.holds else "does not hold"
+        click.echo(harmless(f"{outcome.requirement.text} {word}: {outcome.reason}"))
+
+
+def _arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in _split(texts):
+        arm, equals, agent = (each.strip() for each in part.partition("="))
+        if not (arm and equals and agent):
+            problems.append(
+                Problem(message=f"--agents {part!r} is not understood; write ARM=AGENT, like base=smol-script")
+            )
+        elif arm in found:
+            problems.append(Problem(message=f"--agents names the arm {arm!r} twice"))
+        else:
+            found[arm] = agent
+    return found
+
+
+def _reward(lexical: str | None, like: str | None, problems: list[Problem]) -> RewardSettings | None:
+    from pydantic import ValidationError
+
+    from simworld.training.query import RewardSettings
+    from simworld.yamlfile import problem_texts
+
+    if lexical is not None and like is not None:
+        problems.append(Problem(message="--lexical and --like are two measures; give one of them"))
+    try:
+        if lexical is not None:
+            return RewardSettings(measure="lexical", pattern=lexical)
+        return RewardSettings(measure="embedding", text=like) if like is not None else None
+    except ValidationError as error:
+        option = "--lexical" if lexical is not None else "--like"
+        problems.extend(Problem(message=text, where=option) for text in problem_texts(error))
+        return None
+
+
+@contextmanager
+def _collecting(problems: list[Problem]) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        problems.extend(error.problems)
+
+
+def _split(texts: Sequence[str]) -> list[str]:
+    return [part.strip() for text in texts for part in text.split(",") if part.strip()]
+
+
+def _run_name(arms: dict[str, str], scenarios: Sequence[str], partners: Sequence[str], seed: int) -> str:
+    """As for `simworld run`: of names alone, so that after an edit the command finds its run and is told what has changed."""
+    text = repr((sorted(arms.items()), sorted(_split(scenarios)), sorted(_split(partners)), seed))
+    return f"evaluate-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -1,0 +1,164 @@
+"""`simworld learn`: the whole loop from one file, or a grid of loops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.text import Text
+
+from simworld.cli.options import db_option, json_option
+from simworld.cli.progress import progress_bar
+from simworld.cli.terminal import cell, console, grid
+from simworld.cli.text import harmless, plain_json
+from simworld.core.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from simworld.workflows.learn.bench import Stage
+    from simworld.workflows.learn.grid import Cell
+    from simworld.workflows.learn.loop import Looped
+    from simworld.workflows.learn.shop import Shop
+    from store import Store
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@click.option("--dry-run", is_flag=True, help="Only show the stages, which are done, and how many episodes there are.")
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for checkpoints, data and reports. Default: learn-NAME here.",
+)
+@click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
+@click.option("--threads", type=click.IntRange(min=1), help="Of a local model; default: torch's choice.")
+@db_option
+@json_option
+def learn(file: str, dry_run: bool, work: Path | None, live: int, threads: int | None, db: str, as_json: bool) -> None:
+    """Collect, judge, clone, train and evaluate, as FILE says: a file, or the name of a shipped one (`small`).
+
+    A stage is done once: the same command goes on where it stopped, and after a change does again what depends on it. Any key may
+    be a list; then every combination is run, and a table compares them at the end.
+    """
+    from simworld.workflows.learn.bench import Bench
+    from simworld.workflows.learn.grid import cells
+    from simworld.workflows.learn.loop import learn as run_loop
+    from simworld.workflows.learn.shipped import open_file
+    from store import open_store
+
+    found = cells(open_file(file))
+    folder = work or Path(f"learn-{found[0].file.name}")
+    with open_store(db, create=True) as store, progress_bar("learning") as bar:
+        shops = _all_at_once(found, store, folder, live=live, threads=threads, tell=bar)
+        bench = Bench(folder, dry=dry_run, on_stage=lambda stage: _tell(stage, dry_run))
+        results: list[Looped] = []
+        try:
+            for number, (one, shop) in enumerate(zip(found, shops, strict=True), 1):
+                if len(found) > 1:
+                    click.echo(harmless(f"{number} of {len(found)}: {_named(one.values)}"), err=True)
+                results.append(run_loop(shop, bench))
+        except KeyboardInterrupt:
+            click.echo("Stopped; the same command goes on from here.", err=True)
+            raise click.exceptions.Exit(130) from None
+    if as_json:
+        click.echo(plain_json([_plain(one, looped) for one, looped in zip(found, results, strict=True)], indent=1))
+    elif dry_run:
+        _show_stages(results)
+    else:
+        _show(found, results, folder)
+
+
+def _all_at_once(found: Sequence[Cell], store: Store, folder: Path, **settings: Any) -> list[Shop]:
+    """A shop for each cell; everything wrong with any of them at once."""
+    from simworld.workflows.learn.shop import open_shop
+
+    shops, problems = [], dict[Problem, None]()
+    for one in found:
+        try:
+            shops.append(open_shop(one.file, store, folder, **settings))
+        except InputError as error:
+            problems |= dict.fromkeys(error.problems)
+    if problems:
+        raise InputError(problems)
+    return shops
+
+
+def _tell(stage: Stage, dry: bool) -> None:
+    if dry:
+        return
+    if stage.made is None:
+        click.echo(f"{stage.label} …", err=True)
+    elif stage.skipped:
+        click.echo(f"{stage.label}: done before", err=True)
+    else:
+        failed = f", {stage.made.failed} failed" if stage.made.failed else ""
+        click.echo(f"{stage.label}: {stage.seconds:.0f} s{failed}", err=True)
+
+
+def _show_stages(results: Sequence[Looped]) -> None:
+    table = grid("stage", "episodes", "", right=("episodes",))
+    seen = {stage.label: stage for looped in results for stage in looped.stages}
+    for label, stage in seen.items():
+        table.add_row(label, str(stage.episodes or "–"), "done" if stage.made is not None else "to do")
+    console().print(table)
+    left = sum(stage.episodes for stage in seen.values() if stage.made is None)
+    click.echo(f"{left} episodes to play, at most")
+
+
+def _show(found: Sequence[Cell], results: Sequence[Looped], folder: Path) -> None:
+    rows = [(one, looped, looped.report) for one, looped in zip(found, results, strict=True)]
+    keys = tuple(dict.fromkeys(key for one in found for key in one.values))
+    numbers = ("difference", "z", "p", "n", "families", "perplexity")
+    table = grid(*keys, "planner less", "measure", *numbers[:1], "95 % interval", *numbers[1:], right=numbers)
+    for one, _, report in rows:
+        for comparison in (report or {}).get("comparisons", ()):
+            if comparison["first"] == "planner" or "planner" not in (report or {})["arms"]:
+                table.add_row(*(cell(str(one.values.get(key, ""))) for key in keys), *_cells(report or {}, comparison))
+    say = console()
+    say.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
+    say.print(table)
+    for one, looped, _ in rows:
+        named = f" ({_named(one.values)})" if one.values else ""
+        click.echo(harmless(f"planner{named}: {looped.planner}"))
+    click.echo(harmless(f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json"))
+
+
+def _cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) -> list[Any]:
+    first, second = comparison["first"], comparison["second"]
+    label = second if first == "planner" else f"({first}) {second}"
+    paired = comparison["measures"].get(report["main"])
+    quality = report["arms"][first]["quality"]["perplexity"]
+    other = report["arms"][second]["quality"]["perplexity"]
+    ratio = f"{quality / other:.2f} ×" if quality and other else "–"
+    if paired is None:
+        return [label, report["main"], *("–",) * 6, ratio]
+    interval = "–" if paired["low"] is None else f"{paired['low']:+.3f} … {paired['high']:+.3f}"
+    z, p = (cell(None if paired[name] is None else float(f"{paired[name]:.3g}")) for name in ("z", "p"))
+    return [
+        label,
+        report["main"],
+        f"{paired['mean']:+.3f}",
+        interval,
+        z,
+        p,
+        str(paired["pairs"]),
+        str(paired["families"]),
+        ratio,
+    ]
+
+
+def _plain(one: Cell, looped: Looped) -> dict[str, Any]:
+    return {
+        "values": one.values,
+        "stages": [
+            {"stage": stage.label, "done": stage.made is not None, "skipped": stage.skipped, "episodes": stage.episodes}
+            for stage in looped.stages
+        ],
+        "planner": None if looped.planner is None else str(looped.planner),
+        "report": looped.report,
+    }
+
+
+def _named(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in values.items())

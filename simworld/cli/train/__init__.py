@@ -1,0 +1,30 @@
+"""`simworld train`: planners, up-mappings and their data; each command is loaded when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import click
+
+from simworld.cli import LazyGroup
+
+# name → (module, attribute, one line of help)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "upmap": ("simworld.cli.train.upmap", "upmap", "Make an up-mapping: from action vectors to prefixes."),
+    "clone": ("simworld.cli.train.clone", "clone", "Teach a planner to change nothing."),
+    "td3bc": ("simworld.cli.train.td3bc", "td3bc", "Teach a planner to be rewarded, offline."),
+    "inspect": ("simworld.cli.train.inspect", "inspect_", "Show what a dataset covers and whether it can teach."),
+    "export": ("simworld.cli.train.export", "export", "Write a dataset as .npz or for Minari."),
+}
+
+
+class TrainGroup(LazyGroup):
+    """The commands of `simworld train`."""
+
+    homes: ClassVar[Mapping[str, tuple[str, str, str]]] = COMMANDS
+
+
+@click.group(cls=TrainGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def train() -> None:
+    """Teach planners from stored episodes."""

@@ -1,0 +1,100 @@
+"""`simworld train clone`: a planner that changes nothing, to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from simworld.cli.options import db_option, json_option
+from simworld.cli.train.replies import (
+    descent,
+    lines_of,
+    open_local,
+    recorded,
+    reply_options,
+    reply_query,
+)
+
+
+@click.command()
+@click.option(
+    "--upmap", "base_folder", type=click.Path(path_type=Path), required=True, help="A checkpoint to start from."
+)
+@click.option(
+    "--loss",
+    type=click.Choice(["kl", "ce"]),
+    default="kl",
+    show_default=True,
+    help="KL to the unsteered model, or cross-entropy of its replies.",
+)
+@click.option("--train-upmap", is_flag=True, help="The up-mapping learns too, and is held to its reach.")
+@click.option(
+    "--reach",
+    type=click.FloatRange(min=0),
+    default=0.15,
+    show_default=True,
+    help="With --train-upmap: the reach to hold, in nats per token.",
+)
+@click.option(
+    "--reach-weight",
+    type=click.FloatRange(min=0),
+    default=3.0,
+    show_default=True,
+    help="With --train-upmap: what reach counts against the loss.",
+)
+@reply_options
+@click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="float32", show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), help="Of the model; default: torch's choice.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The new checkpoint's folder.")
+@db_option
+@json_option
+def clone(
+    base_folder: Path,
+    loss: Literal["kl", "ce"],
+    train_upmap: bool,
+    reach: float,
+    reach_weight: float,
+    dtype: str,
+    threads: int | None,
+    out: Path,
+    db: str,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Teach a planner to change nothing: the steered model says what the unsteered one would.
+
+    It learns from stored replies of unsteered agents, is chosen by those of other families, and is measured on those of families
+    it has never seen.
+    """
+    from agents.steering.checkpoint import load_checkpoint, save_checkpoint
+    from simworld.cli.progress import progress_bar
+    from simworld.cli.text import harmless, plain_json
+    from simworld.training.clone import CloneSettings
+    from simworld.training.cloning import clone_planner, open_school
+    from store import open_store
+
+    base = load_checkpoint(base_folder)
+    settings = CloneSettings(
+        loss=loss, train_upmap=train_upmap, reach_target=reach, reach_weight=reach_weight, descent=descent(given)
+    )
+    with open_store(db) as store, progress_bar("cloning") as show:
+        local = open_local(base, dtype, threads)
+        with (
+            open_school(store, local, base, reply_query(given), show) as school,
+            recorded(store, "clone", out, settings.plain(), school.data) as (log, done),
+        ):
+
+            def heard(step: int, metrics: Any) -> None:
+                log(step, metrics)
+                show(step, settings.descent.steps, "learning")
+
+            made, found = clone_planner(school, base, settings, log=heard, show=show)
+            save_checkpoint(out, made)
+            done(made)
+    if as_json:
+        click.echo(plain_json({"id": made.id, "folder": str(out), "metrics": dict(made.info.metrics)}))
+        return
+    click.echo(harmless(f"{out}: {made.id}"))
+    click.echo("\n".join(lines_of(found)))

@@ -1,0 +1,113 @@
+"""Options of commands that learn from stored replies, and what they share: the model, the store's table of training, and words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from simworld.core.errors import InputError
+
+if TYPE_CHECKING:
+    from agents.models.local_model import LocalModel
+    from agents.steering.checkpoint import Checkpoint
+    from simworld.core.stats import Estimate
+    from simworld.training.cloning import ReplyQuery
+    from simworld.training.descent import Descent, Log
+    from simworld.training.measure import Neutrality
+    from store import Store
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_OPTIONS = (
+    click.option("--run", "run_name", metavar="NAME", help="Only replies of this run."),
+    click.option("--agent", metavar="NAME", help="Only replies of this agent, by name or id."),
+    click.option("--replies", type=click.IntRange(min=1), default=160, show_default=True, help="To learn from, at most."),
+    click.option("--steps", type=click.IntRange(min=1), default=60, show_default=True),
+    click.option("--batch-size", type=click.IntRange(min=1), default=4, show_default=True, help="Replies a step."),
+    click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, show_default=True),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of families, order, weights."),
+)  # fmt: skip
+
+
+def reply_options(command: Command) -> Command:
+    """Adds the options; the command gets them as keywords, and gives them to `reply_query` and `descent`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def reply_query(given: Mapping[str, Any]) -> ReplyQuery:
+    """Which replies a command's options mean."""
+    from simworld.training.cloning import ReplyQuery
+
+    return ReplyQuery(run=given["run_name"], agent=given["agent"], train=given["replies"], seed=given["seed"])
+
+
+def descent(given: Mapping[str, Any]) -> Descent:
+    """How a command's options say to descend."""
+    from simworld.training.descent import Descent
+
+    return Descent(steps=given["steps"], batch_size=given["batch_size"], lr=given["lr"], seed=given["seed"])
+
+
+def open_local(base: Checkpoint, dtype: str, threads: int | None) -> LocalModel:
+    """The language model that a checkpoint is for. Raises InputError where what its spec names is another now."""
+    from agents.models.load import local_weights
+    from agents.models.local_model import load_local
+
+    weights = local_weights(base.info.lm_spec)
+    if weights.id != base.info.lm_id:
+        raise InputError(
+            f"the checkpoint was made for {base.info.lm_spec} ({base.info.lm_id[:12]}…), which is another model here "
+            f"({weights.id[:12]}…)"
+        )
+    click.echo(f"loading {base.info.lm_spec} …", err=True)
+    return load_local(weights, dtype=dtype, device="auto", threads=threads)
+
+
+@contextmanager
+def recorded(
+    store: Store, kind: str, out: Path, settings: Mapping[str, Any], data: Mapping[str, Any]
+) -> Iterator[tuple[Log, Callable[[Checkpoint], None]]]:
+    """A training in the store: where its steps go, and whom to tell about the checkpoint it came to."""
+    from datetime import UTC, datetime
+
+    from simworld import __version__
+    from store import TrainingRecord
+
+    now = datetime.now(UTC)
+    name = f"{kind} {out.name} {now:%Y-%m-%d %H:%M:%S.%f}"
+    store.begin_training(
+        TrainingRecord(name=name, kind=kind, code_version=__version__, created=now, settings=settings, data=data)
+    )
+
+    def done(checkpoint: Checkpoint) -> None:
+        store.finish_training(name, checkpoint_id=checkpoint.id, metrics=checkpoint.info.metrics)
+
+    try:
+        yield (lambda step, metrics: store.add_training_steps(name, [(step, metrics)])), done
+    except BaseException:
+        store.finish_training(name, status="failed")
+        raise
+
+
+def lines_of(found: Neutrality) -> list[str]:
+    """What a planner is worth, for people."""
+    return [
+        f"  KL to the unsteered model   {told(found.kl)} nats per token",
+        f"    of random directions      {told(found.random_kl)}",
+        f"  reach                       {told(found.reach)}",
+        f"  greedy agreement            {told(found.agreement)}",
+        f"  perplexity, steered/plain   {told(found.perplexity_ratio)}",
+        f"  on {found.replies} replies, {found.kl.n} tokens, of {found.kl.families} families that it has not seen",
+    ]
+
+
+def told(estimate: Estimate) -> str:
+    """A number with its interval."""
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.mean:.4f}"
+    return f"{estimate.mean:.4f} [{estimate.low:.4f}, {estimate.high:.4f}]"

@@ -1,0 +1,152 @@
+"""`simworld train td3bc`: a planner learns offline, from stored episodes, to be rewarded."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+import simworld
+from simworld.cli.options import db_option, json_option
+from simworld.cli.text import harmless, plain_json
+from simworld.cli.train.data import build, data_options, datasets_option
+
+if TYPE_CHECKING:
+    from agents.steering.checkpoint import Checkpoint
+    from simworld.training.loop import Sink
+    from simworld.training.planners import Data, PlannerSettings
+    from store import TrainingRecord
+
+POSITIVE = click.IntRange(min=1)
+ABOVE_0 = click.FloatRange(min=0, min_open=True)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+# Defaults are those of the settings; None here, so that they stand in one place and no torch is loaded to show help.
+_TD3BC = ("alpha", "gamma", "layer_norm", "critic_penalty")
+_LOOP = ("steps", "batch_size", "seed", "every", "held_out", "patience")
+
+
+@click.command()
+@click.option("--data", "dataset", type=FOLDER, help="A dataset's folder; default: built from --db by the query.")
+@data_options
+@datasets_option
+@click.option("--clone", "clone_folder", type=FOLDER, required=True, help="The clone, or up-mapping, to start from.")
+@click.option("--fresh", is_flag=True, help="Start from a new actor, although the clone has one.")
+@click.option("--out", type=FOLDER, required=True, help="The checkpoint's folder.")
+@click.option("--learner", type=click.Choice(["td3bc", "bc"]), default="td3bc", show_default=True)
+@click.option("--steps", type=POSITIVE, help="Updates.")
+@click.option("--alpha", type=ABOVE_0, help="Weight of the values against staying near the data.")
+@click.option("--gamma", type=click.FloatRange(0, 1), help="Discount.")
+@click.option("--layer-norm/--no-layer-norm", default=None, help="In the critics.")
+@click.option("--critic-penalty", type=click.FloatRange(min=0), help="ReBRAC's, on the critics' goal.")
+@click.option("--batch-size", type=POSITIVE)
+@click.option("--seed", type=click.IntRange(min=0))
+@click.option("--every", type=POSITIVE, help="Updates between two evaluations; the state is saved there too.")
+@click.option("--held-out", type=click.FloatRange(0, 1, max_open=True), help="Share of families to evaluate on.")
+@click.option("--fqe-steps", type=POSITIVE, help="Updates of an evaluation.")
+@click.option("--patience", type=click.IntRange(min=0), help="Evaluations without gain before stopping; 0: never.")
+@click.option("--name", help="Of the training in the database. Default: the name of the --out folder.")
+@click.option("--tensorboard", type=FOLDER, help="Write metrics for TensorBoard here too.")
+@db_option
+@json_option
+def td3bc(
+    db: str,
+    dataset: Path | None,
+    datasets: Path | None,
+    clone_folder: Path,
+    fresh: bool,
+    out: Path,
+    learner: str,
+    name: str | None,
+    tensorboard: Path | None,
+    as_json: bool,
+    fqe_steps: int | None,
+    **given: Any,
+) -> None:
+    """Train a planner by TD3+BC, or by behaviour cloning alone, on stored episodes.
+
+    The best actor by fitted-Q evaluation on held-out families is written as a checkpoint. An interrupted training goes on by the
+    same command. Metrics go to the database where the data come from there, or where --db is given.
+    """
+    from agents.steering.checkpoint import load_checkpoint, save_checkpoint
+    from simworld.cli.progress import progress_bar
+    from simworld.training.log import store_log, tensorboard_log
+    from simworld.training.planners import PlannerSettings, load_data, train_planner
+    from store import open_store
+
+    loop = _set(given, _LOOP) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
+    settings = PlannerSettings.model_validate(
+        {"learner": learner, "fresh": fresh, "td3bc": _set(given, _TD3BC), "loop": loop}
+    )
+    clone = load_checkpoint(clone_folder)
+    data = load_data(build(db, given, datasets) if dataset is None else dataset)
+    source = click.get_current_context().get_parameter_source("db")
+    logged = dataset is None or source is not ParameterSource.DEFAULT
+    work = out.with_name(f".{out.name}-training")
+    try:
+        with ExitStack() as stack:
+            store = stack.enter_context(open_store(db)) if logged else None
+            record = _record(name or out.name, settings, data)
+            sinks = [stack.enter_context(store_log(store, record))] if store else []
+            if tensorboard:
+                sinks.append(stack.enter_context(tensorboard_log(tensorboard)))
+            show = stack.enter_context(progress_bar("training"))
+            planner = train_planner(data, clone, settings, folder=work, sink=_all(sinks), on_progress=show)
+            save_checkpoint(out, planner)
+            if store:
+                store.finish_training(record.name, checkpoint_id=planner.id, metrics=planner.info.metrics)
+    except KeyboardInterrupt:
+        click.echo("Stopped; the same command goes on from the last evaluation.", err=True)
+        raise click.exceptions.Exit(130) from None
+    shutil.rmtree(work)
+    _report(planner, out, as_json)
+
+
+def _set(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """The options that were given; the settings know the defaults of the others."""
+    return {name: given[name] for name in names if given[name] is not None}
+
+
+def _record(name: str, settings: PlannerSettings, data: Data) -> TrainingRecord:
+    from store import TrainingRecord
+
+    return TrainingRecord(
+        name=name,
+        kind=settings.learner,
+        code_version=simworld.__version__,
+        created=datetime.now(UTC),
+        settings=settings.model_dump(mode="json"),
+        data=dict(data.provenance),
+    )
+
+
+def _all(sinks: Sequence[Sink]) -> Sink:
+    def add(step: int, metrics: Mapping[str, float]) -> None:
+        for sink in sinks:
+            sink(step, metrics)
+
+    return add
+
+
+def _report(planner: Checkpoint, out: Path, as_json: bool) -> None:
+    info = planner.info
+    if as_json:
+        click.echo(plain_json({"id": planner.id, "folder": str(out), **info.model_dump(mode="json")}))
+        return
+    click.echo(harmless(f"{out}: {planner.id}: update {info.metrics['best_step']:.0f} of {info.metrics['steps']:.0f}"))
+    for name in (
+        "held_value",
+        "held_return",
+        "bc_distance",
+        "action_dispersion",
+        "q_correlation",
+        "held_q_correlation",
+    ):
+        if name in info.metrics:
+            click.echo(f"  {name:<20}{info.metrics[name]:>9.3f}")
+    click.echo(harmless(f"  steering: {{planner: {out}}}"))

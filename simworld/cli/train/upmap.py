@@ -1,0 +1,122 @@
+"""`simworld train upmap`: an up-mapping to explore with, before there is anything to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simworld.cli.options import db_option, json_option
+from simworld.cli.text import harmless, plain_json
+from simworld.cli.train.replies import reply_options
+
+if TYPE_CHECKING:
+    from agents.steering.checkpoint import Checkpoint
+    from agents.steering.upmap import Mode
+    from simworld.core.requests import Position
+
+POSITIVE = click.IntRange(min=1)
+
+
+@click.command()
+@click.option("--model", default="builtin:smollm2-135m-instruct", show_default=True, help="builtin: or hf:.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="auto",
+    show_default=True,
+    help="Of the model.",
+)
+@click.option(
+    "--method", type=click.Choice(["pca", "latent"]), default="pca", show_default=True,
+    help="pca: principal directions of the token embeddings; latent: learned from stored replies, beginning with those.",
+)  # fmt: skip
+@click.option("--tokens", type=POSITIVE, default=8, show_default=True, help="L, the number of prefix embeddings.")
+@click.option("--action-size", type=POSITIVE, default=64, show_default=True, help="d', the numbers of an action.")
+@click.option(
+    "--mode", type=click.Choice(["groups", "repeated"]), default="groups", show_default=True,
+    help="groups: a part of the action for each embedding; repeated: one embedding, L times.",
+)  # fmt: skip
+@click.option(
+    "--position", type=click.Choice(["start", "mid", "end"]), default="end", show_default=True,
+    help="Before the prompt, between instructions and dialogue, or before the header that opens the reply.",
+)  # fmt: skip
+@click.option(
+    "--act-norm", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
+    help="Length of a prefix embedding, in lengths of a token embedding.",
+)  # fmt: skip
+@click.option(
+    "--text-encoder", default="", metavar="SPEC",
+    help="States from a sentence encoder, like builtin:all-minilm-l6-v2; default: from the model.",
+)  # fmt: skip
+@click.option(
+    "--beta", type=click.FloatRange(min=0), default=0.3, show_default=True,
+    help="latent: what staying near the unsteered model counts against the likelihood of the reply.",
+)  # fmt: skip
+@reply_options
+@db_option
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The checkpoint's folder.")
+@json_option
+def upmap(
+    model: str,
+    dtype: str,
+    method: str,
+    tokens: int,
+    action_size: int,
+    mode: Mode,
+    position: Position,
+    act_norm: float,
+    text_encoder: str,
+    db: str,
+    out: Path,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Make an up-mapping from actions to prefix embeddings.
+
+    Its checkpoint has no planner yet: agents use it with `explore: {kind: random}`, to collect what a planner is trained on.
+    Options from --beta to --db are for `--method latent`, which learns from stored replies of unsteered agents.
+    """
+    from agents.models.load import local_weights
+    from agents.models.local_model import load_local
+    from agents.steering.checkpoint import save_checkpoint
+    from agents.steering.pca import pca_checkpoint
+
+    weights = local_weights(model)
+    click.echo(harmless(f"loading {model} …"), err=True)
+    if method == "latent" and dtype == "auto":
+        dtype = "float32"  # gradients in bfloat16 are coarse
+    local = load_local(weights, dtype=dtype, device="cpu", threads=None)
+    checkpoint = pca_checkpoint(
+        local,
+        lm_id=weights.id,
+        lm_spec=model,
+        position=position,
+        tokens=tokens,
+        d_action=action_size,
+        act_norm=act_norm,
+        mode=mode,
+        text_encoder=text_encoder,
+    )
+    lines: list[str] = []
+    if method == "latent":
+        from simworld.cli.train.latent import learn
+
+        checkpoint, lines = learn(db, local, checkpoint, given, out)
+    save_checkpoint(out, checkpoint)
+    _report(checkpoint, out, as_json, lines)
+
+
+def _report(checkpoint: Checkpoint, out: Path, as_json: bool, lines: Sequence[str]) -> None:
+    info = checkpoint.info
+    if as_json:
+        click.echo(plain_json({"id": checkpoint.id, "folder": str(out), **info.model_dump(mode="json")}))
+        return
+    length = info.act_norm * info.embedding_norm
+    what = f"{info.d_action} numbers to {info.tokens} embeddings of {info.width}, about {length:.3g} long, at {info.position}"
+    click.echo(harmless(f"{out}: {checkpoint.id}: {what}"))
+    for line in lines:
+        click.echo(line)
+    click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: random}}}}"))

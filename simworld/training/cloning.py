@@ -1,0 +1,179 @@
+"""From stored replies to a checkpoint: a cloned planner, or a latent up-mapping with its neutral action."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+
+import torch
+
+from agents.models.local_model import LocalModel
+from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
+from agents.steering.encoder import lm_encoder_id, load_text_encoder
+from simworld.core.errors import InputError
+from simworld.training.clone import CloneSettings, Planner, clone, standard
+from simworld.training.descent import Log
+from simworld.training.latent import LatentReport, LatentSettings, learn_latent, measure_latent
+from simworld.training.measure import Neutrality, measure
+from simworld.training.replies import Episodes, Part, Sample, part_of, stored_replies, take
+from simworld.training.teacher import Lesson, Teacher, open_teacher
+
+Show = Callable[[int, int, str], None]  # (done, total, what)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyQuery:
+    """Which stored replies teach."""
+
+    run: str | None = None
+    agent: str | None = None
+    train: int = 160  # replies, at most
+    dev: int = 16
+    test: int = 60
+    seed: int = 0  # of the split of families and of the choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class School:
+    """A teacher with its lessons, of families that do not overlap."""
+
+    teacher: Teacher
+    lessons: dict[Part, list[Lesson]]
+    data: dict[str, object]  # for the checkpoint: the query, rows, content hash
+    prompt_version: str
+
+
+@contextmanager
+def open_school(
+    store: Episodes, local: LocalModel, base: Checkpoint, query: ReplyQuery, show: Show = lambda done, total, what: None
+) -> Iterator[School]:
+    """The lessons of a query for the language model and the place of a checkpoint's prefix.
+
+    Raises InputError where no reply fits, where they come from several prompts, or from too few families.
+    """
+    samples = list(stored_replies(store, model_id=base.info.lm_id, run=query.run, agent=query.agent))
+    _check(samples, base, query)
+    parts = part_of((sample.family for sample in samples), seed=query.seed)
+    taken: dict[Part, list[Sample]] = {}
+    wanted: dict[Part, int] = {"train": query.train, "dev": query.dev, "test": query.test}
+    for part, count in wanted.items():
+        taken[part] = take((s for s in samples if parts[s.family] == part), count, seed=query.seed)
+    digest = hashlib.sha256(
+        json.dumps([(s.family, s.episode, s.observation.turn, s.reply) for s in taken["train"]]).encode()
+    )
+    data = {
+        "query": asdict(query),
+        "rows": len(taken["train"]),
+        "sha256": digest.hexdigest(),
+        "families": {part: sorted({s.family for s in found}) for part, found in taken.items()},
+    }
+    with open_teacher(local, base.info.position) as teacher:
+        total, read = sum(map(len, taken.values())), 0
+        lessons: dict[Part, list[Lesson]] = {}
+        for part, found in taken.items():
+            lessons[part] = _with_states(teacher.lessons(found, _after(read, total, show)), base)
+            if not lessons[part]:
+                raise InputError(f"no reply of the {part} families fits the model's context of {local.context} tokens")
+            read += len(found)
+        yield School(teacher=teacher, lessons=lessons, data=data, prompt_version=samples[0].prompt_version)
+
+
+def clone_planner(
+    school: School, base: Checkpoint, settings: CloneSettings, *, log: Log, show: Show
+) -> tuple[Checkpoint, Neutrality]:
+    """A checkpoint with a planner that changes nothing, as far as that goes, and what it is worth on the test families."""
+    lessons = school.lessons
+    before = Planner(base.actor, base.mean, base.std, base.upmap) if base.actor else base.constant
+    planner = clone(school.teacher, lessons["train"], lessons["dev"], base.upmap, settings, start=before, log=log)
+    found = measure(
+        school.teacher,
+        lessons["test"],
+        planner.action,
+        planner.upmap,
+        seed=settings.descent.seed,
+        on_progress=lambda done, total: show(done, total, "measuring"),
+    )
+    info = base.info.model_copy(
+        update={
+            **_made_here(school, base),
+            "actor": ActorInfo(hidden=planner.actor.hidden, projection="sphere"),
+            "constant": False,
+            "upmap": "cloned" if settings.train_upmap else base.info.upmap,
+            "metrics": found.plain(),
+        }
+    )
+    made = Checkpoint(info=info, upmap=planner.upmap, actor=planner.actor, mean=planner.mean, std=planner.std)
+    return made, found
+
+
+def latent_upmap(
+    school: School, base: Checkpoint, settings: LatentSettings, *, log: Log, show: Show
+) -> tuple[Checkpoint, LatentReport, Neutrality]:
+    """A checkpoint with a latent up-mapping and its neutral action as a constant, and what both are worth on the test families."""
+    lessons = school.lessons
+    latent = learn_latent(school.teacher, lessons["train"], lessons["dev"], base.upmap, settings, log=log)
+    codes = measure_latent(school.teacher, lessons["test"], latent)
+    neutral = latent.neutral
+    found = measure(
+        school.teacher,
+        lessons["test"],
+        lambda state: neutral.expand(len(state), -1),
+        latent.upmap,
+        seed=settings.descent.seed,
+        on_progress=lambda done, total: show(done, total, "measuring"),
+    )
+    info = base.info.model_copy(
+        update={
+            **_made_here(school, base),
+            "actor": None,
+            "constant": True,
+            "upmap": "latent",
+            "metrics": found.plain() | codes.plain(),
+        }
+    )
+    mean, std = standard([lesson.state for lesson in lessons["train"]])
+    return Checkpoint(info=info, upmap=latent.upmap, mean=mean, std=std, constant=neutral), codes, found
+
+
+def _after(before: int, total: int, show: Show) -> Callable[[int, int], None]:
+    return lambda done, _: show(before + done, total, "reading")
+
+
+def _made_here(school: School, base: Checkpoint) -> dict[str, object]:
+    encoder = base.info.encoder
+    if encoder.kind == "lm":
+        encoder = EncoderInfo(kind="lm", id=lm_encoder_id(base.info.lm_id, school.prompt_version))
+    return {
+        "dtype": school.teacher.dtype,
+        "encoder": encoder,
+        "data": school.data,
+        "parent": base.id,
+        "prompt_version": school.prompt_version,
+    }
+
+
+def _with_states(lessons: Sequence[Lesson], base: Checkpoint) -> list[Lesson]:
+    """The lessons with states of the checkpoint's encoder: the model's own are there already."""
+    if base.info.encoder.kind == "lm":
+        return list(lessons)
+    encoder = load_text_encoder(base.info.encoder.model)
+    return [
+        replace(lesson, state=torch.from_numpy(encoder.state(lesson.sample.observation, None))) for lesson in lessons
+    ]
+
+
+def _check(samples: Sequence[Sample], base: Checkpoint, query: ReplyQuery) -> None:
+    asked = " ".join(f"--{name} {value}" for name in ("run", "agent") if (value := getattr(query, name)))
+    if not samples:
+        raise InputError(
+            f"no unsteered replies of {base.info.lm_spec} ({base.info.lm_id[:12]}…) are stored{asked and f' for {asked}'}; "
+            "play some with `simworld run` and an agent of that model without steering"
+        )
+    versions = sorted({sample.prompt_version for sample in samples})
+    if len(versions) > 1:
+        raise InputError(
+            f"these replies were made with {len(versions)} prompts ({', '.join(versions)}); choose with --agent"
+        )

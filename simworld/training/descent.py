@@ -1,0 +1,79 @@
+"""Gradient descent over lessons: one reply at a time, some of them a step, and the best of what was seen is kept."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from simworld.core.seeding import derive_seed, generator
+from simworld.training.teacher import Lesson
+
+Loss = Callable[[Lesson, int], tuple[Tensor, Mapping[str, float]]]  # of a lesson, with a seed for its random actions
+Log = Callable[[int, Mapping[str, float]], None]  # (step from 1, metrics)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descent:
+    """How to descend. The rate falls to zero along a half cosine; gradients are cut at norm 1."""
+
+    steps: int = 60
+    batch_size: int = 4  # lessons a step
+    lr: float = 3e-3
+    checks: int = 4  # how often the loss on the dev lessons is taken, evenly over the steps
+    seed: int = 0
+
+
+def descend(
+    module: nn.Module, loss: Loss, train: Sequence[Lesson], dev: Sequence[Lesson], how: Descent, log: Log
+) -> float:
+    """Trains the parameters that want gradients, leaves the module as it was best on `dev`, and returns its loss there.
+
+    Lessons come in a random order, each once before any comes again. Raises ValueError without lessons, or where the loss is no
+    longer a number.
+    """
+    if not train or not dev:
+        raise ValueError("no lessons to train on, or none to choose by")
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    adam = torch.optim.Adam(parameters, lr=how.lr)
+    order = _order(len(train), how.steps * how.batch_size, how.seed)
+    best, kept = _mean_loss(loss, dev, how.seed), copy.deepcopy(module.state_dict())
+    log(0, {"dev_loss": best})
+    for step in range(1, how.steps + 1):
+        for group in adam.param_groups:
+            group["lr"] = how.lr * (1 + math.cos(math.pi * (step - 1) / how.steps)) / 2
+        adam.zero_grad()
+        metrics: dict[str, float] = {}
+        for i in order[(step - 1) * how.batch_size : step * how.batch_size]:
+            value, parts = loss(train[i], derive_seed(how.seed, "step", step, i))
+            torch.autograd.backward(value / how.batch_size)
+            for name, part in {"loss": value.item(), **parts}.items():
+                metrics[name] = metrics.get(name, 0.0) + part / how.batch_size
+        if not math.isfinite(metrics["loss"]):
+            raise ValueError(f"the loss is {metrics['loss']} at step {step}; lower the learning rate")
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        adam.step()
+        if step * how.checks // how.steps > (step - 1) * how.checks // how.steps:
+            metrics["dev_loss"] = found = _mean_loss(loss, dev, how.seed)
+            if found < best:
+                best, kept = found, copy.deepcopy(module.state_dict())
+        log(step, metrics)
+    module.load_state_dict(kept)
+    return best
+
+
+@torch.no_grad()
+def _mean_loss(loss: Loss, lessons: Sequence[Lesson], seed: int) -> float:
+    return sum(float(loss(lesson, derive_seed(seed, "dev", i))[0]) for i, lesson in enumerate(lessons)) / len(lessons)
+
+
+def _order(count: int, wanted: int, seed: int) -> list[int]:
+    draw = generator(derive_seed(seed, "order"))
+    order: list[int] = []
+    while len(order) < wanted:
+        order += draw.permutation(count).tolist()
+    return order[:wanted]

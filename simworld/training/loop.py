@@ -1,0 +1,200 @@
+"""The training loop: draws batches, looks at the learner now and then, keeps the best actor, and can stop and go on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from simworld.core.errors import InputError
+from simworld.core.seeding import derive_seed, generator
+from simworld.training.checks import check_batch, check_trainable, split_families
+from simworld.training.diagnostics import Probe, diagnose, probe
+from simworld.training.fqe import FqeSettings, fitted_q
+from simworld.training.learner import Learner, prefixed, under
+from simworld.training.returns import first_rows, monte_carlo_returns
+from simworld.training.scale import Scale, scale_of
+from simworld.training.transitions import Transitions
+
+PROGRESS = "training.safetensors"  # one file, so that its parts are always of one moment
+
+Sink = Callable[[int, Mapping[str, float]], None]  # (step, metrics)
+OnProgress = Callable[[int, int, str], None]  # (done, total, note)
+
+
+class LoopSettings(BaseModel):
+    """How long to train, on what, and when to look."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int = Field(5000, ge=1)
+    batch_size: int = Field(256, ge=1)
+    seed: int = Field(0, ge=0)
+    every: int = Field(250, ge=1)  # steps between two looks: diagnostics, evaluation, the state saved
+    held_out: float = Field(0.2, ge=0, lt=1)  # share of families; 0: no evaluation, the last actor is the result
+    patience: int = Field(0, ge=0)  # looks without a better evaluation before stopping; 0: never before `steps`
+    fqe: FqeSettings = FqeSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trained:
+    """What training gave: the actor's weights at its best look, the scale of its states, and what was measured there."""
+
+    actor: dict[str, Tensor]
+    scale: Scale
+    step: int  # of the best look
+    steps: int  # taken in all
+    metrics: dict[str, float]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Place:
+    """How far training has come."""
+
+    step: int = 0
+    best_step: int = 0
+    best: dict[str, Tensor] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)  # at the best look
+    looks_since: int = 0
+
+
+def train(
+    learner: Learner,
+    transitions: Transitions,
+    settings: LoopSettings,
+    *,
+    gamma: float,
+    scale: Scale | None = None,
+    identity: Mapping[str, object] | None = None,
+    folder: Path | None = None,
+    sink: Sink = lambda step, metrics: None,
+    on_progress: OnProgress = lambda done, total, note: None,
+) -> Trained:
+    """Trains the learner and gives its best actor by fitted-Q evaluation on held-out families (`fqe` says how noisy that is).
+
+    The same seed and data give bitwise the same weights, interrupted or not: batches derive from the step's number, the rest is
+    saved.
+
+    Args:
+        learner: trained in place.
+        transitions: what to learn from.
+        settings: of the loop.
+        gamma: discount of the evaluation and of the Monte-Carlo returns; the learner's own.
+        scale: of the states; by default that of the families learned from. A warm-started actor needs its own.
+        identity: what makes this training itself (data, learner settings), plain JSON; going on with another is refused.
+        folder: where the state is kept after each look; training goes on from there.
+        sink: gets the metrics of each look; after an interruption those of the last look may come again, the same.
+        on_progress: told after each step.
+
+    Raises:
+        InputError: for a dataset that cannot be learned from, or a folder of another training.
+    """
+    check_trainable(transitions, held_out=settings.held_out)
+    learning, held = split_families(transitions, held_out=settings.held_out, seed=settings.seed)
+    check_batch(learning, settings.batch_size)
+    scale = scale or scale_of(learning)
+    look = _Look(learning=learning, held=held, scale=scale, settings=settings, gamma=gamma)
+    described = json.dumps(
+        {**(identity or {}), "gamma": gamma, **settings.model_dump(exclude={"steps"})}, sort_keys=True
+    )
+    place = _resumed(learner, folder, described) if folder else _Place()
+    sums: dict[str, list[float]] = {}
+    while place.step < settings.steps and not _stopped(place, settings):
+        draws = generator(derive_seed(settings.seed, "batch", place.step))
+        batch = scale.batch(learning.draw(draws, settings.batch_size))
+        for name, value in learner.update(batch).items():
+            sums.setdefault(name, []).append(value.item())
+        place.step += 1
+        if place.step % settings.every == 0 or place.step == settings.steps:
+            metrics = {name: sum(values) / len(values) for name, values in sums.items()} | look(learner)
+            sums.clear()
+            _keep_best(place, learner, metrics)
+            sink(place.step, metrics)
+            if folder:
+                _save(place, learner, folder, described)
+        on_progress(place.step, settings.steps, "")
+    return Trained(actor=place.best, scale=scale, step=place.best_step, steps=place.step, metrics=place.metrics)
+
+
+class _Look:
+    """Measures a learner on what is learned from and on what is held out ("held_…")."""
+
+    def __init__(
+        self, *, learning: Transitions, held: Transitions | None, scale: Scale, settings: LoopSettings, gamma: float
+    ) -> None:
+        self._held, self._scale, self._settings, self._gamma = held, scale, settings, gamma
+        self._probes: dict[str, Probe] = {"": probe(learning, scale, gamma=gamma, seed=settings.seed)}
+        self._data: dict[str, float] = {}
+        if held is not None:
+            self._probes["held_"] = probe(held, scale, gamma=gamma, seed=settings.seed)
+            returns = monte_carlo_returns(held, gamma)[first_rows(held)]
+            known = returns[returns == returns]
+            if len(known):
+                self._data = {"held_return": float(known.mean())}
+
+    def __call__(self, learner: Learner) -> dict[str, float]:
+        found = dict(self._data)
+        for prefix, seen in self._probes.items():
+            found |= {prefix + name: value for name, value in diagnose(learner, seen).items()}
+        if self._held is not None:
+            settings = self._settings
+            found["held_value"] = fitted_q(
+                learner.actor, self._held, self._scale, settings.fqe, gamma=self._gamma, seed=settings.seed
+            )
+        return found
+
+
+def _keep_best(place: _Place, learner: Learner, metrics: dict[str, float]) -> None:
+    place.looks_since += 1
+    value, best = metrics.get("held_value"), place.metrics.get("held_value")
+    if value is None or best is None or value > best:
+        place.best = {name: tensor.detach().clone() for name, tensor in learner.actor.state_dict().items()}
+        place.metrics, place.best_step, place.looks_since = metrics, place.step, 0
+
+
+def _stopped(place: _Place, settings: LoopSettings) -> bool:
+    return settings.patience > 0 and place.looks_since >= settings.patience
+
+
+def _save(place: _Place, learner: Learner, folder: Path, described: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = {
+        "step": place.step,
+        "best_step": place.best_step,
+        "looks_since": place.looks_since,
+        "metrics": place.metrics,
+    }
+    tensors = {**prefixed("learner", learner.state()), **prefixed("best", place.best)}
+    written = folder / f".{PROGRESS}.{os.getpid()}"
+    save_file(
+        {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
+        written,
+        metadata={"place": json.dumps(numbers), "training": described},
+    )
+    os.replace(written, folder / PROGRESS)
+
+
+def _resumed(learner: Learner, folder: Path, described: str) -> _Place:
+    path = folder / PROGRESS
+    if not path.exists():
+        return _Place()
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        numbers, before = json.loads(metadata["place"]), metadata["training"]
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: not the state of a training: {error}; delete it to start afresh") from None
+    if before != described:
+        old, new = json.loads(before), json.loads(described)
+        changed = ", ".join(sorted(key for key in {*old, *new} if old.get(key) != new.get(key)))
+        raise InputError(f"{path}: is of a training with another {changed}; train into another folder, or delete it")
+    learner.load(under("learner", tensors))
+    return _Place(best=under("best", tensors), **numbers)

@@ -1,0 +1,73 @@
+"""The reward of one seat's steered utterances: scored by judges or measured, and placed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simworld.core.rewards import Placed, at_end, attributed, by_utterance, differences, uniform, weigh
+from simworld.training.query import Place
+from store import SeatScores, SeatTrace
+
+Weights = Mapping[str, Mapping[str, float]]  # judge id → dimension → weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What a seat's part of an episode is worth."""
+
+    placed: Placed
+    scores: tuple[float, ...]  # of each judgement; their mean is the sum of `placed.parts`
+
+
+def judged(trace: SeatTrace, turns: Sequence[int], weights: Weights, place: Place) -> Scored | None:
+    """The mean over the judgements of a trace, placed on its steered turns; None where one needed is not there."""
+    found = [given for given in trace.scores if given.judge_id in weights]
+    scores = [weigh(given.rescaled, weights[given.judge_id]) for given in found]
+    parts = [
+        _placed(given, score, turns, weights[given.judge_id], place) for given, score in zip(found, scores, strict=True)
+    ]
+    there = [placed for placed in parts if placed is not None]
+    if not parts or len(there) < len(parts):
+        return None
+    mean = Placed(
+        parts=np.mean([placed.parts for placed in there], axis=0),
+        spread=np.mean([placed.spread for placed in there], axis=0),
+    )
+    return Scored(placed=mean, scores=tuple(scores))
+
+
+def measured(values: NDArray[np.float64], place: Place) -> Scored:
+    """Numbers measured on utterances, whose mean is the score."""
+    score = float(values.mean())
+    if place == "utterance":
+        return Scored(placed=by_utterance(list(values)), scores=(score,))
+    return Scored(placed=(at_end if place == "end" else uniform)(score, len(values)), scores=(score,))
+
+
+def _placed(
+    given: SeatScores, score: float, turns: Sequence[int], weights: Mapping[str, float], place: Place
+) -> Placed | None:
+    if place == "end":
+        return at_end(score, len(turns))
+    if place == "uniform":
+        return uniform(score, len(turns))
+    if place == "attributed":
+        said = given.attributions.get(("attributed", ""), {})
+        return attributed(score, [said[turn] for turn in turns]) if all(turn in said for turn in turns) else None
+    return _prefixes(given, score, turns, {name: weight for name, weight in weights.items() if weight})
+
+
+def _prefixes(given: SeatScores, score: float, turns: Sequence[int], weights: Mapping[str, float]) -> Placed | None:
+    """A stored score is that of the dialogue up to the seat's next turn, steered or not; the last one is the episode's."""
+    said = {name: given.attributions.get(("prefixes", name), {}) for name in weights}
+    if any(turn not in values for values in said.values() for turn in turns):
+        return None
+    after = []
+    for following in turns[1:]:
+        last = {name: values[max(turn for turn in values if turn < following)] for name, values in said.items()}
+        after.append(weigh(last, weights))
+    return differences([*after, score])

@@ -1,0 +1,223 @@
+"""One loop: which stages there are, what each is made from, and what came out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents import LoadedSpec
+from agents.steering.spec import ExploreSpec
+from simworld.workflows.arms import ArmsPlan
+from simworld.workflows.learn import stages
+from simworld.workflows.learn.bench import Bench, Look, Made, Record, Stage
+from simworld.workflows.learn.shop import Shop
+
+RANDOM = ExploreSpec(kind="random")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looped:
+    """What a loop came to."""
+
+    stages: tuple[Stage, ...]
+    planner: Path | None  # the checkpoint's folder; None in a dry run that finds it not made yet
+    report: Mapping[str, Any] | None  # of the evaluation
+
+
+def learn(shop: Shop, bench: Bench) -> Looped:
+    """Does what is not done yet of one loop; in a dry run nothing.
+
+    Raises:
+        InputError: what a stage got cannot be used.
+        SimworldError: a stage cannot go on; those before it are kept.
+    """
+    return _Loop(shop, bench).go()
+
+
+class _Loop:
+    def __init__(self, shop: Shop, bench: Bench) -> None:
+        self.shop, self.bench, self.file = shop, bench, shop.file
+        self.stages: list[Stage] = []
+
+    def go(self) -> Looped:
+        """All stages in order."""
+        upmap = self._checkpoint("upmap", self._upmap_settings(), (), lambda label: stages.make_upmap(self.shop, label))
+        start = upmap
+        if self.file.clone is not None or self.file.upmap.latent is not None:
+            replies = self._replies()
+            run = self._run(replies)
+            if (latent := self.file.upmap.latent) is not None:
+                base = start
+                start = self._checkpoint(
+                    "latent",
+                    {**latent.model_dump(mode="json"), "seed": self.file.seed},
+                    (base, replies),
+                    lambda label: stages.make_latent(self.shop, label, run, self._path(base), latent),
+                )
+            if (clone := self.file.clone) is not None:
+                below = start
+                start = self._checkpoint(
+                    "clone",
+                    {**clone.model_dump(mode="json"), "seed": self.file.seed},
+                    (below, replies),
+                    lambda label: stages.make_clone(self.shop, label, run, self._path(below), clone),
+                )
+        dataset = self._dataset(start)
+        arms: dict[str, Stage] = {}
+        if "constant" in self.file.arms:
+            arms["constant"] = self._checkpoint(
+                "constant",
+                {},
+                (dataset, start),
+                lambda label: stages.choose_constant(self.shop, label, self._path(dataset), self._path(start)),
+            )
+        planner = self._checkpoint(
+            "train",
+            self.file.train.model_dump(mode="json"),
+            (dataset, start),
+            lambda label: stages.train(self.shop, label, self._path(dataset), self._path(start)),
+        )
+        arms |= {"planner": planner, "random": start, "clone": start}
+        report = self._evaluation({arm: arms[arm] for arm in self.file.arms if arm != "base"})
+        return Looped(
+            stages=tuple(self.stages),
+            planner=None if planner.made is None else self._path(planner),
+            report=None if report.made is None else json.loads(self._path(report).read_text("utf-8")),
+        )
+
+    def _replies(self) -> Stage:
+        base = {self.shop.agent.spec.name: self.shop.agent}
+
+        def plan(label: str) -> ArmsPlan:
+            return self.shop.plan(
+                label, base, scenarios=self.shop.train, partners=base, seats="first", repeats=self.file.replies
+            )
+
+        settings = {
+            "agents": self.shop.contents(base),
+            "scenarios": [scenario.id for scenario in self.shop.train],
+            "repeats": self.file.replies,
+            "seed": self.file.seed,
+            "name": self.file.name,
+        }
+        return self._played("replies", settings, (), plan)
+
+    def _dataset(self, start: Stage) -> Stage:
+        shop, collect = self.shop, self.file.collect
+
+        def plan(label: str) -> ArmsPlan:
+            explorer = shop.steered("explore", self._path(start), collect.explore)
+            return shop.plan(
+                label,
+                {"explore": explorer},
+                scenarios=shop.train,
+                partners=shop.partners,
+                seats=collect.seats,
+                repeats=collect.repeats,
+            )
+
+        settings = {
+            "agents": shop.contents({"": shop.agent, **shop.partners}),
+            "scenarios": [scenario.id for scenario in shop.train],
+            **collect.model_dump(mode="json"),
+            "seed": self.file.seed,
+            "name": self.file.name,
+        }
+        seats = {"both": sum(len(scenario.seats) for scenario in shop.train)}.get(collect.seats, len(shop.train))
+        collected = self._played("collect", settings, (start,), plan, seats * len(shop.partners) * collect.repeats)
+        source, run = collected, self._run(collected)
+        if shop.reward_judge is not None:
+            source = self._done(
+                "judge",
+                {"judge": shop.reward_judge.model_dump(mode="json"), "place": self.file.reward.placed},
+                (collected,),
+                lambda label: stages.judge(shop, run),
+                lambda record: stages.judgement_digest(shop.store, run),
+            )
+        return self._done(
+            "dataset",
+            self.file.reward.model_dump(mode="json"),
+            (source,),
+            lambda label: stages.make_dataset(shop, run),
+            lambda record: stages.dataset_digest(shop.folder / record.path),
+        )
+
+    def _evaluation(self, made: Mapping[str, Stage]) -> Stage:
+        shop, wanted = self.shop, self.file.evaluate
+        explores = {"random": RANDOM}
+
+        def plan(label: str) -> ArmsPlan:
+            arms: dict[str, LoadedSpec] = {"base": shop.agent} if "base" in self.file.arms else {}
+            arms |= {arm: shop.steered(arm, self._path(stage), explores.get(arm)) for arm, stage in made.items()}
+            return shop.plan(
+                label, arms, scenarios=shop.test, partners=shop.opponents, seats=wanted.seats, repeats=wanted.repeats
+            )
+
+        settings = {
+            **wanted.model_dump(mode="json"),
+            "arms": list(self.file.arms),
+            "agents": shop.contents({"": shop.agent, **shop.opponents}),
+            "scenarios": [scenario.id for scenario in shop.test],
+            "judge": shop.test_judge.model_dump(mode="json") if shop.test_judge else None,
+            "reward": self.file.reward.model_dump(mode="json"),
+            "seed": self.file.seed,
+            "name": self.file.name,
+        }
+        seats = {"both": sum(len(scenario.seats) for scenario in shop.test)}.get(wanted.seats, len(shop.test))
+        count = seats * len(shop.opponents) * wanted.repeats * len(self.file.arms)
+        return self._done(
+            "evaluate",
+            settings,
+            tuple(made.values()),
+            lambda label: stages.compare(shop, label, plan(label)),
+            lambda record: stages.file_digest(shop.folder / record.path),
+            episodes=count,
+        )
+
+    def _upmap_settings(self) -> dict[str, Any]:
+        made = self.file.upmap.model_dump(mode="json", exclude={"latent"})
+        return {**made, "model": self.shop.model.model, "dtype": self.shop.model.dtype}
+
+    def _played(
+        self, name: str, settings: dict[str, Any], inputs: tuple[Stage, ...], plan: Any, episodes: int | None = None
+    ) -> Stage:
+        return self._done(
+            name,
+            settings,
+            inputs,
+            lambda label: stages.play(self.shop, plan(label)),
+            lambda record: stages.run_digest(self.shop.store, f"{self.file.name}-{name}-{record.key[:8]}"),
+            episodes=len(self.shop.train) * self.file.replies if episodes is None else episodes,
+        )
+
+    def _checkpoint(self, name: str, settings: dict[str, Any], inputs: tuple[Stage, ...], work: Any) -> Stage:
+        return self._done(
+            name, settings, inputs, work, lambda record: stages.checkpoint_digest(self.shop.folder / record.path)
+        )
+
+    def _done(
+        self,
+        name: str,
+        settings: dict[str, Any],
+        inputs: tuple[Stage, ...],
+        work: Any,
+        look: Look,
+        *,
+        episodes: int = 0,
+    ) -> Stage:
+        stage = self.bench.do(name, settings, inputs, work, look, episodes=episodes)
+        self.stages.append(stage)
+        return stage
+
+    def _path(self, stage: Stage) -> Path:
+        assert stage.made is not None, "a stage is only asked for its path once it is done"
+        return self.shop.folder / stage.made.path
+
+    def _run(self, stage: Stage) -> str:
+        return f"{self.file.name}-{stage.label}"
+
+
+__all__ = ["Looped", "Made", "Record", "learn"]

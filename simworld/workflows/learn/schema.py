@@ -1,0 +1,121 @@
+"""What a learn file says, validated."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+
+from agents.steering.spec import ExploreSpec
+from simworld.core.requests import Position
+from simworld.training.planners import PlannerSettings
+from simworld.training.query import RewardSettings
+from simworld.workflows.arms import Seats
+
+Count = Annotated[int, Field(ge=1)]
+ArmName = Literal["base", "clone", "random", "constant", "planner"]
+ARMS: tuple[ArmName, ...] = ("base", "clone", "random", "constant", "planner")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Scenes(_Part):
+    """Scenarios by names, files, folders, globs or tag:NAME; families of one part must not be in the other."""
+
+    train: tuple[str, ...] = Field(min_length=1, description="To collect on.")
+    test: tuple[str, ...] = Field(min_length=1, description="To evaluate on.")
+
+
+class Descending(_Part):
+    """Gradient descent on stored replies."""
+
+    steps: Count = 60
+    batch_size: Count = 4
+    lr: PositiveFloat = 0.006
+    replies: Count = Field(default=160, description="To learn from, at most.")
+    tested: Count = Field(default=60, description="To measure on, at most.")
+
+
+class LatentStage(Descending):
+    """A latent up-mapping, learned from replies."""
+
+    beta: float = Field(default=0.3, ge=0, description="Weight of staying near the unsteered model.")
+
+
+class UpmapStage(_Part):
+    """From actions to prefixes."""
+
+    tokens: Count = Field(default=8, description="L, the number of prefix embeddings.")
+    action_size: Count = Field(default=64, description="d', the numbers of an action.")
+    mode: Literal["groups", "repeated"] = "groups"
+    position: Position = "end"
+    act_norm: PositiveFloat = 1.0
+    latent: LatentStage | None = Field(
+        default=None, description="Learn it from replies instead of taking it as made by PCA."
+    )
+
+
+class CloneStage(Descending):
+    """A planner that changes nothing, to start from."""
+
+    loss: Literal["kl", "ce"] = "kl"
+    train_upmap: bool = False
+    reach: float = Field(default=0.15, ge=0, description="With train_upmap: the reach to hold, in nats per token.")
+    reach_weight: float = Field(default=3.0, ge=0)
+
+
+class CollectStage(_Part):
+    """Episodes to learn from: an exploring agent beside the partners."""
+
+    repeats: Count = 1
+    seats: Seats = "both"
+    explore: ExploreSpec = ExploreSpec(kind="random")
+
+
+class EvaluateStage(_Part):
+    """The arms against each other on the test scenarios."""
+
+    arms: tuple[ArmName, ...] = Field(default=(), description="Default: all; without a clone, all others.")
+    judge: str = Field(
+        default="", description="A judge's name or file; empty: the reward itself, or the judge of the reward."
+    )
+    partners: tuple[str, ...] = Field(default=(), description="Default: those of collecting.")
+    seats: Seats = "both"
+    repeats: Count = 1
+    quality: int = Field(default=100, ge=0, description="Replies of each arm that are read for its language; 0: none.")
+
+
+class LearnFile(_Part):
+    """A whole loop."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="Of its runs and of its work folder.")
+    title: str = ""
+    agent: str = Field(description="The agent to steer; a local model, not steered itself.")
+    partners: tuple[str, ...] = Field(min_length=1, description="Agents in the other seats.")
+    scenarios: Scenes
+    seed: int = Field(default=0, ge=0)
+    replies: Count = Field(
+        default=1, description="Repeats of unsteered episodes on the training scenarios, to clone from."
+    )
+    upmap: UpmapStage = UpmapStage()
+    clone: CloneStage | None = CloneStage()
+    collect: CollectStage = CollectStage()
+    reward: RewardSettings
+    judge: str = Field(default="smol-statements", description="Of a judged reward.")
+    train: PlannerSettings = PlannerSettings()
+    evaluate: EvaluateStage = EvaluateStage()
+
+    @property
+    def arms(self) -> tuple[ArmName, ...]:
+        """The arms that are evaluated."""
+        return self.evaluate.arms or tuple(arm for arm in ARMS if arm != "clone" or self.clone is not None)
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if "clone" in self.evaluate.arms and self.clone is None:
+            raise ValueError("there is no clone to evaluate; remove it from the arms, or remove `clone: null`")
+        if len(self.arms) < 2:
+            raise ValueError("evaluate.arms: a comparison needs two arms")
+        return self

@@ -1,0 +1,262 @@
+"""The work of each stage. All of it may be done again: runs and judgements go on where they stopped, folders appear whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import simworld
+from agents.models.load import local_weights
+from agents.models.local_model import LocalModel, load_local
+from agents.steering.checkpoint import Checkpoint, EncoderInfo, load_checkpoint, save_checkpoint
+from agents.steering.folder import read_folder
+from agents.steering.pca import pca_checkpoint
+from simworld.analysis.sentences import sentence_embedder
+from simworld.core.errors import InputError
+from simworld.judging.attribute import attribute_episodes
+from simworld.judging.run import JudgingRun, Tally
+from simworld.runner.models import open_crew
+from simworld.runner.stored import Progress, run_plan
+from simworld.training.clone import CloneSettings
+from simworld.training.cloning import ReplyQuery, School, clone_planner, latent_upmap, open_school
+from simworld.training.constant import constant_checkpoint
+from simworld.training.dataset import build_dataset
+from simworld.training.descent import Descent
+from simworld.training.folder import load_meta, load_transitions
+from simworld.training.latent import LatentSettings
+from simworld.training.log import store_log
+from simworld.training.planners import load_data, train_planner
+from simworld.training.query import DataQuery
+from simworld.workflows.arms import ArmsPlan
+from simworld.workflows.evaluate import Watch, evaluate
+from simworld.workflows.learn.bench import Made
+from simworld.workflows.learn.schema import CloneStage, Descending, LatentStage
+from simworld.workflows.learn.shop import Shop
+from simworld.workflows.report import plain
+from simworld.workflows.scoring import Scoring, judge_backend
+from store import Store, TrainingRecord
+
+
+def play(shop: Shop, plan: ArmsPlan) -> Made:
+    """Plays a run."""
+    with open_crew(plan.specs.values(), batch_size=shop.live, threads=shop.threads) as crew:
+        run_plan(plan, crew, shop.store, live=shop.live, on_progress=lambda p: shop.tell(*_played(p)))
+    failed = sum(summary.failure is not None for summary in shop.store.summaries(run=plan.run))
+    return Made(output=run_digest(shop.store, plan.run) or "", failed=failed)
+
+
+def judge(shop: Shop, run: str) -> Made:
+    """Judges a run for its rewards, and asks what each utterance was worth where the reward wants it."""
+    spec, place = shop.reward_judge, shop.file.reward.placed
+    assert spec is not None
+    with open_crew((), threads=shop.threads) as crew, judge_backend(spec, crew, threads=shop.threads) as backend:
+        tally = JudgingRun(shop.store, spec, backend, run=run).go(on_progress=lambda t: shop.tell(*_judged(t)))
+        if place in ("attributed", "prefixes"):
+            attribute_episodes(shop.store, spec, backend, place, run=run)
+    return Made(output=judgement_digest(shop.store, run) or "", failed=tally.failed)
+
+
+def make_upmap(shop: Shop, label: str) -> Made:
+    """A checkpoint with a PCA up-mapping."""
+    made, model = shop.file.upmap, shop.model
+    weights = local_weights(model.model)
+    local = load_local(weights, dtype=model.dtype, device="auto", threads=shop.threads)
+    checkpoint = pca_checkpoint(
+        local,
+        lm_id=weights.id,
+        lm_spec=model.model,
+        position=made.position,
+        tokens=made.tokens,
+        d_action=made.action_size,
+        act_norm=made.act_norm,
+        mode=made.mode,
+    )
+    return _saved(shop, label, checkpoint)
+
+
+def make_latent(shop: Shop, label: str, run: str, base: Path, settings: LatentStage) -> Made:
+    """A checkpoint with a latent up-mapping and its neutral action."""
+    with _school(shop, label, run, base, settings) as (school, start, log):
+        wanted = LatentSettings(beta=settings.beta, descent=_descent(shop, settings))
+        made, _, _ = latent_upmap(school, start, wanted, log=log, show=shop.tell)
+    return _saved(shop, label, made)
+
+
+def make_clone(shop: Shop, label: str, run: str, base: Path, settings: CloneStage) -> Made:
+    """A checkpoint with a planner that changes nothing."""
+    with _school(shop, label, run, base, settings) as (school, start, log):
+        wanted = CloneSettings(
+            loss=settings.loss,
+            train_upmap=settings.train_upmap,
+            reach_target=settings.reach,
+            reach_weight=settings.reach_weight,
+            descent=_descent(shop, settings),
+        )
+        made, _ = clone_planner(school, start, wanted, log=log, show=shop.tell)
+    return _saved(shop, label, made)
+
+
+def make_dataset(shop: Shop, run: str) -> Made:
+    """The transitions of a run's explorer."""
+    query = DataQuery(
+        runs=(run,),
+        agents=(f"{shop.model.name}-explore",),
+        judge=shop.reward_judge.name if shop.reward_judge else "",
+        reward=shop.file.reward,
+    )
+    folder = build_dataset(shop.store, query, shop.folder / "datasets", on_progress=shop.tell)
+    return Made(output=load_meta(folder).sha256, path=str(folder.relative_to(shop.folder)))
+
+
+def choose_constant(shop: Shop, label: str, dataset: Path, start: Path) -> Made:
+    """A checkpoint that always takes the best constant action."""
+    meta, transitions = load_meta(dataset), load_transitions(dataset)
+    by_act = meta.query.reward.placed not in ("end", "uniform")
+    data = meta.provenance()
+    return _saved(shop, label, constant_checkpoint(load_checkpoint(start), transitions, by_act=by_act, data=data))
+
+
+def train(shop: Shop, label: str, dataset: Path, start: Path) -> Made:
+    """A trained planner."""
+    data, settings = load_data(dataset), shop.file.train
+    clone = _of_these_states(load_checkpoint(start), data.encoder_id)
+    record = TrainingRecord(
+        name=f"{shop.file.name}-{label}",
+        kind=settings.learner,
+        code_version=simworld.__version__,
+        created=datetime.now(UTC),
+        settings=settings.model_dump(mode="json"),
+        data=dict(data.provenance),
+    )
+    work = shop.folder / f".{label}-training"
+    with store_log(shop.store, record) as sink:
+        planner = train_planner(data, clone, settings, folder=work, sink=sink, on_progress=shop.tell)
+    made = _saved(shop, label, planner)
+    shop.store.finish_training(record.name, checkpoint_id=planner.id, metrics=planner.info.metrics)
+    shutil.rmtree(work, ignore_errors=True)
+    return made
+
+
+def compare(shop: Shop, label: str, plan: ArmsPlan) -> Made:
+    """The report of the arms, as a JSON file."""
+    settings = shop.file.evaluate
+    scoring = Scoring(judge=shop.test_judge, reward=None if shop.file.reward.measure == "judged" else shop.file.reward)
+    with open_crew(plan.specs.values(), batch_size=shop.live, threads=shop.threads) as crew:
+        found = evaluate(
+            plan,
+            crew,
+            shop.store,
+            scoring,
+            live=shop.live,
+            threads=shop.threads,
+            replies_read=settings.quality,
+            embed=sentence_embedder() if settings.quality else None,
+            watch=Watch(playing=lambda p: shop.tell(*_played(p)), judging=lambda t: shop.tell(*_judged(t))),
+        )
+    file = shop.folder / f"{label}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(plain(found), indent=1) + "\n", "utf-8")
+    failed = sum(arm.failed for arm in found.arms.values())
+    return Made(output=file_digest(file) or "", path=file.name, failed=failed)
+
+
+def run_digest(store: Store, run: str) -> str | None:
+    """Of a run's episodes; None where there are none."""
+    rows = sorted((s.item_key, s.attempt, s.ending.value) for s in store.summaries(run=run))
+    return _digest(rows) if rows else None
+
+
+def judgement_digest(store: Store, run: str) -> str | None:
+    """Of all scores of a run; None where there are none."""
+    rows = sorted((r.judge_id, r.sample, r.episode_id, r.seat, r.dimension, r.score) for r in store.scores(run=run))
+    return _digest(rows) if rows else None
+
+
+def checkpoint_digest(folder: Path) -> str | None:
+    """The id of a checkpoint; None where there is none, or a damaged one."""
+    try:
+        return read_folder(folder).id
+    except InputError:
+        return None
+
+
+def dataset_digest(folder: Path) -> str | None:
+    """The content hash of a dataset; None where there is none."""
+    try:
+        return load_meta(folder).sha256
+    except InputError:
+        return None
+
+
+def file_digest(file: Path) -> str | None:
+    """Of a file; None where there is none."""
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+
+
+@contextmanager
+def _school(
+    shop: Shop, label: str, run: str, base: Path, settings: Descending
+) -> Iterator[tuple[School, Checkpoint, Any]]:
+    start = load_checkpoint(base)
+    weights = local_weights(shop.model.model)
+    local: LocalModel = load_local(weights, dtype="float32", device="auto", threads=shop.threads)
+    query = ReplyQuery(run=run, train=settings.replies, test=settings.tested, seed=shop.file.seed)
+    record = f"{shop.file.name}-{label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
+    with open_school(shop.store, local, start, query, shop.tell) as school:
+        training = TrainingRecord(
+            name=record,
+            kind=label.split("-")[0],
+            code_version=simworld.__version__,
+            created=datetime.now(UTC),
+            settings=settings.model_dump(mode="json"),
+            data=school.data,
+        )
+        with store_log(shop.store, training) as sink:
+
+            def log(step: int, metrics: Mapping[str, float]) -> None:
+                sink(step, metrics)
+                shop.tell(step, settings.steps, "learning")
+
+            yield school, start, log
+        shop.store.finish_training(record)
+
+
+def _descent(shop: Shop, settings: Descending) -> Descent:
+    return Descent(steps=settings.steps, batch_size=settings.batch_size, lr=settings.lr, seed=shop.file.seed)
+
+
+def _of_these_states(checkpoint: Checkpoint, encoder_id: str) -> Checkpoint:
+    """An up-mapping without an actor fits whatever states were recorded with it: of the model, read with any prompt."""
+    if checkpoint.actor is not None or checkpoint.info.encoder.kind != "lm":
+        return checkpoint
+    encoder = EncoderInfo(kind="lm", id=encoder_id)
+    return Checkpoint(
+        info=checkpoint.info.model_copy(update={"encoder": encoder}),
+        upmap=checkpoint.upmap,
+        mean=checkpoint.mean,
+        std=checkpoint.std,
+        constant=checkpoint.constant,
+    )
+
+
+def _saved(shop: Shop, label: str, checkpoint: Checkpoint) -> Made:
+    save_checkpoint(shop.folder / label, checkpoint)
+    return Made(output=checkpoint.id, path=label)
+
+
+def _digest(rows: Any) -> str:
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+
+def _played(progress: Progress) -> tuple[int, int, str]:
+    return progress.before + progress.played, progress.planned, f"episodes; {progress.failed} failed"
+
+
+def _judged(tally: Tally) -> tuple[int, int, str]:
+    return tally.already + tally.scored + tally.failed, tally.total, f"judgements; {tally.failed} failed"

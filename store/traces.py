@@ -1,0 +1,240 @@
+"""What seats did, with vectors and scores: streamed in batches of episodes, for learning."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, func, or_, select
+
+from simworld.core.episode import ActionKind, Ending
+from simworld.core.judgement import JudgementStatus
+from store.reading import plan_of
+from store.records import SeatScores, SeatTrace, TracedAct, TraceOverview, TraceQuery, VectorKind
+from store.tables import (
+    ActRow,
+    AttributionRow,
+    EpisodeRow,
+    EpisodeSeatRow,
+    JudgementRow,
+    PlanStepRow,
+    VerdictRow,
+    table,
+)
+
+EPISODE = ("run", "scenario_id", "scenario_name", "family")
+FINGERPRINT_ROWS = 10_000
+
+
+def trace_batch(connection: Connection, query: TraceQuery, after: str, size: int) -> tuple[list[SeatTrace], str]:
+    """The traces of the next `size` episodes after an id, and the last of their ids; empty at the end."""
+    episodes = connection.execute(_episodes(query).where(EpisodeRow.id > after).order_by(EpisodeRow.id).limit(size))
+    rows = {row["id"]: row for row in episodes.mappings()}
+    if not rows:
+        return [], ""
+    ids = list(rows)
+    seats = connection.execute(
+        select(table(EpisodeSeatRow))
+        .where(EpisodeSeatRow.episode_id.in_(ids), _agent(query))
+        .order_by(EpisodeSeatRow.episode_id, EpisodeSeatRow.position)
+    )
+    acts = _acts(connection, query, ids)
+    scores = _scores(connection, ids)
+    traces = []
+    for seat in seats.mappings():
+        episode, key = rows[seat["episode_id"]], (seat["episode_id"], seat["seat"])
+        if any(act.plan is not None for act in acts[key]):
+            traces.append(
+                SeatTrace(
+                    episode_id=episode["id"],
+                    **{name: episode[name] for name in EPISODE},
+                    ending=Ending(episode["ending"]),
+                    seat=seat["seat"],
+                    agent_id=seat["agent_id"],
+                    agent_name=seat["agent_name"],
+                    acts=tuple(acts[key]),
+                    scores=tuple(scores[key]),
+                )
+            )
+    return traces, ids[-1]
+
+
+def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
+    """Counts of what a query finds. See `Store.trace_overview`."""
+    endings = select(EpisodeRow.ending, func.count()).where(*_filters(query)).group_by(EpisodeRow.ending)
+    found = _episodes(query).with_only_columns(EpisodeRow.id).subquery()
+    steps = (
+        select(table(PlanStepRow))
+        .join(found, found.c.id == PlanStepRow.episode_id)
+        .join(
+            ActRow,
+            and_(
+                ActRow.episode_id == PlanStepRow.episode_id,
+                ActRow.turn == PlanStepRow.turn,
+                ActRow.position == PlanStepRow.position,
+            ),
+        )
+        .join(EpisodeSeatRow, and_(EpisodeSeatRow.episode_id == ActRow.episode_id, EpisodeSeatRow.seat == ActRow.seat))
+        .where(_agent(query), *_plan_filters(query))
+    )
+    by_kind = (
+        PlanStepRow.encoder_id,
+        PlanStepRow.state_dtype,
+        PlanStepRow.state_shape,
+        PlanStepRow.action_dtype,
+        PlanStepRow.action_shape,
+    )
+    kinds = connection.execute(steps.with_only_columns(*by_kind, func.count()).group_by(*by_kind))
+    planners = connection.execute(
+        steps.with_only_columns(PlanStepRow.planner_id, func.count()).group_by(PlanStepRow.planner_id)
+    )
+    judged = connection.execute(
+        select(JudgementRow.judge_id, func.count(JudgementRow.episode_id.distinct()))
+        .join(found, found.c.id == JudgementRow.episode_id)
+        .where(JudgementRow.status == JudgementStatus.ok.value)
+        .group_by(JudgementRow.judge_id)
+    )
+    return TraceOverview(
+        endings={Ending(ending): count for ending, count in connection.execute(endings)},
+        kinds=tuple(
+            VectorKind(
+                encoder_id=encoder,
+                state_dtype=state_dtype,
+                state_shape=tuple(state_shape),
+                action_dtype=action_dtype,
+                action_shape=None if action_shape is None else tuple(action_shape),
+                acts=count,
+            )
+            for encoder, state_dtype, state_shape, action_dtype, action_shape, count in kinds
+        ),
+        planners=_counts(planners),
+        judges=_counts(judged),
+        fingerprint=_fingerprint(connection, query),
+    )
+
+
+def _counts(rows: Iterable[Any]) -> dict[str, int]:
+    return {name: count for name, count in rows}  # noqa: C416 - a row is no tuple to mypy
+
+
+def _fingerprint(connection: Connection, query: TraceQuery) -> str:
+    """Episodes and judgements never change once stored, so their ids stand for their content; attributions are only added."""
+    parts = (
+        select(AttributionRow.judgement_id, func.count().label("parts"))
+        .group_by(AttributionRow.judgement_id)
+        .subquery()
+    )
+    ok = and_(JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value)
+    rows = (
+        _episodes(query)
+        .with_only_columns(EpisodeRow.id, JudgementRow.id, parts.c.parts)
+        .join(JudgementRow, ok, isouter=True)
+        .join(parts, parts.c.judgement_id == JudgementRow.id, isouter=True)
+        .order_by(EpisodeRow.id, JudgementRow.id)
+    )
+    digest = hashlib.sha256()
+    with connection.execution_options(yield_per=FINGERPRINT_ROWS).execute(rows) as found:
+        for episode, judgement, count in found:
+            digest.update(f"{episode} {judgement or ''} {count or 0}\n".encode())
+    return digest.hexdigest()
+
+
+def _filters(query: TraceQuery) -> list[ColumnElement[bool]]:
+    """What restricts episodes, whatever their ending and vectors."""
+    found: list[ColumnElement[bool]] = []
+    if query.runs:
+        found.append(EpisodeRow.run.in_(query.runs))
+    if query.scenarios:
+        found.append(or_(EpisodeRow.scenario_name.in_(query.scenarios), EpisodeRow.scenario_id.in_(query.scenarios)))
+    if query.families:
+        found.append(EpisodeRow.family.in_(query.families))
+    if query.since is not None:
+        found.append(EpisodeRow.ended >= query.since)
+    if query.until is not None:
+        found.append(EpisodeRow.ended < query.until)
+    if query.agents:
+        found.append(exists().where(EpisodeSeatRow.episode_id == EpisodeRow.id, _agent(query)))
+    return found
+
+
+def _agent(query: TraceQuery) -> ColumnElement[bool]:
+    named = or_(EpisodeSeatRow.agent_name.in_(query.agents), EpisodeSeatRow.agent_id.in_(query.agents))
+    return named if query.agents else EpisodeSeatRow.seat.is_not(None)
+
+
+def _plan_filters(query: TraceQuery) -> list[ColumnElement[bool]]:
+    return [
+        or_(*(column.startswith(id_, autoescape=True) for id_ in ids))
+        for column, ids in ((PlanStepRow.encoder_id, query.encoders), (PlanStepRow.planner_id, query.planners))
+        if ids
+    ]
+
+
+def _episodes(query: TraceQuery) -> Select[Any]:
+    """Episodes that match, did not fail, and have a vector that fits."""
+    vectors = exists().where(PlanStepRow.episode_id == EpisodeRow.id, *_plan_filters(query))
+    return select(table(EpisodeRow)).where(*_filters(query), EpisodeRow.ending != Ending.failed.value, vectors)
+
+
+def _acts(connection: Connection, query: TraceQuery, ids: Sequence[str]) -> dict[tuple[str, str], list[TracedAct]]:
+    steps = connection.execute(
+        select(table(PlanStepRow)).where(PlanStepRow.episode_id.in_(ids), *_plan_filters(query))
+    ).mappings()
+    plans = {(row["episode_id"], row["turn"], row["position"]): plan_of(row) for row in steps}
+    rows = connection.execute(
+        select(ActRow.episode_id, ActRow.turn, ActRow.position, ActRow.seat, ActRow.kind, ActRow.text)
+        .where(ActRow.episode_id.in_(ids))
+        .order_by(ActRow.episode_id, ActRow.turn, ActRow.position)
+    )
+    found: dict[tuple[str, str], list[TracedAct]] = defaultdict(list)
+    for episode, turn, position, seat, kind, text in rows:
+        plan = plans.get((episode, turn, position))
+        found[episode, seat].append(TracedAct(turn=turn, kind=ActionKind(kind), text=text, plan=plan))
+    return found
+
+
+def _scores(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str], list[SeatScores]]:
+    ok = and_(JudgementRow.episode_id.in_(ids), JudgementRow.status == JudgementStatus.ok.value)
+    judgements = connection.execute(
+        select(JudgementRow.id, JudgementRow.episode_id, JudgementRow.judge_id, JudgementRow.sample)
+        .where(ok)
+        .order_by(JudgementRow.judge_id, JudgementRow.sample)
+    ).mappings()
+    verdicts = connection.execute(
+        select(VerdictRow.judgement_id, VerdictRow.seat, VerdictRow.dimension, VerdictRow.rescaled)
+        .join(JudgementRow, JudgementRow.id == VerdictRow.judgement_id)
+        .where(ok)
+        .order_by(VerdictRow.position)
+    )
+    rescaled: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    for judgement, seat, dimension, value in verdicts:
+        rescaled[judgement][seat][dimension] = value
+    said = connection.execute(
+        select(table(AttributionRow))
+        .join(JudgementRow, JudgementRow.id == AttributionRow.judgement_id)
+        .where(ok)
+        .order_by(AttributionRow.turn)
+    ).mappings()
+    parts: dict[tuple[str, str], dict[tuple[str, str], dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    for row in said:
+        parts[row["judgement_id"], row["seat"]][row["method"], row["dimension"]][row["turn"]] = row["value"]
+    return _by_seat(judgements, rescaled, parts)
+
+
+def _by_seat(judgements: Any, rescaled: Any, parts: Any) -> dict[tuple[str, str], list[SeatScores]]:
+    found: dict[tuple[str, str], list[SeatScores]] = defaultdict(list)
+    row: RowMapping
+    for row in judgements:
+        for seat, values in rescaled[row["id"]].items():
+            found[row["episode_id"], seat].append(
+                SeatScores(
+                    judgement_id=row["id"],
+                    judge_id=row["judge_id"],
+                    sample=row["sample"],
+                    rescaled=values,
+                    attributions=dict(parts[row["id"], seat]),
+                )
+            )
+    return found

@@ -1,0 +1,152 @@
+"""A tiny random language model, and episodes that its agents really played, with the prompts they asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agents import LMAgent
+from agents.models.load import local_weights
+from agents.models.local_model import LocalModel, load_local
+from agents.prompting import PromptTemplate
+from agents.steering.upmap import UpMap
+from simworld.core.engine import play
+from simworld.core.episode import Act, Episode, WorkItem
+from simworld.core.requests import ChatPrompt, Generate, Generated, ModelInfo, Prompt, Sampling
+from simworld.core.scenario import Limits, Persona, Scenario, Seat
+from simworld.core.visibility import observe
+from simworld.training.replies import Sample
+from store import AgentRecord, PlannedItem, RunRecord, Store
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SCRIPT = PromptTemplate(style="script", instructions="{{setting}} {{name}} wants this: {{goal}}")
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def save_tiny(folder: Path, family: str = "llama") -> Path:
+    """A model folder: two layers of width 32, a token for each byte, weights large enough that prefixes matter."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    specials = ["</s>", "<|im_start|>", "<|im_end|>"]
+    core = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate([*specials, *letters])}, merges=[]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core, eos_token="</s>", additional_special_tokens=["<|im_start|>", "<|im_end|>"]
+    )
+    tokenizer.chat_template = CHATML
+    shape: dict[str, Any] = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 1024,
+        "initializer_range": 0.3,
+        "eos_token_id": 0,
+        "bos_token_id": None,
+        "pad_token_id": None,
+    }
+    torch.manual_seed(7)
+    if family == "mistral":
+        MistralForCausalLM(MistralConfig(**shape, sliding_window=16)).save_pretrained(str(folder))
+    else:
+        LlamaForCausalLM(LlamaConfig(**shape)).save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+    return folder
+
+
+def load_tiny(folder: Path) -> LocalModel:
+    return load_local(local_weights(f"hf:{folder}"), dtype="float32", device="cpu", threads=1)
+
+
+def scene(name: str, turns: int = 4) -> Scenario:
+    seats = (
+        Seat(name="seller", persona=Persona(name="Ann Lee"), goal=f"Sell the {name}."),
+        Seat(name="buyer", persona=Persona(name="Bob Ray"), goal="Buy it."),
+    )
+    return Scenario(name=name, setting=f"A {name}.", seats=seats, limits=Limits(turns=turns))
+
+
+def upmap(d_action: int = 4, tokens: int = 2, width: int = 32, seed: int = 1) -> UpMap:
+    torch.manual_seed(seed)
+    return UpMap(torch.randn(d_action, tokens * width) * 0.3, tokens=tokens, act_norm=1.0, embedding_norm=1.7)
+
+
+def sample(
+    prompt: Prompt, reply: str = " Yes, 5.", *, stop: str | None = "\n", family: str = "f", turn: int = 1
+) -> Sample:
+    observation = observe(scene(family), "seller", (), turn, 3)
+    return Sample(
+        prompt=prompt,
+        reply=reply,
+        stop=stop,
+        family=family,
+        episode=f"{family}-episode",
+        observation=observation,
+        prompt_version="v",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """An episode that agents played, and each prompt they asked, in order."""
+
+    episode: Episode
+    prompts: tuple[ChatPrompt, ...]
+
+
+def agent(model_id: str, name: str = "plain") -> tuple[LMAgent, AgentRecord]:
+    info = ModelInfo(spec="hf:tiny", id=model_id, dtype="float32", context=1024)
+    made = LMAgent(id=name, model="hf:tiny#float32", info=info, template=SCRIPT, sampling=Sampling())
+    return made, AgentRecord(id=name, name=name, spec={"kind": "lm", "prompt": SCRIPT.model_dump(mode="json")})
+
+
+def play_lines(who: LMAgent, scenario: Scenario, lines: Sequence[str]) -> Played:
+    """An episode in which the model writes these lines, one a turn; the last is cut at its length."""
+    game = play(scenario, {seat.name: who.id for seat in scenario.seats}, seed=5)
+    prompts: list[ChatPrompt] = []
+    due = next(game)
+    try:
+        for i, line in enumerate(lines):
+            replies: dict[str, Act] = {}
+            for seat, observation in due.items():
+                thinking = who.act(observation)
+                request = next(thinking)
+                assert isinstance(request, Generate)
+                assert isinstance(request.prompt, ChatPrompt)
+                prompts.append(request.prompt)
+                answer = Generated(
+                    text=line,
+                    prompt_tokens=9,
+                    new_tokens=3,
+                    finish="length" if i == len(lines) - 1 else "stop",
+                    latency_s=0.1,
+                )
+                try:
+                    thinking.send(answer)
+                except StopIteration as over:
+                    replies[seat] = over.value
+            due = game.send(replies)
+    except StopIteration as over:
+        return Played(episode=over.value, prompts=tuple(prompts))
+    raise AssertionError("the episode has more turns than lines")
+
+
+def add(store: Store, played: Played, scenario: Scenario, record: AgentRecord, *, run: str = "first") -> None:
+    episode = played.episode
+    item = WorkItem(run=run, scenario_id=scenario.id, cast=episode.cast, repeat=0)
+    planned = PlannedItem(item=item, scenario_name=scenario.name, family=scenario.family)
+    store.begin_run(RunRecord(name=run, seed=1, code_version="0", created=NOON), [planned], [scenario], [record])
+    store.add_episode(item, 1, episode, scenario_name=scenario.name, family=scenario.family, started=NOON, ended=NOON)

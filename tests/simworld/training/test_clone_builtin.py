@@ -1,0 +1,57 @@
+"""Self-cloning of the built-in model, from replies it writes here: neutral, and still able to steer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from simworld.cli.run import run
+from simworld.cli.train.clone import clone
+from simworld.cli.train.upmap import upmap
+
+SCENARIOS = (
+    "apple-picking-terms",
+    "cake-by-friday",
+    "camera-came-back-broken",
+    "cheese-for-a-table",
+    "dinner-gone-cold",
+    "eighty-euros-missing",
+    "essay-due-at-midnight",
+    "exam-in-the-drawer",
+    "goats-stay-home",
+    "harbour-rowing-boat",
+    "hedge-cut-too-low",
+    "key-to-the-roof",
+    "last-concert-ticket",
+    "loan-for-a-van",
+    "whose-dog-is-it",
+    "who-does-the-dishes",
+)
+
+
+def call(command: object, *args: str) -> dict[str, object]:
+    found = CliRunner().invoke(command, [*args, "--json"], catch_exceptions=False)  # type: ignore[arg-type]
+    assert found.exit_code == 0, found.output
+    plain: dict[str, object] = json.loads(found.stdout)
+    return plain
+
+
+@pytest.mark.slow
+@pytest.mark.model
+@pytest.mark.timeout(1800)
+def test_a_clone_of_the_built_in_model_is_neutral_and_can_steer(tmp_path: Path) -> None:
+    db, base, out = f"sqlite:///{tmp_path / 'world.db'}", str(tmp_path / "pca"), str(tmp_path / "clone")
+    call(run, *SCENARIOS, "--cast", "*=smol-script", "--db", db)
+    call(upmap, "--tokens", "4", "--action-size", "32", "--dtype", "float32", "--out", base)
+    made = call(
+        clone, "--upmap", base, "--train-upmap", "--db", db, "--replies", "100", "--batch-size", "2", "--out", out
+    )
+    metrics = made["metrics"]
+    assert isinstance(metrics, dict)
+    assert metrics["kl"] <= 0.02
+    assert metrics["kl"] <= metrics["random_kl"] / 4
+    assert 0.97 <= metrics["perplexity_ratio"] <= 1.03
+    assert metrics["reach"] >= 0.03

@@ -1,0 +1,58 @@
+"""TD3+BC against torchrl's on Pendulum: same data, same settings, five seeds each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from simworld.training.bc import Bc, BcSettings
+from simworld.training.learner import Learner
+from simworld.training.loop import LoopSettings, train
+from simworld.training.networks import new_actor
+from simworld.training.td3bc import Td3bc, Td3bcSettings
+from simworld.training.transitions import Transitions
+from tests.simworld.training.pendulum import collect, mean_return, sha256
+
+REFERENCE: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "pendulum_reference.json").read_text())
+
+
+def test_the_data_are_those_of_the_reference() -> None:
+    assert sha256(collect()) == REFERENCE["sha256"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_returns_come_within_a_tenth_of_the_reference_learners_gain_over_cloning() -> None:
+    data, seeds = collect(), range(len(REFERENCE["returns"]["td3bc"]))
+    reference, cloned = (float(np.mean(REFERENCE["returns"][name])) for name in ("td3bc", "bc"))
+    gain = reference - cloned
+    ours = float(np.mean([returned(data, "td3bc", seed) for seed in seeds]))
+    our_clone = float(np.mean([returned(data, "bc", seed) for seed in seeds]))
+    assert gain > 300  # else there is nothing to compare
+    assert abs(ours - reference) <= 0.1 * gain, f"ours {ours:.1f}, reference {reference:.1f}, its clone {cloned:.1f}"
+    assert ours - our_clone >= 0.8 * gain
+
+
+def returned(data: Transitions, kind: str, seed: int) -> float:
+    given = REFERENCE["settings"]
+    actor = new_actor(3, 1, hidden=given["hidden"], projection="box", seed=seed)
+    learner: Learner
+    if kind == "bc":
+        learner, steps = Bc(actor, BcSettings(actor_rate=given["rate"])), given["bc_steps"]
+    else:
+        settings = Td3bcSettings(
+            actor_rate=given["rate"],
+            critic_rate=given["rate"],
+            critic_hidden=given["hidden"],
+            **{name: given[name] for name in ("alpha", "gamma", "tau")},
+        )
+        learner, steps = Td3bc(actor, settings, seed=seed), given["steps"]
+    loop = LoopSettings(steps=steps, batch_size=given["batch_size"], seed=seed, every=steps, held_out=0)
+    scale = train(learner, data, loop, gamma=given["gamma"]).scale
+    with torch.no_grad():
+        return mean_return(lambda state: actor(scale.states(torch.from_numpy(state))).numpy())

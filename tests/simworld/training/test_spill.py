@@ -1,0 +1,107 @@
+"""Rows in files: the same numbers whichever way they are read, and little memory however many there are."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from simworld.training.spill import MappedRows, RowFile, map_rows
+
+
+def written(path: Path, blocks: list[NDArray[np.float32]], width: int) -> str:
+    with RowFile(path, width) as file:
+        for block in blocks:
+            file.append(block)
+    return file.sha256
+
+
+@given(st.lists(st.integers(0, 7), max_size=6), st.integers(0, 5))
+def test_what_was_appended_is_read(tmp_path_factory: pytest.TempPathFactory, sizes: list[int], width: int) -> None:
+    path = tmp_path_factory.mktemp("rows") / "x.npy"
+    rng = np.random.default_rng(0)
+    blocks = [rng.random((size, width), dtype=np.float32) for size in sizes]
+    written(path, blocks, width)
+    np.testing.assert_array_equal(map_rows(path), np.concatenate([np.zeros((0, width), np.float32), *blocks]))
+
+
+def test_blocks_do_not_change_the_hash(tmp_path: Path) -> None:
+    rows = np.arange(12, dtype=np.float32).reshape(6, 2)
+    assert written(tmp_path / "a", [rows], 2) == written(tmp_path / "b", [rows[:1], rows[1:]], 2)
+    assert written(tmp_path / "a", [rows], 2) != written(tmp_path / "b", [rows[:5]], 2)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((1, 3), np.float32), np.zeros((1, 2)), np.zeros(2, np.float32)])
+def test_other_shapes_and_kinds_are_refused(tmp_path: Path, rows: NDArray[np.float32]) -> None:
+    with pytest.raises(ValueError, match="float32 rows"), RowFile(tmp_path / "x", 2) as file:
+        file.append(rows)
+
+
+def test_rows_of_a_large_file_are_picked_as_from_an_array(tmp_path: Path) -> None:
+    rows = np.random.default_rng(1).random((1000, 5), dtype=np.float32)
+    written(tmp_path / "x.npy", [rows], 5)
+    mapped = map_rows(tmp_path / "x.npy", kept=4000)
+    assert isinstance(mapped, MappedRows)
+    for index in (
+        np.array([999, 0, -1, 5, 5]),
+        np.array([], dtype=np.int64),
+        rows[:, 0] > 0.5,
+        slice(10, 900, 3),
+        7,
+        (slice(None), 2),
+    ):
+        np.testing.assert_array_equal(mapped[index], rows[index])
+    np.testing.assert_array_equal(mapped[100:200][np.array([3, 1])], rows[[103, 101]])
+    assert float(mapped.mean()) == pytest.approx(float(rows.mean()))
+    for bad in (1000, -1001):
+        with pytest.raises(IndexError):
+            mapped[np.array([bad])]
+
+
+MILLION = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from simworld.core.rewards import uniform
+from simworld.training.folder import SeatEpisode, write_dataset
+from simworld.training.spill import map_rows
+
+folder, rows, width = Path(sys.argv[1]), 1_000_000, 576
+rng = np.random.default_rng(0)
+
+def episodes():
+    for i in range(rows // 10):
+        states, actions = rng.random((10, width), dtype=np.float32), rng.random((10, 64), dtype=np.float32)
+        yield SeatEpisode(
+            name=f"{i:020x}/seller", family=f"f{i % 400}", states=states, actions=actions, placed=uniform(i % 7, 10)
+        )
+
+assert write_dataset(folder, episodes(), width, 64, True)["rows"] == rows
+states = map_rows(folder / "states.npy")
+total = 0.0
+for _ in range(2000):
+    total += float(states[rng.integers(rows, size=256)].sum())
+assert abs(total / (2000 * 256 * width) - 0.5) < 0.001
+mean = sum(states[i : i + 8192].sum(axis=0, dtype=np.float64) for i in range(0, rows, 8192)) / rows
+assert abs(mean - 0.5).max() < 0.002
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_a_million_transitions_need_less_than_a_gigabyte(tmp_path: Path) -> None:
+    """Written, drawn from at random, and read through."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", MILLION, str(tmp_path)], capture_output=True, text=True, check=False, timeout=580
+        )
+        assert done.returncode == 0, done.stderr
+        assert int(done.stdout) < 2**20  # KiB
+    finally:
+        (tmp_path / "states.npy").unlink(missing_ok=True)  # 2.3 GB

@@ -1,0 +1,169 @@
+"""The whole loop with every real part, on a tiny random model; what is done once, and what is done again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from simworld.cli.learn import learn
+from simworld.core.errors import InputError
+from store import open_store
+from tests.simworld.training import taught
+
+SCENE = """\
+name: {name}
+setting: A {name}.
+seats:
+  - {{name: seller, persona: {{name: Ann Lee}}, goal: Sell the {name}.}}
+  - {{name: buyer, persona: {{name: Bo Ek}}, goal: Buy it.}}
+limits: {{turns: 4}}
+"""
+FILE = """\
+name: tiny
+agent: plain.yaml
+partners: [plain.yaml]
+scenarios:
+  train: [chair.yaml, boat.yaml, hat.yaml, dog.yaml]
+  test: [lamp.yaml, door.yaml]
+upmap: {tokens: 2, action_size: 4, act_norm: 2}
+clone: {steps: 1, batch_size: 1, replies: 4, tested: 2}
+reward: {measure: lexical, pattern: '[aeiou]'}
+train: {hidden: [8], loop: {steps: 4, batch_size: 4, every: 2}, td3bc: {alpha: 2}}
+evaluate: {quality: 0}
+"""
+STAGES = ["upmap", "replies", "clone", "collect", "dataset", "constant", "train", "evaluate"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return taught.save_tiny(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def folder(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    torch.set_num_threads(1)
+    for name in ("chair", "boat", "hat", "dog", "lamp", "door"):
+        (tmp_path / f"{name}.yaml").write_text(SCENE.format(name=name))
+    (tmp_path / "short.yaml").write_text("style: script\ninstructions: '{{name}}: {{goal}}'\n")
+    (tmp_path / "plain.yaml").write_text(
+        f"name: plain\nmodel: hf:{model}\ndtype: float32\nprompt: short.yaml\nreasks: 10\nsampling: {{max_new_tokens: 12}}\n"
+    )
+    (tmp_path / "loop.yaml").write_text(FILE)
+    return tmp_path
+
+
+def call(*args: str) -> Any:
+    done = run(*args, "--json")
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return json.loads(done.stdout)
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(learn, ["loop.yaml", "--db", "x.db", "--threads", "1", *args])
+
+
+def skipped(result: dict[str, Any]) -> dict[str, bool]:
+    return {stage["stage"].rsplit("-", 1)[0]: stage["skipped"] for stage in result["stages"]}
+
+
+def test_the_whole_loop_and_again(folder: Path) -> None:
+    (dry,) = call("--dry-run")
+    assert [stage["stage"].rsplit("-", 1)[0] for stage in dry["stages"]] == STAGES
+    assert not any(stage["done"] for stage in dry["stages"])
+    # Four replies; four scenarios, two seats; two scenarios, two seats, five arms.
+    assert [stage["episodes"] for stage in dry["stages"] if stage["episodes"]] == [4, 8, 20]
+    assert (dry["planner"], dry["report"]) == (None, None)
+
+    (first,) = call()
+    assert [stage["stage"] for stage in first["stages"]] == [stage["stage"] for stage in dry["stages"]]
+    assert not any(skipped(first).values())
+    assert set(first["report"]["arms"]) == {"base", "clone", "random", "constant", "planner"}
+    assert all(arm["planned"] == 4 and not arm["missing"] for arm in first["report"]["arms"].values())
+    pairs = [(one["first"], one["second"]) for one in first["report"]["comparisons"]]
+    assert ("planner", "clone") in pairs
+    assert ("planner", "constant") in pairs
+    assert (folder / first["planner"] / "planner.json").is_file()
+    with open_store("x.db") as store:
+        episodes = len(store.summaries())
+        (training,) = [training for training in store.training_runs() if training.kind == "td3bc"]
+    assert training.status == "finished"
+
+    (again,) = call()
+    assert all(skipped(again).values())
+    assert again["report"] == first["report"]
+    with open_store("x.db") as store:
+        assert len(store.summaries()) == episodes
+
+    # Another learner's setting: what comes before stays, training and evaluation are done again.
+    (folder / "loop.yaml").write_text(FILE.replace("alpha: 2", "alpha: 3"))
+    (changed,) = call()
+    assert [name for name, before in skipped(changed).items() if not before] == ["train", "evaluate"]
+    (folder / "loop.yaml").write_text(FILE)
+    assert all(skipped(call()[0]).values())  # both are kept
+
+    # A planner that is gone or damaged is made again, from the same data the same one: the evaluation still stands.
+    shutil.rmtree(folder / first["planner"])
+    (repaired,) = call()
+    assert [name for name, before in skipped(repaired).items() if not before] == ["train"]
+    assert repaired["report"] == first["report"]
+
+
+def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
+    (folder / "loop.yaml").write_text(FILE.replace("alpha: 2", "alpha: [1, 4]").replace("clone: {", "clone: null #"))
+    found = call("--dry-run")
+    assert [one["values"] for one in found] == [{"train.td3bc.alpha": 1}, {"train.td3bc.alpha": 4}]
+    labels = [[stage["stage"] for stage in one["stages"]] for one in found]
+    assert [a == b for a, b in zip(*labels, strict=True)] == [True, True, True, True, False, False]
+    done = run()
+    assert done.exit_code == 0, done.exception
+    assert "train.td3bc.alpha" in done.stdout
+    assert done.stdout.count("constant") == 2
+    assert "clone" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("partners: [plain.yaml]", "partners: [nobody]", "no agent 'nobody'"),
+        ("test: [lamp.yaml, door.yaml]", "test: [lamp.yaml, hat.yaml]", "1 families are in both train and test (hat)"),
+        ("alpha: 2", "alfa: 2", "loop.yaml:10:"),
+        ("alpha: 2", "alpha: []", "an empty list leaves nothing to run"),
+        ("alpha: 2", "alpha: [1, -1]", "alpha"),
+        ("pattern: '[aeiou]'", "pattern: '('", "not a regular expression"),
+        (
+            "{measure: lexical, pattern: '[aeiou]'}",
+            "{measure: judged}\njudge: smol-statments",
+            "did you mean 'smol-statements'?",
+        ),
+        ("evaluate: {quality: 0}", "evaluate: {arms: [base]}", "a comparison needs two arms"),
+        ("name: tiny", "", "name"),
+    ],
+)
+def test_bad_files(folder: Path, old: str, new: str, message: str) -> None:
+    assert old in FILE
+    (folder / "loop.yaml").write_text(FILE.replace(old, new))
+    done = run("--dry-run")
+    assert isinstance(done.exception, InputError)
+    assert message in str(done.exception)
+
+
+def test_a_scripted_agent_cannot_be_steered_and_everything_comes_at_once(folder: Path) -> None:
+    (folder / "plain.yaml").write_text("name: plain\nkind: scripted\nlines: [Hello.]\n")
+    (folder / "loop.yaml").write_text(FILE.replace("door.yaml", "dor.yaml"))
+    done = run()
+    assert isinstance(done.exception, InputError)
+    assert "only an agent of a local model (builtin: or hf:) can be steered" in str(done.exception)
+    assert "dor.yaml" in str(done.exception)
+
+
+def test_no_such_file(folder: Path) -> None:
+    done = CliRunner().invoke(learn, ["smal", "--db", "x.db"])
+    assert "no learn file named 'smal'; did you mean 'small'?" in str(done.exception)
