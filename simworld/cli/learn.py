@@ -134,7 +134,7 @@ def _cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) -> list[Any
     if paired is None:
         return [label, report["main"], *("–",) * 6, ratio]
     interval = "–" if paired["low"] is None else f"{paired['low']:+.3f} … {paired['high']:+.3f}"
-    z, p = (cell(None if paired[name] is None else float(f"{paired[name]:.3g}")) for name in ("z", "p"))
+    z, p = ("–" if paired[name] is None else f"{paired[name]:{form}}" for name, form in (("z", ".2f"), ("p", ".3g")))
     return [
         label,
         report["main"],

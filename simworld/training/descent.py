@@ -21,9 +21,9 @@ Log = Callable[[int, Mapping[str, float]], None]  # (step from 1, metrics)
 class Descent:
     """How to descend. The rate falls to zero along a half cosine; gradients are cut at norm 1."""
 
-    steps: int = 60
-    batch_size: int = 4  # lessons a step
-    lr: float = 3e-3
+    steps: int = 100
+    batch_size: int = 2  # lessons a step
+    lr: float = 6e-3
     checks: int = 4  # how often the loss on the dev lessons is taken, evenly over the steps
     seed: int = 0
 

@@ -34,12 +34,12 @@ class LoopSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    steps: int = Field(5000, ge=1)
+    steps: int = Field(2000, ge=1)
     batch_size: int = Field(256, ge=1)
     seed: int = Field(0, ge=0)
-    every: int = Field(250, ge=1)  # steps between two looks: diagnostics, evaluation, the state saved
+    every: int = Field(100, ge=1)  # steps between two looks: diagnostics, evaluation, the state saved
     held_out: float = Field(0.2, ge=0, lt=1)  # share of families; 0: no evaluation, the last actor is the result
-    patience: int = Field(0, ge=0)  # looks without a better evaluation before stopping; 0: never before `steps`
+    patience: int = Field(5, ge=0)  # looks without a better evaluation before stopping; 0: never before `steps`
     fqe: FqeSettings = FqeSettings()
 
 

@@ -33,7 +33,7 @@ class Td3bcSettings(BaseModel):
     noise: float = Field(0.2, ge=0)
     noise_clip: float = Field(0.5, ge=0)
     delay: int = Field(2, ge=1)  # the actor and the slow copies move every so many updates
-    actor_rate: float = Field(3e-4, gt=0)
+    actor_rate: float = Field(1e-4, gt=0)  # slower than the critics: it averages over the noise in their values
     critic_rate: float = Field(3e-4, gt=0)
     critic_hidden: tuple[int, ...] = (256, 256)
     layer_norm: bool = False

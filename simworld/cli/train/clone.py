@@ -33,7 +33,7 @@ from simworld.cli.train.replies import (
 @click.option(
     "--reach",
     type=click.FloatRange(min=0),
-    default=0.15,
+    default=0.2,
     show_default=True,
     help="With --train-upmap: the reach to hold, in nats per token.",
 )

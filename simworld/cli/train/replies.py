@@ -25,8 +25,8 @@ _OPTIONS = (
     click.option("--run", "run_name", metavar="NAME", help="Only replies of this run."),
     click.option("--agent", metavar="NAME", help="Only replies of this agent, by name or id."),
     click.option("--replies", type=click.IntRange(min=1), default=160, show_default=True, help="To learn from, at most."),
-    click.option("--steps", type=click.IntRange(min=1), default=60, show_default=True),
-    click.option("--batch-size", type=click.IntRange(min=1), default=4, show_default=True, help="Replies a step."),
+    click.option("--steps", type=click.IntRange(min=1), default=100, show_default=True),
+    click.option("--batch-size", type=click.IntRange(min=1), default=2, show_default=True, help="Replies a step."),
     click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, show_default=True),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of families, order, weights."),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from agents import LoadedSpec
 from agents.steering.spec import ExploreSpec
 from simworld.workflows.arms import ArmsPlan
 from simworld.workflows.learn import stages
-from simworld.workflows.learn.bench import Bench, Look, Made, Record, Stage
+from simworld.workflows.learn.bench import Bench, Look, Stage, Work
 from simworld.workflows.learn.shop import Shop
 
 RANDOM = ExploreSpec(kind="random")
@@ -182,7 +182,12 @@ class _Loop:
         return {**made, "model": self.shop.model.model, "dtype": self.shop.model.dtype}
 
     def _played(
-        self, name: str, settings: dict[str, Any], inputs: tuple[Stage, ...], plan: Any, episodes: int | None = None
+        self,
+        name: str,
+        settings: dict[str, Any],
+        inputs: tuple[Stage, ...],
+        plan: Callable[[str], ArmsPlan],
+        episodes: int | None = None,
     ) -> Stage:
         return self._done(
             name,
@@ -193,7 +198,7 @@ class _Loop:
             episodes=len(self.shop.train) * self.file.replies if episodes is None else episodes,
         )
 
-    def _checkpoint(self, name: str, settings: dict[str, Any], inputs: tuple[Stage, ...], work: Any) -> Stage:
+    def _checkpoint(self, name: str, settings: dict[str, Any], inputs: tuple[Stage, ...], work: Work) -> Stage:
         return self._done(
             name, settings, inputs, work, lambda record: stages.checkpoint_digest(self.shop.folder / record.path)
         )
@@ -203,7 +208,7 @@ class _Loop:
         name: str,
         settings: dict[str, Any],
         inputs: tuple[Stage, ...],
-        work: Any,
+        work: Work,
         look: Look,
         *,
         episodes: int = 0,
@@ -218,6 +223,3 @@ class _Loop:
 
     def _run(self, stage: Stage) -> str:
         return f"{self.file.name}-{stage.label}"
-
-
-__all__ = ["Looped", "Made", "Record", "learn"]

@@ -56,10 +56,16 @@ def judge(shop: Shop, run: str) -> Made:
     spec, place = shop.reward_judge, shop.file.reward.placed
     assert spec is not None
     with open_crew((), threads=shop.threads) as crew, judge_backend(spec, crew, threads=shop.threads) as backend:
-        tally = JudgingRun(shop.store, spec, backend, run=run).go(on_progress=lambda t: shop.tell(*_judged(t)))
-        if place in ("attributed", "prefixes"):
+        judging = JudgingRun(shop.store, spec, backend, run=run, retry_failed=True)
+        tally = judging.go(on_progress=lambda t: shop.tell(*_judged(t)))
+        if place in ("attributed", "prefixes") and judgement_digest(shop.store, run) is not None:
             attribute_episodes(shop.store, spec, backend, place, run=run)
-    return Made(output=judgement_digest(shop.store, run) or "", failed=tally.failed)
+    digest = judgement_digest(shop.store, run)
+    if digest is None:
+        raise InputError(
+            f"judge {spec.name!r} scored none of the {tally.total} episodes of run {run}: {tally.last_failure}"
+        )
+    return Made(output=digest, failed=tally.failed)
 
 
 def make_upmap(shop: Shop, label: str) -> Made:

@@ -46,12 +46,10 @@ def test_a_clone_of_the_built_in_model_is_neutral_and_can_steer(tmp_path: Path) 
     db, base, out = f"sqlite:///{tmp_path / 'world.db'}", str(tmp_path / "pca"), str(tmp_path / "clone")
     call(run, *SCENARIOS, "--cast", "*=smol-script", "--db", db)
     call(upmap, "--tokens", "4", "--action-size", "32", "--dtype", "float32", "--out", base)
-    made = call(
-        clone, "--upmap", base, "--train-upmap", "--db", db, "--replies", "100", "--batch-size", "2", "--out", out
-    )
+    made = call(clone, "--upmap", base, "--train-upmap", "--db", db, "--replies", "100", "--out", out)
     metrics = made["metrics"]
     assert isinstance(metrics, dict)
     assert metrics["kl"] <= 0.02
     assert metrics["kl"] <= metrics["random_kl"] / 4
-    assert 0.97 <= metrics["perplexity_ratio"] <= 1.03
-    assert metrics["reach"] >= 0.03
+    assert 0.98 <= metrics["perplexity_ratio"] <= 1.02
+    assert metrics["reach"] >= 0.05

@@ -10,7 +10,9 @@ from simworld.core.errors import InputError
 from simworld.workflows.learn.bench import Bench, Made, Record, Stage
 from simworld.workflows.learn.grid import cells
 from simworld.workflows.learn.shipped import open_file, shipped
+from simworld.workflows.learn.shop import open_shop
 from simworld.yamlfile import load_text
+from store import open_store
 
 
 class World:
@@ -70,7 +72,7 @@ def test_what_is_gone_is_made_again_and_its_users_only_if_it_came_out_another(wo
 
 
 def test_what_was_changed_underneath_is_made_again(world: World) -> None:
-    one, two = world.go()
+    _, two = world.go()
     world.there[two.label] = "something else"
     world.go()
     assert world.done == ["one 1", "two 1", "two 1"]
@@ -146,5 +148,9 @@ def test_too_many_combinations_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", shipped())
-def test_shipped_files_are_right(name: str) -> None:
-    assert all(cell.file.name == name for cell in cells(open_file(name)))
+def test_shipped_files_are_right_and_name_what_there_is(name: str, tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path / 'x.db'}", create=True) as store:
+        for cell in cells(open_file(name)):
+            assert cell.file.name == name
+            shop = open_shop(cell.file, store, tmp_path)
+            assert len({scenario.family for scenario in shop.train}) >= 3  # cloning needs as many

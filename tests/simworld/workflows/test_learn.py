@@ -37,6 +37,11 @@ reward: {measure: lexical, pattern: '[aeiou]'}
 train: {hidden: [8], loop: {steps: 4, batch_size: 4, every: 2}, td3bc: {alpha: 2}}
 evaluate: {quality: 0}
 """
+RUBRIC = """\
+name: one
+dimensions:
+  - {name: goal, range: [0, 10], question: 'Did {name} win?', statements: [{high: '{name} won.', low: '{name} lost.'}]}
+"""
 STAGES = ["upmap", "replies", "clone", "collect", "dataset", "constant", "train", "evaluate"]
 
 
@@ -127,6 +132,34 @@ def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
     assert "train.td3bc.alpha" in done.stdout
     assert done.stdout.count("constant") == 2
     assert "clone" not in done.stdout
+
+
+def test_a_judged_loop_judges_what_was_collected_and_what_is_compared(folder: Path, model: Path) -> None:
+    judge = f"name: strict\nmodel: hf:{model}\ndtype: float32\nmethod: statements\nrubric: one.yaml\n"
+    (folder / "strict.yaml").write_text(judge)
+    (folder / "one.yaml").write_text(RUBRIC)
+    reward = "{measure: judged, weights: {goal: 1}, place: uniform}\njudge: strict.yaml"
+    text = FILE.replace("{measure: lexical, pattern: '[aeiou]'}", reward).replace("clone: {", "clone: null #")
+    (folder / "loop.yaml").write_text(text.replace("{quality: 0}", "{quality: 0, arms: [base, planner], seats: first}"))
+    (found,) = call()
+    assert [name for name in skipped(found) if name in ("judge", "constant", "clone")] == ["judge"]
+    report = found["report"]
+    assert report["main"] == "overall"
+    assert "goal" in report["comparisons"][0]["measures"]
+    assert report["arms"]["planner"]["planned"] == 2
+    assert report["judges"][0].startswith("strict@")
+    assert all(skipped(call()[0]).values())
+
+
+def test_a_judge_that_scores_nothing_stops_the_loop(folder: Path, model: Path) -> None:
+    # Without a head and a question, the prior has an empty prompt, which no model takes.
+    judge = f"name: strict\nmodel: hf:{model}\ndtype: float32\nmethod: statements\nhead: []\n"
+    (folder / "strict.yaml").write_text(judge)
+    reward = "{measure: judged}\njudge: strict.yaml"
+    text = FILE.replace("{measure: lexical, pattern: '[aeiou]'}", reward).replace("clone: {", "clone: null #")
+    (folder / "loop.yaml").write_text(text)
+    with pytest.raises(InputError, match="judge 'strict' scored none of the 8 episodes"):
+        call()
 
 
 @pytest.mark.parametrize(
