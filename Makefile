@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # A time per group, printed after it.
 timed = @start=$$(date +%s); $(2) || exit $$?; echo "-- $(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo test check fast model slow bench lock clean
+.PHONY: help demo learn test check fast model slow bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -22,6 +22,9 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY)  ## play, judge and show a dozen scenarios on the built-in model
 	$(call timed,demo,$(BIN)/simworld demo)
+
+learn: $(READY)  ## teach a planner from stored episodes and evaluate it, at a small size
+	$(call timed,learn,$(BIN)/simworld learn small --db simworld-learn.db)
 
 test: check fast model  ## the checks, the fast tests and the short ones on the built-in model
 

@@ -108,6 +108,11 @@ def _spec(document: Document) -> JudgeSpec:
     if spec.model.startswith("openai:") and spec.method != "server":
         message = f"found {spec.method!r}: a server gives no log-probabilities of a text; expected 'server'"
         raise InputError([document.problem(("method",), message)])
+    if spec.method == "statements" and spec.prior and not (spec.head or spec.ask):
+        message = (
+            "without head and ask there is nothing to read but the dialogue; add one of them, or write 'prior: false'"
+        )
+        raise InputError([document.problem(("prior",), message)])
     return spec
 
 

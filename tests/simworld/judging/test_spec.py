@@ -48,6 +48,15 @@ def test_a_server_must_be_asked_for_text(tmp_path: Path) -> None:
         load_judge(str(path))
 
 
+def test_a_prior_needs_something_to_read(tmp_path: Path) -> None:
+    path = tmp_path / "j.yaml"
+    path.write_text("name: j\nmodel: builtin:m\nmethod: statements\nhead: []\n")
+    with pytest.raises(InputError, match=r"prior: without head and ask there is nothing to read"):
+        load_judge(str(path))
+    path.write_text("name: j\nmodel: builtin:m\nmethod: statements\nhead: []\nprior: false\n")
+    assert load_judge(str(path))[0].head == ()
+
+
 @pytest.mark.parametrize("name", ["smol-statment", "nothing-like-it", "gone.yaml"])
 def test_an_unknown_judge(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
