@@ -27,9 +27,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("simworld.cli.run", "run", "Play scenarios with a cast of agents."),
     "judge": ("simworld.cli.judge", "judge", "Score stored episodes, and measure a judge."),
     "train": ("simworld.cli.train", "train", "Teach planners from stored episodes."),
+    "tournament": ("simworld.cli.tournament", "tournament", "Play agents against each other, and say who is better."),
     "evaluate": ("simworld.cli.evaluate", "evaluate", "Compare agents in equal circumstances."),
     "learn": ("simworld.cli.learn", "learn", "Collect, judge, train and evaluate, from one file."),
-    "episode": ("simworld.cli.episode", "episode", "List and show stored episodes."),
+    "episode": ("simworld.cli.episode", "episode", "List, show, replay, branch and search stored episodes."),
     "db": ("simworld.cli.db", "db", "Describe, query, export and upgrade a database."),
 }
 

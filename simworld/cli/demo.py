@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from simworld.cli.episode import print_transcript
 from simworld.cli.options import threads_option
 from simworld.cli.progress import playing_bar, progress_bar
 from simworld.cli.run import make_plan
 from simworld.cli.terminal import console, grid
+from simworld.cli.transcript import print_transcript
 from simworld.core.episode import Ending
 from simworld.core.stats import Estimate, group_by, mean_by_family
 

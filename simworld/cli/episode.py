@@ -1,30 +1,42 @@
-"""`simworld episode`: list stored episodes, and show one as a transcript with its checks and scores."""
+"""`simworld episode`: list stored episodes, and show one as a transcript with its checks and scores; the other commands by name."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 import store
+from simworld.cli import LazyGroup
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import harmless, plain_json
-from simworld.core.episode import Act, ActionKind, CheckResult, Ending
-from store import EpisodeSummary, StoredEpisode, StoredJudgement
+from simworld.cli.text import plain_json
+from simworld.cli.transcript import SHORT_ID, print_checks, print_scores, print_transcript
+from simworld.core.episode import Ending
+from store import EpisodeSummary
 
-SHORT_ID = 10  # digits shown in lists; any beginning that is unique names an episode
-COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")  # one per seat, in order
+# name → (module, attribute, one line of help)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "list": ("simworld.cli.episode", "list_", "List episodes, the latest last."),
+    "show": ("simworld.cli.episode", "show", "Show one: who sat where, what was said, checks, scores."),
+    "replay": ("simworld.cli.episode_replay", "replay", "Show one turn by turn, or as one seat sees it."),
+    "branch": ("simworld.cli.episode_branch", "branch", "Play one on from a turn with another cast, and compare."),
+}
 
 
-@click.group()
+class EpisodeGroup(LazyGroup):
+    """The commands of `simworld episode`."""
+
+    homes: ClassVar[Mapping[str, tuple[str, str, str]]] = COMMANDS
+
+
+@click.group(cls=EpisodeGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def episode() -> None:
-    """List and show stored episodes."""
+    """List, show, replay, branch and search stored episodes."""
 
 
-@episode.command("list")
+@click.command("list")
 @click.option("--run", metavar="NAME", help="Only this run.")
 @click.option("--scenario", help="Only this scenario: name or id.")
 @click.option("--family", help="Only this family of scenarios.")
@@ -78,7 +90,7 @@ def list_(
         click.echo(f"The latest {limit:,}; --limit 0 lists all.", err=True)
 
 
-@episode.command()
+@click.command()
 @click.argument("id_", metavar="ID")
 @db_option
 @json_option
@@ -100,77 +112,6 @@ def show(id_: str, db: str, as_json: bool) -> None:
     print_transcript(screen, found, title)
     print_checks(screen, found.episode.checks)
     print_scores(screen, judgements)
-
-
-def print_transcript(screen: Console, stored: StoredEpisode, title: str = "") -> None:
-    """Prints who sat where and every act."""
-    summary = stored.summary
-    screen.print(Text(harmless(title or summary.scenario_name), style="bold"))
-    facts = f"episode {summary.id} · run {summary.run} · repeat {summary.repeat} · attempt {summary.attempt}"
-    screen.print(Text(harmless(facts), style="dim"))
-    colours = {seat.seat: COLOURS[place % len(COLOURS)] for place, seat in enumerate(summary.seats)}
-    names = {seat.seat: seat.persona for seat in summary.seats}
-    for seat in summary.seats:
-        line = Text(harmless(seat.persona), style=colours[seat.seat])
-        screen.print(line.append(harmless(f"  {seat.seat}, played by {seat.agent_name}"), style="dim"))
-    screen.print()
-    for turn in stored.episode.turns:
-        for act in turn.acts:
-            screen.print(_line(turn.index, act, names, colours.get(act.seat, "")))
-    screen.print()
-    end = f"Ended after {summary.turns} turns: {summary.ending.value}"
-    end += f" ({summary.reason})" if summary.reason != summary.ending.value else ""
-    screen.print(Text(harmless(end), style="bold"))
-    if summary.failure is not None:
-        screen.print(Text(harmless(str(summary.failure)), style="red"))
-
-
-def print_checks(screen: Console, checks: tuple[CheckResult, ...]) -> None:
-    """Prints what the scenario's checks found."""
-    if not checks:
-        return
-    table = grid("check", "holds", "found", "turn", right=("turn",))
-    for check in checks:
-        holds = check.error if check.holds is None else "yes" if check.holds else "no"
-        turn = None if check.turn is None else check.turn + 1  # as the transcript counts
-        table.add_row(cell(check.name), cell(holds), cell(check.value), cell(turn))
-    screen.print()
-    screen.print(table)
-
-
-def print_scores(screen: Console, judgements: list[StoredJudgement]) -> None:
-    """Prints every judgement's scores, one table per judge and sample, a column per seat."""
-    for stored in judgements:
-        judgement = stored.judgement
-        screen.print()
-        head = f"Judge {stored.judge_name} ({judgement.judge_id[:SHORT_ID]}), sample {judgement.sample}"
-        screen.print(Text(harmless(head), style="bold"))
-        if judgement.failure is not None:
-            screen.print(Text(harmless(f"failed: {judgement.failure}"), style="red"))
-            continue
-        seats = tuple(dict.fromkeys(verdict.seat for verdict in judgement.verdicts))
-        score = {(verdict.dimension, verdict.seat): verdict.score for verdict in judgement.verdicts}
-        table = grid("dimension", *seats, right=seats)
-        for dimension in dict.fromkeys(verdict.dimension for verdict in judgement.verdicts):
-            row = (score.get((dimension, seat)) for seat in seats)
-            table.add_row(cell(dimension), *(cell(None if value is None else f"{value:.1f}") for value in row))
-        screen.print(table)
-
-
-def _line(turn: int, act: Act, names: dict[str, str], colour: str) -> Text:
-    """One act as people read it."""
-    line = Text(f"{turn + 1:>3} ", style="dim")
-    line.append(harmless(names.get(act.seat, act.seat)), style=colour)
-    if act.action.to:
-        line.append(harmless(f" (only to {', '.join(names.get(seat, seat) for seat in act.action.to)})"), style="dim")
-    said = harmless(act.action.text)
-    if act.action.kind is ActionKind.speak:
-        return line.append(f": {said}", style="default")
-    if act.action.kind is ActionKind.leave:
-        said = f"leaves: {said}" if said else "leaves"
-    elif act.action.kind is ActionKind.none:
-        said = "does nothing"
-    return line.append(f" [{said}]", style="italic")
 
 
 def _summary(summary: EpisodeSummary) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from simworld.cli.options import db_option, json_option
+from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
@@ -77,7 +77,7 @@ QUALITY = {
 )
 @click.option("--retry-failed", is_flag=True, help="Play and judge again what failed.")
 @click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
-@click.option("--threads", type=click.IntRange(min=1), help="Of a local model; default: torch's choice.")
+@threads_option
 @db_option
 @json_option
 def evaluate(
@@ -146,6 +146,7 @@ def evaluate(
             batch_size=live,
             threads=threads,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
+            warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as crew,
         open_store(db, create=True) as store,  # made only after the models are there
     ):

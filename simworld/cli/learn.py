@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-from simworld.cli.options import db_option, json_option
+from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     help="Folder for checkpoints, data and reports. Default: learn-NAME here.",
 )
 @click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
-@click.option("--threads", type=click.IntRange(min=1), help="Of a local model; default: torch's choice.")
+@threads_option
 @db_option
 @json_option
 def learn(file: str, dry_run: bool, work: Path | None, live: int, threads: int | None, db: str, as_json: bool) -> None:

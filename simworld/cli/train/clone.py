@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import click
 
-from simworld.cli.options import db_option, json_option
+from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.train.replies import (
     descent,
     lines_of,
@@ -46,7 +46,7 @@ from simworld.cli.train.replies import (
 )
 @reply_options
 @click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="float32", show_default=True)
-@click.option("--threads", type=click.IntRange(min=1), help="Of the model; default: torch's choice.")
+@threads_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The new checkpoint's folder.")
 @db_option
 @json_option

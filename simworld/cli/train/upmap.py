@@ -33,8 +33,8 @@ POSITIVE = click.IntRange(min=1)
     "--method", type=click.Choice(["pca", "latent"]), default="pca", show_default=True,
     help="pca: principal directions of the token embeddings; latent: learned from stored replies, beginning with those.",
 )  # fmt: skip
-@click.option("--tokens", type=POSITIVE, default=8, show_default=True, help="L, the number of prefix embeddings.")
-@click.option("--action-size", type=POSITIVE, default=64, show_default=True, help="d', the numbers of an action.")
+@click.option("--tokens", type=POSITIVE, default=4, show_default=True, help="L, the number of prefix embeddings.")
+@click.option("--action-size", type=POSITIVE, default=32, show_default=True, help="d', the numbers of an action.")
 @click.option(
     "--mode", type=click.Choice(["groups", "repeated"]), default="groups", show_default=True,
     help="groups: a part of the action for each embedding; repeated: one embedding, L times.",

@@ -47,8 +47,8 @@ class LatentStage(Descending):
 class UpmapStage(_Part):
     """From actions to prefixes."""
 
-    tokens: Count = Field(default=8, description="L, the number of prefix embeddings.")
-    action_size: Count = Field(default=64, description="d', the numbers of an action.")
+    tokens: Count = Field(default=4, description="L, the number of prefix embeddings.")
+    action_size: Count = Field(default=32, description="d', the numbers of an action.")
     mode: Literal["groups", "repeated"] = "groups"
     position: Position = "end"
     act_norm: PositiveFloat = 1.0

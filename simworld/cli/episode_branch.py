@@ -1,0 +1,117 @@
+"""`simworld episode branch`: the same beginning, another agent from a turn on, and both compared."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from simworld.cli.options import db_option, json_option, memory_option, threads_option
+from simworld.cli.progress import playing_bar
+from simworld.cli.run import read_casts, terminal
+from simworld.cli.terminal import cell, console, grid
+from simworld.cli.text import harmless, plain_json
+from simworld.cli.transcript import SHORT_ID
+from simworld.core.episode import Ending
+from simworld.core.errors import InputError
+
+if TYPE_CHECKING:
+    from simworld.analysis.branches import Row
+    from simworld.runner.branch import Branch
+    from simworld.runner.stored import Progress
+    from store import Store
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@click.option(
+    "--at", type=int, required=True, metavar="K", help="So many turns are kept; the cast plays from there on."
+)
+@click.option(
+    "--cast",
+    "by_seat",
+    metavar="SEAT=A",
+    multiple=True,
+    required=True,
+    help="Who takes a seat over; '*=A' takes those not named. Other seats keep their agent.",
+)
+@click.option("--name", help="The run's name; default: derived from the episode, K and the cast.")
+@click.option("--retry-failed", is_flag=True, help="Play the branch again if it failed, as a further attempt.")
+@threads_option
+@memory_option
+@db_option
+@json_option
+def branch(
+    id_: str,
+    at: int,
+    by_seat: tuple[str, ...],
+    name: str | None,
+    retry_failed: bool,
+    threads: int | None,
+    memory_gb: float | None,
+    db: str,
+    as_json: bool,
+) -> None:
+    """Play an episode on from a turn with another cast, with the same seeds, and compare the two.
+
+    The branch is stored as a run of its own that names its parent; the same command again plays nothing and compares again. ID may
+    be the beginning of an id.
+    """
+    from simworld.analysis.branches import compare_branch
+    from simworld.runner.branch import make_branch
+    from store import open_store
+
+    (cast,) = read_casts((), by_seat)
+    with open_store(db) as store:
+        parent = store.episode(id_.lower())
+        scenario = store.scenario(parent.summary.scenario_id)
+        runs = {summary.run.name: summary.run for summary in store.runs()}
+        seed = runs[parent.summary.run].seed
+        plan = make_branch(parent, scenario, seed, at=at, cast=cast.by_seat, name=name)
+        if plan.run in runs and dict(runs[plan.run].settings) != plan.settings:
+            raise InputError(f"run {plan.run!r} exists and is another one than this branch; give another --name")
+        memory = None if memory_gb is None else max(1, int(memory_gb * 1e9))
+        done = _play(plan, store, retry_failed=retry_failed, threads=threads, memory=memory)
+        made = max(store.summaries(run=plan.run), key=lambda summary: summary.attempt)
+        judgements = store.judgements_of([parent.id, made.id])
+        rows = compare_branch(parent, store.episode(made.id), judgements)
+    if as_json:
+        report = {"run": plan.run, "parent": parent.id, "branch": made.id, "at": at, "played": done.played}
+        lines = [asdict(row) | {"difference": row.difference} for row in rows]
+        click.echo(plain_json(report | {"rows": lines}, indent=1))
+    else:
+        _print(rows, parent.id, made.id)
+        if not judgements[made.id] and made.ending is not Ending.failed:
+            click.echo(harmless(f"The branch is not judged: simworld judge run --run {plan.run} --db {db}"), err=True)
+    if made.failure is not None:
+        click.echo(harmless(f"The branch failed: {made.failure}; --retry-failed plays it again."), err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _play(plan: Branch, store: Store, *, retry_failed: bool, threads: int | None, memory: int | None) -> Progress:
+    from simworld.runner.models import open_crew
+    from simworld.runner.stored import run_plan
+
+    with (
+        open_crew(
+            plan.specs.values(),
+            terminal=terminal(),
+            batch_size=1,
+            cache_bytes=memory,
+            threads=threads,
+            before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
+            warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
+        ) as crew,
+        playing_bar() as tell,
+    ):
+        return run_plan(plan, crew, store, retry_failed=retry_failed, on_progress=tell)
+
+
+def _print(rows: list[Row], parent: str, branch: str) -> None:
+    before, after = f"parent {parent[:SHORT_ID]}", f"branch {branch[:SHORT_ID]}"
+    table = grid("", "of", before, after, "difference", right=(before, after, "difference"))
+    for row in rows:
+        difference = "" if row.difference is None else f"{row.difference:+.6g}"
+        table.add_row(cell(row.what), cell(row.of), cell(row.parent), cell(row.branch), difference)
+    console().print(table)

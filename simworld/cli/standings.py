@@ -1,0 +1,152 @@
+"""Tables of a tournament for people: standings, win matrix, price, two agents side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+from rich.text import Text
+
+from simworld.cli.terminal import console, grid
+from simworld.cli.text import harmless, plain_json
+
+if TYPE_CHECKING:
+    from simworld.analysis.compare import Difference
+    from simworld.analysis.standings import Standings, Table
+    from simworld.core.ratings import Rating
+    from simworld.core.stats import Estimate
+    from simworld.tournament.price import Price
+    from simworld.tournament.results import Results
+    from simworld.workflows.gate import Outcome
+
+DASH = "–"
+
+
+def show_results(title: str, found: Results) -> None:
+    """Standings on the deciding measure, means of all measures, and the win matrix."""
+    standings = found.standings
+    main = next(iter(standings.tables.values()), None)
+    if main is None:
+        return
+    say = console()
+    say.print(Text(harmless(f"{title}: {main.measure}, judged by {found.judge}"), style="bold"))
+    say.print(_main_table(main, standings))
+    if len(standings.tables) > 1:
+        say.print(Text("\nMean scores, as shares of their range", style="bold"))
+        say.print(_means(standings))
+    if main.records:
+        say.print(Text(f"\nGames on {main.measure}: won-tied-lost of the row against the column", style="bold"))
+        say.print(_matrix(main))
+    if found.tables:
+        say.print(Text("\nTables of three and more: ranks within episodes, Plackett–Luce", style="bold"))
+        table = grid("agent", "rating", "±", "episodes", right=("rating", "±", "episodes"))
+        for rating in found.tables:
+            table.add_row(harmless(rating.agent), f"{rating.mu:.2f}", f"{rating.sigma:.2f}", str(rating.episodes))
+        say.print(table)
+    for warning in standings.warnings:
+        click.echo(harmless(f"Note: {warning}"), err=True)
+
+
+def _main_table(main: Table, standings: Standings) -> object:
+    numbers = ("rating", "score", "n", "families", "games", "won", "tied", "lost", "seats", "failed", "unscored")
+    table = grid("agent", "rating", "95 % interval", "score", "95 % interval", *numbers[2:], right=numbers)
+    for standing in main.standings:
+        seats = standings.seats[standing.agent]
+        rating, score = standing.rating, standing.score
+        lost = "0" if rating is None else str(rating.games - rating.wins - rating.ties)
+        table.add_row(
+            harmless(standing.agent),
+            DASH if rating is None else f"{rating.points:.0f}",
+            _interval(rating, "{:.0f}"),
+            DASH if score is None else f"{score.mean:.3f}",
+            _interval(score, "{:.3f}"),
+            *(("0", "0") if score is None else (str(score.n), str(score.families))),
+            *(("0", "0", "0") if rating is None else (str(rating.games), str(rating.wins), str(rating.ties))),
+            lost,
+            *(str(number) for number in (seats.played, seats.failed, seats.unscored)),
+        )
+    return table
+
+
+def _means(standings: Standings) -> object:
+    agents = [standing.agent for standing in next(iter(standings.tables.values())).standings]
+    table = grid("measure", *agents, "n", right=("n",))
+    for measure, one in standings.tables.items():
+        scores = {standing.agent: standing.score for standing in one.standings}
+        cells = []
+        for agent in agents:
+            score = scores[agent]
+            cells.append(DASH if score is None else f"{score.mean:.3f} ({_interval(score, '{:.2f}')})")
+        n = sum(score.n for score in scores.values() if score)
+        table.add_row(harmless(measure), *cells, str(n))
+    return table
+
+
+def _matrix(main: Table) -> object:
+    agents = [standing.agent for standing in main.standings]
+    table = grid("", *agents, right=tuple(agents))
+    for agent in agents:
+        cells = []
+        for opponent in agents:
+            record = main.records.get((agent, opponent))
+            cells.append(DASH if record is None else f"{record.wins}-{record.ties}-{record.losses}")
+        table.add_row(harmless(agent), *cells)
+    return table
+
+
+def _interval(of: Rating | Estimate | None, form: str) -> str:
+    if of is None or of.low is None or of.high is None:
+        return DASH
+    return f"{form.format(of.low)} … {form.format(of.high)}"
+
+
+def show_differences(first: str, second: str, found: Mapping[str, Difference]) -> None:
+    """One agent less another, by measure."""
+    say = console()
+    say.print(Text(harmless(f"{first} less {second}"), style="bold"))
+    right = ("difference", "d_z", "p", "Holm p", "sign-flip p", "n", "families", "families needed")
+    table = grid("measure", "difference", "95 % interval", *right[1:], right=right)
+    notes: dict[str, None] = {}
+    for measure, difference in found.items():
+        paired = difference.paired
+        notes |= dict.fromkeys(paired.notes)
+        table.add_row(
+            harmless(measure),
+            f"{paired.mean:+.3f}",
+            DASH if paired.low is None else f"{paired.low:+.3f} … {paired.high:+.3f}",
+            *(DASH if x is None else f"{x:.3g}" for x in (difference.effect, paired.p, paired.p_holm, paired.sign_p)),
+            str(paired.pairs),
+            str(paired.families),
+            DASH if difference.settles is None else f"{difference.settles:,}",
+        )
+    say.print(table)
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
+
+
+def show_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """Whether each requirement holds."""
+    for outcome in outcomes:
+        word = "holds" if outcome.holds else "does not hold"
+        click.echo(harmless(f"{outcome.requirement.text} {word}: {outcome.reason}"))
+
+
+def show_price(name: str, cost: Price, as_json: bool) -> None:
+    """What is played, what is left, and what it will take."""
+    if as_json:
+        click.echo(plain_json({"tournament": name, **asdict(cost), "left": cost.left}))
+        return
+    most = "at most " if cost.upper_bound else ""
+    failed = f", {cost.failed:,} of them failed" if cost.failed else ""
+    click.echo(
+        harmless(f"{name}: {most}{cost.episodes:,} episodes, {cost.played:,} played{failed}, {cost.left:,} left")
+    )
+    if cost.left:
+        tokens = "unknown" if cost.tokens is None else f"about {cost.tokens:,} written, {cost.tokens_read:,} read"
+        minutes = "unknown" if cost.minutes is None else f"about {cost.minutes:.1f}, without judging"
+        click.echo(f"tokens: {tokens}\nminutes: {minutes}")
+    if cost.unmeasured:
+        names = ", ".join(cost.unmeasured)
+        click.echo(harmless(f"Note: no episode of {names} is in the database, so nothing was measured."), err=True)

@@ -1,0 +1,263 @@
+"""`simworld tournament`: agents against each other from one file; run, status, standings, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from simworld.cli.options import db_option, json_option, memory_option, threads_option
+from simworld.cli.progress import playing_bar, progress_bar
+from simworld.cli.standings import show_differences, show_outcomes, show_price, show_results
+from simworld.cli.text import harmless, plain_json
+from simworld.core.errors import InputError
+from simworld.yamlfile import did_you_mean
+
+if TYPE_CHECKING:
+    from simworld.judging.spec import JudgeSpec
+    from simworld.tournament.loading import Tournament
+    from simworld.tournament.running import Watch
+
+judge_option = click.option(
+    "--judge", "judge_name", metavar="NAME", help="One of the file's judges; default: the first."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def tournament() -> None:
+    """Play agents against each other in equal circumstances, and say who is better and how sure that is."""
+
+
+@tournament.command()
+@click.argument("file")
+@json_option
+def check(file: str, as_json: bool) -> None:
+    """Check a tournament file, and everything that it names."""
+    from simworld.tournament.loading import open_tournament
+    from simworld.tournament.plan import matches_of, plan_of
+
+    found = open_tournament(file)
+    casts = len(plan_of(found, matches_of(found)).seatings())
+    counts = {
+        "agents": len(found.agents),
+        "scenarios": len(found.scenarios),
+        "families": len({scenario.family for scenario in found.scenarios}),
+        "episodes": casts * found.file.repeats,
+    }
+    text = ", ".join(f"{number:,} {name}" for name, number in counts.items())
+    click.echo(plain_json({"tournament": found.name, **counts}) if as_json else harmless(f"{found.name}: {text}"))
+
+
+@tournament.command()
+def schema() -> None:
+    """Print the JSON Schema of tournament files."""
+    from simworld.tournament.schema import tournament_schema_text
+
+    click.echo(tournament_schema_text(), nl=False)
+
+
+@tournament.command()
+@click.argument("file")
+@click.option("--dry-run", is_flag=True, help="Only say what it will cost: episodes, tokens and minutes.")
+@click.option("--retry-failed", is_flag=True, help="Play and judge again what failed.")
+@click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
+@threads_option
+@memory_option
+@db_option
+@json_option
+def run(
+    file: str,
+    dry_run: bool,
+    retry_failed: bool,
+    live: int,
+    threads: int | None,
+    memory_gb: float | None,
+    db: str,
+    as_json: bool,
+) -> None:
+    """Play and judge what is missing, then show the standings.
+
+    The same command goes on where it stopped, also after a crash; with another agent or scenario in the file it plays only what is
+    new. It stops when the file's budget is spent, with what was played judged.
+    """
+    from simworld.runner.models import open_crew
+    from simworld.tournament.loading import open_tournament
+    from simworld.tournament.price import price
+    from simworld.tournament.running import judges_of, play_tournament
+    from store import check_store, open_store
+
+    found = open_tournament(file)
+    check_store(db)
+    if dry_run:
+        _price(found, db, as_json)
+        return
+    with (
+        open_crew(
+            found.specs.values(),
+            batch_size=live,
+            cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
+            threads=threads,
+            before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
+            warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
+        ) as crew,
+        open_store(db, create=True) as store,
+    ):
+        try:
+            with _watching() as watch:
+                ran = play_tournament(
+                    found,
+                    crew,
+                    store,
+                    open_judge=judges_of(crew, threads=threads),
+                    retry_failed=retry_failed,
+                    live=live,
+                    watch=watch,
+                )
+        except KeyboardInterrupt:
+            click.echo(
+                harmless(f"Stopped: tournament {found.name} is kept; the same command goes on from here."), err=True
+            )
+            raise click.exceptions.Exit(130) from None
+        if ran.spent:
+            left = price(found, store).left
+            click.echo(
+                f"The budget of {ran.spent} is spent: {left:,} episodes are left; the same command plays on with a fresh budget.",
+                err=True,
+            )
+        for judge, tally in ran.tallies.items():
+            if tally.last_failure:
+                click.echo(
+                    harmless(f"{tally.failed} judgements by {judge} failed, the last: {tally.last_failure}"), err=True
+                )
+    _standings(found, db, found.judges[0], as_json)
+
+
+@tournament.command()
+@click.argument("file")
+@db_option
+@json_option
+def status(file: str, db: str, as_json: bool) -> None:
+    """Show how far a tournament is, and what is left."""
+    from simworld.tournament.loading import open_tournament
+
+    _price(open_tournament(file), db, as_json)
+
+
+@tournament.command()
+@click.argument("file")
+@judge_option
+@db_option
+@json_option
+def standings(file: str, judge_name: str | None, db: str, as_json: bool) -> None:
+    """Show scores, ratings and wins of what is played and judged."""
+    from simworld.tournament.loading import open_tournament
+
+    found = open_tournament(file)
+    _standings(found, db, _judge(found, judge_name), as_json)
+
+
+@tournament.command()
+@click.argument("file")
+@click.argument("first")
+@click.argument("second")
+@click.option(
+    "--require",
+    "required",
+    metavar="A>B",
+    multiple=True,
+    help="Exit with 1 unless agent A is better than B: higher, with p < 0.05. Or A>B:goal, or A>B:goal:p<0.01.",
+)
+@judge_option
+@db_option
+@json_option
+def compare(
+    file: str, first: str, second: str, required: tuple[str, ...], judge_name: str | None, db: str, as_json: bool
+) -> None:
+    """Compare two agents where they had the same scenario, seat, partner and seed.
+
+    Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
+    """
+    from simworld.analysis.arms import OVERALL
+    from simworld.tournament.loading import open_tournament
+    from simworld.tournament.report import plain_differences
+    from simworld.tournament.results import differences
+    from simworld.workflows.gate import judge_requirement, read_requirements
+    from store import open_store
+
+    found = open_tournament(file)
+    judge = _judge(found, judge_name)
+    for name in (first, second):
+        if name not in found.agents:
+            hint = did_you_mean(name, found.agents) or f"; there are {', '.join(found.agents)}"
+            raise InputError(f"no agent {name!r} in tournament {found.name!r}{hint}")
+    if first == second:
+        raise InputError(f"{first!r} is compared with itself; name two agents")
+    with open_store(db) as store:
+        both = {(a, b): differences(found, store, judge, a, b) for a, b in ((first, second), (second, first))}
+    measures = both[first, second]
+    if not measures:
+        raise InputError(f"{first!r} and {second!r} have no score in the same cell of tournament {found.name!r}")
+    requirements = read_requirements(required, arms=(first, second), measures=measures, main=OVERALL)
+    outcomes = []
+    for requirement in requirements:
+        difference = both[requirement.better, requirement.worse].get(requirement.measure)
+        outcomes.append(judge_requirement(requirement, difference.paired if difference else None))
+    if as_json:
+        data = plain_differences(first, second, measures)
+        data["requirements"] = [{"text": o.requirement.text, "holds": o.holds, "reason": o.reason} for o in outcomes]
+        click.echo(plain_json(data, indent=1))
+    else:
+        show_differences(first, second, measures)
+        show_outcomes(outcomes)
+    if not all(outcome.holds for outcome in outcomes):
+        raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _watching() -> Iterator[Watch]:
+    """A bar for playing, with the time left, and then one for judging."""
+    from simworld.tournament.running import Watch
+
+    with playing_bar() as playing, progress_bar("judging") as judging:
+        yield Watch(
+            playing=playing,
+            judging=lambda judge, tally: judging(
+                tally.already + tally.scored + tally.failed, tally.total, f"{judge} · {tally.failed} failed"
+            ),
+        )
+
+
+def _judge(found: Tournament, name: str | None) -> JudgeSpec:
+    names = [judge.name for judge in found.judges]
+    if name is not None and name not in names:
+        raise InputError(f"tournament {found.name!r} has no judge {name!r}; there are {', '.join(names)}")
+    return found.judges[0] if name is None else found.judges[names.index(name)]
+
+
+def _price(found: Tournament, db: str, as_json: bool) -> None:
+    from simworld.tournament.price import price
+    from store import open_store
+    from store.address import parse_address
+
+    path = parse_address(db).path
+    if path is not None and not path.exists():  # a command that reads never makes a database
+        cost = price(found, None)
+    else:
+        with open_store(db) as store:
+            cost = price(found, store)
+    show_price(found.name, cost, as_json)
+
+
+def _standings(found: Tournament, db: str, judge: JudgeSpec, as_json: bool) -> None:
+    from simworld.tournament.report import plain_results
+    from simworld.tournament.results import results
+    from store import open_store
+
+    with open_store(db) as store:
+        known = results(found, store, judge)
+    if as_json:
+        click.echo(plain_json(plain_results(found, known), indent=1))
+    else:
+        show_results(found.file.title or found.name, known)

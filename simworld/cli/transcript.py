@@ -1,0 +1,103 @@
+"""A stored episode as people read it: who sat where, what was said, checks and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from simworld.cli.terminal import cell, grid
+from simworld.cli.text import harmless
+from simworld.core.episode import Act, ActionKind, CheckResult
+from store import StoredEpisode, StoredJudgement
+
+SHORT_ID = 10  # digits shown in lists; any beginning that is unique names an episode
+COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")  # one per seat, in order
+
+
+def print_transcript(screen: Console, stored: StoredEpisode, title: str = "") -> None:
+    """Prints who sat where and every act."""
+    print_heading(screen, stored, title)
+    names = {seat.seat: seat.persona for seat in stored.summary.seats}
+    for turn in stored.episode.turns:
+        for act in turn.acts:
+            screen.print(act_text(turn.index, act, names))
+    print_ending(screen, stored)
+
+
+def print_heading(screen: Console, stored: StoredEpisode, title: str = "") -> None:
+    """Prints what was played and who sat where."""
+    summary = stored.summary
+    screen.print(Text(harmless(title or summary.scenario_name), style="bold"))
+    facts = f"episode {summary.id} · run {summary.run} · repeat {summary.repeat} · attempt {summary.attempt}"
+    facts += f" · branched from {summary.parent_id}" if summary.parent_id else ""
+    screen.print(Text(harmless(facts), style="dim"))
+    colours = _colours([seat.seat for seat in summary.seats])
+    for seat in summary.seats:
+        line = Text(harmless(seat.persona), style=colours[seat.seat])
+        screen.print(line.append(harmless(f"  {seat.seat}, played by {seat.agent_name}"), style="dim"))
+    screen.print()
+
+
+def print_ending(screen: Console, stored: StoredEpisode) -> None:
+    """Prints how it ended, and the failure if it was one."""
+    summary = stored.summary
+    screen.print()
+    end = f"Ended after {summary.turns} turns: {summary.ending.value}"
+    end += f" ({summary.reason})" if summary.reason != summary.ending.value else ""
+    screen.print(Text(harmless(end), style="bold"))
+    if summary.failure is not None:
+        screen.print(Text(harmless(str(summary.failure)), style="red"))
+
+
+def act_text(turn: int, act: Act, names: Mapping[str, str]) -> Text:
+    """One act; `names` maps all seats, in their order, to what people are called."""
+    line = Text(f"{turn + 1:>3} ", style="dim")
+    line.append(harmless(names.get(act.seat, act.seat)), style=_colours(list(names)).get(act.seat, ""))
+    if act.action.to:
+        line.append(harmless(f" (only to {', '.join(names.get(seat, seat) for seat in act.action.to)})"), style="dim")
+    said = harmless(act.action.text)
+    if act.action.kind is ActionKind.speak:
+        return line.append(f": {said}", style="default")
+    if act.action.kind is ActionKind.leave:
+        said = f"leaves: {said}" if said else "leaves"
+    elif act.action.kind is ActionKind.none:
+        said = "does nothing"
+    return line.append(f" [{said}]", style="italic")
+
+
+def print_checks(screen: Console, checks: tuple[CheckResult, ...]) -> None:
+    """Prints what the scenario's checks found."""
+    if not checks:
+        return
+    table = grid("check", "holds", "found", "turn", right=("turn",))
+    for check in checks:
+        holds = check.error if check.holds is None else "yes" if check.holds else "no"
+        turn = None if check.turn is None else check.turn + 1  # as the transcript counts
+        table.add_row(cell(check.name), cell(holds), cell(check.value), cell(turn))
+    screen.print()
+    screen.print(table)
+
+
+def print_scores(screen: Console, judgements: Sequence[StoredJudgement]) -> None:
+    """Prints every judgement's scores, one table per judge and sample, a column per seat."""
+    for stored in judgements:
+        judgement = stored.judgement
+        screen.print()
+        head = f"Judge {stored.judge_name} ({judgement.judge_id[:SHORT_ID]}), sample {judgement.sample}"
+        screen.print(Text(harmless(head), style="bold"))
+        if judgement.failure is not None:
+            screen.print(Text(harmless(f"failed: {judgement.failure}"), style="red"))
+            continue
+        seats = tuple(dict.fromkeys(verdict.seat for verdict in judgement.verdicts))
+        score = {(verdict.dimension, verdict.seat): verdict.score for verdict in judgement.verdicts}
+        table = grid("dimension", *seats, right=seats)
+        for dimension in dict.fromkeys(verdict.dimension for verdict in judgement.verdicts):
+            row = (score.get((dimension, seat)) for seat in seats)
+            table.add_row(cell(dimension), *(cell(None if value is None else f"{value:.1f}") for value in row))
+        screen.print(table)
+
+
+def _colours(seats: Sequence[str]) -> dict[str, str]:
+    return {seat: COLOURS[place % len(COLOURS)] for place, seat in enumerate(seats)}
