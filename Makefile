@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # A time per group, printed after it.
 timed = @start=$$(date +%s); $(2) || exit $$?; echo "-- $(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo learn test check fast model slow bench lock clean
+.PHONY: help demo learn tournament test check fast model slow bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -25,6 +25,9 @@ demo: $(READY)  ## play, judge and show a dozen scenarios on the built-in model
 
 learn: $(READY)  ## teach a planner from stored episodes and evaluate it, at a small size
 	$(call timed,learn,$(BIN)/simworld learn small --db simworld-learn.db)
+
+tournament: $(READY)  ## a small tournament of four agents, on the built-in model
+	$(call timed,tournament,$(BIN)/simworld tournament run tournaments/small.yaml --db tournament.db)
 
 test: check fast model  ## the checks, the fast tests and the short ones on the built-in model
 

@@ -365,12 +365,21 @@ class Store:
         judge_id: str | None = None,
         run: str | None = None,
         dimension: str | None = None,
+        scenario: str | None = None,
     ) -> Iterator[ScoreRow]:
-        """Scores by episode, judge, sample, seat and dimension, streamed. Never average over several judges."""
+        """Scores by episode, judge, sample, seat and dimension, streamed. Never average over several judges (`scenario`: an id)."""
         after: tuple[str, ...] | None = None
         while True:
             with self._read() as connection:
-                batch = score_batch(connection, judge_id=judge_id, run=run, dimension=dimension, after=after, size=IDS)
+                batch = score_batch(
+                    connection,
+                    judge_id=judge_id,
+                    run=run,
+                    dimension=dimension,
+                    scenario=scenario,
+                    after=after,
+                    size=IDS,
+                )
             yield from (row for _, row in batch)
             if len(batch) < IDS:
                 return

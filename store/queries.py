@@ -18,6 +18,7 @@ def score_batch(
     judge_id: str | None,
     run: str | None,
     dimension: str | None,
+    scenario: str | None = None,
     after: Key | None,
     size: int,
 ) -> list[tuple[Key, ScoreRow]]:
@@ -58,6 +59,8 @@ def score_batch(
         query = query.where(EpisodeRow.run == run)
     if dimension is not None:
         query = query.where(VerdictRow.dimension == dimension)
+    if scenario is not None:
+        query = query.where(EpisodeRow.scenario_id == scenario)
     if after is not None:
         query = query.where(tuple_(*key) > tuple_(*after))
     rows = connection.execute(query).mappings()

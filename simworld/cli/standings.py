@@ -34,7 +34,12 @@ def show_results(title: str, found: Results) -> None:
     say.print(Text(harmless(f"{title}: {main.measure}, judged by {found.judge}"), style="bold"))
     say.print(_main_table(main, standings))
     if len(standings.tables) > 1:
-        say.print(Text("\nMean scores, as shares of their range", style="bold"))
+        say.print(
+            Text(
+                "\nMean scores, as shares of their range (sotopia_mean: of the seven, each in its own range)",
+                style="bold",
+            )
+        )
         say.print(_means(standings))
     if main.records:
         say.print(Text(f"\nGames on {main.measure}: won-tied-lost of the row against the column", style="bold"))

@@ -23,19 +23,20 @@ from simworld.core.seeding import derive_seed, generator
 POINTS = 400 / np.log(10)  # per unit of θ: 400 points are odds of ten to one
 CENTRE = 1000.0
 _STEPS = 100
-_CLOSE = 1e-10
+_CLOSE = 1e-8  # the next step of Newton's method would be about the square of it
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Game:
-    """Two agents compared once, under equal conditions."""
+    """Two agents compared under equal conditions, once or with the same result several times."""
 
     family: str
     first: str
     second: str
     result: float  # 1: the first wins, 0: the second, 0.5: a tie
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ def rate(
         draws = generator(derive_seed("ratings", seed)).integers(families, size=(rounds, families))
         times = np.stack([(draws == family).sum(1) for family in range(families)], axis=1)
         resampled = [np.tensordot(times, counts, axes=1) for counts in (wins, ties)]
-        spread = _points(_fit(resampled[0], resampled[1], ridge)[0], agents, anchor)
+        spread = _points(_fit(resampled[0], resampled[1], ridge, near=(theta, tie))[0], agents, anchor)
         tail = float(ndtr((families / (families - 1)) ** 0.5 * stdtrit(families - 1, (1 - level) / 2)))
         low, high = (list(map(float, q)) for q in np.quantile(spread, [tail, 1 - tail], axis=0))
     won, tied = wins.sum(0), ties.sum(0)
@@ -122,7 +123,7 @@ def rate(
     return Ratings(
         ratings=tuple(sorted(ratings, key=lambda rating: (-rating.points, rating.agent))),
         tie=float(tie[0]),
-        games=len(games),
+        games=sum(game.times for game in games),
         families=families,
         groups=_groups(agents, (won + won.T + tied) > 0),
     )
@@ -138,20 +139,25 @@ def _count(games: Sequence[Game], agents: Sequence[str]) -> tuple[Floats, Floats
         f, i, j = families[game.family], place[game.first], place[game.second]
         if i == j:
             raise ValueError(f"{game.first!r} cannot play against itself")
+        if game.times < 1:
+            raise ValueError(f"a game was played {game.times} times; it must be at least once")
         if game.result == 0.5:
-            ties[f, i, j] += 1
-            ties[f, j, i] += 1
+            ties[f, i, j] += game.times
+            ties[f, j, i] += game.times
         elif game.result in (0, 1):
-            wins[(f, i, j) if game.result == 1 else (f, j, i)] += 1
+            wins[(f, i, j) if game.result == 1 else (f, j, i)] += game.times
         else:
             raise ValueError(f"a game's result is {game.result}; it must be 0, 0.5 or 1")
     return wins, ties, len(families)
 
 
-def _fit(wins: Floats, ties: Floats, ridge: float) -> tuple[Floats, Floats]:
+def _fit(
+    wins: Floats, ties: Floats, ridge: float, *, near: tuple[Floats, Floats] | None = None
+) -> tuple[Floats, Floats]:
     """θ (R, K) and ν (R,) for R data sets (R, K, K), by Newton's method on the concave penalised log-likelihood.
 
     A pair is an exponential family in θ_i − θ_j and log ν; its statistics are the score of i (1, ½, 0) and whether it was a tie.
+    `near` is a solution, θ (1, K) and ν (1,), that those of the data sets are not far from: it saves half of the steps.
     """
     count, agents = wins.shape[:2]
     played = wins + wins.transpose(0, 2, 1) + ties
@@ -159,6 +165,9 @@ def _fit(wins: Floats, ties: Floats, ridge: float) -> tuple[Floats, Floats]:
     tied = ties.sum((1, 2)) / 2
     with_ties = bool(ties.any())
     theta, log_tie = np.zeros((count, agents)), np.zeros(count)
+    if near is not None:
+        theta += near[0]
+        log_tie += np.log(near[1]) if with_ties else 0.0
     for _ in range(_STEPS):
         p_win, p_tie = _chances(theta, log_tie if with_ties else None)
         mean = p_win + p_tie / 2

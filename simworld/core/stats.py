@@ -40,11 +40,19 @@ def mean_by_family(
         if not np.isfinite(value):
             raise ValueError(f"family {family!r} has a value that is not finite: {value}")
         groups.setdefault(family, []).append(value)
+    summed = {family: (sum(sorted(of_family)), len(of_family)) for family, of_family in groups.items()}
+    return mean_of_sums(summed, level=level, rounds=rounds, seed=seed)
+
+
+def mean_of_sums(
+    groups: Mapping[str, tuple[float, int]], *, level: float = 0.95, rounds: int = 2000, seed: int = 0
+) -> Estimate:
+    """As `mean_by_family`, from family → (sum of its values, how many they are). Raises ValueError where there is none."""
     if not groups:
         raise ValueError("no values to average")
     families = sorted(groups)
-    sums = np.array([sum(sorted(groups[f])) for f in families])
-    counts = np.array([len(groups[f]) for f in families])
+    sums = np.array([groups[f][0] for f in families])
+    counts = np.array([groups[f][1] for f in families])
     mean = float(sums.sum() / counts.sum())
     low = high = None
     if len(families) > 1:

@@ -31,6 +31,7 @@ class Job:
     scenario: Scenario
     agents: Mapping[str, Agent]  # seat → agent
     seed: int  # of this episode
+    parent_id: str | None = None  # the episode it branches from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

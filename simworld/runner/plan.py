@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from agents import LoadedSpec
 from simworld.core.engine import episode_seed
@@ -67,6 +68,11 @@ class Plan:
     casts: tuple[Cast, ...]
     specs: Mapping[str, LoadedSpec]  # by agent name
     one_cast_each: bool = False  # each scenario with one cast, drawn by its name, instead of with every cast
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is stored with the run."""
+        return {"repeats": self.repeats}
 
     def seatings(self) -> list[tuple[Scenario, dict[str, str]]]:
         """Each scenario with its casts as seat → agent name. Raises InputError with everything that does not fit."""

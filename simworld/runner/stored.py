@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import takewhile
 
 import simworld
 from agents import agent_content
@@ -41,6 +42,7 @@ def run_plan(
     retry_failed: bool = False,
     live: int = 32,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    go_on: Callable[[], bool] = lambda: True,
 ) -> Progress:
     """Plays what the store does not have yet; safe to kill at any moment and to start again with the same arguments.
 
@@ -53,6 +55,7 @@ def run_plan(
         retry_failed: play items whose last attempt failed again, as attempt n + 1.
         live: conversations under way at once.
         on_progress: called after each commit, and whenever the models have done something.
+        go_on: asked before each conversation; once it says no, those under way are finished and no other is begun.
 
     Raises:
         ResumeRefused: the run exists with other content.
@@ -64,7 +67,8 @@ def run_plan(
     todo = [job for job in (_due(job, finished, retry_failed) for job in jobs) if job is not None]
     going = _Going(plan, crew, store, todo, Progress(planned=len(jobs), before=len(jobs) - len(todo)), on_progress)
     try:
-        for played in play_jobs(todo, crew.backends, live=live, pulse=going.pulse, on_beat=going.report):
+        allowed = takewhile(lambda job: go_on(), todo)
+        for played in play_jobs(allowed, crew.backends, live=live, pulse=going.pulse, on_beat=going.report):
             going.commit(played)
     except KeyboardInterrupt:
         going.end()
@@ -109,6 +113,7 @@ class _Going:
                 started=played.started,
                 ended=played.ended,
                 code_version=simworld.__version__,
+                parent_id=played.job.parent_id,
             )
         self._pace.ended(played)
         if not added:
@@ -140,7 +145,7 @@ def begin(plan: Plan, crew: Crew, store: Store, jobs: list[Job]) -> None:
         seed=plan.seed,
         code_version=simworld.__version__,
         created=datetime.now(UTC),
-        settings={"repeats": plan.repeats},
+        settings=plan.settings,
     )
     items = [PlannedItem(item=job.item, scenario_name=job.scenario.name, family=job.scenario.family) for job in jobs]
     agents = [

@@ -50,6 +50,14 @@ def test_all_ties_are_equal_agents() -> None:
     assert points([game("a", "b", 0.5)] * 20)["a"] == pytest.approx(1000)
 
 
+def test_a_game_may_stand_for_several() -> None:
+    several = [Game(family="f", first="a", second="b", result=1, times=3), game("a", "b", 0), game("b", "a", 0.5, "g")]
+    one_by_one = [game("a", "b", 1)] * 3 + several[1:]
+    assert rate(several, rounds=50) == rate(one_by_one, rounds=50)
+    with pytest.raises(ValueError, match="played 0 times"):
+        rate([Game(family="f", first="a", second="b", result=1, times=0)])
+
+
 def test_one_family_gives_no_interval() -> None:
     first, second = rate([game("a", "b", 1), game("a", "b", 0)]).ratings
     assert first.low is first.high is second.low is None

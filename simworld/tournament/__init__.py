@@ -1,0 +1,1 @@
+"""Tournaments: agents against each other in equal circumstances, from one file."""

@@ -1,0 +1,189 @@
+"""A tournament ready to be planned: the file with the agents, scenarios and judges that it names, or everything wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from agents import HumanSpec, LoadedSpec, agent_content, find_specs
+from scenarios import find_scenarios
+from simworld.analysis.arms import OVERALL
+from simworld.core.errors import InputError, Problem
+from simworld.core.scenario import Scenario
+from simworld.judging.rubrics import SUFFIXES, load_rubric
+from simworld.judging.run import DEFAULT_RUBRIC
+from simworld.judging.spec import JudgeSpec, load_judge
+from simworld.tournament.schema import TournamentFile
+from simworld.yamlfile import Document, did_you_mean, in_order, load_yaml, parse
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tournament:
+    """A tournament file with everything that it names."""
+
+    file: TournamentFile
+    specs: dict[str, LoadedSpec]  # by agent name, partners too
+    agents: tuple[str, ...]  # names of those who are compared
+    partners: tuple[str, ...]  # names
+    focal: str  # name, or empty
+    anchor: str | None  # name
+    scenarios: tuple[Scenario, ...]
+    judges: tuple[JudgeSpec, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the tournament, and of its run."""
+        return self.file.name
+
+
+def open_tournament(path: str) -> Tournament:
+    """The tournament of a file, or of a name: `NAME.yaml` here or in `tournaments/`.
+
+    Agents, scenarios and judges are looked for beside it, then as everywhere.
+
+    Raises:
+        InputError: the file, or anything that it names, is wrong; every problem with its place.
+    """
+    if not path.endswith(SUFFIXES):
+        named = [place for place in (f"{path}.yaml", f"tournaments/{path}.yaml") if os.path.lexists(place)]
+        if not named:
+            raise InputError(f"no tournament {path!r}: neither {path}.yaml nor tournaments/{path}.yaml is here")
+        path = named[0]
+    if not os.path.lexists(path):
+        raise InputError(f"no tournament file {path}")
+    document = load_yaml(Path(path))
+    return _Reader(document, parse(document, TournamentFile)).read()
+
+
+class _Reader:
+    def __init__(self, document: Document, file: TournamentFile) -> None:
+        self._document, self._file = document, file
+        self._beside = Path(document.name).parent
+        self._problems: list[Problem] = []
+
+    def read(self) -> Tournament:
+        """Everything, or every problem."""
+        file = self._file
+        loaded = self._each("agents", file.agents, lambda name: find_specs([name])[0])
+        partners = self._each("partners", file.partners, lambda name: find_specs([name])[0])
+        scenarios = self._each("scenarios", file.scenarios, lambda name: find_scenarios([name]))
+        judges = self._each("judges", file.judges, lambda name: load_judge(name)[0])
+        names = {given: spec.spec.name for given, spec in {**partners, **loaded}.items()}
+        agents = tuple(dict.fromkeys(names[given] for given in loaded))
+        specs = {spec.spec.name: spec for spec in (*loaded.values(), *partners.values())}
+        played = {found.scenario.id: found.scenario for each in scenarios.values() for found in each}
+        self._check_format(len(file.agents))
+        self._check_agents({**partners, **loaded}, specs)
+        focal, anchor = (self._named(key, names, agents) for key in ("focal", "anchor"))
+        if not any(problem for problem in self._problems):
+            self._check_scenarios(tuple(played.values()))
+            self._check_judges(tuple(judges.values()), tuple(played.values()))
+        if self._problems:
+            raise InputError(in_order(dict.fromkeys(self._problems)))
+        return Tournament(
+            file=file,
+            specs=specs,
+            agents=agents,
+            partners=tuple(dict.fromkeys(names[given] for given in partners)),
+            focal=focal,
+            anchor=anchor or None,
+            scenarios=tuple(played.values()),
+            judges=tuple(judges.values()),
+        )
+
+    def _say(self, loc: Sequence[str | int], message: str) -> None:
+        self._problems.append(self._document.problem(loc, message))
+
+    def _each(self, key: str, given: Sequence[str], find: Callable[[str], T]) -> dict[str, T]:
+        """Given name → what it names; problems that have no place of their own get that of the name."""
+        found: dict[str, T] = {}
+        for i, name in enumerate(given):
+            if name in found:
+                self._say((key, i), f"{name!r} is named twice")
+                continue
+            path = self._path(name)
+            try:
+                found[name] = find(path)
+            except InputError as error:
+                for problem in error.problems:
+                    if problem.where in ("", path):
+                        self._say((key, i), str(problem))
+                    else:
+                        self._problems.append(problem)
+        return found
+
+    def _path(self, name: str) -> str:
+        """A file, folder or glob beside the tournament goes before one in the working folder."""
+        beside = self._beside / name
+        looks_like_a_path = name.endswith(SUFFIXES) or len(Path(name).parts) > 1
+        globs = any(mark in name for mark in "*?[") and any(self._beside.glob(name))
+        return str(beside) if globs or (looks_like_a_path and os.path.lexists(beside)) else name
+
+    def _named(self, key: str, names: dict[str, str], agents: Sequence[str]) -> str:
+        given: str = getattr(self._file, key)
+        name = names.get(given, given)
+        if name and agents and name not in agents:
+            hint = did_you_mean(name, agents) or f"; there are {', '.join(agents)}"
+            self._say((key,), f"{given!r} is not one of the agents{hint}")
+        return name
+
+    def _check_agents(self, given: dict[str, LoadedSpec], specs: dict[str, LoadedSpec]) -> None:
+        first: dict[str, str] = {}
+        for spec in given.values():
+            if isinstance(spec.spec, HumanSpec):
+                self._say(("agents",), f"{spec.spec.name!r} is a person; a tournament plays by itself")
+            if specs[spec.spec.name].source.resolve() != spec.source.resolve():
+                self._say(("agents",), f"two different agents are called {spec.spec.name!r}; rename one")
+        for name, spec in specs.items():
+            other = first.setdefault(repr(agent_content(spec)), name)
+            if other != name:
+                self._say(("agents",), f"{other!r} and {name!r} are the same agent under two names; leave one out")
+
+    def _check_format(self, agents: int) -> None:
+        file = self._file
+        if agents < 2:
+            self._say(("agents",), "one agent is given; a tournament needs at least two")
+        needs = {"partners": ("fixed_partner", file.partners), "focal": ("focal", file.focal)}
+        for key, (form, value) in {**needs, "rounds": ("swiss", file.rounds)}.items():
+            if file.format == form and not value:
+                self._say(("format",), f"{form} needs `{key}`")
+            if file.format != form and value:
+                self._say((key,), f"is for the format {form}; found {file.format}")
+        if file.tie != "measured" and not 0 <= file.tie <= 1:
+            self._say(("tie",), f"found {file.tie:g}, expected a share of the range between 0 and 1, or 'measured'")
+        if file.format == "swiss" and file.rounds and file.rounds > max(1, agents // 2):
+            message = (
+                f"found {file.rounds}, expected at most half as many as agents ({agents // 2}); else use round_robin"
+            )
+            self._say(("rounds",), message)
+        if file.format == "round_robin" and agents == 2 and not file.self_play:
+            self._say(("self_play",), "two agents never meet the same partner without it, so there would be no games")
+
+    def _check_scenarios(self, scenarios: Sequence[Scenario]) -> None:
+        named: dict[str, str] = {}
+        for scenario in scenarios:
+            if named.setdefault(scenario.name, scenario.id) != scenario.id:
+                self._say(("scenarios",), f"two different scenarios are called {scenario.name!r}; rename one")
+
+    def _check_judges(self, judges: Sequence[JudgeSpec], scenarios: Sequence[Scenario]) -> None:
+        known: dict[str, None] = {}
+        for judge in judges:
+            used = [judge.rubric] if judge.rubric else [s.rubric or DEFAULT_RUBRIC for s in scenarios]
+            try:
+                rubrics = [load_rubric(name) for name in dict.fromkeys(used)]
+            except InputError as error:
+                self._problems += error.problems
+                continue
+            several = len({rubric.id for rubric in rubrics}) > 1
+            known |= {f"{r.name}/{d.name}" if several else d.name: None for r in rubrics for d in r.dimensions}
+            if self._file.tie == "measured" and judge.samples < 2:
+                self._say(("tie",), f"judge {judge.name!r} takes one sample, so nothing is measured; give a number")
+        for i, name in enumerate(self._file.dimensions):
+            if known and name not in known and name != OVERALL:
+                hint = did_you_mean(name, tuple(known)) or f"; there are {', '.join(known)}"
+                self._say(("dimensions", i), f"no dimension {name!r}{hint}")

@@ -1,0 +1,87 @@
+"""The run of a tournament: its matches as work items, each named by what it is and by nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from simworld.core.scenario import Scenario
+from simworld.runner.plan import Plan
+from simworld.tournament.loading import Tournament
+from simworld.tournament.schedule import (
+    Match,
+    counted_seats,
+    fixed_partner,
+    focal,
+    round_robin,
+    seatings,
+    swiss_pairs,
+    swiss_round,
+)
+from simworld.tournament.schema import Seats
+
+# What the rounds so far came to: the casts that count → agent → points.
+Points = Callable[[frozenset[frozenset[str]]], Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TournamentPlan(Plan):
+    """A run of matches. Episodes of one scenario and repeat have one seed, whoever plays."""
+
+    matches: tuple[Match, ...]
+    seats: Seats
+
+    def seatings(self) -> list[tuple[Scenario, dict[str, str]]]:
+        """Each scenario with each of its casts, once."""
+        found: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[Scenario, dict[str, str]]] = {}
+        for scenario, cast in seatings(self.scenarios, self.matches, self.seats):
+            found.setdefault((scenario.id, tuple(cast.items())), (scenario, cast))
+        return list(found.values())
+
+
+def plan_of(tournament: Tournament, matches: Iterable[Match]) -> TournamentPlan:
+    """The plan of some of a tournament's matches."""
+    file = tournament.file
+    return TournamentPlan(
+        run=file.name,
+        seed=file.seed,
+        repeats=file.repeats,
+        scenarios=tournament.scenarios,
+        casts=(),
+        specs=tournament.specs,
+        matches=tuple(dict.fromkeys(matches)),
+        seats=file.seats,
+    )
+
+
+def matches_of(tournament: Tournament, points: Points | None = None, *, rounds: int | None = None) -> tuple[Match, ...]:
+    """The matches of a tournament; of a Swiss one, those of its first `rounds` rounds.
+
+    Args:
+        tournament: any format.
+        points: Swiss: what the rounds before came to; only casts whose agents are one of the sets may count, so that a round's
+            pairs never depend on what was played after them.
+        rounds: Swiss: how many; default: all.
+    """
+    file, agents = tournament.file, tournament.agents
+    match file.format:
+        case "round_robin":
+            return round_robin(agents, self_play=file.self_play)
+        case "fixed_partner":
+            return fixed_partner(agents, tournament.partners)
+        case "focal":
+            return focal(agents, tournament.focal, self_play=file.self_play)
+        case "swiss":
+            met: list[frozenset[str]] = []
+            for _ in range(file.rounds or 1) if rounds is None else range(rounds):
+                counted = frozenset(met) | {frozenset((name,)) for pair in met for name in pair}
+                earlier = points(counted) if points is not None and met else {}
+                met += [frozenset(pair) for pair in swiss_pairs(agents, earlier, met, seed=file.seed)]
+            pairs = [tuple(sorted(pair)) for pair in met]
+            return swiss_round([(a, b) for a, b in pairs], self_play=file.self_play)
+
+
+def seat_counts(tournament: Tournament) -> Callable[[str, str], bool]:
+    """(scenario id, seat) → whether agents are compared there."""
+    chosen = {scenario.id: counted_seats(scenario, tournament.file.seats) for scenario in tournament.scenarios}
+    return lambda scenario, seat: seat in chosen.get(scenario, ())

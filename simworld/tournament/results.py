@@ -1,0 +1,175 @@
+"""Results of a tournament from the store: its judge's scores, its standings, two of its agents side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from simworld.analysis.arms import OVERALL
+from simworld.analysis.compare import Difference, compare_agents
+from simworld.analysis.games import SeatScore, count
+from simworld.analysis.seat_scores import Reading, read_scores, widths
+from simworld.analysis.standings import Standings, make_standings
+from simworld.analysis.table_ratings import TableRating, rate_tables
+from simworld.core.errors import InputError, MissingExtra, SimworldError
+from simworld.judging.spec import JudgeSpec
+from simworld.tournament.loading import Tournament
+from simworld.tournament.plan import seat_counts
+from store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What is known of a tournament by one judge."""
+
+    judge: str
+    judge_ids: tuple[str, ...]
+    judged: int  # episodes with a score
+    standings: Standings
+    tables: tuple[TableRating, ...] | None  # scenarios with three and more seats; None where there is none
+
+
+def results(tournament: Tournament, store: Store, judge: JudgeSpec, *, rounds: int = 1000) -> Results:
+    """The standings of a tournament as far as it is played and judged.
+
+    Raises:
+        InputError: nothing is played, a score is not finite, or `tie: measured` has nothing to measure.
+        SimworldError: the judge has scored nothing at all; the text says why.
+    """
+    ids = judge_ids(store, tournament.name, judge)
+    ties = _ties(tournament, store, ids)
+    reading = Reading()
+    counted = count(scores(tournament, store, ids, reading), ties)
+    if not reading.counts:
+        raise InputError(
+            f"nothing of tournament {tournament.name!r} is in {store.where}; `simworld tournament run` plays it"
+        )
+    if not reading.judged:
+        raise SimworldError(_nothing_scored(tournament, store, judge))
+    dimensions = tournament.file.dimensions
+    standings = make_standings(
+        counted,
+        agents=tournament.agents,
+        measures=tuple(dict.fromkeys((OVERALL, *dimensions))) if dimensions else tuple(ties),
+        seats=reading.counts,
+        ties=ties,
+        anchor=tournament.anchor,
+        rounds=rounds,
+    )
+    tables = None
+    try:
+        tables = _tables(tournament, store, ids)
+    except MissingExtra as error:
+        standings = replace(standings, warnings=(*standings.warnings, str(error)))
+    return Results(
+        judge=judge.name,
+        judge_ids=tuple(ids),
+        judged=reading.judged,
+        standings=standings,
+        tables=tables,
+    )
+
+
+def differences(
+    tournament: Tournament, store: Store, judge: JudgeSpec, first: str, second: str
+) -> dict[str, Difference]:
+    """Measure → one agent less another. Raises InputError for an agent that is not in the tournament."""
+    ids = judge_ids(store, tournament.name, judge)
+    found = compare_agents(scores(tournament, store, ids, agents=(first, second)), first, second)
+    wanted = (OVERALL, *tournament.file.dimensions)
+    return {m: d for m, d in found.items() if m in wanted} if tournament.file.dimensions else found
+
+
+def scores(
+    tournament: Tournament,
+    store: Store,
+    ids: Sequence[str],
+    reading: Reading | None = None,
+    *,
+    agents: Sequence[str] | None = None,
+    casts: frozenset[frozenset[str]] | None = None,
+    tables: bool = False,
+) -> Iterator[SeatScore]:
+    """The scores of a tournament's agents in the seats that count.
+
+    Args:
+        tournament: whose.
+        store: where it was played.
+        ids: of the judge, one per rubric.
+        reading: counts what is read.
+        agents: names; default: all.
+        casts: only episodes whose agents are one of these sets.
+        tables: only scenarios with three and more seats.
+    """
+    return read_scores(
+        store,
+        tournament.name,
+        ids,
+        [scenario.id for scenario in tournament.scenarios if not tables or len(scenario.seats) > 2],
+        agents=tournament.agents if agents is None else agents,
+        seats=seat_counts(tournament),
+        episodes=lambda summary: casts is None or frozenset(seat.agent_name for seat in summary.seats) in casts,
+        reading=reading,
+    )
+
+
+def judge_ids(store: Store, run: str, judge: JudgeSpec) -> list[str]:
+    """The ids under which a judge has judged a run, one per rubric; none if it has not.
+
+    Raises:
+        InputError: it has judged with two models or versions, whose scores must not be mixed.
+    """
+    found: dict[str, str] = {}
+    for record in store.judges():
+        if (
+            record.spec["spec"] != judge.model_dump(mode="json")
+            or next(store.scores(run=run, judge_id=record.id), None) is None
+        ):
+            continue
+        rubric = record.spec["rubric"]["id"]
+        if rubric in found:
+            raise InputError(
+                f"judge {judge.name!r} has judged {run!r} as {found[rubric]} and as {record.id}, with different models; "
+                "their scores are not comparable: remove the judgements of one"
+            )
+        found[rubric] = record.id
+    return list(found.values())
+
+
+def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str, float]:
+    tie = tournament.file.tie
+    measures = widths(store, ids)
+    if tie != "measured":
+        return {measure: tie * width for measure, width in measures.items()}
+    reading = Reading()
+    for _ in scores(tournament, store, ids, reading):
+        pass
+    found = {measure: reading.deviation(measure) for measure in measures}
+    if ids and not any(value is not None for value in found.values()):
+        raise InputError(
+            "tie: measured: no episode was judged twice, so the judge's deviation is unknown; give a number"
+        )
+    return {measure: value or 0.0 for measure, value in found.items()}
+
+
+def _tables(tournament: Tournament, store: Store, ids: Sequence[str]) -> tuple[TableRating, ...] | None:
+    if all(len(scenario.seats) < 3 for scenario in tournament.scenarios):
+        return None
+    return rate_tables(scores(tournament, store, ids, tables=True), measure=OVERALL)
+
+
+def _nothing_scored(tournament: Tournament, store: Store, judge: JudgeSpec) -> str:
+    """Why a judge has no score of what was played."""
+    played = [summary for summary in store.summaries(run=tournament.name, limit=100) if summary.failure is None]
+    if not played:
+        return (
+            f"every episode of tournament {tournament.name!r} failed, so nothing compares; see `simworld episode list`"
+        )
+    for made in (one for summary in played for one in store.judgements(summary.id)):
+        if made.judge_name == judge.name and made.judgement.failure is not None:
+            why = f"its judgements failed, like this one: {made.judgement.failure}"
+            break
+    else:
+        why = "it has not judged them yet"
+    where = f"judge {judge.name!r} scored no episode of tournament {tournament.name!r}"
+    return f"{where}: {why}; `simworld tournament run --retry-failed` tries again"

@@ -1,0 +1,108 @@
+"""`simworld tournament` from the outside: what it prints, its exit codes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import agents.models
+from simworld.cli.tournament import tournament as command
+from simworld.core.errors import InputError, SimworldError
+from simworld.testing.fakes import FakeBackend
+from store import open_store
+from tests.simworld.tournament.small import play, tournament, write
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write(tmp_path)
+    tournament(tmp_path, "anchor: ada")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def played(folder: Path) -> Path:
+    with open_store("sqlite:///x.db", create=True) as store:
+        play(tournament(folder, "anchor: ada"), store)
+    return folder
+
+
+def call(*args: str) -> Result:
+    return CliRunner().invoke(command, args)
+
+
+def test_check_and_schema(folder: Path) -> None:
+    assert call("check", "cup.yaml").stdout == "cup: 4 agents, 6 scenarios, 6 families, 96 episodes\n"
+    assert json.loads(call("schema").stdout)["title"] == "simworld tournament"
+
+
+def test_a_dry_run_makes_no_database(folder: Path) -> None:
+    done = call("run", "cup.yaml", "--dry-run", "--db", "x.db")
+    assert done.exit_code == 0
+    assert done.stdout == "cup: 96 episodes, 0 played, 96 left\ntokens: unknown\nminutes: unknown\n"
+    assert not (folder / "x.db").exists()
+
+
+def test_run_plays_judges_and_shows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agents.models, "load_backend", lambda *args, **settings: FakeBackend())  # the judge's model
+    tournament(folder, "anchor: ada\nbudget: {episodes: 90}")
+    done = call("run", "cup.yaml", "--db", "x.db", "--json")
+    assert done.exit_code == 0
+    assert "The budget of 90 episodes is spent: 6 episodes are left" in done.stderr
+    done = call("run", "cup.yaml", "--db", "x.db", "--json")
+    report = json.loads(done.stdout)
+    assert "budget" not in done.stderr
+    overall = report["measures"]["overall"]
+    assert overall["games"] == 288
+    assert {s["agent"]: s["rating"]["points"] for s in overall["standings"]}["ada"] == 1000
+    assert json.loads(call("status", "cup.yaml", "--db", "x.db", "--json").stdout)["left"] == 0
+
+
+def test_standings_for_people(played: Path) -> None:
+    done = call("standings", "cup.yaml", "--db", "x.db")
+    assert done.exit_code == 0
+    assert "overall, judged by fake" in done.stdout
+    assert "won-tied-lost" in done.stdout
+    assert "6 families: fewer than 20" in done.stderr
+    names = [line.split()[0] for line in done.stdout.splitlines() if line[:3] in {"ada", "ben", "cyn", "dov"}]
+    assert len(names) == 8  # the standings and the matrix
+
+
+def test_compare_is_a_gate(played: Path) -> None:
+    report = json.loads(call("compare", "cup.yaml", "ada", "ben", "--db", "x.db", "--json").stdout)
+    better = ("ada", "ben") if report["measures"]["overall"]["mean"] > 0 else ("ben", "ada")
+    assert report["measures"]["overall"]["pairs"] == 48
+    done = call(
+        "compare", "cup.yaml", "ada", "ben", "--db", "x.db", "--require", f"{better[0]}>{better[1]}:overall:p<0.99"
+    )
+    assert done.exit_code == 0, done.stdout
+    done = call("compare", "cup.yaml", "ada", "ben", "--db", "x.db", "--require", f"{better[1]}>{better[0]}")
+    assert done.exit_code == 1
+    assert "does not hold" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("compare", "cup.yaml", "ada", "bne"), "no agent 'bne' in tournament 'cup'; did you mean 'ben'?"),
+        (("compare", "cup.yaml", "ada", "ada"), "'ada' is compared with itself; name two agents"),
+        (("standings", "cup.yaml", "--judge", "x"), "tournament 'cup' has no judge 'x'; there are fake"),
+        (("standings", "cap.yaml"), "no tournament file cap.yaml"),
+        (("compare", "cup.yaml", "ada", "ben", "--require", "ada>ben:goa"), "no measure 'goa'; did you mean 'goal'?"),
+    ],
+)
+def test_what_is_refused_in_one_line(played: Path, args: tuple[str, ...], message: str) -> None:
+    done = call(*args, "--db", "x.db")
+    assert isinstance(done.exception, InputError)
+    assert message in str(done.exception)
+    assert "\n" not in str(done.exception)
+
+
+def test_standings_of_nothing(folder: Path) -> None:
+    done = call("standings", "cup.yaml", "--db", "x.db")
+    assert isinstance(done.exception, SimworldError)
+    assert not (folder / "x.db").exists()

@@ -1,0 +1,62 @@
+"""A tournament killed at random moments ends with the same standings as one left in peace."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from simworld.tournament.loading import open_tournament
+from simworld.tournament.report import plain_results
+from simworld.tournament.results import results
+from store import open_store
+from tests.simworld.tournament.small import play, play_slowly, tournament, write
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a new process import what it is to do."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[3])
+
+
+def standings(folder: Path, url: str) -> dict[str, object]:
+    made = open_tournament(str(folder / "cup.yaml"))
+    with open_store(url) as store:
+        assert len(store.summaries(run="cup")) == 96
+        return plain_results(made, results(made, store, made.judges[0], rounds=100))
+
+
+@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+def test_killed_at_random_moments(tmp_path: Path, kills: int) -> None:
+    write(tmp_path)
+    made = tournament(tmp_path)
+    peace = f"sqlite:///{tmp_path / 'peace.db'}"
+    with open_store(peace, create=True) as store:
+        play(made, store)
+    expected = standings(tmp_path, peace)
+    chance = random.Random(5)
+    killed = rounds = 0
+    while killed < kills:
+        url = f"sqlite:///{tmp_path / f'killed-{rounds}.db'}"
+        rounds += 1
+        while True:
+            going = SPAWN.Event()
+            process = SPAWN.Process(target=play_slowly, args=(str(tmp_path), url, going))
+            process.start()
+            assert going.wait(120)
+            process.join(chance.uniform(0.0, 1.5) if killed < kills else 120)
+            if process.exitcode is None:
+                assert process.pid is not None
+                os.kill(process.pid, signal.SIGKILL)
+                process.join()
+                killed += 1
+                continue
+            assert process.exitcode == 0
+            break
+        assert standings(tmp_path, url) == expected

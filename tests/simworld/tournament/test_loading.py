@@ -1,0 +1,101 @@
+"""What a tournament file may say, and what is said about one that cannot be played: everything at once, each with its place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from simworld.core.errors import InputError
+from simworld.tournament.loading import open_tournament
+from simworld.tournament.plan import matches_of, plan_of
+from simworld.tournament.schema import tournament_schema_text
+from simworld.yamlfile import load_yaml
+from tests.simworld.tournament.small import tournament, write
+
+SHIPPED = Path(__file__).parents[3] / "tournaments" / "small.yaml"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path)
+    return tmp_path
+
+
+def problems(path: Path, text: str) -> list[str]:
+    path.write_text(text)
+    with pytest.raises(InputError) as found:
+        open_tournament(str(path))
+    return [str(problem).removeprefix(f"{path}:") for problem in found.value.problems]
+
+
+def test_the_shipped_tournament_fits_the_schema_and_can_be_planned() -> None:
+    jsonschema.validate(load_yaml(SHIPPED).data, json.loads(tournament_schema_text()))
+    made = open_tournament(str(SHIPPED))
+    assert len(made.agents) == 4
+    assert len(plan_of(made, matches_of(made)).seatings()) == len(made.scenarios) * 16
+
+
+def test_the_committed_schema_is_that_of_the_code() -> None:
+    assert SHIPPED.with_name("tournament.schema.json").read_text() == tournament_schema_text()
+
+
+def test_names_beside_the_file_go_first_wherever_one_works(folder: Path) -> None:
+    made = tournament(folder, "anchor: ben.yaml", scenarios="[k*.yaml, k1.yaml]")
+    assert made.agents == ("ada", "ben", "cyn", "dov")
+    assert made.anchor == "ben"
+    assert len(made.scenarios) == 6
+
+
+def test_all_problems_at_once(folder: Path) -> None:
+    found = problems(
+        folder / "cup.yaml",
+        "name: cup\nagents: [ada.yaml, bne.yaml, smol-scrip]\nscenarios: [k9.yaml, tag:nothing]\nformat: focal\n"
+        "judges: [nope]\nanchor: zoe\nrounds: 3\ntie: 2.0\n",
+    )
+    places = ["2:20", "2:30", "3:13", "3:22", "4:9", "5:10", "6:9", "7:9", "8:6"]
+    assert [":".join(line.split(":")[:2]) for line in found] == places
+    assert any("did you mean 'smol-script'" in line for line in found)
+    assert any("focal needs `focal`" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ("agents: [ada.yaml]", "2:9: agents: one agent is given; a tournament needs at least two"),
+        ("agents: []", "2:9: agents: expected at least 1 entry"),
+        ("agents: [ada.yaml, ada.yaml]", "2:20: agents.1: 'ada.yaml' is named twice"),
+        ("agents: [ada.yaml, twin.yaml]", "'ada' and 'twin' are the same agent under two names; leave one out"),
+        ("agents: [ada.yaml, me.yaml]", "'me' is a person; a tournament plays by itself"),
+        ("self_play: false", "two agents never meet the same partner without it"),
+        ("tie: .nan", "4:6: tie:"),
+        ("tie: measured", "judge 'fake' takes one sample, so nothing is measured; give a number"),
+        ("tie: 1.5", "found 1.5, expected a share of the range between 0 and 1, or 'measured'"),
+        ("dimensions: [goa]", "no dimension 'goa'; did you mean 'goal'?"),
+        ("format: swiss", "swiss needs `rounds`"),
+        ("format: fixed_partner", "fixed_partner needs `partners`"),
+        ("format: swiss\nrounds: 7", "found 7, expected at most half as many as agents (1); else use round_robin"),
+        ("budget: {episodes: 0}", "budget.episodes: expected at least 1, found the number 0"),
+    ],
+)
+def test_one_line_says_what_is_wrong(folder: Path, changed: str, message: str) -> None:
+    (folder / "twin.yaml").write_text((folder / "ada.yaml").read_text().replace("name: ada", "name: twin"))
+    (folder / "me.yaml").write_text("name: me\nkind: human\n")
+    lines = {"agents": "agents: [ada.yaml, ben.yaml]", "scenarios": "scenarios: [k1.yaml]"}
+    key, _, rest = changed.partition(":")
+    lines = {"name": "name: cup", **lines, key: f"{key}:{rest}", "judges": "judges: [fake.yaml]"}
+    found = problems(folder / "cup.yaml", "\n".join(lines.values()) + "\n")
+    assert len(found) == 1, found
+    assert message in found[0]
+
+
+def test_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tournament(folder)
+    monkeypatch.chdir(folder)
+    assert open_tournament("cup").name == "cup"
+    with pytest.raises(InputError, match=r"no tournament 'cap': neither cap.yaml nor tournaments/cap.yaml is here"):
+        open_tournament("cap")
+    with pytest.raises(InputError, match=r"no tournament file cap.yaml"):
+        open_tournament("cap.yaml")

@@ -1,0 +1,68 @@
+"""Matches worked out by hand, and that another agent changes none of them."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simworld.testing.fakes import example_scenario
+from simworld.tournament.schedule import (
+    Match,
+    fixed_partner,
+    focal,
+    round_robin,
+    seatings,
+    swiss_pairs,
+    swiss_round,
+)
+
+NAMES = st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=8, unique=True)
+
+
+def test_formats() -> None:
+    assert round_robin("ab") == (Match("a", "a"), Match("a", "b"), Match("b", "a"), Match("b", "b"))
+    assert round_robin("ab", self_play=False) == (Match("a", "b"), Match("b", "a"))
+    assert fixed_partner("ab", ["p"]) == (Match("a", "p"), Match("b", "p"))
+    # The focal agent beside each, each beside it, each beside itself; b and c never sit together.
+    assert set(focal("abc", "a")) == {
+        Match("a", "a"), Match("a", "b"), Match("a", "c"), Match("b", "a"), Match("c", "a"), Match("b", "b"), Match("c", "c"),
+    }  # fmt: skip
+    assert set(swiss_round([("a", "b")])) == set(round_robin("ab"))
+
+
+def test_every_seat_of_three() -> None:
+    casts = [tuple(cast.values()) for _, cast in seatings([example_scenario()], [Match("a", "p")], "both")]
+    assert casts == [("a", "p", "p"), ("p", "a", "p"), ("p", "p", "a")]
+    assert [tuple(c.values()) for _, c in seatings([example_scenario()], [Match("a", "p")], "second")] == [casts[1]]
+
+
+@given(NAMES)
+def test_another_agent_adds_matches_and_changes_none(names: list[str]) -> None:
+    fewer = names[:-1]
+    assert set(round_robin(fewer)) <= set(round_robin(names))
+    assert set(focal(fewer, names[0])) <= set(focal(names, names[0]))
+    assert set(fixed_partner(fewer, "pq")) <= set(fixed_partner(names, "pq"))
+    new = set(round_robin(names)) - set(round_robin(fewer))
+    assert all(names[-1] in (match.agent, match.partner) for match in new)
+
+
+def test_swiss_pairs_neighbours_who_have_not_met() -> None:
+    points = {"a": 4.0, "b": 3.0, "c": 2.0, "d": 1.0}
+    assert swiss_pairs("dcba", points, [], seed=0) == (("a", "b"), ("c", "d"))
+    met = [frozenset("ab"), frozenset("cd")]
+    assert swiss_pairs("abcd", points, met, seed=0) == (("a", "c"), ("b", "d"))
+    # Four have met two others each: only these pairs are left, which the greedy choice a-d would still allow.
+    assert swiss_pairs("abcd", points, [*met, frozenset("ac"), frozenset("bd")], seed=0) == (("a", "d"), ("b", "c"))
+
+
+def test_who_has_met_most_has_the_bye() -> None:
+    met = [frozenset("ab"), frozenset("cd")]  # e had the bye
+    pairs = swiss_pairs("abcde", {"a": 2.0, "b": 1.0, "c": 2.0, "d": 1.0}, met, seed=0)
+    assert len(pairs) == 2
+    assert any("e" in pair for pair in pairs)
+    assert not {frozenset(pair) for pair in pairs} & set(met)
+
+
+@given(NAMES, st.randoms())
+def test_swiss_does_not_depend_on_the_order_of_the_list(names: list[str], chance: object) -> None:
+    shuffled = list(names)
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert swiss_pairs(names, {}, [], seed=3) == swiss_pairs(shuffled, {}, [], seed=3)
