@@ -14,10 +14,10 @@ from typing import Any
 import simworld
 from agents.models.load import local_weights
 from agents.models.local_model import LocalModel, load_local
+from agents.models.sentences import load_sentences
 from agents.steering.checkpoint import Checkpoint, EncoderInfo, load_checkpoint, save_checkpoint
 from agents.steering.folder import read_folder
 from agents.steering.pca import pca_checkpoint
-from simworld.analysis.sentences import sentence_embedder
 from simworld.core.errors import InputError
 from simworld.judging.attribute import attribute_episodes
 from simworld.judging.run import JudgingRun, Tally
@@ -162,7 +162,7 @@ def compare(shop: Shop, label: str, plan: ArmsPlan) -> Made:
             live=shop.live,
             threads=shop.threads,
             replies_read=settings.quality,
-            embed=sentence_embedder() if settings.quality else None,
+            embed=load_sentences().encode if settings.quality else None,
             watch=Watch(playing=lambda p: shop.tell(*_played(p)), judging=lambda t: shop.tell(*_judged(t))),
         )
     file = shop.folder / f"{label}.json"
