@@ -8,13 +8,15 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, select, update
 
 from simworld.core.episode import Ending, Episode, WorkItem
 from simworld.core.errors import InputError, StoreError
 from simworld.core.judgement import Judgement
 from simworld.core.scenario import Scenario
-from store import episodes, judgements, reading, runs, traces, trainings
+from store import embeddings, episodes, judgements, reading, runs, traces, trainings
 from store.address import Address, parse_address
 from store.connection import BUSY_TIMEOUT_S, WRITE, connect
 from store.faults import faults
@@ -215,6 +217,11 @@ class Store:
         with self._write("nothing of this attribution was stored") as connection:
             trainings.add_attributions(connection, judgement_id, method, parts)
 
+    def add_embeddings(self, encoder_id: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Stores embeddings by episode id, each (d,) float32; what is there already stays as it is."""
+        with self._write("nothing of these embeddings was stored") as connection:
+            embeddings.add_embeddings(connection, encoder_id, vectors)
+
     def begin_training(self, training: TrainingRecord) -> bool:
         """Stores a training as running; False where it exists with the same kind, settings and data, and goes on.
 
@@ -398,6 +405,28 @@ class Store:
             if len(batch) < IDS:
                 return
             after = batch[-1][0]
+
+    def unembedded(self, encoder_id: str) -> Iterator[str]:
+        """Ids of episodes with at least one turn that have no embedding by this encoder; more may be added while this streams."""
+        after = ""
+        while True:
+            with self._read() as connection:
+                ids = embeddings.unembedded_batch(connection, encoder_id, after, IDS)
+            yield from ids
+            if len(ids) < IDS:
+                return
+            after = ids[-1]
+
+    def embeddings(
+        self, encoder_id: str, size: int, *, run: str | None = None
+    ) -> Iterator[tuple[tuple[str, ...], NDArray[np.float32]]]:
+        """Episode ids with their embeddings (n, size) float32, block by block in no order, as one transaction.
+
+        Raises:
+            StoreError: one is not of this size.
+        """
+        with self._read() as connection:
+            yield from embeddings.blocks(connection, encoder_id, size, run)
 
     def traces(self, query: TraceQuery) -> Iterator[SeatTrace]:
         """What seats did, with vectors and scores, by episode id and seat: only seats that have a vector that fits. Streamed."""

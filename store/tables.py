@@ -269,6 +269,19 @@ class AttributionRow(Base):
     value: Mapped[float] = column("the weight, or the score as a share of its range, 0 to 1")
 
 
+class EmbeddingRow(Base):
+    """What an episode means, as a vector: for search."""
+
+    __tablename__ = "embeddings"
+    episode_id: Mapped[str] = episode_key()
+    encoder_id: Mapped[str] = column(
+        "what made the vector: hash of the encoder's weights and of what it reads", primary_key=True
+    )
+    vector: Mapped[bytes] = column("embedding of the episode, of length 1")
+    dtype: Mapped[str] = column("number format: <f4 is little-endian float32")
+    shape: Mapped[Any] = column("list of the vector's dimensions", Json)
+
+
 class TrainingRow(Base):
     """One training of a planner or an up-mapping."""
 

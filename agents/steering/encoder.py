@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -17,11 +16,10 @@ from numpy.typing import NDArray
 
 from agents.prompting import event_line
 from simworld.core.episode import ActionKind, Observation
-from simworld.core.errors import ModelError
 from simworld.core.requests import Encode, Encoded, Prompt
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+    from agents.models.sentences import SentenceEncoder
 
 _TEXT_LAYOUT = "goal, then lines; oldest lines dropped"
 
@@ -97,49 +95,24 @@ def text_encoder_id(model_id: str) -> str:
 
 def load_text_encoder(spec: str) -> TextEncoder:
     """The sentence encoder that a spec names (`builtin:all-minilm-l6-v2`, or `hf:` and a folder), on the CPU. Raises ModelError."""
-    folder, model_id = _text_weights(spec)
-    from sentence_transformers import SentenceTransformer
+    from agents.models.sentences import load_sentences
 
-    from agents.models.weights import quiet_loading
-
-    try:
-        with quiet_loading():
-            model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # whatever a broken folder makes the library raise
-        reason = str(error).strip().splitlines()
-        raise ModelError(f"{folder}: no sentence encoder: {reason[0] if reason else type(error).__name__}") from error
+    encoder = load_sentences(spec)
 
     def embed(head: str, lines: Sequence[str]) -> NDArray[np.float32]:
-        return _embed(model, head, lines)
+        return _embed(encoder, head, lines)
 
-    return TextEncoder(id=text_encoder_id(model_id), embed=embed, size=len(embed("", ())))
+    return TextEncoder(id=text_encoder_id(encoder.id), embed=embed, size=len(embed("", ())))
 
 
-def _embed(model: SentenceTransformer, head: str, lines: Sequence[str]) -> NDArray[np.float32]:
-    limit = model.max_seq_length or 256
+def _embed(encoder: SentenceEncoder, head: str, lines: Sequence[str]) -> NDArray[np.float32]:
     kept = [head]
     for dropped in range(len(lines) + 1):
         kept = [head, *lines[dropped:]]
-        if len(model.tokenizer("\n".join(kept), truncation=False, verbose=False).input_ids) <= limit:
+        if encoder.tokens("\n".join(kept)) <= encoder.limit:
             break
-    vector = model.encode("\n".join(kept), show_progress_bar=False, convert_to_numpy=True)
+    (vector,) = encoder.encode(["\n".join(kept)], unit=False)
     return np.asarray(vector, dtype=np.float32)
-
-
-def _text_weights(spec: str) -> tuple[Path, str]:
-    from agents.models.files import folder_hash
-    from agents.models.weights import BUILTIN, verified_file
-
-    kind, _, name = spec.partition(":")
-    if kind == "builtin" and name in BUILTIN and BUILTIN[name].kind == "sentence encoder":
-        return verified_file(BUILTIN[name]).parent, BUILTIN[name].sha256
-    folder = Path(name).expanduser()
-    if kind == "hf" and (folder / "modules.json").is_file():
-        files = [path for pattern in ("*.json", "*.safetensors", "*.txt") for path in folder.rglob(pattern)]
-        return folder, folder_hash(files)
-    raise ModelError(
-        f"sentence encoder {spec!r}: expected builtin:all-minilm-l6-v2, or hf: and a folder of sentence-transformers"
-    )
 
 
 def _id(kind: str, *parts: str) -> str:

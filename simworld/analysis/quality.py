@@ -20,7 +20,7 @@ T = TypeVar("T")
 REPEATED = (
     0.6  # share of word pairs that stand in one earlier line, from which on a line is a repeat; LM agents' default
 )
-Embed = Callable[[Sequence[str]], NDArray[np.float64]]  # n texts → (n, d)
+Embed = Callable[[Sequence[str]], NDArray[np.floating]]  # n texts → (n, d)
 
 _WORD = re.compile(r"\w+")
 

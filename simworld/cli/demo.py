@@ -15,7 +15,7 @@ from simworld.cli.progress import playing_bar, progress_bar
 from simworld.cli.run import make_plan
 from simworld.cli.terminal import console, grid
 from simworld.cli.transcript import print_transcript
-from simworld.core.episode import Ending
+from simworld.core.episode import ActionKind, Ending
 from simworld.core.stats import Estimate, group_by, mean_by_family
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ SCENARIOS = (
 AGENTS = ("smol-script", "smol-lively")
 JUDGE = "smol-statements"
 MODEL = "builtin:smollm2-135m-instruct"
+STEERED = "smol-numbers"  # and who it is compared with: the same agent without its planner
+UNSTEERED = "smol-script"
+STEERED_SCENARIOS = 4
 
 
 @click.command()
@@ -69,21 +72,29 @@ def demo(db: str, seed: int, count: int, threads: int | None) -> None:
     casts = (Cast(by_order=AGENTS), Cast(by_order=AGENTS[::-1]))
     plan = make_plan(SCENARIOS[:count], casts, repeats=1, seed=seed, name=f"demo-{count}-{seed}")
     plan = replace(plan, one_cast_each=True)
+    arms = tuple(Cast(by_order=(agent, AGENTS[1])) for agent in (STEERED, UNSTEERED))
+    steered = make_plan(
+        SCENARIOS[: min(count, STEERED_SCENARIOS)], arms, repeats=1, seed=seed, name=f"demo-steered-{count}-{seed}"
+    )
     say = console()
     with open_store(db, create=True) as store:
         click.echo(f"Loading {MODEL} …", err=True)
-        with open_crew(plan.specs.values(), threads=threads) as crew:
+        with open_crew({**plan.specs, **steered.specs}.values(), threads=threads) as crew:
             with playing_bar() as tell:
                 done = run_plan(plan, crew, store, on_progress=tell)
             _judge(store, plan.run, crew)
+            with playing_bar() as tell:
+                more = run_plan(steered, crew, store, on_progress=tell)
         stored = store.summaries(run=plan.run)
         say.print(Text(f"One of {len(stored)} episodes:", style="bold"))
         shown = min(stored, key=lambda s: (s.ending is Ending.failed, SCENARIOS.index(s.scenario_name), s.item_key))
         print_transcript(say, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id).title)
         say.print()
         _scores(store, plan.run)
-    failed = f" ({done.failed} failed)" if done.failed else ""
-    click.echo(f"\n{done.played} episodes played{failed}, {done.before} were there already; all in {db}.")
+        _numbers(store, steered.run)
+    failed = f" ({done.failed + more.failed} failed)" if done.failed + more.failed else ""
+    played, before = done.played + more.played, done.before + more.before
+    click.echo(f"\n{played} episodes played{failed}, {before} were there already; all in {db}.")
     click.echo(
         "A model of 135 million parameters shows the machinery, not social behaviour: expect lines beside the point, and a\n"
         "judge that orders hard pairs of transcripts no better than a coin. For behaviour worth studying put a model of several\n"
@@ -95,6 +106,7 @@ def demo(db: str, seed: int, count: int, threads: int | None) -> None:
     click.echo(f"  simworld db query 'SELECT * FROM episode_scores LIMIT 5' --db {db}")
     click.echo(f"  simworld judge check --judge {JUDGE}      how far this judge can be trusted")
     click.echo("  simworld scenario new my-scenario          write your own")
+    click.echo("  simworld learn small --db learn.db         teach a planner and compare it with its controls")
 
 
 def _judge(store: Store, run: str, crew: Crew) -> None:
@@ -119,6 +131,24 @@ def _scores(store: Store, run: str) -> None:
         for agent, estimate in _by_agent(of_dimension):
             table.add_row(dimension, agent, *_cells(estimate))
     console().print(Text("Scores by agent", style="bold"))
+    console().print(table)
+
+
+def _numbers(store: Store, run: str) -> None:
+    """What steering does: the share of lines with a number in them, which is what the shipped planner was rewarded for."""
+    table = grid("agent", "lines with a number", "lines", right=("lines with a number", "lines"))
+    lines: dict[str, list[bool]] = {STEERED: [], UNSTEERED: []}
+    for stored in store.episodes(run=run, vectors=False):
+        agents = {seat.seat: seat.agent_name for seat in stored.summary.seats}
+        for act in stored.episode.acts:
+            if agents[act.seat] in lines and act.action.kind is ActionKind.speak:
+                lines[agents[act.seat]].append(any(character.isdigit() for character in act.action.text))
+    for agent, found in lines.items():
+        share = f"{sum(found) / len(found):.0%}" if found else "–"
+        table.add_row(agent, share, str(len(found)))
+    console().print(
+        Text("\nThe same agent with and without a planner that was rewarded for naming numbers", style="bold")
+    )
     console().print(table)
 
 

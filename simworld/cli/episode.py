@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "show": ("simworld.cli.episode", "show", "Show one: who sat where, what was said, checks, scores."),
     "replay": ("simworld.cli.episode_replay", "replay", "Show one turn by turn, or as one seat sees it."),
     "branch": ("simworld.cli.episode_branch", "branch", "Play one on from a turn with another cast, and compare."),
+    "search": ("simworld.cli.episode_search", "search", "Find episodes by meaning."),
 }
 
 

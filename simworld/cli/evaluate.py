@@ -107,7 +107,7 @@ def evaluate(
 
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
-    from simworld.analysis.sentences import sentence_embedder
+    from agents.models.sentences import load_sentences
     from simworld.judging.spec import load_judge
     from simworld.runner.models import open_crew
     from simworld.workflows.arms import plan_arms
@@ -161,7 +161,7 @@ def evaluate(
                     live=live,
                     threads=threads,
                     replies_read=quality,
-                    embed=sentence_embedder() if quality else None,
+                    embed=load_sentences().encode if quality else None,
                     watch=watch,
                 )
         except KeyboardInterrupt:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
+from simworld.cli import LazyGroup
 from simworld.cli.options import db_option, json_option, profile_option, threads_option
 from simworld.cli.profile import print_profile
 from simworld.cli.progress import progress_bar
@@ -20,6 +22,7 @@ from simworld.judging.spec import DEFAULT_JUDGE, JudgeSpec, builtin_judges, load
 if TYPE_CHECKING:
     from simworld.core.protocols import Backend
     from simworld.judging.run import Tally
+    from simworld.judging.swap import Swap
     from simworld.judging.trust import Share, Trust
 
 judge_option = click.option(
@@ -32,12 +35,30 @@ judge_option = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+# name → (module, attribute, one line of help)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "run": ("simworld.cli.judge", "run", "Judge stored episodes."),
+    "check": ("simworld.cli.judge", "check", "Measure how far to trust a judge."),
+    "agree": ("simworld.cli.judge_agree", "agree", "Measure how far raters agree about the same seats."),
+    "import": ("simworld.cli.judge_agree", "import_", "Store scores that a person gave."),
+    "attribute": ("simworld.cli.judge", "attribute", "Say what each utterance was worth."),
+    "list": ("simworld.cli.judge", "list_", "List the shipped judges."),
+    "show": ("simworld.cli.judge", "show", "Show a judge and its rubric."),
+}
+
+
+class JudgeGroup(LazyGroup):
+    """The commands of `simworld judge`."""
+
+    homes: ClassVar[Mapping[str, tuple[str, str, str]]] = COMMANDS
+
+
+@click.group(cls=JudgeGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def judge() -> None:
     """Score stored episodes, and measure a judge before trusting it."""
 
 
-@judge.command()
+@click.command()
 @judge_option
 @click.option("--run", "run_name", metavar="NAME", help="Only this run's episodes; default: every run's.")
 @click.option("--samples", type=click.IntRange(min=1), help="Judgements per episode; default: the judge's own.")
@@ -45,6 +66,11 @@ def judge() -> None:
     "--retry-failed",
     is_flag=True,
     help="Judge again where this judge failed; the failure is kept beside the new attempt.",
+)
+@click.option(
+    "--swap",
+    type=click.Choice(["seats", "names"]),
+    help="As another judge that is shown people in reverse order, or under each other's names; see `judge agree`.",
 )
 @threads_option
 @profile_option
@@ -56,6 +82,7 @@ def run(
     run_name: str | None,
     samples: int | None,
     retry_failed: bool,
+    swap: Swap | None,
     threads: int | None,
     with_profile: bool,
     as_json: bool,
@@ -73,9 +100,9 @@ def run(
         load_rubric(spec.rubric)  # before the model is loaded
     with open_store(db) as store:
         if run_name is not None:
-            _known_run(run_name, [summary.run.name for summary in store.runs()])
+            known_run(run_name, [summary.run.name for summary in store.runs()])
         with closing(_backend(spec, threads)) as backend:
-            judging = JudgingRun(store, spec, backend, run=run_name, retry_failed=retry_failed)
+            judging = JudgingRun(store, spec, backend, run=run_name, retry_failed=retry_failed, swap=swap)
             profiler = Profiler({spec.model: backend})
             try:
                 with progress_bar("judging") as show:
@@ -98,7 +125,7 @@ def run(
         click.echo(f"The last failure: {harmless(str(tally.last_failure))}; {hint}.", err=True)
 
 
-@judge.command()
+@click.command()
 @judge_option
 @click.option(
     "--pairs",
@@ -133,7 +160,7 @@ def check(
         click.echo(f"{len(failures)} pairs were not judged; the last: {harmless(str(failures[-1]))}", err=True)
 
 
-@judge.command()
+@click.command()
 @judge_option
 @click.option(
     "--method",
@@ -158,7 +185,7 @@ def attribute(db: str, judge_name: str, method: str, run_name: str | None, threa
     check_method(spec, method)  # before the model is loaded
     with open_store(db) as store:
         if run_name is not None:
-            _known_run(run_name, [summary.run.name for summary in store.runs()])
+            known_run(run_name, [summary.run.name for summary in store.runs()])
         with closing(_backend(spec, threads)) as backend, progress_bar("attributing") as show:
             shared = attribute_episodes(
                 store, spec, backend, method, run=run_name, on_progress=lambda t: show(t.done + t.failed, t.total, "")
@@ -169,7 +196,7 @@ def attribute(db: str, judge_name: str, method: str, run_name: str | None, threa
         click.echo(f"The last failure: {harmless(str(shared.last_failure))}; the same command tries again.", err=True)
 
 
-@judge.command("list")
+@click.command("list")
 @json_option
 def list_(as_json: bool) -> None:
     """List the shipped judges."""
@@ -186,7 +213,7 @@ def list_(as_json: bool) -> None:
     console().print(table)
 
 
-@judge.command()
+@click.command()
 @click.argument("judge_name", metavar="SPEC", default=DEFAULT_JUDGE)
 @json_option
 def show(judge_name: str, as_json: bool) -> None:
@@ -231,7 +258,8 @@ def _backend(spec: JudgeSpec, threads: int | None) -> Backend:
     return load_backend(spec.model, dtype=spec.dtype, threads=threads)
 
 
-def _known_run(name: str, known: list[str]) -> None:
+def known_run(name: str, known: list[str]) -> None:
+    """Raises InputError for a run that is not among the known ones."""
     from simworld.core.errors import InputError
     from simworld.yamlfile import did_you_mean
 

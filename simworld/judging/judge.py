@@ -14,6 +14,7 @@ from simworld.judging.local import Judging, judge_answers, judge_statements
 from simworld.judging.rubrics import load_rubric
 from simworld.judging.server import judge_server
 from simworld.judging.spec import JudgeSpec
+from simworld.judging.swap import Swap, swapped
 from simworld.judging.transcript import read
 
 
@@ -25,6 +26,12 @@ class Judge:
     spec: JudgeSpec
     rubric: Rubric
     info: ModelInfo
+    swap: Swap | None = None  # reads dialogues so; `id` tells it
+
+    @property
+    def name(self) -> str:
+        """The spec's, with what is swapped."""
+        return f"{self.spec.name}~{self.swap}" if self.swap else self.spec.name
 
     def judging(
         self,
@@ -36,6 +43,8 @@ class Judge:
         thread: str = "",
     ) -> Judging:
         """A generator of requests that returns a verdict per seat and dimension, or the failure; `seats` None means all."""
+        if self.swap is not None:
+            scenario, episode = swapped(self.swap, scenario, episode)
         reading = read(scenario, episode)
         wanted = tuple(seat.name for seat in scenario.seats) if seats is None else tuple(seats)
         match self.spec.method:
@@ -48,8 +57,9 @@ class Judge:
 
     def record(self) -> dict[str, Any]:
         """The judge as plain JSON data, resolved: spec, model and rubric."""
+        swap = {"swap": self.swap, "of": self.spec.id(self.info, self.rubric)} if self.swap else {}
         return {
-            "spec": self.spec.model_dump(mode="json"),
+            "spec": self.spec.model_dump(mode="json") | swap,
             "model": {"spec": self.info.spec, "id": self.info.id, "dtype": self.info.dtype},
             "rubric": {
                 "id": self.rubric.id,
@@ -59,7 +69,13 @@ class Judge:
         }
 
 
-def make_judge(spec: JudgeSpec, info: ModelInfo, rubric: Rubric | str) -> Judge:
-    """The judge of a spec on a loaded model, for a rubric or the name of one. Raises InputError for an unknown rubric."""
+def make_judge(spec: JudgeSpec, info: ModelInfo, rubric: Rubric | str, *, swap: Swap | None = None) -> Judge:
+    """The judge of a spec on a loaded model, for a rubric or the name of one; with `swap` it reads every dialogue so.
+
+    Raises:
+        InputError: an unknown rubric.
+    """
     found = load_rubric(rubric) if isinstance(rubric, str) else rubric
-    return Judge(id=spec.id(info, found), spec=spec, rubric=found, info=info)
+    plain = spec.id(info, found)
+    id_ = plain if swap is None else plain.replace("@", f"~{swap}@", 1)
+    return Judge(id=id_, spec=spec, rubric=found, info=info, swap=swap)

@@ -14,6 +14,7 @@ from simworld.judging.drive import LIVE, Judged, Waited, drive
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.local import Judging
 from simworld.judging.spec import JudgeSpec
+from simworld.judging.swap import Swap
 from store import Store
 
 DEFAULT_RUBRIC = "sotopia"
@@ -51,12 +52,20 @@ class JudgingRun:
     """
 
     def __init__(
-        self, store: Store, spec: JudgeSpec, backend: Backend, *, run: str | None = None, retry_failed: bool = False
+        self,
+        store: Store,
+        spec: JudgeSpec,
+        backend: Backend,
+        *,
+        run: str | None = None,
+        retry_failed: bool = False,
+        swap: Swap | None = None,
     ) -> None:
         self.tally = Tally()
         self.waited = Waited()
         self.storing_s = 0.0
         self._store, self._spec, self._backend, self._run, self._retry = store, spec, backend, run, retry_failed
+        self._swap = swap
         self._scenarios: dict[str, Scenario] = {}
         self._other_rubrics: dict[str, None] = {}
 
@@ -80,14 +89,14 @@ class JudgingRun:
         rubrics = [first]
         report = on_progress or (lambda tally: None)
         for name in rubrics:  # grows while other rubrics turn up
-            judge = make_judge(self._spec, self._backend.info, name)
+            judge = make_judge(self._spec, self._backend.info, name, swap=self._swap)
             open_ = [self._count(judge, sample) for sample in range(count)]
             if name == first:
                 self.tally = Tally(total=everything, already=everything - sum(open_))
             self.tally = replace(self.tally, judge_ids=(*self.tally.judge_ids, judge.id))
             report(self.tally)
             if any(open_):
-                self._store.add_judge(judge.id, self._spec.name, judge.record())
+                self._store.add_judge(judge.id, judge.name, judge.record())
             for sample in range(count):
                 for judged in drive(self._due(judge, name, sample), self._backend, live=live, waited=self.waited):
                     self._commit(judge, sample, judged)

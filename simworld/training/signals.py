@@ -13,8 +13,6 @@ from simworld.core.checks import TIMEOUT_S
 from simworld.core.errors import InputError
 from simworld.training.query import RewardSettings
 
-ENCODER = "all-minilm-l6-v2"
-
 
 class Signal(Protocol):
     """Something measured on utterances."""
@@ -44,13 +42,9 @@ class Embedding:
     """The cosine between an utterance's sentence embedding and that of a text, [−1, 1]; an empty utterance is unlike any."""
 
     def __init__(self, text: str) -> None:
-        from sentence_transformers import SentenceTransformer
+        from agents.models.sentences import load_sentences
 
-        from agents.models.weights import BUILTIN, quiet_loading, verified_file
-
-        folder = verified_file(BUILTIN[ENCODER]).parent
-        with quiet_loading():
-            self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+        self._encoder = load_sentences()
         self._target = self._encode([text])[0]
         self._known: dict[str, float] = {"": 0.0}
 
@@ -62,8 +56,7 @@ class Embedding:
         return np.array([self._known[text] if text.strip() else 0.0 for text in texts])
 
     def _encode(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        vectors = self._model.encode(list(texts), show_progress_bar=False, normalize_embeddings=True)
-        return np.asarray(vectors, dtype=np.float64)
+        return self._encoder.encode(texts).astype(np.float64)
 
 
 def make_signal(reward: RewardSettings) -> Signal | None:

@@ -1,0 +1,131 @@
+"""`simworld judge agree` and `simworld judge import`: judges and people as raters of the same episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from simworld.cli.options import db_option, json_option
+from simworld.cli.terminal import cell, console, grid
+from simworld.cli.text import harmless, plain_json
+
+if TYPE_CHECKING:
+    from simworld.analysis.agreement import Agreement, Figure
+    from store import JudgeRecord
+
+
+@click.command()
+@click.option("--judges", metavar="A,B", help="Only these raters: names, ids, or beginnings of ids; default: all.")
+@click.option("--run", "run_name", metavar="NAME", help="Only this run's episodes; default: every run's.")
+@db_option
+@json_option
+def agree(db: str, judges: str | None, run_name: str | None, as_json: bool) -> None:
+    """Measure how far raters agree about the same seats.
+
+    Krippendorff's alpha over all of them, rank correlations of each two, and how far each agrees with itself where it judged an
+    episode several times or was shown it with seats or names swapped; with 95 % intervals that resample families of scenarios.
+    """
+    from simworld.analysis.agreement import agreement, find_raters
+    from simworld.cli.judge import known_run
+    from store import open_store
+
+    names = [name.strip() for name in judges.split(",") if name.strip()] if judges else []
+    with open_store(db) as store:
+        if run_name is not None:
+            known_run(run_name, [summary.run.name for summary in store.runs()])
+        raters = find_raters(store, names)
+        found = agreement(store, [rater.id for rater in raters], run=run_name)
+    if as_json:
+        plain = {"raters": {rater.id: rater.name for rater in raters}, "dimensions": [_plain(one) for one in found]}
+        click.echo(plain_json(plain, indent=1))
+        return
+    _print(raters, found)
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--rater", required=True, metavar="NAME", help="Whose scores these are.")
+@click.option("--rubric", default="", metavar="NAME", help="Name or file; default: that of each episode's scenario.")
+@db_option
+@json_option
+def import_(file: Path, rater: str, rubric: str, db: str, as_json: bool) -> None:
+    """Store scores that a person gave, as one more judge.
+
+    FILE is CSV with the columns episode, seat, dimension, score and, if wanted, reasoning; an episode is named by its id or the
+    beginning of it. All of it is stored or, where anything is wrong, nothing.
+    """
+    from simworld.judging.human import import_ratings
+    from store import open_store
+
+    with open_store(db) as store:
+        done = import_ratings(store, file, rater, rubric=rubric)
+    if as_json:
+        click.echo(plain_json(asdict(done)))
+        return
+    counts = (
+        f"{done.added} episodes scored by {rater}, {done.already} already there; {done.verdicts} scores in the file"
+    )
+    click.echo(harmless(counts))
+
+
+def _plain(found: Agreement) -> dict[str, object]:
+    return {
+        "dimension": found.dimension,
+        "alpha": None if found.alpha is None else asdict(found.alpha),
+        "correlations": [{"judges": list(pair), **asdict(figure)} for pair, figure in found.correlations.items()],
+        "retests": [{"judge": id_, **asdict(figure)} for id_, figure in found.retests.items()],
+        "swaps": [{"judge": id_, "swap": swap, **asdict(figure)} for (id_, swap), figure in found.swaps.items()],
+    }
+
+
+def _print(raters: Sequence[JudgeRecord], found: Sequence[Agreement]) -> None:
+    names = _names(raters)
+    alphas = [(one.dimension, "", one.alpha) for one in found if one.alpha]
+    pairs = [
+        (one.dimension, f"{names[a]} · {names[b]}", figure)
+        for one in found
+        for (a, b), figure in one.correlations.items()
+    ]
+    retests = [(one.dimension, names[id_], figure) for one in found for id_, figure in one.retests.items()]
+    few = "no seat of an episode has scores of two of these raters"
+    _table("Krippendorff's alpha, interval metric: 1 full agreement, 0 as by chance", "alpha", alphas, few)
+    _table("Spearman's rank correlation of two raters", "rho", pairs, few)
+    again = "no rater has judged an episode twice (simworld judge run --samples 2)"
+    _table(
+        "Test–retest: standard deviation of the difference of two samples, share of the range",
+        "deviation",
+        retests,
+        again,
+    )
+    swaps = [
+        (one.dimension, f"{names[id_]} {swap}", figure) for one in found for (id_, swap), figure in one.swaps.items()
+    ]
+    unswapped = "no rater has judged swapped dialogues (simworld judge run --swap seats, or names)"
+    _table("Swapped seats or names: mean change of a score by it, share of the range", "change", swaps, unswapped)
+
+
+def _table(title: str, name: str, rows: Sequence[tuple[str, str, Figure]], empty: str) -> None:
+    if not rows:
+        click.echo(f"{title}: not measured, for {empty}.\n")
+        return
+    click.echo(f"{title}:")
+    raters = any(rater for _, rater, _ in rows)
+    columns = ("dimension", *(("raters",) if raters else ()), name, "95 %", "n", "families")
+    table = grid(*columns, right=(name, "n", "families"))
+    for dimension, rater, figure in rows:
+        interval = None if figure.low is None or figure.high is None else f"{figure.low:.2f} … {figure.high:.2f}"
+        value = None if figure.value is None else f"{figure.value:.2f}"
+        cells = [dimension, *([rater] if raters else []), value, interval, figure.n, figure.families]
+        table.add_row(*map(cell, cells))
+    console().print(table)
+    click.echo()
+
+
+def _names(raters: Sequence[JudgeRecord]) -> dict[str, str]:
+    """Judge id → its name, or the id where several have that name."""
+    names = [rater.name for rater in raters]
+    return {rater.id: rater.name if names.count(rater.name) == 1 else rater.id for rater in raters}

@@ -1,0 +1,85 @@
+"""Swapped dialogues: the same people and words, in another order or under other names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from simworld.core.requests import Score
+from simworld.core.scenario import Persona, Scenario, Seat
+from simworld.judging.run import JudgingRun
+from simworld.judging.spec import load_judge
+from simworld.judging.swap import SWAPS, Swap, swapped
+from simworld.judging.transcript import read
+from simworld.testing import FakeBackend
+from store import open_store
+from tests.simworld.judging.helpers import lamp, talk
+from tests.store.samples import RENT, add, begin, played
+
+LAMP = lamp()
+SAID = talk(LAMP, ("seller", "Mr Ray, may I call you Bob? I am Ann."), ("buyer", "Annual Lee sale, Ann Lee? *Bob*"))
+
+
+def test_seats_are_listed_in_reverse_order_and_nothing_else_changes() -> None:
+    scenario, episode = swapped("seats", LAMP, SAID)
+    assert [seat.name for seat in scenario.seats] == ["buyer", "seller"]
+    assert episode == SAID
+    assert read(scenario, episode).lines == read(LAMP, SAID).lines
+    assert read(scenario, episode).head() != read(LAMP, SAID).head()
+
+
+def test_people_take_each_others_names_wherever_they_stand() -> None:
+    scenario, episode = swapped("names", LAMP, SAID)
+    assert [(seat.name, seat.persona.name, seat.goal) for seat in scenario.seats] == [
+        ("seller", "Bob Ray", "Sell the lamp for 40 euros."),
+        ("buyer", "Ann Lee", "Pay at most 20."),
+    ]
+    assert scenario.seat("buyer").persona.age == 40
+    assert read(scenario, episode).lines == (
+        "Bob: Mr Lee, may I call you Ann? I am Bob.",
+        "Ann: Annual Ray sale, Bob Ray? *Ann",
+    )
+
+
+@pytest.mark.parametrize("swap", SWAPS)
+def test_swapping_twice_is_no_change(swap: Swap) -> None:
+    assert swapped(swap, *swapped(swap, LAMP, SAID)) == (LAMP, SAID)
+
+
+def trio(*names: tuple[str, str]) -> Scenario:
+    seats = tuple(
+        Seat(name=f"s{n}", persona=Persona(name=name, short=short), goal=f"Help {name}.")
+        for n, (name, short) in enumerate(names)
+    )
+    return replace(LAMP, seats=seats)
+
+
+def test_three_people_and_names_that_are_shared() -> None:
+    scenario = trio(("Ann Bell", "Annie"), ("Bo Bell", ""), ("Cy", ""))
+    episode = talk(scenario, ("s0", "Annie, Ann, Bo, Cy and Mrs Bell."))
+    told, renamed = swapped("names", scenario, episode)
+    assert [seat.goal for seat in told.seats] == ["Help Bo Bell.", "Help Cy.", "Help Annie."]
+    assert renamed.acts[0].action.text == "Bo, Bo, Cy, Annie and Mrs Bell."  # which of the Bells is not said
+
+
+def test_a_swapped_judge_is_another_judge_beside_the_plain_one(tmp_path: Path) -> None:
+    spec, _ = load_judge("smol-statements")
+    with open_store(str(tmp_path / "x.db"), create=True) as store:
+        (work, *_) = begin(store, repeats=1, scenario=RENT)
+        add(store, work, played(work, "Ann, dear.", "Yes?"))
+        prompts = []
+        for swap in (None, *SWAPS):
+            backend = FakeBackend()
+            tally = JudgingRun(store, spec, backend, swap=swap).go()
+            assert (tally.scored, tally.failed) == (1, 0)
+            prompts.append([request.prompt for request in backend.requests if isinstance(request, Score)])
+        judges = {judge.name: judge for judge in store.judges()}
+        plain, *others = (judges[f"smol-statements{end}"] for end in ("", "~seats", "~names"))
+        assert len(judges) == 3
+        assert {judge.spec["spec"]["of"] for judge in others} == {plain.id}
+        assert tuple(judge.spec["spec"]["swap"] for judge in others) == SWAPS
+        assert "swap" not in plain.spec["spec"]
+        assert len({row.judge_id for row in store.scores()}) == 3
+    assert prompts[0] != prompts[2]  # it reads other names
