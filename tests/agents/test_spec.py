@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -201,7 +202,10 @@ def test_the_librarys_agents_load(name: str) -> None:
     (loaded,) = find_specs([name])
     assert loaded.spec.name == name
     assert loaded.spec.description
-    agent = make_agent(loaded, INFO)
+    info = INFO
+    if loaded.planner is not None:  # it fits its own model alone
+        info = replace(INFO, id=loaded.planner.info.lm_id, width=loaded.planner.info.width)
+    agent = make_agent(loaded, info)
     assert isinstance(agent, LMAgent | ScriptedAgent | HumanAgent)
 
 

@@ -42,7 +42,7 @@ def test_people_are_told_what_it_is_and_how_to_use_it(llama: Path, tmp_path: Pat
     out = tmp_path / "bare"
     result = invoke("--model", f"hf:{llama}", "--dtype", "float32", "--out", str(out), "--action-size", "16")
     first, second = result.stdout.splitlines()
-    assert first.startswith(f"{out}: {load_checkpoint(out).id}: 16 numbers to 8 embeddings of 32, about ")
+    assert first.startswith(f"{out}: {load_checkpoint(out).id}: 16 numbers to 4 embeddings of 32, about ")
     assert first.endswith(" long, at end")
     assert second == f"  steering: {{planner: {out}, explore: {{kind: random}}}}"
 
@@ -50,7 +50,7 @@ def test_people_are_told_what_it_is_and_how_to_use_it(llama: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--action-size", "9"], "an action of 9 numbers cannot be split into 8 equal groups, one for each token"),
+        (["--action-size", "9"], "an action of 9 numbers cannot be split into 4 equal groups, one for each token"),
         (["--action-size", "40", "--mode", "repeated"], "embeddings of 32 numbers have 32 directions, not 40"),
     ],
 )

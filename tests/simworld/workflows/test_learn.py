@@ -152,8 +152,8 @@ def test_a_judged_loop_judges_what_was_collected_and_what_is_compared(folder: Pa
 
 
 def test_a_judge_that_scores_nothing_stops_the_loop(folder: Path, model: Path) -> None:
-    # Without a head and a question, the prior has an empty prompt, which no model takes.
-    judge = f"name: strict\nmodel: hf:{model}\ndtype: float32\nmethod: statements\nhead: []\n"
+    (folder / "bare.yaml").write_text("name: bare\ndimensions:\n  - {name: d, range: [0, 1], question: q}\n")
+    judge = f"name: strict\nmodel: hf:{model}\ndtype: float32\nmethod: statements\nrubric: bare.yaml\n"  # no statements
     (folder / "strict.yaml").write_text(judge)
     reward = "{measure: judged}\njudge: strict.yaml"
     text = FILE.replace("{measure: lexical, pattern: '[aeiou]'}", reward).replace("clone: {", "clone: null #")
