@@ -135,7 +135,7 @@ def _scores(store: Store, run: str) -> None:
 
 
 def _numbers(store: Store, run: str) -> None:
-    """What steering does: the share of lines with a number in them, which is what the shipped planner was rewarded for."""
+    """What steering does: the share of lines with a number in them, which is what the shipped direction was chosen for."""
     table = grid("agent", "lines with a number", "lines", right=("lines with a number", "lines"))
     lines: dict[str, list[bool]] = {STEERED: [], UNSTEERED: []}
     for stored in store.episodes(run=run, vectors=False):
@@ -147,7 +147,10 @@ def _numbers(store: Store, run: str) -> None:
         share = f"{sum(found) / len(found):.0%}" if found else "–"
         table.add_row(agent, share, str(len(found)))
     console().print(
-        Text("\nThe same agent with and without a planner that was rewarded for naming numbers", style="bold")
+        Text(
+            "\nThe same agent with and without steering towards numbers (few lines; more in docs/results.md)",
+            style="bold",
+        )
     )
     console().print(table)
 
