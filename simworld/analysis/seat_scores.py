@@ -38,7 +38,7 @@ class Reading:
     retest: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
 
     def deviation(self, measure: str) -> float | None:
-        """The standard deviation of the difference of two of a judge's samples of one thing; None where nothing was judged twice."""
+        """The standard deviation of the difference of two samples of one judge; None where nothing was judged twice."""
         squares, freedom = self.retest.get(measure, (0.0, 0.0))
         return math.sqrt(2 * squares / freedom) if freedom else None
 
