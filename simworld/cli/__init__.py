@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import io
 import os
 import sys
-from collections.abc import Mapping
-from typing import ClassVar
 
 import click
 
 from simworld import fence
+from simworld.cli.lazy import Homes, LazyGroup
 from simworld.cli.text import harmless
 from simworld.core.errors import SimworldError
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-# name → (module, attribute, one line of help)
-COMMANDS: dict[str, tuple[str, str, str]] = {
+COMMANDS: Homes = {
     "demo": ("simworld.cli.demo", "demo", "Play, judge and show a dozen scenarios on the built-in model."),
     "scenario": ("simworld.cli.scenario", "scenario", "List, show, check, write and import scenarios."),
     "agent": ("simworld.cli.agent", "agent", "List, show and check agents."),
@@ -35,28 +32,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands live in modules that are imported on use."""
-
-    homes: ClassVar[Mapping[str, tuple[str, str, str]]] = COMMANDS
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.homes)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.homes:
-            return None
-        module, attribute, _ = self.homes[cmd_name]
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in self.homes.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, homes=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="simworld")
 def cli() -> None:
     """A laboratory for social simulation with steerable language-model agents."""

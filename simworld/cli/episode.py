@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import click
 
 import store
-from simworld.cli import LazyGroup
+from simworld.cli.lazy import Homes, LazyGroup
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
@@ -16,8 +15,7 @@ from simworld.cli.transcript import SHORT_ID, print_checks, print_scores, print_
 from simworld.core.episode import Ending
 from store import EpisodeSummary
 
-# name → (module, attribute, one line of help)
-COMMANDS: dict[str, tuple[str, str, str]] = {
+COMMANDS: Homes = {
     "list": ("simworld.cli.episode", "list_", "List episodes, the latest last."),
     "show": ("simworld.cli.episode", "show", "Show one: who sat where, what was said, checks, scores."),
     "replay": ("simworld.cli.episode_replay", "replay", "Show one turn by turn, or as one seat sees it."),
@@ -26,13 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
-class EpisodeGroup(LazyGroup):
-    """The commands of `simworld episode`."""
-
-    homes: ClassVar[Mapping[str, tuple[str, str, str]]] = COMMANDS
-
-
-@click.group(cls=EpisodeGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, homes=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 def episode() -> None:
     """List, show, replay, branch and search stored episodes."""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli import LazyGroup
+from simworld.cli.lazy import Homes, LazyGroup
 from simworld.cli.options import db_option, json_option, profile_option, threads_option
 from simworld.cli.profile import print_profile
 from simworld.cli.progress import progress_bar
@@ -35,8 +34,7 @@ judge_option = click.option(
 )
 
 
-# name → (module, attribute, one line of help)
-COMMANDS: dict[str, tuple[str, str, str]] = {
+COMMANDS: Homes = {
     "run": ("simworld.cli.judge", "run", "Judge stored episodes."),
     "check": ("simworld.cli.judge", "check", "Measure how far to trust a judge."),
     "agree": ("simworld.cli.judge_agree", "agree", "Measure how far raters agree about the same seats."),
@@ -47,13 +45,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
-class JudgeGroup(LazyGroup):
-    """The commands of `simworld judge`."""
-
-    homes: ClassVar[Mapping[str, tuple[str, str, str]]] = COMMANDS
-
-
-@click.group(cls=JudgeGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, homes=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 def judge() -> None:
     """Score stored episodes, and measure a judge before trusting it."""
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import click
 
-from simworld.cli import LazyGroup
+from simworld.cli.lazy import Homes, LazyGroup
 
-# name → (module, attribute, one line of help)
-COMMANDS: dict[str, tuple[str, str, str]] = {
+COMMANDS: Homes = {
     "upmap": ("simworld.cli.train.upmap", "upmap", "Make an up-mapping: from action vectors to prefixes."),
     "clone": ("simworld.cli.train.clone", "clone", "Teach a planner to change nothing."),
     "td3bc": ("simworld.cli.train.td3bc", "td3bc", "Teach a planner to be rewarded, offline."),
@@ -19,12 +15,6 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
-class TrainGroup(LazyGroup):
-    """The commands of `simworld train`."""
-
-    homes: ClassVar[Mapping[str, tuple[str, str, str]]] = COMMANDS
-
-
-@click.group(cls=TrainGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, homes=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 def train() -> None:
     """Teach planners from stored episodes."""
