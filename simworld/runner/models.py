@@ -82,3 +82,16 @@ def open_crew(
                 for line in agent.steering.warnings:
                     warn(f"agent {name!r}: {line}")
         yield Crew(agents=agents, backends=backends, infos=infos)
+
+
+@contextmanager
+def borrow(crew: Crew, model: str, dtype: str, *, threads: int | None = None) -> Iterator[Backend]:
+    """A model for other work, a judge's say: the crew's where it has it, else loaded for the block. Raises ModelError."""
+    if (shared := crew.backends.get(f"{model}#{dtype}")) is not None:
+        yield shared
+        return
+    backend = load_backend(model, dtype=dtype, threads=threads)
+    try:
+        yield backend
+    finally:
+        backend.close()

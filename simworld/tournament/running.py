@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +12,7 @@ from simworld.analysis.games import count
 from simworld.core.protocols import Backend
 from simworld.judging.run import JudgingRun, Tally
 from simworld.judging.spec import JudgeSpec
-from simworld.runner.models import Crew
+from simworld.runner.models import Crew, borrow
 from simworld.runner.stored import Progress, run_plan
 from simworld.tournament.budget import Spending
 from simworld.tournament.loading import Tournament
@@ -116,17 +116,4 @@ def points(tournament: Tournament, store: Store, casts: frozenset[frozenset[str]
 def judges_of(crew: Crew, *, threads: int | None = None) -> OpenJudge:
     """A judge's model: the crew's where it has it, else loaded for the block."""
 
-    @contextmanager
-    def opened(spec: JudgeSpec) -> Iterator[Backend]:
-        from agents.models import load_backend
-
-        if (shared := crew.backends.get(f"{spec.model}#{spec.dtype}")) is not None:
-            yield shared
-            return
-        backend = load_backend(spec.model, dtype=spec.dtype, threads=threads)
-        try:
-            yield backend
-        finally:
-            backend.close()
-
-    return opened
+    return lambda spec: borrow(crew, spec.model, spec.dtype, threads=threads)

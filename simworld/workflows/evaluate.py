@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from simworld.analysis.quality import Embed
 from simworld.judging.run import JudgingRun, Tally
-from simworld.runner.models import Crew
+from simworld.runner.models import Crew, borrow
 from simworld.runner.stored import Progress, run_plan
 from simworld.workflows.arms import ArmsPlan
 from simworld.workflows.evaluation import Evaluation, read_arms
-from simworld.workflows.scoring import Scoring, judge_backend
+from simworld.workflows.scoring import Scoring
 from store import Store
 
 
@@ -59,7 +59,7 @@ def evaluate(
     run_plan(plan, crew, store, retry_failed=retry_failed, live=live, on_progress=watch.playing)
     judge_ids: tuple[str, ...] = ()
     if scoring.judge is not None:
-        with judge_backend(scoring.judge, crew, threads=threads) as backend:
+        with borrow(crew, scoring.judge.model, scoring.judge.dtype, threads=threads) as backend:
             judging = JudgingRun(store, scoring.judge, backend, run=plan.run, retry_failed=retry_failed)
             judge_ids = judging.go(on_progress=watch.judging).judge_ids
     return read_arms(plan, crew, store, scoring, judge_ids, replies_read=replies_read, embed=embed)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from simworld.analysis.arms import OVERALL
-from simworld.core.protocols import Backend
 from simworld.judging.rubrics import load_rubric
 from simworld.judging.run import DEFAULT_RUBRIC
 from simworld.judging.spec import JudgeSpec
-from simworld.runner.models import Crew
 from simworld.training.query import RewardSettings
 from simworld.workflows.arms import ArmsPlan
 
@@ -37,18 +33,3 @@ class Scoring:
             several = len({rubric.id for rubric in rubrics}) > 1
             found = [OVERALL, *(f"{r.name}/{d.name}" if several else d.name for r in rubrics for d in r.dimensions)]
         return (*found, self.reward.measure) if self.reward is not None else tuple(found)
-
-
-@contextmanager
-def judge_backend(spec: JudgeSpec, crew: Crew, *, threads: int | None = None) -> Iterator[Backend]:
-    """The judge's model: the crew's where it has it, else loaded for the block. Raises ModelError."""
-    from agents.models import load_backend
-
-    if (shared := crew.backends.get(f"{spec.model}#{spec.dtype}")) is not None:
-        yield shared
-        return
-    backend = load_backend(spec.model, dtype=spec.dtype, threads=threads)
-    try:
-        yield backend
-    finally:
-        backend.close()

@@ -21,7 +21,7 @@ from agents.steering.pca import pca_checkpoint
 from simworld.core.errors import InputError
 from simworld.judging.attribute import attribute_episodes
 from simworld.judging.run import JudgingRun, Tally
-from simworld.runner.models import open_crew
+from simworld.runner.models import borrow, open_crew
 from simworld.runner.stored import Progress, run_plan
 from simworld.training.clone import CloneSettings
 from simworld.training.cloning import ReplyQuery, School, clone_planner, latent_upmap, open_school
@@ -39,7 +39,7 @@ from simworld.workflows.learn.bench import Made
 from simworld.workflows.learn.schema import CloneStage, Descending, LatentStage
 from simworld.workflows.learn.shop import Shop
 from simworld.workflows.report import plain
-from simworld.workflows.scoring import Scoring, judge_backend
+from simworld.workflows.scoring import Scoring
 from store import Store, TrainingRecord
 
 
@@ -55,7 +55,7 @@ def judge(shop: Shop, run: str) -> Made:
     """Judges a run for its rewards, and asks what each utterance was worth where the reward wants it."""
     spec, place = shop.reward_judge, shop.file.reward.placed
     assert spec is not None
-    with open_crew((), threads=shop.threads) as crew, judge_backend(spec, crew, threads=shop.threads) as backend:
+    with open_crew(()) as crew, borrow(crew, spec.model, spec.dtype, threads=shop.threads) as backend:
         judging = JudgingRun(shop.store, spec, backend, run=run, retry_failed=True)
         tally = judging.go(on_progress=lambda t: shop.tell(*_judged(t)))
         if place in ("attributed", "prefixes") and judgement_digest(shop.store, run) is not None:
