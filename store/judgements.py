@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, delete, exists, select
 
@@ -30,7 +31,23 @@ def add_judge(connection: Connection, judge: JudgeRecord) -> None:
 def add_judgement(connection: Connection, judgement: Judgement, rescaled: Rescaled, *, replace_failed: bool) -> bool:
     """Stores a judgement with its verdicts. See `Store.add_judgement`."""
     _check(judgement, rescaled)
-    row = {
+    row = judgement_row(judgement)
+    if not insert_new(connection, JudgementRow, row):
+        earlier = _failed(connection, row["id"]) if replace_failed else None
+        if earlier is None:
+            return False
+        failure = failure_of(earlier)
+        row["attempt"] = earlier["attempt"] + 1
+        row["earlier_failures"] = [*earlier["earlier_failures"], *([asdict(failure)] if failure else [])]
+        connection.execute(delete(JudgementRow).where(JudgementRow.id == row["id"]))
+        insert_all(connection, JudgementRow, [row])
+    insert_all(connection, VerdictRow, verdict_rows(judgement, rescaled))
+    return True
+
+
+def judgement_row(judgement: Judgement) -> dict[str, Any]:
+    """The row of a first attempt in the table `judgements`."""
+    return {
         "id": judgement_id(judgement),
         "episode_id": judgement.episode_id,
         "judge_id": judgement.judge_id,
@@ -42,33 +59,24 @@ def add_judgement(connection: Connection, judgement: Judgement, rescaled: Rescal
         **{name: getattr(judgement, name) for name in PLAIN},
         "judged": datetime.now(UTC),
     }
-    if not insert_new(connection, JudgementRow, row):
-        earlier = _failed(connection, row["id"]) if replace_failed else None
-        if earlier is None:
-            return False
-        failure = failure_of(earlier)
-        row["attempt"] = earlier["attempt"] + 1
-        row["earlier_failures"] = [*earlier["earlier_failures"], *([asdict(failure)] if failure else [])]
-        connection.execute(delete(JudgementRow).where(JudgementRow.id == row["id"]))
-        insert_all(connection, JudgementRow, [row])
-    insert_all(
-        connection,
-        VerdictRow,
-        [
-            {
-                "judgement_id": row["id"],
-                "seat": verdict.seat,
-                "dimension": verdict.dimension,
-                "position": position,
-                "score": verdict.score,
-                "rescaled": rescaled[verdict.seat, verdict.dimension],
-                "reasoning": verdict.reasoning,
-                "raw": verdict.raw,
-            }
-            for position, verdict in enumerate(judgement.verdicts)
-        ],
-    )
-    return True
+
+
+def verdict_rows(judgement: Judgement, rescaled: Rescaled) -> list[dict[str, Any]]:
+    """The rows of a judgement in the table `verdicts`."""
+    id_ = judgement_id(judgement)
+    return [
+        {
+            "judgement_id": id_,
+            "seat": verdict.seat,
+            "dimension": verdict.dimension,
+            "position": position,
+            "score": verdict.score,
+            "rescaled": rescaled[verdict.seat, verdict.dimension],
+            "reasoning": verdict.reasoning,
+            "raw": verdict.raw,
+        }
+        for position, verdict in enumerate(judgement.verdicts)
+    ]
 
 
 def judgement_id(judgement: Judgement) -> str:
