@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from simworld.core.episode import Act, CheckResult, Ending, Episode, Generation, PlanStep, WorkItem
+from store.keeping import keep_episode
 from store.tables import (
     ActRow,
     AgentRow,
@@ -62,6 +63,7 @@ def add_episode(
         return False
     for part, rows in part_rows(row["id"], episode, seats).items():
         insert_all(connection, part, rows)
+    keep_episode(connection, row, seats)
     return True
 
 

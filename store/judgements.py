@@ -15,6 +15,8 @@ from sqlalchemy import Connection, RowMapping, and_, delete, exists, select
 from simworld.core.episode import Ending
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
+from simworld.core.measures import rubric_in
+from store.keeping import keep_judgement
 from store.records import JudgeRecord, StoredJudgement
 from store.tables import EpisodeRow, JudgementRow, JudgeRow, VerdictRow, table
 from store.writing import failure_columns, failure_of, insert_all, insert_missing, insert_new
@@ -28,8 +30,15 @@ def add_judge(connection: Connection, judge: JudgeRecord) -> None:
     insert_missing(connection, JudgeRow, [{"id": judge.id, "name": judge.name, "spec": judge.spec}])
 
 
-def add_judgement(connection: Connection, judgement: Judgement, rescaled: Rescaled, *, replace_failed: bool) -> bool:
-    """Stores a judgement with its verdicts. See `Store.add_judgement`."""
+def add_judgement(
+    connection: Connection,
+    judgement: Judgement,
+    rescaled: Rescaled,
+    *,
+    replace_failed: bool,
+    rubric: Mapping[str, Any] | None,
+) -> bool:
+    """Stores a judgement with its verdicts; `rubric` as `rubric_of` gives it. See `Store.add_judgement`."""
     _check(judgement, rescaled)
     row = judgement_row(judgement)
     if not insert_new(connection, JudgementRow, row):
@@ -42,7 +51,15 @@ def add_judgement(connection: Connection, judgement: Judgement, rescaled: Rescal
         connection.execute(delete(JudgementRow).where(JudgementRow.id == row["id"]))
         insert_all(connection, JudgementRow, [row])
     insert_all(connection, VerdictRow, verdict_rows(judgement, rescaled))
+    if rubric is not None and judgement.verdicts:
+        keep_judgement(connection, judgement.episode_id, judgement.judge_id, rubric)
     return True
+
+
+def rubric_of(connection: Connection, judge_id: str) -> Mapping[str, Any] | None:
+    """The rubric of a judge as JSON data, where it has one that says how its dimensions weigh."""
+    spec = connection.execute(select(JudgeRow.spec).where(JudgeRow.id == judge_id)).scalar_one_or_none()
+    return rubric_in(spec or {})
 
 
 def judgement_row(judgement: Judgement) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """From scores to games: what standings are computed from, as sums and counts by family.
 
-A *cell* is a scenario, a seat, the agents in the other seats and a repeat. Two agents with a score in the same cell have played
-a *game*: the higher score wins, and a difference that the judge could make by itself is a tie.
+Two agents with a score in the same cell have played a *game*: the higher score wins, and a difference that the judge could make by
+itself is a tie.
 """
 
 from __future__ import annotations
@@ -12,34 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations, groupby
 
-from simworld.core.paired import Circumstance
+import numpy as np
 
-_ROUNDING = 1e-12  # equal scores that were summed in another order are equal
+from simworld.analysis.cells import CellScores, Floats, Ints
+from simworld.analysis.cells import SeatScore as SeatScore
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeatScore:
-    """What an agent got in a cell: measure → value."""
-
-    agent: str
-    family: str
-    scenario: str  # id
-    seat: str
-    partners: tuple[str, ...]  # agents in the other seats, in their order
-    repeat: int
-    episode: str  # id
-    values: Mapping[str, float]
-
-    @property
-    def circumstance(self) -> Circumstance:
-        """The cell, as paired comparisons know it."""
-        return Circumstance(
-            family=self.family,
-            scenario=self.scenario,
-            seat=self.seat,
-            partner=" + ".join(self.partners),
-            repeat=self.repeat,
-        )
+_SMALLEST = 1e-12  # difference that is none of rounding: equal scores may have been summed in another order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +28,6 @@ class ScoreSum:
     agent: str
     family: str
     total: float  # of the scores
-    squares: float  # of the squared scores
     n: int
 
 
@@ -76,38 +53,51 @@ class Counted:
 
 
 def count(scores: Iterable[SeatScore], ties: Mapping[str, float] | None = None) -> Counted:
+    """As `count_cells`, of single scores; those of a scenario stand together, so that memory holds one scenario's."""
+    of_scenarios = groupby(scores, key=lambda score: score.scenario)
+    return count_cells((CellScores.of(list(held)) for _, held in of_scenarios), ties)
+
+
+def count_cells(parts: Iterable[CellScores], ties: Mapping[str, float] | None = None) -> Counted:
     """Sums of scores, and counts of games.
 
     Args:
-        scores: one for each agent and cell; those of a scenario stand together, so that memory holds one scenario's.
+        parts: no cell is in two of them.
         ties: measure → a difference below it is a tie; default 0: only equal scores tie.
 
     Raises:
         ValueError: a value is not finite.
     """
-    values: dict[tuple[str, str, str], list[tuple[float, float, int]]] = defaultdict(list)
+    sums: dict[tuple[str, str, str], list[tuple[float, int]]] = defaultdict(list)
     games: dict[tuple[str, str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for _, of_scenario in groupby(scores, key=lambda score: score.scenario):
-        held = list(of_scenario)
-        for key, numbers in _by_agent(held).items():
-            values[key].append((math.fsum(numbers), math.fsum(x * x for x in numbers), len(numbers)))
-        for first, second in _pairs(held):
-            for measure in first.values.keys() & second.values.keys():
-                gap = first.values[measure] - second.values[measure]
-                tie = abs(gap) <= _ROUNDING or abs(gap) < (ties or {}).get(measure, 0.0)
-                outcome = 1 if tie else 0 if gap > 0 else 2
-                games[measure, first.agent, second.agent, first.family][outcome] += 1
+    for part in parts:
+        first, values = part.dense()
+        families, starts = _families(part, first)
+        there = ~np.isnan(values)
+        totals = np.add.reduceat(np.where(there, values, 0.0), starts).tolist()
+        numbers = np.add.reduceat(there, starts, dtype=np.int64).tolist()
+        for family, of_agents, ns in zip(families, totals, numbers, strict=True):
+            for agent, of_measures, n_by_measure in zip(part.agents, of_agents, ns, strict=True):
+                for measure, total, n in zip(part.measures, of_measures, n_by_measure, strict=True):
+                    if n:
+                        sums[measure, agent, family].append((total, n))
+        least = np.array([max((ties or {}).get(measure, 0.0), _SMALLEST) for measure in part.measures])
+        for (one, i), (other, j) in combinations(sorted(zip(part.agents, range(len(part.agents)), strict=True)), 2):
+            for family, outcomes in zip(families, _outcomes(values[:, i] - values[:, j], least, starts), strict=True):
+                for measure, found in zip(part.measures, outcomes, strict=True):
+                    if any(found):
+                        held = games[measure, one, other, family]
+                        held[:] = [a + b for a, b in zip(held, found, strict=True)]
     return Counted(
         sums=tuple(
             ScoreSum(
                 dimension=dimension,
                 agent=agent,
                 family=family,
-                total=math.fsum(part[0] for part in parts),
-                squares=math.fsum(part[1] for part in parts),
-                n=sum(part[2] for part in parts),
+                total=math.fsum(total for total, _ in found),
+                n=sum(n for _, n in found),
             )
-            for (dimension, agent, family), parts in sorted(values.items())
+            for (dimension, agent, family), found in sorted(sums.items())
         ),
         games=tuple(
             GameCount(dimension=dimension, first=first, second=second, family=family, wins=won, ties=tied, losses=lost)
@@ -116,20 +106,19 @@ def count(scores: Iterable[SeatScore], ties: Mapping[str, float] | None = None) 
     )
 
 
-def _by_agent(scores: Iterable[SeatScore]) -> dict[tuple[str, str, str], list[float]]:
-    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    for score in scores:
-        for measure, value in score.values.items():
-            if not math.isfinite(value):
-                raise ValueError(f"episode {score.episode}: {measure} of {score.agent!r} is not finite: {value}")
-            found[measure, score.agent, score.family].append(value)
-    return found
+def _families(part: CellScores, first: Ints) -> tuple[list[str], Ints]:
+    """The families of cells that are in the order of their places, and where in them each begins."""
+    names = [family for family, _, _ in part.places]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    of_cells = np.array([numbers[name] for name in names])[part.place[first]]
+    starts = np.flatnonzero(np.diff(of_cells, prepend=-1))
+    return [list(numbers)[number] for number in of_cells[starts]], starts
 
 
-def _pairs(scores: Iterable[SeatScore]) -> Iterable[tuple[SeatScore, SeatScore]]:
-    """Every two agents in the same cell, the one whose name comes first before the other."""
-    cells: dict[Circumstance, list[SeatScore]] = defaultdict(list)
-    for score in scores:
-        cells[score.circumstance].append(score)
-    for cell in cells.values():
-        yield from combinations(sorted(cell, key=lambda score: score.agent), 2)
+def _outcomes(gaps: Floats, least: Floats, starts: Ints) -> list[list[list[int]]]:
+    """By family and measure: games won, tied and lost, from differences (C, M) that are NaN where there was no game."""
+    won, lost, all_ = (
+        np.add.reduceat(found, starts, dtype=np.int64) for found in (gaps >= least, gaps <= -least, ~np.isnan(gaps))
+    )
+    outcomes: list[list[list[int]]] = np.stack([won, all_ - won - lost, lost], axis=-1).tolist()
+    return outcomes

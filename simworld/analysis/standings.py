@@ -6,12 +6,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from simworld.analysis.arms import OVERALL
+import numpy as np
+
 from simworld.analysis.games import Counted, GameCount, ScoreSum
-from simworld.analysis.seat_scores import SOTOPIA_MEAN, SeatCount
+from simworld.analysis.seat_scores import SeatCount
+from simworld.core.measures import OVERALL, SOTOPIA_MEAN
 from simworld.core.paired import ENOUGH_FAMILIES
-from simworld.core.ratings import Game, Rating, rate
-from simworld.core.stats import Estimate, mean_of_sums
+from simworld.core.ratings import Rating, Ratings, rate_counts
+from simworld.core.stats import Estimate, means_of_sums
 
 BESIDE = 400  # bootstrap resamples of ratings on other measures than the first
 
@@ -87,21 +89,20 @@ def make_standings(
         seed: of the resampling.
     """
     wanted = set(agents)
-    sums: dict[str, list[ScoreSum]] = defaultdict(list)
+    sums = [part for part in counted.sums if part.agent in wanted]
     games: dict[str, list[GameCount]] = defaultdict(list)
-    for part in counted.sums:
-        if part.agent in wanted:
-            sums[part.dimension].append(part)
     for game in counted.games:
         if game.first in wanted and game.second in wanted:
             games[game.dimension].append(game)
-    first = [name for name in (OVERALL, SOTOPIA_MEAN) if name in sums]
-    chosen = tuple(measures) or (*first, *(name for name in sums if name not in first))
+    known = dict.fromkeys(part.dimension for part in sums)
+    first = [name for name in (OVERALL, SOTOPIA_MEAN) if name in known]
+    chosen = tuple(measures) or (*first, *(name for name in known if name not in first))
+    scores = _scores(sums, seed)
     tables = {
-        name: _table(name, sums[name], games[name], agents, (ties or {}).get(name, 0.0), anchor, resamples, seed)
+        name: _table(name, scores, games[name], agents, (ties or {}).get(name, 0.0), anchor, resamples, seed)
         for name, resamples in zip(chosen, (rounds, *([min(rounds, BESIDE)] * len(chosen))), strict=False)
     }
-    families = len({part.family for parts in sums.values() for part in parts})
+    families = len({part.family for part in sums})
     found = dict(seats or {})
     return Standings(
         tables=tables,
@@ -112,9 +113,21 @@ def make_standings(
     )
 
 
+def _scores(sums: Sequence[ScoreSum], seed: int) -> dict[tuple[str, str], Estimate]:
+    """(Measure, agent) → mean score."""
+    families = {family: i for i, family in enumerate(sorted({part.family for part in sums}))}
+    columns = {key: i for i, key in enumerate(dict.fromkeys((part.dimension, part.agent) for part in sums))}
+    totals, counts = np.zeros((2, len(families), len(columns)))
+    for part in sums:
+        place = families[part.family], columns[part.dimension, part.agent]
+        totals[place], counts[place] = part.total, part.n
+    estimates = means_of_sums(totals, counts, seed=seed)
+    return {key: found for key, found in zip(columns, estimates, strict=True) if found is not None}
+
+
 def _table(
     measure: str,
-    sums: Sequence[ScoreSum],
+    scores: Mapping[tuple[str, str], Estimate],
     games: Sequence[GameCount],
     agents: Sequence[str],
     tie: float,
@@ -122,19 +135,16 @@ def _table(
     rounds: int,
     seed: int,
 ) -> Table:
-    by_agent: dict[str, dict[str, tuple[float, int]]] = defaultdict(dict)
-    for part in sums:
-        by_agent[part.agent][part.family] = (part.total, part.n)
-    scores = {agent: mean_of_sums(groups, seed=seed) for agent, groups in by_agent.items()}
     ratings: dict[str, Rating] = {}
     groups: tuple[tuple[str, ...], ...] = ()
     if games:
-        met = {name for game in games for name in (game.first, game.second)}
-        found = rate(_results(games), anchor=anchor if anchor in met else None, rounds=rounds, seed=seed)
+        found = _rate(games, anchor, rounds, seed)
         ratings = {rating.agent: rating for rating in found.ratings}
         groups = found.groups
     groups += tuple((agent,) for agent in sorted(set(agents) - set(ratings)) if len(agents) > 1)
-    standings = [Standing(agent=agent, score=scores.get(agent), rating=ratings.get(agent)) for agent in agents]
+    standings = [
+        Standing(agent=agent, score=scores.get((measure, agent)), rating=ratings.get(agent)) for agent in agents
+    ]
     return Table(
         measure=measure,
         standings=tuple(sorted(standings, key=_rank)),
@@ -146,13 +156,16 @@ def _table(
     )
 
 
-def _results(games: Iterable[GameCount]) -> list[Game]:
-    return [
-        Game(family=game.family, first=game.first, second=game.second, result=result, times=times)
-        for game in games
-        for result, times in ((1.0, game.wins), (0.5, game.ties), (0.0, game.losses))
-        if times
-    ]
+def _rate(games: Sequence[GameCount], anchor: str | None, rounds: int, seed: int) -> Ratings:
+    agents = sorted({name for game in games for name in (game.first, game.second)})
+    place = {agent: i for i, agent in enumerate(agents)}
+    families = {family: i for i, family in enumerate(sorted({game.family for game in games}))}
+    wins, ties = np.zeros((2, len(families), len(agents), len(agents)))
+    for game in games:
+        family, first, second = families[game.family], place[game.first], place[game.second]
+        wins[family, first, second], wins[family, second, first] = game.wins, game.losses
+        ties[family, first, second] = ties[family, second, first] = game.ties
+    return rate_counts(agents, wins, ties, anchor=anchor if anchor in place else None, rounds=rounds, seed=seed)
 
 
 def _records(games: Iterable[GameCount]) -> dict[tuple[str, str], Record]:

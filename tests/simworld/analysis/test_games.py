@@ -55,7 +55,7 @@ def test_three_in_a_cell_play_three_games() -> None:
 def test_sums() -> None:
     found = count([score("a", 0.5), score("a", 0.25, seat="t")])
     assert found.games == ()
-    assert found.sums == (ScoreSum(dimension="goal", agent="a", family="family of x", total=0.75, squares=0.3125, n=2),)
+    assert found.sums == (ScoreSum(dimension="goal", agent="a", family="family of x", total=0.75, n=2),)
 
 
 def test_what_is_not_finite_is_refused() -> None:

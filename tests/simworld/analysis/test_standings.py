@@ -12,7 +12,7 @@ from simworld.analysis.standings import Record, Standings, make_standings
 
 
 def scored(agent: str, family: str, total: float, n: int) -> ScoreSum:
-    return ScoreSum(dimension="overall", agent=agent, family=family, total=total, squares=0.0, n=n)
+    return ScoreSum(dimension="overall", agent=agent, family=family, total=total, n=n)
 
 
 def games(first: str, second: str, family: str, wins: int, ties: int, losses: int) -> GameCount:
