@@ -6,11 +6,9 @@ itself is a tie.
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, groupby
+from itertools import groupby
 
 import numpy as np
 
@@ -44,12 +42,49 @@ class GameCount:
     losses: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Counted:
-    """All sums and counts, in the order of their names, whatever the order of the scores."""
+    """All sums and counts, of F families, K agents and M measures, whatever the order of the scores."""
 
-    sums: tuple[ScoreSum, ...]
-    games: tuple[GameCount, ...]
+    families: tuple[str, ...]  # in order, like agents and measures
+    agents: tuple[str, ...]
+    measures: tuple[str, ...]
+    totals: Floats  # (F, K, M) scores, summed
+    numbers: Ints  # (F, K, M) how many scores
+    wins: Ints  # (F, K, K, M) games won by the agent of the row against that of the column
+    ties: Ints  # (F, K, K, M) symmetric
+
+    @property
+    def sums(self) -> tuple[ScoreSum, ...]:
+        """One by one, where there are scores; by measure, agent and family."""
+        return tuple(
+            ScoreSum(
+                dimension=self.measures[m],
+                agent=self.agents[k],
+                family=self.families[f],
+                total=float(self.totals[f, k, m]),
+                n=int(self.numbers[f, k, m]),
+            )
+            for m, k, f in np.argwhere(self.numbers.transpose(2, 1, 0)).tolist()
+        )
+
+    @property
+    def games(self) -> tuple[GameCount, ...]:
+        """Pair by pair, where there are games; by measure, agents and family."""
+        played = self.wins + self.wins.swapaxes(1, 2) + self.ties
+        return tuple(
+            GameCount(
+                dimension=self.measures[m],
+                first=self.agents[i],
+                second=self.agents[j],
+                family=self.families[f],
+                wins=int(self.wins[f, i, j, m]),
+                ties=int(self.ties[f, i, j, m]),
+                losses=int(self.wins[f, j, i, m]),
+            )
+            for m, i, j, f in np.argwhere(played.transpose(3, 1, 2, 0)).tolist()
+            if i < j
+        )
 
 
 def count(scores: Iterable[SeatScore], ties: Mapping[str, float] | None = None) -> Counted:
@@ -64,61 +99,64 @@ def count_cells(parts: Iterable[CellScores], ties: Mapping[str, float] | None = 
     Args:
         parts: no cell is in two of them.
         ties: measure → a difference below it is a tie; default 0: only equal scores tie.
-
-    Raises:
-        ValueError: a value is not finite.
     """
-    sums: dict[tuple[str, str, str], list[tuple[float, int]]] = defaultdict(list)
-    games: dict[tuple[str, str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for part in parts:
-        first, values = part.dense()
-        families, starts = _families(part, first)
-        there = ~np.isnan(values)
-        totals = np.add.reduceat(np.where(there, values, 0.0), starts).tolist()
-        numbers = np.add.reduceat(there, starts, dtype=np.int64).tolist()
-        for family, of_agents, ns in zip(families, totals, numbers, strict=True):
-            for agent, of_measures, n_by_measure in zip(part.agents, of_agents, ns, strict=True):
-                for measure, total, n in zip(part.measures, of_measures, n_by_measure, strict=True):
-                    if n:
-                        sums[measure, agent, family].append((total, n))
-        least = np.array([max((ties or {}).get(measure, 0.0), _SMALLEST) for measure in part.measures])
-        for (one, i), (other, j) in combinations(sorted(zip(part.agents, range(len(part.agents)), strict=True)), 2):
-            for family, outcomes in zip(families, _outcomes(values[:, i] - values[:, j], least, starts), strict=True):
-                for measure, found in zip(part.measures, outcomes, strict=True):
-                    if any(found):
-                        held = games[measure, one, other, family]
-                        held[:] = [a + b for a, b in zip(held, found, strict=True)]
-    return Counted(
-        sums=tuple(
-            ScoreSum(
-                dimension=dimension,
-                agent=agent,
-                family=family,
-                total=math.fsum(total for total, _ in found),
-                n=sum(n for _, n in found),
-            )
-            for (dimension, agent, family), found in sorted(sums.items())
-        ),
-        games=tuple(
-            GameCount(dimension=dimension, first=first, second=second, family=family, wins=won, ties=tied, losses=lost)
-            for (dimension, first, second, family), (won, tied, lost) in sorted(games.items())
-        ),
-    )
+    found = sorted(((part.places[0], _count(part, ties or {})) for part in parts), key=lambda pair: pair[0])
+    return _merged([counted for _, counted in found])
 
 
-def _families(part: CellScores, first: Ints) -> tuple[list[str], Ints]:
-    """The families of cells that are in the order of their places, and where in them each begins."""
+def _count(part: CellScores, ties: Mapping[str, float]) -> Counted:
+    first, values = part.dense()
     names = [family for family, _, _ in part.places]
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    of_cells = np.array([numbers[name] for name in names])[part.place[first]]
-    starts = np.flatnonzero(np.diff(of_cells, prepend=-1))
-    return [list(numbers)[number] for number in of_cells[starts]], starts
-
-
-def _outcomes(gaps: Floats, least: Floats, starts: Ints) -> list[list[list[int]]]:
-    """By family and measure: games won, tied and lost, from differences (C, M) that are NaN where there was no game."""
-    won, lost, all_ = (
-        np.add.reduceat(found, starts, dtype=np.int64) for found in (gaps >= least, gaps <= -least, ~np.isnan(gaps))
+    known = list(dict.fromkeys(names))
+    family = np.array([known.index(name) for name in names])[part.place[first]]
+    starts = np.flatnonzero(
+        np.diff(family, prepend=-1)
+    )  # where each family begins, for cells are in the order of their places
+    there = ~np.isnan(values)
+    agents = len(part.agents)
+    wins, ties_ = np.zeros((2, len(starts), agents, agents, len(part.measures)), dtype=np.int64)
+    least = np.array([max(ties.get(measure, 0.0), _SMALLEST) for measure in part.measures])
+    for i in range(agents - 1):
+        gaps = values[:, i, None] - values[:, i + 1 :]  # (C, K - i - 1, M); NaN where there was no game
+        won, lost, all_ = (
+            np.add.reduceat(found, starts, dtype=np.int64)
+            for found in (gaps >= least, gaps <= -least, there[:, i, None] & there[:, i + 1 :])
+        )
+        wins[:, i, i + 1 :], wins[:, i + 1 :, i] = won, lost
+        ties_[:, i, i + 1 :] = ties_[:, i + 1 :, i] = all_ - won - lost
+    return Counted(
+        families=tuple(known[number] for number in family[starts]),
+        agents=part.agents,
+        measures=part.measures,
+        totals=np.add.reduceat(np.where(there, values, 0.0), starts),
+        numbers=np.add.reduceat(there, starts, dtype=np.int64),
+        wins=wins,
+        ties=ties_,
     )
-    outcomes: list[list[list[int]]] = np.stack([won, all_ - won - lost, lost], axis=-1).tolist()
-    return outcomes
+
+
+def _merged(parts: Sequence[Counted]) -> Counted:
+    families, agents, measures = (
+        tuple(sorted({name for part in parts for name in getattr(part, names)}))
+        for names in ("families", "agents", "measures")
+    )
+    each, pairs = (len(families), len(agents)), (len(families), len(agents), len(agents))
+    found = Counted(
+        families=families,
+        agents=agents,
+        measures=measures,
+        totals=np.zeros((*each, len(measures))),
+        numbers=np.zeros((*each, len(measures)), dtype=np.int64),
+        wins=np.zeros((*pairs, len(measures)), dtype=np.int64),
+        ties=np.zeros((*pairs, len(measures)), dtype=np.int64),
+    )
+    for part in parts:
+        f, k, m = (
+            [known.index(name) for name in names]
+            for known, names in ((families, part.families), (agents, part.agents), (measures, part.measures))
+        )
+        found.totals[np.ix_(f, k, m)] += part.totals
+        found.numbers[np.ix_(f, k, m)] += part.numbers
+        found.wins[np.ix_(f, k, k, m)] += part.wins
+        found.ties[np.ix_(f, k, k, m)] += part.ties
+    return found

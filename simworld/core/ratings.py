@@ -27,6 +27,7 @@ _STEPS = 100
 _CLOSE = 1e-8  # the next step of Newton's method would be about the square of it
 
 Floats = NDArray[np.float64]
+Numbers = NDArray[np.float64] | NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +99,8 @@ def rate(
 
 def rate_counts(
     agents: Sequence[str],
-    wins: Floats,
-    ties: Floats,
+    wins: Numbers,
+    ties: Numbers,
     *,
     anchor: str | None = None,
     ridge: float = 0.1,
@@ -130,7 +131,7 @@ def rate_counts(
     won, tied = wins.sum(0), ties.sum(0)
     one, other = np.triu_indices(len(agents), 1)
     # By family and pair of agents: won by the one, won by the other, tied.
-    counts = np.stack([wins[:, one, other], wins[:, other, one], ties[:, one, other]])
+    counts = np.stack([wins[:, one, other], wins[:, other, one], ties[:, one, other]]).astype(np.float64)
     theta, tie = _fit(counts.sum(1, keepdims=True), len(agents), ridge)
     points = _points(theta, agents, anchor)[0]
     low: Sequence[float | None] = [None] * len(agents)

@@ -59,7 +59,7 @@ def mean_of_sums(
 
 
 def means_of_sums(
-    sums: Floats, counts: Floats, *, level: float = 0.95, rounds: int = 2000, seed: int = 0
+    sums: Floats, counts: Floats | NDArray[np.int64], *, level: float = 0.95, rounds: int = 2000, seed: int = 0
 ) -> list[Estimate | None]:
     """As `mean_of_sums`, of many means at once; None for one without values.
 
