@@ -117,9 +117,8 @@ def _known(counted: Counted, among: Sequence[int], measure: str) -> bool:
 def _scores(counted: Counted, among: Sequence[int], seed: int) -> dict[tuple[str, str], Estimate]:
     """(Measure, agent) → mean score."""
     keys = [(measure, counted.agents[agent]) for agent in among for measure in counted.measures]
-    totals, numbers = (
-        found[:, among].reshape(len(counted.families), -1) for found in (counted.totals, counted.numbers)
-    )
+    shape = (len(counted.families), len(keys))
+    totals, numbers = counted.totals[:, among].reshape(shape), counted.numbers[:, among].reshape(shape)
     estimates = means_of_sums(totals, numbers, seed=seed)
     return {key: found for key, found in zip(keys, estimates, strict=True) if found is not None}
 

@@ -32,11 +32,14 @@ JUDGEMENT = """
 UPDATE cell_scores SET stale = {true} WHERE judge_id = OLD.judge_id AND (run, family, scenario_id, repeat) IN (
     SELECT e.run, e.family, e.scenario_id, e.repeat FROM episodes e WHERE e.id = OLD.episode_id);
 """
+# Not where the whole run is deleted, for then its cells are on their way out too.
 EPISODE = """
 UPDATE cell_casts SET stale = {true}
-WHERE run = OLD.run AND family = OLD.family AND scenario_id = OLD.scenario_id AND repeat = OLD.repeat;
+WHERE run = OLD.run AND family = OLD.family AND scenario_id = OLD.scenario_id AND repeat = OLD.repeat
+    AND EXISTS (SELECT 1 FROM runs WHERE name = OLD.run);
 UPDATE cell_scores SET stale = {true}
-WHERE run = OLD.run AND family = OLD.family AND scenario_id = OLD.scenario_id AND repeat = OLD.repeat;
+WHERE run = OLD.run AND family = OLD.family AND scenario_id = OLD.scenario_id AND repeat = OLD.repeat
+    AND EXISTS (SELECT 1 FROM runs WHERE name = OLD.run);
 """
 TRIGGERS = (
     ("verdict_changed", "UPDATE ON verdicts", "", VERDICT),
