@@ -33,7 +33,7 @@ class TournamentFile(_Part):
     title: str = ""
     agents: tuple[str, ...] = Field(min_length=1, description="Who is compared: names, or files.")
     scenarios: tuple[str, ...] = Field(
-        min_length=1, description="Names, files, folders, globs, tag:NAME, kind:NAME, or `library`."
+        min_length=1, description="Names, files, folders, globs, tag:NAME, kind:NAME, `library`, or `heldout`."
     )
     format: Format = Field(
         default="round_robin",
