@@ -115,5 +115,4 @@ def points(tournament: Tournament, store: Store, casts: frozenset[frozenset[str]
 
 def judges_of(crew: Crew, *, threads: int | None = None) -> OpenJudge:
     """A judge's model: the crew's where it has it, else loaded for the block."""
-
     return lambda spec: borrow(crew, spec.model, spec.dtype, threads=threads)

@@ -1,9 +1,9 @@
 """Self-cloning: a planner, and if wanted an up-mapping, whose steered model says what the unsteered one would (DAT, first stage).
 
 The planner sees the state of the prompt alone. What is lowered is KL(unsteered ‖ steered) over the whole vocabulary, or the
-cross-entropy of the stored replies as in the paper. An up-mapping that learns along could become one that steers nowhere; so its
-loss also has `-weight · min(reach, target)`, reach being KL between the replies under two random actions. (A smaller W changes
-little, for the first layer normalises its input.)
+cross-entropy of the stored replies as in the paper. An up-mapping that learns along could become one that steers nowhere, or one
+that steers at the price of the language; so its loss also has `weight · |reach − target|`, reach being the KL between the replies
+under two random actions. (A smaller W changes little, for the first layer normalises its input.)
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def clone(
         if settings.train_upmap:
             reach = kl_divergence(found[1], found[2]).mean()
             metrics["reach"] = reach.item()
-            value = value - settings.reach_weight * reach.clamp(max=settings.reach_target)
+            value = value + settings.reach_weight * (reach - settings.reach_target).abs()
         return value, metrics
 
     descend(planner, loss, train, dev, settings.descent, log)

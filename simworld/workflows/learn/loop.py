@@ -114,8 +114,8 @@ class _Loop:
                 label,
                 {"explore": explorer},
                 scenarios=shop.train,
-                partners=shop.partners,
-                seats=collect.seats,
+                partners={explorer.spec.name: explorer} if collect.self_play else shop.partners,
+                seats="first" if collect.self_play else collect.seats,
                 repeats=collect.repeats,
             )
 
@@ -126,8 +126,11 @@ class _Loop:
             "seed": self.file.seed,
             "name": self.file.name,
         }
-        seats = {"both": sum(len(scenario.seats) for scenario in shop.train)}.get(collect.seats, len(shop.train))
-        collected = self._played("collect", settings, (start,), plan, seats * len(shop.partners) * collect.repeats)
+        count = len(shop.train) * collect.repeats
+        if not collect.self_play:
+            seats = {"both": sum(len(scenario.seats) for scenario in shop.train)}.get(collect.seats, len(shop.train))
+            count = seats * len(shop.partners) * collect.repeats
+        collected = self._played("collect", settings, (start,), plan, count)
         source, run = collected, self._run(collected)
         if shop.reward_judge is not None:
             source = self._done(

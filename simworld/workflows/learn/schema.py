@@ -71,6 +71,9 @@ class CollectStage(_Part):
 
     repeats: Count = 1
     seats: Seats = "both"
+    self_play: bool = Field(
+        default=False, description="It explores in all seats at once, without partners: more to learn from each episode."
+    )
     explore: ExploreSpec = ExploreSpec(kind="random")
 
 
