@@ -109,7 +109,7 @@ class Batch:
         return rows
 
     def _known(self, row: Row) -> Tensor | None:
-        """The cache of a prompt's first tokens, (layers, 2, kv heads, tokens, head size): its thread's, else the longest of others."""
+        """The cache of a prompt's first tokens, (layers, 2, kv heads, tokens, head size): its thread's, or another's longest."""
         if not row.request.thread:
             return None
         own = self._threads.find(row.request.thread)

@@ -83,7 +83,7 @@ class Threads:
         thread.ids = list(ids)
 
     def open(self, name: str, ids: Sequence[int], tokens: int) -> Thread:
-        """The thread cut back to what it shares with `ids`, with room for that many tokens; else a new one with a copy of what is known.
+        """The thread cut back to what it shares with `ids`, with room for that many tokens; a new one knows what others have read.
 
         The caller may write behind `thread.ids` and set them. A thread without a name is not kept, and begins empty.
         """

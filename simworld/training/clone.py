@@ -20,9 +20,8 @@ from agents.steering.planner import Actor
 from agents.steering.upmap import UpMap
 from simworld.training.descent import Descent, Log, descend
 from simworld.training.measure import kl_divergence, random_actions
+from simworld.training.networks import start_at
 from simworld.training.teacher import Lesson, Teacher
-
-_SMALL = 0.01  # of the last layer's usual weights, so that the planner starts at one action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +106,7 @@ def _actor(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
         actor = Actor(len(mean), upmap.d_action, hidden=settings.hidden, projection="sphere")
-    last = actor.net[-1]
-    assert isinstance(last, nn.Linear)
-    with torch.no_grad():
-        last.weight.mul_(_SMALL)
-        last.bias.copy_(random_actions(1, upmap.d_action, seed)[0] if start is None else start)
+    start_at(actor, random_actions(1, upmap.d_action, seed)[0] if start is None else start)
     return actor, mean, std
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, assert_never
 
@@ -17,8 +18,9 @@ from simworld.core.seeding import derive_seed
 from simworld.training.bc import Bc, BcSettings
 from simworld.training.folder import load_meta, load_transitions
 from simworld.training.learner import Learner
+from simworld.training.likelihoods import load_slopes
 from simworld.training.loop import LoopSettings, OnProgress, Sink, train
-from simworld.training.networks import new_actor
+from simworld.training.networks import new_actor, start_at
 from simworld.training.scale import Scale
 from simworld.training.td3bc import Td3bc, Td3bcSettings
 from simworld.training.transitions import Transitions
@@ -46,10 +48,13 @@ class Data:
     provenance: Mapping[str, Any]  # query, rows, sha256
 
 
-def load_data(folder: Path) -> Data:
-    """The data of a dataset's folder. Raises InputError where it is not one."""
-    meta = load_meta(folder)
-    return Data(transitions=load_transitions(folder), encoder_id=meta.encoder_id, provenance=meta.provenance())
+def load_data(folder: Path, slopes: Path | None = None) -> Data:
+    """The data of a dataset's folder, with the slopes of its replies where a file of them is given. Raises InputError."""
+    meta, transitions, provenance = load_meta(folder), load_transitions(folder), load_meta(folder).provenance()
+    if slopes is not None:
+        transitions = replace(transitions, slopes=load_slopes(slopes, folder))
+        provenance["slopes"] = hashlib.sha256(slopes.read_bytes()).hexdigest()
+    return Data(transitions=transitions, encoder_id=meta.encoder_id, provenance=provenance)
 
 
 def train_planner(
@@ -64,7 +69,8 @@ def train_planner(
     """A checkpoint with the clone's up-mapping, a trained actor, and what it was trained on.
 
     A clone's actor is where training starts, with the clone's scale of states, without which it would be another policy. Where
-    there is none, or `fresh` is set, a new actor starts with the scale of the data.
+    there is none, or `fresh` is set, a new actor starts with the scale of the data; nearly at the clone's constant action, if
+    it has one.
 
     Args:
         data: what to learn from.
@@ -85,6 +91,8 @@ def train_planner(
     else:
         seed = derive_seed(loop.seed, "actor")
         actor = new_actor(info.d_state, info.d_action, hidden=settings.hidden, projection="sphere", seed=seed)
+        if clone.constant is not None and not settings.fresh:
+            start_at(actor, clone.constant)
         scale = None
     trained = train(
         _learner(actor, settings),
@@ -95,6 +103,7 @@ def train_planner(
         identity={
             "clone": clone.id,
             "data": data.provenance.get("sha256", ""),
+            "slopes": data.provenance.get("slopes", ""),
             **settings.model_dump(mode="json", exclude={"loop"}),
         },
         folder=folder,

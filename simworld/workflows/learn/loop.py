@@ -46,39 +46,46 @@ class _Loop:
         """All stages in order."""
         upmap = self._checkpoint("upmap", self._upmap_settings(), (), lambda label: stages.make_upmap(self.shop, label))
         start = upmap
-        if self.file.clone is not None or self.file.upmap.latent is not None:
+        if (clone := self.file.clone) is not None:
             replies = self._replies()
             run = self._run(replies)
-            if (latent := self.file.upmap.latent) is not None:
-                base = start
+            start = cloned = self._checkpoint(
+                "clone",
+                {**clone.model_dump(mode="json"), "seed": self.file.seed},
+                (upmap, replies),
+                lambda label: stages.make_clone(self.shop, label, run, self._path(upmap), clone),
+            )
+            if (latent := self.file.latent) is not None:
                 start = self._checkpoint(
                     "latent",
                     {**latent.model_dump(mode="json"), "seed": self.file.seed},
-                    (base, replies),
-                    lambda label: stages.make_latent(self.shop, label, run, self._path(base), latent),
-                )
-            if (clone := self.file.clone) is not None:
-                below = start
-                start = self._checkpoint(
-                    "clone",
-                    {**clone.model_dump(mode="json"), "seed": self.file.seed},
-                    (below, replies),
-                    lambda label: stages.make_clone(self.shop, label, run, self._path(below), clone),
+                    (cloned, replies),
+                    lambda label: stages.make_latent(self.shop, label, run, self._path(cloned), latent),
                 )
         dataset = self._dataset(start)
+        data: tuple[Stage, ...] = (dataset,)
+        if (wanted := self.file.slopes) is not None:
+            read = self._done(
+                "slopes",
+                {**wanted.model_dump(mode="json"), "seed": self.file.seed},
+                (dataset, start),
+                lambda label: stages.make_slopes(self.shop, label, self._path(dataset), self._path(start), wanted),
+                lambda record: stages.file_digest(self.shop.folder / record.path),
+            )
+            data = (dataset, read)
         arms: dict[str, Stage] = {}
         if "constant" in self.file.arms:
             arms["constant"] = self._checkpoint(
                 "constant",
                 {},
-                (dataset, start),
-                lambda label: stages.choose_constant(self.shop, label, self._path(dataset), self._path(start)),
+                (*data, start),
+                lambda label: stages.choose_constant(self.shop, label, self._paths(data), self._path(start)),
             )
         planner = self._checkpoint(
             "train",
             self.file.train.model_dump(mode="json"),
-            (dataset, start),
-            lambda label: stages.train(self.shop, label, self._path(dataset), self._path(start)),
+            (*data, start),
+            lambda label: stages.train(self.shop, label, self._paths(data), self._path(start)),
         )
         arms |= {"planner": planner, "random": start, "clone": start}
         report = self._evaluation({arm: arms[arm] for arm in self.file.arms if arm != "base"})
@@ -181,7 +188,7 @@ class _Loop:
         )
 
     def _upmap_settings(self) -> dict[str, Any]:
-        made = self.file.upmap.model_dump(mode="json", exclude={"latent"})
+        made = self.file.upmap.model_dump(mode="json")
         return {**made, "model": self.shop.model.model, "dtype": self.shop.model.dtype}
 
     def _played(
@@ -223,6 +230,9 @@ class _Loop:
     def _path(self, stage: Stage) -> Path:
         assert stage.made is not None, "a stage is only asked for its path once it is done"
         return self.shop.folder / stage.made.path
+
+    def _paths(self, stages_: tuple[Stage, ...]) -> tuple[Path, ...]:
+        return tuple(self._path(stage) for stage in stages_)
 
     def _run(self, stage: Stage) -> str:
         return f"{self.file.name}-{stage.label}"

@@ -172,9 +172,7 @@ def test_a_turn_reads_only_what_is_new(llama: Path, gather: Callable[..., list[A
     assert two.prompt_tokens == one.prompt_tokens + 6
 
 
-def test_conversations_that_begin_alike_read_the_beginning_once(
-    llama: Path, gather: Callable[..., list[Any]]
-) -> None:
+def test_conversations_that_begin_alike_read_the_beginning_once(llama: Path, gather: Callable[..., list[Any]]) -> None:
     begin = "seat " * 40
     requests = [
         Generate(

@@ -7,12 +7,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from agents.steering.checkpoint import load_checkpoint
 from simworld.cli.learn import learn
 from simworld.core.errors import InputError
+from simworld.training.folder import load_transitions
+from simworld.training.likelihoods import load_slopes
 from store import open_store
 from tests.simworld.training import taught
 
@@ -134,6 +138,37 @@ def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
     assert "clone" not in done.stdout
 
 
+def test_a_loop_with_a_latent_upmap_in_self_play_reads_replies_back(folder: Path) -> None:
+    text = FILE.replace("reward: {", "latent: {size: 3, replies: 6, tested: 2}\nslopes: {most: 9}\nreward: {")
+    collect = "collect: {self_play: true, explore: {kind: noise, sigma: 1}}\n"
+    (folder / "loop.yaml").write_text(text + collect)
+    (dry,) = call("--dry-run")
+    assert [stage["episodes"] for stage in dry["stages"] if stage["episodes"]] == [4, 4, 20]
+    (found,) = call()
+    names = list(skipped(found))
+    assert names == [*STAGES[:3], "latent", "collect", "dataset", "slopes", *STAGES[5:]]
+    with open_store("x.db") as store:
+        (run,) = [each.run.name for each in store.runs() if "-collect-" in each.run.name]
+        casts = [each.episode.cast for each in store.episodes(run=run)]
+    assert all(len(set(cast.values())) == 1 for cast in casts)  # the explorer in every seat
+    (dataset,) = (folder / "learn-tiny" / "datasets").iterdir()
+    (file,) = (folder / "learn-tiny").glob("slopes-*.npz")
+    slopes, data = load_slopes(file, dataset), load_transitions(dataset)
+    known = np.isfinite(slopes).all(1)
+    assert slopes.shape == data.actions.shape == (len(data), 4)
+    assert 4 <= known.sum() <= 9  # whole seats
+    assert np.abs(slopes[known]).max() > 0
+    planner = load_checkpoint(folder / found["planner"])
+    assert planner.info.upmap == "latent"
+    assert planner.info.data["slopes"]
+    assert all(skipped(call()[0]).values())
+    np.savez(folder / "other.npz", slopes=slopes, dataset=np.array("0" * 64), checkpoint=np.array("p1-0"))
+    with pytest.raises(InputError, match="the slopes are of another dataset"):
+        load_slopes(folder / "other.npz", dataset)
+    with pytest.raises(InputError, match="no slopes of a dataset"):
+        load_slopes(folder / "loop.yaml", dataset)
+
+
 def test_a_judged_loop_judges_what_was_collected_and_what_is_compared(folder: Path, model: Path) -> None:
     judge = f"name: strict\nmodel: hf:{model}\ndtype: float32\nmethod: statements\nrubric: one.yaml\n"
     (folder / "strict.yaml").write_text(judge)
@@ -178,6 +213,7 @@ def test_a_judge_that_scores_nothing_stops_the_loop(folder: Path, model: Path) -
         ),
         ("evaluate: {quality: 0}", "evaluate: {arms: [base]}", "a comparison needs two arms"),
         ("name: tiny", "", "name"),
+        ("clone: {steps", "latent: {size: 2}\nclone: null # {steps", "made around a clone's prefix"),
     ],
 )
 def test_bad_files(folder: Path, old: str, new: str, message: str) -> None:
