@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from agents import LoadedSpec
-from agents.steering.spec import ExploreSpec
 from simworld.workflows.arms import ArmsPlan
 from simworld.workflows.learn import stages
 from simworld.workflows.learn.bench import Bench, Look, Stage, Work
 from simworld.workflows.learn.shop import Shop
-
-RANDOM = ExploreSpec(kind="random")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +154,7 @@ class _Loop:
 
     def _evaluation(self, made: Mapping[str, Stage]) -> Stage:
         shop, wanted = self.shop, self.file.evaluate
-        explores = {"random": RANDOM}
+        explores = {"random": self.file.collect.explore}  # as the data were collected
 
         def plan(label: str) -> ArmsPlan:
             arms: dict[str, LoadedSpec] = {"base": shop.agent} if "base" in self.file.arms else {}
@@ -173,6 +170,7 @@ class _Loop:
             "scenarios": [scenario.id for scenario in shop.test],
             "judge": shop.test_judge.model_dump(mode="json") if shop.test_judge else None,
             "reward": self.file.reward.model_dump(mode="json"),
+            "random": self.file.collect.explore.model_dump(mode="json"),
             "seed": self.file.seed,
             "name": self.file.name,
         }
