@@ -4,7 +4,7 @@
 
 Takes the slope of each stored unsteered reply at the clone's prefix (about a second each on one core; kept in `--slopes`), and
 holds a quarter of the families out in turn. On the rest each up-mapping's best direction is found for each reward; on those held
-out its effect is measured to first order, E[r · s·v] / sd(r) · √(1 / KL(v)): standard deviations of the reward for one nat per reply.
+out its effect is measured to first order, E[r · s·v] / sd(r) · √(1 / KL(v)): deviations of the reward for one nat per reply.
 """
 
 from __future__ import annotations
