@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, assert_never
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from agents.steering.checkpoint import ActorInfo, Checkpoint
@@ -34,6 +35,7 @@ class PlannerSettings(BaseModel):
     learner: Literal["td3bc", "bc"] = "td3bc"
     fresh: bool = False  # a new actor, although the clone has one
     hidden: tuple[int, ...] = (256, 256)  # of a new actor
+    scale_rewards: bool = True  # to a deviation of 1: a part of a score is smaller than what new critics say by chance
     td3bc: Td3bcSettings = Td3bcSettings()  # its gamma is also that of the evaluation
     bc: BcSettings = BcSettings()
     loop: LoopSettings = LoopSettings()
@@ -94,9 +96,12 @@ def train_planner(
         if clone.constant is not None and not settings.fresh:
             start_at(actor, clone.constant)
         scale = None
+    transitions = data.transitions
+    if settings.scale_rewards and (deviation := float(transitions.rewards.std())) > 0:
+        transitions = replace(transitions, rewards=(transitions.rewards / deviation).astype(np.float32))
     trained = train(
         _learner(actor, settings),
-        data.transitions,
+        transitions,
         loop,
         gamma=settings.td3bc.gamma,
         scale=scale,
