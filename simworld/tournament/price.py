@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from simworld.core.episode import Ending
 from simworld.tournament.loading import Tournament
 from simworld.tournament.plan import matches_of, plan_of
+from simworld.tournament.points import points_of
 from store import Store
 
 RECENT = 200  # episodes of an agent, and commands, that rates are measured on
@@ -24,7 +25,7 @@ class Price:
     tokens_read: int | None
     minutes: float | None  # without judging
     unmeasured: tuple[str, ...]  # agents without an episode in the database
-    upper_bound: bool  # Swiss: rounds that share casts play fewer
+    upper_bound: bool  # Swiss: the pairs of rounds to come may share casts with those before
 
     @property
     def left(self) -> int:
@@ -43,7 +44,7 @@ class _Pace:
 
 def price(tournament: Tournament, store: Store | None) -> Price:
     """The price of what is not played yet; loads no model. `store`: None where there is no database yet."""
-    items = _items(tournament)
+    items = _items(tournament, store)
     played = _played(tournament, store) if store else {}
     left = [item for item in items if item not in played]
     names = sorted({name for _, cast, _ in left for name in cast})
@@ -72,8 +73,8 @@ def price(tournament: Tournament, store: Store | None) -> Price:
 Item = tuple[str, tuple[str, ...], int]  # scenario name, agents in the order of seats, repeat
 
 
-def _items(tournament: Tournament) -> set[Item]:
-    plan = plan_of(tournament, matches_of(tournament))
+def _items(tournament: Tournament, store: Store | None) -> set[Item]:
+    plan = plan_of(tournament, matches_of(tournament, points_of(tournament, store) if store else None))
     return {
         (scenario.name, tuple(cast.values()), repeat)
         for scenario, cast in plan.seatings()

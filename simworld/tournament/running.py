@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
-from simworld.analysis.arms import OVERALL
-from simworld.analysis.games import count
 from simworld.core.protocols import Backend
 from simworld.judging.run import JudgingRun, Tally
 from simworld.judging.spec import JudgeSpec
@@ -17,7 +15,7 @@ from simworld.runner.stored import Progress, run_plan
 from simworld.tournament.budget import Spending
 from simworld.tournament.loading import Tournament
 from simworld.tournament.plan import matches_of, plan_of
-from simworld.tournament.results import judge_ids, scores
+from simworld.tournament.points import points_of
 from store import Store
 
 OpenJudge = Callable[[JudgeSpec], AbstractContextManager[Backend]]
@@ -79,9 +77,7 @@ def play_tournament(
         watch.playing(progress)
 
     for number in range(1, (tournament.file.rounds or 1) + 1):
-        plan = plan_of(
-            tournament, matches_of(tournament, lambda casts: points(tournament, store, casts), rounds=number)
-        )
+        plan = plan_of(tournament, matches_of(tournament, points_of(tournament, store), rounds=number))
         progress = run_plan(
             plan,
             crew,
@@ -100,17 +96,6 @@ def play_tournament(
         if spending.spent:
             break
     return Ran(played=played, failed=failed, spent=spending.spent, tallies=tallies)
-
-
-def points(tournament: Tournament, store: Store, casts: frozenset[frozenset[str]]) -> dict[str, float]:
-    """Agent → games won, a tie counting half, by the first judge's `overall` in episodes of these casts."""
-    ids = judge_ids(store, tournament.name, tournament.judges[0])
-    found: dict[str, float] = {}
-    for game in count(scores(tournament, store, ids, casts=casts)).games:
-        if game.dimension == OVERALL:
-            found[game.first] = found.get(game.first, 0.0) + game.wins + game.ties / 2
-            found[game.second] = found.get(game.second, 0.0) + game.losses + game.ties / 2
-    return found
 
 
 def judges_of(crew: Crew, *, threads: int | None = None) -> OpenJudge:

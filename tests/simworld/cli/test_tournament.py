@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import agents.models
 from simworld.cli.tournament import tournament as command
 from simworld.core.errors import InputError, SimworldError
 from simworld.testing.fakes import FakeBackend
@@ -48,7 +47,7 @@ def test_a_dry_run_makes_no_database(folder: Path) -> None:
 
 
 def test_run_plays_judges_and_shows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents.models, "load_backend", lambda *args, **settings: FakeBackend())  # the judge's model
+    monkeypatch.setattr("simworld.runner.models.load_backend", lambda *args, **settings: FakeBackend())  # the judge's
     tournament(folder, "anchor: ada\nbudget: {episodes: 90}")
     done = call("run", "cup.yaml", "--db", "x.db", "--json")
     assert done.exit_code == 0

@@ -104,6 +104,15 @@ def test_seats_focal_and_fixed_partners(store: Store, tmp_path: Path) -> None:
         assert overall.games == 6
 
 
+def test_a_partner_that_is_an_agent_is_compared_beside_partners_only(store: Store, tmp_path: Path) -> None:
+    made = tournament(tmp_path, "format: fixed_partner\npartners: [ada.yaml]", agents=AGENTS[:3])
+    assert play(made, store).played == 6 * 5  # ada beside itself, and two others in either seat beside ada
+    found = results(made, store, made.judges[0], rounds=50).standings
+    assert {standing.score.n for standing in found.tables["overall"].standings if standing.score} == {12}
+    assert {counts.played for counts in found.seats.values()} == {12}
+    assert found.tables["overall"].games == 6 * 2 * 3
+
+
 def test_swiss_goes_on_as_it_began(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, "format: swiss\nrounds: 2")
     ran = play(made, store)
@@ -111,6 +120,7 @@ def test_swiss_goes_on_as_it_began(store: Store, tmp_path: Path) -> None:
     assert ran.played == 6 * (4 + 2 * 2 + 2 * 2)
     assert play(made, store).played == 0
     assert price(made, store).upper_bound
+    assert price(made, store).left == 0  # the pairs are those that were played
 
 
 def test_three_seats(store: Store, tmp_path: Path) -> None:
