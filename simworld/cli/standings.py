@@ -141,17 +141,22 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
 def show_price(name: str, cost: Price, as_json: bool) -> None:
     """What is played, what is left, and what it will take."""
     if as_json:
-        click.echo(plain_json({"tournament": name, **asdict(cost), "left": cost.left}))
+        click.echo(plain_json({"tournament": name, **asdict(cost)}))
         return
     most = "at most " if cost.upper_bound else ""
     failed = f", {cost.failed:,} of them failed" if cost.failed else ""
     click.echo(
         harmless(f"{name}: {most}{cost.episodes:,} episodes, {cost.played:,} played{failed}, {cost.left:,} left")
     )
+    click.echo(f"judgements: {most}{cost.judgements:,} to make")
     if cost.left:
         tokens = "unknown" if cost.tokens is None else f"about {cost.tokens:,} written, {cost.tokens_read:,} read"
-        minutes = "unknown" if cost.minutes is None else f"about {cost.minutes:.1f}, without judging"
-        click.echo(f"tokens: {tokens}\nminutes: {minutes}")
+        click.echo(f"tokens: {tokens}")
+    if cost.left or cost.judgements:
+        parts = {"playing": cost.minutes, "judging": cost.judging_minutes}
+        told = [f"{part} {'unknown' if taken is None else f'about {taken:.1f}'}" for part, taken in parts.items()]
+        click.echo(f"minutes: {', '.join(told)}")
     if cost.unmeasured:
         names = ", ".join(cost.unmeasured)
-        click.echo(harmless(f"Note: no episode of {names} is in the database, so nothing was measured."), err=True)
+        text = f"Note: no episode of {names} is in the database; `run --episodes 8` plays a few, and then this is measured."
+        click.echo(harmless(text), err=True)

@@ -62,6 +62,7 @@ def schema() -> None:
 @click.argument("file")
 @click.option("--dry-run", is_flag=True, help="Only say what it will cost: episodes, tokens and minutes.")
 @click.option("--retry-failed", is_flag=True, help="Play and judge again what failed.")
+@click.option("--episodes", type=click.IntRange(min=1), help="Begin at most so many now; default: the file's budget.")
 @click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
 @threads_option
 @memory_option
@@ -71,6 +72,7 @@ def run(
     file: str,
     dry_run: bool,
     retry_failed: bool,
+    episodes: int | None,
     live: int,
     threads: int | None,
     memory_gb: float | None,
@@ -91,8 +93,9 @@ def run(
     found = open_tournament(file)
     check_store(db)
     if dry_run:
-        _price(found, db, as_json)
+        _price(found, db, as_json, retry_failed=retry_failed)
         return
+    budget = found.file.budget if episodes is None else found.file.budget.model_copy(update={"episodes": episodes})
     with (
         open_crew(
             found.specs.values(),
@@ -111,6 +114,7 @@ def run(
                     crew,
                     store,
                     open_judge=judges_of(crew, threads=threads),
+                    budget=budget,
                     retry_failed=retry_failed,
                     live=live,
                     watch=watch,
@@ -236,17 +240,17 @@ def _judge(found: Tournament, name: str | None) -> JudgeSpec:
     return found.judges[0] if name is None else found.judges[names.index(name)]
 
 
-def _price(found: Tournament, db: str, as_json: bool) -> None:
+def _price(found: Tournament, db: str, as_json: bool, *, retry_failed: bool = False) -> None:
     from simworld.tournament.price import price
     from store import open_store
     from store.address import parse_address
 
     path = parse_address(db).path
     if path is not None and not path.exists():  # a command that reads never makes a database
-        cost = price(found, None)
+        cost = price(found, None, retry_failed=retry_failed)
     else:
         with open_store(db) as store:
-            cost = price(found, store)
+            cost = price(found, store, retry_failed=retry_failed)
     show_price(found.name, cost, as_json)
 
 

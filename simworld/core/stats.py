@@ -1,7 +1,7 @@
 """Numbers with an interval: means over families, for episodes of one family are not independent (promise 8).
 
-Intervals are percentiles of a bootstrap that resamples whole families, taken further out as Hesterberg (2015, The American Statistician
-69, 371–386) proposes: plain 95 % percentiles of 6 families cover a normal mean in 86 % of the cases, these in 93 %; of 24, in 94 and 95 %.
+Intervals are percentiles of a bootstrap over whole families, taken further out as Hesterberg (2015, The American Statistician 69,
+371–386) proposes: of 6 families, plain 95 % percentiles cover a normal mean in 86 % of the cases, these in 93 %.
 """
 
 from __future__ import annotations

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 from simworld.core.protocols import Backend
@@ -16,6 +18,8 @@ from simworld.tournament.budget import Spending
 from simworld.tournament.loading import Tournament
 from simworld.tournament.plan import matches_of, plan_of
 from simworld.tournament.points import points_of
+from simworld.tournament.rates import judging_entry
+from simworld.tournament.schema import Budget
 from store import Store
 
 OpenJudge = Callable[[JudgeSpec], AbstractContextManager[Backend]]
@@ -45,6 +49,7 @@ def play_tournament(
     store: Store,
     *,
     open_judge: OpenJudge,
+    budget: Budget | None = None,
     retry_failed: bool = False,
     live: int = 32,
     watch: Watch | None = None,
@@ -58,6 +63,7 @@ def play_tournament(
         crew: agents and backends for it.
         store: where the run is begun or resumed.
         open_judge: a judge's model, open for a block.
+        budget: for playing; default: the file's.
         retry_failed: play and judge again what failed.
         live: conversations under way at once.
         watch: who is told how far it is.
@@ -68,7 +74,7 @@ def play_tournament(
         ModelError: a judge's model cannot be loaded.
     """
     watch = watch or Watch()
-    spending = Spending(tournament.file.budget)
+    spending = Spending(budget or tournament.file.budget)
     played = failed = 0
     tallies: dict[str, Tally] = {}
 
@@ -92,10 +98,28 @@ def play_tournament(
         for judge in tournament.judges:
             with open_judge(judge) as backend:
                 judging = JudgingRun(store, judge, backend, run=tournament.name, retry_failed=retry_failed)
-                tallies[judge.name] = judging.go(on_progress=partial(watch.judging, judge.name))
+                tallies[judge.name] = _judged(judging, judge.name, tournament, store, watch)
         if spending.spent:
             break
     return Ran(played=played, failed=failed, spent=spending.spent, tallies=tallies)
+
+
+def _judged(judging: JudgingRun, name: str, tournament: Tournament, store: Store, watch: Watch) -> Tally:
+    """A pass of a judge; what it took is added to the run's profile, also where Ctrl-C is its end."""
+    started, begun = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+
+    def remember() -> None:
+        if judging.tally.scored + judging.tally.failed:
+            entry = judging_entry(name, judging.tally, started=started, wall_s=time.monotonic() - begun)
+            store.add_profile(tournament.name, entry)
+
+    try:
+        tally = judging.go(on_progress=partial(watch.judging, name))
+    except KeyboardInterrupt:
+        remember()
+        raise
+    remember()
+    return tally
 
 
 def judges_of(crew: Crew, *, threads: int | None = None) -> OpenJudge:

@@ -70,6 +70,8 @@ def test_all_problems_at_once(folder: Path) -> None:
         ("agents: [ada.yaml, twin.yaml]", "'ada' and 'twin' are the same agent under two names; leave one out"),
         ("agents: [ada.yaml, me.yaml]", "'me' is a person; a tournament plays by itself"),
         ("self_play: false", "two agents never meet the same partner without it"),
+        ("format: focal\nfocal: ada\nself_play: false", "self_play: two agents never meet the same partner without it"),
+        ("scenarios: [k9*.yaml]", "3:13: scenarios.0: "),
         ("tie: .nan", "4:6: tie:"),
         ("tie: measured", "judge 'fake' takes one sample, so nothing is measured; give a number"),
         ("tie: 1.5", "found 1.5, expected a share of the range between 0 and 1, or 'measured'"),
@@ -89,6 +91,29 @@ def test_one_line_says_what_is_wrong(folder: Path, changed: str, message: str) -
     found = problems(folder / "cup.yaml", "\n".join(lines.values()) + "\n")
     assert len(found) == 1, found
     assert message in found[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("format: focal\nfocal: ada\nself_play: false", "nobody meets the partners of the focal agent without it"),
+        ("format: swiss\nrounds: 1\nself_play: false", "two agents never meet the same partner without it"),
+    ],
+)
+def test_formats_in_which_nobody_could_be_compared(folder: Path, settings: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        tournament(folder, settings)
+    assert tournament(folder, settings.replace("false", "true")).agents == ("ada", "ben", "cyn", "dov")
+    fixed = "format: fixed_partner\npartners: [dov.yaml]\nself_play: false"
+    assert tournament(folder, fixed, agents=("ada", "ben")).agents == ("ada", "ben")
+
+
+def test_ties_are_measured_where_the_judge_is_asked_twice(folder: Path) -> None:
+    assert tournament(folder).file.tie == 0.0
+    with (folder / "fake.yaml").open("a") as file:
+        file.write("samples: 2\n")
+    assert tournament(folder).file.tie == "measured"
+    assert tournament(folder, "tie: 0.1").file.tie == 0.1
 
 
 def test_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
