@@ -135,7 +135,7 @@ def run(
                 click.echo(
                     harmless(f"{tally.failed} judgements by {judge} failed, the last: {tally.last_failure}"), err=True
                 )
-    _standings(found, db, found.judges[0], as_json)
+    _standings(found, db, found.judges[0], None, as_json)
 
 
 @tournament.command()
@@ -152,14 +152,15 @@ def status(file: str, db: str, as_json: bool) -> None:
 @tournament.command()
 @click.argument("file")
 @judge_option
+@click.option("--measure", metavar="NAME", help="Ratings and wins on this dimension; default: overall.")
 @db_option
 @json_option
-def standings(file: str, judge_name: str | None, db: str, as_json: bool) -> None:
+def standings(file: str, judge_name: str | None, measure: str | None, db: str, as_json: bool) -> None:
     """Show scores, ratings and wins of what is played and judged."""
     from simworld.tournament.loading import open_tournament
 
     found = open_tournament(file)
-    _standings(found, db, _judge(found, judge_name), as_json)
+    _standings(found, db, _judge(found, judge_name), measure, as_json)
 
 
 @tournament.command()
@@ -254,7 +255,8 @@ def _price(found: Tournament, db: str, as_json: bool, *, retry_failed: bool = Fa
     show_price(found.name, cost, as_json)
 
 
-def _standings(found: Tournament, db: str, judge: JudgeSpec, as_json: bool) -> None:
+def _standings(found: Tournament, db: str, judge: JudgeSpec, measure: str | None, as_json: bool) -> None:
+    from simworld.tournament.plan import same_partners
     from simworld.tournament.report import plain_results
     from simworld.tournament.results import results
     from store import open_store
@@ -264,4 +266,5 @@ def _standings(found: Tournament, db: str, judge: JudgeSpec, as_json: bool) -> N
     if as_json:
         click.echo(plain_json(plain_results(found, known), indent=1))
     else:
-        show_results(found.file.title or found.name, known)
+        same = same_partners(found)
+        show_results(found.file.title or found.name, known, measure=measure, same_partners=same)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from agents import HumanSpec, LoadedSpec, agent_content, find_specs
 from scenarios import find_scenarios
@@ -26,7 +26,8 @@ T = TypeVar("T")
 class Tournament:
     """A tournament file with everything that it names."""
 
-    file: TournamentFile  # its `tie` decided
+    file: TournamentFile
+    tie: Literal["measured"] | float  # the file's, or its default
     specs: dict[str, LoadedSpec]  # by agent name, partners too
     agents: tuple[str, ...]  # names of those who are compared
     partners: tuple[str, ...]  # names
@@ -86,9 +87,9 @@ class _Reader:
         if self._problems:
             raise InputError(in_order(dict.fromkeys(self._problems)))
         asked_twice = all(judge.samples > 1 for judge in judges.values())
-        tie = file.tie if file.tie is not None else "measured" if asked_twice else 0.0
         return Tournament(
-            file=file.model_copy(update={"tie": tie}),
+            file=file,
+            tie=file.tie if file.tie is not None else "measured" if asked_twice else 0.0,
             specs=specs,
             agents=agents,
             partners=tuple(dict.fromkeys(names[given] for given in partners)),

@@ -82,6 +82,16 @@ def matches_of(tournament: Tournament, points: Points | None = None, *, rounds: 
             return swiss_round([(a, b) for a, b in pairs], self_play=file.self_play)
 
 
+def same_partners(tournament: Tournament) -> bool:
+    """Whether all agents are scored beside the same partners, so that their mean scores compare.
+
+    At tables of three and more, agents that are each other's partners also meet mixed company: themselves beside another.
+    """
+    file = tournament.file
+    pairs = all(len(scenario.seats) == 2 for scenario in tournament.scenarios)
+    return file.format == "fixed_partner" or (file.format == "round_robin" and file.self_play and pairs)
+
+
 def seat_counts(tournament: Tournament) -> Callable[[EpisodeSummary, SeatRecord], bool]:
     """Whether agents are compared in a seat of an episode: in the file's seats, and with fixed partners only beside one of them.
 

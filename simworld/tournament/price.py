@@ -47,7 +47,9 @@ def price(tournament: Tournament, store: Store | None, *, retry_failed: bool = F
     played = _played(tournament, store) if store else {}
     left = [item for item in items if item not in played or (retry_failed and played[item])]
     written, read, unmeasured = _tokens(tournament, store, left)
-    to_judge = {judge.name: judge.samples * len(left) + _unjudged(tournament, store, judge) for judge in tournament.judges}
+    to_judge = {
+        judge.name: judge.samples * len(left) + _unjudged(tournament, store, judge) for judge in tournament.judges
+    }
     timed = [judging_minutes(store, name, count) for name, count in to_judge.items()] if store else [None]
     known = [minutes for minutes in timed if minutes is not None]
     return Price(
@@ -58,7 +60,9 @@ def price(tournament: Tournament, store: Store | None, *, retry_failed: bool = F
         judgements=sum(to_judge.values()),
         tokens=written,
         tokens_read=read,
-        minutes=None if store is None or written is None else playing_minutes(store, episodes=len(left), tokens=written),
+        minutes=None
+        if store is None or written is None
+        else playing_minutes(store, episodes=len(left), tokens=written),
         judging_minutes=sum(known) if len(known) == len(timed) else None,
         unmeasured=unmeasured,
         upper_bound=tournament.file.format == "swiss",

@@ -137,7 +137,7 @@ def judge_ids(store: Store, run: str, judge: JudgeSpec) -> list[str]:
 
 
 def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str, float]:
-    tie = tournament.file.tie
+    tie = tournament.tie
     measures = widths(store, ids)
     if tie != "measured":
         return {measure: tie * width for measure, width in measures.items()}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from simworld.cli.tournament import tournament as command
 from simworld.core.errors import Failure, InputError, SimworldError
@@ -78,8 +79,32 @@ def test_standings_for_people(played: Path) -> None:
     assert "overall, judged by fake" in done.stdout
     assert "won-tied-lost" in done.stdout
     assert "6 families: fewer than 20" in done.stderr
+    assert "anchor" in next(line for line in done.stdout.splitlines() if line.startswith("ada"))
+    assert "different partners" not in done.stderr
     names = [line.split()[0] for line in done.stdout.splitlines() if line[:3] in {"ada", "ben", "cyn", "dov"}]
     assert len(names) == 8  # the standings and the matrix
+
+
+def test_standings_on_one_dimension(played: Path) -> None:
+    done = call("standings", "cup.yaml", "--db", "x.db", "--measure", "goal")
+    assert "cup: goal, judged by fake" in done.stdout
+    assert "Games on goal: won-tied-lost" in done.stdout
+
+
+def test_many_agents_fit_a_narrow_terminal(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simworld.cli.standings.console", lambda: Console(width=90))
+    lines = call("standings", "cup.yaml", "--db", "x.db").stdout.splitlines()
+    assert (
+        sum(line.startswith("financial_and_material_benefits") for line in lines) == 2
+    )  # two agents beside each other
+
+
+def test_means_of_agents_with_different_partners_come_with_a_note(folder: Path) -> None:
+    made = tournament(folder, "format: focal\nfocal: ada")
+    with open_store("sqlite:///x.db", create=True) as store:
+        play(made, store)
+    done = call("standings", "cup.yaml", "--db", "x.db")
+    assert "Note: agents have met different partners, so ratings compare, and mean scores do not." in done.stderr
 
 
 def test_compare_is_a_gate(played: Path) -> None:
@@ -101,6 +126,7 @@ def test_compare_is_a_gate(played: Path) -> None:
         (("compare", "cup.yaml", "ada", "bne"), "no agent 'bne' in tournament 'cup'; did you mean 'ben'?"),
         (("compare", "cup.yaml", "ada", "ada"), "'ada' is compared with itself; name two agents"),
         (("standings", "cup.yaml", "--judge", "x"), "tournament 'cup' has no judge 'x'; there are fake"),
+        (("standings", "cup.yaml", "--measure", "goa"), "no measure 'goa'; did you mean 'goal'?"),
         (("standings", "cap.yaml"), "no tournament file cap.yaml"),
         (("compare", "cup.yaml", "ada", "ben", "--require", "ada>ben:goa"), "no measure 'goa'; did you mean 'goal'?"),
     ],

@@ -109,11 +109,11 @@ def test_formats_in_which_nobody_could_be_compared(folder: Path, settings: str, 
 
 
 def test_ties_are_measured_where_the_judge_is_asked_twice(folder: Path) -> None:
-    assert tournament(folder).file.tie == 0.0
+    assert tournament(folder).tie == 0.0
     with (folder / "fake.yaml").open("a") as file:
         file.write("samples: 2\n")
-    assert tournament(folder).file.tie == "measured"
-    assert tournament(folder, "tie: 0.1").file.tie == 0.1
+    assert tournament(folder).tie == "measured"
+    assert tournament(folder, "tie: 0.1").tie == 0.1
 
 
 def test_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
