@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,9 @@ from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
+    from simworld.judging.run import Tally
     from simworld.judging.spec import JudgeSpec
+    from simworld.runner.stored import Progress
     from simworld.tournament.loading import Tournament
     from simworld.tournament.running import Watch
 
@@ -222,16 +224,27 @@ def compare(
 
 @contextmanager
 def _watching() -> Iterator[Watch]:
-    """A bar for playing, with the time left, and then one for judging."""
+    """A bar for playing, with the time left, and another for each judge: one at a time, each from when it begins."""
     from simworld.tournament.running import Watch
 
-    with playing_bar() as playing, progress_bar("judging") as judging:
-        yield Watch(
-            playing=playing,
-            judging=lambda judge, tally: judging(
-                tally.already + tally.scored + tally.failed, tally.total, f"{judge} · {tally.failed} failed"
-            ),
-        )
+    bars: dict[str, Any] = {}
+    with ExitStack() as shown:
+
+        def bar(name: str, make: Callable[[], AbstractContextManager[Any]]) -> Any:
+            if name not in bars:
+                shown.close()
+                bars.clear()
+                bars[name] = shown.enter_context(make())
+            return bars[name]
+
+        def playing(progress: Progress) -> None:
+            bar("", playing_bar)(progress)
+
+        def judging(judge: str, tally: Tally) -> None:
+            done, failed = tally.already + tally.scored + tally.failed, f"{tally.failed} failed"
+            bar(judge, lambda: progress_bar(harmless(f"judging by {judge}")))(done, tally.total, failed)
+
+        yield Watch(playing=playing, judging=judging)
 
 
 def _judge(found: Tournament, name: str | None) -> JudgeSpec:

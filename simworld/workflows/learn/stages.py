@@ -138,7 +138,9 @@ def choose_constant(shop: Shop, label: str, found: Sequence[Path], start: Path) 
     """A checkpoint that always takes the best constant action; from a dataset, and the slopes of its replies if there are any."""
     data, reward = load_data(*found), load_meta(found[0]).query.reward
     by_act = reward.placed not in ("end", "uniform")
-    best = constant_checkpoint(load_checkpoint(start), data.transitions, by_act=by_act, data=data.provenance)
+    best = constant_checkpoint(
+        load_checkpoint(start), data.transitions, by_act=by_act, data=data.provenance, dtype=data.dtype
+    )
     return _saved(shop, label, best)
 
 
