@@ -54,7 +54,7 @@ def run_plan(
         store: where the run is begun or resumed.
         retry_failed: play items whose last attempt failed again, as attempt n + 1.
         live: conversations under way at once.
-        on_progress: called after each commit, and whenever the models have done something.
+        on_progress: called at the start, after each commit, and whenever the models have done something.
         go_on: asked before each conversation; once it says no, those under way are finished and no other is begun.
 
     Raises:

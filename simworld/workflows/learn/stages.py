@@ -18,6 +18,7 @@ from agents.models.sentences import load_sentences
 from agents.steering.checkpoint import Checkpoint, EncoderInfo, load_checkpoint, save_checkpoint
 from agents.steering.folder import read_folder
 from agents.steering.pca import pca_checkpoint
+from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 from simworld.judging.attribute import attribute_episodes
 from simworld.judging.run import JudgingRun, Tally
@@ -48,8 +49,15 @@ from store import Store, TrainingRecord
 def play(shop: Shop, plan: ArmsPlan) -> Made:
     """Plays a run."""
     with open_crew(plan.specs.values(), batch_size=shop.live, threads=shop.threads) as crew:
-        run_plan(plan, crew, shop.store, live=shop.live, on_progress=lambda p: shop.tell(*_played(p)))
-    failed = sum(summary.failure is not None for summary in shop.store.summaries(run=plan.run))
+        run_plan(
+            plan,
+            crew,
+            shop.store,
+            retry_failed=shop.retry_failed,
+            live=shop.live,
+            on_progress=lambda p: shop.tell(*_played(p)),
+        )
+    failed = sum(state.ending is Ending.failed for state in shop.store.finished(plan.run).values())
     return Made(output=run_digest(shop.store, plan.run) or "", failed=failed)
 
 
@@ -175,6 +183,7 @@ def compare(shop: Shop, label: str, plan: ArmsPlan) -> Made:
             crew,
             shop.store,
             scoring,
+            retry_failed=shop.retry_failed,
             live=shop.live,
             threads=shop.threads,
             replies_read=settings.quality,
@@ -184,7 +193,7 @@ def compare(shop: Shop, label: str, plan: ArmsPlan) -> Made:
     file = shop.folder / f"{label}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(plain(found), indent=1) + "\n", "utf-8")
-    failed = sum(arm.failed for arm in found.arms.values())
+    failed = sum(arm.failed + arm.unscored for arm in found.arms.values())
     return Made(output=file_digest(file) or "", path=file.name, failed=failed)
 
 
