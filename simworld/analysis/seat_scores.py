@@ -13,7 +13,7 @@ from simworld.analysis.games import SeatScore
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 from simworld.core.rewards import weigh
-from store import EpisodeSummary, ScoreRow, Store
+from store import EpisodeSummary, ScoreRow, SeatRecord, Store
 
 SOTOPIA = "sotopia"  # the rubric whose plain mean is reported too
 SOTOPIA_MEAN = "sotopia_mean"  # of the seven dimensions, each in its own range, as Sotopia reports it
@@ -62,7 +62,7 @@ def read_scores(
     scenarios: Iterable[str],
     *,
     agents: Sequence[str] | None = None,
-    seats: Callable[[str, str], bool] = lambda scenario, seat: True,
+    seats: Callable[[EpisodeSummary, SeatRecord], bool] = lambda summary, seat: True,
     episodes: Callable[[EpisodeSummary], bool] = lambda summary: True,
     reading: Reading | None = None,
 ) -> Iterator[SeatScore]:
@@ -74,7 +74,7 @@ def read_scores(
         judge_ids: of one judge: an id for each rubric. With several rubrics their names stand before those of dimensions.
         scenarios: ids.
         agents: whose scores are wanted, by name; default: everybody's.
-        seats: (scenario id, seat) → whether the seat counts.
+        seats: whether a seat of an episode counts.
         episodes: whether an episode counts.
         reading: counts what is read.
 
@@ -99,12 +99,12 @@ def _of_episode(
     values: Mapping[tuple[str, str], Mapping[str, float]],
     tally: Reading,
     agents: Sequence[str] | None,
-    seats: Callable[[str, str], bool],
+    seats: Callable[[EpisodeSummary, SeatRecord], bool],
 ) -> Iterator[SeatScore]:
     tally.families.add(summary.family)
     tally.judged += any((summary.id, seat.seat) in values for seat in summary.seats)
     for own in summary.seats:
-        if (agents is not None and own.agent_name not in agents) or not seats(summary.scenario_id, own.seat):
+        if (agents is not None and own.agent_name not in agents) or not seats(summary, own):
             continue
         counts = tally.counts[own.agent_name]
         counts.played += 1

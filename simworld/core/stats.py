@@ -1,4 +1,8 @@
-"""Numbers with an interval: means over families, for episodes of one family are not independent (promise 8)."""
+"""Numbers with an interval: means over families, for episodes of one family are not independent (promise 8).
+
+Intervals are percentiles of a bootstrap over whole families, taken further out as Hesterberg (2015, The American Statistician 69,
+371–386) proposes: of 6 families, plain 95 % percentiles cover a normal mean in 86 % of the cases, these in 93 %.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
 from simworld.core.seeding import derive_seed, generator
 
@@ -24,7 +29,7 @@ class Estimate:
 def mean_by_family(
     values: Iterable[tuple[str, float]], *, level: float = 0.95, rounds: int = 2000, seed: int = 0
 ) -> Estimate:
-    """The mean of the values with a percentile bootstrap interval that resamples whole families.
+    """The mean of the values with a bootstrap interval that resamples whole families.
 
     Args:
         values: (family, value) pairs; their order does not matter.
@@ -58,9 +63,17 @@ def mean_of_sums(
     if len(families) > 1:
         draws = generator(derive_seed("bootstrap", seed)).integers(len(families), size=(rounds, len(families)))
         means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
-        tail = (1 - level) / 2
-        low, high = (float(q) for q in np.quantile(means, [tail, 1 - tail]))
+        cut = tail(len(families), level)
+        low, high = (float(q) for q in np.quantile(means, [cut, 1 - cut]))
     return Estimate(mean=mean, low=low, high=high, n=int(counts.sum()), families=len(families))
+
+
+def tail(families: int, level: float) -> float:
+    """The share of a bootstrap's resamples to cut off at either end, so that what is left covers `level`; for 2 families or more.
+
+    As far out as t with G − 1 degrees of freedom is, and √(G / (G − 1)) further, for a resample varies by that much too little.
+    """
+    return float(ndtr((families / (families - 1)) ** 0.5 * stdtrit(families - 1, (1 - level) / 2)))
 
 
 def wilson(successes: float, n: int, *, z: float = 1.959964) -> tuple[float, float]:

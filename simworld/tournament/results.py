@@ -11,7 +11,7 @@ from simworld.analysis.games import SeatScore, count
 from simworld.analysis.seat_scores import Reading, read_scores, widths
 from simworld.analysis.standings import Standings, make_standings
 from simworld.analysis.table_ratings import TableRating, rate_tables
-from simworld.core.errors import InputError, MissingExtra, SimworldError
+from simworld.core.errors import InputError, MissingExtra
 from simworld.judging.spec import JudgeSpec
 from simworld.tournament.loading import Tournament
 from simworld.tournament.plan import seat_counts
@@ -33,8 +33,8 @@ def results(tournament: Tournament, store: Store, judge: JudgeSpec, *, rounds: i
     """The standings of a tournament as far as it is played and judged.
 
     Raises:
-        InputError: nothing is played, a score is not finite, or `tie: measured` has nothing to measure.
-        SimworldError: the judge has scored nothing at all; the text says why.
+        InputError: nothing is played, the judge has scored nothing at all (the text says why), a score is not finite, or
+            `tie: measured` has nothing to measure.
     """
     ids = judge_ids(store, tournament.name, judge)
     ties = _ties(tournament, store, ids)
@@ -45,7 +45,7 @@ def results(tournament: Tournament, store: Store, judge: JudgeSpec, *, rounds: i
             f"nothing of tournament {tournament.name!r} is in {store.where}; `simworld tournament run` plays it"
         )
     if not reading.judged:
-        raise SimworldError(_nothing_scored(tournament, store, judge))
+        raise InputError(_nothing_scored(tournament, store, judge))
     dimensions = tournament.file.dimensions
     standings = make_standings(
         counted,
@@ -137,7 +137,7 @@ def judge_ids(store: Store, run: str, judge: JudgeSpec) -> list[str]:
 
 
 def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str, float]:
-    tie = tournament.file.tie
+    tie = tournament.tie
     measures = widths(store, ids)
     if tie != "measured":
         return {measure: tie * width for measure, width in measures.items()}

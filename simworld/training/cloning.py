@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from statistics import mode
 
 import torch
 
@@ -47,6 +48,7 @@ class School:
     lessons: dict[Part, list[Lesson]]
     data: dict[str, object]  # for the checkpoint: the query, rows, content hash
     prompt_version: str
+    dtype: str  # in which most replies were written
 
 
 @contextmanager
@@ -81,7 +83,13 @@ def open_school(
             if not lessons[part]:
                 raise InputError(f"no reply of the {part} families fits the model's context of {local.context} tokens")
             read += len(found)
-        yield School(teacher=teacher, lessons=lessons, data=data, prompt_version=samples[0].prompt_version)
+        yield School(
+            teacher=teacher,
+            lessons=lessons,
+            data=data,
+            prompt_version=samples[0].prompt_version,
+            dtype=mode(sorted(sample.dtype for sample in samples)) or local.dtype,
+        )
 
 
 def clone_planner(
@@ -167,7 +175,7 @@ def _made_here(school: School, base: Checkpoint) -> dict[str, object]:
     if encoder.kind == "lm":
         encoder = EncoderInfo(kind="lm", id=lm_encoder_id(base.info.lm_id, school.prompt_version))
     return {
-        "dtype": school.teacher.dtype,
+        "dtype": school.dtype,
         "encoder": encoder,
         "data": school.data,
         "parent": base.id,

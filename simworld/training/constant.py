@@ -65,9 +65,21 @@ def _by_slopes(transitions: Transitions, slopes: NDArray[np.float32]) -> Floats:
 
 
 def constant_checkpoint(
-    parent: Checkpoint, transitions: Transitions, *, by_act: bool, data: Mapping[str, Any] | None = None
+    parent: Checkpoint,
+    transitions: Transitions,
+    *,
+    by_act: bool,
+    data: Mapping[str, Any] | None = None,
+    dtype: str = "",
 ) -> Checkpoint:
-    """A planner that always takes the best constant action through the parent's up-mapping; `data` says what it was chosen by.
+    """A planner that always takes the best constant action through the parent's up-mapping.
+
+    Args:
+        parent: whose up-mapping it is.
+        transitions: what it is chosen by.
+        by_act: as `best_constant`.
+        data: what the checkpoint says about them.
+        dtype: of the model in their episodes; empty: not known, so the parent's.
 
     Raises:
         InputError: as `best_constant`, or for actions of another size than the parent's.
@@ -81,6 +93,7 @@ def constant_checkpoint(
     found = explained(*_rows(transitions, by_act))
     info = parent.info.model_copy(
         update={
+            "dtype": dtype or parent.info.dtype,
             "actor": None,
             "constant": True,
             "data": dict(data or {}),

@@ -48,6 +48,7 @@ class Data:
     transitions: Transitions
     encoder_id: str  # of what made the states
     provenance: Mapping[str, Any]  # query, rows, sha256
+    dtype: str = ""  # of the model in the episodes; empty: not known
 
 
 def load_data(folder: Path, slopes: Path | None = None) -> Data:
@@ -56,7 +57,7 @@ def load_data(folder: Path, slopes: Path | None = None) -> Data:
     if slopes is not None:
         transitions = replace(transitions, slopes=load_slopes(slopes, folder))
         provenance["slopes"] = hashlib.sha256(slopes.read_bytes()).hexdigest()
-    return Data(transitions=transitions, encoder_id=meta.encoder_id, provenance=provenance)
+    return Data(transitions=transitions, encoder_id=meta.encoder_id, provenance=provenance, dtype=meta.dtype)
 
 
 def train_planner(
@@ -120,6 +121,7 @@ def train_planner(
     metrics = {**trained.metrics, "best_step": float(trained.step), "steps": float(trained.steps)}
     made = info.model_copy(
         update={
+            "dtype": data.dtype or info.dtype,
             "actor": ActorInfo(hidden=actor.hidden, projection=actor.projection),
             "constant": False,
             "data": {**data.provenance, "settings": settings.model_dump(mode="json")},

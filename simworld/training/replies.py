@@ -34,6 +34,7 @@ class Sample:
     observation: Observation  # whose turn it was, and what that seat knew
     prompt_version: str
     temperature: float  # it was drawn at
+    dtype: str  # in which the model wrote it
 
 
 class Episodes(Protocol):
@@ -153,4 +154,5 @@ def _sample(stored: StoredEpisode, act: Act, seen: Observation, spec: Mapping[st
         observation=seen,
         prompt_version=made.prompt_version,
         temperature=float(spec["sampling"]["temperature"]),
+        dtype=made.dtype,
     )

@@ -18,6 +18,7 @@ from agents.models.sentences import load_sentences
 from agents.steering.checkpoint import Checkpoint, EncoderInfo, load_checkpoint, save_checkpoint
 from agents.steering.folder import read_folder
 from agents.steering.pca import pca_checkpoint
+from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 from simworld.judging.attribute import attribute_episodes
 from simworld.judging.run import JudgingRun, Tally
@@ -48,8 +49,15 @@ from store import Store, TrainingRecord
 def play(shop: Shop, plan: ArmsPlan) -> Made:
     """Plays a run."""
     with open_crew(plan.specs.values(), batch_size=shop.live, threads=shop.threads) as crew:
-        run_plan(plan, crew, shop.store, live=shop.live, on_progress=lambda p: shop.tell(*_played(p)))
-    failed = sum(summary.failure is not None for summary in shop.store.summaries(run=plan.run))
+        run_plan(
+            plan,
+            crew,
+            shop.store,
+            retry_failed=shop.retry_failed,
+            live=shop.live,
+            on_progress=lambda p: shop.tell(*_played(p)),
+        )
+    failed = sum(state.ending is Ending.failed for state in shop.store.finished(plan.run).values())
     return Made(output=run_digest(shop.store, plan.run) or "", failed=failed)
 
 
@@ -138,7 +146,9 @@ def choose_constant(shop: Shop, label: str, found: Sequence[Path], start: Path) 
     """A checkpoint that always takes the best constant action; from a dataset, and the slopes of its replies if there are any."""
     data, reward = load_data(*found), load_meta(found[0]).query.reward
     by_act = reward.placed not in ("end", "uniform")
-    best = constant_checkpoint(load_checkpoint(start), data.transitions, by_act=by_act, data=data.provenance)
+    best = constant_checkpoint(
+        load_checkpoint(start), data.transitions, by_act=by_act, data=data.provenance, dtype=data.dtype
+    )
     return _saved(shop, label, best)
 
 
@@ -173,6 +183,7 @@ def compare(shop: Shop, label: str, plan: ArmsPlan) -> Made:
             crew,
             shop.store,
             scoring,
+            retry_failed=shop.retry_failed,
             live=shop.live,
             threads=shop.threads,
             replies_read=settings.quality,
@@ -182,7 +193,7 @@ def compare(shop: Shop, label: str, plan: ArmsPlan) -> Made:
     file = shop.folder / f"{label}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(plain(found), indent=1) + "\n", "utf-8")
-    failed = sum(arm.failed for arm in found.arms.values())
+    failed = sum(arm.failed + arm.unscored for arm in found.arms.values())
     return Made(output=file_digest(file) or "", path=file.name, failed=failed)
 
 

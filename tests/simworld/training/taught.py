@@ -103,6 +103,7 @@ def sample(
         observation=observation,
         prompt_version="v",
         temperature=temperature,
+        dtype="float32",
     )
 
 
@@ -144,6 +145,7 @@ def play_lines(who: LMAgent, scenario: Scenario, lines: Sequence[str]) -> Played
                     new_tokens=3,
                     finish="length" if i == len(lines) - 1 else "stop",
                     latency_s=0.1,
+                    dtype="bfloat16",
                 )
                 try:
                     thinking.send(answer)

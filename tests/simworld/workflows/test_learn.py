@@ -12,9 +12,12 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from agents.lm_agent import LMAgent
 from agents.steering.checkpoint import load_checkpoint
 from simworld.cli.learn import learn
+from simworld.core.episode import Observation
 from simworld.core.errors import InputError
+from simworld.core.protocols import Thinking
 from simworld.training.folder import load_transitions
 from simworld.training.likelihoods import load_slopes
 from store import open_store
@@ -83,6 +86,10 @@ def skipped(result: dict[str, Any]) -> dict[str, bool]:
     return {stage["stage"].rsplit("-", 1)[0]: stage["skipped"] for stage in result["stages"]}
 
 
+def failed(result: dict[str, Any]) -> dict[str, int]:
+    return {stage["stage"].rsplit("-", 1)[0]: stage["failed"] for stage in result["stages"] if stage["failed"]}
+
+
 def test_the_whole_loop_and_again(folder: Path) -> None:
     (dry,) = call("--dry-run")
     assert [stage["stage"].rsplit("-", 1)[0] for stage in dry["stages"]] == STAGES
@@ -123,6 +130,33 @@ def test_the_whole_loop_and_again(folder: Path) -> None:
     (repaired,) = call()
     assert [name for name, before in skipped(repaired).items() if not before] == ["train"]
     assert repaired["report"] == first["report"]
+
+
+def test_what_failed_is_played_again_when_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    act = LMAgent.act
+
+    def broken(agent: LMAgent, observation: Observation) -> Thinking:
+        if "hat" in observation.setting:
+            raise RuntimeError("no idea")
+        return act(agent, observation)
+
+    (folder / "loop.yaml").write_text(
+        FILE.replace("clone: {", "clone: null #").replace("{quality: 0}", "{quality: 0, arms: [base, planner]}")
+    )
+    monkeypatch.setattr(LMAgent, "act", broken)
+    (first,) = call()
+    assert failed(first) == {"collect": 2}  # of a scenario with two seats
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    told = run()
+    assert "done before, 2 failed (--retry-failed tries again)" in told.stderr
+    assert all(skipped(call()[0]).values())
+    (again,) = call("--retry-failed")
+    assert failed(again) == {}
+    assert [name for name, before in skipped(again).items() if before] == ["upmap"]
+    with open_store("x.db") as store:
+        tried = [s.attempt for s in store.summaries() if s.scenario_name == "hat" and s.run.startswith("tiny-collect")]
+    assert sorted(tried) == [1, 1, 2, 2]
 
 
 def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
