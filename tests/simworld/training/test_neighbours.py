@@ -74,7 +74,8 @@ def taught(transitions: Transitions, seed: int) -> Actor:
 
 
 def test_with_slopes_a_learner_finds_what_luck_hides() -> None:
-    found, blind = [], []
+    found: list[float] = []
+    blind: list[float] = []
     for seed in range(5):
         for known, into in ((True, found), (False, blind)):
             actor = taught(luck(seed=seed, known=known), seed)
