@@ -1,4 +1,4 @@
-"""Finding scenarios by name, file, folder, glob or tag: in the file system, then in the library that ships with simworld."""
+"""Finding scenarios by name, file, folder, glob or tag: in the file system, then in the two sets that ship with simworld."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from scenarios.loader import Loaded, load_document
-from scenarios.personas import LIBRARY, SUFFIXES, Personas
+from scenarios.personas import HELDOUT, LIBRARY, SUFFIXES, Personas
 from scenarios.schema import PersonaFields
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import Document, did_you_mean, in_order, load_yaml, parse, shorten
 
 WHOLE_LIBRARY = ("all", "library")
+WHOLE_HELDOUT = "heldout"
 _PERSONA_ONLY = frozenset(PersonaFields.model_fields) - {"name"}
 _SCENARIO_ONLY = ("setting", "seats")
 
@@ -33,15 +34,16 @@ class Selection:
 def find_scenarios(selectors: Sequence[str]) -> tuple[Loaded, ...]:
     """The scenarios that the selectors name, each once, in their order.
 
-    A selector is `all` or `library` (the whole library), a file, a folder (searched with its subfolders), a glob over files,
-    `tag:WORD` or `kind:WORD` or a name or a glob over names of the library; the name of a template stands for all its variants.
-    `NAME.yaml` in the working folder goes before the library. Raises InputError with every problem.
+    A selector is `all` or `library` (the whole library), `heldout` (the whole held-out set), a file, a folder (searched with
+    its subfolders), a glob over files, `tag:WORD` or `kind:WORD` or a name or a glob over names of the library, or a name of the
+    held-out set; the name of a template stands for all its variants. `NAME.yaml` in the working folder goes before the library.
+    Raises InputError with every problem.
     """
     personas = Personas()
     paths: dict[str, None] = {}
     chosen: dict[tuple[str, str], Loaded] = {}
     problems: list[Problem] = []
-    library: list[Loaded] | None = None
+    shipped = _Shipped(personas)
     for selector in selectors:
         try:
             found = _paths(selector)
@@ -57,12 +59,10 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[Loaded, ...]:
                 problems.append(Problem(message="holds personas and no scenario", where=selector))
             chosen |= {(os.path.realpath(loaded.path), loaded.scenario.name): loaded for loaded in its.scenarios}
             continue
-        if library is None:
-            library = list(read_library(personas))
-        matching = _in_library(selector, library)
+        matching = shipped.matching(selector)
         chosen |= {(os.path.realpath(loaded.path), loaded.scenario.name): loaded for loaded in matching}
         if not matching:
-            problems.append(Problem(message=_not_found(selector, library)))
+            problems.append(Problem(message=_not_found(selector, shipped)))
     if not selectors:
         problems.append(Problem(message="name a scenario, a file or a folder; 'all' is the whole library"))
     problems += name_clashes(chosen.values())
@@ -73,10 +73,12 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[Loaded, ...]:
 
 def read_library(personas: Personas | None = None) -> tuple[Loaded, ...]:
     """Every scenario of the library, by file name. Raises InputError with every problem."""
-    selection = read_files(scenario_files(LIBRARY), personas or Personas())
-    if selection.problems:
-        raise InputError(in_order(selection.problems))
-    return tuple(selection.scenarios)
+    return _read_folder(LIBRARY, personas or Personas())
+
+
+def read_heldout(personas: Personas | None = None) -> tuple[Loaded, ...]:
+    """Every scenario of the held-out set, by file name. Raises InputError with every problem."""
+    return _read_folder(HELDOUT, personas or Personas())
 
 
 def read_files(paths: Iterable[Path], personas: Personas) -> Selection:
@@ -134,9 +136,46 @@ def name_clashes(scenarios: Iterable[Loaded]) -> list[Problem]:
     return problems
 
 
+@dataclass(slots=True)
+class _Shipped:
+    """The library and the held-out set, each read when first needed."""
+
+    personas: Personas
+    _library: tuple[Loaded, ...] | None = None
+    _heldout: tuple[Loaded, ...] | None = None
+
+    @property
+    def library(self) -> tuple[Loaded, ...]:
+        if self._library is None:
+            self._library = read_library(self.personas)
+        return self._library
+
+    @property
+    def heldout(self) -> tuple[Loaded, ...]:
+        if self._heldout is None:
+            self._heldout = read_heldout(self.personas)
+        return self._heldout
+
+    def matching(self, selector: str) -> list[Loaded]:
+        """The scenarios that the selector names. Tags, kinds and globs never reach the held-out set: it is named or left alone."""
+        if selector == WHOLE_HELDOUT:
+            return list(self.heldout)
+        found = _in_library(selector, self.library)
+        if found or selector.startswith(("tag:", "kind:")):
+            return found
+        return [loaded for loaded in self.heldout if selector in (loaded.scenario.name, loaded.template)]
+
+
+def _read_folder(folder: Path, personas: Personas) -> tuple[Loaded, ...]:
+    selection = read_files(scenario_files(folder), personas)
+    if selection.problems:
+        raise InputError(in_order(selection.problems))
+    return tuple(selection.scenarios)
+
+
 def _paths(selector: str) -> list[Path] | None:
-    """The files that a selector names, or None if it must be a name of the library."""
-    if selector in WHOLE_LIBRARY or selector.startswith(("tag:", "kind:")):
+    """The files that a selector names, or None if it must be a name of a shipped set."""
+    if selector in (*WHOLE_LIBRARY, WHOLE_HELDOUT) or selector.startswith(("tag:", "kind:")):
         return None
     path = Path(selector)
     if "\0" in selector:
@@ -182,14 +221,15 @@ def _in_library(selector: str, library: Sequence[Loaded]) -> list[Loaded]:
     return [loaded for loaded in library if matches(loaded)]
 
 
-def _not_found(selector: str, library: Sequence[Loaded]) -> str:
-    scenarios = [loaded.scenario for loaded in library]
+def _not_found(selector: str, shipped: _Shipped) -> str:
+    scenarios = [loaded.scenario for loaded in shipped.library]
     if selector.startswith("tag:"):
         tags = {tag for scenario in scenarios for tag in scenario.tags}
         return f"no scenario of the library has the tag '{selector[4:]}'{did_you_mean(selector[4:], sorted(tags))}"
     if selector.startswith("kind:"):
         kinds = {scenario.kind for scenario in scenarios if scenario.kind}
         return f"no scenario of the library is of the kind '{selector[5:]}'{did_you_mean(selector[5:], sorted(kinds))}"
-    names = [*(scenario.name for scenario in scenarios), *(loaded.template for loaded in library)]
+    everything = (*shipped.library, *shipped.heldout)
+    names = [*(loaded.scenario.name for loaded in everything), *(loaded.template for loaded in everything)]
     hint = did_you_mean(selector, dict.fromkeys(names)) or "; `simworld scenario list` shows the library"
     return f"no file, folder or library scenario '{shorten(selector)}'{hint}"

@@ -13,6 +13,7 @@ from simworld.core.scenario import Persona
 from simworld.yamlfile import did_you_mean, load_yaml, parse, shorten
 
 LIBRARY = Path(__file__).parent / "library"
+HELDOUT = Path(__file__).parent / "heldout"
 LIBRARY_PERSONAS = Path(__file__).parent / "personas"
 SUFFIXES = (".yaml", ".yml")
 
@@ -54,9 +55,9 @@ class Personas:
         )
 
     def folders(self, beside: Path) -> Sequence[Path]:
-        """Where personas are looked for, first to last. The library's scenarios use the library's personas first."""
+        """Where personas are looked for, first to last. Shipped scenarios use the library's personas alone."""
         folders = [beside / "personas", beside, self.working / "personas", LIBRARY_PERSONAS]
-        if os.path.realpath(beside) == os.path.realpath(LIBRARY):
+        if os.path.realpath(beside) in (os.path.realpath(LIBRARY), os.path.realpath(HELDOUT)):
             folders = [LIBRARY_PERSONAS]
         return folders
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from store.records import RunRecord as RunRecord
     from store.records import RunSummary as RunSummary
     from store.records import ScoreRow as ScoreRow
+    from store.records import SeatRecord as SeatRecord
     from store.records import SeatScores as SeatScores
     from store.records import SeatTrace as SeatTrace
     from store.records import StoredEpisode as StoredEpisode
@@ -50,6 +51,7 @@ _HOME = {
     "RunRecord": "store.records",
     "RunSummary": "store.records",
     "ScoreRow": "store.records",
+    "SeatRecord": "store.records",
     "SeatScores": "store.records",
     "SeatTrace": "store.records",
     "StoredEpisode": "store.records",

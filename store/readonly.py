@@ -198,7 +198,10 @@ def _hinted(said: str, names: Iterable[Row]) -> str:
     if not found:
         return said
     wrong = (found.group(1) or found.group(2)).rsplit(".", 1)[-1]
-    tables, columns = zip(*names, strict=True) if (names := list(names)) else ((), ())
+    names = list(names)
+    if owners := sorted({table for table, column in names if column == wrong}):
+        return f"{said}; {wrong!r} is a column of {', '.join(owners)}"
+    tables, columns = zip(*names, strict=True) if names else ((), ())
     near = get_close_matches(wrong, {*tables, *columns}, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(set(tables)))}"
     return f"{said}; {hint}"

@@ -280,5 +280,6 @@ class TraceOverview:
     endings: Mapping[Ending, int]  # episodes that match, failed ones counted too
     kinds: tuple[VectorKind, ...]
     planners: Mapping[str, int]  # planner id → acts
+    dtypes: Mapping[str, int]  # number format of the model that acted → acts
     judges: Mapping[str, int]  # judge id → episodes with a judgement that is ok
     fingerprint: str  # of the episodes and judgements found: equal ones give equal traces

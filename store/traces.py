@@ -90,6 +90,9 @@ def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
     planners = connection.execute(
         steps.with_only_columns(PlanStepRow.planner_id, func.count()).group_by(PlanStepRow.planner_id)
     )
+    dtypes = connection.execute(
+        steps.with_only_columns(ActRow.dtype, func.count()).where(ActRow.dtype.is_not(None)).group_by(ActRow.dtype)
+    )
     judged = connection.execute(
         select(JudgementRow.judge_id, func.count(JudgementRow.episode_id.distinct()))
         .join(found, found.c.id == JudgementRow.episode_id)
@@ -110,6 +113,7 @@ def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
             for encoder, state_dtype, state_shape, action_dtype, action_shape, count in kinds
         ),
         planners=_counts(planners),
+        dtypes=_counts(dtypes),
         judges=_counts(judged),
         fingerprint=_fingerprint(connection, query),
     )

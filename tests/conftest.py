@@ -14,7 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # how busy it is decides nothing
+hypothesis.settings.load_profile("any machine")
 
 START_S = 30.0
 NUMBERS = itertools.count(1)

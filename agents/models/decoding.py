@@ -20,10 +20,11 @@ from agents.models.attention import Pass, Rows, Span
 from agents.models.groups import Group
 from agents.models.local_model import LocalModel
 from agents.models.meter import Meter
+from agents.models.prompts import common_prefix
 from agents.models.rows import Row
 from agents.models.sampling import sample
 from agents.models.slab import capacity_for
-from agents.models.threads import Threads
+from agents.models.threads import WORTH, Threads
 from simworld.core.errors import Failure
 from simworld.core.requests import Completion, Encode, Generate
 
@@ -54,20 +55,18 @@ class Batch:
 
     def unread(self, row: Row) -> int:
         """How many tokens of a row's prompt would have to be read if it joined now."""
-        thread = self._threads.find(row.request.thread)
-        return len(row.ids) - (thread.shared(row.ids) if thread else 0)
+        cached = self._known(row)
+        return len(row.ids) - (0 if cached is None else cached.shape[3])
 
     def join(self, row: Row) -> None:
-        """Takes a row in, with what its thread has cached; the rest of its prompt is read with the next step."""
+        """Takes a row in, with what its thread or another has cached; the rest of its prompt is read with the next step."""
         if isinstance(row.request, Encode):
             self._asked.append(row)
             return
         capacity = capacity_for(row.longest)
         if capacity not in self._groups:
             self._groups[capacity] = Group(self._local.shape, capacity)
-        thread = self._threads.find(row.request.thread)
-        cached = thread.kv[:, :, :, : thread.shared(row.ids)] if thread else None
-        self._groups[capacity].join(row, cached)
+        self._groups[capacity].join(row, self._known(row))
 
     def step(self) -> list[tuple[Row, Completion]]:
         """One token for every row; the rows that end with it, with their completions. Errors of the model pass through."""
@@ -108,6 +107,21 @@ class Batch:
         self._groups.clear()
         self._asked = []
         return rows
+
+    def _known(self, row: Row) -> Tensor | None:
+        """The cache of a prompt's first tokens, (layers, 2, kv heads, tokens, head size): its thread's, or another's longest."""
+        if not row.request.thread:
+            return None
+        own = self._threads.find(row.request.thread)
+        thread = own or self._threads.nearest(row.ids)
+        best = None if thread is None else thread.kv[:, :, :, : thread.shared(row.ids)]
+        if own is None:
+            for group in self._groups.values():
+                for other in group.rows:
+                    known = min(common_prefix(other.ids, row.ids), other.cached, len(row.ids) - 1)
+                    if known >= WORTH and (best is None or known > best.shape[3]):
+                        best = group.view(other)[:, :, :, :known]
+        return best
 
     def _forward(self, rows: Sequence[Row]) -> tuple[Tensor, NDArray[np.float32], int]:
         """Logits (len(rows), vocabulary), the states (n, d_model) that are asked for, and how many tokens of prompts were read."""

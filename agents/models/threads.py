@@ -1,4 +1,8 @@
-"""Caches that live across turns: what each thread has read, kept under a budget; the thread used longest ago goes first."""
+"""Caches that live across turns: what each thread has read, kept under a budget; the thread used longest ago goes first.
+
+A new thread begins with a copy of what another has read of the same beginning: the instructions that all conversations share, and
+whole first prompts where one scenario is played again.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from agents.models.slab import CacheShape
 
 _ROUND = 64
 _AHEAD = 256  # tokens that a thread which grows is given beyond what it needs, at most
+WORTH = 32  # a beginning shorter than this is read again rather than looked for
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +69,12 @@ class Threads:
             self._kept.move_to_end(name)
         return thread
 
+    def nearest(self, ids: Sequence[int]) -> Thread | None:
+        """The thread that has read most of the beginning of a prompt; None where none has read as much as is worth a copy."""
+        head = list(ids[:WORTH])
+        alike = [thread for thread in self._kept.values() if thread.ids[:WORTH] == head and len(head) == WORTH]
+        return max(alike, key=lambda thread: thread.shared(ids), default=None)
+
     def keep(self, name: str, ids: Sequence[int], kv: Tensor) -> None:
         """Parks a cache (layers, 2, kv heads, ≥ len(ids), head size); copies only the tokens that the thread did not have."""
         thread = self.open(name, ids, len(ids))
@@ -72,13 +83,18 @@ class Threads:
         thread.ids = list(ids)
 
     def open(self, name: str, ids: Sequence[int], tokens: int) -> Thread:
-        """The thread cut back to what it shares with `ids`, with room for that many tokens; a new one if there is none.
+        """The thread cut back to what it shares with `ids`, with room for that many tokens; a new one knows what others have read.
 
-        The caller may write behind `thread.ids` and set them. A thread without a name is not kept.
+        The caller may write behind `thread.ids` and set them. A thread without a name is not kept, and begins empty.
         """
         thread = self._kept.get(name) if name else None
         if thread is None:
+            other = self.nearest(ids) if name else None
             thread = Thread(self._block(tokens))
+            if other is not None:
+                known = other.shared(ids)
+                thread.kv[:, :, :, :known] = other.kv[:, :, :, :known]
+                thread.ids = list(ids[:known])
             if name:
                 self._kept[name] = thread
                 self._tokens += thread.capacity

@@ -38,7 +38,7 @@ class CheckpointInfo(_Part):
     format: Literal["p1"] = FORMAT
     lm_id: str = Field(min_length=1, description="Content hash of the language model it fits.")
     lm_spec: str = Field(description="That model as the trainer named it; for people.")
-    dtype: str = Field(description="The model's dtype while training: float32 or bfloat16.")
+    dtype: str = Field(description="The model's dtype in what it was made from: float32 or bfloat16.")
     width: Size = Field(description="d_model of the language model.")
     position: Position = Field(description="Where the prefix goes.")
     encoder: EncoderInfo

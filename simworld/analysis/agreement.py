@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed, generator
-from simworld.core.stats import mean_by_family
+from simworld.core.stats import mean_by_family, tail
 from store import JudgeRecord, Store
 
 LEVEL = 0.95
@@ -266,13 +266,13 @@ def _moved(plain: _Ratings, swapped: _Ratings, rounds: int, seed: int) -> Figure
 def _figure(
     families: int, n: int, measure: Callable[[Floats], Sequence[float | None]], rounds: int, seed: int
 ) -> Figure:
-    """A measure of families drawn so and so often, with its percentile bootstrap interval."""
+    """A measure of families drawn so and so often, with its bootstrap interval."""
     (value,) = measure(np.ones((1, families)))
     low = high = None
     if families > 1 and value is not None:
         draw = generator(derive_seed("bootstrap", seed))
         counts = draw.multinomial(families, [1 / families] * families, size=rounds).astype(np.float64)
         drawn = [found for found in measure(counts) if found is not None]
-        tail = (1 - LEVEL) / 2
-        low, high = (float(q) for q in np.quantile(drawn, [tail, 1 - tail])) if drawn else (None, None)
+        cut = tail(families, LEVEL)
+        low, high = (float(q) for q in np.quantile(drawn, [cut, 1 - cut])) if drawn else (None, None)
     return Figure(value=value, low=low, high=high, n=n, families=families)

@@ -29,7 +29,7 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
         raise InputError("nothing to look for; write what happens in the episode")
     with store.open_store(db) as opened:
         if run is not None:
-            from simworld.cli.judge import known_run
+            from simworld.cli.judge.given import known_run
 
             known_run(run, [summary.run.name for summary in opened.runs()])
         from agents.models.sentences import load_sentences

@@ -43,7 +43,7 @@ QUALITY = {
     metavar="S,…",
     multiple=True,
     required=True,
-    help="Names, files, folders, globs, tag:NAME, or `library`; commas or the option again for more.",
+    help="Names, files, folders, globs, tag:NAME, `library`, or `heldout`; commas or the option again for more.",
 )
 @click.option("--partners", metavar="A,…", multiple=True, required=True, help="Who holds the other seats.")
 @click.option(

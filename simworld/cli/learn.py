@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
+import simworld
 from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import cell, console, grid
@@ -31,15 +32,27 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for checkpoints, data and reports. Default: learn-NAME here.",
 )
+@click.option(
+    "--retry-failed", is_flag=True, help="Do again the stages in which something failed, and what depends on them."
+)
 @click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
 @threads_option
 @db_option
 @json_option
-def learn(file: str, dry_run: bool, work: Path | None, live: int, threads: int | None, db: str, as_json: bool) -> None:
+def learn(
+    file: str,
+    dry_run: bool,
+    work: Path | None,
+    retry_failed: bool,
+    live: int,
+    threads: int | None,
+    db: str,
+    as_json: bool,
+) -> None:
     """Collect, judge, clone, train and evaluate, as FILE says: a file, or the name of a shipped one (`small`).
 
-    A stage is done once: the same command goes on where it stopped, and after a change does again what depends on it. Any key may
-    be a list; then every combination is run, and a table compares them at the end.
+    A stage is done once, by whatever version of simworld: the same command goes on where it stopped, and after a change does again
+    what depends on it. Any key may be a list; then every combination is run, and a table compares them at the end.
     """
     from simworld.workflows.learn.bench import Bench
     from simworld.workflows.learn.grid import cells
@@ -50,8 +63,8 @@ def learn(file: str, dry_run: bool, work: Path | None, live: int, threads: int |
     found = cells(open_file(file))
     folder = work or Path(f"learn-{found[0].file.name}")
     with open_store(db, create=True) as store, progress_bar("learning") as bar:
-        shops = _all_at_once(found, store, folder, live=live, threads=threads, tell=bar)
-        bench = Bench(folder, dry=dry_run, on_stage=lambda stage: _tell(stage, dry_run))
+        shops = _all_at_once(found, store, folder, live=live, threads=threads, retry_failed=retry_failed, tell=bar)
+        bench = Bench(folder, dry=dry_run, retry_failed=retry_failed, on_stage=lambda stage: _tell(stage, dry_run))
         results: list[Looped] = []
         try:
             for number, (one, shop) in enumerate(zip(found, shops, strict=True), 1):
@@ -89,11 +102,13 @@ def _tell(stage: Stage, dry: bool) -> None:
         return
     if stage.made is None:
         click.echo(f"{stage.label} …", err=True)
-    elif stage.skipped:
-        click.echo(f"{stage.label}: done before", err=True)
-    else:
-        failed = f", {stage.made.failed} failed" if stage.made.failed else ""
-        click.echo(f"{stage.label}: {stage.seconds:.0f} s{failed}", err=True)
+        return
+    parts = [f"{stage.label}: {'done before' if stage.skipped else f'{stage.seconds:.0f} s'}"]
+    if stage.skipped and stage.code_version not in ("", simworld.__version__):
+        parts.append(f"by simworld {stage.code_version}")
+    if stage.made.failed:
+        parts.append(f"{stage.made.failed} failed (--retry-failed tries again)")
+    click.echo(harmless(", ".join(parts)), err=True)
 
 
 def _show_stages(results: Sequence[Looped]) -> None:
@@ -152,7 +167,14 @@ def _plain(one: Cell, looped: Looped) -> dict[str, Any]:
     return {
         "values": one.values,
         "stages": [
-            {"stage": stage.label, "done": stage.made is not None, "skipped": stage.skipped, "episodes": stage.episodes}
+            {
+                "stage": stage.label,
+                "done": stage.made is not None,
+                "skipped": stage.skipped,
+                "episodes": stage.episodes,
+                "failed": stage.made.failed if stage.made else 0,
+                "code_version": stage.code_version,
+            }
             for stage in looped.stages
         ],
         "planner": None if looped.planner is None else str(looped.planner),

@@ -11,6 +11,8 @@ from rich.text import Text
 
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
+from simworld.core.errors import InputError
+from simworld.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
     from simworld.analysis.compare import Difference
@@ -22,25 +24,38 @@ if TYPE_CHECKING:
     from simworld.workflows.gate import Outcome
 
 DASH = "–"
+MEASURE, SCORE = 33, 27  # columns that a measure and a score with its interval need at most
 
 
-def show_results(title: str, found: Results) -> None:
-    """Standings on the deciding measure, means of all measures, and the win matrix."""
+def show_results(title: str, found: Results, *, measure: str | None = None, same_partners: bool = True) -> None:
+    """Standings and win matrix on one measure, and the means of all.
+
+    Args:
+        title: of the tournament.
+        found: its results.
+        measure: default: the deciding one.
+        same_partners: whether everybody has met the same partners; else a line says that mean scores do not compare.
+
+    Raises:
+        InputError: no such measure.
+    """
     standings = found.standings
-    main = next(iter(standings.tables.values()), None)
+    if measure is not None and measure not in standings.tables:
+        hint = did_you_mean(measure, tuple(standings.tables)) or f"; there are {', '.join(standings.tables)}"
+        raise InputError(f"no measure {measure!r}{hint}")
+    main = standings.tables[measure] if measure is not None else next(iter(standings.tables.values()), None)
     if main is None:
         return
     say = console()
     say.print(Text(harmless(f"{title}: {main.measure}, judged by {found.judge}"), style="bold"))
     say.print(_main_table(main, standings))
     if len(standings.tables) > 1:
-        say.print(
-            Text(
-                "\nMean scores, as shares of their range (sotopia_mean: of the seven, each in its own range)",
-                style="bold",
-            )
-        )
-        say.print(_means(standings))
+        form = "mean (95 % interval) n, in shares of the range; sotopia_mean: of the seven, each in its own range"
+        say.print(Text(f"\nScores: {form}", style="bold"))
+        agents = [standing.agent for standing in main.standings]
+        fit = max(1, (say.width - MEASURE) // SCORE)
+        for start in range(0, len(agents), fit):
+            say.print(_means(standings, agents[start : start + fit]))
     if main.records:
         say.print(Text(f"\nGames on {main.measure}: won-tied-lost of the row against the column", style="bold"))
         say.print(_matrix(main))
@@ -50,6 +65,8 @@ def show_results(title: str, found: Results) -> None:
         for rating in found.tables:
             table.add_row(harmless(rating.agent), f"{rating.mu:.2f}", f"{rating.sigma:.2f}", str(rating.episodes))
         say.print(table)
+    if not same_partners:
+        click.echo("Note: agents have met different partners, so ratings compare, and mean scores do not.", err=True)
     for warning in standings.warnings:
         click.echo(harmless(f"Note: {warning}"), err=True)
 
@@ -64,7 +81,7 @@ def _main_table(main: Table, standings: Standings) -> object:
         table.add_row(
             harmless(standing.agent),
             DASH if rating is None else f"{rating.points:.0f}",
-            _interval(rating, "{:.0f}"),
+            "anchor" if standing.agent == standings.anchor and rating else _interval(rating, "{:.0f}"),
             DASH if score is None else f"{score.mean:.3f}",
             _interval(score, "{:.3f}"),
             *(("0", "0") if score is None else (str(score.n), str(score.families))),
@@ -75,18 +92,17 @@ def _main_table(main: Table, standings: Standings) -> object:
     return table
 
 
-def _means(standings: Standings) -> object:
-    agents = [standing.agent for standing in next(iter(standings.tables.values())).standings]
-    table = grid("measure", *agents, "n", right=("n",))
+def _means(standings: Standings, agents: Sequence[str]) -> object:
+    table = grid("measure", *agents)
     for measure, one in standings.tables.items():
         scores = {standing.agent: standing.score for standing in one.standings}
-        cells = []
-        for agent in agents:
-            score = scores[agent]
-            cells.append(DASH if score is None else f"{score.mean:.3f} ({_interval(score, '{:.2f}')})")
-        n = sum(score.n for score in scores.values() if score)
-        table.add_row(harmless(measure), *cells, str(n))
+        cells = [_mean(scores[agent]) for agent in agents]
+        table.add_row(harmless(measure), *cells)
     return table
+
+
+def _mean(score: Estimate | None) -> str:
+    return DASH if score is None else f"{score.mean:.3f} ({_interval(score, '{:.2f}')}) {score.n}"
 
 
 def _matrix(main: Table) -> object:
@@ -141,17 +157,22 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
 def show_price(name: str, cost: Price, as_json: bool) -> None:
     """What is played, what is left, and what it will take."""
     if as_json:
-        click.echo(plain_json({"tournament": name, **asdict(cost), "left": cost.left}))
+        click.echo(plain_json({"tournament": name, **asdict(cost)}))
         return
     most = "at most " if cost.upper_bound else ""
     failed = f", {cost.failed:,} of them failed" if cost.failed else ""
     click.echo(
         harmless(f"{name}: {most}{cost.episodes:,} episodes, {cost.played:,} played{failed}, {cost.left:,} left")
     )
+    click.echo(f"judgements: {most}{cost.judgements:,} to make")
     if cost.left:
         tokens = "unknown" if cost.tokens is None else f"about {cost.tokens:,} written, {cost.tokens_read:,} read"
-        minutes = "unknown" if cost.minutes is None else f"about {cost.minutes:.1f}, without judging"
-        click.echo(f"tokens: {tokens}\nminutes: {minutes}")
+        click.echo(f"tokens: {tokens}")
+    if cost.left or cost.judgements:
+        parts = {"playing": cost.minutes, "judging": cost.judging_minutes}
+        told = [f"{part} {'unknown' if taken is None else f'about {taken:.1f}'}" for part, taken in parts.items()]
+        click.echo(f"minutes: {', '.join(told)}")
     if cost.unmeasured:
         names = ", ".join(cost.unmeasured)
-        click.echo(harmless(f"Note: no episode of {names} is in the database, so nothing was measured."), err=True)
+        text = f"Note: no episode of {names} is in the database; `run --episodes 8` plays a few, and then this is measured."
+        click.echo(harmless(text), err=True)

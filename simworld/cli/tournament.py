@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,9 @@ from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
+    from simworld.judging.run import Tally
     from simworld.judging.spec import JudgeSpec
+    from simworld.runner.stored import Progress
     from simworld.tournament.loading import Tournament
     from simworld.tournament.running import Watch
 
@@ -62,6 +64,7 @@ def schema() -> None:
 @click.argument("file")
 @click.option("--dry-run", is_flag=True, help="Only say what it will cost: episodes, tokens and minutes.")
 @click.option("--retry-failed", is_flag=True, help="Play and judge again what failed.")
+@click.option("--episodes", type=click.IntRange(min=1), help="Begin at most so many now; default: the file's budget.")
 @click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
 @threads_option
 @memory_option
@@ -71,6 +74,7 @@ def run(
     file: str,
     dry_run: bool,
     retry_failed: bool,
+    episodes: int | None,
     live: int,
     threads: int | None,
     memory_gb: float | None,
@@ -91,8 +95,9 @@ def run(
     found = open_tournament(file)
     check_store(db)
     if dry_run:
-        _price(found, db, as_json)
+        _price(found, db, as_json, retry_failed=retry_failed)
         return
+    budget = found.file.budget if episodes is None else found.file.budget.model_copy(update={"episodes": episodes})
     with (
         open_crew(
             found.specs.values(),
@@ -111,6 +116,7 @@ def run(
                     crew,
                     store,
                     open_judge=judges_of(crew, threads=threads),
+                    budget=budget,
                     retry_failed=retry_failed,
                     live=live,
                     watch=watch,
@@ -131,7 +137,7 @@ def run(
                 click.echo(
                     harmless(f"{tally.failed} judgements by {judge} failed, the last: {tally.last_failure}"), err=True
                 )
-    _standings(found, db, found.judges[0], as_json)
+    _standings(found, db, found.judges[0], None, as_json)
 
 
 @tournament.command()
@@ -148,14 +154,15 @@ def status(file: str, db: str, as_json: bool) -> None:
 @tournament.command()
 @click.argument("file")
 @judge_option
+@click.option("--measure", metavar="NAME", help="Ratings and wins on this dimension; default: overall.")
 @db_option
 @json_option
-def standings(file: str, judge_name: str | None, db: str, as_json: bool) -> None:
+def standings(file: str, judge_name: str | None, measure: str | None, db: str, as_json: bool) -> None:
     """Show scores, ratings and wins of what is played and judged."""
     from simworld.tournament.loading import open_tournament
 
     found = open_tournament(file)
-    _standings(found, db, _judge(found, judge_name), as_json)
+    _standings(found, db, _judge(found, judge_name), measure, as_json)
 
 
 @tournament.command()
@@ -217,16 +224,27 @@ def compare(
 
 @contextmanager
 def _watching() -> Iterator[Watch]:
-    """A bar for playing, with the time left, and then one for judging."""
+    """A bar for playing, with the time left, and another for each judge: one at a time, each from when it begins."""
     from simworld.tournament.running import Watch
 
-    with playing_bar() as playing, progress_bar("judging") as judging:
-        yield Watch(
-            playing=playing,
-            judging=lambda judge, tally: judging(
-                tally.already + tally.scored + tally.failed, tally.total, f"{judge} · {tally.failed} failed"
-            ),
-        )
+    bars: dict[str, Any] = {}
+    with ExitStack() as shown:
+
+        def bar(name: str, make: Callable[[], AbstractContextManager[Any]]) -> Any:
+            if name not in bars:
+                shown.close()
+                bars.clear()
+                bars[name] = shown.enter_context(make())
+            return bars[name]
+
+        def playing(progress: Progress) -> None:
+            bar("", playing_bar)(progress)
+
+        def judging(judge: str, tally: Tally) -> None:
+            done, failed = tally.already + tally.scored + tally.failed, f"{tally.failed} failed"
+            bar(judge, lambda: progress_bar(harmless(f"judging by {judge}")))(done, tally.total, failed)
+
+        yield Watch(playing=playing, judging=judging)
 
 
 def _judge(found: Tournament, name: str | None) -> JudgeSpec:
@@ -236,21 +254,22 @@ def _judge(found: Tournament, name: str | None) -> JudgeSpec:
     return found.judges[0] if name is None else found.judges[names.index(name)]
 
 
-def _price(found: Tournament, db: str, as_json: bool) -> None:
+def _price(found: Tournament, db: str, as_json: bool, *, retry_failed: bool = False) -> None:
     from simworld.tournament.price import price
     from store import open_store
     from store.address import parse_address
 
     path = parse_address(db).path
     if path is not None and not path.exists():  # a command that reads never makes a database
-        cost = price(found, None)
+        cost = price(found, None, retry_failed=retry_failed)
     else:
         with open_store(db) as store:
-            cost = price(found, store)
+            cost = price(found, store, retry_failed=retry_failed)
     show_price(found.name, cost, as_json)
 
 
-def _standings(found: Tournament, db: str, judge: JudgeSpec, as_json: bool) -> None:
+def _standings(found: Tournament, db: str, judge: JudgeSpec, measure: str | None, as_json: bool) -> None:
+    from simworld.tournament.plan import same_partners
     from simworld.tournament.report import plain_results
     from simworld.tournament.results import results
     from store import open_store
@@ -260,4 +279,5 @@ def _standings(found: Tournament, db: str, judge: JudgeSpec, as_json: bool) -> N
     if as_json:
         click.echo(plain_json(plain_results(found, known), indent=1))
     else:
-        show_results(found.file.title or found.name, known)
+        same = same_partners(found)
+        show_results(found.file.title or found.name, known, measure=measure, same_partners=same)

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from simworld.core.seeding import derive_seed, generator
+from simworld.core.stats import tail
 
-ENOUGH_FAMILIES = 20  # below it the t and bootstrap intervals of skewed differences are too narrow
+ENOUGH_FAMILIES = 20  # below it intervals of skewed differences cover less than they say
 EXACT_FAMILIES = 14  # up to it all 2 ** G sign flips are counted
 FLIPS = 20_000  # drawn above it
 _ROWS = 2048  # of drawn signs at a time
@@ -47,7 +48,7 @@ class Paired:
     z: float | None  # mean / se
     p: float | None  # two-sided, t with G − 1 degrees of freedom
     sign_p: float | None  # two-sided, sign flips of whole families
-    low: float | None  # percentile bootstrap over families
+    low: float | None  # bootstrap over families
     high: float | None
     pairs: int
     cells: int
@@ -191,6 +192,6 @@ def _mean(values: Iterable[float]) -> float:
 
 def _interval(families: NDArray[np.float64], *, level: float, rounds: int, seed: int) -> tuple[float, float]:
     draws = generator(derive_seed("bootstrap", seed)).integers(len(families), size=(rounds, len(families)))
-    tail = (1 - level) / 2
-    low, high = np.quantile(families[draws].mean(axis=1), [tail, 1 - tail])
+    cut = tail(len(families), level)
+    low, high = np.quantile(families[draws].mean(axis=1), [cut, 1 - cut])
     return float(low), float(high)

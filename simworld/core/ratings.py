@@ -5,8 +5,7 @@ The model with ties is Davidson's (1970): agents have strengths θ, and
     P(i beats j) ∝ exp(θ_i),  P(j beats i) ∝ exp(θ_j),  P(tie) ∝ ν exp((θ_i + θ_j) / 2),
 
 which without ties is Bradley and Terry's (1952). All games are fitted at once, so their order cannot matter, as it does for Elo's
-updates. Intervals are percentiles of a bootstrap, taken further out as Hesterberg (2015) proposes, for with a few dozen families
-plain percentiles are too narrow.
+updates. Intervals are percentiles of a bootstrap, taken as far out as `stats.tail` says.
 """
 
 from __future__ import annotations
@@ -16,10 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
 
 from simworld.core.seeding import derive_seed
-from simworld.core.stats import resamples
+from simworld.core.stats import resamples, tail
 
 POINTS = 400 / np.log(10)  # per unit of θ: 400 points are odds of ten to one
 CENTRE = 1000.0
@@ -139,8 +137,8 @@ def rate_counts(
     if families > 1:
         times = resamples(families, rounds, derive_seed("ratings", seed))
         spread = _points(_fit(times @ counts, len(agents), ridge, near=(theta, tie))[0], agents, anchor)
-        tail = float(ndtr((families / (families - 1)) ** 0.5 * stdtrit(families - 1, (1 - level) / 2)))
-        low, high = (list(map(float, q)) for q in np.quantile(spread, [tail, 1 - tail], axis=0))
+        cut = tail(families, level)
+        low, high = (list(map(float, q)) for q in np.quantile(spread, [cut, 1 - cut], axis=0))
     ratings = [
         Rating(
             agent=agent,

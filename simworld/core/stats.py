@@ -1,4 +1,8 @@
-"""Numbers with an interval: means over families, for episodes of one family are not independent (promise 8)."""
+"""Numbers with an interval: means over families, for episodes of one family are not independent (promise 8).
+
+Intervals are percentiles of a bootstrap over whole families, taken further out as Hesterberg (2015, The American Statistician 69,
+371–386) proposes: of 6 families, plain 95 % percentiles cover a normal mean in 86 % of the cases, these in 93 %.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
 
 from simworld.core.seeding import derive_seed, generator
 
@@ -27,7 +32,7 @@ class Estimate:
 def mean_by_family(
     values: Iterable[tuple[str, float]], *, level: float = 0.95, rounds: int = 2000, seed: int = 0
 ) -> Estimate:
-    """The mean of the values with a percentile bootstrap interval that resamples whole families.
+    """The mean of the values with a bootstrap interval that resamples whole families.
 
     Args:
         values: (family, value) pairs; their order does not matter.
@@ -80,8 +85,8 @@ def means_of_sums(
         low = high = [None] * len(columns)
         if len(of) > 1:
             times = resamples(len(of), rounds, derive_seed("bootstrap", seed))
-            tail = (1 - level) / 2
-            low, high = np.quantile((times @ of) / (times @ n), [tail, 1 - tail], axis=0).tolist()
+            cut = tail(len(of), level)
+            low, high = np.quantile((times @ of) / (times @ n), [cut, 1 - cut], axis=0).tolist()
         for place, column in enumerate(columns.tolist()):
             total = int(n[:, place].sum())
             mean = float(of[:, place].sum()) / total
@@ -94,6 +99,14 @@ def resamples(families: int, rounds: int, seed: int) -> Floats:
     draws = generator(seed).integers(families, size=(rounds, families)) + np.arange(rounds)[:, None] * families
     times = np.bincount(draws.ravel(), minlength=rounds * families).reshape(rounds, families)
     return times.astype(np.float64)
+
+
+def tail(families: int, level: float) -> float:
+    """The share of a bootstrap's resamples to cut off at either end, so that what is left covers `level`; for 2 families or more.
+
+    As far out as t with G − 1 degrees of freedom is, and √(G / (G − 1)) further, for a resample varies by that much too little.
+    """
+    return float(ndtr((families / (families - 1)) ** 0.5 * stdtrit(families - 1, (1 - level) / 2)))
 
 
 def wilson(successes: float, n: int, *, z: float = 1.959964) -> tuple[float, float]:

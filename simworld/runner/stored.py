@@ -54,7 +54,7 @@ def run_plan(
         store: where the run is begun or resumed.
         retry_failed: play items whose last attempt failed again, as attempt n + 1.
         live: conversations under way at once.
-        on_progress: called after each commit, and whenever the models have done something.
+        on_progress: called at the start, after each commit, and whenever the models have done something.
         go_on: asked before each conversation; once it says no, those under way are finished and no other is begun.
 
     Raises:
@@ -66,6 +66,7 @@ def run_plan(
     finished = store.finished(plan.run)
     todo = [job for job in (_due(job, finished, retry_failed) for job in jobs) if job is not None]
     going = _Going(plan, crew, store, todo, Progress(planned=len(jobs), before=len(jobs) - len(todo)), on_progress)
+    going.report()  # the first answer of a model may take long
     try:
         allowed = takewhile(lambda job: go_on(), todo)
         for played in play_jobs(allowed, crew.backends, live=live, pulse=going.pulse, on_beat=going.report):

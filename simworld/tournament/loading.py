@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from agents import HumanSpec, LoadedSpec, agent_content, find_specs
 from scenarios import find_scenarios
@@ -27,6 +27,7 @@ class Tournament:
     """A tournament file with everything that it names."""
 
     file: TournamentFile
+    tie: Literal["measured"] | float  # the file's, or its default
     specs: dict[str, LoadedSpec]  # by agent name, partners too
     agents: tuple[str, ...]  # names of those who are compared
     partners: tuple[str, ...]  # names
@@ -85,8 +86,10 @@ class _Reader:
             self._check_judges(tuple(judges.values()), tuple(played.values()))
         if self._problems:
             raise InputError(in_order(dict.fromkeys(self._problems)))
+        asked_twice = all(judge.samples > 1 for judge in judges.values())
         return Tournament(
             file=file,
+            tie=file.tie if file.tie is not None else "measured" if asked_twice else 0.0,
             specs=specs,
             agents=agents,
             partners=tuple(dict.fromkeys(names[given] for given in partners)),
@@ -154,15 +157,20 @@ class _Reader:
                 self._say(("format",), f"{form} needs `{key}`")
             if file.format != form and value:
                 self._say((key,), f"is for the format {form}; found {file.format}")
-        if file.tie != "measured" and not 0 <= file.tie <= 1:
+        if isinstance(file.tie, float) and not 0 <= file.tie <= 1:
             self._say(("tie",), f"found {file.tie:g}, expected a share of the range between 0 and 1, or 'measured'")
         if file.format == "swiss" and file.rounds and file.rounds > max(1, agents // 2):
             message = (
                 f"found {file.rounds}, expected at most half as many as agents ({agents // 2}); else use round_robin"
             )
             self._say(("rounds",), message)
-        if file.format == "round_robin" and agents == 2 and not file.self_play:
+        if file.self_play or file.format == "fixed_partner":
+            return
+        if agents == 2 or (file.format, file.rounds) == ("swiss", 1):
             self._say(("self_play",), "two agents never meet the same partner without it, so there would be no games")
+        elif file.format == "focal":
+            message = "nobody meets the partners of the focal agent without it, so that one would have no games"
+            self._say(("self_play",), message)
 
     def _check_scenarios(self, scenarios: Sequence[Scenario]) -> None:
         named: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from simworld.core.scenario import Scenario
@@ -19,6 +19,7 @@ from simworld.tournament.schedule import (
     swiss_round,
 )
 from simworld.tournament.schema import Seats
+from store import EpisodeSummary, SeatRecord
 
 # What the rounds so far came to: the casts that count → agent → points.
 Points = Callable[[frozenset[frozenset[str]]], Mapping[str, float]]
@@ -81,7 +82,34 @@ def matches_of(tournament: Tournament, points: Points | None = None, *, rounds: 
             return swiss_round([(a, b) for a, b in pairs], self_play=file.self_play)
 
 
-def seat_counts(tournament: Tournament) -> Callable[[str, str], bool]:
-    """(scenario id, seat) → whether agents are compared there."""
+def same_partners(tournament: Tournament) -> bool:
+    """Whether all agents are scored beside the same partners, so that their mean scores compare.
+
+    At tables of three and more, agents that are each other's partners also meet mixed company: themselves beside another.
+    """
+    file = tournament.file
+    pairs = all(len(scenario.seats) == 2 for scenario in tournament.scenarios)
+    return file.format == "fixed_partner" or (file.format == "round_robin" and file.self_play and pairs)
+
+
+def compared_seats(tournament: Tournament) -> Callable[[str, Mapping[str, str]], Collection[str]]:
+    """Scenario id and agent by seat → where agents are compared: in the file's seats, with fixed partners only beside one of them.
+
+    A partner that is an agent too would otherwise be averaged over seats in which nobody else sat.
+    """
     chosen = {scenario.id: counted_seats(scenario, tournament.file.seats) for scenario in tournament.scenarios}
-    return lambda scenario, seat: seat in chosen.get(scenario, ())
+    partners = [{partner} for partner in tournament.partners]
+
+    def compared(scenario: str, cast: Mapping[str, str]) -> Collection[str]:
+        seats = chosen.get(scenario, ())
+        return [s for s in seats if not partners or {name for seat, name in cast.items() if seat != s} in partners]
+
+    return compared
+
+
+def seat_counts(tournament: Tournament) -> Callable[[EpisodeSummary, SeatRecord], bool]:
+    """Whether agents are compared in a seat of an episode: see `compared_seats`."""
+    compared = compared_seats(tournament)
+    return lambda summary, own: (
+        own.seat in compared(summary.scenario_id, {seat.seat: seat.agent_name for seat in summary.seats})
+    )

@@ -11,11 +11,11 @@ from simworld.analysis.games import count_cells
 from simworld.analysis.seat_scores import Reading, deviations, read_scores, widths
 from simworld.analysis.standings import Standings, make_standings
 from simworld.analysis.table_ratings import TableRating, Tables
-from simworld.core.errors import InputError, MissingExtra, SimworldError
+from simworld.core.errors import InputError, MissingExtra
 from simworld.core.measures import OVERALL
 from simworld.judging.spec import JudgeSpec
 from simworld.tournament.loading import Tournament
-from simworld.tournament.plan import seat_counts
+from simworld.tournament.plan import compared_seats
 from store import Store
 
 
@@ -34,8 +34,8 @@ def results(tournament: Tournament, store: Store, judge: JudgeSpec, *, rounds: i
     """The standings of a tournament as far as it is played and judged.
 
     Raises:
-        InputError: nothing is played, a score is not finite, or `tie: measured` has nothing to measure.
-        SimworldError: the judge has scored nothing at all; the text says why.
+        InputError: nothing is played, the judge has scored nothing at all (the text says why), a score is not finite, or
+            `tie: measured` has nothing to measure.
     """
     ids = judge_ids(store, tournament.name, judge)
     ties = _ties(tournament, store, ids)
@@ -47,7 +47,7 @@ def results(tournament: Tournament, store: Store, judge: JudgeSpec, *, rounds: i
             f"nothing of tournament {tournament.name!r} is in {store.where}; `simworld tournament run` plays it"
         )
     if not reading.judged:
-        raise SimworldError(_nothing_scored(tournament, store, judge))
+        raise InputError(_nothing_scored(tournament, store, judge))
     dimensions = tournament.file.dimensions
     standings = make_standings(
         counted,
@@ -102,12 +102,10 @@ def scores(
         agents: names; default: all.
         casts: only episodes whose agents are one of these sets.
     """
-    counts = seat_counts(tournament)
+    seats = compared_seats(tournament)
 
     def compared(scenario: str, cast: Mapping[str, str]) -> Collection[str]:
-        if casts is not None and frozenset(cast.values()) not in casts:
-            return ()
-        return [seat for seat in cast if counts(scenario, seat)]
+        return seats(scenario, cast) if casts is None or frozenset(cast.values()) in casts else ()
 
     return read_scores(
         store,
@@ -142,7 +140,7 @@ def judge_ids(store: Store, run: str, judge: JudgeSpec) -> list[str]:
 
 
 def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str, float]:
-    tie = tournament.file.tie
+    tie = tournament.tie
     measures = widths(store, ids)
     if tie != "measured":
         return {measure: tie * width for measure, width in measures.items()}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
-from simworld.analysis.arms import OVERALL
-from simworld.analysis.games import count_cells
 from simworld.core.protocols import Backend
 from simworld.judging.run import JudgingRun, Tally
 from simworld.judging.spec import JudgeSpec
@@ -17,7 +17,9 @@ from simworld.runner.stored import Progress, run_plan
 from simworld.tournament.budget import Spending
 from simworld.tournament.loading import Tournament
 from simworld.tournament.plan import matches_of, plan_of
-from simworld.tournament.results import judge_ids, scores
+from simworld.tournament.points import points_of
+from simworld.tournament.rates import judging_entry
+from simworld.tournament.schema import Budget
 from store import Store
 
 OpenJudge = Callable[[JudgeSpec], AbstractContextManager[Backend]]
@@ -47,6 +49,7 @@ def play_tournament(
     store: Store,
     *,
     open_judge: OpenJudge,
+    budget: Budget | None = None,
     retry_failed: bool = False,
     live: int = 32,
     watch: Watch | None = None,
@@ -60,6 +63,7 @@ def play_tournament(
         crew: agents and backends for it.
         store: where the run is begun or resumed.
         open_judge: a judge's model, open for a block.
+        budget: for playing; default: the file's.
         retry_failed: play and judge again what failed.
         live: conversations under way at once.
         watch: who is told how far it is.
@@ -70,7 +74,7 @@ def play_tournament(
         ModelError: a judge's model cannot be loaded.
     """
     watch = watch or Watch()
-    spending = Spending(tournament.file.budget)
+    spending = Spending(budget or tournament.file.budget)
     played = failed = 0
     tallies: dict[str, Tally] = {}
 
@@ -79,9 +83,7 @@ def play_tournament(
         watch.playing(progress)
 
     for number in range(1, (tournament.file.rounds or 1) + 1):
-        plan = plan_of(
-            tournament, matches_of(tournament, lambda casts: points(tournament, store, casts), rounds=number)
-        )
+        plan = plan_of(tournament, matches_of(tournament, points_of(tournament, store), rounds=number))
         progress = run_plan(
             plan,
             crew,
@@ -96,24 +98,30 @@ def play_tournament(
         for judge in tournament.judges:
             with open_judge(judge) as backend:
                 judging = JudgingRun(store, judge, backend, run=tournament.name, retry_failed=retry_failed)
-                tallies[judge.name] = judging.go(on_progress=partial(watch.judging, judge.name))
+                tallies[judge.name] = _judged(judging, judge.name, tournament, store, watch)
         if spending.spent:
             break
     return Ran(played=played, failed=failed, spent=spending.spent, tallies=tallies)
 
 
-def points(tournament: Tournament, store: Store, casts: frozenset[frozenset[str]]) -> dict[str, float]:
-    """Agent → games won, a tie counting half, by the first judge's `overall` in episodes of these casts."""
-    ids = judge_ids(store, tournament.name, tournament.judges[0])
-    found: dict[str, float] = {}
-    for game in count_cells(scores(tournament, store, ids, casts=casts)).games:
-        if game.dimension == OVERALL:
-            found[game.first] = found.get(game.first, 0.0) + game.wins + game.ties / 2
-            found[game.second] = found.get(game.second, 0.0) + game.losses + game.ties / 2
-    return found
+def _judged(judging: JudgingRun, name: str, tournament: Tournament, store: Store, watch: Watch) -> Tally:
+    """A pass of a judge; what it took is added to the run's profile, also where Ctrl-C is its end."""
+    started, begun = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+
+    def remember() -> None:
+        if judging.tally.scored + judging.tally.failed:
+            entry = judging_entry(name, judging.tally, started=started, wall_s=time.monotonic() - begun)
+            store.add_profile(tournament.name, entry)
+
+    try:
+        tally = judging.go(on_progress=partial(watch.judging, name))
+    except KeyboardInterrupt:
+        remember()
+        raise
+    remember()
+    return tally
 
 
 def judges_of(crew: Crew, *, threads: int | None = None) -> OpenJudge:
     """A judge's model: the crew's where it has it, else loaded for the block."""
-
     return lambda spec: borrow(crew, spec.model, spec.dtype, threads=threads)

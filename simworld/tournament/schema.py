@@ -33,7 +33,7 @@ class TournamentFile(_Part):
     title: str = ""
     agents: tuple[str, ...] = Field(min_length=1, description="Who is compared: names, or files.")
     scenarios: tuple[str, ...] = Field(
-        min_length=1, description="Names, files, folders, globs, tag:NAME, kind:NAME, or `library`."
+        min_length=1, description="Names, files, folders, globs, tag:NAME, kind:NAME, `library`, or `heldout`."
     )
     format: Format = Field(
         default="round_robin",
@@ -57,10 +57,11 @@ class TournamentFile(_Part):
     )
     dimensions: tuple[str, ...] = Field(default=(), description="Of the rubric; default: all.")
     anchor: str = Field(default="", description="The agent with 1000 points; default: the mean of all has them.")
-    tie: Literal["measured"] | FiniteFloat = Field(
-        default=0.0,
+    tie: Literal["measured"] | FiniteFloat | None = Field(
+        default=None,
         description="A difference of scores (shares of their range, 0 to 1) below it is a tie. measured: the standard deviation "
-        "between samples of the judge, which must take two or more.",
+        "of the difference of two samples of the judge, which must take two or more. Default: measured where all judges do, else "
+        "only equal scores tie.",
     )
     budget: Budget = Budget()
 

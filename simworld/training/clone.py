@@ -1,9 +1,9 @@
 """Self-cloning: a planner, and if wanted an up-mapping, whose steered model says what the unsteered one would (DAT, first stage).
 
 The planner sees the state of the prompt alone. What is lowered is KL(unsteered ‖ steered) over the whole vocabulary, or the
-cross-entropy of the stored replies as in the paper. An up-mapping that learns along could become one that steers nowhere; so its
-loss also has `-weight · min(reach, target)`, reach being KL between the replies under two random actions. (A smaller W changes
-little, for the first layer normalises its input.)
+cross-entropy of the stored replies as in the paper. An up-mapping that learns along could become one that steers nowhere, or one
+that steers at the price of the language; so its loss also has `weight · |reach − target|`, reach being the KL between the replies
+under two random actions. (A smaller W changes little, for the first layer normalises its input.)
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from agents.steering.planner import Actor
 from agents.steering.upmap import UpMap
 from simworld.training.descent import Descent, Log, descend
 from simworld.training.measure import kl_divergence, random_actions
+from simworld.training.networks import start_at
 from simworld.training.teacher import Lesson, Teacher
-
-_SMALL = 0.01  # of the last layer's usual weights, so that the planner starts at one action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +88,7 @@ def clone(
         if settings.train_upmap:
             reach = kl_divergence(found[1], found[2]).mean()
             metrics["reach"] = reach.item()
-            value = value - settings.reach_weight * reach.clamp(max=settings.reach_target)
+            value = value + settings.reach_weight * (reach - settings.reach_target).abs()
         return value, metrics
 
     descend(planner, loss, train, dev, settings.descent, log)
@@ -107,11 +106,7 @@ def _actor(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
         actor = Actor(len(mean), upmap.d_action, hidden=settings.hidden, projection="sphere")
-    last = actor.net[-1]
-    assert isinstance(last, nn.Linear)
-    with torch.no_grad():
-        last.weight.mul_(_SMALL)
-        last.bias.copy_(random_actions(1, upmap.d_action, seed)[0] if start is None else start)
+    start_at(actor, random_actions(1, upmap.d_action, seed)[0] if start is None else start)
     return actor, mean, std
 
 

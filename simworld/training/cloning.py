@@ -7,19 +7,23 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from statistics import mode
 
 import torch
 
 from agents.models.local_model import LocalModel
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
 from agents.steering.encoder import lm_encoder_id, load_text_encoder
+from agents.steering.planner import project
 from simworld.core.errors import InputError
 from simworld.training.clone import CloneSettings, Planner, clone, standard
 from simworld.training.descent import Log
-from simworld.training.latent import LatentReport, LatentSettings, learn_latent, measure_latent
+from simworld.training.latent import Embed, LatentMap, LatentSettings, learn_latent
 from simworld.training.measure import Neutrality, measure
 from simworld.training.replies import Episodes, Part, Sample, part_of, stored_replies, take
 from simworld.training.teacher import Lesson, Teacher, open_teacher
+
+DEV = 16  # replies that a checkpoint is chosen by
 
 Show = Callable[[int, int, str], None]  # (done, total, what)
 
@@ -31,7 +35,7 @@ class ReplyQuery:
     run: str | None = None
     agent: str | None = None
     train: int = 160  # replies, at most
-    dev: int = 16
+    dev: int = DEV
     test: int = 60
     seed: int = 0  # of the split of families and of the choice
 
@@ -44,6 +48,7 @@ class School:
     lessons: dict[Part, list[Lesson]]
     data: dict[str, object]  # for the checkpoint: the query, rows, content hash
     prompt_version: str
+    dtype: str  # in which most replies were written
 
 
 @contextmanager
@@ -78,7 +83,13 @@ def open_school(
             if not lessons[part]:
                 raise InputError(f"no reply of the {part} families fits the model's context of {local.context} tokens")
             read += len(found)
-        yield School(teacher=teacher, lessons=lessons, data=data, prompt_version=samples[0].prompt_version)
+        yield School(
+            teacher=teacher,
+            lessons=lessons,
+            data=data,
+            prompt_version=samples[0].prompt_version,
+            dtype=mode(sorted(sample.dtype for sample in samples)) or local.dtype,
+        )
 
 
 def clone_planner(
@@ -110,32 +121,49 @@ def clone_planner(
 
 
 def latent_upmap(
-    school: School, base: Checkpoint, settings: LatentSettings, *, log: Log, show: Show
-) -> tuple[Checkpoint, LatentReport, Neutrality]:
-    """A checkpoint with a latent up-mapping and its neutral action as a constant, and what both are worth on the test families."""
+    school: School, clone: Checkpoint, settings: LatentSettings, *, embed: Embed, show: Show
+) -> tuple[Checkpoint, LatentMap, Neutrality]:
+    """A checkpoint with a latent up-mapping and its neutral action as a constant, and what both are worth on the test families.
+
+    Raises InputError where the checkpoint to begin with is no clone: an up-mapping alone has no prefix that changes nothing.
+    """
+    if clone.actor is None and clone.constant is None:
+        raise InputError(
+            f"checkpoint {clone.id[:11]}… has no planner; a latent up-mapping is made around a clone's prefix (train clone)"
+        )
     lessons = school.lessons
-    latent = learn_latent(school.teacher, lessons["train"], lessons["dev"], base.upmap, settings, log=log)
-    codes = measure_latent(school.teacher, lessons["test"], latent)
+    with torch.no_grad():
+        actions = clone.action(torch.stack([lesson.state for lesson in lessons["train"]]))
+    latent = learn_latent(
+        school.teacher,
+        lessons["train"],
+        lessons["dev"],
+        clone.upmap,
+        project(actions.mean(0), clone.projection),
+        settings,
+        embed=embed,
+        on_progress=lambda done, total: show(done, total, "slopes"),
+    )
     neutral = latent.neutral
     found = measure(
         school.teacher,
         lessons["test"],
         lambda state: neutral.expand(len(state), -1),
         latent.upmap,
-        seed=settings.descent.seed,
         on_progress=lambda done, total: show(done, total, "measuring"),
     )
-    info = base.info.model_copy(
+    info = clone.info.model_copy(
         update={
-            **_made_here(school, base),
+            **_made_here(school, clone),
             "actor": None,
             "constant": True,
+            "d_action": latent.upmap.d_action,
             "upmap": "latent",
-            "metrics": found.plain() | codes.plain(),
+            "metrics": found.plain() | {"carried": latent.carried},
         }
     )
     mean, std = standard([lesson.state for lesson in lessons["train"]])
-    return Checkpoint(info=info, upmap=latent.upmap, mean=mean, std=std, constant=neutral), codes, found
+    return Checkpoint(info=info, upmap=latent.upmap, mean=mean, std=std, constant=neutral), latent, found
 
 
 def _after(before: int, total: int, show: Show) -> Callable[[int, int], None]:
@@ -147,7 +175,7 @@ def _made_here(school: School, base: Checkpoint) -> dict[str, object]:
     if encoder.kind == "lm":
         encoder = EncoderInfo(kind="lm", id=lm_encoder_id(base.info.lm_id, school.prompt_version))
     return {
-        "dtype": school.teacher.dtype,
+        "dtype": school.dtype,
         "encoder": encoder,
         "data": school.data,
         "parent": base.id,

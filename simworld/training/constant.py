@@ -21,8 +21,10 @@ Floats = NDArray[np.float64]
 def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float32]:
     """The action (d',) float32 of length √d' that a linear fit foretells the highest reward for, everywhere the same.
 
-    Reward and action are centred by family, w comes from ridge regression, and the answer is √d' · w / |w|: the maximum of w · a
-    on the sphere.
+    Reward and action are centred by family, and w comes from ridge regression; where the data have slopes, w is the mean of
+    reward times slope, a far steadier estimate of the same (`neighbours`). The answer is the mean action and, in the direction
+    of w, the distance that the data keep from it, put on the sphere: for actions from all over the sphere √d' · w / |w|, the
+    maximum of w · a; for actions near a planner's the furthest that the data speak of.
 
     Args:
         transitions: to choose by.
@@ -33,21 +35,51 @@ def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float
         InputError: for data from which nothing can be learned about actions.
     """
     check_trainable(transitions, held_out=0)
-    weights = fitted(*_rows(transitions, by_act))
+    slopes = transitions.slopes if by_act else None
+    weights = fitted(*_rows(transitions, by_act)) if slopes is None else _by_slopes(transitions, slopes)
     length = float(np.linalg.norm(weights))
     if not length > 0:
         raise InputError(
             "within families rewards do not change with actions, so no constant action is best; "
             "collect more than one episode per family, with exploration"
         )
-    best: NDArray[np.float32] = (weights * (len(weights) ** 0.5 / length)).astype(np.float32)
-    return best
+    actions = transitions.actions.astype(np.float64)
+    mean, size = actions.mean(0), actions.shape[1]
+    # Rayleigh's statistic: n |mean|² of actions from all over the sphere has the mean d' and the variance 2 d'
+    if len(actions) * float(mean @ mean) < size + 6 * (2 * size) ** 0.5:
+        mean = np.zeros(size)
+    away = float(np.square(actions - mean).sum(1).mean()) ** 0.5
+    best = mean + weights * (away / length)
+    on_sphere: NDArray[np.float32] = (best * (len(best) ** 0.5 / float(np.linalg.norm(best)))).astype(np.float32)
+    return on_sphere
+
+
+def _by_slopes(transitions: Transitions, slopes: NDArray[np.float32]) -> Floats:
+    """The mean over transitions of reward, less its family's mean, times slope, (d',)."""
+    _, rewards, family = _rows(transitions, by_act=True)
+    known = np.isfinite(slopes).all(1)
+    counts = np.maximum(np.bincount(family[known], minlength=family.max() + 1), 1)
+    means = np.bincount(family[known], weights=rewards[known], minlength=family.max() + 1) / counts
+    found: Floats = ((rewards - means[family])[known, None] * slopes[known].astype(np.float64)).mean(0)
+    return found
 
 
 def constant_checkpoint(
-    parent: Checkpoint, transitions: Transitions, *, by_act: bool, data: Mapping[str, Any] | None = None
+    parent: Checkpoint,
+    transitions: Transitions,
+    *,
+    by_act: bool,
+    data: Mapping[str, Any] | None = None,
+    dtype: str = "",
 ) -> Checkpoint:
-    """A planner that always takes the best constant action through the parent's up-mapping; `data` says what it was chosen by.
+    """A planner that always takes the best constant action through the parent's up-mapping.
+
+    Args:
+        parent: whose up-mapping it is.
+        transitions: what it is chosen by.
+        by_act: as `best_constant`.
+        data: what the checkpoint says about them.
+        dtype: of the model in their episodes; empty: not known, so the parent's.
 
     Raises:
         InputError: as `best_constant`, or for actions of another size than the parent's.
@@ -61,6 +93,7 @@ def constant_checkpoint(
     found = explained(*_rows(transitions, by_act))
     info = parent.info.model_copy(
         update={
+            "dtype": dtype or parent.info.dtype,
             "actor": None,
             "constant": True,
             "data": dict(data or {}),

@@ -74,6 +74,7 @@ def build_dataset(store: Store, query: DataQuery, folder: Path, *, on_progress: 
             d_state=chosen.d_state,
             d_action=chosen.d_action,
             planners=dict(found.planners),
+            dtypes=dict(found.dtypes),
             weights={judge: dict(weights) for judge, weights in chosen.weights.items()},
             failed=found.endings.get(Ending.failed, 0),
             unscored=tally.unscored,

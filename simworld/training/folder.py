@@ -41,6 +41,7 @@ class DatasetMeta(BaseModel):
     d_state: int
     d_action: int
     planners: dict[str, int]  # planner id → acts that fit the query
+    dtypes: dict[str, int] = {}  # number format of the model that acted → acts that fit the query
     weights: dict[str, dict[str, float]]  # judge id → dimension → weight
     families: tuple[str, ...]
     family_means: dict[str, float]  # taken off the scores where they were centred
@@ -50,6 +51,11 @@ class DatasetMeta(BaseModel):
     endings: dict[str, int]  # of the seats taken
     judge_sd: float | None  # of one judge's samples of one seat, pooled; None where it judged nothing twice
     judge_repeats: int  # seats with more than one judgement
+
+    @property
+    def dtype(self) -> str:
+        """The number format in which most acts were made; empty where the dataset is of a version that did not say."""
+        return max(sorted(self.dtypes), key=lambda name: self.dtypes[name], default="")
 
     def provenance(self) -> dict[str, Any]:
         """What a checkpoint says about its data."""

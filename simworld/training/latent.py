@@ -1,78 +1,63 @@
-"""The latent up-mapping: an action carries what distinguishes one reply from another.
+"""The latent up-mapping: directions of the action space are ways of replying.
 
-A small encoder reads a reply and gives a code on the sphere, f(reply); the up-mapping W turns it into the prefix that makes this
-reply likelier. Both learn to lower
+An action should carry what distinguishes one reply from another: W is to raise log p(u | W f(u)) of replies u that the
+unsteered model wrote, where f encodes what u means, for as little KL to the unsteered model as possible (DESIGN §4). For a
+linear f and to second order in the prefix this has a maximum in closed form. With s(u) = ∇ log p(u | prefix) at a prefix that
+changes nothing, m(u) a reply's meaning (its sentence embedding, less the mean of its family), F = E[s sᵀ] the Fisher
+information and C = E[m sᵀ],
 
-    -log p(reply | W f(reply)) + β · KL(unsteered ‖ steered by W f(reply)) + KL(unsteered ‖ steered by W n)
+    E[log p(u | e + W f(u))] ≈ E[log p(u | e)] + E[s · W f] − ½ E[|F^½ W f|²],
 
-per token, where n is a learned neutral action. That some of the reply leaks through the code is the point; β bounds how much. The
-encoder is only needed for training: later a planner chooses the codes.
+and the best K directions are the leading right singular vectors of C F^(−½), mapped back by F^(−½): those along which the mean
+meaning moves furthest for the nats they cost. Prefixes have more numbers than there are replies, so F gets a ridge; and how
+many nats a direction really costs is measured on replies that it was not made from.
+
+The first number of an action is the neutral prefix's share: (√d', 0, …, 0) changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 
-from agents.steering.planner import Actor, project
 from agents.steering.upmap import UpMap
-from simworld.core.seeding import derive_seed
-from simworld.core.stats import Estimate, mean_by_family
-from simworld.training.clone import copy_of, reply_loss, standard
-from simworld.training.descent import Descent, Log, descend
-from simworld.training.measure import kl_divergence, random_actions
+from simworld.core.errors import InputError
+from simworld.training.slopes import slope
 from simworld.training.teacher import Lesson, Teacher
+
+Floats = NDArray[np.float64]
+Embed = Callable[[Sequence[str]], NDArray[np.floating]]  # n texts → (n, d)
+Tell = Callable[[int, int], None]
+
+MEANINGS = 64  # principal coordinates of the embeddings that are kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatentSettings:
     """How to learn."""
 
-    beta: float = 0.3
-    neutral_weight: float = 1.0
-    hidden: tuple[int, ...] = (128,)
-    descent: Descent = field(default_factory=Descent)
+    size: int = 32  # K; actions have one number more
+    nats: float = 0.2  # that a reply's distribution moves, on the mean, at one unit along a direction
+    ridge: float = 10.0  # added to F, in units of its mean diagonal
 
     def plain(self) -> dict[str, Any]:
         """As JSON data."""
         return asdict(self)
 
 
-class LatentMap(nn.Module):
-    """Encoder, up-mapping and neutral action."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LatentMap:
+    """The up-mapping, its neutral action, and what its directions carry on replies of families that it was not made from."""
 
-    def __init__(self, encoder: Actor, upmap: UpMap, mean: Tensor, std: Tensor, neutral: Tensor) -> None:
-        super().__init__()
-        self.encoder, self.upmap, self.mean, self.std = encoder, upmap, mean, std
-        self.raw_neutral = nn.Parameter(neutral)
-
-    def code(self, lesson: Lesson) -> Tensor:
-        """f(reply), (1, d')."""
-        action: Tensor = self.encoder(((_features(lesson) - self.mean) / self.std)[None])
-        return action
-
-    @property
-    def neutral(self) -> Tensor:
-        """The neutral action, (d',), on the sphere."""
-        return project(self.raw_neutral, "sphere")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LatentReport:
-    """What codes carry, on held-out replies: nats per token, intervals by family."""
-
-    gain: Estimate  # log p(reply | its own code) - log p(reply | unsteered)
-    other_gain: Estimate  # the same with the code of a reply of another family
-    kl: Estimate  # KL(unsteered ‖ steered by its own code)
-    neutral_kl: Estimate  # KL(unsteered ‖ steered by the neutral action)
-
-    def plain(self) -> dict[str, float]:
-        """The means by name, for a checkpoint's `metrics`."""
-        return {f"code_{name}": getattr(self, name).mean for name in ("gain", "other_gain", "kl")}
+    upmap: UpMap
+    neutral: Tensor  # (K + 1,) float32
+    carried: float  # mean over directions of the correlation between a reply's slope along it and its meaning
 
 
 def learn_latent(
@@ -80,53 +65,84 @@ def learn_latent(
     train: Sequence[Lesson],
     dev: Sequence[Lesson],
     upmap: UpMap,
+    neutral: Tensor,
     settings: LatentSettings,
     *,
-    log: Log = lambda step, metrics: None,
+    embed: Embed,
+    on_progress: Tell = lambda done, total: None,
 ) -> LatentMap:
-    """Encoder, up-mapping (from a copy of `upmap`) and neutral action, as they were best on the dev lessons."""
-    mean, std = standard([_features(lesson) for lesson in train])
-    seed = settings.descent.seed
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed % 2**63)
-        encoder = Actor(len(mean), upmap.d_action, hidden=settings.hidden, projection="sphere")
-    neutral = random_actions(1, upmap.d_action, derive_seed(seed, "neutral"))[0]
-    latent = LatentMap(encoder, copy_of(upmap), mean, std, neutral)
+    """A latent up-mapping around a prefix that changes nothing.
 
-    def loss(lesson: Lesson, seed: int) -> tuple[Tensor, Mapping[str, float]]:
-        actions = torch.cat([latent.code(lesson), latent.neutral[None]])
-        own, neutral = teacher.log_probs(teacher.read(lesson, latent.upmap(actions)))
-        ce, kl = reply_loss(teacher, lesson, own, "ce"), reply_loss(teacher, lesson, own, "kl")
-        away = reply_loss(teacher, lesson, neutral, "kl")
-        value = ce + settings.beta * kl + settings.neutral_weight * away
-        return value, {"ce": ce.item(), "kl": kl.item(), "neutral_kl": away.item()}
+    Args:
+        teacher: gave the lessons.
+        train: replies to learn from.
+        dev: of other families: how long the rows are is taken from them, and what they carry.
+        upmap: of the clone.
+        neutral: the clone's action (d',), the same for all states.
+        settings: see there.
+        embed: sentence embeddings.
+        on_progress: told after each reply.
 
-    descend(latent, loss, train, dev, settings.descent, log)
-    return latent.requires_grad_(False)
+    Raises:
+        InputError: fewer than two families to learn from, or replies drawn at temperature 0.
+    """
+    with torch.no_grad():
+        centre = upmap(neutral[None])[0]
+    total = len(train) + len(dev)
+
+    def slopes(lessons: Sequence[Lesson], before: int) -> Floats:
+        rows = []
+        for lesson in lessons:
+            rows.append(slope(teacher, lesson, lambda e: e.view(-1, *centre.shape), centre.flatten()).numpy())
+            on_progress(before + len(rows), total)
+        return np.stack(rows).astype(np.float64)
+
+    s, s_dev = slopes(train, 0), slopes(dev, len(train))
+    families = [lesson.sample.family for lesson in train]
+    if len(set(families)) < 2:
+        raise InputError("all replies to learn from are of one family; directions would carry what it is about alone")
+    m = _centred(np.asarray(embed([lesson.sample.reply for lesson in train]), dtype=np.float64), families)
+    _, _, axes = np.linalg.svd(m, full_matrices=False)
+    axes = axes[:MEANINGS]
+    spread = np.maximum((m @ axes.T).std(0), 1e-12) ** 0.5  # between the embeddings as they are and whitened ones
+    directions, meanings = _directions(s, (m @ axes.T) / spread, settings)
+    m_dev = np.asarray(embed([lesson.sample.reply for lesson in dev]), dtype=np.float64)
+    moved, meant = (
+        s_dev @ directions,
+        (_centred(m_dev, [lesson.sample.family for lesson in dev]) @ axes.T / spread) @ meanings,
+    )
+    cost = np.maximum(np.square(moved).mean(0) / 2, 1e-12)  # nats at one unit, along each
+    rows = directions * np.sqrt(settings.nats / cost)
+    size = directions.shape[1] + 1
+    scale = upmap.act_norm * upmap.embedding_norm
+    weight = torch.cat([centre.flatten()[None].double(), torch.from_numpy(rows.T) * size**0.5]) / scale
+    made = UpMap(weight.float(), tokens=upmap.tokens, act_norm=upmap.act_norm, embedding_norm=upmap.embedding_norm)
+    first = torch.zeros(size)
+    first[0] = size**0.5
+    return LatentMap(upmap=made.requires_grad_(False), neutral=first, carried=_correlation(moved, meant))
 
 
-@torch.no_grad()
-def measure_latent(teacher: Teacher, lessons: Sequence[Lesson], latent: LatentMap) -> LatentReport:
-    """What the codes of these replies carry. Raises ValueError without lessons."""
-    rows: dict[str, list[tuple[str, float]]] = {"gain": [], "other_gain": [], "kl": [], "neutral_kl": []}
-    for i, lesson in enumerate(lessons):
-        family = lesson.sample.family
-        others = [other for other in (*lessons[i:], *lessons[:i]) if other.sample.family != family]
-        actions = torch.cat([latent.code(lesson), latent.code((others or [lesson])[0]), latent.neutral[None]])
-        own, other, neutral = teacher.log_probs(teacher.read(lesson, latent.upmap(actions)))
-        plain, targets = teacher.log_probs(lesson.hidden), lesson.targets.to(own.device)[:, None]
-        before = plain.gather(-1, targets)
-        values = {
-            "gain": own.gather(-1, targets) - before,
-            "other_gain": other.gather(-1, targets) - before,
-            "kl": kl_divergence(plain, own),
-            "neutral_kl": kl_divergence(plain, neutral),
-        }
-        for name, found in values.items():
-            rows[name] += [(family, value) for value in found.flatten().tolist()]
-    return LatentReport(**{name: mean_by_family(found) for name, found in rows.items()})
+def _directions(s: Floats, m: Floats, settings: LatentSettings) -> tuple[Floats, Floats]:
+    """K directions of prefixes (D, K), each costing half a nat at one unit by F and its ridge, and what each means, (M, K)."""
+    n, width = s.shape
+    u, values, v = np.linalg.svd(s / n**0.5, full_matrices=False)  # F = vᵀ values² v
+    whiten = 1 / np.sqrt(values**2 + settings.ridge * np.square(values).sum() / width)
+    left, _, right = np.linalg.svd((m.T @ u) / n**0.5 * values * whiten, full_matrices=False)  # C F^(−½)
+    kept = min(settings.size, len(right))
+    return (v.T * whiten) @ right[:kept].T, left[:, :kept]
 
 
-def _features(lesson: Lesson) -> Tensor:
-    """What the encoder reads of a reply: the mean of the unsteered model's outputs at its tokens, (width,)."""
-    return lesson.hidden.float().cpu().mean(0)
+def _centred(rows: Floats, families: Sequence[str]) -> Floats:
+    """Rows less the mean of their family."""
+    _, of = np.unique(np.array(families), return_inverse=True)
+    sums = np.zeros((of.max() + 1, rows.shape[1]))
+    np.add.at(sums, of, rows)
+    centred: Floats = rows - (sums / np.bincount(of)[:, None])[of]
+    return centred
+
+
+def _correlation(first: Floats, second: Floats) -> float:
+    """The mean over columns of Pearson's correlation; columns that do not vary count 0."""
+    a, b = first - first.mean(0), second - second.mean(0)
+    size = np.sqrt(np.square(a).sum(0) * np.square(b).sum(0))
+    return float(np.divide((a * b).sum(0), size, out=np.zeros(a.shape[1]), where=size > 0).mean())

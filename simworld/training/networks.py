@@ -13,6 +13,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from agents.steering.planner import Actor, Projection
 
+_SMALL = 0.01  # of the last layer's usual weights
+
 
 class TwinCritic(nn.Module):
     """Q₁ and Q₂ (s, a) → (2, B): two multilayer perceptrons with weights of their own, in one product per layer.
@@ -83,3 +85,12 @@ def new_actor(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Actor(d_state, d_action, hidden=hidden, projection=projection)
+
+
+def start_at(actor: Actor, action: Tensor) -> None:
+    """Makes an actor take nearly one action (d',) in all states, without taking its gradients away."""
+    last = actor.net[-1]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight.mul_(_SMALL)
+        last.bias.copy_(action)

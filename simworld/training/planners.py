@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, assert_never
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from agents.steering.checkpoint import ActorInfo, Checkpoint
@@ -17,8 +19,9 @@ from simworld.core.seeding import derive_seed
 from simworld.training.bc import Bc, BcSettings
 from simworld.training.folder import load_meta, load_transitions
 from simworld.training.learner import Learner
+from simworld.training.likelihoods import load_slopes
 from simworld.training.loop import LoopSettings, OnProgress, Sink, train
-from simworld.training.networks import new_actor
+from simworld.training.networks import new_actor, start_at
 from simworld.training.scale import Scale
 from simworld.training.td3bc import Td3bc, Td3bcSettings
 from simworld.training.transitions import Transitions
@@ -32,6 +35,7 @@ class PlannerSettings(BaseModel):
     learner: Literal["td3bc", "bc"] = "td3bc"
     fresh: bool = False  # a new actor, although the clone has one
     hidden: tuple[int, ...] = (256, 256)  # of a new actor
+    scale_rewards: bool = True  # to a deviation of 1: a part of a score is smaller than what new critics say by chance
     td3bc: Td3bcSettings = Td3bcSettings()  # its gamma is also that of the evaluation
     bc: BcSettings = BcSettings()
     loop: LoopSettings = LoopSettings()
@@ -44,12 +48,16 @@ class Data:
     transitions: Transitions
     encoder_id: str  # of what made the states
     provenance: Mapping[str, Any]  # query, rows, sha256
+    dtype: str = ""  # of the model in the episodes; empty: not known
 
 
-def load_data(folder: Path) -> Data:
-    """The data of a dataset's folder. Raises InputError where it is not one."""
-    meta = load_meta(folder)
-    return Data(transitions=load_transitions(folder), encoder_id=meta.encoder_id, provenance=meta.provenance())
+def load_data(folder: Path, slopes: Path | None = None) -> Data:
+    """The data of a dataset's folder, with the slopes of its replies where a file of them is given. Raises InputError."""
+    meta, transitions, provenance = load_meta(folder), load_transitions(folder), load_meta(folder).provenance()
+    if slopes is not None:
+        transitions = replace(transitions, slopes=load_slopes(slopes, folder))
+        provenance["slopes"] = hashlib.sha256(slopes.read_bytes()).hexdigest()
+    return Data(transitions=transitions, encoder_id=meta.encoder_id, provenance=provenance, dtype=meta.dtype)
 
 
 def train_planner(
@@ -64,7 +72,8 @@ def train_planner(
     """A checkpoint with the clone's up-mapping, a trained actor, and what it was trained on.
 
     A clone's actor is where training starts, with the clone's scale of states, without which it would be another policy. Where
-    there is none, or `fresh` is set, a new actor starts with the scale of the data.
+    there is none, or `fresh` is set, a new actor starts with the scale of the data; nearly at the clone's constant action, if
+    it has one.
 
     Args:
         data: what to learn from.
@@ -85,16 +94,22 @@ def train_planner(
     else:
         seed = derive_seed(loop.seed, "actor")
         actor = new_actor(info.d_state, info.d_action, hidden=settings.hidden, projection="sphere", seed=seed)
+        if clone.constant is not None and not settings.fresh:
+            start_at(actor, clone.constant)
         scale = None
+    transitions = data.transitions
+    if settings.scale_rewards and (deviation := float(transitions.rewards.std())) > 0:
+        transitions = replace(transitions, rewards=(transitions.rewards / deviation).astype(np.float32))
     trained = train(
         _learner(actor, settings),
-        data.transitions,
+        transitions,
         loop,
         gamma=settings.td3bc.gamma,
         scale=scale,
         identity={
             "clone": clone.id,
             "data": data.provenance.get("sha256", ""),
+            "slopes": data.provenance.get("slopes", ""),
             **settings.model_dump(mode="json", exclude={"loop"}),
         },
         folder=folder,
@@ -106,6 +121,7 @@ def train_planner(
     metrics = {**trained.metrics, "best_step": float(trained.step), "steps": float(trained.steps)}
     made = info.model_copy(
         update={
+            "dtype": data.dtype or info.dtype,
             "actor": ActorInfo(hidden=actor.hidden, projection=actor.projection),
             "constant": False,
             "data": {**data.provenance, "settings": settings.model_dump(mode="json")},

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from agents.prompting import PromptTemplate, build_prompt, stop_strings
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import InputError
@@ -30,6 +33,8 @@ class Sample:
     episode: str
     observation: Observation  # whose turn it was, and what that seat knew
     prompt_version: str
+    temperature: float  # it was drawn at
+    dtype: str  # in which the model wrote it
 
 
 class Episodes(Protocol):
@@ -62,19 +67,35 @@ def stored_replies(
         run: only of this run.
         agent: only of episodes in which this agent (name or id) took part, and only its own replies.
     """
+    return (
+        sample for act, sample in _replies(store, model_id, run, agent) if act.plan is None or act.plan.action is None
+    )
+
+
+def steered_replies(
+    store: Episodes, *, model_id: str, run: str | None = None, agent: str | None = None
+) -> Iterator[tuple[Sample, NDArray[np.float32]]]:
+    """The replies that a language model wrote behind a prefix, and the action (d',) of each; otherwise as `stored_replies`."""
+    for act, sample in _replies(store, model_id, run, agent):
+        if act.plan is not None and act.plan.action is not None:
+            yield sample, act.plan.action
+
+
+def _replies(store: Episodes, model_id: str, run: str | None, agent: str | None) -> Iterator[tuple[Act, Sample]]:
     scenario_of, agent_of = cache(store.scenario), cache(store.agent)
     for stored in store.episodes(run=run, agent=agent):
         episode = stored.episode
         for number, turn in enumerate(episode.turns):
             for act in turn.acts:
-                if not _unsteered(act, model_id):
+                made = act.generation
+                if made is None or made.model_id != model_id or not made.raw.strip():
                     continue
                 record = agent_of(episode.cast[act.seat])
                 if agent not in (None, record.id, record.name):
                     continue
                 scenario = scenario_of(episode.scenario_id)
                 seen = observe(scenario, act.seat, episode.turns[:number], turn.index, episode.seed)
-                yield _sample(stored, act, seen, record.spec)
+                yield act, _sample(stored, act, seen, record.spec)
 
 
 def part_of(families: Iterable[str], *, seed: int, dev: float = 0.15, test: float = 0.25) -> Mapping[str, Part]:
@@ -119,13 +140,6 @@ def take(samples: Iterable[Sample], count: int, *, seed: int) -> list[Sample]:
     return taken
 
 
-def _unsteered(act: Act, model_id: str) -> bool:
-    made = act.generation
-    if made is None or made.model_id != model_id or not made.raw.strip():
-        return False
-    return act.plan is None or act.plan.action is None
-
-
 def _sample(stored: StoredEpisode, act: Act, seen: Observation, spec: Mapping[str, Any]) -> Sample:
     made = act.generation
     assert made is not None
@@ -139,4 +153,6 @@ def _sample(stored: StoredEpisode, act: Act, seen: Observation, spec: Mapping[st
         episode=stored.id,
         observation=seen,
         prompt_version=made.prompt_version,
+        temperature=float(spec["sampling"]["temperature"]),
+        dtype=made.dtype,
     )

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from agents.steering.planner import Actor, Projection, project
 from simworld.training.learner import adam, load_optimiser, optimiser_state, prefixed, under
+from simworld.training.neighbours import neighbours
 from simworld.training.networks import TwinCritic, follow
 from simworld.training.transitions import Batch
 
@@ -38,6 +39,7 @@ class Td3bcSettings(BaseModel):
     critic_hidden: tuple[int, ...] = (256, 256)
     layer_norm: bool = False
     critic_penalty: float = Field(0.0, ge=0)  # ReBRAC's β₂
+    spread: float = Field(0.3, ge=0)  # where data have slopes: how far from its own action a transition teaches
 
 
 def smoothed(action: Tensor, noise: Tensor, *, clip: float, projection: Projection) -> Tensor:
@@ -112,8 +114,14 @@ class Td3bc:
 
     def update(self, batch: Batch) -> Mapping[str, Tensor]:
         """One step of the critics and, every `delay` steps, one of the actor and the slow copies."""
-        noise = torch.randn(batch.action.shape, generator=self._generator) * self._settings.noise
-        loss = critic_loss(self._critic, batch, self.goal(batch, noise))
+        noise = torch.randn(batch.action.shape, generator=self._generator)
+        goal, at = self.goal(batch, noise * self._settings.noise), batch
+        if batch.slope is not None:
+            moves = torch.randn(batch.action.shape, generator=self._generator) * self._settings.spread
+            with torch.no_grad():
+                value = self.slow_critic(batch.state, batch.action).mean(0)
+            at, goal = neighbours(batch, goal, value, moves, projection=self._actor.projection)
+        loss = critic_loss(self._critic, at, goal)
         _step(self._adam_critic, self._critic_parameters, loss)
         metrics = {"critic_loss": loss.detach()}
         self._updates += 1

@@ -70,11 +70,6 @@ class Teacher:
         self._check_head()
 
     @property
-    def dtype(self) -> str:
-        """The model's."""
-        return self._local.dtype
-
-    @property
     def width(self) -> int:
         """d_model."""
         return self._local.width

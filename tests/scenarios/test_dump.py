@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scenarios import dump_scenario, load_scenario, parse_scenario
 from scenarios.dump import dump_persona
-from scenarios.library import read_library
+from scenarios.library import read_heldout, read_library
 from scenarios.personas import load_persona
 from simworld.core.scenario import Check, CheckKind, Limits, Persona, Relationship, Scenario, Seat, TurnOrder
 
@@ -96,8 +96,8 @@ def test_round_trip(scenario: Scenario) -> None:
     assert back.id == scenario.id
 
 
-@pytest.mark.parametrize("loaded", read_library(), ids=lambda loaded: loaded.scenario.name)
-def test_the_library_survives_the_round_trip(loaded: object) -> None:
+@pytest.mark.parametrize("loaded", [*read_library(), *read_heldout()], ids=lambda loaded: loaded.scenario.name)
+def test_what_is_shipped_survives_the_round_trip(loaded: object) -> None:
     import dataclasses
 
     scenario = loaded.scenario  # type: ignore[attr-defined]

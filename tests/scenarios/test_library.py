@@ -1,4 +1,4 @@
-"""Finding scenarios by name, file, folder, glob, tag and kind; and what the shipped library promises."""
+"""Finding scenarios by name, file, folder, glob, tag and kind; and what the library and the held-out set promise."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from scenarios import find_scenarios
-from scenarios.library import read_files, read_library, scenario_files
-from scenarios.personas import LIBRARY, LIBRARY_PERSONAS, Personas
+from scenarios.library import read_files, read_heldout, read_library, scenario_files
+from scenarios.loader import load_document
+from scenarios.personas import HELDOUT, LIBRARY, LIBRARY_PERSONAS, Personas
 from simworld.core.errors import InputError
+from simworld.core.scenario import Limits, TurnOrder
+from simworld.yamlfile import load_yaml
 
 TEXT = """\
 name: {name}
@@ -65,6 +68,25 @@ def test_names_of_the_library_their_globs_variants_tags_and_kinds() -> None:
     assert names(variants[0]) == [variants[0]]
     assert set(names("kind:bargaining")) == {s.scenario.name for s in library if s.scenario.kind == "bargaining"}
     assert set(names("tag:price")) == {s.scenario.name for s in library if "price" in s.scenario.tags}
+
+
+def test_the_held_out_set_is_named_whole_or_one_by_one_and_never_by_accident() -> None:
+    heldout = [loaded.scenario.name for loaded in read_heldout()]
+    assert names("heldout") == heldout
+    assert names("heldout", heldout[0], "all") == [*heldout, *names("all")]  # each once
+    assert names(heldout[3]) == [heldout[3]]
+    assert not set(heldout) & set(names("all", "*", "kind:bargaining", "tag:price"))
+    assert lines("kind:giving-news")[0].startswith("no scenario of the library is of the kind 'giving-news'")
+    assert lines("the-numb-han") == [
+        "no file, folder or library scenario 'the-numb-han'; did you mean 'the-numb-hand'?"
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_of_ones_own_goes_before_the_held_out_scenario_of_its_name() -> None:
+    Path("the-numb-hand.yaml").write_text(TEXT.format(name="the-numb-hand", goal="H", more=""))
+    (loaded,) = find_scenarios(["the-numb-hand"])
+    assert loaded.scenario.setting == "S"
 
 
 @pytest.mark.usefixtures("folder")
@@ -124,6 +146,8 @@ def test_the_working_folder_cannot_change_a_library_scenario(folder: Path) -> No
     (folder / "personas" / "nadia-brandt.yaml").write_text("name: Somebody Else\n")
     (loaded,) = find_scenarios(["last-concert-ticket"])
     assert loaded.scenario.seat("seller").persona.name == "Nadia Brandt"
+    (loaded,) = find_scenarios(["no-invitation-came"])
+    assert loaded.scenario.seat("left-out-friend").persona.name == "Nadia Brandt"
 
 
 def test_the_library_is_as_large_and_varied_as_promised() -> None:
@@ -136,3 +160,25 @@ def test_the_library_is_as_large_and_varied_as_promised() -> None:
     assert len(list(LIBRARY_PERSONAS.glob("*.yaml"))) >= 24
     assert read_files(scenario_files(LIBRARY_PERSONAS), Personas()).problems == []
     assert len({scenario.id for scenario in library}) == len(library)
+
+
+@pytest.mark.parametrize("path", scenario_files(HELDOUT), ids=lambda path: path.stem)
+def test_a_held_out_scenario_is_short_for_two_and_of_no_family_of_the_library(path: Path) -> None:
+    (loaded,) = load_document(load_yaml(path), path, Personas())
+    scenario, library = loaded.scenario, read_library()
+    assert scenario.name == scenario.family == path.stem
+    assert scenario.family not in {other.scenario.family for other in library}
+    assert scenario.name not in {name for other in library for name in (other.scenario.name, other.template)}
+    assert scenario.setting not in {other.scenario.setting for other in library}
+    assert len(scenario.seats) == 2
+    assert all(seat.goal and seat.knows and seat.secret for seat in scenario.seats)
+    assert (scenario.order, scenario.limits) == (TurnOrder.round_robin, Limits(turns=8, silence=2))
+
+
+def test_the_held_out_set_is_as_large_and_varied_as_promised() -> None:
+    heldout = [loaded.scenario for loaded in read_heldout()]
+    kinds = Counter(scenario.kind for scenario in heldout)
+    assert len(heldout) == len({scenario.family for scenario in heldout}) == 32
+    assert len(kinds) == 10
+    assert set(kinds.values()) == {3, 4}
+    assert len({scenario.id for scenario in heldout}) == 32

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 import scenarios
-from scenarios.personas import LIBRARY, LIBRARY_PERSONAS
+from scenarios.personas import HELDOUT, LIBRARY, LIBRARY_PERSONAS
 from scenarios.schema import persona_json_schema, scenario_json_schema, schema_text
 from simworld.yamlfile import load_yaml
 
@@ -22,9 +22,9 @@ def test_the_committed_schemas_are_not_stale() -> None:
     assert (HOME / "persona.schema.json").read_text(encoding="utf-8") == schema_text(persona_json_schema()), stale
 
 
-@pytest.mark.parametrize("folder", [LIBRARY, LIBRARY_PERSONAS], ids=lambda folder: folder.name)
-def test_the_library_fits_the_schema(folder: Path) -> None:
-    schema = scenario_json_schema() if folder == LIBRARY else persona_json_schema()
+@pytest.mark.parametrize("folder", [LIBRARY, HELDOUT, LIBRARY_PERSONAS], ids=lambda folder: folder.name)
+def test_the_shipped_files_fit_the_schema(folder: Path) -> None:
+    schema = persona_json_schema() if folder == LIBRARY_PERSONAS else scenario_json_schema()
     validator = jsonschema.Draft202012Validator(schema)
     files = sorted(folder.glob("*.yaml"))
     assert files

@@ -1,44 +1,76 @@
-"""`simworld train upmap --method latent`: an up-mapping learned from stored replies, so that directions mean ways of replying."""
+"""`simworld train latent`: an up-mapping whose directions are ways of replying, made around a clone's prefix."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from simworld.cli.progress import progress_bar
-from simworld.cli.train.replies import descent, lines_of, recorded, reply_query, told
-from simworld.training.cloning import latent_upmap, open_school
-from simworld.training.latent import LatentSettings
-from store import open_store
+import click
 
-if TYPE_CHECKING:
-    from agents.models.local_model import LocalModel
-    from agents.steering.checkpoint import Checkpoint
+from simworld.cli.options import db_option, json_option, threads_option
+from simworld.cli.text import harmless, plain_json
+from simworld.cli.train.replies import lines_of, open_local, recorded, source_options
+
+POSITIVE = click.IntRange(min=1)
 
 
-def learn(
-    db: str, local: LocalModel, base: Checkpoint, given: Mapping[str, Any], out: Path
-) -> tuple[Checkpoint, list[str]]:
-    """A latent up-mapping learned from `base` with a command's options, and what it is worth, for people."""
-    settings = LatentSettings(beta=given["beta"], descent=descent(given))
-    with (
-        open_store(db) as store,
-        progress_bar("learning") as show,
-        open_school(store, local, base, reply_query(given), show) as school,
-        recorded(store, "upmap", out, settings.plain(), school.data) as (log, done),
-    ):
+@click.command()
+@click.option(
+    "--clone", "clone_folder", type=click.Path(path_type=Path), required=True, help="The clone to make it around."
+)
+@click.option("--size", type=POSITIVE, default=32, show_default=True, help="Directions; actions have one number more.")
+@click.option(
+    "--nats", type=click.FloatRange(min=0, min_open=True), default=0.2, show_default=True,
+    help="How far a reply's distribution moves at one unit along a direction.",
+)  # fmt: skip
+@source_options
+@click.option("--replies", type=POSITIVE, default=500, show_default=True, help="To learn from, at most.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of families and of the choice.")
+@threads_option
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The new checkpoint's folder.")
+@db_option
+@json_option
+def latent(
+    clone_folder: Path,
+    size: int,
+    nats: float,
+    run_name: str | None,
+    agent: str | None,
+    replies: int,
+    seed: int,
+    threads: int | None,
+    out: Path,
+    db: str,
+    as_json: bool,
+) -> None:
+    """Make an up-mapping whose directions carry what replies mean, for few nats.
 
-        def heard(step: int, metrics: Mapping[str, float]) -> None:
-            log(step, metrics)
-            show(step, settings.descent.steps, "learning")
+    It is made in closed form from stored unsteered replies: how each reply's likelihood changes with the prefix, and what the reply
+    means by its sentence embedding. Its checkpoint takes the neutral action always; explore around that:
+    `explore: {kind: noise, sigma: 1}`.
+    """
+    from agents.models.sentences import load_sentences
+    from agents.steering.checkpoint import load_checkpoint, save_checkpoint
+    from simworld.cli.progress import progress_bar
+    from simworld.training.cloning import ReplyQuery, latent_upmap, open_school
+    from simworld.training.latent import LatentSettings
+    from store import open_store
 
-        made, codes, found = latent_upmap(school, base, settings, log=heard, show=show)
-        done(made)
-    return made, [
-        f"  gain by a reply's own code  {told(codes.gain)} nats per token",
-        f"    by another reply's        {told(codes.other_gain)}",
-        f"  KL behind its own code      {told(codes.kl)}",
-        "  and with the neutral action:",
-        *lines_of(found),
-    ]
+    clone = load_checkpoint(clone_folder)
+    settings = LatentSettings(size=size, nats=nats)
+    query = ReplyQuery(run=run_name, agent=agent, train=replies, dev=60, seed=seed)
+    with open_store(db) as store, progress_bar("latent") as show:
+        local = open_local(clone, "float32", threads)
+        with (
+            open_school(store, local, clone, query, show) as school,
+            recorded(store, "latent", out, settings.plain(), school.data) as (_, done),
+        ):
+            made, found, neutrality = latent_upmap(school, clone, settings, embed=load_sentences().encode, show=show)
+            save_checkpoint(out, made)
+            done(made)
+    if as_json:
+        click.echo(plain_json({"id": made.id, "folder": str(out), "metrics": dict(made.info.metrics)}))
+        return
+    click.echo(harmless(f"{out}: {made.id}: {made.info.d_action - 1} directions"))
+    click.echo(f"  slope against meaning       {found.carried:.3f} (correlation on families that it was not made from)")
+    click.echo("\n".join(lines_of(neutrality)))
+    click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: noise, sigma: 1}}}}"))

@@ -21,15 +21,25 @@ if TYPE_CHECKING:
     from store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_OPTIONS = (
+_SOURCE = (
     click.option("--run", "run_name", metavar="NAME", help="Only replies of this run."),
     click.option("--agent", metavar="NAME", help="Only replies of this agent, by name or id."),
+)
+_OPTIONS = (
+    *_SOURCE,
     click.option("--replies", type=click.IntRange(min=1), default=160, show_default=True, help="To learn from, at most."),
     click.option("--steps", type=click.IntRange(min=1), default=100, show_default=True),
     click.option("--batch-size", type=click.IntRange(min=1), default=2, show_default=True, help="Replies a step."),
     click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, show_default=True),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of families, order, weights."),
 )  # fmt: skip
+
+
+def source_options(command: Command) -> Command:
+    """Adds the options that say whose replies are meant."""
+    for option in reversed(_SOURCE):
+        command = option(command)
+    return command
 
 
 def reply_options(command: Command) -> Command:

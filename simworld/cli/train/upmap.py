@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.options import db_option, json_option
+from simworld.cli.options import json_option
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.replies import reply_options
 
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint
@@ -29,10 +27,6 @@ POSITIVE = click.IntRange(min=1)
     show_default=True,
     help="Of the model.",
 )
-@click.option(
-    "--method", type=click.Choice(["pca", "latent"]), default="pca", show_default=True,
-    help="pca: principal directions of the token embeddings; latent: learned from stored replies, beginning with those.",
-)  # fmt: skip
 @click.option("--tokens", type=POSITIVE, default=4, show_default=True, help="L, the number of prefix embeddings.")
 @click.option("--action-size", type=POSITIVE, default=32, show_default=True, help="d', the numbers of an action.")
 @click.option(
@@ -51,33 +45,23 @@ POSITIVE = click.IntRange(min=1)
     "--text-encoder", default="", metavar="SPEC",
     help="States from a sentence encoder, like builtin:all-minilm-l6-v2; default: from the model.",
 )  # fmt: skip
-@click.option(
-    "--beta", type=click.FloatRange(min=0), default=0.3, show_default=True,
-    help="latent: what staying near the unsteered model counts against the likelihood of the reply.",
-)  # fmt: skip
-@reply_options
-@db_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The checkpoint's folder.")
 @json_option
 def upmap(
     model: str,
     dtype: str,
-    method: str,
     tokens: int,
     action_size: int,
     mode: Mode,
     position: Position,
     act_norm: float,
     text_encoder: str,
-    db: str,
     out: Path,
     as_json: bool,
-    **given: Any,
 ) -> None:
-    """Make an up-mapping from actions to prefix embeddings.
+    """Make an up-mapping from actions to prefix embeddings, along principal directions of the token embeddings.
 
     Its checkpoint has no planner yet: agents use it with `explore: {kind: random}`, to collect what a planner is trained on.
-    Options from --beta to --db are for `--method latent`, which learns from stored replies of unsteered agents.
     """
     from agents.models.load import local_weights
     from agents.models.local_model import load_local
@@ -86,8 +70,6 @@ def upmap(
 
     weights = local_weights(model)
     click.echo(harmless(f"loading {model} …"), err=True)
-    if method == "latent" and dtype == "auto":
-        dtype = "float32"  # gradients in bfloat16 are coarse
     local = load_local(weights, dtype=dtype, device="cpu", threads=None)
     checkpoint = pca_checkpoint(
         local,
@@ -100,16 +82,11 @@ def upmap(
         mode=mode,
         text_encoder=text_encoder,
     )
-    lines: list[str] = []
-    if method == "latent":
-        from simworld.cli.train.latent import learn
-
-        checkpoint, lines = learn(db, local, checkpoint, given, out)
     save_checkpoint(out, checkpoint)
-    _report(checkpoint, out, as_json, lines)
+    _report(checkpoint, out, as_json)
 
 
-def _report(checkpoint: Checkpoint, out: Path, as_json: bool, lines: Sequence[str]) -> None:
+def _report(checkpoint: Checkpoint, out: Path, as_json: bool) -> None:
     info = checkpoint.info
     if as_json:
         click.echo(plain_json({"id": checkpoint.id, "folder": str(out), **info.model_dump(mode="json")}))
@@ -117,6 +94,4 @@ def _report(checkpoint: Checkpoint, out: Path, as_json: bool, lines: Sequence[st
     length = info.act_norm * info.embedding_norm
     what = f"{info.d_action} numbers to {info.tokens} embeddings of {info.width}, about {length:.3g} long, at {info.position}"
     click.echo(harmless(f"{out}: {checkpoint.id}: {what}"))
-    for line in lines:
-        click.echo(line)
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: random}}}}"))

@@ -7,13 +7,15 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-FORMAT = 1  # changes when stages do something else with the same settings
+import simworld
+
+FORMAT = 1  # changes when stages do something else with the same settings: then all are done again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,7 @@ class Made:
 
 
 class Record(BaseModel):
-    """A stage that was done."""
+    """A stage that was begun and, where it has an output, done."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,10 +36,11 @@ class Record(BaseModel):
     key: str
     settings: dict[str, Any]
     inputs: list[str]
-    output: str
-    path: str
-    failed: int
-    seconds: float
+    output: str = ""
+    path: str = ""
+    failed: int = 0
+    seconds: float = 0.0
+    code_version: str = ""  # of simworld, when it was done; empty: of a version that did not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,7 @@ class Stage:
     skipped: bool  # it was done before
     episodes: int  # it plays, at most
     seconds: float = 0.0
+    code_version: str = ""  # of simworld, when it was done
 
     @property
     def label(self) -> str:
@@ -65,10 +69,18 @@ class Bench:
     """Does stages, or in a dry run only says which would be done."""
 
     def __init__(
-        self, folder: Path, *, dry: bool = False, on_stage: Callable[[Stage], None] = lambda stage: None
+        self,
+        folder: Path,
+        *,
+        dry: bool = False,
+        retry_failed: bool = False,
+        on_stage: Callable[[Stage], None] = lambda stage: None,
     ) -> None:
-        """Keeps records in `folder`; `on_stage` is told of each stage before (made None) and after it is done."""
-        self.folder, self.dry, self._tell = folder, dry, on_stage
+        """Keeps records in `folder`; `on_stage` is told of each stage before (made None) and after it is done.
+
+        With `retry_failed` a stage in which something failed counts as not done.
+        """
+        self.folder, self.dry, self._retry, self._tell = folder, dry, retry_failed, on_stage
         self._seen: dict[str, Stage] = {}  # shared by the cells of a grid
 
     def do(
@@ -81,40 +93,47 @@ class Bench:
         *,
         episodes: int = 0,
     ) -> Stage:
-        """The stage, done now unless its record has the same settings and inputs and what it left is still there."""
-        content = json.dumps([FORMAT, name, settings, [stage.key for stage in inputs]], sort_keys=True)
-        key = hashlib.sha256(content.encode()).hexdigest()[:32]
+        """The stage, done now unless its record has the same settings and inputs and what it left is still there.
+
+        A stage of an earlier version of simworld counts as done: what it left is as good as it was, and took long to make.
+        """
+        key = _hash([FORMAT, name, settings, [stage.key for stage in inputs]])
         if key in self._seen:
             return self._seen[key]
         outputs = [stage.made.output for stage in inputs if stage.made is not None]
-        record = self._record(name, key)
-        stage = Stage(name=name, key=key, made=None, skipped=False, episodes=episodes)
-        if record and len(outputs) == len(inputs) and record.inputs == outputs and look(record) == record.output:
+        stage, record = Stage(name=name, key=key, made=None, skipped=False, episodes=episodes), self._record(name, key)
+        if len(outputs) < len(inputs):
+            record = None
+        elif record and record.inputs != outputs:
+            # An input came out another, for something in it was done again. Runs and trainings that began with the old one cannot
+            # go on with the new one, so the stage takes another name.
+            stage = replace(stage, key=_hash([key, outputs]))
+            record = self._record(name, stage.key)
+        if record and self._stands(record, look):
             made = Made(output=record.output, path=record.path, failed=record.failed)
-            stage = Stage(name=name, key=key, made=made, skipped=True, episodes=episodes, seconds=record.seconds)
+            stage = replace(stage, made=made, skipped=True, seconds=record.seconds, code_version=record.code_version)
             self._tell(stage)
         else:
             self._tell(stage)
             if not self.dry:
-                started = time.monotonic()
-                made = work(stage.label)
-                seconds = time.monotonic() - started
-                self._keep(
-                    Record(
-                        stage=name,
-                        key=key,
-                        settings=dict(settings),
-                        inputs=outputs,
-                        output=made.output,
-                        path=made.path,
-                        failed=made.failed,
-                        seconds=round(seconds, 3),
-                    )
-                )
-                stage = Stage(name=name, key=key, made=made, skipped=False, episodes=episodes, seconds=seconds)
+                stage = self._done(stage, settings, outputs, work)
                 self._tell(stage)
         self._seen[key] = stage
         return stage
+
+    def _stands(self, record: Record, look: Look) -> bool:
+        failed = self._retry and record.failed
+        return bool(record.output) and not failed and look(record) == record.output
+
+    def _done(self, stage: Stage, settings: Mapping[str, Any], outputs: list[str], work: Work) -> Stage:
+        record = Record(stage=stage.name, key=stage.key, settings=dict(settings), inputs=outputs)
+        self._keep(record)
+        started = time.monotonic()
+        made = work(stage.label)
+        seconds = time.monotonic() - started
+        left = {"output": made.output, "path": made.path, "failed": made.failed, "seconds": round(seconds, 3)}
+        self._keep(record.model_copy(update={**left, "code_version": simworld.__version__}))
+        return replace(stage, made=made, seconds=seconds, code_version=simworld.__version__)
 
     def _file(self, name: str, key: str) -> Path:
         return self.folder / "stages" / f"{name}-{key[:8]}.json"
@@ -132,3 +151,7 @@ class Bench:
         written = file.with_suffix(f".{os.getpid()}")
         written.write_text(record.model_dump_json(indent=1) + "\n", "utf-8")
         os.replace(written, file)
+
+
+def _hash(content: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from agents import LoadedSpec
-from agents.steering.spec import ExploreSpec
 from simworld.workflows.arms import ArmsPlan
 from simworld.workflows.learn import stages
 from simworld.workflows.learn.bench import Bench, Look, Stage, Work
 from simworld.workflows.learn.shop import Shop
-
-RANDOM = ExploreSpec(kind="random")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,39 +43,46 @@ class _Loop:
         """All stages in order."""
         upmap = self._checkpoint("upmap", self._upmap_settings(), (), lambda label: stages.make_upmap(self.shop, label))
         start = upmap
-        if self.file.clone is not None or self.file.upmap.latent is not None:
+        if (clone := self.file.clone) is not None:
             replies = self._replies()
             run = self._run(replies)
-            if (latent := self.file.upmap.latent) is not None:
-                base = start
+            start = cloned = self._checkpoint(
+                "clone",
+                {**clone.model_dump(mode="json"), "seed": self.file.seed},
+                (upmap, replies),
+                lambda label: stages.make_clone(self.shop, label, run, self._path(upmap), clone),
+            )
+            if (latent := self.file.latent) is not None:
                 start = self._checkpoint(
                     "latent",
                     {**latent.model_dump(mode="json"), "seed": self.file.seed},
-                    (base, replies),
-                    lambda label: stages.make_latent(self.shop, label, run, self._path(base), latent),
-                )
-            if (clone := self.file.clone) is not None:
-                below = start
-                start = self._checkpoint(
-                    "clone",
-                    {**clone.model_dump(mode="json"), "seed": self.file.seed},
-                    (below, replies),
-                    lambda label: stages.make_clone(self.shop, label, run, self._path(below), clone),
+                    (cloned, replies),
+                    lambda label: stages.make_latent(self.shop, label, run, self._path(cloned), latent),
                 )
         dataset = self._dataset(start)
+        data: tuple[Stage, ...] = (dataset,)
+        if (wanted := self.file.slopes) is not None:
+            read = self._done(
+                "slopes",
+                {**wanted.model_dump(mode="json"), "seed": self.file.seed},
+                (dataset, start),
+                lambda label: stages.make_slopes(self.shop, label, self._path(dataset), self._path(start), wanted),
+                lambda record: stages.file_digest(self.shop.folder / record.path),
+            )
+            data = (dataset, read)
         arms: dict[str, Stage] = {}
         if "constant" in self.file.arms:
             arms["constant"] = self._checkpoint(
                 "constant",
                 {},
-                (dataset, start),
-                lambda label: stages.choose_constant(self.shop, label, self._path(dataset), self._path(start)),
+                (*data, start),
+                lambda label: stages.choose_constant(self.shop, label, self._paths(data), self._path(start)),
             )
         planner = self._checkpoint(
             "train",
             self.file.train.model_dump(mode="json"),
-            (dataset, start),
-            lambda label: stages.train(self.shop, label, self._path(dataset), self._path(start)),
+            (*data, start),
+            lambda label: stages.train(self.shop, label, self._paths(data), self._path(start)),
         )
         arms |= {"planner": planner, "random": start, "clone": start}
         report = self._evaluation({arm: arms[arm] for arm in self.file.arms if arm != "base"})
@@ -114,8 +118,8 @@ class _Loop:
                 label,
                 {"explore": explorer},
                 scenarios=shop.train,
-                partners=shop.partners,
-                seats=collect.seats,
+                partners={explorer.spec.name: explorer} if collect.self_play else shop.partners,
+                seats="first" if collect.self_play else collect.seats,
                 repeats=collect.repeats,
             )
 
@@ -126,8 +130,11 @@ class _Loop:
             "seed": self.file.seed,
             "name": self.file.name,
         }
-        seats = {"both": sum(len(scenario.seats) for scenario in shop.train)}.get(collect.seats, len(shop.train))
-        collected = self._played("collect", settings, (start,), plan, seats * len(shop.partners) * collect.repeats)
+        count = len(shop.train) * collect.repeats
+        if not collect.self_play:
+            seats = {"both": sum(len(scenario.seats) for scenario in shop.train)}.get(collect.seats, len(shop.train))
+            count = seats * len(shop.partners) * collect.repeats
+        collected = self._played("collect", settings, (start,), plan, count)
         source, run = collected, self._run(collected)
         if shop.reward_judge is not None:
             source = self._done(
@@ -147,7 +154,7 @@ class _Loop:
 
     def _evaluation(self, made: Mapping[str, Stage]) -> Stage:
         shop, wanted = self.shop, self.file.evaluate
-        explores = {"random": RANDOM}
+        explores = {"random": self.file.collect.explore}  # as the data were collected
 
         def plan(label: str) -> ArmsPlan:
             arms: dict[str, LoadedSpec] = {"base": shop.agent} if "base" in self.file.arms else {}
@@ -163,6 +170,7 @@ class _Loop:
             "scenarios": [scenario.id for scenario in shop.test],
             "judge": shop.test_judge.model_dump(mode="json") if shop.test_judge else None,
             "reward": self.file.reward.model_dump(mode="json"),
+            "random": self.file.collect.explore.model_dump(mode="json"),
             "seed": self.file.seed,
             "name": self.file.name,
         }
@@ -178,7 +186,7 @@ class _Loop:
         )
 
     def _upmap_settings(self) -> dict[str, Any]:
-        made = self.file.upmap.model_dump(mode="json", exclude={"latent"})
+        made = self.file.upmap.model_dump(mode="json")
         return {**made, "model": self.shop.model.model, "dtype": self.shop.model.dtype}
 
     def _played(
@@ -220,6 +228,9 @@ class _Loop:
     def _path(self, stage: Stage) -> Path:
         assert stage.made is not None, "a stage is only asked for its path once it is done"
         return self.shop.folder / stage.made.path
+
+    def _paths(self, stages_: tuple[Stage, ...]) -> tuple[Path, ...]:
+        return tuple(self._path(stage) for stage in stages_)
 
     def _run(self, stage: Stage) -> str:
         return f"{self.file.name}-{stage.label}"

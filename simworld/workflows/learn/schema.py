@@ -38,10 +38,13 @@ class Descending(_Part):
     tested: Count = Field(default=60, description="To measure on, at most.")
 
 
-class LatentStage(Descending):
-    """A latent up-mapping, learned from replies."""
+class LatentStage(_Part):
+    """An up-mapping whose directions are ways of replying, made around the clone's prefix from stored replies."""
 
-    beta: float = Field(default=0.3, ge=0, description="Weight of staying near the unsteered model.")
+    size: Count = Field(default=32, description="Directions; actions have one number more.")
+    nats: PositiveFloat = Field(default=0.2, description="That a reply's distribution moves at one unit along one.")
+    replies: Count = Field(default=600, description="To learn from, at most.")
+    tested: Count = Field(default=60, description="To measure on, at most.")
 
 
 class UpmapStage(_Part):
@@ -52,9 +55,6 @@ class UpmapStage(_Part):
     mode: Literal["groups", "repeated"] = "groups"
     position: Position = "end"
     act_norm: PositiveFloat = 1.0
-    latent: LatentStage | None = Field(
-        default=None, description="Learn it from replies instead of taking it as made by PCA."
-    )
 
 
 class CloneStage(Descending):
@@ -71,7 +71,17 @@ class CollectStage(_Part):
 
     repeats: Count = 1
     seats: Seats = "both"
+    self_play: bool = Field(
+        default=False,
+        description="It explores in all seats at once, without partners: more to learn from each episode.",
+    )
     explore: ExploreSpec = ExploreSpec(kind="random")
+
+
+class SlopesStage(_Part):
+    """How likely each collected reply would have been at other actions (docs/training.md)."""
+
+    most: Count = Field(default=1000, description="Transitions that are read back, at most.")
 
 
 class EvaluateStage(_Part):
@@ -101,9 +111,11 @@ class LearnFile(_Part):
     )
     upmap: UpmapStage = UpmapStage()
     clone: CloneStage | None = CloneStage()
+    latent: LatentStage | None = Field(default=None, description="Needs a clone.")
     collect: CollectStage = CollectStage()
     reward: RewardSettings
     judge: str = Field(default="smol-statements", description="Of a judged reward.")
+    slopes: SlopesStage | None = Field(default=None, description="Null: an action is worth what its own reply brought.")
     train: PlannerSettings = PlannerSettings()
     evaluate: EvaluateStage = EvaluateStage()
 
@@ -114,6 +126,8 @@ class LearnFile(_Part):
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
+        if self.latent is not None and self.clone is None:
+            raise ValueError("latent: an up-mapping of this kind is made around a clone's prefix; remove `clone: null`")
         if "clone" in self.evaluate.arms and self.clone is None:
             raise ValueError("there is no clone to evaluate; remove it from the arms, or remove `clone: null`")
         if len(self.arms) < 2:

@@ -36,6 +36,7 @@ class Shop:
     store: Store
     folder: Path
     live: int = 32
+    retry_failed: bool = False  # play and judge again what failed, in the stages that are done now
     threads: int | None = None
     tell: Tell = lambda done, total, what: None
 

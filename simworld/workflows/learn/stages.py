@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,25 +18,28 @@ from agents.models.sentences import load_sentences
 from agents.steering.checkpoint import Checkpoint, EncoderInfo, load_checkpoint, save_checkpoint
 from agents.steering.folder import read_folder
 from agents.steering.pca import pca_checkpoint
+from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 from simworld.judging.attribute import attribute_episodes
 from simworld.judging.run import JudgingRun, Tally
 from simworld.runner.models import borrow, open_crew
 from simworld.runner.stored import Progress, run_plan
 from simworld.training.clone import CloneSettings
-from simworld.training.cloning import ReplyQuery, School, clone_planner, latent_upmap, open_school
+from simworld.training.cloning import DEV, ReplyQuery, School, clone_planner, latent_upmap, open_school
 from simworld.training.constant import constant_checkpoint
 from simworld.training.dataset import build_dataset
 from simworld.training.descent import Descent
-from simworld.training.folder import load_meta, load_transitions
+from simworld.training.folder import load_meta
 from simworld.training.latent import LatentSettings
+from simworld.training.likelihoods import dataset_slopes, save_slopes
 from simworld.training.log import store_log
 from simworld.training.planners import load_data, train_planner
 from simworld.training.query import DataQuery
+from simworld.training.teacher import open_teacher
 from simworld.workflows.arms import ArmsPlan
 from simworld.workflows.evaluate import Watch, evaluate
 from simworld.workflows.learn.bench import Made
-from simworld.workflows.learn.schema import CloneStage, Descending, LatentStage
+from simworld.workflows.learn.schema import CloneStage, Descending, LatentStage, SlopesStage
 from simworld.workflows.learn.shop import Shop
 from simworld.workflows.report import plain
 from simworld.workflows.scoring import Scoring
@@ -46,8 +49,15 @@ from store import Store, TrainingRecord
 def play(shop: Shop, plan: ArmsPlan) -> Made:
     """Plays a run."""
     with open_crew(plan.specs.values(), batch_size=shop.live, threads=shop.threads) as crew:
-        run_plan(plan, crew, shop.store, live=shop.live, on_progress=lambda p: shop.tell(*_played(p)))
-    failed = sum(summary.failure is not None for summary in shop.store.summaries(run=plan.run))
+        run_plan(
+            plan,
+            crew,
+            shop.store,
+            retry_failed=shop.retry_failed,
+            live=shop.live,
+            on_progress=lambda p: shop.tell(*_played(p)),
+        )
+    failed = sum(state.ending is Ending.failed for state in shop.store.finished(plan.run).values())
     return Made(output=run_digest(shop.store, plan.run) or "", failed=failed)
 
 
@@ -88,9 +98,9 @@ def make_upmap(shop: Shop, label: str) -> Made:
 
 def make_latent(shop: Shop, label: str, run: str, base: Path, settings: LatentStage) -> Made:
     """A checkpoint with a latent up-mapping and its neutral action."""
-    with _school(shop, label, run, base, settings) as (school, start, log):
-        wanted = LatentSettings(beta=settings.beta, descent=_descent(shop, settings))
-        made, _, _ = latent_upmap(school, start, wanted, log=log, show=shop.tell)
+    with _school(shop, label, run, base, settings) as (school, start, _):
+        wanted = LatentSettings(size=settings.size, nats=settings.nats)
+        made, _, _ = latent_upmap(school, start, wanted, embed=load_sentences().encode, show=shop.tell)
     return _saved(shop, label, made)
 
 
@@ -120,17 +130,31 @@ def make_dataset(shop: Shop, run: str) -> Made:
     return Made(output=load_meta(folder).sha256, path=str(folder.relative_to(shop.folder)))
 
 
-def choose_constant(shop: Shop, label: str, dataset: Path, start: Path) -> Made:
-    """A checkpoint that always takes the best constant action."""
-    meta, transitions = load_meta(dataset), load_transitions(dataset)
-    by_act = meta.query.reward.placed not in ("end", "uniform")
-    data = meta.provenance()
-    return _saved(shop, label, constant_checkpoint(load_checkpoint(start), transitions, by_act=by_act, data=data))
+def make_slopes(shop: Shop, label: str, dataset: Path, start: Path, settings: SlopesStage) -> Made:
+    """The slopes of the collected replies, as a file."""
+    checkpoint, path = load_checkpoint(start), shop.folder / f"{label}.npz"
+    local = load_local(local_weights(shop.model.model), dtype="float32", device="auto", threads=shop.threads)
+    with open_teacher(local, checkpoint.info.position) as teacher:
+        found = dataset_slopes(
+            shop.store, teacher, checkpoint, dataset, most=settings.most, seed=shop.file.seed, on_progress=shop.tell
+        )
+    save_slopes(path, found, dataset=dataset, checkpoint=checkpoint)
+    return Made(output=file_digest(path) or "", path=path.name)
 
 
-def train(shop: Shop, label: str, dataset: Path, start: Path) -> Made:
-    """A trained planner."""
-    data, settings = load_data(dataset), shop.file.train
+def choose_constant(shop: Shop, label: str, found: Sequence[Path], start: Path) -> Made:
+    """A checkpoint that always takes the best constant action; from a dataset, and the slopes of its replies if there are any."""
+    data, reward = load_data(*found), load_meta(found[0]).query.reward
+    by_act = reward.placed not in ("end", "uniform")
+    best = constant_checkpoint(
+        load_checkpoint(start), data.transitions, by_act=by_act, data=data.provenance, dtype=data.dtype
+    )
+    return _saved(shop, label, best)
+
+
+def train(shop: Shop, label: str, found: Sequence[Path], start: Path) -> Made:
+    """A trained planner, from a dataset, and the slopes of its replies if there are any."""
+    data, settings = load_data(*found), shop.file.train
     clone = _of_these_states(load_checkpoint(start), data.encoder_id)
     record = TrainingRecord(
         name=f"{shop.file.name}-{label}",
@@ -159,6 +183,7 @@ def compare(shop: Shop, label: str, plan: ArmsPlan) -> Made:
             crew,
             shop.store,
             scoring,
+            retry_failed=shop.retry_failed,
             live=shop.live,
             threads=shop.threads,
             replies_read=settings.quality,
@@ -168,7 +193,7 @@ def compare(shop: Shop, label: str, plan: ArmsPlan) -> Made:
     file = shop.folder / f"{label}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(plain(found), indent=1) + "\n", "utf-8")
-    failed = sum(arm.failed for arm in found.arms.values())
+    failed = sum(arm.failed + arm.unscored for arm in found.arms.values())
     return Made(output=file_digest(file) or "", path=file.name, failed=failed)
 
 
@@ -207,12 +232,13 @@ def file_digest(file: Path) -> str | None:
 
 @contextmanager
 def _school(
-    shop: Shop, label: str, run: str, base: Path, settings: Descending
+    shop: Shop, label: str, run: str, base: Path, settings: Descending | LatentStage
 ) -> Iterator[tuple[School, Checkpoint, Any]]:
     start = load_checkpoint(base)
     weights = local_weights(shop.model.model)
     local: LocalModel = load_local(weights, dtype="float32", device="auto", threads=shop.threads)
-    query = ReplyQuery(run=run, train=settings.replies, test=settings.tested, seed=shop.file.seed)
+    dev = settings.tested if isinstance(settings, LatentStage) else DEV
+    query = ReplyQuery(run=run, train=settings.replies, dev=dev, test=settings.tested, seed=shop.file.seed)
     record = f"{shop.file.name}-{label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
     with open_school(shop.store, local, start, query, shop.tell) as school:
         training = TrainingRecord(
@@ -227,7 +253,8 @@ def _school(
 
             def log(step: int, metrics: Mapping[str, float]) -> None:
                 sink(step, metrics)
-                shop.tell(step, settings.steps, "learning")
+                if isinstance(settings, Descending):
+                    shop.tell(step, settings.steps, "learning")
 
             yield school, start, log
         shop.store.finish_training(record)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agents.lm_agent import LMAgent
-from agents.models import load_backend
+from agents.models import decoding, load_backend, threads
 from agents.models.transformers_backend import TransformersBackend
 from agents.prompting import PromptTemplate
 from simworld.core.engine import episode_seed
@@ -71,7 +71,12 @@ def play(backend: TransformersBackend, *, bounded: bool = True) -> tuple[dict[in
 
 
 @pytest.mark.parametrize("episodes", [1, 3])
-def test_with_little_memory_fewer_play_and_nothing_is_read_twice(llama: Path, episodes: int) -> None:
+def test_with_little_memory_fewer_play_and_nothing_is_read_twice(
+    llama: Path, episodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (decoding, threads):  # these conversations begin alike; sharing would hide what eviction costs
+        monkeypatch.setattr(module, "WORTH", 10**9)
+
     def engine(budget: int | None) -> TransformersBackend:
         backend = load_backend(f"hf:{llama}", dtype="float32", device="cpu", batch_size=12, cache_bytes=budget)
         assert isinstance(backend, TransformersBackend)

@@ -48,6 +48,23 @@ def test_parking_again_cuts_back_to_what_is_shared() -> None:
     assert found.kv[0, 0, 0, :4, 0].tolist() == [1, 2, 4, 5]
 
 
+def test_a_new_thread_begins_with_what_another_has_read() -> None:
+    threads = Threads(SHAPE, budget=10**6, count=9)
+    long, longer = list(range(40)), [*range(36), 99, *range(36, 60)]
+    threads.keep("a", long, cache(*range(40)))
+    threads.keep("b", longer, cache(*range(61)))
+    assert threads.nearest(long[:31]) is None  # too little to be worth it
+    found = threads.open("c", [*range(36), 99, 98], 64)
+    assert found.ids == [*range(36), 99]
+    assert found.kv[0, 0, 0, :37, 0].tolist() == [*range(37)]
+    # The copy is its own: what is written into it changes no other.
+    found.kv[:] = -1
+    other = threads.find("b")
+    assert other is not None
+    assert other.kv[0, 0, 0, :60, 0].tolist() == [*range(60)]
+    assert threads.open("", [*range(36), 99, 98], 64).ids == []
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.integers(1, 300)), max_size=30))
 def test_the_budget_holds_and_the_oldest_go_first(uses: list[tuple[str, int]]) -> None:
     budget, last = 512 * TOKEN, list[str]()
@@ -153,6 +170,28 @@ def test_a_turn_reads_only_what_is_new(llama: Path, gather: Callable[..., list[A
     (two,) = gather(backend, [longer])
     assert backend.meter.read - before <= two.prompt_tokens - one.prompt_tokens
     assert two.prompt_tokens == one.prompt_tokens + 6
+
+
+def test_conversations_that_begin_alike_read_the_beginning_once(llama: Path, gather: Callable[..., list[Any]]) -> None:
+    begin = "seat " * 40
+    requests = [
+        Generate(
+            prompt=TextPrompt(text=begin + "?!,."[i] * 5), sampling=Sampling(max_new_tokens=4), seed=i, thread=f"t/{i}"
+        )
+        for i in range(4)
+    ]
+    alone = [gather(engine(llama), [replace(request, thread="")])[0] for request in requests]
+    backend = engine(llama)
+    (first,) = gather(backend, requests[:1])  # parked when the others come
+    others = gather(backend, requests[1:])
+    assert [found.text for found in (first, *others)] == [found.text for found in alone]
+    own = min(found.prompt_tokens for found in alone) - 40  # what follows the beginning, and some of it
+    assert backend.meter.read <= alone[0].prompt_tokens + 3 * own
+    # Under way together: the long prompt of the first is too much for one step, so the others see it read.
+    backend = engine(llama)
+    wide = [replace(request, prompt=TextPrompt(text="seat " * 900 + "?!,."[i])) for i, request in enumerate(requests)]
+    gather(backend, wide)
+    assert backend.meter.read < 2 * 900
 
 
 def test_scores_are_the_same_from_a_cached_prompt(llama: Path, gather: Callable[..., list[Any]]) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from simworld.analysis.games import Counted
+from simworld.analysis.games import Counted, SeatScore, count
 from simworld.analysis.seat_scores import SeatCount
-from simworld.analysis.standings import Record, Standings, make_standings
+from simworld.analysis.standings import Record, Standing, Standings, make_standings
 
 Scored = tuple[str, str, float, int]  # agent, family, total, n
 Games = tuple[str, str, str, int, int, int]  # first, second, family, won, tied, lost
@@ -100,3 +100,53 @@ def test_an_agent_that_is_not_asked_for_is_left_out_of_everything() -> None:
 def test_seats_of_everybody_are_counted() -> None:
     found = standings(SMALL, seats={"a": SeatCount(played=6, failed=1)})
     assert found.seats == {"a": SeatCount(played=6, failed=1), "b": SeatCount()}
+
+
+STRENGTHS = {"a": 0.06, "b": 0.02, "c": -0.02, "d": -0.06}
+
+
+def played(draw: np.random.Generator, families: int) -> Counted:
+    """Two seats in each family; families suit some agents more than others, and the games of a cell hang on each other."""
+    scores = []
+    for family in range(families):
+        suits = {agent: draw.normal(0, 0.08) for agent in STRENGTHS}
+        for seat in "st":
+            for agent, strength in STRENGTHS.items():
+                value = 0.5 + strength + suits[agent] + draw.normal(0, 0.08)
+                scores.append(
+                    SeatScore(
+                        agent=agent, family=f"f{family}", scenario=f"x{family}", seat=seat, partners=("p",), repeat=0,
+                        episode=f"{family}{seat}{agent}", values={"overall": value},
+                    )
+                )  # fmt: skip
+    return count(scores, {"overall": 0.03})
+
+
+def inside(low: float | None, value: float, high: float | None) -> bool:
+    return low is not None and high is not None and low <= value <= high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("families", "least"), [(30, 0.92), (6, 0.90)])
+def test_intervals_of_whole_tournaments_cover_the_truth(families: int, least: float) -> None:
+    """In 400 tournaments 92 to 98 % of the intervals of points, and of means, hold the true value; with 6 families a few less.
+
+    The true points are those of a tournament of 4,000 families: no Bradley–Terry model made these games.
+    """
+
+    def table(draw: np.random.Generator, families: int, rounds: int) -> dict[str, Standing]:
+        found = make_standings(played(draw, families), agents=tuple(STRENGTHS), rounds=rounds).tables["overall"]
+        return {standing.agent: standing for standing in found.standings}
+
+    truth = table(np.random.default_rng(1), 4000, 2)
+    points = means = 0
+    for seed in range(400):
+        for agent, standing in table(np.random.default_rng(100 + seed), families, 400).items():
+            rating, score, true = standing.rating, standing.score, truth[agent].rating
+            assert rating is not None
+            assert score is not None
+            assert true is not None
+            points += inside(rating.low, true.points, rating.high)
+            means += inside(score.low, 0.5 + STRENGTHS[agent], score.high)
+    assert least <= points / 1600 <= 0.98, points / 1600
+    assert least <= means / 1600 <= 0.98, means / 1600

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+import agents.models
 from simworld.cli import cli
 from simworld.cli.judge import judge
 from simworld.core.episode import WorkItem
@@ -99,7 +100,7 @@ def test_help_names_the_commands() -> None:
 
 
 def test_the_profile_says_how_long_a_backend_was_waited_for(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simworld.cli.judge._backend", lambda spec, threads: FakeBackend())
+    monkeypatch.setattr(agents.models, "load_backend", lambda *args, **settings: FakeBackend())
     data = json.loads(run("run", "--db", db, "--json", "--profile").stdout)
     assert data["scored"] == 2
     assert set(data["profile"]["parts"]) == {"waiting", "storing", "other"}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
-import agents.models
 from simworld.cli.tournament import tournament as command
-from simworld.core.errors import InputError, SimworldError
+from simworld.core.errors import Failure, InputError, SimworldError
 from simworld.testing.fakes import FakeBackend
 from store import open_store
 from tests.simworld.tournament.small import play, tournament, write
@@ -43,16 +44,26 @@ def test_check_and_schema(folder: Path) -> None:
 def test_a_dry_run_makes_no_database(folder: Path) -> None:
     done = call("run", "cup.yaml", "--dry-run", "--db", "x.db")
     assert done.exit_code == 0
-    assert done.stdout == "cup: 96 episodes, 0 played, 96 left\ntokens: unknown\nminutes: unknown\n"
+    assert done.stdout == (
+        "cup: 96 episodes, 0 played, 96 left\njudgements: 96 to make\n"
+        "tokens: unknown\nminutes: playing unknown, judging unknown\n"
+    )
+    assert "`run --episodes 8` plays a few" in done.stderr
     assert not (folder / "x.db").exists()
 
 
 def test_run_plays_judges_and_shows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents.models, "load_backend", lambda *args, **settings: FakeBackend())  # the judge's model
-    tournament(folder, "anchor: ada\nbudget: {episodes: 90}")
+    monkeypatch.setattr("simworld.runner.models.load_backend", lambda *args, **settings: FakeBackend())  # the judge's
+    tournament(folder, "anchor: ada\nbudget: {episodes: 80}")
+    done = call("run", "cup.yaml", "--db", "x.db", "--json", "--episodes", "10")  # goes before the file's budget
+    assert "The budget of 10 episodes is spent: 86 episodes are left" in done.stderr
+    cost = json.loads(call("run", "cup.yaml", "--db", "x.db", "--json", "--dry-run").stdout)
+    assert (cost["left"], cost["judgements"], cost["unmeasured"]) == (86, 86, [])
+    assert cost["minutes"] > 0
+    assert cost["judging_minutes"] > 0
     done = call("run", "cup.yaml", "--db", "x.db", "--json")
     assert done.exit_code == 0
-    assert "The budget of 90 episodes is spent: 6 episodes are left" in done.stderr
+    assert "The budget of 80 episodes is spent: 6 episodes are left" in done.stderr
     done = call("run", "cup.yaml", "--db", "x.db", "--json")
     report = json.loads(done.stdout)
     assert "budget" not in done.stderr
@@ -68,8 +79,32 @@ def test_standings_for_people(played: Path) -> None:
     assert "overall, judged by fake" in done.stdout
     assert "won-tied-lost" in done.stdout
     assert "6 families: fewer than 20" in done.stderr
+    assert "anchor" in next(line for line in done.stdout.splitlines() if line.startswith("ada"))
+    assert "different partners" not in done.stderr
     names = [line.split()[0] for line in done.stdout.splitlines() if line[:3] in {"ada", "ben", "cyn", "dov"}]
     assert len(names) == 8  # the standings and the matrix
+
+
+def test_standings_on_one_dimension(played: Path) -> None:
+    done = call("standings", "cup.yaml", "--db", "x.db", "--measure", "goal")
+    assert "cup: goal, judged by fake" in done.stdout
+    assert "Games on goal: won-tied-lost" in done.stdout
+
+
+def test_many_agents_fit_a_narrow_terminal(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simworld.cli.standings.console", lambda: Console(width=90))
+    lines = call("standings", "cup.yaml", "--db", "x.db").stdout.splitlines()
+    assert (
+        sum(line.startswith("financial_and_material_benefits") for line in lines) == 2
+    )  # two agents beside each other
+
+
+def test_means_of_agents_with_different_partners_come_with_a_note(folder: Path) -> None:
+    made = tournament(folder, "format: focal\nfocal: ada")
+    with open_store("sqlite:///x.db", create=True) as store:
+        play(made, store)
+    done = call("standings", "cup.yaml", "--db", "x.db")
+    assert "Note: agents have met different partners, so ratings compare, and mean scores do not." in done.stderr
 
 
 def test_compare_is_a_gate(played: Path) -> None:
@@ -91,6 +126,7 @@ def test_compare_is_a_gate(played: Path) -> None:
         (("compare", "cup.yaml", "ada", "bne"), "no agent 'bne' in tournament 'cup'; did you mean 'ben'?"),
         (("compare", "cup.yaml", "ada", "ada"), "'ada' is compared with itself; name two agents"),
         (("standings", "cup.yaml", "--judge", "x"), "tournament 'cup' has no judge 'x'; there are fake"),
+        (("standings", "cup.yaml", "--measure", "goa"), "no measure 'goa'; did you mean 'goal'?"),
         (("standings", "cap.yaml"), "no tournament file cap.yaml"),
         (("compare", "cup.yaml", "ada", "ben", "--require", "ada>ben:goa"), "no measure 'goa'; did you mean 'goal'?"),
     ],
@@ -100,6 +136,40 @@ def test_what_is_refused_in_one_line(played: Path, args: tuple[str, ...], messag
     assert isinstance(done.exception, InputError)
     assert message in str(done.exception)
     assert "\n" not in str(done.exception)
+
+
+def test_a_judge_that_fails_everywhere_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Failure(boundary="model", kind="broken", message="no")
+    monkeypatch.setattr("simworld.runner.models.load_backend", lambda *args, **settings: FakeBackend(lambda _: broken))
+    done = call("run", "cup.yaml", "--db", "x.db")
+    assert isinstance(done.exception, InputError)
+    assert done.exception.exit_code == 2
+    text = "judge 'fake' scored no episode of tournament 'cup': its judgements failed, like this one: model: broken: no"
+    assert str(done.exception).startswith(text)
+    assert "\n" not in str(done.exception)
+
+
+def test_a_score_that_is_no_number_is_one_line(played: Path) -> None:
+    with sqlite3.connect("x.db") as database:
+        database.execute("UPDATE verdicts SET score = 9e999 WHERE rowid = (SELECT min(rowid) FROM verdicts)")
+    done = call("standings", "cup.yaml", "--db", "x.db")
+    assert isinstance(done.exception, InputError)
+    assert "no finite number; delete that judgement and judge again" in str(done.exception)
+
+
+def test_one_scenario_and_nothing_but_ties_are_told_beside_the_standings(folder: Path) -> None:
+    made = tournament(folder, "tie: 1", scenarios="[k0.yaml]")
+    with open_store("sqlite:///x.db", create=True) as store:
+        play(made, store)
+    done = call("standings", "cup.yaml", "--db", "x.db")
+    assert done.exit_code == 0
+    assert done.stderr.splitlines() == [
+        "Note: 1 family of scenarios: no intervals; they need at least 2, and 20 to be trusted",
+        "Note: overall: all 48 games are ties, so nothing tells the agents apart",
+    ]
+    done = call("compare", "cup.yaml", "ada", "ben", "--db", "x.db", "--require", "ada>ben")
+    assert done.exit_code == 1
+    assert "ada>ben does not hold: 1 family gives no p" in done.stdout
 
 
 def test_standings_of_nothing(folder: Path) -> None:

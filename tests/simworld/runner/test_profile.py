@@ -85,7 +85,7 @@ def test_every_command_that_played_adds_to_the_runs_profile(plan: Plan, tmp_path
         seen: list[Progress] = []
         done = run_plan(plan, crew, store, on_progress=seen.append)
         assert done.played == 4
-        assert [p.played for p in seen] == [1, 2, 3, 4]
+        assert [p.played for p in seen] == [0, 1, 2, 3, 4]
         assert seen[-1].share == 1
         assert [p.share for p in seen] == sorted(p.share for p in seen)
         assert done.profile is not None
@@ -131,7 +131,7 @@ def test_tokens_are_told_before_an_episode_ends(plan: Plan, tmp_path: Path) -> N
     with open_store(str(tmp_path / "y.db"), create=True) as store:
         done = run_plan(alone, crew, store, on_progress=seen.append)
     before = [p for p in seen if p.played == 0]
-    assert 0 < before[0].new_tokens < before[-1].new_tokens <= done.new_tokens
-    assert [p.share for p in before] == pytest.approx([turn / 6 for turn in range(1, 7)])
+    assert 0 == before[0].new_tokens < before[1].new_tokens < before[-1].new_tokens <= done.new_tokens
+    assert [p.share for p in before] == pytest.approx([turn / 6 for turn in range(7)])
     assert done.profile is not None
     assert "waiting" in done.profile.parts  # it does not say where its time goes

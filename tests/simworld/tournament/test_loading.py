@@ -10,7 +10,7 @@ import pytest
 
 from simworld.core.errors import InputError
 from simworld.tournament.loading import open_tournament
-from simworld.tournament.plan import matches_of, plan_of
+from simworld.tournament.plan import matches_of, plan_of, same_partners
 from simworld.tournament.schema import tournament_schema_text
 from simworld.yamlfile import load_yaml
 from tests.simworld.tournament.small import tournament, write
@@ -35,7 +35,8 @@ def test_the_shipped_tournament_fits_the_schema_and_can_be_planned() -> None:
     jsonschema.validate(load_yaml(SHIPPED).data, json.loads(tournament_schema_text()))
     made = open_tournament(str(SHIPPED))
     assert len(made.agents) == 4
-    assert len(plan_of(made, matches_of(made)).seatings()) == len(made.scenarios) * 16
+    assert len(plan_of(made, matches_of(made)).seatings()) == len(made.scenarios) * 7  # two seats, one cast shared
+    assert len({scenario.family for scenario in made.scenarios}) == 6
 
 
 def test_the_committed_schema_is_that_of_the_code() -> None:
@@ -70,6 +71,8 @@ def test_all_problems_at_once(folder: Path) -> None:
         ("agents: [ada.yaml, twin.yaml]", "'ada' and 'twin' are the same agent under two names; leave one out"),
         ("agents: [ada.yaml, me.yaml]", "'me' is a person; a tournament plays by itself"),
         ("self_play: false", "two agents never meet the same partner without it"),
+        ("format: focal\nfocal: ada\nself_play: false", "self_play: two agents never meet the same partner without it"),
+        ("scenarios: [k9*.yaml]", "3:13: scenarios.0: "),
         ("tie: .nan", "4:6: tie:"),
         ("tie: measured", "judge 'fake' takes one sample, so nothing is measured; give a number"),
         ("tie: 1.5", "found 1.5, expected a share of the range between 0 and 1, or 'measured'"),
@@ -89,6 +92,45 @@ def test_one_line_says_what_is_wrong(folder: Path, changed: str, message: str) -
     found = problems(folder / "cup.yaml", "\n".join(lines.values()) + "\n")
     assert len(found) == 1, found
     assert message in found[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("format: focal\nfocal: ada\nself_play: false", "nobody meets the partners of the focal agent without it"),
+        ("format: swiss\nrounds: 1\nself_play: false", "two agents never meet the same partner without it"),
+    ],
+)
+def test_formats_in_which_nobody_could_be_compared(folder: Path, settings: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        tournament(folder, settings)
+    assert tournament(folder, settings.replace("false", "true")).agents == ("ada", "ben", "cyn", "dov")
+    fixed = "format: fixed_partner\npartners: [dov.yaml]\nself_play: false"
+    assert tournament(folder, fixed, agents=("ada", "ben")).agents == ("ada", "ben")
+
+
+@pytest.mark.parametrize(
+    ("settings", "scenarios", "same"),
+    [
+        ("", "[k*.yaml]", True),
+        ("self_play: false", "[k*.yaml]", False),
+        ("", "[k0.yaml, t0.yaml]", False),
+        ("format: fixed_partner\npartners: [ada.yaml]", "[k0.yaml, t0.yaml]", True),
+        ("format: focal\nfocal: ada", "[k*.yaml]", False),
+        ("format: swiss\nrounds: 2", "[k*.yaml]", False),
+    ],
+)
+def test_where_all_meet_the_same_partners(folder: Path, settings: str, scenarios: str, same: bool) -> None:
+    write(folder, tables=1)
+    assert same_partners(tournament(folder, settings, scenarios=scenarios)) == same
+
+
+def test_ties_are_measured_where_the_judge_is_asked_twice(folder: Path) -> None:
+    assert tournament(folder).tie == 0.0
+    with (folder / "fake.yaml").open("a") as file:
+        file.write("samples: 2\n")
+    assert tournament(folder).tie == "measured"
+    assert tournament(folder, "tie: 0.1").tie == 0.1
 
 
 def test_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

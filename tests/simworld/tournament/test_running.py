@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simworld.core.episode import Observation
-from simworld.core.errors import Failure, InputError, SimworldError
+from simworld.core.errors import Failure, InputError
 from simworld.core.protocols import Thinking
 from simworld.core.requests import Completion, Request, Score, Scored
 from simworld.testing.fakes import fake_answer
@@ -109,6 +110,15 @@ def test_seats_focal_and_fixed_partners(store: Store, tmp_path: Path) -> None:
         assert overall.games == 6
 
 
+def test_a_partner_that_is_an_agent_is_compared_beside_partners_only(store: Store, tmp_path: Path) -> None:
+    made = tournament(tmp_path, "format: fixed_partner\npartners: [ada.yaml]", agents=AGENTS[:3])
+    assert play(made, store).played == 6 * 5  # ada beside itself, and two others in either seat beside ada
+    found = results(made, store, made.judges[0], rounds=50).standings
+    assert {standing.score.n for standing in found.tables["overall"].standings if standing.score} == {12}
+    assert {counts.played for counts in found.seats.values()} == {12}
+    assert found.tables["overall"].games == 6 * 2 * 3
+
+
 def test_swiss_goes_on_as_it_began(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, "format: swiss\nrounds: 2")
     ran = play(made, store)
@@ -116,6 +126,7 @@ def test_swiss_goes_on_as_it_began(store: Store, tmp_path: Path) -> None:
     assert ran.played == 6 * (4 + 2 * 2 + 2 * 2)
     assert play(made, store).played == 0
     assert price(made, store).upper_bound
+    assert price(made, store).left == 0  # the pairs are those that were played
 
 
 def test_three_seats(store: Store, tmp_path: Path) -> None:
@@ -157,6 +168,42 @@ def test_a_dry_run_invents_nothing(store: Store, tmp_path: Path) -> None:
     assert (cost.left, cost.tokens) == (6, 0)  # scripts write no tokens
     assert cost.minutes is not None
     assert 0 < cost.minutes < 1
+    assert cost.judgements == 6
+    assert cost.judging_minutes is not None
+    assert 0 < cost.judging_minutes < 1
+    (entry,) = [each for each in profile(store) if "judgements" in each]
+    assert cost.judging_minutes == pytest.approx(6 * entry["wall_s"] / 90 / 60)
+
+
+def profile(store: Store) -> list[dict[str, Any]]:
+    (summary,) = store.runs()
+    return list((summary.run.profile or {})["commands"])
+
+
+def test_a_price_counts_what_failed_only_where_it_is_tried_again(store: Store, tmp_path: Path) -> None:
+    made = tournament(tmp_path, agents=AGENTS[:2], scenarios="[k1.yaml]")
+    healthy = crew(made)
+    one = replace(healthy, agents={**healthy.agents, "ben": Broken("ben")})
+    play_tournament(made, one, store, open_judge=judge())
+    assert [price(made, store, retry_failed=again).left for again in (False, True)] == [0, 3]
+    assert (price(made, store).failed, price(made, store).judgements) == (3, 0)
+
+
+def test_a_judge_of_several_rubrics_owes_each_episode_once(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rubric = "name: other\ndimensions: [{name: fun, range: [0, 1], question: q, statements: [{high: h, low: l}]}]\n"
+    (tmp_path / "other.yaml").write_text(rubric)
+    with (tmp_path / "k1.yaml").open("a") as file:
+        file.write("rubric: other.yaml\n")
+    made = tournament(tmp_path, agents=AGENTS[:2], scenarios="[k0.yaml, k1.yaml]")
+    assert price(made, store).judgements == 8
+    play(made, store)
+    assert price(made, store).judgements == 0
+    tables = results(made, store, made.judges[0], rounds=50).standings.tables
+    assert list(tables)[-1] == "other/fun"
+    assert (tables["overall"].games, tables["sotopia/goal"].games, tables["other/fun"].games) == (8, 4, 4)
 
 
 def test_compare_is_antisymmetric_and_paired(store: Store, tmp_path: Path) -> None:
@@ -176,7 +223,7 @@ def test_a_judge_that_failed_everywhere_is_one_line(store: Store, tmp_path: Path
     broken = Failure(boundary="model", kind="broken", message="no")
     assert play(made, store, judge(lambda request: broken)).tallies["fake"].failed == 96
     with pytest.raises(
-        SimworldError, match=r"scored no episode of tournament 'cup': its judgements failed.*broken"
+        InputError, match=r"scored no episode of tournament 'cup': its judgements failed.*broken"
     ) as found:
         results(made, store, made.judges[0])
     assert "\n" not in str(found.value)
@@ -214,7 +261,7 @@ def test_nothing_played_is_one_line(store: Store, tmp_path: Path) -> None:
 
 def test_ties_below_the_measured_deviation(store: Store, tmp_path: Path) -> None:
     (tmp_path / "fake.yaml").write_text("name: fake\nmodel: fake:model\nmethod: statements\nsamples: 2\n")
-    made = tournament(tmp_path, "tie: measured", agents=AGENTS[:2])
+    made = tournament(tmp_path, agents=AGENTS[:2])
     play(made, store, noisy())
     found = results(made, store, made.judges[0], rounds=50).standings.tables["goal"]
     values: dict[tuple[str, str], list[float]] = {}
@@ -293,5 +340,5 @@ def test_when_every_episode_failed(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, agents=AGENTS[:2], scenarios="[k1.yaml]")
     nobody = replace(crew(made), agents={name: Broken(name) for name in AGENTS[:2]})
     play_tournament(made, nobody, store, open_judge=judge())
-    with pytest.raises(SimworldError, match="every episode of tournament 'cup' failed, so nothing compares"):
+    with pytest.raises(InputError, match="every episode of tournament 'cup' failed, so nothing compares"):
         results(made, store, made.judges[0])

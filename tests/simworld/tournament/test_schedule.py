@@ -1,8 +1,12 @@
 """Matches worked out by hand, and that another agent changes none of them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simworld.core.scenario import Scenario
 from simworld.testing.fakes import example_scenario
 from simworld.tournament.schedule import (
     Match,
@@ -42,6 +46,28 @@ def test_another_agent_adds_matches_and_changes_none(names: list[str]) -> None:
     assert set(fixed_partner(fewer, "pq")) <= set(fixed_partner(names, "pq"))
     new = set(round_robin(names)) - set(round_robin(fewer))
     assert all(names[-1] in (match.agent, match.partner) for match in new)
+
+
+def partners_of(scenario: Scenario, matches: Sequence[Match]) -> dict[str, set[tuple[str, tuple[str, ...]]]]:
+    """Agent → the cells in which it sits: the seat, and who holds the others."""
+    found: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
+    for _, cast in seatings([scenario], matches, "both"):
+        for seat, agent in cast.items():
+            others = tuple(other for name, other in cast.items() if name != seat)
+            found.setdefault(agent, set()).add((seat, others))
+    return found
+
+
+@given(NAMES)
+def test_in_a_round_robin_of_two_seats_all_meet_the_same_partners(names: list[str]) -> None:
+    scenario = example_scenario()
+    two = replace(scenario, seats=scenario.seats[:2], relationships={})
+    met = partners_of(two, round_robin(names))
+    assert all(cells == met[names[0]] for cells in met.values())
+    alone = partners_of(two, round_robin(names, self_play=False))
+    assert not all(cells == alone[names[0]] for cells in alone.values())
+    mixed = partners_of(scenario, round_robin(names))  # of three seats: who is not there cannot sit between two others
+    assert all(cells == mixed[names[0]] for cells in mixed.values()) == (len(names) == 2)
 
 
 def test_swiss_pairs_neighbours_who_have_not_met() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, PlanStep, Turn, WorkItem
+from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Generation, PlanStep, Turn, WorkItem
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
 from simworld.core.scenario import Persona, Scenario, Seat
@@ -58,8 +58,12 @@ def play(
     repeat: int = 0,
     plans: Mapping[int, PlanStep] | None = None,
     failed: bool = False,
+    dtype: str = "",
 ) -> str:
-    """Stores an episode of alternating lines, the seller first and steered in each of its turns; returns its id."""
+    """Stores an episode of alternating lines, the seller first and steered in each of its turns; returns its id.
+
+    With a `dtype` the lines are those of a model that ran in it.
+    """
     item = WorkItem(run=run, scenario_id=scene.id, cast={"seller": "s1", "buyer": "b1"}, repeat=repeat)
     planned = PlannedItem(item=item, scenario_name=scene.name, family=scene.family)
     store.begin_run(RunRecord(name=run, seed=1, code_version="0", created=NOON), [planned], [scene], AGENTS)
@@ -71,6 +75,7 @@ def play(
                 Act(
                     seat=("seller", "buyer")[turn % 2],
                     action=Action(kind=ActionKind.speak, text=line),
+                    generation=_written(line, dtype) if dtype else None,
                     plan=given.get(turn),
                 ),
             ),
@@ -91,6 +96,13 @@ def play(
         item, 1, episode, scenario_name=scene.name, family=scene.family, started=ended, ended=ended
     )
     return item.episode_id(1)
+
+
+def _written(line: str, dtype: str) -> Generation:
+    return Generation(
+        model_id="lm", dtype=dtype, prompt_version="v", seed=0, prompt_tokens=9, new_tokens=3, latency_s=0.1,
+        logprob=-1.0, finish="stop", raw=line,
+    )  # fmt: skip
 
 
 def judge(

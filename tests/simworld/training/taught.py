@@ -85,7 +85,13 @@ def upmap(d_action: int = 4, tokens: int = 2, width: int = 32, seed: int = 1) ->
 
 
 def sample(
-    prompt: Prompt, reply: str = " Yes, 5.", *, stop: str | None = "\n", family: str = "f", turn: int = 1
+    prompt: Prompt,
+    reply: str = " Yes, 5.",
+    *,
+    stop: str | None = "\n",
+    family: str = "f",
+    turn: int = 1,
+    temperature: float = 0.7,
 ) -> Sample:
     observation = observe(scene(family), "seller", (), turn, 3)
     return Sample(
@@ -96,6 +102,8 @@ def sample(
         episode=f"{family}-episode",
         observation=observation,
         prompt_version="v",
+        temperature=temperature,
+        dtype="float32",
     )
 
 
@@ -110,7 +118,11 @@ class Played:
 def agent(model_id: str, name: str = "plain") -> tuple[LMAgent, AgentRecord]:
     info = ModelInfo(spec="hf:tiny", id=model_id, dtype="float32", context=1024)
     made = LMAgent(id=name, model="hf:tiny#float32", info=info, template=SCRIPT, sampling=Sampling())
-    return made, AgentRecord(id=name, name=name, spec={"kind": "lm", "prompt": SCRIPT.model_dump(mode="json")})
+    return made, AgentRecord(
+        id=name,
+        name=name,
+        spec={"kind": "lm", "prompt": SCRIPT.model_dump(mode="json"), "sampling": {"temperature": 0.7}},
+    )
 
 
 def play_lines(who: LMAgent, scenario: Scenario, lines: Sequence[str]) -> Played:
@@ -133,6 +145,7 @@ def play_lines(who: LMAgent, scenario: Scenario, lines: Sequence[str]) -> Played
                     new_tokens=3,
                     finish="length" if i == len(lines) - 1 else "stop",
                     latency_s=0.1,
+                    dtype="bfloat16",
                 )
                 try:
                     thinking.send(answer)

@@ -11,7 +11,6 @@ from agents.models.local_model import LocalModel
 from simworld.core.requests import ChatPrompt, Message
 from simworld.training.clone import CloneSettings, Planner, clone
 from simworld.training.descent import Descent, descend
-from simworld.training.latent import LatentSettings, learn_latent, measure_latent
 from simworld.training.measure import kl_divergence, measure, random_actions
 from simworld.training.teacher import Lesson, Teacher, open_teacher
 from tests.simworld.training import taught
@@ -111,15 +110,18 @@ def test_cloning_lowers_what_it_says(teacher: Teacher, lessons: list[Lesson], lo
     assert torch.equal(planner.upmap.weight, upmap.weight)  # frozen
 
 
-def test_an_upmap_that_learns_along_is_held_to_its_reach(teacher: Teacher, lessons: list[Lesson]) -> None:
-    found = {}
-    for target in (0.0, 3.0):
+def test_an_upmap_that_learns_along_is_held_to_its_reach_from_both_sides(
+    teacher: Teacher, lessons: list[Lesson]
+) -> None:
+    def reach(target: float) -> float:
         descent = Descent(steps=40, batch_size=4, lr=0.01)
         settings = CloneSettings(train_upmap=True, reach_target=target, hidden=(16,), descent=descent)
         planner = clone(teacher, lessons, lessons, taught.upmap(), settings)
-        found[target] = measure(teacher, lessons, planner.action, planner.upmap)
-        assert found[target].kl.mean < found[target].random_kl.mean - 0.2
-    assert found[3.0].reach.mean > found[0.0].reach.mean + 0.3
+        return measure(teacher, lessons, planner.action, planner.upmap).reach.mean
+
+    before = measure(teacher, lessons, lambda state: random_actions(1, 4, 0), taught.upmap()).reach.mean
+    assert reach(0.1) < 0.6 * before
+    assert reach(3.0) > before + 0.3
 
 
 def test_the_same_seed_gives_the_same_planner_and_the_model_stays_frozen(
@@ -170,14 +172,3 @@ def test_descent_keeps_the_best_and_refuses_a_loss_that_is_no_number(lessons: li
         descend(module, loss, lessons, lessons, how, lambda step, metrics: None)
     with pytest.raises(ValueError, match="no lessons"):
         descend(module, loss, [], lessons, how, lambda step, metrics: None)
-
-
-def test_latent_codes_make_their_replies_likelier(teacher: Teacher, lessons: list[Lesson]) -> None:
-    settings = LatentSettings(beta=0.1, hidden=(16,), descent=Descent(steps=60, batch_size=6, lr=0.02, checks=1))
-    latent = learn_latent(teacher, lessons, lessons, taught.upmap(d_action=6), settings)
-    found = measure_latent(teacher, lessons, latent)
-    assert found.gain.mean > 0.2
-    assert found.gain.mean > found.other_gain.mean + 0.1  # it is the reply's own code that helps
-    assert found.neutral_kl.mean < found.kl.mean
-    torch.testing.assert_close(latent.neutral.norm(), torch.tensor(6**0.5))
-    assert found.gain.families == 6

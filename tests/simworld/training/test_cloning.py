@@ -15,6 +15,7 @@ from agents.models.load import local_weights
 from agents.steering.checkpoint import load_checkpoint
 from agents.steering.encoder import lm_encoder_id
 from simworld.cli.train.clone import clone
+from simworld.cli.train.latent import latent
 from simworld.cli.train.upmap import upmap
 from simworld.core.errors import InputError
 from store import open_store
@@ -69,7 +70,7 @@ def test_a_clone_says_what_made_it_and_is_the_same_again(world: World) -> None:
     assert made.id == ids[0]
     assert made.info.parent == base.id
     assert made.info.upmap == "cloned"
-    assert made.info.dtype == "float32"
+    assert made.info.dtype == "bfloat16"  # of the replies, although they are read in float32 here
     assert made.info.prompt_version == taught.SCRIPT.version
     assert made.info.encoder.id == lm_encoder_id(world.model_id, taught.SCRIPT.version)
     assert made.info.data["rows"] <= 6
@@ -83,21 +84,24 @@ def test_a_clone_says_what_made_it_and_is_the_same_again(world: World) -> None:
         assert {step.step for step in store.training_steps(first.name)} == {0, 1, 2}
 
 
-def test_a_latent_upmap_brings_its_neutral_action_and_a_clone_begins_there(world: World) -> None:
-    out, cloned = world.folder / "latent", world.folder / "cloned"
-    sizes = ("--tokens", "2", "--action-size", "4")
-    made = world.call(
-        upmap, "--method", "latent", "--model", world.model, *sizes, "--db", world.db, *FEW, "--out", str(out)
-    )
-    assert json.loads(made.stdout)["upmap"] == "latent"
-    latent = load_checkpoint(out)
-    assert latent.constant is not None
-    assert {"code_gain", "code_other_gain", "code_kl"} <= set(latent.info.metrics)
+def test_a_latent_upmap_is_made_around_a_clone(world: World) -> None:
+    begun, out, cloned = world.folder / "begun", world.folder / "latent", world.folder / "cloned"
+    world.call(clone, "--upmap", str(world.folder / "pca"), "--db", world.db, *FEW, "--out", str(begun))
+    args = ("--clone", str(begun), "--db", world.db, "--size", "3", "--out", str(out))
+    made = json.loads(world.call(latent, *args).stdout)
+    found = load_checkpoint(out)
+    assert made["id"] == found.id
+    assert (found.info.upmap, found.info.d_action, found.info.parent) == ("latent", 4, load_checkpoint(begun).id)
+    assert found.constant is not None
+    assert found.constant.tolist() == [2, 0, 0, 0]
+    assert {"carried", "kl", "reach"} <= set(found.info.metrics)
+    with pytest.raises(InputError, match="has no planner"):
+        world.call(latent, *args[2:], "--clone", str(world.folder / "pca"))
+    # A clone that is taught from there begins at the neutral action.
     world.call(clone, "--upmap", str(out), "--db", world.db, *FEW, "--lr", "1e-9", "--out", str(cloned))
     planner = load_checkpoint(cloned)
-    assert torch.equal(planner.upmap.weight, latent.upmap.weight)
-    cosine = torch.cosine_similarity(planner.action(latent.mean[None])[0], latent.constant, dim=0)
-    assert float(cosine) > 0.99
+    assert torch.equal(planner.upmap.weight, found.upmap.weight)
+    assert float(torch.cosine_similarity(planner.action(found.mean[None])[0], found.constant, dim=0)) > 0.99
 
 
 def test_bad_input_is_one_line(world: World) -> None:

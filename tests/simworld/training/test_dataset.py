@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from simworld.core.errors import InputError
 from simworld.training.dataset import build_dataset, load_meta, load_transitions
+from simworld.training.planners import load_data
 from simworld.training.query import DataQuery
 from simworld.training.transitions import Transitions
 from store import Attribution, Store
@@ -58,6 +59,17 @@ def test_transitions_of_one_seat(store: Store, tmp_path: Path) -> None:
     assert batch.next_state.tolist() == [[20, 21, 22], [40, 41, 42], [40, 41, 42]]
     assert batch.action.tolist() == [[1, -1], [1, 1], [-1, 1]]
     assert data.families == ("lamp",)
+
+
+def test_the_number_format_of_most_acts_is_known(store: Store, tmp_path: Path) -> None:
+    for repeat, (lines, dtype) in enumerate(((FIVE, "bfloat16"), (FIVE[:3], "float32"), (FIVE[:1], ""))):
+        judge(store, play(store, LAMP, lines, repeat=repeat, dtype=dtype), 0.5)
+    meta = load_meta(build_dataset(store, query(), tmp_path))
+    assert meta.dtypes == {"bfloat16": 3, "float32": 2}  # the seller's acts
+    assert meta.dtype == "bfloat16"
+    assert load_data(build_dataset(store, query(), tmp_path)).dtype == "bfloat16"
+    old = build_dataset(store, query(since=NOON + timedelta(days=2)), tmp_path)  # of a model that did not say
+    assert (load_meta(old).dtypes, load_meta(old).dtype) == ({}, "")
 
 
 def test_families_are_centred_apart_unless_told(store: Store, tmp_path: Path) -> None:

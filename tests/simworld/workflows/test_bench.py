@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,12 @@ class World:
         self.folder = folder
         self.done: list[str] = []
         self.there: dict[str, str] = {}
+        self.failing = 0
 
-    def go(self, first: int = 1, second: int = 1, *, dry: bool = False) -> tuple[Stage, Stage]:
-        bench = Bench(self.folder, dry=dry)
+    def go(
+        self, first: int = 1, second: int = 1, *, dry: bool = False, retry_failed: bool = False
+    ) -> tuple[Stage, Stage]:
+        bench = Bench(self.folder, dry=dry, retry_failed=retry_failed)
         one = bench.do("one", {"n": first}, (), self._work(f"one {first}"), self._look)
         two = bench.do("two", {"n": second}, (one,), self._work(f"two {second}"), self._look)
         return one, two
@@ -32,8 +36,8 @@ class World:
     def _work(self, what: str):  # type: ignore[no-untyped-def]
         def work(label: str) -> Made:
             self.done.append(what)
-            self.there[label] = what
-            return Made(output=what, path=label)
+            self.there[label] = f"{what}, {self.failing} failed"
+            return Made(output=self.there[label], path=label, failed=self.failing)
 
         return work
 
@@ -51,7 +55,7 @@ def test_nothing_is_done_twice(world: World) -> None:
     one, two = world.go()
     assert world.done == ["one 1", "two 1"]
     assert (one.skipped, two.skipped) == (True, True)
-    assert two.made == Made(output="two 1", path=two.label)
+    assert two.made == Made(output="two 1, 0 failed", path=two.label)
 
 
 def test_a_changed_setting_does_again_what_depends_on_it(world: World) -> None:
@@ -76,6 +80,59 @@ def test_what_was_changed_underneath_is_made_again(world: World) -> None:
     world.there[two.label] = "something else"
     world.go()
     assert world.done == ["one 1", "two 1", "two 1"]
+
+
+def test_what_failed_is_tried_again_only_when_asked_and_what_depends_on_it_follows(world: World) -> None:
+    world.failing = 3
+    world.go()
+    world.failing = 0
+    one, _ = world.go()
+    assert one.made is not None
+    assert (one.skipped, one.made.failed) == (True, 3)
+    one, two = world.go(retry_failed=True, dry=True)
+    assert (one.made, two.made) == (None, None)
+    again, new = world.go(retry_failed=True)
+    assert world.done == ["one 1", "two 1", "one 1", "two 1"]
+    assert again.label == one.label  # what did not fail stays in it
+    assert new.label != two.label  # it cannot go on from the old input
+    one, two = world.go(retry_failed=True)
+    assert (one.skipped, two.skipped) == (True, True)
+    assert (len(world.done), two.label) == (4, new.label)
+
+
+def test_a_stage_that_began_with_another_input_takes_another_name(world: World) -> None:
+    world.failing = 1
+    labels = []
+
+    def killed(label: str) -> Made:
+        labels.append(label)
+        raise KeyboardInterrupt
+
+    def go(*, retry_failed: bool) -> None:
+        bench = Bench(world.folder, retry_failed=retry_failed)
+        one = bench.do("one", {"n": 1}, (), world._work("one 1"), world._look)
+        with pytest.raises(KeyboardInterrupt):
+            bench.do("two", {"n": 1}, (one,), killed, world._look)
+
+    go(retry_failed=False)
+    go(retry_failed=False)
+    world.failing = 0
+    go(retry_failed=True)
+    assert labels[0] == labels[1] != labels[2]
+
+
+def test_a_stage_of_another_version_stands_and_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simworld.__version__", "0.0.9")
+    assert world.go()[0].code_version == "0.0.9"
+    monkeypatch.undo()
+    one, _ = world.go()
+    assert (one.skipped, one.code_version) == (True, "0.0.9")
+    record = world.folder / "stages" / f"{one.label}.json"
+    old = json.loads(record.read_text())
+    del old["code_version"]
+    record.write_text(json.dumps(old))  # as versions wrote it that did not say
+    one, _ = world.go()
+    assert (one.skipped, one.code_version) == (True, "")
 
 
 def test_a_dry_run_does_nothing_and_knows_what_is_done(world: World) -> None:

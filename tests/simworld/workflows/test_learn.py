@@ -7,12 +7,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from agents.lm_agent import LMAgent
+from agents.steering.checkpoint import load_checkpoint
 from simworld.cli.learn import learn
+from simworld.core.episode import Observation
 from simworld.core.errors import InputError
+from simworld.core.protocols import Thinking
+from simworld.training.folder import load_transitions
+from simworld.training.likelihoods import load_slopes
 from store import open_store
 from tests.simworld.training import taught
 
@@ -79,6 +86,10 @@ def skipped(result: dict[str, Any]) -> dict[str, bool]:
     return {stage["stage"].rsplit("-", 1)[0]: stage["skipped"] for stage in result["stages"]}
 
 
+def failed(result: dict[str, Any]) -> dict[str, int]:
+    return {stage["stage"].rsplit("-", 1)[0]: stage["failed"] for stage in result["stages"] if stage["failed"]}
+
+
 def test_the_whole_loop_and_again(folder: Path) -> None:
     (dry,) = call("--dry-run")
     assert [stage["stage"].rsplit("-", 1)[0] for stage in dry["stages"]] == STAGES
@@ -121,6 +132,33 @@ def test_the_whole_loop_and_again(folder: Path) -> None:
     assert repaired["report"] == first["report"]
 
 
+def test_what_failed_is_played_again_when_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    act = LMAgent.act
+
+    def broken(agent: LMAgent, observation: Observation) -> Thinking:
+        if "hat" in observation.setting:
+            raise RuntimeError("no idea")
+        return act(agent, observation)
+
+    (folder / "loop.yaml").write_text(
+        FILE.replace("clone: {", "clone: null #").replace("{quality: 0}", "{quality: 0, arms: [base, planner]}")
+    )
+    monkeypatch.setattr(LMAgent, "act", broken)
+    (first,) = call()
+    assert failed(first) == {"collect": 2}  # of a scenario with two seats
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    told = run()
+    assert "done before, 2 failed (--retry-failed tries again)" in told.stderr
+    assert all(skipped(call()[0]).values())
+    (again,) = call("--retry-failed")
+    assert failed(again) == {}
+    assert [name for name, before in skipped(again).items() if before] == ["upmap"]
+    with open_store("x.db") as store:
+        tried = [s.attempt for s in store.summaries() if s.scenario_name == "hat" and s.run.startswith("tiny-collect")]
+    assert sorted(tried) == [1, 1, 2, 2]
+
+
 def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
     (folder / "loop.yaml").write_text(FILE.replace("alpha: 2", "alpha: [1, 4]").replace("clone: {", "clone: null #"))
     found = call("--dry-run")
@@ -132,6 +170,37 @@ def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
     assert "train.td3bc.alpha" in done.stdout
     assert done.stdout.count("constant") == 2
     assert "clone" not in done.stdout
+
+
+def test_a_loop_with_a_latent_upmap_in_self_play_reads_replies_back(folder: Path) -> None:
+    text = FILE.replace("reward: {", "latent: {size: 3, replies: 6, tested: 2}\nslopes: {most: 9}\nreward: {")
+    collect = "collect: {self_play: true, explore: {kind: noise, sigma: 1}}\n"
+    (folder / "loop.yaml").write_text(text + collect)
+    (dry,) = call("--dry-run")
+    assert [stage["episodes"] for stage in dry["stages"] if stage["episodes"]] == [4, 4, 20]
+    (found,) = call()
+    names = list(skipped(found))
+    assert names == [*STAGES[:3], "latent", "collect", "dataset", "slopes", *STAGES[5:]]
+    with open_store("x.db") as store:
+        (run,) = [each.run.name for each in store.runs() if "-collect-" in each.run.name]
+        casts = [each.episode.cast for each in store.episodes(run=run)]
+    assert all(len(set(cast.values())) == 1 for cast in casts)  # the explorer in every seat
+    (dataset,) = (folder / "learn-tiny" / "datasets").iterdir()
+    (file,) = (folder / "learn-tiny").glob("slopes-*.npz")
+    slopes, data = load_slopes(file, dataset), load_transitions(dataset)
+    known = np.isfinite(slopes).all(1)
+    assert slopes.shape == data.actions.shape == (len(data), 4)
+    assert 4 <= known.sum() <= 9  # whole seats
+    assert np.abs(slopes[known]).max() > 0
+    planner = load_checkpoint(folder / found["planner"])
+    assert planner.info.upmap == "latent"
+    assert planner.info.data["slopes"]
+    assert all(skipped(call()[0]).values())
+    np.savez(folder / "other.npz", slopes=slopes, dataset=np.array("0" * 64), checkpoint=np.array("p1-0"))
+    with pytest.raises(InputError, match="the slopes are of another dataset"):
+        load_slopes(folder / "other.npz", dataset)
+    with pytest.raises(InputError, match="no slopes of a dataset"):
+        load_slopes(folder / "loop.yaml", dataset)
 
 
 def test_a_judged_loop_judges_what_was_collected_and_what_is_compared(folder: Path, model: Path) -> None:
@@ -178,6 +247,7 @@ def test_a_judge_that_scores_nothing_stops_the_loop(folder: Path, model: Path) -
         ),
         ("evaluate: {quality: 0}", "evaluate: {arms: [base]}", "a comparison needs two arms"),
         ("name: tiny", "", "name"),
+        ("clone: {steps", "latent: {size: 2}\nclone: null # {steps", "made around a clone's prefix"),
     ],
 )
 def test_bad_files(folder: Path, old: str, new: str, message: str) -> None:

@@ -1,17 +1,17 @@
-"""`simworld judge agree` and `simworld judge import`: judges and people as raters of the same episodes."""
+"""`simworld judge agree`: judges and people as raters of the same episodes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from simworld.cli.judge.given import known_run, run_option
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import plain_json
 
 if TYPE_CHECKING:
     from simworld.analysis.agreement import Agreement, Figure
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--judges", metavar="A,B", help="Only these raters: names, ids, or beginnings of ids; default: all.")
-@click.option("--run", "run_name", metavar="NAME", help="Only this run's episodes; default: every run's.")
+@run_option
 @db_option
 @json_option
 def agree(db: str, judges: str | None, run_name: str | None, as_json: bool) -> None:
@@ -30,7 +30,6 @@ def agree(db: str, judges: str | None, run_name: str | None, as_json: bool) -> N
     episode several times or was shown it with seats or names swapped; with 95 % intervals that resample families of scenarios.
     """
     from simworld.analysis.agreement import agreement, find_raters
-    from simworld.cli.judge import known_run
     from store import open_store
 
     names = [name.strip() for name in judges.split(",") if name.strip()] if judges else []
@@ -44,32 +43,6 @@ def agree(db: str, judges: str | None, run_name: str | None, as_json: bool) -> N
         click.echo(plain_json(plain, indent=1))
         return
     _print(raters, found)
-
-
-@click.command("import")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--rater", required=True, metavar="NAME", help="Whose scores these are.")
-@click.option("--rubric", default="", metavar="NAME", help="Name or file; default: that of each episode's scenario.")
-@db_option
-@json_option
-def import_(file: Path, rater: str, rubric: str, db: str, as_json: bool) -> None:
-    """Store scores that a person gave, as one more judge.
-
-    FILE is CSV with the columns episode, seat, dimension, score and, if wanted, reasoning; an episode is named by its id or the
-    beginning of it. All of it is stored or, where anything is wrong, nothing.
-    """
-    from simworld.judging.human import import_ratings
-    from store import open_store
-
-    with open_store(db) as store:
-        done = import_ratings(store, file, rater, rubric=rubric)
-    if as_json:
-        click.echo(plain_json(asdict(done)))
-        return
-    counts = (
-        f"{done.added} episodes scored by {rater}, {done.already} already there; {done.verdicts} scores in the file"
-    )
-    click.echo(harmless(counts))
 
 
 def _plain(found: Agreement) -> dict[str, object]:

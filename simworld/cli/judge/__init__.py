@@ -1,0 +1,22 @@
+"""`simworld judge`: score stored episodes, and measure a judge before trusting it; each command is loaded when it is used."""
+
+from __future__ import annotations
+
+import click
+
+from simworld.cli.lazy import Homes, LazyGroup
+
+COMMANDS: Homes = {
+    "run": ("simworld.cli.judge.run", "run", "Judge stored episodes."),
+    "check": ("simworld.cli.judge.check", "check", "Measure how far to trust a judge."),
+    "agree": ("simworld.cli.judge.agree", "agree", "Measure how far raters agree about the same seats."),
+    "import": ("simworld.cli.judge.people", "import_", "Store scores that a person gave."),
+    "attribute": ("simworld.cli.judge.attribute", "attribute", "Say what each utterance was worth."),
+    "list": ("simworld.cli.judge.show", "list_", "List the shipped judges."),
+    "show": ("simworld.cli.judge.show", "show", "Show a judge and its rubric."),
+}
+
+
+@click.group(cls=LazyGroup, homes=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+def judge() -> None:
+    """Score stored episodes, and measure a judge before trusting it."""

@@ -1,0 +1,49 @@
+"""`simworld judge attribute`: what each utterance was worth."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import click
+
+from simworld.cli.judge.given import judge_option, known_run, open_backend, run_option
+from simworld.cli.options import db_option, json_option, threads_option
+from simworld.cli.progress import progress_bar
+from simworld.cli.text import harmless, plain_json
+from simworld.judging.spec import load_judge
+
+
+@click.command()
+@judge_option
+@click.option(
+    "--method",
+    required=True,
+    type=click.Choice(["attributed", "prefixes"]),
+    help="attributed: weights of single lines, by a judge of opposed statements; prefixes: scores of the dialogue so far.",
+)
+@run_option
+@threads_option
+@db_option
+@json_option
+def attribute(db: str, judge_name: str, method: str, run_name: str | None, threads: int | None, as_json: bool) -> None:
+    """Say what each utterance was worth.
+
+    For judgements that this judge has made; training shares their scores out with it (--place).
+    """
+    from simworld.judging.attribute import attribute_episodes
+    from simworld.judging.attribution import check_method
+    from store import open_store
+
+    spec, _ = load_judge(judge_name)
+    check_method(spec, method)  # before the model is loaded
+    with open_store(db) as store:
+        if run_name is not None:
+            known_run(run_name, [summary.run.name for summary in store.runs()])
+        with closing(open_backend(spec, threads)) as backend, progress_bar("attributing") as show:
+            shared = attribute_episodes(
+                store, spec, backend, method, run=run_name, on_progress=lambda t: show(t.done + t.failed, t.total, "")
+            )
+    counts = {"attributed": shared.done, "failed": shared.failed}
+    click.echo(plain_json(counts) if as_json else f"{shared.done} attributed, {shared.failed} failed")
+    if shared.last_failure:
+        click.echo(f"The last failure: {harmless(str(shared.last_failure))}; the same command tries again.", err=True)

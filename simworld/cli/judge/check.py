@@ -1,0 +1,96 @@
+"""`simworld judge check`: how far to trust a judge."""
+
+from __future__ import annotations
+
+import math
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from simworld.cli.judge.given import judge_option, open_backend
+from simworld.cli.options import json_option, threads_option
+from simworld.cli.progress import progress_bar
+from simworld.cli.terminal import console, grid
+from simworld.cli.text import harmless, plain_json
+from simworld.judging.rubrics import load_rubric
+from simworld.judging.spec import load_judge
+
+if TYPE_CHECKING:
+    from simworld.judging.trust import Share, Trust
+
+
+@click.command()
+@judge_option
+@click.option(
+    "--pairs",
+    "pairs_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A YAML list of pairs; default: the shipped set.",
+)
+@click.option("--rubric", "rubric_name", metavar="NAME", help="Default: the judge's, else sotopia.")
+@threads_option
+@json_option
+def check(
+    judge_name: str, pairs_file: Path | None, rubric_name: str | None, threads: int | None, as_json: bool
+) -> None:
+    """Measure how far to trust a judge.
+
+    How often it puts the better of two contrasting transcripts first, by dimension, with 95 % intervals.
+    """
+    from simworld.judging.trust import check_dimensions, check_judge, load_pairs, shipped_pairs
+
+    spec, _ = load_judge(judge_name)
+    rubric = load_rubric(rubric_name or spec.rubric or "sotopia")
+    sets = shipped_pairs() if pairs_file is None else (load_pairs(pairs_file),)
+    check_dimensions(sets, rubric)  # before the model is loaded
+    with closing(open_backend(spec, threads)) as backend, progress_bar("judging pairs") as show:
+        trust = check_judge(spec, backend, rubric, sets, on_progress=lambda done, total: show(done, total, ""))
+    if as_json:
+        click.echo(plain_json(trust.plain(), indent=2))
+    else:
+        _print_trust(trust)
+    failures = [outcome.failure for outcome in trust.outcomes if outcome.failure]
+    if failures:
+        click.echo(f"{len(failures)} pairs were not judged; the last: {harmless(str(failures[-1]))}", err=True)
+
+
+def _print_trust(trust: Trust) -> None:
+    several = len(trust.by_set) > 1
+    for name in trust.by_set if several else [""]:
+        part = trust.within(name) if name else trust
+        table = grid(
+            name or "dimension",
+            "right",
+            "of",
+            "share",
+            "95 %",
+            "ties",
+            "longer text wins",
+            right=("right", "of", "share", "ties"),
+        )
+        for dimension, share in part.by_dimension.items():
+            table.add_row(dimension, *_cells(share))
+        table.add_row("all", *_cells(part.overall), style="bold")
+        console().print(table)
+        click.echo()
+    if several:
+        overall = trust.overall
+        click.echo(f"All {overall.n} pairs: {_percent(overall.accuracy)} ordered rightly.")
+    click.echo(
+        f"Judge {trust.judge_id}. Ties count half. 50 % is guessing; where an interval includes it, trust nothing."
+    )
+
+
+def _cells(share: Share) -> tuple[str, ...]:
+    if share.accuracy is None or share.low is None or share.high is None:
+        return ("–", "0", "–", "–", "–", "–")
+    right = share.accuracy * share.n
+    shown = f"{right:g}" if not math.isclose(right, round(right)) else f"{round(right)}"
+    interval = f"{_percent(share.low)}–{_percent(share.high)}"
+    return (shown, str(share.n), _percent(share.accuracy), interval, str(share.ties), _percent(share.longer_wins))
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"

@@ -1,0 +1,95 @@
+"""`simworld judge run`: score stored episodes."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from simworld.cli.judge.given import judge_option, known_run, open_backend, run_option
+from simworld.cli.options import db_option, json_option, profile_option, threads_option
+from simworld.cli.profile import print_profile
+from simworld.cli.progress import progress_bar
+from simworld.cli.text import harmless, plain_json
+from simworld.judging.rubrics import load_rubric
+from simworld.judging.spec import load_judge
+
+if TYPE_CHECKING:
+    from simworld.judging.run import Tally
+    from simworld.judging.swap import Swap
+
+
+@click.command()
+@judge_option
+@run_option
+@click.option("--samples", type=click.IntRange(min=1), help="Judgements per episode; default: the judge's own.")
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Judge again where this judge failed; the failure is kept beside the new attempt.",
+)
+@click.option(
+    "--swap",
+    type=click.Choice(["seats", "names"]),
+    help="As another judge that is shown people in reverse order, or under each other's names; see `judge agree`.",
+)
+@threads_option
+@profile_option
+@db_option
+@json_option
+def run(
+    db: str,
+    judge_name: str,
+    run_name: str | None,
+    samples: int | None,
+    retry_failed: bool,
+    swap: Swap | None,
+    threads: int | None,
+    with_profile: bool,
+    as_json: bool,
+) -> None:
+    """Judge stored episodes.
+
+    Those that this judge has not judged yet; the same command again goes on where it stopped.
+    """
+    from simworld.judging.run import JudgingRun
+    from simworld.runner.profile import Profiler
+    from store import open_store
+
+    spec, _ = load_judge(judge_name)
+    if spec.rubric:
+        load_rubric(spec.rubric)  # before the model is loaded
+    with open_store(db) as store:
+        if run_name is not None:
+            known_run(run_name, [summary.run.name for summary in store.runs()])
+        with closing(open_backend(spec, threads)) as backend:
+            judging = JudgingRun(store, spec, backend, run=run_name, retry_failed=retry_failed, swap=swap)
+            profiler = Profiler({spec.model: backend})
+            try:
+                with progress_bar("judging") as show:
+                    tally = judging.go(
+                        samples=samples, on_progress=lambda t: show(t.scored + t.failed, t.total - t.already, "")
+                    )
+            except KeyboardInterrupt:
+                click.echo(f"{_counts(judging.tally)}. Stopped; the same command goes on from here.", err=True)
+                raise click.exceptions.Exit(130) from None
+            profiler.add("storing", judging.storing_s)
+            profile = profiler.profile({spec.model: judging.waited.seconds})
+    if as_json:
+        click.echo(plain_json(_plain(tally) | ({"profile": profile.plain()} if with_profile else {})))
+    else:
+        click.echo(_counts(tally))
+        if with_profile:
+            print_profile(profile)
+    if tally.failed and tally.last_failure:
+        hint = "simworld judge run --retry-failed tries them again"
+        click.echo(f"The last failure: {harmless(str(tally.last_failure))}; {hint}.", err=True)
+
+
+def _counts(tally: Tally) -> str:
+    return f"{tally.scored} scored, {tally.failed} failed, {tally.already} already there"
+
+
+def _plain(tally: Tally) -> dict[str, object]:
+    return {"scored": tally.scored, "failed": tally.failed, "already": tally.already, "judges": list(tally.judge_ids)}

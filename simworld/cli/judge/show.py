@@ -1,0 +1,67 @@
+"""`simworld judge list` and `simworld judge show`."""
+
+from __future__ import annotations
+
+import click
+
+from simworld.cli.options import json_option
+from simworld.cli.terminal import console, grid
+from simworld.cli.text import harmless, plain_json
+from simworld.judging.rubrics import load_rubric
+from simworld.judging.spec import DEFAULT_JUDGE, builtin_judges, load_judge
+
+
+@click.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the shipped judges."""
+    specs = [load_judge(name)[0] for name in builtin_judges()]
+    if as_json:
+        click.echo(
+            plain_json([{"name": s.name, "title": s.title, "method": s.method, "model": s.model} for s in specs])
+        )
+        return
+    table = grid("name", "method", "model", "what")
+    for spec in specs:
+        mark = f"{spec.name} (default)" if spec.name == DEFAULT_JUDGE else spec.name
+        table.add_row(mark, spec.method, spec.model, spec.title)
+    console().print(table)
+
+
+@click.command()
+@click.argument("judge_name", metavar="SPEC", default=DEFAULT_JUDGE)
+@json_option
+def show(judge_name: str, as_json: bool) -> None:
+    """Show a judge's settings and its rubric.
+
+    Also where they came from.
+    """
+    spec, origin = load_judge(judge_name)
+    rubric = load_rubric(spec.rubric or "sotopia")
+    if as_json:
+        dimensions = [
+            {"name": d.name, "low": d.low, "high": d.high, "weight": d.weight, "question": d.question}
+            for d in rubric.dimensions
+        ]
+        click.echo(
+            plain_json(
+                {
+                    "from": origin,
+                    "spec": spec.model_dump(mode="json"),
+                    "rubric": {"id": rubric.id, "dimensions": dimensions},
+                },
+                indent=2,
+            )
+        )
+        return
+    click.echo(harmless(f"{spec.name} ({origin}): {spec.title}".rstrip(": ")))
+    for key, value in spec.model_dump(
+        mode="json", exclude={"name", "title", "calibration"}, exclude_defaults=True
+    ).items():
+        click.echo(f"  {key}: {harmless(str(value))}")
+    note = "" if spec.rubric else " (unless a scenario names another)"
+    click.echo(f"Rubric {rubric.id}{note}:")
+    for d in rubric.dimensions:
+        click.echo(f"  {d.name} [{d.low:g}, {d.high:g}] weight {d.weight:g}: {harmless(d.question)}")
+        for high, low in zip(d.high_statements, d.low_statements, strict=True):
+            click.echo(f"    + {harmless(high)}\n    - {harmless(low)}")
