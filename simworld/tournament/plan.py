@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from simworld.core.scenario import Scenario
@@ -92,17 +92,24 @@ def same_partners(tournament: Tournament) -> bool:
     return file.format == "fixed_partner" or (file.format == "round_robin" and file.self_play and pairs)
 
 
-def seat_counts(tournament: Tournament) -> Callable[[EpisodeSummary, SeatRecord], bool]:
-    """Whether agents are compared in a seat of an episode: in the file's seats, and with fixed partners only beside one of them.
+def compared_seats(tournament: Tournament) -> Callable[[str, Mapping[str, str]], Collection[str]]:
+    """Scenario id and agent by seat → where agents are compared: in the file's seats, with fixed partners only beside one of them.
 
     A partner that is an agent too would otherwise be averaged over seats in which nobody else sat.
     """
     chosen = {scenario.id: counted_seats(scenario, tournament.file.seats) for scenario in tournament.scenarios}
     partners = [{partner} for partner in tournament.partners]
 
-    def counts(summary: EpisodeSummary, own: SeatRecord) -> bool:
-        if own.seat not in chosen.get(summary.scenario_id, ()):
-            return False
-        return not partners or {seat.agent_name for seat in summary.seats if seat.seat != own.seat} in partners
+    def compared(scenario: str, cast: Mapping[str, str]) -> Collection[str]:
+        seats = chosen.get(scenario, ())
+        return [s for s in seats if not partners or {name for seat, name in cast.items() if seat != s} in partners]
 
-    return counts
+    return compared
+
+
+def seat_counts(tournament: Tournament) -> Callable[[EpisodeSummary, SeatRecord], bool]:
+    """Whether agents are compared in a seat of an episode: see `compared_seats`."""
+    compared = compared_seats(tournament)
+    return lambda summary, own: (
+        own.seat in compared(summary.scenario_id, {seat.seat: seat.agent_name for seat in summary.seats})
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from simworld.analysis.arms import OVERALL
-from simworld.analysis.games import count
+from simworld.analysis.games import count_cells
+from simworld.core.measures import OVERALL
 from simworld.tournament.loading import Tournament
 from simworld.tournament.plan import Points
 from simworld.tournament.results import judge_ids, scores
@@ -16,7 +16,7 @@ def points_of(tournament: Tournament, store: Store) -> Points:
     def points(casts: frozenset[frozenset[str]]) -> dict[str, float]:
         ids = judge_ids(store, tournament.name, tournament.judges[0])
         found: dict[str, float] = {}
-        for game in count(scores(tournament, store, ids, casts=casts)).games:
+        for game in count_cells(scores(tournament, store, ids, casts=casts)).games:
             if game.dimension == OVERALL:
                 found[game.first] = found.get(game.first, 0.0) + game.wins + game.ties / 2
                 found[game.second] = found.get(game.second, 0.0) + game.losses + game.ties / 2

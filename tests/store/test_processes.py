@@ -14,7 +14,7 @@ import pytest
 
 import store
 from simworld.core.errors import StoreError
-from tests.store.samples import NOON, TICKET, add, begin, item, judged, played
+from tests.store.samples import NOON, TICKET, add, begin, item, judged, plan, played
 
 SPAWN = multiprocessing.get_context("spawn")  # as separate commands are; a fork would share SQLite's connections
 EPISODES = 8
@@ -38,6 +38,17 @@ def add_all(url: str, together: Barrier, added: multiprocessing.Queue[int]) -> N
             share = {("seller", "goal"): 0.5}
             opened.add_judgement(judged(work.episode_id(1), {("seller", "goal"): 5.0}), share)
         added.put(new)
+
+
+def play_one_side(url: str, cast: tuple[str, str], together: Barrier) -> None:
+    """Plays and judges one cast of every repeat, in step with the other process, which plays the other."""
+    with store.open_store(url) as opened:
+        for repeat in range(EPISODES):
+            work = item(repeat=repeat, agents=cast)
+            together.wait(WAIT_S)
+            add(opened, work, played(work, "one"))
+            together.wait(WAIT_S)
+            opened.add_judgement(judged(work.episode_id(1), {("seller", "goal"): 5.0}), {("seller", "goal"): 0.5})
 
 
 def make(url: str, together: Barrier) -> None:
@@ -71,6 +82,28 @@ def test_two_processes_add_the_same_episodes_once(made_url: str) -> None:
     with store.open_store(made_url) as opened:
         assert len(list(opened.scores())) == EPISODES
         assert all(len(found.episode.acts) == 2 for found in opened.episodes())
+
+
+def test_two_processes_keep_the_same_cells(made_url: str) -> None:
+    casts = (("a1", "a2"), ("a2", "a1"))
+    with store.open_store(made_url) as opened:
+        begin(opened, repeats=EPISODES)
+        run = store.RunRecord(name="first", seed=7, code_version="0.1", created=NOON)
+        opened.begin_run(run, [plan(item(repeat=n, agents=cast)) for n in range(EPISODES) for cast in casts], [], [])
+        rubric = {"name": "small", "dimensions": [{"name": "goal", "weight": 1.0}]}
+        opened.add_judge("j1", "judge", {"rubric": rubric})
+    together = SPAWN.Barrier(2)
+    processes = [SPAWN.Process(target=play_one_side, args=(made_url, cast, together)) for cast in casts]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(WAIT_S)
+        assert process.exitcode == 0
+    with store.open_store(made_url) as opened:
+        (cells,) = opened.cells("first", ["j1"], {TICKET.id})
+    assert len(cells.blocks) == EPISODES
+    assert len(cells.episode) == 2 * EPISODES
+    assert (cells.values["j1"][:, 0] == 0.5).all()
 
 
 def test_two_processes_make_one_database(url: str) -> None:

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import MetaData, create_engine, inspect, select, text
 
 import store
 from simworld.core.errors import StoreMismatch
@@ -108,11 +108,43 @@ def test_a_database_of_each_older_version_is_upgraded_and_used(path: Path, tmp_p
         assert (first.plan.state.tolist(), first.plan.action.tolist()) == ([0, 1, 2, 3], [1, -1])
         (judgement,) = opened.judgements(kept.id)
         assert judgement.rescaled == {("seller", "goal"): 0.7, ("buyer", "goal"): 0.25}
+        check_cells(opened, path.stem)
         (trace,) = opened.traces(store.TraceQuery())
         assert (trace.seat, trace.scores[0].rescaled) == ("seller", {"goal": 0.7})
         (work, *_) = begin(opened, run="after the upgrade")
         add(opened, work, played(work, "x"))
         assert len(list(opened.episodes())) == 2
+
+
+def check_cells(opened: store.Store, version: str) -> None:
+    """What the upgrade has made of the one episode; a judge with a rubric is only in the files from version 0003 on."""
+    (kept,) = opened.episodes()
+    (cells,) = opened.cells("first", ["j1"], {kept.summary.scenario_id})
+    assert cells.blocks == (("tickets", kept.summary.scenario_id, 0),)
+    assert [[cells.names[agent] for agent in cast] for cast in cells.agents] == [["smol", "rival"]]
+    if version >= "0003":
+        assert cells.values["j1"].tolist() == [
+            [[0.7, 0.7], [0.25, 0.25]]
+        ]  # overall and goal of the seller, of the buyer
+    else:
+        assert cells.values == {}
+
+
+def test_a_server_of_version_0003_is_upgraded_and_its_cells_are_made(postgresql_url: str) -> None:
+    """The rows of that version's file, on a server."""
+    old, new = create_engine(f"sqlite:///{OLD[2]}"), create_engine(parse_address(postgresql_url).url)
+    with old.connect() as source, new.begin() as target:
+        command.upgrade(config(target), OLD[2].stem)
+        made = MetaData()
+        made.reflect(target)
+        for into in made.sorted_tables:
+            if into.name != VERSION_TABLE and (rows := source.execute(select(into)).mappings().all()):
+                target.execute(into.insert(), [dict(row) for row in rows])
+    for engine in (old, new):
+        engine.dispose()
+    assert store.upgrade(postgresql_url) == (OLD[2].stem, HEAD)
+    with store.open_store(postgresql_url) as opened:
+        check_cells(opened, OLD[2].stem)
 
 
 def test_a_server_of_the_first_version_is_upgraded(postgresql_url: str) -> None:
