@@ -9,8 +9,11 @@ from typing import Self
 import pandas as pd
 
 from simworld.analysis.arms import OVERALL
+from simworld.analysis.questions import actions as _actions
 from simworld.analysis.questions import catalogue as _catalogue
+from simworld.analysis.questions import checks as _checks
 from simworld.analysis.questions import endings as _endings
+from simworld.analysis.questions import language as _language
 from simworld.analysis.questions import paired as _paired
 from simworld.analysis.questions import rows as _rows
 from simworld.analysis.questions import scores as _scores
@@ -313,3 +316,131 @@ class Analysis:
         Arguments and errors as `standings`.
         """
         return _standings.games(self._source, measure=measure, run=run, judge=judge, tie=tie)
+
+    def checks(
+        self,
+        *,
+        by: Sequence[str] = ("check",),
+        measure: str | None = None,
+        run: str | None = None,
+        judge: str | None = None,
+        scenario: str | None = None,
+        family: str | None = None,
+        agents: Sequence[str] = (),
+    ) -> pd.DataFrame:
+        """What programmatic checks found beside what a judge says: a row for each group.
+
+        Columns: those of `by`; `measure`; `holds` and `fails` (n: scored seats of episodes in which the check holds, and does not);
+        `mean_holds`, `mean_fails` (shares of the range); `difference` (of the two within a family, averaged over the families
+        that have both), with `low` and `high` (95 % interval over families) and `families`; `undecided` (seats where the
+        check could not be decided) and `unscored` (decided, without a score). Failed episodes have no checks.
+
+        Args:
+            by: any of check, agent, seat, run, scenario, family.
+            measure: what the judge says; default: `goal` where it has that, else `overall`.
+            run: only this run.
+            judge: name, id, or beginning of an id; default: the only one that has scored this.
+            scenario: only this scenario, by name or id.
+            family: only this family.
+            agents: only the seats of these, by names or ids.
+
+        Raises:
+            InputError: as `scores`; or no check was made.
+        """
+        return _checks.checks(
+            self._source,
+            by=by,
+            measure=measure,
+            run=run,
+            judge=judge,
+            scenario=scenario,
+            family=family,
+            agents=agents,
+        )
+
+    def language(
+        self,
+        *,
+        run: str | None = None,
+        scenario: str | None = None,
+        family: str | None = None,
+        agents: Sequence[str] = (),
+        most: int = 100,
+    ) -> pd.DataFrame:
+        """How agents speak, to be read beside their scores: a row for each agent and measure. Failed episodes are left out.
+
+        Columns: `agent`; `measure`; `value`; `low` and `high` (95 % interval over families, for means); `n` (utterances; for
+        `empty_share` acts); `families`. Measures: `words` (per utterance); `empty_share` (of acts that said and did nothing);
+        `repeated_share` (of utterances that repeat an earlier line of the episode); `distinct_1`, `distinct_2` (different words,
+        word pairs, by all, over as many words of every agent); `perplexity` (of the replies under the model that wrote them,
+        steered where it was steered, where log-probabilities are stored).
+
+        Args:
+            run: only this run.
+            scenario: only this scenario, by name or id.
+            family: only this family.
+            agents: only these, by names or ids.
+            most: seats of episodes that are read of each agent, a random sample that is the same each time; 0: all.
+        """
+        return _language.language(self._source, run=run, scenario=scenario, family=family, agents=agents, most=most)
+
+    def planner_actions(
+        self,
+        *,
+        planner: str | None = None,
+        run: str | None = None,
+        scenario: str | None = None,
+        family: str | None = None,
+        agents: Sequence[str] = (),
+        most: int = 2_000,
+    ) -> pd.DataFrame:
+        """What planners do: a row for each agent, planner and encoder.
+
+        Columns: `agent`, `planner` and `encoder` (ids); `size` (coordinates of an action); `rms` (root mean square of its
+        coordinates, 1 on the planner's sphere) with `low` and `high` (95 % interval over families); `dispersion` (mean cosine
+        distance of two actions: 0 where it does one thing only, about 1 where it goes anywhere); `directions` (how many it varies
+        along, 1 to `size`); `noisy_share` (with exploration noise); `n` (acts) and `families`.
+
+        Args:
+            planner: only this planner, by id.
+            run: only this run.
+            scenario: only this scenario, by name or id.
+            family: only this family.
+            agents: only these, by names or ids.
+            most: acts that are read of each planner, those of the first episode ids, which are hashes; 0: all.
+
+        Raises:
+            InputError: something is not there, or no planner acted.
+        """
+        return _actions.actions(
+            self._source, planner=planner, run=run, scenario=scenario, family=family, agents=agents, most=most
+        )
+
+    def action_vectors(
+        self,
+        *,
+        planner: str | None = None,
+        run: str | None = None,
+        scenario: str | None = None,
+        family: str | None = None,
+        agents: Sequence[str] = (),
+        states: bool = False,
+        limit: int = 10_000,
+    ) -> pd.DataFrame:
+        """The acts behind `planner_actions`: a row for each act of a planner.
+
+        Columns: `episode`, `run`, `scenario`, `family`, `agent`, `seat`, `turn`, `kind`, `text`, `planner`, `encoder`, `noisy`,
+        `action` (array (size,) float32) and, with `states`, `state` (array (d_s,) float32).
+
+        Arguments and errors as `planner_actions`; `limit` is the most rows of each planner, 0: all.
+        """
+        return _actions.vectors(
+            self._source,
+            planner=planner,
+            run=run,
+            scenario=scenario,
+            family=family,
+            agents=agents,
+            states=states,
+            limit=limit,
+        )

@@ -161,3 +161,79 @@ def test_an_answer_that_is_cut_says_so(asked: Analysis) -> None:
         found = asked.sql("SELECT id FROM episodes", limit=2)
     assert len(found) == 2
     assert found.attrs["notes"] == ["only the first 2 rows; limit=0 gives all"]
+
+
+def test_checks_against_the_judge(asked: Analysis) -> None:
+    found = asked.checks()
+    columns = ("check", "measure", "holds", "fails", "mean_holds", "mean_fails", "difference", "families")
+    # price holds: .4 .6 .8 .5, fails: .5 .2. word holds: .7 .3, fails: .5 .5; its third episode has no score.
+    assert rows(found, *columns) == [
+        ("price", "goal", 4, 2, *map(pytest.approx, (0.575, 0.35, 0.225)), 1),
+        ("word", "goal", 2, 2, *map(pytest.approx, (0.5, 0.5, 0.0)), 1),
+    ]
+    assert rows(found, "undecided", "unscored") == [(2, 0), (0, 2)]
+    every = asked.checks(by=(), measure="goal")
+    # (.225 + 0) / 2, from 0 to .225
+    assert rows(every, "difference", "low", "high", "families") == [(*map(pytest.approx, (0.1125, 0.0, 0.225)), 2)]
+
+
+def test_checks_by_seat(asked: Analysis) -> None:
+    found = asked.checks(by=("check", "seat"), measure="overall", family="tickets", agents=["rival"])
+    assert rows(found, "check", "seat", "holds", "fails", "mean_holds", "undecided") == [
+        ("price", "buyer", 2, 0, pytest.approx(0.55), 0),
+        ("price", "seller", 0, 1, pytest.approx(float("nan"), nan_ok=True), 1),
+    ]
+
+
+def test_language(asked: Analysis) -> None:
+    found = asked.language(agents=["steered"]).set_index("measure")
+    # ticket, seller: two lines of 5 words, the second the first again; ticket, buyer: 4 words. rent, owner: 2 words.
+    assert found["n"].to_dict() == dict.fromkeys(found.index, 4)
+    assert found["value"].to_dict() == pytest.approx(
+        {
+            "words": 16 / 4,
+            "empty_share": 0.0,
+            "repeated_share": 1 / 4,
+            "distinct_1": 11 / 16,
+            "distinct_2": 8 / 12,
+            "perplexity": 2.718281828 ** (12.5 / 7),
+        }
+    )
+    # tickets: 14 words in 3 lines; rent: 2 in 1
+    assert (found["low"]["words"], found["high"]["words"]) == pytest.approx((2.0, 14 / 3))
+
+
+def test_a_sample_of_what_was_said(asked: Analysis) -> None:
+    with pytest.warns(Note, match="1 episodes of each agent were read"):
+        found = asked.language(most=1)
+    assert (found["families"] == 1).all()
+
+
+def test_planner_actions(asked: Analysis) -> None:
+    found = asked.planner_actions()
+    # (3, 4) twice and (0, 5): RMS 5 / √2 each; cosines 1, .8, .8; deviations from the mean (2, 13/3): one direction.
+    assert found.to_dict("records") == [
+        {
+            "agent": "steered",
+            "planner": "p1",
+            "encoder": "e1",
+            "size": 2,
+            "rms": pytest.approx(5 / 2**0.5),
+            "low": pytest.approx(5 / 2**0.5),
+            "high": pytest.approx(5 / 2**0.5),
+            "dispersion": pytest.approx(0.4 / 3),
+            "directions": pytest.approx(1.0),
+            "noisy_share": pytest.approx(1 / 3),
+            "n": 3,
+            "families": 2,
+        }
+    ]
+
+
+def test_action_vectors(asked: Analysis) -> None:
+    found = asked.action_vectors(scenario="rent", states=True)
+    assert rows(found, "agent", "seat", "turn", "noisy", "text") == [("steered", "owner", 0, False, "Hello there.")]
+    assert found["action"][0].tolist() == [0.0, 5.0]
+    assert found["state"][0].tolist() == [1.0, 1.0, 1.0]
+    with pytest.warns(Note, match="2 acts of a planner were read"):
+        assert len(asked.action_vectors(limit=2)) == 2
