@@ -28,6 +28,7 @@ READERS = (
     "simworld_reader",
     "pg_read_all_data",
 )  # roles with SELECT alone: the one docs/store.md makes, and PostgreSQL's own
+READING = re.compile(r"(?:\s|\(|--[^\n]*|/\*.*?\*/)*(?:select|values|with|table)\b", re.IGNORECASE | re.DOTALL)
 FETCH = 500  # rows
 MISSING = re.compile(r'no such (?:table|column): ([\w.]+)|(?:relation|column) "?([\w.]+)"? does not exist')
 TABLES_SQLITE = (
@@ -181,7 +182,10 @@ def _postgresql(
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 raise StoreError(f"{address}: {_first_line(error)}") from error
             except psycopg.Error as error:
-                raise InputError(f"SQL: {_hinted(_first_line(error), names)}") from error
+                said = _first_line(error)
+                if isinstance(error, psycopg.errors.SyntaxError) and not READING.match(sql):
+                    raise InputError(f"only reading is allowed here ({said}); one SELECT, VALUES or WITH") from error
+                raise InputError(f"SQL: {_hinted(said, names)}") from error
 
         # A cursor's declaration takes no parameters, so values go in as literals that psycopg quotes
         sql = parameters.fill(sql, lambda name: psycopg.sql.Literal(values[name]).as_string(connection))
@@ -199,7 +203,7 @@ def _postgresql(
 
 
 def _too_long(timeout_s: float) -> str:
-    return f"the query was stopped after {timeout_s:g} seconds; ask for less, or give it more with --timeout"
+    return f"the query was stopped after {timeout_s:g} seconds; ask for less, or allow more (--timeout, timeout_s)"
 
 
 def _first_line(error: Exception) -> str:

@@ -8,6 +8,7 @@ from typing import Self
 
 import pandas as pd
 
+from simworld.analysis import ready as _ready
 from simworld.analysis.arms import OVERALL
 from simworld.analysis.questions import actions as _actions
 from simworld.analysis.questions import catalogue as _catalogue
@@ -73,6 +74,29 @@ class Analysis:
             InputError: a mistake in the SQL, a try to write, a second statement, or the time is over.
         """
         return self._source.frame(query, values, limit=limit, timeout_s=timeout_s)
+
+    def ready(self, name: str, *, limit: int = MOST_ROWS, **values: Value) -> pd.DataFrame:
+        """The rows of a ready query (`ready_queries` lists them); `limit` as for `sql`.
+
+        Args:
+            name: of the query.
+            limit: the most rows; 0: all.
+            values: of its parameters.
+
+        Raises:
+            InputError: no such query, a parameter is missing or unknown, or what it names is not there.
+        """
+        query = _ready.ready_query(name)
+        given = query.values(values)
+        _ready.check_names(self._source.url, given)
+        return self._source.frame(query.sql, given, limit=limit)
+
+    def ready_queries(self) -> pd.DataFrame:
+        """The ready queries: `query` (its name), `question` (what it answers), `columns` and `parameters` (names)."""
+        rows = [
+            (one.name, one.question, list(one.columns), list(one.parameters)) for one in _ready.ready_queries().values()
+        ]
+        return pd.DataFrame(rows, columns=["query", "question", "columns", "parameters"])
 
     def runs(self) -> pd.DataFrame:
         """All runs, oldest first: `run`, `begun` (UTC), `planned` work items, of them `done` and `failed` (by their last attempt),

@@ -5,15 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 
+import store
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 from store.parameters import Value
 
 _ENTRY = re.compile(r"^-- (:?)(\w+) {2,}(.+)$")
 _DEFAULT = "; default: "
+_AGENTS = "SELECT DISTINCT agent_name FROM run_agents ORDER BY agent_name"
+# Parameter → what it may name; a name that is not there would give no rows, and no reason
+_NAMES = {
+    "run": "SELECT name FROM runs ORDER BY created, name",
+    "judge": "SELECT DISTINCT name FROM judges ORDER BY name",
+    "agent": _AGENTS,
+    "first": _AGENTS,
+    "second": _AGENTS,
+    "dimension": "SELECT DISTINCT dimension FROM verdicts ORDER BY dimension",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +55,12 @@ class Ready:
         return {name: given.get(name) for name in self.parameters}
 
 
-@cache
 def ready_queries() -> Mapping[str, Ready]:
     """Name → query, by name."""
     folder = resources.files("simworld") / "queries"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    files = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name.split(".")
+    )
     return {name: _read(name, file.read_text("utf-8")) for file in files for name in [file.name.removesuffix(".sql")]}
 
 
@@ -58,8 +69,21 @@ def ready_query(name: str) -> Ready:
     known = ready_queries()
     name = name.removeprefix("@")
     if name not in known:
-        raise InputError(f"no ready query @{name}{did_you_mean(name, known) or f'; there are {', '.join(known)}'}")
+        hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+        raise InputError(f"no ready query @{name}{hint}")
     return known[name]
+
+
+def check_names(url: str, values: Mapping[str, Value]) -> None:
+    """Raises InputError for a run, judge, agent or dimension that is not in the database, with the nearest that is."""
+    for name, value in values.items():
+        if value is None or name not in _NAMES:
+            continue
+        with store.query(url, _NAMES[name]) as answer:
+            known = [row[0] for row in answer]
+        if value not in known:
+            hint = did_you_mean(value, known) or f"; there are {', '.join(known[:8]) or 'none'}"
+            raise InputError(f"no {'agent' if name in ('first', 'second') else name} {value!r} there{hint}")
 
 
 def _read(name: str, text: str) -> Ready:

@@ -11,7 +11,7 @@ import pandas as pd
 from simworld.analysis.arms import OVERALL
 from simworld.analysis.questions.judges import Judge, choose_judge
 from simworld.analysis.questions.names import Scope, scope
-from simworld.analysis.questions.scores import GROUPS, Key, grouped, grouping, one_meaning, rough
+from simworld.analysis.questions.scores import GROUPS, Key, finite, grouped, grouping, one_meaning, rough
 from simworld.analysis.questions.seat_values import measures_of, seat_values
 from simworld.analysis.questions.source import Source, noted, table
 from simworld.core.errors import InputError
@@ -90,7 +90,7 @@ WHERE c.holds IS NOT NULL AND x.m0 IS NOT NULL AND {among.seats()}
 {grouped(groups, "e.family", _HOLDS)}"""
     found: dict[Key, Sides] = defaultdict(lambda: defaultdict(dict))
     for *key, family, holds, total, n in source.rows(sql, values.values):
-        found[tuple(key)][family][int(holds)] = (float(total), int(n))
+        found[tuple(key)][family][int(holds)] = (finite(total, measure, family), int(n))
     return found
 
 

@@ -46,7 +46,7 @@ WHERE {among.episodes()} AND {among.seats() if seats else "1 = 1"} AND {LAST}
     for group, by_ending in counts.items():
         for (ending, reason), of_family in by_ending.items():
             n = sum(of_family.values())
-            share = estimate({unit: (of_family.get(unit, 0), all_) for unit, all_ in totals[group].items()}, ending)
+            share = estimate({unit: (of_family.get(unit, 0), all_) for unit, all_ in totals[group].items()})
             rows.append((*group, ending, reason, n, *cells(share), turns[*group, ending, reason] / n))
     number = dict.fromkeys(("share", "low", "high"), "float64")
     columns = {**dict.fromkeys(groups, ""), "ending": "", "reason": "", "count": "int64", **number}

@@ -72,13 +72,13 @@ def scope(
     Raises:
         InputError: one of them is not there, with the nearest that is; or there are no episodes at all.
     """
+    if not source.rows("SELECT 1 FROM episodes LIMIT 1"):
+        raise InputError(f"no episodes in {source.where} yet; `simworld run` plays some")
     for kind, name in (("run", run), ("scenario", scenario), ("family", family), *(("agent", a) for a in agents)):
         if name is not None:
             known = source.column(_THERE[kind])
             if name not in known:
                 raise InputError(f"no {kind} {name!r} in {source.where}{_hint(name, known)}")
-    if not source.rows("SELECT 1 FROM episodes LIMIT 1"):
-        raise InputError(f"no episodes in {source.where} yet; `simworld run` plays some")
     return Scope(run=run, scenario=scenario, family=family, agents=tuple(agents))
 
 

@@ -50,7 +50,7 @@ def scores(
     rows, families = [], set()
     for key, (played, failed) in seats.items():
         for measure in values.measures:
-            found = estimate(sums.get((key, measure.name), {}), measure.name)
+            found = estimate(sums.get((key, measure.name), {}))
             families |= set(sums.get((key, measure.name), ()))
             unscored = played - failed - (found.n if found else 0)
             rows.append((*key, measure.name, *cells(found), _in_range(found, measure), played, failed, unscored))
@@ -106,16 +106,20 @@ def grouped(groups: Mapping[str, str], *more: str) -> str:
     return f"GROUP BY {columns} ORDER BY {columns}" if columns else ""
 
 
-def estimate(sums: Mapping[str, tuple[float, int]], what: str) -> Estimate | None:
-    """The mean with its interval, None where there is nothing; raises InputError where a value is not finite."""
-    for family, (total, _) in sums.items():
-        if not math.isfinite(total):
-            raise InputError(
-                f"{what} in family {family!r} is not a finite number in every episode; find it with "
-                'sql("SELECT * FROM episode_scores WHERE NOT (rescaled BETWEEN 0 AND 1)"), delete that judgement, judge again'
-            )
+def estimate(sums: Mapping[str, tuple[float, int]]) -> Estimate | None:
+    """The mean with its interval, None where there is nothing."""
     there = {family: (total, n) for family, (total, n) in sums.items() if n}
     return mean_of_sums(there) if there else None
+
+
+def finite(total: float, measure: str, family: str) -> float:
+    """The sum of the scores of a family; raises InputError unless all of them are finite."""
+    if math.isfinite(total):
+        return float(total)
+    raise InputError(
+        f"{measure} in family {family!r} is not a finite number in every episode; find it with "
+        'sql("SELECT * FROM episode_scores WHERE NOT (rescaled BETWEEN 0 AND 1)"), delete that judgement, judge again'
+    )
 
 
 def cells(found: Estimate | None) -> Row:
@@ -145,7 +149,8 @@ WHERE {among.seats()}
         key, family, counted = row[: len(groups)], row[len(groups)], row[len(groups) + 1 :]
         for i, measure in enumerate(values.measures):
             if counted[2 * i + 1]:
-                found[key, measure.name][family] = (float(counted[2 * i]), int(counted[2 * i + 1]))
+                total = finite(counted[2 * i], measure.name, family)
+                found[key, measure.name][family] = (total, int(counted[2 * i + 1]))
     return found
 
 

@@ -18,6 +18,7 @@ def world_sqlite(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("small") / "world.db"
     with open_store(str(path), create=True) as store:
         world.fill(store)
+        world.train(store)
     return str(path)
 
 
@@ -26,6 +27,7 @@ def world_postgresql(postgresql_server: str) -> str:
     url = make_database(postgresql_server)
     with open_store(url, create=True) as store:
         world.fill(store)
+        world.train(store)
     return url
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from simworld.core.episode import CheckResult, Ending, Episode, PlanStep, Turn, WorkItem
 from simworld.core.errors import Failure
 from simworld.core.scenario import Scenario
-from store import AgentRecord, PlannedItem, RunRecord, Store
+from store import AgentRecord, PlannedItem, RunRecord, Store, TrainingRecord
 from tests.store.samples import NOON, RENT, TICKET, judged, speak, unjudgeable
 
 AGENTS = tuple(AgentRecord(id=f"{name}@1", name=name, spec={"model": "m"}) for name in ("base", "steered", "rival"))
@@ -104,6 +104,12 @@ def fill(
     return [item.episode_id(one.attempt) for item, one in zip(items, world, strict=True)]
 
 
+def train(store: Store) -> None:
+    """A training with two metrics."""
+    store.begin_training(TrainingRecord(name="haggler", kind="td3bc", code_version="0.1", created=NOON))
+    store.add_training_steps("haggler", [(0, {"loss": 2.0}), (10, {"loss": 1.0, "q": 0.5}), (20, {"loss": 0.25})])
+
+
 def judge(store: Store, episode: str, one: Played, *, judge_id: str = "j@1", sample: int = 0) -> None:
     """Stores what a judge makes of an episode, by the world's scores."""
     if one.scores is not None:
@@ -124,6 +130,10 @@ def in_range(shares: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], f
 
 def with_scores(one: Played, scores: Any) -> Played:
     return replace(one, scores=scores, judge_fails=False)
+
+
+def failed_judge(one: Played) -> Played:
+    return replace(one, scores=None, judge_fails=one.failure is None)
 
 
 def _item(run: str, one: Played, ids: Mapping[str, str]) -> WorkItem:
