@@ -184,7 +184,7 @@ class Analysis:
         Seats of episodes are counted where `by` names agent or seat, else episodes.
 
         Args:
-            by: any of agent, seat, run, scenario, family.
+            by: any of agent, seat, position (of the seat, from 0), run, scenario, family, kind (of scenario).
             run: only this run.
             scenario: only this scenario, by name or id.
             family: only this family.
@@ -212,7 +212,7 @@ class Analysis:
         all, of episodes that failed, and without this score), which are never averaged in.
 
         Args:
-            by: any of agent, seat, run, scenario, family.
+            by: any of agent, seat, position (of the seat, from 0), run, scenario, family, kind (of scenario).
             measures: names; default: all.
             run: only this run; default: every run.
             judge: name, id, or beginning of an id; default: the only one that has scored this.
@@ -246,63 +246,69 @@ class Analysis:
         judge: str | None = None,
         scenario: str | None = None,
         family: str | None = None,
+        values: pd.DataFrame | None = None,
     ) -> pd.DataFrame:
         """One agent less another in equal circumstances (scenario, seat, partners, repeat): a row for each group and measure.
 
         Repeats are averaged within a cell, cells within a family; the families are what intervals and tests count.
 
         Columns: those of `by`; `measure`; `difference` (mean over families, as shares of the range; of `sotopia_mean` in its
-        range), `low` and `high` (95 % bootstrap interval over families); `d_z` (mean over standard deviation of the families),
-        `z`, `p` (t test), `p_holm` (corrected over the dimensions of the group) and `sign_p` (sign flips); `pairs`, `cells` and
-        `families` (n); `settles` (families that would show such a difference in 80 % of the cases; missing: above a million);
-        `failed_first`, `failed_second`, `unscored_first`, `unscored_second` (seats of each agent that are in no pair).
+        range, of your own values in theirs), `low` and `high` (95 % bootstrap interval over families); `d_z` (mean over
+        standard deviation of the families), `z`, `p` (t test), `p_holm` (corrected over the dimensions of the group) and
+        `sign_p` (sign flips); `pairs`, `cells` and `families` (n); `settles` (families that would show such a difference in 80 %
+        of the cases; missing: above a million); `failed_first`, `failed_second`, `unscored_first`, `unscored_second` (seats of
+        each agent that are in no pair).
 
         Args:
-            first: an agent's name in the run.
-            second: another's.
-            by: any of family, scenario, seat: for whom there is a difference.
+            first: an agent, by name or id.
+            second: another.
+            by: any of family, scenario, kind (of scenario), seat, position (of the seat): for whom there is a difference.
             measures: names; default: all.
             run: default: the only one in which both are.
             judge: name, id, or beginning of an id; default: the only one that has scored this.
             scenario: only this scenario, by name or id.
             family: only this family.
+            values: what you measured yourself, instead of a judge: columns `episode`, `seat`, and a number for each measure.
 
         Raises:
-            InputError: as `scores`; or the two share no scored cell.
+            InputError: as `scores`; or the two share no scored cell, or `values` cannot be used.
         """
-        return _paired.paired(
-            self._source,
-            first,
-            second,
-            by=by,
-            measures=measures,
-            run=run,
-            judge=judge,
-            scenario=scenario,
-            family=family,
-        )
+        two = _paired.Two(first=first, second=second, run=run, scenario=scenario, family=family)
+        return _paired.paired(self._source, two, by=by, measures=measures, judge=judge, values=values)
 
     def pairs(
         self,
         first: str,
         second: str,
         *,
-        measure: str = OVERALL,
+        measure: str | None = None,
         run: str | None = None,
         judge: str | None = None,
         scenario: str | None = None,
         family: str | None = None,
+        values: pd.DataFrame | None = None,
     ) -> pd.DataFrame:
-        """The pairs behind `paired`: a row for each circumstance in which both agents have a score.
+        """The pairs behind `paired`: a row for each circumstance in which both agents have a value of the measure.
 
         Columns: `family`, `scenario`, `seat`, `partners` (agents in the other seats), `repeat`; `first`, `second` and
-        `difference` (shares of the range; of `sotopia_mean` in its range); `episode_first`, `episode_second` (ids).
+        `difference` (shares of the range; of `sotopia_mean` and of your own values in theirs); `episode_first`, `episode_second`
+        (ids).
 
-        Arguments and errors as `paired`.
+        Args:
+            first: an agent, by name or id.
+            second: another.
+            measure: default: `overall`, or the first column of numbers in `values`.
+            run: default: the only one in which both are.
+            judge: as for `paired`.
+            scenario: only this scenario, by name or id.
+            family: only this family.
+            values: as for `paired`.
+
+        Raises:
+            InputError: as `paired`.
         """
-        return _paired.pairs(
-            self._source, first, second, measure=measure, run=run, judge=judge, scenario=scenario, family=family
-        )
+        two = _paired.Two(first=first, second=second, run=run, scenario=scenario, family=family)
+        return _paired.pairs(self._source, two, measure=measure, judge=judge, values=values)
 
     def standings(
         self,
@@ -360,7 +366,7 @@ class Analysis:
         check could not be decided) and `unscored` (decided, without a score). Failed episodes have no checks.
 
         Args:
-            by: any of check, agent, seat, run, scenario, family.
+            by: any of check, agent, seat, position (of the seat, from 0), run, scenario, family, kind (of scenario).
             measure: what the judge says; default: `goal` where it has that, else `overall`.
             run: only this run.
             judge: name, id, or beginning of an id; default: the only one that has scored this.

@@ -11,7 +11,7 @@ import pandas as pd
 from simworld.analysis.arms import OVERALL
 from simworld.analysis.questions.judges import Judge, choose_judge
 from simworld.analysis.questions.names import Scope, scope
-from simworld.analysis.questions.scores import GROUPS, Key, finite, grouped, grouping, one_meaning, rough
+from simworld.analysis.questions.scores import GROUPS, Key, finite, grouped, grouping, one_meaning, rough, selected
 from simworld.analysis.questions.seat_values import measures_of, seat_values
 from simworld.analysis.questions.source import Source, noted, table
 from simworld.core.errors import InputError
@@ -68,10 +68,10 @@ def _natural(judge: Judge) -> str:
 def _there(source: Source, among: Scope, groups: Mapping[str, str]) -> dict[Key, dict[int, int]]:
     """Group → whether the check holds (−1: undecided) → seats of episodes."""
     sql = f"""
-SELECT {"".join(f"{column}, " for column in groups.values())}{_HOLDS}, count(*)
+SELECT {selected(groups)}{_HOLDS}, count(*)
 FROM episodes e JOIN checks c ON c.episode_id = e.id JOIN episode_seats s ON s.episode_id = e.id
 WHERE e.ending <> 'failed' AND {among.episodes()} AND {among.seats()}
-{grouped(groups, _HOLDS)}"""
+{grouped(len(groups) + 1)}"""
     found: dict[Key, dict[int, int]] = defaultdict(lambda: {1: 0, 0: 0, -1: 0})
     for *key, holds, count in source.rows(sql, among.values):
         found[tuple(key)][int(holds)] = int(count)
@@ -81,13 +81,13 @@ WHERE e.ending <> 'failed' AND {among.episodes()} AND {among.seats()}
 def _scored(source: Source, judge: Judge, among: Scope, groups: Mapping[str, str], measure: str) -> dict[Key, Sides]:
     values = seat_values(source, judge, among, (measure,))
     sql = f"""
-SELECT {"".join(f"{column}, " for column in groups.values())}e.family, {_HOLDS}, sum(x.m0), count(x.m0)
+SELECT {selected(groups)}e.family, {_HOLDS}, sum(x.m0), count(x.m0)
 FROM ({values.sql}) x
 JOIN episodes e ON e.id = x.episode_id
 JOIN episode_seats s ON s.episode_id = x.episode_id AND s.seat = x.seat
 JOIN checks c ON c.episode_id = x.episode_id
 WHERE c.holds IS NOT NULL AND x.m0 IS NOT NULL AND {among.seats()}
-{grouped(groups, "e.family", _HOLDS)}"""
+{grouped(len(groups) + 2)}"""
     found: dict[Key, Sides] = defaultdict(lambda: defaultdict(dict))
     for *key, family, holds, total, n in source.rows(sql, values.values):
         found[tuple(key)][family][int(holds)] = (finite(total, measure, family), int(n))

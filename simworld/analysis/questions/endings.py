@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from simworld.analysis.questions.names import LAST, scope
-from simworld.analysis.questions.scores import GROUPS, cells, estimate, grouped, grouping, one_meaning, rough
+from simworld.analysis.questions.scores import GROUPS, cells, estimate, grouped, grouping, one_meaning, rough, selected
 from simworld.analysis.questions.source import Source, noted, table
 
 
@@ -30,10 +30,10 @@ def endings(
         one_meaning(source, among)
     joined = "JOIN episode_seats s ON s.episode_id = e.id" if seats else ""
     sql = f"""
-SELECT {"".join(f"{column}, " for column in groups.values())}e.ending, e.reason, e.family, count(*), sum(e.turns)
+SELECT {selected(groups)}e.ending, e.reason, e.family, count(*), sum(e.turns)
 FROM episodes e {joined}
 WHERE {among.episodes()} AND {among.seats() if seats else "1 = 1"} AND {LAST}
-{grouped(groups, "e.ending", "e.reason", "e.family")}"""
+{grouped(len(groups) + 3)}"""
     counts: dict[tuple[Any, ...], dict[tuple[str, str], dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
     totals: dict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     turns: dict[tuple[Any, ...], int] = defaultdict(int)

@@ -20,9 +20,11 @@ from simworld.core.stats import Estimate, mean_of_sums
 GROUPS = {
     "agent": "s.agent_name",
     "seat": "s.seat",
+    "position": "s.position",
     "run": "e.run",
     "scenario": "e.scenario_name",
     "family": "e.family",
+    "kind": "(SELECT k.kind FROM scenarios k WHERE k.id = e.scenario_id)",
 }
 Key = tuple[Any, ...]
 Sums = dict[tuple[Key, str], dict[str, tuple[float, int]]]  # (group, measure) → family → sum of the values, how many
@@ -57,7 +59,7 @@ def scores(
     number = dict.fromkeys(("mean", "low", "high", "score"), "float64")
     count = dict.fromkeys(("played", "failed", "unscored"), "int64")
     columns = {
-        **dict.fromkeys(by, ""),
+        **dict.fromkeys(groups, ""),
         "measure": "",
         "mean": "",
         "low": "",
@@ -93,17 +95,22 @@ def one_meaning(source: Source, among: Scope) -> None:
 def seats_played(source: Source, among: Scope, groups: Mapping[str, str]) -> dict[Key, tuple[int, int]]:
     """Group → seats played and, of them, seats of episodes that failed. A work item counts by its last attempt."""
     sql = f"""
-SELECT {"".join(f"{column}, " for column in groups.values())}count(*), sum(CASE WHEN e.ending = 'failed' THEN 1 ELSE 0 END)
+SELECT {selected(groups)}count(*), sum(CASE WHEN e.ending = 'failed' THEN 1 ELSE 0 END)
 FROM episodes e JOIN episode_seats s ON s.episode_id = e.id
 WHERE {among.episodes()} AND {among.seats()} AND {LAST}
-{grouped(groups)}"""
+{grouped(len(groups))}"""
     return {tuple(key): (int(played), int(failed or 0)) for *key, played, failed in source.rows(sql, among.values)}
 
 
-def grouped(groups: Mapping[str, str], *more: str) -> str:
-    """The GROUP BY and ORDER BY of some columns; empty without any."""
-    columns = ", ".join((*groups.values(), *more))
-    return f"GROUP BY {columns} ORDER BY {columns}" if columns else ""
+def selected(groups: Mapping[str, str]) -> str:
+    """The beginning of a SELECT list: the columns to group by, with a comma after each."""
+    return "".join(f"{column}, " for column in groups.values())
+
+
+def grouped(count: int) -> str:
+    """GROUP BY and ORDER BY the first so many columns; empty for none."""
+    places = ", ".join(str(place + 1) for place in range(count))
+    return f"GROUP BY {places} ORDER BY {places}" if places else ""
 
 
 def estimate(sums: Mapping[str, tuple[float, int]]) -> Estimate | None:
@@ -138,12 +145,12 @@ def rough(families: int) -> list[str]:
 def _sums(source: Source, values: SeatValues, among: Scope, groups: Mapping[str, str]) -> Sums:
     numbers = ", ".join(f"sum(x.{column}), count(x.{column})" for column in values.columns)
     sql = f"""
-SELECT {"".join(f"{column}, " for column in groups.values())}e.family, {numbers}
+SELECT {selected(groups)}e.family, {numbers}
 FROM ({values.sql}) x
 JOIN episodes e ON e.id = x.episode_id
 JOIN episode_seats s ON s.episode_id = x.episode_id AND s.seat = x.seat
 WHERE {among.seats()}
-{grouped(groups, "e.family")}"""
+{grouped(len(groups) + 1)}"""
     found: Sums = defaultdict(dict)
     for row in source.rows(sql, values.values):
         key, family, counted = row[: len(groups)], row[len(groups)], row[len(groups) + 1 :]

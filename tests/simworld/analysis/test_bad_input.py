@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from simworld import connect
@@ -173,6 +174,31 @@ def test_one_name_for_two_agents(url: str) -> None:
         assert asked.scores(agents=["base@2"])["n"].tolist() == [3, 3, 3]
         assert len(asked.paired("steered", "base", run="second")) == 3
         assert "are in run 'second' not both" in refused(asked, lambda a: a.paired("steered@1", "base", run="second"))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"episode": ["x"], "seat": ["y"]}, "values has no column of numbers"),
+        ({"episode": ["x"], "words": [1.0]}, "values has no column seat"),
+        ({"episode": ["x", "x"], "seat": ["y", "y"], "n": [1, 2]}, "several rows for one episode and seat"),
+        ({"episode": ["x"], "seat": ["y"], "n": [1]}, "share no scored cell"),
+        ({"episode": ["x"], "seat": ["y"], "n": [float("nan")]}, "share no scored cell"),
+    ],
+)
+def test_values_that_cannot_be_used(asked: Analysis, values: dict[str, list[Any]], said: str) -> None:
+    assert said in refused(asked, lambda a: a.paired("steered", "base", values=pd.DataFrame(values)))
+
+
+def test_values_beside_a_judge(asked: Analysis) -> None:
+    given = pd.DataFrame({"episode": ["x"], "seat": ["y"], "n": [1]})
+    assert "two sources" in refused(asked, lambda a: a.paired("steered", "base", values=given, judge="j"))
+
+
+def test_an_infinite_value(asked: Analysis) -> None:
+    said = asked.transcripts(limit=0)
+    given = said[["episode", "seat"]].drop_duplicates().assign(n=float("inf"))
+    assert "is inf, not a finite number" in refused(asked, lambda a: a.paired("steered", "base", values=given))
 
 
 def test_one_scenario_has_no_interval_and_says_so(url: str) -> None:

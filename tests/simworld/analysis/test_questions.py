@@ -86,6 +86,30 @@ def test_paired_for_whom(asked: Analysis) -> None:
     assert found["low"].isna().all()
 
 
+def test_paired_by_kind_and_position(asked: Analysis) -> None:
+    found = asked.paired("steered@1", "base", by=("kind", "position"), measures=["overall"])
+    assert rows(found, "kind", "position", "difference", "pairs") == [
+        ("", 0, pytest.approx(0.2), 1),
+        ("bargaining", 0, pytest.approx(0.325), 1),
+        ("bargaining", 1, pytest.approx(0.325), 1),
+    ]
+    assert rows(asked.scores(by="position", measures=["goal"], agents=["base"]), "position", "n") == [(0, 2), (1, 1)]
+
+
+def test_paired_on_values_of_ones_own(asked: Analysis) -> None:
+    said = asked.transcripts(limit=0)
+    said["words"] = said["text"].str.split().str.len()
+    own = said.groupby(["episode", "seat"], as_index=False)["words"].mean()
+    found = asked.paired("steered", "base", values=own)
+    # seller: 5 words a line less 2; buyer: 4 less 4; owner: 2 less 2; tenant: steered's episode failed.
+    counts = ("measure", "difference", "pairs", "families", "failed_first", "unscored_first", "unscored_second")
+    assert rows(found, *counts) == [("words", pytest.approx(0.75), 3, 2, 1, 0, 0)]
+    each = asked.pairs("steered", "base", values=own, scenario="ticket")
+    assert rows(each, "seat", "first", "second", "difference") == [("buyer", 4.0, 4.0, 0.0), ("seller", 5.0, 2.0, 3.0)]
+    some = own[own["words"] < 5]
+    assert rows(asked.paired("steered", "base", values=some), "pairs", "unscored_first") == [(2, 1)]
+
+
 def test_pairs(asked: Analysis) -> None:
     found = asked.pairs("steered", "base")
     assert rows(found, "family", "scenario", "seat", "partners", "repeat", "first", "second", "difference") == [
