@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,17 +61,16 @@ def paired(
         )
     order = {name: place for place, name in enumerate(dict.fromkeys(name for score in found for name in score.values))}
     lost = _lost(source, among, groups, held, two)
-    rows = []
-    notes: dict[str, None] = {}
-    for key, by_measure in compared.items():
-        for measure in sorted(by_measure, key=order.__getitem__):
-            notes |= dict.fromkeys(by_measure[measure].paired.notes)
-            rows.append((*key, measure, *_cells(by_measure[measure]), *lost[key]))
+    rows = [
+        (*key, measure, *_cells(by_measure[measure]), *lost[key])
+        for key, by_measure in compared.items()
+        for measure in sorted(by_measure, key=order.__getitem__)
+    ]
     whole = "int64"
     columns = {**dict.fromkeys(groups, ""), "measure": "", **dict.fromkeys(_NUMBERS, "float64")}
     columns |= {**dict.fromkeys(("pairs", "cells", "families"), whole), "settles": "Int64"}
     columns |= dict.fromkeys(("failed_first", "failed_second", "unscored_first", "unscored_second"), whole)
-    return noted(table(rows, columns), notes)
+    return noted(table(rows, columns), _notes(compared.values()))
 
 
 def pairs(
@@ -159,6 +158,13 @@ SELECT DISTINCT e.scenario_id, s.seat{columns}
 FROM episodes e JOIN episode_seats s ON s.episode_id = e.id
 WHERE {among.episodes()} AND {among.seats()}"""
     return {(scenario, seat): tuple(key) for scenario, seat, *key in source.rows(sql, among.values)}
+
+
+def _notes(compared: Iterable[Mapping[str, Difference]]) -> list[str]:
+    """What a reader must know of all groups: of the one with the fewest families, and of those without any scatter."""
+    found = sorted((one.paired for group in compared for one in group.values()), key=lambda paired: paired.families)
+    fewest = found[0].families
+    return [note for paired in found for note in paired.notes if paired.families == fewest or paired.z is None]
 
 
 def _cells(difference: Difference) -> tuple[Any, ...]:
