@@ -49,7 +49,7 @@ def run(notebook: Json, folder: Path) -> Iterator[tuple[Json, list[Json]]]:
 def shown(outputs: list[Json]) -> list[tuple[str, str]]:
     """What a reader sees, as text: (where, what)."""
     return [
-        (output.get("name", output["output_type"]), "".join(output.get("text") or output["data"]["text/plain"]))
+        (str(output.get("name", output["output_type"])), "".join(output.get("text") or output["data"]["text/plain"]))
         for output in outputs
     ]
 
