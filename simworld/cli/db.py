@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +16,7 @@ from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError
-from store.describe import ColumnInfo, codebook, describe
+from store.describe import ColumnInfo, codebook, describe, meanings
 
 COMMANDS: Homes = {
     "upgrade": ("simworld.cli.db", "upgrade", "Bring a database to this version."),
@@ -98,21 +99,28 @@ def info(db: str, columns: bool, as_json: bool) -> None:
 
 
 def _show_codebook(columns: Iterable[ColumnInfo], as_json: bool) -> None:
+    rows = meanings()
     if as_json:
-        rows = [
-            {"table": column.table, "column": column.name, "type": column.type, "comment": column.comment}
+        plain = [
+            {
+                "table": column.table,
+                "row": rows[column.table],
+                "column": column.name,
+                "type": column.type,
+                "key": column.key,
+                "comment": column.comment,
+            }
             for column in columns
         ]
-        click.echo(plain_json(rows))
+        click.echo(plain_json(plain))
         return
-    table = grid("table", "column", "type", "what it holds")
-    last = ""
-    for column in columns:
-        if last and column.table != last:
-            table.add_row()
-        table.add_row(column.table if column.table != last else "", column.name, column.type, column.comment)
-        last = column.table
-    console().print(table)
+    for name, of_table in groupby(columns, key=lambda column: column.table):
+        click.echo(f"{name}: {rows[name]}\n")
+        table = grid("column", "type", "key", "what it holds")
+        for column in of_table:
+            table.add_row(column.name, column.type, column.key, column.comment)
+        console().print(table)
+        click.echo()
 
 
 @click.command()

@@ -55,7 +55,11 @@ def test_the_codebook_needs_no_database(tmp_path: Path) -> None:
     out = run(tmp_path / "absent.db", "info", "--columns").stdout
     assert "log-probability of the reply under the model" in out
     rows = json.loads(run(tmp_path / "absent.db", "info", "--columns", "--json").stdout)
-    assert {"table": "transcripts", "column": "text", "type": "text", "comment": "what was said or done"} in rows
+    text = {"column": "text", "type": "text", "key": "→ acts.text", "comment": "what was said or done"}
+    assert {"table": "transcripts", "row": "A view: an act with the names of who acted.", **text} in rows
+    (key,) = [row["key"] for row in rows if (row["table"], row["column"]) == ("acts", "episode_id")]
+    assert key == "key → episodes.id"
+    assert "acts: What a seat did in a turn, and what made it;" in out
 
 
 def test_query_shows_a_table_with_harmless_text(path: Path) -> None:
