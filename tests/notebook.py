@@ -1,6 +1,7 @@
 """Runs a notebook without Jupyter: its cells top to bottom in one namespace, and what each of them shows.
 
-    python -m tests.notebook docs/analysis.ipynb        # runs it in a temporary folder and writes its outputs into the file
+    python -m tests.notebook docs/analysis.ipynb              # runs it in a temporary folder and writes its outputs into the file
+    python -m tests.notebook docs/analysis.ipynb --in FOLDER  # runs it there, and leaves what it makes
 
 Cells are plain Python, without magics. So the standard library does what a kernel would do, and CI need not install IPython,
 ZeroMQ, Tornado and the two dozen other packages that nbclient and ipykernel bring.
@@ -8,12 +9,12 @@ ZeroMQ, Tornado and the two dozen other packages that nbclient and ipykernel bri
 
 from __future__ import annotations
 
+import argparse
 import ast
 import contextlib
 import io
 import json
 import os
-import sys
 import tempfile
 import types
 import warnings
@@ -25,8 +26,16 @@ Json = dict[str, Any]
 
 
 def main() -> None:
-    path = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("--in", dest="folder", type=Path)
+    given = parser.parse_args()
+    path: Path = given.notebook
     notebook = json.loads(path.read_text("utf-8"))
+    if given.folder is not None:
+        for _ in run(notebook, given.folder):
+            pass
+        return
     with tempfile.TemporaryDirectory() as folder:
         for cell, outputs in run(notebook, Path(folder)):
             cell["outputs"] = outputs
