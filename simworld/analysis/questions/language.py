@@ -77,8 +77,8 @@ def _read(source: Source, among: Scope, agent: str, most: int) -> _Said:
 SELECT p.episode_id, p.seat, p.family, a.turn, a.position, a.seat, a.kind, a.text, a.logprob, a.new_tokens
 FROM (
   SELECT s.episode_id, s.seat, e.family
-  FROM episodes e JOIN episode_seats s ON s.episode_id = e.id
-  WHERE e.ending <> 'failed' AND s.agent_name = :sampled AND {among.episodes()} AND {among.seats()}
+  FROM episode_seats s CROSS JOIN episodes e -- in this order SQLite walks the ids and stops as soon as there are enough
+  WHERE e.id = s.episode_id AND e.ending <> 'failed' AND s.agent_name = :sampled AND {among.episodes()} AND {among.seats()}
   ORDER BY s.episode_id, s.seat
   {"LIMIT :most" if most else ""}
 ) p
