@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from store.readonly import query as query
     from store.records import AgentRecord as AgentRecord
     from store.records import Attribution as Attribution
+    from store.records import Cells as Cells
     from store.records import EpisodeSummary as EpisodeSummary
     from store.records import ItemState as ItemState
     from store.records import JudgeRecord as JudgeRecord
@@ -41,6 +42,7 @@ _HOME = {
     "query": "store.readonly",
     "AgentRecord": "store.records",
     "Attribution": "store.records",
+    "Cells": "store.records",
     "EpisodeSummary": "store.records",
     "ItemState": "store.records",
     "JudgeRecord": "store.records",

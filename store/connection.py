@@ -209,6 +209,7 @@ def _refuse_newer(version: str, address: Address) -> None:
 
 def _migrate(engine: Engine, address: Address) -> None:
     """Runs what migrations are missing, all in one transaction; two processes at once do it once."""
+    from store.keeping import remake_all
     from store.migrations.run import migrate  # Alembic is slow to import and seldom needed
 
     with engine.connect().execution_options(**{WRITE: True}) as connection:
@@ -221,6 +222,7 @@ def _migrate(engine: Engine, address: Address) -> None:
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
                 if _version(connection, address) != HEAD:
                     migrate(connection)
+                    remake_all(connection)  # migrations leave what the code keeps to the code
         finally:
             if sqlite:
                 connection.connection.dbapi_connection.execute("PRAGMA foreign_keys=ON")  # type: ignore[union-attr]

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from simworld.core.episode import Act, CheckResult, Ending, Episode, Generation, PlanStep, WorkItem
+from store.keeping import keep_episode
 from store.tables import (
     ActRow,
     AgentRow,
+    Base,
     CheckRow,
     EpisodeRow,
     EpisodeSeatRow,
@@ -44,58 +46,84 @@ def add_episode(
 ) -> bool:
     """Stores an episode with all its parts. See `Store.add_episode`."""
     _check(item, attempt, episode)
+    if not code_version:
+        code_version = connection.execute(select(RunRow.code_version).where(RunRow.name == item.run)).scalar_one()
+    row = episode_row(
+        item,
+        attempt,
+        episode,
+        scenario_name=scenario_name,
+        family=family,
+        started=started,
+        ended=ended,
+        code_version=code_version,
+        parent_id=parent_id,
+    )
+    if not insert_new(connection, EpisodeRow, row):
+        return False
+    for part, rows in part_rows(row["id"], episode, seats).items():
+        insert_all(connection, part, rows)
+    keep_episode(connection, row, seats)
+    return True
+
+
+def episode_row(
+    item: WorkItem,
+    attempt: int,
+    episode: Episode,
+    *,
+    scenario_name: str,
+    family: str,
+    started: datetime,
+    ended: datetime,
+    code_version: str,
+    parent_id: str | None = None,
+) -> dict[str, Any]:
+    """The row of an episode in the table `episodes`."""
     if started.tzinfo is None or ended.tzinfo is None:
         raise ValueError(f"times need a zone, found {started.isoformat()} and {ended.isoformat()}")
     made = [act.generation for act in episode.acts if act.generation is not None]
-    episode_id = item.episode_id(attempt)
-    if not code_version:
-        code_version = connection.execute(select(RunRow.code_version).where(RunRow.name == item.run)).scalar_one()
-    added = insert_new(
-        connection,
-        EpisodeRow,
-        {
-            "id": episode_id,
-            "run": item.run,
-            "item_key": item.key,
-            "attempt": attempt,
-            "scenario_id": item.scenario_id,
-            "scenario_name": scenario_name,
-            "family": family,
-            "repeat": item.repeat,
-            "seed": episode.seed,
-            "ending": episode.ending.value,
-            "reason": episode.reason,
-            **failure_columns(episode.failure),
-            "started": started,
-            "ended": ended,
-            "turns": len(episode.turns),
-            "prompt_tokens": sum(generation.prompt_tokens for generation in made),
-            "new_tokens": sum(generation.new_tokens for generation in made),
-            "code_version": code_version,
-            "parent_id": parent_id,
-        },
-    )
-    if not added:
-        return False
-    insert_all(connection, EpisodeSeatRow, [{"episode_id": episode_id, **seat} for seat in seats])
+    return {
+        "id": item.episode_id(attempt),
+        "run": item.run,
+        "item_key": item.key,
+        "attempt": attempt,
+        "scenario_id": item.scenario_id,
+        "scenario_name": scenario_name,
+        "family": family,
+        "repeat": item.repeat,
+        "seed": episode.seed,
+        "ending": episode.ending.value,
+        "reason": episode.reason,
+        **failure_columns(episode.failure),
+        "started": started,
+        "ended": ended,
+        "turns": len(episode.turns),
+        "prompt_tokens": sum(generation.prompt_tokens for generation in made),
+        "new_tokens": sum(generation.new_tokens for generation in made),
+        "code_version": code_version,
+        "parent_id": parent_id,
+    }
+
+
+def part_rows(
+    episode_id: str, episode: Episode, seats: Sequence[Mapping[str, Any]]
+) -> dict[type[Base], list[Mapping[str, Any]]]:
+    """The rows of an episode in the tables of its parts; `seats` as `seating` gives them."""
     places = [
         ({"episode_id": episode_id, "turn": turn.index, "position": position}, act)
         for turn in episode.turns
         for position, act in enumerate(turn.acts)
     ]
-    insert_all(connection, ActRow, [place | _act_columns(act) for place, act in places])
-    insert_all(
-        connection, PlanStepRow, [place | _plan_columns(act.plan) for place, act in places if act.plan is not None]
-    )
-    insert_all(
-        connection,
-        CheckRow,
-        [
+    return {
+        EpisodeSeatRow: [{"episode_id": episode_id, **seat} for seat in seats],
+        ActRow: [place | _act_columns(act) for place, act in places],
+        PlanStepRow: [place | _plan_columns(act.plan) for place, act in places if act.plan is not None],
+        CheckRow: [
             {"episode_id": episode_id, "position": position, **_check_columns(check)}
             for position, check in enumerate(episode.checks)
         ],
-    )
-    return True
+    }
 
 
 def _check(item: WorkItem, attempt: int, episode: Episode) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
@@ -16,7 +16,7 @@ from simworld.core.episode import Ending, Episode, WorkItem
 from simworld.core.errors import InputError, StoreError
 from simworld.core.judgement import Judgement
 from simworld.core.scenario import Scenario
-from store import embeddings, episodes, judgements, reading, runs, traces, trainings
+from store import cell_reading, embeddings, episodes, judgements, reading, runs, traces, trainings
 from store.address import Address, parse_address
 from store.connection import BUSY_TIMEOUT_S, WRITE, connect
 from store.faults import faults
@@ -24,6 +24,7 @@ from store.queries import score_batch
 from store.records import (
     AgentRecord,
     Attribution,
+    Cells,
     EpisodeSummary,
     ItemState,
     JudgeRecord,
@@ -71,6 +72,7 @@ class Store:
         self._address = address
         self._engine = engine
         self._seats: dict[tuple[str, str, frozenset[tuple[str, str]]], list[dict[str, Any]]] = {}
+        self._rubrics: dict[str, Mapping[str, Any]] = {}
         self._file = _identity(address)
 
     @property
@@ -209,8 +211,21 @@ class Store:
             ValueError: a score without its share, or verdicts in a failed judgement: the caller's bug.
             StoreError: the database cannot take it; nothing of it was stored.
         """
+        rubric = self._rubric(judgement.judge_id)
         with self._write("nothing of this judgement was stored") as connection:
-            return judgements.add_judgement(connection, judgement, rescaled, replace_failed=replace_failed)
+            return judgements.add_judgement(
+                connection, judgement, rescaled, replace_failed=replace_failed, rubric=rubric
+            )
+
+    def _rubric(self, judge_id: str) -> Mapping[str, Any] | None:
+        """The rubric of a judge: asked of the database once, for judges do not change."""
+        if judge_id not in self._rubrics:
+            with self._read() as connection:
+                rubric = judgements.rubric_of(connection, judge_id)
+            if rubric is None:
+                return None
+            self._rubrics[judge_id] = rubric
+        return self._rubrics[judge_id]
 
     def add_attributions(self, judgement_id: str, method: str, parts: Sequence[Attribution]) -> None:
         """Stores what a judge says about the utterances of a judged episode; what is there already stays as it is."""
@@ -391,6 +406,27 @@ class Store:
             if len(batch) < IDS:
                 return
             after = batch[-1][0]
+
+    def judged_by(self, run: str) -> list[str]:
+        """Ids of the judges with a rubric that have scored something in a run."""
+        with self._read() as connection:
+            return cell_reading.judged_by(connection, run)
+
+    def cells(self, run: str, judge_ids: Sequence[str], scenarios: Collection[str]) -> Iterator[Cells]:
+        """The last attempts at the work items of these scenarios (ids), with these judges' scores, some hundred blocks at a time.
+
+        Read from what the store keeps up to date for this: a hundred thousand episodes take a fraction of a second.
+
+        Raises:
+            InputError: a score is no finite number.
+        """
+        with self._read() as connection:
+            yield from cell_reading.read_cells(connection, run, judge_ids, scenarios)
+
+    def retests(self, run: str, judge_id: str) -> Mapping[str, NDArray[np.float64]]:
+        """Scenario id → by measure the squared deviations of a judge's samples from their mean, and degrees of freedom, (M, 2)."""
+        with self._read() as connection:
+            return cell_reading.read_retests(connection, run, judge_id)
 
     def unattributed(self, judge_id: str, method: str, *, run: str | None = None) -> Iterator[tuple[str, str, int]]:
         """(judgement id, episode id, sample) of a judge's judgements that are ok and have no attribution of this method.

@@ -8,12 +8,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, delete, exists, select
 
 from simworld.core.episode import Ending
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
+from simworld.core.measures import rubric_in
+from store.keeping import keep_judgement
 from store.records import JudgeRecord, StoredJudgement
 from store.tables import EpisodeRow, JudgementRow, JudgeRow, VerdictRow, table
 from store.writing import failure_columns, failure_of, insert_all, insert_missing, insert_new
@@ -27,10 +30,41 @@ def add_judge(connection: Connection, judge: JudgeRecord) -> None:
     insert_missing(connection, JudgeRow, [{"id": judge.id, "name": judge.name, "spec": judge.spec}])
 
 
-def add_judgement(connection: Connection, judgement: Judgement, rescaled: Rescaled, *, replace_failed: bool) -> bool:
-    """Stores a judgement with its verdicts. See `Store.add_judgement`."""
+def add_judgement(
+    connection: Connection,
+    judgement: Judgement,
+    rescaled: Rescaled,
+    *,
+    replace_failed: bool,
+    rubric: Mapping[str, Any] | None,
+) -> bool:
+    """Stores a judgement with its verdicts; `rubric` as `rubric_of` gives it. See `Store.add_judgement`."""
     _check(judgement, rescaled)
-    row = {
+    row = judgement_row(judgement)
+    if not insert_new(connection, JudgementRow, row):
+        earlier = _failed(connection, row["id"]) if replace_failed else None
+        if earlier is None:
+            return False
+        failure = failure_of(earlier)
+        row["attempt"] = earlier["attempt"] + 1
+        row["earlier_failures"] = [*earlier["earlier_failures"], *([asdict(failure)] if failure else [])]
+        connection.execute(delete(JudgementRow).where(JudgementRow.id == row["id"]))
+        insert_all(connection, JudgementRow, [row])
+    insert_all(connection, VerdictRow, verdict_rows(judgement, rescaled))
+    if rubric is not None and judgement.verdicts:
+        keep_judgement(connection, judgement.episode_id, judgement.judge_id, rubric)
+    return True
+
+
+def rubric_of(connection: Connection, judge_id: str) -> Mapping[str, Any] | None:
+    """The rubric of a judge as JSON data, where it has one that says how its dimensions weigh."""
+    spec = connection.execute(select(JudgeRow.spec).where(JudgeRow.id == judge_id)).scalar_one_or_none()
+    return rubric_in(spec or {})
+
+
+def judgement_row(judgement: Judgement) -> dict[str, Any]:
+    """The row of a first attempt in the table `judgements`."""
+    return {
         "id": judgement_id(judgement),
         "episode_id": judgement.episode_id,
         "judge_id": judgement.judge_id,
@@ -42,33 +76,24 @@ def add_judgement(connection: Connection, judgement: Judgement, rescaled: Rescal
         **{name: getattr(judgement, name) for name in PLAIN},
         "judged": datetime.now(UTC),
     }
-    if not insert_new(connection, JudgementRow, row):
-        earlier = _failed(connection, row["id"]) if replace_failed else None
-        if earlier is None:
-            return False
-        failure = failure_of(earlier)
-        row["attempt"] = earlier["attempt"] + 1
-        row["earlier_failures"] = [*earlier["earlier_failures"], *([asdict(failure)] if failure else [])]
-        connection.execute(delete(JudgementRow).where(JudgementRow.id == row["id"]))
-        insert_all(connection, JudgementRow, [row])
-    insert_all(
-        connection,
-        VerdictRow,
-        [
-            {
-                "judgement_id": row["id"],
-                "seat": verdict.seat,
-                "dimension": verdict.dimension,
-                "position": position,
-                "score": verdict.score,
-                "rescaled": rescaled[verdict.seat, verdict.dimension],
-                "reasoning": verdict.reasoning,
-                "raw": verdict.raw,
-            }
-            for position, verdict in enumerate(judgement.verdicts)
-        ],
-    )
-    return True
+
+
+def verdict_rows(judgement: Judgement, rescaled: Rescaled) -> list[dict[str, Any]]:
+    """The rows of a judgement in the table `verdicts`."""
+    id_ = judgement_id(judgement)
+    return [
+        {
+            "judgement_id": id_,
+            "seat": verdict.seat,
+            "dimension": verdict.dimension,
+            "position": position,
+            "score": verdict.score,
+            "rescaled": rescaled[verdict.seat, verdict.dimension],
+            "reasoning": verdict.reasoning,
+            "raw": verdict.raw,
+        }
+        for position, verdict in enumerate(judgement.verdicts)
+    ]
 
 
 def judgement_id(judgement: Judgement) -> str:

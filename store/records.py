@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simworld.core.episode import ActionKind, Ending, Episode, PlanStep, WorkItem
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement
@@ -139,6 +142,21 @@ class ScoreRow:
     dimension: str
     score: float
     rescaled: float  # 0 to 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cells:
+    """The last attempts at n work items of one run, on scenarios of S seats each, and what judges scored in them."""
+
+    names: tuple[str, ...]  # of the agents
+    blocks: tuple[tuple[str, str, int], ...]  # family, scenario id, repeat; in that order
+    block: NDArray[np.int64]  # (n,) ascending, into `blocks`
+    episode: NDArray[np.uint64]  # (n,) the first 64 bits of its id
+    failed: NDArray[np.bool_]  # (n,)
+    agents: NDArray[np.int64]  # (n, S) who sat where, into `names`; seats are in the scenario's order
+    values: Mapping[
+        str, NDArray[np.float64]
+    ]  # judge id → (n, S, M) by `measures_of` its rubric; NaN where there is no score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from store.types import Json, SeedText, Utc, Words
@@ -267,6 +278,44 @@ class AttributionRow(Base):
     dimension: Mapped[str] = column("what is judged; empty: the episode as a whole", primary_key=True)
     turn: Mapped[int] = column("turn, from 0", primary_key=True)
     value: Mapped[float] = column("the weight, or the score as a share of its range, 0 to 1")
+
+
+class CellCastRow(Base):
+    """Who sat where in the last attempts at a scenario and repeat: a copy of `episodes` and `episode_seats`, kept for standings."""
+
+    __tablename__ = "cell_casts"
+    run: Mapped[str] = column("the run", ForeignKey("runs.name", ondelete="CASCADE"), primary_key=True)
+    family: Mapped[str] = column("family of the scenario in this run", primary_key=True)
+    scenario_id: Mapped[str] = column("the scenario", primary_key=True)
+    repeat: Mapped[int] = column("repeat, from 0", primary_key=True)
+    seats: Mapped[int] = column("number of seats")
+    stale: Mapped[bool] = column(
+        "whether an episode was changed by hand since: then this is made again before it is used"
+    )
+    casts: Mapped[bytes] = column("packed records, one for each work item that was played: store/cells.py")
+
+
+class CellScoreRow(Base):
+    """What a judge's scores in a scenario and repeat come to by seat: a copy of `verdicts`, kept for standings."""
+
+    __tablename__ = "cell_scores"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["run", "family", "scenario_id", "repeat"],
+            ["cell_casts.run", "cell_casts.family", "cell_casts.scenario_id", "cell_casts.repeat"],
+            ondelete="CASCADE",
+        ),
+    )
+    run: Mapped[str] = column("the run", primary_key=True)
+    family: Mapped[str] = column("family of the scenario in this run", primary_key=True)
+    scenario_id: Mapped[str] = column("the scenario", primary_key=True)
+    repeat: Mapped[int] = column("repeat, from 0", primary_key=True)
+    judge_id: Mapped[str] = column("the judge", ForeignKey("judges.id", ondelete="CASCADE"), primary_key=True)
+    stale: Mapped[bool] = column(
+        "whether a verdict was changed by hand since: then this is made again before it is used"
+    )
+    scores: Mapped[bytes] = column("packed records, one for each episode with a score: store/cells.py")
+    retests: Mapped[bytes] = column("packed records, one for each episode with several samples: store/cells.py")
 
 
 class EmbeddingRow(Base):

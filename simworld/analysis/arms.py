@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simworld.core.episode import Ending
+from simworld.core.measures import OVERALL as OVERALL
 from simworld.core.paired import Circumstance
 from simworld.core.rewards import weigh
 from store import EpisodeSummary, ScoreRow, Store
 
-OVERALL = "overall"  # the rubric's dimensions, each rescaled to [0, 1], weighted and averaged
 Values = Mapping[str, Mapping[Circumstance, float]]  # measure → circumstance → value
 
 

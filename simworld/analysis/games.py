@@ -1,45 +1,21 @@
 """From scores to games: what standings are computed from, as sums and counts by family.
 
-A *cell* is a scenario, a seat, the agents in the other seats and a repeat. Two agents with a score in the same cell have played
-a *game*: the higher score wins, and a difference that the judge could make by itself is a tie.
+Two agents with a score in the same cell have played a *game*: the higher score wins, and a difference that the judge could make by
+itself is a tie.
 """
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, groupby
+from itertools import groupby
 
-from simworld.core.paired import Circumstance
+import numpy as np
 
-_ROUNDING = 1e-12  # equal scores that were summed in another order are equal
+from simworld.analysis.cells import CellScores, Floats, Ints
+from simworld.analysis.cells import SeatScore as SeatScore
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeatScore:
-    """What an agent got in a cell: measure → value."""
-
-    agent: str
-    family: str
-    scenario: str  # id
-    seat: str
-    partners: tuple[str, ...]  # agents in the other seats, in their order
-    repeat: int
-    episode: str  # id
-    values: Mapping[str, float]
-
-    @property
-    def circumstance(self) -> Circumstance:
-        """The cell, as paired comparisons know it."""
-        return Circumstance(
-            family=self.family,
-            scenario=self.scenario,
-            seat=self.seat,
-            partner=" + ".join(self.partners),
-            repeat=self.repeat,
-        )
+_SMALLEST = 1e-12  # difference that is none of rounding: equal scores may have been summed in another order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +26,6 @@ class ScoreSum:
     agent: str
     family: str
     total: float  # of the scores
-    squares: float  # of the squared scores
     n: int
 
 
@@ -67,69 +42,121 @@ class GameCount:
     losses: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Counted:
-    """All sums and counts, in the order of their names, whatever the order of the scores."""
+    """All sums and counts, of F families, K agents and M measures, whatever the order of the scores."""
 
-    sums: tuple[ScoreSum, ...]
-    games: tuple[GameCount, ...]
+    families: tuple[str, ...]  # in order, like agents and measures
+    agents: tuple[str, ...]
+    measures: tuple[str, ...]
+    totals: Floats  # (F, K, M) scores, summed
+    numbers: Ints  # (F, K, M) how many scores
+    wins: Ints  # (F, K, K, M) games won by the agent of the row against that of the column
+    ties: Ints  # (F, K, K, M) symmetric
+
+    @property
+    def sums(self) -> tuple[ScoreSum, ...]:
+        """One by one, where there are scores; by measure, agent and family."""
+        return tuple(
+            ScoreSum(
+                dimension=self.measures[m],
+                agent=self.agents[k],
+                family=self.families[f],
+                total=float(self.totals[f, k, m]),
+                n=int(self.numbers[f, k, m]),
+            )
+            for m, k, f in np.argwhere(self.numbers.transpose(2, 1, 0)).tolist()
+        )
+
+    @property
+    def games(self) -> tuple[GameCount, ...]:
+        """Pair by pair, where there are games; by measure, agents and family."""
+        played = self.wins + self.wins.swapaxes(1, 2) + self.ties
+        return tuple(
+            GameCount(
+                dimension=self.measures[m],
+                first=self.agents[i],
+                second=self.agents[j],
+                family=self.families[f],
+                wins=int(self.wins[f, i, j, m]),
+                ties=int(self.ties[f, i, j, m]),
+                losses=int(self.wins[f, j, i, m]),
+            )
+            for m, i, j, f in np.argwhere(played.transpose(3, 1, 2, 0)).tolist()
+            if i < j
+        )
 
 
 def count(scores: Iterable[SeatScore], ties: Mapping[str, float] | None = None) -> Counted:
+    """As `count_cells`, of single scores; those of a scenario stand together, so that memory holds one scenario's."""
+    of_scenarios = groupby(scores, key=lambda score: score.scenario)
+    return count_cells((CellScores.of(list(held)) for _, held in of_scenarios), ties)
+
+
+def count_cells(parts: Iterable[CellScores], ties: Mapping[str, float] | None = None) -> Counted:
     """Sums of scores, and counts of games.
 
     Args:
-        scores: one for each agent and cell; those of a scenario stand together, so that memory holds one scenario's.
+        parts: no cell is in two of them.
         ties: measure → a difference below it is a tie; default 0: only equal scores tie.
-
-    Raises:
-        ValueError: a value is not finite.
     """
-    values: dict[tuple[str, str, str], list[tuple[float, float, int]]] = defaultdict(list)
-    games: dict[tuple[str, str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for _, of_scenario in groupby(scores, key=lambda score: score.scenario):
-        held = list(of_scenario)
-        for key, numbers in _by_agent(held).items():
-            values[key].append((math.fsum(numbers), math.fsum(x * x for x in numbers), len(numbers)))
-        for first, second in _pairs(held):
-            for measure in first.values.keys() & second.values.keys():
-                gap = first.values[measure] - second.values[measure]
-                tie = abs(gap) <= _ROUNDING or abs(gap) < (ties or {}).get(measure, 0.0)
-                outcome = 1 if tie else 0 if gap > 0 else 2
-                games[measure, first.agent, second.agent, first.family][outcome] += 1
+    found = sorted(((part.places[0], _count(part, ties or {})) for part in parts), key=lambda pair: pair[0])
+    return _merged([counted for _, counted in found])
+
+
+def _count(part: CellScores, ties: Mapping[str, float]) -> Counted:
+    first, values = part.dense()
+    names = [family for family, _, _ in part.places]
+    known = list(dict.fromkeys(names))
+    family = np.array([known.index(name) for name in names])[part.place[first]]
+    starts = np.flatnonzero(
+        np.diff(family, prepend=-1)
+    )  # where each family begins, for cells are in the order of their places
+    there = ~np.isnan(values)
+    agents = len(part.agents)
+    wins, ties_ = np.zeros((2, len(starts), agents, agents, len(part.measures)), dtype=np.int64)
+    least = np.array([max(ties.get(measure, 0.0), _SMALLEST) for measure in part.measures])
+    for i in range(agents - 1):
+        gaps = values[:, i, None] - values[:, i + 1 :]  # (C, K - i - 1, M); NaN where there was no game
+        won, lost, all_ = (
+            np.add.reduceat(found, starts, dtype=np.int64)
+            for found in (gaps >= least, gaps <= -least, there[:, i, None] & there[:, i + 1 :])
+        )
+        wins[:, i, i + 1 :], wins[:, i + 1 :, i] = won, lost
+        ties_[:, i, i + 1 :] = ties_[:, i + 1 :, i] = all_ - won - lost
     return Counted(
-        sums=tuple(
-            ScoreSum(
-                dimension=dimension,
-                agent=agent,
-                family=family,
-                total=math.fsum(part[0] for part in parts),
-                squares=math.fsum(part[1] for part in parts),
-                n=sum(part[2] for part in parts),
-            )
-            for (dimension, agent, family), parts in sorted(values.items())
-        ),
-        games=tuple(
-            GameCount(dimension=dimension, first=first, second=second, family=family, wins=won, ties=tied, losses=lost)
-            for (dimension, first, second, family), (won, tied, lost) in sorted(games.items())
-        ),
+        families=tuple(known[number] for number in family[starts]),
+        agents=part.agents,
+        measures=part.measures,
+        totals=np.add.reduceat(np.where(there, values, 0.0), starts),
+        numbers=np.add.reduceat(there, starts, dtype=np.int64),
+        wins=wins,
+        ties=ties_,
     )
 
 
-def _by_agent(scores: Iterable[SeatScore]) -> dict[tuple[str, str, str], list[float]]:
-    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    for score in scores:
-        for measure, value in score.values.items():
-            if not math.isfinite(value):
-                raise ValueError(f"episode {score.episode}: {measure} of {score.agent!r} is not finite: {value}")
-            found[measure, score.agent, score.family].append(value)
+def _merged(parts: Sequence[Counted]) -> Counted:
+    families, agents, measures = (
+        tuple(sorted({name for part in parts for name in getattr(part, names)}))
+        for names in ("families", "agents", "measures")
+    )
+    each, pairs = (len(families), len(agents)), (len(families), len(agents), len(agents))
+    found = Counted(
+        families=families,
+        agents=agents,
+        measures=measures,
+        totals=np.zeros((*each, len(measures))),
+        numbers=np.zeros((*each, len(measures)), dtype=np.int64),
+        wins=np.zeros((*pairs, len(measures)), dtype=np.int64),
+        ties=np.zeros((*pairs, len(measures)), dtype=np.int64),
+    )
+    for part in parts:
+        f, k, m = (
+            [known.index(name) for name in names]
+            for known, names in ((families, part.families), (agents, part.agents), (measures, part.measures))
+        )
+        found.totals[np.ix_(f, k, m)] += part.totals
+        found.numbers[np.ix_(f, k, m)] += part.numbers
+        found.wins[np.ix_(f, k, k, m)] += part.wins
+        found.ties[np.ix_(f, k, k, m)] += part.ties
     return found
-
-
-def _pairs(scores: Iterable[SeatScore]) -> Iterable[tuple[SeatScore, SeatScore]]:
-    """Every two agents in the same cell, the one whose name comes first before the other."""
-    cells: dict[Circumstance, list[SeatScore]] = defaultdict(list)
-    for score in scores:
-        cells[score.circumstance].append(score)
-    for cell in cells.values():
-        yield from combinations(sorted(cell, key=lambda score: score.agent), 2)

@@ -1,22 +1,24 @@
-"""The scores of a run by cell, read from the store scenario by scenario: memory holds one scenario's at a time."""
+"""The scores of a run by cell, from what the store keeps for standings; memory holds some hundred scenarios and repeats."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simworld.analysis.arms import OVERALL
-from simworld.analysis.games import SeatScore
-from simworld.core.episode import Ending
-from simworld.core.errors import InputError
-from simworld.core.rewards import weigh
-from store import EpisodeSummary, ScoreRow, Store
+import numpy as np
+from numpy.typing import NDArray
 
-SOTOPIA = "sotopia"  # the rubric whose plain mean is reported too
-SOTOPIA_MEAN = "sotopia_mean"  # of the seven dimensions, each in its own range, as Sotopia reports it
+from simworld.analysis.cells import CellScores, Floats, Ints, combined
+from simworld.core.measures import OVERALL, SOTOPIA_MEAN, measures_of
+from simworld.core.measures import SOTOPIA as SOTOPIA
+from store import Cells, Store
+
+Bools = NDArray[np.bool_]
+# Scenario id, agent by seat → the seats in which agents are compared
+Compared = Callable[[str, Mapping[str, str]], Collection[str]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,148 +32,179 @@ class SeatCount:
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """Scores as they are read; the counts are complete once `scores` is exhausted."""
+    """Scores as they are read; the counts are complete once all are."""
 
     counts: dict[str, SeatCount] = field(default_factory=lambda: defaultdict(SeatCount))  # by agent
-    families: set[str] = field(default_factory=set)
     judged: int = 0  # episodes with a score
-    retest: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
-
-    def deviation(self, measure: str) -> float | None:
-        """The standard deviation of the difference of two samples of one judge; None where nothing was judged twice."""
-        squares, freedom = self.retest.get(measure, (0.0, 0.0))
-        return math.sqrt(2 * squares / freedom) if freedom else None
 
 
 def widths(store: Store, judge_ids: Sequence[str]) -> dict[str, float]:
     """Measure → the width of its scale, for every measure that these judges give; dimensions last, in their rubric's order."""
-    found: dict[str, float] = {OVERALL: 1.0}
-    rubrics = _rubrics(store, judge_ids).values()
-    for rubric, _ in rubrics:
-        if rubric["name"] == SOTOPIA:
+    rubrics = _rubrics(store, judge_ids)
+    names = dict.fromkeys(name for columns in _columns(rubrics).values() for name in columns)
+    found = {OVERALL: 1.0} | dict.fromkeys(names, 1.0)
+    for rubric in rubrics.values():
+        if SOTOPIA_MEAN in measures_of(rubric):
             found[SOTOPIA_MEAN] = _mean([d["high"] - d["low"] for d in rubric["dimensions"]])
-    for rubric, prefix in rubrics:
-        found |= {prefix + d["name"]: 1.0 for d in rubric["dimensions"]}
-    return found
+    first = {name: found[name] for name in (OVERALL, SOTOPIA_MEAN) if name in found}
+    return first | found
+
+
+def deviations(store: Store, run: str, judge_ids: Sequence[str], scenarios: Collection[str]) -> dict[str, float]:
+    """Measure → the standard deviation of the difference of two samples of one judge; without those never judged twice."""
+    sums: dict[str, Floats] = defaultdict(lambda: np.zeros(2))
+    for judge, names in _columns(_rubrics(store, judge_ids)).items():
+        for scenario, of_scenario in sorted(store.retests(run, judge).items()):
+            if scenario in scenarios:
+                for name, found in zip(names, of_scenario, strict=True):
+                    sums[name] += found
+    return {name: math.sqrt(2 * squares / freedom) for name, (squares, freedom) in sums.items() if freedom}
 
 
 def read_scores(
     store: Store,
     run: str,
     judge_ids: Sequence[str],
-    scenarios: Iterable[str],
+    scenarios: Mapping[str, Sequence[str]],
     *,
-    agents: Sequence[str] | None = None,
-    seats: Callable[[str, str], bool] = lambda scenario, seat: True,
-    episodes: Callable[[EpisodeSummary], bool] = lambda summary: True,
+    agents: Sequence[str],
+    compared: Compared = lambda scenario, cast: cast.keys(),
     reading: Reading | None = None,
-) -> Iterator[SeatScore]:
+) -> Iterator[CellScores]:
     """Every score of a run: dimensions and `overall` as shares of their range in [0, 1], `sotopia_mean` raw; samples averaged.
 
     Args:
         store: where it was played.
         run: its name.
         judge_ids: of one judge: an id for each rubric. With several rubrics their names stand before those of dimensions.
-        scenarios: ids.
-        agents: whose scores are wanted, by name; default: everybody's.
-        seats: (scenario id, seat) → whether the seat counts.
-        episodes: whether an episode counts.
+        scenarios: id → names of the seats.
+        agents: whose scores are wanted, by name.
+        compared: which seats of an episode count.
         reading: counts what is read.
 
     Raises:
         InputError: a score is not finite.
     """
-    tally = reading if reading is not None else Reading()
-    rubrics = _rubrics(store, judge_ids)
-    for scenario in scenarios:
-        last: dict[str, EpisodeSummary] = {}
-        for summary in store.summaries(run=run, scenario=scenario):
-            before = last.get(summary.item_key)
-            if episodes(summary) and (before is None or before.attempt < summary.attempt):
-                last[summary.item_key] = summary
-        values = _values(store, run, rubrics, scenario, tally)
-        for summary in last.values():
-            yield from _of_episode(summary, values, tally, agents, seats)
+    reader = _Reader(_columns(_rubrics(store, judge_ids)), tuple(agents), scenarios, compared, reading or Reading())
+    for cells in store.cells(run, judge_ids, scenarios):
+        yield from reader.read(cells)
 
 
-def _of_episode(
-    summary: EpisodeSummary,
-    values: Mapping[tuple[str, str], Mapping[str, float]],
-    tally: Reading,
-    agents: Sequence[str] | None,
-    seats: Callable[[str, str], bool],
-) -> Iterator[SeatScore]:
-    tally.families.add(summary.family)
-    tally.judged += any((summary.id, seat.seat) in values for seat in summary.seats)
-    for own in summary.seats:
-        if (agents is not None and own.agent_name not in agents) or not seats(summary.scenario_id, own.seat):
-            continue
-        counts = tally.counts[own.agent_name]
-        counts.played += 1
-        measured = values.get((summary.id, own.seat))
-        if summary.ending is Ending.failed:
-            counts.failed += 1
-        elif not measured:
-            counts.unscored += 1
-        else:
-            yield SeatScore(
-                agent=own.agent_name,
-                family=summary.family,
-                scenario=summary.scenario_id,
-                seat=own.seat,
-                partners=tuple(other.agent_name for other in summary.seats if other.seat != own.seat),
-                repeat=summary.repeat,
-                episode=summary.id,
-                values=measured,
-            )
+class _Reader:
+    """Turns cells into scores of the agents and seats that count."""
+
+    def __init__(
+        self,
+        columns: Mapping[str, Sequence[str]],
+        agents: tuple[str, ...],
+        scenarios: Mapping[str, Sequence[str]],
+        compared: Compared,
+        reading: Reading,
+    ) -> None:
+        self._columns, self._agents, self._scenarios = columns, agents, scenarios
+        self._compared, self._reading = compared, reading
+        self._measures = tuple(dict.fromkeys(name for names in columns.values() for name in names))
+        self._counting: dict[tuple[str, ...], Sequence[bool]] = {}  # scenario id and cast → by seat, whether it counts
+        self._partners: dict[tuple[int, ...], int] = {}
+
+    def read(self, cells: Cells) -> Iterator[CellScores]:
+        """The scores in a part of the cells, if there are any."""
+        if not len(cells.block):
+            return
+        values = self._values(cells)
+        scored = _there(values)
+        column = np.array([self._agents.index(name) if name in self._agents else -1 for name in cells.names])
+        agents = column[cells.agents]
+        wanted = self._counts(cells) & (agents >= 0)
+        self._reading.judged += int(scored.any(axis=1).sum())
+        scored &= wanted & ~cells.failed[:, None]
+        self._tally(agents, wanted, wanted & cells.failed[:, None], scored)
+        item, seat = np.nonzero(scored)
+        if not len(item):
+            return
+        yield CellScores(
+            agents=self._agents,
+            measures=self._measures,
+            places=cells.blocks,
+            place=cells.block[item],
+            seat=seat,
+            partners=self._beside(cells.agents)[item, seat],
+            seats=cells.agents.shape[1],
+            episode=cells.episode[item],
+            agent=agents[item, seat],
+            values=values[item, seat],
+        )
+
+    def _values(self, cells: Cells) -> Floats:
+        """(n, S, M) of all rubrics together."""
+        found = np.full((*cells.agents.shape, len(self._measures)), np.nan)
+        for judge, names in self._columns.items():
+            values = cells.values[judge]
+            there = _there(values)
+            mine = np.full((int(there.sum()), len(self._measures)), np.nan)
+            mine[:, [self._measures.index(name) for name in names]] = values[there]
+            found[there] = mine
+        return found
+
+    def _counts(self, cells: Cells) -> Bools:
+        """(n, S) whether agents are compared in a seat. It is asked once for each cast of a scenario."""
+        ids = {id_: number for number, id_ in enumerate(dict.fromkeys(id_ for _, id_, _ in cells.blocks))}
+        scenario = np.array([ids[id_] for _, id_, _ in cells.blocks])[cells.block]
+        first, cast = combined(scenario, *cells.agents.T)
+        counting = [
+            self._of_cast(id_, tuple(cells.names[agent] for agent in agents))
+            for id_, agents in zip(np.array(list(ids))[scenario[first]], cells.agents[first].tolist(), strict=True)
+        ]
+        found: Bools = np.array(counting)[cast]
+        return found
+
+    def _of_cast(self, scenario: str, cast: tuple[str, ...]) -> Sequence[bool]:
+        key = (scenario, *cast)
+        if key not in self._counting:
+            seats = self._scenarios[scenario]
+            compared = self._compared(scenario, dict(zip(seats, cast, strict=True)))
+            self._counting[key] = [seat in compared for seat in seats]
+        return self._counting[key]
+
+    def _beside(self, agents: Ints) -> Ints:
+        """(n, S) a number for each combination of agents in the other seats, the same in all parts."""
+        seats = agents.shape[1]
+        if seats == 2:
+            return agents[:, ::-1]
+        others = np.stack([np.delete(agents, seat, axis=1) for seat in range(seats)], axis=1).reshape(-1, seats - 1)
+        first, place = combined(*others.T)
+        numbers = [self._partners.setdefault(tuple(beside), len(self._partners)) for beside in others[first].tolist()]
+        return np.array(numbers)[place].reshape(agents.shape)
+
+    def _tally(self, agents: Ints, played: Bools, failed: Bools, scored: Bools) -> None:
+        counts = [np.bincount(agents[mask], minlength=len(self._agents)) for mask in (played, failed, scored)]
+        for name, in_all, lost, with_score in zip(self._agents, *counts, strict=True):
+            if in_all:
+                count = self._reading.counts[name]
+                count.played += int(in_all)
+                count.failed += int(lost)
+                count.unscored += int(in_all - lost - with_score)
 
 
-def _values(
-    store: Store, run: str, rubrics: Mapping[str, tuple[Mapping[str, Any], str]], scenario: str, tally: Reading
-) -> dict[tuple[str, str], dict[str, float]]:
-    """(episode id, seat) → measure → value."""
-    found: dict[tuple[str, str], dict[str, float]] = {}
-    for judge, (rubric, prefix) in rubrics.items():
-        by_seat: dict[tuple[str, str], list[ScoreRow]] = defaultdict(list)
-        for row in store.scores(run=run, judge_id=judge, scenario=scenario):
-            by_seat[row.episode_id, row.seat].append(row)
-        for key, rows in by_seat.items():
-            found[key] = _measures(rows, rubric, prefix, tally)
-    return found
+def _rubrics(store: Store, judge_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    return {record.id: record.spec["rubric"] for record in store.judges() if record.id in judge_ids}
 
 
-def _measures(rows: Sequence[ScoreRow], rubric: Mapping[str, Any], prefix: str, tally: Reading) -> dict[str, float]:
-    samples: dict[int, dict[str, tuple[float, float]]] = defaultdict(dict)
-    for row in rows:
-        if not (math.isfinite(row.score) and math.isfinite(row.rescaled)):
-            raise InputError(
-                f"episode {row.episode_id}: {row.dimension} of seat {row.seat!r} by {row.judge_id} is {row.score}, "
-                "no finite number; delete that judgement and judge again"
-            )
-        samples[row.sample][row.dimension] = (row.score, row.rescaled)
-    found: dict[str, list[float]] = defaultdict(list)
-    weights = {d["name"]: float(d["weight"]) for d in rubric["dimensions"]}
-    for _, scores in sorted(samples.items()):
-        shares = {name: share for name, (_, share) in scores.items()}
-        for name, share in shares.items():
-            found[prefix + name].append(share)
-        if any(weights.values()) and all(name in shares for name, weight in weights.items() if weight):
-            found[OVERALL].append(weigh(shares, weights))
-        if rubric["name"] == SOTOPIA and len(scores) == len(weights):
-            found[SOTOPIA_MEAN].append(_mean([score for score, _ in scores.values()]))
-    for name, values in found.items():
-        if len(values) > 1:
-            centre = _mean(values)
-            tally.retest[name][0] += math.fsum((value - centre) ** 2 for value in values)
-            tally.retest[name][1] += len(values) - 1
-    return {name: _mean(values) for name, values in found.items()}
+def _columns(rubrics: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Judge id → the names of its measures; where there are several rubrics, dimensions are named with theirs."""
+    several = len({rubric["id"] for rubric in rubrics.values()}) > 1
+    return {
+        id_: [
+            f"{rubric['name']}/{name}" if several and name not in (OVERALL, SOTOPIA_MEAN) else name
+            for name in measures_of(rubric)
+        ]
+        for id_, rubric in rubrics.items()
+    }
 
 
-def _rubrics(store: Store, judge_ids: Sequence[str]) -> dict[str, tuple[Mapping[str, Any], str]]:
-    """Judge id → its rubric as JSON data, and what stands before the names of its dimensions."""
-    records = {record.id: record.spec["rubric"] for record in store.judges() if record.id in judge_ids}
-    several = len({rubric["id"] for rubric in records.values()}) > 1
-    return {id_: (rubric, f"{rubric['name']}/" if several else "") for id_, rubric in records.items()}
+def _there(values: Floats) -> Bools:
+    """(n, S) whether a seat has a value."""
+    return np.asarray(~np.isnan(values).all(axis=2))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from simworld.analysis.arms import OVERALL
-from simworld.analysis.games import Counted, GameCount, ScoreSum
-from simworld.analysis.seat_scores import SOTOPIA_MEAN, SeatCount
+import numpy as np
+
+from simworld.analysis.cells import Ints
+from simworld.analysis.games import Counted
+from simworld.analysis.seat_scores import SeatCount
+from simworld.core.measures import OVERALL, SOTOPIA_MEAN
 from simworld.core.paired import ENOUGH_FAMILIES
-from simworld.core.ratings import Game, Rating, rate
-from simworld.core.stats import Estimate, mean_of_sums
+from simworld.core.ratings import Rating, rate_counts
+from simworld.core.stats import Estimate, means_of_sums
 
 BESIDE = 400  # bootstrap resamples of ratings on other measures than the first
 
@@ -86,22 +88,14 @@ def make_standings(
         rounds: bootstrap resamples of the first measure's ratings; of the others' at most 400, for they only stand beside it.
         seed: of the resampling.
     """
-    wanted = set(agents)
-    sums: dict[str, list[ScoreSum]] = defaultdict(list)
-    games: dict[str, list[GameCount]] = defaultdict(list)
-    for part in counted.sums:
-        if part.agent in wanted:
-            sums[part.dimension].append(part)
-    for game in counted.games:
-        if game.first in wanted and game.second in wanted:
-            games[game.dimension].append(game)
-    first = [name for name in (OVERALL, SOTOPIA_MEAN) if name in sums]
-    chosen = tuple(measures) or (*first, *(name for name in sums if name not in first))
+    among = [counted.agents.index(agent) for agent in sorted(agents) if agent in counted.agents]
+    chosen = tuple(measures) or tuple(m for m in sorted(counted.measures, key=_main_first) if _known(counted, among, m))
+    scores = _scores(counted, among, seed)
     tables = {
-        name: _table(name, sums[name], games[name], agents, (ties or {}).get(name, 0.0), anchor, resamples, seed)
+        name: _table(name, counted, among, scores, agents, (ties or {}).get(name, 0.0), anchor, resamples, seed)
         for name, resamples in zip(chosen, (rounds, *([min(rounds, BESIDE)] * len(chosen))), strict=False)
     }
-    families = len({part.family for parts in sums.values() for part in parts})
+    families = int(counted.numbers[:, among].any(axis=(1, 2)).sum())
     found = dict(seats or {})
     return Standings(
         tables=tables,
@@ -112,58 +106,76 @@ def make_standings(
     )
 
 
+def _main_first(measure: str) -> tuple[int, str]:
+    return (OVERALL, SOTOPIA_MEAN).index(measure) if measure in (OVERALL, SOTOPIA_MEAN) else 2, measure
+
+
+def _known(counted: Counted, among: Sequence[int], measure: str) -> bool:
+    return bool(counted.numbers[:, among, counted.measures.index(measure)].any())
+
+
+def _scores(counted: Counted, among: Sequence[int], seed: int) -> dict[tuple[str, str], Estimate]:
+    """(Measure, agent) → mean score."""
+    keys = [(measure, counted.agents[agent]) for agent in among for measure in counted.measures]
+    totals, numbers = (
+        found[:, among].reshape(len(counted.families), -1) for found in (counted.totals, counted.numbers)
+    )
+    estimates = means_of_sums(totals, numbers, seed=seed)
+    return {key: found for key, found in zip(keys, estimates, strict=True) if found is not None}
+
+
 def _table(
     measure: str,
-    sums: Sequence[ScoreSum],
-    games: Sequence[GameCount],
+    counted: Counted,
+    among: Sequence[int],
+    scores: Mapping[tuple[str, str], Estimate],
     agents: Sequence[str],
     tie: float,
     anchor: str | None,
     rounds: int,
     seed: int,
 ) -> Table:
-    by_agent: dict[str, dict[str, tuple[float, int]]] = defaultdict(dict)
-    for part in sums:
-        by_agent[part.agent][part.family] = (part.total, part.n)
-    scores = {agent: mean_of_sums(groups, seed=seed) for agent, groups in by_agent.items()}
+    names, wins, ties = _games(counted, among, measure)
     ratings: dict[str, Rating] = {}
     groups: tuple[tuple[str, ...], ...] = ()
-    if games:
-        met = {name for game in games for name in (game.first, game.second)}
-        found = rate(_results(games), anchor=anchor if anchor in met else None, rounds=rounds, seed=seed)
+    if names:
+        known = anchor if anchor in names else None
+        found = rate_counts(names, wins, ties, anchor=known, rounds=rounds, seed=seed)
         ratings = {rating.agent: rating for rating in found.ratings}
         groups = found.groups
     groups += tuple((agent,) for agent in sorted(set(agents) - set(ratings)) if len(agents) > 1)
-    standings = [Standing(agent=agent, score=scores.get(agent), rating=ratings.get(agent)) for agent in agents]
+    standings = [
+        Standing(agent=agent, score=scores.get((measure, agent)), rating=ratings.get(agent)) for agent in agents
+    ]
+    records = _records(names, wins.sum(0), ties.sum(0))
     return Table(
         measure=measure,
         standings=tuple(sorted(standings, key=_rank)),
-        records=_records(games),
-        games=sum(game.wins + game.ties + game.losses for game in games),
-        ties=sum(game.ties for game in games),
+        records=records,
+        games=sum(record.games for record in records.values()) // 2,
+        ties=sum(record.ties for record in records.values()) // 2,
         tie=tie,
         groups=groups,
     )
 
 
-def _results(games: Iterable[GameCount]) -> list[Game]:
-    return [
-        Game(family=game.family, first=game.first, second=game.second, result=result, times=times)
-        for game in games
-        for result, times in ((1.0, game.wins), (0.5, game.ties), (0.0, game.losses))
-        if times
-    ]
+def _games(counted: Counted, among: Sequence[int], measure: str) -> tuple[list[str], Ints, Ints]:
+    """The agents that have games, in order, and their wins and ties (families, K, K) in the families that have games."""
+    if measure not in counted.measures:
+        return [], *np.zeros((2, 0, 0, 0), dtype=np.int64)
+    m = counted.measures.index(measure)
+    wins, ties = (found[:, among][:, :, among, m] for found in (counted.wins, counted.ties))
+    played = wins + wins.swapaxes(1, 2) + ties
+    families, met = np.flatnonzero(played.any(axis=(1, 2))), np.flatnonzero(played.any(axis=(0, 1)))
+    names = [counted.agents[among[i]] for i in met.tolist()]
+    return names, wins[np.ix_(families, met, met)], ties[np.ix_(families, met, met)]
 
 
-def _records(games: Iterable[GameCount]) -> dict[tuple[str, str], Record]:
-    found: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for game in games:
-        for key, outcome in (
-            ((game.first, game.second), (game.wins, game.ties, game.losses)),
-            ((game.second, game.first), (game.losses, game.ties, game.wins)),
-        ):
-            found[key] = [a + b for a, b in zip(found[key], outcome, strict=True)]
-    return {key: Record(wins=won, ties=tied, losses=lost) for key, (won, tied, lost) in sorted(found.items())}
+def _records(names: Sequence[str], wins: Ints, ties: Ints) -> dict[tuple[str, str], Record]:
+    return {
+        (names[i], names[j]): Record(wins=int(wins[i, j]), ties=int(ties[i, j]), losses=int(wins[j, i]))
+        for i, j in np.argwhere(wins + wins.T + ties).tolist()
+    }
 
 
 def _rank(standing: Standing) -> tuple[float, float, str]:

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed
+from simworld.core.stats import resamples
 
 POINTS = 400 / np.log(10)  # per unit of θ: 400 points are odds of ten to one
 CENTRE = 1000.0
@@ -26,6 +27,7 @@ _STEPS = 100
 _CLOSE = 1e-8  # the next step of Newton's method would be about the square of it
 
 Floats = NDArray[np.float64]
+Numbers = NDArray[np.float64] | NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,24 +92,55 @@ def rate(
     games = list(games)
     if not games:
         raise ValueError("no games to rate")
+    agents = sorted({name for game in games for name in (game.first, game.second)})
+    wins, ties = _count(games, agents)
+    return rate_counts(agents, wins, ties, anchor=anchor, ridge=ridge, level=level, rounds=rounds, seed=seed)
+
+
+def rate_counts(
+    agents: Sequence[str],
+    wins: Numbers,
+    ties: Numbers,
+    *,
+    anchor: str | None = None,
+    ridge: float = 0.1,
+    level: float = 0.95,
+    rounds: int = 1000,
+    seed: int = 0,
+) -> Ratings:
+    """As `rate`, from counts of games.
+
+    Args:
+        agents: names in order; each has a game.
+        wins: (families, K, K) won by the agent of the row against that of the column; each family has a game.
+        ties: (families, K, K) symmetric.
+        anchor: as for `rate`, and so on.
+        ridge: of the prior.
+        level: of the intervals.
+        rounds: bootstrap resamples.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: an anchor without games, a ridge ≤ 0.
+    """
     if ridge <= 0:
         raise ValueError(f"the ridge is {ridge}; it must be above 0")
-    agents = sorted({name for game in games for name in (game.first, game.second)})
     if anchor is not None and anchor not in agents:
         raise ValueError(f"the anchor {anchor!r} has no games; it must be one of {', '.join(agents)}")
-    wins, ties, families = _count(games, agents)
-    theta, tie = _fit(wins.sum(0)[None], ties.sum(0)[None], ridge)
+    families = len(wins)
+    won, tied = wins.sum(0), ties.sum(0)
+    one, other = np.triu_indices(len(agents), 1)
+    # By family and pair of agents: won by the one, won by the other, tied.
+    counts = np.stack([wins[:, one, other], wins[:, other, one], ties[:, one, other]]).astype(np.float64)
+    theta, tie = _fit(counts.sum(1, keepdims=True), len(agents), ridge)
     points = _points(theta, agents, anchor)[0]
     low: Sequence[float | None] = [None] * len(agents)
     high: Sequence[float | None] = [None] * len(agents)
     if families > 1:
-        draws = generator(derive_seed("ratings", seed)).integers(families, size=(rounds, families))
-        times = np.stack([(draws == family).sum(1) for family in range(families)], axis=1)
-        resampled = [np.tensordot(times, counts, axes=1) for counts in (wins, ties)]
-        spread = _points(_fit(resampled[0], resampled[1], ridge, near=(theta, tie))[0], agents, anchor)
+        times = resamples(families, rounds, derive_seed("ratings", seed))
+        spread = _points(_fit(times @ counts, len(agents), ridge, near=(theta, tie))[0], agents, anchor)
         tail = float(ndtr((families / (families - 1)) ** 0.5 * stdtrit(families - 1, (1 - level) / 2)))
         low, high = (list(map(float, q)) for q in np.quantile(spread, [tail, 1 - tail], axis=0))
-    won, tied = wins.sum(0), ties.sum(0)
     ratings = [
         Rating(
             agent=agent,
@@ -123,14 +156,14 @@ def rate(
     return Ratings(
         ratings=tuple(sorted(ratings, key=lambda rating: (-rating.points, rating.agent))),
         tie=float(tie[0]),
-        games=sum(game.times for game in games),
+        games=int(won.sum() + tied.sum() / 2),
         families=families,
         groups=_groups(agents, (won + won.T + tied) > 0),
     )
 
 
-def _count(games: Sequence[Game], agents: Sequence[str]) -> tuple[Floats, Floats, int]:
-    """Wins (families, K, K) of row over column, ties (families, K, K) symmetric, and the number of families."""
+def _count(games: Sequence[Game], agents: Sequence[str]) -> tuple[Floats, Floats]:
+    """Wins (families, K, K) of row over column, and ties (families, K, K) symmetric."""
     place = {agent: i for i, agent in enumerate(agents)}
     families = {family: i for i, family in enumerate(sorted({game.family for game in games}))}
     wins = np.zeros((len(families), len(agents), len(agents)))
@@ -148,41 +181,47 @@ def _count(games: Sequence[Game], agents: Sequence[str]) -> tuple[Floats, Floats
             wins[(f, i, j) if game.result == 1 else (f, j, i)] += game.times
         else:
             raise ValueError(f"a game's result is {game.result}; it must be 0, 0.5 or 1")
-    return wins, ties, len(families)
+    return wins, ties
 
 
 def _fit(
-    wins: Floats, ties: Floats, ridge: float, *, near: tuple[Floats, Floats] | None = None
+    counts: Floats, agents: int, ridge: float, *, near: tuple[Floats, Floats] | None = None
 ) -> tuple[Floats, Floats]:
-    """θ (R, K) and ν (R,) for R data sets (R, K, K), by Newton's method on the concave penalised log-likelihood.
+    """θ (R, K) and ν (R,) for R data sets, by Newton's method on the concave penalised log-likelihood.
 
     A pair is an exponential family in θ_i − θ_j and log ν; its statistics are the score of i (1, ½, 0) and whether it was a tie.
-    `near` is a solution, θ (1, K) and ν (1,), that those of the data sets are not far from: it saves half of the steps.
+
+    Args:
+        counts: (3, R, P) won by the first, won by the second, and tied, by pair of agents, in the order of `np.triu_indices`.
+        agents: K.
+        ridge: of the prior.
+        near: a solution, θ (1, K) and ν (1,), that those of the data sets are not far from: it saves half of the steps.
     """
-    count, agents = wins.shape[:2]
-    played = wins + wins.transpose(0, 2, 1) + ties
-    score = wins + ties / 2
-    tied = ties.sum((1, 2)) / 2
-    with_ties = bool(ties.any())
-    theta, log_tie = np.zeros((count, agents)), np.zeros(count)
+    won, lost, tied = counts
+    sets, pairs = won.shape
+    sign = np.zeros((pairs, agents))  # +1 for the first of a pair, −1 for the second
+    sign[np.arange(pairs), np.triu_indices(agents, 1)[0]] = 1
+    sign[np.arange(pairs), np.triu_indices(agents, 1)[1]] = -1
+    squares = np.einsum("pi,pj->pij", sign, sign).reshape(pairs, -1)
+    played, score = won + lost + tied, won + tied / 2
+    with_ties = bool(tied.any())
+    theta, log_tie = np.zeros((sets, agents)), np.zeros(sets)
     if near is not None:
         theta += near[0]
         log_tie += np.log(near[1]) if with_ties else 0.0
+    gradient = np.zeros((sets, agents + 1))
+    information = np.zeros((sets, agents + 1, agents + 1))
     for _ in range(_STEPS):
-        p_win, p_tie = _chances(theta, log_tie if with_ties else None)
+        p_win, p_tie = _chances(theta @ sign.T, log_tie if with_ties else None)
         mean = p_win + p_tie / 2
-        gradient = np.zeros((count, agents + 1))
-        gradient[:, :-1] = (score - played * mean).sum(2) - ridge * theta
-        information = np.zeros((count, agents + 1, agents + 1))
+        gradient[:, :-1] = (score - played * mean) @ sign - ridge * theta
         variance = played * (p_win + p_tie / 4 - mean**2)
-        information[:, :-1, :-1] = -variance
-        each = np.arange(agents)
-        information[:, each, each] += variance.sum(2) + ridge
+        information[:, :-1, :-1] = (variance @ squares).reshape(sets, agents, agents) + ridge * np.eye(agents)
         if with_ties:
-            gradient[:, -1] = tied - (played * p_tie).sum((1, 2)) / 2 - ridge * log_tie
-            across = (played * p_tie * (0.5 - mean)).sum(2)
-            information[:, :-1, -1] = information[:, -1, :-1] = across
-            information[:, -1, -1] = (played * p_tie * (1 - p_tie)).sum((1, 2)) / 2 + ridge
+            expected = played * p_tie
+            gradient[:, -1] = (tied - expected).sum(1) - ridge * log_tie
+            information[:, :-1, -1] = information[:, -1, :-1] = (expected * (0.5 - mean)) @ sign
+            information[:, -1, -1] = (expected * (1 - p_tie)).sum(1) + ridge
         else:
             information[:, -1, -1] = 1
         step = np.linalg.solve(information, gradient[..., None])[..., 0]
@@ -192,15 +231,14 @@ def _fit(
         log_tie += step[:, -1]
         if np.abs(step).max() < _CLOSE:
             break
-    return theta, np.exp(log_tie) if with_ties else np.zeros(count)
+    return theta, np.exp(log_tie) if with_ties else np.zeros(sets)
 
 
-def _chances(theta: Floats, log_tie: Floats | None) -> tuple[Floats, Floats]:
-    """P(row beats column) and P(tie), both (R, K, K)."""
-    gap = theta[:, :, None] - theta[:, None, :]
+def _chances(gap: Floats, log_tie: Floats | None) -> tuple[Floats, Floats]:
+    """P(the first wins) and P(tie), both (R, P), from θ of the first less θ of the second."""
     logits = [gap / 2, -gap / 2]
     if log_tie is not None:
-        logits.append(np.broadcast_to(log_tie[:, None, None], gap.shape))
+        logits.append(np.broadcast_to(log_tie[:, None], gap.shape))
     top = np.maximum.reduce(logits)
     weights = [np.exp(logit - top) for logit in logits]
     total = sum(weights[1:], start=weights[0])

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simworld.core.seeding import derive_seed, generator
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +51,49 @@ def mean_of_sums(
     groups: Mapping[str, tuple[float, int]], *, level: float = 0.95, rounds: int = 2000, seed: int = 0
 ) -> Estimate:
     """As `mean_by_family`, from family → (sum of its values, how many they are). Raises ValueError where there is none."""
-    if not groups:
+    sums = np.array([groups[family] for family in sorted(groups)], dtype=np.float64).reshape(-1, 2)
+    (estimate,) = means_of_sums(sums[:, :1], sums[:, 1:], level=level, rounds=rounds, seed=seed)
+    if estimate is None:
         raise ValueError("no values to average")
-    families = sorted(groups)
-    sums = np.array([groups[f][0] for f in families])
-    counts = np.array([groups[f][1] for f in families])
-    mean = float(sums.sum() / counts.sum())
-    low = high = None
-    if len(families) > 1:
-        draws = generator(derive_seed("bootstrap", seed)).integers(len(families), size=(rounds, len(families)))
-        means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
-        tail = (1 - level) / 2
-        low, high = (float(q) for q in np.quantile(means, [tail, 1 - tail]))
-    return Estimate(mean=mean, low=low, high=high, n=int(counts.sum()), families=len(families))
+    return estimate
+
+
+def means_of_sums(
+    sums: Floats, counts: Floats | NDArray[np.int64], *, level: float = 0.95, rounds: int = 2000, seed: int = 0
+) -> list[Estimate | None]:
+    """As `mean_of_sums`, of many means at once; None for one without values.
+
+    Args:
+        sums: (families, means) of the values, families in the order of their names; one without values counts for nothing.
+        counts: (families, means) how many values.
+        level: of the intervals, in (0, 1).
+        rounds: bootstrap resamples.
+        seed: of the resampling.
+    """
+    found: list[Estimate | None] = [None] * sums.shape[1]
+    there, alike = np.unique(counts > 0, axis=1, return_inverse=True)
+    for number, families in enumerate(there.T):
+        (columns,) = np.nonzero(alike == number)
+        of, n = sums[np.ix_(families, columns)], counts[np.ix_(families, columns)]
+        if not len(of):
+            continue
+        low = high = [None] * len(columns)
+        if len(of) > 1:
+            times = resamples(len(of), rounds, derive_seed("bootstrap", seed))
+            tail = (1 - level) / 2
+            low, high = np.quantile((times @ of) / (times @ n), [tail, 1 - tail], axis=0).tolist()
+        for place, column in enumerate(columns.tolist()):
+            total = int(n[:, place].sum())
+            mean = float(of[:, place].sum()) / total
+            found[column] = Estimate(mean=mean, low=low[place], high=high[place], n=total, families=len(of))
+    return found
+
+
+def resamples(families: int, rounds: int, seed: int) -> Floats:
+    """How often each family is drawn in each bootstrap resample, (rounds, families)."""
+    draws = generator(seed).integers(families, size=(rounds, families)) + np.arange(rounds)[:, None] * families
+    times = np.bincount(draws.ravel(), minlength=rounds * families).reshape(rounds, families)
+    return times.astype(np.float64)
 
 
 def wilson(successes: float, n: int, *, z: float = 1.959964) -> tuple[float, float]:

@@ -94,13 +94,15 @@ class Plan:
     def jobs(self, agents: Mapping[str, Agent]) -> list[Job]:
         """Every episode at its first attempt: all first repeats, then all second ones; equal items once."""
         jobs: dict[str, Job] = {}
+        ids = {id(scenario): scenario.id for scenario in self.scenarios}  # hashing takes a while
         seatings = self.seatings()
         for repeat in range(self.repeats):
             for scenario, seating in seatings:
                 seated = {seat: agents[name] for seat, name in seating.items()}
                 cast = {seat: agent.id for seat, agent in seated.items()}
-                item = WorkItem(run=self.run, scenario_id=scenario.id, cast=cast, repeat=repeat)
-                seed = episode_seed(self.seed, scenario.id, repeat)
+                id_ = ids[id(scenario)]
+                item = WorkItem(run=self.run, scenario_id=id_, cast=cast, repeat=repeat)
+                seed = episode_seed(self.seed, id_, repeat)
                 jobs.setdefault(item.key, Job(item=item, attempt=1, scenario=scenario, agents=seated, seed=seed))
         return list(jobs.values())
 

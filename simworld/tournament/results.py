@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from simworld.analysis.arms import OVERALL
-from simworld.analysis.compare import Difference, compare_agents
-from simworld.analysis.games import SeatScore, count
-from simworld.analysis.seat_scores import Reading, read_scores, widths
+from simworld.analysis.cells import CellScores
+from simworld.analysis.compare import Difference, compare_cells
+from simworld.analysis.games import count_cells
+from simworld.analysis.seat_scores import Reading, deviations, read_scores, widths
 from simworld.analysis.standings import Standings, make_standings
-from simworld.analysis.table_ratings import TableRating, rate_tables
+from simworld.analysis.table_ratings import TableRating, Tables
 from simworld.core.errors import InputError, MissingExtra, SimworldError
+from simworld.core.measures import OVERALL
 from simworld.judging.spec import JudgeSpec
 from simworld.tournament.loading import Tournament
 from simworld.tournament.plan import seat_counts
@@ -39,7 +40,8 @@ def results(tournament: Tournament, store: Store, judge: JudgeSpec, *, rounds: i
     ids = judge_ids(store, tournament.name, judge)
     ties = _ties(tournament, store, ids)
     reading = Reading()
-    counted = count(scores(tournament, store, ids, reading), ties)
+    tables = Tables(OVERALL)
+    counted = count_cells(_shown(tables, scores(tournament, store, ids, reading)), ties)
     if not reading.counts:
         raise InputError(
             f"nothing of tournament {tournament.name!r} is in {store.where}; `simworld tournament run` plays it"
@@ -56,17 +58,18 @@ def results(tournament: Tournament, store: Store, judge: JudgeSpec, *, rounds: i
         anchor=tournament.anchor,
         rounds=rounds,
     )
-    tables = None
-    try:
-        tables = _tables(tournament, store, ids)
-    except MissingExtra as error:
-        standings = replace(standings, warnings=(*standings.warnings, str(error)))
+    rated = None
+    if any(len(scenario.seats) > 2 for scenario in tournament.scenarios):
+        try:
+            rated = tables.ratings()
+        except MissingExtra as error:
+            standings = replace(standings, warnings=(*standings.warnings, str(error)))
     return Results(
         judge=judge.name,
         judge_ids=tuple(ids),
         judged=reading.judged,
         standings=standings,
-        tables=tables,
+        tables=rated,
     )
 
 
@@ -75,7 +78,7 @@ def differences(
 ) -> dict[str, Difference]:
     """Measure → one agent less another. Raises InputError for an agent that is not in the tournament."""
     ids = judge_ids(store, tournament.name, judge)
-    found = compare_agents(scores(tournament, store, ids, agents=(first, second)), first, second)
+    found = compare_cells(scores(tournament, store, ids, agents=(first, second)), first, second)
     wanted = (OVERALL, *tournament.file.dimensions)
     return {m: d for m, d in found.items() if m in wanted} if tournament.file.dimensions else found
 
@@ -88,8 +91,7 @@ def scores(
     *,
     agents: Sequence[str] | None = None,
     casts: frozenset[frozenset[str]] | None = None,
-    tables: bool = False,
-) -> Iterator[SeatScore]:
+) -> Iterator[CellScores]:
     """The scores of a tournament's agents in the seats that count.
 
     Args:
@@ -99,16 +101,21 @@ def scores(
         reading: counts what is read.
         agents: names; default: all.
         casts: only episodes whose agents are one of these sets.
-        tables: only scenarios with three and more seats.
     """
+    counts = seat_counts(tournament)
+
+    def compared(scenario: str, cast: Mapping[str, str]) -> Collection[str]:
+        if casts is not None and frozenset(cast.values()) not in casts:
+            return ()
+        return [seat for seat in cast if counts(scenario, seat)]
+
     return read_scores(
         store,
         tournament.name,
         ids,
-        [scenario.id for scenario in tournament.scenarios if not tables or len(scenario.seats) > 2],
+        {scenario.id: [seat.name for seat in scenario.seats] for scenario in tournament.scenarios},
         agents=tournament.agents if agents is None else agents,
-        seats=seat_counts(tournament),
-        episodes=lambda summary: casts is None or frozenset(seat.agent_name for seat in summary.seats) in casts,
+        compared=compared,
         reading=reading,
     )
 
@@ -120,11 +127,9 @@ def judge_ids(store: Store, run: str, judge: JudgeSpec) -> list[str]:
         InputError: it has judged with two models or versions, whose scores must not be mixed.
     """
     found: dict[str, str] = {}
+    judged = store.judged_by(run)
     for record in store.judges():
-        if (
-            record.spec["spec"] != judge.model_dump(mode="json")
-            or next(store.scores(run=run, judge_id=record.id), None) is None
-        ):
+        if record.id not in judged or record.spec["spec"] != judge.model_dump(mode="json"):
             continue
         rubric = record.spec["rubric"]["id"]
         if rubric in found:
@@ -141,21 +146,19 @@ def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str,
     measures = widths(store, ids)
     if tie != "measured":
         return {measure: tie * width for measure, width in measures.items()}
-    reading = Reading()
-    for _ in scores(tournament, store, ids, reading):
-        pass
-    found = {measure: reading.deviation(measure) for measure in measures}
-    if ids and not any(value is not None for value in found.values()):
+    found = deviations(store, tournament.name, ids, [scenario.id for scenario in tournament.scenarios])
+    if ids and not found:
         raise InputError(
             "tie: measured: no episode was judged twice, so the judge's deviation is unknown; give a number"
         )
-    return {measure: value or 0.0 for measure, value in found.items()}
+    return {measure: found.get(measure, 0.0) for measure in measures}
 
 
-def _tables(tournament: Tournament, store: Store, ids: Sequence[str]) -> tuple[TableRating, ...] | None:
-    if all(len(scenario.seats) < 3 for scenario in tournament.scenarios):
-        return None
-    return rate_tables(scores(tournament, store, ids, tables=True), measure=OVERALL)
+def _shown(tables: Tables, parts: Iterable[CellScores]) -> Iterator[CellScores]:
+    """The parts as they come, each shown to the tables first."""
+    for part in parts:
+        tables.add(part)
+        yield part
 
 
 def _nothing_scored(tournament: Tournament, store: Store, judge: JudgeSpec) -> str:

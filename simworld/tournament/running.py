@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from simworld.analysis.arms import OVERALL
-from simworld.analysis.games import count
+from simworld.analysis.games import count_cells
 from simworld.core.protocols import Backend
 from simworld.judging.run import JudgingRun, Tally
 from simworld.judging.spec import JudgeSpec
@@ -106,7 +106,7 @@ def points(tournament: Tournament, store: Store, casts: frozenset[frozenset[str]
     """Agent → games won, a tie counting half, by the first judge's `overall` in episodes of these casts."""
     ids = judge_ids(store, tournament.name, tournament.judges[0])
     found: dict[str, float] = {}
-    for game in count(scores(tournament, store, ids, casts=casts)).games:
+    for game in count_cells(scores(tournament, store, ids, casts=casts)).games:
         if game.dimension == OVERALL:
             found[game.first] = found.get(game.first, 0.0) + game.wins + game.ties / 2
             found[game.second] = found.get(game.second, 0.0) + game.losses + game.ties / 2

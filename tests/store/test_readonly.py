@@ -193,7 +193,7 @@ def test_a_long_answer_needs_little_memory(filled: str) -> None:
         ("SELECT * FROM epsiodes", "did you mean 'episodes'"),
         ("SELECT scenario_nam FROM episodes", "did you mean 'scenario_name'"),
         ("SELECT created FROM episodes", "is a column of runs, training_runs"),
-        ("SELECT * FROM zzz", "there are acts, agents, attributions, checks, embeddings,"),
+        ("SELECT * FROM zzz", "there are acts, agents, attributions, cell_casts, cell_scores,"),
     ],
 )
 def test_mistakes_are_one_line_with_a_hint(filled: str, sql: str, said: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -55,7 +56,7 @@ def test_three_in_a_cell_play_three_games() -> None:
 def test_sums() -> None:
     found = count([score("a", 0.5), score("a", 0.25, seat="t")])
     assert found.games == ()
-    assert found.sums == (ScoreSum(dimension="goal", agent="a", family="family of x", total=0.75, squares=0.3125, n=2),)
+    assert found.sums == (ScoreSum(dimension="goal", agent="a", family="family of x", total=0.75, n=2),)
 
 
 def test_what_is_not_finite_is_refused() -> None:
@@ -74,7 +75,8 @@ def test_order_does_not_matter(cells: list[tuple[str, str, str, float]], chance:
     scores = [score(agent, value, seat=seat, partner=partner) for agent, seat, partner, value in cells]
     shuffled = list(scores)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert count(shuffled) == count(scores)
+    found = [(counted.sums, counted.games) for counted in (count(shuffled), count(scores))]
+    assert found[0] == found[1]
 
 
 @given(CELLS)
@@ -86,3 +88,20 @@ def test_another_agent_leaves_the_games_of_others_alone(cells: list[tuple[str, s
 
     fewer = count([one for one in scores if one.agent != "d"])
     assert without(count(scores).games) == list(fewer.games)
+
+
+@given(st.lists(st.tuples(CELLS, st.sampled_from(["x", "y"])), min_size=2, max_size=2), st.booleans())
+def test_scenarios_may_come_in_any_order(
+    scenarios: list[tuple[list[tuple[str, str, str, float]], str]], same: bool
+) -> None:
+    parts = [
+        [
+            replace(
+                score(agent, value, seat=seat, partner=partner, scenario=f"{name}{n}"), family="f" if same else name
+            )
+            for agent, seat, partner, value in cells
+        ]
+        for n, (cells, name) in enumerate(scenarios)
+    ]
+    one, other = count([*parts[0], *parts[1]]), count([*parts[1], *parts[0]])
+    assert (one.sums, one.games) == (other.sums, other.games)

@@ -3,32 +3,50 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
-from simworld.analysis.games import Counted, GameCount, ScoreSum
+from simworld.analysis.games import Counted
 from simworld.analysis.seat_scores import SeatCount
 from simworld.analysis.standings import Record, Standings, make_standings
 
+Scored = tuple[str, str, float, int]  # agent, family, total, n
+Games = tuple[str, str, str, int, int, int]  # first, second, family, won, tied, lost
 
-def scored(agent: str, family: str, total: float, n: int) -> ScoreSum:
-    return ScoreSum(dimension="overall", agent=agent, family=family, total=total, squares=0.0, n=n)
 
-
-def games(first: str, second: str, family: str, wins: int, ties: int, losses: int) -> GameCount:
-    return GameCount(
-        dimension="overall", first=first, second=second, family=family, wins=wins, ties=ties, losses=losses
+def counted(scored: Sequence[Scored] = (), games: Sequence[Games] = ()) -> Counted:
+    """Sums and counts on the one measure `overall`."""
+    families = sorted({row[1] for row in scored} | {row[2] for row in games})
+    agents = sorted({row[0] for row in scored} | {name for row in games for name in row[:2]})
+    each, pairs = (len(families), len(agents), 1), (len(families), len(agents), len(agents), 1)
+    made = Counted(
+        families=tuple(families),
+        agents=tuple(agents),
+        measures=("overall",),
+        totals=np.zeros(each),
+        numbers=np.zeros(each, dtype=np.int64),
+        wins=np.zeros(pairs, dtype=np.int64),
+        ties=np.zeros(pairs, dtype=np.int64),
     )
+    for agent, family, total, n in scored:
+        place = families.index(family), agents.index(agent), 0
+        made.totals[place], made.numbers[place] = total, n
+    for first, second, family, won, tied, lost in games:
+        f, i, j = families.index(family), agents.index(first), agents.index(second)
+        made.wins[f, i, j], made.wins[f, j, i] = won, lost
+        made.ties[f, i, j] = made.ties[f, j, i] = tied
+    return made
 
 
-def standings(counted: Counted, agents: str = "ab", **settings: object) -> Standings:
-    return make_standings(counted, agents=tuple(agents), rounds=200, **settings)  # type: ignore[arg-type]
+def standings(counts: Counted, agents: str = "ab", **settings: object) -> Standings:
+    return make_standings(counts, agents=tuple(agents), rounds=200, **settings)  # type: ignore[arg-type]
 
 
-SMALL = Counted(
-    sums=(scored("a", "f", 1.0, 4), scored("a", "g", 1.0, 1), scored("b", "f", 1.0, 2), scored("b", "g", 1.0, 2)),
-    games=(games("a", "b", "f", 3, 0, 1), games("a", "b", "g", 3, 1, 1)),
-)
+SCORED: list[Scored] = [("a", "f", 1.0, 4), ("a", "g", 1.0, 1), ("b", "f", 1.0, 2), ("b", "g", 1.0, 2)]
+GAMES: list[Games] = [("a", "b", "f", 3, 0, 1), ("a", "b", "g", 3, 1, 1)]
+SMALL = counted(SCORED, GAMES)
 
 
 def test_scores_records_and_points() -> None:
@@ -62,26 +80,21 @@ def test_an_anchor_without_games_is_a_warning() -> None:
 
 
 def test_agents_that_never_met_are_named() -> None:
-    counted = Counted(sums=(), games=(games("a", "b", "f", 1, 0, 0), games("c", "d", "f", 1, 0, 0)))
-    found = standings(counted, "abcd", measures=("overall",))
+    counts = counted(games=[("a", "b", "f", 1, 0, 0), ("c", "d", "f", 1, 0, 0)])
+    found = standings(counts, "abcd", measures=("overall",))
     assert any("no games link a, b | c, d" in warning for warning in found.warnings)
 
 
 def test_no_games() -> None:
-    found = standings(Counted(sums=SMALL.sums, games=()))
+    found = standings(counted(SCORED))
     assert [s.agent for s in found.tables["overall"].standings] == ["b", "a"]  # by score
     assert found.warnings[-1] == "no two agents have a score in the same cell, so there are no games and no ratings"
 
 
 def test_an_agent_that_is_not_asked_for_is_left_out_of_everything() -> None:
-    more = Counted(sums=(*SMALL.sums, scored("z", "h", 9.0, 9)), games=(*SMALL.games, games("a", "z", "h", 5, 0, 0)))
+    more = counted([*SCORED, ("z", "h", 9.0, 9)], [*GAMES, ("a", "z", "h", 5, 0, 0)])
     assert standings(more).tables == standings(SMALL).tables
     assert standings(more).families == 2
-
-
-def test_order_does_not_matter() -> None:
-    turned = Counted(sums=SMALL.sums[::-1], games=SMALL.games[::-1])
-    assert standings(turned) == standings(SMALL)
 
 
 def test_seats_of_everybody_are_counted() -> None:

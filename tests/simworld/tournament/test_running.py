@@ -13,7 +13,6 @@ import pytest
 
 from simworld.core.episode import Observation
 from simworld.core.errors import Failure, InputError, SimworldError
-from simworld.core.paired import Circumstance
 from simworld.core.protocols import Thinking
 from simworld.core.requests import Completion, Request, Score, Scored
 from simworld.testing.fakes import fake_answer
@@ -85,12 +84,18 @@ def test_another_agent_plays_only_new_matches(store: Store, tmp_path: Path) -> N
     assert old_games(four, store) == games_before
 
 
-def old_games(made: Tournament, store: Store) -> set[tuple[Circumstance, str, float]]:
+def old_games(made: Tournament, store: Store) -> set[tuple[object, ...]]:
     """The scores of the first three agents beside each other: what their games are made of."""
     ids, old = judge_ids(store, "cup", made.judges[0]), AGENTS[:3]
-    found = scores(made, store, ids, agents=old)
+    by_name = dict(enumerate(AGENTS))  # partners are numbered in the order of names
     return {
-        (score.circumstance, score.agent, score.values["overall"]) for score in found if {*score.partners} <= {*old}
+        (part.places[place], seat, by_name[partner], part.agents[agent], *values)
+        for part in scores(made, store, ids, agents=old)
+        for place, seat, partner, agent, values in zip(
+            *(column.tolist() for column in (part.place, part.seat, part.partners, part.agent, part.values)),
+            strict=True,
+        )
+        if by_name[partner] in old
     }
 
 

@@ -1,0 +1,41 @@
+"""Rows into tables in bulk: COPY on PostgreSQL, prepared inserts on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from store.tables import Base, table
+from store.writing import Row
+
+Batch = dict[type[Base], list[Row]]
+
+
+def add(batch: Batch, rows: Mapping[type[Base], Sequence[Row]]) -> None:
+    """Puts rows into a batch, table by table."""
+    for into, of_table in rows.items():
+        batch.setdefault(into, []).extend(of_table)
+
+
+def insert(connection: Connection, batch: Batch) -> None:
+    """Inserts all rows of a batch, in the order in which its tables came; a batch's rows of one table have the same columns."""
+    for into, rows in batch.items():
+        if not rows:
+            continue
+        if connection.dialect.name == "postgresql":
+            _copy(connection, into, rows)
+        else:
+            connection.execute(table(into).insert(), [dict(row) for row in rows])
+
+
+def _copy(connection: Connection, into: type[Base], rows: Sequence[Row]) -> None:
+    names = list(rows[0])
+    types = [table(into).columns[name].type.dialect_impl(connection.dialect) for name in names]
+    converters = [type_.bind_processor(connection.dialect) for type_ in types]
+    cursor: Any = connection.connection.cursor()  # psycopg's
+    with cursor, cursor.copy(f"COPY {into.__tablename__} ({', '.join(names)}) FROM STDIN") as copy:
+        for row in rows:
+            values: list[Any] = [row[name] for name in names]
+            copy.write_row([c(v) if c else v for c, v in zip(converters, values, strict=True)])

@@ -1,0 +1,71 @@
+"""What a judge's scores of one seat come to: its dimensions, their weighted mean, and for Sotopia's rubric its plain mean."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simworld.core.rewards import weigh
+
+OVERALL = "overall"  # the rubric's dimensions, each rescaled to [0, 1], weighted and averaged
+SOTOPIA = "sotopia"  # the rubric whose plain mean is reported too
+SOTOPIA_MEAN = "sotopia_mean"  # of its seven dimensions, each in its own range, as Sotopia reports it
+
+Scores = Mapping[str, tuple[float, float]]  # dimension → score, and score as a share of its range
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One measure of one seat over the samples that have it."""
+
+    mean: float
+    squares: float  # squared deviations of the samples from the mean, summed
+    samples: int
+
+
+def rubric_in(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The rubric in a judge's stored spec, as JSON data; None where there is none that says how its dimensions weigh."""
+    rubric = spec.get("rubric")
+    if not isinstance(rubric, Mapping) or "name" not in rubric:
+        return None
+    dimensions = rubric.get("dimensions", ())
+    return rubric if dimensions and all("name" in d and "weight" in d for d in dimensions) else None
+
+
+def measures_of(rubric: Mapping[str, Any]) -> tuple[str, ...]:
+    """The measures that a rubric (as JSON data) gives: `overall`, `sotopia_mean` where it is Sotopia's, then its dimensions."""
+    first = (OVERALL, SOTOPIA_MEAN) if rubric["name"] == SOTOPIA else (OVERALL,)
+    return (*first, *(str(d["name"]) for d in rubric["dimensions"]))
+
+
+def measure(samples: Iterable[Scores], rubric: Mapping[str, Any]) -> dict[str, Measured]:
+    """Measure → what a seat got: dimensions and `overall` as shares of their range, `sotopia_mean` raw.
+
+    A sample without all dimensions that have a weight has no `overall`, one without all dimensions no `sotopia_mean`; what no
+    sample has is left out. The order of samples and dimensions does not matter.
+
+    Args:
+        samples: of one judge of one seat.
+        rubric: of that judge, as JSON data; what it does not name is passed over.
+    """
+    weights = {str(d["name"]): float(d["weight"]) for d in rubric["dimensions"]}
+    weighed = [name for name, weight in weights.items() if weight]
+    found: dict[str, list[float]] = defaultdict(list)
+    for scores in samples:
+        shares = {name: scores[name][1] for name in weights if name in scores}
+        for name, share in shares.items():
+            found[name].append(share)
+        if weighed and all(name in shares for name in weighed):
+            found[OVERALL].append(weigh(shares, weights))
+        if rubric["name"] == SOTOPIA and len(shares) == len(weights):
+            found[SOTOPIA_MEAN].append(math.fsum(scores[name][0] for name in weights) / len(weights))
+    return {name: _measured(values) for name, values in found.items()}
+
+
+def _measured(values: list[float]) -> Measured:
+    mean = math.fsum(values) / len(values)
+    squares = math.fsum((value - mean) ** 2 for value in values) if len(values) > 1 else 0.0
+    return Measured(mean=mean, squares=squares, samples=len(values))
