@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
 
 import pandas as pd
 
 from simworld.analysis.quality import Quality, qualities
 from simworld.analysis.questions.names import Scope, scope
-from simworld.analysis.questions.scores import GROUPS, rough, seats_played
+from simworld.analysis.questions.scores import played, rough
+from simworld.analysis.questions.seats import seat_frames
 from simworld.analysis.questions.source import Row, Source, noted, table
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.errors import InputError
@@ -43,7 +43,8 @@ def language(
 ) -> pd.DataFrame:
     """See `Analysis.language`."""
     among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    there = {key[0]: played - failed for key, (played, failed) in _ended(source, among).items()}
+    counts = played(seat_frames(source, among), ["agent"])
+    there = {agent: seats - failed for (agent,), (seats, failed) in counts.items()}
     if not any(there.values()):
         raise InputError(f"every episode of this failed, so nobody said anything; see episodes() of {source.where}")
     said = {agent: _read(source, among, agent, most) for agent, seats in there.items() if seats}
@@ -65,10 +66,6 @@ def language(
         notes.append(f"{most:,} episodes of each agent were read, drawn by their ids; most=0 reads all")
     numbers = dict.fromkeys(("value", "low", "high"), "float64")
     return noted(table(rows, {"agent": "", "measure": "", **numbers, "n": "int64", "families": "int64"}), notes)
-
-
-def _ended(source: Source, among: Scope) -> dict[tuple[Any, ...], tuple[int, int]]:
-    return seats_played(source, among, {"agent": GROUPS["agent"]})
 
 
 def _read(source: Source, among: Scope, agent: str, most: int) -> _Said:

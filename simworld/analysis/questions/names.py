@@ -11,10 +11,6 @@ from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 from store.parameters import Value
 
-# The last attempt at each work item; only one that failed is ever tried again
-LAST = """(e.ending <> 'failed' OR NOT EXISTS (
-  SELECT 1 FROM episodes l WHERE l.run = e.run AND l.item_key = e.item_key AND l.attempt > e.attempt))"""
-
 _THERE = {
     "run": "SELECT name FROM runs ORDER BY created, name",
     "scenario": "SELECT DISTINCT scenario_name FROM episodes UNION SELECT DISTINCT scenario_id FROM episodes",

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from simworld.analysis.arms import OVERALL
-from simworld.analysis.compare import Difference, compare_agents
-from simworld.analysis.games import SeatScore
+from simworld.analysis.compare import Difference, differences
 from simworld.analysis.questions.judges import choose_judge
+from simworld.analysis.questions.measures import judge_measures
 from simworld.analysis.questions.names import Scope, scope
-from simworld.analysis.questions.scores import GROUPS, Key, grouping, seats_played
-from simworld.analysis.questions.seat_scores import measured_seats, seat_scores
-from simworld.analysis.questions.seat_values import seat_values
+from simworld.analysis.questions.scores import Key, grouping
+from simworld.analysis.questions.seats import ALL, seat_frames
 from simworld.analysis.questions.source import Source, noted, table
 from simworld.core.errors import InputError
+from simworld.core.measures import OVERALL
+from simworld.core.paired import Paired, compare_families
+from store.cells import number_of
 
 BY = ("family", "scenario", "kind", "seat", "position")
+CELL = ["family", "scenario_id", "position", "partners"]
 _NUMBERS = ("difference", "low", "high", "d_z", "z", "p", "p_holm", "sign_p")
-_PLACE = ("episode", "seat")  # what names a seat in a frame of values
+_PLACE = ["episode", "seat"]  # what names a seat in a frame of values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,31 +49,27 @@ def paired(
     values: pd.DataFrame | None,
 ) -> pd.DataFrame:
     """See `Analysis.paired`."""
-    groups = grouping(by, {name: GROUPS[name] for name in BY})
+    groups = grouping(by, BY)
     two, among = _meet(source, two)
-    found = _scores(source, among, measures, judge, values)
-    key_of = _keys(source, among, groups)
-    held: dict[Key, list[SeatScore]] = defaultdict(list)
-    for score in found:
-        held[key_of[score.scenario, score.seat]].append(score)
-    compared = {key: compare_agents(of_group, two.first, two.second) for key, of_group in sorted(held.items())}
-    if not any(compared.values()):
+    seats, names = _seats(source, among, measures, judge, values)
+    beside = _beside(seats, two, names)
+    rows: list[tuple[Any, ...]] = []
+    found: list[Paired] = []
+    for key, of_group in beside.groupby(groups):
+        compared = differences({name: one for name in names if (one := _compared(of_group, name)) is not None})
+        found += [difference.paired for difference in compared.values()]
+        lost = _lost(seats, groups, key, two, names)
+        rows += [(*key, name, *_cells(compared[name]), *lost) for name in names if name in compared]
+    if not rows:
         raise InputError(
             f"{two.first!r} and {two.second!r} share no scored cell in run {among.run!r}: "
             "the same scenario, seat, partners and repeat, played and judged for both"
         )
-    order = {name: place for place, name in enumerate(dict.fromkeys(name for score in found for name in score.values))}
-    lost = _lost(source, among, groups, held, two)
-    rows = [
-        (*key, measure, *_cells(by_measure[measure]), *lost[key])
-        for key, by_measure in compared.items()
-        for measure in sorted(by_measure, key=order.__getitem__)
-    ]
     whole = "int64"
     columns = {**dict.fromkeys(groups, ""), "measure": "", **dict.fromkeys(_NUMBERS, "float64")}
     columns |= {**dict.fromkeys(("pairs", "cells", "families"), whole), "settles": "Int64"}
     columns |= dict.fromkeys(("failed_first", "failed_second", "unscored_first", "unscored_second"), whole)
-    return noted(table(rows, columns), _notes(compared.values()))
+    return noted(table(rows, columns).drop(columns=ALL, errors="ignore"), _notes(found))
 
 
 def pairs(
@@ -78,22 +77,19 @@ def pairs(
 ) -> pd.DataFrame:
     """See `Analysis.pairs`."""
     two, among = _meet(source, two)
-    name = measure or (OVERALL if values is None else _measures(values)[0])
-    names = _keys(source, among, {"scenario": GROUPS["scenario"]})
-    sides: dict[Any, dict[str, SeatScore]] = defaultdict(dict)
-    for score in _scores(source, among, (name,), judge, values):
-        if name in score.values:
-            sides[score.circumstance][score.agent] = score
-    rows = []
-    for cell, by_agent in sorted(sides.items()):
-        if len(by_agent) == 2:
-            one, other = by_agent[two.first], by_agent[two.second]
-            numbers = (one.values[name], other.values[name], one.values[name] - other.values[name])
-            place = (cell.family, *names[cell.scenario, cell.seat], cell.seat, cell.partner, cell.repeat)
-            rows.append((*place, *numbers, one.episode, other.episode))
-    columns = {"family": "", "scenario": "", "seat": "", "partners": "", "repeat": "int64"}
-    columns |= dict.fromkeys(("first", "second", "difference"), "float64")
-    return noted(table(rows, {**columns, "episode_first": "", "episode_second": ""}), ())
+    wanted = [measure or OVERALL] if values is None else [measure] if measure else []
+    seats, (name, *_) = _seats(source, among, wanted, judge, values)
+    beside = _beside(seats, two, [name]).dropna(subset=[f"{name}_first", f"{name}_second"])
+    ids = {number_of(id_): id_ for id_ in source.column("SELECT id FROM episodes WHERE run = :run", {"run": among.run})}
+    columns = ["family", "scenario", "seat", "partners", "repeat"]
+    found = beside.sort_values(columns).reset_index(drop=True)[columns]
+    ordered = beside.sort_values(columns)
+    for side in ("first", "second"):
+        found[side] = ordered[f"{name}_{side}"].to_numpy()
+    found["difference"] = found["first"] - found["second"]
+    for side in ("first", "second"):
+        found[f"episode_{side}"] = [ids[number] for number in ordered[f"episode_{side}"]]
+    return noted(found, ())
 
 
 def _meet(source: Source, two: Two) -> tuple[Two, Scope]:
@@ -119,27 +115,31 @@ ORDER BY a.run"""
     return Two(first=first, second=second, run=run, scenario=two.scenario, family=two.family), among
 
 
-def _scores(
+def _seats(
     source: Source, among: Scope, measures: Sequence[str], judge: str | None, values: pd.DataFrame | None
-) -> list[SeatScore]:
+) -> tuple[pd.DataFrame, list[str]]:
+    """The seats of both with what is known of them, and the names of the measures."""
     if values is None:
-        return list(
-            seat_scores(source, seat_values(source, choose_judge(source, judge, among), among, measures), among)
-        )
+        chosen = choose_judge(source, judge, among)
+        asked = judge_measures(chosen, measures)
+        return pd.concat(seat_frames(source, among, chosen, asked)), [measure.name for measure in asked]
     if judge is not None:
         raise InputError("values=… and judge=… are two sources of numbers; give one of them")
-    chosen = list(measures) or _measures(values)
-    if lost := [name for name in (*_PLACE, *chosen) if name not in values.columns]:
+    names = list(measures) or _measures(values)
+    if lost := [name for name in (*_PLACE, *names) if name not in values.columns]:
         raise InputError(
             f"values has no column {', '.join(lost)}; it needs episode, seat, and a number for each measure"
         )
-    if values.duplicated(list(_PLACE)).any():
+    given = values[[*_PLACE, *names]].dropna(subset=_PLACE)
+    if given.duplicated(_PLACE).any():
         raise InputError("values has several rows for one episode and seat; average them first")
-    given = {
-        (row[0], row[1]): dict(zip(chosen, map(float, row[2:]), strict=True))
-        for row in values[[*_PLACE, *chosen]].itertuples(index=False)
-    }
-    return list(measured_seats(source, among, given))
+    if infinite := [name for name in names if np.isinf(given[name].astype("float64")).any()]:
+        raise InputError(f"values has infinite numbers in {', '.join(infinite)}; correct them, or leave them out")
+    sql = "SELECT id FROM episodes WHERE run = :run"
+    known = pd.DataFrame({"id": source.column(sql, {"run": among.run})})
+    known["episode"] = known["id"].map(number_of).astype("uint64")
+    given = given.rename(columns={"episode": "id"}).merge(known, on="id").drop(columns="id")
+    return pd.concat(seat_frames(source, among)).merge(given, on=_PLACE, how="left"), names
 
 
 def _measures(values: pd.DataFrame) -> list[str]:
@@ -150,40 +150,45 @@ def _measures(values: pd.DataFrame) -> list[str]:
     return found
 
 
-def _keys(source: Source, among: Scope, groups: Mapping[str, str]) -> dict[tuple[str, str], Key]:
-    """(scenario id, seat) → the group it is in."""
-    columns = "".join(f", {column}" for column in groups.values())
-    sql = f"""
-SELECT DISTINCT e.scenario_id, s.seat{columns}
-FROM episodes e JOIN episode_seats s ON s.episode_id = e.id
-WHERE {among.episodes()} AND {among.seats()}"""
-    return {(scenario, seat): tuple(key) for scenario, seat, *key in source.rows(sql, among.values)}
+def _beside(seats: pd.DataFrame, two: Two, names: Sequence[str]) -> pd.DataFrame:
+    """A row for each circumstance in which both sat: the columns of seats, and each measure of the first and of the second."""
+    ended = seats[~seats["failed"]]
+    sides = [ended[ended["agent"] == agent] for agent in (two.first, two.second)]
+    other = sides[1][[*CELL, "repeat", "episode", *names]]
+    return sides[0].merge(other, on=[*CELL, "repeat"], suffixes=("_first", "_second"))
 
 
-def _notes(compared: Iterable[Mapping[str, Difference]]) -> list[str]:
+def _compared(beside: pd.DataFrame, name: str) -> Paired | None:
+    """The first less the second: repeats averaged within cells, cells within families."""
+    gaps = (beside[f"{name}_first"] - beside[f"{name}_second"]).dropna()
+    if gaps.empty:
+        return None
+    cells = gaps.groupby([beside.loc[gaps.index, column] for column in CELL]).mean()
+    families = [fsum(of_family) / len(of_family) for _, of_family in cells.groupby(level="family")]
+    return compare_families(families, pairs=len(gaps), cells=len(cells))
+
+
+def _lost(
+    seats: pd.DataFrame, groups: Sequence[str], key: Key, two: Two, names: Sequence[str]
+) -> tuple[int, int, int, int]:
+    """Seats of failed episodes and seats without a score, each of the first and the second agent."""
+    mine = seats[(seats[list(groups)] == list(key)).all(axis=1)]
+    failed, unscored = [], []
+    for agent in (two.first, two.second):
+        of_agent = mine[mine["agent"] == agent]
+        failed.append(int(of_agent["failed"].sum()))
+        unscored.append(int((~of_agent["failed"] & of_agent[list(names)].isna().all(axis=1)).sum()))
+    return failed[0], failed[1], unscored[0], unscored[1]
+
+
+def _notes(found: Iterable[Paired]) -> list[str]:
     """What a reader must know of all groups: of the one with the fewest families, and of those without any scatter."""
-    found = sorted((one.paired for group in compared for one in group.values()), key=lambda paired: paired.families)
-    fewest = found[0].families
-    return [note for paired in found for note in paired.notes if paired.families == fewest or paired.z is None]
+    ordered = sorted(found, key=lambda paired: paired.families)
+    fewest = ordered[0].families
+    return [note for paired in ordered for note in paired.notes if paired.families == fewest or paired.z is None]
 
 
 def _cells(difference: Difference) -> tuple[Any, ...]:
     found = difference.paired
     numbers = (found.mean, found.low, found.high, difference.effect, found.z, found.p, found.p_holm, found.sign_p)
     return (*numbers, found.pairs, found.cells, found.families, difference.settles)
-
-
-def _lost(
-    source: Source, among: Scope, groups: Mapping[str, str], held: Mapping[Key, Sequence[SeatScore]], two: Two
-) -> dict[Key, tuple[int, int, int, int]]:
-    """Group → seats of failed episodes and seats without a score, each of the first and the second agent."""
-    played = seats_played(source, among, {**groups, "agent": GROUPS["agent"]})
-    found = {}
-    for key in held:
-        failed, unscored = [], []
-        for agent in (two.first, two.second):
-            seats, lost = played.get((*key, agent), (0, 0))
-            failed.append(lost)
-            unscored.append(seats - lost - sum(score.agent == agent for score in held[key]))
-        found[key] = (failed[0], failed[1], unscored[0], unscored[1])
-    return found
