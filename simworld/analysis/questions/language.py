@@ -10,7 +10,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from simworld.analysis.quality import Quality, qualities
+from simworld.analysis.quality import Quality, distinct, qualities, spoken_words
 from simworld.analysis.questions.names import Scope, scope
 from simworld.analysis.questions.scores import played, rough
 from simworld.analysis.questions.seats import seat_frames
@@ -20,7 +20,6 @@ from simworld.core.errors import InputError
 from simworld.core.stats import Estimate, mean_of_sums
 
 _SHARES = ("words", "empty_share", "repeated_share")  # means, so they have intervals
-_VARIETY = ("distinct_1", "distinct_2")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,15 +47,16 @@ def language(
     if not any(there.values()):
         raise InputError(f"every episode of this failed, so nobody said anything; see episodes() of {source.where}")
     said = {agent: _read(source, among, agent, most) for agent, seats in there.items() if seats}
-    whole = qualities({agent: [seat for part in of.seats.values() for seat in part] for agent, of in said.items()})
+    words = {agent: spoken_words([seat for part in of.seats.values() for seat in part]) for agent, of in said.items()}
+    limit = min(sum(map(len, of_agent)) for of_agent in words.values())  # distinct-n falls as a text grows
     rows: list[Row] = []
     for agent, of in said.items():
         parts = {unit: qualities({unit: seats})[unit] for unit, seats in of.seats.items()}
-        quality = whole[agent]
         for name in _SHARES:
             rows.append((agent, name, *_cells(_mean(parts, of, name))))
-        for name in _VARIETY:
-            rows.append((agent, name, getattr(quality, name), None, None, quality.utterances, len(parts)))
+        for n in (1, 2):
+            value = distinct(words[agent], n, limit)
+            rows.append((agent, f"distinct_{n}", value, None, None, len(words[agent]), len(parts)))
         if of.surprise:
             found = mean_of_sums(of.surprise)
             ends = (None if end is None else math.exp(end) for end in (found.mean, found.low, found.high))

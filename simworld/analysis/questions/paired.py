@@ -53,13 +53,15 @@ def paired(
     two, among = _meet(source, two)
     seats, names = _seats(source, among, measures, judge, values)
     beside = _beside(seats, two, names)
+    lost = _lost(seats, groups, names)
     rows: list[tuple[Any, ...]] = []
     found: list[Paired] = []
     for key, of_group in beside.groupby(groups):
         compared = differences({name: one for name in names if (one := _compared(of_group, name)) is not None})
         found += [difference.paired for difference in compared.values()]
-        lost = _lost(seats, groups, key, two, names)
-        rows += [(*key, name, *_cells(compared[name]), *lost) for name in names if name in compared]
+        (failed_1, unscored_1), (failed_2, unscored_2) = (lost.get((*key, a), (0, 0)) for a in (two.first, two.second))
+        counts = (failed_1, failed_2, unscored_1, unscored_2)
+        rows += [(*key, name, *_cells(compared[name]), *counts) for name in names if name in compared]
     if not rows:
         raise InputError(
             f"{two.first!r} and {two.second!r} share no scored cell in run {among.run!r}: "
@@ -160,25 +162,19 @@ def _beside(seats: pd.DataFrame, two: Two, names: Sequence[str]) -> pd.DataFrame
 
 def _compared(beside: pd.DataFrame, name: str) -> Paired | None:
     """The first less the second: repeats averaged within cells, cells within families."""
-    gaps = (beside[f"{name}_first"] - beside[f"{name}_second"]).dropna()
+    gaps = beside[CELL].assign(gap=beside[f"{name}_first"] - beside[f"{name}_second"]).dropna(subset="gap")
     if gaps.empty:
         return None
-    cells = gaps.groupby([beside.loc[gaps.index, column] for column in CELL]).mean()
+    cells = gaps.groupby(CELL)["gap"].mean()
     families = [fsum(of_family) / len(of_family) for _, of_family in cells.groupby(level="family")]
     return compare_families(families, pairs=len(gaps), cells=len(cells))
 
 
-def _lost(
-    seats: pd.DataFrame, groups: Sequence[str], key: Key, two: Two, names: Sequence[str]
-) -> tuple[int, int, int, int]:
-    """Seats of failed episodes and seats without a score, each of the first and the second agent."""
-    mine = seats[(seats[list(groups)] == list(key)).all(axis=1)]
-    failed, unscored = [], []
-    for agent in (two.first, two.second):
-        of_agent = mine[mine["agent"] == agent]
-        failed.append(int(of_agent["failed"].sum()))
-        unscored.append(int((~of_agent["failed"] & of_agent[list(names)].isna().all(axis=1)).sum()))
-    return failed[0], failed[1], unscored[0], unscored[1]
+def _lost(seats: pd.DataFrame, groups: Sequence[str], names: Sequence[str]) -> dict[Key, tuple[int, int]]:
+    """(Group, agent) → seats of failed episodes, and seats that ended without any score."""
+    unscored = ~seats["failed"] & seats[list(names)].isna().all(axis=1)
+    counted = seats.assign(unscored=unscored).groupby([*groups, "agent"])[["failed", "unscored"]].sum().reset_index()
+    return {tuple(key): (int(lost), int(blank)) for *key, lost, blank in counted.itertuples(index=False)}
 
 
 def _notes(found: Iterable[Paired]) -> list[str]:
