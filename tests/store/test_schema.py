@@ -16,7 +16,7 @@ import store
 from simworld.core.errors import StoreMismatch
 from store.address import parse_address
 from store.connection import connect
-from store.describe import VIEWS, codebook, describe
+from store.describe import VIEWS, codebook, describe, meanings
 from store.migrations.run import config
 from store.tables import Base
 from store.version import HEAD, VERSION_TABLE, VERSIONS
@@ -51,6 +51,8 @@ def test_the_codebook_explains_every_column_of_tables_and_views(url: str) -> Non
     assert {(line.table, line.name) for line in lines} == there
     assert all(line.comment and line.type for line in lines)
     assert set(VIEWS) <= names
+    assert meanings().keys() == names
+    assert all(meanings().values())
 
 
 def test_every_column_of_a_server_carries_its_comment(postgresql_url: str) -> None:
