@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from store.records import AgentRecord as AgentRecord
     from store.records import Attribution as Attribution
     from store.records import Cells as Cells
+    from store.records import EndingCount as EndingCount
     from store.records import EpisodeSummary as EpisodeSummary
     from store.records import ItemState as ItemState
     from store.records import JudgeRecord as JudgeRecord
+    from store.records import Names as Names
     from store.records import PlannedItem as PlannedItem
     from store.records import RunRecord as RunRecord
     from store.records import RunSummary as RunSummary
+    from store.records import ScenarioLine as ScenarioLine
     from store.records import ScoreRow as ScoreRow
     from store.records import SeatRecord as SeatRecord
     from store.records import SeatScores as SeatScores
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from store.records import TraceQuery as TraceQuery
     from store.records import TrainingRecord as TrainingRecord
     from store.records import TrainingStep as TrainingStep
+    from store.records import UsedAction as UsedAction
     from store.records import VectorKind as VectorKind
 
 __simworld__ = True  # the name fence looks for this mark: simworld/fence.py
@@ -44,12 +48,15 @@ _HOME = {
     "AgentRecord": "store.records",
     "Attribution": "store.records",
     "Cells": "store.records",
+    "EndingCount": "store.records",
     "EpisodeSummary": "store.records",
     "ItemState": "store.records",
     "JudgeRecord": "store.records",
+    "Names": "store.records",
     "PlannedItem": "store.records",
     "RunRecord": "store.records",
     "RunSummary": "store.records",
+    "ScenarioLine": "store.records",
     "ScoreRow": "store.records",
     "SeatRecord": "store.records",
     "SeatScores": "store.records",
@@ -61,6 +68,7 @@ _HOME = {
     "TraceQuery": "store.records",
     "TrainingRecord": "store.records",
     "TrainingStep": "store.records",
+    "UsedAction": "store.records",
     "VectorKind": "store.records",
 }
 __all__ = list(_HOME)
