@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from store.records import SeatTrace as SeatTrace
     from store.records import StoredEpisode as StoredEpisode
     from store.records import StoredJudgement as StoredJudgement
+    from store.records import TextHit as TextHit
     from store.records import TracedAct as TracedAct
     from store.records import TraceOverview as TraceOverview
     from store.records import TraceQuery as TraceQuery
@@ -63,6 +64,7 @@ _HOME = {
     "SeatTrace": "store.records",
     "StoredEpisode": "store.records",
     "StoredJudgement": "store.records",
+    "TextHit": "store.records",
     "TracedAct": "store.records",
     "TraceOverview": "store.records",
     "TraceQuery": "store.records",

@@ -16,7 +16,7 @@ from simworld.core.episode import Ending, Episode, WorkItem
 from simworld.core.errors import InputError, StoreError
 from simworld.core.judgement import Judgement
 from simworld.core.scenario import Scenario
-from store import cell_reading, embeddings, episodes, judgements, overview, reading, runs, traces, trainings
+from store import cell_reading, embeddings, episodes, judgements, overview, reading, runs, texts, traces, trainings
 from store.address import Address, parse_address
 from store.connection import BUSY_TIMEOUT_S, WRITE, check_unchanged, connect
 from store.faults import faults
@@ -38,6 +38,7 @@ from store.records import (
     SeatTrace,
     StoredEpisode,
     StoredJudgement,
+    TextHit,
     TraceOverview,
     TraceQuery,
     TrainingRecord,
@@ -139,7 +140,7 @@ class Store:
         scenarios: Iterable[Scenario],
         agents: Iterable[AgentRecord],
     ) -> None:
-        """Stores a run with its plan. Again with the same name it adds what is new: more repeats, scenarios, casts.
+        """Stores a run with its plan. Again with the same name it adds what is new (repeats, casts) and takes the new settings.
 
         A scenario's content is stored once; its title, rubric, judge note and other details are those given last.
 
@@ -299,6 +300,19 @@ class Store:
             raise InputError(f"no run {name!r} in {self.where}")
         return found[0]
 
+    def run_record(self, name: str) -> RunRecord:
+        """A run as it was begun; raises InputError where there is none."""
+        with self._read() as connection:
+            row = connection.execute(select(table(RunRow)).where(RunRow.name == name)).mappings().one_or_none()
+        if row is None:
+            raise InputError(f"no run {name!r} in {self.where}")
+        return RunRecord(**row)
+
+    def run_scenarios(self, run: str) -> list[str]:
+        """Ids of the scenarios that a run plans, by their names in it."""
+        with self._read() as connection:
+            return overview.run_scenarios(connection, run)
+
     def run_agents(self, run: str) -> Mapping[str, str]:
         """Agent name → agent id, by name, of the agents that a run names."""
         with self._read() as connection:
@@ -380,6 +394,32 @@ class Store:
                 for summary in reading.summaries(connection, rows[start : start + IDS])
             ][::-1]
 
+    def summaries_of(self, ids: Sequence[str]) -> Mapping[str, EpisodeSummary]:
+        """Episode id → its summary, for up to a thousand ids; those that are not there are left out."""
+        query = reading.matching().where(EpisodeRow.id.in_(ids))
+        with self._read() as connection:
+            found = reading.summaries(connection, connection.execute(query).mappings().all())
+        return {summary.id: summary for summary in found}
+
+    def search_text(
+        self, phrases: Sequence[str], *, run: str | None = None, before: int | None = None, limit: int = 20
+    ) -> list[TextHit]:
+        """Episodes in which all the phrases (words in this order) occur, in any case, the latest first.
+
+        Args:
+            phrases: at least one, each with a letter or digit in it.
+            run: only this run's.
+            before: only those with a lower number.
+            limit: the most.
+        """
+        with self._read() as connection:
+            return texts.search(connection, phrases, run=run, before=before, limit=limit)
+
+    def texts_of(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """Episode id → what was said and done, a line for each act, for up to a thousand ids."""
+        with self._read() as connection:
+            return texts.texts_of(connection, ids)
+
     def episode(self, id_or_prefix: str, *, vectors: bool = True) -> StoredEpisode:
         """The episode whose id is or begins with this; raises InputError where none or several do."""
         with self._read() as connection:
@@ -405,6 +445,11 @@ class Store:
         """All judges."""
         with self._read() as connection:
             return judgements.judges(connection)
+
+    def judged_by(self, run: str) -> list[JudgeRecord]:
+        """The judges that have scored at least one episode of a run, by name and id."""
+        with self._read() as connection:
+            return judgements.judges(connection, run)
 
     def unjudged(
         self, judge_id: str, sample: int, *, run: str | None = None, retry_failed: bool = False
@@ -504,6 +549,11 @@ class Store:
             if len(ids) < IDS:
                 return
             after = ids[-1]
+
+    def embedding_counts(self, encoder_id: str) -> tuple[int, int]:
+        """Episodes with an embedding by this encoder, and episodes with at least one turn."""
+        with self._read() as connection:
+            return embeddings.counts(connection, encoder_id)
 
     def embeddings(
         self, encoder_id: str, size: int, *, run: str | None = None

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, func, or_, select
 
 from simworld.core.episode import Ending
 from store.records import EndingCount, Names, ScenarioLine
-from store.tables import EpisodeRow, RunAgentRow, RunRow, ScenarioRow
+from store.tables import EpisodeRow, RunAgentRow, RunRow, ScenarioRow, WorkItemRow
 
 MOST_NAMES = 500
 
@@ -43,6 +43,12 @@ def run_agents(connection: Connection, run: str) -> dict[str, str]:
     """Agent name → agent id, of the agents that a run names, by name."""
     query = select(RunAgentRow.agent_name, RunAgentRow.agent_id).where(RunAgentRow.run == run)
     return {name: id_ for name, id_ in connection.execute(query.order_by(RunAgentRow.agent_name))}  # noqa: C416
+
+
+def run_scenarios(connection: Connection, run: str) -> list[str]:
+    """Ids of the scenarios that a run plans, by their names in it."""
+    query = select(WorkItemRow.scenario_id, WorkItemRow.scenario_name).where(WorkItemRow.run == run).distinct()
+    return [id_ for id_, _ in connection.execute(query.order_by(WorkItemRow.scenario_name, WorkItemRow.scenario_id))]
 
 
 def scenario_lines(connection: Connection, text: str | None, start: int, limit: int) -> list[ScenarioLine]:

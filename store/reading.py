@@ -44,7 +44,7 @@ def matching(
 
 
 def ended_before(episode_id: str) -> ColumnElement[bool]:
-    """Episodes that ended before this one; of those that ended at once, the ones with lower ids. Nothing where there is no such id."""
+    """Episodes that ended before this one, or at once and with a lower id; none where there is no such id."""
     ended = select(EpisodeRow.ended).where(EpisodeRow.id == episode_id).scalar_subquery()
     return tuple_(EpisodeRow.ended, EpisodeRow.id) < tuple_(ended, episode_id)
 

@@ -205,6 +205,15 @@ class ScenarioLine:
     episodes: int  # all attempts, in all runs
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextHit:
+    """An episode in which words were found."""
+
+    number: int  # later episodes have higher ones
+    episode_id: str
+    text: str  # a line for each act, in order
+
+
 TrainingStatus = Literal["running", "finished", "failed"]
 
 

@@ -39,6 +39,7 @@ def begin_run(
     }
     if not insert_new(connection, RunRow, row):
         _refuse_changed(connection, run, items, agents)
+        connection.execute(update(RunRow).where(RunRow.name == run.name).values(settings=row["settings"]))
     for scenario in scenarios:
         details = scenario_row(scenario)
         if not insert_new(connection, ScenarioRow, details):

@@ -57,8 +57,8 @@ class Steered:
 def steering(store: Store, stored: StoredEpisode) -> list[Steered]:
     """The actions of an episode by seat and planner; empty where nothing was steered.
 
-    Nearest are sought among the seat's own earlier actions here and those of the same planner in the last 64 episodes of the run that
-    ended before this one.
+    Nearest are sought among the seat's own earlier actions here and those of the same planner in the last 64 episodes of the run
+    that ended before this one.
     """
     own: dict[tuple[str, str], list[tuple[int, UsedAction]]] = defaultdict(list)
     number = 0

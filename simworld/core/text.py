@@ -1,4 +1,4 @@
-"""Text from models, files and databases made harmless to show: control characters could move a cursor, direction characters forge a line."""
+"""Text from models, files and databases made harmless to show: controls could move a cursor, direction marks forge a line."""
 
 from __future__ import annotations
 

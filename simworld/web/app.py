@@ -7,9 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio.to_thread
-from jinja2 import Environment
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -23,7 +21,7 @@ from simworld.web.draw import NAVIGATION, Where, environment, render
 from simworld.web.given import Given, NotHere
 from simworld.web.guard import Hardened, known_hosts, sent_by_us
 from simworld.web.page import Maker, Page
-from simworld.web.pages import agent, episode, run, scenario
+from simworld.web.pages import agent, db, episode, run, scenario, search, tournament, train
 from store.address import parse_address
 
 STATIC = Path(__file__).parent / "static"
@@ -31,11 +29,18 @@ THREADS = 8  # pages that are made at once; more would only wait for the same tw
 PAGES: Mapping[str, Maker] = {
     "/": run.list_,
     "/run/show/{name:path}": run.show,
+    "/tournament/standings": tournament.standings,
+    "/tournament/compare": tournament.compare,
     "/scenario/list": scenario.list_,
     "/scenario/show/{id}": scenario.show,
     "/episode/list": episode.list_,
+    "/episode/search": search.search,
     "/episode/show/{id}": episode.show,
-    "/agent/show/{id}": agent.show,
+    "/train/list": train.list_,
+    "/train/show/{name:path}": train.show,
+    "/db/query": db.query,
+    "/db/info": db.info,
+    "/agent/show/{id:path}": agent.show,
 }
 
 
@@ -84,9 +89,7 @@ def section(path: str) -> str:
     return found[0] or next((own for own, _ in NAVIGATION if own.startswith(f"/{group}/")), "")
 
 
-def endpoint(
-    desk: Desk, maker: Maker, answer: Callable[[Request, Page], Response]
-) -> Callable[[Request], Response]:
+def endpoint(desk: Desk, maker: Maker, answer: Callable[[Request, Page], Response]) -> Callable[[Request], Response]:
     """What answers the requests for one page."""
 
     def respond(request: Request) -> Response:

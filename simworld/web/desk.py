@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from simworld.core.errors import StoreError
+from simworld.web.meaning import Meaning
 from store import Store, open_store
 
 BUSY_TIMEOUT_S = 2.0  # a reader of a page waits no longer for a locked database
@@ -31,6 +32,7 @@ class Desk:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.meaning = Meaning()
         self._store: Store | None = None
         self._checked = 0.0
         self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()

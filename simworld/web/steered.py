@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from simworld.analysis.steering import Step, Steered
+from simworld.analysis.steering import Steered, Step
 from simworld.analysis.steering import steering as ask
 from simworld.web.figures.strips import strip
 from store import Store, StoredEpisode

@@ -60,3 +60,17 @@ def spread(values: Sequence[float], ends: tuple[float, float], label: str) -> Ma
         *(tag("circle", cx=scale(value), cy=9.0, r=3.5, class_="dot soft") for value in values),
     ]
     return picture(160.0, 18.0, parts, label=label, kind="spread")
+
+
+def columns(counts: Sequence[int], edges: Sequence[float], label: str) -> Markup:
+    """A histogram of numbers: counts between edges, of which there is one more."""
+    wide, high = 26.0, 90.0
+    top = max(max(counts, default=0), 1)
+    parts = [tag("line", x1=0.0, x2=wide * len(counts), y1=high, y2=high, class_="tick")]
+    for i, count in enumerate(counts):
+        tall = high * count / top
+        parts.append(tag("rect", x=i * wide + 1, y=high - tall, width=wide - 2, height=tall, class_="fill"))
+    for i in sorted({0, len(counts) // 2, len(counts)}):
+        anchor = "start" if i == 0 else "end" if i == len(counts) else "middle"
+        parts.append(tag("text", f"{edges[i]:.3g}", x=i * wide, y=high + 12, text_anchor=anchor))
+    return picture(wide * len(counts), high + 16, parts, label=label, kind="columns")

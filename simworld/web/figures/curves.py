@@ -37,20 +37,6 @@ def curve(lines: Sequence[Series], label: str, *, mark: float | None = None) -> 
     return picture(WIDTH, HEIGHT, parts, label=label, kind="curve")
 
 
-def scatter(points: Sequence[tuple[float, float]], label: str, *, across: str, up: str) -> Markup:
-    """Pairs of numbers as dots, with the line on which both are equal."""
-    ends = span([value for pair in points for value in pair])
-    x, y = Scale(*ends, LEFT, WIDTH - RIGHT), Scale(*ends, HEIGHT - BOTTOM, TOP)
-    parts = [
-        *_grid(x, y, None),
-        tag("line", x1=x(ends[0]), y1=y(ends[0]), x2=x(ends[1]), y2=y(ends[1]), class_="mark"),
-        *(tag("circle", cx=x(a), cy=y(b), r=2.5, class_="dot soft") for a, b in points[:MOST]),
-        tag("text", across, x=WIDTH - RIGHT, y=HEIGHT - BOTTOM - 4, text_anchor="end"),
-        tag("text", up, x=LEFT + 4, y=TOP + 6),
-    ]
-    return picture(WIDTH, HEIGHT, parts, label=label, kind="curve")
-
-
 def _grid(across: Scale, up: Scale, mark: float | None) -> list[Markup]:
     parts = []
     for scale, wanted in ((up, 4), (across, 5)):

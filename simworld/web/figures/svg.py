@@ -13,7 +13,9 @@ from simworld.core.text import harmless
 def tag(name: str, *children: Markup | str, **attributes: object) -> Markup:
     """An element; `class_` and `stroke_width` stand for `class` and `stroke-width`, None leaves an attribute out."""
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"' for key, value in attributes.items() if value is not None
+        f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"'
+        for key, value in attributes.items()
+        if value is not None
     )
     inside = "".join(map(_text, children))
     return Markup(f"<{name}{written}>{inside}</{name}>" if children else f"<{name}{written}/>")

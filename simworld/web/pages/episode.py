@@ -152,5 +152,5 @@ def _seat(given: Given, scenario: Scenario) -> str | None:
     chosen = given.text("seat")
     seats = [seat.name for seat in scenario.seats]
     if chosen is not None and chosen not in seats:
-        raise InputError(f"no seat {chosen!r} here{did_you_mean(chosen, seats) or f'; there are ' + ', '.join(seats)}")
+        raise InputError(f"no seat {chosen!r} here{did_you_mean(chosen, seats) or '; there are ' + ', '.join(seats)}")
     return chosen

@@ -28,14 +28,16 @@ from tests.simworld.tournament.small import play, tournament, write
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SCRIPT = "<script>document.title='taken'</script>"
-BROKEN = "\"'><img src=x onerror=\"document.title='taken'\"> {{ 7 * 7 }} '; DROP TABLE episodes; --"
+BROKEN = "\"'><img src=x onerror=\"document.title='taken'\"> {{ 987 * 1000 }} '; DROP TABLE episodes; --"
 CONTROLS = "before\x1b[31m\u202eafter\x07"
 MARKET = Scenario(
     name="market",
     title="At the market",
     setting="A stall, late in the day.",
     seats=(
-        Seat(name="seller", persona=Persona(name="Nadia Brandt", age=41), goal="Sell for 65.", secret="It is the last."),
+        Seat(
+            name="seller", persona=Persona(name="Nadia Brandt", age=41), goal="Sell for 65.", secret="It is the last."
+        ),
         Seat(name="buyer", persona=Persona(name="Tomas Okafor"), goal="Buy for 50.", knows="It rains soon."),
     ),
     relationships={("seller", "buyer"): Relationship.know_by_name},
@@ -92,8 +94,15 @@ def add(store: Store, item: WorkItem, scenario: Scenario, acts: Sequence[Act], f
         checks=(CheckResult(name="price", holds=True, value=60.0, turn=1),),
         failure=failure,
     )
-    times = {"started": NOON, "ended": NOON + timedelta(minutes=item.repeat + 1)}
-    store.add_episode(item, 1, episode, scenario_name=scenario.name, family=scenario.family, **times)
+    store.add_episode(
+        item,
+        1,
+        episode,
+        scenario_name=scenario.name,
+        family=scenario.family,
+        started=NOON,
+        ended=NOON + timedelta(minutes=item.repeat + 1),
+    )
     return item.episode_id(1)
 
 
