@@ -147,19 +147,21 @@ def unjudged_batch(
     return list(connection.execute(query.order_by(EpisodeRow.id).limit(size)).scalars())
 
 
-def judges(connection: Connection, run: str | None = None) -> list[JudgeRecord]:
-    """All judges, or those that have scored an episode of a run, by name and id."""
-    query = select(table(JudgeRow)).order_by(JudgeRow.name, JudgeRow.id)
-    if run is not None:
-        scored = exists().where(
-            JudgementRow.judge_id == JudgeRow.id,
-            JudgementRow.status == JudgementStatus.ok.value,
-            JudgementRow.episode_id == EpisodeRow.id,
-            EpisodeRow.run == run,
-        )
-        query = query.where(scored)
-    rows = connection.execute(query).mappings()
+def judges(connection: Connection) -> list[JudgeRecord]:
+    """All judges, by name and id."""
+    rows = connection.execute(select(table(JudgeRow)).order_by(JudgeRow.name, JudgeRow.id)).mappings()
     return [JudgeRecord(**row) for row in rows]
+
+
+def judged_by(connection: Connection, run: str) -> list[str]:
+    """Ids of the judges that have scored an episode of a run."""
+    scored = exists().where(
+        JudgementRow.judge_id == JudgeRow.id,
+        JudgementRow.status == JudgementStatus.ok.value,
+        JudgementRow.episode_id == EpisodeRow.id,
+        EpisodeRow.run == run,
+    )
+    return list(connection.execute(select(JudgeRow.id).where(scored)).scalars())
 
 
 def _failed(connection: Connection, id_: str) -> RowMapping | None:

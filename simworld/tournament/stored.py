@@ -5,19 +5,20 @@ A run that no tournament began counts as one of all its agents, in all seats, wi
 
 from __future__ import annotations
 
+import json
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from simworld.judging.spec import JudgeSpec
 from simworld.tournament.loading import Tournament
 from simworld.tournament.schema import TournamentFile
-from store import Store
+from store import JudgeRecord, Store
 
 
 def stored_tournament(store: Store, run: str) -> Tournament:
-    """The tournament that a run is, with the judges that have scored it; what was taken out of its file since is left out.
+    """The tournament that a run is, without specs of agents and judges; what was taken out of its file since is left out.
 
     Raises:
         InputError: there is no such run.
@@ -36,20 +37,27 @@ def stored_tournament(store: Store, run: str) -> Tournament:
         focal=str(options.get("focal", "")),
         anchor=str(options.get("anchor", "")) or None,
         scenarios=tuple(store.scenario(id_) for id_ in store.run_scenarios(run)),
-        judges=tuple(stored_judges(store, run)),
+        judges=(),
     )
 
 
-def stored_judges(store: Store, run: str) -> list[JudgeSpec]:
-    """The judges that have scored a run, each once whatever its rubrics, by name; people are none."""
-    found: dict[str, JudgeSpec] = {}
-    for record in store.judged_by(run):
-        try:
-            spec = JudgeSpec.model_validate(record.spec.get("spec"))
-        except ValidationError:
-            continue  # people, and judges of another version
-        found.setdefault(spec.name, spec)
-    return list(found.values())
+def stored_judges(store: Store, run: str) -> dict[str, tuple[str, ...]]:
+    """The judges that have scored a run, people too: name → ids, one for each rubric.
+
+    Judges that share a name but not all that makes them (model, method, version) are told apart by a piece of their ids.
+    """
+    scored = set(store.judged_by(run))
+    same: dict[tuple[str, str], list[JudgeRecord]] = defaultdict(list)
+    for record in store.judges():
+        if record.id in scored:
+            made = {key: value for key, value in record.spec.items() if key != "rubric"}
+            same[record.name, json.dumps(made, sort_keys=True)].append(record)
+    names = Counter(name for name, _ in same)
+    found = {}
+    for (name, _), records in same.items():
+        piece = records[0].id.rpartition("@")[2][:8]
+        found[name if names[name] == 1 else f"{name} {piece}"] = tuple(record.id for record in records)
+    return found
 
 
 def _file(run: str, seed: int, options: Mapping[str, Any]) -> TournamentFile:

@@ -13,17 +13,12 @@ FULL = 2.0  # from here on the colour is full; actions have a mean square of 1
 
 
 def strip(values: Sequence[float], label: str, *, height: float = 14.0) -> Markup:
-    """The coordinates of an action from left to right; wide enough for its size, at most 512."""
+    """The coordinates of an action from left to right; at most 512 wide, each shade drawn at one stroke."""
     wide = max(1.0, min(8.0, 512 / max(1, len(values))))
-    cells = []
-    start = 0
-    shades = [_shade(value) for value in values]
-    for i in range(1, len(shades) + 1):  # neighbours of one shade are one rectangle
-        if i == len(shades) or shades[i] != shades[start]:
-            cells.append(
-                tag("rect", x=start * wide, y=0.0, width=(i - start) * wide, height=height, class_=f"h{shades[start]}")
-            )
-            start = i
+    shapes: dict[str, list[str]] = {}
+    for i, value in enumerate(values):
+        shapes.setdefault(_shade(value), []).append(f"M{i * wide:g} 0h{wide:g}v{height:g}h-{wide:g}z")
+    cells = [tag("path", d="".join(shape), class_=f"h{shade}") for shade, shape in sorted(shapes.items())]
     return picture(max(1.0, wide * len(values)), height, cells, label=label, kind="strip")
 
 

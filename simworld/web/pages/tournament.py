@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from simworld.analysis.compare import Difference
+from simworld.analysis.seat_scores import SOTOPIA_MEAN
 from simworld.analysis.side_by_side import Pair, Scores, pairs, scores_of
 from simworld.analysis.standings import Record, Standing, Table
 from simworld.core.errors import InputError
 from simworld.core.ratings import CENTRE
-from simworld.judging.spec import JudgeSpec
 from simworld.tournament.loading import Tournament
 from simworld.tournament.plan import seat_counts
-from simworld.tournament.results import Results, differences, judge_ids, results
-from simworld.tournament.stored import stored_tournament
+from simworld.tournament.results import Results, differences_by, results_by
+from simworld.tournament.stored import stored_judges, stored_tournament
 from simworld.web.desk import Desk
 from simworld.web.figures.intervals import axis, interval
 from simworld.web.figures.scales import span
@@ -26,6 +26,10 @@ from simworld.web.pages import episode
 from store import Store
 
 PAIRS = 20
+# Measure, each agent's mean score with its interval, and the axis of these
+Means = list[tuple[str, list[tuple[Standing, Markup]], Markup]]
+# Agent, and its games against each agent with the class of their colour
+Matrix = list[tuple[str, list[tuple[Record | None, str]]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +38,18 @@ class Chosen:
 
     runs: Sequence[str]
     tournament: Tournament
-    judge: JudgeSpec | None  # None where nobody has judged
+    judges: Mapping[str, tuple[str, ...]]  # name → ids, one for each rubric
+    judge: str | None  # name; None where nobody has judged
 
     @property
     def run(self) -> str:
         """The run's name."""
         return self.tournament.name
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of the judge."""
+        return () if self.judge is None else self.judges[self.judge]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +99,8 @@ def standings(desk: Desk, store: Store, given: Given) -> Page:
     if chosen is None or chosen.judge is None:
         return Page(template="standings.html", title=title, values={"chosen": chosen, "found": None})
     judge = chosen.judge
-    found = desk.remember(("standings", chosen.run, judge.name), lambda: results(chosen.tournament, store, judge))
+    key = ("standings", chosen.run, judge)
+    found = desk.remember(key, lambda: results_by(chosen.tournament, store, judge, chosen.ids))
     measures = list(found.standings.tables)
     measure = given.one_of("measure", measures) or measures[0]
     table = found.standings.tables[measure]
@@ -126,8 +137,7 @@ def compare(desk: Desk, store: Store, given: Given) -> Page:
     if first is None or second is None or scenario is None:
         return Page(template="compare.html", title="Compare", values=values)
     values["compared"] = over_all(desk, store, chosen, first, second)
-    ids = judge_ids(store, chosen.run, chosen.judge) if chosen.judge else []
-    judges = [judge for judge in store.judges() if judge.id in ids]
+    judges = [judge for judge in store.judges() if judge.id in chosen.ids]
     found = pairs(store, chosen.run, scenario, first, second, counts=seat_counts(chosen.tournament))
     page = given.whole("page", low=1, high=1_000_000, default=1)
     shown = found[(page - 1) * PAIRS : page * PAIRS]
@@ -156,9 +166,9 @@ def choose(desk: Desk, store: Store, given: Given) -> Chosen | None:
     if run is None:
         return None
     tournament = desk.remember(("tournament", run), lambda: stored_tournament(store, run))
-    names = {judge.name: judge for judge in tournament.judges}
-    name = given.one_of("judge", list(names)) or next(iter(names), None)
-    return Chosen(runs=runs, tournament=tournament, judge=None if name is None else names[name])
+    judges = desk.remember(("judges", run), lambda: stored_judges(store, run))
+    judge = given.one_of("judge", list(judges)) or next(iter(judges), None)
+    return Chosen(runs=runs, tournament=tournament, judges=judges, judge=judge)
 
 
 def drawn(table: Table) -> Drawn:
@@ -189,7 +199,7 @@ def drawn(table: Table) -> Drawn:
     )
 
 
-def means(found: Results, agents: Sequence[str]) -> list[tuple[str, list[tuple[Standing, Markup]], Markup]]:
+def means(found: Results, agents: Sequence[str]) -> Means:
     """Measure → each agent's mean score with its interval, on the measure's axis."""
     rows = []
     for measure, table in found.standings.tables.items():
@@ -205,7 +215,7 @@ def means(found: Results, agents: Sequence[str]) -> list[tuple[str, list[tuple[S
     return rows
 
 
-def matrix(table: Table) -> list[tuple[str, list[tuple[Record | None, str]]]]:
+def matrix(table: Table) -> Matrix:
     """Agent → its games against each agent, and the class of their colour: by the share won, a tie counting half."""
     agents = [standing.agent for standing in table.standings]
     return [(agent, [_cell(table.records.get((agent, other))) for other in agents]) for agent in agents]
@@ -220,19 +230,23 @@ def _cell(record: Record | None) -> tuple[Record | None, str]:
 
 
 def over_all(desk: Desk, store: Store, chosen: Chosen, first: str, second: str) -> list[Compared]:
-    """The differences on every measure, drawn on one axis around zero; `sotopia_mean` has an axis of its own."""
-    judge = chosen.judge
-    if judge is None:
+    """The differences on every measure."""
+    if chosen.judge is None:
         return []
-    key = ("differences", chosen.run, judge.name, first, second)
-    found = desk.remember(key, lambda: differences(chosen.tournament, store, judge, first, second))
-    shares = [d.paired for measure, d in found.items() if measure != "sotopia_mean"]
-    reach = max((abs(v) for p in shares for v in (p.mean, p.low, p.high) if v is not None), default=0.1) * 1.1
+    key = ("differences", chosen.run, chosen.judge, first, second)
+    found = desk.remember(key, lambda: differences_by(chosen.tournament, store, chosen.ids, first, second))
+    return drawn_differences(found)
+
+
+def drawn_differences(found: Mapping[str, Difference]) -> list[Compared]:
+    """Differences drawn around zero, all on one axis; `sotopia_mean`, which is no share, has its own."""
+    shares = [d.paired for measure, d in found.items() if measure != SOTOPIA_MEAN]
+    reach = max((abs(v) for p in shares for v in (p.mean, p.low, p.high) if v is not None), default=0.1) * 1.1 or 0.1
     rows = []
     for measure, difference in found.items():
         paired = difference.paired
         own = max(abs(v) for v in (paired.mean, paired.low, paired.high, 0.01) if v is not None) * 1.1
-        ends = (-own, own) if measure == "sotopia_mean" else (-reach, reach)
+        ends = (-own, own) if measure == SOTOPIA_MEAN else (-reach, reach)
         figure = interval(paired.mean, paired.low, paired.high, ends, mark=0.0)
         rows.append(Compared(measure=measure, difference=difference, figure=figure))
     return rows
