@@ -169,7 +169,7 @@ def train(shop: Shop, label: str, found: Sequence[Path], start: Path) -> Made:
     with store_log(shop.store, record) as sink:
         planner = train_planner(data, clone, settings, folder=work, sink=sink, on_progress=shop.tell)
     made = _saved(shop, label, planner)
-    metrics = {**planner.info.metrics, "coverage": coverage(dataset)}
+    metrics = {**planner.info.metrics, "coverage": coverage(found[0])}
     shop.store.finish_training(record.name, checkpoint_id=planner.id, metrics=metrics)
     shutil.rmtree(work, ignore_errors=True)
     return made
