@@ -446,11 +446,6 @@ class Store:
         with self._read() as connection:
             return judgements.judges(connection)
 
-    def judged_by(self, run: str) -> list[str]:
-        """Ids of the judges with a rubric that have scored something in a run."""
-        with self._read() as connection:
-            return judgements.judged_by(connection, run)
-
     def unjudged(
         self, judge_id: str, sample: int, *, run: str | None = None, retry_failed: bool = False
     ) -> Iterator[str]:

@@ -153,17 +153,6 @@ def judges(connection: Connection) -> list[JudgeRecord]:
     return [JudgeRecord(**row) for row in rows]
 
 
-def judged_by(connection: Connection, run: str) -> list[str]:
-    """Ids of the judges that have scored an episode of a run."""
-    scored = exists().where(
-        JudgementRow.judge_id == JudgeRow.id,
-        JudgementRow.status == JudgementStatus.ok.value,
-        JudgementRow.episode_id == EpisodeRow.id,
-        EpisodeRow.run == run,
-    )
-    return list(connection.execute(select(JudgeRow.id).where(scored)).scalars())
-
-
 def _failed(connection: Connection, id_: str) -> RowMapping | None:
     """The row of a failed judgement, locked where the database locks rows; None if it did not fail."""
     failed = JudgementRow.status == JudgementStatus.failed.value

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from simworld.analysis.compare import Difference
-from simworld.analysis.seat_scores import SOTOPIA_MEAN
 from simworld.analysis.side_by_side import Pair, Scores, pairs, scores_of
 from simworld.analysis.standings import Record, Standing, Table
 from simworld.core.errors import InputError
+from simworld.core.measures import SOTOPIA_MEAN
 from simworld.core.ratings import CENTRE
 from simworld.tournament.loading import Tournament
 from simworld.tournament.plan import seat_counts
