@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, literal, select, true
 
-from store.tables import Base, table
+from store.keeping import remake_all
+from store.tables import Base, CellCastRow, CellScoreRow, EpisodeRow, EpisodeSeatRow, JudgementRow, table
 from store.writing import Row
 
 Batch = dict[type[Base], list[Row]]
@@ -28,6 +29,26 @@ def insert(connection: Connection, batch: Batch) -> None:
             _copy(connection, into, rows)
         else:
             connection.execute(table(into).insert(), [dict(row) for row in rows])
+
+
+def keep_cells(connection: Connection) -> None:
+    """Makes the cells that the store would have kept, had it added the rows itself."""
+    block = (EpisodeRow.run, EpisodeRow.family, EpisodeRow.scenario_id, EpisodeRow.repeat)
+    seats = select(func.count()).where(EpisodeSeatRow.episode_id == func.min(EpisodeRow.id)).scalar_subquery()
+    casts = select(*block, seats, true(), literal(b"")).group_by(*block)
+    ok = JudgementRow.status == "ok"
+    judged = (
+        select(*block, JudgementRow.judge_id).join(JudgementRow, JudgementRow.episode_id == EpisodeRow.id).where(ok)
+    )
+    scores = judged.add_columns(true(), literal(b""), literal(b"")).distinct()
+    names = ["run", "family", "scenario_id", "repeat"]
+    connection.execute(table(CellScoreRow).delete())
+    connection.execute(table(CellCastRow).delete())
+    connection.execute(table(CellCastRow).insert().from_select([*names, "seats", "stale", "casts"], casts))
+    connection.execute(
+        table(CellScoreRow).insert().from_select([*names, "judge_id", "stale", "scores", "retests"], scores)
+    )
+    remake_all(connection)
 
 
 def _copy(connection: Connection, into: type[Base], rows: Sequence[Row]) -> None:

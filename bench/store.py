@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from agents import make_agent
-from bench.bulk import Batch, add, insert
+from bench.bulk import Batch, add, insert, keep_cells
 from bench.play import SHARE_FAILED, Judging, judge, play, shares
 from simworld.core.requests import ModelInfo
 from simworld.core.seeding import derive_seed
@@ -68,6 +68,7 @@ def main() -> None:
     open_store(given.db, create=True).close()
     for tournament in write(given.files, given.tournaments, given.agents, given.families):
         fill(given.db, tournament, given.episodes // given.tournaments)
+    keep(given.db)
     found = describe(given.db)
     print(
         json.dumps(
@@ -123,6 +124,14 @@ def fill(url: str, tournament: Tournament, episodes: int) -> None:
                     seats[cast] = seating(connection, job.item)
                 add_rows(batch, job, number, seats[cast], judges)
             insert(connection, batch)
+    engine.dispose()
+
+
+def keep(url: str) -> None:
+    """Makes what the store keeps for standings."""
+    engine = connect(parse_address(url), create=False)
+    with engine.begin() as connection:
+        keep_cells(connection)
     engine.dispose()
 
 

@@ -19,6 +19,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Place = tuple[str, str, int]  # family, scenario id, repeat
 T = TypeVar("T", bound=Hashable)
+_MOST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +100,14 @@ class CellScores:
 def combined(*columns: Ints) -> tuple[Ints, Ints]:
     """Columns (n,) of numbers from 0: where each different row is first, rows in order; and the place of every row among these."""
     first = number = np.zeros(len(columns[0]), dtype=np.int64)
+    count = 1  # numbers are below it
     for column in columns:
-        _, first, number = np.unique(number * (column.max() + 1) + column, return_index=True, return_inverse=True)
+        more = int(column.max()) + 1
+        if count * more > _MOST:
+            _, number = np.unique(number, return_inverse=True)
+            count = int(number.max()) + 1
+        number, count = number * more + column, count * more
+    _, first, number = np.unique(number, return_index=True, return_inverse=True)
     return first, number
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import combinations, groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simworld.analysis.cells import CellScores, Floats, Ints
 from simworld.analysis.cells import SeatScore as SeatScore
 
+_BYTE = 255  # the most that a byte can count
 _SMALLEST = 1e-12  # difference that is none of rounding: equal scores may have been summed in another order
 
 
@@ -116,23 +118,31 @@ def _count(part: CellScores, ties: Mapping[str, float]) -> Counted:
     agents = len(part.agents)
     wins, ties_ = np.zeros((2, len(starts), agents, agents, len(part.measures)), dtype=np.int64)
     least = np.array([max(ties.get(measure, 0.0), _SMALLEST) for measure in part.measures])
-    for i in range(agents - 1):
-        gaps = values[:, i, None] - values[:, i + 1 :]  # (C, K - i - 1, M); NaN where there was no game
-        won, lost, all_ = (
-            np.add.reduceat(found, starts, dtype=np.int64)
-            for found in (gaps >= least, gaps <= -least, there[:, i, None] & there[:, i + 1 :])
-        )
-        wins[:, i, i + 1 :], wins[:, i + 1 :, i] = won, lost
-        ties_[:, i, i + 1 :] = ties_[:, i + 1 :, i] = all_ - won - lost
+    by_agent, known_of = (np.ascontiguousarray(found.swapaxes(0, 1)) for found in (values, there))
+    for i, j in combinations(range(agents), 2):
+        gaps = by_agent[i] - by_agent[j]  # (C, M); NaN where there was no game
+        met = known_of[i] & known_of[j]
+        won, lost, all_ = (_count_true(found, starts) for found in (gaps >= least, gaps <= -least, met))
+        wins[:, i, j], wins[:, j, i] = won, lost
+        ties_[:, i, j] = ties_[:, j, i] = all_ - won - lost
     return Counted(
         families=tuple(known[number] for number in family[starts]),
         agents=part.agents,
         measures=part.measures,
         totals=np.add.reduceat(np.where(there, values, 0.0), starts),
-        numbers=np.add.reduceat(there, starts, dtype=np.int64),
+        numbers=_count_true(there, starts),
         wins=wins,
         ties=ties_,
     )
+
+
+def _count_true(found: NDArray[np.bool_], starts: Ints) -> Ints:
+    """How many are true from each start to the next. Summed as bytes as far as they go, which is many times faster."""
+    ends = np.append(starts[1:], len(found))
+    parts = np.concatenate([np.arange(a, b, _BYTE) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)])
+    sums = np.add.reduceat(found.view(np.uint8), parts, dtype=np.uint8)
+    counts: Ints = np.add.reduceat(sums, np.searchsorted(parts, starts), dtype=np.int64)
+    return counts
 
 
 def _merged(parts: Sequence[Counted]) -> Counted:

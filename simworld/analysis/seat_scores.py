@@ -104,7 +104,7 @@ class _Reader:
         self._columns, self._agents, self._scenarios = columns, agents, scenarios
         self._compared, self._reading = compared, reading
         self._measures = tuple(dict.fromkeys(name for names in columns.values() for name in names))
-        self._counting: dict[tuple[str, ...], Sequence[bool]] = {}  # scenario id and cast → by seat, whether it counts
+        self._counting: dict[tuple[Any, ...], Sequence[bool]] = {}  # scenario id and cast → by seat, whether it counts
         self._partners: dict[tuple[int, ...], int] = {}
 
     def read(self, cells: Cells) -> Iterator[CellScores]:
@@ -137,6 +137,8 @@ class _Reader:
 
     def _values(self, cells: Cells) -> Floats:
         """(n, S, M) of all rubrics together."""
+        if len(cells.values) == 1:
+            return next(iter(cells.values.values()))
         found = np.full((*cells.agents.shape, len(self._measures)), np.nan)
         for judge, names in self._columns.items():
             values = cells.values[judge]
@@ -151,20 +153,19 @@ class _Reader:
         ids = {id_: number for number, id_ in enumerate(dict.fromkeys(id_ for _, id_, _ in cells.blocks))}
         scenario = np.array([ids[id_] for _, id_, _ in cells.blocks])[cells.block]
         first, cast = combined(scenario, *cells.agents.T)
-        counting = [
-            self._of_cast(id_, tuple(cells.names[agent] for agent in agents))
-            for id_, agents in zip(np.array(list(ids))[scenario[first]], cells.agents[first].tolist(), strict=True)
-        ]
+        names, known = list(ids), self._counting
+        counting = []
+        for number, agents in zip(scenario[first].tolist(), cells.agents[first].tolist(), strict=True):
+            key = (names[number], *agents)
+            if key not in known:
+                seats = self._scenarios[names[number]]
+                compared = self._compared(
+                    names[number], {s: cells.names[a] for s, a in zip(seats, agents, strict=True)}
+                )
+                known[key] = [seat in compared for seat in seats]
+            counting.append(known[key])
         found: Bools = np.array(counting)[cast]
         return found
-
-    def _of_cast(self, scenario: str, cast: tuple[str, ...]) -> Sequence[bool]:
-        key = (scenario, *cast)
-        if key not in self._counting:
-            seats = self._scenarios[scenario]
-            compared = self._compared(scenario, dict(zip(seats, cast, strict=True)))
-            self._counting[key] = [seat in compared for seat in seats]
-        return self._counting[key]
 
     def _beside(self, agents: Ints) -> Ints:
         """(n, S) a number for each combination of agents in the other seats, the same in all parts."""

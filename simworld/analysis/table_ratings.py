@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -44,7 +46,9 @@ class Tables:
     def __init__(self, measure: str) -> None:
         self._measure = measure
         self._sums: dict[Place, list[tuple[float, int]]] = defaultdict(list)
-        self._held: dict[int, list[tuple[str, Place, float]]] = {}  # episode → agent, place and score of each seat
+        self._held: list[tuple[int, str, Place, float]] = []  # episode, agent, place and score of each seat
+        self._most = 0  # episodes
+        self._last = 2**64  # the last one that is ranked
 
     def add(self, part: CellScores) -> None:
         """Takes in the scores of a part, if it is of three seats and more."""
@@ -52,23 +56,30 @@ class Tables:
             return
         values = part.values[:, part.measures.index(self._measure)]
         rows = np.flatnonzero(~np.isnan(values))
+        if not len(rows):
+            return
         names = [family for family, _, _ in part.places]
         numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
         family = np.array([numbers[name] for name in names])[part.place[rows]]
         first, at = combined(family, part.seat[rows])
-        places = [
-            (list(numbers)[f], s) for f, s in zip(family[first].tolist(), part.seat[rows][first].tolist(), strict=True)
-        ]
-        for place, total, n in zip(
-            places, np.bincount(at, values[rows]).tolist(), np.bincount(at).tolist(), strict=True
-        ):
+        found = zip(family[first].tolist(), part.seat[rows][first].tolist(), strict=True)
+        places = [(list(numbers)[number], seat) for number, seat in found]
+        sums = np.bincount(at, values[rows]).tolist(), np.bincount(at).tolist()
+        for place, total, n in zip(places, *sums, strict=True):
             self._sums[place].append((total, n))
-        among = sorted({*self._held, *np.unique(part.episode[rows]).tolist()})[: ENOUGH * len(part.agents)]
-        ranked = np.isin(part.episode[rows], np.array(among, dtype=np.uint64))
-        for row, where in zip(rows[ranked].tolist(), at[ranked].tolist(), strict=True):
-            seat = (part.agents[part.agent[row]], places[where], float(values[row]))
-            self._held.setdefault(int(part.episode[row]), []).append(seat)
-        self._held = {episode: self._held[episode] for episode in among}
+        self._most = max(self._most, ENOUGH * len(part.agents))
+        ranked = part.episode[rows] <= self._last
+        columns = (part.episode[rows][ranked], part.agent[rows][ranked], at[ranked], values[rows][ranked])
+        for episode, agent, where, value in zip(*(column.tolist() for column in columns), strict=True):
+            self._held.append((episode, part.agents[agent], places[where], value))
+        self._forget()
+
+    def _forget(self) -> None:
+        """Leaves out all episodes but the first."""
+        episodes = sorted({episode for episode, *_ in self._held})
+        if len(episodes) > self._most:
+            self._last = episodes[self._most - 1]
+            self._held = [held for held in self._held if held[0] <= self._last]
 
     def ratings(self) -> tuple[TableRating, ...]:
         """The ratings, the best first; empty where no two agents share an episode of three or more seats.
@@ -84,9 +95,9 @@ class Tables:
         model = PlackettLuce()
         ratings: dict[str, Any] = defaultdict(model.rating)
         episodes: dict[str, int] = defaultdict(int)
-        for _, seated in sorted(self._held.items()):
+        for _, seated in groupby(sorted(self._held), key=itemgetter(0)):
             by_agent: dict[str, list[float]] = defaultdict(list)
-            for agent, place, value in sorted(seated):
+            for _, agent, place, value in seated:
                 by_agent[agent].append(value - means[place])
             left = {agent: round(math.fsum(above) / len(above), DIGITS) for agent, above in by_agent.items()}
             if len(left) < 2:
