@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import pandas as pd
 
@@ -43,7 +43,7 @@ def checks(
     asked = _measure(chosen, measure)
     parts = [
         frame.groupby([*groups, UNIT, HOLDS])["value"].agg(["size", "count", "sum"])
-        for frame in _seats(source, among, chosen, asked, found)
+        for frame in _seats(source, among, groups, chosen, asked, found)
     ]
     sums = pd.concat(parts).groupby(level=[*groups, UNIT, HOLDS]).sum().reset_index()
     rows, widest = [], 0
@@ -88,8 +88,10 @@ WHERE e.ending <> 'failed' AND {among.episodes()}"""
     return pd.DataFrame(rows, columns=["episode", "check", HOLDS]).astype({"episode": "uint64", HOLDS: "int64"})
 
 
-def _seats(source: Source, among: Scope, judge: Judge, measure: Measure, found: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def _seats(
+    source: Source, among: Scope, columns: Collection[str], judge: Judge, measure: Measure, found: pd.DataFrame
+) -> Iterator[pd.DataFrame]:
     """A row for each seat and check of its episode, with the score in `value`."""
-    for frame in seat_frames(source, among, judge, [measure]):
+    for frame in seat_frames(source, among, columns, judge, [measure]):
         ended = frame[~frame["failed"]].assign(**{UNIT: frame["family"], "value": frame[measure.name]})
         yield ended.merge(found, on="episode")

@@ -42,7 +42,7 @@ def language(
 ) -> pd.DataFrame:
     """See `Analysis.language`."""
     among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    counts = played(seat_frames(source, among), ["agent"])
+    counts = played(seat_frames(source, among, ()), ["agent"])
     there = {agent: seats - failed for (agent,), (seats, failed) in counts.items()}
     if not any(there.values()):
         raise InputError(f"every episode of this failed, so nobody said anything; see episodes() of {source.where}")

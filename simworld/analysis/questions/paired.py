@@ -24,6 +24,7 @@ from store.cells import number_of
 
 BY = ("family", "scenario", "kind", "seat", "position")
 CELL = ["family", "scenario_id", "position", "partners"]
+NEEDED = (*BY, *CELL, "repeat")
 _NUMBERS = ("difference", "low", "high", "d_z", "z", "p", "p_holm", "sign_p")
 _PLACE = ["episode", "seat"]  # what names a seat in a frame of values
 
@@ -124,7 +125,7 @@ def _seats(
     if values is None:
         chosen = choose_judge(source, judge, among)
         asked = judge_measures(chosen, measures)
-        return pd.concat(seat_frames(source, among, chosen, asked)), [measure.name for measure in asked]
+        return pd.concat(seat_frames(source, among, NEEDED, chosen, asked)), [measure.name for measure in asked]
     if judge is not None:
         raise InputError("values=… and judge=… are two sources of numbers; give one of them")
     names = list(measures) or _measures(values)
@@ -141,7 +142,7 @@ def _seats(
     known = pd.DataFrame({"id": source.column(sql, {"run": among.run})})
     known["episode"] = known["id"].map(number_of).astype("uint64")
     given = given.rename(columns={"episode": "id"}).merge(known, on="id").drop(columns="id")
-    return pd.concat(seat_frames(source, among)).merge(given, on=_PLACE, how="left"), names
+    return pd.concat(seat_frames(source, among, NEEDED)).merge(given, on=_PLACE, how="left"), names
 
 
 def _measures(values: pd.DataFrame) -> list[str]:

@@ -40,7 +40,7 @@ def scores(
     asked = judge_measures(chosen, measures)
     names = [measure.name for measure in asked]
     sums, counts, seats = [], [], []
-    for frame in seat_frames(source, among, chosen, asked):
+    for frame in seat_frames(source, among, groups, chosen, asked):
         seats.append(_played(frame, groups))
         ended = frame[~frame["failed"]].assign(**{UNIT: frame["family"]}).groupby([UNIT, *groups])[names]
         sums.append(ended.sum())

@@ -6,7 +6,7 @@ episodes take a fraction of a second, and memory does not grow with the store.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from simworld.analysis.questions.source import Source
 from store import Cells
 
 COLUMNS = ("agent", "seat", "position", "run", "scenario", "family", "kind")
+CELL = ("scenario_id", "repeat", "partners")
 ALL = "all"  # a column that is the same everywhere: to group by where no other is wanted
 
 
@@ -34,12 +35,23 @@ class _Place:
 
 
 def seat_frames(
-    source: Source, among: Scope, judge: Judge | None = None, measures: Sequence[Measure] = ()
+    source: Source,
+    among: Scope,
+    columns: Collection[str],
+    judge: Judge | None = None,
+    measures: Sequence[Measure] = (),
 ) -> Iterator[pd.DataFrame]:
     """The seats of a scope in the last attempts at its work items; a row for each.
 
-    Columns: those of COLUMNS, and ALL; `scenario_id`; `repeat`; `partners` (agents in the other seats); `episode` (64 bits of its
-    id); `failed` (whether it did); and a column for each measure, NaN where there is no score.
+    Columns: `agent`, `family`, `episode` (64 bits of its id), `failed` (whether it did), ALL; those asked for; and each measure,
+    NaN where there is no score.
+
+    Args:
+        source: where to ask.
+        among: whose seats.
+        columns: any of COLUMNS and CELL; each takes time. `partners` are the agents in the other seats.
+        judge: whose scores.
+        measures: which of them.
 
     Raises:
         InputError: a score is not finite.
@@ -50,7 +62,7 @@ def seat_frames(
         ids = judge.ids if judge is not None else ()
         for cells in source.store.cells(run, ids, places):
             if len(cells.block):
-                frame = _frame(cells, run, places)
+                frame = _frame(cells, run, places, columns)
                 for measure in measures:
                     frame[measure.name] = _values(cells, names_of(judge) if judge else {}, measure.name)
                 yield frame if agents is None else frame[frame["agent"].isin(agents)]
@@ -88,29 +100,30 @@ def _agents(source: Source, among: Scope, run: str) -> list[str] | None:
     return [name for name, id_ in named if name in among.agents or id_ in among.agents]
 
 
-def _frame(cells: Cells, run: str, places: Mapping[str, _Place]) -> pd.DataFrame:
+def _frame(cells: Cells, run: str, places: Mapping[str, _Place], columns: Collection[str]) -> pd.DataFrame:
     items, seats = cells.agents.shape
     block = np.repeat(cells.block, seats)
     position = np.tile(np.arange(seats), items)
     of = [places[scenario] for _, scenario, _ in cells.blocks]
     names = _words(cells.names)[cells.agents]
-    return pd.DataFrame(
-        {
-            "agent": names.ravel(),
-            "seat": np.array([place.seats for place in of], dtype=object)[block, position],
-            "position": position,
-            "run": run,
-            "scenario": _words([place.name for place in of])[block],
-            "family": _words([family for family, _, _ in cells.blocks])[block],
-            "kind": _words([place.kind for place in of])[block],
-            "scenario_id": _words([scenario for _, scenario, _ in cells.blocks])[block],
-            "repeat": np.array([repeat for _, _, repeat in cells.blocks])[block],
-            "partners": _partners(names).ravel(),
-            "episode": np.repeat(cells.episode, seats),
-            "failed": np.repeat(cells.failed, seats),
-            ALL: "",
-        }
-    )
+    made: dict[str, Callable[[], Any]] = {
+        "seat": lambda: np.array([place.seats for place in of], dtype=object)[block, position],
+        "position": lambda: position,
+        "run": lambda: run,
+        "scenario": lambda: _words([place.name for place in of])[block],
+        "kind": lambda: _words([place.kind for place in of])[block],
+        "scenario_id": lambda: _words([scenario for _, scenario, _ in cells.blocks])[block],
+        "repeat": lambda: np.array([repeat for _, _, repeat in cells.blocks])[block],
+        "partners": lambda: _partners(names).ravel(),
+    }
+    always = {
+        "agent": names.ravel(),
+        "family": _words([family for family, _, _ in cells.blocks])[block],
+        "episode": np.repeat(cells.episode, seats),
+        "failed": np.repeat(cells.failed, seats),
+        ALL: "",
+    }
+    return pd.DataFrame(always | {name: make() for name, make in made.items() if name in columns})
 
 
 def _words(values: Sequence[str]) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from simworld.analysis.games import SeatScore
 from simworld.analysis.questions.judges import Judge, choose_judge
 from simworld.analysis.questions.measures import judge_measures, names_of
 from simworld.analysis.questions.names import scope
-from simworld.analysis.questions.seats import seat_frames
+from simworld.analysis.questions.seats import CELL, COLUMNS, seat_frames
 from simworld.analysis.questions.source import Source
 from simworld.core.errors import InputError
 from simworld.core.measures import measure, measures_of
@@ -87,7 +87,7 @@ def test_the_same_as_row_by_row(opened: Store, url: str, judge: str) -> None:
     among = scope(source, run="first")
     chosen = choose_judge(source, judge, among)
     measures = [one.name for one in judge_measures(chosen)]
-    frame = pd.concat(seat_frames(source, among, chosen, judge_measures(chosen)))
+    frame = pd.concat(seat_frames(source, among, (*COLUMNS, *CELL), chosen, judge_measures(chosen)))
     expected = row_by_row(opened, chosen)
     assert len(expected) > 5
     scores = []
