@@ -6,8 +6,9 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from simworld.core.rewards import weigh
+from simworld.core.measures import OVERALL, measure, rubric_in
 from store import EpisodeSummary, JudgeRecord, SeatRecord, Store
 
 MOST = 2000  # episodes of each agent that are looked at, the latest ones
@@ -63,26 +64,33 @@ def pairs(
 
 def scores_of(store: Store, judges: Sequence[JudgeRecord], episode_ids: Sequence[str]) -> dict[tuple[str, str], Scores]:
     """(Episode id, seat) → its scores by these judges, of which an episode has one; for up to a thousand episodes."""
-    weights = {
-        judge.id: {str(d["name"]): float(d["weight"]) for d in judge.spec["rubric"]["dimensions"]} for judge in judges
-    }
+    rubrics = {judge.id: rubric for judge in judges if (rubric := rubric_in(judge.spec))}
     found: dict[tuple[str, str], Scores] = {}
     for episode_id, made in store.judgements_of(list(dict.fromkeys(episode_ids))).items():
-        for judge in judges:
-            raw: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-            shares: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-            for stored in made:
-                if stored.judgement.judge_id == judge.id:
-                    for verdict in stored.judgement.verdicts:
-                        raw[verdict.seat][verdict.dimension].append(verdict.score)
-                        share = stored.rescaled[verdict.seat, verdict.dimension]
-                        shares[verdict.seat][verdict.dimension].append(share)
-            for seat, by_dimension in raw.items():
-                found[episode_id, seat] = Scores(
-                    dimensions={name: _mean(values) for name, values in by_dimension.items()},
-                    overall=_overall({name: _mean(values) for name, values in shares[seat].items()}, weights[judge.id]),
-                )
+        samples: dict[tuple[str, str], list[dict[str, tuple[float, float]]]] = defaultdict(list)
+        for stored in made:
+            of_seat: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
+            for verdict in stored.judgement.verdicts:
+                share = stored.rescaled[verdict.seat, verdict.dimension]
+                of_seat[verdict.seat][verdict.dimension] = verdict.score, share
+            for seat, scores in of_seat.items():
+                samples[stored.judgement.judge_id, seat].append(scores)
+        for (judge_id, seat), of_judge in samples.items():
+            if judge_id in rubrics:
+                found[episode_id, seat] = _scores(of_judge, rubrics[judge_id])
     return found
+
+
+def _scores(samples: Sequence[Mapping[str, tuple[float, float]]], rubric: Mapping[str, Any]) -> Scores:
+    raw: dict[str, list[float]] = defaultdict(list)
+    for sample in samples:
+        for name, (score, _) in sample.items():
+            raw[name].append(score)
+    overall = measure(samples, rubric).get(OVERALL)
+    return Scores(
+        dimensions={name: math.fsum(values) / len(values) for name, values in raw.items()},
+        overall=None if overall is None else overall.mean,
+    )
 
 
 def _cells(
@@ -102,13 +110,3 @@ def _cells(
             if key not in found or found[key].attempt < summary.attempt:
                 found[key] = summary
     return found
-
-
-def _overall(shares: Mapping[str, float], weights: Mapping[str, float]) -> float | None:
-    if not any(weights.values()) or any(weight and name not in shares for name, weight in weights.items()):
-        return None
-    return weigh(shares, weights)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)

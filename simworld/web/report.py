@@ -14,9 +14,9 @@ from jinja2 import Template
 from markupsafe import Markup
 
 import simworld
-from simworld.analysis.arms import OVERALL
 from simworld.analysis.side_by_side import scores_of
 from simworld.core.errors import InputError
+from simworld.core.measures import OVERALL
 from simworld.core.scenario import Scenario
 from simworld.tournament.loading import Tournament
 from simworld.tournament.results import Results, differences_by, results_by

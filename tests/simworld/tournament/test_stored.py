@@ -72,7 +72,9 @@ def test_judges_of_one_name_are_told_apart(store: Store) -> None:
 
     first, *_ = begin(store)
     add(store, first, played(first, "x"))
-    rubrics = [{"name": name, "id": f"{name}@1", "dimensions": ()} for name in ("one", "two")]
+    rubrics = [
+        {"name": name, "id": f"{name}@1", "dimensions": [{"name": "goal", "weight": 1}]} for name in ("one", "two")
+    ]
     for judge, model, rubric in (("j@aaaaaaaa11", "a", 0), ("j@bbbbbbbb22", "a", 1), ("j@cccccccc33", "b", 0)):
         store.add_judge(judge, "same", {"spec": {"model": model}, "rubric": rubrics[rubric]})
         made = judged(first.episode_id(1), {("seller", "goal"): 5.0}, judge=judge)

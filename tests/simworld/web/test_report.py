@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import text
 
 from simworld.cli import cli
+from simworld.core.episode import Act, Action, ActionKind
 from simworld.core.errors import InputError
 from simworld.web.report import make_report
 from store import open_store
-from store.address import parse_address
-from store.connection import connect
 from tests.simworld.web.test_pages import Reader
-from tests.simworld.web.world import BROKEN
+from tests.simworld.web.world import BROKEN, MARKET, add, begin
 
 
 def written(url: str, run: str, most_bytes: int = 4_500_000) -> tuple[str, Reader]:
@@ -55,16 +52,15 @@ def test_texts_stay_texts(world: str) -> None:
     assert not [name for name in page.attributes if name.startswith("on") or name == "style"]
 
 
-def test_a_run_that_nobody_judged_has_a_report(world: str, tmp_path: Path) -> None:
-    with open_store(world) as store:
-        assert "Standings by digits" in make_report(store, "steered")
-    alone = shutil.copy(world.removeprefix("sqlite:///"), tmp_path / "alone.db")
-    engine = connect(parse_address(str(alone)), create=False)
-    with engine.begin() as connection:
-        connection.execute(text("DELETE FROM judgements"))
-    engine.dispose()
-    with open_store(str(alone)) as store:
-        assert "Nobody has judged this run yet" in make_report(store, "steered")
+def test_a_run_that_nobody_judged_has_a_report(tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path / 'x.db'}", create=True) as store:
+        item, _ = begin(store, "plain", MARKET, ("a-plain", "a-plain"), 2)
+        with pytest.raises(InputError, match="nothing of 'plain' is played yet"):
+            make_report(store, "plain")
+        add(store, item, MARKET, [Act(seat="seller", action=Action(kind=ActionKind.speak, text="Good evening."))])
+        page = Reader(make_report(store, "plain"))
+        assert "Nobody has judged this run yet" in page.text
+        assert "1 of 1 episodes are in this file" in page.text
         with pytest.raises(InputError, match="no run 'none'"):
             make_report(store, "none")
 
