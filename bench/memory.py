@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.questions import rates
+from bench.large import rates
 from simworld.tournament.loading import Tournament, open_tournament
 from simworld.tournament.results import differences, results
 from store import Store, open_store

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agents import find_specs, make_agent
     from agents.models import load_backend
     from scenarios import find_scenarios, load_scenario
+    from simworld.analysis.connect import connect
     from simworld.core.engine import episode_seed, play
     from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Observation, Turn, WorkItem
     from simworld.core.errors import Failure, InputError, SimworldError
@@ -26,6 +27,7 @@ _HOMES = {
     "agents": ("find_specs", "make_agent"),
     "agents.models": ("load_backend",),
     "scenarios": ("find_scenarios", "load_scenario"),
+    "simworld.analysis.connect": ("connect",),
     "simworld.core.engine": ("episode_seed", "play"),
     "simworld.core.episode": ("Act", "Action", "ActionKind", "Ending", "Episode", "Observation", "Turn", "WorkItem"),
     "simworld.core.errors": ("Failure", "InputError", "SimworldError"),
@@ -40,7 +42,7 @@ _LAZY = {name: module for module, names in _HOMES.items() for name in names}
 __version__ = "0.1.0"
 __all__ = [  # noqa: RUF022 - grouped by home, checked against _LAZY in the tests
     "find_specs", "make_agent", "load_backend", "find_scenarios", "load_scenario",
-    "episode_seed", "play", "Act", "Action", "ActionKind", "Ending", "Episode", "Observation", "Turn", "WorkItem",
+    "connect", "episode_seed", "play", "Act", "Action", "ActionKind", "Ending", "Episode", "Observation", "Turn", "WorkItem",
     "Failure", "InputError", "SimworldError", "Dimension", "Judgement", "Rubric", "Verdict",
     "Check", "Limits", "Persona", "Relationship", "Scenario", "Seat", "Estimate", "mean_by_family",
     "Job", "Played", "play_jobs", "open_store",

@@ -14,23 +14,28 @@ if TYPE_CHECKING:
     from store.records import AgentRecord as AgentRecord
     from store.records import Attribution as Attribution
     from store.records import Cells as Cells
+    from store.records import EndingCount as EndingCount
     from store.records import EpisodeSummary as EpisodeSummary
     from store.records import ItemState as ItemState
     from store.records import JudgeRecord as JudgeRecord
+    from store.records import Names as Names
     from store.records import PlannedItem as PlannedItem
     from store.records import RunRecord as RunRecord
     from store.records import RunSummary as RunSummary
+    from store.records import ScenarioLine as ScenarioLine
     from store.records import ScoreRow as ScoreRow
     from store.records import SeatRecord as SeatRecord
     from store.records import SeatScores as SeatScores
     from store.records import SeatTrace as SeatTrace
     from store.records import StoredEpisode as StoredEpisode
     from store.records import StoredJudgement as StoredJudgement
+    from store.records import TextHit as TextHit
     from store.records import TracedAct as TracedAct
     from store.records import TraceOverview as TraceOverview
     from store.records import TraceQuery as TraceQuery
     from store.records import TrainingRecord as TrainingRecord
     from store.records import TrainingStep as TrainingStep
+    from store.records import UsedAction as UsedAction
     from store.records import VectorKind as VectorKind
 
 __simworld__ = True  # the name fence looks for this mark: simworld/fence.py
@@ -44,23 +49,28 @@ _HOME = {
     "AgentRecord": "store.records",
     "Attribution": "store.records",
     "Cells": "store.records",
+    "EndingCount": "store.records",
     "EpisodeSummary": "store.records",
     "ItemState": "store.records",
     "JudgeRecord": "store.records",
+    "Names": "store.records",
     "PlannedItem": "store.records",
     "RunRecord": "store.records",
     "RunSummary": "store.records",
+    "ScenarioLine": "store.records",
     "ScoreRow": "store.records",
     "SeatRecord": "store.records",
     "SeatScores": "store.records",
     "SeatTrace": "store.records",
     "StoredEpisode": "store.records",
     "StoredJudgement": "store.records",
+    "TextHit": "store.records",
     "TracedAct": "store.records",
     "TraceOverview": "store.records",
     "TraceQuery": "store.records",
     "TrainingRecord": "store.records",
     "TrainingStep": "store.records",
+    "UsedAction": "store.records",
     "VectorKind": "store.records",
 }
 __all__ = list(_HOME)

@@ -26,8 +26,12 @@ JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":
 MIGRATION_LOCK = 7_163_926_531  # any number, the same in every process: PostgreSQL's advisory lock
 
 
-def connect(address: Address, *, create: bool, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
+def connect(
+    address: Address, *, create: bool, busy_timeout_s: float = BUSY_TIMEOUT_S, read_only: bool = False
+) -> Engine:
     """An engine for a database of this code's version; with `create`, an absent or empty one is made.
+
+    With `read_only` the database itself refuses every write: SQLite's file is opened so, PostgreSQL's transactions are.
 
     Raises:
         InputError: absent, or no folder to make it in.
@@ -36,7 +40,7 @@ def connect(address: Address, *, create: bool, busy_timeout_s: float = BUSY_TIME
     """
     if address.path is not None:
         _check_file(address.path, create=create)
-    engine = _engine(address, busy_timeout_s, create=create)
+    engine = _engine(address, busy_timeout_s, create=create, read_only=read_only)
     try:
         with faults(str(address)):
             with engine.connect() as connection:
@@ -45,7 +49,8 @@ def connect(address: Address, *, create: bool, busy_timeout_s: float = BUSY_TIME
                 raise StoreMismatch(f"{address} is empty: no simworld database yet; `simworld run` makes one")
             if empty:
                 _migrate(engine, address)
-            _use_wal(engine, address, busy_timeout_s)
+            if not read_only:
+                _use_wal(engine, address, busy_timeout_s)
     except BaseException:
         engine.dispose()
         raise
@@ -128,12 +133,15 @@ def _use_wal(engine: Engine, address: Address, busy_timeout_s: float) -> None:
             time.sleep(WAL_PAUSE_S)
 
 
-def _engine(address: Address, busy_timeout_s: float, *, create: bool) -> Engine:
+def _engine(address: Address, busy_timeout_s: float, *, create: bool, read_only: bool = False) -> Engine:
     if address.path is None:
         return create_engine(
-            address.url, connect_args={"connect_timeout": CONNECT_TIMEOUT_S}, json_serializer=JSON.encode
+            address.url,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+            json_serializer=JSON.encode,
+            execution_options={"postgresql_readonly": True} if read_only else {},
         )
-    uri, _ = sqlite_uri(address.path, create=create)
+    uri, _ = sqlite_uri(address.path, create=create, read_only=read_only)
 
     def connect_sqlite() -> sqlite3.Connection:
         return sqlite3.connect(uri, uri=True, timeout=busy_timeout_s, check_same_thread=False, isolation_level=None)
@@ -185,6 +193,13 @@ def _version(connection: Connection, address: Address) -> str:
     if len(versions) != 1:
         raise StoreMismatch(f"{address} is damaged: {VERSION_TABLE} holds {len(versions)} versions instead of one")
     return str(versions[0])
+
+
+def check_unchanged(connection: Connection, address: Address) -> None:
+    """Raises StoreMismatch where a database that was opened has meanwhile been brought to another version."""
+    versions = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars().all()
+    if versions != [HEAD]:
+        _refuse_newer(str(versions[0]) if versions else "none", address)
 
 
 def _check_version(connection: Connection, address: Address) -> bool:

@@ -49,6 +49,12 @@ VIEWS: dict[str, dict[str, tuple[str, str]]] = {
 }
 
 
+VIEW_MEANINGS = {
+    "episode_scores": "A view: a score with what tables group by, for each episode, judge, sample, seat and dimension.",
+    "transcripts": "A view: an act with the names of who acted.",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnInfo:
     """A line of the codebook."""
@@ -56,6 +62,7 @@ class ColumnInfo:
     table: str  # or view
     name: str
     type: str
+    key: str  # "key" for a part of the table's key, "→ table.column" for what it names there, both, or empty
     comment: str
 
 
@@ -73,7 +80,15 @@ def codebook() -> list[ColumnInfo]:
     """Every column of every table and view, from the comments in `store.tables`."""
     metadata: MetaData = Base.metadata
     lines = [
-        ColumnInfo(table=table.name, name=column.name, type=_type(table, column.name), comment=column.comment or "")
+        ColumnInfo(
+            table=table.name,
+            name=column.name,
+            type=_type(table, column.name),
+            key=" ".join(
+                [*(["key"] if column.primary_key else []), *(f"→ {k.target_fullname}" for k in column.foreign_keys)]
+            ),
+            comment=column.comment or "",
+        )
         for table in metadata.sorted_tables
         for column in table.columns
     ]
@@ -81,8 +96,17 @@ def codebook() -> list[ColumnInfo]:
         for name, (table_name, column_name) in columns.items():
             source = metadata.tables[table_name]
             comment = source.columns[column_name].comment or ""
-            lines.append(ColumnInfo(table=view, name=name, type=_type(source, column_name), comment=comment))
+            of = _type(source, column_name)
+            lines.append(
+                ColumnInfo(table=view, name=name, type=of, key=f"→ {table_name}.{column_name}", comment=comment)
+            )
     return lines
+
+
+def meanings() -> dict[str, str]:
+    """Table or view → what a row of it is."""
+    tables = {str(mapper.local_table): mapper.class_.__doc__ or "" for mapper in Base.registry.mappers}
+    return {name: text.splitlines()[0] for name, text in tables.items()} | VIEW_MEANINGS
 
 
 def describe(url: str) -> Description:

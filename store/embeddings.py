@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, func, select
 
 from simworld.core.errors import StoreError
 from store.tables import EmbeddingRow, EpisodeRow
@@ -40,6 +40,13 @@ def unembedded_batch(connection: Connection, encoder_id: str, after: str, size: 
     there = exists().where(EmbeddingRow.episode_id == EpisodeRow.id, EmbeddingRow.encoder_id == encoder_id)
     query = select(EpisodeRow.id).where(EpisodeRow.id > after, EpisodeRow.turns > 0, ~there)
     return list(connection.execute(query.order_by(EpisodeRow.id).limit(size)).scalars())
+
+
+def counts(connection: Connection, encoder_id: str) -> tuple[int, int]:
+    """Episodes with an embedding by this encoder, and episodes in which something happened."""
+    embedded = select(func.count()).select_from(EmbeddingRow).where(EmbeddingRow.encoder_id == encoder_id)
+    everything = select(func.count()).select_from(EpisodeRow).where(EpisodeRow.turns > 0)
+    return connection.execute(embedded).scalar_one(), connection.execute(everything).scalar_one()
 
 
 def blocks(

@@ -20,11 +20,13 @@ from store.tables import (
     CheckRow,
     EpisodeRow,
     EpisodeSeatRow,
+    EpisodeTextRow,
     PlanStepRow,
     RunAgentRow,
     RunRow,
     ScenarioRow,
 )
+from store.texts import text_of
 from store.writing import failure_columns, insert_all, insert_new
 
 NO_GENERATION: Mapping[str, Any] = dict.fromkeys(Generation.__dataclass_fields__)
@@ -119,6 +121,7 @@ def part_rows(
         EpisodeSeatRow: [{"episode_id": episode_id, **seat} for seat in seats],
         ActRow: [place | _act_columns(act) for place, act in places],
         PlanStepRow: [place | _plan_columns(act.plan) for place, act in places if act.plan is not None],
+        EpisodeTextRow: [{"episode_id": episode_id, "text": text_of(episode.acts)}],
         CheckRow: [
             {"episode_id": episode_id, "position": position, **_check_columns(check)}
             for position, check in enumerate(episode.checks)

@@ -16,30 +16,35 @@ from simworld.core.episode import Ending, Episode, WorkItem
 from simworld.core.errors import InputError, StoreError
 from simworld.core.judgement import Judgement
 from simworld.core.scenario import Scenario
-from store import cell_reading, embeddings, episodes, judgements, reading, runs, traces, trainings
+from store import cell_reading, embeddings, episodes, judgements, overview, reading, runs, texts, traces, trainings
 from store.address import Address, parse_address
-from store.connection import BUSY_TIMEOUT_S, WRITE, connect
+from store.connection import BUSY_TIMEOUT_S, WRITE, check_unchanged, connect
 from store.faults import faults
 from store.queries import score_batch
 from store.records import (
     AgentRecord,
     Attribution,
     Cells,
+    EndingCount,
     EpisodeSummary,
     ItemState,
     JudgeRecord,
+    Names,
     PlannedItem,
     RunRecord,
     RunSummary,
+    ScenarioLine,
     ScoreRow,
     SeatTrace,
     StoredEpisode,
     StoredJudgement,
+    TextHit,
     TraceOverview,
     TraceQuery,
     TrainingRecord,
     TrainingStatus,
     TrainingStep,
+    UsedAction,
 )
 from store.scenario_json import scenario_of
 from store.tables import AgentRow, EpisodeRow, RunRow, ScenarioRow, table
@@ -48,8 +53,12 @@ BATCH = 64  # whole episodes held at a time while streaming
 IDS = 1000  # ids held at a time
 
 
-def open_store(url: str, *, create: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
+def open_store(
+    url: str, *, create: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S, read_only: bool = False
+) -> Store:
     """A store on `sqlite:///FILE`, a plain file name, or `postgresql://…`; only with `create` is a new database made.
+
+    With `read_only` every method that writes raises StoreError, whatever the user may do to the database.
 
     Raises:
         InputError: the address makes no sense, or names no file and none is to be made.
@@ -58,7 +67,8 @@ def open_store(url: str, *, create: bool = False, busy_timeout_s: float = BUSY_T
         StoreError: locked for longer than `busy_timeout_s`, unreachable, not permitted.
     """
     address = parse_address(url)
-    return Store(address, connect(address, create=create, busy_timeout_s=busy_timeout_s))
+    engine = connect(address, create=create, busy_timeout_s=busy_timeout_s, read_only=read_only)
+    return Store(address, engine)
 
 
 class Store:
@@ -92,6 +102,18 @@ class Store:
         """Closes all connections."""
         self._engine.dispose()
 
+    def check(self) -> None:
+        """Raises what has become of the database since it was opened.
+
+        Raises:
+            StoreError: the file was deleted, moved or replaced; the database is locked or gone.
+            StoreMismatch: it was brought to another version.
+        """
+        if _identity(self._address) != self._file:
+            raise StoreError(f"{self.where} was deleted, moved or replaced while it was in use")
+        with self._read() as connection:
+            check_unchanged(connection, self._address)
+
     @contextmanager
     def _read(self) -> Iterator[Connection]:
         with faults(self.where), self._engine.connect() as connection, connection.begin():
@@ -118,7 +140,7 @@ class Store:
         scenarios: Iterable[Scenario],
         agents: Iterable[AgentRecord],
     ) -> None:
-        """Stores a run with its plan. Again with the same name it adds what is new: more repeats, scenarios, casts.
+        """Stores a run with its plan. Again with the same name it adds what is new (repeats, casts) and takes the new settings.
 
         A scenario's content is stored once; its title, rubric, judge note and other details are those given last.
 
@@ -270,6 +292,47 @@ class Store:
         with self._read() as connection:
             return runs.run_summaries(connection)
 
+    def run(self, name: str) -> RunSummary:
+        """One run with its counts; raises InputError where there is none."""
+        with self._read() as connection:
+            found = runs.run_summaries(connection, name)
+        if not found:
+            raise InputError(f"no run {name!r} in {self.where}")
+        return found[0]
+
+    def run_record(self, name: str) -> RunRecord:
+        """A run as it was begun; raises InputError where there is none."""
+        with self._read() as connection:
+            row = connection.execute(select(table(RunRow)).where(RunRow.name == name)).mappings().one_or_none()
+        if row is None:
+            raise InputError(f"no run {name!r} in {self.where}")
+        return RunRecord(**row)
+
+    def run_scenarios(self, run: str) -> list[str]:
+        """Ids of the scenarios that a run plans, by their names in it."""
+        with self._read() as connection:
+            return overview.run_scenarios(connection, run)
+
+    def run_agents(self, run: str) -> Mapping[str, str]:
+        """Agent name → agent id, by name, of the agents that a run names."""
+        with self._read() as connection:
+            return overview.run_agents(connection, run)
+
+    def ending_counts(self, run: str) -> list[EndingCount]:
+        """How the episodes of a run ended, by scenario, in no order."""
+        with self._read() as connection:
+            return overview.ending_counts(connection, run)
+
+    def names(self) -> Names:
+        """The names that filters may use."""
+        with self._read() as connection:
+            return overview.names(connection)
+
+    def scenario_lines(self, text: str | None = None, *, start: int = 0, limit: int = 100) -> list[ScenarioLine]:
+        """Scenarios by name with their counts, those whose name, title, family or kind contains a text in any case."""
+        with self._read() as connection:
+            return overview.scenario_lines(connection, text, start, limit)
+
     def planned(self, run: str) -> list[PlannedItem]:
         """All work items of a run, played or not."""
         with self._read() as connection:
@@ -316,9 +379,12 @@ class Store:
         agent: str | None = None,
         family: str | None = None,
         limit: int | None = None,
+        before: str | None = None,
     ) -> list[EpisodeSummary]:
-        """The latest `limit` episodes without their turns, in the order in which they ended."""
+        """The latest `limit` episodes without their turns, in the order in which they ended; only those before the id `before`."""
         query = reading.matching(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
+        if before is not None:
+            query = query.where(reading.ended_before(before))
         query = query.order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc()).limit(limit)
         with self._read() as connection:
             rows = connection.execute(query).mappings().all()
@@ -327,6 +393,32 @@ class Store:
                 for start in range(0, len(rows), IDS)
                 for summary in reading.summaries(connection, rows[start : start + IDS])
             ][::-1]
+
+    def summaries_of(self, ids: Sequence[str]) -> Mapping[str, EpisodeSummary]:
+        """Episode id → its summary, for up to a thousand ids; those that are not there are left out."""
+        query = reading.matching().where(EpisodeRow.id.in_(ids))
+        with self._read() as connection:
+            found = reading.summaries(connection, connection.execute(query).mappings().all())
+        return {summary.id: summary for summary in found}
+
+    def search_text(
+        self, phrases: Sequence[str], *, run: str | None = None, before: int | None = None, limit: int = 20
+    ) -> list[TextHit]:
+        """Episodes in which all the phrases (words in this order) occur, in any case, the latest first.
+
+        Args:
+            phrases: at least one, each with a letter or digit in it.
+            run: only this run's.
+            before: only those with a lower number.
+            limit: the most.
+        """
+        with self._read() as connection:
+            return texts.search(connection, phrases, run=run, before=before, limit=limit)
+
+    def texts_of(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """Episode id → what was said and done, a line for each act, for up to a thousand ids."""
+        with self._read() as connection:
+            return texts.texts_of(connection, ids)
 
     def episode(self, id_or_prefix: str, *, vectors: bool = True) -> StoredEpisode:
         """The episode whose id is or begins with this; raises InputError where none or several do."""
@@ -453,6 +545,11 @@ class Store:
                 return
             after = ids[-1]
 
+    def embedding_counts(self, encoder_id: str) -> tuple[int, int]:
+        """Episodes with an embedding by this encoder, and episodes with at least one turn."""
+        with self._read() as connection:
+            return embeddings.counts(connection, encoder_id)
+
     def embeddings(
         self, encoder_id: str, size: int, *, run: str | None = None
     ) -> Iterator[tuple[tuple[str, ...], NDArray[np.float32]]]:
@@ -473,6 +570,11 @@ class Store:
             yield from batch
             if not after:
                 return
+
+    def earlier_actions(self, episode_id: str, planner_id: str, episodes: int) -> list[UsedAction]:
+        """What a planner did in the last so many episodes of the same run that ended before this one, the latest episode first."""
+        with self._read() as connection:
+            return traces.earlier_actions(connection, episode_id, planner_id, episodes)
 
     def trace_overview(self, query: TraceQuery) -> TraceOverview:
         """What `traces` would find, counted without reading a vector."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, or_, select, tuple_
 
 from simworld.core.episode import Act, Action, ActionKind, CheckResult, Ending, Episode, Generation, PlanStep, Turn
 from simworld.core.errors import InputError
@@ -43,6 +43,12 @@ def matching(
     return query
 
 
+def ended_before(episode_id: str) -> ColumnElement[bool]:
+    """Episodes that ended before this one, or at once and with a lower id; none where there is no such id."""
+    ended = select(EpisodeRow.ended).where(EpisodeRow.id == episode_id).scalar_subquery()
+    return tuple_(EpisodeRow.ended, EpisodeRow.id) < tuple_(ended, episode_id)
+
+
 def read_batch(connection: Connection, query: Select[Any], after: str, size: int, vectors: bool) -> list[StoredEpisode]:
     """The first `size` episodes of a query whose ids come after `after`, by id."""
     rows = connection.execute(query.where(EpisodeRow.id > after).order_by(EpisodeRow.id).limit(size)).mappings().all()
@@ -54,7 +60,10 @@ def find_episode(connection: Connection, prefix: str, vectors: bool) -> StoredEp
     if not prefix or not set(prefix) <= set("0123456789abcdef"):
         raise InputError(f"not an episode id: {prefix!r}; ids are hexadecimal, see `simworld episode list`")
     rows = connection.execute(
-        select(table(EpisodeRow)).where(EpisodeRow.id.startswith(prefix)).order_by(EpisodeRow.id).limit(4)
+        select(table(EpisodeRow))
+        .where(EpisodeRow.id >= prefix, EpisodeRow.id < prefix + "g")  # unlike LIKE, a range uses the key's index
+        .order_by(EpisodeRow.id)
+        .limit(4)
     )
     found = rows.mappings().all()
     if not found:
@@ -135,20 +144,20 @@ def _act(row: RowMapping, plan: PlanStep | None) -> Act:
 
 def plan_of(row: RowMapping) -> PlanStep:
     """The vectors in a row of the table `plan_steps`."""
-    state = _vector(row, "state")
+    state = vector_of(row, "state")
     if state is None:
         raise TypeError(f"plan step without a state in episode {row['episode_id']}")
     return PlanStep(
         state=state,
-        action=_vector(row, "action"),
+        action=vector_of(row, "action"),
         encoder_id=row["encoder_id"],
         planner_id=row["planner_id"],
         noisy=row["noisy"],
     )
 
 
-def _vector(row: RowMapping, name: str) -> NDArray[np.float32] | None:
-    """The array of a blob, read-only."""
+def vector_of(row: RowMapping, name: str) -> NDArray[np.float32] | None:
+    """The array in a row's blob of this name, read-only; None where there is none."""
     if row[name] is None:
         return None
     array: NDArray[np.float32] = np.frombuffer(row[name], dtype=np.dtype(row[f"{name}_dtype"]))

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from difflib import get_close_matches
 from typing import Any
 
 from simworld.core.errors import InputError, StoreError
+from store import parameters
 from store.address import Address, parse_address
 from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect, sqlite_uri
 
@@ -27,6 +28,7 @@ READERS = (
     "simworld_reader",
     "pg_read_all_data",
 )  # roles with SELECT alone: the one docs/store.md makes, and PostgreSQL's own
+READING = re.compile(r"(?:\s|\(|--[^\n]*|/\*.*?\*/)*(?:select|values|with|table)\b", re.IGNORECASE | re.DOTALL)
 FETCH = 500  # rows
 MISSING = re.compile(r'no such (?:table|column): ([\w.]+)|(?:relation|column) "?([\w.]+)"? does not exist')
 TABLES_SQLITE = (
@@ -60,20 +62,27 @@ class Answer:
 
 @contextmanager
 def query(
-    url: str, sql: str, *, limit: int = 0, timeout_s: float = TIMEOUT_S, busy_timeout_s: float = BUSY_TIMEOUT_S
+    url: str,
+    sql: str,
+    values: Mapping[str, parameters.Value] | None = None,
+    *,
+    limit: int = 0,
+    timeout_s: float = TIMEOUT_S,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
 ) -> Iterator[Answer]:
     """Runs one reading statement on a simworld database and gives its rows; leave the block when you have read them.
 
     Args:
         url: the database.
-        sql: one SELECT, VALUES or WITH.
+        sql: one SELECT, VALUES or WITH; `:name` stands for a value.
+        values: by the names in `sql`, all of them.
         limit: the most rows to give; 0: all.
         timeout_s: seconds for the whole query, reading its rows included.
         busy_timeout_s: seconds to wait for a lock of another program.
 
     Raises:
-        InputError: a mistake in the SQL, a try to write, a second statement, or the time is over, from reading rows too;
-            and as `open_store`.
+        InputError: a mistake in the SQL, a name without a value or a value without a name, a try to write, a second statement,
+            or the time is over, from reading rows too; and as `open_store`.
         StoreError, StoreMismatch: as `open_store`.
     """
     sql = sql.strip().rstrip(";").rstrip()
@@ -83,17 +92,19 @@ def query(
         sql.encode()
     except UnicodeEncodeError:
         raise InputError("the query is not UTF-8 text") from None
+    given = dict(values or {})
+    parameters.check(sql, given)
     address = parse_address(url)
     connect(
         address, create=False, busy_timeout_s=busy_timeout_s
     ).dispose()  # the checks of version and kind, with their messages
-    opened = _sqlite(address, sql, timeout_s) if address.path is not None else _postgresql(address, sql, timeout_s)
-    with opened as (columns, rows), closing(rows):
+    run = _sqlite if address.path is not None else _postgresql
+    with run(address, sql, given, timeout_s) as (columns, rows), closing(rows):
         yield Answer(columns, rows, limit)
 
 
 @contextmanager
-def _sqlite(address: Address, sql: str, timeout_s: float) -> Iterator[Opened]:
+def _sqlite(address: Address, sql: str, values: Mapping[str, parameters.Value], timeout_s: float) -> Iterator[Opened]:
     if address.path is None:
         raise TypeError("not an SQLite address")
     uri, _ = sqlite_uri(address.path, read_only=True)
@@ -106,7 +117,7 @@ def _sqlite(address: Address, sql: str, timeout_s: float) -> Iterator[Opened]:
         deadline = time.monotonic() + timeout_s
         connection.set_progress_handler(lambda: int(time.monotonic() > deadline), STEPS)
         with _sqlite_faults(address, names, timeout_s):
-            cursor = connection.execute(sql)
+            cursor = connection.execute(sql, values)
         if cursor.description is None:
             raise InputError("this is not a query; only SELECT, VALUES and WITH are allowed here")
 
@@ -139,7 +150,9 @@ def _sqlite_faults(address: Address, names: Iterable[Row], timeout_s: float) -> 
 
 
 @contextmanager
-def _postgresql(address: Address, sql: str, timeout_s: float) -> Iterator[Opened]:
+def _postgresql(
+    address: Address, sql: str, values: Mapping[str, parameters.Value], timeout_s: float
+) -> Iterator[Opened]:
     import psycopg  # an optional package; `parse_address` has checked that it is there
 
     url = address.url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -169,8 +182,13 @@ def _postgresql(address: Address, sql: str, timeout_s: float) -> Iterator[Opened
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 raise StoreError(f"{address}: {_first_line(error)}") from error
             except psycopg.Error as error:
-                raise InputError(f"SQL: {_hinted(_first_line(error), names)}") from error
+                said = _first_line(error)
+                if isinstance(error, psycopg.errors.SyntaxError) and not READING.match(sql):
+                    raise InputError(f"only reading is allowed here ({said}); one SELECT, VALUES or WITH") from error
+                raise InputError(f"SQL: {_hinted(said, names)}") from error
 
+        # A cursor's declaration takes no parameters, so values go in as literals that psycopg quotes
+        sql = parameters.fill(sql, lambda name: psycopg.sql.Literal(values[name]).as_string(connection))
         # WITH HOLD would run everything at once; a plain cursor gives rows as they come
         step(f"DECLARE simworld_query NO SCROLL CURSOR FOR\n{sql}\n")
         first = step(f"FETCH {FETCH} FROM simworld_query")
@@ -185,7 +203,7 @@ def _postgresql(address: Address, sql: str, timeout_s: float) -> Iterator[Opened
 
 
 def _too_long(timeout_s: float) -> str:
-    return f"the query was stopped after {timeout_s:g} seconds; ask for less, or give it more with --timeout"
+    return f"the query was stopped after {timeout_s:g} seconds; ask for less, or allow more (--timeout, timeout_s)"
 
 
 def _first_line(error: Exception) -> str:

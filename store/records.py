@@ -171,6 +171,49 @@ class RunSummary:
     judged: int  # episodes with at least one judgement that is ok
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndingCount:
+    """How many episodes of a scenario ended in one way, within a run; every attempt counts."""
+
+    scenario_id: str
+    scenario_name: str
+    family: str
+    ending: Ending
+    reason: str
+    episodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """The names that filters may use, some hundreds of each at most."""
+
+    runs: tuple[str, ...]  # the latest first
+    scenarios: tuple[str, ...]
+    families: tuple[str, ...]
+    agents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioLine:
+    """A scenario in a list."""
+
+    id: str
+    name: str
+    title: str
+    family: str
+    kind: str
+    episodes: int  # all attempts, in all runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextHit:
+    """An episode in which words were found."""
+
+    number: int  # later episodes have higher ones
+    episode_id: str
+    text: str  # a line for each act, in order
+
+
 TrainingStatus = Literal["running", "finished", "failed"]
 
 
@@ -221,6 +264,18 @@ class TraceQuery:
     until: datetime | None = None  # and before then
     encoders: tuple[str, ...] = ()  # ids, or their beginnings
     planners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UsedAction:
+    """A planner's action as it was used, and what was said under it."""
+
+    episode_id: str
+    turn: int  # from 0
+    seat: str
+    text: str
+    action: NDArray[np.float32]
+    noisy: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

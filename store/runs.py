@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, case, func, select, true, update
 
 from simworld.core.episode import Ending, WorkItem
 from simworld.core.errors import InputError, Problem, ResumeRefused
@@ -39,6 +39,7 @@ def begin_run(
     }
     if not insert_new(connection, RunRow, row):
         _refuse_changed(connection, run, items, agents)
+        connection.execute(update(RunRow).where(RunRow.name == run.name).values(settings=row["settings"]))
     for scenario in scenarios:
         details = scenario_row(scenario)
         if not insert_new(connection, ScenarioRow, details):
@@ -76,9 +77,14 @@ def planned(connection: Connection, run: str) -> list[PlannedItem]:
     ]
 
 
-def run_summaries(connection: Connection) -> list[RunSummary]:
-    """All runs, oldest first, with what has become of their work items."""
-    plans = dict(_pairs(connection, select(WorkItemRow.run, func.count()).group_by(WorkItemRow.run)))
+def run_summaries(connection: Connection, name: str | None = None) -> list[RunSummary]:
+    """All runs or the named one, oldest first, with what has become of their work items."""
+
+    def wanted(column: Any) -> Any:
+        return true() if name is None else column == name
+
+    planned_items = select(WorkItemRow.run, func.count()).where(wanted(WorkItemRow.run)).group_by(WorkItemRow.run)
+    plans = dict(_pairs(connection, planned_items))
     last = (
         select(
             EpisodeRow.run,
@@ -86,7 +92,7 @@ def run_summaries(connection: Connection) -> list[RunSummary]:
             func.row_number()
             .over(partition_by=EpisodeRow.item_key, order_by=EpisodeRow.attempt.desc())
             .label("from_last"),
-        )
+        ).where(wanted(EpisodeRow.run))
     ).subquery()
     counts = {
         run: (episodes, done, failed)
@@ -104,11 +110,12 @@ def run_summaries(connection: Connection) -> list[RunSummary]:
             connection,
             select(EpisodeRow.run, func.count(func.distinct(EpisodeRow.id)))
             .join(JudgementRow, JudgementRow.episode_id == EpisodeRow.id)
-            .where(JudgementRow.status == JudgementStatus.ok.value)
+            .where(JudgementRow.status == JudgementStatus.ok.value, wanted(EpisodeRow.run))
             .group_by(EpisodeRow.run),
         )
     )
-    rows = connection.execute(select(RunRow.__table__).order_by(RunRow.created, RunRow.name)).mappings()
+    query = select(RunRow.__table__).where(wanted(RunRow.name)).order_by(RunRow.created, RunRow.name)
+    rows = connection.execute(query).mappings()
     return [
         RunSummary(
             run=RunRecord(**row),

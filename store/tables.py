@@ -322,6 +322,15 @@ class CellScoreRow(Base):
     retests: Mapped[bytes] = column("packed records, one for each episode with several samples: store/cells.py")
 
 
+class EpisodeTextRow(Base):
+    """What was said in an episode: for search. The index of its words is made by a migration, for each database has its own."""
+
+    __tablename__ = "episode_texts"
+    number: Mapped[int] = column("about the order in which episodes were stored, from 1", primary_key=True)
+    episode_id: Mapped[str] = column("the episode", ForeignKey("episodes.id", ondelete="CASCADE"), unique=True)
+    text: Mapped[str] = column("what was said and done: a line for each act, in order")
+
+
 class EmbeddingRow(Base):
     """What an episode means, as a vector: for search."""
 

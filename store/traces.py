@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exis
 
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.judgement import JudgementStatus
-from store.reading import plan_of
-from store.records import SeatScores, SeatTrace, TracedAct, TraceOverview, TraceQuery, VectorKind
+from store.reading import ended_before, plan_of, vector_of
+from store.records import SeatScores, SeatTrace, TracedAct, TraceOverview, TraceQuery, UsedAction, VectorKind
 from store.tables import (
     ActRow,
     AttributionRow,
@@ -59,6 +59,48 @@ def trace_batch(connection: Connection, query: TraceQuery, after: str, size: int
                 )
             )
     return traces, ids[-1]
+
+
+def earlier_actions(connection: Connection, episode_id: str, planner_id: str, episodes: int) -> list[UsedAction]:
+    """Actions of a planner in the last so many episodes of a run that ended before this one. See `Store.earlier_actions`."""
+    run = select(EpisodeRow.run).where(EpisodeRow.id == episode_id).scalar_subquery()
+    steered = exists().where(PlanStepRow.episode_id == EpisodeRow.id, PlanStepRow.planner_id == planner_id)
+    latest = (
+        select(EpisodeRow.id, EpisodeRow.ended)
+        .where(EpisodeRow.run == run, ended_before(episode_id), steered)
+        .order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc())
+        .limit(episodes)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(
+            PlanStepRow.episode_id,
+            PlanStepRow.turn,
+            ActRow.seat,
+            ActRow.text,
+            PlanStepRow.noisy,
+            PlanStepRow.action,
+            PlanStepRow.action_dtype,
+            PlanStepRow.action_shape,
+        )
+        .join(latest, latest.c.id == PlanStepRow.episode_id)
+        .join(
+            ActRow,
+            and_(
+                ActRow.episode_id == PlanStepRow.episode_id,
+                ActRow.turn == PlanStepRow.turn,
+                ActRow.position == PlanStepRow.position,
+            ),
+        )
+        .where(PlanStepRow.planner_id == planner_id, PlanStepRow.action.is_not(None))
+        .order_by(latest.c.ended.desc(), PlanStepRow.episode_id, PlanStepRow.turn, PlanStepRow.position)
+    ).mappings()
+    plain = ("episode_id", "turn", "seat", "text", "noisy")
+    return [
+        UsedAction(**{name: row[name] for name in plain}, action=action)
+        for row in rows
+        if (action := vector_of(row, "action")) is not None
+    ]
 
 
 def overview(connection: Connection, query: TraceQuery) -> TraceOverview:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import fsum
 
@@ -60,6 +60,11 @@ def compare_cells(parts: Iterable[CellScores], first: str, second: str) -> dict[
         means = [fsum(total / n for total, n in cells.values()) / len(cells) for _, cells in sorted(by_family.items())]
         counts = [n for cells in by_family.values() for _, n in cells.values()]
         found[measure] = compare_families(means, pairs=sum(counts), cells=len(counts))
+    return differences(found)
+
+
+def differences(found: Mapping[str, Paired]) -> dict[str, Difference]:
+    """Measure → its comparison with effect size and power, and p corrected over the dimensions; those that are none come first."""
     main = [measure for measure in (OVERALL, SOTOPIA_MEAN) if measure in found]
     corrected = with_holm({measure: paired for measure, paired in found.items() if measure not in main})
     return {measure: _difference(paired) for measure, paired in ({m: found[m] for m in main} | corrected).items()}

@@ -51,7 +51,7 @@ def qualities(arms: Mapping[str, Seats], *, embed: Embed | None = None, most: in
         embed: sentence embeddings; without it `utterance_dispersion` is None.
         most: utterances of an arm that are embedded, spread evenly over all it said.
     """
-    words = {arm: [_words(act.action.text) for act in _spoken(seats)] for arm, seats in arms.items()}
+    words = {arm: spoken_words(seats) for arm, seats in arms.items()}
     limit = min((sum(map(len, said)) for said in words.values()), default=0)
     found = {}
     for arm, seats in arms.items():
@@ -114,8 +114,9 @@ def _spoken(seats: Seats) -> list[Act]:
     return [act for act in _acts(seats) if act.action.kind is not ActionKind.none and act.action.text.strip()]
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+def spoken_words(seats: Seats) -> list[list[str]]:
+    """The words of each utterance of an arm."""
+    return [_WORD.findall(act.action.text.casefold()) for act in _spoken(seats)]
 
 
 def _repeats(episode: Episode, seat: str) -> list[bool]:

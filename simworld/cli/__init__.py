@@ -28,6 +28,8 @@ COMMANDS: Homes = {
     "evaluate": ("simworld.cli.evaluate", "evaluate", "Compare agents in equal circumstances."),
     "learn": ("simworld.cli.learn", "learn", "Collect, judge, train and evaluate, from one file."),
     "episode": ("simworld.cli.episode", "episode", "List, show, replay, branch and search stored episodes."),
+    "serve": ("simworld.cli.serve", "serve", "Browse runs, standings, episodes and training in a web page."),
+    "report": ("simworld.cli.report", "report", "Write a tournament as one HTML file to send."),
     "db": ("simworld.cli.db", "db", "Describe, query, export and upgrade a database."),
 }
 

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import base64
-import csv
 import sys
-from collections.abc import Iterable, Iterator
-from datetime import datetime
-from decimal import Decimal
-from itertools import islice
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import click
 
 import store
+from simworld.cli.lazy import Homes, LazyGroup
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError
-from store.describe import ColumnInfo, codebook, describe
+from store.describe import ColumnInfo, codebook, describe, meanings
 
-TABLE_LIMIT = 1000  # rows for people, unless they ask for more
-CHUNK = 200  # rows laid out in one table
+COMMANDS: Homes = {
+    "upgrade": ("simworld.cli.db", "upgrade", "Bring a database to this version."),
+    "info": ("simworld.cli.db", "info", "Show what a database holds, or the codebook."),
+    "query": ("simworld.cli.db_query", "query", "Ask it in SQL, or by a ready query; reading only."),
+    "export": ("simworld.cli.db", "export", "Write whole episodes to a file."),
+}
 
 
-@click.group()
+@click.group(cls=LazyGroup, homes=COMMANDS)
 def db() -> None:
     """Describe, query, export and upgrade a database."""
 
 
-@db.command()
+@click.command()
 @db_option
 def upgrade(db: str) -> None:
     """Bring a database to this version.
@@ -44,7 +45,7 @@ def upgrade(db: str) -> None:
         click.echo(f"Upgraded from version {before or 'none (empty)'} to {after}.")
 
 
-@db.command()
+@click.command()
 @click.option("--columns", is_flag=True, help="Print the codebook: every table, view and column, and what it holds.")
 @db_option
 @json_option
@@ -98,117 +99,31 @@ def info(db: str, columns: bool, as_json: bool) -> None:
 
 
 def _show_codebook(columns: Iterable[ColumnInfo], as_json: bool) -> None:
+    rows = meanings()
     if as_json:
-        rows = [
-            {"table": column.table, "column": column.name, "type": column.type, "comment": column.comment}
+        plain = [
+            {
+                "table": column.table,
+                "row": rows[column.table],
+                "column": column.name,
+                "type": column.type,
+                "key": column.key,
+                "comment": column.comment,
+            }
             for column in columns
         ]
-        click.echo(plain_json(rows))
+        click.echo(plain_json(plain))
         return
-    table = grid("table", "column", "type", "what it holds")
-    last = ""
-    for column in columns:
-        if last and column.table != last:
-            table.add_row()
-        table.add_row(column.table if column.table != last else "", column.name, column.type, column.comment)
-        last = column.table
-    console().print(table)
+    for name, of_table in groupby(columns, key=lambda column: column.table):
+        click.echo(f"{name}: {rows[name]}\n")
+        table = grid("column", "type", "key", "what it holds")
+        for column in of_table:
+            table.add_row(column.name, column.type, column.key, column.comment)
+        console().print(table)
+        click.echo()
 
 
-@db.command()
-@click.argument("sql")
-@click.option("--limit", type=click.IntRange(min=0), help="The most rows; 0: all.  [default: 1000 in tables, else all]")
-@click.option("--timeout", type=click.FloatRange(min=0.001), default=30.0, show_default=True, help="Seconds.")
-@db_option
-@json_option
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-def query(sql: str, db: str, as_json: bool, as_csv: bool, limit: int | None, timeout: float) -> None:
-    """Ask a database in SQL, reading only.
-
-    `-` reads the query from standard input.
-
-    \b
-    simworld db query "SELECT agent_name, dimension, avg(score) FROM episode_scores GROUP BY 1, 2"
-    """  # noqa: D301  # click reads the escape: it keeps the example's line
-    if as_json and as_csv:
-        raise InputError("--json and --csv exclude each other")
-    if limit is None:
-        limit = 0 if as_json or as_csv else TABLE_LIMIT
-    text = sys.stdin.read() if sql == "-" else sql
-    with store.query(db, text, limit=limit, timeout_s=timeout) as answer:
-        if as_json:
-            _print_json(answer.columns, answer)
-        elif as_csv:
-            _print_csv(answer.columns, answer)
-        else:
-            _print_tables(answer.columns, answer)
-        if answer.cut:
-            click.echo(f"Only the first {limit:,} rows; --limit 0 gives all.", err=True)
-
-
-def _print_tables(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Tables of a few hundred rows each, so that a long answer needs no memory."""
-    left = iter(rows)
-    screen = console()
-    total = 0
-    while chunk := list(islice(left, CHUNK)):
-        total += len(chunk)
-        numeric = tuple(
-            name
-            for place, name in enumerate(columns)
-            if all(isinstance(row[place], (int, float, Decimal, type(None))) for row in chunk)
-        )
-        table = grid(*columns, right=numeric)
-        for row in chunk:
-            table.add_row(*(cell(value) for value in row))
-        screen.print(table)
-    if not total:
-        click.echo("No rows.", err=True)
-
-
-def _print_json(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
-    """An array of objects, written as the rows come."""
-    doubled = sorted({name for name in columns if columns.count(name) > 1})
-    if doubled:
-        raise InputError(f"several columns are called {', '.join(doubled)}; name them apart with AS")
-    out = sys.stdout
-    start = "["
-    for row in rows:
-        out.write(f"{start}{plain_json(dict(zip(columns, row, strict=True)), default=_plain)}")
-        start = ",\n "
-    out.write("[]\n" if start == "[" else "]\n")
-
-
-def _print_csv(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
-    stdout = sys.stdout
-    writer = csv.writer(stdout, lineterminator="\n")
-    writer.writerow(columns)
-    shown = _harmless_rows(rows) if sys.stdout.isatty() else rows
-    writer.writerows([_text(value) for value in row] for row in shown)
-
-
-def _harmless_rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    return (tuple(harmless(value) if isinstance(value, str) else value for value in row) for row in rows)
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, (dict, list)):
-        return plain_json(value, default=_plain)
-    return _plain(value) if isinstance(value, (bytes, datetime)) else value
-
-
-def _plain(value: Any) -> Any:
-    """What JSON lacks: bytes as base64, times in ISO form, exact decimals as numbers, anything else as its text."""
-    if isinstance(value, (bytes, memoryview)):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
-    return str(value)
-
-
-@db.command()
+@click.command()
 @click.option("--out", required=True, metavar="FILE", help="Where to write; `-` is standard output (JSONL only).")
 @click.option(
     "--format", "format_", type=click.Choice(["jsonl", "parquet"]), help="Default: by the file's ending, else jsonl."

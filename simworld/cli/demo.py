@@ -39,12 +39,9 @@ SCENARIOS = (
 AGENTS = ("smol-script", "smol-lively")
 JUDGE = "smol-statements"
 MODEL = "builtin:smollm2-135m-instruct"
-STEERED = "smol-thankful"  # and who it is compared with: the same agent without its planner
+STEERED = "smol-numbers"  # and who it is compared with: the same agent without its planner
 UNSTEERED = "smol-script"
 STEERED_SCENARIOS = 4
-THANKS = (
-    "Thank you so much, I really appreciate your help."  # what the shipped planners were rewarded for coming near to
-)
 
 
 @click.command()
@@ -94,7 +91,7 @@ def demo(db: str, seed: int, count: int, threads: int | None) -> None:
         print_transcript(say, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id).title)
         say.print()
         _scores(store, plan.run)
-        _thanks(store, steered.run)
+        _numbers(store, steered.run)
     failed = f" ({done.failed + more.failed} failed)" if done.failed + more.failed else ""
     played, before = done.played + more.played, done.before + more.before
     click.echo(f"\n{played} episodes played{failed}, {before} were there already; all in {db}.")
@@ -137,25 +134,24 @@ def _scores(store: Store, run: str) -> None:
     console().print(table)
 
 
-def _thanks(store: Store, run: str) -> None:
-    """What steering does: how near lines come in meaning to thanks, which the shipped planners were rewarded for."""
-    from simworld.training.signals import Embedding
-
-    signal = Embedding(THANKS)
-    likeness = "likeness to thanks"
-    table = grid("agent", likeness, "95 % interval", "lines", "families", right=(likeness, "lines", "families"))
-    lines: dict[str, list[tuple[str, str]]] = {STEERED: [], UNSTEERED: []}
+def _numbers(store: Store, run: str) -> None:
+    """What steering does: the share of lines with a number in them, which is what the shipped direction was chosen for."""
+    table = grid("agent", "lines with a number", "lines", right=("lines with a number", "lines"))
+    lines: dict[str, list[bool]] = {STEERED: [], UNSTEERED: []}
     for stored in store.episodes(run=run, vectors=False):
         agents = {seat.seat: seat.agent_name for seat in stored.summary.seats}
         for act in stored.episode.acts:
             if agents[act.seat] in lines and act.action.kind is ActionKind.speak:
-                lines[agents[act.seat]].append((stored.summary.family, act.action.text))
+                lines[agents[act.seat]].append(any(character.isdigit() for character in act.action.text))
     for agent, found in lines.items():
-        likeness_of = signal.measure([text for _, text in found])
-        values = [(family, float(value)) for (family, _), value in zip(found, likeness_of, strict=True)]
-        table.add_row(agent, *(_cells(mean_by_family(values)) if values else ("–", "–", "0", "0")))
-    title = "\nThe same agent with and without steering towards thanks (few lines; more in docs/results.md)"
-    console().print(Text(title, style="bold"))
+        share = f"{sum(found) / len(found):.0%}" if found else "–"
+        table.add_row(agent, share, str(len(found)))
+    console().print(
+        Text(
+            "\nThe same agent with and without steering towards numbers (few lines; more in docs/results.md)",
+            style="bold",
+        )
+    )
     console().print(table)
 
 

@@ -1,4 +1,4 @@
-"""Text from models, files and databases made harmless for a terminal: control characters could move the cursor or forge output."""
+"""Text and data as commands print them: nothing in them can move the cursor or forge output."""
 
 from __future__ import annotations
 
@@ -7,21 +7,9 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-KEPT = "\n\t"
-HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # control, format (text direction), surrogates, private use, separators
-JOINERS = "\u200c\u200d"  # letters of some scripts, and emoji of several parts, need them
+from simworld.core.text import HIDDEN, JOINERS, harmless
 
-
-def harmless(text: str) -> str:
-    """The text with control and direction characters written out as escapes; line ends and tabs stay."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        character
-        if character in KEPT or character in JOINERS or unicodedata.category(character) not in HIDDEN
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+__all__ = ["harmless", "plain_json"]
 
 
 def plain_json(data: Any, *, indent: int | None = None, default: Callable[[Any], Any] | None = None) -> str:

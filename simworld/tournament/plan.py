@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from simworld.core.scenario import Scenario
 from simworld.runner.plan import Plan
@@ -31,6 +32,12 @@ class TournamentPlan(Plan):
 
     matches: tuple[Match, ...]
     seats: Seats
+    options: Mapping[str, Any]  # of the tournament, plain JSON data: what its standings depend on
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is stored with the run, so that standings need no file: see `simworld.tournament.stored`."""
+        return {"repeats": self.repeats, "tournament": dict(self.options)}
 
     def seatings(self) -> list[tuple[Scenario, dict[str, str]]]:
         """Each scenario with each of its casts, once."""
@@ -52,7 +59,20 @@ def plan_of(tournament: Tournament, matches: Iterable[Match]) -> TournamentPlan:
         specs=tournament.specs,
         matches=tuple(dict.fromkeys(matches)),
         seats=file.seats,
+        options=options_of(tournament),
     )
+
+
+def options_of(tournament: Tournament) -> dict[str, Any]:
+    """A tournament's file as plain JSON data, agents by their names instead of their files."""
+    named = {
+        "agents": list(tournament.agents),
+        "partners": list(tournament.partners),
+        "focal": tournament.focal,
+        "anchor": tournament.anchor or "",
+        "tie": tournament.tie,
+    }
+    return tournament.file.model_dump(mode="json") | named
 
 
 def matches_of(tournament: Tournament, points: Points | None = None, *, rounds: int | None = None) -> tuple[Match, ...]:

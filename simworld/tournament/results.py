@@ -37,7 +37,11 @@ def results(tournament: Tournament, store: Store, judge: JudgeSpec, *, rounds: i
         InputError: nothing is played, the judge has scored nothing at all (the text says why), a score is not finite, or
             `tie: measured` has nothing to measure.
     """
-    ids = judge_ids(store, tournament.name, judge)
+    return results_by(tournament, store, judge.name, judge_ids(store, tournament.name, judge), rounds=rounds)
+
+
+def results_by(tournament: Tournament, store: Store, judge: str, ids: Sequence[str], *, rounds: int = 1000) -> Results:
+    """As `results`, by the ids of one judge, one per rubric; `judge` is its name."""
     ties = _ties(tournament, store, ids)
     reading = Reading()
     tables = Tables(OVERALL)
@@ -65,7 +69,7 @@ def results(tournament: Tournament, store: Store, judge: JudgeSpec, *, rounds: i
         except MissingExtra as error:
             standings = replace(standings, warnings=(*standings.warnings, str(error)))
     return Results(
-        judge=judge.name,
+        judge=judge,
         judge_ids=tuple(ids),
         judged=reading.judged,
         standings=standings,
@@ -77,7 +81,13 @@ def differences(
     tournament: Tournament, store: Store, judge: JudgeSpec, first: str, second: str
 ) -> dict[str, Difference]:
     """Measure → one agent less another. Raises InputError for an agent that is not in the tournament."""
-    ids = judge_ids(store, tournament.name, judge)
+    return differences_by(tournament, store, judge_ids(store, tournament.name, judge), first, second)
+
+
+def differences_by(
+    tournament: Tournament, store: Store, ids: Sequence[str], first: str, second: str
+) -> dict[str, Difference]:
+    """As `differences`, by the ids of one judge, one per rubric."""
     found = compare_cells(scores(tournament, store, ids, agents=(first, second)), first, second)
     wanted = (OVERALL, *tournament.file.dimensions)
     return {m: d for m, d in found.items() if m in wanted} if tournament.file.dimensions else found
@@ -159,7 +169,7 @@ def _shown(tables: Tables, parts: Iterable[CellScores]) -> Iterator[CellScores]:
         yield part
 
 
-def _nothing_scored(tournament: Tournament, store: Store, judge: JudgeSpec) -> str:
+def _nothing_scored(tournament: Tournament, store: Store, judge: str) -> str:
     """Why a judge has no score of what was played."""
     played = [summary for summary in store.summaries(run=tournament.name, limit=100) if summary.failure is None]
     if not played:
@@ -167,10 +177,10 @@ def _nothing_scored(tournament: Tournament, store: Store, judge: JudgeSpec) -> s
             f"every episode of tournament {tournament.name!r} failed, so nothing compares; see `simworld episode list`"
         )
     for made in (one for summary in played for one in store.judgements(summary.id)):
-        if made.judge_name == judge.name and made.judgement.failure is not None:
+        if made.judge_name == judge and made.judgement.failure is not None:
             why = f"its judgements failed, like this one: {made.judgement.failure}"
             break
     else:
         why = "it has not judged them yet"
-    where = f"judge {judge.name!r} scored no episode of tournament {tournament.name!r}"
+    where = f"judge {judge!r} scored no episode of tournament {tournament.name!r}"
     return f"{where}: {why}; `simworld tournament run --retry-failed` tries again"

@@ -41,11 +41,12 @@ def diagnose(learner: Learner, seen: Probe) -> dict[str, float]:
     bc_distance         mean((π(s) − a)²)
     action_dispersion   1 − |mean π(s)|² / mean |π(s)|²: 0 where every state gets the same action, 1 where they cancel out
     mean_abs_q          mean |Q₁(s, π(s))|
+    mean_return         mean Monte-Carlo return of the same transitions
     q_bias              mean of Q₁(s, a) less the Monte-Carlo return; the return is that of the collecting policy, so a learner
                         that improves has a positive one
     q_correlation       of the same two over transitions (Pearson)
 
-    The last three only of learners with a critic, the last two only where returns are known.
+    The last four only of learners with a critic, the last three only where returns are known.
     """
     batch = seen.batch
     action = learner.actor(batch.state)
@@ -60,6 +61,7 @@ def diagnose(learner: Learner, seen: Probe) -> dict[str, float]:
     if known.any():
         values = learner.critic.first(batch.state, batch.action).double().numpy()[known]
         returns = seen.returns[known]
+        found["mean_return"] = float(returns.mean())
         found["q_bias"] = float((values - returns).mean())
         if values.std() > 0 and returns.std() > 0:
             found["q_correlation"] = float(np.corrcoef(values, returns)[0, 1])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from simworld.training.transitions import Transitions
 
 CHUNK = 8192  # rows read at a time
 BINS = 10
+MOST_FAMILIES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,24 @@ def inspect_dataset(folder: Path) -> Inspection:
         by_act=by_act,
         warnings=tuple(_warnings(meta, data, scores, dispersion)),
     )
+
+
+def coverage(folder: Path) -> dict[str, Any]:
+    """What a planner was taught from, as plain JSON data for the record of its training; the 200 largest families."""
+    meta, data, scores = load_meta(folder), load_transitions(folder), load_scores(folder)
+    families = Counter(data.family.tolist()).most_common(MOST_FAMILIES)
+    return {
+        "episodes": len({name.split("/")[0] for name in data.episodes}),
+        "seats": len(data.episodes),
+        "transitions": len(data),
+        "families": {meta.families[i]: n for i, n in families},
+        "rewards": asdict(histogram(np.asarray(data.rewards, dtype=np.float64))),
+        "scores": asdict(histogram(scores)),
+        "dispersion": asdict(action_dispersion(data.actions)) if meta.d_action else None,
+        "endings": meta.endings,
+        "failed": meta.failed,
+        "unscored": meta.unscored,
+    }
 
 
 def histogram(values: NDArray[np.float64]) -> Histogram:

@@ -38,5 +38,6 @@ def neighbours(
         raise ValueError("a batch without slopes says nothing about other actions")
     known = batch.slope.isfinite().all(-1, keepdim=True)
     moved = torch.where(known, project(batch.action + noise, projection), batch.action)
-    ratio = (batch.slope.nan_to_num() * (moved - batch.action)).sum(-1)
+    # A likelihood is never negative, and beyond twice or nothing the first order says little.
+    ratio = (batch.slope.nan_to_num() * (moved - batch.action)).sum(-1).clamp(-1, 1)
     return replace(batch, action=moved), goal + (goal - value) * ratio

@@ -39,7 +39,7 @@ class Td3bcSettings(BaseModel):
     critic_hidden: tuple[int, ...] = (256, 256)
     layer_norm: bool = False
     critic_penalty: float = Field(0.0, ge=0)  # ReBRAC's β₂
-    spread: float = Field(0.3, ge=0)  # where data have slopes: how far from its own action a transition teaches
+    spread: float = Field(0.1, ge=0)  # where data have slopes: how far from its own action a transition teaches
 
 
 def smoothed(action: Tensor, noise: Tensor, *, clip: float, projection: Projection) -> Tensor:

@@ -64,7 +64,7 @@ def test_the_same_numbers_give_the_same_store(folder: Path) -> None:
 @pytest.mark.slow
 def test_questions_are_asked_and_answered(folder: Path) -> None:
     given = ("--db", str(folder / "x.db"), "--files", str(folder))
-    lines = bench("questions", *given, "--rounds", "1", "--add", "5")
+    lines = bench("large", *given, "--rounds", "1", "--add", "5")
     assert {line["question"] for line in lines if "question" in line} >= {"standings", "two agents compared"}
     assert all(line["per_second"] > 0 for line in lines if "added" in line)
     assert all(0 < job["start_mib"] <= job["mib"] for job in bench("memory", *given))

@@ -52,6 +52,42 @@ def test_no_rows_have_columns(filled: str) -> None:
         assert list(answer) == []
 
 
+ODD = 'it\'s \\ "odd" :text -- /* % $$ 🎻\n'
+
+
+def test_names_stand_for_values(filled: str) -> None:
+    columns = "SELECT :a AS a, CAST(:n AS integer) + 1 AS n, :none AS none, count(*) AS acts"
+    sql = f"{columns} FROM acts WHERE text LIKE :like AND turn = :n"
+    with store.query(filled, sql, {"a": ODD, "n": 1, "none": None, "like": "Bon%"}) as answer:
+        assert list(answer) == [(ODD, 2, None, 5)]
+
+
+def test_a_value_is_never_read_as_sql(filled: str) -> None:
+    with store.query(filled, "SELECT count(*) FROM acts WHERE text = :t", {"t": "' OR 1 = 1 --"}) as answer:
+        assert list(answer) == [(0,)]
+
+
+def test_colons_in_text_and_casts_are_no_parameters(filled: str) -> None:
+    sql = "SELECT ':a', '12:b', \":c\" FROM (SELECT 1 AS \":c\") x -- :d\nWHERE /* :e */ 1 = 1"
+    assert ask(filled, sql) == [(":a", "12:b", 1)]
+    if filled.startswith("postgresql"):
+        assert ask(filled, "SELECT '7'::integer, $q$ :f $q$, (ARRAY[5,6,7])[2:3]") == [(7, " :f ", [6, 7])]
+
+
+@pytest.mark.parametrize(
+    ("sql", "values", "said"),
+    [
+        ("SELECT :a, :b, :a", {"a": 1}, "no value for :b; the query's parameters are :a, :b"),
+        ("SELECT :a", {"a": 1, "c": 1}, "no parameter :c in the query; it has :a"),
+        ("SELECT 1", {"c": 1}, "no parameter :c in the query; it has none"),
+        ("SELECT :a", {"a": "x\x00"}, "the value of :a has a character that no stored text has"),
+    ],
+)
+def test_values_and_names_that_do_not_meet(filled: str, sql: str, values: dict[str, str | int], said: str) -> None:
+    with pytest.raises(InputError, match=said), store.query(filled, sql, values):
+        pass
+
+
 WRITES = [
     "DELETE FROM episodes",
     "UPDATE episodes SET repeat = 7",

@@ -247,6 +247,21 @@ def test_summaries_are_the_latest_in_time(store: Store) -> None:
     assert [summary.repeat for summary in store.summaries()] == [0, 1, 2, 3]
 
 
+def test_summaries_page_by_the_last_id_seen(store: Store) -> None:
+    works = begin(store, repeats=5)
+    for work in works:
+        together = NOON if work.repeat < 3 else NOON + timedelta(hours=1)  # several end at once
+        add(store, work, played(work, "x"), started=together, ended=together)
+    everything = [summary.id for summary in store.summaries()]
+    pages: list[str] = []
+    before = None
+    while page := store.summaries(limit=2, before=before):
+        pages = [*(summary.id for summary in page), *pages]
+        before = page[0].id
+    assert pages == everything
+    assert store.summaries(before="0" * 20) == []
+
+
 def test_without_vectors_plans_are_left_out(store: Store) -> None:
     (work, *_) = begin(store)
     add(store, work, played(work, "x"))

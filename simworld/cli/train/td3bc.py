@@ -77,6 +77,7 @@ def td3bc(
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
     from simworld.cli.progress import progress_bar
+    from simworld.training.inspect import coverage
     from simworld.training.log import store_log, tensorboard_log
     from simworld.training.planners import PlannerSettings, load_data, train_planner
     from store import open_store
@@ -86,7 +87,8 @@ def td3bc(
         {"learner": learner, "fresh": fresh, "td3bc": _set(given, _TD3BC), "loop": loop}
     )
     clone = load_checkpoint(clone_folder)
-    data = load_data(build(db, given, datasets) if dataset is None else dataset, slopes)
+    folder = build(db, given, datasets) if dataset is None else dataset
+    data = load_data(folder, slopes)
     source = click.get_current_context().get_parameter_source("db")
     logged = dataset is None or source is not ParameterSource.DEFAULT
     work = out.with_name(f".{out.name}-training")
@@ -101,7 +103,8 @@ def td3bc(
             planner = train_planner(data, clone, settings, folder=work, sink=_all(sinks), on_progress=show)
             save_checkpoint(out, planner)
             if store:
-                store.finish_training(record.name, checkpoint_id=planner.id, metrics=planner.info.metrics)
+                metrics = {**planner.info.metrics, "coverage": coverage(folder)}
+                store.finish_training(record.name, checkpoint_id=planner.id, metrics=metrics)
     except KeyboardInterrupt:
         click.echo("Stopped; the same command goes on from the last evaluation.", err=True)
         raise click.exceptions.Exit(130) from None

@@ -30,6 +30,7 @@ from simworld.training.constant import constant_checkpoint
 from simworld.training.dataset import build_dataset
 from simworld.training.descent import Descent
 from simworld.training.folder import load_meta
+from simworld.training.inspect import coverage
 from simworld.training.latent import LatentSettings
 from simworld.training.likelihoods import dataset_slopes, save_slopes
 from simworld.training.log import store_log
@@ -168,7 +169,8 @@ def train(shop: Shop, label: str, found: Sequence[Path], start: Path) -> Made:
     with store_log(shop.store, record) as sink:
         planner = train_planner(data, clone, settings, folder=work, sink=sink, on_progress=shop.tell)
     made = _saved(shop, label, planner)
-    shop.store.finish_training(record.name, checkpoint_id=planner.id, metrics=planner.info.metrics)
+    metrics = {**planner.info.metrics, "coverage": coverage(found[0])}
+    shop.store.finish_training(record.name, checkpoint_id=planner.id, metrics=metrics)
     shutil.rmtree(work, ignore_errors=True)
     return made
 

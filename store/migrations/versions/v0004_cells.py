@@ -1,4 +1,4 @@
-"""What standings read: cells by scenario and repeat, with triggers that notice what is changed by hand; two more indexes."""
+"""What standings read: cells by scenario and repeat, and triggers that notice what is changed by hand."""
 
 from __future__ import annotations
 
@@ -51,8 +51,6 @@ TRIGGERS = (
 
 
 def upgrade() -> None:
-    op.create_index(op.f("ix_episodes_item_key"), "episodes", ["item_key"], unique=False)
-    op.create_index(op.f("ix_episodes_run_ended_id"), "episodes", ["run", "ended", "id"], unique=False)
     op.create_table(
         "cell_casts",
         sa.Column("run", sa.Text(), nullable=False, comment="the run"),

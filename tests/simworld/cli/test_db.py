@@ -55,7 +55,11 @@ def test_the_codebook_needs_no_database(tmp_path: Path) -> None:
     out = run(tmp_path / "absent.db", "info", "--columns").stdout
     assert "log-probability of the reply under the model" in out
     rows = json.loads(run(tmp_path / "absent.db", "info", "--columns", "--json").stdout)
-    assert {"table": "transcripts", "column": "text", "type": "text", "comment": "what was said or done"} in rows
+    text = {"column": "text", "type": "text", "key": "→ acts.text", "comment": "what was said or done"}
+    assert {"table": "transcripts", "row": "A view: an act with the names of who acted.", **text} in rows
+    (key,) = [row["key"] for row in rows if (row["table"], row["column"]) == ("acts", "episode_id")]
+    assert key == "key → episodes.id"
+    assert "acts: What a seat did in a turn, and what made it;" in out
 
 
 def test_query_shows_a_table_with_harmless_text(path: Path) -> None:
@@ -89,9 +93,50 @@ def test_query_says_when_it_cuts(path: Path) -> None:
     assert "No rows" in run(path, "query", "SELECT id FROM episodes WHERE 0").stderr
 
 
+def test_ready_queries_are_listed_shown_and_asked(path: Path) -> None:
+    listed = run(path, "query", "--list").stdout
+    assert ["@failures", "What", "failed,", "and", "who", "failed?", "[run=…]"] in [
+        line.split() for line in listed.splitlines()
+    ]
+    data = {one["name"]: one for one in json.loads(run(path, "query", "--list", "--json").stdout)}
+    assert data["transcript"]["required"] == ["episode"]
+    shown = run(path, "query", "@scores", "--show").stdout
+    assert shown.startswith("-- How does each agent do on each dimension, judge by judge?\n")
+    assert "FROM episode_scores" in shown
+    asked = json.loads(run(path, "query", "@scores", "--set", "run=first", "--json").stdout)
+    assert [(row["agent"], row["n"], row["mean"]) for row in asked] == [("smol", 1, 7.5)]
+
+
+def test_the_list_needs_no_database(tmp_path: Path) -> None:
+    run(tmp_path / "absent.db", "query", "--list")
+    run(tmp_path / "absent.db", "query", "@scores", "--show")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_in_a_query_of_ones_own(path: Path) -> None:
+    out = run(
+        path,
+        "query",
+        "SELECT id, :x AS x FROM judges WHERE name = :name",
+        "--set",
+        "name=judge",
+        "--set",
+        "x=a=b",
+        "--json",
+    )
+    assert json.loads(out.stdout) == [{"id": "j1", "x": "a=b"}]
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
+        ((), "no query is given"),
+        (("SELECT 1", "--show"), "--show prints a ready query"),
+        (("@scores", "--set", "run"), "--set 'run' is not understood"),
+        (("@scores", "--set", "run=a", "--set", "run=b"), "--set gives 'run' twice"),
+        (("@scores", "--set", "run=fisrt"), "no run 'fisrt' there; did you mean 'first'?"),
+        (("@scroes",), "did you mean 'scores'"),
+        (("SELECT :x",), "no value for :x"),
         (("DELETE FROM acts",), "only reading"),
         (("SELECT * FROM epsiodes",), "did you mean 'episodes'"),
         (("SELECT 1 AS x, 2 AS x", "--json"), "several columns are called x"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from simworld.training.dataset import build_dataset
-from simworld.training.inspect import Inspection, action_dispersion, histogram, inspect_dataset
+from simworld.training.inspect import Inspection, action_dispersion, coverage, histogram, inspect_dataset
 from simworld.training.query import DataQuery
 from simworld.training.ridge import explained
 from store import Store
@@ -148,3 +149,16 @@ def test_states_alone_are_inspected(store: Store, tmp_path: Path) -> None:
     play(store, scenario("lamp"), LINES)
     found = inspected(store, tmp_path, states_only=True)
     assert (found.transitions, found.dispersion, found.by_episode) == (3, None, None)
+
+
+def test_the_record_of_a_training_says_what_it_learned_from(store: Store, tmp_path: Path) -> None:
+    for name, goals in (("lamp", (0.0, 1.0)), ("chair", (0.5,))):
+        for repeat, goal in enumerate(goals):
+            plans = {0: step(0, action=(goal - 0.5, 0.5))}
+            judge(store, play(store, scenario(name), LINES, repeat=repeat, plans=plans), goal)
+    play(store, scenario("lamp"), LINES, repeat=3, plans={0: step(0)})
+    found = coverage(build_dataset(store, DataQuery(), tmp_path))
+    assert json.loads(json.dumps(found))["families"] == {"lamp": 2, "chair": 1}
+    assert (found["episodes"], found["seats"], found["transitions"], found["unscored"]) == (3, 3, 3, 1)
+    assert sum(found["scores"]["counts"]) == 3
+    assert found["dispersion"]["dimensions"] == 2

@@ -1,0 +1,48 @@
+"""What there is to ask about: runs, agents and judges, with counts."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from simworld.analysis.questions.names import Scope, scope
+from simworld.analysis.questions.source import Source, table
+
+
+def runs(source: Source) -> pd.DataFrame:
+    """See `Analysis.runs`."""
+    rows = [
+        (one.run.name, one.run.created, one.planned, one.done, one.failed, one.episodes, one.judged)
+        for one in source.store.runs()
+    ]
+    found = table(
+        rows, {"run": "", "begun": "", **dict.fromkeys(("planned", "done", "failed", "episodes", "judged"), "int64")}
+    )
+    found["begun"] = pd.to_datetime(found["begun"], utc=True)
+    return found
+
+
+def agents(source: Source, *, run: str | None) -> pd.DataFrame:
+    """See `Analysis.agents`."""
+    among = scope(source, run=run) if run is not None else Scope()
+    sql = f"""
+SELECT e.run, s.agent_name, s.agent_id, count(*), count(DISTINCT e.family), sum(CASE WHEN e.ending = 'failed' THEN 1 ELSE 0 END)
+FROM episodes e JOIN episode_seats s ON s.episode_id = e.id
+WHERE {among.episodes()}
+GROUP BY e.run, s.agent_name, s.agent_id
+ORDER BY e.run, s.agent_name"""
+    counts = dict.fromkeys(("seats", "families", "failed"), "int64")
+    return table(source.rows(sql, among.values), {"run": "", "agent": "", "agent_id": "", **counts})
+
+
+def judges(source: Source, *, run: str | None) -> pd.DataFrame:
+    """See `Analysis.judges`."""
+    among = scope(source, run=run) if run is not None else Scope()
+    sql = f"""
+SELECT g.name, g.id, j.rubric_id, count(*), sum(CASE WHEN j.status = 'ok' THEN 1 ELSE 0 END),
+  sum(CASE WHEN j.status = 'failed' THEN 1 ELSE 0 END), max(j.sample) + 1
+FROM judgements j JOIN judges g ON g.id = j.judge_id JOIN episodes e ON e.id = j.episode_id
+WHERE {among.episodes()}
+GROUP BY g.name, g.id, j.rubric_id
+ORDER BY g.name, g.id, j.rubric_id"""
+    counts = dict.fromkeys(("judgements", "ok", "failed", "samples"), "int64")
+    return table(source.rows(sql, among.values), {"judge": "", "judge_id": "", "rubric": "", **counts})

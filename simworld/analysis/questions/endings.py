@@ -1,0 +1,71 @@
+"""How episodes ended: shares with intervals over families."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from simworld.analysis.questions.names import scope
+from simworld.analysis.questions.scores import cells, grouping, one_meaning, rough
+from simworld.analysis.questions.seats import ALL
+from simworld.analysis.questions.source import Source, noted, table
+from simworld.core.stats import mean_of_sums
+
+_COLUMNS = {
+    "agent": "s.agent_name",
+    "seat": "s.seat",
+    "position": "s.position",
+    "run": "e.run",
+    "scenario": "e.scenario_name",
+    "family": "e.family",
+    "kind": "(SELECT k.kind FROM scenarios k WHERE k.id = e.scenario_id)",
+}
+_OF_SEATS = {"agent", "seat", "position"}
+# The last attempt at each work item; only one that failed is ever tried again
+_LAST = """(e.ending <> 'failed' OR NOT EXISTS (
+  SELECT 1 FROM episodes l WHERE l.run = e.run AND l.item_key = e.item_key AND l.attempt > e.attempt))"""
+
+
+def endings(
+    source: Source,
+    *,
+    by: Sequence[str],
+    run: str | None,
+    scenario: str | None,
+    family: str | None,
+    agents: Sequence[str],
+) -> pd.DataFrame:
+    """See `Analysis.endings`."""
+    groups = [name for name in grouping(by, list(_COLUMNS)) if name != ALL]
+    among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    seats = not _OF_SEATS.isdisjoint(groups)
+    if seats:
+        one_meaning(source, among)
+    joined = "JOIN episode_seats s ON s.episode_id = e.id" if seats else ""
+    places = ", ".join(str(place + 1) for place in range(len(groups) + 3))
+    sql = f"""
+SELECT {"".join(f"{_COLUMNS[name]}, " for name in groups)}e.ending, e.reason, e.family, count(*), sum(e.turns)
+FROM episodes e {joined}
+WHERE {among.episodes()} AND {among.seats() if seats else "1 = 1"} AND {_LAST}
+GROUP BY {places} ORDER BY {places}"""
+    counts: dict[tuple[Any, ...], dict[tuple[str, str], dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
+    totals: dict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    turns: dict[tuple[Any, ...], int] = defaultdict(int)
+    for *key, ending, reason, unit, count, played in source.rows(sql, among.values):
+        group = tuple(key)
+        counts[group][ending, reason][unit] = int(count)
+        totals[group][unit] += int(count)
+        turns[*group, ending, reason] += int(played)
+    rows = []
+    for group, by_ending in counts.items():
+        for (ending, reason), of_family in by_ending.items():
+            n = sum(of_family.values())
+            share = mean_of_sums({unit: (of_family.get(unit, 0), all_) for unit, all_ in totals[group].items()})
+            rows.append((*group, ending, reason, n, *cells(share), turns[*group, ending, reason] / n))
+    number = dict.fromkeys(("share", "low", "high"), "float64")
+    columns = {**dict.fromkeys(groups, ""), "ending": "", "reason": "", "count": "int64", **number}
+    families = len({unit for of_group in totals.values() for unit in of_group})
+    return noted(table(rows, {**columns, "n": "int64", "families": "int64", "turns": "float64"}), rough(families))

@@ -1,0 +1,83 @@
+"""Where questions are asked: SQL that can only read, and frames whose numbers are numbers."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+import store
+from store import Store
+from store.parameters import Value
+
+Row = tuple[Any, ...]
+
+
+class Note(UserWarning):
+    """What a reader must know about an answer: it was cut, or its intervals are rough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A database that is asked. Every question goes through the guard of the user's own SQL (store.readonly)."""
+
+    url: str
+    store: Store
+    timeout_s: float
+
+    @property
+    def where(self) -> str:
+        """The file, or the URL without its password."""
+        return self.store.where
+
+    def rows(self, sql: str, values: Mapping[str, Value] | None = None) -> list[Row]:
+        """All rows of an aggregate."""
+        with store.query(self.url, sql, values, timeout_s=self.timeout_s) as answer:
+            return list(answer)
+
+    def stream(self, sql: str, values: Mapping[str, Value] | None = None) -> Iterator[Row]:
+        """The rows one by one, so that memory holds no more than one."""
+        with store.query(self.url, sql, values, timeout_s=self.timeout_s) as answer:
+            yield from answer
+
+    def column(self, sql: str, values: Mapping[str, Value] | None = None) -> list[Any]:
+        """The first column of all rows."""
+        return [row[0] for row in self.rows(sql, values)]
+
+    def frame(
+        self, sql: str, values: Mapping[str, Value] | None = None, *, limit: int, timeout_s: float | None = None
+    ) -> pd.DataFrame:
+        """At most `limit` rows (0: all) as they come, with a Note where there were more."""
+        seconds = self.timeout_s if timeout_s is None else timeout_s
+        with store.query(self.url, sql, values, limit=limit, timeout_s=seconds) as answer:
+            found = pd.DataFrame([_plain(row) for row in answer], columns=list(answer.columns))
+            cut = (f"only the first {limit:,} rows; limit=0 gives all",) if answer.cut else ()
+        return noted(found, cut)
+
+
+def table(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+    """A frame of rows; `columns`: name → dtype, empty for text and whatever else is to stay as it is."""
+    found = pd.DataFrame([_plain(row) for row in rows], columns=list(columns))
+    return found.astype({name: dtype for name, dtype in columns.items() if dtype})
+
+
+def noted(frame: pd.DataFrame, notes: Iterable[str]) -> pd.DataFrame:
+    """The frame with its notes in `attrs["notes"]`, each also given as a warning."""
+    frame.attrs["notes"] = list(dict.fromkeys(notes))
+    for note in frame.attrs["notes"]:
+        warnings.warn(note, Note, stacklevel=4)
+    return frame
+
+
+def json_value(value: Any) -> Any:
+    """The data in a JSON column, which SQLite gives as text."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _plain(row: Sequence[Any]) -> Row:
+    return tuple(float(value) if isinstance(value, Decimal) else value for value in row)

@@ -1,0 +1,62 @@
+"""Who is better: standings with ratings, and who won against whom."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from simworld.analysis.games import count_cells
+from simworld.analysis.questions.judges import choose_judge
+from simworld.analysis.questions.measures import judge_measures
+from simworld.analysis.questions.names import one_run, scope
+from simworld.analysis.questions.scores import cells
+from simworld.analysis.questions.seats import seat_names
+from simworld.analysis.questions.source import Source, noted, table
+from simworld.analysis.seat_scores import Reading, read_scores
+from simworld.analysis.standings import Standings, make_standings
+from simworld.core.errors import InputError
+
+
+def standings(
+    source: Source, *, measure: str, run: str | None, judge: str | None, tie: float, anchor: str | None
+) -> pd.DataFrame:
+    """See `Analysis.standings`."""
+    found = _standings(source, measure, run, judge, tie, anchor)
+    rows = []
+    for standing in found.tables[measure].standings:
+        rating, seats = standing.rating, found.seats[standing.agent]
+        points = (None, None, None) if rating is None else (rating.points, rating.low, rating.high)
+        games = (0, 0, 0) if rating is None else (rating.games, rating.wins, rating.ties)
+        lost = games[0] - games[1] - games[2]
+        counts = (seats.played, seats.failed, seats.unscored)
+        rows.append((standing.agent, *points, *games, lost, *cells(standing.score), *counts))
+    number, whole = "float64", "int64"
+    columns = {"agent": "", **dict.fromkeys(("rating", "rating_low", "rating_high"), number)}
+    columns |= dict.fromkeys(("games", "wins", "ties", "losses"), whole)
+    columns |= {**dict.fromkeys(("mean", "low", "high"), number), "n": whole, "families": whole}
+    return noted(table(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)), found.warnings)
+
+
+def games(source: Source, *, measure: str, run: str | None, judge: str | None, tie: float) -> pd.DataFrame:
+    """See `Analysis.games`."""
+    records = _standings(source, measure, run, judge, tie, None).tables[measure].records
+    rows = [(*pair, record.wins, record.ties, record.losses, record.games) for pair, record in records.items()]
+    columns = {"agent": "", "opponent": "", **dict.fromkeys(("wins", "ties", "losses", "n"), "int64")}
+    return noted(table(rows, columns), ())
+
+
+def _standings(
+    source: Source, measure: str, run: str | None, judge: str | None, tie: float, anchor: str | None
+) -> Standings:
+    if not 0 <= tie < 1:
+        raise InputError(f"tie is {tie}; it is a share of the range, at least 0 and below 1")
+    run = one_run(source, run)
+    among = scope(source, run=run, agents=() if anchor is None else (anchor,))
+    chosen = choose_judge(source, judge, scope(source, run=run))
+    (of,) = judge_measures(chosen, [measure])
+    ties = {measure: tie * (1.0 if of.share else of.high - of.low)}
+    agents = source.column("SELECT agent_name FROM run_agents WHERE run = :run ORDER BY agent_name", {"run": run})
+    reading = Reading()
+    scores = read_scores(source.store, run, chosen.ids, seat_names(source, among), agents=agents, reading=reading)
+    counted = count_cells(scores, ties)
+    there = [agent for agent in agents if agent in reading.counts]
+    return make_standings(counted, agents=there, measures=(measure,), seats=reading.counts, ties=ties, anchor=anchor)

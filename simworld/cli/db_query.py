@@ -1,0 +1,182 @@
+"""`simworld db query`: a question in SQL, or a ready one; as tables for people, JSON and CSV for programs."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+import click
+
+import store
+from simworld.analysis.ready import Ready, check_names, ready_queries, ready_query
+from simworld.cli.options import db_option, json_option
+from simworld.cli.terminal import cell, console, grid
+from simworld.cli.text import harmless, plain_json
+from simworld.core.errors import InputError
+
+TABLE_LIMIT = 1000  # rows for people, unless they ask for more
+CHUNK = 200  # rows laid out in one table
+
+
+@click.command()
+@click.argument("sql", required=False)
+@click.option("--list", "listed", is_flag=True, help="List the ready queries.")
+@click.option("--show", is_flag=True, help="Print a ready query: what it answers, its columns, and its SQL.")
+@click.option("--set", "given", metavar="NAME=VALUE", multiple=True, help="The value of :NAME in the query.")
+@click.option("--limit", type=click.IntRange(min=0), help="The most rows; 0: all.  [default: 1000 in tables, else all]")
+@click.option("--timeout", type=click.FloatRange(min=0.001), default=30.0, show_default=True, help="Seconds.")
+@db_option
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+def query(
+    sql: str | None,
+    listed: bool,
+    show: bool,
+    given: tuple[str, ...],
+    db: str,
+    as_json: bool,
+    as_csv: bool,
+    limit: int | None,
+    timeout: float,
+) -> None:
+    """Ask a database in SQL, reading only.
+
+    SQL is one statement, `-` reads it from standard input, and `@NAME` is a ready query.
+
+    \b
+    simworld db query --list
+    simworld db query @scores --set run=first
+    simworld db query "SELECT agent_name, dimension, avg(score) FROM episode_scores GROUP BY 1, 2"
+    """  # noqa: D301  # click reads the escape: it keeps the examples' lines
+    if as_json and as_csv:
+        raise InputError("--json and --csv exclude each other")
+    if listed:
+        _list(list(ready_queries().values()), as_json)
+        return
+    if not sql:
+        raise InputError("no query is given; write SQL, or the @NAME of a ready query: --list lists them")
+    ready = ready_query(sql) if sql.startswith("@") else None
+    if show:
+        if ready is None:
+            raise InputError("--show prints a ready query: give its @NAME")
+        click.echo(ready.text, nl=False)
+        return
+    values = _values(given)
+    if ready is not None:
+        sql, values = ready.sql, ready.values(values)
+        check_names(db, values)
+    elif sql == "-":
+        sql = sys.stdin.read()
+    if limit is None:
+        limit = 0 if as_json or as_csv else TABLE_LIMIT
+    with store.query(db, sql, values, limit=limit, timeout_s=timeout) as answer:
+        if as_json:
+            _print_json(answer.columns, answer)
+        elif as_csv:
+            _print_csv(answer.columns, answer)
+        else:
+            _print_tables(answer.columns, answer)
+        if answer.cut:
+            click.echo(f"Only the first {limit:,} rows; --limit 0 gives all.", err=True)
+
+
+def _values(given: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise InputError(f"--set {text!r} is not understood; write NAME=VALUE, like run=first")
+        if name in found:
+            raise InputError(f"--set gives {name!r} twice")
+        found[name] = value
+    return found
+
+
+def _list(found: Sequence[Ready], as_json: bool) -> None:
+    if as_json:
+        plain = [
+            {
+                "name": one.name,
+                "question": one.question,
+                "notes": one.notes,
+                "columns": dict(one.columns),
+                "parameters": dict(one.parameters),
+                "required": list(one.required),
+            }
+            for one in found
+        ]
+        click.echo(plain_json(plain, indent=1))
+        return
+    table = grid("query", "what it answers", "--set")
+    for one in found:
+        names = (f"{name}=…" if name in one.required else f"[{name}=…]" for name in one.parameters)
+        table.add_row(f"@{one.name}", one.question, cell(" ".join(names)))
+    console().print(table)
+
+
+def _print_tables(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Tables of a few hundred rows each, so that a long answer needs no memory."""
+    left = iter(rows)
+    screen = console()
+    total = 0
+    while chunk := list(islice(left, CHUNK)):
+        total += len(chunk)
+        numeric = tuple(
+            name
+            for place, name in enumerate(columns)
+            if all(isinstance(row[place], (int, float, Decimal, type(None))) for row in chunk)
+        )
+        table = grid(*columns, right=numeric)
+        for row in chunk:
+            table.add_row(*(cell(value) for value in row))
+        screen.print(table)
+    if not total:
+        click.echo("No rows.", err=True)
+
+
+def _print_json(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
+    """An array of objects, written as the rows come."""
+    doubled = sorted({name for name in columns if columns.count(name) > 1})
+    if doubled:
+        raise InputError(f"several columns are called {', '.join(doubled)}; name them apart with AS")
+    out = sys.stdout
+    start = "["
+    for row in rows:
+        out.write(f"{start}{plain_json(dict(zip(columns, row, strict=True)), default=_plain)}")
+        start = ",\n "
+    out.write("[]\n" if start == "[" else "]\n")
+
+
+def _print_csv(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
+    stdout = sys.stdout
+    writer = csv.writer(stdout, lineterminator="\n")
+    writer.writerow(columns)
+    shown = _harmless_rows(rows) if sys.stdout.isatty() else rows
+    writer.writerows([_text(value) for value in row] for row in shown)
+
+
+def _harmless_rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    return (tuple(harmless(value) if isinstance(value, str) else value for value in row) for row in rows)
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, (dict, list)):
+        return plain_json(value, default=_plain)
+    return _plain(value) if isinstance(value, (bytes, datetime)) else value
+
+
+def _plain(value: Any) -> Any:
+    """What JSON lacks: bytes as base64, times in ISO form, exact decimals as numbers, anything else as its text."""
+    if isinstance(value, (bytes, memoryview)):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return str(value)

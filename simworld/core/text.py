@@ -1,0 +1,21 @@
+"""Text from models, files and databases made harmless to show: controls could move a cursor, direction marks forge a line."""
+
+from __future__ import annotations
+
+import unicodedata
+
+KEPT = "\n\t"
+HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # control, format (text direction), surrogates, private use, separators
+JOINERS = "\u200c\u200d"  # letters of some scripts, and emoji of several parts, need them
+
+
+def harmless(text: str) -> str:
+    """The text with control and direction characters written out as escapes; line ends and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character
+        if character in KEPT or character in JOINERS or unicodedata.category(character) not in HIDDEN
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )

@@ -1,0 +1,79 @@
+"""Numbers over training steps as a line with axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from simworld.web.figures.scales import Scale, span, tick_text, ticks
+from simworld.web.figures.svg import picture, tag
+
+WIDTH, HEIGHT = 340.0, 170.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 10.0, 10.0, 24.0
+MOST = 400  # points drawn of a series; more could not be told apart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One line: its name and its points (step, value); values that are not finite leave a gap."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+
+
+def curve(lines: Sequence[Series], label: str, *, mark: float | None = None) -> Markup:
+    """Some series on shared axes, the first in the accent's colour; `mark` is a level to compare with, such as zero."""
+    drawn = [Series(name=line.name, points=_thinned(line.points)) for line in lines]
+    steps = [step for line in drawn for step, _ in line.points]
+    across = Scale(*span(steps, margin=0.0), LEFT, WIDTH - RIGHT)
+    ends = span((value for line in drawn for _, value in line.points), around=mark)
+    up = Scale(*ends, HEIGHT - BOTTOM, TOP)
+    parts = [*_grid(across, up, mark)]
+    for number, line in enumerate(drawn):
+        parts += _line(line, across, up, number)
+    return picture(WIDTH, HEIGHT, parts, label=label, kind="curve")
+
+
+def _grid(across: Scale, up: Scale, mark: float | None) -> list[Markup]:
+    parts = []
+    for scale, wanted in ((up, 4), (across, 5)):
+        places = ticks(scale.low, scale.high, wanted)
+        step = places[1] - places[0] if len(places) > 1 else 1.0
+        for value in places:
+            at = scale(value)
+            text = tick_text(value, step)
+            if scale is up:
+                parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=at, y2=at, class_="tick"))
+                parts.append(tag("text", text, x=LEFT - 6, y=at + 3.5, text_anchor="end"))
+            else:
+                anchor = "end" if at > WIDTH - RIGHT - 14 else "middle"
+                parts.append(tag("text", text, x=at, y=HEIGHT - 8, text_anchor=anchor))
+    if mark is not None:
+        parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=up(mark), y2=up(mark), class_="mark"))
+    return parts
+
+
+def _line(line: Series, across: Scale, up: Scale, number: int) -> list[Markup]:
+    pieces: list[list[str]] = [[]]
+    parts = []
+    for step, value in line.points:
+        if not math.isfinite(value):
+            pieces.append([])
+            continue
+        pieces[-1].append(f"{across(step):.1f},{up(value):.1f}")
+    for piece in pieces:
+        if len(piece) == 1:
+            x, y = piece[0].split(",")
+            parts.append(tag("circle", cx=x, cy=y, r=2.5, class_=f"dot line{number % 6}"))
+        elif piece:
+            parts.append(tag("polyline", points=" ".join(piece), class_=f"line line{number % 6}"))
+    return parts
+
+
+def _thinned(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    if len(points) <= MOST:
+        return points
+    return [points[i * (len(points) - 1) // (MOST - 1)] for i in range(MOST)]

@@ -1,0 +1,65 @@
+"""Search by meaning in a server: the encoder is loaded when somebody first asks, and stays."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from simworld.analysis.embedded import Embedded
+from simworld.analysis.search import Encoder, Hit, encoder_id
+from simworld.core.errors import SimworldError
+from store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearest:
+    """What a search by meaning found."""
+
+    hits: list[Hit]  # the nearest first
+    compared: int  # episodes that have an embedding
+    episodes: int  # in which something happened
+
+
+class Meaning:
+    """The sentence encoder and the embeddings it made."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loading: threading.Thread | None = None
+        self._loaded: tuple[Encoder, Embedded] | None = None
+        self._fault: SimworldError | None = None
+
+    def find(self, store: Store, text: str, *, run: str | None, limit: int) -> Nearest | None:
+        """The nearest episodes; None while the encoder is being loaded, which takes some seconds once.
+
+        Raises:
+            SimworldError: there is no encoder.
+        """
+        if self._loaded is None:
+            self._begin()
+            return None
+        encoder, embedded = self._loaded
+        with self._lock:  # one text at a time, for the encoder uses all the threads it may
+            vector = encoder.encode([text])[0]
+        compared, episodes = store.embedding_counts(encoder_id(encoder))
+        hits = embedded.nearest(store, vector, there=compared, limit=limit, run=run)
+        return Nearest(hits=hits, compared=compared, episodes=episodes)
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._fault is not None:
+                fault, self._fault, self._loading = self._fault, None, None
+                raise fault
+            if self._loading is None:
+                self._loading = threading.Thread(target=self._load, name="load the encoder", daemon=True)
+                self._loading.start()
+
+    def _load(self) -> None:
+        from agents.models.sentences import load_sentences  # brings torch
+
+        try:
+            encoder = load_sentences()
+        except SimworldError as error:
+            self._fault = error
+            return
+        self._loaded = encoder, Embedded(encoder_id(encoder), encoder.encode(["a"]).shape[1])

@@ -1,0 +1,39 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+
+DASH = "–"
+MINUS = "\u2212"
+
+
+def count(value: int | None) -> str:
+    """A whole number with thousands marked."""
+    return DASH if value is None else f"{value:,}"
+
+
+def figure(value: float | None, digits: int = 2) -> str:
+    """A number with so many digits behind the point; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    text = f"{value:,.{digits}f}"
+    if not text.strip("-0.,"):
+        text = text.removeprefix("-")
+    return text.replace("-", MINUS)
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """A difference, its sign always written."""
+    text = figure(value, digits)
+    return text if text.startswith((MINUS, DASH)) else f"+{text}"
+
+
+def percent(value: float | None) -> str:
+    """A share as whole percents; one that is neither 0 nor 1 is never shown as such."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    whole = round(100 * value)
+    if whole in (0, 100) and value not in (0, 1):
+        return "<1 %" if whole == 0 else ">99 %"
+    return f"{whole} %"

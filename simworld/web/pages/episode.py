@@ -1,0 +1,156 @@
+"""Episodes: lists of them, and one with its transcript, as everybody or as one seat saw it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from simworld.core.episode import Act, ActionKind, Ending
+from simworld.core.errors import InputError
+from simworld.core.scenario import Scenario
+from simworld.core.visibility import labels_for, perceives
+from simworld.web.desk import Desk
+from simworld.web.given import Given, NotHere
+from simworld.web.judged import judged
+from simworld.web.page import Page
+from simworld.web.pages.scenario import find as find_scenario
+from simworld.web.pages.scenario import role
+from simworld.web.steered import steering, thin
+from simworld.yamlfile import did_you_mean
+from store import EpisodeSummary, Store, StoredEpisode
+
+PAGE = 50
+FILTERS = ("run", "scenario", "family", "agent", "ending")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """An act as the transcript shows it."""
+
+    number: int  # of the act, from 0: its anchor
+    turn: int  # as people count, from 1
+    seat: str
+    place: int  # of the seat in the scenario, from 0: its colour
+    who: str
+    kind: str
+    text: str
+    to: tuple[str, ...]  # whom alone it was meant for
+    act: Act
+
+
+def list_(desk: Desk, store: Store, given: Given) -> Page:
+    """Episodes that match, the latest first, page by page."""
+    names = desk.remember("names", store.names)
+    chosen = {name: given.text(name) for name in FILTERS}
+    ending = given.one_of("ending", [ending.value for ending in Ending])
+    before = given.text("before")
+    found = store.summaries(
+        run=chosen["run"],
+        scenario=chosen["scenario"],
+        family=chosen["family"],
+        agent=chosen["agent"],
+        ending=Ending(ending) if ending else None,
+        limit=PAGE + 1,
+        before=before,
+    )[::-1]
+    return Page(
+        template="episode_list.html",
+        title="Episodes",
+        values={
+            "rows": found[:PAGE],
+            "chosen": chosen,
+            "names": names,
+            "endings": [ending.value for ending in Ending],
+            "before": before,
+            "older": found[PAGE - 1].id if len(found) > PAGE else None,
+        },
+    )
+
+
+def show(desk: Desk, store: Store, given: Given) -> Page:
+    """One episode."""
+    stored = find(store, given.part("id"))
+    scenario = find_scenario(store, stored.summary.scenario_id)
+    seat = _seat(given, scenario)
+    labels = names(stored.summary) if seat is None else labels_for(scenario, seat)
+    steered = steering(store, stored)
+    return Page(
+        template="episode_show.html",
+        title=scenario.title or scenario.name,
+        values={
+            "summary": stored.summary,
+            "scenario": scenario,
+            "seat": seat,
+            "role": None if seat is None else role(scenario, seat),
+            "places": places(stored.summary),
+            "made": given.one_of("made", ("1",)) is not None,
+            "lines": lines(stored, labels, seat),
+            "hidden": sum(seat is not None and not perceives(seat, act) for act in stored.episode.acts),
+            "checks": stored.episode.checks,
+            "judgements": judged(store, stored),
+            "steering": steered,
+            "strips": {step.number: thin(step) for drawn in steered for step, _ in drawn.steps},
+            "numbers": {(line.turn - 1, line.seat): line.number for line in lines(stored, {})},
+        },
+    )
+
+
+def find(store: Store, id_: str) -> StoredEpisode:
+    """The episode with this id or beginning of one. Raises NotHere."""
+    try:
+        return store.episode(id_.lower())
+    except InputError as error:
+        raise NotHere(error.problems) from None
+
+
+def names(summary: EpisodeSummary) -> dict[str, str]:
+    """Seat → the name of who sits there."""
+    return {seat.seat: seat.persona for seat in summary.seats}
+
+
+def places(summary: EpisodeSummary) -> dict[str, int]:
+    """Seat → its place, which is its colour."""
+    return {seat.seat: place for place, seat in enumerate(summary.seats)}
+
+
+def lines(stored: StoredEpisode, labels: Mapping[str, str], seat: str | None = None) -> list[Line]:
+    """The transcript, of a seat only what it perceived."""
+    where = places(stored.summary)
+    found = []
+    number = 0
+    for turn in stored.episode.turns:
+        for act in turn.acts:
+            if seat is None or perceives(seat, act):
+                found.append(
+                    Line(
+                        number=number,
+                        turn=turn.index + 1,
+                        seat=act.seat,
+                        place=where.get(act.seat, 0),
+                        who=labels.get(act.seat, act.seat),
+                        kind=act.action.kind.value,
+                        text=_said(act),
+                        to=tuple(labels.get(other, other) for other in act.action.to),
+                        act=act,
+                    )
+                )
+            number += 1
+    return found
+
+
+def _said(act: Act) -> str:
+    match act.action.kind:
+        case ActionKind.leave:
+            return f"leaves: {act.action.text}" if act.action.text else "leaves"
+        case ActionKind.none:
+            return "does nothing"
+        case _:
+            return act.action.text
+
+
+def _seat(given: Given, scenario: Scenario) -> str | None:
+    chosen = given.text("seat")
+    seats = [seat.name for seat in scenario.seats]
+    if chosen is not None and chosen not in seats:
+        raise InputError(f"no seat {chosen!r} here{did_you_mean(chosen, seats) or '; there are ' + ', '.join(seats)}")
+    return chosen

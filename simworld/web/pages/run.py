@@ -1,0 +1,99 @@
+"""Runs: what was planned, played and judged."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from simworld.core.episode import Ending
+from simworld.core.errors import InputError
+from simworld.web.desk import Desk
+from simworld.web.figures.bars import progress
+from simworld.web.given import Given, NotHere
+from simworld.web.page import Page
+from store import EndingCount, RunSummary, Store
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """What became of one scenario in a run."""
+
+    id: str
+    name: str
+    family: str
+    episodes: int
+    failed: int
+
+
+def list_(desk: Desk, store: Store, given: Given) -> Page:
+    """All runs, the latest first."""
+    page = given.whole("page", low=1, high=1_000_000, default=1)
+    summaries = desk.remember("runs", lambda: store.runs()[::-1])
+    shown = summaries[(page - 1) * PAGE : page * PAGE]
+    return Page(
+        template="run_list.html",
+        title="Runs",
+        values={
+            "rows": [(summary, bar(summary)) for summary in shown],
+            "total": len(summaries),
+            "page": page,
+            "more": len(summaries) > page * PAGE,
+        },
+    )
+
+
+def show(desk: Desk, store: Store, given: Given) -> Page:
+    """One run: counts, endings, scenarios, agents, and what it was begun with."""
+    name = given.part("name")
+    try:
+        summary = desk.remember(("run", name), lambda: store.run(name))
+    except InputError as error:
+        raise NotHere(error.problems) from None
+    counts = desk.remember(("endings", name), lambda: store.ending_counts(name))
+    return Page(
+        template="run_show.html",
+        title=f"Run {name}",
+        values={
+            "summary": summary,
+            "bar": bar(summary),
+            "agents": store.run_agents(name),
+            "endings": endings(counts),
+            "scenarios": scenarios(counts),
+            "families": any(count.family != count.scenario_name for count in counts),
+            "settings": json.dumps(summary.run.settings, indent=1, ensure_ascii=False),
+            "commands": (summary.run.profile or {}).get("commands", ()),
+        },
+    )
+
+
+def bar(summary: RunSummary) -> Markup:
+    """How far a run is."""
+    return progress(summary.done, summary.failed, summary.planned)
+
+
+def endings(counts: Iterable[EndingCount]) -> list[tuple[Ending, str, int]]:
+    """(Ending, reason, episodes), the most frequent first."""
+    found: Counter[tuple[Ending, str]] = Counter()
+    for count in counts:
+        found[count.ending, count.reason] += count.episodes
+    return [(ending, reason, n) for (ending, reason), n in found.most_common()]
+
+
+def scenarios(counts: Iterable[EndingCount]) -> list[Played]:
+    """Scenarios by name."""
+    episodes: Counter[tuple[str, str, str]] = Counter()
+    failed: Counter[tuple[str, str, str]] = Counter()
+    for count in counts:
+        key = count.scenario_name, count.scenario_id, count.family
+        episodes[key] += count.episodes
+        failed[key] += count.episodes * (count.ending is Ending.failed)
+    return [
+        Played(id=id_, name=name, family=family, episodes=n, failed=failed[name, id_, family])
+        for (name, id_, family), n in sorted(episodes.items())
+    ]

@@ -1,0 +1,92 @@
+"""Scenarios: what is played, and what each seat knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agents.prompting import facts
+from simworld.core.errors import InputError
+from simworld.core.scenario import Check, Scenario
+from simworld.core.visibility import labels_for, observe
+from simworld.web.desk import Desk
+from simworld.web.given import Given, NotHere
+from simworld.web.page import Page
+from store import Store
+
+PAGE = 100
+RECENT = 20
+PRIVATE = {"persona": "Is", "goal": "Wants", "knows": "Knows", "secret": "Keeps secret", "others": "Sees"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """What one seat knows before the first turn."""
+
+    seat: str
+    name: str
+    facts: Mapping[str, str]  # what it is called → text; empty ones left out
+
+
+def list_(desk: Desk, store: Store, given: Given) -> Page:
+    """Scenarios by name."""
+    page = given.whole("page", low=1, high=1_000_000, default=1)
+    text = given.text("text")
+    lines = store.scenario_lines(text, start=(page - 1) * PAGE, limit=PAGE + 1)
+    return Page(
+        template="scenario_list.html",
+        title="Scenarios",
+        values={"rows": lines[:PAGE], "text": text, "page": page, "more": len(lines) > PAGE},
+    )
+
+
+def show(desk: Desk, store: Store, given: Given) -> Page:
+    """One scenario, seat by seat."""
+    scenario = find(store, given.part("id"))
+    return Page(
+        template="scenario_show.html",
+        title=scenario.title or scenario.name,
+        values={
+            "scenario": scenario,
+            "roles": [role(scenario, seat.name) for seat in scenario.seats],
+            "relationships": [
+                (a.name, b.name, scenario.relationship(a.name, b.name).value.replace("_", " "))
+                for i, a in enumerate(scenario.seats)
+                for b in scenario.seats[i + 1 :]
+            ],
+            "checks": [(check.name, describe(check), check.ends) for check in scenario.checks],
+            "recent": store.summaries(scenario=scenario.id, limit=RECENT)[::-1],
+        },
+    )
+
+
+def find(store: Store, id_: str) -> Scenario:
+    """A stored scenario. Raises NotHere."""
+    try:
+        return store.scenario(id_)
+    except InputError as error:
+        raise NotHere(error.problems) from None
+
+
+def role(scenario: Scenario, seat: str) -> Role:
+    """What a seat knows before the first turn, as its prompt says it."""
+    known = facts(observe(scenario, seat, (), 0, 0))
+    return Role(
+        seat=seat,
+        name=labels_for(scenario, seat)[seat],
+        facts={title: known[name] for name, title in PRIVATE.items() if known[name]},
+    )
+
+
+def describe(check: Check) -> str:
+    """A check in words."""
+    what = {
+        "regex": f"what matches {check.pattern}",
+        "keyword": f"one of: {', '.join(check.words)}",
+        "number": f"a number as in {check.pattern}",
+    }[check.kind.value]
+    if check.between is not None:
+        what += f", between {check.between[0]:g} and {check.between[1]:g}"
+    if check.absent:
+        return f"{check.by} never says {what}" if check.by else f"nobody says {what}"
+    return f"{check.by or 'somebody'} says {what}{'; the last one counts' if check.last else ''}"

@@ -1,0 +1,80 @@
+"""Search: episodes by their words, or by what happens in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simworld.analysis.words import Found, lines, phrases
+from simworld.web.desk import Desk
+from simworld.web.given import Given
+from simworld.web.page import Page
+from store import EpisodeSummary, Store
+
+PAGE = 20
+BY = ("words", "meaning")
+LONGEST = 300  # characters
+BEGINNING = 2  # lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """An episode that was found."""
+
+    summary: EpisodeSummary
+    lines: Sequence[Found]  # by words: where they are; by meaning: the first ones
+    cosine: float | None  # by meaning: how near
+
+
+def search(desk: Desk, store: Store, given: Given) -> Page:
+    """Episodes by words, the latest first; or by meaning, the nearest first."""
+    text = given.text("text", longest=LONGEST)
+    by = given.one_of("by", BY) or BY[0]
+    run = given.text("run")
+    found: dict[str, Any] = {"hits": [], "older": None, "before": None, "nearest": None, "loading": False}
+    if text is not None:
+        found |= (words if by == "words" else meaning)(desk, store, given, text, run)
+    asked = {"text": text, "by": by, "run": run, "names": desk.remember("names", store.names)}
+    return Page(template="search.html", title="Search", values={**found, **asked})
+
+
+def words(desk: Desk, store: Store, given: Given, text: str, run: str | None) -> dict[str, Any]:
+    """The latest episodes in which all words occur."""
+    wanted = phrases(text)
+    before = given.whole("before", low=1, high=2**62, default=0)
+    found = store.search_text(wanted, run=run, before=before or None, limit=PAGE + 1)
+    shown = found[:PAGE]
+    summaries = store.summaries_of([hit.episode_id for hit in shown])
+    return {
+        "hits": [
+            Hit(summary=summaries[hit.episode_id], lines=lines(hit.text, wanted), cosine=None)
+            for hit in shown
+            if hit.episode_id in summaries
+        ],
+        "before": before,
+        "older": shown[-1].number if len(found) > PAGE else None,
+    }
+
+
+def meaning(desk: Desk, store: Store, given: Given, text: str, run: str | None) -> dict[str, Any]:
+    """The episodes nearest in meaning among those that have an embedding."""
+    nearest = desk.meaning.find(store, text, run=run, limit=PAGE)
+    if nearest is None:
+        return {"loading": True}
+    ids = [hit.episode_id for hit in nearest.hits]
+    summaries, texts = store.summaries_of(ids), store.texts_of(ids)
+    return {
+        "hits": [
+            Hit(summary=summaries[hit.episode_id], lines=beginning(texts.get(hit.episode_id, "")), cosine=hit.cosine)
+            for hit in nearest.hits
+            if hit.episode_id in summaries
+        ],
+        "nearest": nearest,
+    }
+
+
+def beginning(text: str) -> list[Found]:
+    """The first lines of an episode."""
+    found = [Found(number=i, parts=((line, False),)) for i, line in enumerate(text.split("\n")) if line]
+    return found[:BEGINNING]

@@ -1,0 +1,159 @@
+"""Trainings: what was measured while a planner learned, and what it learned from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from simworld.web.desk import Desk
+from simworld.web.figures.bars import columns
+from simworld.web.figures.curves import Series, curve
+from simworld.web.given import Given, NotHere
+from simworld.web.numbers import figure
+from simworld.web.page import Page
+from store import Store, TrainingRecord, TrainingStep
+
+PAGE = 50
+HELD = "held_"  # before metrics of what was held out
+ZERO = ("q_bias",)  # metrics that are read against zero
+TEXTS = {
+    "critic_loss": "Loss of the critics",
+    "actor_loss": "Loss of the actor",
+    "bc_distance": "Distance from the data's actions",
+    "action_dispersion": "Dispersion of actions: 0 where every state gets the same one",
+    "mean_abs_q": "Mean size of the values",
+    "q_bias": "Values less returns",
+    "q_correlation": "Correlation of values and returns",
+    "lambda": "Weight λ of the values",
+    "held_return": "Return of the data, held-out families",
+    "held_value": "Value on held-out families, by fitted-Q evaluation",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """One picture of the training."""
+
+    title: str
+    names: Sequence[str]  # of its lines, in the order of their colours
+    figure: Markup
+
+
+def list_(desk: Desk, store: Store, given: Given) -> Page:
+    """All trainings, the latest first."""
+    page = given.whole("page", low=1, high=1_000_000, default=1)
+    found = desk.remember("trainings", store.training_runs)[::-1]
+    return Page(
+        template="train_list.html",
+        title="Training",
+        values={
+            "rows": found[(page - 1) * PAGE : page * PAGE],
+            "page": page,
+            "more": len(found) > page * PAGE,
+        },
+    )
+
+
+def show(desk: Desk, store: Store, given: Given) -> Page:
+    """One training: losses, values against returns, coverage, settings."""
+    name = given.part("name")
+    training = next((one for one in desk.remember("trainings", store.training_runs) if one.name == name), None)
+    if training is None:
+        raise NotHere(f"no training {name!r}")
+    steps = desk.remember(("steps", name), lambda: store.training_steps(name))
+    return Page(
+        template="train_show.html",
+        title=training.name,
+        values={
+            "training": training,
+            "charts": charts(steps),
+            "final": final(training),
+            "coverage": training.metrics.get("coverage"),
+            "histograms": histograms(training),
+            "settings": plain(training.settings),
+            "data": plain(training.data),
+        },
+    )
+
+
+def charts(steps: Sequence[TrainingStep]) -> list[Chart]:
+    """A chart for each metric, learned and held out together; values and returns on one."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    for step in steps:
+        points.setdefault(step.metric, []).append((step.step, step.value))
+    found = [chart for prefix in ("", HELD) if (chart := _values_and_returns(points, prefix)) is not None]
+    bases = list(dict.fromkeys(name.removeprefix(HELD) for name in points))
+    known = [name for name in TEXTS if name.removeprefix(HELD) in bases]
+    for base in dict.fromkeys([*(name.removeprefix(HELD) for name in known), *bases]):
+        names = [name for name in (base, HELD + base) if name in points]
+        if base == "mean_return" or not names:
+            continue
+        title = TEXTS.get(base) or TEXTS.get(HELD + base) or base.replace("_", " ")
+        lines = [Series(name=_told(name), points=points[name]) for name in names]
+        label = f"{title} by step; {'; '.join(_last(line) for line in lines)}"
+        mark = 0.0 if base in ZERO else None
+        found.append(Chart(title=title, names=_legend(lines), figure=curve(lines, label, mark=mark)))
+    return sorted(found, key=lambda chart: not chart.title.startswith("Loss"))
+
+
+def _values_and_returns(points: Mapping[str, list[tuple[float, float]]], prefix: str) -> Chart | None:
+    """The mean value of the data's actions beside their mean Monte-Carlo return."""
+    bias, returns = (dict(points.get(prefix + name, ())) for name in ("q_bias", "mean_return"))
+    shared = [step for step in bias if step in returns]
+    if not shared:
+        return None
+    lines = [
+        Series(name="mean value", points=[(step, bias[step] + returns[step]) for step in shared]),
+        Series(name="mean return", points=[(step, returns[step]) for step in shared]),
+    ]
+    title = "Values against returns" + (", held-out families" if prefix else "")
+    label = f"{title} by step; {'; '.join(_last(line) for line in lines)}"
+    return Chart(title=title, names=_legend(lines), figure=curve(lines, label))
+
+
+def _told(metric: str) -> str:
+    return "held out" if metric.startswith(HELD) else "learned from"
+
+
+def _legend(lines: Sequence[Series]) -> list[str]:
+    return [line.name for line in lines] if len(lines) > 1 or lines[0].name == "held out" else []
+
+
+def _last(line: Series) -> str:
+    return f"{line.name} {figure(line.points[-1][1], 4)} at the last step" if line.points else line.name
+
+
+def final(training: TrainingRecord) -> list[tuple[str, float]]:
+    """What it came to: the numbers among its metrics."""
+    return [
+        (name.replace("_", " "), float(value))
+        for name, value in training.metrics.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+
+
+def histograms(training: TrainingRecord) -> list[tuple[str, Markup]]:
+    """How rewards and scores are spread, where that is known."""
+    coverage = training.metrics.get("coverage")
+    if not isinstance(coverage, Mapping):
+        return []
+    found = []
+    for key, title in (("rewards", "Rewards of utterances"), ("scores", "Scores of seats")):
+        spread = coverage.get(key)
+        if isinstance(spread, Mapping):
+            found.append((title, columns(spread["counts"], spread["edges"], _spoken(title, spread))))
+    return found
+
+
+def _spoken(title: str, spread: Mapping[str, Any]) -> str:
+    low, high = spread["edges"][0], spread["edges"][-1]
+    return f"{title}: mean {figure(spread['mean'], 3)}, standard deviation {figure(spread['sd'], 3)}, {low:.3g} to {high:.3g}"
+
+
+def plain(data: Mapping[str, Any]) -> str:
+    """JSON data for people."""
+    return json.dumps(data, indent=1, ensure_ascii=False)

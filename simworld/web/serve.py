@@ -1,0 +1,57 @@
+"""Serving the pages until somebody stops it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from simworld.core.errors import InputError
+from simworld.web.app import make_app
+
+BACKLOG = 128
+
+
+def serve(
+    url: str, *, host: str, port: int, names: tuple[str, ...] = (), ready: Callable[[str], None] = lambda address: None
+) -> None:
+    """Answers requests until Ctrl-C.
+
+    Args:
+        url: the database.
+        host: the address to listen on.
+        port: 0 takes a free one.
+        names: further names under which browsers may ask for this server.
+        ready: told the address of the first page once requests are accepted.
+
+    Raises:
+        InputError: the address cannot be listened on.
+    """
+    listening = listen(host, port)
+    taken = listening.getsockname()[1]
+    config = uvicorn.Config(
+        make_app(url, hosts=(host, *names)),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="on",
+        ws="none",
+    )
+    ready(f"http://{f'[{host}]' if ':' in host else host}:{taken}/")
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that accepts connections. Raises InputError where the address is taken or not of this machine."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except (OSError, UnicodeError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot listen on {host}, port {port}: {said}; try --port 0 for a free one") from error
+    return listening

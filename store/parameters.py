@@ -1,0 +1,39 @@
+"""`:name` parameters in a user's SQL: which there are, and their values in their places."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from simworld.core.errors import InputError
+from store.types import UNSTORABLE
+
+Value = str | int | float | None
+
+# Text, quoted names and comments are passed over; `::` is PostgreSQL's cast
+_PART = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|(?<![:\w]):([A-Za-z_]\w*)""", re.DOTALL
+)
+
+
+def names(sql: str) -> tuple[str, ...]:
+    """The parameters of a statement without their colons, in order of first appearance."""
+    return tuple(dict.fromkeys(found[2] for found in _PART.finditer(sql) if found[2]))
+
+
+def check(sql: str, values: Mapping[str, Value]) -> None:
+    """Raises InputError unless every parameter has a value that can be stored, and every value a parameter."""
+    wanted = names(sql)
+    shown = ", ".join(f":{name}" for name in wanted) or "none"
+    if lost := [name for name in wanted if name not in values]:
+        raise InputError(f"no value for {', '.join(f':{name}' for name in lost)}; the query's parameters are {shown}")
+    if extra := [name for name in values if name not in wanted]:
+        raise InputError(f"no parameter {', '.join(f':{name}' for name in extra)} in the query; it has {shown}")
+    for name, value in values.items():
+        if isinstance(value, str) and UNSTORABLE.search(value):
+            raise InputError(f"the value of :{name} has a character that no stored text has: {value!r}")
+
+
+def fill(sql: str, literal: Callable[[str], str]) -> str:
+    """The statement with each parameter replaced by the literal that stands for its value."""
+    return _PART.sub(lambda found: literal(found[2]) if found[2] else found[0], sql)

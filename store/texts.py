@@ -1,0 +1,49 @@
+"""Episodes by the words in them: SQLite's FTS5 and PostgreSQL's text search, asked alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import ColumnElement, Connection, Integer, column, func, literal_column, select
+from sqlalchemy import table as lightweight
+
+from simworld.core.episode import Act
+from store.records import TextHit
+from store.tables import EpisodeRow, EpisodeTextRow, table
+
+INDEX = "episode_words"  # SQLite: the virtual table behind the triggers of migration 0005
+
+
+def text_of(acts: Iterable[Act]) -> str:
+    """What was said and done, a line for each act, in order."""
+    return "\n".join(" ".join(act.action.text.split()) for act in acts)
+
+
+def search(
+    connection: Connection, phrases: Sequence[str], *, run: str | None, before: int | None, limit: int
+) -> list[TextHit]:
+    """The latest episodes in which every phrase occurs. See `Store.search_text`."""
+    number: ColumnElement[int] = table(EpisodeTextRow).c.number
+    query = select(EpisodeTextRow.number, EpisodeTextRow.episode_id, EpisodeTextRow.text).limit(limit)
+    if connection.dialect.name == "sqlite":
+        words = lightweight(INDEX, column("rowid", Integer), column(INDEX))  # whose last column stands for all of them
+        number = words.c.rowid  # FTS5 walks its rows in this order by itself
+        query = query.join(words, number == EpisodeTextRow.number)
+        wanted = " ".join('"' + phrase.replace('"', '""') + '"' for phrase in phrases)
+        query = query.where(words.c[INDEX].op("MATCH")(wanted))
+    else:
+        vector = func.to_tsvector(literal_column("'simple'"), EpisodeTextRow.text)
+        for phrase in phrases:
+            query = query.where(vector.op("@@")(func.phraseto_tsquery(literal_column("'simple'"), phrase)))
+    if run is not None:
+        query = query.join(EpisodeRow, EpisodeRow.id == EpisodeTextRow.episode_id).where(EpisodeRow.run == run)
+    if before is not None:
+        query = query.where(number < before)
+    rows = connection.execute(query.order_by(number.desc()))
+    return [TextHit(number=number, episode_id=id_, text=found) for number, id_, found in rows]
+
+
+def texts_of(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Episode id → its text."""
+    query = select(EpisodeTextRow.episode_id, EpisodeTextRow.text).where(EpisodeTextRow.episode_id.in_(ids))
+    return {id_: found for id_, found in connection.execute(query)}  # noqa: C416 - a row is no tuple to mypy
