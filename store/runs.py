@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select, true, update
+from sqlalchemy import Connection, distinct, exists, func, select, update
+from sqlalchemy.orm import aliased
 
 from simworld.core.episode import Ending, WorkItem
 from simworld.core.errors import InputError, Problem, ResumeRefused
@@ -79,58 +80,36 @@ def planned(connection: Connection, run: str) -> list[PlannedItem]:
 
 def run_summaries(connection: Connection, name: str | None = None) -> list[RunSummary]:
     """All runs or the named one, oldest first, with what has become of their work items."""
-
-    def wanted(column: Any) -> Any:
-        return true() if name is None else column == name
-
-    planned_items = select(WorkItemRow.run, func.count()).where(wanted(WorkItemRow.run)).group_by(WorkItemRow.run)
-    plans = dict(_pairs(connection, planned_items))
-    last = (
-        select(
-            EpisodeRow.run,
-            EpisodeRow.ending,
-            func.row_number()
-            .over(partition_by=EpisodeRow.item_key, order_by=EpisodeRow.attempt.desc())
-            .label("from_last"),
-        ).where(wanted(EpisodeRow.run))
-    ).subquery()
-    counts = {
-        run: (episodes, done, failed)
-        for run, episodes, done, failed in connection.execute(
-            select(
-                last.c.run,
-                func.count(),
-                func.sum(case(((last.c.from_last == 1) & (last.c.ending != Ending.failed.value), 1), else_=0)),
-                func.sum(case(((last.c.from_last == 1) & (last.c.ending == Ending.failed.value), 1), else_=0)),
-            ).group_by(last.c.run)
-        )
-    }
-    judged = dict(
-        _pairs(
-            connection,
-            select(EpisodeRow.run, func.count(func.distinct(EpisodeRow.id)))
-            .join(JudgementRow, JudgementRow.episode_id == EpisodeRow.id)
-            .where(JudgementRow.status == JudgementStatus.ok.value, wanted(EpisodeRow.run))
-            .group_by(EpisodeRow.run),
-        )
+    later = aliased(EpisodeRow)
+    again = exists().where(
+        later.run == EpisodeRow.run, later.item_key == EpisodeRow.item_key, later.attempt > EpisodeRow.attempt
     )
-    query = select(RunRow.__table__).where(wanted(RunRow.name)).order_by(RunRow.created, RunRow.name)
-    rows = connection.execute(query).mappings()
+    ok = exists().where(JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value)
+
+    def counted(of: Any, what: Any, *where: Any) -> Mapping[str, int]:
+        """A count by run."""
+        mine = (of == name,) if name is not None else ()
+        return {run: n for run, n in connection.execute(select(of, what).where(*mine, *where).group_by(of))}  # noqa: C416
+
+    planned_items = counted(WorkItemRow.run, func.count())
+    episodes = counted(EpisodeRow.run, func.count())
+    played = counted(EpisodeRow.run, func.count(distinct(EpisodeRow.item_key)))
+    failed = counted(EpisodeRow.run, func.count(), EpisodeRow.ending == Ending.failed.value, ~again)
+    judged = counted(EpisodeRow.run, func.count(), ok)
+    query = select(RunRow.__table__).order_by(RunRow.created, RunRow.name)
+    if name is not None:
+        query = query.where(RunRow.name == name)
     return [
         RunSummary(
             run=RunRecord(**row),
-            planned=plans.get(row["name"], 0),
-            episodes=counts.get(row["name"], (0, 0, 0))[0],
-            done=counts.get(row["name"], (0, 0, 0))[1],
-            failed=counts.get(row["name"], (0, 0, 0))[2],
+            planned=planned_items.get(row["name"], 0),
+            episodes=episodes.get(row["name"], 0),
+            done=played.get(row["name"], 0) - failed.get(row["name"], 0),
+            failed=failed.get(row["name"], 0),
             judged=judged.get(row["name"], 0),
         )
-        for row in rows
+        for row in connection.execute(query).mappings()
     ]
-
-
-def _pairs(connection: Connection, query: Any) -> Iterator[tuple[str, int]]:
-    return ((name, count) for name, count in connection.execute(query))
 
 
 def _item_row(planned_item: PlannedItem) -> dict[str, Any]:
