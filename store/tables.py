@@ -119,10 +119,14 @@ class EpisodeRow(Base):
     """One conversation: an attempt at a work item."""
 
     __tablename__ = "episodes"
-    __table_args__ = (UniqueConstraint("run", "item_key", "attempt"), Index(None, "ended", "id"))
+    __table_args__ = (
+        UniqueConstraint("run", "item_key", "attempt"),
+        Index(None, "ended", "id"),
+        Index(None, "run", "ended", "id"),
+    )
     id: Mapped[str] = column("hash of the work item and the attempt", primary_key=True)
     run: Mapped[str] = column("the run", ForeignKey("runs.name", ondelete="CASCADE"))
-    item_key: Mapped[str] = column("the work item", ForeignKey("work_items.key", ondelete="CASCADE"))
+    item_key: Mapped[str] = column("the work item", ForeignKey("work_items.key", ondelete="CASCADE"), index=True)
     attempt: Mapped[int] = column("attempt at the work item, from 1")
     scenario_id: Mapped[str] = column("the scenario", ForeignKey("scenarios.id"), index=True)
     scenario_name: Mapped[str] = column("name of the scenario in this run", index=True)

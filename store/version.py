@@ -8,6 +8,7 @@ VERSIONS = (
     "0003",
     "0004",
     "0005",
+    "0006",
 )  # oldest first; a test holds that these are the migrations' revisions
 HEAD = VERSIONS[-1]
 VERSION_TABLE = "simworld_version"  # a name of our own tells our databases from others that Alembic made

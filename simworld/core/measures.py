@@ -66,6 +66,7 @@ def measure(samples: Iterable[Scores], rubric: Mapping[str, Any]) -> dict[str, M
 
 
 def _measured(values: list[float]) -> Measured:
+    if len(values) == 1:
+        return Measured(mean=values[0], squares=0.0, samples=1)
     mean = math.fsum(values) / len(values)
-    squares = math.fsum((value - mean) ** 2 for value in values) if len(values) > 1 else 0.0
-    return Measured(mean=mean, squares=squares, samples=len(values))
+    return Measured(mean=mean, squares=math.fsum((value - mean) ** 2 for value in values), samples=len(values))

@@ -22,7 +22,7 @@ from simworld.core.stats import resamples, tail
 POINTS = 400 / np.log(10)  # per unit of θ: 400 points are odds of ten to one
 CENTRE = 1000.0
 _STEPS = 100
-_CLOSE = 1e-8  # the next step of Newton's method would be about the square of it
+_CLOSE = 1e-6  # the next step of Newton's method would be about the square of it
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.float64] | NDArray[np.int64]

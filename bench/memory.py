@@ -1,0 +1,98 @@
+"""Whether memory grows with the store: the peak of a process that asks or adds, on small and large stores; one JSON line each.
+
+    python -m bench.store --episodes 10000 --db small.db --files small
+    python -m bench.store --episodes 100000 --db big.db --files big
+    python -m bench.memory --db small.db --db big.db --files small
+
+Each job runs in a process of its own; `mib` is the most memory that it held, `start_mib` what it held before the job, with all
+libraries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.large import rates
+from simworld.tournament.loading import Tournament, open_tournament
+from simworld.tournament.results import differences, results
+from store import Store, open_store
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--db", metavar="URL", action="append", required=True, help="several times: stores to compare")
+    parser.add_argument(
+        "--files", metavar="FOLDER", type=Path, required=True, help="where bench.store wrote cup-0.yaml"
+    )
+    parser.add_argument("--job", choices=list(JOBS), help="only this one, in this process")
+    given = parser.parse_args()
+    if given.job:
+        print(json.dumps(held(given.db[0], given.files, JOBS[given.job])))
+        return
+    for job in JOBS:
+        for db in given.db:
+            command = [sys.executable, "-m", "bench.memory", "--db", db, "--files", str(given.files), "--job", job]
+            ran = subprocess.run(command, check=True, capture_output=True, text=True)
+            print(json.dumps({"job": job, "db": db.rsplit("/", 1)[-1], **json.loads(ran.stdout)}), flush=True)
+
+
+def held(url: str, files: Path, job: Callable[[Store, Tournament], object]) -> dict[str, float]:
+    """Peak memory before and after a job."""
+    tournament = open_tournament(str(files / "cup-0.yaml"))
+    with open_store(url) as store:
+        store.judges()
+        before = peak_mib()
+        job(store, tournament)
+    return {"start_mib": round(before, 1), "mib": round(peak_mib(), 1)}
+
+
+def peak_mib() -> float:
+    """The most memory that the process has held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def standings(store: Store, tournament: Tournament) -> None:
+    """All measures of the first judge."""
+    results(tournament, store, tournament.judges[0])
+
+
+def compared(store: Store, tournament: Tournament) -> None:
+    """Two agents."""
+    differences(tournament, store, tournament.judges[0], *tournament.agents[:2])
+
+
+def streamed(store: Store, tournament: Tournament) -> None:
+    """Every episode of the store, with all its turns."""
+    for _ in store.episodes(vectors=False):
+        pass
+
+
+def scored(store: Store, tournament: Tournament) -> None:
+    """Every score of one dimension."""
+    for _ in store.scores(dimension="goal"):
+        pass
+
+
+def added(store: Store, tournament: Tournament) -> None:
+    """A thousand episodes and five hundred judgements."""
+    for _ in rates(store, tournament, 500):
+        pass
+
+
+JOBS: dict[str, Callable[[Store, Tournament], object]] = {
+    "standings": standings,
+    "two agents compared": compared,
+    "episodes streamed": streamed,
+    "scores streamed": scored,
+    "1,000 episodes and 500 judgements added": added,
+}
+
+if __name__ == "__main__":
+    main()
