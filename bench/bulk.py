@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, literal, select, true
 
-from store.keeping import remake_all
+from store.remaking import remake_all
 from store.tables import Base, CellCastRow, CellScoreRow, EpisodeRow, EpisodeSeatRow, JudgementRow, table
 from store.writing import Row
 

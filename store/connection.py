@@ -224,8 +224,8 @@ def _refuse_newer(version: str, address: Address) -> None:
 
 def _migrate(engine: Engine, address: Address) -> None:
     """Runs what migrations are missing, all in one transaction; two processes at once do it once."""
-    from store.keeping import remake_all
     from store.migrations.run import migrate  # Alembic is slow to import and seldom needed
+    from store.remaking import remake_all
 
     with engine.connect().execution_options(**{WRITE: True}) as connection:
         sqlite = connection.dialect.name == "sqlite"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection, Insert, RowMapping
 from sqlalchemy.dialects import postgresql, sqlite
 
 from simworld.core.errors import Failure
@@ -16,9 +17,8 @@ Row = Mapping[str, Any]
 
 def insert_new(connection: Connection, into: type[Base], row: Row) -> bool:
     """Adds a row unless one of its unique keys exists; says whether it was added. Waits for another process that is adding it."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     result = connection.execute(
-        insert(table(into)).on_conflict_do_nothing(), dict(row), execution_options={"preserve_rowcount": True}
+        _missing(connection.dialect.name, into), dict(row), execution_options={"preserve_rowcount": True}
     )
     if result.rowcount not in (0, 1):
         raise RuntimeError(f"the driver does not say whether the row was added: {result.rowcount}")
@@ -28,14 +28,27 @@ def insert_new(connection: Connection, into: type[Base], row: Row) -> bool:
 def insert_missing(connection: Connection, into: type[Base], rows: Sequence[Row]) -> None:
     """Adds those rows whose keys do not exist yet."""
     if rows:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        connection.execute(insert(table(into)).on_conflict_do_nothing(), [dict(row) for row in rows])
+        connection.execute(_missing(connection.dialect.name, into), [dict(row) for row in rows])
 
 
 def insert_all(connection: Connection, into: type[Base], rows: Sequence[Row]) -> None:
     """Adds rows that cannot exist yet, as parts of a row just added."""
     if rows:
-        connection.execute(table(into).insert(), [dict(row) for row in rows])
+        connection.execute(_all(into), [dict(row) for row in rows])
+
+
+# Statements are built once: building one takes longer than SQLite takes to run it.
+
+
+@cache
+def _missing(dialect: str, into: type[Base]) -> Insert:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table(into)).on_conflict_do_nothing()
+
+
+@cache
+def _all(into: type[Base]) -> Insert:
+    return table(into).insert()
 
 
 def failure_columns(failure: Failure | None) -> Row:

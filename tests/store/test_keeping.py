@@ -15,7 +15,7 @@ from store import Cells, Store
 from store.address import parse_address
 from store.cells import cast_record, number_of, put, put_attempt, score_record
 from store.connection import connect
-from store.keeping import remake_all
+from store.remaking import remake_all
 from store.tables import CellCastRow, CellScoreRow, EpisodeRow, JudgementRow, JudgeRow, RunRow, VerdictRow, table
 from tests.store.histories import BROKEN, SCENARIOS, WORKS, begin
 from tests.store.samples import add, judged, played

@@ -213,7 +213,7 @@ def test_an_agent_keeps_the_name_it_has_in_each_run(store: Store) -> None:
 
 
 def test_episodes_stream_by_id_in_batches_and_filter(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.facade.BATCH", 2)
+    monkeypatch.setattr("store.facade_episodes.BATCH", 2)
     items = begin(store, repeats=5)
     for work in items:
         add(store, work, played(work, "x", failure=TIMEOUT if work.repeat == 4 else None))
@@ -341,7 +341,7 @@ def test_a_failed_judgement_gives_way_only_to_a_retry(store: Store) -> None:
 
 
 def test_unjudged_leaves_out_what_is_judged_and_what_failed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.facade.IDS", 2)
+    monkeypatch.setattr("store.facade_judgements.IDS", 2)
     items = begin(store, repeats=6)
     for work in items:
         add(store, work, played(work, "x", failure=TIMEOUT if work.repeat == 0 else None))
@@ -357,7 +357,7 @@ def test_unjudged_leaves_out_what_is_judged_and_what_failed(store: Store, monkey
 
 
 def test_unjudged_may_be_judged_while_it_streams(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.facade.IDS", 2)
+    monkeypatch.setattr("store.facade_judgements.IDS", 2)
     items = begin(store, repeats=5)
     for work in items:
         add(store, work, played(work, "x"))
@@ -368,7 +368,7 @@ def test_unjudged_may_be_judged_while_it_streams(store: Store, monkeypatch: pyte
 
 
 def test_scores_carry_what_tables_group_by(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.facade.IDS", 1)
+    monkeypatch.setattr("store.facade_judgements.IDS", 1)
     episode_id = judge_one(store)
     store.add_judge("j2", "other", {})
     store.add_judgement(judged(episode_id, SCORES), SHARES)

@@ -1,0 +1,28 @@
+"""Blocks of cells: a scenario and repeat of a run, by which cells are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_
+
+from store.tables import Base, EpisodeRow, table
+
+BLOCK = ("run", "family", "scenario_id", "repeat")
+Block = Sequence[Any]  # the values of these columns, or of the first of them
+
+
+def block_columns(of: type[Base]) -> tuple[Any, ...]:
+    """The columns that name a block."""
+    return tuple(table(of).columns[name] for name in BLOCK)
+
+
+def at(of: type[Base], begins: Block) -> ColumnElement[bool]:
+    """That a row is of a block that begins so."""
+    return and_(*(column == value for column, value in zip(block_columns(of), begins, strict=False)))
+
+
+def same_block(of: type[Base]) -> Iterator[ColumnElement[bool]]:
+    """That a row is of the block of an episode."""
+    return (column == other for column, other in zip(block_columns(of), block_columns(EpisodeRow), strict=True))

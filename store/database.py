@@ -1,0 +1,81 @@
+"""A database that is open: its transactions, and whether it is still the one that was opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, Engine
+
+from simworld.core.errors import StoreError
+from store.address import Address
+from store.connection import WRITE, check_unchanged
+from store.faults import faults
+
+
+class Database:
+    """See `Store`."""
+
+    def __init__(self, address: Address, engine: Engine) -> None:
+        self._address = address
+        self._engine = engine
+        self._file = _identity(address)
+
+    @property
+    def where(self) -> str:
+        """The file, or the URL without its password."""
+        return str(self._address)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._engine.dispose()
+
+    def check(self) -> None:
+        """Raises what has become of the database since it was opened.
+
+        Raises:
+            StoreError: the file was deleted, moved or replaced; the database is locked or gone.
+            StoreMismatch: it was brought to another version.
+        """
+        if _identity(self._address) != self._file:
+            raise StoreError(f"{self.where} was deleted, moved or replaced while it was in use")
+        with self._read() as connection:
+            check_unchanged(connection, self._address)
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with faults(self.where), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _write(self, lost: str) -> Iterator[Connection]:
+        # A deleted file can still be written through its open connection, and all of it would vanish with the process.
+        if _identity(self._address) != self._file:
+            raise StoreError(f"{self.where} was deleted, moved or replaced while it was in use; {lost}")
+        with (
+            faults(self.where, lost),
+            self._engine.connect().execution_options(**{WRITE: True}) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+
+def _identity(address: Address) -> tuple[int, int] | None:
+    """Which file an SQLite address means now; None for a server, or where there is none."""
+    if address.path is None:
+        return None
+    try:
+        found = address.path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
