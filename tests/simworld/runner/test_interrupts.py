@@ -20,9 +20,14 @@ def _heard() -> Iterator[None]:
 
 def test_the_block_is_finished_first() -> None:
     done = []
-    with pytest.raises(KeyboardInterrupt), held_back():
-        signal.raise_signal(signal.SIGINT)
-        done.append("stored")
+
+    def store() -> None:
+        with held_back():
+            signal.raise_signal(signal.SIGINT)
+            done.append("stored")
+
+    with pytest.raises(KeyboardInterrupt):
+        store()
     assert done == ["stored"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
