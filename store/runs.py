@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select, true, update
+from sqlalchemy import Connection, exists, func, select, true, update
+from sqlalchemy.orm import aliased
 
 from simworld.core.episode import Ending, WorkItem
 from simworld.core.errors import InputError, Problem, ResumeRefused
@@ -83,46 +84,29 @@ def run_summaries(connection: Connection, name: str | None = None) -> list[RunSu
     def wanted(column: Any) -> Any:
         return true() if name is None else column == name
 
-    planned_items = select(WorkItemRow.run, func.count()).where(wanted(WorkItemRow.run)).group_by(WorkItemRow.run)
-    plans = dict(_pairs(connection, planned_items))
-    last = (
-        select(
-            EpisodeRow.run,
-            EpisodeRow.ending,
-            func.row_number()
-            .over(partition_by=EpisodeRow.item_key, order_by=EpisodeRow.attempt.desc())
-            .label("from_last"),
-        ).where(wanted(EpisodeRow.run))
-    ).subquery()
-    counts = {
-        run: (episodes, done, failed)
-        for run, episodes, done, failed in connection.execute(
-            select(
-                last.c.run,
-                func.count(),
-                func.sum(case(((last.c.from_last == 1) & (last.c.ending != Ending.failed.value), 1), else_=0)),
-                func.sum(case(((last.c.from_last == 1) & (last.c.ending == Ending.failed.value), 1), else_=0)),
-            ).group_by(last.c.run)
-        )
-    }
-    judged = dict(
-        _pairs(
-            connection,
-            select(EpisodeRow.run, func.count(func.distinct(EpisodeRow.id)))
-            .join(JudgementRow, JudgementRow.episode_id == EpisodeRow.id)
-            .where(JudgementRow.status == JudgementStatus.ok.value, wanted(EpisodeRow.run))
-            .group_by(EpisodeRow.run),
-        )
+    def counted(column: Any, query: Any) -> dict[str, int]:
+        return dict(_pairs(connection, query.where(wanted(column)).group_by(column)))
+
+    later = aliased(EpisodeRow)
+    superseded = exists().where(
+        later.run == EpisodeRow.run, later.item_key == EpisodeRow.item_key, later.attempt > EpisodeRow.attempt
     )
+    scored = exists().where(JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value)
+    of_run = EpisodeRow.run
+    plans = counted(WorkItemRow.run, select(WorkItemRow.run, func.count()))
+    episodes = counted(of_run, select(of_run, func.count()))
+    items = counted(of_run, select(of_run, func.count(EpisodeRow.item_key.distinct())))
+    failed = counted(of_run, select(of_run, func.count()).where(EpisodeRow.ending == Ending.failed.value, ~superseded))
+    judged = counted(of_run, select(of_run, func.count()).where(scored))
     query = select(RunRow.__table__).where(wanted(RunRow.name)).order_by(RunRow.created, RunRow.name)
     rows = connection.execute(query).mappings()
     return [
         RunSummary(
             run=RunRecord(**row),
             planned=plans.get(row["name"], 0),
-            episodes=counts.get(row["name"], (0, 0, 0))[0],
-            done=counts.get(row["name"], (0, 0, 0))[1],
-            failed=counts.get(row["name"], (0, 0, 0))[2],
+            episodes=episodes.get(row["name"], 0),
+            done=items.get(row["name"], 0) - failed.get(row["name"], 0),
+            failed=failed.get(row["name"], 0),
             judged=judged.get(row["name"], 0),
         )
         for row in rows
