@@ -11,6 +11,7 @@ agents, judged by a backend without a model, is played into the database at `--e
 pages             for each kind: answers, and their median and 99th percentile in milliseconds
 all               the same of all of them
 faults            answers that were no success
+cpu_ms            processor time of the server per answer, its renewals behind the scenes and the encoder included
 rss_mib           memory of the server: after the first answer, and the most that was seen
 played            episodes that the tournament added meanwhile
 """
@@ -109,6 +110,9 @@ def main() -> None:
             print(
                 f"{kind:>10}: {numbers['n']:>6}   median {numbers['median_ms']:>7.1f} ms   p99 {numbers['p99_ms']:>7.1f} ms"
             )
+        print(
+            f"{found['cpu_ms']} ms of processor time per answer; memory {found['rss_mib']} MiB; faults {found['faults']}"
+        )
     settings = {"readers": given.readers, "seconds": given.seconds, "pause": given.pause}
     print(json.dumps({**settings, **found}))
 
@@ -175,7 +179,7 @@ def read(
     """Lets readers read for some seconds; the encoder is loaded and every kind of page asked for once before."""
     place = urlsplit(address).netloc
     warm_up(place, ask)
-    first = server.memory_info().rss
+    first, busy = server.memory_info().rss, cpu(server)
     most = first
     seen = Seen()
     end = time.monotonic() + seconds
@@ -192,8 +196,15 @@ def read(
         "pages": {kind: numbers(seen.times[kind]) for kind in WEIGHTS if seen.times[kind]},
         "all": numbers(everything),
         "faults": dict(seen.faults),
+        "cpu_ms": round(1000 * (cpu(server) - busy) / max(1, len(everything)), 1),
         "rss_mib": [round(first / 2**20), round(most / 2**20)],
     }
+
+
+def cpu(server: psutil.Process) -> float:
+    """Seconds of processor time that a process has used."""
+    times = server.cpu_times()
+    return float(times.user + times.system)
 
 
 def warm_up(place: str, ask: Questions) -> None:
@@ -220,14 +231,27 @@ def reader(place: str, ask: Questions, number: int, end: float, pause: float, se
         time.sleep(rng.uniform(0, 2 * pause))
         kind, path = ask.draw(rng)
         start = time.perf_counter()
-        connection.request("GET", path)
-        response = connection.getresponse()
-        response.read()
+        response = answer(connection, path)
         taken = time.perf_counter() - start
         with seen.lock:
             seen.times[kind].append(taken)
             if response.status != 200:
                 seen.faults[f"{response.status} {path}"] += 1
+
+
+def answer(connection: http.client.HTTPConnection, path: str) -> http.client.HTTPResponse:
+    """A whole answer; where the server has closed a connection that was idle for long, on a new one."""
+    for again in (True, False):
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            response.read()
+            return response
+        except (ConnectionError, http.client.RemoteDisconnected):
+            connection.close()
+            if not again:
+                raise
+    raise AssertionError
 
 
 def numbers(times: list[float]) -> dict[str, float]:

@@ -37,6 +37,15 @@ def judged_by(connection: Connection, run: str) -> list[str]:
     return sorted(connection.execute(query.distinct()).scalars())
 
 
+def cells_size(connection: Connection, run: str) -> tuple[int, int, int]:
+    """Blocks, and bytes of casts and scores, that are kept of a run: they grow with each episode and judgement."""
+    casts = select(func.count(), func.coalesce(func.sum(func.length(CellCastRow.casts)), 0))
+    scores = select(func.coalesce(func.sum(func.length(CellScoreRow.scores)), 0))
+    blocks, of_casts = connection.execute(casts.where(CellCastRow.run == run)).one()
+    of_scores = connection.execute(scores.where(CellScoreRow.run == run)).scalar_one()
+    return int(blocks), int(of_casts), int(of_scores)
+
+
 def read_cells(
     connection: Connection, run: str, judge_ids: Sequence[str], scenarios: Collection[str]
 ) -> Iterator[Cells]:

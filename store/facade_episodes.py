@@ -121,11 +121,16 @@ class EpisodeMethods(Database):
         before: str | None = None,
     ) -> list[EpisodeSummary]:
         """The latest `limit` episodes without their turns, in the order in which they ended; only those before the id `before`."""
-        query = reading.matching(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
-        if before is not None:
-            query = query.where(reading.ended_before(before))
-        query = query.order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc()).limit(limit)
         with self._read() as connection:
+            if agent is not None and run is None:
+                try:
+                    run = reading.only_run(connection, agent)
+                except LookupError:
+                    return []
+            query = reading.matching(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
+            if before is not None:
+                query = query.where(reading.ended_before(before))
+            query = query.order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc()).limit(limit)
             rows = connection.execute(query).mappings().all()
             return [
                 summary

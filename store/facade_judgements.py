@@ -89,10 +89,12 @@ class JudgementMethods(Database):
         """All judgements of an episode, failed ones too, by judge and sample."""
         return self.judgements_of([episode_id])[episode_id]
 
-    def judgements_of(self, episode_ids: Sequence[str]) -> Mapping[str, list[StoredJudgement]]:
-        """Episode id → its judgements, for up to a thousand episodes; an empty list where there are none."""
+    def judgements_of(
+        self, episode_ids: Sequence[str], *, judge_ids: Sequence[str] | None = None
+    ) -> Mapping[str, list[StoredJudgement]]:
+        """Episode id → its judgements, by all judges or these, for up to a thousand episodes; without any, an empty list."""
         with self._read() as connection:
-            return judgements.judgements_of(connection, episode_ids)
+            return judgements.judgements_of(connection, episode_ids, judge_ids)
 
     def scores(
         self,
@@ -124,6 +126,11 @@ class JudgementMethods(Database):
         """Ids of the judges with a rubric that have scored something in a run."""
         with self._read() as connection:
             return cell_reading.judged_by(connection, run)
+
+    def cells_size(self, run: str) -> tuple[int, int, int]:
+        """Three numbers that change when an episode or a judgement is added to a run: a quick look at whether anything is new."""
+        with self._read() as connection:
+            return cell_reading.cells_size(connection, run)
 
     def cells(self, run: str, judge_ids: Sequence[str], scenarios: Collection[str]) -> Iterator[Cells]:
         """The last attempts at the work items of these scenarios (ids), with these judges' scores, some hundred blocks at a time.

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, exists, select
+from sqlalchemy import Connection, RowMapping, and_, delete, exists, select, true
 
 from simworld.core.episode import Ending
 from simworld.core.errors import Failure
@@ -102,16 +102,20 @@ def judgement_id(judgement: Judgement) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def judgements_of(connection: Connection, episode_ids: Sequence[str]) -> dict[str, list[StoredJudgement]]:
-    """Episode id → its judgements, by judge and sample."""
+def judgements_of(
+    connection: Connection, episode_ids: Sequence[str], judge_ids: Sequence[str] | None = None
+) -> dict[str, list[StoredJudgement]]:
+    """Episode id → its judgements, by judge and sample; of all judges, or of these."""
     found: dict[str, list[StoredJudgement]] = defaultdict(list)
     if not episode_ids:
         return found
+    of_judges = true() if judge_ids is None else JudgementRow.judge_id.in_(judge_ids)
+    wanted = and_(JudgementRow.episode_id.in_(episode_ids), of_judges)
     rows = (
         connection.execute(
             select(table(JudgementRow), JudgeRow.name.label("judge_name"))
             .join(JudgeRow, JudgeRow.id == JudgementRow.judge_id)
-            .where(JudgementRow.episode_id.in_(episode_ids))
+            .where(wanted)
             .order_by(JudgementRow.judge_id, JudgementRow.sample)
         )
         .mappings()
@@ -121,7 +125,7 @@ def judgements_of(connection: Connection, episode_ids: Sequence[str]) -> dict[st
     for verdict in connection.execute(
         select(table(VerdictRow))
         .join(JudgementRow, JudgementRow.id == VerdictRow.judgement_id)
-        .where(JudgementRow.episode_id.in_(episode_ids))
+        .where(wanted)
         .order_by(VerdictRow.position)
     ).mappings():
         verdicts[verdict["judgement_id"]].append(verdict)

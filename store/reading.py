@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -12,10 +13,12 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exis
 
 from simworld.core.episode import Act, Action, ActionKind, CheckResult, Ending, Episode, Generation, PlanStep, Turn
 from simworld.core.errors import InputError
+from simworld.core.scenario import SCENARIO_ID_VERSION
 from store.records import EpisodeSummary, SeatRecord, StoredEpisode
-from store.tables import ActRow, Base, CheckRow, EpisodeRow, EpisodeSeatRow, PlanStepRow, table
+from store.tables import ActRow, AgentRow, Base, CheckRow, EpisodeRow, EpisodeSeatRow, PlanStepRow, RunAgentRow, table
 from store.writing import failure_of
 
+SCENARIO_ID = re.compile(rf"{SCENARIO_ID_VERSION}-[0-9a-f]{{32}}")
 GENERATION = tuple(Generation.__dataclass_fields__)
 
 
@@ -33,14 +36,29 @@ def matching(
         query = query.where(EpisodeRow.run == run)
     if ending is not None:
         query = query.where(EpisodeRow.ending == ending.value)
-    if scenario is not None:
-        query = query.where(or_(EpisodeRow.scenario_name == scenario, EpisodeRow.scenario_id == scenario))
+    if scenario is not None:  # one column or the other, for an index serves no choice between two
+        by = EpisodeRow.scenario_id if SCENARIO_ID.fullmatch(scenario) else EpisodeRow.scenario_name
+        query = query.where(by == scenario)
     if family is not None:
         query = query.where(EpisodeRow.family == family)
     if agent is not None:
         named = or_(EpisodeSeatRow.agent_name == agent, EpisodeSeatRow.agent_id == agent)
         query = query.where(exists().where(and_(EpisodeSeatRow.episode_id == EpisodeRow.id, named)))
     return query
+
+
+def only_run(connection: Connection, agent: str) -> str | None:
+    """The one run that names an agent, by name or id; None where several do, or none.
+
+    Raises LookupError where there is no such agent at all: whoever looks for it would look through everything.
+    """
+    named = or_(RunAgentRow.agent_name == agent, RunAgentRow.agent_id == agent)
+    runs = connection.execute(select(RunAgentRow.run).where(named).distinct().limit(2)).scalars().all()
+    if not runs:
+        there = exists().where(or_(AgentRow.name == agent, AgentRow.id == agent))
+        if not connection.execute(select(there)).scalar_one():
+            raise LookupError(agent)
+    return runs[0] if len(runs) == 1 else None
 
 
 def ended_before(episode_id: str) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, distinct, exists, func, select, update
+from sqlalchemy import Connection, exists, func, select, true, update
 from sqlalchemy.orm import aliased
 
 from simworld.core.episode import Ending, WorkItem
@@ -80,36 +80,41 @@ def planned(connection: Connection, run: str) -> list[PlannedItem]:
 
 def run_summaries(connection: Connection, name: str | None = None) -> list[RunSummary]:
     """All runs or the named one, oldest first, with what has become of their work items."""
+
+    def wanted(column: Any) -> Any:
+        return true() if name is None else column == name
+
+    def counted(column: Any, query: Any) -> dict[str, int]:
+        return dict(_pairs(connection, query.where(wanted(column)).group_by(column)))
+
     later = aliased(EpisodeRow)
-    again = exists().where(
+    superseded = exists().where(
         later.run == EpisodeRow.run, later.item_key == EpisodeRow.item_key, later.attempt > EpisodeRow.attempt
     )
-    ok = exists().where(JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value)
-
-    def counted(of: Any, what: Any, *where: Any) -> Mapping[str, int]:
-        """A count by run."""
-        mine = (of == name,) if name is not None else ()
-        return {run: n for run, n in connection.execute(select(of, what).where(*mine, *where).group_by(of))}  # noqa: C416
-
-    planned_items = counted(WorkItemRow.run, func.count())
-    episodes = counted(EpisodeRow.run, func.count())
-    played = counted(EpisodeRow.run, func.count(distinct(EpisodeRow.item_key)))
-    failed = counted(EpisodeRow.run, func.count(), EpisodeRow.ending == Ending.failed.value, ~again)
-    judged = counted(EpisodeRow.run, func.count(), ok)
-    query = select(RunRow.__table__).order_by(RunRow.created, RunRow.name)
-    if name is not None:
-        query = query.where(RunRow.name == name)
+    scored = exists().where(JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value)
+    of_run = EpisodeRow.run
+    plans = counted(WorkItemRow.run, select(WorkItemRow.run, func.count()))
+    episodes = counted(of_run, select(of_run, func.count()))
+    items = counted(of_run, select(of_run, func.count(EpisodeRow.item_key.distinct())))
+    failed = counted(of_run, select(of_run, func.count()).where(EpisodeRow.ending == Ending.failed.value, ~superseded))
+    judged = counted(of_run, select(of_run, func.count()).where(scored))
+    query = select(RunRow.__table__).where(wanted(RunRow.name)).order_by(RunRow.created, RunRow.name)
+    rows = connection.execute(query).mappings()
     return [
         RunSummary(
             run=RunRecord(**row),
-            planned=planned_items.get(row["name"], 0),
+            planned=plans.get(row["name"], 0),
             episodes=episodes.get(row["name"], 0),
-            done=played.get(row["name"], 0) - failed.get(row["name"], 0),
+            done=items.get(row["name"], 0) - failed.get(row["name"], 0),
             failed=failed.get(row["name"], 0),
             judged=judged.get(row["name"], 0),
         )
-        for row in connection.execute(query).mappings()
+        for row in rows
     ]
+
+
+def _pairs(connection: Connection, query: Any) -> Iterator[tuple[str, int]]:
+    return ((name, count) for name, count in connection.execute(query))
 
 
 def _item_row(planned_item: PlannedItem) -> dict[str, Any]:

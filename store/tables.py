@@ -123,6 +123,8 @@ class EpisodeRow(Base):
         UniqueConstraint("run", "item_key", "attempt"),
         Index(None, "ended", "id"),
         Index(None, "run", "ended", "id"),
+        Index(None, "run", "scenario_id", "ended", "id"),
+        Index(None, "ending", "ended", "id"),
     )
     id: Mapped[str] = column("hash of the work item and the attempt", primary_key=True)
     run: Mapped[str] = column("the run", ForeignKey("runs.name", ondelete="CASCADE"))
@@ -231,7 +233,7 @@ class JudgementRow(Base):
     """One judge's pass over one episode: ok with verdicts, or failed."""
 
     __tablename__ = "judgements"
-    __table_args__ = (UniqueConstraint("episode_id", "judge_id", "sample"),)
+    __table_args__ = (UniqueConstraint("episode_id", "judge_id", "sample"), Index(None, "episode_id", "status"))
     id: Mapped[str] = column("hash of episode, judge and sample", primary_key=True)
     episode_id: Mapped[str] = column("the episode", ForeignKey("episodes.id", ondelete="CASCADE"))
     judge_id: Mapped[str] = column("the judge", ForeignKey("judges.id"), index=True)

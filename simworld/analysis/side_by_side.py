@@ -66,7 +66,7 @@ def scores_of(store: Store, judges: Sequence[JudgeRecord], episode_ids: Sequence
     """(Episode id, seat) → its scores by these judges, of which an episode has one; for up to a thousand episodes."""
     rubrics = {judge.id: rubric for judge in judges if (rubric := rubric_in(judge.spec))}
     found: dict[tuple[str, str], Scores] = {}
-    for episode_id, made in store.judgements_of(list(dict.fromkeys(episode_ids))).items():
+    for episode_id, made in store.judgements_of(list(dict.fromkeys(episode_ids)), judge_ids=list(rubrics)).items():
         samples: dict[tuple[str, str], list[dict[str, tuple[float, float]]]] = defaultdict(list)
         for stored in made:
             of_seat: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
@@ -76,8 +76,7 @@ def scores_of(store: Store, judges: Sequence[JudgeRecord], episode_ids: Sequence
             for seat, scores in of_seat.items():
                 samples[stored.judgement.judge_id, seat].append(scores)
         for (judge_id, seat), of_judge in samples.items():
-            if judge_id in rubrics:
-                found[episode_id, seat] = _scores(of_judge, rubrics[judge_id])
+            found[episode_id, seat] = _scores(of_judge, rubrics[judge_id])
     return found
 
 

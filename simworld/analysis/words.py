@@ -56,6 +56,8 @@ _NOT_WORD = r"\W+"
 
 def _fold(text: str) -> tuple[str, list[int]]:
     """The text without case and accents, and for each of its places, its end too, the place in the original."""
+    if text.isascii():
+        return text.lower(), list(range(len(text) + 1))
     folded: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):

@@ -11,6 +11,7 @@ import simworld
 from agents import agent_content
 from simworld.core.episode import Ending
 from simworld.core.profile import Profile
+from simworld.runner.interrupts import held_back
 from simworld.runner.live import Job, Played, Pulse, play_jobs
 from simworld.runner.models import Crew
 from simworld.runner.pace import Pace
@@ -70,7 +71,8 @@ def run_plan(
     try:
         allowed = takewhile(lambda job: go_on(), todo)
         for played in play_jobs(allowed, crew.backends, live=live, pulse=going.pulse, on_beat=going.report):
-            going.commit(played)
+            with held_back():
+                going.commit(played)
     except KeyboardInterrupt:
         going.end()
         raise

@@ -6,16 +6,18 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from simworld.core.errors import StoreError
+from simworld.core.errors import SimworldError, StoreError
 from simworld.web.meaning import Meaning
 from store import Store, open_store
 
 BUSY_TIMEOUT_S = 2.0  # a reader of a page waits no longer for a locked database
 CHECKED_S = 1.0  # how long a database counts as known to be there
-FRESH_S = 5.0  # how old a remembered answer may be: counts of a run that is being played lag so far behind
+FRESH_S = 5.0  # how old an answer may be and count as new
+STALE_S = 60.0  # how old it may be and still be given, while a new one is made
 REMEMBERED = 200  # answers
 T = TypeVar("T")
 
@@ -23,8 +25,10 @@ T = TypeVar("T")
 @dataclass(slots=True)
 class _Answer:
     lock: threading.Lock = field(default_factory=threading.Lock)
-    made: float = -FRESH_S
+    made: float | None = None  # when; None: not yet
+    stamp: object = None  # of what it was made from
     value: Any = None
+    renewing: bool = False
 
 
 class Desk:
@@ -37,6 +41,7 @@ class Desk:
         self._checked = 0.0
         self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
         self._lock = threading.Lock()
+        self._behind = ThreadPoolExecutor(1, "answers")
 
     def store(self) -> Store:
         """The store, known to be there and of this version.
@@ -56,22 +61,47 @@ class Desk:
                 self._checked = time.monotonic()
             return self._store
 
-    def remember(self, key: Hashable, ask: Callable[[], T]) -> T:
-        """An answer that is at most some seconds old; while one reader asks for it, others of the same key wait for theirs."""
+    def remember(self, key: Hashable, ask: Callable[[], T], *, stamp: Hashable = None) -> T:
+        """An answer that is at most a minute old; once it is older than some seconds, a new one is made behind the scenes.
+
+        Args:
+            key: which answer.
+            ask: makes it; several readers who wait for the same one ask once.
+            stamp: of what it is made from; as long as that is the same, a new one is made once a minute only.
+        """
         with self._lock:
             answer = self._answers.setdefault(key, _Answer())
             self._answers.move_to_end(key)
             if len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
-        with answer.lock:
-            if time.monotonic() - answer.made > FRESH_S:
-                answer.value = ask()
-                answer.made = time.monotonic()
-            value: T = answer.value
-            return value
+        if answer.made is None or time.monotonic() - answer.made > STALE_S:
+            with answer.lock:
+                if answer.made is None or time.monotonic() - answer.made > STALE_S:
+                    self._make(answer, ask, stamp)
+        value: T = answer.value
+        if time.monotonic() - (answer.made or 0.0) > FRESH_S and (stamp is None or stamp != answer.stamp):
+            with self._lock:
+                begin, answer.renewing = not answer.renewing, True
+            if begin:
+                self._behind.submit(self._renew, answer, ask, stamp)
+        return value
+
+    @staticmethod
+    def _make(answer: _Answer, ask: Callable[[], Any], stamp: Hashable) -> None:
+        answer.value = ask()
+        answer.stamp, answer.made = stamp, time.monotonic()
+
+    def _renew(self, answer: _Answer, ask: Callable[[], Any], stamp: Hashable) -> None:
+        try:
+            self._make(answer, ask, stamp)
+        except SimworldError:
+            answer.made = None  # the next reader asks, and is told
+        finally:
+            answer.renewing = False
 
     def close(self) -> None:
-        """Closes the database."""
+        """Closes the database, once no answer is being made."""
+        self._behind.shutdown(cancel_futures=True)
         with self._lock:
             self._drop()
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from simworld.analysis.embedded import Embedded
 from simworld.analysis.search import Encoder, Hit, encoder_id
 from simworld.core.errors import SimworldError
 from store import Store
+
+Counts = Callable[[str], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +32,15 @@ class Meaning:
         self._loaded: tuple[Encoder, Embedded] | None = None
         self._fault: SimworldError | None = None
 
-    def find(self, store: Store, text: str, *, run: str | None, limit: int) -> Nearest | None:
+    def find(self, store: Store, text: str, counts: Counts, *, run: str | None, limit: int) -> Nearest | None:
         """The nearest episodes; None while the encoder is being loaded, which takes some seconds once.
+
+        Args:
+            store: where they are.
+            text: what they are compared with.
+            counts: encoder id → `Store.embedding_counts`.
+            run: only episodes of this run.
+            limit: the most.
 
         Raises:
             SimworldError: there is no encoder.
@@ -41,7 +51,7 @@ class Meaning:
         encoder, embedded = self._loaded
         with self._lock:  # one text at a time, for the encoder uses all the threads it may
             vector = encoder.encode([text])[0]
-        compared, episodes = store.embedding_counts(encoder_id(encoder))
+        compared, episodes = counts(encoder_id(encoder))
         hits = embedded.nearest(store, vector, there=compared, limit=limit, run=run)
         return Nearest(hits=hits, compared=compared, episodes=episodes)
 
@@ -55,8 +65,11 @@ class Meaning:
                 self._loading.start()
 
     def _load(self) -> None:
-        from agents.models.sentences import load_sentences  # brings torch
+        import torch
 
+        from agents.models.sentences import load_sentences
+
+        torch.set_num_threads(1)  # one short text needs no more, and other pages are made beside it
         try:
             encoder = load_sentences()
         except SimworldError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
 from simworld.analysis.questions.judges import Judge, choose_judge
@@ -79,13 +80,14 @@ def _measure(judge: Judge, name: str | None) -> Measure:
 
 
 def _found(source: Source, among: Scope) -> pd.DataFrame:
-    """What the checks of episodes that ended found: `episode` (64 bits of its id), `check`, `holds` (1, 0; −1: undecided)."""
+    """What the checks of episodes that ended found: `episode` (64 bits of its id, in order), `check`, `holds` (−1: undecided)."""
     sql = f"""
 SELECT c.episode_id, c.name, CASE WHEN c.holds IS NULL THEN -1 WHEN c.holds THEN 1 ELSE 0 END
 FROM episodes e JOIN checks c ON c.episode_id = e.id
 WHERE e.ending <> 'failed' AND {among.episodes()}"""
     rows = [(number_of(id_), name, holds) for id_, name, holds in source.stream(sql, among.values)]
-    return pd.DataFrame(rows, columns=["episode", "check", HOLDS]).astype({"episode": "uint64", HOLDS: "int64"})
+    answer = pd.DataFrame(rows, columns=["episode", "check", HOLDS]).astype({"episode": "uint64", HOLDS: "int64"})
+    return answer.sort_values("episode", ignore_index=True)
 
 
 def _seats(
@@ -94,4 +96,15 @@ def _seats(
     """A row for each seat and check of its episode, with the score in `value`."""
     for frame in seat_frames(source, among, columns, judge, [measure]):
         ended = frame[~frame["failed"]].assign(**{UNIT: frame["family"], "value": frame[measure.name]})
-        yield ended.merge(found, on="episode")
+        yield _joined(ended, found)
+
+
+def _joined(seats: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """Each seat with each check of its episode; as a merge, which would look at all checks again for each frame of seats."""
+    known, wanted = found["episode"].to_numpy(), seats["episode"].to_numpy()
+    first = np.searchsorted(known, wanted, "left")
+    count = np.searchsorted(known, wanted, "right") - first
+    rows = np.repeat(np.arange(len(seats)), count)
+    within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+    checks = found.iloc[np.repeat(first, count) + within]
+    return seats.iloc[rows].assign(check=checks["check"].to_numpy(), **{HOLDS: checks[HOLDS].to_numpy()})

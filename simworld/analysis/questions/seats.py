@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,6 @@ class _Place:
 
     name: str
     kind: str
-    seats: tuple[str, ...]
 
 
 def seat_frames(
@@ -56,13 +56,14 @@ def seat_frames(
     Raises:
         InputError: a score is not finite.
     """
+    seats = cache(lambda scenario: [seat.name for seat in source.store.scenario(scenario).seats])
     for run in _runs(source, among):
         places = _places(source, among, run)
         agents = _agents(source, among, run)
         ids = judge.ids if judge is not None else ()
         for cells in source.store.cells(run, ids, places):
             if len(cells.block):
-                frame = _frame(cells, run, places, columns)
+                frame = _frame(cells, run, places, seats, columns)
                 for measure in measures:
                     frame[measure.name] = _values(cells, names_of(judge) if judge else {}, measure.name)
                 yield frame if agents is None else frame[frame["agent"].isin(agents)]
@@ -72,7 +73,8 @@ def seat_names(source: Source, among: Scope) -> dict[str, tuple[str, ...]]:
     """Scenario id → its seats, in their order, for the scenarios of the scope's run."""
     if among.run is None:
         raise ValueError("several runs may be meant")
-    return {id_: place.seats for id_, place in _places(source, among, among.run).items()}
+    places = _places(source, among, among.run)
+    return {id_: tuple(seat.name for seat in source.store.scenario(id_).seats) for id_ in places}
 
 
 def _runs(source: Source, among: Scope) -> list[str]:
@@ -83,13 +85,10 @@ def _places(source: Source, among: Scope, run: str) -> dict[str, _Place]:
     """Scenario id → what it is in a run, for those of the scope."""
     of_run = Scope(run=run, scenario=among.scenario, family=among.family)
     sql = f"""
-SELECT k.id, k.kind, (SELECT max(w.scenario_name) FROM work_items w WHERE w.scenario_id = k.id AND w.run = :run)
+SELECT k.id, k.kind, (SELECT w.scenario_name FROM work_items w WHERE w.scenario_id = k.id AND w.run = :run LIMIT 1)
 FROM scenarios k
 WHERE EXISTS (SELECT 1 FROM episodes e WHERE e.scenario_id = k.id AND {of_run.episodes()})"""
-    return {
-        id_: _Place(name=name, kind=kind, seats=tuple(seat.name for seat in source.store.scenario(id_).seats))
-        for id_, kind, name in source.rows(sql, of_run.values)
-    }
+    return {id_: _Place(name=name, kind=kind) for id_, kind, name in source.rows(sql, of_run.values)}
 
 
 def _agents(source: Source, among: Scope, run: str) -> list[str] | None:
@@ -100,14 +99,20 @@ def _agents(source: Source, among: Scope, run: str) -> list[str] | None:
     return [name for name, id_ in named if name in among.agents or id_ in among.agents]
 
 
-def _frame(cells: Cells, run: str, places: Mapping[str, _Place], columns: Collection[str]) -> pd.DataFrame:
-    items, seats = cells.agents.shape
-    block = np.repeat(cells.block, seats)
-    position = np.tile(np.arange(seats), items)
+def _frame(
+    cells: Cells,
+    run: str,
+    places: Mapping[str, _Place],
+    seats: Callable[[str], Sequence[str]],
+    columns: Collection[str],
+) -> pd.DataFrame:
+    items, size = cells.agents.shape
+    block = np.repeat(cells.block, size)
+    position = np.tile(np.arange(size), items)
     of = [places[scenario] for _, scenario, _ in cells.blocks]
     names = _words(cells.names)[cells.agents]
     made: dict[str, Callable[[], Any]] = {
-        "seat": lambda: np.array([place.seats for place in of], dtype=object)[block, position],
+        "seat": lambda: np.array([seats(scenario) for _, scenario, _ in cells.blocks], dtype=object)[block, position],
         "position": lambda: position,
         "run": lambda: run,
         "scenario": lambda: _words([place.name for place in of])[block],
@@ -119,8 +124,8 @@ def _frame(cells: Cells, run: str, places: Mapping[str, _Place], columns: Collec
     always = {
         "agent": names.ravel(),
         "family": _words([family for family, _, _ in cells.blocks])[block],
-        "episode": np.repeat(cells.episode, seats),
-        "failed": np.repeat(cells.failed, seats),
+        "episode": np.repeat(cells.episode, size),
+        "failed": np.repeat(cells.failed, size),
         ALL: "",
     }
     return pd.DataFrame(always | {name: make() for name, make in made.items() if name in columns})

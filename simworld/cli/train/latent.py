@@ -46,7 +46,7 @@ def latent(
 
     It is made in closed form from stored unsteered replies: how each reply's likelihood changes with the prefix, and what the reply
     means by its sentence embedding. Its checkpoint takes the neutral action always; explore around that:
-    `explore: {kind: noise, sigma: 1}`.
+    `explore: {kind: noise, sigma: 0.4}`.
     """
     from agents.models.sentences import load_sentences
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
@@ -73,4 +73,4 @@ def latent(
     click.echo(harmless(f"{out}: {made.id}: {made.info.d_action - 1} directions"))
     click.echo(f"  slope against meaning       {found.carried:.3f} (correlation on families that it was not made from)")
     click.echo("\n".join(lines_of(neutrality)))
-    click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: noise, sigma: 1}}}}"))
+    click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: noise, sigma: 0.4}}}}"))

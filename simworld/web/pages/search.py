@@ -59,7 +59,11 @@ def words(desk: Desk, store: Store, given: Given, text: str, run: str | None) ->
 
 def meaning(desk: Desk, store: Store, given: Given, text: str, run: str | None) -> dict[str, Any]:
     """The episodes nearest in meaning among those that have an embedding."""
-    nearest = desk.meaning.find(store, text, run=run, limit=PAGE)
+
+    def counts(encoder: str) -> tuple[int, int]:
+        return desk.remember(("embedded", encoder), lambda: store.embedding_counts(encoder))
+
+    nearest = desk.meaning.find(store, text, counts, run=run, limit=PAGE)
     if nearest is None:
         return {"loading": True}
     ids = [hit.episode_id for hit in nearest.hits]

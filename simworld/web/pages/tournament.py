@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -23,7 +23,7 @@ from simworld.web.figures.scales import span
 from simworld.web.given import Given
 from simworld.web.page import Page
 from simworld.web.pages import episode
-from store import Store
+from store import EpisodeSummary, SeatRecord, Store
 
 PAIRS = 20
 # Measure, each agent's mean score with its interval, and the axis of these
@@ -38,6 +38,8 @@ class Chosen:
 
     runs: Sequence[str]
     tournament: Tournament
+    scenarios: Mapping[str, str]  # id → title
+    counts: Callable[[EpisodeSummary, SeatRecord], bool]  # whether agents are compared in a seat of an episode
     judges: Mapping[str, tuple[str, ...]]  # name → ids, one for each rubric
     judge: str | None  # name; None where nobody has judged
 
@@ -100,7 +102,9 @@ def standings(desk: Desk, store: Store, given: Given) -> Page:
         return Page(template="standings.html", title=title, values={"chosen": chosen, "found": None})
     judge = chosen.judge
     key = ("standings", chosen.run, judge)
-    found = desk.remember(key, lambda: results_by(chosen.tournament, store, judge, chosen.ids))
+    found = desk.remember(
+        key, lambda: results_by(chosen.tournament, store, judge, chosen.ids), stamp=store.cells_size(chosen.run)
+    )
     measures = list(found.standings.tables)
     measure = given.one_of("measure", measures) or measures[0]
     table = found.standings.tables[measure]
@@ -129,46 +133,64 @@ def compare(desk: Desk, store: Store, given: Given) -> Page:
     agents = chosen.tournament.agents
     first = given.one_of("first", agents) or next(iter(agents), None)
     second = given.one_of("second", agents) or next((name for name in agents if name != first), None)
-    scenarios = {scenario.id: scenario.title or scenario.name for scenario in chosen.tournament.scenarios}
-    scenario = given.one_of("scenario", list(scenarios)) or next(iter(scenarios), None)
+    scenario = given.one_of("scenario", list(chosen.scenarios)) or next(iter(chosen.scenarios), None)
     if first is not None and first == second:
         raise InputError(f"{first!r} is compared with itself; choose two agents")
-    values |= {"first": first, "second": second, "scenarios": scenarios, "scenario": scenario}
+    values |= {"first": first, "second": second, "scenario": scenario}
     if first is None or second is None or scenario is None:
         return Page(template="compare.html", title="Compare", values=values)
     values["compared"] = over_all(desk, store, chosen, first, second)
-    judges = [judge for judge in store.judges() if judge.id in chosen.ids]
-    found = pairs(store, chosen.run, scenario, first, second, counts=seat_counts(chosen.tournament))
-    page = given.whole("page", low=1, high=1_000_000, default=1)
-    shown = found[(page - 1) * PAIRS : page * PAIRS]
-    seen = scores_of(store, judges, [side.id for pair in shown for side in (pair.first, pair.second)])
-    number = given.whole("pair", low=1, high=max(1, len(found)), default=(page - 1) * PAIRS + 1)
-    values |= {
-        "pairs": [(i, pair, overall(seen, pair)) for i, pair in enumerate(shown, (page - 1) * PAIRS + 1)],
-        "page": page,
-        "total": len(found),
-        "more": len(found) > page * PAIRS,
-        "number": number,
-        "sides": [],
-    }
-    if found:
-        pair = found[number - 1]
-        values["pair"] = pair
-        values["sides"] = [side(store, agent, pair, id_) for agent, id_ in _sides(first, second, pair)]
-        values["dimensions"] = dimensions(scores_of(store, judges, [pair.first.id, pair.second.id]), pair)
+    values |= in_scenario(store, given, chosen, (first, second), scenario)
     return Page(template="compare.html", title=f"{first} beside {second}", values=values)
+
+
+def in_scenario(
+    store: Store, given: Given, chosen: Chosen, agents: tuple[str, str], scenario: str
+) -> dict[str, object]:
+    """The pairs of episodes of two agents in a scenario, a page of them, and one pair to read."""
+    found = pairs(store, chosen.run, scenario, *agents, counts=chosen.counts)
+    page = given.whole("page", low=1, high=1_000_000, default=1)
+    begin = (page - 1) * PAIRS
+    number = given.whole("pair", low=1, high=max(1, len(found)), default=min(begin + 1, max(1, len(found))))
+    shown = found[begin : begin + PAIRS]
+    read = found[number - 1] if found else None
+    judges = [judge for judge in store.judges() if judge.id in chosen.ids]
+    needed = [side.id for pair in (*shown, *([read] if read else [])) for side in (pair.first, pair.second)]
+    seen = scores_of(store, judges, needed)
+    return {
+        "pairs": [(i, pair, overall(seen, pair)) for i, pair in enumerate(shown, begin + 1)],
+        "page": page,
+        "more": len(found) > begin + PAIRS,
+        "number": number,
+        "pair": read,
+        "sides": [side(store, agent, read, id_) for agent, id_ in _sides(*agents, read)] if read else [],
+        "dimensions": dimensions(seen, read) if read else [],
+    }
 
 
 def choose(desk: Desk, store: Store, given: Given) -> Chosen | None:
     """The run and judge that are asked for; by default the latest run and its first judge. None where there is no run."""
     runs = desk.remember("names", store.names).runs
-    run = given.one_of("run", runs) or next(iter(runs), None)
+    run = given.text("run") or next(iter(runs), None)
     if run is None:
         return None
-    tournament = desk.remember(("tournament", run), lambda: stored_tournament(store, run))
+    tournament, scenarios, counts = desk.remember(("tournament", run), lambda: _asked(store, run))
     judges = desk.remember(("judges", run), lambda: stored_judges(store, run))
     judge = given.one_of("judge", list(judges)) or next(iter(judges), None)
-    return Chosen(runs=runs, tournament=tournament, judges=judges, judge=judge)
+    return Chosen(
+        runs=runs if run in runs else (run, *runs),
+        tournament=tournament,
+        scenarios=scenarios,
+        counts=counts,
+        judges=judges,
+        judge=judge,
+    )
+
+
+def _asked(store: Store, run: str) -> tuple[Tournament, dict[str, str], Callable[[EpisodeSummary, SeatRecord], bool]]:
+    found = stored_tournament(store, run)
+    titles = {scenario.id: scenario.title or scenario.name for scenario in found.scenarios}
+    return found, titles, seat_counts(found)
 
 
 def drawn(table: Table) -> Drawn:
@@ -234,7 +256,11 @@ def over_all(desk: Desk, store: Store, chosen: Chosen, first: str, second: str) 
     if chosen.judge is None:
         return []
     key = ("differences", chosen.run, chosen.judge, first, second)
-    found = desk.remember(key, lambda: differences_by(chosen.tournament, store, chosen.ids, first, second))
+    found = desk.remember(
+        key,
+        lambda: differences_by(chosen.tournament, store, chosen.ids, first, second),
+        stamp=store.cells_size(chosen.run),
+    )
     return drawn_differences(found)
 
 

@@ -1,0 +1,29 @@
+"""Ctrl-C at the right moment."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Lets Ctrl-C wait for the end of the block: a transaction that it cuts in two goes on holding the database's lock.
+
+    Only the main thread hears Ctrl-C; in another nothing is held back. Raises KeyboardInterrupt as the block ends, if it was heard.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    heard: list[tuple[Any, ...]] = []
+    signal.signal(signal.SIGINT, lambda *given: heard.append(given))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if heard:
+            before(*heard[0])
