@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -51,16 +52,14 @@ def read_cells(
 ) -> Iterator[Cells]:
     """The cells of a run by family, scenario and repeat. See `Store.cells`."""
     reader = _Reader(connection, run, judge_ids)
-    held: list[Any] = []
+    held: dict[int, list[Any]] = defaultdict(list)  # by number of seats
     for row in _rows(connection, run, judge_ids):
-        if row.scenario_id not in scenarios:
-            continue
-        if held and (len(held) == BLOCKS or held[-1].seats != row.seats):
-            yield reader.cells(held)
-            held = []
-        held.append(row)
-    if held:
-        yield reader.cells(held)
+        if row.scenario_id in scenarios:
+            held[row.seats].append(row)
+            if len(held[row.seats]) == BLOCKS:
+                yield reader.cells(held.pop(row.seats))
+    for _, rows in sorted(held.items()):
+        yield reader.cells(rows)
 
 
 def read_retests(connection: Connection, run: str, judge_id: str) -> dict[str, NDArray[np.float64]]:

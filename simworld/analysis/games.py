@@ -114,35 +114,41 @@ def _count(part: CellScores, ties: Mapping[str, float]) -> Counted:
     starts = np.flatnonzero(
         np.diff(family, prepend=-1)
     )  # where each family begins, for cells are in the order of their places
-    there = ~np.isnan(values)
     agents = len(part.agents)
     wins, ties_ = np.zeros((2, len(starts), agents, agents, len(part.measures)), dtype=np.int64)
-    least = np.array([max(ties.get(measure, 0.0), _SMALLEST) for measure in part.measures])
-    by_agent, known_of = (np.ascontiguousarray(found.swapaxes(0, 1)) for found in (values, there))
+    least = np.array([[max(ties.get(measure, 0.0), _SMALLEST)] for measure in part.measures])
+    lines = np.ascontiguousarray(values.transpose(1, 2, 0))  # (K, M, C), which is faster to go along
+    there = ~np.isnan(lines)
+    counter = _Counter(starts, len(first))
     for i, j in combinations(range(agents), 2):
-        gaps = by_agent[i] - by_agent[j]  # (C, M); NaN where there was no game
-        met = known_of[i] & known_of[j]
-        won, lost, all_ = (_count_true(found, starts) for found in (gaps >= least, gaps <= -least, met))
+        gaps = lines[i] - lines[j]  # NaN where there was no game
+        won, lost, all_ = (counter.count(found) for found in (gaps >= least, gaps <= -least, there[i] & there[j]))
         wins[:, i, j], wins[:, j, i] = won, lost
         ties_[:, i, j] = ties_[:, j, i] = all_ - won - lost
     return Counted(
         families=tuple(known[number] for number in family[starts]),
         agents=part.agents,
         measures=part.measures,
-        totals=np.add.reduceat(np.where(there, values, 0.0), starts),
-        numbers=_count_true(there, starts),
+        totals=np.add.reduceat(np.where(np.isnan(values), 0.0, values), starts),
+        numbers=counter.count(there),
         wins=wins,
         ties=ties_,
     )
 
 
-def _count_true(found: NDArray[np.bool_], starts: Ints) -> Ints:
-    """How many are true from each start to the next. Summed as bytes as far as they go, which is many times faster."""
-    ends = np.append(starts[1:], len(found))
-    parts = np.concatenate([np.arange(a, b, _BYTE) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)])
-    sums = np.add.reduceat(found.view(np.uint8), parts, dtype=np.uint8)
-    counts: Ints = np.add.reduceat(sums, np.searchsorted(parts, starts), dtype=np.int64)
-    return counts
+class _Counter:
+    """Counts what is true from each start to the next. It sums bytes as far as they go, which is many times faster."""
+
+    def __init__(self, starts: Ints, end: int) -> None:
+        ends = [*starts[1:].tolist(), end]
+        self._parts = np.concatenate([np.arange(a, b, _BYTE) for a, b in zip(starts.tolist(), ends, strict=True)])
+        self._starts = np.searchsorted(self._parts, starts)
+
+    def count(self, found: NDArray[np.bool_]) -> Ints:
+        """(starts, …) of (…, n)."""
+        sums = np.add.reduceat(found.view(np.uint8), self._parts, axis=-1, dtype=np.uint8)
+        counts: Ints = np.moveaxis(np.add.reduceat(sums, self._starts, axis=-1, dtype=np.int64), -1, 0)
+        return counts
 
 
 def _merged(parts: Sequence[Counted]) -> Counted:

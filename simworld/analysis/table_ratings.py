@@ -68,6 +68,9 @@ class Tables:
         for place, total, n in zip(places, *sums, strict=True):
             self._sums[place].append((total, n))
         self._most = max(self._most, ENOUGH * len(part.agents))
+        episodes = np.unique(part.episode[rows])
+        if len(episodes) > self._most:
+            self._last = min(self._last, int(episodes[self._most - 1]))
         ranked = part.episode[rows] <= self._last
         columns = (part.episode[rows][ranked], part.agent[rows][ranked], at[ranked], values[rows][ranked])
         for episode, agent, where, value in zip(*(column.tolist() for column in columns), strict=True):
