@@ -16,7 +16,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -150,7 +150,8 @@ def rates(store: Store, tournament: Tournament, episodes: int) -> Iterator[tuple
     names = {seat.name: agent.name for seat, agent in zip(scenario.seats, agents, strict=True)}
     items = [WorkItem(run=run, scenario_id=scenario.id, cast=cast, repeat=repeat) for repeat in range(2 * episodes)]
     planned = [PlannedItem(item=item, scenario_name=scenario.name, family=scenario.family) for item in items]
-    store.begin_run(RunRecord(name=run, seed=0, code_version="bench", created=BEGAN), planned, [scenario], agents)
+    created = datetime.now(UTC)
+    store.begin_run(RunRecord(name=run, seed=0, code_version="bench", created=created), planned, [scenario], agents)
     for name, of, steered in (
         ("episodes", items[:episodes], ""),
         ("steered episodes", items[episodes:], agents[0].name),

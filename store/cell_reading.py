@@ -29,7 +29,7 @@ from store.tables import (
     VerdictRow,
 )
 
-BLOCKS = 512  # held at a time
+BLOCKS = 256  # held at a time
 
 
 def judged_by(connection: Connection, run: str) -> list[str]:
