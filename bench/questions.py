@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--db", metavar="URL", required=True)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--judge", metavar="NAME", help="default: the first by name")
+    parser.add_argument("--agents", metavar="A,B", help="who are compared; default: the first two by name")
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     given = parser.parse_args()
     warnings.simplefilter("ignore", Note)
@@ -35,7 +36,7 @@ def main() -> None:
     with connect(given.db) as analysis:
         run = str(analysis.runs()["run"].iloc[0])
         judge = given.judge or str(analysis.judges(run=run)["judge"].iloc[0])
-        first, second = analysis.agents(run=run)["agent"].iloc[:2]
+        first, second = (given.agents.split(",") if given.agents else analysis.agents(run=run)["agent"])[:2]
         for name, ask in questions(run, judge, first, second).items():
             found[name] = timed(analysis, ask, given.rounds)
             if not given.json:

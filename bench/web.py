@@ -5,8 +5,9 @@
     python -m bench.web --db big.db --readers 20 --seconds 60 --pause 0
 
 Twenty readers each ask for a page, read it for a moment (`--pause`, seconds on average; 0: not at all) and ask for the next:
-episodes, scenarios, runs, standings, comparisons, both searches, SQL, drawn anew each time. Meanwhile a tournament of scripted
-agents, judged by a backend without a model, is played into the database at `--episodes` a second.
+episodes, scenarios, runs, standings, comparisons, both searches, SQL, drawn anew each time (search by meaning only where something
+has an embedding). Meanwhile a tournament of scripted agents, judged by a backend without a model, is played into the database at
+`--episodes` a second.
 
 pages             for each kind: answers, and their median and 99th percentile in milliseconds
 all               the same of all of them
@@ -48,14 +49,14 @@ from simworld.testing.fakes import FakeBackend
 from simworld.tournament.loading import open_tournament
 from simworld.tournament.running import Watch, play_tournament
 from simworld.web.links import link
-from store import Store, open_store
+from store import Store, open_store, query
 
 WORDS = ("garden", "forty euros", '"the last train"', "promised station", "mother", "music starts")
 MEANINGS = ("someone apologises and is forgiven", "they argue about money", "a secret comes out")
 QUERIES = (
     "SELECT ending, count(*) FROM episodes GROUP BY ending",
     "SELECT * FROM transcripts LIMIT 50",
-    "SELECT agent_name, avg(score) FROM episode_scores WHERE run = 'cup-0' AND repeat = 0 GROUP BY 1",
+    "SELECT agent_name, count(*) FROM episode_seats GROUP BY agent_name",
 )
 # How often each kind of page is asked for
 WEIGHTS = {
@@ -101,7 +102,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     given = parser.parse_args()
     with open_store(given.db, read_only=True) as store:
-        ask = Questions(store)
+        ask = Questions(given.db, store)
     with served(given.db) as (address, server), written(given.db, given.episodes) as played:
         found = read(address, server, ask, given.readers, given.seconds, given.pause)
         found["played"] = played()
@@ -120,16 +121,19 @@ def main() -> None:
 class Questions:
     """Addresses of pages, drawn at random from what a store holds."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, url: str, store: Store) -> None:
         names = store.names()
         self._names = names
         self._episodes = [summary.id for run in names.runs for summary in store.summaries(run=run, limit=500)]
         self._scenarios = {run: store.run_scenarios(run) for run in names.runs}
         self._agents = {run: dict(store.run_agents(run)) for run in names.runs}
+        with query(url, "SELECT 1 FROM embeddings LIMIT 1") as embedded:
+            some = bool(list(embedded))
+        self.weights = {kind: weight for kind, weight in WEIGHTS.items() if some or kind != "meaning"}
 
     def draw(self, rng: random.Random) -> tuple[str, str]:
         """A kind of page and an address of it."""
-        (kind,) = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))
+        (kind,) = rng.choices(list(self.weights), list(self.weights.values()))
         run = rng.choice(self._names.runs)
         agents = list(self._agents[run])
         first, second = rng.sample(agents, 2) if len(agents) > 1 else (None, None)
@@ -210,7 +214,7 @@ def cpu(server: psutil.Process) -> float:
 def warm_up(place: str, ask: Questions) -> None:
     """Asks until every kind of page was answered, and the search by meaning has its encoder."""
     rng = random.Random(0)
-    missing = set(WEIGHTS)
+    missing = set(ask.weights)
     connection = http.client.HTTPConnection(place)
     while missing:
         kind, path = ask.draw(rng)

@@ -112,7 +112,7 @@ def meanings() -> dict[str, str]:
 def describe(url: str) -> Description:
     """Tables with counts, version and size of a database; raises as `open_store`."""
     address = parse_address(url)
-    engine = connect(address, create=False)
+    engine = connect(address, create=False, read_only=True)
     try:
         with faults(str(address)), engine.connect() as connection:
             counts = tuple(

@@ -95,9 +95,8 @@ def query(
     given = dict(values or {})
     parameters.check(sql, given)
     address = parse_address(url)
-    connect(
-        address, create=False, busy_timeout_s=busy_timeout_s
-    ).dispose()  # the checks of version and kind, with their messages
+    # The checks of version and kind, with their messages
+    connect(address, create=False, busy_timeout_s=busy_timeout_s, read_only=True).dispose()
     run = _sqlite if address.path is not None else _postgresql
     with run(address, sql, given, timeout_s) as (columns, rows), closing(rows):
         yield Answer(columns, rows, limit)

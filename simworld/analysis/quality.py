@@ -96,7 +96,7 @@ def dispersion(vectors: NDArray[np.floating]) -> float | None:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     unit = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
     same = float(np.square(unit.sum(0)).sum() - np.square(unit).sum())
-    return 1 - same / (count * (count - 1))
+    return max(0.0, 1 - same / (count * (count - 1)))  # rounding may leave it below
 
 
 def spread(items: Sequence[T], most: int) -> Sequence[T]:

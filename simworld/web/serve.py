@@ -45,6 +45,7 @@ def serve(
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that accepts connections. Raises InputError where the address is taken or not of this machine."""
+    listening: socket.socket | None = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.socket(family, socket.SOCK_STREAM)
@@ -52,6 +53,8 @@ def listen(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
         listening.listen(BACKLOG)
     except (OSError, UnicodeError) as error:
+        if listening is not None:
+            listening.close()
         said = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot listen on {host}, port {port}: {said}; try --port 0 for a free one") from error
     return listening

@@ -118,11 +118,13 @@ def test_a_database_of_each_older_version_is_upgraded_and_used(path: Path, tmp_p
         (judgement,) = opened.judgements(kept.id)
         assert judgement.rescaled == {("seller", "goal"): 0.7, ("buyer", "goal"): 0.25}
         check_cells(opened, path.stem)
+        assert [hit.episode_id for hit in opened.search_text(["good evening", "euros"])] == [kept.id]
         (trace,) = opened.traces(store.TraceQuery())
         assert (trace.seat, trace.scores[0].rescaled) == ("seller", {"goal": 0.7})
         (work, *_) = begin(opened, run="after the upgrade")
         add(opened, work, played(work, "x"))
         assert len(list(opened.episodes())) == 2
+        assert opened.search_text(["x"])[0].text == "x"
 
 
 def check_cells(opened: store.Store, version: str) -> None:

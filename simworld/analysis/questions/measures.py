@@ -51,7 +51,8 @@ def judge_measures(judge: Judge, names: Sequence[str] = ()) -> list[Measure]:
             known.setdefault(name, Measure(name=name, low=low, high=high))
     first = [known[name] for name in (OVERALL, SOTOPIA_MEAN) if name in known]
     every = {measure.name: measure for measure in (*first, *known.values())}
-    return [every[choose(name, list(every), f"measure of judge {judge.name!r},")] for name in names or every]
+    wanted = [names] if isinstance(names, str) else list(names) or list(every)
+    return [every[choose(name, list(every), f"measure of judge {judge.name!r},")] for name in wanted]
 
 
 def _mean_scale(dimensions: Sequence[dict[str, float]]) -> tuple[float, float]:

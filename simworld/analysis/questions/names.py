@@ -70,12 +70,13 @@ def scope(
     """
     if not source.rows("SELECT 1 FROM episodes LIMIT 1"):
         raise InputError(f"no episodes in {source.where} yet; `simworld run` plays some")
-    for kind, name in (("run", run), ("scenario", scenario), ("family", family), *(("agent", a) for a in agents)):
+    named = (agents,) if isinstance(agents, str) else tuple(agents)
+    for kind, name in (("run", run), ("scenario", scenario), ("family", family), *(("agent", a) for a in named)):
         if name is not None:
             known = source.column(_THERE[kind])
             if name not in known:
                 raise InputError(f"no {kind} {name!r} in {source.where}{_hint(name, known)}")
-    return Scope(run=run, scenario=scenario, family=family, agents=tuple(agents))
+    return Scope(run=run, scenario=scenario, family=family, agents=named)
 
 
 def one_run(source: Source, run: str | None) -> str:

@@ -128,7 +128,7 @@ def _seats(
         return pd.concat(seat_frames(source, among, NEEDED, chosen, asked)), [measure.name for measure in asked]
     if judge is not None:
         raise InputError("values=… and judge=… are two sources of numbers; give one of them")
-    names = list(measures) or _measures(values)
+    names = [measures] if isinstance(measures, str) else list(measures) or _measures(values)
     if lost := [name for name in (*_PLACE, *names) if name not in values.columns]:
         raise InputError(
             f"values has no column {', '.join(lost)}; it needs episode, seat, and a number for each measure"

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from simworld.analysis.ready import ready_queries
 from simworld.core.errors import InputError
 from simworld.web.desk import Desk
 from simworld.web.given import Given
 from simworld.web.page import Page
-from store import Store
+from store import Store, parameters
 from store import query as ask
 from store.describe import VIEWS, ColumnInfo, codebook, describe
+from store.parameters import Value
 
 LIMITS = ("100", "500", "2000")
 TIMEOUT_S = 10.0
 LONGEST_SQL = 20_000
 LONGEST_CELL = 500  # characters shown
 TURNS = threading.BoundedSemaphore(2)  # queries at once: the other pages need the processor too
-EXAMPLES = {
-    "Mean scores by agent": "SELECT judge_name, agent_name, dimension, count(*) AS n, avg(score) AS mean\n"
-    "FROM episode_scores\nGROUP BY judge_name, agent_name, dimension",
-    "What failed, and who failed": "SELECT run, failure_boundary, failure_kind, count(*) AS n\n"
-    "FROM episodes\nWHERE ending = 'failed'\nGROUP BY 1, 2, 3",
-    "The longest lines": "SELECT episode_id, turn, persona, text\nFROM transcripts\nORDER BY length(text) DESC\nLIMIT 20",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,44 +47,45 @@ def info(desk: Desk, store: Store, given: Given) -> Page:
 def query(desk: Desk, store: Store, given: Given) -> Page:
     """One reading statement and its answer; a statement that another site sends is shown and not run."""
     limit = int(given.one_of("limit", LIMITS) or LIMITS[0])
+    known = ready_queries()
+    name = given.one_of("ready", list(known))
+    ready = None if name is None else known[name]
+    sql = given.text("sql", longest=LONGEST_SQL) or (ready.sql if ready else "")
+    wanted = {name: given.text(f"set.{name}") for name in parameters.names(sql)}
     values: dict[str, Any] = {
-        "sql": "",
+        "sql": sql,
+        "wanted": wanted,
+        "ready": ready,
+        "lost": [name for name in ready.required if wanted.get(name) is None] if ready else [],
+        "all_ready": known.values(),
         "limit": str(limit),
         "limits": LIMITS,
         "answer": None,
         "fault": None,
-        "held": False,
-        "examples": EXAMPLES,
-        "views": [(name, list(columns)) for name, columns in books(codebook()) if name in VIEWS],
-        "tables": [(name, list(columns)) for name, columns in books(codebook()) if name not in VIEWS],
+        "held": bool(sql) and not given.own,
+        "views": [(name, columns) for name, columns in books(codebook()) if name in VIEWS],
+        "tables": [(name, columns) for name, columns in books(codebook()) if name not in VIEWS],
         "seconds": TIMEOUT_S,
     }
-    status = 200
-    sql = given.text("sql", longest=LONGEST_SQL)
-    if sql is not None:
-        values["sql"] = sql
-        values["held"] = not given.own
+    if sql and given.own and not values["lost"]:
         try:
-            values["answer"] = answer(desk, sql, limit) if given.own else None
+            values["answer"] = answer(desk, sql, wanted, limit)
         except InputError as error:
-            values["fault"], status = str(error), 400
+            values["fault"] = str(error)
+    status = 200 if values["fault"] is None else 400
     return Page(template="db_query.html", title="SQL", values=values, status=status)
 
 
-def answer(desk: Desk, sql: str, limit: int) -> Rows:
+def answer(desk: Desk, sql: str, values: Mapping[str, Value], limit: int) -> Rows:
     """The first rows of a query. Raises InputError where it is wrong, writes, takes too long, or has to wait too long."""
     if not TURNS.acquire(timeout=TIMEOUT_S):
         raise InputError("other queries are still running; try again when they are done")
     try:
-        with ask(desk.url, sql, limit=limit, timeout_s=TIMEOUT_S) as found:
+        with ask(desk.url, sql, values, limit=limit, timeout_s=TIMEOUT_S) as found:
             raw = [[_kept(value) for value in row] for row in found]
-            numeric = [
-                any(row[i] is not None for row in raw) and all(_is_number(row[i]) for row in raw)
-                for i in range(len(found.columns))
-            ]
             return Rows(
                 columns=found.columns,
-                numeric=numeric,
+                numeric=[_all_numbers([row[i] for row in raw]) for i in range(len(found.columns))],
                 rows=[[_text(value) for value in row] for row in raw],
                 cut=found.cut,
             )
@@ -102,8 +98,10 @@ def books(lines: Iterable[ColumnInfo]) -> list[tuple[str, list[ColumnInfo]]]:
     return [(name, list(columns)) for name, columns in groupby(lines, key=lambda line: line.table)]
 
 
-def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool))
+def _all_numbers(values: Sequence[Any]) -> bool:
+    """Whether a column has numbers and nothing else."""
+    there = [value for value in values if value is not None]
+    return bool(there) and all(isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in there)
 
 
 def _kept(value: Any) -> Any:

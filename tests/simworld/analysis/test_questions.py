@@ -50,6 +50,11 @@ def test_measures_come_in_their_order_and_range(asked: Analysis) -> None:
     assert found["score"].tolist() == pytest.approx([0.4, 11 / 3, 0.0])
 
 
+def test_one_name_needs_no_list(asked: Analysis) -> None:
+    assert rows(asked.scores(by="agent", measures="goal", agents="base"), "agent", "measure") == [("base", "goal")]
+    assert len(asked.paired("steered", "base", by="seat", measures="bond")) == 3
+
+
 def test_scores_by_other_things(asked: Analysis) -> None:
     found = asked.scores(by=("family", "agent"), measures=["goal"], agents=["base", "steered"])
     assert rows(found, "family", "agent", "mean", "n", "unscored", "failed") == [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,13 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 import store
+from simworld.core.protocols import Backend
+from simworld.judging.spec import JudgeSpec
 from simworld.web.app import make_app
 from store.address import parse_address
 from store.connection import connect
 from store.version import VERSION_TABLE
+from tests.simworld.tournament.small import judge, play, tournament, write
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8137", "localhost", "LOCALHOST:1", "[::1]:8137"])
@@ -104,3 +109,67 @@ def test_a_database_that_became_newer_says_so(world: str, tmp_path: Path, monkey
             connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0002'"))
         assert "simworld db upgrade" in client.get("/").text
         engine.dispose()
+
+
+def test_a_locked_database_says_so_soon(world: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simworld.web.desk.BUSY_TIMEOUT_S", 0.1)
+    made = parse_address(world).path
+    assert made is not None
+    file = shutil.copy(made, tmp_path / "locked.db")
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with TestClient(make_app(str(file)), base_url="http://localhost") as client:
+            response = client.get("/")
+            assert response.status_code == 503
+            assert "is locked by another program; end that program or try again later" in response.text
+            other.execute("COMMIT")
+            other.close()
+            assert client.get("/").status_code == 200
+
+
+def test_a_tournament_can_be_watched_while_it_is_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simworld.web.desk.STALE_S", 0.0)
+    write(tmp_path, families=2, agents=("ada", "ben"))
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    with store.open_store(url, create=True) as opened, TestClient(make_app(url), base_url="http://localhost") as client:
+        assert "Nothing has been played yet" in client.get("/").text
+        seen = []
+        made = tournament(tmp_path, agents=("ada", "ben"))
+        opened_judge = judge()
+
+        def look(spec: JudgeSpec) -> AbstractContextManager[Backend]:
+            seen.append(client.get("/tournament/standings").text)  # played, and not judged
+            return opened_judge(spec)
+
+        play(made, opened, look)
+        seen.append(client.get("/tournament/standings").text)
+    assert "Nobody has judged this run yet" in seen[0]
+    assert "8 judged episodes of 2 families" in seen[1]
+
+
+def test_the_pages_on_a_server(postgresql_url: str, tmp_path: Path) -> None:
+    write(tmp_path, families=2, agents=("ada", "ben"))
+    with store.open_store(postgresql_url, create=True) as opened:
+        play(tournament(tmp_path, agents=("ada", "ben")), opened)
+        episode = opened.summaries()[0]
+    paths = {
+        "/": "8 / 8",
+        "/run/show/cup": "8 of 8 planned episodes done",
+        "/tournament/standings": "8 judged episodes",
+        "/tournament/compare?run=cup&first=ada&second=ben": "Over all scenarios",
+        "/scenario/list?text=KITCHEN": "kitchen-0",
+        f"/scenario/show/{episode.scenario_id}": "Ann",
+        "/episode/list?run=cup&agent=ada": "kitchen-1",
+        f"/episode/show/{episode.id[:7]}": "Transcript",
+        "/episode/search?text=%22I+am+ada%22": "<mark>I am ada</mark>",
+        "/db/query?sql=SELECT+count(*)+FROM+episodes": "8",
+        "/db/query?ready=endings": "turn_limit",
+        "/db/info": "episode_texts",
+    }
+    with TestClient(make_app(postgresql_url), base_url="http://localhost") as client:
+        for path, said in paths.items():
+            response = client.get(path)
+            assert (response.status_code, said in response.text) == (200, True), path
+        refused = client.get("/db/query", params={"sql": "DELETE FROM runs"})
+        assert (refused.status_code, "syntax error" in refused.text) == (400, True)

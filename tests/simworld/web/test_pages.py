@@ -264,6 +264,22 @@ def test_a_query(client: TestClient) -> None:
     assert "there are more" in read(client, "/db/query?sql=SELECT+*+FROM+acts&limit=100").text
 
 
+def test_ready_queries(client: TestClient) -> None:
+    page = read(client, "/db/query?ready=endings")
+    assert "How do episodes end, agent by agent?" in page.text
+    assert "Answer" in page.text
+    some = read(client, "/db/query?ready=endings&set.run=cup")
+    assert "ada turn_limit" in some.text
+    assert "plain turn_limit" not in some.text
+    assert "Give :episode a value, and run it." in read(client, "/db/query?ready=transcript").text
+    assert "there is no 'ending'; did you mean 'endings'?" in read(client, "/db/query?ready=ending", 400).text
+
+
+def test_parameters_of_a_query(client: TestClient) -> None:
+    page = read(client, "/db/query?sql=SELECT+:a+AS+a,+:b+AS+b&set.a=one%27two")
+    assert "a b one'two –" in page.text
+
+
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
