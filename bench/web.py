@@ -1,7 +1,7 @@
 """How fast the pages are on a large store, with many readers and while a tournament is written into the same database.
 
     python -m bench.store --episodes 100000 --db big.db --files big
-    python -m bench.web --db big.db
+    python -m bench.web --db big.db --embed
     python -m bench.web --db big.db --readers 20 --seconds 60 --pause 0
 
 Twenty readers each ask for a page, read it for a moment (`--pause`, seconds on average; 0: not at all) and ask for the next:
@@ -34,14 +34,18 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import psutil
 
 from agents import make_agent
+from bench.search import CHUNK, DIMENSIONS
+from simworld.analysis.search import encoder_id
 from simworld.core.protocols import Backend
 from simworld.judging.spec import JudgeSpec
 from simworld.runner.models import Crew
@@ -99,8 +103,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds on average between two pages of a reader")
     parser.add_argument("--episodes", type=float, default=5, help="a second, played meanwhile; 0: none")
+    parser.add_argument("--embed", action="store_true", help="first give episodes without an embedding a random one")
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     given = parser.parse_args()
+    if given.embed:
+        embed(given.db)
     with open_store(given.db, read_only=True) as store:
         ask = Questions(given.db, store)
     with served(given.db) as (address, server), written(given.db, given.episodes) as played:
@@ -116,6 +123,19 @@ def main() -> None:
         )
     settings = {"readers": given.readers, "seconds": given.seconds, "pause": given.pause}
     print(json.dumps({**settings, **found}))
+
+
+def embed(url: str) -> None:
+    """Gives each episode that has none an embedding of random direction, as if by the encoder of the search."""
+    from agents.models.sentences import load_sentences
+
+    rng, id_ = np.random.default_rng(0), encoder_id(load_sentences())
+    with open_store(url) as store:
+        missing = store.unembedded(id_)
+        while ids := list(islice(missing, CHUNK)):
+            vectors = rng.standard_normal((len(ids), DIMENSIONS), dtype=np.float32)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            store.add_embeddings(id_, dict(zip(ids, vectors, strict=True)))
 
 
 class Questions:

@@ -135,12 +135,20 @@ def _use_wal(engine: Engine, address: Address, busy_timeout_s: float) -> None:
 
 def _engine(address: Address, busy_timeout_s: float, *, create: bool, read_only: bool = False) -> Engine:
     if address.path is None:
-        return create_engine(
+        server = create_engine(
             address.url,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
             json_serializer=JSON.encode,
             execution_options={"postgresql_readonly": True} if read_only else {},
         )
+        if read_only:
+
+            @event.listens_for(server, "connect")
+            def wait_no_longer(connection: Any, record: Any) -> None:
+                connection.execute(f"SET lock_timeout = {int(busy_timeout_s * 1000)}")
+                connection.commit()
+
+        return server
     uri, _ = sqlite_uri(address.path, create=create, read_only=read_only)
 
     def connect_sqlite() -> sqlite3.Connection:

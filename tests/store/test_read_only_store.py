@@ -71,3 +71,15 @@ def test_it_notices_another_version(url: str) -> None:
         with pytest.raises(StoreMismatch, match="version 0999"):
             reader.check()
     engine.dispose()
+
+
+def test_it_waits_for_a_server_that_is_being_changed_no_longer_than_it_may(postgresql_url: str) -> None:
+    open_store(postgresql_url, create=True).close()
+    engine = connect(parse_address(postgresql_url), create=False)
+    with open_store(postgresql_url, read_only=True, busy_timeout_s=0.1) as reader:
+        with engine.begin() as connection:
+            connection.execute(text("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE"))
+            with pytest.raises(StoreError, match="is locked by another program; try again later"):
+                reader.runs()
+        assert reader.runs() == []
+    engine.dispose()
