@@ -12,6 +12,7 @@ from agents import LoadedSpec
 from simworld.workflows.arms import ArmsPlan
 from simworld.workflows.learn import stages
 from simworld.workflows.learn.bench import Bench, Look, Stage, Work
+from simworld.workflows.learn.schema import RANDOM
 from simworld.workflows.learn.shop import Shop
 
 
@@ -84,7 +85,7 @@ class _Loop:
             (*data, start),
             lambda label: stages.train(self.shop, label, self._paths(data), self._path(start)),
         )
-        arms |= {"planner": planner, "random": start, "clone": start}
+        arms |= {"planner": planner, "explorer": start, "random": start, "clone": start}
         report = self._evaluation({arm: arms[arm] for arm in self.file.arms if arm != "base"})
         return Looped(
             stages=tuple(self.stages),
@@ -154,7 +155,7 @@ class _Loop:
 
     def _evaluation(self, made: Mapping[str, Stage]) -> Stage:
         shop, wanted = self.shop, self.file.evaluate
-        explores = {"random": self.file.collect.explore}  # as the data were collected
+        explores = {"random": RANDOM, "explorer": self.file.collect.explore}
 
         def plan(label: str) -> ArmsPlan:
             arms: dict[str, LoadedSpec] = {"base": shop.agent} if "base" in self.file.arms else {}
@@ -170,7 +171,7 @@ class _Loop:
             "scenarios": [scenario.id for scenario in shop.test],
             "judge": shop.test_judge.model_dump(mode="json") if shop.test_judge else None,
             "reward": self.file.reward.model_dump(mode="json"),
-            "random": self.file.collect.explore.model_dump(mode="json"),
+            "explorer": self.file.collect.explore.model_dump(mode="json"),
             "seed": self.file.seed,
             "name": self.file.name,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
@@ -13,8 +13,9 @@ from simworld.training.query import RewardSettings
 from simworld.workflows.arms import Seats
 
 Count = Annotated[int, Field(ge=1)]
-ArmName = Literal["base", "clone", "random", "constant", "planner"]
-ARMS: tuple[ArmName, ...] = ("base", "clone", "random", "constant", "planner")
+ArmName = Literal["base", "clone", "random", "explorer", "constant", "planner"]
+ARMS: tuple[ArmName, ...] = get_args(ArmName)
+RANDOM = ExploreSpec(kind="random")
 
 
 class _Part(BaseModel):
@@ -75,7 +76,7 @@ class CollectStage(_Part):
         default=False,
         description="It explores in all seats at once, without partners: more to learn from each episode.",
     )
-    explore: ExploreSpec = ExploreSpec(kind="random")
+    explore: ExploreSpec = RANDOM
 
 
 class SlopesStage(_Part):
@@ -87,7 +88,10 @@ class SlopesStage(_Part):
 class EvaluateStage(_Part):
     """The arms against each other on the test scenarios."""
 
-    arms: tuple[ArmName, ...] = Field(default=(), description="Default: all; without a clone, all others.")
+    arms: tuple[ArmName, ...] = Field(
+        default=(),
+        description="Default: all there are. `explorer` plays as the data were collected, `random` in any direction.",
+    )
     judge: str = Field(
         default="", description="A judge's name or file; empty: the reward itself, or the judge of the reward."
     )
@@ -122,7 +126,8 @@ class LearnFile(_Part):
     @property
     def arms(self) -> tuple[ArmName, ...]:
         """The arms that are evaluated."""
-        return self.evaluate.arms or tuple(arm for arm in ARMS if arm != "clone" or self.clone is not None)
+        there = {"clone": self.clone is not None, "explorer": self.collect.explore != RANDOM}
+        return self.evaluate.arms or tuple(arm for arm in ARMS if there.get(arm, True))
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:

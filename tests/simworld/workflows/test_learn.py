@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from agents.lm_agent import LMAgent
 from agents.steering.checkpoint import load_checkpoint
+from simworld import connect
 from simworld.cli.learn import learn
 from simworld.core.episode import Observation
 from simworld.core.errors import InputError
@@ -178,7 +179,7 @@ def test_a_loop_with_a_latent_upmap_in_self_play_reads_replies_back(folder: Path
     collect = "collect: {self_play: true, explore: {kind: noise, sigma: 1}}\n"
     (folder / "loop.yaml").write_text(text + collect)
     (dry,) = call("--dry-run")
-    assert [stage["episodes"] for stage in dry["stages"] if stage["episodes"]] == [4, 4, 20]
+    assert [stage["episodes"] for stage in dry["stages"] if stage["episodes"]] == [4, 4, 24]  # the explorer is an arm of its own
     (found,) = call()
     names = list(skipped(found))
     assert names == [*STAGES[:3], "latent", "collect", "dataset", "slopes", *STAGES[5:]]
@@ -202,6 +203,27 @@ def test_a_loop_with_a_latent_upmap_in_self_play_reads_replies_back(folder: Path
         load_slopes(folder / "other.npz", dataset)
     with pytest.raises(InputError, match="no slopes of a dataset"):
         load_slopes(folder / "loop.yaml", dataset)
+
+
+def test_an_explorer_that_stays_near_the_clone_is_an_arm_of_its_own(folder: Path) -> None:
+    (folder / "loop.yaml").write_text(FILE + "collect: {explore: {kind: noise, sigma: 0.05}}\n")
+    (found,) = call()
+    assert set(found["report"]["arms"]) == {"base", "clone", "random", "explorer", "constant", "planner"}
+    assert mean_length("plain-explorer") > 0.98  # all one way, as those that were collected
+    assert mean_length("plain-explore") > 0.98
+    assert mean_length("plain-random") < 0.9
+
+
+def mean_length(agent: str) -> float:
+    """Of an agent's actions in x.db, as a share of the length of each."""
+    with connect("x.db") as analysis:
+        blobs = analysis.sql(
+            "SELECT p.action FROM plan_steps p JOIN acts a ON a.episode_id = p.episode_id AND a.turn = p.turn "
+            "JOIN episode_seats s ON s.episode_id = p.episode_id AND s.seat = a.seat WHERE s.agent_name = :agent",
+            agent=agent,
+        )
+    actions = np.stack([np.frombuffer(blob, np.float32) for blob in blobs["action"]])
+    return float(np.linalg.norm(actions.mean(0)) / np.linalg.norm(actions[0]))
 
 
 def test_a_judged_loop_judges_what_was_collected_and_what_is_compared(folder: Path, model: Path) -> None:
