@@ -13,6 +13,7 @@ from simworld.core.errors import StoreError
 from store.address import Address
 from store.connection import WRITE, check_unchanged
 from store.faults import faults
+from store.interrupts import held_back
 
 
 class Database:
@@ -63,6 +64,7 @@ class Database:
         if _identity(self._address) != self._file:
             raise StoreError(f"{self.where} was deleted, moved or replaced while it was in use; {lost}")
         with (
+            held_back(),
             faults(self.where, lost),
             self._engine.connect().execution_options(**{WRITE: True}) as connection,
             connection.begin(),

@@ -11,13 +11,13 @@ import simworld
 from agents import agent_content
 from simworld.core.episode import Ending
 from simworld.core.profile import Profile
-from simworld.runner.interrupts import held_back
 from simworld.runner.live import Job, Played, Pulse, play_jobs
 from simworld.runner.models import Crew
 from simworld.runner.pace import Pace
 from simworld.runner.plan import Plan
 from simworld.runner.profile import Profiler
 from store import AgentRecord, ItemState, PlannedItem, RunRecord, Store
+from store.interrupts import held_back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

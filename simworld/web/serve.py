@@ -12,9 +12,7 @@ from simworld.core.errors import InputError
 from simworld.web.app import make_app
 
 BACKLOG = 128
-SWITCH_S = (
-    0.0005  # a page waits for the interpreter after each query; ten times less behind standings that are being computed
-)
+SWITCH_S = 0.0005  # a page waits for the interpreter after each query: ten times less behind standings being computed
 
 
 def serve(

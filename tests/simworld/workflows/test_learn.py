@@ -179,7 +179,7 @@ def test_a_loop_with_a_latent_upmap_in_self_play_reads_replies_back(folder: Path
     collect = "collect: {self_play: true, explore: {kind: noise, sigma: 1}}\n"
     (folder / "loop.yaml").write_text(text + collect)
     (dry,) = call("--dry-run")
-    assert [stage["episodes"] for stage in dry["stages"] if stage["episodes"]] == [4, 4, 24]  # the explorer is an arm of its own
+    assert [stage["episodes"] for stage in dry["stages"] if stage["episodes"]] == [4, 4, 24]  # six arms
     (found,) = call()
     names = list(skipped(found))
     assert names == [*STAGES[:3], "latent", "collect", "dataset", "slopes", *STAGES[5:]]

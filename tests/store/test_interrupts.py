@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simworld.runner.interrupts import held_back
+from store.interrupts import held_back
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +51,18 @@ def test_in_another_thread_nothing_is_held_back() -> None:
     thread.start()
     thread.join()
     assert seen == [signal.default_int_handler]
+
+
+def test_blocks_within_a_block_wait_for_the_outer_one() -> None:
+    done = []
+
+    def work() -> None:
+        with held_back():
+            with held_back():
+                signal.raise_signal(signal.SIGINT)
+                done.append("inner")
+            done.append("outer")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["inner", "outer"]
