@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from agents.steering.planner import Actor, Projection, project
+from simworld.training.leaning import leaning_loss
 from simworld.training.learner import adam, load_optimiser, optimiser_state, prefixed, under
-from simworld.training.neighbours import neighbours
 from simworld.training.networks import TwinCritic, follow
 from simworld.training.transitions import Batch
 
@@ -39,7 +39,7 @@ class Td3bcSettings(BaseModel):
     critic_hidden: tuple[int, ...] = (256, 256)
     layer_norm: bool = False
     critic_penalty: float = Field(0.0, ge=0)  # ReBRAC's β₂
-    spread: float = Field(0.1, ge=0)  # where data have slopes: how far from its own action a transition teaches
+    leaning: float = Field(1.0, ge=0)  # where data have slopes: their weight in the critics' loss
 
 
 def smoothed(action: Tensor, noise: Tensor, *, clip: float, projection: Projection) -> Tensor:
@@ -115,13 +115,12 @@ class Td3bc:
     def update(self, batch: Batch) -> Mapping[str, Tensor]:
         """One step of the critics and, every `delay` steps, one of the actor and the slow copies."""
         noise = torch.randn(batch.action.shape, generator=self._generator)
-        goal, at = self.goal(batch, noise * self._settings.noise), batch
-        if batch.slope is not None:
-            moves = torch.randn(batch.action.shape, generator=self._generator) * self._settings.spread
+        goal = self.goal(batch, noise * self._settings.noise)
+        loss = critic_loss(self._critic, batch, goal)
+        if batch.slope is not None and self._settings.leaning:
             with torch.no_grad():
                 value = self.slow_critic(batch.state, batch.action).mean(0)
-            at, goal = neighbours(batch, goal, value, moves, projection=self._actor.projection)
-        loss = critic_loss(self._critic, at, goal)
+            loss = loss + self._settings.leaning * leaning_loss(self._critic, batch, goal - value)
         _step(self._adam_critic, self._critic_parameters, loss)
         metrics = {"critic_loss": loss.detach()}
         self._updates += 1

@@ -8,8 +8,8 @@ import torch
 
 from agents.steering.planner import Actor
 from simworld.training.constant import best_constant
-from simworld.training.neighbours import neighbours
-from simworld.training.networks import new_actor, start_at
+from simworld.training.leaning import leaning_loss
+from simworld.training.networks import TwinCritic, new_actor, start_at
 from simworld.training.scale import scale_of
 from simworld.training.td3bc import Td3bc, Td3bcSettings
 from simworld.training.transitions import Batch, Transitions
@@ -26,15 +26,26 @@ def batch(slope: list[list[float]] | None) -> Batch:
     )
 
 
-def test_a_goal_moves_by_its_advantage_times_the_slope() -> None:
+def test_the_slope_of_a_critic_is_drawn_to_advantage_times_slope() -> None:
+    critic = TwinCritic(1, 2, hidden=(), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        critic.weights[0].copy_(torch.tensor([[[7.0], [1.0], [0.0]], [[7.0], [0.0], [2.0]]]))
     given = batch([[2.0, 0.0], [float("nan"), 1.0]])
-    noise = torch.tensor([[0.1, 0.3], [0.1, 0.1]])
-    moved, goal = neighbours(given, torch.tensor([3.0, 5.0]), torch.tensor([1.0, 1.0]), noise, projection="box")
-    # The first is 1 + 2 · .1 times as likely there: 1 + (3 − 1) · 1.2 = 3.4. The second has no slope and stays.
-    torch.testing.assert_close(moved.action, torch.tensor([[0.6, -0.2], [0.2, 0.0]]))
-    torch.testing.assert_close(goal, torch.tensor([3.4, 5.0]))
+    loss = leaning_loss(critic, given, torch.tensor([3.0, 5.0]))
+    # The first row asks for 3 · (2, 0): Q₁ is (−5, 0) off, Q₂ (−6, 2); the second has no slope. (25 + 40) / 2 rows, and the
+    # slopes' mean square is 4 / 2.
+    assert loss.item() == pytest.approx(65 / 2 / 2)
+    (gradient,) = torch.autograd.grad(loss, critic.weights[0])
+    # d/dw = 2 · off / 2 rows / 2; states do not come into it.
+    torch.testing.assert_close(gradient, torch.tensor([[[0.0], [-2.5], [0.0]], [[0.0], [-3.0], [1.0]]]))
     with pytest.raises(ValueError, match="without slopes"):
-        neighbours(batch(None), torch.zeros(2), torch.zeros(2), noise, projection="box")
+        leaning_loss(critic, batch(None), torch.zeros(2))
+
+
+def test_without_any_slope_nothing_leans() -> None:
+    critic = TwinCritic(1, 2, hidden=(4,), generator=torch.Generator().manual_seed(0))
+    loss = leaning_loss(critic, batch([[float("nan")] * 2] * 2), torch.ones(2))
+    assert loss.item() == 0
 
 
 def luck(n: int = 600, seed: int = 0, *, known: bool = True) -> Transitions:
