@@ -74,6 +74,7 @@ def luck(n: int = 600, seed: int = 0, *, known: bool = True) -> Transitions:
 
 
 def taught(transitions: Transitions, seed: int) -> Actor:
+    torch.set_num_threads(1)  # small products wait for each other longer than they take
     actor = new_actor(2, 2, hidden=(16,), projection="sphere", seed=1)
     start_at(actor, torch.tensor([2**0.5, 0.0]))
     settings = Td3bcSettings(alpha=10, gamma=0, actor_rate=3e-3, critic_rate=2e-2, critic_hidden=())
