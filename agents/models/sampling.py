@@ -6,6 +6,7 @@ other rows of a batch, and their number, change nothing. Ties stay together: a c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -53,6 +54,37 @@ def sample(
     if wide:
         tokens[wide] = _sample_wide(scores[wide], [settings[i] for i in wide], uniforms[wide])
     return tokens, raw.log_softmax(-1).gather(-1, tokens[:, None])[:, 0].double()
+
+
+def log_likelihood(logits: Tensor, tokens: Tensor, setting: Sampling, seen: Sequence[Tensor]) -> Tensor:
+    """The logarithm of the probability with which `sample` draws each token, (n,) float32, with gradients to the logits.
+
+    What the cuts leave is taken as fixed; a token that they leave out is kept with it, for the logits of a reply that is read
+    again differ a little from those that it was drawn from.
+
+    Args:
+        logits: (n, vocabulary).
+        tokens: (n,) int64.
+        setting: of all rows; its temperature above 0.
+        seen: as for `sample`.
+    """
+    settings, raw = [setting] * len(tokens), logits.float()
+    met = torch.zeros_like(raw, dtype=torch.bool)
+    for row, ids in zip(met, seen, strict=True):
+        row[ids] = True
+    # Not by `_penalised`: writing one number twice does harm to gradients.
+    penalty = setting.repetition_penalty
+    scores = torch.where(met, torch.where(raw < 0, raw * penalty, raw / penalty), raw)
+    with torch.no_grad():
+        size = scores.shape[-1]
+        width = min(setting.top_k, size) if setting.top_k > 0 else size
+        values = scores.topk(width, sorted=True).values
+        weights = _weights(values, settings, None)
+        floor = torch.maximum(values[:, -1:], _top_p_floor(values, weights, settings))
+        low = scores.amax(-1, keepdim=True) + setting.temperature * math.log(max(setting.min_p, 1e-30))
+        kept = ((scores >= floor) & (scores >= low)).scatter(-1, tokens[:, None], True)
+    found = (scores / setting.temperature).masked_fill(~kept, -torch.inf).log_softmax(-1)
+    return found.gather(-1, tokens[:, None])[:, 0]
 
 
 def _penalised(raw: Tensor, settings: Sequence[Sampling], seen: Sequence[Tensor] | None) -> Tensor:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from agents.prompting import PromptTemplate, build_prompt, stop_strings
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import InputError
-from simworld.core.requests import Prompt
+from simworld.core.requests import Prompt, Sampling
 from simworld.core.scenario import Scenario
 from simworld.core.seeding import derive_seed
 from simworld.core.visibility import observe
@@ -33,7 +33,7 @@ class Sample:
     episode: str
     observation: Observation  # whose turn it was, and what that seat knew
     prompt_version: str
-    temperature: float  # it was drawn at
+    sampling: Sampling  # how it was drawn
     dtype: str  # in which the model wrote it
 
 
@@ -153,6 +153,6 @@ def _sample(stored: StoredEpisode, act: Act, seen: Observation, spec: Mapping[st
         episode=stored.id,
         observation=seen,
         prompt_version=made.prompt_version,
-        temperature=float(spec["sampling"]["temperature"]),
+        sampling=Sampling(**spec["sampling"]),
         dtype=made.dtype,
     )

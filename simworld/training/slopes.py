@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from agents.models.sampling import log_likelihood
 from simworld.core.errors import InputError
 from simworld.training.teacher import Lesson, Teacher
 
@@ -21,21 +22,23 @@ def slope(teacher: Teacher, lesson: Lesson, prefixes: Prefixes, action: Tensor) 
     """∇ log p(reply | prefixes(action)) at an action (d,), in nats, (d,) float32; the reply's log-probability is summed over
     tokens.
 
-    p is the distribution that the reply was drawn from as to its temperature. Cuts (top-k, top-p) and the repetition penalty
-    are left out of it: inside the cut they change all tokens of a place alike, or hardly.
+    p is the distribution that the reply was drawn from, with its temperature, repetition penalty and cuts; without them slopes
+    would not be 0 on the mean, and what makes them so would pass for an effect of actions on rewards.
 
     Raises:
         InputError: the reply was not drawn: at temperature 0 it has no likelihood.
     """
-    temperature = lesson.sample.temperature
-    if not temperature > 0:
+    sampling = lesson.sample.sampling
+    if not sampling.temperature > 0:
         raise InputError(
             f"episode {lesson.sample.episode}: its replies were made at temperature 0, so they have no likelihood to follow; "
             "play with a temperature above 0"
         )
     with torch.enable_grad():
         at = action.detach().clone().requires_grad_(True)
-        found = (teacher.log_probs(teacher.read(lesson, prefixes(at[None])))[0] / temperature).log_softmax(-1)
-        likelihood = found.gather(-1, lesson.targets.to(found.device)[:, None]).sum()
-        (gradient,) = torch.autograd.grad(likelihood, at)
+        logits = teacher.logits(teacher.read(lesson, prefixes(at[None])))[0]
+        targets = lesson.targets.to(logits.device)
+        before = torch.tensor([*lesson.begun, *lesson.targets.tolist()], device=logits.device)
+        seen = [before[: len(lesson.begun) + i] for i in range(len(targets))]
+        (gradient,) = torch.autograd.grad(log_likelihood(logits, targets, sampling, seen).sum(), at)
     return gradient.float().cpu()

@@ -43,6 +43,7 @@ class Lesson:
     at: int  # tokens before the prefix
     ids: tuple[int, ...]  # those after the prefix: header and reply
     reply: int  # the last so many of them are the reply
+    begun: tuple[int, ...]  # tokens before the reply that a repetition penalty counts with it
     state: Tensor  # (width + 1,) float32: the dialogue's state, and the share of turns left
     hidden: Tensor  # (reply, width): the unsteered model's outputs from which the reply's tokens follow
 
@@ -105,7 +106,7 @@ class Teacher:
 
     def log_probs(self, hidden: Tensor) -> Tensor:
         """(…, vocabulary) float32 log-probabilities at temperature 1 from outputs (…, width)."""
-        return self._logits(hidden).float().log_softmax(-1)
+        return self.logits(hidden).float().log_softmax(-1)
 
     def _lesson(self, sample: Sample) -> Lesson | None:
         renderer = self._local.renderer
@@ -115,7 +116,8 @@ class Teacher:
             ids.append(self._end)
         if self._local.context is not None and len(ids) > self._local.context:
             return None
-        at = renderer.tokens(sample.prompt, self._position).place
+        tokens = renderer.tokens(sample.prompt, self._position)
+        at = tokens.place
         header = renderer.tokens(sample.prompt, "end").place
         with torch.no_grad():
             thread = self._thread((sample.episode, sample.observation.seat), ids[:at])
@@ -129,6 +131,7 @@ class Teacher:
             at=at,
             ids=tuple(ids[at:]),
             reply=len(ids) - start,
+            begun=tuple(ids[tokens.begun : start]),
             state=torch.cat([state.float().cpu(), left]),
             hidden=out[start - 1 - at : -1].clone(),
         )
@@ -181,7 +184,8 @@ class Teacher:
         kept = [(keys[:, :, :at].expand(shape), values[:, :, :at].expand(shape)) for keys, values in thread.layers]
         return DynamicCache(kept if at != 0 and kept else None)
 
-    def _logits(self, hidden: Tensor) -> Tensor:
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(…, vocabulary) as the model makes them, from outputs (…, width)."""
         logits: Tensor = self._model.get_output_embeddings()(hidden)
         cap = getattr(self._model.config.get_text_config(), "final_logit_softcapping", None)
         return torch.tanh(logits / cap) * cap if cap else logits
@@ -190,7 +194,7 @@ class Teacher:
         ids = torch.arange(8, device=self._local.device)[None]
         with torch.no_grad():
             expected = self._model(input_ids=ids, use_cache=False).logits
-            found = self._logits(self._model.base_model(input_ids=ids, use_cache=False).last_hidden_state)
+            found = self.logits(self._model.base_model(input_ids=ids, use_cache=False).last_hidden_state)
         if float((found - expected).abs().max()) > _CLOSE * float(expected.abs().max()):
             name = type(self._model).__name__
             raise ModelError(f"{name} makes its logits in a way of its own; planners cannot be cloned for it")

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.models.sampling import sample
+from agents.models.sampling import log_likelihood, sample
 from simworld.core.requests import Sampling
 from simworld.core.seeding import generator
 
@@ -172,3 +172,38 @@ def test_a_row_that_is_not_finite_gives_nan_and_spares_the_others() -> None:
         tokens, logprobs = sample(rows, [setting] * 2, torch.tensor([0.0, 0.5]).double())
         assert int(tokens[0]) == 0
         assert math.isnan(float(logprobs[1]))
+
+
+@pytest.mark.parametrize(
+    ("setting", "seen", "token", "share"),
+    [
+        ({}, [], 1, 0.1),
+        ({"top_k": 2}, [], 2, 3 / 7),  # of .4 and .3
+        ({"top_p": 0.65}, [], 2, 3 / 7),
+        ({"min_p": 0.6}, [], 0, 4 / 7),
+        ({"temperature": 0.5}, [], 3, 0.04 / 0.30),  # squares: .16, .01, .09, .04
+        ({"repetition_penalty": 2.0}, [0], 0, 0.16 / 0.76),  # .4 squared, for its logit is below 0
+        ({"top_k": 2, "repetition_penalty": 2.0}, [0], 3, 0.4),  # .3 and .2 are left
+        ({"top_k": 1}, [], 1, 0.2),  # outside the cut, kept beside .4
+    ],
+)
+def test_the_likelihood_of_a_token_is_that_of_drawing_it(
+    setting: dict[str, Any], seen: list[int], token: int, share: float
+) -> None:
+    at = Sampling(**{"temperature": 1.0, **setting})
+    found = log_likelihood(FOUR, torch.tensor([token]), at, [torch.tensor(seen, dtype=torch.int64)])
+    assert found.exp().item() == pytest.approx(share, rel=1e-5)
+
+
+def test_the_likelihoods_of_a_draw_have_no_slope_on_the_mean() -> None:
+    logits = FOUR.expand(4, -1).clone().requires_grad_(True)
+    setting = Sampling(temperature=0.7, top_k=3, repetition_penalty=1.5)
+    seen = [torch.tensor([2])] * 4
+    found = log_likelihood(logits, torch.arange(4), setting, seen)
+    slopes = torch.autograd.grad(found.sum(), logits)[0]  # a row for each token
+    drawn = torch.tensor(
+        [draw(FOUR, (i + 0.5) / 2000, [2], temperature=0.7, top_k=3, repetition_penalty=1.5) for i in range(2000)]
+    )
+    shares = torch.bincount(drawn, minlength=4) / 2000
+    assert shares[1] == 0  # cut off
+    torch.testing.assert_close((shares[:, None] * slopes).sum(0), torch.zeros(4), atol=2e-3, rtol=0)

@@ -84,6 +84,9 @@ def upmap(d_action: int = 4, tokens: int = 2, width: int = 32, seed: int = 1) ->
     return UpMap(torch.randn(d_action, tokens * width) * 0.3, tokens=tokens, act_norm=1.0, embedding_norm=1.7)
 
 
+WARM = Sampling(temperature=0.7)
+
+
 def sample(
     prompt: Prompt,
     reply: str = " Yes, 5.",
@@ -91,7 +94,7 @@ def sample(
     stop: str | None = "\n",
     family: str = "f",
     turn: int = 1,
-    temperature: float = 0.7,
+    sampling: Sampling = WARM,
 ) -> Sample:
     observation = observe(scene(family), "seller", (), turn, 3)
     return Sample(
@@ -102,7 +105,7 @@ def sample(
         episode=f"{family}-episode",
         observation=observation,
         prompt_version="v",
-        temperature=temperature,
+        sampling=sampling,
         dtype="float32",
     )
 

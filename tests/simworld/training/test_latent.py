@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from simworld.core.errors import InputError
-from simworld.core.requests import ChatPrompt, Message
+from simworld.core.requests import ChatPrompt, Message, Sampling
 from simworld.training.latent import LatentSettings, _centred, _correlation, _directions, learn_latent
 from simworld.training.slopes import slope
 from simworld.training.teacher import Lesson, Teacher, open_teacher
@@ -27,14 +27,14 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Teacher]:
     torch.set_num_threads(before)
 
 
-def lessons_of(teacher: Teacher, families: Sequence[str], temperature: float = 0.7) -> list[Lesson]:
+def lessons_of(teacher: Teacher, families: Sequence[str], sampling: Sampling = taught.WARM) -> list[Lesson]:
     prompt = "Of a {}."
     samples = [
         taught.sample(
             ChatPrompt(messages=(Message(role="user", content=prompt.format(word)),), reply_start="Bob: 4?\nAnn:"),
             reply,
             family=word,
-            temperature=temperature,
+            sampling=sampling,
         )
         for word in families
         for reply in REPLIES
@@ -48,13 +48,21 @@ def embed(texts: Sequence[str]) -> NDArray[np.float64]:
 
 
 def test_the_slope_is_the_difference_quotient(teacher: Teacher) -> None:
-    (lesson, *_) = lessons_of(teacher, ("chair",))
+    penalty = 1.3
+    (lesson, *_) = lessons_of(teacher, ("chair",), Sampling(temperature=0.7, repetition_penalty=penalty))
+    assert len(lesson.begun) > 3  # the dialogue, in which the reply was begun
     upmap, action = taught.upmap(), torch.tensor([1.0, -1.0, 0.5, 1.2])
 
     def likelihood(at: torch.Tensor) -> float:
         with torch.no_grad():
-            logits = teacher.log_probs(teacher.read(lesson, upmap(at[None])))[0].double() / 0.7
-        return float(logits.log_softmax(-1).gather(-1, lesson.targets[:, None]).sum())
+            logits = teacher.logits(teacher.read(lesson, upmap(at[None])))[0].double()
+        total, met = 0.0, set(lesson.begun)
+        for row, token in zip(logits, lesson.targets.tolist(), strict=True):
+            for id_ in met:
+                row[id_] = row[id_] * penalty if row[id_] < 0 else row[id_] / penalty
+            total += float((row / 0.7).log_softmax(-1)[token])
+            met.add(token)
+        return total
 
     found = slope(teacher, lesson, upmap, action)
     for i in range(4):
@@ -65,7 +73,7 @@ def test_the_slope_is_the_difference_quotient(teacher: Teacher) -> None:
 
 
 def test_replies_made_at_temperature_zero_have_no_slope(teacher: Teacher) -> None:
-    (lesson, *_) = lessons_of(teacher, ("chair",), temperature=0.0)
+    (lesson, *_) = lessons_of(teacher, ("chair",), Sampling(temperature=0.0))
     with pytest.raises(InputError, match="temperature 0"):
         slope(teacher, lesson, taught.upmap(), torch.ones(4))
 
