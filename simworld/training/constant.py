@@ -22,7 +22,7 @@ def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float
     """The action (d',) float32 of length √d' that a linear fit foretells the highest reward for, everywhere the same.
 
     Reward and action are centred by family, and w comes from ridge regression; where the data have slopes, w is the mean of
-    reward times slope, a far steadier estimate of the same (`leaning`). The answer is the mean action and, in the direction
+    reward times slope, a far steadier estimate of the same (`slope_matching`). The answer is the mean action and, in the direction
     of w, the distance that the data keep from it, put on the sphere: for actions from all over the sphere √d' · w / |w|, the
     maximum of w · a; for actions near a planner's the furthest that the data speak of.
 

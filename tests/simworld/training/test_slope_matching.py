@@ -8,9 +8,9 @@ import torch
 
 from agents.steering.planner import Actor
 from simworld.training.constant import best_constant
-from simworld.training.leaning import leaning_loss
 from simworld.training.networks import TwinCritic, new_actor, start_at
 from simworld.training.scale import scale_of
+from simworld.training.slope_matching import slope_loss
 from simworld.training.td3bc import Td3bc, Td3bcSettings
 from simworld.training.transitions import Batch, Transitions
 
@@ -31,7 +31,7 @@ def test_the_slope_of_a_critic_is_drawn_to_advantage_times_slope() -> None:
     with torch.no_grad():
         critic.weights[0].copy_(torch.tensor([[[7.0], [1.0], [0.0]], [[7.0], [0.0], [2.0]]]))
     given = batch([[2.0, 0.0], [float("nan"), 1.0]])
-    loss = leaning_loss(critic, given, torch.tensor([3.0, 5.0]))
+    loss = slope_loss(critic, given, torch.tensor([3.0, 5.0]))
     # The first row asks for 3 · (2, 0): Q₁ is (−5, 0) off, Q₂ (−6, 2); the second has no slope. (25 + 40) / 2 rows, and the
     # slopes' mean square is 4 / 2.
     assert loss.item() == pytest.approx(65 / 2 / 2)
@@ -39,12 +39,12 @@ def test_the_slope_of_a_critic_is_drawn_to_advantage_times_slope() -> None:
     # d/dw = 2 · off / 2 rows / 2; states do not come into it.
     torch.testing.assert_close(gradient, torch.tensor([[[0.0], [-2.5], [0.0]], [[0.0], [-3.0], [1.0]]]))
     with pytest.raises(ValueError, match="without slopes"):
-        leaning_loss(critic, batch(None), torch.zeros(2))
+        slope_loss(critic, batch(None), torch.zeros(2))
 
 
-def test_without_any_slope_nothing_leans() -> None:
+def test_without_any_slope_nothing_is_asked() -> None:
     critic = TwinCritic(1, 2, hidden=(4,), generator=torch.Generator().manual_seed(0))
-    loss = leaning_loss(critic, batch([[float("nan")] * 2] * 2), torch.ones(2))
+    loss = slope_loss(critic, batch([[float("nan")] * 2] * 2), torch.ones(2))
     assert loss.item() == 0
 
 

@@ -1,4 +1,4 @@
-"""What one transition says about actions near its own: which way its reply leans.
+"""What one transition says about actions near its own, as a sample of the critics' slope.
 
 The reply u of a transition was drawn at an action a, with the slope g = ∇ₐ log p(u | s, a). Near a, u is 1 + g·δ times as likely
 at a + δ, so that for any b that does not depend on u
@@ -6,7 +6,7 @@ at a + δ, so that for any b that does not depend on u
     ∇ₐ E[y | s, a] = E_u[(y − b) g]
 
 (the score function, Williams 1992). (y − b) g is therefore a sample of the slope of the critics at (s, a), as the goal y is a
-sample of their value, and they are fitted to both. b is the critics' own value of (s, a), which takes out the noise that has
+sample of their value, and they are fitted to both (matching derivatives as well as values: Sobolev training, arXiv 1706.04859). b is the critics' own value of (s, a), which takes out the noise that has
 nothing to do with the action. Not in the DAT paper: there an action is only worth what its own reply brought, and in a dialogue
 nearly all of that is the reply's luck; compared with that of neighbouring actions, it says little unless they lie far apart.
 """
@@ -20,7 +20,7 @@ from simworld.training.networks import TwinCritic
 from simworld.training.transitions import Batch
 
 
-def leaning_loss(critic: TwinCritic, batch: Batch, advantage: Tensor) -> Tensor:
+def slope_loss(critic: TwinCritic, batch: Batch, advantage: Tensor) -> Tensor:
     """Σₖ mean(|∇ₐQₖ(s, a) − A g|²) / F over both critics, F the mean square of the slopes' coordinates.
 
     The noise of A g has F times the variance of that of a goal, so both losses count as what they say is sure. A row without a
@@ -30,6 +30,9 @@ def leaning_loss(critic: TwinCritic, batch: Batch, advantage: Tensor) -> Tensor:
         critic: Q₁ and Q₂.
         batch: with slopes.
         advantage: A = y − b of each row, (B,).
+
+    Raises:
+        ValueError: the batch has no slopes at all.
     """
     if batch.slope is None:
         raise ValueError("a batch without slopes says nothing about other actions")
