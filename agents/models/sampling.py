@@ -6,7 +6,6 @@ other rows of a batch, and their number, change nothing. Ties stay together: a c
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -77,12 +76,11 @@ def log_likelihood(logits: Tensor, tokens: Tensor, setting: Sampling, seen: Sequ
     scores = torch.where(met, torch.where(raw < 0, raw * penalty, raw / penalty), raw)
     with torch.no_grad():
         size = scores.shape[-1]
-        width = min(setting.top_k, size) if setting.top_k > 0 else size
-        values = scores.topk(width, sorted=True).values
-        weights = _weights(values, settings, None)
-        floor = torch.maximum(values[:, -1:], _top_p_floor(values, weights, settings))
-        low = scores.amax(-1, keepdim=True) + setting.temperature * math.log(max(setting.min_p, 1e-30))
-        kept = ((scores >= floor) & (scores >= low)).scatter(-1, tokens[:, None], True)
+        values = scores.topk(min(setting.top_k, size) if setting.top_k > 0 else size, sorted=True).values
+        weights = _weights(values, settings, None)  # 0 below min-p
+        lowest = values.masked_fill(weights == 0, torch.inf).amin(-1, keepdim=True)
+        floor = torch.maximum(lowest, _top_p_floor(values, weights, settings))
+        kept = (scores >= floor).scatter(-1, tokens[:, None], True)
     found = (scores / setting.temperature).masked_fill(~kept, -torch.inf).log_softmax(-1)
     return found.gather(-1, tokens[:, None])[:, 0]
 

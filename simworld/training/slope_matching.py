@@ -6,9 +6,9 @@ at a + δ, so that for any b that does not depend on u
     ∇ₐ E[y | s, a] = E_u[(y − b) g]
 
 (the score function, Williams 1992). (y − b) g is therefore a sample of the slope of the critics at (s, a), as the goal y is a
-sample of their value, and they are fitted to both (matching derivatives as well as values: Sobolev training, arXiv 1706.04859). b is the critics' own value of (s, a), which takes out the noise that has
-nothing to do with the action. Not in the DAT paper: there an action is only worth what its own reply brought, and in a dialogue
-nearly all of that is the reply's luck; compared with that of neighbouring actions, it says little unless they lie far apart.
+sample of their value, and they are fitted to both (derivatives as well as values: Sobolev training, arXiv 1706.04859). b is the
+critics' own value of (s, a), which takes out the noise that has nothing to do with the action. Not in the DAT paper: there an
+action is only worth what its own reply brought, and in a dialogue nearly all of that is the reply's luck.
 """
 
 from __future__ import annotations
