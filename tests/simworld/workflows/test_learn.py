@@ -32,6 +32,7 @@ seats:
   - {{name: buyer, persona: {{name: Bo Ek}}, goal: Buy it.}}
 limits: {{turns: 4}}
 """
+# About every second line of the random model has a small letter, so that rewards differ in every family.
 FILE = """\
 name: tiny
 agent: plain.yaml
@@ -41,7 +42,7 @@ scenarios:
   test: [lamp.yaml, door.yaml]
 upmap: {tokens: 2, action_size: 4, act_norm: 2}
 clone: {steps: 1, batch_size: 1, replies: 4, tested: 2}
-reward: {measure: lexical, pattern: '[aeiou]'}
+reward: {measure: lexical, pattern: '[a-z]'}
 train: {hidden: [8], loop: {steps: 4, batch_size: 4, every: 2}, td3bc: {alpha: 2}}
 evaluate: {quality: 0}
 """
@@ -175,7 +176,6 @@ def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
 
 def test_a_loop_with_a_latent_upmap_in_self_play_reads_replies_back(folder: Path) -> None:
     text = FILE.replace("reward: {", "latent: {size: 3, replies: 6, tested: 2}\nslopes: {most: 15}\nreward: {")
-    text = text.replace("[aeiou]", "[a-m]")  # about every second line has one
     collect = "collect: {self_play: true, explore: {kind: noise, sigma: 1}}\n"
     (folder / "loop.yaml").write_text(text + collect)
     (dry,) = call("--dry-run")
@@ -231,7 +231,7 @@ def test_a_judged_loop_judges_what_was_collected_and_what_is_compared(folder: Pa
     (folder / "strict.yaml").write_text(judge)
     (folder / "one.yaml").write_text(RUBRIC)
     reward = "{measure: judged, weights: {goal: 1}, place: uniform}\njudge: strict.yaml"
-    text = FILE.replace("{measure: lexical, pattern: '[aeiou]'}", reward).replace("clone: {", "clone: null #")
+    text = FILE.replace("{measure: lexical, pattern: '[a-z]'}", reward).replace("clone: {", "clone: null #")
     (folder / "loop.yaml").write_text(text.replace("{quality: 0}", "{quality: 0, arms: [base, planner], seats: first}"))
     (found,) = call()
     assert [name for name in skipped(found) if name in ("judge", "constant", "clone")] == ["judge"]
@@ -248,7 +248,7 @@ def test_a_judge_that_scores_nothing_stops_the_loop(folder: Path, model: Path) -
     judge = f"name: strict\nmodel: hf:{model}\ndtype: float32\nmethod: statements\nrubric: bare.yaml\n"  # no statements
     (folder / "strict.yaml").write_text(judge)
     reward = "{measure: judged}\njudge: strict.yaml"
-    text = FILE.replace("{measure: lexical, pattern: '[aeiou]'}", reward).replace("clone: {", "clone: null #")
+    text = FILE.replace("{measure: lexical, pattern: '[a-z]'}", reward).replace("clone: {", "clone: null #")
     (folder / "loop.yaml").write_text(text)
     with pytest.raises(InputError, match="judge 'strict' scored none of the 8 episodes"):
         call()
@@ -262,9 +262,9 @@ def test_a_judge_that_scores_nothing_stops_the_loop(folder: Path, model: Path) -
         ("alpha: 2", "alfa: 2", "loop.yaml:10:"),
         ("alpha: 2", "alpha: []", "an empty list leaves nothing to run"),
         ("alpha: 2", "alpha: [1, -1]", "alpha"),
-        ("pattern: '[aeiou]'", "pattern: '('", "not a regular expression"),
+        ("pattern: '[a-z]'", "pattern: '('", "not a regular expression"),
         (
-            "{measure: lexical, pattern: '[aeiou]'}",
+            "{measure: lexical, pattern: '[a-z]'}",
             "{measure: judged}\njudge: smol-statments",
             "did you mean 'smol-statements'?",
         ),
