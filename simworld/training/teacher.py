@@ -1,8 +1,9 @@
 """A frozen language model that reads stored replies behind a prefix, with gradients back to the prefix and no further.
 
 Everything before the place of the prefix is read without gradients and kept as keys and values: one cache for each seat of an
-episode, for its prompts grow out of one another. Behind the prefix only the header and the reply are read (at `end`), which is
-what makes training on a processor possible. Caches beyond the budget are dropped, those used longest ago first, and read again.
+episode, for its prompts grow out of one another; it begins as a copy of what another seat has read of the same words. Behind
+the prefix only the header and the reply are read (at `end`), which is what makes training on a processor possible. Caches beyond
+the budget are dropped, those used longest ago first, and read again.
 """
 
 from __future__ import annotations
@@ -140,10 +141,21 @@ class Teacher:
         """The seat's cache, grown by what is new of these tokens; a new one where they do not continue what it has read."""
         thread = self._threads.get(key)
         if thread is None or common_prefix(thread.ids, ids) < len(thread.ids):
-            thread = self._threads[key] = _Thread(ids=[], layers=[], last=torch.zeros(self.width))
+            thread = self._threads[key] = self._begin(ids)
         if len(thread.ids) < len(ids):
             self._read_on(thread, ids)
         return thread
+
+    def _begin(self, ids: list[int]) -> _Thread:
+        """A new cache, with what one of those kept has read of the same tokens: of all but the last, whose output is needed."""
+        kept, shared = max(
+            ((thread, common_prefix(thread.ids, ids)) for thread in self._held.values()),
+            key=lambda found: found[1],
+            default=(None, 0),
+        )
+        shared = min(shared, len(ids) - 1)
+        layers = [] if kept is None or shared < 1 else [(k[:, :, :shared], v[:, :, :shared]) for k, v in kept.layers]
+        return _Thread(ids=ids[:shared] if layers else [], layers=layers, last=torch.zeros(self.width))
 
     @torch.no_grad()
     def _read_on(self, thread: _Thread, ids: list[int]) -> None:

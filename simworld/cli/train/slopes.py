@@ -43,18 +43,19 @@ def slopes(
 ) -> None:
     """Read stored replies back through the model: which neighbouring actions would have made each of them likelier.
 
-    A planner learns several times more from an episode with them (docs/training.md). A reply takes about half a second on two
-    cores.
+    A planner learns several times more from an episode with them (docs/training.md). The model reads in the number format that it
+    wrote in; a reply takes about half a second on a core.
     """
     from agents.steering.checkpoint import load_checkpoint
     from simworld.cli.progress import progress_bar
+    from simworld.training.folder import load_meta
     from simworld.training.likelihoods import dataset_slopes, save_slopes
     from simworld.training.teacher import open_teacher
     from store import open_store
 
     checkpoint = load_checkpoint(clone_folder)
     dataset = build(db, given, datasets)
-    local = open_local(checkpoint, "float32", threads)
+    local = open_local(checkpoint, load_meta(dataset).dtype or "float32", threads)  # slopes of what drew the replies
     with (
         open_store(db) as store,
         progress_bar("reading back") as show,

@@ -134,7 +134,8 @@ def make_dataset(shop: Shop, run: str) -> Made:
 def make_slopes(shop: Shop, label: str, dataset: Path, start: Path, settings: SlopesStage) -> Made:
     """The slopes of the collected replies, as a file."""
     checkpoint, path = load_checkpoint(start), shop.folder / f"{label}.npz"
-    local = load_local(local_weights(shop.model.model), dtype="float32", device="auto", threads=shop.threads)
+    dtype = load_meta(dataset).dtype or "float32"  # slopes are those of the distribution that drew the replies
+    local = load_local(local_weights(shop.model.model), dtype=dtype, device="auto", threads=shop.threads)
     with open_teacher(local, checkpoint.info.position) as teacher:
         found = dataset_slopes(
             shop.store, teacher, checkpoint, dataset, most=settings.most, seed=shop.file.seed, on_progress=shop.tell

@@ -83,6 +83,30 @@ def test_dropped_caches_are_read_again(local: LocalModel) -> None:
             torch.testing.assert_close(teacher.read(lesson, prefixes), wanted)
 
 
+def test_seats_that_begin_alike_read_the_beginning_once(local: LocalModel) -> None:
+    samples = [
+        taught.sample(PROMPTS[1], family="a"),
+        taught.sample(PROMPTS[1], family="b"),
+        taught.sample(PROMPTS[0], family="c"),
+    ]
+    prefix = torch.randn(1, 2, 32, generator=torch.Generator().manual_seed(0))
+    with open_teacher(local, "end") as teacher:
+        read: list[int] = []
+        counted = local.model.base_model.register_forward_pre_hook(
+            lambda _, __, given: read.append(given.get("input_ids", given.get("inputs_embeds")).shape[1]),
+            with_kwargs=True,
+        )
+        lessons = teacher.lessons(samples)
+        counted.remove()
+        found = [teacher.log_probs(teacher.read(lesson, prefix))[0] for lesson in lessons]
+    # What stands before the header; then header and reply. Of what is alike the last token is read again: its output is the state.
+    header_and_reply = len("Ann: Yes, 5.\n")
+    at = [lesson.at for lesson in lessons]
+    assert read == [at[0], header_and_reply, 1, header_and_reply, 1, header_and_reply]
+    for one, sample in zip(found, samples, strict=True):
+        torch.testing.assert_close(one, by_hand(local, sample, prefix[0], "end"), atol=2e-5, rtol=0)
+
+
 def test_gradients_reach_the_prefix_and_nothing_else(local: LocalModel) -> None:
     before = {name: value.clone() for name, value in local.model.state_dict().items()}
     prefixes = torch.randn(1, 2, 32, generator=torch.Generator().manual_seed(0), requires_grad=True)
