@@ -60,6 +60,27 @@ class _Loop:
                     (cloned, replies),
                     lambda label: stages.make_latent(self.shop, label, run, self._path(cloned), latent),
                 )
+        before, data, planner = start, *self._round(start)
+        for _ in range(1, self.file.rounds):
+            before, data, planner = planner, *self._round(planner)
+        arms: dict[str, Stage] = {}
+        if "constant" in self.file.arms:
+            arms["constant"] = self._checkpoint(
+                "constant",
+                {},
+                (*data, before),
+                lambda label: stages.choose_constant(self.shop, label, self._paths(data), self._path(before)),
+            )
+        arms |= {"planner": planner, "explorer": before, "random": start, "clone": start}
+        report = self._evaluation({arm: arms[arm] for arm in self.file.arms if arm != "base"})
+        return Looped(
+            stages=tuple(self.stages),
+            planner=None if planner.made is None else self._path(planner),
+            report=None if report.made is None else json.loads(self._path(report).read_text("utf-8")),
+        )
+
+    def _round(self, start: Stage) -> tuple[tuple[Stage, ...], Stage]:
+        """Collecting around a checkpoint and training on that: a dataset, with slopes if they are wanted, and the planner."""
         dataset = self._dataset(start)
         data: tuple[Stage, ...] = (dataset,)
         if (wanted := self.file.slopes) is not None:
@@ -71,27 +92,13 @@ class _Loop:
                 lambda record: stages.file_digest(self.shop.folder / record.path),
             )
             data = (dataset, read)
-        arms: dict[str, Stage] = {}
-        if "constant" in self.file.arms:
-            arms["constant"] = self._checkpoint(
-                "constant",
-                {},
-                (*data, start),
-                lambda label: stages.choose_constant(self.shop, label, self._paths(data), self._path(start)),
-            )
         planner = self._checkpoint(
             "train",
             self.file.train.model_dump(mode="json"),
             (*data, start),
             lambda label: stages.train(self.shop, label, self._paths(data), self._path(start)),
         )
-        arms |= {"planner": planner, "explorer": start, "random": start, "clone": start}
-        report = self._evaluation({arm: arms[arm] for arm in self.file.arms if arm != "base"})
-        return Looped(
-            stages=tuple(self.stages),
-            planner=None if planner.made is None else self._path(planner),
-            report=None if report.made is None else json.loads(self._path(report).read_text("utf-8")),
-        )
+        return data, planner
 
     def _replies(self) -> Stage:
         base = {self.shop.agent.spec.name: self.shop.agent}

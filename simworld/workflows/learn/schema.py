@@ -116,6 +116,11 @@ class LearnFile(_Part):
     upmap: UpmapStage = UpmapStage()
     clone: CloneStage | None = CloneStage()
     latent: LatentStage | None = Field(default=None, description="Needs a clone.")
+    rounds: Count = Field(
+        default=1,
+        description="Of collecting and training. Each one explores around the planner of the round before, begins with it, and "
+        "learns from its own episodes.",
+    )
     collect: CollectStage = CollectStage()
     reward: RewardSettings
     judge: str = Field(default="smol-statements", description="Of a judged reward.")
@@ -135,6 +140,11 @@ class LearnFile(_Part):
             raise ValueError("latent: an up-mapping of this kind is made around a clone's prefix; remove `clone: null`")
         if "clone" in self.evaluate.arms and self.clone is None:
             raise ValueError("there is no clone to evaluate; remove it from the arms, or remove `clone: null`")
+        if self.rounds > 1 and self.collect.explore.kind == "random":
+            raise ValueError(
+                "rounds: random directions are the same in every round; explore around the planner of the round before, "
+                "say `collect: {explore: {kind: noise, sigma: 0.2}}`"
+            )
         if len(self.arms) < 2:
             raise ValueError("evaluate.arms: a comparison needs two arms")
         return self

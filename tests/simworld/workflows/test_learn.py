@@ -51,7 +51,7 @@ name: one
 dimensions:
   - {name: goal, range: [0, 10], question: 'Did {name} win?', statements: [{high: '{name} won.', low: '{name} lost.'}]}
 """
-STAGES = ["upmap", "replies", "clone", "collect", "dataset", "constant", "train", "evaluate"]
+STAGES = ["upmap", "replies", "clone", "collect", "dataset", "train", "constant", "evaluate"]
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
     found = call("--dry-run")
     assert [one["values"] for one in found] == [{"train.td3bc.alpha": 1}, {"train.td3bc.alpha": 4}]
     labels = [[stage["stage"] for stage in one["stages"]] for one in found]
-    assert [a == b for a, b in zip(*labels, strict=True)] == [True, True, True, True, False, False]
+    assert [a == b for a, b in zip(*labels, strict=True)] == [True, True, True, False, True, False]
     done = run()
     assert done.exit_code == 0, done.exception
     assert "train.td3bc.alpha" in done.stdout
@@ -212,6 +212,39 @@ def test_an_explorer_that_stays_near_the_clone_is_an_arm_of_its_own(folder: Path
     assert mean_length("plain-explorer") > 0.98  # all one way, as those that were collected
     assert mean_length("plain-explore") > 0.98
     assert mean_length("plain-random") < 0.9
+
+
+def test_a_round_explores_around_the_planner_of_the_one_before(folder: Path) -> None:
+    collect = "rounds: 2\ncollect: {explore: {kind: noise, sigma: 0.5}}\n"
+    (folder / "loop.yaml").write_text(
+        FILE.replace("evaluate: {quality: 0}", "evaluate: {quality: 0, arms: [base, planner]}") + collect
+    )
+    (dry,) = call("--dry-run")
+    assert [stage["episodes"] for stage in dry["stages"] if stage["episodes"]] == [4, 8, 8, 8]
+    (found,) = call()
+    names = [stage["stage"].rsplit("-", 1)[0] for stage in found["stages"]]
+    assert names == ["upmap", "replies", "clone", *["collect", "dataset", "train"] * 2, "evaluate"]
+    work = folder / "learn-tiny"
+    first, second = (
+        load_checkpoint(work / stage["stage"]) for stage in found["stages"] if stage["stage"].startswith("train-")
+    )
+    assert second.info.parent == first.id
+    assert load_checkpoint(folder / found["planner"]).id == second.id
+    with open_store("x.db") as store:
+        played = [
+            {
+                act.plan.planner_id
+                for each in store.episodes(run=state.run.name)
+                for act in each.episode.acts
+                if act.plan
+            }
+            for state in store.runs()
+            if "-collect-" in state.run.name
+        ]
+    assert sorted(map(len, played)) == [1, 1]
+    assert {first.id} in played
+    assert {second.id} not in played
+    assert all(skipped(call()[0]).values())
 
 
 def mean_length(agent: str) -> float:
@@ -270,6 +303,7 @@ def test_a_judge_that_scores_nothing_stops_the_loop(folder: Path, model: Path) -
         ),
         ("evaluate: {quality: 0}", "evaluate: {arms: [base]}", "a comparison needs two arms"),
         ("name: tiny", "", "name"),
+        ("name: tiny", "name: tiny\nrounds: 2", "random directions are the same in every round"),
         ("clone: {steps", "latent: {size: 2}\nclone: null # {steps", "made around a clone's prefix"),
     ],
 )
