@@ -1,9 +1,12 @@
-"""The slopes of a dataset's replies: ∇ₐ log p(reply | state, a) at the action of each transition, kept in a file beside it."""
+"""The slopes of a dataset's replies: ∇ₐ log p(reply | state, a) at the action of each transition, kept in a file.
+
+They belong to replies and not to rewards: a file of them serves every dataset in which these replies are, whatever it rewards.
+"""
 
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -62,33 +65,71 @@ def dataset_slopes(
             if (name := f"{sample.episode}/{sample.observation.seat}") in rows_of:
                 waiting[name].append((sample, action))
     for done, (name, rows) in enumerate(rows_of.items(), 1):
+        left = list(rows)
         for sample, action in waiting[name]:
-            row = next((row for row in rows if np.array_equal(transitions.actions[row], action)), None)
-            lessons = teacher.lessons([sample]) if row is not None else []
-            for lesson in lessons:  # none where it does not fit the model's context
+            row = next((row for row in left if np.array_equal(transitions.actions[row], action)), None)
+            if row is None:
+                continue
+            left.remove(row)  # one action may stand in several rows
+            for lesson in teacher.lessons([sample]):  # none where it does not fit the model's context
                 found[row] = slope(teacher, lesson, checkpoint.upmap, torch.tensor(action)).numpy()
         on_progress(done, total, "slopes")
     return found
 
 
-def save_slopes(path: Path, slopes: Floats, *, dataset: Path, checkpoint: Checkpoint) -> None:
-    """Writes slopes with what they belong to, all or nothing."""
+def save_slopes(path: Path, slopes: Floats, transitions: Transitions, checkpoint: str) -> None:
+    """Writes the slopes of transitions (N, d'), as far as they are known, all or nothing.
+
+    Beside them stand the replies that they are of, and the id of the checkpoint that these were played with.
+    """
+    read = np.unique(transitions.episode[np.isfinite(slopes).all(1)])
+    rows = np.flatnonzero(np.isin(transitions.episode, read))  # whole seats: what stands where is told by their order
     path.parent.mkdir(parents=True, exist_ok=True)
     written = path.with_name(f".{path.name}.{os.getpid()}.npz")
-    np.savez(written, slopes=slopes, dataset=np.array(load_meta(dataset).sha256), checkpoint=np.array(checkpoint.id))
+    np.savez(
+        written,
+        slopes=slopes[rows],
+        actions=transitions.actions[rows],
+        seats=np.array([transitions.episodes[episode] for episode in transitions.episode[rows]], dtype=np.str_),
+        checkpoint=np.array(checkpoint),
+    )
     os.replace(written, path)
 
 
-def load_slopes(path: Path, dataset: Path) -> Floats:
-    """The slopes of a dataset's transitions. Raises InputError where the file is not of this dataset."""
+def load_slopes(path: Path, transitions: Transitions) -> Floats:
+    """Slopes (N, d') for transitions, NaN for those that the file does not have. Raises InputError where it has none of them."""
     try:
         with np.load(path) as file:
-            slopes, of = file["slopes"], str(file["dataset"])
+            slopes, actions, seats = (
+                np.asarray(file["slopes"], dtype=np.float32),
+                file["actions"],
+                file["seats"].tolist(),
+            )
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: no slopes of a dataset ({error}); simworld train slopes makes them") from None
-    if of != (sha256 := load_meta(dataset).sha256):
-        raise InputError(f"{path}: the slopes are of another dataset ({of[:12]}…, not {sha256[:12]}…); make them again")
-    return np.asarray(slopes, dtype=np.float32)
+        raise InputError(f"{path}: no slopes of replies ({error}); simworld train slopes makes them") from None
+    rows = dict(zip(_names(seats, actions), range(len(slopes)), strict=True))
+    of = [transitions.episodes[episode] for episode in transitions.episode]
+    wanted = [rows.get(name, -1) for name in _names(of, transitions.actions)]
+    found = np.full(transitions.actions.shape, np.nan, dtype=np.float32)
+    known = np.array(wanted) >= 0
+    if not known.any():
+        raise InputError(
+            f"{path}: its {len(slopes)} slopes are of other replies than the dataset's {len(of)}; "
+            "make them again with simworld train slopes"
+        )
+    found[known] = slopes[np.array(wanted)[known]]
+    return found
+
+
+def _names(seats: Sequence[str], actions: NDArray[np.float32]) -> list[tuple[str, bytes, int]]:
+    """What tells transitions apart: the seat, the action, and how many before it in the seat had the same one."""
+    before: Counter[tuple[str, bytes]] = Counter()
+    names = []
+    for seat, action in zip(seats, actions, strict=True):
+        key = (seat, np.asarray(action, dtype=np.float32).tobytes())
+        names.append((*key, before[key]))
+        before[key] += 1
+    return names
 
 
 def _chosen(transitions: Transitions, most: int, seed: int) -> dict[str, Sequence[int]]:

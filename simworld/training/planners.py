@@ -55,7 +55,7 @@ def load_data(folder: Path, slopes: Path | None = None) -> Data:
     """The data of a dataset's folder, with the slopes of its replies where a file of them is given. Raises InputError."""
     meta, transitions, provenance = load_meta(folder), load_transitions(folder), load_meta(folder).provenance()
     if slopes is not None:
-        transitions = replace(transitions, slopes=load_slopes(slopes, folder))
+        transitions = replace(transitions, slopes=load_slopes(slopes, transitions))
         provenance["slopes"] = hashlib.sha256(slopes.read_bytes()).hexdigest()
     return Data(transitions=transitions, encoder_id=meta.encoder_id, provenance=provenance, dtype=meta.dtype)
 

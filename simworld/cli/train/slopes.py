@@ -44,11 +44,11 @@ def slopes(
     """Read stored replies back through the model: which neighbouring actions would have made each of them likelier.
 
     A planner learns several times more from an episode with them (docs/training.md). The model reads in the number format that it
-    wrote in; a reply takes about half a second on a core.
+    wrote in; a reply takes about half a second on a core. The file serves every dataset with these replies, whatever its reward.
     """
     from agents.steering.checkpoint import load_checkpoint
     from simworld.cli.progress import progress_bar
-    from simworld.training.folder import load_meta
+    from simworld.training.folder import load_meta, load_transitions
     from simworld.training.likelihoods import dataset_slopes, save_slopes
     from simworld.training.teacher import open_teacher
     from store import open_store
@@ -62,7 +62,7 @@ def slopes(
         open_teacher(local, checkpoint.info.position) as teacher,
     ):
         found = dataset_slopes(store, teacher, checkpoint, dataset, most=most, seed=seed, on_progress=show)
-    save_slopes(out, found, dataset=dataset, checkpoint=checkpoint)
+    save_slopes(out, found, load_transitions(dataset), checkpoint.id)
     known = int(np.isfinite(found).all(1).sum())
     if as_json:
         click.echo(plain_json({"file": str(out), "known": known, "rows": len(found)}))

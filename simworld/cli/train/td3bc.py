@@ -36,7 +36,7 @@ _LOOP = ("steps", "batch_size", "seed", "every", "held_out", "patience")
 @data_options
 @datasets_option
 @click.option("--clone", "clone_folder", type=FOLDER, required=True, help="The clone, or up-mapping, to start from.")
-@click.option("--slopes", type=click.Path(path_type=Path, dir_okay=False), help="Of the dataset, by `train slopes`.")
+@click.option("--slopes", type=click.Path(path_type=Path, dir_okay=False), help="Of the replies, by `train slopes`.")
 @click.option("--fresh", is_flag=True, help="Start from a new actor, although the clone has one.")
 @click.option("--out", type=FOLDER, required=True, help="The checkpoint's folder.")
 @click.option("--learner", type=click.Choice(["td3bc", "bc"]), default="td3bc", show_default=True)

@@ -81,13 +81,14 @@ class _Loop:
 
     def _round(self, start: Stage) -> tuple[tuple[Stage, ...], Stage]:
         """Collecting around a checkpoint and training on that: a dataset, with slopes if they are wanted, and the planner."""
-        dataset = self._dataset(start)
+        collected = self._collected(start)
+        dataset = self._dataset(collected)
         data: tuple[Stage, ...] = (dataset,)
         if (wanted := self.file.slopes) is not None:
             read = self._done(
                 "slopes",
                 {**wanted.model_dump(mode="json"), "seed": self.file.seed},
-                (dataset, start),
+                (collected, start),  # not the rewards: slopes are of the replies
                 lambda label: stages.make_slopes(self.shop, label, self._path(dataset), self._path(start), wanted),
                 lambda record: stages.file_digest(self.shop.folder / record.path),
             )
@@ -117,7 +118,7 @@ class _Loop:
         }
         return self._played("replies", settings, (), plan)
 
-    def _dataset(self, start: Stage) -> Stage:
+    def _collected(self, start: Stage) -> Stage:
         shop, collect = self.shop, self.file.collect
 
         def plan(label: str) -> ArmsPlan:
@@ -142,8 +143,10 @@ class _Loop:
         if not collect.self_play:
             seats = {"both": sum(len(scenario.seats) for scenario in shop.train)}.get(collect.seats, len(shop.train))
             count = seats * len(shop.partners) * collect.repeats
-        collected = self._played("collect", settings, (start,), plan, count)
-        source, run = collected, self._run(collected)
+        return self._played("collect", settings, (start,), plan, count)
+
+    def _dataset(self, collected: Stage) -> Stage:
+        shop, source, run = self.shop, collected, self._run(collected)
         if shop.reward_judge is not None:
             source = self._done(
                 "judge",

@@ -29,7 +29,7 @@ from simworld.training.cloning import DEV, ReplyQuery, School, clone_planner, la
 from simworld.training.constant import constant_checkpoint
 from simworld.training.dataset import build_dataset
 from simworld.training.descent import Descent
-from simworld.training.folder import load_meta
+from simworld.training.folder import load_meta, load_transitions
 from simworld.training.inspect import coverage
 from simworld.training.latent import LatentSettings
 from simworld.training.likelihoods import dataset_slopes, save_slopes
@@ -140,7 +140,7 @@ def make_slopes(shop: Shop, label: str, dataset: Path, start: Path, settings: Sl
         found = dataset_slopes(
             shop.store, teacher, checkpoint, dataset, most=settings.most, seed=shop.file.seed, on_progress=shop.tell
         )
-    save_slopes(path, found, dataset=dataset, checkpoint=checkpoint)
+    save_slopes(path, found, load_transitions(dataset), checkpoint.id)
     return Made(output=file_digest(path) or "", path=path.name)
 
 
