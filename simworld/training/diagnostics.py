@@ -39,6 +39,8 @@ def diagnose(learner: Learner, seen: Probe) -> dict[str, float]:
     """The learner's state in a few numbers.
 
     bc_distance         mean((π(s) − a)²)
+    action_shift        |mean π(s) − mean a| by the root mean square distance of the a from their mean: the data speak of about 1;
+                        far above 2 the critic is taken at its word. Not where all a are one
     action_dispersion   1 − |mean π(s)|² / mean |π(s)|²: 0 where every state gets the same action, 1 where they cancel out
     mean_abs_q          mean |Q₁(s, π(s))|
     mean_return         mean Monte-Carlo return of the same transitions
@@ -46,7 +48,7 @@ def diagnose(learner: Learner, seen: Probe) -> dict[str, float]:
                         that improves has a positive one
     q_correlation       of the same two over transitions (Pearson)
 
-    The last four only of learners with a critic, the last three only where returns are known.
+    Those from mean_abs_q on only of learners with a critic, the last three of them only where returns are known.
     """
     batch = seen.batch
     action = learner.actor(batch.state)
@@ -54,6 +56,9 @@ def diagnose(learner: Learner, seen: Probe) -> dict[str, float]:
         "bc_distance": (action - batch.action).square().mean().item(),
         "action_dispersion": dispersion(action),
     }
+    mean = batch.action.mean(0)
+    if away := (batch.action - mean).square().sum(-1).mean().sqrt().item():
+        found["action_shift"] = (action.mean(0) - mean).norm().item() / away
     if learner.critic is None:
         return found
     found["mean_abs_q"] = learner.critic.first(batch.state, action).abs().mean().item()

@@ -148,6 +148,7 @@ def _report(planner: Checkpoint, out: Path, as_json: bool) -> None:
         "held_value",
         "held_return",
         "bc_distance",
+        "action_shift",
         "action_dispersion",
         "q_correlation",
         "held_q_correlation",

@@ -24,6 +24,7 @@ TEXTS = {
     "critic_loss": "Loss of the critics",
     "actor_loss": "Loss of the actor",
     "bc_distance": "Distance from the data's actions",
+    "action_shift": "How far the mean action is from the data's, in the data's own distances from it",
     "action_dispersion": "Dispersion of actions: 0 where every state gets the same one",
     "mean_abs_q": "Mean size of the values",
     "q_bias": "Values less returns",

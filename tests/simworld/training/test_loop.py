@@ -221,6 +221,7 @@ def test_diagnostics_of_a_known_learner() -> None:
     # actions 1, 2 return 6, 10 at γ = .5 and have values 2, 3; actions 3, 4 have no return
     found = diagnose(Known(), probe(CHAIN.followed(), UNSCALED, gamma=0.5, seed=0))
     assert found["bc_distance"] == pytest.approx((0.25 + 2.25 + 6.25 + 12.25) / 4)
+    assert found["action_shift"] == pytest.approx((2.5 - 0.5) / 1.25**0.5)
     assert found["action_dispersion"] == pytest.approx(0, abs=1e-6)
     assert found["mean_abs_q"] == pytest.approx(1.5)
     assert found["q_bias"] == pytest.approx((2 - 6 + 3 - 10) / 2)
