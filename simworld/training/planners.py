@@ -19,10 +19,10 @@ from simworld.core.seeding import derive_seed
 from simworld.training.bc import Bc, BcSettings
 from simworld.training.folder import load_meta, load_transitions
 from simworld.training.learner import Learner
-from simworld.training.likelihoods import load_slopes
 from simworld.training.loop import LoopSettings, OnProgress, Sink, train
 from simworld.training.networks import new_actor, start_at
 from simworld.training.scale import Scale
+from simworld.training.slope_file import load_slopes
 from simworld.training.td3bc import Td3bc, Td3bcSettings
 from simworld.training.transitions import Transitions
 

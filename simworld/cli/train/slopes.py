@@ -48,21 +48,25 @@ def slopes(
     """
     from agents.steering.checkpoint import load_checkpoint
     from simworld.cli.progress import progress_bar
+    from simworld.training.dataset_slopes import dataset_slopes
     from simworld.training.folder import load_meta, load_transitions
-    from simworld.training.likelihoods import dataset_slopes, save_slopes
+    from simworld.training.slope_file import save_slopes
     from simworld.training.teacher import open_teacher
     from store import open_store
 
     checkpoint = load_checkpoint(clone_folder)
     dataset = build(db, given, datasets)
-    local = open_local(checkpoint, load_meta(dataset).dtype or "float32", threads)  # slopes of what drew the replies
+    meta, transitions = load_meta(dataset), load_transitions(dataset)
+    local = open_local(checkpoint, meta.dtype or "float32", threads)  # slopes of what drew the replies
     with (
         open_store(db) as store,
         progress_bar("reading back") as show,
         open_teacher(local, checkpoint.info.position) as teacher,
     ):
-        found = dataset_slopes(store, teacher, checkpoint, dataset, most=most, seed=seed, on_progress=show)
-    save_slopes(out, found, load_transitions(dataset), checkpoint.id)
+        found = dataset_slopes(
+            store, teacher, checkpoint, transitions, runs=meta.query.runs, most=most, seed=seed, on_progress=show
+        )
+    save_slopes(out, found, transitions, checkpoint.id)
     known = int(np.isfinite(found).all(1).sum())
     if as_json:
         click.echo(plain_json({"file": str(out), "known": known, "rows": len(found)}))

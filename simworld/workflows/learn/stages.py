@@ -28,14 +28,15 @@ from simworld.training.clone import CloneSettings
 from simworld.training.cloning import DEV, ReplyQuery, School, clone_planner, latent_upmap, open_school
 from simworld.training.constant import constant_checkpoint
 from simworld.training.dataset import build_dataset
+from simworld.training.dataset_slopes import dataset_slopes
 from simworld.training.descent import Descent
 from simworld.training.folder import load_meta, load_transitions
 from simworld.training.inspect import coverage
 from simworld.training.latent import LatentSettings
-from simworld.training.likelihoods import dataset_slopes, save_slopes
 from simworld.training.log import store_log
 from simworld.training.planners import load_data, train_planner
 from simworld.training.query import DataQuery
+from simworld.training.slope_file import save_slopes
 from simworld.training.teacher import open_teacher
 from simworld.workflows.arms import ArmsPlan
 from simworld.workflows.evaluate import Watch, evaluate
@@ -134,13 +135,21 @@ def make_dataset(shop: Shop, run: str) -> Made:
 def make_slopes(shop: Shop, label: str, dataset: Path, start: Path, settings: SlopesStage) -> Made:
     """The slopes of the collected replies, as a file."""
     checkpoint, path = load_checkpoint(start), shop.folder / f"{label}.npz"
-    dtype = load_meta(dataset).dtype or "float32"  # slopes are those of the distribution that drew the replies
+    meta, transitions = load_meta(dataset), load_transitions(dataset)
+    dtype = meta.dtype or "float32"  # slopes are those of the distribution that drew the replies
     local = load_local(local_weights(shop.model.model), dtype=dtype, device="auto", threads=shop.threads)
     with open_teacher(local, checkpoint.info.position) as teacher:
         found = dataset_slopes(
-            shop.store, teacher, checkpoint, dataset, most=settings.most, seed=shop.file.seed, on_progress=shop.tell
+            shop.store,
+            teacher,
+            checkpoint,
+            transitions,
+            runs=meta.query.runs,
+            most=settings.most,
+            seed=shop.file.seed,
+            on_progress=shop.tell,
         )
-    save_slopes(path, found, load_transitions(dataset), checkpoint.id)
+    save_slopes(path, found, transitions, checkpoint.id)
     return Made(output=file_digest(path) or "", path=path.name)
 
 

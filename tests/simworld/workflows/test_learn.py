@@ -20,7 +20,7 @@ from simworld.core.episode import Observation
 from simworld.core.errors import InputError
 from simworld.core.protocols import Thinking
 from simworld.training.folder import load_transitions
-from simworld.training.likelihoods import load_slopes
+from simworld.training.slope_file import load_slopes
 from store import open_store
 from tests.simworld.training import taught
 

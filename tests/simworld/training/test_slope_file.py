@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from simworld.core.errors import InputError
-from simworld.training.likelihoods import load_slopes, save_slopes
+from simworld.training.slope_file import load_slopes, save_slopes
 from simworld.training.transitions import Transitions
 from tests.simworld.training import small
 

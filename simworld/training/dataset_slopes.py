@@ -1,14 +1,9 @@
-"""The slopes of a dataset's replies: ∇ₐ log p(reply | state, a) at the action of each transition, kept in a file.
-
-They belong to replies and not to rewards: a file of them serves every dataset in which these replies are, whatever it rewards.
-"""
+"""The slopes of a dataset's replies, read back out of the store: ∇ₐ log p(reply | state, a) at the action of each transition."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +12,6 @@ from numpy.typing import NDArray
 from agents.steering.checkpoint import Checkpoint
 from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed
-from simworld.training.folder import load_meta, load_transitions
 from simworld.training.replies import Episodes, Sample, steered_replies
 from simworld.training.slopes import slope
 from simworld.training.teacher import Teacher
@@ -30,8 +24,9 @@ def dataset_slopes(
     store: Episodes,
     teacher: Teacher,
     checkpoint: Checkpoint,
-    dataset: Path,
+    transitions: Transitions,
     *,
+    runs: Sequence[str],
     most: int,
     seed: int = 0,
     on_progress: Callable[[int, int, str], None] = lambda done, total, what: None,
@@ -42,7 +37,8 @@ def dataset_slopes(
         store: the dataset's episodes.
         teacher: around the language model that played them, with the checkpoint's position.
         checkpoint: what the episodes were played with; its up-mapping turns actions into prefixes.
-        dataset: its folder.
+        transitions: of the dataset.
+        runs: that its query names; none: all.
         most: transitions that are read back, at most; whole seats of episodes, evenly over families.
         seed: of the choice.
         on_progress: told after each seat.
@@ -50,7 +46,6 @@ def dataset_slopes(
     Raises:
         InputError: actions of another size than the checkpoint's, or replies drawn at temperature 0.
     """
-    transitions = load_transitions(dataset)
     if transitions.actions.shape[1] != checkpoint.info.d_action:
         raise InputError(
             f"the dataset's actions have {transitions.actions.shape[1]} numbers, those of checkpoint {checkpoint.id[:11]}… "
@@ -60,7 +55,7 @@ def dataset_slopes(
     found = np.full(transitions.actions.shape, np.nan, dtype=np.float32)
     total = len(rows_of)
     waiting: dict[str, list[tuple[Sample, Floats]]] = defaultdict(list)
-    for run in load_meta(dataset).query.runs or (None,):
+    for run in runs or (None,):
         for sample, action in steered_replies(store, model_id=checkpoint.info.lm_id, run=run):
             if (name := f"{sample.episode}/{sample.observation.seat}") in rows_of:
                 waiting[name].append((sample, action))
@@ -75,61 +70,6 @@ def dataset_slopes(
                 found[row] = slope(teacher, lesson, checkpoint.upmap, torch.tensor(action)).numpy()
         on_progress(done, total, "slopes")
     return found
-
-
-def save_slopes(path: Path, slopes: Floats, transitions: Transitions, checkpoint: str) -> None:
-    """Writes the slopes of transitions (N, d'), as far as they are known, all or nothing.
-
-    Beside them stand the replies that they are of, and the id of the checkpoint that these were played with.
-    """
-    read = np.unique(transitions.episode[np.isfinite(slopes).all(1)])
-    rows = np.flatnonzero(np.isin(transitions.episode, read))  # whole seats: what stands where is told by their order
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = path.with_name(f".{path.name}.{os.getpid()}.npz")
-    np.savez(
-        written,
-        slopes=slopes[rows],
-        actions=transitions.actions[rows],
-        seats=np.array([transitions.episodes[episode] for episode in transitions.episode[rows]], dtype=np.str_),
-        checkpoint=np.array(checkpoint),
-    )
-    os.replace(written, path)
-
-
-def load_slopes(path: Path, transitions: Transitions) -> Floats:
-    """Slopes (N, d') for transitions, NaN for those that the file does not have. Raises InputError where it has none of them."""
-    try:
-        with np.load(path) as file:
-            slopes, actions, seats = (
-                np.asarray(file["slopes"], dtype=np.float32),
-                file["actions"],
-                file["seats"].tolist(),
-            )
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: no slopes of replies ({error}); simworld train slopes makes them") from None
-    rows = dict(zip(_names(seats, actions), range(len(slopes)), strict=True))
-    of = [transitions.episodes[episode] for episode in transitions.episode]
-    wanted = [rows.get(name, -1) for name in _names(of, transitions.actions)]
-    found = np.full(transitions.actions.shape, np.nan, dtype=np.float32)
-    known = np.array(wanted) >= 0
-    if not known.any():
-        raise InputError(
-            f"{path}: its {len(slopes)} slopes are of other replies than the dataset's {len(of)}; "
-            "make them again with simworld train slopes"
-        )
-    found[known] = slopes[np.array(wanted)[known]]
-    return found
-
-
-def _names(seats: Sequence[str], actions: NDArray[np.float32]) -> list[tuple[str, bytes, int]]:
-    """What tells transitions apart: the seat, the action, and how many before it in the seat had the same one."""
-    before: Counter[tuple[str, bytes]] = Counter()
-    names = []
-    for seat, action in zip(seats, actions, strict=True):
-        key = (seat, np.asarray(action, dtype=np.float32).tobytes())
-        names.append((*key, before[key]))
-        before[key] += 1
-    return names
 
 
 def _chosen(transitions: Transitions, most: int, seed: int) -> dict[str, Sequence[int]]:
