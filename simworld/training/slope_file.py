@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ def load_slopes(path: Path, transitions: Transitions) -> Floats:
                 file["actions"],
                 file["seats"].tolist(),
             )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise InputError(f"{path}: no slopes of replies ({error}); simworld train slopes makes them") from None
     rows = dict(zip(_names(seats, actions), range(len(slopes)), strict=True))
     of = [transitions.episodes[episode] for episode in transitions.episode]

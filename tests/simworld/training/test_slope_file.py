@@ -48,6 +48,7 @@ def test_other_replies_and_other_files(file: Path, tmp_path: Path) -> None:
     for seats, actions in ((["e1/b"], [[1.0, 0.0]]), (["e1/a"], [[0.5, 0.0]]), (["e2/b"], [[0.0, 1.0]])):
         with pytest.raises(InputError, match="its 3 slopes are of other replies than the dataset's 1"):
             load_slopes(file, transitions_of(seats, actions))
-    (tmp_path / "no.npz").write_text("no")
-    with pytest.raises(InputError, match="no slopes of replies"):
-        load_slopes(tmp_path / "no.npz", transitions_of(SEATS, ACTIONS))
+    for content in (b"no", file.read_bytes()[:200]):  # another file, and one that was cut off
+        (tmp_path / "no.npz").write_bytes(content)
+        with pytest.raises(InputError, match="no slopes of replies"):
+            load_slopes(tmp_path / "no.npz", transitions_of(SEATS, ACTIONS))
