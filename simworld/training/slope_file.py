@@ -39,7 +39,7 @@ def save_slopes(path: Path, slopes: Floats, transitions: Transitions, checkpoint
 def load_slopes(path: Path, transitions: Transitions) -> Floats:
     """Slopes (N, d') for transitions, NaN for those that the file does not have. Raises InputError where it has none of them."""
     try:
-        with np.load(path) as file:
+        with path.open("rb") as opened, np.load(opened) as file:
             slopes, actions, seats = (
                 np.asarray(file["slopes"], dtype=np.float32),
                 file["actions"],
