@@ -4,10 +4,14 @@
     python -m bench.slopes --data FOLDER --slopes slopes.npz
 
 `mean` is the length of the mean slope and `mean_chance` what chance puts there: far more, and the slopes are not those of the
-distribution that the replies were drawn from. `direction` is the length of the mean of reward × slope, `direction_chance` likewise.
-`halves` is what the direction found on half of the families is worth on the others, in the reward of an utterance per unit of
-action (mean of `--splits` splits); `p` the share of permutations of the rewards within families that reach as much. The first
-number of an action is left out of directions: it is the neutral prefix's share (docs/training.md).
+distribution that the replies were drawn from. Nor are they where slopes go with states: `states` is the mean square of the
+correlations between slopes and the states' 40 leading coordinates, in units of what chance puts there, so 1 is sound.
+
+`deviation` is that of the rewards, less the mean of their family and then of their place in the episode; a score that was shared
+out evenly counts whole. `direction` is the length of the mean of reward × slope, `direction_chance` what chance puts
+there. `halves` is what the direction found on half of the families is worth on the others, in rewards per unit of action (mean
+of `--splits` splits); `p` the share of permutations of the rewards within families that reach as much. The first number of an
+action is left out of directions: it is the neutral prefix's share (docs/training.md).
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simworld.training.folder import load_meta
 from simworld.training.planners import load_data
 
 Floats = NDArray[np.float64]
@@ -35,9 +40,37 @@ def main() -> None:
     data = load_data(given.data, given.slopes).transitions
     assert data.slopes is not None
     known = np.isfinite(data.slopes).all(1)
-    rewards = (data.rewards * np.bincount(data.episode)[data.episode])[known].astype(np.float64)  # as measured, centred
+    rewards = data.rewards.astype(np.float64)
+    if load_meta(given.data).query.reward.placed in ("utterance", "uniform"):  # parts of a mean
+        rewards *= np.bincount(data.episode)[data.episode]
+    rewards = centred(rewards, data.family, places(data.episode))[known]
     slopes, families = data.slopes[known].astype(np.float64), data.family[known].astype(np.int64)
-    print(json.dumps(summary(rewards, slopes, families, splits=given.splits, permutations=given.permutations)))
+    found = summary(rewards, slopes, families, splits=given.splits, permutations=given.permutations)
+    found["states"] = round(with_states(slopes, data.states[data.state[known]].astype(np.float64)), 3)
+    print(json.dumps(found))
+
+
+def places(episode: Ints) -> Ints:
+    """Of transitions in their seat's part of an episode, from 0, (n,)."""
+    _, first, of = np.unique(episode, return_index=True, return_inverse=True)
+    found: Ints = np.arange(len(episode)) - first[of]  # a seat's transitions stand together
+    return found
+
+
+def centred(rewards: Floats, family: Ints, place: Ints) -> Floats:
+    """Rewards less the mean of their family, and what is left less the mean of its place, (n,)."""
+    for of in (family, place):
+        rewards = rewards - (np.bincount(of, weights=rewards) / np.maximum(np.bincount(of), 1))[of]
+    return rewards
+
+
+def with_states(slopes: Floats, states: Floats, most: int = 40) -> float:
+    """Mean square of √n times the correlations between slopes (n, d') and the states' leading coordinates, both whitened."""
+    scaled = (states - states.mean(0)) / np.maximum(states.std(0), 1e-9)
+    coordinates = np.linalg.svd(scaled, full_matrices=False)[0][:, :most]  # (n, most) of unit length
+    values, axes = np.linalg.eigh(slopes.T @ slopes / len(slopes))
+    white = slopes @ axes / np.sqrt(np.maximum(values, 1e-12))
+    return float(np.square(coordinates.T @ white).mean())
 
 
 def summary(rewards: Floats, slopes: Floats, families: Ints, *, splits: int, permutations: int) -> dict[str, float]:
@@ -56,6 +89,7 @@ def summary(rewards: Floats, slopes: Floats, families: Ints, *, splits: int, per
     made = {
         "mean": mean,
         "mean_chance": mean_chance,
+        "deviation": float(rewards.std()),
         "fisher": float(np.square(slopes[:, 1:]).mean()),
         "direction": direction,
         "direction_chance": direction_chance,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.slopes import halves, length, summary
+from bench.slopes import centred, halves, length, places, summary, with_states
 
 
 def test_lengths_and_halves_by_hand() -> None:
@@ -28,3 +28,19 @@ def test_a_planted_direction_is_seen_and_without_it_nothing_is() -> None:
     assert planted["mean"] < 2 * planted["mean_chance"]
     assert summary(luck, slopes, families, splits=20, permutations=40)["p"] > 0.05
     assert summary(luck, slopes + 0.5, families, splits=20, permutations=1)["mean"] > 1
+
+
+def test_rewards_are_centred_by_family_and_place() -> None:
+    place = places(np.array([0, 0, 1, 1, 2]))
+    np.testing.assert_array_equal(place, [0, 1, 0, 1, 0])
+    # Family 0 has the mean 3, family 1 the mean 9: left are −2, −1, 2, 1, 0; of place 0 the mean is 0, of place 1 too.
+    found = centred(np.array([1.0, 2.0, 5.0, 4.0, 9.0]), np.array([0, 0, 0, 0, 1]), place)
+    np.testing.assert_allclose(found, [-2, -1, 2, 1, 0])
+    np.testing.assert_allclose(centred(np.array([0.0, 4.0]), np.array([0, 0]), np.array([0, 1])), [0, 0])
+
+
+def test_slopes_that_go_with_states_are_not_sound() -> None:
+    draw = np.random.default_rng(2)
+    states, slopes = draw.normal(size=(800, 6)), draw.normal(size=(800, 5))
+    assert with_states(slopes, states) == pytest.approx(1, abs=0.6)
+    assert with_states(slopes + 0.5 * states[:, :5], states) > 10
