@@ -7,7 +7,7 @@
 distribution that the replies were drawn from. Nor are they where slopes go with states: `states` is the mean square of the
 correlations between slopes and the states' 40 leading coordinates, in units of what chance puts there, so 1 is sound.
 
-`deviation` is that of the rewards, less the mean of their family and then of their place in the episode; a score that was shared
+`deviation` is that of the rewards, less the mean of their family and then of their turn in the episode; a score that was shared
 out evenly counts whole. `direction` is the length of the mean of reward × slope, `direction_chance` what chance puts
 there. `halves` is what the direction found on half of the families is worth on the others, in rewards per unit of action (mean
 of `--splits` splits); `p` the share of permutations of the rewards within families that reach as much. The first number of an
@@ -43,23 +43,16 @@ def main() -> None:
     rewards = data.rewards.astype(np.float64)
     if load_meta(given.data).query.reward.placed in ("utterance", "uniform"):  # parts of a mean
         rewards *= np.bincount(data.episode)[data.episode]
-    rewards = centred(rewards, data.family, places(data.episode))[known]
+    rewards = centred(rewards, data.family, data.turn)[known]
     slopes, families = data.slopes[known].astype(np.float64), data.family[known].astype(np.int64)
     found = summary(rewards, slopes, families, splits=given.splits, permutations=given.permutations)
     found["states"] = round(with_states(slopes, data.states[data.state[known]].astype(np.float64)), 3)
     print(json.dumps(found))
 
 
-def places(episode: Ints) -> Ints:
-    """Of transitions in their seat's part of an episode, from 0, (n,)."""
-    _, first, of = np.unique(episode, return_index=True, return_inverse=True)
-    found: Ints = np.arange(len(episode)) - first[of]  # a seat's transitions stand together
-    return found
-
-
-def centred(rewards: Floats, family: Ints, place: Ints) -> Floats:
-    """Rewards less the mean of their family, and what is left less the mean of its place, (n,)."""
-    for of in (family, place):
+def centred(rewards: Floats, family: Ints, turn: Ints) -> Floats:
+    """Rewards less the mean of their family, and what is left less the mean of its turn, (n,)."""
+    for of in (family, turn):
         rewards = rewards - (np.bincount(of, weights=rewards) / np.maximum(np.bincount(of), 1))[of]
     return rewards
 

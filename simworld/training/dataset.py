@@ -139,6 +139,7 @@ def _vectors(trace: SeatTrace, steps: list[int], chosen: Selection, placed: Plac
         family=trace.family,
         states=np.stack([plan.state for plan in plans]).astype("<f4"),
         actions=np.stack(actions).astype("<f4"),
+        turns=[trace.acts[i].turn for i in steps],
         placed=placed,
     )
 

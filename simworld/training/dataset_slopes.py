@@ -60,12 +60,10 @@ def dataset_slopes(
             if (name := f"{sample.episode}/{sample.observation.seat}") in rows_of:
                 waiting[name].append((sample, action))
     for done, (name, rows) in enumerate(rows_of.items(), 1):
-        left = list(rows)
+        row_of = {int(transitions.turn[row]): row for row in rows}
         for sample, action in waiting[name]:
-            row = next((row for row in left if np.array_equal(transitions.actions[row], action)), None)
-            if row is None:
+            if (row := row_of.get(sample.observation.turn)) is None:
                 continue
-            left.remove(row)  # one action may stand in several rows
             for lesson in teacher.lessons([sample]):  # none where it does not fit the model's context
                 found[row] = slope(teacher, lesson, checkpoint.upmap, torch.tensor(action)).numpy()
         on_progress(done, total, "slopes")

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +70,7 @@ class SeatEpisode:
     family: str
     states: NDArray[np.float32]  # (n, d_s)
     actions: NDArray[np.float32]  # (n, d')
+    turns: Sequence[int]  # n
     placed: Placed
 
 
@@ -80,7 +81,7 @@ def write_dataset(
 
     Raises InputError for a state, action or reward that is not finite.
     """
-    lengths, family = array("q"), array("q")  # by episode
+    lengths, family, turns = array("q"), array("q"), array("q")  # by episode, turns by transition
     scores, parts, spreads = array("d"), array("d"), array("d")  # by episode, the others by transition
     names: list[str] = []
     families: dict[str, int] = {}
@@ -98,6 +99,7 @@ def write_dataset(
             states.append(episode.states)
             actions.append(episode.actions)
             lengths.append(len(episode.states))
+            turns.extend(episode.turns)
             family.append(families.setdefault(episode.family, len(families)))
             names.append(episode.name)
             scores.append(float(episode.placed.parts.sum()))
@@ -113,6 +115,7 @@ def write_dataset(
         actions.sha256,
         save_array(folder / "rewards.npy", rewards),
         save_array(folder / "lengths.npy", np.array(lengths, dtype=np.int64)),
+        save_array(folder / "turns.npy", np.array(turns, dtype=np.int64)),
         save_array(folder / "families.npy", np.array(family, dtype=np.int64)),
         save_array(folder / "scores.npy", np.array(scores)),
         hashlib.sha256("\n".join([*names, *order]).encode()).hexdigest(),
@@ -135,11 +138,13 @@ def load_transitions(folder: Path) -> Transitions:
     try:
         states = map_rows(folder / "states.npy")
         actions = map_rows(folder / "actions.npy")
-        rewards, lengths, families = (np.load(folder / f"{name}.npy") for name in ("rewards", "lengths", "families"))
+        rewards, lengths, turns, families = (
+            np.load(folder / f"{name}.npy") for name in ("rewards", "lengths", "turns", "families")
+        )
         names = json.loads((folder / "episodes.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: the dataset is damaged ({error}); delete the folder and build it again") from None
-    rows = {len(states), len(actions), len(rewards), int(lengths.sum()), meta.rows}
+    rows = {len(states), len(actions), len(rewards), len(turns), int(lengths.sum()), meta.rows}
     if len(rows) > 1 or not len(names) == len(lengths) == len(families):
         raise InputError(f"{folder}: the dataset is damaged (files of different length); delete it and build it again")
     state = np.arange(meta.rows)
@@ -153,6 +158,7 @@ def load_transitions(folder: Path) -> Transitions:
         next_state=np.where(terminal, state, state + 1),
         terminal=terminal,
         episode=np.repeat(np.arange(len(lengths)), lengths),
+        turn=turns,
         family=np.repeat(families, lengths),
         episodes=names,
         families=meta.families,

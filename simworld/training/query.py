@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 from store import TraceQuery
 
 Place = Literal["end", "uniform", "attributed", "prefixes", "utterance"]
-FORMAT = "d1"  # changes when the same query on the same store would give other files
+FORMAT = "d2"  # changes when the same query on the same store would give other files
 
 
 class RewardSettings(BaseModel):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -22,15 +20,14 @@ def save_slopes(path: Path, slopes: Floats, transitions: Transitions, checkpoint
 
     Beside them stand the replies that they are of, and the id of the checkpoint that these were played with.
     """
-    read = np.unique(transitions.episode[np.isfinite(slopes).all(1)])
-    rows = np.flatnonzero(np.isin(transitions.episode, read))  # whole seats: what stands where is told by their order
+    rows = np.flatnonzero(np.isfinite(slopes).all(1))
     path.parent.mkdir(parents=True, exist_ok=True)
     written = path.with_name(f".{path.name}.{os.getpid()}.npz")
     np.savez(
         written,
         slopes=slopes[rows],
-        actions=transitions.actions[rows],
         seats=np.array([transitions.episodes[episode] for episode in transitions.episode[rows]], dtype=np.str_),
+        turns=transitions.turn[rows],
         checkpoint=np.array(checkpoint),
     )
     os.replace(written, path)
@@ -40,33 +37,18 @@ def load_slopes(path: Path, transitions: Transitions) -> Floats:
     """Slopes (N, d') for transitions, NaN for those that the file does not have. Raises InputError where it has none of them."""
     try:
         with path.open("rb") as opened, np.load(opened) as file:
-            slopes, actions, seats = (
-                np.asarray(file["slopes"], dtype=np.float32),
-                file["actions"],
-                file["seats"].tolist(),
-            )
+            slopes = file["slopes"]
+            replies = list(zip(file["seats"].tolist(), file["turns"].tolist(), strict=True))
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise InputError(f"{path}: no slopes of replies ({error}); simworld train slopes makes them") from None
-    rows = dict(zip(_names(seats, actions), range(len(slopes)), strict=True))
-    of = [transitions.episodes[episode] for episode in transitions.episode]
-    wanted = [rows.get(name, -1) for name in _names(of, transitions.actions)]
-    found = np.full(transitions.actions.shape, np.nan, dtype=np.float32)
-    known = np.array(wanted) >= 0
-    if not known.any():
+    row_of = {reply: row for row, reply in enumerate(replies)}
+    seats = (transitions.episodes[episode] for episode in transitions.episode)
+    rows = np.array([row_of.get(reply, -1) for reply in zip(seats, transitions.turn.tolist(), strict=True)])
+    if not (rows >= 0).any() or slopes.shape[1:] != transitions.actions.shape[1:]:
         raise InputError(
-            f"{path}: its {len(slopes)} slopes are of other replies than the dataset's {len(of)}; "
+            f"{path}: its {len(slopes)} slopes are of other replies than the dataset's {len(rows)}, or of other actions; "
             "make them again with simworld train slopes"
         )
-    found[known] = slopes[np.array(wanted)[known]]
+    found = np.full(transitions.actions.shape, np.nan, dtype=np.float32)
+    found[rows >= 0] = slopes[rows[rows >= 0]]
     return found
-
-
-def _names(seats: Sequence[str], actions: NDArray[np.float32]) -> list[tuple[str, bytes, int]]:
-    """What tells transitions apart: the seat, the action, and how many before it in the seat had the same one."""
-    before: Counter[tuple[str, bytes]] = Counter()
-    names = []
-    for seat, action in zip(seats, actions, strict=True):
-        key = (seat, np.asarray(action, dtype=np.float32).tobytes())
-        names.append((*key, before[key]))
-        before[key] += 1
-    return names

@@ -40,6 +40,7 @@ class Transitions:
     next_state: NDArray[np.int64]  # (N,) rows of `states`
     terminal: NDArray[np.bool_]  # (N,)
     episode: NDArray[np.int64]  # (N,) rows of `episodes`
+    turn: NDArray[np.int64]  # (N,) of the act in its episode, from 0
     family: NDArray[np.int64]  # (N,) rows of `families`
     episodes: Sequence[str]  # by episode and seat: "<episode id>/<seat>"
     families: Sequence[str]
@@ -77,6 +78,7 @@ class Transitions:
             next_state=self.next_state[rows],
             terminal=self.terminal[rows],
             episode=self.episode[rows],
+            turn=self.turn[rows],
             family=self.family[rows],
             next_row=None,
             slopes=None if self.slopes is None else self.slopes[rows],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.slopes import centred, halves, length, places, summary, with_states
+from bench.slopes import centred, halves, length, summary, with_states
 
 
 def test_lengths_and_halves_by_hand() -> None:
@@ -30,13 +30,11 @@ def test_a_planted_direction_is_seen_and_without_it_nothing_is() -> None:
     assert summary(luck, slopes + 0.5, families, splits=20, permutations=1)["mean"] > 1
 
 
-def test_rewards_are_centred_by_family_and_place() -> None:
-    place = places(np.array([0, 0, 1, 1, 2]))
-    np.testing.assert_array_equal(place, [0, 1, 0, 1, 0])
-    # Family 0 has the mean 3, family 1 the mean 9: left are −2, −1, 2, 1, 0; of place 0 the mean is 0, of place 1 too.
-    found = centred(np.array([1.0, 2.0, 5.0, 4.0, 9.0]), np.array([0, 0, 0, 0, 1]), place)
+def test_rewards_are_centred_by_family_and_turn() -> None:
+    # Family 0 has the mean 3, family 1 the mean 9: left are −2, −1, 2, 1, 0; of turn 0 the mean is 0, of turn 1 too.
+    found = centred(np.array([1.0, 2.0, 5.0, 4.0, 9.0]), np.array([0, 0, 0, 0, 1]), np.array([0, 1, 0, 1, 0]))
     np.testing.assert_allclose(found, [-2, -1, 2, 1, 0])
-    np.testing.assert_allclose(centred(np.array([0.0, 4.0]), np.array([0, 0]), np.array([0, 1])), [0, 0])
+    np.testing.assert_allclose(centred(np.array([0.0, 4.0]), np.array([0, 0]), np.array([0, 3])), [0, 0])
 
 
 def test_slopes_that_go_with_states_are_not_sound() -> None:

@@ -59,6 +59,7 @@ def collect(seed: int = 7) -> Transitions:
         next_state=index + episode_of + 1,
         terminal=np.zeros(len(index), bool),
         episode=episode_of,
+        turn=index % LENGTH,
         family=episode_of,
         episodes=names,
         families=names,

@@ -19,7 +19,7 @@ def episodes(
     cut: Sequence[int] = (),
 ) -> Transitions:
     """Transitions of episodes; those in `cut` end without a terminal, with one state more than actions."""
-    at, state, next_state, terminal, episode = 0, [], [], [], []
+    at, state, next_state, terminal, episode, turns = 0, [], [], [], [], []
     for number, taken in enumerate(actions):
         for turn in range(len(taken)):
             last = turn == len(taken) - 1
@@ -28,6 +28,7 @@ def episodes(
             next_state.append(at + turn if ends else at + turn + 1)
             terminal.append(ends)
             episode.append(number)
+            turns.append(2 * turn)  # another seat has the odd ones
         at += len(states[number])
     names = list(families or [f"family {number}" for number in range(len(actions))])
     order = sorted(set(names))
@@ -39,6 +40,7 @@ def episodes(
         next_state=np.array(next_state),
         terminal=np.array(terminal),
         episode=np.array(episode),
+        turn=np.array(turns),
         family=np.array([order.index(names[number]) for number in episode]),
         episodes=[f"e{number}/ann" for number in range(len(actions))],
         families=order,

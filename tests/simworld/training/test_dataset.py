@@ -53,6 +53,7 @@ def test_transitions_of_one_seat(store: Store, tmp_path: Path) -> None:
         f"{second}/seller": [-0.125],
     }
     assert by_seat(data, data.terminal) == {f"{first}/seller": [0, 0, 1], f"{second}/seller": [1]}
+    assert by_seat(data, data.turn) == {f"{first}/seller": [0, 2, 4], f"{second}/seller": [0]}
     rows = np.flatnonzero(data.episode == data.episodes.index(f"{first}/seller"))
     batch = data.at(rows)
     assert batch.state.tolist() == [[0, 1, 2], [20, 21, 22], [40, 41, 42]]

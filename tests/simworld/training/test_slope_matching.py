@@ -66,6 +66,7 @@ def luck(n: int = 600, seed: int = 0, *, known: bool = True) -> Transitions:
         next_state=np.arange(n),
         terminal=np.ones(n, dtype=np.bool_),
         episode=np.arange(n),
+        turn=np.zeros(n, dtype=np.int64),
         family=np.arange(n) % 5,
         episodes=[f"e{i}" for i in range(n)],
         families=[f"f{i}" for i in range(5)],

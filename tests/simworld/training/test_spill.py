@@ -79,7 +79,8 @@ def episodes():
     for i in range(rows // 10):
         states, actions = rng.random((10, width), dtype=np.float32), rng.random((10, 64), dtype=np.float32)
         yield SeatEpisode(
-            name=f"{i:020x}/seller", family=f"f{i % 400}", states=states, actions=actions, placed=uniform(i % 7, 10)
+            name=f"{i:020x}/seller", family=f"f{i % 400}", states=states, actions=actions, turns=range(0, 20, 2),
+            placed=uniform(i % 7, 10),
         )
 
 assert write_dataset(folder, episodes(), width, 64, True)["rows"] == rows
