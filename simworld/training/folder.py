@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from simworld.core.errors import InputError, StoreError
 from simworld.core.rewards import Placed, family_means
-from simworld.training.query import DataQuery
+from simworld.training.query import FORMAT, DataQuery
 from simworld.training.spill import RowFile, map_rows, save_array
 from simworld.training.transitions import Transitions
 
@@ -36,7 +36,7 @@ class DatasetMeta(BaseModel):
     source: str  # the database, without a password
     query: DataQuery
     rows: int
-    sha256: str  # of states, actions, rewards, lengths, families and names
+    sha256: str  # of states, actions, rewards, lengths, turns, families and names
     encoder_id: str
     d_state: int
     d_action: int
@@ -168,13 +168,18 @@ def load_transitions(folder: Path) -> Transitions:
 def load_meta(folder: Path) -> DatasetMeta:
     """What a dataset says about itself. Raises InputError where there is none, or one of another format."""
     try:
-        return DatasetMeta.model_validate_json((folder / META).read_bytes())
+        meta = DatasetMeta.model_validate_json((folder / META).read_bytes())
     except OSError:
         raise InputError(f"{folder}: no dataset ({META} is missing)") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise InputError(f"{folder / META}: {where}: {first['msg']}; build the dataset again") from None
+    if meta.format != FORMAT:
+        raise InputError(
+            f"{folder}: a dataset of format {meta.format}, this version reads {FORMAT}; build the dataset again"
+        )
+    return meta
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from simworld.core.errors import InputError
 from simworld.training.dataset import build_dataset, load_meta, load_transitions
 from simworld.training.planners import load_data
-from simworld.training.query import DataQuery
+from simworld.training.query import FORMAT, DataQuery
 from simworld.training.transitions import Transitions
 from store import Attribution, Store
 from tests.simworld.training.played import NOON, judge, judge_in_vain, new_store, play, recorded, scenario, step
@@ -330,7 +330,13 @@ def test_a_damaged_dataset_is_refused(store: Store, tmp_path: Path) -> None:
     (folder / "states.npy").write_bytes((folder / "states.npy").read_bytes()[:-4])
     with pytest.raises(InputError, match="the dataset is damaged"):
         load_transitions(folder)
-    (folder / "meta.json").write_text("{}")
+    meta = folder / "meta.json"
+    meta.write_text(meta.read_text().replace(f'"format": "{FORMAT}"', '"format": "d1"'))
+    with pytest.raises(
+        InputError, match=f"a dataset of format d1, this version reads {FORMAT}; build the dataset again"
+    ):
+        load_meta(folder)
+    meta.write_text("{}")
     with pytest.raises(InputError, match="build the dataset again"):
         load_meta(folder)
     with pytest.raises(InputError, match="no dataset"):
