@@ -121,7 +121,7 @@ def clone_planner(
 
 
 def latent_upmap(
-    school: School, clone: Checkpoint, settings: LatentSettings, *, embed: Embed, show: Show
+    school: School, clone: Checkpoint, settings: LatentSettings, *, embed: Embed, log: Log, show: Show
 ) -> tuple[Checkpoint, LatentMap, Neutrality]:
     """A checkpoint with a latent up-mapping and its neutral action as a constant, and what both are worth on the test families.
 
@@ -138,11 +138,12 @@ def latent_upmap(
         school.teacher,
         lessons["train"],
         lessons["dev"],
+        lessons["test"],
         clone.upmap,
         project(actions.mean(0), clone.projection),
         settings,
         embed=embed,
-        on_progress=lambda done, total: show(done, total, "slopes"),
+        log=log,
     )
     neutral = latent.neutral
     found = measure(
@@ -159,7 +160,7 @@ def latent_upmap(
             "constant": True,
             "d_action": latent.upmap.d_action,
             "upmap": "latent",
-            "metrics": found.plain() | {"carried": latent.carried},
+            "metrics": found.plain() | {"told": latent.told.mean},
         }
     )
     mean, std = standard([lesson.state for lesson in lessons["train"]])

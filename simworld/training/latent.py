@@ -1,41 +1,40 @@
 """The latent up-mapping: directions of the action space are ways of replying.
 
-An action should carry what distinguishes one reply from another: W is to raise log p(u | W f(u)) of replies u that the
-unsteered model wrote, where f encodes what u means, for as little KL to the unsteered model as possible (DESIGN §4). For a
-linear f and to second order in the prefix this has a maximum in closed form. With s(u) = ∇ log p(u | prefix) at a prefix that
-changes nothing, m(u) a reply's meaning (its sentence embedding, less the mean of its family), F = E[s sᵀ] the Fisher
-information and C = E[m sᵀ],
+An action should carry what distinguishes one reply from another (DESIGN §4). A small encoder reads a reply u of the unsteered
+model, and W learns to turn the code f(u) into the prefix that makes u most likely:
 
-    E[log p(u | e + W f(u))] ≈ E[log p(u | e)] + E[s · W f] − ½ E[|F^½ W f|²],
+    L = −log p(u | f(u)) / |u| − w log [p(u | f(u)) / (p(u | f(u)) + p(u | f(u′)))] + k KL(unsteered ‖ behind f(u′))
 
-and the best K directions are the leading right singular vectors of C F^(−½), mapped back by F^(−½): those along which the mean
-meaning moves furthest for the nats they cost. Prefixes have more numbers than there are replies, so F gets a ridge; and how
-many nats a direction really costs is measured on replies that it was not made from.
+with u′ another reply, so that codes are told apart and the language stays the model's own. p is the distribution that replies were
+drawn from. W begins at what a code says of a reply's words: with prefixes in the direction of their embeddings.
 
-The first number of an action is the neutral prefix's share: (√d', 0, …, 0) changes nothing.
+The first number of an action is the share of the clone's prefix, which changes nothing: (√d', 0, …, 0) is neutral. While W learns,
+actions lie between the neutral one and those of no share, as those of exploration do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from agents.steering.planner import project
 from agents.steering.upmap import UpMap
 from simworld.core.errors import InputError
-from simworld.training.slopes import slope
+from simworld.core.seeding import derive_seed, generator
+from simworld.core.stats import Estimate, mean_by_family
+from simworld.training.descent import Descent, Log, descend
+from simworld.training.meanings import find_meanings, words_by_code
+from simworld.training.measure import kl_divergence
+from simworld.training.slopes import likelihoods
 from simworld.training.teacher import Lesson, Teacher
 
-Floats = NDArray[np.float64]
 Embed = Callable[[Sequence[str]], NDArray[np.floating]]  # n texts → (n, d)
-Tell = Callable[[int, int], None]
-
-MEANINGS = 64  # principal coordinates of the embeddings that are kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +42,10 @@ class LatentSettings:
     """How to learn."""
 
     size: int = 32  # K; actions have one number more
-    nats: float = 0.2  # that a reply's distribution moves, on the mean, at one unit along a direction
-    ridge: float = 10.0  # added to F, in units of its mean diagonal
+    strength: float = 4.0  # of a direction to begin with, in lengths of the clone's token embeddings
+    contrast: float = 0.1  # w
+    kl: float = 0.1  # k, of nats per token
+    descent: Descent = field(default_factory=lambda: Descent(steps=120, batch_size=8))
 
     def plain(self) -> dict[str, Any]:
         """As JSON data."""
@@ -53,96 +54,115 @@ class LatentSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LatentMap:
-    """The up-mapping, its neutral action, and what its directions carry on replies of families that it was not made from."""
+    """The up-mapping, its neutral action, and what its directions tell on replies that it was not made from."""
 
     upmap: UpMap
     neutral: Tensor  # (K + 1,) float32
-    carried: float  # mean over directions of the correlation between a reply's slope along it and its meaning
+    told: Estimate  # nats per reply by which it is likelier behind its own code than behind another's
+
+
+class _Latent(nn.Module):
+    """The rows of W that learn, beside the one that stays."""
+
+    def __init__(self, neutral: Tensor, rows: Tensor, like: UpMap) -> None:
+        super().__init__()
+        self.neutral, self.like = neutral, like
+        self.rows = nn.Parameter(rows)
+
+    def upmap(self) -> UpMap:
+        """As it is now, without gradients."""
+        like, weight = self.like, torch.cat([self.neutral[None], self.rows.detach()])
+        made = UpMap(weight, tokens=like.tokens, act_norm=like.act_norm, embedding_norm=like.embedding_norm)
+        return made.requires_grad_(False)
+
+    def prefixes(self, codes: Tensor, share: float) -> Tensor:
+        """(B, L, width) behind which codes (B, K) speak, beside so large a share of the neutral prefix."""
+        size = len(self.rows) + 1
+        actions = project(torch.cat([torch.full((len(codes), 1), share * size**0.5), codes], dim=1), "sphere")
+        scale = self.like.act_norm * self.like.embedding_norm / size**0.5
+        weight = torch.cat([self.neutral[None], self.rows])
+        prefixes: Tensor = (actions @ weight * scale).unflatten(-1, (self.like.tokens, self.like.d_model))
+        return prefixes
 
 
 def learn_latent(
     teacher: Teacher,
     train: Sequence[Lesson],
     dev: Sequence[Lesson],
+    test: Sequence[Lesson],
     upmap: UpMap,
     neutral: Tensor,
     settings: LatentSettings,
     *,
     embed: Embed,
-    on_progress: Tell = lambda done, total: None,
+    log: Log = lambda step, metrics: None,
 ) -> LatentMap:
     """A latent up-mapping around a prefix that changes nothing.
 
     Args:
         teacher: gave the lessons.
         train: replies to learn from.
-        dev: of other families: how long the rows are is taken from them, and what they carry.
+        dev: of other families, to choose the best moment by.
+        test: of yet others: what the directions tell is measured on them.
         upmap: of the clone.
         neutral: the clone's action (d',), the same for all states.
         settings: see there.
         embed: sentence embeddings.
-        on_progress: told after each reply.
+        log: told the loss of every step.
 
     Raises:
         InputError: fewer than two families to learn from, or replies drawn at temperature 0.
     """
-    with torch.no_grad():
-        centre = upmap(neutral[None])[0]
-    total = len(train) + len(dev)
-
-    def slopes(lessons: Sequence[Lesson], before: int) -> Floats:
-        rows = []
-        for lesson in lessons:
-            rows.append(slope(teacher, lesson, lambda e: e.view(-1, *centre.shape), centre.flatten()).numpy())
-            on_progress(before + len(rows), total)
-        return np.stack(rows).astype(np.float64)
-
-    s, s_dev = slopes(train, 0), slopes(dev, len(train))
     families = [lesson.sample.family for lesson in train]
     if len(set(families)) < 2:
         raise InputError("all replies to learn from are of one family; directions would carry what it is about alone")
-    m = _centred(np.asarray(embed([lesson.sample.reply for lesson in train]), dtype=np.float64), families)
-    _, _, axes = np.linalg.svd(m, full_matrices=False)
-    axes = axes[:MEANINGS]
-    spread = np.maximum((m @ axes.T).std(0), 1e-12) ** 0.5  # between the embeddings as they are and whitened ones
-    directions, meanings = _directions(s, (m @ axes.T) / spread, settings)
-    m_dev = np.asarray(embed([lesson.sample.reply for lesson in dev]), dtype=np.float64)
-    moved, meant = (
-        s_dev @ directions,
-        (_centred(m_dev, [lesson.sample.family for lesson in dev]) @ axes.T / spread) @ meanings,
-    )
-    cost = np.maximum(np.square(moved).mean(0) / 2, 1e-12)  # nats at one unit, along each
-    rows = directions * np.sqrt(settings.nats / cost)
-    size = directions.shape[1] + 1
-    scale = upmap.act_norm * upmap.embedding_norm
-    weight = torch.cat([centre.flatten()[None].double(), torch.from_numpy(rows.T) * size**0.5]) / scale
-    made = UpMap(weight.float(), tokens=upmap.tokens, act_norm=upmap.act_norm, embedding_norm=upmap.embedding_norm)
+
+    def embedded(lessons: Sequence[Lesson]) -> NDArray[np.float64]:
+        return np.asarray(embed([lesson.sample.reply for lesson in lessons]), dtype=np.float64)
+
+    meanings = find_meanings(embedded(train), families, settings.size)
+    codes: dict[int, Tensor] = {}
+    for lessons in (train, dev, test):
+        found = meanings.codes(embedded(lessons), [lesson.sample.family for lesson in lessons])
+        codes |= {id(lesson): code for lesson, code in zip(lessons, found, strict=True)}
+    own = torch.stack([codes[id(lesson)] for lesson in train])
+    rows = words_by_code(own, [lesson.targets for lesson in train], families, teacher.embeddings)
+    size = len(rows) + 1
+    with torch.no_grad():
+        centre = upmap(neutral[None])[0].flatten() / (upmap.act_norm * upmap.embedding_norm)
+    latent = _Latent(centre, rows.repeat(1, upmap.tokens) * settings.strength, upmap)
+
+    def loss(lesson: Lesson, seed: int) -> tuple[Tensor, Mapping[str, float]]:
+        draw = generator(seed)
+        pair = torch.stack([codes[id(lesson)], own[draw.integers(len(own))]])
+        hidden = teacher.read(lesson, latent.prefixes(pair, _share(draw)))
+        nats = likelihoods(teacher, lesson, hidden)
+        told, tokens = nats.log_softmax(0)[0], len(lesson.targets)
+        with torch.no_grad():
+            plain = teacher.log_probs(lesson.hidden)
+        strayed = kl_divergence(plain, teacher.log_probs(hidden[1])).mean()
+        metrics = {"nats": -nats[0].item() / tokens, "told": (nats[0] - nats[1]).item(), "kl": strayed.item()}
+        return -nats[0] / tokens - settings.contrast * told + settings.kl * strayed, metrics
+
+    descend(latent, loss, train, dev, settings.descent, log)
     first = torch.zeros(size)
     first[0] = size**0.5
-    return LatentMap(upmap=made.requires_grad_(False), neutral=first, carried=_correlation(moved, meant))
+    return LatentMap(upmap=latent.upmap(), neutral=first, told=_told(teacher, test, latent, codes, settings))
 
 
-def _directions(s: Floats, m: Floats, settings: LatentSettings) -> tuple[Floats, Floats]:
-    """K directions of prefixes (D, K), each costing half a nat at one unit by F and its ridge, and what each means, (M, K)."""
-    n, width = s.shape
-    u, values, v = np.linalg.svd(s / n**0.5, full_matrices=False)  # F = vᵀ values² v
-    whiten = 1 / np.sqrt(values**2 + settings.ridge * np.square(values).sum() / width)
-    left, _, right = np.linalg.svd((m.T @ u) / n**0.5 * values * whiten, full_matrices=False)  # C F^(−½)
-    kept = min(settings.size, len(right))
-    return (v.T * whiten) @ right[:kept].T, left[:, :kept]
+def _share(draw: np.random.Generator) -> float:
+    """Of the neutral prefix, in the length of a code: as in exploring around it, between, or hardly any."""
+    return (1.0, draw.uniform(0.3, 1.0), draw.normal(0, 0.3))[draw.integers(3)]
 
 
-def _centred(rows: Floats, families: Sequence[str]) -> Floats:
-    """Rows less the mean of their family."""
-    _, of = np.unique(np.array(families), return_inverse=True)
-    sums = np.zeros((of.max() + 1, rows.shape[1]))
-    np.add.at(sums, of, rows)
-    centred: Floats = rows - (sums / np.bincount(of)[:, None])[of]
-    return centred
-
-
-def _correlation(first: Floats, second: Floats) -> float:
-    """The mean over columns of Pearson's correlation; columns that do not vary count 0."""
-    a, b = first - first.mean(0), second - second.mean(0)
-    size = np.sqrt(np.square(a).sum(0) * np.square(b).sum(0))
-    return float(np.divide((a * b).sum(0), size, out=np.zeros(a.shape[1]), where=size > 0).mean())
+@torch.no_grad()
+def _told(
+    teacher: Teacher, lessons: Sequence[Lesson], latent: _Latent, codes: Mapping[int, Tensor], settings: LatentSettings
+) -> Estimate:
+    order = generator(derive_seed(settings.descent.seed, "told")).permutation(len(lessons)).tolist()
+    rows = []
+    for i, j in zip(order, order[1:] + order[:1], strict=True):
+        pair = torch.stack([codes[id(lessons[i])], codes[id(lessons[j])]])
+        one, other = likelihoods(teacher, lessons[i], teacher.read(lessons[i], latent.prefixes(pair, 1.0))).tolist()
+        rows.append((lessons[i].sample.family, one - other))
+    return mean_by_family(rows)

@@ -18,12 +18,15 @@ from simworld.training.teacher import Lesson, Teacher
 Prefixes = Callable[[Tensor], Tensor]  # actions (B, d) → prefixes (B, L, width)
 
 
-def slope(teacher: Teacher, lesson: Lesson, prefixes: Prefixes, action: Tensor) -> Tensor:
-    """∇ log p(reply | prefixes(action)) at an action (d,), in nats, (d,) float32; the reply's log-probability is summed over
-    tokens.
+def likelihoods(teacher: Teacher, lesson: Lesson, hidden: Tensor) -> Tensor:
+    """The log-probability of the reply behind each of K prefixes, (K,) float32 in nats, with gradients to the outputs.
 
-    p is the distribution that the reply was drawn from, with its temperature, repetition penalty and cuts; without them slopes
-    would not be 0 on the mean, and what makes them so would pass for an effect of actions on rewards.
+    p is the distribution that the reply was drawn from, with its temperature, repetition penalty and cuts.
+
+    Args:
+        teacher: gave the lesson.
+        lesson: whose reply it is.
+        hidden: (K, reply, width), the outputs behind the prefixes (`Teacher.read`).
 
     Raises:
         InputError: the reply was not drawn: at temperature 0 it has no likelihood.
@@ -34,11 +37,19 @@ def slope(teacher: Teacher, lesson: Lesson, prefixes: Prefixes, action: Tensor) 
             f"episode {lesson.sample.episode}: its replies were made at temperature 0, so they have no likelihood to follow; "
             "play with a temperature above 0"
         )
+    targets = lesson.targets.to(hidden.device)
+    before = torch.tensor([*lesson.begun, *lesson.targets.tolist()], device=hidden.device)
+    seen = [before[: len(lesson.begun) + i] for i in range(len(targets))]
+    return torch.stack([log_likelihood(logits, targets, sampling, seen).sum() for logits in teacher.logits(hidden)])
+
+
+def slope(teacher: Teacher, lesson: Lesson, prefixes: Prefixes, action: Tensor) -> Tensor:
+    """∇ log p(reply | prefixes(action)) at an action (d,), in nats, (d,) float32.
+
+    p is that of `likelihoods`: with another one slopes would not be 0 on the mean, and what makes them so would pass for an effect
+    of actions on rewards. Raises InputError as it does.
+    """
     with torch.enable_grad():
         at = action.detach().clone().requires_grad_(True)
-        logits = teacher.logits(teacher.read(lesson, prefixes(at[None])))[0]
-        targets = lesson.targets.to(logits.device)
-        before = torch.tensor([*lesson.begun, *lesson.targets.tolist()], device=logits.device)
-        seen = [before[: len(lesson.begun) + i] for i in range(len(targets))]
-        (gradient,) = torch.autograd.grad(log_likelihood(logits, targets, sampling, seen).sum(), at)
+        (gradient,) = torch.autograd.grad(likelihoods(teacher, lesson, teacher.read(lesson, prefixes(at[None])))[0], at)
     return gradient.float().cpu()

@@ -76,6 +76,12 @@ class Teacher:
         """d_model."""
         return self._local.width
 
+    @property
+    def embeddings(self) -> Tensor:
+        """(V, width) float32, one row for each token, as the first layer gets them."""
+        table: Tensor = self._embed.weight.detach().float().cpu()
+        return table * (self._local.input_scale or 1.0)
+
     def lessons(
         self, samples: Sequence[Sample], on_progress: Callable[[int, int], None] = lambda done, total: None
     ) -> list[Lesson]:

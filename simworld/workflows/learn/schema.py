@@ -39,13 +39,16 @@ class Descending(_Part):
     tested: Count = Field(default=60, description="To measure on, at most.")
 
 
-class LatentStage(_Part):
+class LatentStage(Descending):
     """An up-mapping whose directions are ways of replying, made around the clone's prefix from stored replies."""
 
+    steps: Count = 120
+    batch_size: Count = 8
+    replies: Count = Field(default=700, description="To learn from, at most.")
     size: Count = Field(default=32, description="Directions; actions have one number more.")
-    nats: PositiveFloat = Field(default=0.2, description="That a reply's distribution moves at one unit along one.")
-    replies: Count = Field(default=600, description="To learn from, at most.")
-    tested: Count = Field(default=60, description="To measure on, at most.")
+    strength: PositiveFloat = Field(
+        default=4.0, description="Of a direction to begin with, in lengths of an embedding."
+    )
 
 
 class UpmapStage(_Part):

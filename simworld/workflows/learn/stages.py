@@ -100,9 +100,9 @@ def make_upmap(shop: Shop, label: str) -> Made:
 
 def make_latent(shop: Shop, label: str, run: str, base: Path, settings: LatentStage) -> Made:
     """A checkpoint with a latent up-mapping and its neutral action."""
-    with _school(shop, label, run, base, settings) as (school, start, _):
-        wanted = LatentSettings(size=settings.size, nats=settings.nats)
-        made, _, _ = latent_upmap(school, start, wanted, embed=load_sentences().encode, show=shop.tell)
+    with _school(shop, label, run, base, settings) as (school, start, log):
+        wanted = LatentSettings(size=settings.size, strength=settings.strength, descent=_descent(shop, settings))
+        made, _, _ = latent_upmap(school, start, wanted, embed=load_sentences().encode, log=log, show=shop.tell)
     return _saved(shop, label, made)
 
 
@@ -244,12 +244,15 @@ def file_digest(file: Path) -> str | None:
 
 @contextmanager
 def _school(
-    shop: Shop, label: str, run: str, base: Path, settings: Descending | LatentStage
+    shop: Shop, label: str, run: str, base: Path, settings: Descending
 ) -> Iterator[tuple[School, Checkpoint, Any]]:
     start = load_checkpoint(base)
     weights = local_weights(shop.model.model)
-    local: LocalModel = load_local(weights, dtype="float32", device="auto", threads=shop.threads)
-    dev = settings.tested if isinstance(settings, LatentStage) else DEV
+    latent = isinstance(settings, LatentStage)
+    # Likelihoods are those of the distribution that drew the replies, and so are read in its number format.
+    dtype = start.info.dtype if latent else "float32"
+    local: LocalModel = load_local(weights, dtype=dtype, device="auto", threads=shop.threads)
+    dev = settings.tested if latent else DEV
     query = ReplyQuery(run=run, train=settings.replies, dev=dev, test=settings.tested, seed=shop.file.seed)
     record = f"{shop.file.name}-{label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
     with open_school(shop.store, local, start, query, shop.tell) as school:
@@ -265,8 +268,7 @@ def _school(
 
             def log(step: int, metrics: Mapping[str, float]) -> None:
                 sink(step, metrics)
-                if isinstance(settings, Descending):
-                    shop.tell(step, settings.steps, "learning")
+                shop.tell(step, settings.steps, "learning")
 
             yield school, start, log
         shop.store.finish_training(record)

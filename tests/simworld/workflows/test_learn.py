@@ -175,7 +175,9 @@ def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
 
 
 def test_a_loop_with_a_latent_upmap_in_self_play_reads_replies_back(folder: Path) -> None:
-    text = FILE.replace("reward: {", "latent: {size: 3, replies: 6, tested: 2}\nslopes: {most: 15}\nreward: {")
+    text = FILE.replace(
+        "reward: {", "latent: {size: 3, steps: 2, batch_size: 2, replies: 6, tested: 2}\nslopes: {most: 15}\nreward: {"
+    )
     collect = "collect: {self_play: true, explore: {kind: noise, sigma: 1}}\n"
     (folder / "loop.yaml").write_text(text + collect)
     (dry,) = call("--dry-run")
