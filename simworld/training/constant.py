@@ -21,8 +21,7 @@ Floats = NDArray[np.float64]
 def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float32]:
     """The action (d',) float32 of length √d' that a linear fit foretells the highest reward for, everywhere the same.
 
-    Reward and action are centred by family, and w comes from ridge regression; where the data have slopes, w is the mean of
-    reward times slope, a far steadier estimate of the same (`slope_matching`). The answer is the mean action and, in the direction
+    Reward and action are centred by family, and w comes from ridge regression. The answer is the mean action and, in the direction
     of w, the distance that the data keep from it, put on the sphere: for actions from all over the sphere √d' · w / |w|, the
     maximum of w · a; for actions near a planner's the furthest that the data speak of.
 
@@ -35,8 +34,7 @@ def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float
         InputError: for data from which nothing can be learned about actions.
     """
     check_trainable(transitions, held_out=0)
-    slopes = transitions.slopes if by_act else None
-    weights = fitted(*_rows(transitions, by_act)) if slopes is None else _by_slopes(transitions, slopes)
+    weights = fitted(*_rows(transitions, by_act))
     length = float(np.linalg.norm(weights))
     if not length > 0:
         raise InputError(
@@ -52,16 +50,6 @@ def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float
     best = mean + weights * (away / length)
     on_sphere: NDArray[np.float32] = (best * (len(best) ** 0.5 / float(np.linalg.norm(best)))).astype(np.float32)
     return on_sphere
-
-
-def _by_slopes(transitions: Transitions, slopes: NDArray[np.float32]) -> Floats:
-    """The mean over transitions of reward, less its family's mean, times slope, (d',)."""
-    _, rewards, family = _rows(transitions, by_act=True)
-    known = np.isfinite(slopes).all(1)
-    counts = np.maximum(np.bincount(family[known], minlength=family.max() + 1), 1)
-    means = np.bincount(family[known], weights=rewards[known], minlength=family.max() + 1) / counts
-    found: Floats = ((rewards - means[family])[known, None] * slopes[known].astype(np.float64)).mean(0)
-    return found
 
 
 def constant_checkpoint(

@@ -29,9 +29,9 @@ from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed, generator
 from simworld.core.stats import Estimate, mean_by_family
 from simworld.training.descent import Descent, Log, descend
+from simworld.training.likelihood import likelihoods
 from simworld.training.meanings import find_meanings, words_by_code
 from simworld.training.measure import kl_divergence
-from simworld.training.slopes import likelihoods
 from simworld.training.teacher import Lesson, Teacher
 
 Embed = Callable[[Sequence[str]], NDArray[np.floating]]  # n texts → (n, d)

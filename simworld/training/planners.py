@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +21,6 @@ from simworld.training.learner import Learner
 from simworld.training.loop import LoopSettings, OnProgress, Sink, train
 from simworld.training.networks import new_actor, start_at
 from simworld.training.scale import Scale
-from simworld.training.slope_file import load_slopes
 from simworld.training.td3bc import Td3bc, Td3bcSettings
 from simworld.training.transitions import Transitions
 
@@ -51,13 +49,15 @@ class Data:
     dtype: str = ""  # of the model in the episodes; empty: not known
 
 
-def load_data(folder: Path, slopes: Path | None = None) -> Data:
-    """The data of a dataset's folder, with the slopes of its replies where a file of them is given. Raises InputError."""
-    meta, transitions, provenance = load_meta(folder), load_transitions(folder), load_meta(folder).provenance()
-    if slopes is not None:
-        transitions = replace(transitions, slopes=load_slopes(slopes, transitions))
-        provenance["slopes"] = hashlib.sha256(slopes.read_bytes()).hexdigest()
-    return Data(transitions=transitions, encoder_id=meta.encoder_id, provenance=provenance, dtype=meta.dtype)
+def load_data(folder: Path) -> Data:
+    """The data of a dataset's folder. Raises InputError."""
+    meta = load_meta(folder)
+    return Data(
+        transitions=load_transitions(folder),
+        encoder_id=meta.encoder_id,
+        provenance=meta.provenance(),
+        dtype=meta.dtype,
+    )
 
 
 def train_planner(
@@ -109,7 +109,6 @@ def train_planner(
         identity={
             "clone": clone.id,
             "data": data.provenance.get("sha256", ""),
-            "slopes": data.provenance.get("slopes", ""),
             **settings.model_dump(mode="json", exclude={"loop"}),
         },
         folder=folder,

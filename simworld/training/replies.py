@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from agents.prompting import PromptTemplate, build_prompt, stop_strings
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import InputError
@@ -67,21 +64,6 @@ def stored_replies(
         run: only of this run.
         agent: only of episodes in which this agent (name or id) took part, and only its own replies.
     """
-    return (
-        sample for act, sample in _replies(store, model_id, run, agent) if act.plan is None or act.plan.action is None
-    )
-
-
-def steered_replies(
-    store: Episodes, *, model_id: str, run: str | None = None, agent: str | None = None
-) -> Iterator[tuple[Sample, NDArray[np.float32]]]:
-    """The replies that a language model wrote behind a prefix, and the action (d',) of each; otherwise as `stored_replies`."""
-    for act, sample in _replies(store, model_id, run, agent):
-        if act.plan is not None and act.plan.action is not None:
-            yield sample, act.plan.action
-
-
-def _replies(store: Episodes, model_id: str, run: str | None, agent: str | None) -> Iterator[tuple[Act, Sample]]:
     scenario_of, agent_of = cache(store.scenario), cache(store.agent)
     for stored in store.episodes(run=run, agent=agent):
         episode = stored.episode
@@ -91,11 +73,12 @@ def _replies(store: Episodes, model_id: str, run: str | None, agent: str | None)
                 if made is None or made.model_id != model_id or not made.raw.strip():
                     continue
                 record = agent_of(episode.cast[act.seat])
-                if agent not in (None, record.id, record.name):
+                steered = act.plan is not None and act.plan.action is not None
+                if steered or agent not in (None, record.id, record.name):
                     continue
                 scenario = scenario_of(episode.scenario_id)
                 seen = observe(scenario, act.seat, episode.turns[:number], turn.index, episode.seed)
-                yield act, _sample(stored, act, seen, record.spec)
+                yield _sample(stored, act, seen, record.spec)
 
 
 def part_of(families: Iterable[str], *, seed: int, dev: float = 0.15, test: float = 0.25) -> Mapping[str, Part]:

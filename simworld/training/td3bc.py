@@ -19,7 +19,6 @@ from torch.nn import functional as F
 from agents.steering.planner import Actor, Projection, project
 from simworld.training.learner import adam, load_optimiser, optimiser_state, prefixed, under
 from simworld.training.networks import TwinCritic, follow
-from simworld.training.slope_matching import slope_loss
 from simworld.training.transitions import Batch
 
 
@@ -39,7 +38,6 @@ class Td3bcSettings(BaseModel):
     critic_hidden: tuple[int, ...] = (256, 256)
     layer_norm: bool = False
     critic_penalty: float = Field(0.0, ge=0)  # ReBRAC's β₂
-    slope_weight: float = Field(1.0, ge=0)  # where data have slopes: their weight in the critics' loss
 
 
 def smoothed(action: Tensor, noise: Tensor, *, clip: float, projection: Projection) -> Tensor:
@@ -117,10 +115,6 @@ class Td3bc:
         noise = torch.randn(batch.action.shape, generator=self._generator)
         goal = self.goal(batch, noise * self._settings.noise)
         loss = critic_loss(self._critic, batch, goal)
-        if batch.slope is not None and self._settings.slope_weight:
-            with torch.no_grad():
-                value = self.slow_critic(batch.state, batch.action).mean(0)
-            loss = loss + self._settings.slope_weight * slope_loss(self._critic, batch, goal - value)
         _step(self._adam_critic, self._critic_parameters, loss)
         metrics = {"critic_loss": loss.detach()}
         self._updates += 1

@@ -22,7 +22,6 @@ class Batch:
     terminal: Tensor  # (B,), 1 or 0
     next_action: Tensor | None = None  # (B, d'), of no meaning where not `follows`; only from `followed` transitions
     follows: Tensor | None = None  # (B,), 1 where a next action is known, else 0
-    slope: Tensor | None = None  # (B, d') ∇ₐ log p(reply | state, a); NaN where not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +44,6 @@ class Transitions:
     episodes: Sequence[str]  # by episode and seat: "<episode id>/<seat>"
     families: Sequence[str]
     next_row: NDArray[np.int64] | None = None  # (N,) the row that follows, or -1; `followed` finds it
-    slopes: NDArray[np.float32] | None = None  # (N, d') ∇ₐ log p(reply | state, a); NaN where not known
 
     def __len__(self) -> int:
         return len(self.rewards)
@@ -61,7 +59,6 @@ class Transitions:
             terminal=torch.from_numpy(self.terminal[rows].astype(np.float32)),
             next_action=None if after is None else torch.from_numpy(self.actions[after]),
             follows=None if after is None else torch.from_numpy((after >= 0).astype(np.float32)),
-            slope=None if self.slopes is None else torch.from_numpy(self.slopes[rows]),
         )
 
     def draw(self, generator: np.random.Generator, size: int) -> Batch:
@@ -81,7 +78,6 @@ class Transitions:
             turn=self.turn[rows],
             family=self.family[rows],
             next_row=None,
-            slopes=None if self.slopes is None else self.slopes[rows],
         )
 
     def followed(self) -> Transitions:

@@ -36,7 +36,6 @@ _LOOP = ("steps", "batch_size", "seed", "every", "held_out", "patience")
 @data_options
 @datasets_option
 @click.option("--clone", "clone_folder", type=FOLDER, required=True, help="The clone, or up-mapping, to start from.")
-@click.option("--slopes", type=click.Path(path_type=Path, dir_okay=False), help="Of the replies, by `train slopes`.")
 @click.option("--fresh", is_flag=True, help="Start from a new actor, although the clone has one.")
 @click.option("--out", type=FOLDER, required=True, help="The checkpoint's folder.")
 @click.option("--learner", type=click.Choice(["td3bc", "bc"]), default="td3bc", show_default=True)
@@ -60,7 +59,6 @@ def td3bc(
     dataset: Path | None,
     datasets: Path | None,
     clone_folder: Path,
-    slopes: Path | None,
     fresh: bool,
     out: Path,
     learner: str,
@@ -88,7 +86,7 @@ def td3bc(
     )
     clone = load_checkpoint(clone_folder)
     folder = build(db, given, datasets) if dataset is None else dataset
-    data = load_data(folder, slopes)
+    data = load_data(folder)
     source = click.get_current_context().get_parameter_source("db")
     logged = dataset is None or source is not ParameterSource.DEFAULT
     work = out.with_name(f".{out.name}-training")

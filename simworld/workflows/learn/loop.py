@@ -60,16 +60,16 @@ class _Loop:
                     (cloned, replies),
                     lambda label: stages.make_latent(self.shop, label, run, self._path(cloned), latent),
                 )
-        before, data, planner = start, *self._round(start)
+        before, (dataset, planner) = start, self._round(start)
         for _ in range(1, self.file.rounds):
-            before, data, planner = planner, *self._round(planner)
+            before, (dataset, planner) = planner, self._round(planner)
         arms: dict[str, Stage] = {}
         if "constant" in self.file.arms:
             arms["constant"] = self._checkpoint(
                 "constant",
                 {},
-                (*data, before),
-                lambda label: stages.choose_constant(self.shop, label, self._paths(data), self._path(before)),
+                (dataset, before),
+                lambda label: stages.choose_constant(self.shop, label, self._path(dataset), self._path(before)),
             )
         arms |= {"planner": planner, "explorer": before, "random": start, "clone": start}
         report = self._evaluation({arm: arms[arm] for arm in self.file.arms if arm != "base"})
@@ -79,27 +79,17 @@ class _Loop:
             report=None if report.made is None else json.loads(self._path(report).read_text("utf-8")),
         )
 
-    def _round(self, start: Stage) -> tuple[tuple[Stage, ...], Stage]:
-        """Collecting around a checkpoint and training on that: a dataset, with slopes if they are wanted, and the planner."""
+    def _round(self, start: Stage) -> tuple[Stage, Stage]:
+        """Collecting around a checkpoint and training on that: the dataset and the planner."""
         collected = self._collected(start)
         dataset = self._dataset(collected)
-        data: tuple[Stage, ...] = (dataset,)
-        if (wanted := self.file.slopes) is not None:
-            read = self._done(
-                "slopes",
-                {**wanted.model_dump(mode="json"), "seed": self.file.seed},
-                (collected, start),  # not the rewards: slopes are of the replies
-                lambda label: stages.make_slopes(self.shop, label, self._path(dataset), self._path(start), wanted),
-                lambda record: stages.file_digest(self.shop.folder / record.path),
-            )
-            data = (dataset, read)
         planner = self._checkpoint(
             "train",
             self.file.train.model_dump(mode="json"),
-            (*data, start),
-            lambda label: stages.train(self.shop, label, self._paths(data), self._path(start)),
+            (dataset, start),
+            lambda label: stages.train(self.shop, label, self._path(dataset), self._path(start)),
         )
-        return data, planner
+        return dataset, planner
 
     def _replies(self) -> Stage:
         base = {self.shop.agent.spec.name: self.shop.agent}
@@ -239,9 +229,6 @@ class _Loop:
     def _path(self, stage: Stage) -> Path:
         assert stage.made is not None, "a stage is only asked for its path once it is done"
         return self.shop.folder / stage.made.path
-
-    def _paths(self, stages_: tuple[Stage, ...]) -> tuple[Path, ...]:
-        return tuple(self._path(stage) for stage in stages_)
 
     def _run(self, stage: Stage) -> str:
         return f"{self.file.name}-{stage.label}"

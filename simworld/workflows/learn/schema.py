@@ -82,12 +82,6 @@ class CollectStage(_Part):
     explore: ExploreSpec = RANDOM
 
 
-class SlopesStage(_Part):
-    """How likely each collected reply would have been at other actions (docs/training.md)."""
-
-    most: Count = Field(default=1000, description="Transitions that are read back, at most.")
-
-
 class EvaluateStage(_Part):
     """The arms against each other on the test scenarios."""
 
@@ -127,7 +121,6 @@ class LearnFile(_Part):
     collect: CollectStage = CollectStage()
     reward: RewardSettings
     judge: str = Field(default="smol-statements", description="Of a judged reward.")
-    slopes: SlopesStage | None = Field(default=None, description="Null: an action is worth what its own reply brought.")
     train: PlannerSettings = PlannerSettings()
     evaluate: EvaluateStage = EvaluateStage()
 

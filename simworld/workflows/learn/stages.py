@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,20 +28,17 @@ from simworld.training.clone import CloneSettings
 from simworld.training.cloning import DEV, ReplyQuery, School, clone_planner, latent_upmap, open_school
 from simworld.training.constant import constant_checkpoint
 from simworld.training.dataset import build_dataset
-from simworld.training.dataset_slopes import dataset_slopes
 from simworld.training.descent import Descent
-from simworld.training.folder import load_meta, load_transitions
+from simworld.training.folder import load_meta
 from simworld.training.inspect import coverage
 from simworld.training.latent import LatentSettings
 from simworld.training.log import store_log
 from simworld.training.planners import load_data, train_planner
 from simworld.training.query import DataQuery
-from simworld.training.slope_file import save_slopes
-from simworld.training.teacher import open_teacher
 from simworld.workflows.arms import ArmsPlan
 from simworld.workflows.evaluate import Watch, evaluate
 from simworld.workflows.learn.bench import Made
-from simworld.workflows.learn.schema import CloneStage, Descending, LatentStage, SlopesStage
+from simworld.workflows.learn.schema import CloneStage, Descending, LatentStage
 from simworld.workflows.learn.shop import Shop
 from simworld.workflows.report import plain
 from simworld.workflows.scoring import Scoring
@@ -132,30 +129,9 @@ def make_dataset(shop: Shop, run: str) -> Made:
     return Made(output=load_meta(folder).sha256, path=str(folder.relative_to(shop.folder)))
 
 
-def make_slopes(shop: Shop, label: str, dataset: Path, start: Path, settings: SlopesStage) -> Made:
-    """The slopes of the collected replies, as a file."""
-    checkpoint, path = load_checkpoint(start), shop.folder / f"{label}.npz"
-    meta, transitions = load_meta(dataset), load_transitions(dataset)
-    dtype = meta.dtype or "float32"  # slopes are those of the distribution that drew the replies
-    local = load_local(local_weights(shop.model.model), dtype=dtype, device="auto", threads=shop.threads)
-    with open_teacher(local, checkpoint.info.position) as teacher:
-        found = dataset_slopes(
-            shop.store,
-            teacher,
-            checkpoint,
-            transitions,
-            runs=meta.query.runs,
-            most=settings.most,
-            seed=shop.file.seed,
-            on_progress=shop.tell,
-        )
-    save_slopes(path, found, transitions, checkpoint.id)
-    return Made(output=file_digest(path) or "", path=path.name)
-
-
-def choose_constant(shop: Shop, label: str, found: Sequence[Path], start: Path) -> Made:
-    """A checkpoint that always takes the best constant action; from a dataset, and the slopes of its replies if there are any."""
-    data, reward = load_data(*found), load_meta(found[0]).query.reward
+def choose_constant(shop: Shop, label: str, dataset: Path, start: Path) -> Made:
+    """A checkpoint that always takes the best constant action."""
+    data, reward = load_data(dataset), load_meta(dataset).query.reward
     by_act = reward.placed not in ("end", "uniform")
     best = constant_checkpoint(
         load_checkpoint(start), data.transitions, by_act=by_act, data=data.provenance, dtype=data.dtype
@@ -163,9 +139,9 @@ def choose_constant(shop: Shop, label: str, found: Sequence[Path], start: Path) 
     return _saved(shop, label, best)
 
 
-def train(shop: Shop, label: str, found: Sequence[Path], start: Path) -> Made:
-    """A trained planner, from a dataset, and the slopes of its replies if there are any."""
-    data, settings = load_data(*found), shop.file.train
+def train(shop: Shop, label: str, dataset: Path, start: Path) -> Made:
+    """A trained planner."""
+    data, settings = load_data(dataset), shop.file.train
     clone = _of_these_states(load_checkpoint(start), data.encoder_id)
     record = TrainingRecord(
         name=f"{shop.file.name}-{label}",
@@ -179,7 +155,7 @@ def train(shop: Shop, label: str, found: Sequence[Path], start: Path) -> Made:
     with store_log(shop.store, record) as sink:
         planner = train_planner(data, clone, settings, folder=work, sink=sink, on_progress=shop.tell)
     made = _saved(shop, label, planner)
-    metrics = {**planner.info.metrics, "coverage": coverage(found[0])}
+    metrics = {**planner.info.metrics, "coverage": coverage(dataset)}
     shop.store.finish_training(record.name, checkpoint_id=planner.id, metrics=metrics)
     shutil.rmtree(work, ignore_errors=True)
     return made

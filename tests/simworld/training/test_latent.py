@@ -1,9 +1,8 @@
-"""The latent up-mapping on a tiny model, and the slopes of replies."""
+"""The latent up-mapping on a tiny model, and how likely replies are behind prefixes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from simworld.core.errors import InputError
 from simworld.core.requests import ChatPrompt, Message, Sampling
 from simworld.training.descent import Descent
 from simworld.training.latent import LatentSettings, learn_latent
-from simworld.training.slopes import slope
+from simworld.training.likelihood import likelihoods
 from simworld.training.teacher import Lesson, Teacher, open_teacher
 from tests.simworld.training import taught
 
@@ -49,46 +48,41 @@ def embed(texts: Sequence[str]) -> NDArray[np.float64]:
     return np.array([[float(any(c.isdigit() for c in text)), len(text) / 10] for text in texts])
 
 
-def test_the_slope_is_the_difference_quotient(teacher: Teacher) -> None:
+def test_likelihoods_are_those_of_the_draw(teacher: Teacher) -> None:
     penalty = 1.3
     (lesson, *_) = lessons_of(teacher, ("chair",), Sampling(temperature=0.7, repetition_penalty=penalty))
     assert len(lesson.begun) > 3  # the dialogue, in which the reply was begun
-    upmap, action = taught.upmap(), torch.tensor([1.0, -1.0, 0.5, 1.2])
-
-    def likelihood(at: torch.Tensor) -> float:
-        with torch.no_grad():
-            logits = teacher.logits(teacher.read(lesson, upmap(at[None])))[0].double()
-        total, met = 0.0, set(lesson.begun)
-        for row, token in zip(logits, lesson.targets.tolist(), strict=True):
-            for id_ in met:
-                row[id_] = row[id_] * penalty if row[id_] < 0 else row[id_] / penalty
-            total += float((row / 0.7).log_softmax(-1)[token])
-            met.add(token)
-        return total
-
-    found = slope(teacher, lesson, upmap, action)
-    for i in range(4):
-        step = torch.zeros(4)
-        step[i] = 0.01
-        quotient = (likelihood(action + step) - likelihood(action - step)) / 0.02
-        assert float(found[i]) == pytest.approx(quotient, abs=0.02)
+    prefixes = taught.upmap()(torch.tensor([[1.0, -1.0, 0.5, 1.2], [0.0, 2.0, 0.0, 0.0]]))
+    with torch.no_grad():
+        hidden = teacher.read(lesson, prefixes)
+        found = likelihoods(teacher, lesson, hidden)
+        expected = []
+        for rows in teacher.logits(hidden).double():
+            total, met = 0.0, set(lesson.begun)
+            for row, token in zip(rows, lesson.targets.tolist(), strict=True):
+                for id_ in met:
+                    row[id_] = row[id_] * penalty if row[id_] < 0 else row[id_] / penalty
+                total += float((row / 0.7).log_softmax(-1)[token])
+                met.add(token)
+            expected.append(total)
+    assert found.tolist() == pytest.approx(expected, abs=1e-3)
+    assert abs(expected[0] - expected[1]) > 0.01
 
 
-def test_replies_made_at_temperature_zero_have_no_slope(teacher: Teacher) -> None:
+def test_replies_made_at_temperature_zero_have_no_likelihood(teacher: Teacher) -> None:
     (lesson, *_) = lessons_of(teacher, ("chair",), Sampling(temperature=0.0))
     with pytest.raises(InputError, match="temperature 0"):
-        slope(teacher, lesson, taught.upmap(), torch.ones(4))
+        likelihoods(teacher, lesson, teacher.read(lesson, taught.upmap()(torch.ones(1, 4))))
 
 
-def settings(**changed: Any) -> LatentSettings:
-    given = {"size": 2, "strength": 1.0, "descent": Descent(steps=12, batch_size=6, lr=0.05)} | changed
-    return LatentSettings(**given)
+def settings(steps: int = 12) -> LatentSettings:
+    return LatentSettings(size=2, strength=1.0, descent=Descent(steps=steps, batch_size=9, lr=0.05))
 
 
 def test_the_neutral_action_is_the_clones_prefix(teacher: Teacher) -> None:
     upmap, neutral = taught.upmap(), torch.tensor([1.0, 1.0, -1.0, 1.0])
-    lessons = [lessons_of(teacher, families) for families in (("chair", "boat"), ("dog",), ("cup",))]
-    made = learn_latent(teacher, *lessons, upmap, neutral, settings(), embed=embed)
+    train, dev, test = (lessons_of(teacher, families) for families in (("chair", "boat"), ("dog",), ("cup",)))
+    made = learn_latent(teacher, train, dev, test, upmap, neutral, settings(), embed=embed)
     assert made.upmap.weight.shape == (3, 64)
     assert not made.upmap.weight.requires_grad
     assert made.neutral.tolist() == pytest.approx([3**0.5, 0, 0])
@@ -96,17 +90,20 @@ def test_the_neutral_action_is_the_clones_prefix(teacher: Teacher) -> None:
 
 
 def test_a_reply_becomes_likelier_behind_its_own_code(teacher: Teacher) -> None:
-    lessons = [lessons_of(teacher, families) for families in (("chair", "boat", "hat"), ("dog",), ("cup", "pen"))]
+    train, dev, test = (
+        lessons_of(teacher, families) for families in (("chair", "boat", "hat"), ("dog",), ("cup", "pen"))
+    )
     seen: dict[int, float] = {}
 
     def learned(steps: int) -> float:
-        how = settings(descent=Descent(steps=steps, batch_size=9, lr=0.05))
         made = learn_latent(
             teacher,
-            *lessons,
+            train,
+            dev,
+            test,
             taught.upmap(),
             torch.ones(4),
-            how,
+            settings(steps),
             embed=embed,
             log=lambda step, metrics: seen.__setitem__(step, metrics.get("told", 0)),
         )
@@ -121,9 +118,9 @@ def test_a_reply_becomes_likelier_behind_its_own_code(teacher: Teacher) -> None:
 
 
 def test_the_same_lessons_make_the_same_map(teacher: Teacher) -> None:
-    lessons = [lessons_of(teacher, families) for families in (("chair", "boat"), ("dog",), ("cup",))]
+    train, dev, test = (lessons_of(teacher, families) for families in (("chair", "boat"), ("dog",), ("cup",)))
     one, two = (
-        learn_latent(teacher, *lessons, taught.upmap(), torch.ones(4), settings(), embed=embed).upmap.weight
+        learn_latent(teacher, train, dev, test, taught.upmap(), torch.ones(4), settings(), embed=embed).upmap.weight
         for _ in range(2)
     )
     assert torch.equal(one, two)
