@@ -36,6 +36,7 @@ class Checkpoint:
     mean: Tensor  # (d_s,) float32, of the states trained on
     std: Tensor  # (d_s,) float32, above 0
     constant: Tensor | None = None  # (d',) float32
+    ways: Tensor | None = None  # (n, d') float32, actions that are ways of replying, to try
 
     def __post_init__(self) -> None:
         texts = misfits(self.info, self.arrays())
@@ -77,6 +78,8 @@ class Checkpoint:
         tensors = {"upmap.weight": self.upmap.weight, "mean": self.mean, "std": self.std}
         if self.constant is not None:
             tensors["constant"] = self.constant
+        if self.ways is not None:
+            tensors["ways"] = self.ways
         if self.actor is not None:
             tensors |= {f"actor.{name}": value for name, value in self.actor.state_dict().items()}
         return {name: value.detach().cpu().numpy() for name, value in tensors.items()}
@@ -117,6 +120,7 @@ def from_folder(read: PlannerFolder) -> Checkpoint:
         mean=tensors["mean"],
         std=tensors["std"],
         constant=tensors.get("constant"),
+        ways=tensors.get("ways"),
     )
 
 

@@ -19,22 +19,30 @@ Per = Literal["turn", "episode"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exploration:
-    """Random directions, or noise on the planner's action; drawn anew for each turn, or once for an episode and seat.
+    """Random directions, ways of replying, or noise on the planner's action.
+
+    They are drawn anew for each turn, or once for an episode and seat.
 
     The random numbers depend on the observation alone and never on the cast: two agents that explore alike in one work item try
-    the same. The paper explores with noise on the cloned action or with random directions only; the same noise for a whole
-    episode is ours.
+    the same. The paper explores with noise on the cloned action or with random directions only; ways of replying, and the same
+    noise for a whole episode, are ours.
     """
 
-    sigma: float | None  # standard deviation of the noise for each coordinate of an action; None: random directions
+    sigma: (
+        float | None
+    )  # standard deviation of the noise for each coordinate of an action; None: no noise on the planner
     per: Per = "turn"
+    ways: Tensor | None = None  # (n, d'), the actions to choose from, all as likely; None: random directions
 
     def explore(self, observation: Observation, planned: Tensor | None, size: int, projection: Projection) -> Tensor:
-        """An action (d',) float32: uniform on the sphere of radius √d', or the planned one with noise, projected again.
+        """An action (d',) float32: uniform on the sphere of radius √d', a way, or the planned one with noise, projected.
 
         Raises ValueError where there is no planned action to add noise to.
         """
-        drawn = generator(_stream(observation, self.per)).standard_normal(size)
+        draw = generator(_stream(observation, self.per))
+        if self.ways is not None:
+            return project(self.ways[int(draw.integers(len(self.ways)))], projection)
+        drawn = draw.standard_normal(size)
         if self.sigma is None:
             return project(torch.from_numpy(drawn), "sphere").float()
         if planned is None:

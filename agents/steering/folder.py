@@ -83,6 +83,8 @@ def misfits(info: CheckpointInfo, arrays: Arrays) -> list[str]:
 def content_id(info: CheckpointInfo, arrays: Arrays) -> str:
     """`p1-` and 128 bits of the SHA-256 of tensors and info, but for metrics and for what models are called."""
     described = info.model_dump(mode="json", exclude={"lm_spec": True, "metrics": True, "encoder": {"model"}})
+    if not info.ways:  # ids are as they were before there were ways
+        del described["ways"]
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for name in sorted(arrays):
         digest.update(f"\n{name} {arrays[name].shape}\n".encode())
@@ -152,6 +154,8 @@ def _shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:
     }
     if info.constant:
         shapes["constant"] = (info.d_action,)
+    if info.ways:
+        shapes["ways"] = (info.ways, info.d_action)
     if info.actor is not None:
         layers = pairwise([info.d_state, *info.actor.hidden, info.d_action])
         for index, (before, after) in enumerate(layers):

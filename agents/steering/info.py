@@ -50,6 +50,7 @@ class CheckpointInfo(_Part):
     upmap: Literal["pca", "cloned", "latent"] = Field(description="How the up-mapping was made.")
     actor: ActorInfo | None = None
     constant: bool = Field(default=False, description="Whether it always takes one and the same action.")
+    ways: int = Field(default=0, ge=0, description="Actions that it knows as ways of replying, to try.")
     data: dict[str, Any] = Field(default_factory=dict, description="What it was trained on: query, rows, sha256.")
     metrics: dict[str, float] = Field(default_factory=dict)
     parent: str = Field(default="", description="The id of the checkpoint it was made from; empty if there is none.")

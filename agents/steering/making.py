@@ -30,7 +30,10 @@ def steer(spec: SteeringSpec, planner: PlannerFolder, info: ModelInfo, prompt_ve
     made = checkpoint.upmap
     norm = spec.act_norm or made.act_norm
     upmap = UpMap(made.weight.detach(), tokens=made.tokens, act_norm=norm, embedding_norm=made.embedding_norm)
-    explore = Exploration(sigma=spec.explore.sigma, per=spec.explore.per) if spec.explore else None
+    explore = None
+    if spec.explore is not None:
+        ways = checkpoint.ways if spec.explore.kind == "ways" else None
+        explore = Exploration(sigma=spec.explore.sigma, per=spec.explore.per, ways=ways)
     policy = Policy(
         checkpoint=checkpoint,
         planner_id=planner.id,

@@ -19,8 +19,9 @@ class ExploreSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["random", "noise"] = Field(
-        description="random: any direction, whatever the planner says; noise: the planner's action and noise."
+    kind: Literal["random", "noise", "ways"] = Field(
+        description="random: any direction, whatever the planner says; noise: the planner's action and noise; ways: one of the "
+        "ways of replying that a latent up-mapping knows."
     )
     sigma: PositiveFloat | None = Field(
         default=None, description="noise: its standard deviation for each coordinate of an action."
@@ -31,8 +32,9 @@ class ExploreSpec(BaseModel):
     def _sigma_is_for_noise(self) -> ExploreSpec:
         if self.kind == "noise" and self.sigma is None:
             raise ValueError("noise needs sigma, like 'sigma: 0.3'")
-        if self.kind == "random" and self.sigma is not None:
-            raise ValueError("random directions take no sigma; remove it, or write 'kind: noise'")
+        if self.kind != "noise" and self.sigma is not None:
+            what = "random directions" if self.kind == "random" else "ways"
+            raise ValueError(f"{what} take no sigma; remove it, or write 'kind: noise'")
         return self
 
 
@@ -73,9 +75,11 @@ def find_planner(spec: SteeringSpec, document: Document) -> PlannerFolder:
 
 
 def _no_policy(spec: SteeringSpec, planner: PlannerFolder, document: Document) -> Problem | None:
-    if planner.info.actor is not None or planner.info.constant:
-        return None
-    if spec.explore is not None and spec.explore.kind == "random":
+    kind = None if spec.explore is None else spec.explore.kind
+    if kind == "ways" and not planner.info.ways:
+        message = "this checkpoint knows no ways of replying to try; make one with `simworld train latent`"
+        return document.problem(("steering", "explore"), message)
+    if planner.info.actor is not None or planner.info.constant or kind in ("random", "ways"):
         return None
     message = "this checkpoint is an up-mapping without a trained planner; add 'explore: {kind: random}', or train one"
     return document.problem(("steering", "planner"), message)

@@ -116,7 +116,9 @@ def clone_planner(
             "metrics": found.plain(),
         }
     )
-    made = Checkpoint(info=info, upmap=planner.upmap, actor=planner.actor, mean=planner.mean, std=planner.std)
+    made = Checkpoint(
+        info=info, upmap=planner.upmap, actor=planner.actor, mean=planner.mean, std=planner.std, ways=base.ways
+    )
     return made, found
 
 
@@ -160,11 +162,13 @@ def latent_upmap(
             "constant": True,
             "d_action": latent.upmap.d_action,
             "upmap": "latent",
+            "ways": len(latent.ways),
             "metrics": found.plain() | {"told": latent.told.mean},
         }
     )
     mean, std = standard([lesson.state for lesson in lessons["train"]])
-    return Checkpoint(info=info, upmap=latent.upmap, mean=mean, std=std, constant=neutral), latent, found
+    made = Checkpoint(info=info, upmap=latent.upmap, mean=mean, std=std, constant=neutral, ways=latent.ways)
+    return made, latent, found
 
 
 def _after(before: int, total: int, show: Show) -> Callable[[int, int], None]:

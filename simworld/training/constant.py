@@ -90,7 +90,12 @@ def constant_checkpoint(
         }
     )
     return Checkpoint(
-        info=info, upmap=parent.upmap, mean=parent.mean, std=parent.std, constant=torch.from_numpy(action)
+        info=info,
+        upmap=parent.upmap,
+        mean=parent.mean,
+        std=parent.std,
+        constant=torch.from_numpy(action),
+        ways=parent.ways,
     )
 
 

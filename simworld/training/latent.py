@@ -30,7 +30,7 @@ from simworld.core.seeding import derive_seed, generator
 from simworld.core.stats import Estimate, mean_by_family
 from simworld.training.descent import Descent, Log, descend
 from simworld.training.likelihood import likelihoods
-from simworld.training.meanings import find_meanings, words_by_code
+from simworld.training.meanings import find_meanings, ways_of_replying, words_by_code
 from simworld.training.measure import kl_divergence
 from simworld.training.teacher import Lesson, Teacher
 
@@ -45,6 +45,7 @@ class LatentSettings:
     strength: float = 4.0  # of a direction to begin with, in lengths of the clone's token embeddings
     contrast: float = 0.1  # w
     kl: float = 0.1  # k, of nats per token
+    ways: int = 24
     descent: Descent = field(default_factory=lambda: Descent(steps=120, batch_size=8))
 
     def plain(self) -> dict[str, Any]:
@@ -58,6 +59,7 @@ class LatentMap:
 
     upmap: UpMap
     neutral: Tensor  # (K + 1,) float32
+    ways: Tensor  # (n, K + 1) float32, the actions of what groups of replies have in common
     told: Estimate  # nats per reply by which it is likelier behind its own code than behind another's
 
 
@@ -77,11 +79,11 @@ class _Latent(nn.Module):
 
     def prefixes(self, codes: Tensor, share: float) -> Tensor:
         """(B, L, width) behind which codes (B, K) speak, beside so large a share of the neutral prefix."""
-        size = len(self.rows) + 1
-        actions = project(torch.cat([torch.full((len(codes), 1), share * size**0.5), codes], dim=1), "sphere")
-        scale = self.like.act_norm * self.like.embedding_norm / size**0.5
+        scale = self.like.act_norm * self.like.embedding_norm / (len(self.rows) + 1) ** 0.5
         weight = torch.cat([self.neutral[None], self.rows])
-        prefixes: Tensor = (actions @ weight * scale).unflatten(-1, (self.like.tokens, self.like.d_model))
+        prefixes: Tensor = (_actions(codes, share) @ weight * scale).unflatten(
+            -1, (self.like.tokens, self.like.d_model)
+        )
         return prefixes
 
 
@@ -147,7 +149,18 @@ def learn_latent(
     descend(latent, loss, train, dev, settings.descent, log)
     first = torch.zeros(size)
     first[0] = size**0.5
-    return LatentMap(upmap=latent.upmap(), neutral=first, told=_told(teacher, test, latent, codes, settings))
+    return LatentMap(
+        upmap=latent.upmap(),
+        neutral=first,
+        ways=_actions(ways_of_replying(own, settings.ways, settings.descent.seed % 2**32), 1.0),
+        told=_told(teacher, test, latent, codes, settings),
+    )
+
+
+def _actions(codes: Tensor, share: float) -> Tensor:
+    """(B, K + 1): codes (B, K) beside so large a share of the neutral action, in the length of a code."""
+    size = codes.shape[1] + 1
+    return project(torch.cat([torch.full((len(codes), 1), share * size**0.5), codes], dim=1), "sphere")
 
 
 def _share(draw: np.random.Generator) -> float:

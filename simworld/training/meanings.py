@@ -44,6 +44,17 @@ def find_meanings(embeddings: Floats, families: Sequence[str], size: int) -> Mea
     return Meanings(axes=axes[:kept], spread=spread)
 
 
+def ways_of_replying(codes: Tensor, count: int, seed: int) -> Tensor:
+    """The middles of groups of replies, (n, K) of length √K, n at most `count`: k-means on their codes (N, K)."""
+    from sklearn.cluster import KMeans
+
+    rows = codes.double().numpy()
+    count = min(count, len(np.unique(rows, axis=0)))
+    middles = torch.from_numpy(KMeans(count, n_init=10, random_state=seed).fit(rows).cluster_centers_).float()
+    lengths = middles.norm(dim=1, keepdim=True).clamp_min(1e-9)
+    return middles / lengths * codes.shape[1] ** 0.5
+
+
 def words_by_code(codes: Tensor, replies: Sequence[Tensor], families: Sequence[str], embeddings: Tensor) -> Tensor:
     """How a reply's mean token embedding changes with its code, (K, width) float32, scaled to a root mean square length of 1.
 

@@ -128,7 +128,14 @@ def train_planner(
             "parent": clone.id,
         }
     )
-    return Checkpoint(info=made, upmap=clone.upmap, actor=actor, mean=trained.scale.mean, std=trained.scale.std)
+    return Checkpoint(
+        info=made,
+        upmap=clone.upmap,
+        actor=actor,
+        mean=trained.scale.mean,
+        std=trained.scale.std,
+        ways=clone.ways,
+    )
 
 
 def _learner(actor: Actor, settings: PlannerSettings) -> Learner:

@@ -136,9 +136,9 @@ class LearnFile(_Part):
             raise ValueError("latent: an up-mapping of this kind is made around a clone's prefix; remove `clone: null`")
         if "clone" in self.evaluate.arms and self.clone is None:
             raise ValueError("there is no clone to evaluate; remove it from the arms, or remove `clone: null`")
-        if self.rounds > 1 and self.collect.explore.kind == "random":
+        if self.rounds > 1 and self.collect.explore.kind != "noise":
             raise ValueError(
-                "rounds: random directions are the same in every round; explore around the planner of the round before, "
+                "rounds: random directions and ways are the same in every round; explore around the planner of the round before, "
                 "say `collect: {explore: {kind: noise, sigma: 0.2}}`"
             )
         if len(self.arms) < 2:

@@ -265,6 +265,7 @@ def _of_these_states(checkpoint: Checkpoint, encoder_id: str) -> Checkpoint:
         mean=checkpoint.mean,
         std=checkpoint.std,
         constant=checkpoint.constant,
+        ways=checkpoint.ways,
     )
 
 
