@@ -51,8 +51,8 @@ def ways_of_replying(codes: Tensor, count: int, seed: int) -> Tensor:
     rows = codes.double().numpy()
     count = min(count, len(np.unique(rows, axis=0)))
     middles = torch.from_numpy(KMeans(count, n_init=10, random_state=seed).fit(rows).cluster_centers_).float()
-    lengths = middles.norm(dim=1, keepdim=True).clamp_min(1e-9)
-    return middles / lengths * codes.shape[1] ** 0.5
+    found: Tensor = middles * codes.shape[1] ** 0.5 / middles.norm(dim=1, keepdim=True).clamp_min(1e-9)
+    return found
 
 
 def words_by_code(codes: Tensor, replies: Sequence[Tensor], families: Sequence[str], embeddings: Tensor) -> Tensor:

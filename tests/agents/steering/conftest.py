@@ -50,7 +50,8 @@ def make_checkpoint(make_info: Callable[..., CheckpointInfo]) -> Callable[..., C
             made = Actor(info.d_state, info.d_action, hidden=hidden, projection="sphere") if actor else None
             mean, std = torch.randn(info.d_state), torch.rand(info.d_state) + 0.5
             constant = torch.randn(info.d_action) if info.constant else None
+            ways = torch.randn(info.ways, info.d_action) if info.ways else None
         upmap = UpMap(weight, tokens=info.tokens, act_norm=info.act_norm, embedding_norm=info.embedding_norm)
-        return Checkpoint(info=info, upmap=upmap, actor=made, mean=mean, std=std, constant=constant)
+        return Checkpoint(info=info, upmap=upmap, actor=made, mean=mean, std=std, constant=constant, ways=ways)
 
     return make

@@ -42,17 +42,18 @@ def problems(folder: Path) -> list[str]:
     tokens=st.integers(1, 4),
     hidden=st.lists(st.integers(1, 6), max_size=2).map(tuple),
     text_encoder=st.booleans(),
+    ways=st.integers(0, 3),
     seed=st.integers(0, 1000),
     metrics=st.dictionaries(st.text(max_size=5), st.floats(allow_nan=False, allow_infinity=False), max_size=2),
 )
 def test_round_trip(
     tmp_path: Path, make_checkpoint: Make, policy: str, width: int, d_action: int, tokens: int, hidden: tuple[int, ...],
-    text_encoder: bool, seed: int, metrics: dict[str, float],
+    text_encoder: bool, ways: int, seed: int, metrics: dict[str, float],
 ) -> None:  # fmt: skip
     made = make_checkpoint(
         policy, seed=seed, hidden=hidden, width=width, d_state=9 if text_encoder else width + 1, d_action=d_action,
         tokens=tokens, encoder=EncoderInfo(kind="text" if text_encoder else "lm", id="e", model="m"), metrics=metrics,
-        data={"query": {"runs": ["a"]}, "rows": 5},
+        data={"query": {"runs": ["a"]}, "rows": 5}, ways=ways,
     )  # fmt: skip
     folder = save_checkpoint(tmp_path / "planner", made)  # again and again: an older checkpoint is replaced
     assert sorted(path.name for path in tmp_path.iterdir()) == ["planner"]

@@ -50,3 +50,16 @@ def test_turns_differ_and_an_episode_is_one(sigma: float | None) -> None:
     assert not torch.allclose(first, other_seat)
     elsewhere = replace(FIRST, episode_seed=FIRST.episode_seed + 1)
     assert not torch.allclose(first, Exploration(sigma=sigma, per="episode").explore(elsewhere, PLANNED, 4, "sphere"))
+
+
+def test_ways_are_tried_as_often_as_each_other_and_put_on_the_sphere() -> None:
+    ways = torch.tensor([[3.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]])
+    exploration = Exploration(sigma=None, ways=ways)
+    seen = [
+        exploration.explore(replace(FIRST, seed=seed), None, 4, "sphere").numpy().round(4).tolist()
+        for seed in range(40)
+    ]
+    expected: list[list[float]] = [[2, 0, 0, 0], [0, 1.4142, 1.4142, 0]]
+    counts = [sum(np.allclose(one, way, atol=1e-4) for one in seen) for way in expected]
+    assert sum(counts) == 40
+    assert min(counts) >= 10

@@ -71,6 +71,13 @@ Write = Callable[[str, str], Path]
             "bad.yaml:3:21: steering.planner: this checkpoint is an up-mapping without a trained planner; "
             "add 'explore: {kind: random}', or train one"
         ]),
+        (LM + "steering: {planner: haggler, explore: {kind: ways, sigma: 1}}\n", [
+            "bad.yaml:3:39: steering.explore: ways take no sigma; remove it, or write 'kind: noise'"
+        ]),
+        (LM + "steering: {planner: haggler, explore: {kind: ways}}\n", [
+            "bad.yaml:3:39: steering.explore: this checkpoint knows no ways of replying to try; "
+            "make one with `simworld train latent`"
+        ]),
         (LM + "prompt: scirpt\nsteering: {planner: nothing}\n", [
             "bad.yaml:3:9: prompt: no prompt 'scirpt' beside this file, in the working folder or in the library; "
             "did you mean 'script'?",
@@ -122,6 +129,22 @@ def test_from_a_file_to_a_steered_agent(write: Write, make_checkpoint: Make) -> 
     action = torch.ones(1, 2)
     assert torch.allclose(policy.upmap(action), 4 * make_checkpoint("actor").upmap(action))  # 2 in place of 0.5
     assert agent.steering.encoder.id == lm_encoder_id("hash-1", agent.template.version)
+
+
+def test_ways_are_those_of_the_checkpoint(write: Write, make_checkpoint: Make) -> None:
+    made = make_checkpoint("", ways=3)
+    save_checkpoint(Path("knowing"), made)
+    agent = make_agent(
+        load_spec(write("mine.yaml", LM + "steering: {planner: knowing, explore: {kind: ways}}\n")), INFO
+    )
+    assert isinstance(agent, LMAgent)
+    assert agent.steering is not None
+    assert agent.steering.policy is not None
+    exploration = agent.steering.policy.exploration
+    assert exploration is not None
+    assert exploration.ways is not None
+    assert made.ways is not None
+    assert torch.equal(exploration.ways, made.ways)
 
 
 def test_plain_agents_and_those_that_record_states(write: Write) -> None:

@@ -95,6 +95,8 @@ def test_a_latent_upmap_is_made_around_a_clone(world: World) -> None:
     assert (found.info.upmap, found.info.d_action, found.info.parent) == ("latent", 4, load_checkpoint(begun).id)
     assert found.constant is not None
     assert found.constant.tolist() == [2, 0, 0, 0]
+    assert found.ways is not None
+    assert found.ways.shape == (found.info.ways, 4)
     assert {"told", "kl", "reach"} <= set(found.info.metrics)
     with pytest.raises(InputError, match="has no planner"):
         world.call(latent, *args[2:], "--clone", str(world.folder / "pca"))

@@ -85,6 +85,9 @@ def test_the_neutral_action_is_the_clones_prefix(teacher: Teacher) -> None:
     made = learn_latent(teacher, train, dev, test, upmap, neutral, settings(), embed=embed)
     assert made.upmap.weight.shape == (3, 64)
     assert not made.upmap.weight.requires_grad
+    # What groups of replies have in common, beside as much of the neutral action: an angle of 45° with it, but for √(2/3).
+    torch.testing.assert_close(made.ways.norm(dim=1), torch.full((len(made.ways),), 3**0.5))
+    torch.testing.assert_close(made.ways[:, 0], torch.full((len(made.ways),), 3 / 5**0.5))
     assert made.neutral.tolist() == pytest.approx([3**0.5, 0, 0])
     torch.testing.assert_close(made.upmap(made.neutral[None]), upmap(neutral[None]))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from simworld.training.meanings import centred, find_meanings, words_by_code
+from simworld.training.meanings import centred, find_meanings, ways_of_replying, words_by_code
 
 
 def test_rows_are_centred_by_family() -> None:
@@ -44,3 +44,11 @@ def test_words_go_with_codes() -> None:
     assert rows.shape == (1, 3)
     # Token 0 has the same share everywhere; the two others change places.
     torch.testing.assert_close(rows, torch.tensor([[0.0, 0.5**0.5, -(0.5**0.5)]]))
+
+
+def test_ways_of_replying_are_the_middles_of_groups() -> None:
+    around = torch.tensor([[1.0, 0.1], [1.0, -0.1], [-0.1, 1.0], [0.1, 1.0], [-0.1, 1.0], [0.1, 1.0]])
+    found = ways_of_replying(around, 2, 0)
+    order = found[:, 0].argsort(descending=True)
+    torch.testing.assert_close(found[order], torch.eye(2) * 2**0.5)
+    assert len(ways_of_replying(torch.eye(2), 24, 0)) == 2  # no more groups than replies
