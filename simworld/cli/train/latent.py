@@ -54,8 +54,8 @@ def latent(
     """Make an up-mapping whose directions are ways of replying.
 
     An encoder reads what a stored unsteered reply means by its sentence embedding, and the up-mapping learns to turn that into the
-    prefix that makes the reply likeliest. The checkpoint takes the neutral action always; explore around that:
-    `explore: {kind: noise, sigma: 1}`.
+    prefix that makes the reply likeliest. The checkpoint takes the neutral action always, and knows ways of replying, the middles of
+    groups of replies; try these: `explore: {kind: ways}`.
     """
     from agents.models.sentences import load_sentences
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
@@ -92,4 +92,4 @@ def latent(
     click.echo(harmless(f"{out}: {made.id}: {made.info.d_action - 1} directions"))
     click.echo(f"  a reply behind its own code {told(found.told)} nats likelier than behind another's")
     click.echo("\n".join(lines_of(neutrality)))
-    click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: noise, sigma: 1}}}}"))
+    click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}"))
