@@ -54,8 +54,8 @@ def latent(
     """Make an up-mapping whose directions are ways of replying.
 
     An encoder reads what a stored unsteered reply means by its sentence embedding, and the up-mapping learns to turn that into the
-    prefix that makes the reply likeliest. The checkpoint takes the neutral action always, and knows ways of replying, the middles of
-    groups of replies; try these: `explore: {kind: ways}`.
+    prefix that makes the reply likeliest. The checkpoint takes the neutral action always. It knows ways of replying, the middles
+    of groups of replies; try these: `explore: {kind: ways}`.
     """
     from agents.models.sentences import load_sentences
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
