@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -39,9 +40,10 @@ SCENARIOS = (
 AGENTS = ("smol-script", "smol-lively")
 JUDGE = "smol-statements"
 MODEL = "builtin:smollm2-135m-instruct"
-STEERED = "smol-numbers"  # and who it is compared with: the same agent without its planner
+STEERED = "smol-thanks"  # and who it is compared with: the same agent without its planner
 UNSTEERED = "smol-script"
 STEERED_SCENARIOS = 4
+THANKS = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
 
 
 @click.command()
@@ -91,7 +93,7 @@ def demo(db: str, seed: int, count: int, threads: int | None) -> None:
         print_transcript(say, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id).title)
         say.print()
         _scores(store, plan.run)
-        _numbers(store, steered.run)
+        _thanks(store, steered.run)
     failed = f" ({done.failed + more.failed} failed)" if done.failed + more.failed else ""
     played, before = done.played + more.played, done.before + more.before
     click.echo(f"\n{played} episodes played{failed}, {before} were there already; all in {db}.")
@@ -134,21 +136,21 @@ def _scores(store: Store, run: str) -> None:
     console().print(table)
 
 
-def _numbers(store: Store, run: str) -> None:
-    """What steering does: the share of lines with a number in them, which is what the shipped direction was chosen for."""
-    table = grid("agent", "lines with a number", "lines", right=("lines with a number", "lines"))
+def _thanks(store: Store, run: str) -> None:
+    """What steering does: the share of lines that thank, for the shipped planner was rewarded for likeness to thanks."""
+    table = grid("agent", "lines that thank", "lines", right=("lines that thank", "lines"))
     lines: dict[str, list[bool]] = {STEERED: [], UNSTEERED: []}
     for stored in store.episodes(run=run, vectors=False):
         agents = {seat.seat: seat.agent_name for seat in stored.summary.seats}
         for act in stored.episode.acts:
             if agents[act.seat] in lines and act.action.kind is ActionKind.speak:
-                lines[agents[act.seat]].append(any(character.isdigit() for character in act.action.text))
+                lines[agents[act.seat]].append(bool(THANKS.search(act.action.text)))
     for agent, found in lines.items():
         share = f"{sum(found) / len(found):.0%}" if found else "–"
         table.add_row(agent, share, str(len(found)))
     console().print(
         Text(
-            "\nThe same agent with and without steering towards numbers (few lines; more in docs/results.md)",
+            "\nThe same agent with and without a planner that learned to be thankful (few lines; more in docs/results.md)",
             style="bold",
         )
     )

@@ -23,7 +23,7 @@ def test_the_demo_plays_judges_and_steers_once(tmp_path: Path) -> None:
     with open_store(db) as store:
         steered = [
             act.plan
-            for stored in store.episodes(run="demo-steered-1-0", agent="smol-numbers")
+            for stored in store.episodes(run="demo-steered-1-0", agent="smol-thanks")
             for act in stored.episode.acts
             if act.plan is not None
         ]

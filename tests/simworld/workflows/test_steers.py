@@ -1,4 +1,4 @@
-"""Does steering steer? The shipped experiments in full, on the built-in model: one hour, and four or five, on one core."""
+"""Does steering steer? The shipped planner at a small size, and the shipped experiments in full: about an hour each on one core."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from click.testing import CliRunner
 
 from simworld.cli import cli
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(10 * 3600)]
+THANKS = "Thank you so much, I really appreciate your help."
+HELD_OUT = (
+    "a-crack-in-the-soundboard",
+    "beds-for-twelve-singers",
+    "hall-until-one",
+    "mushrooms-in-a-basket",
+    "reference-by-telephone",
+    "sofa-for-three-weeks",
+    "the-captains-knee",
+    "whose-name-comes-first",
+)
 
 
 def learn(name: str, folder: Path) -> dict[str, Any]:
@@ -28,18 +38,37 @@ def learn(name: str, folder: Path) -> dict[str, Any]:
 def difference(report: dict[str, Any], first: str, second: str) -> dict[str, Any]:
     (found,) = (c for c in report["comparisons"] if (c["first"], c["second"]) == (first, second))
     measured: dict[str, Any] = found["measures"][report["main"]]
-    assert measured["families"] >= 20
     return measured
 
 
+@pytest.mark.model
+def test_the_shipped_planner_is_more_thankful_than_the_agent_without_it(tmp_path: Path) -> None:
+    """On families that it was not trained on."""
+    arms = ("--agents", "base=smol-script,planner=smol-thanks", "--partners", "smol-script", "--like", THANKS)
+    where = ("--scenarios", ",".join(HELD_OUT), "--quality", "0", "--db", str(tmp_path / "x.db"), "--json")
+    ran = CliRunner().invoke(cli, ["evaluate", *arms, *where], catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    found = difference(json.loads(ran.stdout), "planner", "base")
+    assert found["families"] == 8
+    assert found["mean"] > 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(10 * 3600)
 def test_a_direction_found_in_the_store_carries_over_to_families_never_seen(tmp_path: Path) -> None:
     """Seen once: z 3.76."""
-    assert difference(learn("steers", tmp_path), "constant", "base")["z"] > 2.5
+    found = difference(learn("steers", tmp_path), "constant", "base")
+    assert found["families"] >= 20
+    assert found["z"] > 2.5
 
 
-@pytest.mark.xfail(strict=True, reason="the aim, not reached: docs/results.md has what came out, and why")
+@pytest.mark.slow
+@pytest.mark.timeout(10 * 3600)
 def test_the_planner_beats_the_clone_and_random_directions(tmp_path: Path) -> None:
     report = learn("thanks", tmp_path)
+    for control in ("clone", "random"):
+        found = difference(report, "planner", control)
+        assert found["families"] >= 20
+        assert found["z"] > 4
     perplexity = {arm: values["quality"]["perplexity"] for arm, values in report["arms"].items()}
-    assert all(difference(report, "planner", control)["z"] > 4 for control in ("clone", "random"))
     assert perplexity["planner"] < 1.15 * perplexity["base"]
