@@ -45,7 +45,7 @@ class LatentSettings:
     strength: float = 4.0  # of a direction to begin with, in lengths of the clone's token embeddings
     contrast: float = 0.1  # w
     kl: float = 0.1  # k, of nats per token
-    ways: int = 24
+    ways: int = 24  # that groups of replies have in common, at most
     descent: Descent = field(default_factory=lambda: Descent(steps=120, batch_size=8))
 
     def plain(self) -> dict[str, Any]:

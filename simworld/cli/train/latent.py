@@ -19,6 +19,7 @@ POSITIVE = click.IntRange(min=1)
     "--clone", "clone_folder", type=click.Path(path_type=Path), required=True, help="The clone to make it around."
 )
 @click.option("--size", type=POSITIVE, default=32, show_default=True, help="Directions; actions have one number more.")
+@click.option("--ways", type=POSITIVE, default=24, show_default=True, help="Ways of replying to know, at most.")
 @click.option(
     "--strength", type=click.FloatRange(min=0, min_open=True), default=4.0, show_default=True,
     help="Of a direction to begin with, in lengths of a token embedding.",
@@ -38,6 +39,7 @@ POSITIVE = click.IntRange(min=1)
 def latent(
     clone_folder: Path,
     size: int,
+    ways: int,
     strength: float,
     run_name: str | None,
     agent: str | None,
@@ -67,7 +69,7 @@ def latent(
 
     clone = load_checkpoint(clone_folder)
     how = Descent(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
-    settings = LatentSettings(size=size, strength=strength, descent=how)
+    settings = LatentSettings(size=size, ways=ways, strength=strength, descent=how)
     query = ReplyQuery(run=run_name, agent=agent, train=replies, dev=60, seed=seed)
     with open_store(db) as store, progress_bar("latent") as show:
         # Likelihoods are those of the distribution that drew the replies, and so are read in its number format.
@@ -89,7 +91,7 @@ def latent(
     if as_json:
         click.echo(plain_json({"id": made.id, "folder": str(out), "metrics": dict(made.info.metrics)}))
         return
-    click.echo(harmless(f"{out}: {made.id}: {made.info.d_action - 1} directions"))
+    click.echo(harmless(f"{out}: {made.id}: {made.info.d_action - 1} directions, {made.info.ways} ways of replying"))
     click.echo(f"  a reply behind its own code {told(found.told)} nats likelier than behind another's")
     click.echo("\n".join(lines_of(neutrality)))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}"))

@@ -46,6 +46,7 @@ class LatentStage(Descending):
     batch_size: Count = 8
     replies: Count = Field(default=700, description="To learn from, at most.")
     size: Count = Field(default=32, description="Directions; actions have one number more.")
+    ways: Count = Field(default=24, description="Ways of replying to know, at most.")
     strength: PositiveFloat = Field(
         default=4.0, description="Of a direction to begin with, in lengths of an embedding."
     )

@@ -98,7 +98,9 @@ def make_upmap(shop: Shop, label: str) -> Made:
 def make_latent(shop: Shop, label: str, run: str, base: Path, settings: LatentStage) -> Made:
     """A checkpoint with a latent up-mapping and its neutral action."""
     with _school(shop, label, run, base, settings) as (school, start, log):
-        wanted = LatentSettings(size=settings.size, strength=settings.strength, descent=_descent(shop, settings))
+        wanted = LatentSettings(
+            size=settings.size, ways=settings.ways, strength=settings.strength, descent=_descent(shop, settings)
+        )
         made, _, _ = latent_upmap(school, start, wanted, embed=load_sentences().encode, log=log, show=shop.tell)
     return _saved(shop, label, made)
 

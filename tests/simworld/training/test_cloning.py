@@ -87,7 +87,7 @@ def test_a_clone_says_what_made_it_and_is_the_same_again(world: World) -> None:
 def test_a_latent_upmap_is_made_around_a_clone(world: World) -> None:
     begun, out, cloned = world.folder / "begun", world.folder / "latent", world.folder / "cloned"
     world.call(clone, "--upmap", str(world.folder / "pca"), "--db", world.db, *FEW, "--out", str(begun))
-    few = ("--size", "3", "--steps", "2", "--batch-size", "2")
+    few = ("--size", "3", "--ways", "2", "--steps", "2", "--batch-size", "2")
     args = ("--clone", str(begun), "--db", world.db, *few, "--out", str(out))
     made = json.loads(world.call(latent, *args).stdout)
     found = load_checkpoint(out)
@@ -96,7 +96,7 @@ def test_a_latent_upmap_is_made_around_a_clone(world: World) -> None:
     assert found.constant is not None
     assert found.constant.tolist() == [2, 0, 0, 0]
     assert found.ways is not None
-    assert found.ways.shape == (found.info.ways, 4)
+    assert found.ways.shape == (2, 4)
     assert {"told", "kl", "reach"} <= set(found.info.metrics)
     with pytest.raises(InputError, match="has no planner"):
         world.call(latent, *args[2:], "--clone", str(world.folder / "pca"))
