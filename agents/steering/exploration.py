@@ -28,9 +28,7 @@ class Exploration:
     noise for a whole episode, are ours.
     """
 
-    sigma: (
-        float | None
-    )  # standard deviation of the noise for each coordinate of an action; None: no noise on the planner
+    sigma: float | None  # standard deviation of the noise on each coordinate of an action; None: no planner, no noise
     per: Per = "turn"
     ways: Tensor | None = None  # (n, d'), the actions to choose from, all as likely; None: random directions
 
