@@ -163,7 +163,7 @@ def latent_upmap(
             "d_action": latent.upmap.d_action,
             "upmap": "latent",
             "ways": len(latent.ways),
-            "metrics": found.plain() | {"told": latent.told.mean},
+            "metrics": found.plain() | {"log_ratio": latent.log_ratio.mean},
         }
     )
     mean, std = standard([lesson.state for lesson in lessons["train"]])

@@ -60,7 +60,7 @@ class LatentMap:
     upmap: UpMap
     neutral: Tensor  # (K + 1,) float32
     ways: Tensor  # (n, K + 1) float32, the actions of what groups of replies have in common
-    told: Estimate  # nats per reply by which it is likelier behind its own code than behind another's
+    log_ratio: Estimate  # nats per reply by which it is likelier behind its own code than behind another's
 
 
 class _Latent(nn.Module):
@@ -139,12 +139,12 @@ def learn_latent(
         pair = torch.stack([codes[id(lesson)], own[draw.integers(len(own))]])
         hidden = teacher.read(lesson, latent.prefixes(pair, _share(draw)))
         nats = likelihoods(teacher, lesson, hidden)
-        told, tokens = nats.log_softmax(0)[0], len(lesson.targets)
+        apart, tokens = nats.log_softmax(0)[0], len(lesson.targets)
         with torch.no_grad():
             plain = teacher.log_probs(lesson.hidden)
         strayed = kl_divergence(plain, teacher.log_probs(hidden[1])).mean()
-        metrics = {"nats": -nats[0].item() / tokens, "told": (nats[0] - nats[1]).item(), "kl": strayed.item()}
-        return -nats[0] / tokens - settings.contrast * told + settings.kl * strayed, metrics
+        metrics = {"nats": -nats[0].item() / tokens, "log_ratio": (nats[0] - nats[1]).item(), "kl": strayed.item()}
+        return -nats[0] / tokens - settings.contrast * apart + settings.kl * strayed, metrics
 
     descend(latent, loss, train, dev, settings.descent, log)
     first = torch.zeros(size)
@@ -153,7 +153,7 @@ def learn_latent(
         upmap=latent.upmap(),
         neutral=first,
         ways=_actions(ways_of_replying(own, settings.ways, settings.descent.seed % 2**32), 1.0),
-        told=_told(teacher, test, latent, codes, settings),
+        log_ratio=_log_ratio(teacher, test, latent, codes, settings),
     )
 
 
@@ -169,10 +169,10 @@ def _share(draw: np.random.Generator) -> float:
 
 
 @torch.no_grad()
-def _told(
+def _log_ratio(
     teacher: Teacher, lessons: Sequence[Lesson], latent: _Latent, codes: Mapping[int, Tensor], settings: LatentSettings
 ) -> Estimate:
-    order = generator(derive_seed(settings.descent.seed, "told")).permutation(len(lessons)).tolist()
+    order = generator(derive_seed(settings.descent.seed, "pairs")).permutation(len(lessons)).tolist()
     rows = []
     for i, j in zip(order, order[1:] + order[:1], strict=True):
         pair = torch.stack([codes[id(lessons[i])], codes[id(lessons[j])]])

@@ -92,6 +92,6 @@ def latent(
         click.echo(plain_json({"id": made.id, "folder": str(out), "metrics": dict(made.info.metrics)}))
         return
     click.echo(harmless(f"{out}: {made.id}: {made.info.d_action - 1} directions, {made.info.ways} ways of replying"))
-    click.echo(f"  a reply behind its own code {told(found.told)} nats likelier than behind another's")
+    click.echo(f"  a reply behind its own code {told(found.log_ratio)} nats likelier than behind another's")
     click.echo("\n".join(lines_of(neutrality)))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}"))

@@ -97,7 +97,7 @@ def test_a_latent_upmap_is_made_around_a_clone(world: World) -> None:
     assert found.constant.tolist() == [2, 0, 0, 0]
     assert found.ways is not None
     assert found.ways.shape == (2, 4)
-    assert {"told", "kl", "reach"} <= set(found.info.metrics)
+    assert {"log_ratio", "kl", "reach"} <= set(found.info.metrics)
     with pytest.raises(InputError, match="has no planner"):
         world.call(latent, *args[2:], "--clone", str(world.folder / "pca"))
     # A clone that is taught from there begins at the neutral action.

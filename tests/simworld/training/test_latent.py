@@ -108,11 +108,11 @@ def test_a_reply_becomes_likelier_behind_its_own_code(teacher: Teacher) -> None:
             torch.ones(4),
             settings(steps),
             embed=embed,
-            log=lambda step, metrics: seen.__setitem__(step, metrics.get("told", 0)),
+            log=lambda step, metrics: seen.__setitem__(step, metrics.get("log_ratio", 0)),
         )
-        assert made.told.families == 2
-        assert made.told.n == 12
-        return made.told.mean
+        assert made.log_ratio.families == 2
+        assert made.log_ratio.n == 12
+        return made.log_ratio.mean
 
     before = learned(1)
     after = learned(30)
