@@ -22,7 +22,8 @@ def export_npz(folder: Path, file: Path) -> int:
     """Writes a dataset as one `.npz` without pickles and returns the number of transitions.
 
     Arrays: `states` (N, d_s), `actions` (N, d'), `rewards`, `terminals`, `next` (N,) the row of the next state (its own where
-    terminal), `episode` and `family` (N,) rows of the names in `episodes` and `families`, and `meta`, JSON text.
+    terminal), `turn` (N,) of the act in its episode, from 0, `episode` and `family` (N,) rows of the names in `episodes` ("<episode
+    id>/<seat>") and `families`, and `meta`, JSON text. Episode, seat and turn find the utterance in the store.
     """
     data = load_transitions(folder)
     with file.open("wb") as out:
@@ -33,6 +34,7 @@ def export_npz(folder: Path, file: Path) -> int:
             rewards=data.rewards,
             terminals=data.terminal,
             next=data.next_state,
+            turn=data.turn,
             episode=data.episode,
             family=data.family,
             episodes=np.array(data.episodes),

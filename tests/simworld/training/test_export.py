@@ -37,6 +37,7 @@ def test_an_npz_needs_no_pickle(dataset: Path, tmp_path: Path) -> None:
             ("rewards", data.rewards),
             ("terminals", data.terminal),
             ("next", data.next_state),
+            ("turn", np.concatenate([np.arange(0, 2 * acts, 2) for acts in np.bincount(data.episode)])),
             ("episode", data.episode),
             ("family", data.family),
             ("episodes", np.array(data.episodes)),
