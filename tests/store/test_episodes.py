@@ -1,4 +1,4 @@
-"""The promises of the store, on SQLite and on PostgreSQL alike."""
+"""Scenarios, agents and episodes: what was stored comes back, filtered, paged and streamed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simworld.core.episode import Act, Action, ActionKind, Ending, Turn
-from simworld.core.errors import Failure, InputError, ResumeRefused
+from simworld.core.errors import Failure, InputError
 from simworld.core.scenario import Persona, Seat
-from store import AgentRecord, ItemState, RunRecord, Store, open_store
+from store import ItemState, RunRecord, Store, open_store
 from tests.store.samples import (
     AGENTS,
     NOON,
@@ -22,11 +22,9 @@ from tests.store.samples import (
     add,
     begin,
     item,
-    judged,
     plan,
     played,
     same,
-    unjudgeable,
 )
 from tests.store.strategies import episodes
 
@@ -112,30 +110,6 @@ def test_a_failure_is_kept_with_its_boundary(store: Store) -> None:
     assert [act.action.text for act in stored.episode.acts] == ["one"]
 
 
-def test_the_run_is_summarised(store: Store) -> None:
-    first, second, _ = begin(store)
-    add(store, first, played(first, "fine"))
-    add(store, second, played(second, failure=TIMEOUT))
-    store.add_judge("j1", "judge", {})
-    store.add_judgement(judged(first.episode_id(1), {("seller", "goal"): 5.0}), {("seller", "goal"): 0.5})
-    (summary,) = store.runs()
-    assert summary.run.seed == 7
-    assert summary.run.created == NOON
-    assert summary.run.settings == {"repeats": 3}
-    counts = (summary.planned, summary.done, summary.failed, summary.episodes, summary.judged)
-    assert counts == (3, 1, 1, 2, 1)
-    add(store, second, played(second, "better"), attempt=2)
-    (summary,) = store.runs()
-    assert (summary.done, summary.failed, summary.episodes) == (2, 0, 3)
-
-
-def test_each_command_adds_to_the_profile(store: Store) -> None:
-    begin(store)
-    store.add_profile("first", {"seconds": 1.5})
-    store.add_profile("first", {"seconds": 2.5})
-    assert store.runs()[0].run.profile == {"commands": [{"seconds": 1.5}, {"seconds": 2.5}]}
-
-
 def test_a_contradictory_episode_is_refused(store: Store) -> None:
     (work, *_) = begin(store)
     good = played(work, "one", "two")
@@ -156,60 +130,6 @@ def test_a_contradictory_episode_is_refused(store: Store) -> None:
 
 
 # Resuming
-
-
-def test_a_run_may_be_begun_again_with_more_repeats(store: Store) -> None:
-    begin(store, repeats=2)
-    begin(store, repeats=4)
-    assert len(store.planned("first")) == 4
-    assert len(store.runs()) == 1
-
-
-def test_another_seed_is_refused(store: Store) -> None:
-    begin(store, seed=7)
-    with pytest.raises(ResumeRefused, match=r"seed was 7, now it is 8.*--name"):
-        begin(store, seed=8)
-
-
-def test_changed_scenario_is_refused_and_nothing_is_stored(store: Store) -> None:
-    begin(store)
-    changed = replace(TICKET, setting="Two spare tickets.")
-    with pytest.raises(ResumeRefused, match=f"scenario 'ticket' was {TICKET.id[:15]}, now it is {changed.id[:15]}"):
-        begin(store, scenario=changed)
-    with pytest.raises(InputError):
-        store.scenario(changed.id)
-    begin(store, run="second", scenario=changed)  # under another name it may be played
-
-
-def test_a_changed_agent_is_refused(store: Store) -> None:
-    begin(store)
-    with pytest.raises(ResumeRefused, match="agent 'smol' was a1, now it is a3"):
-        store.begin_run(RUN, [], [], [AgentRecord(id="a3", name="smol", spec={})])
-
-
-def test_a_changed_judge_note_is_no_other_scenario(store: Store) -> None:
-    begin(store)
-    better = replace(TICKET, judge_note="Think of the view.")
-    begin(store, scenario=better)
-    assert store.scenario(TICKET.id) == better
-
-
-def test_one_name_for_two_contents_is_refused(store: Store) -> None:
-    other = replace(RENT, name="ticket")
-    with pytest.raises(InputError, match="two different scenarios are called 'ticket'"):
-        store.begin_run(RUN, [plan(item()), plan(item(scenario=other), other)], [TICKET, other], AGENTS)
-
-
-def test_an_agent_keeps_the_name_it_has_in_each_run(store: Store) -> None:
-    begin(store)
-    work = item("second")
-    renamed = [replace(AGENTS[0], name="tiny"), AGENTS[1]]
-    store.begin_run(replace(RUN, name="second"), [plan(work)], [TICKET], renamed)
-    add(store, work, played(work, "hello"))
-    assert store.episode(work.episode_id(1)).summary.seats[0].agent_name == "tiny"
-
-
-# Reading
 
 
 def test_episodes_stream_by_id_in_batches_and_filter(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,106 +214,6 @@ def test_a_private_message_and_a_silent_turn_come_back(store: Store) -> None:
 
 
 # Judging
-
-
-def judge_one(store: Store) -> str:
-    (work, *_) = begin(store)
-    add(store, work, played(work, "x"))
-    store.add_judge("j1", "judge", {"model": "m"})
-    return work.episode_id(1)
-
-
-SCORES = {("seller", "goal"): 7.0, ("buyer", "goal"): 2.5}
-SHARES = {("seller", "goal"): 0.7, ("buyer", "goal"): 0.25}
-
-
-def test_a_judgement_comes_back_equal_and_only_once(store: Store) -> None:
-    episode_id = judge_one(store)
-    judgement = judged(episode_id, SCORES)
-    assert store.add_judgement(judgement, SHARES)
-    assert not store.add_judgement(judged(episode_id, {("seller", "goal"): 1.0}), SHARES)
-    (stored,) = store.judgements(episode_id)
-    assert stored.judgement == judgement
-    assert (stored.judge_name, stored.attempt, stored.rescaled) == ("judge", 1, SHARES)
-
-
-def test_raw_infinities_come_back(store: Store) -> None:
-    episode_id = judge_one(store)
-    judgement = judged(episode_id, SCORES)
-    (first, *rest) = judgement.verdicts
-    infinite = replace(judgement, verdicts=(replace(first, raw={"log_odds": float("-inf")}), *rest))
-    store.add_judgement(infinite, SHARES)
-    assert store.judgements(episode_id)[0].judgement == infinite
-
-
-def test_a_failed_judgement_gives_way_only_to_a_retry(store: Store) -> None:
-    episode_id = judge_one(store)
-    good = judged(episode_id, SCORES)
-    assert store.add_judgement(unjudgeable(episode_id), {})
-    assert not store.add_judgement(good, SHARES)
-    assert store.add_judgement(unjudgeable(episode_id, "refused"), {}, replace_failed=True)
-    assert store.add_judgement(good, SHARES, replace_failed=True)
-    assert not store.add_judgement(unjudgeable(episode_id), {}, replace_failed=True)
-    (stored,) = store.judgements(episode_id)
-    assert stored.judgement == good
-    assert stored.attempt == 3
-    assert [failure.kind for failure in stored.earlier_failures] == ["timeout", "refused"]
-
-
-def test_unjudged_leaves_out_what_is_judged_and_what_failed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.facade_judgements.IDS", 2)
-    items = begin(store, repeats=6)
-    for work in items:
-        add(store, work, played(work, "x", failure=TIMEOUT if work.repeat == 0 else None))
-    ids = [work.episode_id(1) for work in items]
-    store.add_judge("j1", "judge", {})
-    store.add_judgement(judged(ids[1], SCORES), SHARES)
-    store.add_judgement(unjudgeable(ids[2]), {})
-    assert list(store.unjudged("j1", 0)) == sorted(ids[3:])
-    assert list(store.unjudged("j1", 0, retry_failed=True)) == sorted(ids[2:])
-    assert list(store.unjudged("j1", 1)) == sorted(ids[1:])
-    assert list(store.unjudged("j2", 0)) == sorted(ids[1:])
-    assert list(store.unjudged("j1", 0, run="other")) == []
-
-
-def test_unjudged_may_be_judged_while_it_streams(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.facade_judgements.IDS", 2)
-    items = begin(store, repeats=5)
-    for work in items:
-        add(store, work, played(work, "x"))
-    store.add_judge("j1", "judge", {})
-    for id_ in store.unjudged("j1", 0):
-        store.add_judgement(judged(id_, SCORES), SHARES)
-    assert len(list(store.scores())) == 10
-
-
-def test_scores_carry_what_tables_group_by(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.facade_judgements.IDS", 1)
-    episode_id = judge_one(store)
-    store.add_judge("j2", "other", {})
-    store.add_judgement(judged(episode_id, SCORES), SHARES)
-    store.add_judgement(judged(episode_id, SCORES, judge="j2"), SHARES)
-    rows = list(store.scores(judge_id="j1"))
-    assert {(row.seat, row.agent_name, row.score, row.rescaled) for row in rows} == {
-        ("seller", "smol", 7.0, 0.7),
-        ("buyer", "rival", 2.5, 0.25),
-    }
-    assert {(row.judge_name, row.scenario_name, row.family, row.run, row.sample) for row in rows} == {
-        ("judge", "ticket", "tickets", "first", 0)
-    }
-    assert len(list(store.scores())) == 4
-    assert list(store.scores(run="other")) == []
-    assert list(store.scores(dimension="secret")) == []
-    assert [judge.name for judge in store.judges()] == ["judge", "other"]
-
-
-@pytest.mark.parametrize("share", [-0.01, 1.01, None])
-def test_a_score_outside_its_range_is_refused(store: Store, share: float | None) -> None:
-    episode_id = judge_one(store)
-    shares = {} if share is None else {("seller", "goal"): share}
-    with pytest.raises(ValueError, match="rescaled"):
-        store.add_judgement(judged(episode_id, {("seller", "goal"): 3.0}), shares)
-    assert store.judgements(episode_id) == []
 
 
 def test_everything_is_there_when_opened_again(url: str) -> None:
