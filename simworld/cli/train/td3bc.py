@@ -27,8 +27,20 @@ POSITIVE = click.IntRange(min=1)
 ABOVE_0 = click.FloatRange(min=0, min_open=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 # Defaults are those of the settings; None here, so that they stand in one place and no torch is loaded to show help.
-_TD3BC = ("alpha", "gamma", "layer_norm", "critic_penalty")
+_TD3BC = ("alpha", "gamma", "actor_rate", "critic_rate", "critic_hidden", "layer_norm", "critic_penalty")
 _LOOP = ("steps", "batch_size", "seed", "every", "held_out", "patience")
+
+
+def _widths(context: click.Context, parameter: click.Parameter, given: str | None) -> tuple[int, ...] | None:
+    """Widths of layers: `256,256`; none for `linear`."""
+    if given is None:
+        return None
+    if given == "linear":
+        return ()
+    parts = [part.strip() for part in given.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise click.BadParameter(f"{given!r} is no list of widths; expected numbers above 0 as in 256,256, or linear")
+    return tuple(map(int, parts))
 
 
 @click.command()
@@ -42,6 +54,9 @@ _LOOP = ("steps", "batch_size", "seed", "every", "held_out", "patience")
 @click.option("--steps", type=POSITIVE, help="Updates.")
 @click.option("--alpha", type=ABOVE_0, help="Weight of the values against staying near the data.")
 @click.option("--gamma", type=click.FloatRange(0, 1), help="Discount.")
+@click.option("--actor-rate", type=ABOVE_0, help="Learning rate.")
+@click.option("--critic-rate", type=ABOVE_0, help="Learning rate.")
+@click.option("--critic-hidden", metavar="WIDTHS", callback=_widths, help="As 256,256; or linear: no hidden layer.")
 @click.option("--layer-norm/--no-layer-norm", default=None, help="In the critics.")
 @click.option("--critic-penalty", type=click.FloatRange(min=0), help="ReBRAC's, on the critics' goal.")
 @click.option("--batch-size", type=POSITIVE)

@@ -156,6 +156,17 @@ def test_the_same_command_gives_the_same_planner(played: Path) -> None:
     assert first in result.stdout
 
 
+def test_rates_and_widths_can_be_given(played: Path) -> None:
+    assert command(played, "--actor-rate", "0.01", "--critic-rate", "0.02", "--critic-hidden", "linear").exit_code == 0
+    settings = load_checkpoint(played / "out").info.data["settings"]["td3bc"]
+    assert (settings["actor_rate"], settings["critic_rate"], settings["critic_hidden"]) == (0.01, 0.02, [])
+    assert command(played, "--critic-hidden", "4,3", "--name", "other").exit_code == 0
+    assert load_checkpoint(played / "out").info.data["settings"]["td3bc"]["critic_hidden"] == [4, 3]
+    refused = command(played, "--critic-hidden", "4,x")
+    assert refused.exit_code == 2
+    assert "'4,x' is no list of widths; expected numbers above 0 as in 256,256, or linear" in refused.output
+
+
 def test_a_training_that_cannot_be_is_marked_as_failed(played: Path) -> None:
     with pytest.raises(InputError, match="a batch of 500 is more than the"):
         command(played, "--batch-size", "500")
