@@ -27,8 +27,8 @@ _SOURCE = (
 )
 _OPTIONS = (
     *_SOURCE,
-    click.option("--replies", type=click.IntRange(min=1), default=160, show_default=True, help="To learn from, at most."),
-    click.option("--steps", type=click.IntRange(min=1), default=100, show_default=True),
+    click.option("--replies", type=click.IntRange(min=1), default=240, show_default=True, help="To learn from, at most."),
+    click.option("--steps", type=click.IntRange(min=1), default=160, show_default=True),
     click.option("--batch-size", type=click.IntRange(min=1), default=2, show_default=True, help="Replies a step."),
     click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, show_default=True),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of families, order, weights."),

@@ -12,25 +12,6 @@ from simworld.cli.run import run
 from simworld.cli.train.clone import clone
 from simworld.cli.train.upmap import upmap
 
-SCENARIOS = (
-    "apple-picking-terms",
-    "cake-by-friday",
-    "camera-came-back-broken",
-    "cheese-for-a-table",
-    "dinner-gone-cold",
-    "eighty-euros-missing",
-    "essay-due-at-midnight",
-    "exam-in-the-drawer",
-    "goats-stay-home",
-    "harbour-rowing-boat",
-    "hedge-cut-too-low",
-    "key-to-the-roof",
-    "last-concert-ticket",
-    "loan-for-a-van",
-    "whose-dog-is-it",
-    "who-does-the-dishes",
-)
-
 
 def call(command: object, *args: str) -> dict[str, object]:
     found = CliRunner().invoke(command, [*args, "--json"], catch_exceptions=False)  # type: ignore[arg-type]
@@ -41,12 +22,13 @@ def call(command: object, *args: str) -> dict[str, object]:
 
 @pytest.mark.slow
 @pytest.mark.model
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_a_clone_of_the_built_in_model_is_neutral_and_can_steer(tmp_path: Path) -> None:
     db, base, out = f"sqlite:///{tmp_path / 'world.db'}", str(tmp_path / "pca"), str(tmp_path / "clone")
-    call(run, *SCENARIOS, "--cast", "*=smol-script", "--db", db)
-    call(upmap, "--tokens", "4", "--action-size", "32", "--dtype", "float32", "--out", base)
-    made = call(clone, "--upmap", base, "--train-upmap", "--db", db, "--replies", "100", "--out", out)
+    call(run, "library", "--cast", "*=smol-script", "--db", db)
+    call(upmap, "--tokens", "4", "--action-size", "32", "--out", base)
+    more = ["--steps", "160", "--replies", "240", "--dtype", "bfloat16"]
+    made = call(clone, "--upmap", base, "--train-upmap", "--db", db, *more, "--out", out)
     metrics = made["metrics"]
     assert isinstance(metrics, dict)
     assert metrics["kl"] <= 0.02

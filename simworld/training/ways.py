@@ -1,0 +1,141 @@
+"""Which ways of replying were rewarded, from episodes that tried them, and an up-mapping that knows only the best.
+
+Of many ways the one that looks best is in part lucky. So a mean is also told as a random effect: drawn to the mean of all ways by
+τ² / (τ² + s²), with s its standard error and τ² the variance between ways (DerSimonian & Laird 1986, Controlled Clinical Trials
+7, 177–188). To try fewer ways more often, round by round, is successive halving (Jamieson & Talwalkar 2016, arXiv 1502.07943).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agents.steering.checkpoint import Checkpoint
+from simworld.core.errors import InputError
+from simworld.core.stats import Estimate, mean_by_family
+from simworld.training.transitions import Transitions
+
+Floats = NDArray[np.float64]
+MOST_WAYS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WayTried:
+    """What one action brought."""
+
+    action: NDArray[np.float32]  # (d',)
+    reward: Estimate  # centred by family; of seats that spoke so in all of an episode, else of acts
+    expected: float  # the mean as a random effect
+    row: int  # of a transition with this action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaysTried:
+    """All of them, the most rewarded first."""
+
+    ways: tuple[WayTried, ...]
+    between: float  # τ, the standard deviation between ways, of which luck is no part
+    by_act: bool  # whether acts are what is counted, or seats of episodes
+
+
+def ways_tried(transitions: Transitions) -> WaysTried:
+    """What each action brought. Raises InputError where there is only one action, or too many to be ways."""
+    actions, way = np.unique(np.asarray(transitions.actions), axis=0, return_inverse=True)
+    way = way.ravel()
+    if not 1 < len(actions) <= MOST_WAYS:
+        raise InputError(
+            f"{len(actions)} different actions in {len(transitions)} acts; expected 2 to {MOST_WAYS}: "
+            "collect with `explore: {kind: ways, per: episode}`"
+        )
+    _, first = np.unique(transitions.episode, return_index=True)
+    by_act = bool((way != way[first][_compact(transitions.episode)]).any())
+    rewards = transitions.rewards.astype(np.float64)
+    values: Floats
+    if by_act:  # a part of the score is smaller where there are more of them
+        of, family, rows = way, transitions.family, np.arange(len(way))
+        values = np.asarray(rewards * np.bincount(transitions.episode)[transitions.episode])
+    else:
+        of, family, rows = way[first], transitions.family[first], first
+        values = np.bincount(_compact(transitions.episode), weights=rewards).astype(np.float64)
+    count = np.bincount(of)
+    expected, between = random_effects(of, values)
+    found = [
+        WayTried(
+            action=actions[i],
+            reward=mean_by_family((transitions.families[family[j]], values[j]) for j in np.flatnonzero(of == i)),
+            expected=float(expected[i]),
+            row=int(rows[np.flatnonzero(of == i)[0]]),
+        )
+        for i in range(len(count))
+    ]
+    ordered = sorted(found, key=lambda tried: -tried.expected)
+    return WaysTried(ways=tuple(ordered), between=between, by_act=by_act)
+
+
+def random_effects(group: NDArray[np.int64], values: Floats) -> tuple[Floats, float]:
+    """The mean of each group drawn to the mean of all, (k,), and the deviation τ between groups.
+
+    Args:
+        group: (n,) from 0 to k - 1, each there.
+        values: (n,), with one variance within all groups.
+    """
+    count = np.bincount(group)
+    means = np.bincount(group, weights=values) / count
+    freedom = max(1, len(values) - len(count))
+    error = float(np.square(values - means[group]).sum()) / freedom / count  # squared, of each mean
+    if not error.any():  # nothing is luck
+        return means, float(means.std(ddof=1)) if len(means) > 1 else 0.0
+    weight = 1 / error
+    centre = float(weight @ means / weight.sum())
+    spread = float(weight @ np.square(means - centre)) - (len(means) - 1)
+    variance = max(0.0, spread / float(weight.sum() - np.square(weight).sum() / weight.sum()))
+    centre = float(np.average(means, weights=1 / (variance + error)))
+    return centre + (means - centre) * variance / (variance + error), variance**0.5
+
+
+def with_ways(
+    parent: Checkpoint, ways: Sequence[NDArray[np.float32]], shares: Sequence[float], *, neutral: bool
+) -> Checkpoint:
+    """The same checkpoint, but that it knows these ways alone.
+
+    Args:
+        parent: a latent up-mapping.
+        ways: actions (d',).
+        shares: cosines of an action with the neutral one, in [0, 1): each way is known with each of them, the smaller the stronger
+            it is; empty: as it is.
+        neutral: know the neutral action too.
+
+    Raises:
+        InputError: the up-mapping is not latent, so no action is known to be neutral, or the actions have another size.
+    """
+    if parent.info.upmap != "latent":
+        raise InputError(f"planner {parent.id[:11]}… has no latent up-mapping; make one with `simworld train latent`")
+    size = parent.info.d_action
+    known = [torch.eye(size)[0] * size**0.5] if neutral else []
+    for way in ways:
+        if len(way) != size:
+            raise InputError(f"the ways have {len(way)} numbers, actions of planner {parent.id[:11]}… {size}")
+        code = torch.from_numpy(np.array(way, dtype=np.float32))
+        if not shares:
+            known.append(code)
+            continue
+        code = code.clone()
+        code[0] = 0
+        code /= code.norm().clamp_min(1e-9)
+        for share in shares:
+            action = code * (1 - share**2) ** 0.5
+            action[0] = share
+            known.append(action * size**0.5)
+    table = torch.stack(known)
+    info = parent.info.model_copy(update={"ways": len(table), "parent": parent.id})
+    return replace(parent, info=info, ways=table)
+
+
+def _compact(group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same groups, numbered without gaps."""
+    found: NDArray[np.int64] = np.unique(group, return_inverse=True)[1]
+    return found
