@@ -31,13 +31,17 @@ class TwinCritic(nn.Module):
         layer_norm: bool = False,
         generator: torch.Generator,
     ) -> None:
-        """New weights and biases, uniform in ±1/√inputs as those of `nn.Linear`."""
+        """New weights and biases, uniform in ±1/√inputs as those of `nn.Linear`.
+
+        Without hidden layers a hundredth of that: where the data say nothing about a direction, a linear critic keeps what it
+        began with, and the actor would go that way.
+        """
         super().__init__()
         sizes = [d_state + d_action, *hidden, 1]
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         self.gains, self.shifts = nn.ParameterList(), nn.ParameterList()
         for inputs, outputs in pairwise(sizes):
-            bound = 1 / math.sqrt(inputs)
+            bound = (1 if hidden else _SMALL) / math.sqrt(inputs)
             self.weights.append(torch.empty(2, inputs, outputs).uniform_(-bound, bound, generator=generator))
             self.biases.append(torch.empty(2, 1, outputs).uniform_(-bound, bound, generator=generator))
         for size in hidden if layer_norm else ():

@@ -19,7 +19,7 @@ from simworld.training.learner import Learner
 from simworld.training.networks import TwinCritic, new_actor
 from simworld.training.td3bc import Td3bc, Td3bcSettings, actor_loss, critic_loss, smoothed, target
 from simworld.training.transitions import Batch
-from tests.simworld.training.small import bandit
+from tests.simworld.training.small import bandit, episodes
 
 REFERENCE = Path(__file__).parent / "data" / "td3bc_reference.npz"
 close = partial(torch.testing.assert_close, atol=1e-5, rtol=1e-5)
@@ -253,3 +253,19 @@ def test_td3bc_climbs_the_reward_and_bc_does_not() -> None:
             cosines[kind] = (actor(torch.from_numpy(data.states))[:, 0] / 2).mean().item()
     assert cosines["td3bc"] > 0.9
     assert abs(cosines["bc"]) < 0.5
+
+
+def test_with_a_linear_critic_the_actor_does_not_go_where_no_data_are() -> None:
+    ways = [[2.0, 0, 0, 0], [0, 2.0, 0, 0]]
+    data = episodes(
+        [[[0.1 * n, 0, 0]] for n in range(40)], [[ways[n % 2]] for n in range(40)], [[n % 2] for n in range(40)]
+    )
+    actor = new_actor(3, 4, hidden=(32,), projection="sphere", seed=0)
+    settings = Td3bcSettings(alpha=2.5, actor_rate=1e-2, critic_rate=1e-3, critic_hidden=(), gamma=0)
+    learner = Td3bc(actor, settings, seed=0)
+    for step in range(300):
+        learner.update(data.draw(np.random.default_rng(step), 64))
+    with torch.no_grad():
+        action = actor(torch.from_numpy(data.states)).mean(0)
+    assert action[1] > action[0]
+    assert action[2:].norm() < 0.15
