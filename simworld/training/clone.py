@@ -3,12 +3,14 @@
 The planner sees the state of the prompt alone. What is lowered is KL(unsteered ‖ steered) over the whole vocabulary, or the
 cross-entropy of the stored replies as in the paper. An up-mapping that learns along could become one that steers nowhere, or one
 that steers at the price of the language; so its loss also has `weight · |reach − target|`, reach being the KL between the replies
-under two random actions. (A smaller W changes little, for the first layer normalises its input.)
+under two random actions. (A smaller W changes little, for the first layer normalises its input.) The moment that is kept is the
+most neutral one of those whose reach is within a factor of two of the target.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -38,6 +40,17 @@ class CloneSettings:
     def plain(self) -> dict[str, Any]:
         """As JSON data."""
         return asdict(self)
+
+    def rank(self, means: Mapping[str, float]) -> float:
+        """How bad a moment is, by its mean loss and metrics.
+
+        Where the up-mapping learns it is KL or cross-entropy, as long as reach is within a factor of two of the target: reach
+        varies so much from reply to reply that its part of the loss would outweigh the rest.
+        """
+        if not self.train_upmap or self.reach_target == 0:
+            return means["loss"]
+        off = abs(math.log(max(means["reach"], 1e-9) / self.reach_target)) - math.log(2)
+        return means[self.loss] + self.reach_weight * max(0.0, off)
 
 
 class Planner(nn.Module):
@@ -91,7 +104,7 @@ def clone(
             value = value + settings.reach_weight * (reach - settings.reach_target).abs()
         return value, metrics
 
-    descend(planner, loss, train, dev, settings.descent, log)
+    descend(planner, loss, train, dev, settings.descent, log, rank=settings.rank)
     return planner.requires_grad_(False)
 
 

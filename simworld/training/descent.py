@@ -15,6 +15,7 @@ from simworld.training.teacher import Lesson
 
 Loss = Callable[[Lesson, int], tuple[Tensor, Mapping[str, float]]]  # of a lesson, with a seed for its random actions
 Log = Callable[[int, Mapping[str, float]], None]  # (step from 1, metrics)
+Rank = Callable[[Mapping[str, float]], float]  # mean metrics of the dev lessons → how bad that is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,19 +30,35 @@ class Descent:
 
 
 def descend(
-    module: nn.Module, loss: Loss, train: Sequence[Lesson], dev: Sequence[Lesson], how: Descent, log: Log
+    module: nn.Module,
+    loss: Loss,
+    train: Sequence[Lesson],
+    dev: Sequence[Lesson],
+    how: Descent,
+    log: Log,
+    *,
+    rank: Rank = lambda means: means["loss"],
 ) -> float:
-    """Trains the parameters that want gradients, leaves the module as it was best on `dev`, and returns its loss there.
+    """Trains the parameters that want gradients, leaves the module as it was best on `dev`, and returns how bad it is there.
 
     Lessons come in a random order, each once before any comes again. Raises ValueError without lessons, or where the loss is no
     longer a number.
+
+    Args:
+        module: what learns.
+        loss: of a lesson.
+        train: to learn from.
+        dev: to choose by.
+        how: see there.
+        log: told the metrics of every step.
+        rank: how bad a moment is, by the means of the loss and its metrics over the dev lessons; default: the loss.
     """
     if not train or not dev:
         raise ValueError("no lessons to train on, or none to choose by")
     parameters = [p for p in module.parameters() if p.requires_grad]
     adam = torch.optim.Adam(parameters, lr=how.lr)
     order = _order(len(train), how.steps * how.batch_size, how.seed)
-    best, kept = _mean_loss(loss, dev, how.seed), copy.deepcopy(module.state_dict())
+    best, kept = rank(_means(loss, dev, how.seed)), copy.deepcopy(module.state_dict())
     log(0, {"dev_loss": best})
     for step in range(1, how.steps + 1):
         for group in adam.param_groups:
@@ -58,7 +75,7 @@ def descend(
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         adam.step()
         if step * how.checks // how.steps > (step - 1) * how.checks // how.steps:
-            metrics["dev_loss"] = found = _mean_loss(loss, dev, how.seed)
+            metrics["dev_loss"] = found = rank(_means(loss, dev, how.seed))
             if found < best:
                 best, kept = found, copy.deepcopy(module.state_dict())
         log(step, metrics)
@@ -67,8 +84,14 @@ def descend(
 
 
 @torch.no_grad()
-def _mean_loss(loss: Loss, lessons: Sequence[Lesson], seed: int) -> float:
-    return sum(float(loss(lesson, derive_seed(seed, "dev", i))[0]) for i, lesson in enumerate(lessons)) / len(lessons)
+def _means(loss: Loss, lessons: Sequence[Lesson], seed: int) -> Mapping[str, float]:
+    """Of the loss and its metrics."""
+    means: dict[str, float] = {}
+    for i, lesson in enumerate(lessons):
+        value, parts = loss(lesson, derive_seed(seed, "dev", i))
+        for name, part in {"loss": value.item(), **parts}.items():
+            means[name] = means.get(name, 0.0) + part / len(lessons)
+    return means
 
 
 def _order(count: int, wanted: int, seed: int) -> list[int]:

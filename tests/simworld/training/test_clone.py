@@ -124,6 +124,30 @@ def test_an_upmap_that_learns_along_is_held_to_its_reach_from_both_sides(
     assert reach(3.0) > before + 0.3
 
 
+@pytest.mark.parametrize(
+    ("reach", "worse"), [(0.11, 0.0), (0.39, 0.0), (0.05, 3 * math.log(2)), (0.8, 3 * math.log(2))]
+)
+def test_the_moment_that_is_kept_is_neutral_and_has_about_the_reach(reach: float, worse: float) -> None:
+    settings = CloneSettings(train_upmap=True, reach_target=0.2, reach_weight=3.0)
+    means = {"loss": 0.9, "kl": 0.006, "reach": reach}
+    assert settings.rank(means) == pytest.approx(0.006 + worse)
+    assert CloneSettings().rank({"loss": 0.9, "kl": 0.9}) == 0.9
+
+
+def test_descent_ranks_moments_by_what_it_is_told(lessons: list[Lesson]) -> None:
+    module = torch.nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        module.weight.fill_(1.0)
+
+    def loss(lesson: Lesson, seed: int) -> tuple[Tensor, dict[str, float]]:
+        return (module.weight**2).sum(), {"weight": float(module.weight.detach())}
+
+    how = Descent(steps=3, batch_size=1, lr=0.1, checks=3)
+    best = descend(module, loss, lessons, lessons, how, lambda step, metrics: None, rank=lambda means: -means["weight"])
+    assert best == pytest.approx(-1.0)  # the largest weight is where it began
+    assert float(module.weight.detach()) == 1.0
+
+
 def test_the_same_seed_gives_the_same_planner_and_the_model_stays_frozen(
     teacher: Teacher, lessons: list[Lesson], local: LocalModel
 ) -> None:
