@@ -97,6 +97,11 @@ def random_effects(group: NDArray[np.int64], values: Floats) -> tuple[Floats, fl
     return centre + (means - centre) * variance / (variance + error), variance**0.5
 
 
+def is_neutral(action: NDArray[np.float32]) -> bool:
+    """Whether an action of a latent up-mapping is the one that changes nothing."""
+    return bool(action[0] > 0.999 * np.linalg.norm(action))
+
+
 def with_ways(
     parent: Checkpoint, ways: Sequence[NDArray[np.float32]], shares: Sequence[float], *, neutral: bool
 ) -> Checkpoint:

@@ -60,9 +60,15 @@ class _Loop:
                     (cloned, replies),
                     lambda label: stages.make_latent(self.shop, label, run, self._path(cloned), latent),
                 )
-        before, (dataset, planner) = start, self._round(start)
-        for _ in range(1, self.file.rounds):
-            before, (dataset, planner) = planner, self._round(planner)
+        before = start
+        if self.file.collect.explore.kind == "ways":
+            for _ in range(1, self.file.rounds):
+                before = self._fewer_ways(before)
+            dataset, planner = self._round(before)
+        else:
+            dataset, planner = self._round(before)
+            for _ in range(1, self.file.rounds):
+                before, (dataset, planner) = planner, self._round(planner)
         arms: dict[str, Stage] = {}
         if "constant" in self.file.arms:
             arms["constant"] = self._checkpoint(
@@ -90,6 +96,17 @@ class _Loop:
             lambda label: stages.train(self.shop, label, self._path(dataset), self._path(start)),
         )
         return dataset, planner
+
+    def _fewer_ways(self, start: Stage) -> Stage:
+        """Trying all the ways a checkpoint knows: one that knows those that were rewarded most."""
+        collect = self.file.collect
+        dataset = self._dataset(self._collected(start))
+        return self._checkpoint(
+            "ways",
+            {"keep": collect.keep, "share": collect.share},
+            (dataset, start),
+            lambda label: stages.keep_ways(self.shop, label, self._path(dataset), self._path(start)),
+        )
 
     def _replies(self) -> Stage:
         base = {self.shop.agent.spec.name: self.shop.agent}
@@ -125,7 +142,7 @@ class _Loop:
         settings = {
             "agents": shop.contents({"": shop.agent, **shop.partners}),
             "scenarios": [scenario.id for scenario in shop.train],
-            **collect.model_dump(mode="json"),
+            **collect.model_dump(mode="json", exclude={"keep", "share"}),
             "seed": self.file.seed,
             "name": self.file.name,
         }

@@ -81,6 +81,18 @@ class CollectStage(_Part):
         description="It explores in all seats at once, without partners: more to learn from each episode.",
     )
     explore: ExploreSpec = RANDOM
+    keep: float = Field(
+        default=1 / 3,
+        gt=0,
+        lt=1,
+        description="Ways, in rounds: the share of those tried, the most rewarded, that is tried again, beside the neutral action.",
+    )
+    share: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Ways, from the second round on: their cosine with the neutral action, less is stronger. Default: as they are.",
+    )
 
 
 class EvaluateStage(_Part):
@@ -116,8 +128,8 @@ class LearnFile(_Part):
     latent: LatentStage | None = Field(default=None, description="Needs a clone.")
     rounds: Count = Field(
         default=1,
-        description="Of collecting and training. Each one explores around the planner of the round before, begins with it, and "
-        "learns from its own episodes.",
+        description="Of collecting, and learning from its episodes. With noise each one explores around the planner of the round "
+        "before and begins with it; with ways each one tries those again that were rewarded most, and the last one trains.",
     )
     collect: CollectStage = CollectStage()
     reward: RewardSettings
@@ -137,10 +149,10 @@ class LearnFile(_Part):
             raise ValueError("latent: an up-mapping of this kind is made around a clone's prefix; remove `clone: null`")
         if "clone" in self.evaluate.arms and self.clone is None:
             raise ValueError("there is no clone to evaluate; remove it from the arms, or remove `clone: null`")
-        if self.rounds > 1 and self.collect.explore.kind != "noise":
+        if self.rounds > 1 and self.collect.explore.kind == "random":
             raise ValueError(
-                "rounds: random directions and ways are the same in every round; explore around the planner of the round before, "
-                "say `collect: {explore: {kind: noise, sigma: 0.2}}`"
+                "rounds: random directions are the same in every round; explore around the planner of the round before, "
+                "say `collect: {explore: {kind: noise, sigma: 0.2}}`, or ways of a latent up-mapping, `{kind: ways, per: episode}`"
             )
         if len(self.arms) < 2:
             raise ValueError("evaluate.arms: a comparison needs two arms")

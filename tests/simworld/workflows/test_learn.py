@@ -202,6 +202,42 @@ def test_an_explorer_that_stays_near_the_clone_is_an_arm_of_its_own(folder: Path
     assert mean_length("plain-random") < 0.9
 
 
+def test_rounds_of_ways_try_the_most_rewarded_again_beside_the_neutral_action(folder: Path) -> None:
+    text = FILE.replace(
+        "reward: {", "latent: {size: 3, ways: 4, steps: 1, batch_size: 2, replies: 6, tested: 2}\nreward: {"
+    )
+    collect = "rounds: 2\ncollect: {repeats: 3, explore: {kind: ways, per: episode}, keep: 0.5, share: 0.2}\n"
+    (folder / "loop.yaml").write_text(
+        text.replace("evaluate: {quality: 0}", "evaluate: {quality: 0, arms: [base, planner]}") + collect
+    )
+    (found,) = call()
+    names = [stage["stage"].rsplit("-", 1)[0] for stage in found["stages"]]
+    assert names == [*STAGES[:3], "latent", "collect", "dataset", "ways", "collect", "dataset", "train", "evaluate"]
+    stages = {name: stage["stage"] for name, stage in zip(names, found["stages"], strict=True)}
+    all_ways, fewer = (load_checkpoint(folder / "learn-tiny" / stages[name]) for name in ("latent", "ways"))
+    assert all_ways.ways is not None
+    assert fewer.ways is not None
+    assert fewer.info.parent == all_ways.id
+    assert load_checkpoint(folder / found["planner"]).info.parent == fewer.id
+    # Half of those that were tried, and the neutral action first.
+    assert 2 <= len(fewer.ways) <= 3
+    assert fewer.ways[0].tolist() == [2, 0, 0, 0]
+    torch.testing.assert_close(fewer.ways[1:, 0], torch.full((len(fewer.ways) - 1,), 0.4))
+    with open_store("x.db") as store:
+        runs = [state.run.name for state in store.runs() if "-collect-" in state.run.name]
+        played = [
+            {
+                str(np.round(np.asarray(act.plan.action), 3))
+                for each in store.episodes(run=name)
+                for act in each.episode.acts
+                if act.plan
+            }
+            for name in runs
+        ]
+    assert {str(np.round(way, 3)) for way in fewer.ways.numpy()} in played
+    assert all(skipped(call()[0]).values())
+
+
 def test_a_round_explores_around_the_planner_of_the_one_before(folder: Path) -> None:
     collect = "rounds: 2\ncollect: {explore: {kind: noise, sigma: 0.5}}\n"
     (folder / "loop.yaml").write_text(
@@ -291,7 +327,7 @@ def test_a_judge_that_scores_nothing_stops_the_loop(folder: Path, model: Path) -
         ),
         ("evaluate: {quality: 0}", "evaluate: {arms: [base]}", "a comparison needs two arms"),
         ("name: tiny", "", "name"),
-        ("name: tiny", "name: tiny\nrounds: 2", "random directions and ways are the same in every round"),
+        ("name: tiny", "name: tiny\nrounds: 2", "random directions are the same in every round"),
         ("clone: {steps", "latent: {size: 2}\nclone: null # {steps", "made around a clone's prefix"),
     ],
 )
