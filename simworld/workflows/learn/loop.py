@@ -60,15 +60,10 @@ class _Loop:
                     (cloned, replies),
                     lambda label: stages.make_latent(self.shop, label, run, self._path(cloned), latent),
                 )
-        before = start
-        if self.file.collect.explore.kind == "ways":
-            for _ in range(1, self.file.rounds):
-                before = self._fewer_ways(before)
-            dataset, planner = self._round(before)
-        else:
-            dataset, planner = self._round(before)
-            for _ in range(1, self.file.rounds):
-                before, (dataset, planner) = planner, self._round(planner)
+        before, ways = start, self.file.collect.explore.kind == "ways"
+        for _ in range(1, self.file.rounds):
+            before = self._fewer_ways(before) if ways else self._round(before)[1]
+        dataset, planner = self._round(before)
         arms: dict[str, Stage] = {}
         if "constant" in self.file.arms:
             arms["constant"] = self._checkpoint(
