@@ -154,6 +154,12 @@ class LearnFile(_Part):
                 "rounds: random directions are the same in every round; explore around the planner of the round before, "
                 "say `collect: {explore: {kind: noise, sigma: 0.2}}`, or ways of a latent up-mapping, `{kind: ways, per: episode}`"
             )
+        if self.collect.model_fields_set & {"keep", "share"} and not (
+            self.rounds > 1 and self.collect.explore.kind == "ways"
+        ):
+            raise ValueError(
+                "collect.keep, collect.share: only rounds of ways have a use for them; say `rounds: 2` or more"
+            )
         if len(self.arms) < 2:
             raise ValueError("evaluate.arms: a comparison needs two arms")
         return self

@@ -328,6 +328,7 @@ def test_a_judge_that_scores_nothing_stops_the_loop(folder: Path, model: Path) -
         ("evaluate: {quality: 0}", "evaluate: {arms: [base]}", "a comparison needs two arms"),
         ("name: tiny", "", "name"),
         ("name: tiny", "name: tiny\nrounds: 2", "random directions are the same in every round"),
+        ("name: tiny", "name: tiny\ncollect: {keep: 0.5}", "only rounds of ways have a use for them"),
         ("clone: {steps", "latent: {size: 2}\nclone: null # {steps", "made around a clone's prefix"),
     ],
 )
