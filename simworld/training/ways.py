@@ -41,6 +41,11 @@ class WaysTried:
     between: float  # τ, the standard deviation between ways, of which luck is no part
     by_act: bool  # whether acts are what is counted, or seats of episodes
 
+    def best(self, count: int) -> tuple[NDArray[np.float32], ...]:
+        """The most rewarded actions (d',) but for the neutral one of a latent up-mapping, (√d', 0, …, 0)."""
+        found = [way.action for way in self.ways if way.action[0] < 0.999 * np.linalg.norm(way.action)]
+        return tuple(found[:count])
+
 
 def ways_tried(transitions: Transitions) -> WaysTried:
     """What each action brought. Raises InputError where there is only one action, or too many to be ways."""
@@ -51,17 +56,16 @@ def ways_tried(transitions: Transitions) -> WaysTried:
             f"{len(actions)} different actions in {len(transitions)} acts; expected 2 to {MOST_WAYS}: "
             "collect with `explore: {kind: ways, per: episode}`"
         )
-    _, first = np.unique(transitions.episode, return_index=True)
-    by_act = bool((way != way[first][_compact(transitions.episode)]).any())
+    _, first, seat, acts = np.unique(transitions.episode, return_index=True, return_inverse=True, return_counts=True)
+    by_act = bool((way != way[first][seat]).any())
     rewards = transitions.rewards.astype(np.float64)
-    values: Floats
     if by_act:  # a part of the score is smaller where there are more of them
         of, family, rows = way, transitions.family, np.arange(len(way))
-        values = np.asarray(rewards * np.bincount(transitions.episode)[transitions.episode])
     else:
         of, family, rows = way[first], transitions.family[first], first
-        values = np.bincount(_compact(transitions.episode), weights=rewards).astype(np.float64)
-    count = np.bincount(of)
+    values: Floats = np.asarray(
+        rewards * acts[seat] if by_act else np.bincount(seat, weights=rewards), dtype=np.float64
+    )
     expected, between = random_effects(of, values)
     found = [
         WayTried(
@@ -70,7 +74,7 @@ def ways_tried(transitions: Transitions) -> WaysTried:
             expected=float(expected[i]),
             row=int(rows[np.flatnonzero(of == i)[0]]),
         )
-        for i in range(len(count))
+        for i in range(len(actions))
     ]
     ordered = sorted(found, key=lambda tried: -tried.expected)
     return WaysTried(ways=tuple(ordered), between=between, by_act=by_act)
@@ -97,50 +101,34 @@ def random_effects(group: NDArray[np.int64], values: Floats) -> tuple[Floats, fl
     return centre + (means - centre) * variance / (variance + error), variance**0.5
 
 
-def is_neutral(action: NDArray[np.float32]) -> bool:
-    """Whether an action of a latent up-mapping is the one that changes nothing."""
-    return bool(action[0] > 0.999 * np.linalg.norm(action))
-
-
-def with_ways(
-    parent: Checkpoint, ways: Sequence[NDArray[np.float32]], shares: Sequence[float], *, neutral: bool
-) -> Checkpoint:
-    """The same checkpoint, but that it knows these ways alone.
+def with_ways(parent: Checkpoint, tried: WaysTried, *, keep: int, shares: Sequence[float], neutral: bool) -> Checkpoint:
+    """The same checkpoint, but that it knows the most rewarded ways alone.
 
     Args:
         parent: a latent up-mapping.
-        ways: actions (d',).
+        tried: through its up-mapping. The neutral action may be among them, but it is no way.
+        keep: so many ways, at most.
         shares: cosines of an action with the neutral one, in [0, 1): each way is known with each of them, the smaller the stronger
             it is; empty: as it is.
         neutral: know the neutral action too.
 
     Raises:
-        InputError: the up-mapping is not latent, so no action is known to be neutral, or the actions have another size.
+        InputError: the up-mapping is not latent, so no action is known to be neutral; the actions have another size; or nothing is
+            left to know.
     """
+    size = parent.info.d_action
     if parent.info.upmap != "latent":
         raise InputError(f"planner {parent.id[:11]}… has no latent up-mapping; make one with `simworld train latent`")
-    size = parent.info.d_action
-    known = [torch.eye(size)[0] * size**0.5] if neutral else []
-    for way in ways:
-        if len(way) != size:
-            raise InputError(f"the ways have {len(way)} numbers, actions of planner {parent.id[:11]}… {size}")
-        code = torch.from_numpy(np.array(way, dtype=np.float32))
-        if not shares:
-            known.append(code)
-            continue
-        code = code.clone()
-        code[0] = 0
-        code /= code.norm().clamp_min(1e-9)
-        for share in shares:
-            action = code * (1 - share**2) ** 0.5
-            action[0] = share
-            known.append(action * size**0.5)
-    table = torch.stack(known)
+    if (found := len(tried.ways[0].action)) != size:
+        raise InputError(f"the ways have {found} numbers, actions of planner {parent.id[:11]}… {size}")
+    first = np.eye(1, size, dtype=np.float32)[0] * size**0.5
+    known = [first] if neutral else []
+    for action in tried.best(keep):
+        code = np.where(first > 0, 0, action)
+        code *= size**0.5 / np.linalg.norm(code)
+        known += [share * first + (1 - share**2) ** 0.5 * code for share in shares] or [action]
+    if not known:
+        raise InputError("only the neutral action was tried; collect with `explore: {kind: ways, per: episode}`")
+    table = torch.from_numpy(np.stack(known).astype(np.float32))
     info = parent.info.model_copy(update={"ways": len(table), "parent": parent.id})
     return replace(parent, info=info, ways=table)
-
-
-def _compact(group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The same groups, numbered without gaps."""
-    found: NDArray[np.int64] = np.unique(group, return_inverse=True)[1]
-    return found

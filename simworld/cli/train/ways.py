@@ -55,7 +55,7 @@ def ways(
     ways, by how much ways differ at all: what to expect of it when it is tried again.
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
-    from simworld.training.folder import load_transitions
+    from simworld.training.folder import load_meta, load_transitions
     from simworld.training.ways import ways_tried, with_ways
     from store import open_store
 
@@ -64,11 +64,16 @@ def ways(
     if out is None and (keep or shares or neutral):
         raise InputError("--keep, --share and --neutral say what a checkpoint knows; give --out and --of too")
     parent = load_checkpoint(parent_folder) if parent_folder is not None else None
-    transitions = load_transitions(build(db, given, datasets))
+    folder = build(db, given, datasets)
+    transitions, planners = load_transitions(folder), load_meta(folder).planners
+    if parent is not None and parent.id not in planners:
+        raise InputError(
+            f"--of {parent_folder}: is planner {parent.id}; the data were collected with {', '.join(sorted(planners))}"
+        )
     tried = ways_tried(transitions)
     made: Checkpoint | None = None
     if parent is not None and out is not None:
-        made = with_ways(parent, [way.action for way in tried.ways[:keep]], shares, neutral=neutral)
+        made = with_ways(parent, tried, keep=keep or len(tried.ways), shares=shares, neutral=neutral)
         save_checkpoint(out, made)
     with open_store(db) as store:
         lines = [_line(store, transitions, way.row) for way in tried.ways]

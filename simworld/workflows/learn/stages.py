@@ -35,7 +35,7 @@ from simworld.training.latent import LatentSettings
 from simworld.training.log import store_log
 from simworld.training.planners import load_data, train_planner
 from simworld.training.query import DataQuery
-from simworld.training.ways import is_neutral, ways_tried, with_ways
+from simworld.training.ways import ways_tried, with_ways
 from simworld.workflows.arms import ArmsPlan
 from simworld.workflows.evaluate import Watch, evaluate
 from simworld.workflows.learn.bench import Made
@@ -134,12 +134,10 @@ def make_dataset(shop: Shop, run: str) -> Made:
 
 def keep_ways(shop: Shop, label: str, dataset: Path, start: Path) -> Made:
     """A checkpoint that knows the most rewarded of the ways that were tried, and the neutral action."""
-    collect, parent = shop.file.collect, load_checkpoint(start)
-    # The neutral action is no way: it is there in any case.
-    found = [way.action for way in ways_tried(load_data(dataset).transitions).ways if not is_neutral(way.action)]
-    count = max(1, round(collect.keep * len(found)))
+    collect, tried = shop.file.collect, ways_tried(load_data(dataset).transitions)
+    keep = max(1, round(collect.keep * len(tried.best(len(tried.ways)))))
     shares = () if collect.share is None else (collect.share,)
-    return _saved(shop, label, with_ways(parent, found[:count], shares, neutral=True))
+    return _saved(shop, label, with_ways(load_checkpoint(start), tried, keep=keep, shares=shares, neutral=True))
 
 
 def choose_constant(shop: Shop, label: str, dataset: Path, start: Path) -> Made:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from simworld.cli.train.ways import ways
 from simworld.core.errors import InputError
-from simworld.training.ways import random_effects, ways_tried, with_ways
+from simworld.training.ways import WaysTried, random_effects, ways_tried, with_ways
 from tests.simworld.training.played import new_store, play, scenario, step
 from tests.simworld.training.small import directions, episodes
 from tests.simworld.training.test_planners import start
@@ -81,18 +81,37 @@ def latent() -> Checkpoint:
     return replace(parent, info=parent.info.model_copy(update={"upmap": "latent"}))
 
 
+def tried(*ways: tuple[float, ...]) -> WaysTried:
+    """Ways in this order, all but the last worth the same and a little more than that one."""
+    return ways_tried(
+        episodes(
+            [[[0.0]]] * len(ways),
+            [[way] for way in ways],
+            [[1.0]] * (len(ways) - 1) + [[0.0]],
+            families=["a"] * len(ways),
+        )
+    )
+
+
 def test_kept_ways_have_the_shares_that_are_asked_for() -> None:
-    made = with_ways(latent(), [np.array(ONE, np.float32)], [0.6, 0.0], neutral=True)
+    made = with_ways(latent(), tried(ONE, OTHER), keep=1, shares=[0.6, 0.0], neutral=True)
     assert made.ways is not None
     np.testing.assert_allclose(made.ways.numpy() / 2**0.5, np.array([[1, 0], [0.6, 0.8], [0, 1]]), atol=1e-6)
     assert made.info.ways == 3
 
 
+def test_the_neutral_action_is_no_way() -> None:
+    both = tried((2**0.5, 0.0), ONE)  # the neutral one was rewarded more
+    made = with_ways(latent(), both, keep=1, shares=[], neutral=False)
+    assert made.ways is not None
+    assert made.ways.tolist() == [[1, 1]]
+
+
 def test_only_a_latent_map_has_a_neutral_action() -> None:
     with pytest.raises(InputError, match="has no latent up-mapping; make one with `simworld train latent`"):
-        with_ways(start(actor=False, d_action=2), [], [], neutral=True)
+        with_ways(start(actor=False, d_action=2), tried(ONE, OTHER), keep=1, shares=[], neutral=True)
     with pytest.raises(InputError, match=r"the ways have 3 numbers, actions of planner .* 2"):
-        with_ways(latent(), [np.ones(3, np.float32)], [], neutral=False)
+        with_ways(latent(), tried((1, 1, 1), (1, 1, -1)), keep=1, shares=[], neutral=False)
 
 
 def command(folder: Path, *more: str) -> Result:
@@ -104,11 +123,12 @@ def command(folder: Path, *more: str) -> Result:
 def played(tmp_path: Path) -> Path:
     """Eight episodes of four families: who speaks one way says please, who speaks the other does not."""
     with new_store(tmp_path) as store:
+        parent = latent()
         for number in range(8):
             action, line = ((ONE, "please do"), (OTHER, "Give it."))[number // 4]
-            plans = {turn: step(turn, action=action) for turn in (0, 2)}
+            plans = {turn: step(turn, action=action, planner=parent.id) for turn in (0, 2)}
             play(store, scenario(f"thing {number % 4}"), [line, "no", line, "yes"], repeat=number, plans=plans)
-    save_checkpoint(tmp_path / "latent", latent())
+    save_checkpoint(tmp_path / "latent", parent)
     return tmp_path
 
 
@@ -128,6 +148,12 @@ def test_the_command_shows_ways_with_an_utterance_and_keeps_the_best(played: Pat
     shown = command(played).stdout
     assert "between ways 0.7071" in shown
     assert "please do" in shown
+
+
+def test_a_map_that_the_data_were_not_collected_with_is_refused(played: Path) -> None:
+    save_checkpoint(played / "other", start(actor=False, d_action=2))
+    with pytest.raises(InputError, match=r"other: is planner p1-.*; the data were collected with p1-"):
+        command(played, "--of", str(played / "other"), "--out", str(played / "best"))
 
 
 def test_half_an_order_is_refused(played: Path) -> None:
