@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from agents.steering.checkpoint import Checkpoint
 from simworld.core.errors import InputError
+from simworld.core.seeding import derive_seed, generator
 from simworld.core.stats import Estimate, mean_by_family
 from simworld.training.transitions import Transitions
 
@@ -39,6 +40,7 @@ class WaysTried:
 
     ways: tuple[WayTried, ...]
     between: float  # τ, the standard deviation between ways, of which luck is no part
+    p: float  # of differences as large where ways make none: permutations within families
     by_act: bool  # whether acts are what is counted, or seats of episodes
 
     def best(self, count: int) -> tuple[NDArray[np.float32], ...]:
@@ -77,7 +79,33 @@ def ways_tried(transitions: Transitions) -> WaysTried:
         for i in range(len(actions))
     ]
     ordered = sorted(found, key=lambda tried: -tried.expected)
-    return WaysTried(ways=tuple(ordered), between=between, by_act=by_act)
+    return WaysTried(ways=tuple(ordered), between=between, p=permutation_p(of, values, family), by_act=by_act)
+
+
+def permutation_p(
+    group: NDArray[np.int64], values: Floats, family: NDArray[np.int64], *, rounds: int = 2000, seed: int = 0
+) -> float:
+    """The share of permutations within families, in (0, 1], whose groups have means as far apart as these.
+
+    Ways were drawn by chance for each value, so this holds however values depend on one another.
+
+    Args:
+        group: (n,) from 0 to k - 1, each there.
+        values: (n,).
+        family: (n,).
+        rounds: permutations.
+        seed: of the permutations.
+    """
+    draw, count, place = generator(derive_seed(seed, "ways")), np.bincount(group), np.argsort(family, kind="stable")
+
+    def apart(given: Floats) -> float:
+        return float((np.square(np.bincount(group, weights=given)) / count).sum())
+
+    found, more, shuffled = apart(values) * (1 - 1e-9), 1, np.empty_like(values)
+    for _ in range(rounds):
+        shuffled[place] = values[np.lexsort((draw.random(len(values)), family))]
+        more += apart(shuffled) >= found
+    return more / (rounds + 1)
 
 
 def random_effects(group: NDArray[np.int64], values: Floats) -> tuple[Floats, float]:

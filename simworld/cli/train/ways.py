@@ -82,7 +82,7 @@ def ways(
             {**asdict(way.reward), "expected": way.expected, "action": way.action.tolist(), "utterance": line}
             for way, line in zip(tried.ways, lines, strict=True)
         ]
-        told = {"between": tried.between, "counted": "acts" if tried.by_act else "seats", "ways": found}
+        told = {"between": tried.between, "p": tried.p, "counted": "acts" if tried.by_act else "seats", "ways": found}
         click.echo(plain_json(told | ({"id": made.id, "folder": str(out)} if made else {}), indent=2))
         return
     _show(tried, lines)
@@ -109,4 +109,6 @@ def _show(tried: WaysTried, lines: list[str]) -> None:
         shown = line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
         table.add_row(str(number), str(reward.n), f"{reward.mean:+.4f}", interval, f"{way.expected:+.4f}", cell(shown))
     console().print(table)
-    click.echo(f"between ways {tried.between:.4f} (standard deviation, of which luck is no part)")
+    click.echo(
+        f"between ways {tried.between:.4f} (standard deviation, of which luck is no part); p {tried.p:.2g} by permutations within families"
+    )
