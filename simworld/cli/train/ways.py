@@ -109,6 +109,5 @@ def _show(tried: WaysTried, lines: list[str]) -> None:
         shown = line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
         table.add_row(str(number), str(reward.n), f"{reward.mean:+.4f}", interval, f"{way.expected:+.4f}", cell(shown))
     console().print(table)
-    click.echo(
-        f"between ways {tried.between:.4f} (standard deviation, of which luck is no part); p {tried.p:.2g} by permutations within families"
-    )
+    click.echo(f"between ways {tried.between:.4f} (standard deviation, of which luck is no part)")
+    click.echo(f"p {tried.p:.2g} (as much or more by chance; permutations within families)")
