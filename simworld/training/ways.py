@@ -1,8 +1,7 @@
 """Which ways of replying were rewarded, from episodes that tried them, and an up-mapping that knows only the best.
 
-Of many ways the one that looks best is in part lucky. So a mean is also told as a random effect: drawn to the mean of all ways by
-τ² / (τ² + s²), with s its standard error and τ² the variance between ways (DerSimonian & Laird 1986, Controlled Clinical Trials
-7, 177–188). To try fewer ways more often, round by round, is successive halving (Jamieson & Talwalkar 2016, arXiv 1502.07943).
+Of many ways the one that looks best is in part lucky, so a mean is also told as a random effect, drawn to that of all ways. To
+try fewer ways more often, round by round, is successive halving (Jamieson & Talwalkar 2016, arXiv 1502.07943).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from agents.steering.checkpoint import Checkpoint
 from simworld.core.errors import InputError
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.groups import permutation_p, random_effects
 from simworld.core.stats import Estimate, mean_by_family
 from simworld.training.transitions import Transitions
 
@@ -80,53 +79,6 @@ def ways_tried(transitions: Transitions) -> WaysTried:
     ]
     ordered = sorted(found, key=lambda tried: -tried.expected)
     return WaysTried(ways=tuple(ordered), between=between, p=permutation_p(of, values, family), by_act=by_act)
-
-
-def permutation_p(
-    group: NDArray[np.int64], values: Floats, family: NDArray[np.int64], *, rounds: int = 2000, seed: int = 0
-) -> float:
-    """The share of permutations within families, in (0, 1], whose groups have means as far apart as these.
-
-    Ways were drawn by chance for each value, so this holds however values depend on one another.
-
-    Args:
-        group: (n,) from 0 to k - 1, each there.
-        values: (n,).
-        family: (n,).
-        rounds: permutations.
-        seed: of the permutations.
-    """
-    draw, count, place = generator(derive_seed(seed, "ways")), np.bincount(group), np.argsort(family, kind="stable")
-
-    def apart(given: Floats) -> float:
-        return float((np.square(np.bincount(group, weights=given)) / count).sum())
-
-    found, more, shuffled = apart(values) * (1 - 1e-9), 1, np.empty_like(values)
-    for _ in range(rounds):
-        shuffled[place] = values[np.lexsort((draw.random(len(values)), family))]
-        more += apart(shuffled) >= found
-    return more / (rounds + 1)
-
-
-def random_effects(group: NDArray[np.int64], values: Floats) -> tuple[Floats, float]:
-    """The mean of each group drawn to the mean of all, (k,), and the deviation τ between groups.
-
-    Args:
-        group: (n,) from 0 to k - 1, each there.
-        values: (n,), with one variance within all groups.
-    """
-    count = np.bincount(group)
-    means = np.bincount(group, weights=values) / count
-    freedom = max(1, len(values) - len(count))
-    error = float(np.square(values - means[group]).sum()) / freedom / count  # squared, of each mean
-    if not error.any():  # nothing is luck
-        return means, float(means.std(ddof=1)) if len(means) > 1 else 0.0
-    weight = 1 / error
-    centre = float(weight @ means / weight.sum())
-    spread = float(weight @ np.square(means - centre)) - (len(means) - 1)
-    variance = max(0.0, spread / float(weight.sum() - np.square(weight).sum() / weight.sum()))
-    centre = float(np.average(means, weights=1 / (variance + error)))
-    return centre + (means - centre) * variance / (variance + error), variance**0.5
 
 
 def with_ways(parent: Checkpoint, tried: WaysTried, *, keep: int, shares: Sequence[float], neutral: bool) -> Checkpoint:
