@@ -49,7 +49,9 @@ def learn(
     db: str,
     as_json: bool,
 ) -> None:
-    """Collect, judge, clone, train and evaluate, as FILE says: a file, or the name of a shipped one (`small`).
+    """Collect, judge, clone, train and evaluate, as FILE says: a file, or the name of a shipped one.
+
+    Shipped: small (minutes), steers and thanks (an hour or two), self-clone, warm-start and sweep (the paper's experiments, hours).
 
     A stage is done once, by whatever version of simworld: the same command goes on where it stopped, and after a change does again
     what depends on it. Any key may be a list; then every combination is run, and a table compares them at the end.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from simworld.cli.learn import learn
 from simworld.core.errors import InputError
 from simworld.workflows.learn.bench import Bench, Made, Record, Stage
 from simworld.workflows.learn.grid import cells
@@ -206,6 +209,7 @@ def test_too_many_combinations_are_refused() -> None:
 
 @pytest.mark.parametrize("name", shipped())
 def test_shipped_files_are_right_and_name_what_there_is(name: str, tmp_path: Path) -> None:
+    assert re.search(rf"\b{name}\b", CliRunner().invoke(learn, ["--help"]).output)
     with open_store(f"sqlite:///{tmp_path / 'x.db'}", create=True) as store:
         for cell in cells(open_file(name)):
             assert cell.file.name == name
