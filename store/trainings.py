@@ -24,15 +24,18 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
     row = {name: getattr(training, name) for name in FIELDS}
     if insert_new(connection, TrainingRow, row | {"status": "running", "finished": None}):
         return True
-    stored = connection.execute(select(table(TrainingRow)).where(TrainingRow.name == training.name)).mappings().one()
+    here = TrainingRow.name == training.name
+    stored = connection.execute(select(table(TrainingRow)).where(here)).mappings().one()
     changed = [name for name in ("kind", "settings", "data") if stored[name] != storable_json(row[name])]
+    if changed and stored["status"] == "failed" and not training_steps(connection, training.name, None):
+        # It never came to its first measurement, so nothing is lost if the corrected one takes its name.
+        connection.execute(update(TrainingRow).where(here).values(row | {"status": "running", "finished": None}))
+        return True
     if changed:
         raise InputError(
             f"a training {training.name!r} exists with other {' and '.join(changed)}; give another name, or take back the change"
         )
-    connection.execute(
-        update(TrainingRow).where(TrainingRow.name == training.name).values(status="running", finished=None)
-    )
+    connection.execute(update(TrainingRow).where(here).values(status="running", finished=None))
     return False
 
 

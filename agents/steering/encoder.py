@@ -88,6 +88,11 @@ def lm_encoder_id(lm_id: str, prompt_version: str) -> str:
     return _id("lm", lm_id, prompt_version, "last layer after the final norm", "before the header", "turns left")
 
 
+def is_lm_encoder(encoder_id: str) -> bool:
+    """Whether an id is of states that a language model makes."""
+    return encoder_id.startswith("lm-")
+
+
 def text_encoder_id(model_id: str) -> str:
     """`text-` and 96 bits of the hash of the sentence encoder's weights and of what it reads."""
     return _id("text", model_id, _TEXT_LAYOUT, "turns left")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from agents.steering.checkpoint import Checkpoint
 from simworld.core.errors import InputError
 from simworld.training.checks import check_trainable
-from simworld.training.ridge import explained, fitted
+from simworld.training.ridge import CHUNK, explained, fitted
 from simworld.training.transitions import Transitions
 
 Floats = NDArray[np.float64]
@@ -41,12 +41,13 @@ def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float
             "within families rewards do not change with actions, so no constant action is best; "
             "collect more than one episode per family, with exploration"
         )
-    actions = transitions.actions.astype(np.float64)
-    mean, size = actions.mean(0), actions.shape[1]
+    mean, square = _moments(transitions.actions)
+    count, size = transitions.actions.shape
     # Rayleigh's statistic: n |mean|² of actions from all over the sphere has the mean d' and the variance 2 d'
-    if len(actions) * float(mean @ mean) < size + 6 * (2 * size) ** 0.5:
-        mean = np.zeros(size)
-    away = float(np.square(actions - mean).sum(1).mean()) ** 0.5
+    if count * float(mean @ mean) < size + 6 * (2 * size) ** 0.5:
+        mean, away = np.zeros(size), square**0.5
+    else:
+        away = max(square - float(mean @ mean), 0.0) ** 0.5
     best = mean + weights * (away / length)
     on_sphere: NDArray[np.float32] = (best * (len(best) ** 0.5 / float(np.linalg.norm(best)))).astype(np.float32)
     return on_sphere
@@ -99,14 +100,25 @@ def constant_checkpoint(
     )
 
 
-def _rows(transitions: Transitions, by_act: bool) -> tuple[Floats, Floats, NDArray[np.int64]]:
+def _moments(actions: NDArray[np.float32]) -> tuple[Floats, float]:
+    """The mean (d',) and the mean squared length of actions (n, d'), which may lie in a file."""
+    total, square = np.zeros(actions.shape[1]), 0.0
+    for start in range(0, len(actions), CHUNK):
+        part = actions[start : start + CHUNK].astype(np.float64)
+        total += part.sum(0)
+        square += float(np.square(part).sum())
+    return total / len(actions), square / len(actions)
+
+
+def _rows(transitions: Transitions, by_act: bool) -> tuple[NDArray[np.floating], Floats, NDArray[np.int64]]:
     """Actions (n, d'), what they brought (n,), and families (n,)."""
     acts = np.bincount(transitions.episode, minlength=len(transitions.episodes))
     rewards = transitions.rewards.astype(np.float64)
     if by_act:  # a part of the score is smaller where there are more of them
-        return transitions.actions.astype(np.float64), rewards * acts[transitions.episode], transitions.family
+        return transitions.actions, rewards * acts[transitions.episode], transitions.family
     sums = np.zeros((len(acts), transitions.actions.shape[1]))
-    np.add.at(sums, transitions.episode, transitions.actions)
+    for start in range(0, len(rewards), CHUNK):
+        np.add.at(sums, transitions.episode[start : start + CHUNK], transitions.actions[start : start + CHUNK])
     present = np.flatnonzero(acts)
     family = np.zeros(len(acts), dtype=np.int64)
     family[transitions.episode] = transitions.family

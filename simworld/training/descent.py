@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed, generator
 from simworld.training.teacher import Lesson
 
@@ -41,8 +42,8 @@ def descend(
 ) -> float:
     """Trains the parameters that want gradients, leaves the module as it was best on `dev`, and returns how bad it is there.
 
-    Lessons come in a random order, each once before any comes again. Raises ValueError without lessons, or where the loss is no
-    longer a number.
+    Lessons come in a random order, each once before any comes again. Raises ValueError without lessons, and InputError where the
+    loss is no longer a number.
 
     Args:
         module: what learns.
@@ -71,7 +72,7 @@ def descend(
             for name, part in {"loss": value.item(), **parts}.items():
                 metrics[name] = metrics.get(name, 0.0) + part / how.batch_size
         if not math.isfinite(metrics["loss"]):
-            raise ValueError(f"the loss is {metrics['loss']} at step {step}; lower the learning rate")
+            raise InputError(f"the loss is {metrics['loss']} at step {step}; lower the learning rate (lr)")
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         adam.step()
         if step * how.checks // how.steps > (step - 1) * how.checks // how.steps:

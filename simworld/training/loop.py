@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -94,7 +95,8 @@ def train(
         on_progress: told after each step.
 
     Raises:
-        InputError: for a dataset that cannot be learned from, or a folder of another training.
+        InputError: for a dataset that cannot be learned from, a folder of another training, or losses that are no longer
+            finite.
     """
     check_trainable(transitions, held_out=settings.held_out)
     learning, held = split_families(transitions, held_out=settings.held_out, seed=settings.seed)
@@ -113,7 +115,9 @@ def train(
             sums.setdefault(name, []).append(value.item())
         place.step += 1
         if place.step % settings.every == 0 or place.step == settings.steps:
-            metrics = {name: sum(values) / len(values) for name, values in sums.items()} | look(learner)
+            losses = {name: sum(values) / len(values) for name, values in sums.items()}
+            _check_finite(losses, learner, place.step)
+            metrics = losses | look(learner)
             sums.clear()
             _keep_best(place, learner, metrics)
             sink(place.step, metrics)
@@ -151,12 +155,29 @@ class _Look:
         return found
 
 
+def _check_finite(losses: Mapping[str, float], learner: Learner, step: int) -> None:
+    """Raises InputError where training has run away."""
+    lost = [name for name, value in losses.items() if not math.isfinite(value)]
+    if not all(bool(weights.isfinite().all()) for weights in learner.actor.parameters()):
+        lost.append("the actor's weights")
+    if lost:
+        raise InputError(
+            f"after {step} updates {', '.join(lost)} are no finite numbers; lower the learning rates, or alpha"
+        )
+
+
 def _keep_best(place: _Place, learner: Learner, metrics: dict[str, float]) -> None:
     place.looks_since += 1
-    value, best = metrics.get("held_value"), place.metrics.get("held_value")
+    value, best = (_worth(found) for found in (metrics, place.metrics))
     if value is None or best is None or value > best:
         place.best = {name: tensor.detach().clone() for name, tensor in learner.actor.state_dict().items()}
         place.metrics, place.best_step, place.looks_since = metrics, place.step, 0
+
+
+def _worth(metrics: Mapping[str, float]) -> float | None:
+    """The held-out value; an evaluation that ran away is the worst there is."""
+    value = metrics.get("held_value")
+    return value if value is None or math.isfinite(value) else -math.inf
 
 
 def _stopped(place: _Place, settings: LoopSettings) -> bool:

@@ -11,7 +11,8 @@ from typing import Any, Literal, assert_never
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from agents.steering.checkpoint import ActorInfo, Checkpoint
+from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
+from agents.steering.encoder import is_lm_encoder
 from agents.steering.planner import Actor
 from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed
@@ -86,7 +87,7 @@ def train_planner(
     Raises:
         InputError: for data that was not made with this up-mapping's sizes and encoder, or that cannot be learned from.
     """
-    _check_fits(data, clone)
+    encoder = _fitting_encoder(data, clone)
     info, loop = clone.info, settings.loop
     if clone.actor is not None and not settings.fresh:
         actor = copy.deepcopy(clone.actor).requires_grad_(True)
@@ -121,6 +122,7 @@ def train_planner(
     made = info.model_copy(
         update={
             "dtype": data.dtype or info.dtype,
+            "encoder": encoder,
             "actor": ActorInfo(hidden=actor.hidden, projection=actor.projection),
             "constant": False,
             "data": {**data.provenance, "settings": settings.model_dump(mode="json")},
@@ -148,8 +150,8 @@ def _learner(actor: Actor, settings: PlannerSettings) -> Learner:
             assert_never(settings.learner)
 
 
-def _check_fits(data: Data, clone: Checkpoint) -> None:
-    """Raises InputError where states or actions are not those of the checkpoint."""
+def _fitting_encoder(data: Data, clone: Checkpoint) -> EncoderInfo:
+    """What the planner will read states with. Raises InputError where states or actions are not those of the checkpoint."""
     info, transitions = clone.info, data.transitions
     found = (transitions.states.shape[1], transitions.actions.shape[1])
     if found != (info.d_state, info.d_action):
@@ -157,8 +159,12 @@ def _check_fits(data: Data, clone: Checkpoint) -> None:
             f"the dataset has states of {found[0]} and actions of {found[1]} numbers; checkpoint {clone.id[:11]}… takes "
             f"{info.d_state} and {info.d_action}; take the checkpoint that the episodes were played with, or one cloned from it"
         )
+    if clone.actor is None and info.encoder.kind == "lm" and is_lm_encoder(data.encoder_id):
+        # An up-mapping reads no states: it fits those of the model that were recorded with it, whatever the prompt was.
+        return EncoderInfo(kind="lm", id=data.encoder_id)
     if data.encoder_id != info.encoder.id:
         raise InputError(
             f"the dataset's states were made by encoder {data.encoder_id[:12]}, those of checkpoint {clone.id[:11]}… by "
             f"{info.encoder.id[:12]}; choose the data with --encoder, or another checkpoint"
         )
+    return info.encoder

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 from store import TraceQuery
 
 Place = Literal["end", "uniform", "attributed", "prefixes", "utterance"]
-FORMAT = "d2"  # changes when the same query on the same store would give other files
+FORMAT = "d3"  # changes when the same query on the same store would give other files
 
 
 class RewardSettings(BaseModel):
@@ -85,11 +85,13 @@ class DataQuery(BaseModel):
     until: AwareDatetime | None = Field(default=None, description="episodes that ended before then")
     encoders: tuple[str, ...] = Field(default=(), description="ids of what made the states, or their beginnings")
     planners: tuple[str, ...] = Field(default=(), description="ids of what made the actions, or their beginnings")
-    judge: str = Field(default="", description="name or id, needed where several have judged; samples are averaged")
+    judges: tuple[str, ...] = Field(
+        default=(), description="names or ids, needed where several have judged; samples are averaged"
+    )
     mix_judges: bool = Field(
         default=False, description="average over all judges that fit, although they share no scale"
     )
-    states_only: bool = Field(default=False, description="also acts without an action, and no rewards: for cloning")
+    states_only: bool = Field(default=False, description="also acts without an action, and no rewards: to look at")
     reward: RewardSettings = Field(default_factory=RewardSettings)
 
     def traces(self) -> TraceQuery:

@@ -77,12 +77,15 @@ def _weights(
         raise InputError(
             "none of these episodes has been judged; simworld judge run judges them, or choose a reward that needs no judge"
         )
-    ids = sorted(id_ for id_ in found.judges if not query.judge or query.judge in (id_, judges[id_].name))
-    if not ids:
-        raise InputError(f"no judgement by {query.judge!r} among these episodes; they were judged by {there}")
+    ids = set() if query.judges else set(found.judges)
+    for asked in query.judges:
+        fit = {asked} & found.judges.keys() or {id_ for id_ in found.judges if judges[id_].name == asked}
+        if not fit:
+            raise InputError(f"no judgement by {asked!r} among these episodes; they were judged by {there}")
+        ids |= fit
     if len(ids) > 1 and not query.mix_judges:
-        raise InputError(f"these episodes were judged by several: {there}; say which with --judge")
-    return {id_: _of_judge(query, judges[id_]) for id_ in ids}
+        raise InputError(f"these episodes were judged by several: {there}; say which by its id with --judge")
+    return {id_: _of_judge(query, judges[id_]) for id_ in sorted(ids)}
 
 
 def _of_judge(query: DataQuery, judge: JudgeRecord) -> Mapping[str, float]:

@@ -77,6 +77,19 @@ def test_a_training_goes_on_only_with_the_same_settings_and_data(store: Store) -
         store.begin_training(replace(TRAINING, settings={"alpha": 1.0}, data={}))
 
 
+def test_a_failed_training_leaves_its_name_unless_something_was_measured(store: Store) -> None:
+    other = replace(TRAINING, settings={"alpha": 1.0})
+    store.begin_training(TRAINING)
+    store.finish_training("haggler", status="failed")
+    assert store.begin_training(other)
+    ((one),) = store.training_runs()
+    assert (one.status, one.finished, one.settings) == ("running", None, {"alpha": 1.0})
+    store.add_training_steps("haggler", [(0, {"critic": 1.5})])
+    store.finish_training("haggler", status="failed")
+    with pytest.raises(InputError, match="a training 'haggler' exists with other settings"):
+        store.begin_training(TRAINING)
+
+
 def test_attributions_belong_to_a_judgement_that_is_ok(store: Store) -> None:
     first, second = steered(store, repeats=2)
     score(store, judged(first, {("seller", "goal"): 7.0}))

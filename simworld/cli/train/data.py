@@ -37,7 +37,11 @@ _OPTIONS = (
     ),
     click.option("--planner", "planners", multiple=True, metavar="ID", help="What made the actions."),
     click.option(
-        "--judge", default="", metavar="NAME", help="Whose verdicts reward; needed where several have judged."
+        "--judge",
+        "judges",
+        multiple=True,
+        metavar="NAME",
+        help="Whose verdicts reward, by name or id; needed where several have judged.",
     ),
     click.option("--mix-judges", is_flag=True, help="Average over several judges, although they share no scale."),
     click.option("--weight", "weights", multiple=True, metavar="DIMENSION=W", help="Default: the rubric's weights."),
@@ -51,7 +55,7 @@ _OPTIONS = (
         "--lexical", default="", metavar="PATTERN", help="Reward utterances in which this is found; no judge."
     ),
     click.option("--like", default="", metavar="TEXT", help="Reward utterances for likeness to a text; no judge."),
-    click.option("--states-only", is_flag=True, help="States alone, recorded ones too, and no reward: for cloning."),
+    click.option("--states-only", is_flag=True, help="States alone, recorded ones too, and no reward."),
 )
 
 
@@ -87,7 +91,7 @@ def data_query(given: dict[str, Any]) -> DataQuery:
         "pattern": lexical,
         "text": like,
     }
-    fields = ("runs", "agents", "scenarios", "families", "encoders", "planners", "judge", "mix_judges", "states_only")
+    fields = ("runs", "agents", "scenarios", "families", "encoders", "planners", "judges", "mix_judges", "states_only")
     try:
         return DataQuery(
             since=_zoned(given["since"]),

@@ -148,20 +148,21 @@ class _Loop:
         return self._played("collect", settings, (start,), plan, count)
 
     def _dataset(self, collected: Stage) -> Stage:
-        shop, source, run = self.shop, collected, self._run(collected)
+        shop, run = self.shop, self._run(collected)
+        judged: Stage | None = None
         if shop.reward_judge is not None:
-            source = self._done(
+            judged = self._done(
                 "judge",
                 {"judge": shop.reward_judge.model_dump(mode="json"), "place": self.file.reward.placed},
                 (collected,),
-                lambda label: stages.judge(shop, run),
-                lambda record: stages.judgement_digest(shop.store, run),
+                lambda label: stages.judge(shop, label, run),
+                lambda record: stages.judgement_digest(shop.store, shop.folder / record.path),
             )
         return self._done(
             "dataset",
             self.file.reward.model_dump(mode="json"),
-            (source,),
-            lambda label: stages.make_dataset(shop, run),
+            (judged or collected,),
+            lambda label: stages.make_dataset(shop, run, None if judged is None else self._path(judged)),
             lambda record: stages.dataset_digest(shop.folder / record.path),
         )
 

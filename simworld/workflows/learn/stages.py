@@ -15,12 +15,12 @@ import simworld
 from agents.models.load import local_weights
 from agents.models.local_model import LocalModel, load_local
 from agents.models.sentences import load_sentences
-from agents.steering.checkpoint import Checkpoint, EncoderInfo, load_checkpoint, save_checkpoint
+from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from agents.steering.folder import read_folder
 from agents.steering.pca import pca_checkpoint
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
-from simworld.judging.attribute import attribute_episodes
+from simworld.judging.attribute import Shared, attribute_episodes
 from simworld.judging.run import JudgingRun, Tally
 from simworld.runner.models import borrow, open_crew
 from simworld.runner.stored import Progress, run_plan
@@ -61,21 +61,36 @@ def play(shop: Shop, plan: ArmsPlan) -> Made:
     return Made(output=run_digest(shop.store, plan.run) or "", failed=failed)
 
 
-def judge(shop: Shop, run: str) -> Made:
-    """Judges a run for its rewards, and asks what each utterance was worth where the reward wants it."""
+def judge(shop: Shop, label: str, run: str) -> Made:
+    """Judges a run for its rewards, and asks what each utterance was worth where the reward wants it.
+
+    Leaves a JSON file with the ids under which the judge judged, one per rubric: the store may know other verdicts on the run.
+    """
     spec, place = shop.reward_judge, shop.file.reward.placed
     assert spec is not None
     with open_crew(()) as crew, borrow(crew, spec.model, spec.dtype, threads=shop.threads) as backend:
         judging = JudgingRun(shop.store, spec, backend, run=run, retry_failed=True)
         tally = judging.go(on_progress=lambda t: shop.tell(*_judged(t)))
-        if place in ("attributed", "prefixes") and judgement_digest(shop.store, run) is not None:
-            attribute_episodes(shop.store, spec, backend, place, run=run)
-    digest = judgement_digest(shop.store, run)
-    if digest is None:
-        raise InputError(
-            f"judge {spec.name!r} scored none of the {tally.total} episodes of run {run}: {tally.last_failure}"
-        )
-    return Made(output=digest, failed=tally.failed)
+        ids = sorted({row.judge_id for row in shop.store.scores(run=run)} & set(tally.judge_ids))
+        if not ids:
+            raise InputError(
+                f"judge {spec.name!r} scored none of the {tally.total} episodes of run {run}: {tally.last_failure}"
+            )
+        shared = Shared()
+        if place in ("attributed", "prefixes"):
+            shared = attribute_episodes(
+                shop.store, spec, backend, place, run=run, on_progress=lambda s: shop.tell(*_shared(s))
+            )
+            if shared.failed >= tally.total - tally.failed:
+                raise InputError(
+                    f"judge {spec.name!r} could tell of none of the {shared.failed} judged episodes of run {run} "
+                    f"what an utterance was worth ({place}): {shared.last_failure}"
+                )
+    file = shop.folder / f"{label}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"run": run, "place": place, "judges": ids}) + "\n", "utf-8")
+    output = judgement_digest(shop.store, file)
+    return Made(output=output or "", path=file.name, failed=tally.failed + shared.failed)
 
 
 def make_upmap(shop: Shop, label: str) -> Made:
@@ -120,12 +135,14 @@ def make_clone(shop: Shop, label: str, run: str, base: Path, settings: CloneStag
     return _saved(shop, label, made)
 
 
-def make_dataset(shop: Shop, run: str) -> Made:
-    """The transitions of a run's explorer."""
+def make_dataset(shop: Shop, run: str, judged: Path | None) -> Made:
+    """The transitions of a run's explorer, rewarded by what `judge` left behind in a file, where there is one."""
+    judges = () if judged is None else tuple(json.loads(judged.read_text("utf-8"))["judges"])
     query = DataQuery(
         runs=(run,),
         agents=(f"{shop.model.name}-explore",),
-        judge=shop.reward_judge.name if shop.reward_judge else "",
+        judges=judges,
+        mix_judges=len(judges) > 1,  # one id per rubric, and an episode has one rubric: nothing is averaged
         reward=shop.file.reward,
     )
     folder = build_dataset(shop.store, query, shop.folder / "datasets", on_progress=shop.tell)
@@ -152,8 +169,7 @@ def choose_constant(shop: Shop, label: str, dataset: Path, start: Path) -> Made:
 
 def train(shop: Shop, label: str, dataset: Path, start: Path) -> Made:
     """A trained planner."""
-    data, settings = load_data(dataset), shop.file.train
-    clone = _of_these_states(load_checkpoint(start), data.encoder_id)
+    data, settings, clone = load_data(dataset), shop.file.train, load_checkpoint(start)
     record = TrainingRecord(
         name=f"{shop.file.name}-{label}",
         kind=settings.learner,
@@ -202,9 +218,18 @@ def run_digest(store: Store, run: str) -> str | None:
     return _digest(rows) if rows else None
 
 
-def judgement_digest(store: Store, run: str) -> str | None:
-    """Of all scores of a run; None where there are none."""
-    rows = sorted((r.judge_id, r.sample, r.episode_id, r.seat, r.dimension, r.score) for r in store.scores(run=run))
+def judgement_digest(store: Store, file: Path) -> str | None:
+    """Of the scores that `judge` left a file about, and of how many are not shared out; None where there are none."""
+    try:
+        made = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    rows: list[tuple[Any, ...]] = []
+    for id_ in made["judges"]:
+        found = store.scores(judge_id=id_, run=made["run"])
+        rows += sorted((r.judge_id, r.sample, r.episode_id, r.seat, r.dimension, r.score) for r in found)
+        if made["place"] in ("attributed", "prefixes"):
+            rows.append((id_, sum(1 for _ in store.unattributed(id_, made["place"], run=made["run"]))))
     return _digest(rows) if rows else None
 
 
@@ -265,21 +290,6 @@ def _descent(shop: Shop, settings: Descending) -> Descent:
     return Descent(steps=settings.steps, batch_size=settings.batch_size, lr=settings.lr, seed=shop.file.seed)
 
 
-def _of_these_states(checkpoint: Checkpoint, encoder_id: str) -> Checkpoint:
-    """An up-mapping without an actor fits whatever states were recorded with it: of the model, read with any prompt."""
-    if checkpoint.actor is not None or checkpoint.info.encoder.kind != "lm":
-        return checkpoint
-    encoder = EncoderInfo(kind="lm", id=encoder_id)
-    return Checkpoint(
-        info=checkpoint.info.model_copy(update={"encoder": encoder}),
-        upmap=checkpoint.upmap,
-        mean=checkpoint.mean,
-        std=checkpoint.std,
-        constant=checkpoint.constant,
-        ways=checkpoint.ways,
-    )
-
-
 def _saved(shop: Shop, label: str, checkpoint: Checkpoint) -> Made:
     save_checkpoint(shop.folder / label, checkpoint)
     return Made(output=checkpoint.id, path=label)
@@ -291,6 +301,10 @@ def _digest(rows: Any) -> str:
 
 def _played(progress: Progress) -> tuple[int, int, str]:
     return progress.before + progress.played, progress.planned, f"episodes; {progress.failed} failed"
+
+
+def _shared(shared: Shared) -> tuple[int, int, str]:
+    return shared.done + shared.failed, shared.total, f"judgements shared out; {shared.failed} failed"
 
 
 def _judged(tally: Tally) -> tuple[int, int, str]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from agents.models.local_model import LocalModel
+from simworld.core.errors import InputError
 from simworld.core.requests import ChatPrompt, Message
 from simworld.training.clone import CloneSettings, Planner, clone
 from simworld.training.descent import Descent, descend
@@ -192,7 +193,7 @@ def test_descent_keeps_the_best_and_refuses_a_loss_that_is_no_number(lessons: li
     assert heard == list(range(7))
     with torch.no_grad():
         module.weight.fill_(math.inf)
-    with pytest.raises(ValueError, match="the loss is"):
+    with pytest.raises(InputError, match=r"the loss is inf at step 1; lower the learning rate"):
         descend(module, loss, lessons, lessons, how, lambda step, metrics: None)
     with pytest.raises(ValueError, match="no lessons"):
         descend(module, loss, [], lessons, how, lambda step, metrics: None)

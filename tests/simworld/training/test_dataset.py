@@ -17,7 +17,7 @@ from simworld.training.planners import load_data
 from simworld.training.query import FORMAT, DataQuery
 from simworld.training.transitions import Transitions
 from store import Attribution, Store
-from tests.simworld.training.played import NOON, judge, judge_in_vain, new_store, play, recorded, scenario, step
+from tests.simworld.training.played import NOON, RUBRIC, judge, judge_in_vain, new_store, play, recorded, scenario, step
 
 LAMP, CHAIR = scenario("lamp"), scenario("chair")
 FIVE = ("Hello.", "Hi.", "40 euros please.", "No.", "Then 30 euros?")  # the seller speaks in turns 0, 2 and 4
@@ -101,16 +101,26 @@ def test_a_mixture_of_judges_is_refused_unless_told(store: Store, tmp_path: Path
     id_ = play(store, LAMP, FIVE[:1])
     judge(store, id_, 0.2, 0.2)
     judge(store, id_, 0.8, 0.8, judge_id="j1-b")  # another judge of the same name
-    for given in ({}, {"judge": "j1-b"}, {"judge": "j1"}):
-        if given == {"judge": "j1-b"}:
-            assert made(store, tmp_path, **given, reward={"centre": False}).rewards.tolist() == pytest.approx([0.8])
-        elif given == {}:
-            with pytest.raises(InputError, match=r"judged by several: j1 \(1 episodes\); j1-b .* --judge"):
-                made(store, tmp_path, **given)
-    both = made(store, tmp_path, mix_judges=True, reward={"centre": False})
-    assert both.rewards.tolist() == pytest.approx([0.5])
+    for several in ((), ("j1", "j1-b")):
+        with pytest.raises(InputError, match=r"judged by several: j1 \(1 episodes\); j1-b .* --judge"):
+            made(store, tmp_path, judges=several)
+        both = made(store, tmp_path, judges=several, mix_judges=True, reward={"centre": False})
+        assert both.rewards.tolist() == pytest.approx([0.5])
+    for one, reward in (("j1-b", 0.8), ("j1", 0.2)):  # an id counts before a name
+        assert made(store, tmp_path, judges=(one,), reward={"centre": False}).rewards.tolist() == pytest.approx(
+            [reward]
+        )
     with pytest.raises(InputError, match="no judgement by 'j9' among these episodes; they were judged by j1"):
-        made(store, tmp_path, judge="j9")
+        made(store, tmp_path, judges=("j1", "j9"))
+
+
+def test_a_name_that_two_judges_have_is_refused(store: Store, tmp_path: Path) -> None:
+    id_ = play(store, LAMP, FIVE[:1])
+    judge(store, id_, 0.2, 0.2, judge_id="j2-b")
+    store.add_judge("j2-c", "j2", RUBRIC)
+    judge(store, id_, 0.8, 0.8, judge_id="j2-c")
+    with pytest.raises(InputError, match=r"judged by several: j2-b \(1 episodes\); j2-c .* by its id"):
+        made(store, tmp_path, judges=("j2",))
 
 
 def test_failed_and_unscored_are_left_out_and_counted(store: Store, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +89,12 @@ def test_the_actor_of_the_best_look_is_kept() -> None:
     assert trained.step == best
     until = run(bandit(), SETTINGS.model_copy(update={"steps": best}))[2]
     assert all(torch.equal(trained.actor[name], until[f"actor.{name}"]) for name in trained.actor)
+
+
+def test_an_evaluation_that_ran_away_is_the_worst(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter([math.nan, 1.0, math.nan])
+    monkeypatch.setattr("simworld.training.loop.fitted_q", lambda *args, **kwargs: next(found))
+    assert run(bandit())[0].step == 8
 
 
 def test_going_on_with_other_settings_or_a_damaged_state_is_refused(tmp_path: Path) -> None:

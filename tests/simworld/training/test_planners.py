@@ -20,6 +20,7 @@ from agents.steering.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from agents.steering.encoder import lm_encoder_id
 from agents.steering.upmap import UpMap
 from simworld.cli.train.td3bc import td3bc
 from simworld.core.errors import InputError
@@ -172,6 +173,38 @@ def test_a_training_that_cannot_be_is_marked_as_failed(played: Path) -> None:
         command(played, "--batch-size", "500")
     with open_store(f"sqlite:///{played / 'world.db'}") as store:
         assert [training.status for training in store.training_runs()] == ["failed"]
+    assert command(played).exit_code == 0  # corrected, under the same name
+
+
+def test_rates_that_are_too_high_end_in_one_line(played: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"after 3 updates .*the actor's weights are no finite numbers; lower the learning rates"
+    ):
+        command(played, "--actor-rate", "1e38")
+
+
+def test_an_up_mapping_takes_the_states_of_its_model_whatever_the_prompt() -> None:
+    states = replace(DATA, encoder_id=lm_encoder_id("lm", "some prompt"))
+    bare = as_of_a_model(start(actor=False))
+    planner = train_planner(states, bare, SETTINGS)
+    assert planner.info.encoder.id == states.encoder_id
+    assert planner.info.parent == bare.id
+    with pytest.raises(InputError, match="states were made by encoder lm-"):
+        train_planner(states, as_of_a_model(start(actor=True)), SETTINGS)
+    with pytest.raises(InputError, match="states were made by encoder e1"):
+        train_planner(DATA, bare, SETTINGS)
+
+
+def as_of_a_model(checkpoint: Checkpoint) -> Checkpoint:
+    """Of a model of width 2: five tokens in the same numbers."""
+    encoder = EncoderInfo(kind="lm", id=lm_encoder_id("lm", ""))
+    return Checkpoint(
+        info=checkpoint.info.model_copy(update={"encoder": encoder, "width": 2, "tokens": 5}),
+        upmap=UpMap(checkpoint.upmap.weight, tokens=5, act_norm=1.0, embedding_norm=3.0),
+        actor=checkpoint.actor,
+        mean=checkpoint.mean,
+        std=checkpoint.std,
+    )
 
 
 def test_a_finished_dataset_needs_no_store(played: Path) -> None:
