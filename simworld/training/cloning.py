@@ -34,7 +34,7 @@ class ReplyQuery:
 
     run: str | None = None
     agent: str | None = None
-    train: int = 160  # replies, at most
+    train: int = 240  # replies, at most
     dev: int = DEV
     test: int = 60
     seed: int = 0  # of the split of families and of the choice

@@ -23,7 +23,7 @@ Rank = Callable[[Mapping[str, float]], float]  # mean metrics of the dev lessons
 class Descent:
     """How to descend. The rate falls to zero along a half cosine; gradients are cut at norm 1."""
 
-    steps: int = 100
+    steps: int = 160
     batch_size: int = 2  # lessons a step
     lr: float = 6e-3
     checks: int = 4  # how often the loss on the dev lessons is taken, evenly over the steps

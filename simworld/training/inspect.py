@@ -67,9 +67,8 @@ def inspect_dataset(folder: Path) -> Inspection:
     learnable = meta.d_action > 0 and len(meta.families) > 1
     family_of = data.family[_first_rows(data)]
     centred = scores - np.array([meta.family_means[name] for name in meta.families])[family_of]
-    act_by_act = meta.query.reward.placed not in ("end", "uniform")
     by_episode = explained(_episode_means(data), centred, family_of) if learnable else None
-    by_act = explained(data.actions, data.rewards, data.family) if learnable and act_by_act else None
+    by_act = explained(data.actions, data.rewards, data.family) if learnable and meta.query.reward.by_act else None
     return Inspection(
         meta=meta,
         episodes=len({name.split("/")[0] for name in data.episodes}),

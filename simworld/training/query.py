@@ -40,6 +40,11 @@ class RewardSettings(BaseModel):
         """Where the score goes, the default filled in."""
         return self.place or ("end" if self.measure == "judged" else "utterance")
 
+    @property
+    def by_act(self) -> bool:
+        """Whether it tells the acts of a seat in an episode apart."""
+        return self.placed not in ("end", "uniform")
+
     @field_validator("weights")
     @classmethod
     def _weights(cls, value: dict[str, float]) -> dict[str, float]:

@@ -12,6 +12,11 @@ COMMANDS: Homes = {
     "latent": ("simworld.cli.train.latent", "latent", "Make an up-mapping whose directions are ways of replying."),
     "ways": ("simworld.cli.train.ways", "ways", "Show which ways of replying were rewarded; keep the best."),
     "td3bc": ("simworld.cli.train.td3bc", "td3bc", "Teach a planner to be rewarded, offline."),
+    "constant": (
+        "simworld.cli.train.constant",
+        "constant",
+        "Find the best constant action, to compare a planner with.",
+    ),
     "inspect": ("simworld.cli.train.inspect", "inspect_", "Show what a dataset covers and whether it can teach."),
     "export": ("simworld.cli.train.export", "export", "Write a dataset as .npz or for Minari."),
 }

@@ -73,7 +73,7 @@ def _show(found: Inspection) -> None:
             ("action rank", f"{d.effective_rank:.1f} of {d.dimensions}; mean norm {d.mean_norm:.3f}"),
             ("R² by episode", _explained(found.by_episode)),
         ]
-        if meta.query.reward.placed not in ("end", "uniform"):
+        if meta.query.reward.by_act:
             rows.append(("R² by act", _explained(found.by_act)))
     for name, text in rows:
         table.add_row(name, harmless(text))

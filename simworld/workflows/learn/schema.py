@@ -32,10 +32,10 @@ class Scenes(_Part):
 class Descending(_Part):
     """Gradient descent on stored replies."""
 
-    steps: Count = 60
-    batch_size: Count = 4
+    steps: Count = 160
+    batch_size: Count = 2
     lr: PositiveFloat = 0.006
-    replies: Count = Field(default=160, description="To learn from, at most.")
+    replies: Count = Field(default=240, description="To learn from, at most.")
     tested: Count = Field(default=60, description="To measure on, at most.")
 
 
@@ -67,7 +67,7 @@ class CloneStage(Descending):
 
     loss: Literal["kl", "ce"] = "kl"
     train_upmap: bool = False
-    reach: float = Field(default=0.15, ge=0, description="With train_upmap: the reach to hold, in nats per token.")
+    reach: float = Field(default=0.2, ge=0, description="With train_upmap: the reach to hold, in nats per token.")
     reach_weight: float = Field(default=3.0, ge=0)
 
 

@@ -160,9 +160,8 @@ def keep_ways(shop: Shop, label: str, dataset: Path, start: Path) -> Made:
 def choose_constant(shop: Shop, label: str, dataset: Path, start: Path) -> Made:
     """A checkpoint that always takes the best constant action."""
     data, reward = load_data(dataset), load_meta(dataset).query.reward
-    by_act = reward.placed not in ("end", "uniform")
     best = constant_checkpoint(
-        load_checkpoint(start), data.transitions, by_act=by_act, data=data.provenance, dtype=data.dtype
+        load_checkpoint(start), data.transitions, by_act=reward.by_act, data=data.provenance, dtype=data.dtype
     )
     return _saved(shop, label, best)
 

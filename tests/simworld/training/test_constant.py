@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from numpy.typing import NDArray
 
+from agents.steering.checkpoint import load_checkpoint, save_checkpoint
+from simworld.cli.train.constant import constant
 from simworld.core.errors import InputError
 from simworld.training.constant import best_constant
 from simworld.training.transitions import Transitions
+from tests.simworld.training.played import new_store, play, scenario, step
+from tests.simworld.training.test_planners import start
 
 WANTED = np.array([3.0, -4.0, 0.0]) / 5
 
@@ -65,3 +73,24 @@ def test_one_action_teaches_nothing() -> None:
     made.actions[:] = made.actions[0]
     with pytest.raises(InputError, match="the same action"):
         best_constant(made, by_act=False)
+
+
+def test_the_command_finds_it_in_the_store(tmp_path: Path) -> None:
+    """Who says please does so along the first direction."""
+    with new_store(tmp_path) as store:
+        for number in range(12):
+            side = 1 if number % 2 else -1
+            plans = {turn: step(turn, action=[side, (-1) ** (number // 2)]) for turn in (0, 2)}
+            lines = ["please" if number % 2 else "give", "no", "please" if number % 2 else "go", "yes"]
+            play(store, scenario(f"thing {number // 4}"), lines, repeat=number, plans=plans)
+    save_checkpoint(tmp_path / "clone", start(actor=True, d_action=2))
+    given = ["--db", f"sqlite:///{tmp_path / 'world.db'}", "--lexical", "please", "--datasets", str(tmp_path / "sets")]
+    where = ["--clone", str(tmp_path / "clone"), "--out", str(tmp_path / "best")]
+    done = CliRunner().invoke(constant, [*given, *where, "--json"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    told, made = json.loads(done.stdout), load_checkpoint(tmp_path / "best")
+    assert told["id"] == made.id
+    assert told["metrics"]["r2"] > 0.99
+    assert made.constant is not None
+    np.testing.assert_allclose(made.constant.numpy(), [2**0.5, 0], atol=0.01)
+    assert made.info.data["rows"] == 24

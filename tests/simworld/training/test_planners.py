@@ -198,12 +198,9 @@ def test_an_up_mapping_takes_the_states_of_its_model_whatever_the_prompt() -> No
 def as_of_a_model(checkpoint: Checkpoint) -> Checkpoint:
     """Of a model of width 2: five tokens in the same numbers."""
     encoder = EncoderInfo(kind="lm", id=lm_encoder_id("lm", ""))
-    return Checkpoint(
-        info=checkpoint.info.model_copy(update={"encoder": encoder, "width": 2, "tokens": 5}),
-        upmap=UpMap(checkpoint.upmap.weight, tokens=5, act_norm=1.0, embedding_norm=3.0),
-        actor=checkpoint.actor,
-        mean=checkpoint.mean,
-        std=checkpoint.std,
+    info = checkpoint.info.model_copy(update={"encoder": encoder, "width": 2, "tokens": 5})
+    return replace(
+        checkpoint, info=info, upmap=UpMap(checkpoint.upmap.weight, tokens=5, act_norm=1.0, embedding_norm=3.0)
     )
 
 
