@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from agents.steering.planner import Actor
 from agents.steering.upmap import UpMap
-from simworld.training.descent import Descent, Log, descend
+from simworld.training.descent import Descent, Keep, Log, descend
 from simworld.training.measure import kl_divergence, random_actions
 from simworld.training.networks import start_at
 from simworld.training.teacher import Lesson, Teacher
@@ -75,6 +75,7 @@ def clone(
     *,
     start: Tensor | Planner | None = None,
     log: Log = lambda step, metrics: None,
+    keep: Keep | None = None,
 ) -> Planner:
     """A planner over a copy of the up-mapping, as it was best on the dev lessons.
 
@@ -87,6 +88,7 @@ def clone(
         start: a planner to go on from; or the action (d',) from which a new one starts in all states, nearly neutral if one is
             known; default: a random action.
         log: told the loss of every step.
+        keep: see `descend`.
     """
     planner = Planner(*_actor(train, upmap, settings, start), copy_of(upmap))
     planner.upmap.requires_grad_(settings.train_upmap)
@@ -104,7 +106,7 @@ def clone(
             value = value + settings.reach_weight * (reach - settings.reach_target).abs()
         return value, metrics
 
-    descend(planner, loss, train, dev, settings.descent, log, rank=settings.rank)
+    descend(planner, loss, train, dev, settings.descent, log, rank=settings.rank, keep=keep)
     return planner.requires_grad_(False)
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from statistics import mode
 
 import torch
@@ -17,12 +18,13 @@ from agents.steering.encoder import lm_encoder_id, load_text_encoder
 from agents.steering.planner import project
 from simworld.core.errors import InputError
 from simworld.training.clone import CloneSettings, Planner, clone, standard
-from simworld.training.descent import Log
+from simworld.training.descent import Keep, Log
 from simworld.training.latent import Embed, LatentMap, LatentSettings, learn_latent
 from simworld.training.measure import Neutrality, measure
 from simworld.training.replies import Episodes, Part, Sample, part_of, stored_replies, take
 from simworld.training.teacher import Lesson, Teacher, open_teacher
 
+PROGRESS = "descent.safetensors"
 DEV = 16  # replies that a checkpoint is chosen by
 
 Show = Callable[[int, int, str], None]  # (done, total, what)
@@ -93,12 +95,24 @@ def open_school(
 
 
 def clone_planner(
-    school: School, base: Checkpoint, settings: CloneSettings, *, log: Log, show: Show
+    school: School, base: Checkpoint, settings: CloneSettings, *, log: Log, show: Show, work: Path | None = None
 ) -> tuple[Checkpoint, Neutrality]:
-    """A checkpoint with a planner that changes nothing, as far as that goes, and what it is worth on the test families."""
+    """A checkpoint with a planner that changes nothing, as far as that goes, and what it is worth on the test families.
+
+    In the folder `work` the state of the descent is kept, from which the same call goes on.
+    """
     lessons = school.lessons
     before = Planner(base.actor, base.mean, base.std, base.upmap) if base.actor else base.constant
-    planner = clone(school.teacher, lessons["train"], lessons["dev"], base.upmap, settings, start=before, log=log)
+    planner = clone(
+        school.teacher,
+        lessons["train"],
+        lessons["dev"],
+        base.upmap,
+        settings,
+        start=before,
+        log=log,
+        keep=_keep(work, school, base, settings),
+    )
     found = measure(
         school.teacher,
         lessons["test"],
@@ -123,9 +137,18 @@ def clone_planner(
 
 
 def latent_upmap(
-    school: School, clone: Checkpoint, settings: LatentSettings, *, embed: Embed, log: Log, show: Show
+    school: School,
+    clone: Checkpoint,
+    settings: LatentSettings,
+    *,
+    embed: Embed,
+    log: Log,
+    show: Show,
+    work: Path | None = None,
 ) -> tuple[Checkpoint, LatentMap, Neutrality]:
     """A checkpoint with a latent up-mapping and its neutral action as a constant, and what both are worth on the test families.
+
+    In the folder `work` the state of the descent is kept, from which the same call goes on.
 
     Raises InputError where the checkpoint to begin with is no clone: an up-mapping alone has no prefix that changes nothing.
     """
@@ -146,6 +169,7 @@ def latent_upmap(
         settings,
         embed=embed,
         log=log,
+        keep=_keep(work, school, clone, settings),
     )
     neutral = latent.neutral
     found = measure(
@@ -169,6 +193,12 @@ def latent_upmap(
     mean, std = standard([lesson.state for lesson in lessons["train"]])
     made = Checkpoint(info=info, upmap=latent.upmap, mean=mean, std=std, constant=neutral, ways=latent.ways)
     return made, latent, found
+
+
+def _keep(work: Path | None, school: School, base: Checkpoint, settings: CloneSettings | LatentSettings) -> Keep | None:
+    if work is None:
+        return None
+    return Keep(file=work / PROGRESS, identity={"base": base.id, "data": school.data["sha256"], **settings.plain()})
 
 
 def _after(before: int, total: int, show: Show) -> Callable[[int, int], None]:

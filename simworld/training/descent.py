@@ -6,17 +6,23 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed, generator
+from simworld.training.learner import load_optimiser, optimiser_state, prefixed, under
+from simworld.training.progress import load_progress, save_progress
 from simworld.training.teacher import Lesson
 
 Loss = Callable[[Lesson, int], tuple[Tensor, Mapping[str, float]]]  # of a lesson, with a seed for its random actions
 Log = Callable[[int, Mapping[str, float]], None]  # (step from 1, metrics)
 Rank = Callable[[Mapping[str, float]], float]  # mean metrics of the dev lessons → how bad that is
+
+KEEP_EVERY = 5  # steps between two states that are kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +36,23 @@ class Descent:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """Where a descent keeps its state, and what makes it this descent, plain JSON; going on with another is refused."""
+
+    file: Path
+    identity: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """How far a descent has come."""
+
+    step: int
+    best: float
+    kept: dict[str, Tensor]
+
+
 def descend(
     module: nn.Module,
     loss: Loss,
@@ -39,6 +62,7 @@ def descend(
     log: Log,
     *,
     rank: Rank = lambda means: means["loss"],
+    keep: Keep | None = None,
 ) -> float:
     """Trains the parameters that want gradients, leaves the module as it was best on `dev`, and returns how bad it is there.
 
@@ -53,15 +77,20 @@ def descend(
         how: see there.
         log: told the metrics of every step.
         rank: how bad a moment is, by the means of the loss and its metrics over the dev lessons; default: the loss.
+        keep: where to keep the state now and then; a descent that was stopped goes on from there to bitwise the same end.
     """
     if not train or not dev:
         raise ValueError("no lessons to train on, or none to choose by")
     parameters = [p for p in module.parameters() if p.requires_grad]
     adam = torch.optim.Adam(parameters, lr=how.lr)
     order = _order(len(train), how.steps * how.batch_size, how.seed)
-    best, kept = rank(_means(loss, dev, how.seed)), copy.deepcopy(module.state_dict())
-    log(0, {"dev_loss": best})
-    for step in range(1, how.steps + 1):
+    place = _resumed(module, adam, keep)
+    if place is None:
+        best, kept = rank(_means(loss, dev, how.seed)), copy.deepcopy(module.state_dict())
+        log(0, {"dev_loss": best})
+    else:
+        best, kept = place.best, place.kept
+    for step in range(1 if place is None else place.step + 1, how.steps + 1):
         for group in adam.param_groups:
             group["lr"] = how.lr * (1 + math.cos(math.pi * (step - 1) / how.steps)) / 2
         adam.zero_grad()
@@ -80,8 +109,26 @@ def descend(
             if found < best:
                 best, kept = found, copy.deepcopy(module.state_dict())
         log(step, metrics)
+        if keep is not None and (step % KEEP_EVERY == 0 or step == how.steps):
+            _save(module, adam, _Place(step=step, best=best, kept=kept), keep)
     module.load_state_dict(kept)
     return best
+
+
+def _save(module: nn.Module, adam: torch.optim.Adam, place: _Place, keep: Keep) -> None:
+    tensors = {**prefixed("module", module.state_dict()), **prefixed("kept", place.kept)}
+    tensors |= prefixed("adam", optimiser_state(adam))
+    save_progress(keep.file, tensors, {"step": place.step, "best": place.best}, keep.identity)
+
+
+def _resumed(module: nn.Module, adam: torch.optim.Adam, keep: Keep | None) -> _Place | None:
+    found = None if keep is None else load_progress(keep.file, keep.identity)
+    if found is None:
+        return None
+    tensors, numbers = found
+    module.load_state_dict(under("module", tensors))
+    load_optimiser(adam, under("adam", tensors))
+    return _Place(kept=under("kept", tensors), **numbers)
 
 
 @torch.no_grad()

@@ -28,7 +28,7 @@ from agents.steering.upmap import UpMap
 from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed, generator
 from simworld.core.stats import Estimate, mean_by_family
-from simworld.training.descent import Descent, Log, descend
+from simworld.training.descent import Descent, Keep, Log, descend
 from simworld.training.likelihood import likelihoods
 from simworld.training.meanings import find_meanings, ways_of_replying, words_by_code
 from simworld.training.measure import kl_divergence
@@ -98,6 +98,7 @@ def learn_latent(
     *,
     embed: Embed,
     log: Log = lambda step, metrics: None,
+    keep: Keep | None = None,
 ) -> LatentMap:
     """A latent up-mapping around a prefix that changes nothing.
 
@@ -111,6 +112,7 @@ def learn_latent(
         settings: see there.
         embed: sentence embeddings.
         log: told the loss of every step.
+        keep: see `descend`.
 
     Raises:
         InputError: fewer than two families to learn from, or replies drawn at temperature 0.
@@ -146,7 +148,7 @@ def learn_latent(
         metrics = {"nats": -nats[0].item() / tokens, "log_ratio": (nats[0] - nats[1]).item(), "kl": strayed.item()}
         return -nats[0] / tokens - settings.contrast * apart + settings.kl * strayed, metrics
 
-    descend(latent, loss, train, dev, settings.descent, log)
+    descend(latent, loss, train, dev, settings.descent, log, keep=keep)
     first = torch.zeros(size)
     first[0] = size**0.5
     return LatentMap(

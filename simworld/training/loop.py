@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from simworld.core.errors import InputError
@@ -20,11 +17,12 @@ from simworld.training.checks import check_batch, check_trainable, split_familie
 from simworld.training.diagnostics import Probe, diagnose, probe
 from simworld.training.fqe import FqeSettings, fitted_q
 from simworld.training.learner import Learner, prefixed, under
+from simworld.training.progress import load_progress, save_progress
 from simworld.training.returns import first_rows, monte_carlo_returns
 from simworld.training.scale import Scale, scale_of
 from simworld.training.transitions import Transitions
 
-PROGRESS = "training.safetensors"  # one file, so that its parts are always of one moment
+PROGRESS = "training.safetensors"
 
 Sink = Callable[[int, Mapping[str, float]], None]  # (step, metrics)
 OnProgress = Callable[[int, int, str], None]  # (done, total, note)
@@ -103,10 +101,8 @@ def train(
     check_batch(learning, settings.batch_size)
     scale = scale or scale_of(learning)
     look = _Look(learning=learning, held=held, scale=scale, settings=settings, gamma=gamma)
-    described = json.dumps(
-        {**(identity or {}), "gamma": gamma, **settings.model_dump(exclude={"steps"})}, sort_keys=True
-    )
-    place = _resumed(learner, folder, described) if folder else _Place()
+    itself = {**(identity or {}), "gamma": gamma, **settings.model_dump(exclude={"steps"})}
+    place = _resumed(learner, folder / PROGRESS, itself) if folder else _Place()
     sums: dict[str, list[float]] = {}
     while place.step < settings.steps and not _stopped(place, settings):
         draws = generator(derive_seed(settings.seed, "batch", place.step))
@@ -122,7 +118,7 @@ def train(
             _keep_best(place, learner, metrics)
             sink(place.step, metrics)
             if folder:
-                _save(place, learner, folder, described)
+                _save(place, learner, folder / PROGRESS, itself)
         on_progress(place.step, settings.steps, "")
     return Trained(actor=place.best, scale=scale, step=place.best_step, steps=place.step, metrics=place.metrics)
 
@@ -184,8 +180,7 @@ def _stopped(place: _Place, settings: LoopSettings) -> bool:
     return settings.patience > 0 and place.looks_since >= settings.patience
 
 
-def _save(place: _Place, learner: Learner, folder: Path, described: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _save(place: _Place, learner: Learner, file: Path, identity: Mapping[str, Any]) -> None:
     numbers = {
         "step": place.step,
         "best_step": place.best_step,
@@ -193,29 +188,13 @@ def _save(place: _Place, learner: Learner, folder: Path, described: str) -> None
         "metrics": place.metrics,
     }
     tensors = {**prefixed("learner", learner.state()), **prefixed("best", place.best)}
-    written = folder / f".{PROGRESS}.{os.getpid()}"
-    save_file(
-        {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
-        written,
-        metadata={"place": json.dumps(numbers), "training": described},
-    )
-    os.replace(written, folder / PROGRESS)
+    save_progress(file, tensors, numbers, identity)
 
 
-def _resumed(learner: Learner, folder: Path, described: str) -> _Place:
-    path = folder / PROGRESS
-    if not path.exists():
+def _resumed(learner: Learner, file: Path, identity: Mapping[str, Any]) -> _Place:
+    found = load_progress(file, identity)
+    if found is None:
         return _Place()
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        numbers, before = json.loads(metadata["place"]), metadata["training"]
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not the state of a training: {error}; delete it to start afresh") from None
-    if before != described:
-        old, new = json.loads(before), json.loads(described)
-        changed = ", ".join(sorted(key for key in {*old, *new} if old.get(key) != new.get(key)))
-        raise InputError(f"{path}: is of a training with another {changed}; train into another folder, or delete it")
+    tensors, numbers = found
     learner.load(under("learner", tensors))
     return _Place(best=under("best", tensors), **numbers)

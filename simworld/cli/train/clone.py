@@ -15,6 +15,7 @@ from simworld.cli.train.replies import (
     recorded,
     reply_options,
     reply_query,
+    work_of,
 )
 
 
@@ -90,7 +91,7 @@ def clone(
                 log(step, metrics)
                 show(step, settings.descent.steps, "learning")
 
-            made, found = clone_planner(school, base, settings, log=heard, show=show)
+            made, found = clone_planner(school, base, settings, log=heard, show=show, work=work_of(out))
             save_checkpoint(out, made)
             done(made)
     if as_json:

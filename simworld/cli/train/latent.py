@@ -9,7 +9,7 @@ import click
 
 from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.replies import lines_of, open_local, recorded, source_options, told
+from simworld.cli.train.replies import lines_of, open_local, recorded, source_options, told, work_of
 
 POSITIVE = click.IntRange(min=1)
 
@@ -84,7 +84,7 @@ def latent(
                 show(step, steps, "learning")
 
             made, found, neutrality = latent_upmap(
-                school, clone, settings, embed=load_sentences().encode, log=heard, show=show
+                school, clone, settings, embed=load_sentences().encode, log=heard, show=show, work=work_of(out)
             )
             save_checkpoint(out, made)
             done(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,7 +83,7 @@ def open_local(base: Checkpoint, dtype: str, threads: int | None) -> LocalModel:
 def recorded(
     store: Store, kind: str, out: Path, settings: Mapping[str, Any], data: Mapping[str, Any]
 ) -> Iterator[tuple[Log, Callable[[Checkpoint], None]]]:
-    """A training in the store: where its steps go, and whom to tell about the checkpoint it came to."""
+    """A training in the store: where its steps go, and whom to tell about the checkpoint it came to, once that is saved."""
     from datetime import UTC, datetime
 
     from simworld import __version__
@@ -96,12 +97,22 @@ def recorded(
 
     def done(checkpoint: Checkpoint) -> None:
         store.finish_training(name, checkpoint_id=checkpoint.id, metrics=checkpoint.info.metrics)
+        shutil.rmtree(work_of(out), ignore_errors=True)
 
     try:
         yield (lambda step, metrics: store.add_training_steps(name, [(step, metrics)])), done
+    except KeyboardInterrupt:
+        store.finish_training(name, status="failed")
+        click.echo("Stopped; the same command goes on from where it was.", err=True)
+        raise click.exceptions.Exit(130) from None
     except BaseException:
         store.finish_training(name, status="failed")
         raise
+
+
+def work_of(out: Path) -> Path:
+    """Where a training keeps its state until its checkpoint is saved in `out`."""
+    return out.with_name(f".{out.name}-training")
 
 
 def lines_of(found: Neutrality) -> list[str]:

@@ -16,6 +16,7 @@ import simworld
 from simworld.cli.options import db_option, json_option
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.data import build, data_options, datasets_option
+from simworld.cli.train.replies import work_of
 
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint
@@ -104,7 +105,7 @@ def td3bc(
     data = load_data(folder)
     source = click.get_current_context().get_parameter_source("db")
     logged = dataset is None or source is not ParameterSource.DEFAULT
-    work = out.with_name(f".{out.name}-training")
+    work = work_of(out)
     try:
         with ExitStack() as stack:
             store = stack.enter_context(open_store(db)) if logged else None

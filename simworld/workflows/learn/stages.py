@@ -117,7 +117,9 @@ def make_latent(shop: Shop, label: str, run: str, base: Path, settings: LatentSt
         wanted = LatentSettings(
             size=settings.size, ways=settings.ways, strength=settings.strength, descent=_descent(shop, settings)
         )
-        made, _, _ = latent_upmap(school, start, wanted, embed=load_sentences().encode, log=log, show=shop.tell)
+        made, _, _ = latent_upmap(
+            school, start, wanted, embed=load_sentences().encode, log=log, show=shop.tell, work=_work(shop, label)
+        )
     return _saved(shop, label, made)
 
 
@@ -131,7 +133,7 @@ def make_clone(shop: Shop, label: str, run: str, base: Path, settings: CloneStag
             reach_weight=settings.reach_weight,
             descent=_descent(shop, settings),
         )
-        made, _ = clone_planner(school, start, wanted, log=log, show=shop.tell)
+        made, _ = clone_planner(school, start, wanted, log=log, show=shop.tell, work=_work(shop, label))
     return _saved(shop, label, made)
 
 
@@ -177,13 +179,11 @@ def train(shop: Shop, label: str, dataset: Path, start: Path) -> Made:
         settings=settings.model_dump(mode="json"),
         data=dict(data.provenance),
     )
-    work = shop.folder / f".{label}-training"
     with store_log(shop.store, record) as sink:
-        planner = train_planner(data, clone, settings, folder=work, sink=sink, on_progress=shop.tell)
+        planner = train_planner(data, clone, settings, folder=_work(shop, label), sink=sink, on_progress=shop.tell)
     made = _saved(shop, label, planner)
     metrics = {**planner.info.metrics, "coverage": coverage(dataset)}
     shop.store.finish_training(record.name, checkpoint_id=planner.id, metrics=metrics)
-    shutil.rmtree(work, ignore_errors=True)
     return made
 
 
@@ -289,8 +289,14 @@ def _descent(shop: Shop, settings: Descending) -> Descent:
     return Descent(steps=settings.steps, batch_size=settings.batch_size, lr=settings.lr, seed=shop.file.seed)
 
 
+def _work(shop: Shop, label: str) -> Path:
+    """Where a training keeps its state until its checkpoint is saved."""
+    return shop.folder / f".{label}-training"
+
+
 def _saved(shop: Shop, label: str, checkpoint: Checkpoint) -> Made:
     save_checkpoint(shop.folder / label, checkpoint)
+    shutil.rmtree(_work(shop, label), ignore_errors=True)
     return Made(output=checkpoint.id, path=label)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from agents.models.local_model import LocalModel
 from simworld.core.errors import InputError
 from simworld.core.requests import ChatPrompt, Message
 from simworld.training.clone import CloneSettings, Planner, clone
-from simworld.training.descent import Descent, descend
+from simworld.training.descent import Descent, Keep, descend
 from simworld.training.measure import kl_divergence, measure, random_actions
 from simworld.training.teacher import Lesson, Teacher, open_teacher
 from tests.simworld.training import taught
@@ -175,6 +176,34 @@ def test_a_planner_goes_on_from_another(teacher: Teacher, lessons: list[Lesson])
     torch.testing.assert_close(again.action(state), first.action(state))
     assert isinstance(again, Planner)
     assert again.actor is not first.actor
+
+
+def test_a_descent_that_was_stopped_ends_bitwise_like_one_in_one_go(
+    teacher: Teacher, lessons: list[Lesson], tmp_path: Path
+) -> None:
+    how = Descent(steps=12, batch_size=2, checks=3)
+
+    def run(keep: Keep | None = None, stop: int = 0) -> tuple[Planner, list[int]]:
+        heard: list[int] = []
+
+        def log(step: int, metrics: object) -> None:
+            if stop and step == stop:
+                raise KeyboardInterrupt
+            heard.append(step)
+
+        settings = CloneSettings(train_upmap=True, descent=how, hidden=(8,))
+        return clone(teacher, lessons[:-1], lessons[-1:], taught.upmap(), settings, log=log, keep=keep), heard
+
+    whole, _ = run()
+    keep = Keep(file=tmp_path / "work" / "descent.safetensors", identity={"lr": how.lr})
+    with pytest.raises(KeyboardInterrupt):
+        run(keep, stop=8)
+    resumed, heard = run(keep)
+    assert heard == list(range(6, 13))  # the state was kept after five steps
+    assert all(torch.equal(value, resumed.state_dict()[name]) for name, value in whole.state_dict().items())
+    assert run(keep)[1] == []  # it had come to its end
+    with pytest.raises(InputError, match="is of a training with another lr; train into another folder"):
+        run(Keep(file=keep.file, identity={"lr": 1.0}))
 
 
 def test_descent_keeps_the_best_and_refuses_a_loss_that_is_no_number(lessons: list[Lesson]) -> None:

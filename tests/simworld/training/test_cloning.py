@@ -84,6 +84,26 @@ def test_a_clone_says_what_made_it_and_is_the_same_again(world: World) -> None:
         assert {step.step for step in store.training_steps(first.name)} == {0, 1, 2}
 
 
+def test_a_clone_that_was_interrupted_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    args = ("--upmap", str(world.folder / "pca"), "--db", world.db, *FEW, "--threads", "1", "--out")
+    whole = json.loads(world.call(clone, *args, str(world.folder / "whole")).stdout)["id"]
+
+    def stopped(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    out, kept = world.folder / "halves", world.folder / ".halves-training" / "descent.safetensors"
+    with monkeypatch.context() as patched:
+        patched.setattr("simworld.training.cloning.measure", stopped)
+        found = world.call(clone, *args, str(out))
+    assert found.exit_code == 130
+    assert "the same command goes on" in found.stderr
+    assert kept.is_file()
+    with pytest.raises(InputError, match="is of a training with another descent; train into another folder"):
+        world.call(clone, *args, str(out), "--lr", "0.1")
+    assert json.loads(world.call(clone, *args, str(out)).stdout)["id"] == whole
+    assert not kept.parent.exists()
+
+
 def test_a_latent_upmap_is_made_around_a_clone(world: World) -> None:
     begun, out, cloned = world.folder / "begun", world.folder / "latent", world.folder / "cloned"
     world.call(clone, "--upmap", str(world.folder / "pca"), "--db", world.db, *FEW, "--out", str(begun))

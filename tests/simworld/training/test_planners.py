@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,8 @@ from simworld.training.fqe import FqeSettings
 from simworld.training.loop import LoopSettings
 from simworld.training.networks import new_actor
 from simworld.training.planners import Data, PlannerSettings, train_planner
-from simworld.training.td3bc import Td3bcSettings
+from simworld.training.td3bc import Td3bc, Td3bcSettings
+from simworld.training.transitions import Batch
 from store import open_store
 from tests.simworld.training.played import new_store, play, scenario, step
 from tests.simworld.training.small import bandit, directions
@@ -174,6 +176,30 @@ def test_a_training_that_cannot_be_is_marked_as_failed(played: Path) -> None:
     with open_store(f"sqlite:///{played / 'world.db'}") as store:
         assert [training.status for training in store.training_runs()] == ["failed"]
     assert command(played).exit_code == 0  # corrected, under the same name
+
+
+def test_an_interrupted_command_goes_on(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command(played)
+    whole = load_checkpoint(played / "out").id
+    update, updates = Td3bc.update, 0
+
+    def stopped(learner: Td3bc, batch: Batch) -> Mapping[str, torch.Tensor]:
+        nonlocal updates
+        updates += 1
+        if updates == 5:  # two behind the state that was saved
+            raise KeyboardInterrupt
+        return update(learner, batch)
+
+    monkeypatch.setattr(Td3bc, "update", stopped)
+    first = command(played, "--out", str(played / "halves"))
+    assert first.exit_code == 130
+    assert "the same command goes on from the last evaluation" in first.stderr
+    assert (played / ".halves-training").is_dir()
+    assert command(played, "--out", str(played / "halves")).exit_code == 0
+    assert updates == 5 + 3
+    assert load_checkpoint(played / "halves").id == whole
+    with open_store(f"sqlite:///{played / 'world.db'}") as store:
+        assert [training.status for training in store.training_runs()] == ["finished", "finished"]
 
 
 def test_rates_that_are_too_high_end_in_one_line(played: Path) -> None:

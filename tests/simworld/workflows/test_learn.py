@@ -136,6 +136,25 @@ def test_the_whole_loop_and_again(folder: Path) -> None:
     assert repaired["report"] == first["report"]
 
 
+def test_a_stage_that_was_interrupted_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    (folder / "loop.yaml").write_text(FILE.replace("{quality: 0}", "{quality: 0, arms: [base, clone]}"))
+    with monkeypatch.context() as patched:
+        patched.setattr("simworld.training.cloning.measure", stopped)
+        first = run()
+    assert first.exit_code == 130
+    assert "the same command goes on from here" in first.stderr
+    (kept,) = folder.glob("learn-tiny/.clone-*-training/descent.safetensors")
+    (again,) = call()
+    assert [name for name, before in skipped(again).items() if before] == ["upmap", "replies"]
+    assert not kept.parent.exists()
+    with open_store("x.db") as store:  # the steps were taken once
+        steps = [len(store.training_steps(t.name, metric="loss")) for t in store.training_runs() if t.kind == "clone"]
+    assert sorted(steps) == [0, 1]
+
+
 def test_what_failed_is_played_again_when_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     act = LMAgent.act
 
