@@ -13,6 +13,8 @@ from simworld.core.errors import InputError, Problem
 from simworld.core.requests import Position
 from simworld.yamlfile import Document, shorten
 
+LIBRARY = Path(__file__).parent.parent / "library"  # has planners/thanks and others
+
 
 class ExploreSpec(BaseModel):
     """How the agent tries something else than its planner says."""
@@ -43,7 +45,9 @@ class SteeringSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    planner: str = Field(min_length=1, description="A checkpoint folder, beside this file or in the working folder.")
+    planner: str = Field(
+        min_length=1, description="A checkpoint folder, beside this file, in the working folder or the library."
+    )
     position: Position | None = Field(default=None, description="Where the prefix goes; default: as trained.")
     act_norm: PositiveFloat | None = Field(
         default=None, description="The prefix's strength, in lengths of a token embedding; default: as trained."
@@ -62,11 +66,13 @@ class SteeringSpec(BaseModel):
 
 
 def find_planner(spec: SteeringSpec, document: Document) -> PlannerFolder:
-    """The planner's folder, looked up beside the agent's file, then in the working folder. Raises InputError."""
-    beside = Path(document.name).parent
-    folder = next((path for path in (beside / spec.planner, Path(spec.planner)) if os.path.isdir(path)), None)
+    """The planner's folder, looked up beside the agent's file, in the working folder, then in the library. Raises InputError."""
+    places = (Path(document.name).parent, Path(), LIBRARY)
+    folder = next((path for place in places if os.path.isdir(path := place / spec.planner)), None)
     if folder is None:
-        message = f"no checkpoint folder '{shorten(spec.planner)}' beside this file or in the working folder"
+        message = (
+            f"no checkpoint folder '{shorten(spec.planner)}' beside this file, in the working folder or the library"
+        )
         raise InputError([document.problem(("steering", "planner"), message)])
     planner = read_folder(folder)
     if problem := _no_policy(spec, planner, document):

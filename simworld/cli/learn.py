@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError, Problem, StoreMismatch
 
 if TYPE_CHECKING:
     from simworld.workflows.learn.bench import Stage
@@ -60,11 +62,10 @@ def learn(
     from simworld.workflows.learn.grid import cells
     from simworld.workflows.learn.loop import learn as run_loop
     from simworld.workflows.learn.shipped import open_file
-    from store import open_store
 
     found = cells(open_file(file))
     folder = work or Path(f"learn-{found[0].file.name}")
-    with open_store(db, create=True) as store, progress_bar("learning") as bar:
+    with _store(db, dry_run) as store, progress_bar("learning") as bar:
         shops = _all_at_once(found, store, folder, live=live, threads=threads, retry_failed=retry_failed, tell=bar)
         bench = Bench(folder, dry=dry_run, retry_failed=retry_failed, on_stage=lambda stage: _tell(stage, dry_run))
         results: list[Looped] = []
@@ -82,6 +83,24 @@ def learn(
         _show_stages(results)
     else:
         _show(found, results, folder)
+
+
+@contextmanager
+def _store(db: str, dry_run: bool) -> Iterator[Store]:
+    """The database; a dry run makes none, and sees an empty one that is thrown away."""
+    from store import check_store, open_store
+
+    if not dry_run:
+        with open_store(db, create=True) as store:
+            yield store
+        return
+    check_store(db)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        try:
+            store = stack.enter_context(open_store(db))
+        except (InputError, StoreMismatch):  # it could be made, so it is not there yet
+            store = stack.enter_context(open_store(str(Path(folder) / "none.db"), create=True))
+        yield store
 
 
 def _all_at_once(found: Sequence[Cell], store: Store, folder: Path, **settings: Any) -> list[Shop]:

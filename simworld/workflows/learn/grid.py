@@ -28,7 +28,8 @@ class Cell(BaseModel):
 def cells(document: Document) -> tuple[Cell, ...]:
     """Every combination of a document, in the order of the file, the last list changing fastest; one where nothing is a list.
 
-    A key that takes a list anyhow is varied by a list of lists. Raises InputError with every problem of every combination.
+    A key that takes a list anyhow is varied by a list of lists; inside the blocks of a list nothing is varied again. Raises
+    InputError with every problem of every combination.
     """
     axes = list(_axes(document.data, LearnFile, ()))
     problems: list[Problem] = [
@@ -72,6 +73,8 @@ def _axes(data: Any, model: type[BaseModel], path: Path) -> Iterator[tuple[Path,
         takes_lists = any(get_origin(kind) is tuple for kind in kinds)
         if isinstance(value, list) and (not takes_lists or (value and all(isinstance(each, list) for each in value))):
             yield (*path, key), value
+        elif isinstance(value, Mapping) and any(get_origin(kind) is dict for kind in kinds):
+            yield from (((*path, key, name), each) for name, each in value.items() if isinstance(each, list))
         elif inner := next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None):
             yield from _axes(value, inner, (*path, key))
 

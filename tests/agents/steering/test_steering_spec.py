@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from agents import agent_content, agent_id_of, load_spec, make_agent
+from agents import agent_content, agent_id_of, find_specs, load_spec, make_agent
 from agents.lm_agent import LMAgent
 from agents.steering.checkpoint import Checkpoint, EncoderInfo, save_checkpoint
 from agents.steering.encoder import lm_encoder_id
@@ -49,7 +49,7 @@ Write = Callable[[str, str], Path]
         (LM + "steering: {}\n", ["bad.yaml:3:11: steering.planner: required field is missing"]),
         (LM + "steering: {planer: haggler}\n", ["bad.yaml:3:12: steering.planer: unknown field; did you mean 'planner'?"]),
         (LM + "steering: {planner: hagler}\n", [
-            "bad.yaml:3:21: steering.planner: no checkpoint folder 'hagler' beside this file or in the working folder"
+            "bad.yaml:3:21: steering.planner: no checkpoint folder 'hagler' beside this file, in the working folder or the library"
         ]),
         (LM + "steering: {planner: haggler, position: middle}\n", [
             "bad.yaml:3:40: steering.position: expected start, mid or end, found the text 'middle'; did you mean 'mid'?"
@@ -79,9 +79,9 @@ Write = Callable[[str, str], Path]
             "make one with `simworld train latent`"
         ]),
         (LM + "prompt: scirpt\nsteering: {planner: nothing}\n", [
-            "bad.yaml:3:9: prompt: no prompt 'scirpt' beside this file, in the working folder or in the library; "
+            "bad.yaml:3:9: prompt: no prompt 'scirpt' beside this file, in the working folder or the library; "
             "did you mean 'script'?",
-            "bad.yaml:4:21: steering.planner: no checkpoint folder 'nothing' beside this file or in the working folder",
+            "bad.yaml:4:21: steering.planner: no checkpoint folder 'nothing' beside this file, in the working folder or the library",
         ]),
         ("name: a\nmodel: openai:m@http://h/v1\nsteering: {planner: haggler}\n", [
             "bad.yaml:3:11: steering: a server takes no prefix embeddings yet (vLLM's prompt_embeds is not there yet); "
@@ -115,6 +115,15 @@ def test_a_planner_beside_its_agent_comes_first(write: Write, make_checkpoint: M
     elsewhere = load_spec(write("other/mine.yaml", STEERED))
     assert elsewhere.planner is not None
     assert elsewhere.planner.path == Path("haggler")
+
+
+def test_a_planner_of_the_library_has_a_name_everywhere(write: Write) -> None:
+    steered = "name: mine\nmodel: builtin:smollm2-135m-instruct\nsteering: {planner: planners/thanks}\n"
+    loaded = load_spec(write("deep/mine.yaml", steered))
+    (shipped,) = find_specs(["smol-thanks"])
+    assert loaded.planner is not None
+    assert shipped.planner is not None
+    assert loaded.planner.id == shipped.planner.id
 
 
 def test_from_a_file_to_a_steered_agent(write: Write, make_checkpoint: Make) -> None:

@@ -196,6 +196,13 @@ def test_what_takes_a_list_varies_by_a_list_of_lists() -> None:
     assert values("train: {hidden: [[8], [8, 8]]}\n") == [{"train.hidden": [8]}, {"train.hidden": [8, 8]}]
 
 
+def test_weights_vary_one_by_one() -> None:
+    head = HEAD.replace("{measure: judged}", "{measure: judged, weights: {goal: [1, 2], secret: 1}}")
+    found = cells(load_text(head, "g.yaml"))
+    assert [cell.values for cell in found] == [{"reward.weights.goal": 1}, {"reward.weights.goal": 2}]
+    assert [dict(cell.file.reward.weights) for cell in found] == [{"goal": 1, "secret": 1}, {"goal": 2, "secret": 1}]
+
+
 def test_problems_of_all_combinations_come_at_once_each_once() -> None:
     with pytest.raises(InputError) as caught:
         values("upmap: {tokens: [0, 2], action_size: [4, -1]}\n")

@@ -96,6 +96,7 @@ def failed(result: dict[str, Any]) -> dict[str, int]:
 
 def test_the_whole_loop_and_again(folder: Path) -> None:
     (dry,) = call("--dry-run")
+    assert not (folder / "x.db").exists()
     assert [stage["stage"].rsplit("-", 1)[0] for stage in dry["stages"]] == STAGES
     assert not any(stage["done"] for stage in dry["stages"])
     # Four replies; four scenarios, two seats; two scenarios, two seats, five arms.
