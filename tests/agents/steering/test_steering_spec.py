@@ -79,9 +79,10 @@ Write = Callable[[str, str], Path]
             "make one with `simworld train latent`"
         ]),
         (LM + "prompt: scirpt\nsteering: {planner: nothing}\n", [
-            "bad.yaml:3:9: prompt: no prompt 'scirpt' beside this file, in the working folder or the library; "
+            "bad.yaml:3:9: prompt: no prompt 'scirpt' beside this file, in the working folder or in the library; "
             "did you mean 'script'?",
-            "bad.yaml:4:21: steering.planner: no checkpoint folder 'nothing' beside this file, in the working folder or the library",
+            "bad.yaml:4:21: steering.planner: no checkpoint folder 'nothing' "
+            "beside this file, in the working folder or the library",
         ]),
         ("name: a\nmodel: openai:m@http://h/v1\nsteering: {planner: haggler}\n", [
             "bad.yaml:3:11: steering: a server takes no prefix embeddings yet (vLLM's prompt_embeds is not there yet); "
