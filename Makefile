@@ -46,7 +46,7 @@ model: $(READY)  ## the short tests on the built-in model
 slow: $(READY)  ## the tests that take minutes
 	$(call timed,slow tests,$(BIN)/pytest -q -m slow)
 
-bench: $(READY)  ## the benchmarks, one JSON line each
+bench: $(READY)  ## the benchmark of throughput, one JSON line (the others: python -m bench.NAME)
 	$(BIN)/python -m bench.throughput --json
 
 lock: $(READY)  ## write requirements.lock from what is in .venv

@@ -89,7 +89,7 @@ class LMSpec(_Named):
 
     steering: SteeringSpec | None = Field(default=None, description="Steer it by a planner; local models only.")
     record_states: bool = Field(
-        default=False, description="Store the model's state at each turn, to train planners from; local models only."
+        default=False, description="Store the model's state at each turn, to look at; local models only."
     )
 
     @field_validator("model")
