@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from agents.steering.checkpoint import (
 from agents.steering.encoder import lm_encoder_id
 from agents.steering.upmap import UpMap
 from simworld.cli.train.td3bc import td3bc
-from simworld.core.errors import InputError
+from simworld.core.errors import InputError, MissingExtra
 from simworld.core.requests import ModelInfo
 from simworld.training.constant import constant_checkpoint
 from simworld.training.fqe import FqeSettings
@@ -241,3 +242,22 @@ def test_a_finished_dataset_needs_no_store(played: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     assert load_checkpoint(played / "second").info.data["settings"]["learner"] == "bc"
+
+
+def test_metrics_go_to_tensorboard_too(played: Path) -> None:
+    event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    assert command(played, "--tensorboard", str(played / "board")).exit_code == 0
+    board = event_accumulator.EventAccumulator(str(played / "board"))
+    board.Reload()
+    with open_store(f"sqlite:///{played / 'world.db'}") as store:
+        steps = store.training_steps("out")
+    assert set(board.Tags()["scalars"]) == {step.metric for step in steps}
+    for name in ("critic_loss", "held_value"):
+        found = [(event.step, event.value) for event in board.Scalars(name)]
+        assert found == [(s.step, pytest.approx(s.value, rel=1e-6)) for s in steps if s.metric == name]
+
+
+def test_without_tensorboard_one_line_says_how_to_get_it(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'simworld\[tensorboard\]'"):
+        command(played, "--tensorboard", str(played / "board"))

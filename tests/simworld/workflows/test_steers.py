@@ -70,5 +70,6 @@ def test_the_planner_beats_the_clone_and_random_directions(tmp_path: Path) -> No
         found = difference(report, "planner", control)
         assert found["families"] >= 20
         assert found["z"] > 4
+    assert "constant" in report["arms"]  # stands beside it, whoever is better
     perplexity = {arm: values["quality"]["perplexity"] for arm, values in report["arms"].items()}
-    assert perplexity["planner"] < 1.15 * perplexity["base"]
+    assert 1 / 1.15 < perplexity["planner"] / perplexity["base"] < 1.15

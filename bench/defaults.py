@@ -1,0 +1,134 @@
+"""The defaults of TD3+BC, one setting changed at a time, on a task whose best actions are known.
+
+    OMP_NUM_THREADS=1 python -m bench.defaults --seeds 5
+
+The task has the shape of a store after collecting along random directions: seats with four acts each in families of different
+levels, states of 577 numbers of which few matter, actions of 32 on the sphere, and rewards that are mostly luck. An act brings
+a · w(s) / √d' and noise; w(s) is a fixed direction and, with the sign of one state number, another one. So the best constant
+action is worth cos 45° of what the best planner is. `value` is what a trained planner's actions bring on new states, as a share
+of that best: the mean over seeds, with its standard deviation. Rewards come act by act, or (`--end`) as one sum at the end of the
+episode. One JSON line for each setting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from simworld.training.loop import LoopSettings, train
+from simworld.training.networks import new_actor
+from simworld.training.ridge import fitted
+from simworld.training.td3bc import Td3bc, Td3bcSettings
+from simworld.training.transitions import Transitions
+
+STATE, ACTION, ACTS, FAMILIES = 577, 32, 4, 30
+CHANGES: tuple[dict[str, Any], ...] = (
+    {},
+    {"alpha": 0.5}, {"alpha": 1.0}, {"alpha": 5.0}, {"alpha": 10.0},
+    {"gamma": 0.0}, {"gamma": 0.5},
+    {"actor_rate": 3e-5}, {"actor_rate": 3e-4}, {"actor_rate": 1e-3},
+    {"critic_rate": 1e-4}, {"critic_rate": 1e-3},
+    {"layer_norm": True},
+    {"critic_hidden": (32,)}, {"critic_hidden": ()},
+    {"critic_hidden": (), "gamma": 0.0},
+    {"critic_hidden": (), "gamma": 0.0, "actor_rate": 1e-3, "critic_rate": 1e-3},
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The two directions that pay, of length 1 and at right angles."""
+
+    always: NDArray[np.float64]  # (d',)
+    by_state: NDArray[np.float64]  # (d',), times the sign of the first state number
+
+    def best(self, states: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(n, d') of length 1."""
+        found: NDArray[np.float64] = (self.always + np.sign(states[:, :1]) * self.by_state) / 2**0.5
+        return found
+
+
+def new_world(draw: np.random.Generator) -> World:
+    first, second = np.linalg.qr(draw.normal(size=(ACTION, 2)))[0].T
+    return World(always=first, by_state=second)
+
+
+def collected(world: World, draw: np.random.Generator, seats: int, noise: float, end: bool) -> Transitions:
+    n = seats * ACTS
+    family = np.repeat(np.arange(seats) % FAMILIES, ACTS)
+    states = draw.normal(size=(n, STATE)).astype(np.float32)
+    states[:, 4:] += draw.normal(size=(FAMILIES, STATE - 4)).astype(np.float32)[family]
+    actions = draw.normal(size=(n, ACTION))
+    actions *= ACTION**0.5 / np.linalg.norm(actions, axis=1, keepdims=True)
+    # An act's product with a direction of length 1 has a deviation of 1; so noise is in deviations of what can be learned.
+    worth = (actions * world.best(states)).sum(1) + noise * draw.normal(size=n)
+    last = np.arange(n) % ACTS == ACTS - 1
+    parts = np.where(last, np.repeat(worth.reshape(-1, ACTS).sum(1), ACTS), 0.0) if end else worth
+    return Transitions(
+        states=states,
+        actions=actions.astype(np.float32),
+        rewards=(parts / parts.std()).astype(np.float32),
+        state=np.arange(n),
+        next_state=np.where(last, np.arange(n), np.arange(n) + 1),
+        terminal=last,
+        episode=np.repeat(np.arange(seats), ACTS),
+        turn=np.arange(n) % ACTS,
+        family=family,
+        episodes=[f"e{i}" for i in range(seats)],
+        families=[f"f{i}" for i in range(FAMILIES)],
+    )
+
+
+def value(change: dict[str, Any], seed: int, given: argparse.Namespace) -> dict[str, float]:
+    draw = np.random.default_rng(seed)
+    world = new_world(draw)
+    data = collected(world, draw, given.seats, given.noise, given.end)
+    settings = Td3bcSettings(**change)
+    actor = new_actor(STATE, ACTION, hidden=(256, 256), projection="sphere", seed=seed)
+    loop = LoopSettings(seed=seed)
+    made = train(Td3bc(actor, settings, seed=seed), data, loop, gamma=settings.gamma)
+    actor.load_state_dict(made.actor)
+    fresh = draw.normal(size=(4096, STATE)).astype(np.float32)
+    fresh[:, 4:] += draw.normal(size=(FAMILIES, STATE - 4)).astype(np.float32)[np.arange(4096) % FAMILIES]
+    with torch.no_grad():
+        actions = actor(made.scale.states(torch.from_numpy(fresh))).numpy().astype(np.float64)
+    ridge = fitted(data.actions, data.rewards, data.family)
+    return {
+        "value": float((actions * world.best(fresh)).sum(1).mean()) / ACTION**0.5,
+        "constant": float((ridge / np.linalg.norm(ridge) * world.best(fresh)).sum(1).mean()),
+        "step": float(made.step),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seats", type=int, default=500, help="with four acts each")
+    parser.add_argument("--noise", type=float, default=5.0, help="deviation of luck, in those of what can be learned")
+    parser.add_argument("--end", action="store_true", help="one reward at the end of each seat's episode")
+    given = parser.parse_args()
+    for change in CHANGES:
+        begun = time.perf_counter()
+        found = [value(change, seed, given) for seed in range(given.seeds)]
+        values = [one["value"] for one in found]
+        line = {
+            "bench": "defaults", "changed": change, "place": "end" if given.end else "utterance",
+            "value": round(statistics.mean(values), 3),
+            "sd": round(statistics.stdev(values), 3) if len(values) > 1 else None,
+            "constant": round(statistics.mean(one["constant"] for one in found), 3),
+            "best_step": round(statistics.mean(one["step"] for one in found)),
+            "seeds": given.seeds, "seconds": round(time.perf_counter() - begun, 1),
+        }  # fmt: skip
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()
