@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simworld.core.errors import InputError, Problem
 from simworld.core.seeding import derive_seed
+from simworld.training.scale import ROWS
 from simworld.training.transitions import Transitions
 
 
@@ -14,15 +16,15 @@ def check_trainable(transitions: Transitions, *, held_out: float) -> None:
     if not len(transitions):
         raise InputError("the dataset has no transitions; does its query fit any stored, judged, steered episode?")
     problems = []
-    for what, values in (("reward", transitions.rewards), ("action", transitions.actions)):
-        bad = ~np.isfinite(values).reshape(len(values), -1).all(1)
-        if np.any(bad):
-            first = transitions.episodes[transitions.episode[int(np.argmax(bad))]]
+    finite, varied = _actions(transitions.actions)
+    for what, good in (("reward", np.isfinite(transitions.rewards)), ("action", finite)):
+        if not good.all():
+            first = transitions.episodes[transitions.episode[int(np.argmin(good))]]
             problems.append(
-                f"{np.count_nonzero(bad)} of {len(values)} transitions have a {what} that is no number (NaN or infinite), "
+                f"{np.count_nonzero(~good)} of {len(good)} transitions have a {what} that is no number (NaN or infinite), "
                 f"first in episode {first}; leave such episodes out of the query"
             )
-    if np.ptp(transitions.actions, axis=0).max(initial=0) == 0:
+    if not varied:
         problems.append(
             f"all {len(transitions)} transitions have the same action, so nothing can be learned about actions; "
             "collect with an exploring agent"
@@ -35,6 +37,16 @@ def check_trainable(transitions: Transitions, *, held_out: float) -> None:
         )
     if problems:
         raise InputError(Problem(message=message) for message in problems)
+
+
+def _actions(actions: NDArray[np.float32]) -> tuple[NDArray[np.bool_], bool]:
+    """Of actions (n, d'), which may lie in a file: which are finite (n,), and whether any differs from the first."""
+    finite, varied = np.empty(len(actions), dtype=np.bool_), False
+    for start in range(0, len(actions), ROWS):
+        part = actions[start : start + ROWS]
+        finite[start : start + ROWS] = np.isfinite(part).all(1)
+        varied = varied or bool((part != actions[0]).any())
+    return finite, varied
 
 
 def split_families(transitions: Transitions, *, held_out: float, seed: int) -> tuple[Transitions, Transitions | None]:

@@ -20,7 +20,7 @@ from agents.steering.planner import Actor
 from simworld.core.seeding import derive_seed, generator
 from simworld.training.networks import TwinCritic, follow
 from simworld.training.returns import first_rows
-from simworld.training.scale import Scale
+from simworld.training.scale import ROWS, Scale
 from simworld.training.td3bc import critic_loss, target
 from simworld.training.transitions import Transitions
 
@@ -75,6 +75,9 @@ def fitted_q(
         critic_loss(critic, batch, goal).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         follow(slow_parameters, parameters, settings.tau)
+    total, rows = 0.0, np.sort(transitions.state[first_rows(transitions)])
     with torch.no_grad():
-        starts = scale.states(torch.from_numpy(transitions.states[np.sort(transitions.state[first_rows(transitions)])]))
-        return float(slow(starts, actor(starts)).mean())
+        for start in range(0, len(rows), ROWS):
+            states = scale.states(torch.from_numpy(transitions.states[rows[start : start + ROWS]]))
+            total += float(slow(states, actor(states)).mean(0).sum())
+    return total / len(rows)

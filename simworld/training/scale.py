@@ -11,7 +11,7 @@ from torch import Tensor
 from simworld.training.transitions import Batch, Transitions
 
 EPSILON = 1e-3  # added to the deviation, as in TD3+BC's own code, so that a constant coordinate stays finite
-ROWS = 8192  # read at a time, for states may be mapped from a file
+ROWS = 2048  # read at a time, for states may be mapped from a file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

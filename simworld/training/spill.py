@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 EMPTY = 128  # bytes of a header without rows
-KEPT = 2**28  # bytes of a file that may count as memory
+KEPT = 2**26  # bytes of a file that may count as memory
 
 
 class RowFile:
@@ -105,16 +105,16 @@ class MappedRows(np.memmap[Any, np.dtype[np.float32]]):
         return found
 
 
-def map_rows(path: Path, *, kept: int = KEPT) -> NDArray[np.float32]:
+def map_rows(path: Path, *, kept: int | None = None) -> NDArray[np.float32]:
     """The rows of a file, memory-mapped and read-only; of an empty one, which no system can map, none.
 
-    Where they are more than `kept` bytes, few of them count as memory. Raises OSError or ValueError for a file that is not one
-    of `RowFile`.
+    Where they are more than `kept` bytes (default: KEPT), few of them count as memory. Raises OSError or ValueError for a file
+    that is not one of `RowFile`.
     """
     rows: NDArray[np.float32] = np.load(path, mmap_mode="r" if path.stat().st_size > EMPTY else None)
     if rows.dtype != np.dtype("<f4") or rows.ndim != 2:
         raise ValueError(f"{path.name} holds {rows.dtype} of {rows.ndim} dimensions")
-    if rows.nbytes <= kept or not hasattr(os, "preadv"):
+    if rows.nbytes <= (KEPT if kept is None else kept) or not hasattr(os, "preadv"):
         return rows
     mapped = rows.view(MappedRows)
     mapped.source = os.open(path, os.O_RDONLY)
