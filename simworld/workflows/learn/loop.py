@@ -200,7 +200,9 @@ class _Loop:
         )
 
     def _upmap_settings(self) -> dict[str, Any]:
-        made = self.file.upmap.model_dump(mode="json")
+        made = self.file.upmap.model_dump(
+            mode="json", exclude=None if self.file.upmap.text_encoder else {"text_encoder"}
+        )
         return {**made, "model": self.shop.model.model, "dtype": self.shop.model.dtype}
 
     def _played(

@@ -60,6 +60,9 @@ class UpmapStage(_Part):
     mode: Literal["groups", "repeated"] = "groups"
     position: Position = "end"
     act_norm: PositiveFloat = 1.0
+    text_encoder: str = Field(
+        default="", description="A sentence encoder for states, as builtin:all-minilm-l6-v2; default: the model's own."
+    )
 
 
 class CloneStage(Descending):

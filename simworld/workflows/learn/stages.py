@@ -107,6 +107,7 @@ def make_upmap(shop: Shop, label: str) -> Made:
         d_action=made.action_size,
         act_norm=made.act_norm,
         mode=made.mode,
+        text_encoder=made.text_encoder,
     )
     return _saved(shop, label, checkpoint)
 

@@ -12,7 +12,7 @@ import torch
 from agents import agent_content, agent_id_of, find_specs, load_spec, make_agent
 from agents.lm_agent import LMAgent
 from agents.steering.checkpoint import Checkpoint, EncoderInfo, save_checkpoint
-from agents.steering.encoder import lm_encoder_id
+from agents.steering.encoder import lm_encoder_id, load_text_encoder
 from agents.steering.exploration import Exploration
 from simworld.core.errors import InputError, ModelError
 from simworld.core.requests import ModelInfo
@@ -213,6 +213,22 @@ def test_a_planner_for_another_model_is_refused(write: Write) -> None:
     loaded = load_spec(write("mine.yaml", STEERED))
     with pytest.raises(InputError, match=r"was made for hf:tiny \(hash-1…\), not for hf:tiny \(hash-2…\)"):
         make_agent(loaded, replace(INFO, id="hash-2"))
+
+
+def test_a_planner_of_another_sentence_encoder_is_refused(write: Write, make_checkpoint: Make) -> None:
+    encoder = load_text_encoder("builtin:all-minilm-l6-v2")
+    for id_ in (encoder.id, "text-of-other-weights"):
+        named = EncoderInfo(kind="text", id=id_, model="builtin:all-minilm-l6-v2")
+        save_checkpoint(Path("haggler"), make_checkpoint("actor", encoder=named, d_state=encoder.size + 1))
+        loaded = load_spec(write("mine.yaml", STEERED))
+        if id_ == encoder.id:
+            made = make_agent(loaded, INFO)
+            assert isinstance(made, LMAgent)
+            assert made.steering is not None
+            assert made.steering.encoder.id == id_
+        else:
+            with pytest.raises(InputError, match="was trained with another sentence encoder than it names now"):
+                make_agent(loaded, INFO)
 
 
 def warnings_of(path: Path, info: ModelInfo = INFO) -> tuple[str, ...]:

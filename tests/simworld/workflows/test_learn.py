@@ -196,6 +196,18 @@ def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
     assert "clone" not in done.stdout
 
 
+def test_states_of_a_sentence_encoder(folder: Path) -> None:
+    text = FILE.replace("act_norm: 2}", "act_norm: 2, text_encoder: 'builtin:all-minilm-l6-v2'}")
+    (folder / "loop.yaml").write_text(text.replace("{quality: 0}", "{quality: 0, arms: [base, clone, planner]}"))
+    (found,) = call()
+    planner = load_checkpoint(folder / found["planner"])
+    assert (planner.info.encoder.kind, planner.info.d_state) == ("text", 385)
+    assert found["report"]["arms"]["planner"]["failed"] == 0
+    with connect("x.db") as db:
+        played = db.sql("SELECT DISTINCT encoder_id FROM plan_steps")
+    assert list(played["encoder_id"]) == [planner.info.encoder.id]
+
+
 def test_a_loop_with_a_latent_upmap_in_self_play(folder: Path) -> None:
     text = FILE.replace("reward: {", "latent: {size: 3, steps: 2, batch_size: 2, replies: 6, tested: 2}\nreward: {")
     collect = "collect: {self_play: true, explore: {kind: noise, sigma: 1}}\n"
