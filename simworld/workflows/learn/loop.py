@@ -10,7 +10,7 @@ from typing import Any
 
 from agents import LoadedSpec
 from simworld.workflows.arms import ArmsPlan
-from simworld.workflows.learn import stages
+from simworld.workflows.learn import contents, stages
 from simworld.workflows.learn.bench import Bench, Look, Stage, Work
 from simworld.workflows.learn.schema import RANDOM
 from simworld.workflows.learn.shop import Shop
@@ -156,14 +156,14 @@ class _Loop:
                 {"judge": shop.reward_judge.model_dump(mode="json"), "place": self.file.reward.placed},
                 (collected,),
                 lambda label: stages.judge(shop, label, run),
-                lambda record: stages.judgement_digest(shop.store, shop.folder / record.path),
+                lambda record: contents.judged_content(shop.store, shop.folder / record.path),
             )
         return self._done(
             "dataset",
             self.file.reward.model_dump(mode="json"),
             (judged or collected,),
             lambda label: stages.make_dataset(shop, run, None if judged is None else self._path(judged)),
-            lambda record: stages.dataset_digest(shop.folder / record.path),
+            lambda record: contents.dataset_content(shop.folder / record.path),
         )
 
     def _evaluation(self, made: Mapping[str, Stage]) -> Stage:
@@ -195,7 +195,7 @@ class _Loop:
             settings,
             tuple(made.values()),
             lambda label: stages.compare(shop, label, plan(label)),
-            lambda record: stages.file_digest(shop.folder / record.path),
+            lambda record: contents.file_content(shop.folder / record.path),
             episodes=count,
         )
 
@@ -218,13 +218,13 @@ class _Loop:
             settings,
             inputs,
             lambda label: stages.play(self.shop, plan(label)),
-            lambda record: stages.run_digest(self.shop.store, f"{self.file.name}-{name}-{record.key[:8]}"),
+            lambda record: contents.run_content(self.shop.store, f"{self.file.name}-{name}-{record.key[:8]}"),
             episodes=len(self.shop.train) * self.file.replies if episodes is None else episodes,
         )
 
     def _checkpoint(self, name: str, settings: dict[str, Any], inputs: tuple[Stage, ...], work: Work) -> Stage:
         return self._done(
-            name, settings, inputs, work, lambda record: stages.checkpoint_digest(self.shop.folder / record.path)
+            name, settings, inputs, work, lambda record: contents.checkpoint_content(self.shop.folder / record.path)
         )
 
     def _done(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,6 @@ from agents.models.load import local_weights
 from agents.models.local_model import LocalModel, load_local
 from agents.models.sentences import load_sentences
 from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from agents.steering.folder import read_folder
 from agents.steering.pca import pca_checkpoint
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
@@ -39,11 +37,12 @@ from simworld.training.ways import ways_tried, with_ways
 from simworld.workflows.arms import ArmsPlan
 from simworld.workflows.evaluate import Watch, evaluate
 from simworld.workflows.learn.bench import Made
+from simworld.workflows.learn.contents import file_content, judged_content, run_content
 from simworld.workflows.learn.schema import CloneStage, Descending, LatentStage
 from simworld.workflows.learn.shop import Shop
 from simworld.workflows.report import plain
 from simworld.workflows.scoring import Scoring
-from store import Store, TrainingRecord
+from store import TrainingRecord
 
 
 def play(shop: Shop, plan: ArmsPlan) -> Made:
@@ -58,7 +57,7 @@ def play(shop: Shop, plan: ArmsPlan) -> Made:
             on_progress=lambda p: shop.tell(*_played(p)),
         )
     failed = sum(state.ending is Ending.failed for state in shop.store.finished(plan.run).values())
-    return Made(output=run_digest(shop.store, plan.run) or "", failed=failed)
+    return Made(output=run_content(shop.store, plan.run) or "", failed=failed)
 
 
 def judge(shop: Shop, label: str, run: str) -> Made:
@@ -89,7 +88,7 @@ def judge(shop: Shop, label: str, run: str) -> Made:
     file = shop.folder / f"{label}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"run": run, "place": place, "judges": ids}) + "\n", "utf-8")
-    output = judgement_digest(shop.store, file)
+    output = judged_content(shop.store, file)
     return Made(output=output or "", path=file.name, failed=tally.failed + shared.failed)
 
 
@@ -209,49 +208,7 @@ def compare(shop: Shop, label: str, plan: ArmsPlan) -> Made:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(plain(found), indent=1) + "\n", "utf-8")
     failed = sum(arm.failed + arm.unscored for arm in found.arms.values())
-    return Made(output=file_digest(file) or "", path=file.name, failed=failed)
-
-
-def run_digest(store: Store, run: str) -> str | None:
-    """Of a run's episodes; None where there are none."""
-    rows = sorted((s.item_key, s.attempt, s.ending.value) for s in store.summaries(run=run))
-    return _digest(rows) if rows else None
-
-
-def judgement_digest(store: Store, file: Path) -> str | None:
-    """Of the scores that `judge` left a file about, and of how many are not shared out; None where there are none."""
-    try:
-        made = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    rows: list[tuple[Any, ...]] = []
-    for id_ in made["judges"]:
-        found = store.scores(judge_id=id_, run=made["run"])
-        rows += sorted((r.judge_id, r.sample, r.episode_id, r.seat, r.dimension, r.score) for r in found)
-        if made["place"] in ("attributed", "prefixes"):
-            rows.append((id_, sum(1 for _ in store.unattributed(id_, made["place"], run=made["run"]))))
-    return _digest(rows) if rows else None
-
-
-def checkpoint_digest(folder: Path) -> str | None:
-    """The id of a checkpoint; None where there is none, or a damaged one."""
-    try:
-        return read_folder(folder).id
-    except InputError:
-        return None
-
-
-def dataset_digest(folder: Path) -> str | None:
-    """The content hash of a dataset; None where there is none."""
-    try:
-        return load_meta(folder).sha256
-    except InputError:
-        return None
-
-
-def file_digest(file: Path) -> str | None:
-    """Of a file; None where there is none."""
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+    return Made(output=file_content(file) or "", path=file.name, failed=failed)
 
 
 @contextmanager
@@ -299,10 +256,6 @@ def _saved(shop: Shop, label: str, checkpoint: Checkpoint) -> Made:
     save_checkpoint(shop.folder / label, checkpoint)
     shutil.rmtree(_work(shop, label), ignore_errors=True)
     return Made(output=checkpoint.id, path=label)
-
-
-def _digest(rows: Any) -> str:
-    return hashlib.sha256(repr(rows).encode()).hexdigest()
 
 
 def _played(progress: Progress) -> tuple[int, int, str]:
