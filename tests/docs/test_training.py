@@ -1,0 +1,23 @@
+"""The learn file that docs/training.md shows is one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from simworld.workflows.learn.grid import cells
+from simworld.workflows.learn.schema import ARMS
+from simworld.yamlfile import load_text
+
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "training.md").read_text("utf-8")
+
+
+def test_the_file_that_is_shown_can_be_used() -> None:
+    (shown,) = re.findall(r"```yaml\n(name: .*?)```", PAGE, re.DOTALL)
+    (one,) = cells(load_text(shown, "polite.yaml"))
+    assert one.file.arms == ("base", "clone", "random", "constant", "planner")
+
+
+def test_every_arm_is_explained() -> None:
+    (told,) = re.findall(r"^The arms: .*\n.*$", PAGE, re.MULTILINE)
+    assert set(ARMS) == set(re.findall(r"`(\w+)`", told))
