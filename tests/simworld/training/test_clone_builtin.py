@@ -6,11 +6,19 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
+from agents.models.load import local_weights
+from agents.models.local_model import load_local
+from agents.steering.checkpoint import load_checkpoint
+from agents.steering.spec import LIBRARY
 from simworld.cli.run import run
 from simworld.cli.train.clone import clone
 from simworld.cli.train.upmap import upmap
+from simworld.training.cloning import ReplyQuery, open_school
+from simworld.training.measure import measure
+from store import open_store
 
 
 def call(command: object, *args: str) -> dict[str, object]:
@@ -18,6 +26,25 @@ def call(command: object, *args: str) -> dict[str, object]:
     assert found.exit_code == 0, found.output
     plain: dict[str, object] = json.loads(found.stdout)
     return plain
+
+
+@pytest.mark.model
+def test_the_shipped_map_is_neutral_and_its_directions_say_something(tmp_path: Path) -> None:
+    """On replies of three families that it was not made from: a glance at what the slow test below looks at."""
+    db = f"sqlite:///{tmp_path / 'world.db'}"
+    call(run, "hall-until-one", "sofa-for-three-weeks", "the-captains-knee", "--cast", "*=smol-script", "--db", db)
+    shipped = load_checkpoint(LIBRARY / "planners" / "thanks")
+    local = load_local(local_weights(shipped.info.lm_spec), dtype="float32", device="cpu", threads=None)
+    neutral = torch.zeros(1, shipped.info.d_action)
+    neutral[0, 0] = shipped.info.d_action**0.5
+    with open_store(db) as store, open_school(store, local, shipped, ReplyQuery()) as school:
+        lessons = [lesson for part in school.lessons.values() for lesson in part]
+        found = measure(school.teacher, lessons, lambda state: neutral.expand(len(state), -1), shipped.upmap)
+    assert found.replies >= 20
+    assert found.kl.mean <= 0.02
+    assert found.kl.mean <= found.random_kl.mean / 4
+    assert found.perplexity_ratio.mean == pytest.approx(1, abs=0.03)
+    assert found.reach.mean >= 0.01
 
 
 @pytest.mark.slow
