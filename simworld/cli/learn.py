@@ -53,7 +53,7 @@ def learn(
 ) -> None:
     """Collect, judge, clone, train and evaluate, as FILE says: a file, or the name of a shipped one.
 
-    Shipped: small (minutes), steers and thanks (an hour and more), self-clone, warm-start and sweep (the paper's experiments, hours).
+    Shipped: small (minutes), steers and thanks (an hour and more), and the paper's experiments self-clone, warm-start and sweep.
 
     A stage is done once, by whatever version of simworld: the same command goes on where it stopped, and after a change does again
     what depends on it. Any key may be a list; then every combination is run, and a table compares them at the end.

@@ -35,15 +35,16 @@ def test_the_shipped_map_is_neutral_and_its_directions_say_something(tmp_path: P
     call(run, "hall-until-one", "sofa-for-three-weeks", "the-captains-knee", "--cast", "*=smol-script", "--db", db)
     shipped = load_checkpoint(LIBRARY / "planners" / "thanks")
     local = load_local(local_weights(shipped.info.lm_spec), dtype="float32", device="cpu", threads=None)
+    few = ReplyQuery(train=5, dev=5, test=5)
     neutral = torch.zeros(1, shipped.info.d_action)
     neutral[0, 0] = shipped.info.d_action**0.5
-    with open_store(db) as store, open_school(store, local, shipped, ReplyQuery()) as school:
+    with open_store(db) as store, open_school(store, local, shipped, few) as school:
         lessons = [lesson for part in school.lessons.values() for lesson in part]
         found = measure(school.teacher, lessons, lambda state: neutral.expand(len(state), -1), shipped.upmap)
-    assert found.replies >= 20
+    assert found.replies == 15
     assert found.kl.mean <= 0.02
     assert found.kl.mean <= found.random_kl.mean / 4
-    assert found.perplexity_ratio.mean == pytest.approx(1, abs=0.03)
+    assert found.perplexity_ratio.mean == pytest.approx(1, abs=0.04)
     assert found.reach.mean >= 0.01
 
 
