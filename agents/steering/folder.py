@@ -97,7 +97,7 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
 
     Raises InputError where the folder holds anything else, cannot be written, or where info and tensors do not fit.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     if texts := misfits(info, arrays):
         raise InputError([Problem(where=str(folder), message=text) for text in texts])
@@ -109,7 +109,8 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
         new = work / "new"
         new.mkdir()
         (new / INFO).write_text(info.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, new / TENSORS)
+        # Its own save_file makes a file that nobody else may read, whatever the umask says.
+        (new / TENSORS).write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
         if folder.exists():
             os.rename(folder, work / "old")
         os.rename(new, folder)

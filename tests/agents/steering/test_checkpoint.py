@@ -157,6 +157,13 @@ def test_every_problem_of_a_broken_folder_is_a_line(tmp_path: Path, make_checkpo
     ]
 
 
+def test_who_may_read_a_folder_may_read_its_weights(tmp_path: Path, make_checkpoint: Make) -> None:
+    folder = save_checkpoint(tmp_path / "shared", make_checkpoint("actor"))
+    (tmp_path / "like").touch()
+    modes = {path.stat().st_mode for path in (tmp_path / "like", *folder.iterdir())}
+    assert len(modes) == 1
+
+
 def test_a_tensor_of_another_type_of_number(tmp_path: Path, make_checkpoint: Make) -> None:
     from safetensors.torch import save_file as save_torch
 
