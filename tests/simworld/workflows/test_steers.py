@@ -56,7 +56,7 @@ def test_the_shipped_planner_is_more_thankful_than_the_agent_without_it(tmp_path
 @pytest.mark.slow
 @pytest.mark.timeout(10 * 3600)
 def test_a_direction_found_in_the_store_carries_over_to_families_never_seen(tmp_path: Path) -> None:
-    """Seen once: z 3.76."""
+    """Seen: z 3.76, and 3.34 with a milder up-mapping."""
     found = difference(learn("steers", tmp_path), "constant", "base")
     assert found["families"] >= 20
     assert found["z"] > 2.5
@@ -65,6 +65,7 @@ def test_a_direction_found_in_the_store_carries_over_to_families_never_seen(tmp_
 @pytest.mark.slow
 @pytest.mark.timeout(10 * 3600)
 def test_the_planner_beats_the_clone_and_random_directions(tmp_path: Path) -> None:
+    """Seen: z 10.6 and 13.7, perplexity 1.04 times the base's; 86 minutes on two cores."""
     report = learn("thanks", tmp_path)
     for control in ("clone", "random"):
         found = difference(report, "planner", control)
