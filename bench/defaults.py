@@ -111,9 +111,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--seats", type=int, default=500, help="with four acts each")
     parser.add_argument("--noise", type=float, default=5.0, help="deviation of luck, in those of what can be learned")
+    parser.add_argument("--only", type=int, nargs="+", help="numbers of the settings, from 0; default: all")
     parser.add_argument("--end", action="store_true", help="one reward at the end of each seat's episode")
     given = parser.parse_args()
-    for change in CHANGES:
+    for change in CHANGES if given.only is None else [CHANGES[number] for number in given.only]:
         begun = time.perf_counter()
         found = [value(change, seed, given) for seed in range(given.seeds)]
         values = [one["value"] for one in found]
