@@ -228,7 +228,7 @@ def _planner(spec: LMSpec, document: Document) -> PlannerFolder | None:
     if server:
         message = "a server takes no prefix embeddings yet (vLLM's prompt_embeds is not there yet); use builtin: or hf:"
         raise InputError([document.problem(("steering",), message)])
-    return find_planner(spec.steering, document)
+    return find_planner(spec.steering, document, LIBRARY)
 
 
 def _find(name: str, *, beside: Path, library: Path) -> Path | None:

@@ -13,8 +13,6 @@ from simworld.core.errors import InputError, Problem
 from simworld.core.requests import Position
 from simworld.yamlfile import Document, shorten
 
-LIBRARY = Path(__file__).parent.parent / "library"  # has planners/thanks and others
-
 
 class ExploreSpec(BaseModel):
     """How the agent tries something else than its planner says."""
@@ -65,9 +63,9 @@ class SteeringSpec(BaseModel):
         }
 
 
-def find_planner(spec: SteeringSpec, document: Document) -> PlannerFolder:
+def find_planner(spec: SteeringSpec, document: Document, library: Path) -> PlannerFolder:
     """The planner's folder, looked up beside the agent's file, in the working folder, then in the library. Raises InputError."""
-    places = (Path(document.name).parent, Path(), LIBRARY)
+    places = (Path(document.name).parent, Path(), library)
     folder = next((path for place in places if os.path.isdir(path := place / spec.planner)), None)
     if folder is None:
         message = (

@@ -9,10 +9,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from agents import find_specs
 from agents.models.load import local_weights
 from agents.models.local_model import load_local
-from agents.steering.checkpoint import load_checkpoint
-from agents.steering.spec import LIBRARY
+from agents.steering.checkpoint import from_folder
 from simworld.cli.run import run
 from simworld.cli.train.clone import clone
 from simworld.cli.train.upmap import upmap
@@ -33,7 +33,9 @@ def test_the_shipped_map_is_neutral_and_its_directions_say_something(tmp_path: P
     """On replies of three families that it was not made from: a glance at what the slow test below looks at."""
     db = f"sqlite:///{tmp_path / 'world.db'}"
     call(run, "hall-until-one", "sofa-for-three-weeks", "the-captains-knee", "--cast", "*=smol-script", "--db", db)
-    shipped = load_checkpoint(LIBRARY / "planners" / "thanks")
+    (thanks,) = find_specs(["smol-thanks"])
+    assert thanks.planner is not None
+    shipped = from_folder(thanks.planner)
     local = load_local(local_weights(shipped.info.lm_spec), dtype="float32", device="cpu", threads=None)
     few = ReplyQuery(train=5, dev=5, test=5)
     neutral = torch.zeros(1, shipped.info.d_action)
