@@ -155,7 +155,7 @@ def _reported(traces: Iterator[SeatTrace], total: int, on_progress: Progress | N
 
 
 def _nothing(query: DataQuery, tally: Tally) -> str:
-    place = query.reward.placed
-    if tally.unscored and place in ("attributed", "prefixes"):
-        return f"no seat has judgements shared out by {place!r}; simworld judge attribute --method {place} makes them"
+    method = query.reward.attribution
+    if tally.unscored and method is not None:
+        return f"no seat has judgements shared out by {method!r}; simworld judge attribute --method {method} makes them"
     return f"nothing to take: {tally.unscored} seats have no score, {tally.without_action} no action"

@@ -45,6 +45,11 @@ class RewardSettings(BaseModel):
         """Whether it tells the acts of a seat in an episode apart."""
         return self.placed not in ("end", "uniform")
 
+    @property
+    def attribution(self) -> Literal["attributed", "prefixes"] | None:
+        """The method by which a judge must have told what utterances were worth, if the reward needs that."""
+        return self.place if self.place in ("attributed", "prefixes") else None
+
     @field_validator("weights")
     @classmethod
     def _weights(cls, value: dict[str, float]) -> dict[str, float]:

@@ -23,14 +23,15 @@ def judged_content(store: Store, file: Path) -> str | None:
     """Of the scores that `judge` left a file about, and of how many are not shared out; None where there are none."""
     try:
         made = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
+        run, method, judges = made["run"], made["attribution"], made["judges"]
+    except (OSError, ValueError, KeyError):
         return None
     rows: list[tuple[Any, ...]] = []
-    for id_ in made["judges"]:
-        found = store.scores(judge_id=id_, run=made["run"])
+    for id_ in judges:
+        found = store.scores(judge_id=id_, run=run)
         rows += sorted((r.judge_id, r.sample, r.episode_id, r.seat, r.dimension, r.score) for r in found)
-        if made["place"] in ("attributed", "prefixes"):
-            rows.append((id_, sum(1 for _ in store.unattributed(id_, made["place"], run=made["run"]))))
+        if method is not None:
+            rows.append((id_, sum(1 for _ in store.unattributed(id_, method, run=run))))
     return _digest(rows) if rows else None
 
 

@@ -200,9 +200,9 @@ class _Loop:
         )
 
     def _upmap_settings(self) -> dict[str, Any]:
-        made = self.file.upmap.model_dump(
-            mode="json", exclude=None if self.file.upmap.text_encoder else {"text_encoder"}
-        )
+        # Left out where it is empty, so that up-mappings made before it came to be keep their keys.
+        left_out = set() if self.file.upmap.text_encoder else {"text_encoder"}
+        made = self.file.upmap.model_dump(mode="json", exclude=left_out)
         return {**made, "model": self.shop.model.model, "dtype": self.shop.model.dtype}
 
     def _played(

@@ -65,29 +65,29 @@ def judge(shop: Shop, label: str, run: str) -> Made:
 
     Leaves a JSON file with the ids under which the judge judged, one per rubric: the store may know other verdicts on the run.
     """
-    spec, place = shop.reward_judge, shop.file.reward.placed
+    spec, method = shop.reward_judge, shop.file.reward.attribution
     assert spec is not None
     with open_crew(()) as crew, borrow(crew, spec.model, spec.dtype, threads=shop.threads) as backend:
         judging = JudgingRun(shop.store, spec, backend, run=run, retry_failed=True)
         tally = judging.go(on_progress=lambda t: shop.tell(*_judged(t)))
-        ids = sorted({row.judge_id for row in shop.store.scores(run=run)} & set(tally.judge_ids))
+        ids = [id_ for id_ in tally.judge_ids if any(True for _ in shop.store.scores(judge_id=id_, run=run))]
         if not ids:
             raise InputError(
                 f"judge {spec.name!r} scored none of the {tally.total} episodes of run {run}: {tally.last_failure}"
             )
         shared = Shared()
-        if place in ("attributed", "prefixes"):
+        if method is not None:
             shared = attribute_episodes(
-                shop.store, spec, backend, place, run=run, on_progress=lambda s: shop.tell(*_shared(s))
+                shop.store, spec, backend, method, run=run, on_progress=lambda s: shop.tell(*_shared(s))
             )
             if shared.failed >= tally.total - tally.failed:
                 raise InputError(
                     f"judge {spec.name!r} could tell of none of the {shared.failed} judged episodes of run {run} "
-                    f"what an utterance was worth ({place}): {shared.last_failure}"
+                    f"what an utterance was worth ({method}): {shared.last_failure}"
                 )
     file = shop.folder / f"{label}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"run": run, "place": place, "judges": ids}) + "\n", "utf-8")
+    file.write_text(json.dumps({"run": run, "attribution": method, "judges": ids}) + "\n", "utf-8")
     output = judged_content(shop.store, file)
     return Made(output=output or "", path=file.name, failed=tally.failed + shared.failed)
 
