@@ -101,6 +101,8 @@ def descend(
             for name, part in {"loss": value.item(), **parts}.items():
                 metrics[name] = metrics.get(name, 0.0) + part / how.batch_size
         if not math.isfinite(metrics["loss"]):
+            if keep is not None:
+                keep.file.unlink(missing_ok=True)  # nobody wants to go on from there, nor be told of other settings
             raise InputError(f"the loss is {metrics['loss']} at step {step}; lower the learning rate (lr)")
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         adam.step()

@@ -112,7 +112,12 @@ def train(
         place.step += 1
         if place.step % settings.every == 0 or place.step == settings.steps:
             losses = {name: sum(values) / len(values) for name, values in sums.items()}
-            _check_finite(losses, learner, place.step)
+            if lost := _lost(losses, learner):
+                if folder:
+                    (folder / PROGRESS).unlink(missing_ok=True)  # nobody wants to go on from there
+                raise InputError(
+                    f"after {place.step} updates {', '.join(lost)} are no finite numbers; lower the learning rates, or alpha"
+                )
             metrics = losses | look(learner)
             sums.clear()
             _keep_best(place, learner, metrics)
@@ -151,15 +156,12 @@ class _Look:
         return found
 
 
-def _check_finite(losses: Mapping[str, float], learner: Learner, step: int) -> None:
-    """Raises InputError where training has run away."""
+def _lost(losses: Mapping[str, float], learner: Learner) -> list[str]:
+    """What is no longer finite: then training has run away."""
     lost = [name for name, value in losses.items() if not math.isfinite(value)]
     if not all(bool(weights.isfinite().all()) for weights in learner.actor.parameters()):
         lost.append("the actor's weights")
-    if lost:
-        raise InputError(
-            f"after {step} updates {', '.join(lost)} are no finite numbers; lower the learning rates, or alpha"
-        )
+    return lost
 
 
 def _keep_best(place: _Place, learner: Learner, metrics: dict[str, float]) -> None:

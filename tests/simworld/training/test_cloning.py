@@ -104,6 +104,28 @@ def test_a_clone_that_was_interrupted_goes_on(world: World, monkeypatch: pytest.
     assert not kept.parent.exists()
 
 
+def test_a_clone_that_ran_away_can_be_taught_again_with_a_lower_rate(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simworld.training.descent.KEEP_EVERY", 1)
+    out = world.folder / "away"
+    args = (
+        "--upmap",
+        str(world.folder / "pca"),
+        "--train-upmap",
+        "--db",
+        world.db,
+        "--threads",
+        "1",
+        "--out",
+        str(out),
+    )
+    with pytest.raises(InputError, match=r"the loss is nan at step \d+; lower the learning rate"):
+        world.call(clone, *args, "--replies", "6", "--steps", "9", "--lr", "1e30")
+    assert world.call(clone, *args, *FEW).exit_code == 0
+    assert out.is_dir()
+
+
 def test_a_latent_upmap_is_made_around_a_clone(world: World) -> None:
     begun, out, cloned = world.folder / "begun", world.folder / "latent", world.folder / "cloned"
     world.call(clone, "--upmap", str(world.folder / "pca"), "--db", world.db, *FEW, "--out", str(begun))
