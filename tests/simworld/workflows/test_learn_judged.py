@@ -23,13 +23,17 @@ dimensions:
 """
 
 
-def test_a_judged_loop_judges_what_was_collected_and_what_is_compared(folder: Path, model: Path) -> None:
-    judge = f"name: strict\nmodel: hf:{model}\ndtype: float32\nmethod: statements\nrubric: one.yaml\n"
+def judged_loop(folder: Path, model: Path, place: str, ask: str = "Outcome:") -> None:
+    judge = f"name: strict\nmodel: hf:{model}\ndtype: float32\nmethod: statements\nrubric: one.yaml\nask: '{ask}'\n"
     (folder / "strict.yaml").write_text(judge)
     (folder / "one.yaml").write_text(RUBRIC)
-    reward = "{measure: judged, weights: {goal: 1}, place: uniform}\njudge: strict.yaml"
+    reward = f"{{measure: judged, weights: {{goal: 1}}, place: {place}}}\njudge: strict.yaml"
     text = FILE.replace("{measure: lexical, pattern: '[a-z]'}", reward).replace("clone: {", "clone: null #")
     (folder / "loop.yaml").write_text(text.replace("{quality: 0}", "{quality: 0, arms: [base, planner], seats: first}"))
+
+
+def test_a_judged_loop_judges_what_was_collected_and_what_is_compared(folder: Path, model: Path) -> None:
+    judged_loop(folder, model, "uniform")
     (found,) = call()
     assert [name for name in skipped(found) if name in ("judge", "constant", "clone")] == ["judge"]
     report = found["report"]
@@ -38,15 +42,6 @@ def test_a_judged_loop_judges_what_was_collected_and_what_is_compared(folder: Pa
     assert report["arms"]["planner"]["planned"] == 2
     assert report["judges"][0].startswith("strict@")
     assert all(skipped(call()[0]).values())
-
-
-def judged_loop(folder: Path, model: Path, place: str, ask: str = "Outcome:") -> None:
-    judge = f"name: strict\nmodel: hf:{model}\ndtype: float32\nmethod: statements\nrubric: one.yaml\nask: '{ask}'\n"
-    (folder / "strict.yaml").write_text(judge)
-    (folder / "one.yaml").write_text(RUBRIC)
-    reward = f"{{measure: judged, place: {place}}}\njudge: strict.yaml"
-    text = FILE.replace("{measure: lexical, pattern: '[a-z]'}", reward).replace("clone: {", "clone: null #")
-    (folder / "loop.yaml").write_text(text.replace("{quality: 0}", "{quality: 0, arms: [base, planner], seats: first}"))
 
 
 def test_another_judge_of_the_run_changes_nothing_and_a_judge_that_is_edited_judges_again(
