@@ -3,11 +3,11 @@
     OMP_NUM_THREADS=1 python -m bench.defaults --seeds 3
 
 The task has the shape of a store after collecting along random directions: seats with four acts each in families whose states
-differ, states of 577 numbers of which one matters, actions of 32 on the sphere, and rewards that are mostly luck. An act brings a · w(s)
-and noise; w(s) is a fixed direction and, with the sign of one state number, another one. So the best constant action is worth
-cos 45° of what the best planner is. `value` is what a trained planner's actions bring on new states, as a share
-of that best: the mean over seeds, with its standard deviation. Rewards come act by act, or (`--end`) as one sum at the end of the
-episode. One JSON line for each setting.
+differ, states of 577 numbers of which one matters, actions of 32 on the sphere, and rewards that are mostly luck. An act brings
+a · w(s) and noise; w(s) is a fixed direction and, with the sign of one state number, another one. So the best constant action is
+worth cos 45° of what the best planner is. `value` is what a trained planner's actions bring on new states, as a share of that
+best: the mean over seeds, with its standard deviation. Rewards come act by act, or (`--end`) as one sum at the end of the episode.
+One JSON line for each setting.
 """
 
 from __future__ import annotations
