@@ -14,6 +14,7 @@ from torch import Tensor
 
 from agents.models.adoption import adopt
 from agents.models.attention import ARGUMENT, NAME, Pass
+from agents.models.number_formats import DTYPES, default_device, dtype_in_use
 from agents.models.packing import pack
 from agents.models.processors import available_cores
 from agents.models.prompts import Renderer
@@ -22,7 +23,6 @@ from agents.models.weights import Weights, quiet_loading
 from simworld.core.errors import ModelError
 
 _CHUNK = 8192  # embeddings measured at a time
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +104,7 @@ def load_local(weights: Weights, *, dtype: str, device: str, threads: int | None
     Raises ModelError.
     """
     place = _device(device)
-    if dtype == "auto":
-        dtype = "bfloat16" if fast_bfloat16(place) else "float32"
+    dtype = dtype_in_use(dtype, place)
     if dtype not in DTYPES:
         raise ModelError(f"dtype {dtype!r} is not known; use auto, float32 or bfloat16")
     torch.set_num_threads(threads or min(torch.get_num_threads(), available_cores()))
@@ -157,18 +156,9 @@ def _mean_norm(model: Any) -> float:
     return total
 
 
-def fast_bfloat16(place: torch.device) -> bool:
-    """Whether a device multiplies bfloat16 matrices in hardware; elsewhere it is slower than float32."""
-    if place.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # torch has no public question for this; without the names the answer is no, which is only slower
-    asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return place.type == "cpu" and any(bool(ask()) for ask in asked if ask is not None)
-
-
 def _device(name: str) -> torch.device:
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return default_device()
     try:
         place = torch.device(name)
     except RuntimeError:

@@ -124,10 +124,10 @@ def from_folder(read: PlannerFolder) -> Checkpoint:
     )
 
 
-def check_fits(checkpoint: Checkpoint, info: ModelInfo) -> str | None:
-    """A warning where the planner was made under another dtype of this model, else None.
+def check_fits(checkpoint: Checkpoint, info: ModelInfo) -> None:
+    """Raises InputError where the planner was made for another language model, or for one of another width.
 
-    Raises InputError for another language model, or for one of another width.
+    Another number format of the same model is none of these: `agent show` notes it.
     """
     made, planner = checkpoint.info, f"planner {checkpoint.id[:11]}…"
     if info.width is None:
@@ -139,6 +139,3 @@ def check_fits(checkpoint: Checkpoint, info: ModelInfo) -> str | None:
         )
     if made.width != info.width:
         raise InputError(f"{planner} makes embeddings of {made.width} numbers; {info.spec} has {info.width}")
-    if made.dtype != info.dtype:
-        return f"{planner} was made with {made.lm_spec} in {made.dtype}; it runs in {info.dtype} here"
-    return None

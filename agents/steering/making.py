@@ -21,7 +21,8 @@ def record_states(info: ModelInfo, prompt_version: str) -> Steering:
 def steer(spec: SteeringSpec, planner: PlannerFolder, info: ModelInfo, prompt_version: str) -> Steering:
     """The steering of an agent. Raises InputError where the planner does not fit its model, ModelError for a sentence encoder."""
     checkpoint = from_folder(planner)
-    warnings = [check_fits(checkpoint, info)]
+    check_fits(checkpoint, info)
+    warnings = []
     encoder = _encoder(checkpoint, info, prompt_version)
     if checkpoint.actor is not None and encoder.id != checkpoint.info.encoder.id:
         if checkpoint.info.encoder.kind == "text":
@@ -41,7 +42,7 @@ def steer(spec: SteeringSpec, planner: PlannerFolder, info: ModelInfo, prompt_ve
         position=spec.position or checkpoint.info.position,
         exploration=explore,
     )
-    return Steering(encoder=encoder, policy=policy, warnings=tuple(text for text in warnings if text))
+    return Steering(encoder=encoder, policy=policy, warnings=tuple(warnings))
 
 
 def _encoder(checkpoint: Checkpoint, info: ModelInfo, prompt_version: str) -> StateEncoder:

@@ -52,11 +52,12 @@ def show(name: str, as_json: bool) -> None:
     if loaded.planner is not None:
         planner = loaded.planner
         data["planner"] = {"id": planner.id, "folder": str(planner.path), **planner.info.model_dump(mode="json")}
+        data["notes"] = _notes(loaded)
     if as_json:
         click.echo(plain_json(data))
         return
     for key, value in data.items():
-        if value is None:
+        if value is None or value == []:
             continue
         if isinstance(value, dict):
             click.echo(f"{key}:")
@@ -93,6 +94,22 @@ def check(paths: tuple[Path, ...]) -> None:
 def schema() -> None:
     """Print the JSON Schema of agent files, for editors."""
     click.echo(agent_schema_text(agent_json_schema()), nl=False)
+
+
+def _notes(loaded: LoadedSpec) -> list[str]:
+    """What a steered agent's user should know, though it plays all the same."""
+    if not isinstance(loaded.spec, LMSpec) or loaded.planner is None:
+        return []
+    from agents.models.number_formats import default_device, dtype_in_use  # torch, which other agents do without
+
+    made, used = loaded.planner.info, dtype_in_use(loaded.spec.dtype, default_device())
+    if made.dtype == used:
+        return []
+    return [
+        f"the planner was made with {made.lm_spec} in {made.dtype}, and the model runs in {used} here: its states "
+        "differ by rounding (one number format for both: write 'dtype: "
+        f"{made.dtype}' in the agent's file)"
+    ]
 
 
 def _files(paths: Sequence[Path]) -> tuple[list[Path], list[Problem]]:

@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import nn
 
+from agents.models.number_formats import onednn_bfloat16
 from agents.models.packing import PackedLinear, pack, unpacked
 
 can_pack = pytest.mark.skipif(
-    not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="this build of torch has no packed products"
+    not onednn_bfloat16() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"),
+    reason="this processor, or this build of torch, has no packed products",
 )
 
 

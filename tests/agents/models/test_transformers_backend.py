@@ -367,14 +367,3 @@ def test_the_built_in_model_knows_paris(gather: Callable[..., list[Any]]) -> Non
     assert max(scored.logprobs) == scored.logprobs[1]
     assert scored.lengths == (1, 1, 1)
     backend.close()
-
-
-def test_auto_is_bfloat16_exactly_where_it_is_fast(llama: Path) -> None:
-    import torch
-
-    from agents.models.local_model import fast_bfloat16
-
-    backend = load_backend(f"hf:{llama}", dtype="auto", device="cpu")
-    assert backend.info.dtype == ("bfloat16" if fast_bfloat16(torch.device("cpu")) else "float32")
-    assert not fast_bfloat16(torch.device("meta"))
-    backend.close()

@@ -29,7 +29,7 @@ def test_the_checkpoint_fits_its_model(make_folder: Callable[..., Path], tmp_pat
     with_backend = load_backend(spec, dtype="float32", device="cpu")
     info = with_backend.info
     with_backend.close()
-    assert check_fits(made, info) is None
+    check_fits(made, info)
     assert (made.info.d_state, made.info.d_action, made.info.tokens, made.info.width) == (33, 6, 2, 32)
     assert (made.info.position, made.info.act_norm, made.info.upmap, made.info.actor) == ("mid", 0.5, "pca", None)
     assert made.info.embedding_norm == pytest.approx(info.embedding_norm, rel=1e-5)

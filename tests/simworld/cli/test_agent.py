@@ -80,3 +80,21 @@ def test_a_steered_agent_is_shown_with_its_planner(tmp_path: Path) -> None:
     text = invoke("show", str(path)).output
     assert f"planner:\n  id: {made.id}\n" in text
     assert "steering" not in invoke("show", "smol-script").output
+
+
+@pytest.mark.parametrize(("dtype", "noted"), [("float32", False), ("bfloat16", True)])
+def test_another_number_format_is_a_note(tmp_path: Path, dtype: str, noted: bool) -> None:
+    upmap = UpMap(torch.eye(2, 6), tokens=2, act_norm=0.5, embedding_norm=4.0)
+    info = CheckpointInfo(
+        lm_id="hash-1", lm_spec="hf:tiny", dtype="float32", width=3, position="mid", encoder=EncoderInfo(kind="lm", id="e"),
+        d_state=4, d_action=2, tokens=2, act_norm=0.5, embedding_norm=4.0, upmap="pca",
+    )  # fmt: skip
+    save_checkpoint(tmp_path / "bare", Checkpoint(info=info, upmap=upmap, mean=torch.zeros(4), std=torch.ones(4)))
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        f"name: a\nmodel: hf:tiny\ndtype: {dtype}\nsteering: {{planner: bare, explore: {{kind: random}}}}\n"
+    )
+    notes = json.loads(invoke("show", str(path), "--json").output)["notes"]
+    expected = "the planner was made with hf:tiny in float32, and the model runs in bfloat16 here"
+    assert [note.startswith(expected) for note in notes] == ([True] if noted else [])
+    assert ("notes: " in invoke("show", str(path)).output) is noted
