@@ -61,9 +61,16 @@ def explain(error: DBAPIError, where: str, lost: str = "") -> StoreError | None:
             if state.startswith(start):
                 return kind(f"{where} {text} ({said}){tail}")
         return None
+    if (known := explain_sqlite(said, where, tail)) is not None:
+        return known
+    if type(original).__module__.startswith("psycopg") and type(original).__name__ == "OperationalError":
+        return StoreError(f"{where} cannot be reached: {said}{tail}")
+    return None
+
+
+def explain_sqlite(said: str, where: str, tail: str = "") -> StoreError | None:
+    """The error for people behind a message of SQLite, or None where it is not known."""
     for words, kind, text in SQLITE:
         if words in said.lower():
             return kind(f"{where} {text}{tail}")
-    if type(original).__module__.startswith("psycopg") and type(original).__name__ == "OperationalError":
-        return StoreError(f"{where} cannot be reached: {said}{tail}")
     return None

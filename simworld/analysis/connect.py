@@ -66,7 +66,7 @@ class Analysis:
 
         Args:
             query: SQL of the database; `simworld db info --columns` prints the codebook.
-            limit: the most rows; 0: all, as far as memory goes. Where more were there, a Note says so.
+            limit: the most rows; 0: all. There are never more than 256 MB. Where more were there, a Note says so.
             timeout_s: seconds for this query; default: that of the connection.
             values: of the query's parameters.
 
