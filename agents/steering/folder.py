@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from agents.steering.info import FORMAT, CheckpointInfo
+from agents.steering.info import CheckpointInfo
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import problem_texts, shorten
 
 INFO = "planner.json"
 TENSORS = "planner.safetensors"
+TAUGHT = ("rows", "sha256", "settings")  # what of `data` is content: the rest says where it lay
 Arrays = Mapping[str, NDArray[np.float32]]
 
 
@@ -77,19 +78,44 @@ def misfits(info: CheckpointInfo, arrays: Arrays) -> list[str]:
             texts.append(f"tensor {name!r} holds a number that is not finite")
         elif name == "std" and not (array > 0).all():
             texts.append("tensor 'std' holds a number that is not above 0")
+    if info.given is not None and not texts and (info.format, info.given.content) != ("p1", content_hash(info, arrays)):
+        texts.append(f"its content is not what was given the id {info.given.id}; remove 'given' from {INFO}")
     return texts
 
 
 def content_id(info: CheckpointInfo, arrays: Arrays) -> str:
-    """`p1-` and 128 bits of the SHA-256 of tensors and info, but for metrics and for what models are called."""
-    described = info.model_dump(mode="json", exclude={"lm_spec": True, "metrics": True, "encoder": {"model"}})
+    """The id of a checkpoint: `p2-` and its content's hash; of the first format `p1-` and the hash of that time."""
+    if info.format == "p2":
+        return content_hash(info, arrays)
+    if info.given is not None and info.given.content == content_hash(info, arrays):
+        return info.given.id
+    described = info.model_dump(
+        mode="json", exclude={"lm_spec": True, "metrics": True, "given": True, "encoder": {"model"}}
+    )
     if not info.ways:  # ids are as they were before there were ways
         del described["ways"]
+    return f"p1-{_digest(described, arrays)}"
+
+
+def content_hash(info: CheckpointInfo, arrays: Arrays) -> str:
+    """`p2-` and 128 bits of the SHA-256 of tensors and of what they mean, whatever places, models and parents were called.
+
+    Of `data`, what was learned from and how. What has its default is left out, so that fields can come without changing ids.
+    """
+    words = {"format", "given", "lm_spec", "metrics", "data", "parent"}
+    described = info.model_dump(
+        mode="json", exclude=dict.fromkeys(words, True) | {"encoder": {"model"}}, exclude_defaults=True
+    )
+    described["data"] = {name: info.data[name] for name in TAUGHT if name in info.data}
+    return f"p2-{_digest(described, arrays)}"
+
+
+def _digest(described: Mapping[str, object], arrays: Arrays) -> str:
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for name in sorted(arrays):
         digest.update(f"\n{name} {arrays[name].shape}\n".encode())
         digest.update(np.ascontiguousarray(arrays[name], dtype="<f4").tobytes())
-    return f"{FORMAT}-{digest.hexdigest()[:32]}"
+    return digest.hexdigest()[:32]
 
 
 def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
@@ -108,7 +134,8 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         new = work / "new"
         new.mkdir()
-        (new / INFO).write_text(info.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        text = info.model_dump_json(indent=1, exclude=None if info.given else {"given"})
+        (new / INFO).write_text(text + "\n", encoding="utf-8")
         # Its own save_file makes a file that nobody else may read, whatever the umask says.
         (new / TENSORS).write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
         if folder.exists():

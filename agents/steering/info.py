@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from agents.steering.projection import Projection
 from simworld.core.requests import Position
 
-FORMAT: Final = "p1"
+FORMAT: Final = "p2"
 Size = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -32,10 +32,20 @@ class ActorInfo(_Part):
     projection: Projection
 
 
+class GivenId(_Part):
+    """An id that a checkpoint of the first format keeps, although what that id hashed is no longer all there."""
+
+    id: str = Field(pattern=r"^p1-[0-9a-f]{32}$")
+    content: str = Field(pattern=r"^p2-[0-9a-f]{32}$", description="The hash of the content that it belongs to.")
+
+
 class CheckpointInfo(_Part):
     """All of a checkpoint but its tensors. It has an actor, or a constant action, or neither: an up-mapping to explore with."""
 
-    format: Literal["p1"] = FORMAT
+    format: Literal["p1", "p2"] = Field(
+        default=FORMAT,
+        description="How its id is made: p1 hashes `data` and `parent` too, p2 what it was taught alone.",
+    )
     lm_id: str = Field(min_length=1, description="Content hash of the language model it fits.")
     lm_spec: str = Field(description="That model as the trainer named it; for people.")
     dtype: str = Field(description="The model's dtype in what it was made from: float32 or bfloat16.")
@@ -55,3 +65,8 @@ class CheckpointInfo(_Part):
     metrics: dict[str, float] = Field(default_factory=dict)
     parent: str = Field(default="", description="The id of the checkpoint it was made from; empty if there is none.")
     prompt_version: str = Field(default="", description="Of the prompt it was trained with; empty: of none.")
+    given: GivenId | None = None
+
+    def derived(self, **changes: Any) -> CheckpointInfo:
+        """The info of a checkpoint that is made from this one: of the newest format, and with an id of its own."""
+        return self.model_copy(update={"format": FORMAT, "given": None, **changes})

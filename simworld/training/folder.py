@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -58,8 +58,13 @@ class DatasetMeta(BaseModel):
         return max(sorted(self.dtypes), key=lambda name: self.dtypes[name], default="")
 
     def provenance(self) -> dict[str, Any]:
-        """What a checkpoint says about its data."""
-        return {"source": self.source, "query": self.query.plain(), "rows": self.rows, "sha256": self.sha256}
+        """What a checkpoint says about its data: of the database its name alone, for a checkpoint travels."""
+        return {
+            "source": PurePath(self.source).name,
+            "query": self.query.plain(),
+            "rows": self.rows,
+            "sha256": self.sha256,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
