@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from simworld.core.errors import InputError, StoreError
 from store import parameters
-from store.address import Address, parse_address
-from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect, sqlite_uri
+from store.address import Address, parse_address, sqlite_uri
+from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect
 from store.faults import explain_sqlite
 from store.sqlite_process import QueryError, QueryProcess
 from store.sqlite_worker import MEMORY
