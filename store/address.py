@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -61,3 +63,21 @@ def parse_address(text: str) -> Address:
 
 def _sqlite(given: str, path: str) -> Address:
     return Address(given=given, url=URL.create("sqlite", database=path), path=Path(path))
+
+
+def sqlite_uri(path: Path, *, create: bool = False, read_only: bool = False) -> tuple[str, bool]:
+    """The `file:` URI by which SQLite opens a file, and whether that allows writing; never creates one unless asked."""
+    name = quote(str(path.absolute()))
+    if create and not path.exists():
+        return f"file:{name}?mode=rwc", True
+    writable = _may_write(path) and _may_write(path.parent)
+    if writable:
+        return f"file:{name}?mode={'ro' if read_only else 'rw'}", not read_only
+    # A WAL database in a folder where nothing can be written opens only when SQLite may take it as unchanging
+    pending = path.with_name(path.name + "-wal").exists()
+    return f"file:{name}?mode=ro" + ("" if pending or _may_write(path.parent) else "&immutable=1"), False
+
+
+def _may_write(path: Path) -> bool:
+    """For the user whose rights the process has now, where the system can tell them from the one who started it."""
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)

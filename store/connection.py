@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.pool import QueuePool
 
 from simworld.core.errors import InputError, StoreError, StoreMismatch
-from store.address import Address, parse_address
+from store.address import Address, parse_address, sqlite_uri
+from store.damage import explained
 from store.faults import faults
 from store.version import HEAD, VERSION_TABLE, VERSIONS
 
@@ -42,7 +41,7 @@ def connect(
         _check_file(address.path, create=create)
     engine = _engine(address, busy_timeout_s, create=create, read_only=read_only)
     try:
-        with faults(str(address)):
+        with explained(address), faults(str(address)):
             with engine.connect() as connection:
                 empty = not _check_version(connection, address)
             if empty and not create:
@@ -69,7 +68,7 @@ def check_store(url: str) -> None:
             return
     engine = _engine(address, BUSY_TIMEOUT_S, create=False)
     try:
-        with faults(str(address)), engine.connect() as connection:
+        with explained(address), faults(str(address)), engine.connect() as connection:
             _check_version(connection, address)
     finally:
         engine.dispose()
@@ -88,7 +87,7 @@ def upgrade(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> tuple[str, s
         _check_file(address.path, create=False)
     engine = _engine(address, busy_timeout_s, create=False)
     try:
-        with faults(str(address), "the database is as it was"):
+        with explained(address), faults(str(address), "the database is as it was"):
             with engine.connect() as connection:
                 before = _version(connection, address)
                 if before:
@@ -169,24 +168,6 @@ def _engine(address: Address, busy_timeout_s: float, *, create: bool, read_only:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
-
-
-def sqlite_uri(path: Path, *, create: bool = False, read_only: bool = False) -> tuple[str, bool]:
-    """The `file:` URI by which SQLite opens a file, and whether that allows writing; never creates one unless asked."""
-    name = quote(str(path.absolute()))
-    if create and not path.exists():
-        return f"file:{name}?mode=rwc", True
-    writable = _may_write(path) and _may_write(path.parent)
-    if writable:
-        return f"file:{name}?mode={'ro' if read_only else 'rw'}", not read_only
-    # A WAL database in a folder where nothing can be written opens only when SQLite may take it as unchanging
-    pending = path.with_name(path.name + "-wal").exists()
-    return f"file:{name}?mode=ro" + ("" if pending or _may_write(path.parent) else "&immutable=1"), False
-
-
-def _may_write(path: Path) -> bool:
-    """For the user whose rights the process has now, where the system can tell them from the one who started it."""
-    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _version(connection: Connection, address: Address) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from simworld.core.errors import StoreError
 from store.address import Address
 from store.connection import WRITE, check_unchanged
+from store.damage import explained
 from store.faults import faults
 from store.interrupts import held_back
 
@@ -55,7 +56,12 @@ class Database:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with faults(self.where), self._engine.connect() as connection, connection.begin():
+        with (
+            explained(self._address),
+            faults(self.where),
+            self._engine.connect() as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
@@ -65,6 +71,7 @@ class Database:
             raise StoreError(f"{self.where} was deleted, moved or replaced while it was in use; {lost}")
         with (
             held_back(),
+            explained(self._address),
             faults(self.where, lost),
             self._engine.connect().execution_options(**{WRITE: True}) as connection,
             connection.begin(),

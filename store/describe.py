@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql
 
 from store.address import parse_address
 from store.connection import connect
+from store.damage import explained
 from store.faults import faults
 from store.tables import Base
 from store.version import HEAD
@@ -114,7 +115,7 @@ def describe(url: str) -> Description:
     address = parse_address(url)
     engine = connect(address, create=False, read_only=True)
     try:
-        with faults(str(address)), engine.connect() as connection:
+        with explained(address), faults(str(address)), engine.connect() as connection:
             counts = tuple(
                 (table.name, connection.execute(select(func.count()).select_from(table)).scalar_one())
                 for table in Base.metadata.sorted_tables

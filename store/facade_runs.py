@@ -114,9 +114,9 @@ class RunMethods(Database):
         """The scenario as it was stored, judge note included; raises InputError where there is none."""
         with self._read() as connection:
             row = connection.execute(select(table(ScenarioRow)).where(ScenarioRow.id == id_)).mappings().one_or_none()
-        if row is None:
-            raise InputError(f"no scenario {id_} in {self.where}")
-        return scenario_of(row)
+            if row is None:
+                raise InputError(f"no scenario {id_} in {self.where}")
+            return scenario_of(row)
 
     def agent(self, id_: str) -> AgentRecord:
         """The agent as it was stored; raises InputError where there is none."""

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
 
-from simworld.core.errors import StoreError, StoreMismatch
+from simworld.core.errors import StoreDamaged, StoreError, StoreMismatch
 
 FULL = "no space is left"
+RESTORE = "restore it from a copy, or save what is left with: sqlite3 FILE .recover"
 AGAIN = "free space and run the same command again"
 
 # SQLite has codes, but Python 3.11's exceptions reach us with them only sometimes; the messages are stable
@@ -18,10 +19,10 @@ SQLITE: tuple[tuple[str, type[StoreError], str], ...] = (
     ("database is locked", StoreError, "is locked by another program; end that program or try again later"),
     ("database table is locked", StoreError, "is locked by another program; end that program or try again later"),
     ("disk is full", StoreError, f"cannot be written: {FULL}; {AGAIN}"),
-    ("disk i/o error", StoreError, f"cannot be written: the disk failed or {FULL}; {AGAIN}"),
+    ("disk i/o error", StoreError, f"cannot be read or written: the disk failed, or {FULL}; {AGAIN}"),
     ("readonly database", StoreError, "cannot be written: no permission"),
     ("unable to open database file", StoreError, "cannot be opened: no such folder, or no permission"),
-    ("malformed", StoreError, "is damaged; restore it from a copy, or save what is left with: sqlite3 FILE .recover"),
+    ("malformed", StoreDamaged, f"is damaged; {RESTORE}"),
 )
 # PostgreSQL's SQLSTATE, whole or its class of two characters
 POSTGRESQL: tuple[tuple[str, type[StoreError], str], ...] = (
@@ -61,9 +62,16 @@ def explain(error: DBAPIError, where: str, lost: str = "") -> StoreError | None:
             if state.startswith(start):
                 return kind(f"{where} {text} ({said}){tail}")
         return None
+    if (known := explain_sqlite(said, where, tail)) is not None:
+        return known
+    if type(original).__module__.startswith("psycopg") and type(original).__name__ == "OperationalError":
+        return StoreError(f"{where} cannot be reached: {said}{tail}")
+    return None
+
+
+def explain_sqlite(said: str, where: str, tail: str = "") -> StoreError | None:
+    """The error for people behind a message of SQLite, or None where it is not known."""
     for words, kind, text in SQLITE:
         if words in said.lower():
             return kind(f"{where} {text}{tail}")
-    if type(original).__module__.startswith("psycopg") and type(original).__name__ == "OperationalError":
-        return StoreError(f"{where} cannot be reached: {said}{tail}")
     return None

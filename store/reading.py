@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, or_, select, tuple_
 
 from simworld.core.episode import Act, Action, ActionKind, CheckResult, Ending, Episode, Generation, PlanStep, Turn
-from simworld.core.errors import InputError
+from simworld.core.errors import InputError, StoreDamaged
 from simworld.core.scenario import SCENARIO_ID_VERSION
 from store.records import EpisodeSummary, SeatRecord, StoredEpisode
 from store.tables import ActRow, AgentRow, Base, CheckRow, EpisodeRow, EpisodeSeatRow, PlanStepRow, RunAgentRow, table
@@ -20,6 +20,7 @@ from store.writing import failure_of
 
 SCENARIO_ID = re.compile(rf"{SCENARIO_ID_VERSION}-[0-9a-f]{{32}}")
 GENERATION = tuple(Generation.__dataclass_fields__)
+MOST_EMPTY = 10_000  # turns without an act in one episode
 
 
 def matching(
@@ -139,6 +140,11 @@ def _episode(
     summary: EpisodeSummary, acts: Sequence[RowMapping], plans: Sequence[RowMapping], checks: Sequence[RowMapping]
 ) -> Episode:
     plan_at = {(row["turn"], row["position"]): plan_of(row) for row in plans}
+    if summary.turns > len(acts) + MOST_EMPTY:  # else memory would be filled with turns in which nothing happened
+        raise StoreDamaged(
+            f"episode {summary.id} is damaged: table episodes says turns={summary.turns}, table acts holds {len(acts)} acts; "
+            "correct the number, or restore the database from a copy"
+        )
     by_turn: dict[int, list[Act]] = defaultdict(list)
     for row in acts:
         by_turn[row["turn"]].append(_act(row, plan_at.get((row["turn"], row["position"]))))
@@ -156,6 +162,8 @@ def _episode(
 
 def _act(row: RowMapping, plan: PlanStep | None) -> Act:
     made = None if row["model_id"] is None else Generation(**{name: row[name] for name in GENERATION})
+    if not isinstance(row["recipients"], list):  # an empty mapping would make a private act a public one
+        raise TypeError(f"recipients in episode {row['episode_id']} are no list")
     action = Action(kind=ActionKind(row["kind"]), text=row["text"], to=tuple(row["recipients"]))
     return Act(seat=row["seat"], action=action, generation=made, plan=plan)
 

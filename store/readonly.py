@@ -1,29 +1,29 @@
 """The user's own SQL, which can read and nothing else (promise 9).
 
-SQLite: the file is opened read-only, an authorizer allows reading alone, limits bound text and patterns, and a progress handler
-ends the query when its time is over. PostgreSQL: a read-only transaction under a role with SELECT alone where the user may take
-one, the statement wrapped in DECLARE CURSOR (so it can only be one query), `statement_timeout`. Rows are streamed.
+SQLite: a process of its own, which is killed when the time is over, opens the file read-only; an authorizer allows reading alone,
+and memory, text and patterns are bounded. PostgreSQL: a read-only transaction under a role with SELECT alone where the user may
+take one, the statement wrapped in DECLARE CURSOR (so it can only be one query), `statement_timeout`. Rows are streamed.
 """
 
 from __future__ import annotations
 
 import re
-import sqlite3
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 from simworld.core.errors import InputError, StoreError
 from store import parameters
-from store.address import Address, parse_address
-from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect, sqlite_uri
+from store.address import Address, parse_address, sqlite_uri
+from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect
+from store.faults import explain_sqlite
+from store.sqlite_process import QueryError, QueryProcess
+from store.sqlite_worker import MEMORY
 
 TIMEOUT_S = 30.0
-LONGEST = 100_000_000  # bytes in one value
-LONGEST_PATTERN = 1000  # bytes in one LIKE or GLOB pattern: long ones take exponential time between two progress calls
-STEPS = 1000  # of SQLite's machine between two looks at the clock
+MOST_BYTES = 1 << 28  # in an answer that is held as a whole, and in any one row
 READERS = (
     "simworld_reader",
     "pg_read_all_data",
@@ -31,33 +31,52 @@ READERS = (
 READING = re.compile(r"(?:\s|\(|--[^\n]*|/\*.*?\*/)*(?:select|values|with|table)\b", re.IGNORECASE | re.DOTALL)
 FETCH = 500  # rows
 MISSING = re.compile(r'no such (?:table|column): ([\w.]+)|(?:relation|column) "?([\w.]+)"? does not exist')
-TABLES_SQLITE = (
-    "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type IN ('table', 'view')"
-)
 TABLES_POSTGRESQL = (
     "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
 )
-ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 Row = tuple[Any, ...]
 Rows = Generator[Row, None, None]
 Opened = tuple[tuple[str, ...], Rows]
 
 
 class Answer:
-    """The rows of a query, once, as they come; `cut` tells afterwards whether there were more than the limit."""
+    """The rows of a query, once, as they come; `cut` tells afterwards whether there were more."""
 
-    def __init__(self, columns: tuple[str, ...], rows: Iterator[Row], limit: int) -> None:
+    def __init__(self, columns: tuple[str, ...], rows: Iterator[Row], limit: int, most_bytes: int) -> None:
         self.columns = columns
-        self.cut = False
+        self.given = 0  # rows
+        self.over: Literal["", "limit", "bytes"] = ""  # what there was more of than was allowed
         self._rows = rows
         self._limit = limit
+        self._most_bytes = most_bytes
 
     def __iter__(self) -> Iterator[Row]:
-        for number, row in enumerate(self._rows):
-            if self._limit and number == self._limit:
-                self.cut = True
+        held = 0
+        for row in self._rows:
+            held += size_of(row)
+            if self._limit and self.given == self._limit:
+                self.over = "limit"
+            elif self._most_bytes and held > self._most_bytes:
+                self.over = "bytes"
+            if self.over:
                 return
+            self.given += 1
             yield row
+
+    @property
+    def cut(self) -> bool:
+        """Whether there were more rows."""
+        return bool(self.over)
+
+    def note(self, how: str) -> str:
+        """Why there are no more rows, for people; `how` says how to have those beyond the limit. Empty where these are all."""
+        match self.over:
+            case "limit":
+                return f"only the first {self.given:,} rows; {how}"
+            case "bytes":
+                return f"only the first {self.given:,} rows: more are over {megabytes(self._most_bytes)}; ask for less of each"
+            case _:
+                return ""
 
 
 @contextmanager
@@ -67,6 +86,7 @@ def query(
     values: Mapping[str, parameters.Value] | None = None,
     *,
     limit: int = 0,
+    most_bytes: int = 0,
     timeout_s: float = TIMEOUT_S,
     busy_timeout_s: float = BUSY_TIMEOUT_S,
 ) -> Iterator[Answer]:
@@ -77,12 +97,13 @@ def query(
         sql: one SELECT, VALUES or WITH; `:name` stands for a value.
         values: by the names in `sql`, all of them.
         limit: the most rows to give; 0: all.
+        most_bytes: the most bytes of text and numbers to give, in whole rows; 0: all. A row alone has 256 MB at most.
         timeout_s: seconds for the whole query, reading its rows included.
         busy_timeout_s: seconds to wait for a lock of another program.
 
     Raises:
         InputError: a mistake in the SQL, a name without a value or a value without a name, a try to write, a second statement,
-            or the time is over, from reading rows too; and as `open_store`.
+            the time is over, from reading rows too, too much memory, or a row too large; and as `open_store`.
         StoreError, StoreMismatch: as `open_store`.
     """
     sql = sql.strip().rstrip(";").rstrip()
@@ -98,59 +119,62 @@ def query(
     # The checks of version and kind, with their messages
     connect(address, create=False, busy_timeout_s=busy_timeout_s, read_only=True).dispose()
     run = _sqlite if address.path is not None else _postgresql
-    with run(address, sql, given, timeout_s) as (columns, rows), closing(rows):
-        yield Answer(columns, rows, limit)
+    row_bytes = min(most_bytes or MOST_BYTES, MOST_BYTES)
+    with run(address, sql, given, timeout_s, row_bytes) as (columns, rows), closing(rows):
+        yield Answer(columns, rows, limit, most_bytes)
 
 
 @contextmanager
-def _sqlite(address: Address, sql: str, values: Mapping[str, parameters.Value], timeout_s: float) -> Iterator[Opened]:
+def _sqlite(
+    address: Address, sql: str, values: Mapping[str, parameters.Value], timeout_s: float, row_bytes: int
+) -> Iterator[Opened]:
     if address.path is None:
         raise TypeError("not an SQLite address")
     uri, _ = sqlite_uri(address.path, read_only=True)
-    with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
-        names = connection.execute(TABLES_SQLITE).fetchall()
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LONGEST_PATTERN)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        connection.set_authorizer(_allow)
-        deadline = time.monotonic() + timeout_s
-        connection.set_progress_handler(lambda: int(time.monotonic() > deadline), STEPS)
-        with _sqlite_faults(address, names, timeout_s):
-            cursor = connection.execute(sql, values)
-        if cursor.description is None:
+    try:
+        running = QueryProcess(uri, sql, values, timeout_s=timeout_s, row_bytes=row_bytes)
+    except OSError as error:
+        raise StoreError(f"no process for the query can be started: {error.strerror or error}") from error
+    with running as process:
+        with _sqlite_faults(address, timeout_s, row_bytes):
+            columns = process.columns()
+        if columns is None:
             raise InputError("this is not a query; only SELECT, VALUES and WITH are allowed here")
 
         def rows() -> Rows:
-            with _sqlite_faults(address, names, timeout_s):
-                yield from cursor
+            with _sqlite_faults(address, timeout_s, row_bytes):
+                yield from process.rows()
 
-        yield tuple(column[0] for column in cursor.description), rows()
-
-
-def _allow(action: int, first: str | None, second: str | None, database: str | None, trigger: str | None) -> int:
-    if action == sqlite3.SQLITE_FUNCTION and second in ("load_extension", "fts3_tokenizer"):
-        return sqlite3.SQLITE_DENY
-    return sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY
+        yield columns, rows()
 
 
 @contextmanager
-def _sqlite_faults(address: Address, names: Iterable[Row], timeout_s: float) -> Iterator[None]:
+def _sqlite_faults(address: Address, timeout_s: float, row_bytes: int) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, sqlite3.Warning) as error:
-        said = str(error)
-        if "interrupted" in said:
-            raise InputError(_too_long(timeout_s)) from error
+    except QueryError as error:
+        said = error.said
+        match error.kind:
+            case "time":
+                raise InputError(_too_long(timeout_s)) from error
+            case "memory":
+                raise InputError(f"the query needs more than {MEMORY >> 20:,} MB of memory; ask for less") from error
+            case "row":
+                raise InputError(_too_large(int(said), row_bytes)) from error
+            case "process":
+                raise InputError(f"the query was ended by the system ({said}); ask for less") from error
         if "not authorized" in said or "prohibited" in said or "readonly" in said:
             raise InputError(f"only reading is allowed here ({said}); one SELECT, VALUES or WITH") from error
-        if "locked" in said:
-            raise StoreError(f"{address} is locked by another program; end that program or try again later") from error
-        raise InputError(f"SQL: {_hinted(said, names)}") from error
+        if "full" in said or "disk I/O" in said:
+            raise InputError(f"the query needs more room on the disk for sorting than there is ({said})") from error
+        if (known := explain_sqlite(said, str(address))) is not None:
+            raise known from error
+        raise InputError(f"SQL: {_hinted(said, error.names)}") from error
 
 
 @contextmanager
 def _postgresql(
-    address: Address, sql: str, values: Mapping[str, parameters.Value], timeout_s: float
+    address: Address, sql: str, values: Mapping[str, parameters.Value], timeout_s: float, row_bytes: int
 ) -> Iterator[Opened]:
     import psycopg  # an optional package; `parse_address` has checked that it is there
 
@@ -168,12 +192,13 @@ def _postgresql(
         connection.execute("BEGIN TRANSACTION READ ONLY")
         connection.execute("SELECT 1")  # from now on the transaction cannot be made writable again
 
-        def step(statement: str) -> Any:
-            """Runs a statement in what time is left; binary makes it a single one, whatever it contains."""
+        @contextmanager
+        def step() -> Iterator[None]:
+            """A statement in what time is left, and what the server says to it as one line."""
             left = max(1, int((deadline - time.monotonic()) * 1000))
             try:
                 connection.execute(f"SET LOCAL statement_timeout = {left}")
-                return connection.execute(statement.encode(), binary=True)
+                yield
             except psycopg.errors.QueryCanceled as error:
                 raise InputError(_too_long(timeout_s)) from error
             except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege) as error:
@@ -188,17 +213,46 @@ def _postgresql(
 
         # A cursor's declaration takes no parameters, so values go in as literals that psycopg quotes
         sql = parameters.fill(sql, lambda name: psycopg.sql.Literal(values[name]).as_string(connection))
-        # WITH HOLD would run everything at once; a plain cursor gives rows as they come
-        step(f"DECLARE simworld_query NO SCROLL CURSOR FOR\n{sql}\n")
-        first = step(f"FETCH {FETCH} FROM simworld_query")
+        cursor = connection.cursor()
+        with step():
+            # WITH HOLD would run everything at once; a plain cursor gives rows as they come. Binary: a single statement
+            cursor.execute(f"DECLARE simworld_query NO SCROLL CURSOR FOR\n{sql}\n".encode(), binary=True)
+        with step():
+            columns = cursor.execute(b"FETCH 0 FROM simworld_query", binary=True).description or ()
 
         def rows() -> Rows:
-            batch = first.fetchall()
-            while batch:
-                yield from batch
-                batch = step(f"FETCH {FETCH} FROM simworld_query").fetchall()
+            count = FETCH
+            while count == FETCH:
+                count = 0
+                with step():  # row by row: one alone may be large
+                    for row in cursor.stream(f"FETCH {FETCH} FROM simworld_query".encode(), binary=True):
+                        if (size := size_of(row)) > row_bytes:
+                            raise InputError(_too_large(size, row_bytes))
+                        count += 1
+                        yield row
 
-        yield tuple(column.name for column in first.description or ()), rows()
+        yield tuple(column.name for column in columns), rows()
+
+
+def size_of(row: Row) -> int:
+    """Bytes of a row, about: characters and bytes of what has a length, eight for a number."""
+    return sum(len(value) if isinstance(value, (str, bytes, memoryview)) else _size_of(value) for value in row)
+
+
+def _size_of(value: Any) -> int:
+    return len(str(value)) if isinstance(value, (dict, list)) else 8
+
+
+def megabytes(size: int) -> str:
+    """A size for people."""
+    return f"{max(size >> 20, 1):,} MB"
+
+
+def _too_large(size: int, most: int) -> str:
+    return (
+        f"a row of {megabytes(size)} is more than the {megabytes(most)} that are shown here; "
+        "ask for parts of its columns, as in substr(text, 1, 1000)"
+    )
 
 
 def _too_long(timeout_s: float) -> str:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-from simworld.core.errors import ModelError
+from simworld.core.errors import InputError, ModelError
+from simworld.yamlfile import regular_size
 
+MOST_ENTRIES = 10_000  # files in a model's folder
+MOST_TEXT = 1 << 28  # bytes of configuration or vocabulary in one file
+TEXT = (".json", ".txt", ".jinja", ".model")
 _REMEMBER_FROM = 16 * 2**20  # bytes; hashing less than this costs no more than looking the hash up
 
 
@@ -55,6 +60,41 @@ def file_hash(path: Path) -> str:
     except OSError:
         pass
     return digest
+
+
+def content_files(folder: Path, patterns: Sequence[str], *, inside: bool = False) -> list[Path]:
+    """The files of a model's folder whose names match; with `inside`, those of folders in it too.
+
+    Raises ModelError, one line, for a folder of very many entries, one that cannot be read, a match that is no file, and a file of
+    text that is far too large.
+    """
+    found: list[Path] = []
+    seen = 0
+    folders = [folder]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    seen += 1
+                    if seen > MOST_ENTRIES:
+                        raise ModelError(f"{folder}: more than {MOST_ENTRIES:,} files; this is no folder of a model")
+                    if inside and entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+                    elif any(fnmatchcase(entry.name, pattern) for pattern in patterns):
+                        found.append(_checked(Path(entry.path)))
+        except OSError as error:
+            raise ModelError(f"{folder}: cannot be read: {error.strerror or error}") from None
+    return sorted(found)
+
+
+def _checked(path: Path) -> Path:
+    try:
+        size = regular_size(path)
+    except InputError as error:
+        raise ModelError(str(error)) from None
+    if path.suffix in TEXT and size > MOST_TEXT:
+        raise ModelError(f"{path}: is larger than {MOST_TEXT >> 20} MiB, the most that is read here")
+    return path
 
 
 def folder_hash(paths: Iterable[Path]) -> str:

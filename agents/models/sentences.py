@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.models.files import folder_hash
+from agents.models.files import content_files, folder_hash
 from agents.models.weights import BUILTIN, quiet_loading, verified_file
 from simworld.core.errors import ModelError
 
@@ -64,8 +64,7 @@ def _weights(spec: str) -> tuple[Path, str]:
         return verified_file(BUILTIN[name]).parent, BUILTIN[name].sha256
     folder = Path(name).expanduser()
     if kind == "hf" and (folder / "modules.json").is_file():
-        files = [path for pattern in ("*.json", "*.safetensors", "*.txt") for path in folder.rglob(pattern)]
-        return folder, folder_hash(files)
+        return folder, folder_hash(content_files(folder, ("*.json", "*.safetensors", "*.txt"), inside=True))
     raise ModelError(
         f"sentence encoder {spec!r}: expected builtin:all-minilm-l6-v2, or hf: and a folder of sentence-transformers"
     )

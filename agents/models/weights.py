@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.models.files import cache_root, file_hash, folder_hash, make_folder
+from agents.models.files import cache_root, content_files, file_hash, folder_hash, make_folder
 from simworld.core.errors import ModelError
 
 FETCH = "run `simworld model fetch`"
@@ -206,16 +206,30 @@ def hf_weights(place: str) -> Weights:
     folder = Path(place).expanduser()
     if not folder.is_dir():
         folder = _hub_snapshot(place)
-    if not (folder / "config.json").is_file():
+    paths = content_files(folder, _CONTENT)
+    if not any(path.name == "config.json" for path in paths):
         raise ModelError(
             f"hf:{place}: no config.json in {folder}; give a folder that transformers' save_pretrained wrote"
         )
-    if not any(folder.glob("*.safetensors")):
+    weights = [path for path in paths if path.suffix == ".safetensors"]
+    if not weights:
         raise ModelError(
             f"hf:{place}: no .safetensors weights in {folder}; other formats are not loaded, for they can run code"
         )
-    paths = {path for pattern in _CONTENT for path in folder.glob(pattern) if path.is_file()}
+    for path in weights:
+        _check_tensors(path)
     return Weights(folder=folder, id=folder_hash(paths))
+
+
+def _check_tensors(path: Path) -> None:
+    """Raises ModelError where the header does not describe the file; terabytes of nothing are not hashed first."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: cannot be loaded: {' '.join(str(error).split())[:200]}") from None
 
 
 def _hub_snapshot(hub_id: str) -> Path:

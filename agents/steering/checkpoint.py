@@ -56,7 +56,7 @@ class Checkpoint:
 
     @property
     def id(self) -> str:
-        """`p1-` and the hash of the content as it is now."""
+        """The id of the content as it is now."""
         return content_id(self.info, self.arrays())
 
     @property

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import pandas as pd
 
@@ -20,10 +21,13 @@ from simworld.analysis.questions import rows as _rows
 from simworld.analysis.questions import scores as _scores
 from simworld.analysis.questions import standings as _standings
 from simworld.analysis.questions.source import Source
+from simworld.core.errors import SimworldError
 from store import open_store
+from store.damage import explain_damage
 from store.parameters import Value
 
 MOST_ROWS = 100_000
+T = TypeVar("T")
 
 
 def connect(url: str, *, timeout_s: float = 60.0) -> Analysis:
@@ -41,6 +45,30 @@ def connect(url: str, *, timeout_s: float = 60.0) -> Analysis:
     return Analysis(Source(url=url, store=open_store(url), timeout_s=timeout_s))
 
 
+def _explaining(questions: type[T]) -> type[T]:
+    """The class, whose unknown errors are explained where a damaged cell of the database is to blame."""
+
+    def explained(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def asked(self: Any, *args: Any, **named: Any) -> Any:
+            try:
+                return method(self, *args, **named)
+            except SimworldError:
+                raise
+            except Exception as error:
+                if (known := explain_damage(self._source.url, error)) is None:
+                    raise
+                raise known from error
+
+        return asked
+
+    for name, method in list(vars(questions).items()):
+        if not name.startswith("_") and name != "close":
+            setattr(questions, name, explained(method))
+    return questions
+
+
+@_explaining
 class Analysis:
     """The named questions. Each gives a DataFrame; `frame.attrs["notes"]` says what a reader must know of it."""
 
@@ -66,7 +94,7 @@ class Analysis:
 
         Args:
             query: SQL of the database; `simworld db info --columns` prints the codebook.
-            limit: the most rows; 0: all, as far as memory goes. Where more were there, a Note says so.
+            limit: the most rows; 0: all. There are never more than 256 MB. Where more were there, a Note says so.
             timeout_s: seconds for this query; default: that of the connection.
             values: of the query's parameters.
 

@@ -21,6 +21,7 @@ from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError
 
 TABLE_LIMIT = 1000  # rows for people, unless they ask for more
+TABLE_BYTES = 1 << 24  # of an answer in tables
 CHUNK = 200  # rows laid out in one table
 
 
@@ -75,7 +76,8 @@ def query(
         sql = sys.stdin.read()
     if limit is None:
         limit = 0 if as_json or as_csv else TABLE_LIMIT
-    with store.query(db, sql, values, limit=limit, timeout_s=timeout) as answer:
+    most_bytes = 0 if as_json or as_csv else TABLE_BYTES
+    with store.query(db, sql, values, limit=limit, most_bytes=most_bytes, timeout_s=timeout) as answer:
         if as_json:
             _print_json(answer.columns, answer)
         elif as_csv:
@@ -83,7 +85,7 @@ def query(
         else:
             _print_tables(answer.columns, answer)
         if answer.cut:
-            click.echo(f"Only the first {limit:,} rows; --limit 0 gives all.", err=True)
+            click.echo(f"{answer.note('--limit 0 gives all').capitalize()}.", err=True)
 
 
 def _values(given: Sequence[str]) -> dict[str, Any]:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
 import click
 
-db_option = click.option(
+from simworld.core.errors import SimworldError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_DB = click.option(
     "--db",
     "db",
     metavar="URL",
@@ -14,6 +22,27 @@ db_option = click.option(
     show_envvar=True,
     help="The database: sqlite:///FILE, a file name, or postgresql://USER@HOST/NAME.",
 )
+OURS = (SimworldError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
+
+
+def db_option(command: Command) -> Command:
+    """`--db` for a command, whose unknown errors are explained where a damaged cell of that database is to blame."""
+
+    @functools.wraps(command)
+    def explaining(*args: Any, db: str, **options: Any) -> Any:
+        try:
+            return command(*args, db=db, **options)
+        except OURS:
+            raise
+        except Exception as error:
+            from store.damage import explain_damage  # slow to import, and seldom needed
+
+            if (known := explain_damage(db, error)) is None:
+                raise
+            raise known from error
+
+    return cast(Command, _DB(explaining))
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 

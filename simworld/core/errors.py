@@ -6,6 +6,7 @@ SimworldError                  exit code 1
 ├── MissingExtra               exit code 2: an optional package is not installed
 ├── StoreError                 the database: locked, full, unreachable
 │   └── StoreMismatch          exit code 2: not ours, or of another version
+│       └── StoreDamaged       exit code 2: ours, and what is stored cannot be read
 └── ModelError                 a model cannot be found, loaded or reached at all
 
 A failure inside an episode or a judgement is no exception: it is a `Failure`, and it is stored.
@@ -67,6 +68,10 @@ class StoreMismatch(StoreError):
     """The file or server is not a simworld database, or one of another version."""
 
     exit_code = 2
+
+
+class StoreDamaged(StoreMismatch):
+    """What is stored cannot be read: pages of the file are damaged, or a cell holds what simworld never stores."""
 
 
 class ModelError(SimworldError):

@@ -121,14 +121,12 @@ def clone_planner(
         seed=settings.descent.seed,
         on_progress=lambda done, total: show(done, total, "measuring"),
     )
-    info = base.info.model_copy(
-        update={
-            **_made_here(school, base),
-            "actor": ActorInfo(hidden=planner.actor.hidden, projection="sphere"),
-            "constant": False,
-            "upmap": "cloned" if settings.train_upmap else base.info.upmap,
-            "metrics": found.plain(),
-        }
+    info = base.info.derived(
+        **_made_here(school, base),
+        actor=ActorInfo(hidden=planner.actor.hidden, projection="sphere"),
+        constant=False,
+        upmap="cloned" if settings.train_upmap else base.info.upmap,
+        metrics=found.plain(),
     )
     made = Checkpoint(
         info=info, upmap=planner.upmap, actor=planner.actor, mean=planner.mean, std=planner.std, ways=base.ways
@@ -179,16 +177,14 @@ def latent_upmap(
         latent.upmap,
         on_progress=lambda done, total: show(done, total, "measuring"),
     )
-    info = clone.info.model_copy(
-        update={
-            **_made_here(school, clone),
-            "actor": None,
-            "constant": True,
-            "d_action": latent.upmap.d_action,
-            "upmap": "latent",
-            "ways": len(latent.ways),
-            "metrics": found.plain() | {"log_ratio": latent.log_ratio.mean},
-        }
+    info = clone.info.derived(
+        **_made_here(school, clone),
+        actor=None,
+        constant=True,
+        d_action=latent.upmap.d_action,
+        upmap="latent",
+        ways=len(latent.ways),
+        metrics=found.plain() | {"log_ratio": latent.log_ratio.mean},
     )
     mean, std = standard([lesson.state for lesson in lessons["train"]])
     made = Checkpoint(info=info, upmap=latent.upmap, mean=mean, std=std, constant=neutral, ways=latent.ways)

@@ -80,15 +80,13 @@ def constant_checkpoint(
         )
     action = best_constant(transitions, by_act=by_act)
     found = explained(*_rows(transitions, by_act))
-    info = parent.info.model_copy(
-        update={
-            "dtype": dtype or parent.info.dtype,
-            "actor": None,
-            "constant": True,
-            "data": dict(data or {}),
-            "metrics": {} if found is None else {"r2": found.r2},
-            "parent": parent.id,
-        }
+    info = parent.info.derived(
+        dtype=dtype or parent.info.dtype,
+        actor=None,
+        constant=True,
+        data=dict(data or {}),
+        metrics={} if found is None else {"r2": found.r2},
+        parent=parent.id,
     )
     return Checkpoint(
         info=info,

@@ -11,20 +11,26 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
 
 from simworld.core.errors import InputError, StoreError
 from simworld.core.rewards import Placed, family_means
 from simworld.training.query import FORMAT, DataQuery
-from simworld.training.spill import RowFile, map_rows, save_array
+from simworld.training.spill import RowFile, map_rows, read_column, save_array
 from simworld.training.transitions import Transitions
+from simworld.yamlfile import read_regular
 
 META = "meta.json"
+MOST_META = 1 << 26  # bytes
+MOST_NAMES = 1024  # bytes of the names for each row
+MOST_SAID = 200  # characters of another library's message
+NAMES = TypeAdapter(list[str])
+DAMAGED = (OSError, ValueError, EOFError, MemoryError, InputError)  # what reading a file of numbers raises
 
 
 class DatasetMeta(BaseModel):
@@ -35,7 +41,7 @@ class DatasetMeta(BaseModel):
     format: str
     source: str  # the database, without a password
     query: DataQuery
-    rows: int
+    rows: NonNegativeInt
     sha256: str  # of states, actions, rewards, lengths, turns, families and names
     encoder_id: str
     d_state: int
@@ -58,8 +64,13 @@ class DatasetMeta(BaseModel):
         return max(sorted(self.dtypes), key=lambda name: self.dtypes[name], default="")
 
     def provenance(self) -> dict[str, Any]:
-        """What a checkpoint says about its data."""
-        return {"source": self.source, "query": self.query.plain(), "rows": self.rows, "sha256": self.sha256}
+        """What a checkpoint says about its data: of the database its name alone, for a checkpoint travels."""
+        return {
+            "source": PurePath(self.source).name,
+            "query": self.query.plain(),
+            "rows": self.rows,
+            "sha256": self.sha256,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,15 +149,18 @@ def load_transitions(folder: Path) -> Transitions:
     try:
         states = map_rows(folder / "states.npy")
         actions = map_rows(folder / "actions.npy")
-        rewards, lengths, turns, families = (
-            np.load(folder / f"{name}.npy") for name in ("rewards", "lengths", "turns", "families")
-        )
-        names = json.loads((folder / "episodes.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder}: the dataset is damaged ({error}); delete the folder and build it again") from None
-    rows = {len(states), len(actions), len(rewards), len(turns), int(lengths.sum()), meta.rows}
-    if len(rows) > 1 or not len(names) == len(lengths) == len(families):
-        raise InputError(f"{folder}: the dataset is damaged (files of different length); delete it and build it again")
+        rewards = read_column(folder / "rewards.npy", np.float32, meta.rows)
+        turns = read_column(folder / "turns.npy", np.int64, meta.rows)
+        names = NAMES.validate_json(read_regular(folder / "episodes.json", MOST_NAMES * (meta.rows + 1)))
+        lengths = read_column(folder / "lengths.npy", np.int64, len(names))
+        families = read_column(folder / "families.npy", np.int64, len(names))
+        if len(states) != meta.rows or len(actions) != meta.rows or lengths.sum() != meta.rows or (lengths < 1).any():
+            raise ValueError("files of different length")
+        if families.size and not (families.min() >= 0 and families.max() < len(meta.families)):
+            raise ValueError("families that have no name")
+    except DAMAGED as error:
+        said = " ".join(str(error).split())[:MOST_SAID]
+        raise InputError(f"{folder}: the dataset is damaged ({said}); delete the folder and build it again") from None
     state = np.arange(meta.rows)
     terminal = np.zeros(meta.rows, dtype=np.bool_)
     terminal[np.cumsum(lengths) - 1] = True
@@ -168,9 +182,9 @@ def load_transitions(folder: Path) -> Transitions:
 def load_meta(folder: Path) -> DatasetMeta:
     """What a dataset says about itself. Raises InputError where there is none, or one of another format."""
     try:
-        meta = DatasetMeta.model_validate_json((folder / META).read_bytes())
-    except OSError:
-        raise InputError(f"{folder}: no dataset ({META} is missing)") from None
+        if not os.path.lexists(folder / META):
+            raise InputError(f"{folder}: no dataset ({META} is missing)")
+        meta = DatasetMeta.model_validate_json(read_regular(folder / META, MOST_META))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -202,7 +216,11 @@ def new_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def load_scores(folder: Path) -> NDArray[np.float64]:
-    """The score of each seat's part of an episode, not centred, in the order of `Transitions.episodes`, (E,)."""
-    scores: NDArray[np.float64] = np.load(folder / "scores.npy")
-    return scores
+def load_scores(folder: Path, seats: int) -> NDArray[np.float64]:
+    """The score of each seat's part of an episode, not centred, in the order of `Transitions.episodes`, (E,); E is
+    `seats`. Raises InputError.
+    """
+    try:
+        return read_column(folder / "scores.npy", np.float64, seats)
+    except DAMAGED as error:
+        raise InputError(f"{folder}: the dataset is damaged ({error}); delete the folder and build it again") from None

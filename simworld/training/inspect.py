@@ -62,7 +62,8 @@ class Inspection:
 
 def inspect_dataset(folder: Path) -> Inspection:
     """What is in a dataset; reads its actions a few at a time. Raises InputError where the folder is no dataset."""
-    meta, data, scores = load_meta(folder), load_transitions(folder), load_scores(folder)
+    meta, data = load_meta(folder), load_transitions(folder)
+    scores = load_scores(folder, len(data.episodes))
     dispersion = action_dispersion(data.actions) if meta.d_action else None
     learnable = meta.d_action > 0 and len(meta.families) > 1
     family_of = data.family[_first_rows(data)]
@@ -86,7 +87,8 @@ def inspect_dataset(folder: Path) -> Inspection:
 
 def coverage(folder: Path) -> dict[str, Any]:
     """What a planner was taught from, as plain JSON data for the record of its training; the 200 largest families."""
-    meta, data, scores = load_meta(folder), load_transitions(folder), load_scores(folder)
+    meta, data = load_meta(folder), load_transitions(folder)
+    scores = load_scores(folder, len(data.episodes))
     families = Counter(data.family.tolist()).most_common(MOST_FAMILIES)
     return {
         "episodes": len({name.split("/")[0] for name in data.episodes}),

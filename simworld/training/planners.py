@@ -119,16 +119,14 @@ def train_planner(
     actor.load_state_dict(trained.actor)
     actor.requires_grad_(False)
     metrics = {**trained.metrics, "best_step": float(trained.step), "steps": float(trained.steps)}
-    made = info.model_copy(
-        update={
-            "dtype": data.dtype or info.dtype,
-            "encoder": encoder,
-            "actor": ActorInfo(hidden=actor.hidden, projection=actor.projection),
-            "constant": False,
-            "data": {**data.provenance, "settings": settings.model_dump(mode="json")},
-            "metrics": metrics,
-            "parent": clone.id,
-        }
+    made = info.derived(
+        dtype=data.dtype or info.dtype,
+        encoder=encoder,
+        actor=ActorInfo(hidden=actor.hidden, projection=actor.projection),
+        constant=False,
+        data={**data.provenance, "settings": settings.model_dump(mode="json")},
+        metrics=metrics,
+        parent=clone.id,
     )
     return Checkpoint(
         info=made,

@@ -13,6 +13,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from simworld.yamlfile import regular_size
+
 EMPTY = 128  # bytes of a header without rows
 KEPT = 2**26  # bytes of a file that may count as memory
 
@@ -105,13 +107,29 @@ class MappedRows(np.memmap[Any, np.dtype[np.float32]]):
         return found
 
 
+def read_column(path: Path, dtype: type[np.generic], rows: int) -> NDArray[Any]:
+    """The numbers of a file of `save_array`, one for each row. Raises OSError, ValueError or InputError where it is not one."""
+    expected = rows * np.dtype(dtype).itemsize + EMPTY
+    if (size := regular_size(path)) != expected:
+        raise ValueError(f"{path.name} has {size} bytes; expected {expected}")
+    found: NDArray[Any] = np.load(path)
+    if found.shape != (rows,) or found.dtype != dtype:
+        raise ValueError(
+            f"{path.name} holds {found.dtype} of shape {found.shape}; expected {rows} of {np.dtype(dtype)}"
+        )
+    return found
+
+
 def map_rows(path: Path, *, kept: int | None = None) -> NDArray[np.float32]:
     """The rows of a file, memory-mapped and read-only; of an empty one, which no system can map, none.
 
-    Where they are more than `kept` bytes (default: KEPT), few of them count as memory. Raises OSError or ValueError for a file
-    that is not one of `RowFile`.
+    Where they are more than `kept` bytes (default: KEPT), few of them count as memory. Raises OSError, ValueError or InputError
+    for a file that is not one of `RowFile`.
     """
-    rows: NDArray[np.float32] = np.load(path, mmap_mode="r" if path.stat().st_size > EMPTY else None)
+    size = regular_size(path)
+    rows: NDArray[np.float32] = np.load(path, mmap_mode="r" if size > EMPTY else None)
+    if isinstance(rows, np.memmap) and rows.offset + rows.nbytes != size:
+        raise ValueError(f"{path.name} has {size} bytes; expected {rows.offset + rows.nbytes}")
     if rows.dtype != np.dtype("<f4") or rows.ndim != 2:
         raise ValueError(f"{path.name} holds {rows.dtype} of {rows.ndim} dimensions")
     if rows.nbytes <= (KEPT if kept is None else kept) or not hasattr(os, "preadv"):

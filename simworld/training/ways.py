@@ -110,5 +110,5 @@ def with_ways(parent: Checkpoint, tried: WaysTried, *, keep: int, shares: Sequen
     if not known:
         raise InputError("only the neutral action was tried; collect with `explore: {kind: ways, per: episode}`")
     table = torch.from_numpy(np.stack(known).astype(np.float32))
-    info = parent.info.model_copy(update={"ways": len(table), "parent": parent.id})
+    info = parent.info.derived(ways=len(table), parent=parent.id)
     return replace(parent, info=info, ways=table)

@@ -23,6 +23,7 @@ from simworld.web.guard import Hardened, known_hosts, sent_by_us
 from simworld.web.page import Maker, Page
 from simworld.web.pages import agent, db, episode, run, scenario, search, tournament, train
 from store.address import parse_address
+from store.damage import explain_damage
 
 STATIC = Path(__file__).parent / "static"
 THREADS = 8  # pages that are made at once; more would only wait for the same two or four cores
@@ -95,10 +96,13 @@ def endpoint(desk: Desk, maker: Maker, answer: Callable[[Request, Page], Respons
     def respond(request: Request) -> Response:
         given = Given(path=request.path_params, query=dict(request.query_params), own=sent_by_us(request.headers))
         try:
-            page = maker(desk, desk.store(), given)
+            return answer(request, maker(desk, desk.store(), given))
         except SimworldError as error:
-            page = error_page(error)
-        return answer(request, page)
+            return answer(request, error_page(error))
+        except Exception as error:
+            if (known := explain_damage(desk.url, error)) is None:
+                raise
+            return answer(request, error_page(known))
 
     return respond
 

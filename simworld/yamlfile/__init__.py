@@ -7,8 +7,9 @@
 from simworld.yamlfile.document import Document, Loc, in_order, load_text, load_yaml
 from simworld.yamlfile.messages import did_you_mean, found, one_of, shorten
 from simworld.yamlfile.parsing import parse, parse_text, problem_texts
+from simworld.yamlfile.regular import read_regular, regular_size
 
 __all__ = [
     "Document", "Loc", "did_you_mean", "found", "in_order", "load_text", "load_yaml", "one_of", "parse", "parse_text",
-    "problem_texts", "shorten",
+    "problem_texts", "read_regular", "regular_size", "shorten",
 ]  # fmt: skip

@@ -42,7 +42,8 @@ def parse_text(text: str, name: str, model: type[M]) -> M:
 def problem_texts(error: ValidationError) -> list[str]:
     """The problems of data that has no YAML document behind it: `seats.1.goal: required field is missing`."""
     texts = []
-    for item in error.errors(include_url=False):
+    errors = error.errors(include_url=False)
+    for item in errors[:MAX_PROBLEMS]:
         kind = item["type"]
         if kind == "missing":
             message = "required field is missing"
@@ -53,6 +54,8 @@ def problem_texts(error: ValidationError) -> list[str]:
         else:
             message = value_message(kind, item, item["input"], None)
         texts.append(f"{dotted(item['loc'])}: {message}" if item["loc"] else message)
+    if len(errors) > MAX_PROBLEMS:
+        texts.append(f"… and {len(errors) - MAX_PROBLEMS:,} more problems")
     return list(dict.fromkeys(texts))
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import sqlite3
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -213,8 +214,9 @@ def test_a_file_that_may_only_be_read(kept: Path, folder: int) -> None:
                 StoreError, match=r"cannot be written: no permission; nothing of this judgement was stored"
             ):
                 opened.add_judgement(judgement, {})
-        with store.query(str(kept), "SELECT count(*) FROM episodes") as answer:
-            assert list(answer) == [(1,)]
+        if os.access(sys.executable, os.X_OK, effective_ids=True):  # a query is run by a Python of this user
+            with store.query(str(kept), "SELECT count(*) FROM episodes") as answer:
+                assert list(answer) == [(1,)]
 
 
 def test_a_file_that_may_not_be_read(kept: Path) -> None:

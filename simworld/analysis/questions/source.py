@@ -12,8 +12,10 @@ from typing import Any
 import pandas as pd
 
 import store
+from simworld.core.errors import InputError
 from store import Store
 from store.parameters import Value
+from store.readonly import MOST_BYTES
 
 Row = tuple[Any, ...]
 
@@ -36,9 +38,12 @@ class Source:
         return self.store.where
 
     def rows(self, sql: str, values: Mapping[str, Value] | None = None) -> list[Row]:
-        """All rows of an aggregate."""
-        with store.query(self.url, sql, values, timeout_s=self.timeout_s) as answer:
-            return list(answer)
+        """All rows of an aggregate. Raises InputError where they are too large to hold."""
+        with store.query(self.url, sql, values, most_bytes=MOST_BYTES, timeout_s=self.timeout_s) as answer:
+            found = list(answer)
+        if answer.cut:
+            raise InputError(f"{self.where}: an answer is too large: {answer.note('')}")
+        return found
 
     def stream(self, sql: str, values: Mapping[str, Value] | None = None) -> Iterator[Row]:
         """The rows one by one, so that memory holds no more than one."""
@@ -54,10 +59,9 @@ class Source:
     ) -> pd.DataFrame:
         """At most `limit` rows (0: all) as they come, with a Note where there were more."""
         seconds = self.timeout_s if timeout_s is None else timeout_s
-        with store.query(self.url, sql, values, limit=limit, timeout_s=seconds) as answer:
+        with store.query(self.url, sql, values, limit=limit, most_bytes=MOST_BYTES, timeout_s=seconds) as answer:
             found = pd.DataFrame([_plain(row) for row in answer], columns=list(answer.columns))
-            cut = (f"only the first {limit:,} rows; limit=0 gives all",) if answer.cut else ()
-        return noted(found, cut)
+        return noted(found, (answer.note("limit=0 gives all"),) if answer.cut else ())
 
 
 def table(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> pd.DataFrame:

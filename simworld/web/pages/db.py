@@ -23,6 +23,7 @@ from store.parameters import Value
 
 LIMITS = ("100", "500", "2000")
 TIMEOUT_S = 10.0
+MOST_BYTES = 1 << 24  # of an answer, before its long values are shortened
 LONGEST_SQL = 20_000
 LONGEST_CELL = 500  # characters shown
 TURNS = threading.BoundedSemaphore(2)  # queries at once: the other pages need the processor too
@@ -35,7 +36,7 @@ class Rows:
     columns: Sequence[str]
     numeric: Sequence[bool]  # by column
     rows: Sequence[Sequence[str | None]]
-    cut: bool  # there are more
+    note: str  # why there are no more; empty where these are all
 
 
 def info(desk: Desk, store: Store, given: Given) -> Page:
@@ -81,13 +82,13 @@ def answer(desk: Desk, sql: str, values: Mapping[str, Value], limit: int) -> Row
     if not TURNS.acquire(timeout=TIMEOUT_S):
         raise InputError("other queries are still running; try again when they are done")
     try:
-        with ask(desk.url, sql, values, limit=limit, timeout_s=TIMEOUT_S) as found:
+        with ask(desk.url, sql, values, limit=limit, most_bytes=MOST_BYTES, timeout_s=TIMEOUT_S) as found:
             raw = [[_kept(value) for value in row] for row in found]
             return Rows(
                 columns=found.columns,
                 numeric=[_all_numbers([row[i] for row in raw]) for i in range(len(found.columns))],
                 rows=[[_text(value) for value in row] for row in raw],
-                cut=found.cut,
+                note=found.note("choose more above"),
             )
     finally:
         TURNS.release()

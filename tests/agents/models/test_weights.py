@@ -215,3 +215,58 @@ def test_the_built_in_weights_are_there_in_float32() -> None:
     assert str(tensor.dtype) == "torch.float32"
     there = presence(SMOL)
     assert (there.verified, there.converted) == (True, found.folder)
+
+
+def copied(folder: Path, to: Path) -> Path:
+    to.mkdir()
+    for file in folder.iterdir():
+        (to / file.name).write_bytes(file.read_bytes())
+    return to
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "vocab.txt"])
+def test_a_folder_with_what_is_no_file(llama: Path, tmp_path: Path, name: str) -> None:
+    folder = copied(llama, tmp_path / "model")
+    path = folder / name
+    makes: list[tuple[Callable[[], object], str]] = [
+        (lambda: os.mkfifo(path), "is a pipe, a socket or a device"),
+        (lambda: path.symlink_to("/dev/zero"), "is a pipe, a socket or a device"),
+        (lambda: path.symlink_to("absent"), "is a link to nothing"),
+        (path.mkdir, "is a folder"),
+    ]
+    for make, said in makes:
+        path.unlink(missing_ok=True)
+        make()
+        with pytest.raises(ModelError, match=said) as caught:
+            load_backend(f"hf:{folder}")
+        assert "\n" not in str(caught.value)
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+def test_a_folder_with_files_that_are_too_large(llama: Path, tmp_path: Path) -> None:
+    folder = copied(llama, tmp_path / "model")
+    for name, said in (("tokenizer.json", "is larger than 256 MiB"), ("model-2.safetensors", "cannot be loaded")):
+        with (folder / name).open("wb") as file:
+            file.truncate(1 << 40)  # a terabyte that takes no room
+        with pytest.raises(ModelError, match=said):
+            load_backend(f"hf:{folder}")
+        (folder / name).unlink()
+
+
+def test_a_folder_of_very_many_files(llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = copied(llama, tmp_path / "model")
+    monkeypatch.setattr(files, "MOST_ENTRIES", 50)
+    for number in range(50):
+        (folder / f"{number}.log").touch()
+    with pytest.raises(ModelError, match="more than 50 files; this is no folder of a model"):
+        load_backend(f"hf:{folder}")
+    with pytest.raises(ModelError, match="more than 50 files"):
+        files.content_files(tmp_path, ("*.json",), inside=True)
+
+
+def test_a_config_that_is_deep(llama: Path, tmp_path: Path) -> None:
+    folder = copied(llama, tmp_path / "model")
+    (folder / "config.json").write_text('{"a": ' * 100_000 + "1" + "}" * 100_000)
+    with pytest.raises(ModelError, match="cannot be loaded") as caught:
+        load_backend(f"hf:{folder}")
+    assert "\n" not in str(caught.value)

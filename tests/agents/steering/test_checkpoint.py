@@ -1,8 +1,12 @@
 """Planner checkpoints: what goes in comes out, and whatever is broken is said in a line of its own."""
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +23,8 @@ from agents.steering.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from agents.steering.folder import read_folder
+from agents.steering.info import GivenId
 from agents.steering.upmap import UpMap
 from simworld.core.errors import InputError
 from simworld.core.requests import ModelInfo
@@ -86,33 +92,76 @@ def test_a_constant_and_no_policy(make_checkpoint: Make) -> None:
 
 def test_the_id_is_the_content(make_checkpoint: Make) -> None:
     plain = make_checkpoint("actor")
-    assert plain.id.startswith("p1-")
+    assert plain.id.startswith("p2-")
     assert len(plain.id) == 35
-    assert make_checkpoint("actor", lm_spec="builtin:other", metrics={"kl": 0.1}).id == plain.id  # only words about it
+    words: dict[str, Any] = {
+        "lm_spec": "hf:/home/me/tiny",
+        "metrics": {"kl": 0.1},
+        "parent": "p1-0123",
+        "data": {"source": "/home/me/world.db", "query": {"runs": ["mine"], "since": "2026-01-01T00:00:00Z"}},
+        "encoder": EncoderInfo(kind="lm", id="lm-1", model="hf:/home/me/sentences"),
+    }
+    assert make_checkpoint("actor", **words).id == plain.id  # only words about it
     others = [
         make_checkpoint("actor", seed=1),
         make_checkpoint("actor", position="start"),
         make_checkpoint("actor", lm_id="hash-2"),
         make_checkpoint("actor", data={"sha256": "x"}),
+        make_checkpoint("actor", data={"settings": {"alpha": 2.5}}),
         make_checkpoint("actor", encoder=EncoderInfo(kind="lm", id="lm-2")),
         make_checkpoint("constant"),
     ]
-    assert len({plain.id, *(other.id for other in others)}) == 7
+    assert len({plain.id, *(other.id for other in others)}) == 8
 
 
 def test_the_id_never_changes(make_info: Callable[..., CheckpointInfo]) -> None:
     weight = torch.arange(12, dtype=torch.float32).reshape(2, 6)
     upmap = UpMap(weight, tokens=2, act_norm=0.5, embedding_norm=4.0)
-    made = Checkpoint(info=make_info(), upmap=upmap, mean=torch.zeros(4), std=torch.ones(4))
+    info = make_info(format="p1", data={"source": "world.db"}, parent="p1-0")
+    made = Checkpoint(info=make_info(format="p1"), upmap=upmap, mean=torch.zeros(4), std=torch.ones(4))
     assert made.id == "p1-ae1843197aef196d0c13853515fdaae1"
+    assert replace(made, info=info).id == "p1-9e22d1faa9e0de28a3a403937f78082b"
+    assert replace(made, info=make_info()).id == "p2-a8f28d46cc90addf608f42ec305941cd"
+    assert replace(made, info=info.derived()).id == "p2-a8f28d46cc90addf608f42ec305941cd"
+
+
+SHIPPED = {
+    "judged": "p1-e5bbec30b393f8e490c6642a62b2e273",
+    "numbers": "p1-72cf8224c2bd46c90f53b5da48ce0787",
+    "numbers-td3bc": "p1-35be8b3c7b5c5b4ac870b7a40b2eda51",
+    "thanks": "p1-45fe690fc47e011bdfe65fba595dcba1",
+}
+
+
+def test_shipped_planners_keep_their_ids_and_name_no_machine() -> None:
+    folder = Path(str(resources.files("agents"))) / "library" / "planners"
+    assert {path.name: read_folder(path).id for path in folder.iterdir()} == SHIPPED
+    assert {path.name: load_checkpoint(path).id for path in folder.iterdir()} == SHIPPED
+    for path in folder.glob("*/planner.json"):
+        assert not re.search(r'"(/|~|[A-Z]:\\|\w+://)', path.read_text()), path
+
+
+def test_an_id_that_was_given_holds_for_its_content_alone(tmp_path: Path, make_checkpoint: Make) -> None:
+    first = make_checkpoint("actor", format="p1", data={"source": "/home/me/world.db", "sha256": "x"})
+    content = replace(first, info=first.info.derived()).id
+    info = first.info.model_copy(update={"data": {"sha256": "x"}, "given": GivenId(id=first.id, content=content)})
+    folder = save_checkpoint(tmp_path / "planner", replace(first, info=info))
+    assert load_checkpoint(folder).id == read_folder(folder).id == first.id
+    assert load_checkpoint(folder).info.derived(parent=first.id).given is None
+    written = json.loads((folder / "planner.json").read_text())
+    for changes in ({"position": "start"}, {"format": "p2"}, {"data": {"sha256": "y"}}):
+        (folder / "planner.json").write_text(json.dumps(written | changes))
+        assert problems(folder) == [
+            f"F/planner.safetensors: its content is not what was given the id {first.id}; remove 'given' from planner.json"
+        ]
 
 
 def test_every_problem_of_a_broken_folder_is_a_line(tmp_path: Path, make_checkpoint: Make) -> None:
     assert problems(tmp_path / "nowhere") == ["F: no such checkpoint folder"]
     (tmp_path / "empty").mkdir()
     assert problems(tmp_path / "empty") == [
-        "F/planner.json: cannot be read: No such file or directory",
-        "F/planner.safetensors: cannot be read: No such file or directory",
+        "F/planner.json: no such file",
+        "F/planner.safetensors: no such file",
     ]
     folder = save_checkpoint(tmp_path / "planner", make_checkpoint("actor"))
     info = json.loads((folder / "planner.json").read_text())
@@ -124,7 +173,7 @@ def test_every_problem_of_a_broken_folder_is_a_line(tmp_path: Path, make_checkpo
 
     write({"positon": "end", "width": "3", "format": "p9", "act_norm": -1}, {})
     assert problems(folder) == [
-        "F/planner.json: format: expected p1, found the text 'p9'",
+        "F/planner.json: format: expected p1 or p2, found the text 'p9'",
         "F/planner.json: width: expected a whole number, found the text '3'",
         "F/planner.json: act_norm: expected more than 0, found the number -1",
         "F/planner.json: positon: unknown field",
@@ -136,8 +185,8 @@ def test_every_problem_of_a_broken_folder_is_a_line(tmp_path: Path, make_checkpo
             "d_state is 7; a state of this model has 3 + 1 numbers",
             "it has an actor and a constant action; expected one of them at most",
             "tensor 'constant' is missing",
-            "tensor 'actor.net.0.weight' has the shape (5, 4); expected (5, 7)",
             "tensor 'extra' is not known",
+            "tensor 'actor.net.0.weight' has the shape (5, 4); expected (5, 7)",
             "tensor 'mean' has the shape (4,); expected (7,)",
             "tensor 'std' has the shape (4,); expected (7,)",
         )

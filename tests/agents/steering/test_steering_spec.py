@@ -104,7 +104,7 @@ def test_a_broken_planner_is_reported_at_its_own_place(write: Write) -> None:
     Path("haggler/planner.json").unlink()
     with pytest.raises(InputError) as refused:
         load_spec(write("mine.yaml", STEERED))
-    assert str(refused.value) == "haggler/planner.json: cannot be read: No such file or directory"
+    assert str(refused.value) == "haggler/planner.json: no such file"
 
 
 def test_a_planner_beside_its_agent_comes_first(write: Write, make_checkpoint: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from simworld.core.errors import InputError
 from simworld.training.dataset import build_dataset, load_meta, load_transitions
+from simworld.training.folder import load_scores
 from simworld.training.planners import load_data
 from simworld.training.query import FORMAT, DataQuery
 from simworld.training.transitions import Transitions
@@ -337,6 +339,7 @@ def test_an_unknown_dimension_is_named(store: Store, tmp_path: Path) -> None:
 def test_a_damaged_dataset_is_refused(store: Store, tmp_path: Path) -> None:
     judge(store, play(store, LAMP, FIVE), 0.5)
     folder = build_dataset(store, query(), tmp_path)
+    damage_each_file(folder)
     (folder / "states.npy").write_bytes((folder / "states.npy").read_bytes()[:-4])
     with pytest.raises(InputError, match="the dataset is damaged"):
         load_transitions(folder)
@@ -351,3 +354,34 @@ def test_a_damaged_dataset_is_refused(store: Store, tmp_path: Path) -> None:
         load_meta(folder)
     with pytest.raises(InputError, match="no dataset"):
         load_meta(tmp_path / "absent")
+
+
+def damage_each_file(folder: Path) -> None:
+    """Each file in turn is what it should not be; all of it is one line."""
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    header = whole["rewards.npy"][:128].replace(b"(2,)", b"(2000000000000,)")[:128]
+    for name, raw in whole.items():
+        path = folder / name
+        for other in (b"", b"\x93NUMPY", header, raw[:-1], raw + b"1", raw.replace(b"<f", b">f").replace(b"<i", b"<f")):
+            path.write_bytes(other)
+            read_or_refused(folder, changed=other != raw)
+        path.write_bytes(raw)
+        for make in (os.mkfifo, lambda p: os.symlink("/dev/zero", p), os.mkdir, lambda p: os.symlink("absent", p)):
+            path.unlink()
+            make(path)
+            read_or_refused(folder, changed=True)
+            path.rmdir() if path.is_dir() else path.unlink()
+            path.write_bytes(raw)
+
+
+def read_or_refused(folder: Path, *, changed: bool) -> None:
+    def read() -> None:
+        load_scores(folder, len(load_transitions(folder).episodes))
+
+    if not changed:
+        read()
+        return
+    with pytest.raises(InputError) as refused:
+        read()
+    assert "\n" not in str(refused.value)
+    assert str(folder) in str(refused.value)

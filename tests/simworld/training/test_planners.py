@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -104,9 +105,9 @@ def test_a_new_actor_starts_with_the_scale_of_the_data(fresh: bool) -> None:
 
 
 def test_data_of_another_checkpoint_is_refused() -> None:
-    with pytest.raises(InputError, match=r"states of 3 and actions of 4 numbers; checkpoint p1-.* takes 3 and 2;"):
+    with pytest.raises(InputError, match=r"states of 3 and actions of 4 numbers; checkpoint p2-.* takes 3 and 2;"):
         train_planner(DATA, start(actor=True, d_action=2), SETTINGS)
-    with pytest.raises(InputError, match=r"made by encoder e2, those of checkpoint p1-.* by e1;"):
+    with pytest.raises(InputError, match=r"made by encoder e2, those of checkpoint p2-.* by e1;"):
         train_planner(replace(DATA, encoder_id="e2"), start(actor=True), SETTINGS)
 
 
@@ -154,6 +155,19 @@ def test_the_same_command_gives_the_same_planner(played: Path) -> None:
     assert result.exit_code == 0
     assert load_checkpoint(played / "out").id == first
     assert first in result.stdout
+
+
+def test_the_spelling_of_the_database_is_no_part_of_a_planner(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (played / "elsewhere").mkdir()
+    shutil.copy(played / "world.db", played / "elsewhere" / "copy.db")
+    monkeypatch.chdir(played / "elsewhere")
+    ids = set()
+    for spelled in ("copy.db", "../world.db", str(played / "world.db"), f"sqlite:///{played}/elsewhere/../world.db"):
+        assert command(played, "--db", spelled).exit_code == 0
+        planner = load_checkpoint(played / "out")
+        assert "/" not in planner.info.data["source"]
+        ids.add(planner.id)
+    assert len(ids) == 1
 
 
 def test_rates_and_widths_can_be_given(played: Path) -> None:

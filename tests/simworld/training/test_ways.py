@@ -132,7 +132,7 @@ def test_the_command_shows_ways_with_an_utterance_and_keeps_the_best(played: Pat
 
 def test_a_map_that_the_data_were_not_collected_with_is_refused(played: Path) -> None:
     save_checkpoint(played / "other", start(actor=False, d_action=2))
-    with pytest.raises(InputError, match=r"other: is planner p1-.*; the data were collected with p1-"):
+    with pytest.raises(InputError, match=r"other: is planner p2-.*; the data were collected with p2-"):
         command(played, "--of", str(played / "other"), "--out", str(played / "best"))
 
 

@@ -261,7 +261,7 @@ def test_a_query(client: TestClient) -> None:
     assert "Answer 3 rows" in page.text
     assert "run n cup 48" in page.text
     assert "episode_scores has a row for each" in page.text
-    assert "there are more" in read(client, "/db/query?sql=SELECT+*+FROM+acts&limit=100").text
+    assert "only the first 100 rows" in read(client, "/db/query?sql=SELECT+*+FROM+acts&limit=100").text
 
 
 def test_ready_queries(client: TestClient) -> None:

@@ -1,0 +1,315 @@
+"""What in a database cannot be what simworld stored there: looked for where reading failed, so that the fault has a place.
+
+Reading trusts what is stored, for millions of cells are read. Where it fails with anything but a known error, the whole file is
+looked through, cell by cell; if there is a cell to blame, the error names it, and else it stays the bug that it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from pydantic import JsonValue, NonNegativeInt, TypeAdapter, ValidationError
+from sqlalchemy import Boolean, Column, Float, Integer, LargeBinary, Table
+
+from simworld.core.episode import ActionKind, Ending
+from simworld.core.errors import SimworldError, StoreDamaged
+from simworld.core.judgement import JudgementStatus
+from simworld.core.measures import measures_of, rubric_in
+from store.address import Address, parse_address, sqlite_uri
+from store.faults import RESTORE
+from store.scenario_json import scenario_of
+from store.tables import Base
+from store.types import Json, SeedText, Utc
+
+LOOK_S = 5.0  # seconds to look for the cell to blame
+ROWS = 1000  # between two looks at the clock
+SHOWN = 60  # characters of a cell in a message
+LARGEST = 2**53  # of a count: beyond it floats lose whole numbers
+LONGEST = 200  # characters of SQLite's message
+UNREADABLE = (sqlite3.OperationalError, sqlite3.DatabaseError, sqlite3.DataError, sqlite3.InternalError)
+LONGEST_SEED = 40  # digits
+ADVICE = (
+    "correct that cell, or restore the file from a copy; `simworld db info` and `simworld db query` read what is whole"
+)
+
+Row = Mapping[str, Any]
+Rule = Callable[[Any], str]  # what was expected; empty where the value is that
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """A cell that cannot be right."""
+
+    table: str
+    key: str  # of the row: `episode_id=3f9c… turn=2`
+    column: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"table {self.table}, row {self.key}, column {self.column}: found {self.found}; expected {self.expected}"
+
+
+class _NotText(bytes):
+    """A cell of text that is not UTF-8."""
+
+
+@contextmanager
+def explained(address: Address) -> Iterator[None]:
+    """Turns an unknown error into StoreDamaged where a cell of the database is to blame."""
+    try:
+        yield
+    except SimworldError:
+        raise
+    except Exception as error:
+        if (known := explain_damage(address, error)) is None:
+            raise
+        raise known from error
+
+
+def explain_damage(where: str | Address, error: Exception) -> StoreDamaged | None:
+    """The error for people behind an unknown one that came of reading a database; None where no cell is to blame."""
+    if isinstance(error, OSError):
+        return None
+    address = parse_address(where) if isinstance(where, str) else where
+    cause = getattr(error, "orig", None)
+    try:
+        if (found := find_damage(address)) is not None:
+            return StoreDamaged(f"{address} is damaged: {found}; {ADVICE}")
+    except sqlite3.Error as other:
+        cause = other
+    if type(cause) not in UNREADABLE:
+        return None
+    said = " ".join(str(cause).split())[:LONGEST]
+    return StoreDamaged(f"{address} is damaged, or another program has changed it ({said}); {RESTORE}")
+
+
+def find_damage(address: Address) -> Damage | None:
+    """The first cell of an SQLite file that cannot be right, in the order of the tables; None within five seconds' look."""
+    if address.path is None or not address.path.is_file():
+        return None
+    deadline = time.monotonic() + LOOK_S
+    uri, _ = sqlite_uri(address.path, read_only=True)
+    with closing(sqlite3.connect(uri, uri=True, timeout=1, isolation_level=None)) as connection:
+        connection.text_factory = _text
+        for table in Base.metadata.sorted_tables:
+            if (found := _in_table(connection, table, deadline)) is not None:
+                return found
+        return _lost(connection)
+
+
+def _in_table(connection: sqlite3.Connection, table: Table, deadline: float) -> Damage | None:
+    names = [column.name for column in table.columns]
+    rules = {column.name: _rule(table.name, column) for column in table.columns}
+    selected = ", ".join(f'"{name}"' for name in names)
+    for number, cells in enumerate(connection.execute(f'SELECT {selected} FROM "{table.name}"')):  # our own names
+        if number % ROWS == 0 and time.monotonic() > deadline:
+            return None
+        row = dict(zip(names, cells, strict=True))
+        key = " ".join(f"{column.name}={_shown(row[column.name])}" for column in table.primary_key.columns)
+        for name, rule in rules.items():
+            if expected := rule(row[name]):
+                return Damage(table=table.name, key=key, column=name, found=_shown(row[name]), expected=expected)
+        for name, whole in WHOLE.get(table.name, {}).items():
+            if expected := whole(row):
+                return Damage(table=table.name, key=key, column=name, found=_shown(row[name]), expected=expected)
+    return None
+
+
+def _lost(connection: sqlite3.Connection) -> Damage | None:
+    """A row that belongs to one that is not there."""
+    found = connection.execute("PRAGMA foreign_key_check").fetchone()
+    if found is None:
+        return None
+    table, rowid, parent, number = found
+    columns = [row[3] for row in connection.execute(f'PRAGMA foreign_key_list("{table}")') if row[0] == number]
+    return Damage(
+        table=table, key=f"rowid={rowid}", column=", ".join(columns), found="a reference", expected=f"a row of {parent}"
+    )
+
+
+def _text(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return _NotText(raw)
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case _NotText():
+            return f"text that is not UTF-8, {len(value):,} bytes"
+        case bytes():
+            return f"a blob of {len(value):,} bytes"
+        case str():
+            return repr(value if len(value) <= SHOWN else f"{value[:SHOWN]}…")
+        case _:
+            return str(value)
+
+
+def _rule(table: str, column: Column[Any]) -> Rule:
+    """What a cell of this column must be."""
+    name = f"{table}.{column.name}"
+    of_type = _json(JSON.get(name, ANY)) if isinstance(column.type, Json) else ONE_OF.get(name) or _of_type(column)
+    nullable = bool(column.nullable)
+
+    def rule(value: Any) -> str:
+        return ("" if nullable else "a value") if value is None else of_type(value)
+
+    return rule
+
+
+def _of_type(column: Column[Any]) -> Rule:
+    kind = column.type
+    if isinstance(kind, SeedText):
+        return _seed
+    if isinstance(kind, Utc):
+        return _time
+    if isinstance(kind, Boolean):
+        return lambda value: "" if value in (0, 1) and isinstance(value, int) else "0 or 1"
+    if isinstance(kind, Integer):
+        return lambda value: "" if isinstance(value, int) and 0 <= value < LARGEST else "a whole number from 0"
+    if isinstance(kind, Float):
+        share = column.name == "rescaled"
+        return _share if share else _number
+    if isinstance(kind, LargeBinary):
+        return lambda value: "" if type(value) is bytes else "a blob"
+    return lambda value: "" if isinstance(value, str) else "text"
+
+
+def _number(value: Any) -> str:
+    return "" if isinstance(value, (int, float)) and math.isfinite(value) else "a finite number"
+
+
+def _share(value: Any) -> str:
+    return "" if not _number(value) and 0 <= value <= 1 else "a number from 0 to 1"
+
+
+def _seed(value: Any) -> str:
+    digits = value.removeprefix("-") if isinstance(value, str) else ""
+    return "" if digits.isdecimal() and digits.isascii() and len(digits) <= LONGEST_SEED else "a whole number as text"
+
+
+def _time(value: Any) -> str:
+    try:
+        datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return "a time, as in 2026-01-31 12:00:00.000000"
+    return ""
+
+
+def _one_of(*choices: str) -> Rule:
+    return lambda value: "" if value in choices else f"one of {', '.join(choices)}"
+
+
+def _json(adapter: TypeAdapter[Any]) -> Rule:
+    def rule(value: Any) -> str:
+        if not isinstance(value, str):
+            return "JSON as text"
+        try:
+            json.loads(value)
+            adapter.validate_json(value)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            return f"other JSON: {'.'.join(map(str, first['loc']))}: {first['msg']}".replace(": :", ":")
+        except (ValueError, RecursionError):
+            return "JSON"
+        return ""
+
+    return rule
+
+
+def _vector(name: str) -> Callable[[Row], str]:
+    """What the blob of a vector must be, by the two columns that describe it."""
+    kind, shape = (f"{name}_dtype", f"{name}_shape") if name != "vector" else ("dtype", "shape")
+
+    def rule(row: Row) -> str:
+        if row[name] is None:
+            return ""
+        try:
+            size = np.dtype(row[kind]).itemsize * math.prod(json.loads(row[shape]))
+        except (TypeError, ValueError):
+            return f"a number format in {kind} and dimensions in {shape}"
+        return "" if len(row[name]) == size else f"{size:,} bytes, as {kind} and {shape} say"
+
+    return rule
+
+
+def _failure(status: str) -> Callable[[Row], str]:
+    """A failure is there exactly where the status says so."""
+
+    def rule(row: Row) -> str:
+        there = [row[name] is not None for name in ("failure_boundary", "failure_kind", "failure_message")]
+        expected = row[status] == "failed"
+        return "" if all(found == expected for found in there) else f"a failure exactly where {status} is failed"
+
+    return rule
+
+
+def _scenario(row: Row) -> str:
+    try:
+        scenario_of({**row, "content": json.loads(row["content"]), "tags": [], "meta": {}})  # type: ignore[arg-type]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return f"a scenario ({type(error).__name__}: {error})"
+    return ""
+
+
+def _rubric(row: Row) -> str:
+    try:
+        rubric = rubric_in(json.loads(row["spec"]))
+        if rubric is not None:
+            measures_of(rubric)
+            [float(dimension["weight"]) for dimension in rubric["dimensions"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return f"a judge's spec ({type(error).__name__}: {error})"
+    return ""
+
+
+ANY: TypeAdapter[Any] = TypeAdapter(JsonValue)
+_MAPPING: TypeAdapter[Any] = TypeAdapter(dict[str, JsonValue])
+_WORDS: TypeAdapter[Any] = TypeAdapter(list[str])
+_SIZES: TypeAdapter[Any] = TypeAdapter(list[NonNegativeInt])
+_FAILURES: TypeAdapter[Any] = TypeAdapter(list[dict[str, str]])
+JSON: Mapping[str, TypeAdapter[Any]] = {
+    "scenarios.tags": _WORDS,
+    "scenarios.meta": _MAPPING,
+    "scenarios.content": _MAPPING,
+    "agents.spec": _MAPPING,
+    "runs.settings": _MAPPING,
+    "work_items.casting": TypeAdapter(dict[str, str]),
+    "acts.recipients": _WORDS,
+    "plan_steps.state_shape": _SIZES,
+    "plan_steps.action_shape": _SIZES,
+    "judges.spec": _MAPPING,
+    "judgements.earlier_failures": _FAILURES,
+    "verdicts.raw": TypeAdapter(dict[str, float]),
+    "embeddings.shape": _SIZES,
+    "training_runs.settings": _MAPPING,
+    "training_runs.data": _MAPPING,
+    "training_runs.metrics": _MAPPING,
+}
+ONE_OF: Mapping[str, Rule] = {
+    "episodes.ending": _one_of(*(ending.value for ending in Ending)),
+    "acts.kind": _one_of(*(kind.value for kind in ActionKind)),
+    "judgements.status": _one_of(*(status.value for status in JudgementStatus)),
+    "training_runs.status": _one_of("running", "finished", "failed"),
+}
+WHOLE: Mapping[str, Mapping[str, Callable[[Row], str]]] = {
+    "scenarios": {"content": _scenario},
+    "judges": {"spec": _rubric},
+    "episodes": {"failure_kind": _failure("ending")},
+    "judgements": {"failure_kind": _failure("status")},
+    "plan_steps": {"state": _vector("state"), "action": _vector("action")},
+    "embeddings": {"vector": _vector("vector")},
+}

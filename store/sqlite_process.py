@@ -1,0 +1,101 @@
+"""A query on an SQLite file in a process of its own, which is killed when its time is over or nobody wants its rows any more."""
+
+from __future__ import annotations
+
+import marshal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from store import parameters, sqlite_worker
+
+Row = tuple[Any, ...]
+
+
+class QueryError(Exception):
+    """What ended a query: `kind` is SQLite's exception, or `time`, `memory`, `row` (its bytes in `said`) or `process`."""
+
+    def __init__(self, kind: str, said: str = "", names: tuple[tuple[str, str], ...] = ()) -> None:
+        self.kind = kind
+        self.said = said
+        self.names = names  # of tables and columns in the database
+        super().__init__(f"{kind}: {said}")
+
+
+class QueryProcess:
+    """A running query. Use it in a `with` block, which ends the process; columns and rows raise QueryError."""
+
+    def __init__(
+        self, uri: str, sql: str, values: Mapping[str, parameters.Value], *, timeout_s: float, row_bytes: int
+    ) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(sqlite_worker.__file__))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for us, and we kill it
+        )
+        self._late = False
+        self._timer = threading.Timer(timeout_s, self._stop)
+        self._timer.daemon = True
+        self._timer.start()
+        self._request = {
+            "uri": uri,
+            "sql": sql,
+            "values": dict(values),
+            "timeout_s": timeout_s,
+            "row_bytes": row_bytes,
+        }
+
+    def __enter__(self) -> QueryProcess:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._timer.cancel()
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait()
+
+    def columns(self) -> tuple[str, ...] | None:
+        """Asks, and gives the names of the columns; None where the statement is no query."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(marshal.dumps(self._request))
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass  # reading says why
+        _, names = self._receive()
+        return None if names is None else tuple(names)
+
+    def rows(self) -> Iterator[Row]:
+        """The rows as they come."""
+        while True:
+            what, value = self._receive()
+            if what == "end":
+                return
+            if what == "row":
+                raise QueryError("row", str(value))
+            yield from value
+
+    def _stop(self) -> None:
+        self._late = True
+        self._process.kill()
+
+    def _receive(self) -> tuple[str, Any]:
+        assert self._process.stdout is not None
+        head = self._process.stdout.read(8)
+        data = self._process.stdout.read(int.from_bytes(head, "big")) if len(head) == 8 else b""
+        if self._late:
+            raise QueryError("time")
+        if not data or len(data) < int.from_bytes(head, "big"):
+            raise QueryError("process", f"exit code {self._process.wait()}")
+        what, value = marshal.loads(data)  # noqa: S302 - written by our own file; fast, and keeps SQLite's five types
+        if what == "error":
+            kind, said, names = value
+            raise QueryError("memory" if kind == "MemoryError" else kind, said, tuple(names))
+        return what, value

@@ -1,0 +1,237 @@
+"""Databases damaged by a seed, and everything that reads them: what must end as an answer or as one clear line."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from click.testing import CliRunner
+from starlette.testclient import TestClient
+
+import simworld
+from simworld.analysis.ready import ready_queries
+from simworld.cli import cli
+from simworld.core.errors import SimworldError
+from simworld.web.app import PAGES, make_app
+from store.tables import Base
+
+VALUES: tuple[object, ...] = (
+    None, "", "abc", "NaN", "-1", "0x10", "true", "null", "[]", "{}", '"x"', "[1, 2", '{"a": ', "[" * 5000, '{"name": 1}',
+    '["x", 3]', "1e400", "2026-13-45 99:00:00", "\x00", "\U0001f3bb" * 1000, b"", b"\xff\xfe\x00", b"abc", bytes(10_000),
+    0, -1, 2**31, 2**53, 2**63 - 1, -(2**63), 10**18, 0.5, 1e308, float("inf"), float("-inf"),
+)  # fmt: skip
+
+
+def damage(path: Path, seed: int) -> str:
+    """Damages a database in one place; returns what was done, for people."""
+    draw = random.Random(seed)
+    return draw.choices((_cell, _row, _schema, _file), (12, 2, 1, 5))[0](path, draw)
+
+
+def _cell(path: Path, draw: random.Random) -> str:
+    table = draw.choice([table for table in Base.metadata.sorted_tables if _rows(path, table.name)])
+    column = draw.choice([column.name for column in table.columns])
+    value = draw.choice(VALUES)
+    value_sql = "CAST(x'e9ff41' AS TEXT)" if draw.random() < 0.08 else "?"
+    with closing(_writable(path, triggers=draw.random() < 0.5)) as connection:
+        rowid = draw.randint(1, _rows(path, table.name))
+        where = f"rowid = (SELECT rowid FROM {table.name} LIMIT 1 OFFSET {rowid - 1})"
+        try:
+            connection.execute(
+                f"UPDATE {table.name} SET {column} = {value_sql} WHERE {where}", () if value_sql != "?" else (value,)
+            )
+        except sqlite3.Error as error:  # a key that may hold numbers alone
+            return f"nothing ({error})"
+    return f"{table.name}.{column} of row {rowid} = {str(value)[:40]!r} {value_sql[:4]}"
+
+
+def _row(path: Path, draw: random.Random) -> str:
+    table = draw.choice([table.name for table in Base.metadata.sorted_tables if _rows(path, table.name)])
+    with closing(_writable(path, triggers=draw.random() < 0.5)) as connection:
+        connection.execute(f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} ORDER BY random() LIMIT 1)")
+    return f"a row of {table} deleted"
+
+
+def _schema(path: Path, draw: random.Random) -> str:
+    table = draw.choice(Base.metadata.sorted_tables)
+    column = draw.choice([column.name for column in table.columns])
+    statement = draw.choice(
+        (
+            f"DROP TABLE {table.name}",
+            f"ALTER TABLE {table.name} RENAME COLUMN {column} TO gone",
+            f"ALTER TABLE {table.name} RENAME TO gone",
+            "DROP VIEW transcripts",
+            "DROP VIEW episode_scores",
+            "DELETE FROM alembic_version",
+            "UPDATE alembic_version SET version_num = x'ff'",
+            "INSERT INTO alembic_version VALUES ('0001')",
+        )
+    )
+    with closing(_writable(path, triggers=False)) as connection:
+        try:
+            connection.execute(statement)
+        except sqlite3.Error as error:
+            return f"nothing ({error})"
+    return statement
+
+
+def _file(path: Path, draw: random.Random) -> str:
+    raw = bytearray(path.read_bytes())
+    how = draw.choice(("bytes", "bytes", "page", "cut", "swap", "more"))
+    match how:
+        case "bytes":
+            for _ in range(draw.choice((1, 5, 50))):
+                raw[draw.randrange(len(raw))] = draw.randrange(256)
+        case "page":
+            at = draw.randrange(len(raw) // 4096) * 4096
+            raw[at : at + 4096] = draw.choice((bytes(4096), draw.randbytes(4096)))
+        case "cut":
+            del raw[draw.randrange(len(raw)) :]
+        case "swap":
+            a, b = (draw.randrange(1, len(raw) // 4096) * 4096 for _ in range(2))
+            raw[a : a + 4096], raw[b : b + 4096] = raw[b : b + 4096], raw[a : a + 4096]
+        case _:
+            raw += draw.randbytes(draw.choice((1, 5000)))
+    path.write_bytes(raw)
+    return f"file: {how}"
+
+
+def _rows(path: Path, table: str) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def _writable(path: Path, *, triggers: bool) -> sqlite3.Connection:
+    """A connection that may write what the schema forbids."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        if not triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+    connection.execute("PRAGMA foreign_keys=OFF")
+    connection.execute("PRAGMA ignore_check_constraints=ON")
+    connection.execute("PRAGMA writable_schema=ON")
+    connection.execute("UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '') WHERE type = 'table'")
+    connection.close()
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA foreign_keys=OFF")
+    connection.execute("PRAGMA ignore_check_constraints=ON")
+    return connection
+
+
+Read = Callable[[], None]
+
+
+def readings(path: Path, episodes: list[str], out: Path) -> dict[str, Read]:
+    """Everything that reads a database like that of `tests.simworld.web.world`, by name; each raises for a bug."""
+    found: dict[str, Read] = {}
+    for args in _commands(path, episodes, out):
+        found[f"simworld {' '.join(args)}"] = lambda args=args: _command([*args, "--db", str(path)])  # type: ignore[misc]
+    for address in _addresses(episodes):
+        found[f"GET {address}"] = lambda address=address: _page(path, address)  # type: ignore[misc]
+    for name in QUESTIONS:
+        found[f"connect().{name}"] = lambda name=name: _question(path, name)  # type: ignore[misc]
+    return found
+
+
+def _commands(path: Path, episodes: list[str], out: Path) -> Iterator[list[str]]:
+    yield from (["db", "info"], ["db", "info", "--json"], ["db", "export", "--out", str(out / "a.jsonl"), "--force"])
+    yield ["db", "export", "--vectors", "--out", str(out / "b.jsonl"), "--force"]
+    yield from (["db", "query", f"@{name}", *_given(name, episodes)] for name in ready_queries())
+    yield ["db", "query", "SELECT * FROM transcripts", "--csv"]
+    yield from (["episode", "list"], ["episode", "list", "--run", "steered"], ["judge", "agree"])
+    for id_ in episodes:
+        yield from (["episode", "show", id_], ["episode", "show", id_, "--json"], ["episode", "replay", id_, "--all"])
+    cup = str(path.parent / "cup.yaml")
+    yield from (
+        ["tournament", "status", cup],
+        ["tournament", "standings", cup],
+        ["tournament", "standings", cup, "--json"],
+    )
+    yield from (
+        ["tournament", "compare", cup, "ada", "ben"],
+        ["report", "cup", "--out", str(out / "r.html"), "--force"],
+    )
+    yield ["train", "inspect", "--run", "steered", "--datasets", str(out / "sets")]
+    yield ["train", "inspect", "--run", "steered", "--states-only", "--datasets", str(out / "sets")]
+
+
+def _given(name: str, episodes: list[str]) -> list[str]:
+    values = {"episode": episodes[0], "run": "cup", "first": "ada", "second": "ben", "agent": "ada"}
+    required = ready_queries()[name].required
+    return [part for given in required for part in ("--set", f"{given}={values.get(given, 'x')}")]
+
+
+def _addresses(episodes: list[str]) -> Iterator[str]:
+    with_parts = ("/run/show/cup", "/run/show/steered", "/agent/show/a-plain", "/train/show/haggler")
+    yield from with_parts
+    yield from (address for address in PAGES if "{" not in address)
+    for id_ in episodes:
+        yield from (f"/episode/show/{id_}", f"/episode/show/{id_}?seat=seller&made=1")
+    yield from ("/tournament/standings?run=cup", "/tournament/compare?run=cup&first=ada&second=ben")
+    yield from ("/episode/search?text=euros", "/db/query?ready=endings", "/scenario/list?text=a")
+
+
+def _command(args: list[str]) -> None:
+    result = CliRunner().invoke(cli, args, standalone_mode=False)
+    error = result.exception
+    if isinstance(error, SimworldError):
+        _check_line(error)
+    elif error is not None and not isinstance(error, SystemExit):
+        raise error
+
+
+def _page(path: Path, address: str) -> None:
+    with TestClient(make_app(str(path)), base_url="http://127.0.0.1:8137") as client:
+        response = client.get(address)
+    assert response.status_code in (200, 400, 404, 503), response.status_code
+
+
+QUESTIONS: dict[str, Callable[[simworld.analysis.connect.Analysis], object]] = {
+    "runs": lambda found: found.runs(),
+    "agents": lambda found: found.agents(),
+    "judges": lambda found: found.judges(),
+    "episodes": lambda found: found.episodes(),
+    "transcripts": lambda found: found.transcripts(),
+    "endings": lambda found: found.endings(),
+    "scores": lambda found: found.scores(run="cup"),
+    "paired": lambda found: found.paired("ada", "ben", run="cup"),
+    "pairs": lambda found: found.pairs("ada", "ben", run="cup"),
+    "standings": lambda found: found.standings(run="cup"),
+    "games": lambda found: found.games(run="cup"),
+    "checks": lambda found: found.checks(run="steered"),
+    "language": lambda found: found.language(),
+    "planner_actions": lambda found: found.planner_actions(),
+    "action_vectors": lambda found: found.action_vectors(states=True),
+}
+
+
+def _question(path: Path, name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with simworld.connect(str(path)) as found:
+                QUESTIONS[name](found)
+        except SimworldError as error:
+            _check_line(error)
+
+
+def _check_line(error: SimworldError) -> None:
+    assert "\n" not in str(error), str(error)
+    assert error.exit_code == 2, f"{type(error).__name__}: {error}"
+
+
+def whole(path: Path) -> bytes:
+    """The file without a journal beside it."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA journal_mode=DELETE")
+    raw = path.read_bytes()
+    for name in (f"{path}-wal", f"{path}-shm"):
+        if os.path.exists(name):
+            os.unlink(name)
+    return raw
