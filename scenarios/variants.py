@@ -15,6 +15,7 @@ from simworld.yamlfile import Document, Loc, did_you_mean
 
 MAX_VARIANTS = 1_000
 MAX_SLUG = 40
+MAX_WRITTEN = 20_000_000  # characters of all variants together; what holds no text counts as ten
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}")
 _UNTOUCHED = frozenset({"name", "family", "parameters", "matrix"})
@@ -42,6 +43,7 @@ def expand(document: Document) -> tuple[tuple[Variant, ...], list[Problem]]:
     names = {*defaults, *axes}
     problems += _usage_problems(document, used, names)
     problems += _matrix_problems(document, axes)
+    problems += _size_problems(document, defaults, axes)
     if problems or not names:
         return (Variant(suffix="", data=data),), problems
     variants = []
@@ -136,6 +138,30 @@ def _matrix_problems(document: Document, axes: Mapping[str, list[Value]]) -> lis
                 problems.append(document.problem(("matrix", name, i), what))
             seen.setdefault(slug, i)
     return problems
+
+
+def _size_problems(document: Document, defaults: Mapping[str, Value], axes: Mapping[str, list[Value]]) -> list[Problem]:
+    """Values written into texts many times over, in many variants, would need more memory than there is."""
+    lengths = {name: len(str(value)) for name, value in defaults.items()}
+    lengths |= {name: max(len(str(value)) for value in values) for name, values in axes.items()}
+    count = prod(map(len, axes.values()))
+    size = count * _written({key: document.data[key] for key in document.data if key not in _UNTOUCHED}, lengths)
+    if not lengths or count > MAX_VARIANTS or size <= MAX_WRITTEN:
+        return []
+    section = "matrix" if axes else "parameters"
+    what = f"the variants would hold {size:,} characters together; at most {MAX_WRITTEN:,} are written"
+    return [document.problem((section,), what, key=True)]
+
+
+def _written(data: Any, lengths: Mapping[str, int]) -> int:
+    """How long the data is with every placeholder replaced by its longest value."""
+    if isinstance(data, dict):
+        return sum(10 + _written(value, lengths) for value in data.values())
+    if isinstance(data, list):
+        return sum(10 + _written(value, lengths) for value in data)
+    if not isinstance(data, str):
+        return 0
+    return len(data) + sum(lengths.get(match[1], 0) for match in _PLACEHOLDER.finditer(data))
 
 
 def _placeholders(data: Any, loc: Loc = ()) -> Iterator[tuple[Loc, str]]:
