@@ -86,7 +86,7 @@ def little_memory() -> Iterator[None]:
 )
 def test_a_bomb_is_refused_at_once(pattern: str, little_memory: None) -> None:
     started = time.monotonic()
-    with pytest.raises(PatternError, match="the pattern (is too large|has)"):
+    with pytest.raises(PatternError, match=r"the pattern (is too large|has)"):
         compile_pattern(pattern)
     assert time.monotonic() - started < 2
 
@@ -128,15 +128,19 @@ def test_ordinary_patterns_are_compiled(pattern: str, text: str, found: str) -> 
 
 
 PIECES = st.sampled_from(
-    ["a", "(", "(?:", ")", "{2}", "{900}", "{3,900}", "+", "*", "?", "|", "[", "]", "[^", "\\", "#", "\n", " ", "[:"]
-    + ["(?x)", "(?i)", "(?#", "(?V1)", "{ 900 }", "(?<=", "{e<=5}", "\\p{L}", "(?R)", "(?1)", "\ud83d", "\x00", "ß"]
+    [
+        *["a", "(", "(?:", ")", "{2}", "{900}", "{3,900}", "+", "*", "?", "|", "[", "]", "[^", "\\", "#", "\n", " ", "[:"],
+        *["(?x)", "(?i)", "(?#", "(?V1)", "{ 900 }", "(?<=", "{e<=5}", "\\p{L}", "(?R)", "(?1)", "\ud83d", "\x00", "ß"],
+    ]
 )
 
 
 @settings(max_examples=300, deadline=2_000)
 @given(st.lists(PIECES, max_size=60).map("".join))
 def test_any_text_is_a_pattern_or_an_error(pattern: str) -> None:
+    said = ""
     try:
         compile_pattern(pattern)
     except PatternError as error:
-        assert "\n" not in str(error).replace("\\n", "")
+        said = str(error)
+    assert len(said.splitlines()) <= 1
