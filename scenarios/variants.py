@@ -18,7 +18,7 @@ MAX_SLUG = 40
 MAX_WRITTEN = 20_000_000  # characters of all variants together; what holds no text counts as ten
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}")
-_UNTOUCHED = frozenset({"name", "family", "parameters", "matrix"})
+UNTOUCHED = frozenset({"name", "family", "parameters", "matrix"})
 Value = str | int | float | bool
 
 
@@ -52,7 +52,7 @@ def expand(document: Document) -> tuple[tuple[Variant, ...], list[Problem]]:
         for name, i in combination:
             values[name] = (axes[name][i], document.written(("matrix", name, i)))
         suffix = "".join(f".{slugify(name)}-{slugify(values[name][0])}" for name, _ in combination)
-        replaced = {key: value if key in _UNTOUCHED else _replace(value, (key,), values) for key, value in data.items()}
+        replaced = {key: value if key in UNTOUCHED else _replace(value, (key,), values) for key, value in data.items()}
         variants.append(Variant(suffix=suffix, data=replaced))
     return tuple(variants), problems
 
@@ -102,13 +102,13 @@ def _usage_problems(document: Document, used: list[tuple[Loc, str]], names: set[
     for loc, name in used:
         if not name:
             problems.append(document.problem(loc, "'{{' without a parameter's name and '}}'"))
-        elif loc[0] in _UNTOUCHED:
+        elif loc[0] in UNTOUCHED:
             if loc[0] in ("name", "family"):
                 problems.append(document.problem(loc, "a parameter cannot stand here; the matrix names its variants"))
         elif name not in names:
             what = f"unknown parameter '{name}'; declare it in parameters or matrix{did_you_mean(name, names)}"
             problems.append(document.problem(loc, what))
-    in_use = {name for loc, name in used if loc[0] not in _UNTOUCHED}
+    in_use = {name for loc, name in used if loc[0] not in UNTOUCHED}
     for section in ("parameters", "matrix"):
         entries = document.data.get(section)
         for name in entries if isinstance(entries, dict) else ():
@@ -145,7 +145,7 @@ def _size_problems(document: Document, defaults: Mapping[str, Value], axes: Mapp
     lengths = {name: len(str(value)) for name, value in defaults.items()}
     lengths |= {name: max(len(str(value)) for value in values) for name, values in axes.items()}
     count = prod(map(len, axes.values()))
-    size = count * _written({key: document.data[key] for key in document.data if key not in _UNTOUCHED}, lengths)
+    size = count * _written({key: document.data[key] for key in document.data if key not in UNTOUCHED}, lengths)
     if not lengths or count > MAX_VARIANTS or size <= MAX_WRITTEN:
         return []
     section = "matrix" if axes else "parameters"
@@ -176,7 +176,7 @@ def _placeholders(data: Any, loc: Loc = ()) -> Iterator[tuple[Loc, str]]:
         for match in _PLACEHOLDER.finditer(data):
             yield loc, match[1]
         is_pattern = loc[0] == "checks" and loc[-1] == "pattern"  # a pattern may have braces of its own
-        if "{{" in _PLACEHOLDER.sub("", data) and not is_pattern and loc[0] not in _UNTOUCHED:
+        if "{{" in _PLACEHOLDER.sub("", data) and not is_pattern and loc[0] not in UNTOUCHED:
             yield loc, ""
 
 
