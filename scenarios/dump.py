@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
 import yaml
 
+from scenarios.variants import UNTOUCHED
 from simworld.core.scenario import Persona, Relationship, Scenario, TurnOrder, plain
 from simworld.yamlfile.scalars import resolve
 
 WIDTH = 110
+_BRACE = "brace"  # the parameter whose value is one brace
+_DOUBLED = re.compile(r"\{(?=\{)")
 
 
 class _Flow(dict[str, Any]):
@@ -56,7 +60,22 @@ def dump_scenario(scenario: Scenario, personas: Mapping[str, str] | None = None)
 
     A variant's name has dots, which a file's name field has not: give it another name first.
     """
-    return _yaml(scenario_data(scenario, personas or {}))
+    data = scenario_data(scenario, personas or {})
+    literal = {key: value if key in UNTOUCHED else _literal(value) for key, value in data.items()}
+    if literal != data:
+        literal["parameters"] = _Flow({_BRACE: "{"})
+    return _yaml(literal)
+
+
+def _literal(data: Any) -> Any:
+    """The data with every `{{` written so that the loader takes it for a text, and for no parameter."""
+    if isinstance(data, str):
+        return _DOUBLED.sub(f"{{{{{_BRACE}}}}}", data)
+    if isinstance(data, dict):
+        return type(data)({key: _literal(value) for key, value in data.items()})
+    if isinstance(data, list):
+        return type(data)(_literal(value) for value in data)
+    return data
 
 
 def dump_persona(persona: Persona) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,17 @@ from scenarios.loader import Loaded, load_document
 from scenarios.personas import HELDOUT, LIBRARY, SUFFIXES, Personas
 from scenarios.schema import PersonaFields
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile import Document, did_you_mean, in_order, load_yaml, parse, shorten
+from simworld.yamlfile import (
+    Document,
+    did_you_mean,
+    in_order,
+    is_glob,
+    load_yaml,
+    matching_files,
+    parse,
+    shorten,
+    yaml_files,
+)
 
 WHOLE_LIBRARY = ("all", "library")
 WHOLE_HELDOUT = "heldout"
@@ -100,16 +109,7 @@ def read_files(paths: Iterable[Path], personas: Personas) -> Selection:
 
 def scenario_files(folder: Path) -> list[Path]:
     """The YAML files of a folder and its subfolders, hidden ones left out. Raises InputError if there are none."""
-    try:
-        found = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix in SUFFIXES
-            and path.is_file()
-            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        )
-    except OSError as error:
-        raise InputError([Problem(message=f"cannot be read: {error.strerror}", where=str(folder))]) from None
+    found = yaml_files(folder)
     if not found:
         raise InputError([Problem(message="no YAML file in this folder", where=str(folder))])
     return found
@@ -184,9 +184,8 @@ def _paths(selector: str) -> list[Path] | None:
         return [found for found in scenario_files(path) if not _below_personas(found, path)]
     if os.path.isfile(path):
         return [path]
-    if any(mark in selector for mark in "*?["):
-        found = sorted(Path(match) for match in glob.glob(selector, recursive=True))
-        files = [file for file in found if file.is_file() and file.suffix in SUFFIXES]
+    if is_glob(selector):
+        files = matching_files(selector)
         if files or ("/" not in selector and path.suffix not in SUFFIXES):
             return files or None
         raise InputError([Problem(message="no YAML file matches", where=selector)])

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import regex
-
+from simworld.core.checks import compiled
 from simworld.core.errors import Problem
+from simworld.core.patterns import PatternError, compile_pattern
+from simworld.core.scenario import Check, CheckKind
 from simworld.yamlfile import Document, did_you_mean, shorten
 
 _ONLY_FOR: Mapping[str, tuple[str, ...]] = {
@@ -104,21 +105,32 @@ def _checks(document: Document, data: Mapping[str, Any], seats: list[str]) -> It
 
 
 def _pattern(document: Document, check: Mapping[str, Any], i: int) -> Iterator[Problem]:
+    if check.get("kind") == "keyword":
+        yield from _words(document, check, i)
+        return
     pattern = check.get("pattern")
-    if not isinstance(pattern, str) or check.get("kind") == "keyword":
+    if not isinstance(pattern, str):
         return
     loc = ("checks", i, "pattern")
     try:
-        groups = regex.compile(pattern).groups
-    except regex.error as error:
-        reason = getattr(error, "msg", str(error))
-        position = f" at position {error.pos + 1}" if getattr(error, "pos", None) is not None else ""
-        yield document.problem(loc, f"not a valid regular expression: {reason}{position}")
+        groups = compile_pattern(pattern).groups
+    except PatternError as error:
+        yield document.problem(loc, str(error))
         return
     if check.get("kind") == "number" and groups < 1:
         yield document.problem(
             loc, r"a number check reads group 1; put parentheses around the digits, like '(\d+) euros'"
         )
+
+
+def _words(document: Document, check: Mapping[str, Any], i: int) -> Iterator[Problem]:
+    words = check.get("words")
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        return
+    try:
+        compiled(Check(name="", kind=CheckKind.keyword, words=tuple(words)))
+    except PatternError as error:
+        yield document.problem(("checks", i, "words"), f"too many or too long: {error}")
 
 
 def _between(document: Document, check: Mapping[str, Any], i: int) -> Iterator[Problem]:

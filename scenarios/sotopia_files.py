@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from scenarios.schema import MAX_TEXT
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile import problem_texts
-from simworld.yamlfile.source import read_source
+from simworld.yamlfile import problem_texts, shorten
+from simworld.yamlfile.source import FORBIDDEN, read_source
 
 ENVIRONMENTS, AGENTS, COMBOS = "environments.json", "agents.json", "environment_agent_combos.json"
 MAX_BYTES = 64 * 1024 * 1024
@@ -152,11 +153,32 @@ def _combos(data: Any, path: Path, problems: list[Problem]) -> tuple[Combo, ...]
 
 
 def _validated(entry: Any, model: type[Any], at: str, path: Path, problems: list[Problem]) -> Any:
+    if wrong := list(_wrong_texts(entry, at)):
+        problems += [Problem(message=text, where=str(path)) for text in wrong]
+        return None
     try:
         return TypeAdapter(model).validate_json(json.dumps(entry), strict=True)
     except ValidationError as error:
         problems += [Problem(message=f"{at}.{text}", where=str(path)) for text in problem_texts(error)]
         return None
+
+
+def _wrong_texts(data: Any, at: str) -> Iterator[str]:
+    """What no scenario's file can hold, which JSON's escapes may write."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from _wrong_texts(key, f"{at}.{shorten(key)}")
+            yield from _wrong_texts(value, f"{at}.{shorten(key)}")
+    elif isinstance(data, list):
+        for i, value in enumerate(data):
+            yield from _wrong_texts(value, f"{at}.{i}")
+    elif isinstance(data, str):
+        if any("\ud800" <= c <= "\udfff" for c in data):
+            yield f"{at}: half of a surrogate pair"
+        elif found := FORBIDDEN.search(data):
+            yield f"{at}: control character U+{ord(found[0]):04X}"
+        elif len(data) > MAX_TEXT:
+            yield f"{at}: {len(data):,} characters; at most {MAX_TEXT:,} are read"
 
 
 def _bad_references(

@@ -15,9 +15,10 @@ from simworld.yamlfile import Document, Loc, did_you_mean
 
 MAX_VARIANTS = 1_000
 MAX_SLUG = 40
+MAX_WRITTEN = 20_000_000  # characters of all variants together; what holds no text counts as ten
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}")
-_UNTOUCHED = frozenset({"name", "family", "parameters", "matrix"})
+UNTOUCHED = frozenset({"name", "family", "parameters", "matrix"})
 Value = str | int | float | bool
 
 
@@ -42,6 +43,7 @@ def expand(document: Document) -> tuple[tuple[Variant, ...], list[Problem]]:
     names = {*defaults, *axes}
     problems += _usage_problems(document, used, names)
     problems += _matrix_problems(document, axes)
+    problems += _size_problems(document, defaults, axes)
     if problems or not names:
         return (Variant(suffix="", data=data),), problems
     variants = []
@@ -50,7 +52,7 @@ def expand(document: Document) -> tuple[tuple[Variant, ...], list[Problem]]:
         for name, i in combination:
             values[name] = (axes[name][i], document.written(("matrix", name, i)))
         suffix = "".join(f".{slugify(name)}-{slugify(values[name][0])}" for name, _ in combination)
-        replaced = {key: value if key in _UNTOUCHED else _replace(value, (key,), values) for key, value in data.items()}
+        replaced = {key: value if key in UNTOUCHED else _replace(value, (key,), values) for key, value in data.items()}
         variants.append(Variant(suffix=suffix, data=replaced))
     return tuple(variants), problems
 
@@ -100,13 +102,13 @@ def _usage_problems(document: Document, used: list[tuple[Loc, str]], names: set[
     for loc, name in used:
         if not name:
             problems.append(document.problem(loc, "'{{' without a parameter's name and '}}'"))
-        elif loc[0] in _UNTOUCHED:
+        elif loc[0] in UNTOUCHED:
             if loc[0] in ("name", "family"):
                 problems.append(document.problem(loc, "a parameter cannot stand here; the matrix names its variants"))
         elif name not in names:
             what = f"unknown parameter '{name}'; declare it in parameters or matrix{did_you_mean(name, names)}"
             problems.append(document.problem(loc, what))
-    in_use = {name for loc, name in used if loc[0] not in _UNTOUCHED}
+    in_use = {name for loc, name in used if loc[0] not in UNTOUCHED}
     for section in ("parameters", "matrix"):
         entries = document.data.get(section)
         for name in entries if isinstance(entries, dict) else ():
@@ -138,6 +140,30 @@ def _matrix_problems(document: Document, axes: Mapping[str, list[Value]]) -> lis
     return problems
 
 
+def _size_problems(document: Document, defaults: Mapping[str, Value], axes: Mapping[str, list[Value]]) -> list[Problem]:
+    """Values written into texts many times over, in many variants, would need more memory than there is."""
+    lengths = {name: len(str(value)) for name, value in defaults.items()}
+    lengths |= {name: max(len(str(value)) for value in values) for name, values in axes.items()}
+    count = prod(map(len, axes.values()))
+    size = count * _written({key: document.data[key] for key in document.data if key not in UNTOUCHED}, lengths)
+    if not lengths or count > MAX_VARIANTS or size <= MAX_WRITTEN:
+        return []
+    section = "matrix" if axes else "parameters"
+    what = f"the variants would hold {size:,} characters together; at most {MAX_WRITTEN:,} are written"
+    return [document.problem((section,), what, key=True)]
+
+
+def _written(data: Any, lengths: Mapping[str, int]) -> int:
+    """How long the data is with every placeholder replaced by its longest value."""
+    if isinstance(data, dict):
+        return sum(10 + _written(value, lengths) for value in data.values())
+    if isinstance(data, list):
+        return sum(10 + _written(value, lengths) for value in data)
+    if not isinstance(data, str):
+        return 0
+    return len(data) + sum(lengths.get(match[1], 0) for match in _PLACEHOLDER.finditer(data))
+
+
 def _placeholders(data: Any, loc: Loc = ()) -> Iterator[tuple[Loc, str]]:
     """Every placeholder with its place; an empty name for `{{` that begins none."""
     if isinstance(data, dict):
@@ -150,7 +176,7 @@ def _placeholders(data: Any, loc: Loc = ()) -> Iterator[tuple[Loc, str]]:
         for match in _PLACEHOLDER.finditer(data):
             yield loc, match[1]
         is_pattern = loc[0] == "checks" and loc[-1] == "pattern"  # a pattern may have braces of its own
-        if "{{" in _PLACEHOLDER.sub("", data) and not is_pattern and loc[0] not in _UNTOUCHED:
+        if "{{" in _PLACEHOLDER.sub("", data) and not is_pattern and loc[0] not in UNTOUCHED:
             yield loc, ""
 
 

@@ -6,10 +6,10 @@ Everything for users is here: `from simworld import find_scenarios, find_specs, 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as typing's own, which would take longer to load than all the rest here
 if TYPE_CHECKING:
+    from typing import Any
+
     from agents import find_specs, make_agent
     from agents.models import load_backend
     from scenarios import find_scenarios, load_scenario
@@ -52,6 +52,8 @@ __all__ = [  # noqa: RUF022 - grouped by home, checked against _LAZY in the test
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'simworld' has no attribute {name!r}")
+    import importlib
+
     from simworld.fence import check
 
     check()

@@ -96,6 +96,8 @@ def search(store: Store, encoder: Encoder, text: str, *, limit: int = 10, run: s
     """
     if not text.strip():
         raise InputError("nothing to look for; write what happens in the episode")
+    if text.encode(errors="replace").decode() != text:
+        raise InputError("what to look for is not UTF-8 text")
     return nearest(store, encoder_id(encoder), encoder.encode([text])[0], limit=limit, run=run)
 
 

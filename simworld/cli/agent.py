@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from simworld.cli.options import json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError, Problem
+from simworld.yamlfile import yaml_files
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -116,8 +118,8 @@ def _files(paths: Sequence[Path]) -> tuple[list[Path], list[Problem]]:
     files: list[Path] = []
     problems: list[Problem] = []
     for path in paths:
-        if path.is_dir():
-            found = sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")])
+        if os.path.isdir(path):
+            found = yaml_files(path)
             files += found
             if not found:
                 problems.append(Problem(where=str(path), message="the folder holds no YAML file"))

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 
 import regex
 
 from simworld.core.episode import ActionKind, CheckResult, Turn
-from simworld.core.scenario import Check, CheckKind
+from simworld.core.errors import Problem
+from simworld.core.patterns import PatternError, compile_pattern
+from simworld.core.scenario import Check, CheckKind, Scenario
 
 TIMEOUT_S = 0.25  # for one pattern on one utterance; patterns come from authors, and some never end
+TOGETHER_S = 2.0  # for all patterns on one dialogue
 
 
-def run_check(check: Check, turns: Sequence[Turn]) -> CheckResult:
-    """Whether a check holds for a dialogue. A pattern that takes too long gives `holds=None` and an error, no exception."""
+def run_check(check: Check, turns: Sequence[Turn], *, until: float = float("inf")) -> CheckResult:
+    """Whether a check holds for a dialogue; `until` is the time (monotonic) at which there is none left.
+
+    A pattern that takes too long or cannot be used gives `holds=None` and an error, no exception.
+    """
     try:
-        found = list(_occurrences(check, turns))
+        found = list(_occurrences(check, turns, until))
     except TimeoutError:
         error = f"the pattern took longer than {TIMEOUT_S} s on one utterance; make it simpler"
+        if time.monotonic() >= until:
+            error = f"the checks took longer than {TOGETHER_S:g} s together on this dialogue; make them simpler"
         return CheckResult(name=check.name, holds=None, error=error)
+    except PatternError as error:
+        return CheckResult(name=check.name, holds=None, error=str(error))
     if check.kind is CheckKind.number:
         return _number(check, found)
     value, turn = found[0] if found else (None, None)
@@ -28,24 +39,51 @@ def run_check(check: Check, turns: Sequence[Turn]) -> CheckResult:
 
 def run_checks(checks: Sequence[Check], turns: Sequence[Turn]) -> tuple[CheckResult, ...]:
     """Every check's result, in order."""
-    return tuple(run_check(check, turns) for check in checks)
+    until = time.monotonic() + TOGETHER_S
+    return tuple(run_check(check, turns, until=until) for check in checks)
+
+
+def that_ends(checks: Iterable[Check], turns: Sequence[Turn]) -> str:
+    """The name of the first check that ends the episode after these turns, or empty."""
+    until = time.monotonic() + TOGETHER_S
+    for check in checks:
+        if check.ends:
+            # What occurred in an earlier turn would have ended the episode there.
+            fresh = turns if check.kind is CheckKind.number else turns[-1:]
+            if run_check(check, fresh, until=until).holds:
+                return check.name
+    return ""
 
 
 def compiled(check: Check) -> regex.Pattern[str]:
-    """The pattern a check searches for. Raises regex.error for one that cannot be compiled."""
+    """The pattern a check searches for. Raises PatternError for one that cannot be used."""
     if check.kind is CheckKind.keyword:
         words = "|".join(regex.escape(word) for word in check.words)
-        return regex.compile(rf"(?i)(?<!\w)(?:{words})(?!\w)")
-    return regex.compile(check.pattern)
+        return compile_pattern(rf"(?i)(?<!\w)(?:{words})(?!\w)")
+    return compile_pattern(check.pattern)
 
 
-def _occurrences(check: Check, turns: Sequence[Turn]) -> Iterator[tuple[str, int]]:
+def pattern_problems(scenario: Scenario) -> list[Problem]:
+    """What is wrong with the patterns of a scenario that was not read from a file just now."""
+    problems = []
+    for check in scenario.checks:
+        try:
+            compiled(check)
+        except PatternError as error:
+            problems.append(Problem(message=str(error), where=f"scenario {scenario.name}: checks.{check.name}"))
+    return problems
+
+
+def _occurrences(check: Check, turns: Sequence[Turn], until: float) -> Iterator[tuple[str, int]]:
     pattern = compiled(check)
     for turn in turns:
         for act in turn.acts:
             if act.action.kind is ActionKind.none or (check.by and act.seat != check.by):
                 continue
-            for match in pattern.finditer(act.action.text, timeout=TIMEOUT_S):
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            for match in pattern.finditer(act.action.text, timeout=min(TIMEOUT_S, left)):
                 group = 1 if check.kind is CheckKind.number else 0
                 if match.group(group) is not None:
                     yield match.group(group), turn.index

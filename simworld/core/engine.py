@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 
-from simworld.core.checks import run_check, run_checks
+from simworld.core.checks import run_checks, that_ends
 from simworld.core.episode import Act, ActionKind, Ending, Episode, Observation, Turn
 from simworld.core.errors import Failure
 from simworld.core.protocols import Reply
@@ -124,9 +124,8 @@ def _broken_rule(name: str, act: Act, seats: Sequence[str]) -> Failure | None:
 def _over(scenario: Scenario, seats: Sequence[str], turns: Sequence[Turn]) -> str:
     if len(_present(seats, turns)) < 2:
         return "left"
-    for check in scenario.checks:
-        if check.ends and run_check(check, turns).holds:
-            return f"check:{check.name}"
+    if check := that_ends(scenario.checks, turns):
+        return f"check:{check}"
     recent = turns[-scenario.limits.silence :]
     silent = all(act.action.kind is ActionKind.none for turn in recent for act in turn.acts)
     return "silence" if silent and len(recent) == scenario.limits.silence else ""

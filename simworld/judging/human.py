@@ -17,8 +17,10 @@ from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
 from simworld.judging.rubrics import load_rubric
 from simworld.yamlfile import did_you_mean
+from simworld.yamlfile.source import read_source
 from store import Store, StoredEpisode
 
+MAX_BYTES = 64 * 1024 * 1024
 COLUMNS = ("episode", "seat", "dimension", "score")
 OPTIONAL = ("reasoning",)
 
@@ -153,10 +155,9 @@ class _Reader:
 def _rows(path: Path, problems: list[Problem]) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Line number and cells of each row, stripped; a file that is none gives no row."""
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        problems.append(Problem(message=f"cannot be read: {reason}", where=str(path)))
+        text = read_source(path, MAX_BYTES)
+    except InputError as error:
+        problems += error.problems
         return
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", strict=True)
     count = 0

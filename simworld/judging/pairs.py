@@ -6,14 +6,16 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
 
-_LINE = re.compile(
-    r"^\s*(?P<name>[^:*\n]{1,60}?)\s*(?:\((?:to|privately to)\s+(?P<to>[^)]+?)(?:\s+alone)?\))?\s*:\s*(?P<text>.*)$"
-)
+MAX_SPEAKERS = 64
+_MAX_NAME = 60
+_MAX_HEAD = 200  # what stands before the colon: a name, and to whom
+_HEAD = re.compile(r"(?P<name>[^*]+)\(\s*(?:to|privately to)\s+(?P<to>[^)]+)\)")
+_ALONE = re.compile(r"\s+alone$")
 
 
 class Pair(BaseModel):
@@ -30,6 +32,16 @@ class Pair(BaseModel):
     secret: str = ""
     knows: str = ""
     relationship: str = ""
+
+    @field_validator("better", "worse")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        speakers = {name for name, _, _ in lines(text)}
+        if not speakers:
+            raise ValueError("no line begins with a name and a colon, like 'Ann: Hello.'")
+        if len(speakers) > MAX_SPEAKERS:
+            raise ValueError(f"{len(speakers)} speakers; at most {MAX_SPEAKERS} are judged")
+        return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +63,7 @@ class Scene:
         wanted = self.pair.seat.casefold()
         names = [name for text in (self.pair.better, self.pair.worse) for name, _, _ in lines(text)]
         same = [name for name in names if name.casefold() == wanted]
-        same += [name for name in names if name.casefold().split()[0] == wanted.split()[0]]
+        same += [name for name in names if name.casefold().split()[:1] == wanted.split()[:1]]
         return same[0] if same else self.pair.seat
 
     @cached_property
@@ -100,11 +112,22 @@ class Scene:
 
 def lines(text: str) -> list[tuple[str, str, str]]:
     """A transcript as (name, to, text) per act; a line without a name goes on with the act before it."""
-    found: list[tuple[str, str, str]] = []
+    found: list[tuple[str, str, list[str]]] = []
     for line in text.splitlines():
-        if match := _LINE.match(line):
-            found.append((match["name"], match["to"] or "", match["text"].strip()))
+        if spoken := _spoken(line):
+            name, to, said = spoken
+            found.append((name, to, [said]))
         elif line.strip() and found:
-            name, to, before = found[-1]
-            found[-1] = (name, to, f"{before} {line.strip()}")
-    return found
+            found[-1][2].append(line.strip())
+    return [(name, to, " ".join(parts)) for name, to, parts in found]
+
+
+def _spoken(line: str) -> tuple[str, str, str] | None:
+    """Name, addressees and words of a line that begins with a name and a colon."""
+    head, colon, said = line.partition(":")
+    name, to = head.strip(), ""
+    if len(name) <= _MAX_HEAD and (addressed := _HEAD.fullmatch(name)):
+        name, to = addressed["name"].strip(), _ALONE.sub("", addressed["to"].strip())
+    if not colon or not name or len(name) > _MAX_NAME or "*" in name:
+        return None
+    return name, to, said.strip()

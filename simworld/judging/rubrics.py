@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from importlib import resources
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Dimension, Rubric
-from simworld.yamlfile import Document, Loc, did_you_mean, load_text, load_yaml, parse
+from simworld.yamlfile import Document, Loc, did_you_mean, load_text, load_yaml, parse, shorten
 
 SLOTS = ("name", "goal", "knows", "secret")  # what a question or a statement may name, each of the judged seat
 SUFFIXES = (".yaml", ".yml")
@@ -88,9 +89,9 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
         )
     places = [folder / name for folder in (beside, Path()) if folder is not None]
     for path in places:
-        if path.is_file():
+        if os.path.isfile(path):  # Path.is_file raises for a name that is too long
             return _rubric(load_yaml(path))
-    raise InputError(f"no rubric file {name}; looked in {', '.join(str(p.parent) for p in places)}")
+    raise InputError(f"no rubric file {shorten(name)}; looked in {', '.join(str(p.parent) for p in places)}")
 
 
 def _rubric(document: Document) -> Rubric:

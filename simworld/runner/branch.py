@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agents import LoadedSpec, find_specs
+from simworld.core.checks import pattern_problems
 from simworld.core.episode import Act, Ending, Observation
 from simworld.core.errors import InputError, Problem
 from simworld.core.protocols import Agent, Thinking
@@ -96,7 +97,7 @@ def make_branch(
     Raises:
         InputError: everything that does not fit.
     """
-    problems: list[Problem] = []
+    problems = pattern_problems(scenario)
     if name is not None and not (name.strip() and name.isprintable()):
         problems.append(Problem(message=f"--name {name!r}: expected a word or more, without control characters"))
     most = longest_prefix(parent, scenario)

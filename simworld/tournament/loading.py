@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from simworld.judging.rubrics import SUFFIXES, load_rubric
 from simworld.judging.run import DEFAULT_RUBRIC
 from simworld.judging.spec import JudgeSpec, load_judge
 from simworld.tournament.schema import TournamentFile
-from simworld.yamlfile import Document, did_you_mean, in_order, load_yaml, parse
+from simworld.yamlfile import Document, did_you_mean, in_order, is_glob, load_yaml, matching_files, parse
 
 T = TypeVar("T")
 
@@ -109,8 +110,9 @@ class _Reader:
             if name in found:
                 self._say((key, i), f"{name!r} is named twice")
                 continue
-            path = self._path(name)
+            path = name
             try:
+                path = self._path(name)
                 found[name] = find(path)
             except InputError as error:
                 for problem in error.problems:
@@ -124,8 +126,9 @@ class _Reader:
         """A file, folder or glob beside the tournament goes before one in the working folder."""
         beside = self._beside / name
         looks_like_a_path = name.endswith(SUFFIXES) or len(Path(name).parts) > 1
-        globs = any(mark in name for mark in "*?[") and any(self._beside.glob(name))
-        return str(beside) if globs or (looks_like_a_path and os.path.lexists(beside)) else name
+        if is_glob(name) and matching_files(name, self._beside):
+            return str(Path(glob.escape(str(self._beside))) / name)
+        return str(beside) if looks_like_a_path and os.path.lexists(beside) else name
 
     def _named(self, key: str, names: dict[str, str], agents: Sequence[str]) -> str:
         given: str = getattr(self._file, key)

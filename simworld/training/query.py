@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Literal, Self
 
-import regex
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from simworld.core.patterns import PatternError, compile_pattern
 from store import TraceQuery
 
 Place = Literal["end", "uniform", "attributed", "prefixes", "utterance"]
@@ -63,9 +63,9 @@ class RewardSettings(BaseModel):
     @classmethod
     def _pattern(cls, value: str) -> str:
         try:
-            regex.compile(value)
-        except regex.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
+            compile_pattern(value)
+        except PatternError as error:
+            raise ValueError(str(error)) from None
         return value
 
     @model_validator(mode="after")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-import regex
 from numpy.typing import NDArray
 
 from simworld.core.checks import TIMEOUT_S
 from simworld.core.errors import InputError
+from simworld.core.patterns import compile_pattern
 from simworld.training.query import RewardSettings
 
 
@@ -26,7 +26,7 @@ class Lexical:
     """1 for an utterance in which a pattern is found, else 0."""
 
     def __init__(self, pattern: str) -> None:
-        self._pattern = regex.compile(pattern)
+        self._pattern = compile_pattern(pattern)
 
     def measure(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """1 or 0 per text. Raises InputError where the pattern takes too long on one."""

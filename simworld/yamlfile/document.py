@@ -16,7 +16,7 @@ import yaml
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile.messages import dotted, syntax_message
 from simworld.yamlfile.scalars import resolve
-from simworld.yamlfile.source import check_characters, read_source
+from simworld.yamlfile.source import FORBIDDEN, check_characters, read_source
 
 Loc = Sequence[str | int]
 
@@ -194,8 +194,8 @@ class _Builder:
         else:
             plain = isinstance(node, yaml.ScalarNode) and not node.style
             value = resolve(node.value) if plain else node.value
-            if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
-                self._report(node, "half of a surrogate pair; write the character itself")
+            if isinstance(value, str):
+                self._check_text(node, value)
         self._built[id(node)] = value
         return value
 
@@ -208,6 +208,7 @@ class _Builder:
                 continue
             key = key_node.value
             path = dotted((*loc, key))
+            self._check_text(key_node, key)
             if key == "<<":
                 self._report(key_node, f"{path}: merge keys are not supported; write the fields out")
             elif not key.strip():
@@ -218,6 +219,13 @@ class _Builder:
             seen.setdefault(key, key_node)
             value[key] = self.build(child, (*loc, key))
         return value
+
+    def _check_text(self, node: yaml.Node, text: str) -> None:
+        """Reports what no text holds: the source itself was looked at before, but escapes write such characters too."""
+        if any("\ud800" <= c <= "\udfff" for c in text):
+            self._report(node, "half of a surrogate pair; write the character itself")
+        elif found := FORBIDDEN.search(text):
+            self._report(node, f"control character U+{ord(found[0]):04X} in the text")
 
     def _report(self, node: yaml.Node, message: str) -> None:
         self.problems.append(Problem(message=message, where=_where(self.name, node)))

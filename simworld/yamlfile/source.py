@@ -10,7 +10,7 @@ from pathlib import Path
 from simworld.core.errors import InputError, Problem
 
 MAX_BYTES = 4 * 1024 * 1024
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
 
 
 def read_source(path: Path, max_bytes: int = MAX_BYTES) -> str:
@@ -43,7 +43,7 @@ def read_source(path: Path, max_bytes: int = MAX_BYTES) -> str:
 
 def check_characters(text: str, name: str) -> None:
     """Raises InputError, with the place, if the text holds a control character (as binary files do)."""
-    if found := _FORBIDDEN.search(text):
+    if found := FORBIDDEN.search(text):
         line = text.count("\n", 0, found.start()) + 1
         column = found.start() - (text.rfind("\n", 0, found.start()) + 1) + 1
         what = f"control character U+{ord(found[0]):04X}: this is no text file"

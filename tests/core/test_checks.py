@@ -1,12 +1,13 @@
 """Programmatic checks against dialogues written out by hand."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from simworld.core.checks import compiled, run_check, run_checks
+from simworld.core.checks import TOGETHER_S, compiled, pattern_problems, run_check, run_checks, that_ends
 from simworld.core.episode import Act, Action, ActionKind, CheckResult, Turn
-from simworld.core.scenario import Check, CheckKind
+from simworld.core.scenario import Check, CheckKind, Persona, Scenario, Seat
 
 
 def dialogue(*lines: tuple[str, str] | tuple[str, str, ActionKind]) -> tuple[Turn, ...]:
@@ -128,3 +129,52 @@ def test_checks_come_in_order() -> None:
 def test_words_are_no_patterns() -> None:
     assert compiled(keyword("a.c")).search("abc") is None
     assert compiled(keyword("a.c")).search("so A.C it is") is not None
+
+
+ENDLESS = r"(?:a|a)*(a+)+\1x?$"
+
+
+def test_many_endless_patterns_share_one_limit() -> None:
+    checks = tuple(Check(name=f"c{i}", kind=CheckKind.regex, pattern=ENDLESS) for i in range(200))
+    turns = dialogue(("a", "a" * 5000 + "!"))
+    begun = time.monotonic()
+    results = run_checks(checks, turns)
+    assert time.monotonic() - begun < 4 * TOGETHER_S  # by themselves they would take 50 s
+    assert all(result.holds is None for result in results)
+    assert results[-1].error == "the checks took longer than 2 s together on this dialogue; make them simpler"
+
+
+def test_a_slow_pattern_on_many_turns_has_one_limit() -> None:
+    turns = dialogue(*[("a", "a" * 22 + "!")] * 2000)
+    begun = time.monotonic()
+    run_checks([regex(r"(a|aa)+$")], turns)
+    assert time.monotonic() - begun < 4 * TOGETHER_S
+
+
+def test_a_pattern_that_cannot_be_used_is_no_exception() -> None:
+    bomb, wrong = run_checks([regex("((a{900}){900}){900}"), regex("a(")], HAGGLE)
+    assert (bomb.holds, wrong.holds) == (None, None)
+    assert bomb.error is not None
+    assert bomb.error.startswith("the pattern is too large")
+    assert wrong.error == "not a valid regular expression: missing ) at position 3"
+    endless_words = keyword(*(f"word {i} and so on" for i in range(5_000)))
+    assert run_check(endless_words, HAGGLE).holds is None
+
+
+def test_patterns_of_a_stored_scenario_are_told_with_their_place() -> None:
+    seats = tuple(Seat(name=name, persona=Persona(name=name), goal="g") for name in ("a", "b"))
+    checks = (regex("fine"), Check(name="bomb", kind=CheckKind.regex, pattern="(a{900}){900}"))
+    problems = pattern_problems(Scenario(name="old", setting="x", seats=seats, checks=checks))
+    assert [problem.where for problem in problems] == ["scenario old: checks.bomb"]
+
+
+def test_what_ends_an_episode() -> None:
+    def ends(check: Check) -> Check:
+        return replace(check, ends=True)
+
+    assert that_ends([ends(regex("Deal"))], HAGGLE) == "c"
+    assert that_ends([regex("Deal")], HAGGLE) == ""
+    assert that_ends([ends(regex("pounds"))], HAGGLE) == ""
+    price = ends(number(between=(80, 99)))  # the first price, of an earlier turn
+    assert that_ends([price], HAGGLE) == "c"
+    assert that_ends([ends(number(last=True, between=(70, 80)))], HAGGLE) == "c"

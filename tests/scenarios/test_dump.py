@@ -17,10 +17,11 @@ from simworld.core.scenario import Check, CheckKind, Limits, Persona, Relationsh
 
 tricky = st.sampled_from(
     ["no", "null", "~", "12", "1e5", "0o17", "1:30", "<<", "- x", "a: b", "# no", "'", '"', "{", "*x", "&x", "!x", "%", "@", "|",
-     ">", "true", "x\ny", "x\n\n  y\n", "a \n b", "=", "2024-01-01", "é", "\u2028", "\x85", "\ufeff", "😀", "tab\there"]
+     ">", "true", "x\ny", "x\n\n  y\n", "a \n b", "=", "2024-01-01", "é", "\u2028", "\x85", "\ufeff", "😀", "tab\there",
+     "{{x}}", "{{", "{{{x}}}", "{{brace}}", "{ {{ {{{{", "{x}", "$x", "%s", "{% x %}"]
 )  # fmt: skip
 characters = st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t")
-texts = (st.text(characters, max_size=60) | tricky).map(str.strip).filter(lambda t: "{{" not in t)
+texts = (st.text(characters, max_size=60) | tricky).map(str.strip)
 full = texts.filter(bool)
 slugs = st.from_regex(r"[a-z0-9]{1,6}(-[a-z0-9]{1,4}){0,2}", fullmatch=True)
 personas = st.builds(

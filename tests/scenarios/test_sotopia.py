@@ -143,6 +143,48 @@ def test_malformed_json(tmp_path: Path) -> None:
         import_sotopia(tmp_path / "nowhere", tmp_path / "out")
 
 
+SLOTS = "{{x}} {{{y}}} {{ {{brace}} {% z %} {x} $x ${x} %s %(x)s {0} {{"
+
+
+def test_what_looks_like_a_slot_is_text(tmp_path: Path) -> None:
+    environment = ENVIRONMENT | {
+        "scenario": f"Two friends. {SLOTS}",
+        "agent_goals": [f"Borrow {SLOTS}", f"Keep {SLOTS} (<extra_info>{SLOTS}</extra_info>)"],
+        "occupation_constraint": SLOTS,
+    }
+    ann = ANN | {name: f"Ann {SLOTS}" for name in ("first_name", "occupation", "public_info", "secret", "big_five")}
+    bo = {"pk": "01BOB", "first_name": "Bo", "last_name": "Li", "secret": SLOTS}
+    import_sotopia(write(tmp_path / "in", {"01ENV": environment}, {"01ANN": ann, "01BOB": bo}), tmp_path / "out")
+    selection = read_files(scenario_files(tmp_path / "out"), Personas())
+    assert selection.problems == []
+    (loaded,) = selection.scenarios
+    scenario = loaded.scenario
+    first, second = scenario.seats
+    assert scenario.setting == f"Two friends. {SLOTS}"
+    assert (first.goal, second.goal) == (f"Borrow {SLOTS}", f"Keep {SLOTS}")
+    assert second.knows.endswith(SLOTS)
+    assert (first.secret, second.secret) == (f"Ann {SLOTS}", SLOTS)
+    assert first.persona.name == f"Ann {SLOTS} O'Hara"
+    assert (first.persona.occupation, first.persona.public) == (f"Ann {SLOTS}", f"Ann {SLOTS}")
+    assert scenario.meta["occupation_constraint"] == SLOTS
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a \x07 bell", "environments.json: 01ENV.scenario: control character U+0007"),
+        ("a \x00 nothing", "environments.json: 01ENV.scenario: control character U+0000"),
+        ("half \ud83d", "environments.json: 01ENV.scenario: half of a surrogate pair"),
+        ("x" * 50_001, "environments.json: 01ENV.scenario: 50,001 characters; at most 50,000 are read"),
+    ],
+    ids=lambda text: text[:12],
+)
+def test_what_no_scenario_can_hold_is_refused_before_anything_is_written(tmp_path: Path, text: str, says: str) -> None:
+    source = write(tmp_path / "in", {"01ENV": ENVIRONMENT | {"scenario": text}})
+    assert lines(source, tmp_path / "out") == [says]
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_that_is_not_empty_needs_force(tmp_path: Path) -> None:
     source, out = write(tmp_path / "in"), tmp_path / "out"
     import_sotopia(source, out)

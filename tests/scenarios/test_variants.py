@@ -149,3 +149,30 @@ def test_a_thousand_variants_expand() -> None:
 )
 def test_values_in_names(value: str | float | bool, slug: str) -> None:
     assert slugify(value) == slug
+
+
+BASE_OF_BOMB = """\
+name: bomb
+setting: "TEXT"
+seats:
+  - {name: a, persona: {name: Ann}, goal: g}
+  - {name: b, persona: {name: Ben}, goal: h}
+matrix: {word: [VALUES]}
+"""
+
+
+def test_variants_that_would_fill_the_memory_are_refused() -> None:
+    values = ", ".join(f"'{i:x<500}'" for i in range(1000))
+    text = BASE_OF_BOMB.replace("TEXT", "{{word}} " * 5_000).replace("VALUES", values)
+    with pytest.raises(InputError) as caught:
+        parse_scenario(text)
+    (problem,) = caught.value.problems
+    assert problem.message.startswith("matrix: the variants would hold 2,5")
+    assert problem.message.endswith("characters together; at most 20,000,000 are written")
+
+
+def test_a_pattern_that_a_variant_makes_is_measured() -> None:
+    text = BASE_OF_BOMB.replace("TEXT", "{{word}}").replace("VALUES", "2, 90000")
+    text += "checks: [{name: c, kind: regex, pattern: '(ab){{{word}}}'}]\n"
+    with pytest.raises(InputError, match=r"scenario.yaml:7:42: checks.0.pattern: the pattern is too large"):
+        parse_scenario(text)

@@ -31,7 +31,7 @@ def test_what_a_command_raises_becomes_an_exit_code(
     def fails() -> None:
         raise raised
 
-    monkeypatch.setattr("simworld.cli.LazyGroup.get_command", lambda self, ctx, name: fails)
+    monkeypatch.setattr("simworld.cli.lazy.LazyGroup.get_command", lambda self, ctx, name: fails)
     monkeypatch.setattr(sys, "argv", ["simworld", "run"])
     with pytest.raises(SystemExit) as stopped:
         main()
@@ -44,7 +44,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("simworld.cli.LazyGroup.get_command", lambda self, ctx, name: fails)
+    monkeypatch.setattr("simworld.cli.lazy.LazyGroup.get_command", lambda self, ctx, name: fails)
     monkeypatch.setattr(sys, "argv", ["simworld", "run"])
     with pytest.raises(RuntimeError, match="a bug"):
         main()

@@ -157,8 +157,8 @@ def test_the_shipped_pairs_are_complete() -> None:
 def test_every_problem_of_a_pairs_file_is_named_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text(
-        "- {setting: s, seat: Ann, gaol: g, dimension: goal, better: a, worse: b}\n"
-        "- {setting: s, seat: Ann, goal: g, dimension: goal, better: a}\n"
+        "- {setting: s, seat: Ann, gaol: g, dimension: goal, better: 'Ann: a', worse: 'Ann: b'}\n"
+        "- {setting: s, seat: Ann, goal: g, dimension: goal, better: 'Ann: a'}\n"
     )
     with pytest.raises(InputError) as error:
         load_pairs(path)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from simworld.core.episode import Episode, WorkItem
-from simworld.core.errors import Failure
-from simworld.core.scenario import Scenario, TurnOrder
-from simworld.runner.branch import Forked, branch_name, longest_prefix
+from simworld.core.errors import Failure, InputError
+from simworld.core.scenario import Check, CheckKind, Scenario, TurnOrder
+from simworld.runner.branch import Forked, branch_name, longest_prefix, make_branch
 from simworld.runner.live import Job, play_jobs
 from simworld.testing import FakeBackend, example_scenario
 from store import open_store
@@ -71,3 +71,12 @@ def test_how_much_can_be_kept(tmp_path: Path, scenario: Scenario, failure: Failu
         work = begin(store, scenario=scenario)[0]
         add(store, work, played(work, "Hello.", "Sixty?", failure=failure))
         assert longest_prefix(store.episode(work.episode_id(1)), scenario) == most
+
+
+def test_a_stored_pattern_that_would_fill_the_memory_is_refused_with_its_place(tmp_path: Path) -> None:
+    bomb = replace(RENT, checks=(Check(name="c", kind=CheckKind.regex, pattern="((a{900}){900}){900}"),))
+    with open_store(str(tmp_path / "x.db"), create=True) as store:
+        work = begin(store, scenario=bomb)[0]
+        add(store, work, played(work, "Hello.", "Sixty?"))
+        with pytest.raises(InputError, match=rf"scenario {RENT.name}: checks.c: the pattern is too large"):
+            make_branch(store.episode(work.episode_id(1)), bomb, 0, at=1, cast={})

@@ -50,6 +50,29 @@ def test_names_beside_the_file_go_first_wherever_one_works(folder: Path) -> None
     assert len(made.scenarios) == 6
 
 
+@pytest.mark.parametrize("pattern", ["{here}/k*.yaml", "k**.yaml", "**/k*.yaml", "./k*.yaml", "{here}/**/k?.yaml", "*/../k*"])
+def test_scenarios_by_a_pattern_beside_the_file(folder: Path, pattern: str) -> None:
+    (folder / "sub").mkdir()
+    assert len(tournament(folder, scenarios=f"['{pattern.format(here=folder)}']").scenarios) == 6
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("/nowhere/s*.yaml", "/nowhere/s*.yaml: no YAML file matches"),
+        ("z**.yaml", "z**.yaml: no YAML file matches"),
+        ("[k1.yaml", "[k1.yaml: no YAML file matches"),
+        ("z" * 5000 + "*.yaml", "z" * 5000 + "*.yaml: no YAML file matches"),
+        ("//*/*[", "//*/*[: no YAML file matches"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_pattern_that_matches_nothing_is_one_line_with_its_place(folder: Path, pattern: str, message: str) -> None:
+    text = f"name: cup\nagents: [ada.yaml, ben.yaml]\nself_play: true\nscenarios: ['{pattern}']\n"
+    (line,) = problems(folder / "cup.yaml", text)
+    assert line == f"4:13: scenarios.0: {message}"
+
+
 def test_all_problems_at_once(folder: Path) -> None:
     found = problems(
         folder / "cup.yaml",

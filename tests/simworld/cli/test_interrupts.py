@@ -1,0 +1,85 @@
+"""Ctrl-C at any moment from the first line on: one line at most, exit code 130, never a traceback."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+AGENT = "name: al\nkind: scripted\nlines: [hi, ho]\n"
+SCENARIO = """\
+name: tiny
+setting: x
+seats:
+  - {name: a, persona: {name: Ann}, goal: g}
+  - {name: b, persona: {name: Ben}, goal: h}
+"""
+
+# A child that is interrupted at the very moment at which it looks for a module.
+AT_A_MODULE = """
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+            {again}
+sys.meta_path.insert(0, Interrupting())
+from simworld.cli import main
+sys.argv = ["simworld", *{arguments!r}]
+sys.exit(main())
+"""
+RUN = ["run", "tiny.yaml", "--cast", "*=al.yaml"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "al.yaml").write_text(AGENT)
+    (tmp_path / "tiny.yaml").write_text(SCENARIO)
+    return tmp_path
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("simworld.cli.running", ["--help"]),
+        ("click", ["--help"]),
+        ("simworld.cli.text", ["--help"]),
+        ("simworld.fence", RUN),
+        ("simworld.cli.run", RUN),
+        ("yaml", RUN),
+        ("pydantic", RUN),
+        ("sqlalchemy", RUN),
+        ("simworld.runner.live", RUN),
+        ("simworld.cli.train.upmap", ["train", "upmap", "--out", "x"]),
+        ("torch", ["train", "upmap", "--out", "x"]),
+    ],
+)
+def test_while_a_module_is_loaded(folder: Path, module: str, arguments: list[str], times: int) -> None:
+    again = "os.kill(os.getpid(), signal.SIGINT)" if times == 2 else ""
+    code = AT_A_MODULE.format(module=module, arguments=arguments, again=again)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, timeout=120)
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.split() == ["Stopped."]
+
+
+@pytest.mark.parametrize("delay_ms", [0, 20, 50, 100, 200, 300, 400, 600])
+def test_from_outside(folder: Path, delay_ms: int) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "simworld", *RUN, "--repeats", "50"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+    )
+    time.sleep(delay_ms / 1000)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=120)
+    if "simworld/cli" not in said and "Stopped." not in said and child.returncode:
+        return  # Python had not come to our first line
+    assert "Traceback" not in said
+    assert child.returncode in (0, 130, -signal.SIGINT)
