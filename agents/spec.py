@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
+from agents.models.server_options import ServerFields
 from agents.prompting import PROMPTS, PromptTemplate
 from agents.steering.folder import PlannerFolder
 from agents.steering.spec import SteeringSpec, find_planner
@@ -64,7 +65,7 @@ class _Named(BaseModel):
         return name
 
 
-class LMSpec(_Named):
+class LMSpec(_Named, ServerFields):
     """An agent played by a language model."""
 
     kind: Literal["lm"] = "lm"
@@ -146,6 +147,8 @@ def load_spec(path: Path) -> LoadedSpec:
         template = parse(load_yaml(template_source), PromptTemplate)
     except InputError as error:
         problems += error.problems
+    if not spec.model.startswith("openai:"):
+        problems += spec.local_problems(document)
     try:
         planner = _planner(spec, document)
     except InputError as error:

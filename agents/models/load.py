@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from agents.models.server_options import Reasoning, ServerOptions
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Backend
 
@@ -22,9 +23,8 @@ def load_backend(
     batch_size: int = 32,
     cache_bytes: int | None = None,
     threads: int | None = None,
-    concurrency: int = 8,
-    timeout_s: float = 120.0,
-    retries: int = 5,
+    server: ServerOptions | None = None,
+    reasoning: Reasoning | None = None,
 ) -> Backend:
     """The backend a spec names, loaded and ready.
 
@@ -37,9 +37,8 @@ def load_backend(
         cache_bytes: memory for caches; default: a quarter of what is free. Local models only.
         threads: of torch, for the whole process; default: torch's choice (OMP_NUM_THREADS, or one per core), but no more than the
             cores that this process may use.
-        concurrency: requests open at a server at once, at most.
-        timeout_s: of one attempt at a server, from sending to the last byte.
-        retries: at a server, after the first attempt.
+        server: how a server is asked; servers only. Default: `ServerOptions()`.
+        reasoning: how the model marks its thoughts; default: as the common makers' models do.
 
     Raises:
         ModelError: the spec names nothing that can be loaded.
@@ -48,9 +47,10 @@ def load_backend(
     kind, colon, name = spec.strip().partition(":")
     if not colon or not name or kind not in ("builtin", "hf", "openai"):
         raise ModelError(f"model {spec!r} is not understood; write {FORMS}{_hint(spec)}")
+    server = server or ServerOptions()
     for setting, value in (
         ("batch_size", batch_size),
-        ("concurrency", concurrency),
+        ("concurrency", server.concurrency),
         ("threads", threads),
         ("cache_bytes", cache_bytes),
     ):
@@ -59,8 +59,8 @@ def load_backend(
     if kind == "openai":
         from agents.models.openai_backend import Patience, open_server
 
-        patience = Patience(timeout_s=timeout_s, retries=retries)
-        return open_server(spec.strip(), name, concurrency=concurrency, patience=patience)
+        patience = Patience(timeout_s=server.timeout_s, retries=server.retries)
+        return open_server(spec.strip(), name, concurrency=server.concurrency, patience=patience)
     weights = local_weights(spec)
 
     from agents.models.local_model import load_local

@@ -41,18 +41,18 @@ if TYPE_CHECKING:
 @threads_option
 @memory_option
 @click.option(
-    "--concurrency", type=click.IntRange(min=1), default=8, show_default=True, help="Requests open at a server."
+    "--concurrency", type=click.IntRange(min=1), help="Requests open at a server; default: its file's, else 8."
 )
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
-    default=120,
-    show_default=True,
     metavar="SECONDS",
-    help="Of one attempt at a server.",
+    help="Of one attempt at a server; default: its file's, else 120.",
 )
 @click.option(
-    "--retries", type=click.IntRange(min=0), default=5, show_default=True, help="At a server, after the first attempt."
+    "--retries",
+    type=click.IntRange(min=0),
+    help="At a server, after the first attempt; default: its file's, else 5.",
 )
 @profile_option
 @db_option
@@ -68,9 +68,9 @@ def run(
     live: int,
     threads: int | None,
     memory_gb: float | None,
-    concurrency: int,
-    timeout: float,
-    retries: int,
+    concurrency: int | None,
+    timeout: float | None,
+    retries: int | None,
     with_profile: bool,
     db: str,
     as_json: bool,
@@ -79,6 +79,7 @@ def run(
 
     The same command again plays what is missing and nothing else.
     """
+    from agents.models.server_options import ServerFields
     from simworld.runner.models import open_crew
     from simworld.runner.stored import run_plan
     from store import check_store, open_store
@@ -92,9 +93,7 @@ def run(
             batch_size=live,
             cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
             threads=threads,
-            concurrency=concurrency,
-            timeout_s=timeout,
-            retries=retries,
+            server=ServerFields(concurrency=concurrency, timeout=timeout, retries=retries),
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as crew,

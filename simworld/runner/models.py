@@ -6,8 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from agents import HUMAN_MODEL, HumanSpec, LMAgent, LMSpec, LoadedSpec, TerminalBackend, make_agent, model_key
+from agents import (
+    HUMAN_MODEL,
+    HumanSpec,
+    LMAgent,
+    LMSpec,
+    LoadedSpec,
+    TerminalBackend,
+    backend_key,
+    make_agent,
+    model_key,
+)
 from agents.models import load_backend
+from agents.models.server_options import ServerFields
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Agent, Backend
 from simworld.core.requests import ModelInfo
@@ -30,16 +41,15 @@ def open_crew(
     batch_size: int = 32,
     cache_bytes: int | None = None,
     threads: int | None = None,
-    concurrency: int = 8,
-    timeout_s: float = 120.0,
-    retries: int = 5,
+    server: ServerFields | None = None,
     before_load: Callable[[str], None] = lambda model: None,
     warn: Callable[[str], None] = lambda line: None,
 ) -> Iterator[Crew]:
     """The agents of some specs with their models loaded; closed at the end of the block.
 
     `cache_bytes` is for all local models together, in equal shares; by default each takes a quarter of the memory that is free when
-    it is loaded. The other settings are those of `agents.models.load_backend`.
+    it is loaded. `server` is what the command line says of servers; it goes before what the agents' files say. The other settings
+    are those of `agents.models.load_backend`.
 
     Raises:
         ModelError: a model cannot be loaded, or a person has a seat and there is no terminal.
@@ -61,9 +71,8 @@ def open_crew(
                     batch_size=batch_size,
                     cache_bytes=share,
                     threads=threads,
-                    concurrency=concurrency,
-                    timeout_s=timeout_s,
-                    retries=retries,
+                    server=spec.server_options(server),
+                    reasoning=spec.reasoning,
                 )
                 stack.callback(backend.close)
                 backends[model_key(spec)] = backend
@@ -85,12 +94,26 @@ def open_crew(
 
 
 @contextmanager
-def borrow(crew: Crew, model: str, dtype: str, *, threads: int | None = None) -> Iterator[Backend]:
-    """A model for other work, a judge's say: the crew's where it has it, else loaded for the block. Raises ModelError."""
-    if (shared := crew.backends.get(f"{model}#{dtype}")) is not None:
+def borrow(
+    crew: Crew,
+    model: str,
+    dtype: str,
+    *,
+    fields: ServerFields | None = None,
+    server: ServerFields | None = None,
+    threads: int | None = None,
+) -> Iterator[Backend]:
+    """A model for other work, a judge's say: the crew's where it has it, else loaded for the block. Raises ModelError.
+
+    `fields` are those of the judge's file, and `server` those of the command line, which go before them.
+    """
+    fields = fields or ServerFields()
+    if (shared := crew.backends.get(backend_key(model, dtype, fields))) is not None:
         yield shared
         return
-    backend = load_backend(model, dtype=dtype, threads=threads)
+    backend = load_backend(
+        model, dtype=dtype, threads=threads, server=fields.server_options(server), reasoning=fields.reasoning
+    )
     try:
         yield backend
     finally:
