@@ -140,7 +140,7 @@ def read_score(value: Any, name: str, d: Dimension) -> float:
     if isinstance(value, str):
         value = _worded(value, name, d)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Unusable("not-a-number", f"{name!r}, {d.name!r}: the score is no number.")
+        raise Unusable("not-a-number", f"{name!r}, {d.name!r}: the score {json.dumps(value)[:40]} is no number.")
     if not d.low <= value <= d.high:  # also what is not finite
         span = f"{d.low:g} to {d.high:g}"
         raise Unusable("out-of-range", f"{name!r}, {d.name!r}: the score {str(value)[:20]} is not in {span}.")

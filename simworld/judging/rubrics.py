@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from importlib import resources
@@ -88,7 +89,7 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
         )
     places = [folder / name for folder in (beside, Path()) if folder is not None]
     for path in places:
-        if path.is_file():
+        if os.path.isfile(path):  # also where the name is too long for a file
             return _rubric(load_yaml(path))
     raise InputError(f"no rubric file {name}; looked in {', '.join(str(p.parent) for p in places)}")
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agents.models.server_options import ServerFields, only_shaping
 from simworld.core.errors import InputError
 from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
@@ -34,10 +35,8 @@ class Calibration(BaseModel):
     b: float = Field(default=0.0, allow_inf_nan=False)
 
 
-class JudgeSpec(BaseModel):
-    """How a judge judges; everything but name, title and dtype is part of its id."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class JudgeSpec(ServerFields):
+    """How a judge judges; everything that shapes what it says is part of its id."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     title: str = ""
@@ -72,7 +71,13 @@ class JudgeSpec(BaseModel):
     def id(self, info: ModelInfo, rubric: Rubric) -> str:
         """`name@` and 64 bits of the SHA-256 of model, dtype in use, method, prompts, rubric and calibration."""
         spec = self.model_dump(mode="json", exclude={"name", "title", "model", "dtype", "rubric", "samples"})
-        content = {"spec": spec, "model": info.id, "dtype": info.dtype, "rubric": rubric.id, "prompts": PROMPTS_VERSION}
+        content = {
+            "spec": only_shaping(spec),
+            "model": info.id,
+            "dtype": info.dtype,
+            "rubric": rubric.id,
+            "prompts": PROMPTS_VERSION,
+        }
         return f"{self.name}@{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]}"
 
 
@@ -98,21 +103,25 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
         raise InputError(f"no judge file {name}")
     spec = _spec(load_yaml(path))
     beside = path.parent / spec.rubric
-    if spec.rubric.endswith(SUFFIXES) and beside.is_file():
+    if spec.rubric.endswith(SUFFIXES) and os.path.isfile(beside):  # also where the name is too long for a file
         spec = spec.model_copy(update={"rubric": str(beside)})
     return spec, str(path)
 
 
 def _spec(document: Document) -> JudgeSpec:
     spec = parse(document, JudgeSpec)
-    if spec.model.startswith("openai:") and spec.method != "server":
+    server = spec.model.startswith("openai:")
+    problems = [] if server else spec.local_problems(document)
+    if server and spec.method != "server":
         message = f"found {spec.method!r}: a server gives no log-probabilities of a text; expected 'server'"
-        raise InputError([document.problem(("method",), message)])
+        problems.append(document.problem(("method",), message))
     if spec.method == "statements" and spec.prior and not (spec.head or spec.ask):
         message = (
             "without head and ask there is nothing to read but the dialogue; add one of them, or write 'prior: false'"
         )
-        raise InputError([document.problem(("prior",), message)])
+        problems.append(document.problem(("prior",), message))
+    if problems:
+        raise InputError(problems)
     return spec
 
 
