@@ -41,8 +41,8 @@ def load_backend(
         reasoning: how the model marks its thoughts; default: as the common makers' models do.
 
     Raises:
-        ModelError: the spec names nothing that can be loaded.
-        MissingExtra: `openai:` without the openai package.
+        ModelError: the spec names nothing that can be loaded, or the key of a server is not there.
+        MissingExtra: `openai:` without the package that it needs.
     """
     kind, colon, name = spec.strip().partition(":")
     if not colon or not name or kind not in ("builtin", "hf", "openai"):
@@ -57,10 +57,9 @@ def load_backend(
         if value is not None and value < 1:
             raise ModelError(f"{setting} is {value}; it must be at least 1")
     if kind == "openai":
-        from agents.models.openai_backend import Patience, open_server
+        from agents.models.openai_backend import open_server
 
-        patience = Patience(timeout_s=server.timeout_s, retries=server.retries)
-        return open_server(spec.strip(), name, concurrency=server.concurrency, patience=patience)
+        return open_server(spec.strip(), server, reasoning=reasoning)
     weights = local_weights(spec)
 
     from agents.models.local_model import load_local

@@ -162,9 +162,9 @@ def _marks(text: str, reasoning: Reasoning | None) -> list[tuple[int, int, str]]
         if reasoning.open == reasoning.close:
             found = _in_turns(found, reasoning.open)
     ordered: list[tuple[int, int, str]] = []
-    for mark in sorted(set(found)):
-        if not ordered or mark[0] >= ordered[-1][1]:
-            ordered.append(mark)
+    for place in sorted(set(found)):
+        if not ordered or place[0] >= ordered[-1][1]:
+            ordered.append(place)
     return ordered
 
 

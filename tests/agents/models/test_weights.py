@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.models import files, load_backend, weights
+from agents.models.server_options import ServerOptions
 from agents.models.fetch import presence
 from agents.models.weights import BUILTIN, Packaged, builtin_weights, convert, hf_weights, is_converted
 from simworld.core.errors import MissingExtra, ModelError
@@ -52,9 +53,11 @@ def test_a_spec_that_names_nothing_is_one_clear_line(spec: str, says: str, cache
 
 
 def test_settings_out_of_range_are_refused(llama: Path) -> None:
-    for setting in ("batch_size", "threads", "concurrency"):
+    for setting in ("batch_size", "threads"):
         with pytest.raises(ModelError, match=f"{setting} is 0"):
             load_backend(f"hf:{llama}", **{setting: 0})  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="concurrency is 0"):
+        load_backend("openai:gpt@http://127.0.0.1:1/v1", server=ServerOptions(concurrency=0))
     with pytest.raises(ModelError, match="dtype 'float8' is not known"):
         load_backend(f"hf:{llama}", dtype="float8")
     with pytest.raises(ModelError, match="device 'abacus' is not known"):
@@ -198,7 +201,7 @@ def test_two_processes_convert_at_once(cache: Path) -> None:
 def test_openai_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "openai", None)
+    monkeypatch.setitem(sys.modules, "httpx2", None)
     with pytest.raises(MissingExtra, match=r"pip install 'simworld\[openai\]'"):
         load_backend("openai:gpt@http://127.0.0.1:1/v1")
 
