@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from agents.models.openai_address import read_address, read_key
 from agents.models.server_options import Reasoning, ServerOptions
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Backend
@@ -70,6 +71,12 @@ def load_backend(
     return TransformersBackend(
         local, spec=spec.strip(), model_id=weights.id, batch_size=batch_size, cache_bytes=cache_bytes, meta=meta
     )
+
+
+def check_server(spec: str, server: ServerOptions) -> None:
+    """Raises ModelError where the key that a server's model needs is not there; nothing for local models."""
+    if spec.strip().startswith("openai:"):
+        read_key(read_address(spec), server.api_key_env)
 
 
 def local_weights(spec: str) -> Weights:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from agents.models import files, load_backend, weights
-from agents.models.server_options import ServerOptions
 from agents.models.fetch import presence
+from agents.models.server_options import ServerOptions
 from agents.models.weights import BUILTIN, Packaged, builtin_weights, convert, hf_weights, is_converted
 from simworld.core.errors import MissingExtra, ModelError
 
@@ -38,14 +38,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("hf:./nowhere", "hf:./nowhere: no such folder"),
         ("hf:nobody/nothing-of-this-name", "simworld model fetch hf:nobody/nothing-of-this-name"),
         ("hf:nobody/no thing", "neither a folder nor the id of a hub model"),
-        ("openai:gpt", "write openai:MODEL@URL"),
+        ("openai:gpt", "set the environment variable OPENAI_API_KEY"),
+        ("openai:gpt@127.0.0.1:1/v1", "write openai:MODEL@URL"),
         ("openai:@http://127.0.0.1:1/v1", "write openai:MODEL@URL"),
         ("openai:gpt@ftp://127.0.0.1/v1", "write openai:MODEL@URL"),
         ("openai:gpt@http://", "write openai:MODEL@URL"),
         ("openai:gpt@http://[1/v1", "write openai:MODEL@URL"),
     ],
 )
-def test_a_spec_that_names_nothing_is_one_clear_line(spec: str, says: str, cache: Path) -> None:
+def test_a_spec_that_names_nothing_is_one_clear_line(
+    spec: str, says: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(ModelError) as caught:
         load_backend(spec)
     assert says in str(caught.value)
