@@ -37,7 +37,10 @@ _QUOTA = re.compile(
     r"(?i)insufficient[_ ](?:quota|credits?|balance|funds)|exceeded your current quota|billing[_ ](?:hard[_ ]limit|not[_ ]active)|"
     r"credit balance is too low|out of credits|payment required"
 )
-_NOT_PROMPT = re.compile(r"(?i)unsupported|not supported|unrecognized|unknown|extra inputs|unexpected")
+_INCURABLE = re.compile(
+    r"(?i)max_(?:completion_|new_)?tokens|model_not_found|\bmodel\b.{0,80}(?:not exist|not found)|api[ _]key"
+)
+_UNKNOWN = re.compile(r"(?i)unsupported|not supported|unrecognized|unknown|extra inputs|unexpected")
 # Words by which servers name what they were sent.
 _WORDS = {
     "response_format": r"response_format|json_schema|structured[ _]outputs?|guided|grammar",
@@ -140,7 +143,7 @@ def newly_refused(refusal: Refusal, call: Payload) -> frozenset[str]:
         return frozenset({"top_p"})  # servers that refuse both together
     if named:
         return frozenset(named)
-    if refusal.status >= 500:
+    if refusal.status >= 500 or _INCURABLE.search(f"{refusal.code} {refusal.param} {said}"):
         return frozenset()
     return next((frozenset(found) for group in _UNNAMED if (found := call.sent & set(group))), frozenset())
 
@@ -149,7 +152,7 @@ def _renamed(refusal: Refusal) -> bool:
     if "max_completion_tokens" in refusal.message and "too large" not in refusal.message:
         return True
     of_it = refusal.param == "max_tokens" or "max_tokens" in refusal.message
-    return of_it and bool(_NOT_PROMPT.search(f"{refusal.code} {refusal.message}"))
+    return of_it and bool(_UNKNOWN.search(f"{refusal.code} {refusal.message}"))
 
 
 def _is_param(name: str, param: str) -> bool:
