@@ -1,4 +1,4 @@
-"""Servers of today: thinking models, refused parameters, odd bodies, the words of many makers, and keys that stay where they belong."""
+"""Servers of today: thinking models, refused parameters, odd bodies, the words of many makers, keys that stay at home."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def gpt5(body: dict[str, Any]) -> tuple[int, Any]:
         )
         return refused(message, param="max_tokens", code="unsupported_parameter")
     if body.get("temperature", 1) != 1:
-        message = f"Unsupported value: 'temperature' does not support {body['temperature']} with this model. Only the default (1) value."
+        message = f"Unsupported value: 'temperature' does not support {body['temperature']} with this model."
         return refused(message, param="temperature", code="unsupported_value")
     for name in ("top_k", "min_p", "repetition_penalty", "repeat_penalty"):
         if name in body:
@@ -381,7 +381,7 @@ def test_what_the_file_adds_is_sent_and_never_left_out(connect: Open, server: Fa
         (refused("Requested token count exceeds the model's maximum context length"), "too-long", 1),
         ((413, {"error": {"message": "Request too large"}}), "too-long", 1),
         ((413, "<html>Payload Too Large</html>"), "too-long", 1),
-        (refused("max_tokens is too large: 8192. This model supports at most 4096 completion tokens."), "http-400", 4),
+        (refused("max_tokens is too large: 8192. This model supports at most 4096 completion tokens."), "http-400", 1),
         (
             refused("You exceeded your current quota, please check your plan.", 429, code="insufficient_quota"),
             "quota",
