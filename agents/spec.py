@@ -15,11 +15,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
+from agents.models.openai_address import read_address
 from agents.models.server_options import ServerFields
 from agents.prompting import PROMPTS, PromptTemplate
 from agents.steering.folder import PlannerFolder
 from agents.steering.spec import SteeringSpec, find_planner
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.requests import Sampling
 from simworld.yamlfile import Document, did_you_mean, found, load_yaml, one_of, parse
 
@@ -70,7 +71,7 @@ class LMSpec(_Named, ServerFields):
 
     kind: Literal["lm"] = "lm"
     model: str = Field(
-        description="builtin:<name>, hf:<hub id or folder>, or openai:<model>@<base url>.",
+        description="builtin:<name>, hf:<hub id or folder>, openai:<model>@<base url>, or openai:<model> at OpenAI itself.",
         json_schema_extra={"pattern": _MODEL.pattern},
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(default="auto", description="Weights' type of a local model.")
@@ -98,6 +99,11 @@ class LMSpec(_Named, ServerFields):
     def _model(cls, model: str) -> str:
         if not _MODEL.search(model):
             raise ValueError(f"expected builtin:NAME, hf:FOLDER, hf:HUB-ID or openai:MODEL@URL, found {found(model)}")
+        if model.startswith("openai:"):
+            try:
+                read_address(model)
+            except ModelError as error:
+                raise ValueError(str(error)) from None
         return model
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from agents.models.openai_address import read_address, read_key
 from agents.models.server_options import Reasoning, ServerOptions
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Backend
@@ -41,8 +42,8 @@ def load_backend(
         reasoning: how the model marks its thoughts; default: as the common makers' models do.
 
     Raises:
-        ModelError: the spec names nothing that can be loaded.
-        MissingExtra: `openai:` without the openai package.
+        ModelError: the spec names nothing that can be loaded, or the key of a server is not there.
+        MissingExtra: `openai:` without the package that it needs.
     """
     kind, colon, name = spec.strip().partition(":")
     if not colon or not name or kind not in ("builtin", "hf", "openai"):
@@ -57,10 +58,9 @@ def load_backend(
         if value is not None and value < 1:
             raise ModelError(f"{setting} is {value}; it must be at least 1")
     if kind == "openai":
-        from agents.models.openai_backend import Patience, open_server
+        from agents.models.openai_backend import open_server
 
-        patience = Patience(timeout_s=server.timeout_s, retries=server.retries)
-        return open_server(spec.strip(), name, concurrency=server.concurrency, patience=patience)
+        return open_server(spec.strip(), server, reasoning=reasoning)
     weights = local_weights(spec)
 
     from agents.models.local_model import load_local
@@ -71,6 +71,12 @@ def load_backend(
     return TransformersBackend(
         local, spec=spec.strip(), model_id=weights.id, batch_size=batch_size, cache_bytes=cache_bytes, meta=meta
     )
+
+
+def check_server(spec: str, server: ServerOptions) -> None:
+    """Raises ModelError where the key that a server's model needs is not there; nothing for local models."""
+    if spec.strip().startswith("openai:"):
+        read_key(read_address(spec), server.api_key_env)
 
 
 def local_weights(spec: str) -> Weights:

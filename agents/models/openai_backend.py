@@ -8,76 +8,92 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import hashlib
-import os
 import queue
 import random
 import threading
 import time
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
-from agents.models.openai_payload import Payload, completion, is_too_long, newly_refused, payload
-from simworld.core.errors import Failure, MissingExtra, ModelError
-from simworld.core.requests import Completion, Finished, Generate, ModelInfo, Request
+from agents.models.openai_address import Address, Key, read_address, read_key
+from agents.models.openai_payload import Payload, payload
+from agents.models.openai_refusals import failure_of, newly_refused, read_refusal
+from agents.models.openai_reply import MOST_BYTES, Answer, read_answer, silent_failure
+from agents.models.reasoning import thinks_by_name
+from agents.models.server_options import Reasoning, ServerOptions
+from simworld.core.errors import Failure, MissingExtra
+from simworld.core.requests import Completion, Finished, Generate, Generated, ModelInfo, Request
+from simworld.core.text import harmless
 
 _RETRIED_STATUS = frozenset({408, 409, 425, 429})  # and all from 500
 _RETRIED_KINDS = frozenset({"timeout", "refused", "invalid", "empty"})
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_MOST_LEFT_OUT = (
+    12  # times that one request is sent again with less; each takes something out, so this is never reached
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long to wait for a server, and how often to ask again."""
+class Pace:
+    """How long to wait between attempts."""
 
-    timeout_s: float = 120.0  # of one attempt, from sending to the last byte
-    retries: int = 5  # after the first attempt
     first_wait_s: float = 0.5  # doubled each time, and drawn between half of it and the whole
     longest_wait_s: float = 30.0
     longest_retry_after_s: float = 120.0  # a server that asks for more is given up
 
 
-def open_server(spec: str, name: str, *, concurrency: int = 8, patience: Patience | None = None) -> OpenAIBackend:
-    """A backend for `<model>@<base url>`. Nothing is sent yet. Raises ModelError and MissingExtra.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Response:
+    """A server's answer as it came."""
 
-    The key comes from SIMWORLD_API_KEY, else from OPENAI_API_KEY; a local server needs none.
+    status: int
+    body: bytes
+    retry_after_s: float | None
+    location: str = ""
+
+
+def open_server(
+    spec: str, options: ServerOptions | None = None, *, reasoning: Reasoning | None = None, pace: Pace | None = None
+) -> OpenAIBackend:
+    """A backend for `openai:<model>@<base url>`. Nothing is sent yet.
+
+    Raises ModelError for an address that is not understood and for a key that is not there, and MissingExtra.
     """
-    model, at, url = name.rpartition("@http")
-    url = f"http{url}".rstrip("/") if at else ""
-    try:
-        host = urlsplit(url).hostname
-    except ValueError:
-        host = None
-    if not model or not host or not url.startswith(("http://", "https://")):
-        raise ModelError(
-            f"model {spec!r}: write openai:MODEL@URL, for example openai:qwen2.5-7b@http://127.0.0.1:8000/v1"
-        )
-    key = os.environ.get("SIMWORLD_API_KEY") or os.environ.get("OPENAI_API_KEY") or "none"
-    return OpenAIBackend(
-        spec=spec, model=model, url=url, key=key, concurrency=concurrency, patience=patience or Patience()
-    )
+    options = options or ServerOptions()
+    address = read_address(spec)
+    key = read_key(address, options.api_key_env)
+    return OpenAIBackend(spec=spec, address=address, key=key, options=options, reasoning=reasoning, pace=pace or Pace())
 
 
 class OpenAIBackend:
     """A Backend that asks a server. `submit` and `poll` may be called from one thread at a time."""
 
-    def __init__(self, *, spec: str, model: str, url: str, key: str, concurrency: int, patience: Patience) -> None:
+    def __init__(
+        self, *, spec: str, address: Address, key: Key, options: ServerOptions, reasoning: Reasoning | None, pace: Pace
+    ) -> None:
         try:
-            import openai
+            import httpx2
         except ImportError:
             raise MissingExtra("openai: models", "openai") from None
-        self._openai = openai
-        self._model, self._url, self._key, self._patience = model, url, key, patience
-        identity = hashlib.sha256(f"openai\n{model}\n{url}".encode()).hexdigest()
-        self._info = ModelInfo(spec=spec, id=identity, dtype="", context=None, meta={"model": model, "url": url})
+        self._httpx = httpx2
+        self._address, self._key, self._options, self._pace = address, key, options, pace
+        identity = hashlib.sha256(f"openai\n{address.model}\n{address.written}".encode()).hexdigest()
+        meta = {"model": address.model, "url": address.url}
+        self._info = ModelInfo(spec=spec, id=identity, dtype="", context=None, meta=meta)
+        self._reasoning = reasoning
+        # Whether its template opens a thought, so that a reply cut short is one, and whether a stop string might end a thought.
+        self._opens = reasoning == "on" or (reasoning is None and thinks_by_name(address.model))
+        self._thinks = self._opens or (reasoning is not None and reasoning != "off")
+        self._alone = self._plain = 0  # replies that ended a thought they had not begun, and replies without any
         self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._tickets = 0
         self._open = 0
         self._refused: frozenset[str] = frozenset()
         self._random = random.Random()  # spreads retries only, and so needs no seed
         self._loop = asyncio.new_event_loop()
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = asyncio.Semaphore(options.concurrency)
         self._client: Any = None
         self._thread = threading.Thread(target=self._run, name="simworld-openai", daemon=True)
         self._thread.start()
@@ -136,7 +152,7 @@ class OpenAIBackend:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         if self._client is not None:
-            self._loop.run_until_complete(self._client.close())
+            self._loop.run_until_complete(self._client.aclose())
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
 
@@ -145,78 +161,148 @@ class OpenAIBackend:
             try:
                 done = await self._ask(request, submitted)
             except Exception as error:  # the boundary: whatever goes wrong in the client fails this request alone
-                done = _failure("error", _one_line(error))
-        self._done.put(Finished(ticket=ticket, completion=done))
+                done = _failure("error", str(error) or type(error).__name__)
+        self._done.put(Finished(ticket=ticket, completion=self._without_key(done)))
 
     async def _ask(self, request: Generate, submitted: float) -> Completion:
-        """The completion, after as many attempts as patience allows. Leaving out a refused parameter costs no retry."""
-        attempt = 0
+        """The completion, after as many attempts as are allowed. Leaving out a refused parameter costs no retry."""
+        attempt = left_out = 0
         refused = self._refused
         while True:
-            call = payload(request, self._model, refused)
-            done, wanted_s = await self._attempt(call, request, submitted)
-            if not isinstance(done, Failure):
-                self._refused |= refused  # remembered only now that leaving it out has helped
-                return done
-            if done.kind in ("http-400", "http-422"):
-                if is_too_long(done.message):
-                    return _failure("too-long", done.message)
-                if more := newly_refused(done.message, call):
+            call = payload(request, self._address.model, refused | self._unstopped(), self._options.extra_body)
+            got = await self._attempt(call)
+            wanted_s = None
+            if isinstance(got, Failure):
+                done: Failure = got
+            elif got.status == 200:
+                answer = self._read(got.body, request, submitted)
+                if isinstance(answer, Answer):
+                    self._refused |= refused  # remembered only now that leaving it out has helped
+                    if answer.silent and answer.generated.finish == "length":
+                        return silent_failure(answer.generated, request.sampling.max_new_tokens)
+                    if answer.silent and "stop" in call.sent:
+                        continue  # a stop string may have ended it inside its thought: now none is sent
+                    return answer.generated
+                done = answer
+            else:
+                refusal = read_refusal(got.status, got.body)
+                done, wanted_s = self._refusal_text(got, failure_of(refusal, self._address.url)), got.retry_after_s
+                if (
+                    done.kind == f"http-{got.status}"
+                    and left_out < _MOST_LEFT_OUT
+                    and (more := newly_refused(refusal, call))
+                ):
                     refused |= more
+                    left_out += 1
                     continue
-                return done
             retried = done.kind in _RETRIED_KINDS or _is_retried_status(done.kind)
-            if not retried or attempt >= self._patience.retries:
+            if not retried or attempt >= self._options.retries:
                 return done
             wait_s = self._wait_s(attempt) if wanted_s is None else wanted_s
-            if wait_s > self._patience.longest_retry_after_s:
+            if wait_s > self._pace.longest_retry_after_s:
                 return done
             await asyncio.sleep(wait_s)
             attempt += 1
 
-    async def _attempt(self, call: Payload, request: Generate, submitted: float) -> tuple[Completion, float | None]:
-        """One call: its completion, and for how many seconds the server asked to be left alone."""
-        openai = self._openai
-        client = self._client_here()
-        endpoint = client.chat.completions if call.endpoint == "chat" else client.completions
+    def _unstopped(self) -> frozenset[str]:
+        """A stop string would end a thought as well as an answer: a model that thinks is sent none, and its answer is cut here."""
+        return frozenset({"stop"}) if self._thinks else frozenset()
+
+    def _read(self, body: bytes, request: Generate, submitted: float) -> Answer | Failure:
+        answer = read_answer(
+            body,
+            request,
+            place=self._address.url,
+            latency_s=time.perf_counter() - submitted,
+            reasoning=self._reasoning,
+            begun=self._reasoning != "off" and (self._opens or self._alone > self._plain),
+        )
+        if isinstance(answer, Answer):
+            self._thinks |= answer.thinks
+            self._alone += answer.alone
+            self._plain += not answer.thinks
+        return answer
+
+    async def _attempt(self, call: Payload) -> _Response | Failure:
+        """One call, of any status."""
+        httpx, url = self._httpx, self._address.url
         try:
-            async with asyncio.timeout(self._patience.timeout_s):
-                answer = await endpoint.with_raw_response.create(**call.arguments)
-                body = answer.http_response.content
-        except (TimeoutError, openai.APITimeoutError):
-            return _failure("timeout", f"{self._url}: no answer within {self._patience.timeout_s:g} s"), None
-        except openai.APIStatusError as error:
-            return _failure(f"http-{error.status_code}", self._status_text(error)), _retry_after_s(
-                error.response.headers
+            async with asyncio.timeout(self._options.timeout_s):
+                return await self._post(call)
+        except (TimeoutError, httpx.TimeoutException):
+            return _failure("timeout", f"{url}: no answer within {self._options.timeout_s:g} s")
+        except httpx.ConnectError as error:
+            return _failure("refused", f"{url}: cannot be reached: {error}")
+        except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
+            return _failure("invalid", f"{url}: the answer broke off: {error or type(error).__name__}")
+
+    async def _post(self, call: Payload) -> _Response | Failure:
+        headers = {
+            "content-type": "application/json",
+            "accept": "application/json",
+            "accept-encoding": "identity",  # what is packed small may be large
+            "user-agent": "simworld",
+            **self._key.headers,
+            **self._options.headers,
+        }
+        url = self._address.endpoint(call.endpoint)
+        async with self._client_here().stream("POST", url, content=call.body, headers=headers) as response:
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    return _failure("invalid", f"{self._address.url}: the answer has more than {MOST_BYTES:,} bytes")
+            packing = response.headers.get("content-encoding", "identity").lower()
+            if packing not in ("", "identity"):
+                if packing not in ("gzip", "deflate"):
+                    message = f"the answer is packed with {packing!r} although this was not asked for"
+                    return _failure("invalid", f"{self._address.url}: {message}")
+                body = bytearray(zlib.decompressobj(47).decompress(bytes(body), MOST_BYTES))
+            return _Response(
+                status=response.status_code,
+                body=self._without_key_bytes(bytes(body)),
+                retry_after_s=_retry_after_s(response.headers.get("retry-after", "")),
+                location=response.headers.get("location", ""),
             )
-        except openai.APIConnectionError as error:
-            return self._broken(error), None
-        return completion(body, request, time.perf_counter() - submitted), None
 
     def _client_here(self) -> Any:
-        """The client, made on first use inside the loop that it lives in."""
+        """The client, made on first use inside the loop that it lives in. It follows no redirect: a key stays at its address."""
         if self._client is None:
             # A proxy from the environment never leads to this machine.
-            local = urlsplit(self._url).hostname in _LOOPBACK
-            http = self._openai.DefaultAsyncHttpxClient(trust_env=not local, timeout=self._patience.timeout_s)
-            self._client = self._openai.AsyncOpenAI(
-                base_url=self._url, api_key=self._key, max_retries=0, timeout=self._patience.timeout_s, http_client=http
+            limits = self._httpx.Limits(max_connections=None, max_keepalive_connections=self._options.concurrency)
+            self._client = self._httpx.AsyncClient(
+                trust_env=self._address.host not in _LOOPBACK, timeout=None, limits=limits, follow_redirects=False
             )
         return self._client
 
-    def _status_text(self, error: Any) -> str:
-        hint = "; set SIMWORLD_API_KEY or OPENAI_API_KEY" if error.status_code == 401 else ""
-        return f"{self._url}: HTTP {error.status_code}: {_one_line(error)}{hint}"
-
-    def _broken(self, error: Exception) -> Failure:
-        cause = error.__cause__ or error
-        if "Connect" in type(cause).__name__:
-            return _failure("refused", f"{self._url}: cannot be reached: {_one_line(cause)}")
-        return _failure("invalid", f"{self._url}: the answer broke off: {_one_line(cause)}")
+    def _refusal_text(self, got: _Response, failure: Failure) -> Failure:
+        hint = ""
+        if 300 <= got.status < 400:
+            hint = f"; it sends us on to {got.location[:200]!r}: write the address that answers into the file"
+        elif got.status in (401, 403) and self._key.value:
+            hint = f"; the key was that of {self._key.variable}"
+        elif got.status in (401, 403):
+            hint = "; no key was sent: name its environment variable in the file, api_key_env: NAME"
+        elif got.status in (404, 405) and not self._address.url.endswith("/v1"):
+            hint = "; the address of most servers ends in /v1"
+        return replace(failure, message=failure.message + hint)
 
     def _wait_s(self, attempt: int) -> float:
-        wait: float = min(self._patience.first_wait_s * 2**attempt, self._patience.longest_wait_s)
+        wait: float = min(self._pace.first_wait_s * 2**attempt, self._pace.longest_wait_s)
         return wait * (0.5 + 0.5 * self._random.random())
+
+    def _without_key_bytes(self, body: bytes) -> bytes:
+        return body.replace(self._key.value.encode(), b"***") if self._key.value else body
+
+    def _without_key(self, done: Completion) -> Completion:
+        """The same without the key, should the server have said it again, and a failure in one harmless line."""
+        if isinstance(done, Failure):
+            text = done.message.replace(self._key.value, "***") if self._key.value else done.message
+            return replace(done, message=harmless(" ".join(text.split()))[:600])
+        if isinstance(done, Generated) and self._key.value:
+            text, thought = (words.replace(self._key.value, "***") for words in (done.text, done.reasoning))
+            return replace(done, text=text, reasoning=thought)
+        return done
 
 
 def _is_retried_status(kind: str) -> bool:
@@ -224,25 +310,18 @@ def _is_retried_status(kind: str) -> bool:
     return status in _RETRIED_STATUS or status >= 500
 
 
-def _retry_after_s(headers: Any) -> float | None:
+def _retry_after_s(value: str) -> float | None:
     """Seconds from a Retry-After header, given as seconds or as a date; None where there is none."""
-    value = str(headers.get("retry-after") or "").strip()
-    if not value:
+    if not value.strip():
         return None
     try:
         return max(0.0, float(value))
     except ValueError:
         pass
     try:
-        asked: float = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        return max(0.0, asked)
-    except ValueError:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
-
-
-def _one_line(error: object) -> str:
-    text = " ".join(str(error).split())
-    return (text or type(error).__name__)[:300]
 
 
 def _failure(kind: str, message: str) -> Failure:

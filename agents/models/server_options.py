@@ -89,6 +89,10 @@ class ServerFields(BaseModel):
     def _extra_body(cls, body: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
         if taken := [name for name in _OURS if name in (body or {})]:
             raise ValueError(f"{', '.join(taken)} cannot be set here: simworld itself writes it into each request")
+        try:
+            json.dumps(body, allow_nan=False)
+        except (ValueError, RecursionError):
+            raise ValueError("expected plain JSON, without .inf and .nan") from None
         return body
 
     @field_validator("headers")

@@ -18,6 +18,7 @@ from agents import (
     model_key,
 )
 from agents.models import load_backend
+from agents.models.load import check_server
 from agents.models.server_options import ServerFields
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Agent, Backend
@@ -59,6 +60,7 @@ def open_crew(
     specs = list(specs)
     keys = {model_key(s.spec) for s in specs if isinstance(s.spec, LMSpec) and not s.spec.model.startswith("openai:")}
     share = None if cache_bytes is None else max(1, cache_bytes // max(1, len(keys)))
+    _check_servers(specs, server)
     with ExitStack() as stack:
         backends: dict[str, Backend] = {}
         for loaded in specs:
@@ -91,6 +93,19 @@ def open_crew(
                 for line in agent.steering.warnings:
                     warn(f"agent {name!r}: {line}")
         yield Crew(agents=agents, backends=backends, infos=infos)
+
+
+def _check_servers(specs: Iterable[LoadedSpec], server: ServerFields | None) -> None:
+    """Raises ModelError with every key that is not there, before any model is loaded."""
+    missing: dict[str, None] = {}
+    for spec in (loaded.spec for loaded in specs):
+        if isinstance(spec, LMSpec):
+            try:
+                check_server(spec.model, spec.server_options(server))
+            except ModelError as error:
+                missing[f"agent {spec.name!r}: {error}"] = None
+    if missing:
+        raise ModelError("\n".join(missing))
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.models.openai_backend import OpenAIBackend, Patience, open_server
+from agents.models.openai_backend import OpenAIBackend, Pace, open_server
+from agents.models.server_options import ServerOptions
 from simworld.core.errors import Failure
 from simworld.core.requests import (
     ChatPrompt,
@@ -27,7 +28,8 @@ from simworld.core.requests import (
 )
 from tests.agents.models.faults import FaultyServer, serving
 
-FAST = Patience(timeout_s=0.5, retries=2, first_wait_s=0.01, longest_wait_s=0.02, longest_retry_after_s=3.0)
+FAST = ServerOptions(timeout_s=0.5, retries=2)
+PACE = Pace(first_wait_s=0.01, longest_wait_s=0.02, longest_retry_after_s=3.0)
 TALK = ChatPrompt(
     messages=(Message(role="system", content="Be brief."), Message(role="user", content="How much?")),
     reply_start="Ann:",
@@ -49,13 +51,11 @@ def server() -> Iterator[FaultyServer]:
 
 @pytest.fixture
 def connect(server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    monkeypatch.setenv("SIMWORLD_API_KEY", "k1")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # must not be used for loopback
     made: list[OpenAIBackend] = []
 
-    def run(url: str = "", *, patience: Patience = FAST, concurrency: int = 8) -> OpenAIBackend:
-        name = f"tiny@{url or server.url}"
-        made.append(open_server(f"openai:{name}", name, concurrency=concurrency, patience=patience))
+    def run(url: str = "", options: ServerOptions = FAST, *, model: str = "tiny", **settings: Any) -> OpenAIBackend:
+        made.append(open_server(f"openai:{model}@{url or server.url}", options, pace=PACE, **settings))
         return made[-1]
 
     yield run
@@ -120,7 +120,7 @@ def test_structured_output_and_text_prompts(connect: Open, server: FaultyServer)
 )
 def test_a_passing_fault_is_retried(fault: str, connect: Open, server: FaultyServer) -> None:
     server.faults = [fault]
-    done = one(connect(patience=replace(FAST, timeout_s=0.3)))
+    done = one(connect(options=replace(FAST, timeout_s=0.3)))
     assert isinstance(done, Generated), done
     assert len(server.seen) == 2
 
@@ -139,7 +139,7 @@ def test_a_passing_fault_is_retried(fault: str, connect: Open, server: FaultySer
         ('body {"choices": []}', "invalid", "has no choices", 3),
         ('body {"choices": [{"message": {"content": null, "refusal": "never"}}]}', "empty", "no text: never", 3),
         ('body {"choices": [{"message": {"content": 7}}]}', "invalid", "is no text", 3),
-        ("401 who are you", "http-401", "set SIMWORLD_API_KEY or OPENAI_API_KEY", 1),
+        ("401 who are you", "http-401", "no key was sent: name its environment variable", 1),
         ("404 no such model", "http-404", "no such model", 1),
         ("400 This model's maximum context length is 512 tokens", "too-long", "512", 1),
         ("400 exceeds the available context size", "too-long", "context size", 1),
@@ -149,7 +149,7 @@ def test_a_lasting_fault_is_a_failure_of_one_line(
     fault: str, kind: str, says: str, tries: int, connect: Open, server: FaultyServer
 ) -> None:
     server.faults = [fault] * 10
-    done = one(connect(patience=replace(FAST, timeout_s=0.2)))
+    done = one(connect(options=replace(FAST, timeout_s=0.2)))
     assert isinstance(done, Failure)
     assert (done.boundary, done.kind) == ("model", kind)
     assert says in done.message
@@ -214,14 +214,17 @@ def test_a_refused_system_role_is_merged(connect: Open, server: FaultyServer) ->
 
 def test_what_leaving_out_does_not_cure_is_not_remembered(connect: Open, server: FaultyServer) -> None:
     backend = connect()
-    server.faults = ["400 nonsense"] * 2
+    server.faults = ["400 nonsense"] * 3
     assert one(backend).kind == "http-400"
     assert isinstance(one(backend), Generated)
-    assert server.seen[2] == server.seen[0]
+    assert server.seen[3] == server.seen[0]
+    assert "seed" not in server.seen[1]
+    assert "temperature" in server.seen[1]
+    assert not {"temperature", "top_p", "stop"} & set(server.seen[2])
 
 
 def test_concurrency_is_bounded_and_one_bad_request_fails_alone(connect: Open, server: FaultyServer) -> None:
-    backend = connect(concurrency=3)
+    backend = connect(options=replace(FAST, concurrency=3))
     server.faults = ["404"]
     server.delay_s = 0.05
     tickets = {backend.submit(ASK) for _ in range(10)}
@@ -251,7 +254,7 @@ def test_likelihoods_states_and_prefixes_are_not_to_be_had(
 
 
 def test_poll_keeps_to_its_time(connect: Open, server: FaultyServer) -> None:
-    backend = connect(patience=replace(FAST, timeout_s=20))
+    backend = connect(options=replace(FAST, timeout_s=20))
     server.faults = ["hang"]
     backend.submit(ASK)
     started = time.perf_counter()
@@ -260,7 +263,7 @@ def test_poll_keeps_to_its_time(connect: Open, server: FaultyServer) -> None:
 
 
 def test_close_cancels_and_joins(connect: Open, server: FaultyServer) -> None:
-    backend = connect(patience=replace(FAST, timeout_s=20), concurrency=1)
+    backend = connect(options=replace(FAST, timeout_s=20, concurrency=1))
     server.faults = ["hang"]
     for _ in range(3):
         backend.submit(ASK)
