@@ -6,6 +6,7 @@ budget of tokens before it begins what would not fit.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from simworld.core.errors import BudgetSpent, Failure, Stopped
@@ -14,6 +15,8 @@ from simworld.core.requests import Completion, Generate, Generated, Request, Tex
 IN_A_ROW = 5  # requests of one server and model that failed for good, without a success between
 FINAL = frozenset({"http-401", "http-402", "http-403", "http-404", "quota"})  # kinds of failure that no retry can mend
 SERVER = "openai:"
+# Some servers call a wrong key or name a bad request.
+_KEY_OR_MODEL = re.compile(r"(?i)api[ _-]?key|model_not_found|\bmodel\b.{0,80}(?:not exist|not found|not supported by)")
 KEPT = "What is stored stays"
 _CHARACTERS = 4  # of a token, where a server counts none
 
@@ -71,7 +74,7 @@ class Stopping:
                 if row == IN_A_ROW:
                     self._stop = (
                         f"{model.partition('#')[0]}: {IN_A_ROW} requests in a row failed for good; the last: "
-                        f"{completion.message}. {KEPT}; once this is mended, the same command does the rest"
+                        f"{completion.message.rstrip('.')}. {KEPT}; once this is mended, the same command does the rest"
                     )
             return
         self._rows.pop(model, None)
@@ -125,7 +128,8 @@ class Stopping:
 
 def is_final(failure: Failure) -> bool:
     """Whether no retry can mend what failed: the key, the rights, the model's name, the money."""
-    return failure.boundary == "model" and failure.kind in FINAL
+    named = failure.kind == "http-400" and _KEY_OR_MODEL.search(failure.message)
+    return failure.boundary == "model" and (failure.kind in FINAL or bool(named))
 
 
 def _characters(request: Request) -> int:

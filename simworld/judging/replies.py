@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from agents.models.reasoning import split
 from simworld.core.judgement import Dimension
 from simworld.judging.json_found import json_in, json_whole
 
@@ -24,13 +25,6 @@ _WORDED = re.compile(
     r"(?:\.?|\s*[(\[].*|\s*[:;,\N{EN DASH}\N{EM DASH}]\s[^\d]*|\s+-\s[^\d]*)",
     re.DOTALL,
 )
-_THOUGHT_ENDS = re.compile(
-    r"</(?:seed:)?(?:think|thinking|thought|thoughts|reasoning)>|\[/THINK\]|◁/think▷", re.IGNORECASE
-)
-_THOUGHT_BEGINS = re.compile(
-    r"<(?:seed:)?(?:think|thinking|thought|thoughts|reasoning)>|\[THINK\]|◁think▷", re.IGNORECASE
-)
-
 Scores = dict[tuple[str, str], tuple[float, str]]  # (name, dimension) → (score, reason)
 
 
@@ -63,7 +57,8 @@ def read_reply(text: str, keys: Mapping[str, Sequence[Dimension]], *, cut: bool 
     Of everything in the reply that is JSON, also inside a wrapping object or list, the one that fits what was asked is the verdict;
     two that fit and differ are none.
     """
-    answer = text if json_whole(text) is not None else without_thoughts(text)
+    # A backend has split thoughts off: a last defence, for no verdict is taken out of one.
+    answer = text if json_whole(text) is not None else split(text).answer
     if not answer.strip():
         raise Unusable("empty", "it is empty.")
     found = json_in(answer)
@@ -157,12 +152,6 @@ def _worded(text: str, name: str, d: Dimension) -> float:
         span = f"{d.low:g} to {d.high:g}"
         raise Unusable("not-a-number", f"{name!r}, {d.name!r}: {text[:40]!r} is of another scale than {span}.")
     return float(words["number"].replace("\N{MINUS SIGN}", "-"))
-
-
-def without_thoughts(text: str) -> str:
-    """What follows the last end of a thought, up to the next begin: a last defence, for backends split thoughts off."""
-    rest = _THOUGHT_ENDS.split(text)[-1]
-    return _THOUGHT_BEGINS.split(rest, maxsplit=1)[0]
 
 
 def _plain(key: object) -> str:

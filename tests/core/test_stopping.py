@@ -26,6 +26,19 @@ def test_the_key_the_rights_the_name_and_the_money_are_mended_by_no_retry(kind: 
 
 
 @pytest.mark.parametrize(
+    ("message", "final"),
+    [
+        ("API key not valid. Please pass a valid API key.", True),
+        ("The model `x` does not exist", True),
+        ("(model_not_found): x", True),
+        ("max_tokens is too large", False),
+    ],
+)
+def test_a_bad_request_may_be_about_the_key_or_the_name(message: str, final: bool) -> None:
+    assert is_final(Failure(boundary="model", kind="http-400", message=message)) is final
+
+
+@pytest.mark.parametrize(
     ("boundary", "kind"), [("model", "timeout"), ("model", "http-429"), ("model", "invalid"), ("judge", "http-401")]
 )
 def test_other_failures_may_pass(boundary: str, kind: str) -> None:
