@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from agents.models.server_options import only_shaping
 from simworld.core.episode import Episode
 from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
@@ -60,7 +59,7 @@ class Judge:
         """The judge as plain JSON data, resolved: spec, model and rubric."""
         swap = {"swap": self.swap, "of": self.spec.id(self.info, self.rubric)} if self.swap else {}
         return {
-            "spec": only_shaping(self.spec.model_dump(mode="json")) | swap,
+            "spec": self.spec.content() | swap,
             "model": {"spec": self.info.spec, "id": self.info.id, "dtype": self.info.dtype},
             "rubric": {
                 "id": self.rubric.id,

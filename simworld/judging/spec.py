@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -68,11 +68,15 @@ class JudgeSpec(ServerFields):
         """The calibration of a dimension, else of every one, else x itself."""
         return self.calibration.get(dimension) or self.calibration.get(EVERY) or Calibration()
 
+    def content(self) -> dict[str, Any]:
+        """The spec as plain JSON data, without how the server is reached and waited for: what is stored and compared."""
+        return only_shaping(self.model_dump(mode="json"))
+
     def id(self, info: ModelInfo, rubric: Rubric) -> str:
         """`name@` and 64 bits of the SHA-256 of model, dtype in use, method, prompts, rubric and calibration."""
-        spec = self.model_dump(mode="json", exclude={"name", "title", "model", "dtype", "rubric", "samples"})
+        left_out = {"name", "title", "model", "dtype", "rubric", "samples"}
         content = {
-            "spec": only_shaping(spec),
+            "spec": {name: value for name, value in self.content().items() if name not in left_out},
             "model": info.id,
             "dtype": info.dtype,
             "rubric": rubric.id,
