@@ -20,8 +20,8 @@ from typing import Any
 from agents.models.openai_address import Address, Key, read_address, read_key
 from agents.models.openai_payload import Payload, payload
 from agents.models.openai_refusals import failure_of, newly_refused, read_refusal
-from agents.models.openai_reply import MOST_BYTES, Answer, read_answer, silent_failure
-from agents.models.reasoning import thinks_by_name
+from agents.models.openai_reply import MOST_BYTES, Answer, read_answer
+from agents.models.reasoning import spent_on_thinking, thinks_by_name
 from agents.models.server_options import Reasoning, ServerOptions
 from simworld.core.errors import Failure, MissingExtra
 from simworld.core.requests import Completion, Finished, Generate, Generated, ModelInfo, Request
@@ -179,7 +179,8 @@ class OpenAIBackend:
                 if isinstance(answer, Answer):
                     self._refused |= refused  # remembered only now that leaving it out has helped
                     if answer.silent and answer.generated.finish == "length":
-                        return silent_failure(answer.generated, request.sampling.max_new_tokens)
+                        tokens = answer.generated.reasoning_tokens
+                        return spent_on_thinking(request.sampling.max_new_tokens, tokens)
                     if answer.silent and "stop" in call.sent:
                         continue  # a stop string may have ended it inside its thought: now none is sent
                     return answer.generated

@@ -155,16 +155,6 @@ class _Parts:
         return cls(text="".join(said), thought="\n".join(filter(None, whole)), missing=content is None)
 
 
-def silent_failure(generated: Generated, limit: int) -> Failure:
-    """The failure of a reply whose token limit was spent on thinking."""
-    spent = f" ({generated.reasoning_tokens} tokens of thought)" if generated.reasoning_tokens else ""
-    message = (
-        f"the token limit of {limit} was spent on thinking{spent}; raise max_new_tokens, or switch thinking off or down by "
-        "extra_body (for example {chat_template_kwargs: {enable_thinking: false}} or {reasoning_effort: low})"
-    )
-    return _failure("thinking", message)
-
-
 def _parsed(body: bytes) -> dict[str, Any] | Failure:
     start = body[:200].lstrip()
     if not start:
