@@ -32,6 +32,7 @@ class Answer:
     thinks: bool  # the model has thought aloud
     alone: bool  # its text ended a thought that it had not begun
     silent: bool  # it thought and said nothing
+    cut: bool  # the server ended it at the token limit
 
 
 def read_answer(
@@ -118,6 +119,7 @@ def _answer(
         ),
         thinks=bool(reasoning) or reply.state != "none" or bool(thought_tokens),
         alone=reply.alone,
+        cut=cut,
         silent=not text.strip() and (bool(reasoning) or reply.state != "none" or bool(thought_tokens)),
     )
 
