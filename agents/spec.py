@@ -43,7 +43,7 @@ class SamplingSpec(BaseModel):
     repetition_penalty: float = Field(
         default=1.0, ge=1, le=3, description="Above 1, tokens already seen are less likely."
     )
-    max_new_tokens: int = Field(default=48, ge=1, le=8192, description="A reply is cut here.")
+    max_new_tokens: int = Field(default=48, ge=1, le=65536, description="A reply is cut here, thoughts included.")
 
     def resolved(self) -> Sampling:
         """The settings as the core's record."""

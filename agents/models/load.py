@@ -66,7 +66,7 @@ def load_backend(
     from agents.models.local_model import load_local
     from agents.models.transformers_backend import TransformersBackend
 
-    local = load_local(weights, dtype=dtype, device=device, threads=threads)
+    local = load_local(weights, dtype=dtype, device=device, threads=threads, reasoning=reasoning)
     meta = {"device": str(local.device), "architecture": type(local.model).__name__}
     return TransformersBackend(
         local, spec=spec.strip(), model_id=weights.id, batch_size=batch_size, cache_bytes=cache_bytes, meta=meta

@@ -20,8 +20,8 @@ from typing import Any
 from agents.models.openai_address import Address, Key, read_address, read_key
 from agents.models.openai_payload import Payload, payload
 from agents.models.openai_refusals import failure_of, newly_refused, read_refusal
-from agents.models.openai_reply import MOST_BYTES, Answer, read_answer, silent_failure
-from agents.models.reasoning import thinks_by_name
+from agents.models.openai_reply import MOST_BYTES, Answer, read_answer
+from agents.models.reasoning import spent_on_thinking, thinks_by_name
 from agents.models.server_options import Reasoning, ServerOptions
 from simworld.core.errors import Failure, MissingExtra
 from simworld.core.requests import Completion, Finished, Generate, Generated, ModelInfo, Request
@@ -29,6 +29,7 @@ from simworld.core.text import harmless
 
 _RETRIED_STATUS = frozenset({408, 409, 425, 429})  # and all from 500
 _RETRIED_KINDS = frozenset({"timeout", "refused", "invalid", "empty"})
+_UNDECIDED = 4  # replies that were cut and have no mark, after which a model is taken for one that does not think
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _MOST_LEFT_OUT = (
     12  # times that one request is sent again with less; each takes something out, so this is never reached
@@ -86,7 +87,9 @@ class OpenAIBackend:
         # Whether its template opens a thought, so that a reply cut short is one, and whether a stop string might end a thought.
         self._opens = reasoning == "on" or (reasoning is None and thinks_by_name(address.model))
         self._thinks = self._opens or (reasoning is not None and reasoning != "off")
-        self._alone = self._plain = 0  # replies that ended a thought they had not begun, and replies without any
+        self._alone = self._plain = self._cut = (
+            0  # replies that ended a thought they had not begun; whole and cut ones without any
+        )
         self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._tickets = 0
         self._open = 0
@@ -179,7 +182,8 @@ class OpenAIBackend:
                 if isinstance(answer, Answer):
                     self._refused |= refused  # remembered only now that leaving it out has helped
                     if answer.silent and answer.generated.finish == "length":
-                        return silent_failure(answer.generated, request.sampling.max_new_tokens)
+                        tokens = answer.generated.reasoning_tokens
+                        return spent_on_thinking(request.sampling.max_new_tokens, tokens)
                     if answer.silent and "stop" in call.sent:
                         continue  # a stop string may have ended it inside its thought: now none is sent
                     return answer.generated
@@ -205,8 +209,12 @@ class OpenAIBackend:
             attempt += 1
 
     def _unstopped(self) -> frozenset[str]:
-        """A stop string would end a thought as well as an answer: a model that thinks is sent none, and its answer is cut here."""
-        return frozenset({"stop"}) if self._thinks else frozenset()
+        """A stop string would end a thought as well as an answer, and a thought that the template began has no mark then.
+
+        So none is sent to a model that thinks, or that may, as far as its replies have shown; its answer is cut here.
+        """
+        known = self._reasoning == "off" or self._plain > 0 or self._cut >= _UNDECIDED
+        return frozenset({"stop"}) if self._thinks or not known else frozenset()
 
     def _read(self, body: bytes, request: Generate, submitted: float) -> Answer | Failure:
         answer = read_answer(
@@ -220,7 +228,8 @@ class OpenAIBackend:
         if isinstance(answer, Answer):
             self._thinks |= answer.thinks
             self._alone += answer.alone
-            self._plain += not answer.thinks
+            self._plain += not answer.thinks and not answer.cut
+            self._cut += not answer.thinks and answer.cut
         return answer
 
     async def _attempt(self, call: Payload) -> _Response | Failure:

@@ -32,6 +32,7 @@ class Answer:
     thinks: bool  # the model has thought aloud
     alone: bool  # its text ended a thought that it had not begun
     silent: bool  # it thought and said nothing
+    cut: bool  # the server ended it at the token limit
 
 
 def read_answer(
@@ -118,6 +119,7 @@ def _answer(
         ),
         thinks=bool(reasoning) or reply.state != "none" or bool(thought_tokens),
         alone=reply.alone,
+        cut=cut,
         silent=not text.strip() and (bool(reasoning) or reply.state != "none" or bool(thought_tokens)),
     )
 
@@ -153,16 +155,6 @@ class _Parts:
             thought.strip() for thought in thoughts
         )  # some servers give the same thought in two fields
         return cls(text="".join(said), thought="\n".join(filter(None, whole)), missing=content is None)
-
-
-def silent_failure(generated: Generated, limit: int) -> Failure:
-    """The failure of a reply whose token limit was spent on thinking."""
-    spent = f" ({generated.reasoning_tokens} tokens of thought)" if generated.reasoning_tokens else ""
-    message = (
-        f"the token limit of {limit} was spent on thinking{spent}; raise max_new_tokens, or switch thinking off or down by "
-        "extra_body (for example {chat_template_kwargs: {enable_thinking: false}} or {reasoning_effort: low})"
-    )
-    return _failure("thinking", message)
 
 
 def _parsed(body: bytes) -> dict[str, Any] | Failure:

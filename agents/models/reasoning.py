@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.models.server_options import Reasoning, ReasoningMarks
+from simworld.core.errors import Failure
 
 _WORDS = (
     r"(?:\w{1,20}[_:])?(?:think(?:ing)?|thoughts?|(?:think(?:ing)?|thought)[_ -]?process|reason(?:ing)?|reflect(?:ion)?|analysis|"
@@ -44,10 +45,13 @@ _CLOSE = (
 _DROPPED = (  # what stands around an answer and means nothing
     rf"<\s*/\s*{_ANSWER}\s*>",
     r"<[|｜](?:end[_▁]of[_▁]|end[_▁])(?:solution|answer|response|text|output|action)[|｜]>",
-    r"<\|(?:end|return|call)\|>(?:\s*<\|(?:start|begin)\|>\s*assistant)?",
     r"<\|(?:start|begin)\|>\s*assistant",
 )
-_MARK = re.compile(rf"(?i)(?P<close>{'|'.join(_CLOSE)})|(?P<open>{'|'.join(_OPEN)})|(?P<drop>{'|'.join(_DROPPED)})")
+_HARMONY = frozenset({"<|channel|>", "<|message|>", "<|constrain|>"})
+_END = r"<\|(?:end|return|call)\|>"  # of one channel
+_MARK = re.compile(
+    rf"(?i)(?P<close>{'|'.join(_CLOSE)})|(?P<open>{'|'.join(_OPEN)})|(?P<end>{_END})|(?P<drop>{'|'.join(_DROPPED)})"
+)
 # Marks that are plain words count only where they begin the reply, and end only what they began.
 _PLAIN = (
     (
@@ -74,6 +78,7 @@ class Reply:
     thought: str
     state: State  # none: nothing was thought aloud; closed: a thought was ended; open: the text ends inside one
     alone: bool = False  # a closing mark came without its opening one: the prompt had opened the thought
+    begins: int = 0  # where in the text the answer begins, after the last closing mark
 
 
 def split(text: str, reasoning: Reasoning | None = None, *, begun: bool = False, cut: bool = False) -> Reply:
@@ -91,7 +96,7 @@ def split(text: str, reasoning: Reasoning | None = None, *, begun: bool = False,
         return Reply(answer=text, thought="", state="none")
     said: list[str] = []
     thoughts: list[str] = []
-    inside, found, alone, at = begun, begun, False, 0
+    inside, found, alone, at, begins = begun, begun, False, 0, 0
     for start, end, kind in _marks(text, reasoning):
         (thoughts if inside else said).append(text[at:start])
         at = end
@@ -102,18 +107,20 @@ def split(text: str, reasoning: Reasoning | None = None, *, begun: bool = False,
                 alone = alone or any(map(str.strip, said))
                 thoughts += said
                 said.clear()
-            inside, found = False, True
-    rest = text[at:]
-    if cut and (part := _CUT_MARK.search(rest[-40:])):
-        rest = rest[: len(rest) - len(part.group())]
-        if part.group("close") and not inside:
-            thoughts += said
-            said.clear()
-            inside = found = True
+            inside, found, begins = False, True, end
+        elif kind == "end" and begins and not inside and any(map(str.strip, said)):
+            at = len(text)  # what a model runs on with after its answer
+            break
+    part = _CUT_MARK.search(text[max(at, len(text) - 40) :]) if cut else None
+    rest = text[at : len(text) - (len(part[0]) if part else 0)]
+    if part and part["close"] and not inside:
+        thoughts += [*said, rest]
+        return Reply(answer="", thought=_joined(thoughts), state="open")
+    if not found:
+        return Reply(answer=text[: len(text) - (len(part[0]) if part else 0)], thought="", state="none")
     (thoughts if inside else said).append(rest)
-    answer = "".join(said)
-    state: State = "open" if inside else "closed" if found else "none"
-    return Reply(answer=answer.strip() if found else answer, thought=_joined(thoughts), state=state, alone=alone)
+    state: State = "open" if inside else "closed"
+    return Reply(answer="".join(said).strip(), thought=_joined(thoughts), state=state, alone=alone, begins=begins)
 
 
 def split_whole(text: str, reasoning: Reasoning | None = None, *, cut: bool = False) -> Reply:
@@ -137,20 +144,38 @@ def opens_thought(prompt: str, reasoning: Reasoning | None = None) -> bool:
     return last[2] == "open" and last[1] == len(tail)
 
 
+def closed(prompt: str, reasoning: Reasoning | None = None) -> str:
+    """A rendered prompt with the thought ended that its template has opened, so that the reply can begin; else as it is."""
+    if not opens_thought(prompt, reasoning):
+        return prompt
+    if isinstance(reasoning, ReasoningMarks) and prompt.rstrip().endswith(reasoning.open):
+        return f"{prompt}{reasoning.close}\n\n"
+    mark = re.search(r"(?:<(?!\|)[^<>]*>|\[[A-Z]+\]|◁[^▷]*▷)\s*\Z", prompt)
+    return f"{prompt}\n{mark[0].rstrip()[0]}/{mark[0].rstrip()[1:]}\n\n" if mark else prompt
+
+
 def thinks_by_name(model: str) -> bool:
     """Whether a model of this name is known to think before each reply."""
     return bool(_THINKERS.search(model))
 
 
+def spent_on_thinking(limit: int, tokens: int | None) -> Failure:
+    """The failure of a reply whose tokens all went into its thought."""
+    spent = f" ({tokens} tokens of thought)" if tokens else ""
+    message = (
+        f"the token limit of {limit} was spent on thinking{spent}; raise max_new_tokens, or switch thinking off or down: for a "
+        "server by extra_body, {chat_template_kwargs: {enable_thinking: false}} or {reasoning_effort: low} for example"
+    )
+    return Failure(boundary="model", kind="thinking", message=message)
+
+
 def is_mark(token: str, reasoning: Reasoning | None = None) -> bool:
     """Whether the text of one token is a mark, so that it must not be left out as a special token."""
-    if token in {"<|channel|>", "<|message|>", "<|start|>", "<|end|>", "<|return|>", "<|constrain|>"}:
-        return True
-    return any(kind != "drop" for *_, kind in _marks(token, reasoning))
+    return token in _HARMONY or any(kind in ("open", "close") for *_, kind in _marks(token, reasoning))
 
 
 def _marks(text: str, reasoning: Reasoning | None) -> list[tuple[int, int, str]]:
-    """The marks in a text, none over another, in order: start, end, and open, close or drop."""
+    """The marks in a text, none over another, in order: start, end, and open, close, end or drop."""
     found = [(m.start(), m.end(), str(m.lastgroup)) for m in _MARK.finditer(text)]
     for opening, closing in _PLAIN:
         if first := opening.search(text):

@@ -89,7 +89,6 @@ def test_the_request_and_the_answer(connect: Open, server: FaultyServer) -> None
             "top_p": 0.9,
             "max_tokens": 20,
             "seed": 5 + 2**40 % 2**31,
-            "stop": ["\nBen:"],
             "logprobs": True,
             "top_k": 40,
             "min_p": 0.05,
@@ -97,6 +96,21 @@ def test_the_request_and_the_answer(connect: Open, server: FaultyServer) -> None
             "repeat_penalty": 1.1,
         }
     ]
+
+
+def test_stop_strings_are_sent_once_the_model_has_shown_that_it_does_not_think(
+    connect: Open, server: FaultyServer
+) -> None:
+    backend = connect()
+    cut = 'body {"choices": [{"message": {"content": "Sixty"}, "finish_reason": "length"}]}'
+    for faults, sent in (([cut], None), ([cut], None), ([], None), ([], ["\nBen:"]), ([cut], ["\nBen:"])):
+        server.faults = list(faults)
+        one(backend)
+        assert server.seen[-1].get("stop") == sent
+    backend = connect()
+    server.faults = [cut] * 5
+    assert [one(backend).finish for _ in range(5)] == ["length"] * 5
+    assert ["stop" in body for body in server.seen[-5:]] == [False] * 4 + [True]
 
 
 def test_structured_output_and_text_prompts(connect: Open, server: FaultyServer) -> None:
@@ -197,10 +211,11 @@ def test_a_refused_parameter_is_left_out_and_this_is_remembered(
     fault: str, gone: set[str], come: set[str], connect: Open, server: FaultyServer
 ) -> None:
     backend = connect()
+    assert isinstance(one(backend), Generated)
     server.faults = [fault]
     assert isinstance(one(backend), Generated)
     assert isinstance(one(backend), Generated)
-    first, second, third = server.seen
+    first, second, third = server.seen[1:]
     assert set(first) - set(second) == gone
     assert set(second) - set(first) == come
     assert third == second
@@ -214,13 +229,15 @@ def test_a_refused_system_role_is_merged(connect: Open, server: FaultyServer) ->
 
 def test_what_leaving_out_does_not_cure_is_not_remembered(connect: Open, server: FaultyServer) -> None:
     backend = connect()
+    assert isinstance(one(backend), Generated)
     server.faults = ["400 nonsense"] * 3
     assert one(backend).kind == "http-400"
     assert isinstance(one(backend), Generated)
-    assert server.seen[3] == server.seen[0]
-    assert "seed" not in server.seen[1]
-    assert "temperature" in server.seen[1]
-    assert not {"temperature", "top_p", "stop"} & set(server.seen[2])
+    _, first, second, third, last = server.seen
+    assert last == first
+    assert "seed" not in second
+    assert "temperature" in second
+    assert not {"temperature", "top_p", "stop"} & set(third)
 
 
 def test_concurrency_is_bounded_and_one_bad_request_fails_alone(connect: Open, server: FaultyServer) -> None:

@@ -119,9 +119,10 @@ def test_a_limit_that_was_spent_on_thinking_is_a_failure_of_its_own(
     assert len(server.seen) == 1
 
 
-def test_a_thinking_model_is_not_stopped_inside_its_thought(connect: Open, server: FaultyServer) -> None:
+@pytest.mark.parametrize("opening", ["<think>", ""])
+def test_a_thinking_model_is_not_stopped_inside_its_thought(opening: str, connect: Open, server: FaultyServer) -> None:
     thought = "What was said so far:\nBen: no.\nI stay firm."
-    whole = f"<think>{thought}</think>{LINE}\nBen: Deal."
+    whole = f"{opening}{thought}</think>{LINE}\nBen: Deal."
 
     def rule(body: dict[str, Any]) -> tuple[int, Any]:
         ends = [at for stop in body.get("stop", []) if (at := whole.find(stop)) >= 0]
@@ -131,8 +132,17 @@ def test_a_thinking_model_is_not_stopped_inside_its_thought(connect: Open, serve
     backend = connect()
     first, second = one(backend), one(backend)
     assert first.text == second.text == LINE
-    assert first.reasoning == thought
-    assert ["stop" in body for body in server.seen] == [True, False, False]
+    assert first.reasoning == second.reasoning == thought
+    assert not any("stop" in body for body in server.seen)
+
+
+def test_a_thought_that_a_stop_string_has_ended_is_asked_for_again_without(connect: Open, server: FaultyServer) -> None:
+    backend = connect()
+    server.rule = lambda _: chat(LINE)
+    one(backend)  # until now it did not think
+    server.rule = lambda body: chat("<think>So far:" if "stop" in body else f"<think>So far:\nBen: no.</think>{LINE}")
+    assert [one(backend).text for _ in range(2)] == [LINE, LINE]
+    assert ["stop" in body for body in server.seen] == [False, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -301,6 +311,9 @@ def test_what_a_server_refuses_is_left_out_and_this_is_remembered(
     server.rule = rule
     backend = connect()
     request = replace(ASK, json_schema=SCHEMA) if rule in (schema, enum) else ASK
+    server.rule = lambda _: chat(LINE)
+    one(backend, request)
+    server.rule = rule
     first = one(backend, request)
     assert isinstance(first, Generated), first
     asked = len(server.seen)

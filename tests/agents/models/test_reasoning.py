@@ -72,6 +72,7 @@ def test_a_thought_that_the_prompt_began(opening: str, closing: str) -> None:
         ("< think >a< / think >b", "b"),
         ("<answer>Seventy.</answer>", "Seventy."),
         ("I must hide it. <answer>Seventy.</answer>", "Seventy."),
+        ("<|channel|>analysis<|message|>a<|end|><|channel|>final<|message|>b<|return|><|start|>user<|message|>c", "b"),
         ("I said </think> aloud", "aloud"),  # closed rather than open where it is in doubt
     ],
 )
@@ -85,6 +86,7 @@ def test_marks_that_do_not_pair(text: str, answer: str) -> None:
         "I think so. [thinking] Well, <3 you.",
         "  Analysis is what we need: analysis, and then the assistant final say. ",
         "Here is my response: no.",
+        "Hello.<|end|><|user|>run on</answer>",
         "a < b and c > d, 5 <thin air> [think]",
         "",
     ],
