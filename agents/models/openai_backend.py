@@ -6,31 +6,28 @@ The client's event loop runs in a thread of its own, so `submit` returns at once
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import hashlib
 import queue
 import random
 import threading
 import time
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from agents.models.openai_address import Address, Key, read_address, read_key
+from agents.models.openai_client import Client, Response
+from agents.models.openai_context import Context
 from agents.models.openai_payload import Payload, payload
 from agents.models.openai_refusals import failure_of, newly_refused, read_refusal
-from agents.models.openai_reply import MOST_BYTES, Answer, read_answer
+from agents.models.openai_reply import Answer, read_answer
 from agents.models.reasoning import spent_on_thinking, thinks_by_name
 from agents.models.server_options import Reasoning, ServerOptions
-from simworld.core.errors import Failure, MissingExtra
-from simworld.core.requests import Completion, Finished, Generate, Generated, ModelInfo, Request
-from simworld.core.text import harmless
+from simworld.core.errors import Failure
+from simworld.core.requests import Completion, Finished, Generate, ModelInfo, Request
 
 _RETRIED_STATUS = frozenset({408, 409, 425, 429})  # and all from 500
 _RETRIED_KINDS = frozenset({"timeout", "refused", "invalid", "empty"})
 _UNDECIDED = 4  # replies that were cut and have no mark, after which a model is taken for one that does not think
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _MOST_LEFT_OUT = (
     12  # times that one request is sent again with less; each takes something out, so this is never reached
 )
@@ -43,16 +40,6 @@ class Pace:
     first_wait_s: float = 0.5  # doubled each time, and drawn between half of it and the whole
     longest_wait_s: float = 30.0
     longest_retry_after_s: float = 120.0  # a server that asks for more is given up
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Response:
-    """A server's answer as it came."""
-
-    status: int
-    body: bytes
-    retry_after_s: float | None
-    location: str = ""
 
 
 def open_server(
@@ -74,11 +61,9 @@ class OpenAIBackend:
     def __init__(
         self, *, spec: str, address: Address, key: Key, options: ServerOptions, reasoning: Reasoning | None, pace: Pace
     ) -> None:
-        try:
-            import httpx2
-        except ImportError:
-            raise MissingExtra("openai: models", "openai") from None
-        self._httpx = httpx2
+        self._client = Client(
+            address, key, headers=options.headers, timeout_s=options.timeout_s, concurrency=options.concurrency
+        )
         self._address, self._key, self._options, self._pace = address, key, options, pace
         identity = hashlib.sha256(f"openai\n{address.model}\n{address.written}".encode()).hexdigest()
         meta = {"model": address.model, "url": address.url}
@@ -97,7 +82,7 @@ class OpenAIBackend:
         self._random = random.Random()  # spreads retries only, and so needs no seed
         self._loop = asyncio.new_event_loop()
         self._slots = asyncio.Semaphore(options.concurrency)
-        self._client: Any = None
+        self._context = Context()
         self._thread = threading.Thread(target=self._run, name="simworld-openai", daemon=True)
         self._thread.start()
 
@@ -154,8 +139,7 @@ class OpenAIBackend:
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        if self._client is not None:
-            self._loop.run_until_complete(self._client.aclose())
+        self._loop.run_until_complete(self._client.close())
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
 
@@ -165,7 +149,7 @@ class OpenAIBackend:
                 done = await self._ask(request, submitted)
             except Exception as error:  # the boundary: whatever goes wrong in the client fails this request alone
                 done = _failure("error", str(error) or type(error).__name__)
-        self._done.put(Finished(ticket=ticket, completion=self._without_key(done)))
+        self._done.put(Finished(ticket=ticket, completion=self._client.without_key(done)))
 
     async def _ask(self, request: Generate, submitted: float) -> Completion:
         """The completion, after as many attempts as are allowed. Leaving out a refused parameter costs no retry."""
@@ -173,7 +157,7 @@ class OpenAIBackend:
         refused = self._refused
         while True:
             call = payload(request, self._address.model, refused | self._unstopped(), self._options.extra_body)
-            got = await self._attempt(call)
+            got = await self._client.post(call)
             wanted_s = None
             if isinstance(got, Failure):
                 done: Failure = got
@@ -181,6 +165,7 @@ class OpenAIBackend:
                 answer = self._read(got.body, request, submitted)
                 if isinstance(answer, Answer):
                     self._refused |= refused  # remembered only now that leaving it out has helped
+                    self._context.counted(len(call.body), answer.generated.prompt_tokens)
                     if answer.silent and answer.generated.finish == "length":
                         tokens = answer.generated.reasoning_tokens
                         return spent_on_thinking(request.sampling.max_new_tokens, tokens)
@@ -199,6 +184,8 @@ class OpenAIBackend:
                     refused |= more
                     left_out += 1
                     continue
+                if done.kind in ("http-400", "http-422") and await self._is_long(call, request):
+                    return replace(done, kind="too-long")
             retried = done.kind in _RETRIED_KINDS or _is_retried_status(done.kind)
             if not retried or attempt >= self._options.retries:
                 return done
@@ -232,59 +219,16 @@ class OpenAIBackend:
             self._cut += not answer.thinks and answer.cut
         return answer
 
-    async def _attempt(self, call: Payload) -> _Response | Failure:
-        """One call, of any status."""
-        httpx, url = self._httpx, self._address.url
-        try:
-            async with asyncio.timeout(self._options.timeout_s):
-                return await self._post(call)
-        except (TimeoutError, httpx.TimeoutException):
-            return _failure("timeout", f"{url}: no answer within {self._options.timeout_s:g} s")
-        except httpx.ConnectError as error:
-            return _failure("refused", f"{url}: cannot be reached: {error}")
-        except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
-            return _failure("invalid", f"{url}: the answer broke off: {error or type(error).__name__}")
+    async def _is_long(self, call: Payload, request: Generate) -> bool:
+        """Whether a refusal that nobody understands may be one of the prompt's length, by what the list of models says."""
+        if not self._context.asked:
+            self._context.asked = True
+            listed = await self._client.get("models")
+            if isinstance(listed, Response) and listed.status == 200:
+                self._context.learn(listed.body, self._address.model)
+        return self._context.is_full(len(call.body), request.sampling.max_new_tokens)
 
-    async def _post(self, call: Payload) -> _Response | Failure:
-        headers = {
-            "content-type": "application/json",
-            "accept": "application/json",
-            "accept-encoding": "identity",  # what is packed small may be large
-            "user-agent": "simworld",
-            **self._key.headers,
-            **self._options.headers,
-        }
-        url = self._address.endpoint(call.endpoint)
-        async with self._client_here().stream("POST", url, content=call.body, headers=headers) as response:
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > MOST_BYTES:
-                    return _failure("invalid", f"{self._address.url}: the answer has more than {MOST_BYTES:,} bytes")
-            packing = response.headers.get("content-encoding", "identity").lower()
-            if packing not in ("", "identity"):
-                if packing not in ("gzip", "deflate"):
-                    message = f"the answer is packed with {packing!r} although this was not asked for"
-                    return _failure("invalid", f"{self._address.url}: {message}")
-                body = bytearray(zlib.decompressobj(47).decompress(bytes(body), MOST_BYTES))
-            return _Response(
-                status=response.status_code,
-                body=self._without_key_bytes(bytes(body)),
-                retry_after_s=_retry_after_s(response.headers.get("retry-after", "")),
-                location=response.headers.get("location", ""),
-            )
-
-    def _client_here(self) -> Any:
-        """The client, made on first use inside the loop that it lives in. It follows no redirect: a key stays at its address."""
-        if self._client is None:
-            # A proxy from the environment never leads to this machine.
-            limits = self._httpx.Limits(max_connections=None, max_keepalive_connections=self._options.concurrency)
-            self._client = self._httpx.AsyncClient(
-                trust_env=self._address.host not in _LOOPBACK, timeout=None, limits=limits, follow_redirects=False
-            )
-        return self._client
-
-    def _refusal_text(self, got: _Response, failure: Failure) -> Failure:
+    def _refusal_text(self, got: Response, failure: Failure) -> Failure:
         hint = ""
         if 300 <= got.status < 400:
             hint = f"; it sends us on to {got.location[:200]!r}: write the address that answers into the file"
@@ -300,37 +244,10 @@ class OpenAIBackend:
         wait: float = min(self._pace.first_wait_s * 2**attempt, self._pace.longest_wait_s)
         return wait * (0.5 + 0.5 * self._random.random())
 
-    def _without_key_bytes(self, body: bytes) -> bytes:
-        return body.replace(self._key.value.encode(), b"***") if self._key.value else body
-
-    def _without_key(self, done: Completion) -> Completion:
-        """The same without the key, should the server have said it again, and a failure in one harmless line."""
-        if isinstance(done, Failure):
-            text = done.message.replace(self._key.value, "***") if self._key.value else done.message
-            return replace(done, message=harmless(" ".join(text.split()))[:600])
-        if isinstance(done, Generated) and self._key.value:
-            text, thought = (words.replace(self._key.value, "***") for words in (done.text, done.reasoning))
-            return replace(done, text=text, reasoning=thought)
-        return done
-
 
 def _is_retried_status(kind: str) -> bool:
     status = int(kind.removeprefix("http-")) if kind.startswith("http-") else 0
     return status in _RETRIED_STATUS or status >= 500
-
-
-def _retry_after_s(value: str) -> float | None:
-    """Seconds from a Retry-After header, given as seconds or as a date; None where there is none."""
-    if not value.strip():
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
 
 
 def _failure(kind: str, message: str) -> Failure:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from agents.models.openai_message import Parts, arguments, why_empty
 from agents.models.openai_refusals import failure_of, refusal_of
 from agents.models.reasoning import Reply, split, split_whole
 from agents.models.server_options import Reasoning
@@ -15,11 +15,9 @@ from simworld.core.errors import Failure
 from simworld.core.requests import Generate, Generated
 from simworld.core.text import without_controls
 
-MOST_BYTES = 8_000_000  # of an answer, unpacked
 _MOST_CHARACTERS = 400_000  # of a reply
 _MOST_TOKENS = 2**31 - 1
 _LEAST_LOGPROB = -1e5  # of one token; servers write -9999 for "never"
-_THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking", "thoughts", "reasoning_details")
 _CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 _FILTERED = frozenset({"content_filter", "safety", "recitation", "prohibited_content", "blocklist"})
 
@@ -68,18 +66,16 @@ def read_answer(
         return _without_choice(data, choice, body, place)
     finish = str(choice.get("finish_reason") or "").lower()
     cut = finish in _CUT
-    parts = _Parts.of(message)
+    parts = Parts.of(message)
     if parts is None:
         return _failure("invalid", f"the server's reply is no text: {_excerpt(body)}")
     if len(parts.text) + len(parts.thought) > _MOST_CHARACTERS:
         return _failure("invalid", f"the reply is longer than {_MOST_CHARACTERS} characters")
     text = parts.text
     if not text.strip() and request.json_schema is not None and not cut:
-        text = (
-            "\n\n".join(_arguments(message)) or parts.thought
-        )  # the schema decides whether one of these is the answer
+        text = "\n\n".join(arguments(message)) or parts.thought  # the schema decides whether one of these is the answer
     if parts.missing and not text and not parts.thought:
-        return _failure("empty", _why_empty(message))
+        return _failure("empty", why_empty(message))
     if not text.strip() and finish in _FILTERED:
         return _failure("filtered", f"{place}: the server's filter withheld the reply")
     reply = (
@@ -124,39 +120,6 @@ def _answer(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
-    """A message's text and thought, from its fields."""
-
-    text: str
-    thought: str
-    missing: bool  # there is no content at all
-
-    @classmethod
-    def of(cls, message: dict[str, Any]) -> _Parts | None:
-        """None where the content is no text and no list of parts."""
-        content = message.get("content")
-        thoughts = [_joined(message[field]) for field in _THOUGHT_FIELDS if message.get(field)]
-        said: list[str] = []
-        if isinstance(content, dict):
-            content = [content]
-        if isinstance(content, list):
-            for part in content:
-                kind = part.get("type") if isinstance(part, dict) else "text"
-                if kind in ("text", "output_text", None):
-                    said.append(_joined(part))
-                elif isinstance(kind, str) and ("think" in kind or "reason" in kind):
-                    thoughts.append(_joined(part))
-        elif isinstance(content, str):
-            said.append(content)
-        elif content is not None:
-            return None
-        whole = dict.fromkeys(
-            thought.strip() for thought in thoughts
-        )  # some servers give the same thought in two fields
-        return cls(text="".join(said), thought="\n".join(filter(None, whole)), missing=content is None)
-
-
 def _parsed(body: bytes) -> dict[str, Any] | Failure:
     start = body[:200].lstrip()
     if not start:
@@ -180,39 +143,6 @@ def _without_choice(data: Any, choice: Any, body: bytes, place: str) -> Failure:
     if 400 <= status <= 599:
         return failure_of(refusal_of(status, {"error": error}), place)
     return _failure("invalid", f"{place}: an error in place of an answer: {refusal.code} {refusal.message[:300]}")
-
-
-def _arguments(message: dict[str, Any]) -> list[str]:
-    """The arguments of tool calls, and what a server has parsed itself, as JSON texts."""
-    calls = message.get("tool_calls")
-    functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-    found = [f.get("arguments") for f in (*functions, message.get("function_call")) if isinstance(f, dict)]
-    return [
-        value if isinstance(value, str) else json.dumps(value) for value in (*found, message.get("parsed")) if value
-    ]
-
-
-def _why_empty(message: dict[str, Any]) -> str:
-    if refusal := message.get("refusal"):
-        return f"the server's reply has no text: {str(refusal)[:200]}"
-    if message.get("tool_calls") or message.get("function_call"):
-        return "the server's reply has no text: it calls a tool, and none was offered"
-    return "the server's reply has no text"
-
-
-def _joined(value: Any) -> str:
-    return "".join(_texts(value, depth=0))
-
-
-def _texts(value: Any, depth: int) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif depth < 6 and isinstance(value, list):
-        for entry in value:
-            yield from _texts(entry, depth + 1)
-    elif depth < 6 and isinstance(value, dict):
-        for field in ("thinking", "text", "summary", "content", "reasoning"):
-            yield from _texts(value.get(field), depth + 1)
 
 
 def _integer(digits: str) -> int | float:

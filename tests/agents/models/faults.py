@@ -27,6 +27,8 @@ ANSWER: dict[str, Any] = {
 class FaultyServer:
     """`faults` are taken from the left; `seen` holds the JSON of every request, `most` the most requests open at once.
 
+    `models` is the list of models, and `asked` the paths of requests for it.
+
     `rule` decides an answer from the request's JSON: a status and JSON, or None where the faults decide. `headers` and `paths` are
     those of every request.
     """
@@ -37,6 +39,8 @@ class FaultyServer:
         self.seen: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
+        self.models: Any = None
+        self.asked: list[str] = []
         self.delay_s = 0.0
         self.most = self._open = 0
         self.released = threading.Event()
@@ -47,6 +51,10 @@ class FaultyServer:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 outer._serve(self)
+
+            def do_GET(self) -> None:
+                outer.asked.append(self.path)
+                reply(self, 404 if outer.models is None else 200, json.dumps(outer.models).encode())
 
             def log_message(self, *_: Any) -> None:
                 pass

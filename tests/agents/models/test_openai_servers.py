@@ -438,6 +438,35 @@ def test_the_words_of_servers(
     assert len(server.seen) == tries
 
 
+@pytest.mark.parametrize(
+    ("models", "size", "kind"),
+    [
+        ({"data": [{"id": "tiny", "max_model_len": 512}]}, 2000, "too-long"),  # 2,000 letters are some 500 tokens
+        (
+            {"data": [{"id": "other", "n_ctx": 9}, {"id": "tiny", "meta": {"n_ctx": 512, "n_ctx_train": 9}}]},
+            2000,
+            "too-long",
+        ),
+        ({"data": [{"id": "whatever.gguf", "context_length": 512}]}, 2000, "too-long"),
+        ({"data": [{"id": "tiny", "max_model_len": 512}]}, 400, "http-400"),
+        ({"data": [{"id": "a", "n_ctx": 9}, {"id": "b", "n_ctx": 9}]}, 2000, "http-400"),
+        ({"data": [{"id": "tiny", "max_model_len": True}]}, 2000, "http-400"),
+        ({"data": [{"id": "tiny", "max_model_len": "512"}, 7]}, 2000, "http-400"),
+        (["tiny"], 2000, "http-400"),
+        (None, 2000, "http-400"),
+    ],
+)
+def test_a_refusal_in_unknown_words_is_held_against_the_list_of_models(
+    models: Any, size: int, kind: str, connect: Open, server: FaultyServer
+) -> None:
+    server.models = models
+    server.rule = lambda _: refused("das war zu viel")
+    long = replace(ASK, prompt=ChatPrompt(messages=(Message(role="user", content="a" * size),)))
+    backend = connect()
+    assert [one(backend, long).kind for _ in range(2)] == [kind] * 2
+    assert server.asked == ["/v1/models"]
+
+
 def test_a_stream_of_events_is_named(connect: Open, server: FaultyServer) -> None:
     server.faults = ['body data: {"choices": [{"delta": {"content": "Hello"}}]}\n\ndata: [DONE]\n\n']
     done = one(connect())

@@ -13,6 +13,7 @@ import pytest
 from agents.models import load_backend
 from agents.models.prompts import Renderer
 from agents.models.rows import new_row
+from agents.models.server_options import Reasoning
 from agents.models.templates import ChatTemplate
 from simworld.core.errors import Failure
 from simworld.core.requests import ChatPrompt, Generate, Message, Sampling, TextPrompt
@@ -84,7 +85,8 @@ def test_a_model_whose_template_opens_a_thought(
     (said,) = gather(plain, [request])
     assert said.reasoning == ""
     folder = make_folder("llama", template=THINKS)
-    for reasoning, kind in ((None, Failure), ("off", type(said))):
+    ways: list[tuple[Reasoning | None, type]] = [(None, Failure), ("off", type(said))]
+    for reasoning, kind in ways:
         backend = load_backend(f"hf:{folder}", dtype="float32", device="cpu", reasoning=reasoning)
         (done,) = gather(backend, [replace(request, stop=tuple("aeiou"))])
         assert isinstance(done, kind), done
