@@ -27,6 +27,7 @@ from simworld.core.requests import Completion, Finished, Generate, ModelInfo, Re
 
 _RETRIED_STATUS = frozenset({408, 409, 425, 429})  # and all from 500
 _RETRIED_KINDS = frozenset({"timeout", "refused", "invalid", "empty"})
+_STEPS = 10  # of the loop before it is closed: a connection that was begun a moment ago cannot be cancelled unheard
 _UNDECIDED = 4  # replies that were cut and have no mark, after which a model is taken for one that does not think
 _MOST_LEFT_OUT = (
     12  # times that one request is sent again with less; each takes something out, so this is never reached
@@ -78,6 +79,7 @@ class OpenAIBackend:
         self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._tickets = 0
         self._open = 0
+        self._closing = False
         self._refused: frozenset[str] = frozenset()
         self._random = random.Random()  # spreads retries only, and so needs no seed
         self._loop = asyncio.new_event_loop()
@@ -127,6 +129,7 @@ class OpenAIBackend:
         """Cancels what is under way, closes the connections and joins the thread; closing twice does nothing."""
         if self._loop.is_closed():
             return
+        self._closing = True
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -135,6 +138,8 @@ class OpenAIBackend:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+        for _ in range(_STEPS):
+            self._loop.run_until_complete(asyncio.sleep(0))
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
@@ -145,6 +150,8 @@ class OpenAIBackend:
 
     async def _serve(self, ticket: int, request: Generate, submitted: float) -> None:
         async with self._slots:
+            if self._closing:
+                return
             try:
                 done = await self._ask(request, submitted)
             except Exception as error:  # the boundary: whatever goes wrong in the client fails this request alone

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import email.utils
+import gc
 import socket
 import threading
 import time
@@ -296,3 +297,15 @@ def test_the_id_hashes_name_and_address(connect: Open, server: FaultyServer) -> 
     one_, same, other = connect(), connect(server.url + "/"), connect("http://127.0.0.1:1/v1")
     assert one_.info.id == same.info.id != other.info.id
     assert (one_.info.dtype, one_.info.context) == ("", None)
+
+
+@pytest.mark.filterwarnings("error")
+def test_closing_while_connections_are_begun_is_silent(server: FaultyServer) -> None:
+    for polled in range(8):
+        backend = open_server(f"openai:tiny@{server.url}", FAST)
+        for _ in range(32):
+            backend.submit(ASK)
+        for _ in range(polled % 3):
+            backend.poll(5)
+        backend.close()
+        gc.collect()  # what was never awaited is told when it goes
