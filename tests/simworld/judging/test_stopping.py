@@ -71,7 +71,9 @@ def test_what_was_judged_before_stays(store: Store) -> None:
 
 
 def test_failures_that_pass_are_counted_and_the_pass_goes_on(store: Store) -> None:
-    pattern = iter([NO_MONEY, verdict(), Failure(boundary="model", kind="timeout", message="slow")])
+    pattern: Iterator[Completion] = iter(
+        [NO_MONEY, verdict(), Failure(boundary="model", kind="timeout", message="slow")]
+    )
     tally = pass_over(store, lambda request: next(pattern, verdict()), live=1)
     assert (tally.scored, tally.failed, tally.left) == (8, 2, 0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -99,7 +99,7 @@ def test_what_was_played_before_the_key_expired_stays(store: Store) -> None:
 
 
 def test_fewer_than_five_in_a_row_are_stored_as_failed(store: Store) -> None:
-    pattern = iter([*[UNKNOWN] * 4, said(), said(), *[UNKNOWN] * 4])
+    pattern: Iterator[Completion] = iter([*[UNKNOWN] * 4, said(), said(), *[UNKNOWN] * 4])
     done, _ = play(store, lambda request: next(pattern, said()), live=1)
     assert (done.played, done.failed) == (10, 8)
     assert endings(store).count(Ending.failed) == 8
