@@ -1,6 +1,6 @@
 """Who speaks: agent specs, agents, and the models that answer them."""
 
-from agents.factory import agent_content, agent_id_of, make_agent, model_key
+from agents.factory import agent_content, agent_id_of, backend_key, make_agent, model_key
 from agents.human import MODEL as HUMAN_MODEL
 from agents.human import HumanAgent, TerminalBackend
 from agents.lm_agent import LMAgent
@@ -35,6 +35,7 @@ __all__ = [
     "agent_id_of",
     "agent_json_schema",
     "agent_schema_text",
+    "backend_key",
     "find_specs",
     "library_names",
     "load_spec",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.human import HumanAgent
 from agents.lm_agent import LMAgent
+from agents.models.server_options import ServerFields, only_shaping
 from agents.scripted import ScriptedAgent
 from agents.spec import LMSpec, LoadedSpec, ScriptedSpec
 from simworld.core.episode import ActionKind
@@ -63,8 +64,13 @@ def _steering(loaded: LoadedSpec, spec: LMSpec, info: ModelInfo) -> Steering | N
 
 
 def model_key(spec: LMSpec) -> str:
-    """Which backend answers an LM agent: agents of one model and dtype share one."""
-    return f"{spec.model}#{spec.dtype}"
+    """Which backend answers an LM agent: agents of one model, dtype and way of asking its server share one."""
+    return backend_key(spec.model, spec.dtype, spec)
+
+
+def backend_key(model: str, dtype: str, fields: ServerFields) -> str:
+    """The key of a backend among those of a crew, for agents and judges alike."""
+    return f"{model}#{dtype}#{asked}" if (asked := fields.backend_key()) else f"{model}#{dtype}"
 
 
 def agent_id_of(loaded: LoadedSpec, info: ModelInfo | None = None) -> str:
@@ -78,6 +84,7 @@ def agent_content(loaded: LoadedSpec, info: ModelInfo | None = None) -> dict[str
     spec = loaded.spec
     content = spec.model_dump(mode="json", exclude={"name", "description"})
     if isinstance(spec, LMSpec):
+        content = only_shaping(content)
         # Left out where unused, so that plain agents keep the ids they had.
         del content["steering"]
         if not spec.record_states:

@@ -126,9 +126,10 @@ class LMAgent:
             latency_s=answer.latency_s,
             logprob=answer.logprob,
             finish=answer.finish,
-            raw=answer.text,
+            raw=answer.raw,
             asks=asks,
             dropped_events=dropped,
+            reasoning_tokens=answer.reasoning_tokens,
         )
         return Act(seat=observation.seat, action=action, generation=generation, plan=step)
 

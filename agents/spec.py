@@ -15,10 +15,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
+from agents.models.openai_address import read_address
+from agents.models.server_options import ServerFields
 from agents.prompting import PROMPTS, PromptTemplate
 from agents.steering.folder import PlannerFolder
 from agents.steering.spec import SteeringSpec, find_planner
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.requests import Sampling
 from simworld.yamlfile import Document, did_you_mean, found, load_yaml, one_of, parse
 
@@ -41,7 +43,7 @@ class SamplingSpec(BaseModel):
     repetition_penalty: float = Field(
         default=1.0, ge=1, le=3, description="Above 1, tokens already seen are less likely."
     )
-    max_new_tokens: int = Field(default=48, ge=1, le=8192, description="A reply is cut here.")
+    max_new_tokens: int = Field(default=48, ge=1, le=65536, description="A reply is cut here, thoughts included.")
 
     def resolved(self) -> Sampling:
         """The settings as the core's record."""
@@ -64,12 +66,12 @@ class _Named(BaseModel):
         return name
 
 
-class LMSpec(_Named):
+class LMSpec(_Named, ServerFields):
     """An agent played by a language model."""
 
     kind: Literal["lm"] = "lm"
     model: str = Field(
-        description="builtin:<name>, hf:<hub id or folder>, or openai:<model>@<base url>.",
+        description="builtin:<name>, hf:<hub id or folder>, openai:<model>@<base url>, or openai:<model> at OpenAI itself.",
         json_schema_extra={"pattern": _MODEL.pattern},
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(default="auto", description="Weights' type of a local model.")
@@ -97,6 +99,11 @@ class LMSpec(_Named):
     def _model(cls, model: str) -> str:
         if not _MODEL.search(model):
             raise ValueError(f"expected builtin:NAME, hf:FOLDER, hf:HUB-ID or openai:MODEL@URL, found {found(model)}")
+        if model.startswith("openai:"):
+            try:
+                read_address(model)
+            except ModelError as error:
+                raise ValueError(str(error)) from None
         return model
 
 
@@ -146,6 +153,8 @@ def load_spec(path: Path) -> LoadedSpec:
         template = parse(load_yaml(template_source), PromptTemplate)
     except InputError as error:
         problems += error.problems
+    if not spec.model.startswith("openai:"):
+        problems += spec.local_problems(document)
     try:
         planner = _planner(spec, document)
     except InputError as error:

@@ -208,6 +208,7 @@ def _schema(pa: Any) -> Any:
         **texts("finish", "raw"),
         asks=whole,
         dropped_events=whole,
+        reasoning_tokens=whole,
     )
     vector = pa.list_(pa.float32())
     plan = struct(**texts("encoder_id", "planner_id"), noisy=yes, state=vector, action=vector)

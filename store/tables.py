@@ -186,6 +186,7 @@ class ActRow(Base):
     raw: Mapped[str | None] = column("the reply as the model wrote it")
     asks: Mapped[int | None] = column("requests made for this act, re-asks included")
     dropped_events: Mapped[int | None] = column("oldest events left out because the prompt was too long")
+    reasoning_tokens: Mapped[int | None] = column("of the tokens written, those that were thought; null where unknown")
 
 
 class PlanStepRow(Base):

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 # Oldest first; a test holds that these are the migrations' revisions
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 HEAD = VERSIONS[-1]
 VERSION_TABLE = "simworld_version"  # a name of our own tells our databases from others that Alembic made

@@ -26,7 +26,10 @@ def take_in(local: LocalModel, ticket: int, request: Request, submitted: float) 
     if request.prefix is not None and (reason := _bad_prefix(local, request.prefix)):
         return reason
     tokens = local.renderer.tokens(request.prompt, request.prefix.position if request.prefix else "start")
-    return _fitting(local, new_row(ticket, request, tokens.ids, submitted, begun=tokens.begun, place=tokens.place))
+    return _fitting(
+        local,
+        new_row(ticket, request, tokens.ids, submitted, begun=tokens.begun, place=tokens.place, inside=tokens.inside),
+    )
 
 
 def too_long(local: LocalModel, prompt: int, reply: int) -> Failure | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from agents.models.openai_address import read_address, read_key
+from agents.models.server_options import Reasoning, ServerOptions
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Backend
 
@@ -22,9 +24,8 @@ def load_backend(
     batch_size: int = 32,
     cache_bytes: int | None = None,
     threads: int | None = None,
-    concurrency: int = 8,
-    timeout_s: float = 120.0,
-    retries: int = 5,
+    server: ServerOptions | None = None,
+    reasoning: Reasoning | None = None,
 ) -> Backend:
     """The backend a spec names, loaded and ready.
 
@@ -37,40 +38,45 @@ def load_backend(
         cache_bytes: memory for caches; default: a quarter of what is free. Local models only.
         threads: of torch, for the whole process; default: torch's choice (OMP_NUM_THREADS, or one per core), but no more than the
             cores that this process may use.
-        concurrency: requests open at a server at once, at most.
-        timeout_s: of one attempt at a server, from sending to the last byte.
-        retries: at a server, after the first attempt.
+        server: how a server is asked; servers only. Default: `ServerOptions()`.
+        reasoning: how the model marks its thoughts; default: as the common makers' models do.
 
     Raises:
-        ModelError: the spec names nothing that can be loaded.
-        MissingExtra: `openai:` without the openai package.
+        ModelError: the spec names nothing that can be loaded, or the key of a server is not there.
+        MissingExtra: `openai:` without the package that it needs.
     """
     kind, colon, name = spec.strip().partition(":")
     if not colon or not name or kind not in ("builtin", "hf", "openai"):
         raise ModelError(f"model {spec!r} is not understood; write {FORMS}{_hint(spec)}")
+    server = server or ServerOptions()
     for setting, value in (
         ("batch_size", batch_size),
-        ("concurrency", concurrency),
+        ("concurrency", server.concurrency),
         ("threads", threads),
         ("cache_bytes", cache_bytes),
     ):
         if value is not None and value < 1:
             raise ModelError(f"{setting} is {value}; it must be at least 1")
     if kind == "openai":
-        from agents.models.openai_backend import Patience, open_server
+        from agents.models.openai_backend import open_server
 
-        patience = Patience(timeout_s=timeout_s, retries=retries)
-        return open_server(spec.strip(), name, concurrency=concurrency, patience=patience)
+        return open_server(spec.strip(), server, reasoning=reasoning)
     weights = local_weights(spec)
 
     from agents.models.local_model import load_local
     from agents.models.transformers_backend import TransformersBackend
 
-    local = load_local(weights, dtype=dtype, device=device, threads=threads)
+    local = load_local(weights, dtype=dtype, device=device, threads=threads, reasoning=reasoning)
     meta = {"device": str(local.device), "architecture": type(local.model).__name__}
     return TransformersBackend(
         local, spec=spec.strip(), model_id=weights.id, batch_size=batch_size, cache_bytes=cache_bytes, meta=meta
     )
+
+
+def check_server(spec: str, server: ServerOptions) -> None:
+    """Raises ModelError where the key that a server's model needs is not there; nothing for local models."""
+    if spec.strip().startswith("openai:"):
+        read_key(read_address(spec), server.api_key_env)
 
 
 def local_weights(spec: str) -> Weights:

@@ -18,6 +18,7 @@ from agents.models.number_formats import DTYPES, default_device, dtype_in_use
 from agents.models.packing import pack
 from agents.models.processors import available_cores
 from agents.models.prompts import Renderer
+from agents.models.server_options import Reasoning
 from agents.models.slab import CacheShape
 from agents.models.weights import Weights, quiet_loading
 from simworld.core.errors import ModelError
@@ -96,7 +97,9 @@ class LocalModel:
             self.model.set_attn_implementation(NAME)
 
 
-def load_local(weights: Weights, *, dtype: str, device: str, threads: int | None) -> LocalModel:
+def load_local(
+    weights: Weights, *, dtype: str, device: str, threads: int | None, reasoning: Reasoning | None = None
+) -> LocalModel:
     """Loads a folder of weights. `auto` means bfloat16 where the processor multiplies it fast, else float32; a GPU if there is one.
 
     `threads` sets torch's thread count for the whole process; by default it is only lowered to the available cores.
@@ -126,7 +129,7 @@ def load_local(weights: Weights, *, dtype: str, device: str, threads: int | None
     model.to(place).eval()
     adopted = adopt(model)
     pack(model)
-    renderer = Renderer(tokenizer)
+    renderer = Renderer(tokenizer, reasoning)
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return LocalModel(
         model=model,

@@ -6,79 +6,85 @@ The client's event loop runs in a thread of its own, so `submit` returns at once
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import hashlib
-import os
 import queue
 import random
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+from dataclasses import dataclass, replace
 
-from agents.models.openai_payload import Payload, completion, is_too_long, newly_refused, payload
-from simworld.core.errors import Failure, MissingExtra, ModelError
+from agents.models.openai_address import Address, Key, read_address, read_key
+from agents.models.openai_client import Client, Response
+from agents.models.openai_context import Context
+from agents.models.openai_payload import Payload, payload
+from agents.models.openai_refusals import failure_of, newly_refused, read_refusal
+from agents.models.openai_reply import Answer, read_answer
+from agents.models.reasoning import spent_on_thinking, thinks_by_name
+from agents.models.server_options import Reasoning, ServerOptions
+from simworld.core.errors import Failure
 from simworld.core.requests import Completion, Finished, Generate, ModelInfo, Request
 
 _RETRIED_STATUS = frozenset({408, 409, 425, 429})  # and all from 500
 _RETRIED_KINDS = frozenset({"timeout", "refused", "invalid", "empty"})
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_STEPS = 10  # of the loop before it is closed: a connection that was begun a moment ago cannot be cancelled unheard
+_UNDECIDED = 4  # replies that were cut and have no mark, after which a model is taken for one that does not think
+_MOST_LEFT_OUT = (
+    12  # times that one request is sent again with less; each takes something out, so this is never reached
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long to wait for a server, and how often to ask again."""
+class Pace:
+    """How long to wait between attempts."""
 
-    timeout_s: float = 120.0  # of one attempt, from sending to the last byte
-    retries: int = 5  # after the first attempt
     first_wait_s: float = 0.5  # doubled each time, and drawn between half of it and the whole
     longest_wait_s: float = 30.0
     longest_retry_after_s: float = 120.0  # a server that asks for more is given up
 
 
-def open_server(spec: str, name: str, *, concurrency: int = 8, patience: Patience | None = None) -> OpenAIBackend:
-    """A backend for `<model>@<base url>`. Nothing is sent yet. Raises ModelError and MissingExtra.
+def open_server(
+    spec: str, options: ServerOptions | None = None, *, reasoning: Reasoning | None = None, pace: Pace | None = None
+) -> OpenAIBackend:
+    """A backend for `openai:<model>@<base url>`. Nothing is sent yet.
 
-    The key comes from SIMWORLD_API_KEY, else from OPENAI_API_KEY; a local server needs none.
+    Raises ModelError for an address that is not understood and for a key that is not there, and MissingExtra.
     """
-    model, at, url = name.rpartition("@http")
-    url = f"http{url}".rstrip("/") if at else ""
-    try:
-        host = urlsplit(url).hostname
-    except ValueError:
-        host = None
-    if not model or not host or not url.startswith(("http://", "https://")):
-        raise ModelError(
-            f"model {spec!r}: write openai:MODEL@URL, for example openai:qwen2.5-7b@http://127.0.0.1:8000/v1"
-        )
-    key = os.environ.get("SIMWORLD_API_KEY") or os.environ.get("OPENAI_API_KEY") or "none"
-    return OpenAIBackend(
-        spec=spec, model=model, url=url, key=key, concurrency=concurrency, patience=patience or Patience()
-    )
+    options = options or ServerOptions()
+    address = read_address(spec)
+    key = read_key(address, options.api_key_env)
+    return OpenAIBackend(spec=spec, address=address, key=key, options=options, reasoning=reasoning, pace=pace or Pace())
 
 
 class OpenAIBackend:
     """A Backend that asks a server. `submit` and `poll` may be called from one thread at a time."""
 
-    def __init__(self, *, spec: str, model: str, url: str, key: str, concurrency: int, patience: Patience) -> None:
-        try:
-            import openai
-        except ImportError:
-            raise MissingExtra("openai: models", "openai") from None
-        self._openai = openai
-        self._model, self._url, self._key, self._patience = model, url, key, patience
-        identity = hashlib.sha256(f"openai\n{model}\n{url}".encode()).hexdigest()
-        self._info = ModelInfo(spec=spec, id=identity, dtype="", context=None, meta={"model": model, "url": url})
+    def __init__(
+        self, *, spec: str, address: Address, key: Key, options: ServerOptions, reasoning: Reasoning | None, pace: Pace
+    ) -> None:
+        self._client = Client(
+            address, key, headers=options.headers, timeout_s=options.timeout_s, concurrency=options.concurrency
+        )
+        self._address, self._key, self._options, self._pace = address, key, options, pace
+        identity = hashlib.sha256(f"openai\n{address.model}\n{address.written}".encode()).hexdigest()
+        meta = {"model": address.model, "url": address.url}
+        self._info = ModelInfo(spec=spec, id=identity, dtype="", context=None, meta=meta)
+        self._reasoning = reasoning
+        # Whether its template opens a thought, so that a reply cut short is one, and whether a stop string might end a thought.
+        self._opens = reasoning == "on" or (reasoning is None and thinks_by_name(address.model))
+        self._thinks = self._opens or (reasoning is not None and reasoning != "off")
+        self._alone = self._plain = self._cut = (
+            0  # replies that ended a thought they had not begun; whole and cut ones without any
+        )
         self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._tickets = 0
         self._open = 0
+        self._closing = False
         self._refused: frozenset[str] = frozenset()
         self._random = random.Random()  # spreads retries only, and so needs no seed
         self._loop = asyncio.new_event_loop()
-        self._slots = asyncio.Semaphore(concurrency)
-        self._client: Any = None
+        self._slots = asyncio.Semaphore(options.concurrency)
+        self._context = Context()
         self._thread = threading.Thread(target=self._run, name="simworld-openai", daemon=True)
         self._thread.start()
 
@@ -123,6 +129,7 @@ class OpenAIBackend:
         """Cancels what is under way, closes the connections and joins the thread; closing twice does nothing."""
         if self._loop.is_closed():
             return
+        self._closing = True
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -131,118 +138,123 @@ class OpenAIBackend:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+        for _ in range(_STEPS):
+            self._loop.run_until_complete(asyncio.sleep(0))
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        if self._client is not None:
-            self._loop.run_until_complete(self._client.close())
+        self._loop.run_until_complete(self._client.close())
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
 
     async def _serve(self, ticket: int, request: Generate, submitted: float) -> None:
         async with self._slots:
+            if self._closing:
+                return
             try:
                 done = await self._ask(request, submitted)
             except Exception as error:  # the boundary: whatever goes wrong in the client fails this request alone
-                done = _failure("error", _one_line(error))
-        self._done.put(Finished(ticket=ticket, completion=done))
+                done = _failure("error", str(error) or type(error).__name__)
+        self._done.put(Finished(ticket=ticket, completion=self._client.without_key(done)))
 
     async def _ask(self, request: Generate, submitted: float) -> Completion:
-        """The completion, after as many attempts as patience allows. Leaving out a refused parameter costs no retry."""
-        attempt = 0
+        """The completion, after as many attempts as are allowed. Leaving out a refused parameter costs no retry."""
+        attempt = left_out = 0
         refused = self._refused
         while True:
-            call = payload(request, self._model, refused)
-            done, wanted_s = await self._attempt(call, request, submitted)
-            if not isinstance(done, Failure):
-                self._refused |= refused  # remembered only now that leaving it out has helped
-                return done
-            if done.kind in ("http-400", "http-422"):
-                if is_too_long(done.message):
-                    return _failure("too-long", done.message)
-                if more := newly_refused(done.message, call):
+            call = payload(request, self._address.model, refused | self._unstopped(), self._options.extra_body)
+            got = await self._client.post(call)
+            wanted_s = None
+            if isinstance(got, Failure):
+                done: Failure = got
+            elif got.status == 200:
+                answer = self._read(got.body, request, submitted)
+                if isinstance(answer, Answer):
+                    self._refused |= refused  # remembered only now that leaving it out has helped
+                    self._context.counted(len(call.body), answer.generated.prompt_tokens)
+                    if answer.silent and answer.generated.finish == "length":
+                        tokens = answer.generated.reasoning_tokens
+                        return spent_on_thinking(request.sampling.max_new_tokens, tokens)
+                    if answer.silent and "stop" in call.sent:
+                        continue  # a stop string may have ended it inside its thought: now none is sent
+                    return answer.generated
+                done = answer
+            else:
+                refusal = read_refusal(got.status, got.body)
+                done, wanted_s = self._refusal_text(got, failure_of(refusal, self._address.url)), got.retry_after_s
+                if (
+                    done.kind == f"http-{got.status}"
+                    and left_out < _MOST_LEFT_OUT
+                    and (more := newly_refused(refusal, call))
+                ):
                     refused |= more
+                    left_out += 1
                     continue
-                return done
+                if done.kind in ("http-400", "http-422") and await self._is_long(call, request):
+                    return replace(done, kind="too-long")
             retried = done.kind in _RETRIED_KINDS or _is_retried_status(done.kind)
-            if not retried or attempt >= self._patience.retries:
+            if not retried or attempt >= self._options.retries:
                 return done
             wait_s = self._wait_s(attempt) if wanted_s is None else wanted_s
-            if wait_s > self._patience.longest_retry_after_s:
+            if wait_s > self._pace.longest_retry_after_s:
                 return done
             await asyncio.sleep(wait_s)
             attempt += 1
 
-    async def _attempt(self, call: Payload, request: Generate, submitted: float) -> tuple[Completion, float | None]:
-        """One call: its completion, and for how many seconds the server asked to be left alone."""
-        openai = self._openai
-        client = self._client_here()
-        endpoint = client.chat.completions if call.endpoint == "chat" else client.completions
-        try:
-            async with asyncio.timeout(self._patience.timeout_s):
-                answer = await endpoint.with_raw_response.create(**call.arguments)
-                body = answer.http_response.content
-        except (TimeoutError, openai.APITimeoutError):
-            return _failure("timeout", f"{self._url}: no answer within {self._patience.timeout_s:g} s"), None
-        except openai.APIStatusError as error:
-            return _failure(f"http-{error.status_code}", self._status_text(error)), _retry_after_s(
-                error.response.headers
-            )
-        except openai.APIConnectionError as error:
-            return self._broken(error), None
-        return completion(body, request, time.perf_counter() - submitted), None
+    def _unstopped(self) -> frozenset[str]:
+        """A stop string would end a thought as well as an answer, and a thought that the template began has no mark then.
 
-    def _client_here(self) -> Any:
-        """The client, made on first use inside the loop that it lives in."""
-        if self._client is None:
-            # A proxy from the environment never leads to this machine.
-            local = urlsplit(self._url).hostname in _LOOPBACK
-            http = self._openai.DefaultAsyncHttpxClient(trust_env=not local, timeout=self._patience.timeout_s)
-            self._client = self._openai.AsyncOpenAI(
-                base_url=self._url, api_key=self._key, max_retries=0, timeout=self._patience.timeout_s, http_client=http
-            )
-        return self._client
+        So none is sent to a model that thinks, or that may, as far as its replies have shown; its answer is cut here.
+        """
+        known = self._reasoning == "off" or self._plain > 0 or self._cut >= _UNDECIDED
+        return frozenset({"stop"}) if self._thinks or not known else frozenset()
 
-    def _status_text(self, error: Any) -> str:
-        hint = "; set SIMWORLD_API_KEY or OPENAI_API_KEY" if error.status_code == 401 else ""
-        return f"{self._url}: HTTP {error.status_code}: {_one_line(error)}{hint}"
+    def _read(self, body: bytes, request: Generate, submitted: float) -> Answer | Failure:
+        answer = read_answer(
+            body,
+            request,
+            place=self._address.url,
+            latency_s=time.perf_counter() - submitted,
+            reasoning=self._reasoning,
+            begun=self._reasoning != "off" and (self._opens or self._alone > self._plain),
+        )
+        if isinstance(answer, Answer):
+            self._thinks |= answer.thinks
+            self._alone += answer.alone
+            self._plain += not answer.thinks and not answer.cut
+            self._cut += not answer.thinks and answer.cut
+        return answer
 
-    def _broken(self, error: Exception) -> Failure:
-        cause = error.__cause__ or error
-        if "Connect" in type(cause).__name__:
-            return _failure("refused", f"{self._url}: cannot be reached: {_one_line(cause)}")
-        return _failure("invalid", f"{self._url}: the answer broke off: {_one_line(cause)}")
+    async def _is_long(self, call: Payload, request: Generate) -> bool:
+        """Whether a refusal that nobody understands may be one of the prompt's length, by what the list of models says."""
+        if not self._context.asked:
+            self._context.asked = True
+            listed = await self._client.get("models")
+            if isinstance(listed, Response) and listed.status == 200:
+                self._context.learn(listed.body, self._address.model)
+        return self._context.is_full(len(call.body), request.sampling.max_new_tokens)
+
+    def _refusal_text(self, got: Response, failure: Failure) -> Failure:
+        hint = ""
+        if 300 <= got.status < 400:
+            hint = f"; it sends us on to {got.location[:200]!r}: write the address that answers into the file"
+        elif got.status in (401, 403) and self._key.value:
+            hint = f"; the key was that of {self._key.variable}"
+        elif got.status in (401, 403):
+            hint = "; no key was sent: name its environment variable in the file, api_key_env: NAME"
+        elif got.status in (404, 405) and not self._address.url.endswith("/v1"):
+            hint = "; the address of most servers ends in /v1"
+        return replace(failure, message=failure.message + hint)
 
     def _wait_s(self, attempt: int) -> float:
-        wait: float = min(self._patience.first_wait_s * 2**attempt, self._patience.longest_wait_s)
+        wait: float = min(self._pace.first_wait_s * 2**attempt, self._pace.longest_wait_s)
         return wait * (0.5 + 0.5 * self._random.random())
 
 
 def _is_retried_status(kind: str) -> bool:
     status = int(kind.removeprefix("http-")) if kind.startswith("http-") else 0
     return status in _RETRIED_STATUS or status >= 500
-
-
-def _retry_after_s(headers: Any) -> float | None:
-    """Seconds from a Retry-After header, given as seconds or as a date; None where there is none."""
-    value = str(headers.get("retry-after") or "").strip()
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        asked: float = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        return max(0.0, asked)
-    except ValueError:
-        return None
-
-
-def _one_line(error: object) -> str:
-    text = " ".join(str(error).split())
-    return (text or type(error).__name__)[:300]
 
 
 def _failure(kind: str, message: str) -> Failure:

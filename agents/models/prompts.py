@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents.models.reasoning import is_mark, opens_thought
+from agents.models.server_options import Reasoning
 from agents.models.templates import ChatTemplate, PromptError
 from simworld.core.requests import Position, Prompt
 
@@ -27,6 +29,7 @@ class Tokens:
     ids: list[int]  # at least one
     begun: int  # where in `ids` the `reply_start` begins; 0 where there is none
     place: int  # before which of `ids` a prefix goes, 0 to len(ids)
+    inside: bool = False  # the template has opened a thought in which the reply begins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +43,14 @@ class Continuation:
 class Renderer:
     """Renders prompts for one tokenizer."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, reasoning: Reasoning | None = None) -> None:
+        self.reasoning = reasoning  # how the model marks its thoughts
         self._tokenizer = tokenizer
-        self._template = ChatTemplate(tokenizer)
+        self._template = ChatTemplate(tokenizer, reasoning)
+        specials = {token_id: str(token) for token_id, token in tokenizer.added_tokens_decoder.items() if token.special}
+        marks = {token_id for token_id, token in specials.items() if is_mark(token, reasoning)}
+        # Without the marks of a thought nobody could tell it from speech; where none of them is special, all special ones go.
+        self._unsaid = frozenset(specials) - marks if marks else None
         empty = list(tokenizer("").input_ids)
         bos = tokenizer.bos_token_id
         self._bos: int | None = bos if bos is not None and empty[:1] == [bos] else None  # only if it is added unasked
@@ -68,7 +76,8 @@ class Renderer:
         ids, (begins, place) = self._cut_at(text, (begun, at))
         if position == "start":
             place = int(self._bos is not None and ids[:1] == [self._bos])
-        return Tokens(ids=_not_empty(ids), begun=begins, place=place)
+        inside = opens_thought(text, self.reasoning)
+        return Tokens(ids=_not_empty(ids), begun=begins, place=place, inside=inside)
 
     def continuations(self, prompt: Prompt, texts: Sequence[str]) -> list[Continuation]:
         """Each text after the prompt, tokenised together with it; where the boundary merges, its tokens belong to the text.
@@ -129,7 +138,17 @@ class Renderer:
             named = getattr(source, "eos_token_id", None)
             ids.update([named] if isinstance(named, int) else named or ())
         vocabulary = self._tokenizer.get_added_vocab()
-        usual = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<end_of_turn>", "<|end|>", "</s>")
+        usual: tuple[str, ...] = (
+            "<|im_end|>",
+            "<|endoftext|>",
+            "<|eot_id|>",
+            "<|end_of_text|>",
+            "<end_of_turn>",
+            "<|end|>",
+            "</s>",
+        )
+        if "<|channel|>" in vocabulary:
+            usual = tuple(token for token in usual if token != "<|end|>")  # ends a channel, and not the reply
         return frozenset(ids | {vocabulary[token] for token in usual if token in vocabulary})
 
     def _encode(self, text: str) -> list[int]:
@@ -152,7 +171,11 @@ class Renderer:
         return list(self._tokenizer(text, add_special_tokens=False).input_ids)
 
     def _decode(self, ids: Sequence[int]) -> str:
-        text = self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        if self._unsaid is not None:
+            ids = [token for token in ids if token not in self._unsaid]
+        text = self._tokenizer.decode(
+            list(ids), skip_special_tokens=self._unsaid is None, clean_up_tokenization_spaces=False
+        )
         return str(text)
 
 

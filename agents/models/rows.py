@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import time
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.models.local_model import LocalModel
+from agents.models.reasoning import Reply, spent_on_thinking, split
 from simworld.core.errors import Failure
 from simworld.core.requests import Encode, Encoded, Generate, Generated
 from simworld.core.seeding import uniforms
@@ -33,6 +36,7 @@ class Row:
     submitted: float  # perf_counter, seconds
     stream: NDArray[np.float64]  # (max_new_tokens,) uniforms, one per token; (0,) of an Encode
     vectors: dict[int, NDArray[np.float32]]  # the prefix, by the numbers that stand for it
+    inside: bool = False  # the prompt ends inside a thought
     reply: list[int] = field(default_factory=list)
     logprob: float = 0.0
     cached: int = 0  # tokens of prompt and reply in the cache
@@ -59,18 +63,27 @@ class Row:
         latency = time.perf_counter() - self.submitted
         return Encoded(state=state, prompt_tokens=len(self.prompt), latency_s=latency, dtype=local.dtype)
 
-    def take(self, token: int, logprob: float, local: LocalModel) -> Generated | None:
-        """Adds a token; the result if the reply ends with it."""
+    def take(self, token: int, logprob: float, local: LocalModel) -> Generated | Failure | None:
+        """Adds a token; the result if the reply ends with it. Stop strings end an answer, and no thought."""
         self.reply.append(token)
         self.logprob += logprob
         ended = token in local.ends
         full = len(self.reply) == len(self.stream)
         if not ended and not full and not self._may_stop(token, local):
             return None
-        text = local.renderer.reply_text(self.prompt, self.reply[:-1] if ended else self.reply)
+        tokens = self.reply[:-1] if ended else self.reply
+        whole = local.renderer.reply_text(self.prompt, tokens)
+        over = full and not ended
+        reply = split(whole, local.renderer.reasoning, begun=self.inside, cut=over)
+        if over and reply.state == "none" and local.renderer.reasoning == "on":
+            reply = split(whole, "on", begun=True, cut=True)
+        text = reply.answer
         cut = min((at for stop in self._stop if (at := text.find(stop)) >= 0), default=-1)
         if not ended and not full and cut < 0:
             return None
+        thought = self._thought_tokens(reply, tokens, local)
+        if over and not text.strip() and reply.state != "none":
+            return spent_on_thinking(len(self.stream), thought)
         return Generated(
             text=(text[:cut] if cut >= 0 else text).rstrip("\ufffd"),  # the end may have cut a character in two
             prompt_tokens=len(self.prompt),
@@ -79,7 +92,18 @@ class Row:
             latency_s=time.perf_counter() - self.submitted,
             logprob=self.logprob,
             dtype=local.dtype,
+            reasoning=reply.thought,
+            reasoning_tokens=thought,
         )
+
+    def _thought_tokens(self, reply: Reply, tokens: Sequence[int], local: LocalModel) -> int | None:
+        """How many of the tokens stand before the answer; None where nothing was thought."""
+        if reply.state == "none":
+            return None
+        if reply.state == "open":
+            return len(tokens)
+        read = local.renderer.reply_text
+        return bisect_left(range(len(tokens)), reply.begins, key=lambda k: len(read(self.prompt, tokens[:k])))
 
     @property
     def _stop(self) -> tuple[str, ...]:
@@ -98,7 +122,14 @@ class Row:
 
 
 def new_row(
-    ticket: int, request: Generate | Encode, ids: list[int], submitted: float, *, begun: int = 0, place: int = 0
+    ticket: int,
+    request: Generate | Encode,
+    ids: list[int],
+    submitted: float,
+    *,
+    begun: int = 0,
+    place: int = 0,
+    inside: bool = False,
 ) -> Row:
     """A row at its start.
 
@@ -118,6 +149,7 @@ def new_row(
         if isinstance(request, Generate)
         else np.empty(0),
         vectors=dict(zip(names, embeddings, strict=True)),
+        inside=inside,
     )
 
 

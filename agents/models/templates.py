@@ -9,6 +9,8 @@ import os.path
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from agents.models.reasoning import closed
+from agents.models.server_options import Reasoning
 from simworld.core.requests import Message, Prompt, TextPrompt
 
 _ROLES = {"system": "", "user": "User: ", "assistant": "Assistant: "}
@@ -22,8 +24,9 @@ class PromptError(ValueError):
 class ChatTemplate:
     """Renders prompts as text for one tokenizer."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, reasoning: Reasoning | None = None) -> None:
         self._tokenizer = tokenizer
+        self._reasoning = reasoning
         added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
         self._specials = tuple(sorted({t for t in (*tokenizer.all_special_tokens, *added) if t}))
         self._exists = bool(tokenizer.chat_template)
@@ -38,7 +41,9 @@ class ChatTemplate:
         if not self._exists:
             lines = [f"{_ROLES[role]}{text}" for role, text in turns]
             return "\n\n".join([*lines, _HEADER]) + (f" {reply_start}" if reply_start else "")
-        return self._render(turns) + reply_start
+        rendered = self._render(turns)
+        # What is begun is said: a thought that the template opens is ended before it.
+        return closed(rendered, self._reasoning) + reply_start if reply_start else rendered
 
     def begun(self, prompt: Prompt, text: str) -> int | None:
         """Where in a prompt's `text` its `reply_start` begins, in characters; None where there is none."""

@@ -85,9 +85,10 @@ def list_(
 
 @click.command()
 @click.argument("id_", metavar="ID")
+@click.option("--reasoning", is_flag=True, help="Show what models thought before they spoke, and in how many tokens.")
 @db_option
 @json_option
-def show(id_: str, db: str, as_json: bool) -> None:
+def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:
     """Show an episode.
 
     Who sat where, what was said, checks and scores. ID may be the beginning of an id.
@@ -102,7 +103,7 @@ def show(id_: str, db: str, as_json: bool) -> None:
         click.echo(plain_json(record(found, judgements), indent=1))
         return
     screen = console()
-    print_transcript(screen, found, title)
+    print_transcript(screen, found, title, reasoning=reasoning)
     print_checks(screen, found.episode.checks)
     print_scores(screen, judgements)
 

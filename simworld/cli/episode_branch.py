@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.options import db_option, json_option, memory_option, threads_option
+from simworld.cli.options import Asking, asking_options, db_option, json_option, memory_option, threads_option
 from simworld.cli.progress import playing_bar
 from simworld.cli.run import read_casts, terminal
 from simworld.cli.terminal import cell, console, grid
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--retry-failed", is_flag=True, help="Play the branch again if it failed, as a further attempt.")
 @threads_option
 @memory_option
+@asking_options
 @db_option
 @json_option
 def branch(
@@ -50,6 +51,7 @@ def branch(
     retry_failed: bool,
     threads: int | None,
     memory_gb: float | None,
+    asking: Asking,
     db: str,
     as_json: bool,
 ) -> None:
@@ -72,7 +74,7 @@ def branch(
         if plan.run in runs and dict(runs[plan.run].settings) != plan.settings:
             raise InputError(f"run {plan.run!r} exists and is another one than this branch; give another --name")
         memory = None if memory_gb is None else max(1, int(memory_gb * 1e9))
-        done = _play(plan, store, retry_failed=retry_failed, threads=threads, memory=memory)
+        done = _play(plan, store, retry_failed=retry_failed, threads=threads, memory=memory, asking=asking)
         made = max(store.summaries(run=plan.run), key=lambda summary: summary.attempt)
         judgements = store.judgements_of([parent.id, made.id])
         rows = compare_branch(parent, store.episode(made.id), judgements)
@@ -89,7 +91,9 @@ def branch(
         raise click.exceptions.Exit(1)
 
 
-def _play(plan: Branch, store: Store, *, retry_failed: bool, threads: int | None, memory: int | None) -> Progress:
+def _play(
+    plan: Branch, store: Store, *, retry_failed: bool, threads: int | None, memory: int | None, asking: Asking
+) -> Progress:
     from simworld.runner.models import open_crew
     from simworld.runner.stored import run_plan
 
@@ -100,12 +104,13 @@ def _play(plan: Branch, store: Store, *, retry_failed: bool, threads: int | None
             batch_size=1,
             cache_bytes=memory,
             threads=threads,
+            server=asking.server,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as crew,
         playing_bar() as tell,
     ):
-        return run_plan(plan, crew, store, retry_failed=retry_failed, on_progress=tell)
+        return run_plan(plan, crew, store, retry_failed=retry_failed, on_progress=tell, stopping=asking.stopping)
 
 
 def _print(rows: list[Row], parent: str, branch: str) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from simworld.cli.options import db_option, json_option, threads_option
+from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option, tokens_used
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import BudgetSpent, InputError, Problem
 
 if TYPE_CHECKING:
     from simworld.core.paired import Paired
@@ -78,6 +78,7 @@ QUALITY = {
 @click.option("--retry-failed", is_flag=True, help="Play and judge again what failed.")
 @click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
 @threads_option
+@asking_options
 @db_option
 @json_option
 def evaluate(
@@ -96,6 +97,7 @@ def evaluate(
     retry_failed: bool,
     live: int,
     threads: int | None,
+    asking: Asking,
     db: str,
     as_json: bool,
 ) -> None:
@@ -145,6 +147,7 @@ def evaluate(
             plan.specs.values(),
             batch_size=live,
             threads=threads,
+            server=asking.server,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as crew,
@@ -163,11 +166,20 @@ def evaluate(
                     replies_read=quality,
                     embed=load_sentences().encode if quality else None,
                     watch=watch,
+                    server=asking.server,
+                    stopping=asking.stopping,
                 )
         except KeyboardInterrupt:
             click.echo(harmless(f"Stopped: run {plan.run} is kept; the same command goes on from here."), err=True)
             raise click.exceptions.Exit(130) from None
+        except BudgetSpent as spent:
+            if not requirements:
+                raise
+            click.echo(f"Stopped: {spent}; what is required is not shown yet.", err=True)
+            raise click.exceptions.Exit(1) from None
     outcomes = tuple(judge_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements)
+    if used := tokens_used(asking.stopping):
+        click.echo(used, err=True)
     if as_json:
         click.echo(plain_json(plain(evaluation, outcomes), indent=1))
     else:

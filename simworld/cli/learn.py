@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-from simworld.cli.options import db_option, json_option, threads_option
+from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option, tokens_used
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
 @threads_option
+@asking_options
 @db_option
 @json_option
 def learn(
@@ -48,6 +49,7 @@ def learn(
     retry_failed: bool,
     live: int,
     threads: int | None,
+    asking: Asking,
     db: str,
     as_json: bool,
 ) -> None:
@@ -66,7 +68,8 @@ def learn(
     found = cells(open_file(file))
     folder = work or Path(f"learn-{found[0].file.name}")
     with _store(db, dry_run) as store, progress_bar("learning") as bar:
-        shops = _all_at_once(found, store, folder, live=live, threads=threads, retry_failed=retry_failed, tell=bar)
+        settings = {"live": live, "threads": threads, "server": asking.server, "stopping": asking.stopping}
+        shops = _all_at_once(found, store, folder, retry_failed=retry_failed, tell=bar, **settings)
         bench = Bench(folder, dry=dry_run, retry_failed=retry_failed, on_stage=lambda stage: _tell(stage, dry_run))
         results: list[Looped] = []
         try:
@@ -77,6 +80,8 @@ def learn(
         except KeyboardInterrupt:
             click.echo("Stopped; the same command goes on from here.", err=True)
             raise click.exceptions.Exit(130) from None
+    if used := tokens_used(asking.stopping):
+        click.echo(used, err=True)
     if as_json:
         click.echo(plain_json([_plain(one, looped) for one, looped in zip(found, results, strict=True)], indent=1))
     elif dry_run:

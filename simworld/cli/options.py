@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import functools
+import math
+import re
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from simworld.core.errors import SimworldError
+
+if TYPE_CHECKING:
+    from agents.models.server_options import ServerFields
+    from simworld.core.stopping import MaxFailures, Stopping
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -63,3 +70,106 @@ memory_option = click.option(
 )
 
 profile_option = click.option("--profile", "with_profile", is_flag=True, help="Print where the time went.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """How servers are asked, and when the command stops by itself."""
+
+    server: ServerFields  # over what the files of agents and judges say
+    stopping: Stopping
+
+
+class _Failures(click.ParamType["MaxFailures"]):
+    """A number, or a share: `10%`, `0.1`."""
+
+    name = "N|share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> MaxFailures:
+        from simworld.core.stopping import MaxFailures
+
+        text = str(value).strip()
+        if re.fullmatch(r"[0-9]{1,12}", text):
+            return MaxFailures(count=int(text))
+        if match := re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%|([01]\.[0-9]{1,6})", text):
+            share = float(match[1]) / 100 if match[1] else float(match[2])
+            if share <= 1:
+                return MaxFailures(share=share)
+        return self.fail(f"{text[:40]!r} is neither a number nor a share; write 20, 10% or 0.1", param, ctx)
+
+
+def _number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and math.isnan(value):  # compares with no range
+        raise click.BadParameter("nan is no number of seconds", ctx, param)
+    return value
+
+
+_ASKING = (
+    click.option(
+        "--concurrency",
+        type=click.IntRange(min=1, max=10_000),
+        help="Requests open at a server; default: its file's, else 8.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True, max=1e6),
+        metavar="SECONDS",
+        callback=_number,
+        help="Of one attempt at a server; default: its file's, else 120.",
+    ),
+    click.option(
+        "--retries",
+        type=click.IntRange(min=0, max=100),
+        help="At a server, after the first attempt; default: its file's, else 5.",
+    ),
+    click.option(
+        "--max-failures",
+        type=_Failures(),
+        metavar="N|SHARE",
+        help="Stop once more episodes or judgements have failed: a number, or a share of those to do (10%, 0.1). "
+        "Default: what fails is stored, and the rest goes on.",
+    ),
+    click.option(
+        "--budget-tokens",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Begin nothing more that would not fit into so many tokens of servers, prompts and replies together.",
+    ),
+)
+
+
+def asking_options(command: Callable[..., None]) -> Callable[..., None]:
+    """For commands that ask servers: adds their options, which the command gets together as `asking: Asking`."""
+
+    @functools.wraps(command)
+    def asked(
+        *,
+        concurrency: int | None,
+        timeout: float | None,
+        retries: int | None,
+        max_failures: MaxFailures | None,
+        budget_tokens: int | None,
+        **others: Any,
+    ) -> None:
+        from agents.models.server_options import ServerFields
+        from simworld.core.stopping import Stopping
+
+        server = ServerFields(concurrency=concurrency, timeout=timeout, retries=retries)
+        stopping = Stopping(budget_tokens=budget_tokens, max_failures=max_failures)
+        command(asking=Asking(server=server, stopping=stopping), **others)
+
+    for option in reversed(_ASKING):
+        asked = option(asked)
+    return asked
+
+
+def tokens_used(stopping: Stopping) -> str:
+    """What servers were asked, for people; empty where none was."""
+    counts = f"{stopping.prompt_tokens:,} read, {stopping.new_tokens:,} written"
+    return f"Servers: {stopping.used:,} tokens ({counts}) in {stopping.asked:,} replies." if stopping.asked else ""
+
+
+def plain_tokens(stopping: Stopping) -> dict[str, Any]:
+    """What servers were asked, for programs; empty where none was."""
+    counts = {"prompt": stopping.prompt_tokens, "new": stopping.new_tokens, "replies": stopping.asked}
+    return {"tokens": counts} if stopping.asked else {}

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.options import db_option, json_option, memory_option, profile_option, threads_option
+from simworld.cli.options import (
+    Asking,
+    asking_options,
+    db_option,
+    json_option,
+    memory_option,
+    plain_tokens,
+    profile_option,
+    threads_option,
+    tokens_used,
+)
 from simworld.cli.profile import print_profile
 from simworld.cli.progress import playing_bar
 from simworld.cli.text import harmless, plain_json
@@ -40,20 +50,7 @@ if TYPE_CHECKING:
 )
 @threads_option
 @memory_option
-@click.option(
-    "--concurrency", type=click.IntRange(min=1), default=8, show_default=True, help="Requests open at a server."
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=120,
-    show_default=True,
-    metavar="SECONDS",
-    help="Of one attempt at a server.",
-)
-@click.option(
-    "--retries", type=click.IntRange(min=0), default=5, show_default=True, help="At a server, after the first attempt."
-)
+@asking_options
 @profile_option
 @db_option
 @json_option
@@ -68,9 +65,7 @@ def run(
     live: int,
     threads: int | None,
     memory_gb: float | None,
-    concurrency: int,
-    timeout: float,
-    retries: int,
+    asking: Asking,
     with_profile: bool,
     db: str,
     as_json: bool,
@@ -92,9 +87,7 @@ def run(
             batch_size=live,
             cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
             threads=threads,
-            concurrency=concurrency,
-            timeout_s=timeout,
-            retries=retries,
+            server=asking.server,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as crew,
@@ -109,7 +102,15 @@ def run(
                     last = progress
                     tell(progress)
 
-                done = run_plan(plan, crew, store, retry_failed=retry_failed, live=live, on_progress=on_progress)
+                done = run_plan(
+                    plan,
+                    crew,
+                    store,
+                    retry_failed=retry_failed,
+                    live=live,
+                    on_progress=on_progress,
+                    stopping=asking.stopping,
+                )
         except KeyboardInterrupt:
             kept = f"{last.before + last.played} episodes of run {plan.run} are stored" if last else f"run {plan.run}"
             click.echo(harmless(f"Stopped: {kept}; the same command plays the rest."), err=True)
@@ -124,10 +125,12 @@ def run(
     }
     if as_json:
         profile = {"profile": done.profile.plain()} if with_profile and done.profile else {}
-        click.echo(plain_json(report | profile))
+        click.echo(plain_json(report | plain_tokens(asking.stopping) | profile))
     else:
         counts = f"{done.played} episodes played ({done.failed} failed), {done.before} already there"
         click.echo(harmless(f"run {plan.run}: {counts}, {done.planned} planned"))
+        if used := tokens_used(asking.stopping):
+            click.echo(used)
         if done.failed:
             kinds = sorted(
                 {f"{s.failure.boundary}: {s.failure.kind}: {s.failure.message}" for s in failures if s.failure}
@@ -137,6 +140,7 @@ def run(
             click.echo("  play them again with --retry-failed", err=True)
         if with_profile and done.profile:
             print_profile(done.profile)
+    asking.stopping.check_budget()
     if done.played and done.failed == done.played:
         raise click.exceptions.Exit(1)
 

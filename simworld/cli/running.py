@@ -12,7 +12,7 @@ import click
 from simworld import fence
 from simworld.cli.commands import cli
 from simworld.cli.text import harmless
-from simworld.core.errors import SimworldError
+from simworld.core.errors import BudgetSpent, SimworldError
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PATHS = (  # what is wrong with a path that somebody gave, wherever it is first used
@@ -40,6 +40,9 @@ def run_command() -> None:
     except fence.NameTaken as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
+    except BudgetSpent as spent:
+        click.echo(f"Stopped: {harmless(str(spent))}.", err=True)
+        sys.exit(spent.exit_code)
     except SimworldError as error:
         click.echo(f"Error: {harmless(str(error))}", err=True)
         sys.exit(error.exit_code)

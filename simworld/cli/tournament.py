@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simworld.cli.options import db_option, json_option, memory_option, threads_option
+from simworld.cli.options import (
+    Asking,
+    asking_options,
+    db_option,
+    json_option,
+    memory_option,
+    threads_option,
+    tokens_used,
+)
 from simworld.cli.progress import playing_bar, progress_bar
 from simworld.cli.standings import show_differences, show_outcomes, show_price, show_results
 from simworld.cli.text import harmless, plain_json
@@ -68,6 +76,7 @@ def schema() -> None:
 @click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
 @threads_option
 @memory_option
+@asking_options
 @db_option
 @json_option
 def run(
@@ -78,6 +87,7 @@ def run(
     live: int,
     threads: int | None,
     memory_gb: float | None,
+    asking: Asking,
     db: str,
     as_json: bool,
 ) -> None:
@@ -104,6 +114,7 @@ def run(
             batch_size=live,
             cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
             threads=threads,
+            server=asking.server,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as crew,
@@ -115,11 +126,12 @@ def run(
                     found,
                     crew,
                     store,
-                    open_judge=judges_of(crew, threads=threads),
+                    open_judge=judges_of(crew, threads=threads, server=asking.server),
                     budget=budget,
                     retry_failed=retry_failed,
                     live=live,
                     watch=watch,
+                    stopping=asking.stopping,
                 )
         except KeyboardInterrupt:
             click.echo(
@@ -137,7 +149,10 @@ def run(
                 click.echo(
                     harmless(f"{tally.failed} judgements by {judge} failed, the last: {tally.last_failure}"), err=True
                 )
+    if used := tokens_used(asking.stopping):
+        click.echo(used, err=True)
     _standings(found, db, found.judges[0], None, as_json)
+    asking.stopping.check_budget()
 
 
 @tournament.command()

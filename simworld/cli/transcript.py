@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from agents.models.reasoning import split
 from simworld.cli.terminal import cell, grid
 from simworld.cli.text import harmless
 from simworld.core.episode import Act, ActionKind, CheckResult
@@ -16,12 +17,14 @@ SHORT_ID = 10  # digits shown in lists; any beginning that is unique names an ep
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")  # one per seat, in order
 
 
-def print_transcript(screen: Console, stored: StoredEpisode, title: str = "") -> None:
-    """Prints who sat where and every act."""
+def print_transcript(screen: Console, stored: StoredEpisode, title: str = "", *, reasoning: bool = False) -> None:
+    """Prints who sat where and every act, with `reasoning` after what its model thought."""
     print_heading(screen, stored, title)
     names = {seat.seat: seat.persona for seat in stored.summary.seats}
     for turn in stored.episode.turns:
         for act in turn.acts:
+            if reasoning and (thought := thought_text(act)):
+                screen.print(thought)
             screen.print(act_text(turn.index, act, names))
     print_ending(screen, stored)
 
@@ -49,6 +52,17 @@ def print_ending(screen: Console, stored: StoredEpisode) -> None:
     screen.print(Text(harmless(end), style="bold"))
     if summary.failure is not None:
         screen.print(Text(harmless(str(summary.failure)), style="red"))
+
+
+def thought_text(act: Act) -> Text | None:
+    """What the model of an act thought before it; None where it kept no thought."""
+    made = act.generation
+    thought = split(made.raw).thought if made is not None else ""
+    if made is None or (not thought and not made.reasoning_tokens):
+        return None
+    tokens = f" ({made.reasoning_tokens} tokens)" if made.reasoning_tokens else ""
+    shown = thought or "the server did not show it"
+    return Text(f"    thought{tokens}: {harmless(shown)}", style="dim")
 
 
 def act_text(turn: int, act: Act, names: Mapping[str, str]) -> Text:

@@ -12,6 +12,7 @@ check with `ends` holds; *turn_limit* after `limits.turns` turns; *failed* when 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 
 from simworld.core.checks import run_checks, that_ends
 from simworld.core.episode import Act, ActionKind, Ending, Episode, Observation, Turn
@@ -19,6 +20,7 @@ from simworld.core.errors import Failure
 from simworld.core.protocols import Reply
 from simworld.core.scenario import Scenario, TurnOrder
 from simworld.core.seeding import derive_seed, generator
+from simworld.core.text import without_controls
 from simworld.core.visibility import observe
 
 Due = Mapping[str, Observation]
@@ -100,10 +102,16 @@ def _accept(due: Due, replies: Mapping[str, Reply], seats: Sequence[str]) -> tup
         reply = replies[name]
         problem = reply if isinstance(reply, Failure) else _broken_rule(name, reply, seats)
         if problem is None and isinstance(reply, Act):
-            acts.append(reply)
+            acts.append(_clean(reply))
         else:
             failure = failure or problem
     return tuple(acts), failure
+
+
+def _clean(act: Act) -> Act:
+    """The act with a text that every prompt, page and database can hold, whoever wrote it: a model, a script or a person."""
+    text = without_controls(act.action.text)
+    return act if text == act.action.text else replace(act, action=replace(act.action, text=text))
 
 
 def _broken_rule(name: str, act: Act, seats: Sequence[str]) -> Failure | None:

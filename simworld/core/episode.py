@@ -65,9 +65,10 @@ class Generation:
     latency_s: float
     logprob: float | None  # nats, of the whole reply under the model; None where a server gives none
     finish: str  # "stop" or "length"
-    raw: str  # the reply as the model wrote it
+    raw: str  # the reply as the model wrote it; its thoughts stand before it, between `<think>` and `</think>`
     asks: int = 1  # requests made for this act, re-asks included
     dropped_events: int = 0  # oldest events left out because the prompt was too long for the model
+    reasoning_tokens: int | None = None  # those of `new_tokens` that were thought; None where unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,9 @@ SimworldError                  exit code 1
 ├── StoreError                 the database: locked, full, unreachable
 │   └── StoreMismatch          exit code 2: not ours, or of another version
 │       └── StoreDamaged       exit code 2: ours, and what is stored cannot be read
-└── ModelError                 a model cannot be found, loaded or reached at all
+├── ModelError                 a model cannot be found, loaded or reached at all
+├── Stopped                    exit code 2: too much failed; what is stored stays
+└── BudgetSpent                exit code 0: no error, the budget of a command has no room for more
 
 A failure inside an episode or a judgement is no exception: it is a `Failure`, and it is stored.
 """
@@ -78,6 +80,18 @@ class ModelError(SimworldError):
     """A model cannot be found, loaded or reached at all; `exit_code` 2, for a setting names it."""
 
     exit_code = 2
+
+
+class Stopped(SimworldError):
+    """A command stops before its end, for too much has failed; what is stored stays, and the same command goes on from there."""
+
+    exit_code = 2
+
+
+class BudgetSpent(SimworldError):
+    """A command stops because the next piece of work would not fit into its budget, which is no error."""
+
+    exit_code = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,6 +127,13 @@ class Generated:
     latency_s: float  # from submit to completion
     logprob: float | None = None  # nats; of the sampled tokens under the model, at temperature 1 and before any cut
     dtype: str = ""
+    reasoning: str = ""  # what the model thought before it answered: never speech, and not part of `text`
+    reasoning_tokens: int | None = None  # those of `new_tokens` that were thought; None where it is not known
+
+    @property
+    def raw(self) -> str:
+        """The whole reply: thoughts, where there are any, between `<think>` and `</think>`, and then the text."""
+        return f"<think>\n{self.reasoning}\n</think>\n\n{self.text}" if self.reasoning else self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

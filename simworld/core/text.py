@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 KEPT = "\n\t"
 HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # control, format (text direction), surrogates, private use, separators
 JOINERS = "\u200c\u200d"  # letters of some scripts, and emoji of several parts, need them
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def harmless(text: str) -> str:
@@ -19,3 +22,13 @@ def harmless(text: str) -> str:
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
+
+
+def without_controls(text: str) -> str:
+    """The text with each control character and lone surrogate, which no prompt, page or database can hold, as U+FFFD.
+
+    Tabs and line ends stay; a carriage return becomes a line end.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _CONTROLS.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))

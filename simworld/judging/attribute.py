@@ -11,6 +11,7 @@ from simworld.core.errors import Failure, InputError
 from simworld.core.judgement import Dimension, Rubric
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
+from simworld.core.stopping import Stopping
 from simworld.judging.attribution import Attributing, attribute, check_method
 from simworld.judging.drive import LIVE, drive
 from simworld.judging.judge import Judge, make_judge
@@ -44,6 +45,7 @@ def attribute_episodes(
     run: str | None = None,
     live: int = LIVE,
     on_progress: Callable[[Shared], None] | None = None,
+    stopping: Stopping | None = None,
 ) -> Shared:
     """Asks a judge about the utterances of every episode it has judged (of one run) and not yet shared out this way.
 
@@ -55,25 +57,31 @@ def attribute_episodes(
         run: only this run's episodes.
         live: episodes worked on at a time.
         on_progress: called at the start and after each commit.
+        stopping: when to stop before the end.
 
     Raises:
         InputError: this judge cannot do that, or has judged nothing.
         StoreError: the database cannot take it; what came before is stored.
+        Stopped: too much failed.
     """
     check_method(spec, method)
+    stopping = stopping or Stopping()
+    stopping.begin()
     judges = _stored_judges(store, spec, backend)
     total = sum(1 for judge in judges for _ in store.unattributed(judge.id, method, run=run))
     tally = Shared(total=total)
     report = on_progress or (lambda tally: None)
     report(tally)
     for judge in judges:
-        for ended in drive(_due(store, judge, method, run), backend, live=live):
+        for ended in drive(_due(store, judge, method, run), backend, live=live, stopping=stopping):
             if isinstance(ended.outcome, Failure):
                 tally = replace(tally, failed=tally.failed + 1, last_failure=ended.outcome)
+                stopping.failed(tally.failed, total, "attributions")
             else:
                 store.add_attributions(ended.key.judgement_id, method, ended.key.found)
                 tally = replace(tally, done=tally.done + 1)
             report(tally)
+    stopping.check()
     return tally
 
 

@@ -12,6 +12,7 @@ from simworld.core.errors import Failure
 from simworld.core.judgement import Verdict
 from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Generated, Request, Score, Scored
+from simworld.core.stopping import Stopping
 from simworld.judging.local import Judging
 
 LIVE = 32  # judgements begun and not ended, at most
@@ -66,9 +67,10 @@ class _Task(Generic[T]):
 
 
 class _Driver(Generic[T]):
-    def __init__(self, backend: Backend, waited: Waited) -> None:
+    def __init__(self, backend: Backend, waited: Waited, stopping: Stopping) -> None:
         self.backend = backend
         self.waited = waited
+        self.stopping = stopping
         self.open: dict[int, list[_Task[T]]] = {}  # ticket → who waits for it
         self.asked: dict[int, Request] = {}
         self.tickets: dict[Score, int] = {}  # equal scores in flight are asked once
@@ -82,6 +84,7 @@ class _Driver(Generic[T]):
                 request = next(task.judging) if completion is None else task.judging.send(completion)
             except StopIteration as stop:
                 self.live -= 1
+                self.stopping.ended()
                 return Judged(key=task.key, outcome=stop.value, usage=task.usage)
             if not isinstance(request, Score):
                 self._wait(self.backend.submit(request), request, task)
@@ -111,6 +114,7 @@ class _Driver(Generic[T]):
                     self.kept[request] = finished.completion
                     if len(self.kept) > KEPT:
                         self.kept.popitem(last=False)
+            self.stopping.answered(self.backend.info.spec, request, finished.completion)
             tasks[0].usage.add(finished.completion)  # the others got it for nothing
             for task in tasks:
                 if ended := self.step(task, finished.completion):
@@ -122,24 +126,34 @@ class _Driver(Generic[T]):
 
 
 def drive(
-    judgings: Iterable[tuple[T, Judging]], backend: Backend, *, live: int = LIVE, waited: Waited | None = None
+    judgings: Iterable[tuple[T, Judging]],
+    backend: Backend,
+    *,
+    live: int = LIVE,
+    waited: Waited | None = None,
+    stopping: Stopping | None = None,
 ) -> Iterator[Judged[T]]:
     """The judgements as they end, in any order; at most `live` are begun at a time, so `judgings` may be endless.
 
-    `waited` is counted up.
+    `waited` and `stopping` are counted up; nothing begins that does not fit the budget. Raises Stopped where the server fails for
+    good; whatever ended before was handed out.
     """
-    driver: _Driver[T] = _Driver(backend, waited or Waited())
-    waiting = iter(judgings)
-    more = True
-    while more or driver.live:
-        while more and driver.live < live:
-            entry = next(waiting, None)
-            if entry is None:
-                more = False
+    stopping = stopping or Stopping()
+    driver: _Driver[T] = _Driver(backend, waited or Waited(), stopping)
+    queue = iter(judgings)
+    waiting: tuple[T, Judging] | None = None
+    while True:
+        while driver.live < live:
+            waiting = waiting or next(queue, None)
+            if waiting is None or not stopping.may_begin(driver.live):
                 break
-            key, judging = entry
+            key, judging = waiting
+            waiting = None
             driver.live += 1
             if ended := driver.step(_Task(key, judging, Usage()), None):
                 yield ended
+        if not driver.live:
+            return
         if driver.open:
             yield from driver.poll()
+        stopping.check()

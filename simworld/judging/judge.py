@@ -59,7 +59,7 @@ class Judge:
         """The judge as plain JSON data, resolved: spec, model and rubric."""
         swap = {"swap": self.swap, "of": self.spec.id(self.info, self.rubric)} if self.swap else {}
         return {
-            "spec": self.spec.model_dump(mode="json") | swap,
+            "spec": self.spec.content() | swap,
             "model": {"spec": self.info.spec, "id": self.info.id, "dtype": self.info.dtype},
             "rubric": {
                 "id": self.rubric.id,

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from agents.models.reasoning import split
 from simworld.core.judgement import Dimension
+from simworld.judging.json_found import json_in, json_whole
 
 MAX_ENUM = 101  # whole numbers are listed, for some servers ignore minimum and maximum
 
-_FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
-_THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
+MAX_WRAPS = 3  # objects and lists around a verdict
+MAX_WRAPPED = 20  # things in one of them
+MAX_WORDS = 1000  # characters of a score that is not a number
 
+# What a reply that cannot be used comes to, the nearer to a verdict the later.
+_NEARNESS = ("missing-seat", "missing-dimension", "missing-score", "not-a-number", "out-of-range", "not-whole")
+# A number, perhaps of so many; then nothing, something in brackets, or words after a mark. "7-8" and "7 or 8" are no number.
+_WORDED = re.compile(
+    r"(?P<number>[+\-\N{MINUS SIGN}]?\d+(?:\.\d+)?)(?:\s*(?:/|out of|of)\s*(?P<of>\d+(?:\.\d+)?))?"
+    r"(?:\.?|\s*[(\[].*|\s*[:;,\N{EN DASH}\N{EM DASH}]\s[^\d]*|\s+-\s[^\d]*)",
+    re.DOTALL,
+)
 Scores = dict[tuple[str, str], tuple[float, str]]  # (name, dimension) → (score, reason)
 
 
@@ -41,8 +52,55 @@ def schema_for(keys: Mapping[str, Sequence[Dimension]]) -> dict[str, Any]:
 
 
 def read_reply(text: str, keys: Mapping[str, Sequence[Dimension]], *, cut: bool = False) -> Scores:
-    """Scores and reasons by name and dimension, whatever their order in the reply. Raises Unusable."""
-    data = _json(text, cut=cut)
+    """Scores and reasons by name and dimension, whatever their order and whatever stands around them. Raises Unusable.
+
+    Of everything in the reply that is JSON, also inside a wrapping object or list, the one that fits what was asked is the verdict;
+    two that fit and differ are none.
+    """
+    # A backend has split thoughts off: a last defence, for no verdict is taken out of one.
+    answer = text if json_whole(text) is not None else split(text).answer
+    if not answer.strip():
+        raise Unusable("empty", "it is empty.")
+    found = json_in(answer)
+    problems: list[Unusable] = []
+    readings = [scores for value in found.values for scores in _readings(value, keys, problems)]
+    if len({json.dumps([score for score, _ in scores.values()]) for scores in readings}) > 1:
+        raise Unusable("ambiguous", f"there are {len(readings)} verdicts in it, and they differ; give one.")
+    if readings:
+        return readings[-1]
+    if cut and found.broken:
+        raise Unusable("truncated", "it was cut off before its end; write shorter reasons.")
+    if problems:
+        raise max(problems, key=lambda problem: _NEARNESS.index(problem.kind))
+    if found.broken:
+        raise Unusable("not-json", f"it is not valid JSON ({found.broken}).")
+    raise Unusable("not-json", "there is no JSON object in it.")
+
+
+def _readings(
+    value: Any, keys: Mapping[str, Sequence[Dimension]], problems: list[Unusable], depth: int = 0
+) -> Iterator[Scores]:
+    """What fits in a value, or in what it wraps; what does not fit adds to the problems."""
+    parts: list[Any] = []
+    if isinstance(value, str):
+        parts = [json_whole(value)]
+    elif isinstance(value, list):
+        parts = value
+    elif isinstance(value, Mapping):
+        try:
+            yield _scores(value, keys)
+            return
+        except Unusable as problem:
+            problems.append(problem)
+            if problem.kind != _NEARNESS[0]:
+                return
+        parts = list(value.values())
+    if depth < MAX_WRAPS and len(parts) <= MAX_WRAPPED:
+        for part in parts:
+            yield from _readings(part, keys, problems, depth + 1)
+
+
+def _scores(data: Mapping[str, Any], keys: Mapping[str, Sequence[Dimension]]) -> Scores:
     scores: Scores = {}
     for name, dimensions in keys.items():
         about = _entry(data, name, "missing-seat", f"there is nothing under {name!r}")
@@ -52,28 +110,10 @@ def read_reply(text: str, keys: Mapping[str, Sequence[Dimension]], *, cut: bool 
                 raise Unusable("missing-score", f"{name!r}, {d.name!r} has no 'score'.")
             reason = verdict.get("reason", "")
             scores[name, d.name] = (
-                _number(verdict["score"], name, d),
+                read_score(verdict["score"], name, d),
                 reason.strip() if isinstance(reason, str) else "",
             )
     return scores
-
-
-def _json(text: str, *, cut: bool) -> Mapping[str, Any]:
-    body = _THOUGHT.sub("", text).strip()
-    if not body:
-        raise Unusable("empty", "it is empty.")
-    if fenced := _FENCE.search(body):
-        body = fenced[1].strip()
-    start = body.find("{")
-    if start < 0:
-        raise Unusable("not-json", "there is no JSON object in it.")
-    try:
-        data, _ = json.JSONDecoder(parse_constant=_refuse).raw_decode(body[start:])  # text around the object is ignored
-    except (ValueError, RecursionError) as error:
-        if cut:
-            raise Unusable("truncated", "it was cut off before its end; write shorter reasons.") from None
-        raise Unusable("not-json", f"it is not valid JSON ({error}).") from None
-    return data if isinstance(data, Mapping) else {}
 
 
 def _entry(data: Mapping[str, Any], key: str, kind: str, message: str) -> Mapping[str, Any]:
@@ -90,14 +130,12 @@ def _entry(data: Mapping[str, Any], key: str, kind: str, message: str) -> Mappin
     return value
 
 
-def _number(value: Any, name: str, d: Dimension) -> float:
+def read_score(value: Any, name: str, d: Dimension) -> float:
+    """The score that a dimension was given, as a number or in words like "8", "8/10" or "0 (nothing happened)". Raises Unusable."""
     if isinstance(value, str):
-        try:
-            value = float(value.strip())
-        except ValueError:
-            raise Unusable("not-a-number", f"{name!r}, {d.name!r}: the score {value[:40]!r} is no number.") from None
+        value = _worded(value, name, d)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Unusable("not-a-number", f"{name!r}, {d.name!r}: the score is no number.")
+        raise Unusable("not-a-number", f"{name!r}, {d.name!r}: the score {json.dumps(value)[:40]} is no number.")
     if not d.low <= value <= d.high:  # also what is not finite
         span = f"{d.low:g} to {d.high:g}"
         raise Unusable("out-of-range", f"{name!r}, {d.name!r}: the score {str(value)[:20]} is not in {span}.")
@@ -106,8 +144,14 @@ def _number(value: Any, name: str, d: Dimension) -> float:
     return float(value)
 
 
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no number")
+def _worded(text: str, name: str, d: Dimension) -> float:
+    words = _WORDED.fullmatch(text[:MAX_WORDS].strip())
+    if words is None:
+        raise Unusable("not-a-number", f"{name!r}, {d.name!r}: the score {text[:40]!r} is no number.")
+    if words["of"] is not None and float(words["of"]) not in {d.high, -d.low} - {0}:
+        span = f"{d.low:g} to {d.high:g}"
+        raise Unusable("not-a-number", f"{name!r}, {d.name!r}: {text[:40]!r} is of another scale than {span}.")
+    return float(words["number"].replace("\N{MINUS SIGN}", "-"))
 
 
 def _plain(key: object) -> str:

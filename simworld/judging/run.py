@@ -10,6 +10,7 @@ from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
+from simworld.core.stopping import Stopping, is_final
 from simworld.judging.drive import LIVE, Judged, Waited, drive
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.local import Judging
@@ -60,12 +61,17 @@ class JudgingRun:
         run: str | None = None,
         retry_failed: bool = False,
         swap: Swap | None = None,
+        stopping: Stopping | None = None,
     ) -> None:
         self.tally = Tally()
         self.waited = Waited()
         self.storing_s = 0.0
         self._store, self._spec, self._backend, self._run, self._retry = store, spec, backend, run, retry_failed
         self._swap = swap
+        self._stopping = stopping or Stopping()
+        self._kept: list[
+            tuple[Judge, int, Judged[_Key]]
+        ] = []  # failed for good, which may turn out to be a reason to stop
         self._scenarios: dict[str, Scenario] = {}
         self._other_rubrics: dict[str, None] = {}
 
@@ -82,7 +88,9 @@ class JudgingRun:
         Raises:
             InputError: a rubric cannot be read.
             StoreError: the database cannot take a judgement; those before it are stored.
+            Stopped: too much failed. What the server refused for good just before is not stored, so that a resume asks again.
         """
+        self._stopping.begin()
         count = self._spec.samples if samples is None else samples
         everything = sum(1 for _ in self._store.unjudged(ANY, 0, run=self._run)) * count
         first = self._spec.rubric or DEFAULT_RUBRIC
@@ -98,12 +106,18 @@ class JudgingRun:
             if any(open_):
                 self._store.add_judge(judge.id, judge.name, judge.record())
             for sample in range(count):
-                for judged in drive(self._due(judge, name, sample), self._backend, live=live, waited=self.waited):
-                    self._commit(judge, sample, judged)
+                due = self._due(judge, name, sample)
+                for judged in drive(due, self._backend, live=live, waited=self.waited, stopping=self._stopping):
+                    self._ended(judge, sample, judged)
                     report(self.tally)
             rubrics += [other for other in self._other_rubrics if other not in rubrics]
-        done = self.tally.scored + self.tally.failed
-        self.tally = replace(self.tally, already=everything - done)
+        if self._kept:
+            self._commit_kept()
+            report(self.tally)
+        self._stopping.check()
+        if not self._stopping.short:
+            done = self.tally.scored + self.tally.failed
+            self.tally = replace(self.tally, already=everything - done)
         return self.tally
 
     def _count(self, judge: Judge, sample: int) -> int:
@@ -118,6 +132,21 @@ class JudgingRun:
                 continue
             key = _Key(episode_id=id_, scenario=scenario)
             yield key, judge.judging(scenario, stored.episode, sample=sample, thread=id_)
+
+    def _ended(self, judge: Judge, sample: int, judged: Judged[_Key]) -> None:
+        """Stores a judgement, unless it may have to be made again."""
+        if not self._stopping.doubtful:
+            self._commit_kept()
+        elif isinstance(judged.outcome, Failure) and is_final(judged.outcome):
+            self._kept.append((judge, sample, judged))
+            return
+        self._commit(judge, sample, judged)
+
+    def _commit_kept(self) -> None:
+        """Stores what failed for good, for there was no reason to stop."""
+        kept, self._kept = self._kept, []
+        for judge, sample, judged in kept:
+            self._commit(judge, sample, judged)
 
     def _commit(self, judge: Judge, sample: int, judged: Judged[_Key]) -> None:
         outcome, usage = judged.outcome, judged.usage
@@ -147,6 +176,7 @@ class JudgingRun:
             return  # another process was quicker
         if failure:
             self.tally = replace(self.tally, failed=self.tally.failed + 1, last_failure=failure)
+            self._stopping.failed(self.tally.failed, self.tally.total - self.tally.already, "judgements")
         else:
             self.tally = replace(self.tally, scored=self.tally.scored + 1)
 
@@ -168,7 +198,8 @@ def judge_episodes(
     retry_failed: bool = False,
     live: int = LIVE,
     on_progress: Callable[[Tally], None] | None = None,
+    stopping: Stopping | None = None,
 ) -> Tally:
     """Judges the stored episodes (of one run) that this judge has not judged yet, and returns the counts. See `JudgingRun`."""
-    judging = JudgingRun(store, spec, backend, run=run, retry_failed=retry_failed)
+    judging = JudgingRun(store, spec, backend, run=run, retry_failed=retry_failed, stopping=stopping)
     return judging.go(samples=samples, live=live, on_progress=on_progress)

@@ -21,6 +21,7 @@ from simworld.judging.spec import JudgeSpec
 from simworld.judging.transcript import Reading
 
 SEEDS = 2**31  # servers take signed 32-bit seeds
+SHOWN_AGAIN = 8_000  # characters of a reply that cannot be used, as it is shown to the model
 
 
 def judge_server(
@@ -84,7 +85,7 @@ def _ask(
             problem = error
             messages = [
                 *messages[:2],
-                Message(role="assistant", content=completion.text.strip() or "{}"),
+                Message(role="assistant", content=completion.text.strip()[:SHOWN_AGAIN] or "{}"),
                 Message(role="user", content=REASK.format(error=problem)),
             ]
             continue

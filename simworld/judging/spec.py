@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agents.models.server_options import ServerFields, only_shaping
 from simworld.core.errors import InputError
 from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
@@ -34,10 +35,8 @@ class Calibration(BaseModel):
     b: float = Field(default=0.0, allow_inf_nan=False)
 
 
-class JudgeSpec(BaseModel):
-    """How a judge judges; everything but name, title and dtype is part of its id."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class JudgeSpec(ServerFields):
+    """How a judge judges; everything that shapes what it says is part of its id."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     title: str = ""
@@ -69,10 +68,20 @@ class JudgeSpec(BaseModel):
         """The calibration of a dimension, else of every one, else x itself."""
         return self.calibration.get(dimension) or self.calibration.get(EVERY) or Calibration()
 
+    def content(self) -> dict[str, Any]:
+        """The spec as plain JSON data, without how the server is reached and waited for: what is stored and compared."""
+        return only_shaping(self.model_dump(mode="json"))
+
     def id(self, info: ModelInfo, rubric: Rubric) -> str:
         """`name@` and 64 bits of the SHA-256 of model, dtype in use, method, prompts, rubric and calibration."""
-        spec = self.model_dump(mode="json", exclude={"name", "title", "model", "dtype", "rubric", "samples"})
-        content = {"spec": spec, "model": info.id, "dtype": info.dtype, "rubric": rubric.id, "prompts": PROMPTS_VERSION}
+        left_out = {"name", "title", "model", "dtype", "rubric", "samples"}
+        content = {
+            "spec": {name: value for name, value in self.content().items() if name not in left_out},
+            "model": info.id,
+            "dtype": info.dtype,
+            "rubric": rubric.id,
+            "prompts": PROMPTS_VERSION,
+        }
         return f"{self.name}@{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]}"
 
 
@@ -98,21 +107,25 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
         raise InputError(f"no judge file {name}")
     spec = _spec(load_yaml(path))
     beside = path.parent / spec.rubric
-    if spec.rubric.endswith(SUFFIXES) and beside.is_file():
+    if spec.rubric.endswith(SUFFIXES) and os.path.isfile(beside):  # also where the name is too long for a file
         spec = spec.model_copy(update={"rubric": str(beside)})
     return spec, str(path)
 
 
 def _spec(document: Document) -> JudgeSpec:
     spec = parse(document, JudgeSpec)
-    if spec.model.startswith("openai:") and spec.method != "server":
+    server = spec.model.startswith("openai:")
+    problems = [] if server else spec.local_problems(document)
+    if server and spec.method != "server":
         message = f"found {spec.method!r}: a server gives no log-probabilities of a text; expected 'server'"
-        raise InputError([document.problem(("method",), message)])
+        problems.append(document.problem(("method",), message))
     if spec.method == "statements" and spec.prior and not (spec.head or spec.ask):
         message = (
             "without head and ask there is nothing to read but the dialogue; add one of them, or write 'prior: false'"
         )
-        raise InputError([document.problem(("prior",), message)])
+        problems.append(document.problem(("prior",), message))
+    if problems:
+        raise InputError(problems)
     return spec
 
 

@@ -13,6 +13,7 @@ from simworld.core.judgement import Rubric
 from simworld.core.protocols import Backend
 from simworld.core.requests import ModelInfo
 from simworld.core.stats import wilson
+from simworld.core.stopping import Stopping
 from simworld.judging.drive import LIVE, drive
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.local import Judging
@@ -151,21 +152,26 @@ def check_judge(
     *,
     live: int = LIVE,
     on_progress: Callable[[int, int], None] | None = None,
+    stopping: Stopping | None = None,
 ) -> Trust:
     """A judge's record on pairs; each pair is played as two episodes of one scenario and judged as stored episodes are.
 
     Only the pair's seat and dimension are asked, unless the judge asks for all dimensions in one call.
 
     Raises:
-        InputError: a pair names a dimension that the rubric does not have.
+        InputError: a pair names a dimension that the rubric does not have, or the budget is too small.
+        Stopped: too much failed.
     """
+    stopping = stopping or Stopping()
+    stopping.begin()
     check_dimensions(sets, rubric)
     rows = [(s.name, Scene(pair=pair)) for s in sets for pair in s.pairs]
     scores: dict[tuple[int, Which], float | Failure] = {}
     report = on_progress or (lambda done, total: None)
     whole = spec.method == "server" and spec.one_call
     judge = make_judge(spec, backend.info, rubric)
-    for judged in drive(_judgings([scene for _, scene in rows], judge, backend.info, whole=whole), backend, live=live):
+    judgings = _judgings([scene for _, scene in rows], judge, backend.info, whole=whole)
+    for judged in drive(judgings, backend, live=live, stopping=stopping):
         i, which = judged.key
         scene, outcome = rows[i][1], judged.outcome
         if not isinstance(outcome, Failure):
@@ -173,7 +179,14 @@ def check_judge(
             scores[i, which] = found[0].score
         else:
             scores[i, which] = outcome
+            stopping.failed(sum(isinstance(score, Failure) for score in scores.values()), 2 * len(rows), "judgements")
         report(len(scores), 2 * len(rows))
+    stopping.check()
+    if stopping.short:
+        raise InputError(
+            f"{stopping.used:,} tokens were used for {len(scores)} of {2 * len(rows)} transcripts, and the budget has no "
+            "room for the next; nothing of a check is stored, so give it a larger budget"
+        )
     return Trust(
         judge_id=judge.id, outcomes=tuple(_outcome(i, name, scene.pair, scores) for i, (name, scene) in enumerate(rows))
     )

@@ -16,6 +16,7 @@ from simworld.core.errors import Failure
 from simworld.core.protocols import Agent, Backend, Reply, Thinking
 from simworld.core.requests import Completion, Finished, Generated, Request
 from simworld.core.scenario import Scenario
+from simworld.core.stopping import Stopping
 from simworld.runner.admission import Admission, Guest
 
 _log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ def play_jobs(
     live: int = 32,
     pulse: Pulse | None = None,
     on_beat: Callable[[], None] = lambda: None,
+    stopping: Stopping | None = None,
 ) -> Iterator[Played]:
     """Every job's episode, each as it ends; at most `live` run at once, and the next starts when one ends.
 
@@ -85,20 +87,23 @@ def play_jobs(
         live: upper limit of conversations under way.
         pulse: counted up as things happen.
         on_beat: called whenever the pulse has changed.
+        stopping: what servers answer is counted there, and nothing begins that does not fit.
 
     Raises:
+        Stopped: servers fail for good; whatever ended before was handed out.
         ValueError: an agent's model has no backend, or `live` is below 1.
     """
     if live < 1:
         raise ValueError(f"live is {live}; at least one conversation must be allowed")
-    driver = _Driver(backends, pulse or Pulse())
+    stopping = stopping or Stopping()
+    driver = _Driver(backends, pulse or Pulse(), stopping)
     queue = iter(jobs)
     waiting: Job | None = None
     while True:
         # Who asks no model ends at once: handed out before another job is drawn, and before a model is waited for.
         while driver.count < live and not driver.ended:
             waiting = waiting or next(queue, None)
-            if waiting is None or not driver.start(waiting):
+            if waiting is None or not stopping.may_begin(driver.count) or not driver.start(waiting):
                 break
             waiting = None
         if driver.count and not driver.ended:
@@ -107,14 +112,16 @@ def play_jobs(
         if not driver.count and not driver.ended:
             return
         yield from driver.take()
+        stopping.check()
 
 
 class _Driver:
-    def __init__(self, backends: Mapping[str, Backend], pulse: Pulse) -> None:
+    def __init__(self, backends: Mapping[str, Backend], pulse: Pulse, stopping: Stopping) -> None:
         self.count = 0
         self.ended: list[Played] = []
         self._backends = backends
         self._pulse = pulse
+        self._stopping = stopping
         self._admission = Admission(backends)
         self._open: dict[str, dict[int, tuple[_Table, str, Request]]] = {key: {} for key in backends}
 
@@ -155,6 +162,7 @@ class _Driver:
                 table, seat, request = asked
                 if isinstance(finished.completion, Generated):
                     self._pulse.new_tokens += finished.completion.new_tokens
+                self._stopping.answered(key, request, finished.completion)
                 self._admission.answered(table.guest, seat, table.turn, request, finished.completion)
                 self._think(table, seat, finished.completion)
                 if not table.thinking:
@@ -174,6 +182,7 @@ class _Driver:
                 ended = datetime.now(UTC)
                 self.ended.append(Played(job=table.job, episode=over.value, started=table.started, ended=ended))
                 self.count -= 1
+                self._stopping.ended()
                 self._pulse.turns += len(over.value.turns) - max(0, table.turn)
                 self._pulse.limits_live -= table.job.scenario.limits.turns
                 self._admission.leave(table.guest)

@@ -6,8 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from agents import HUMAN_MODEL, HumanSpec, LMAgent, LMSpec, LoadedSpec, TerminalBackend, make_agent, model_key
+from agents import (
+    HUMAN_MODEL,
+    HumanSpec,
+    LMAgent,
+    LMSpec,
+    LoadedSpec,
+    TerminalBackend,
+    backend_key,
+    make_agent,
+    model_key,
+)
 from agents.models import load_backend
+from agents.models.load import check_server
+from agents.models.server_options import ServerFields
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Agent, Backend
 from simworld.core.requests import ModelInfo
@@ -30,16 +42,15 @@ def open_crew(
     batch_size: int = 32,
     cache_bytes: int | None = None,
     threads: int | None = None,
-    concurrency: int = 8,
-    timeout_s: float = 120.0,
-    retries: int = 5,
+    server: ServerFields | None = None,
     before_load: Callable[[str], None] = lambda model: None,
     warn: Callable[[str], None] = lambda line: None,
 ) -> Iterator[Crew]:
     """The agents of some specs with their models loaded; closed at the end of the block.
 
     `cache_bytes` is for all local models together, in equal shares; by default each takes a quarter of the memory that is free when
-    it is loaded. The other settings are those of `agents.models.load_backend`.
+    it is loaded. `server` is what the command line says of servers; it goes before what the agents' files say. The other settings
+    are those of `agents.models.load_backend`.
 
     Raises:
         ModelError: a model cannot be loaded, or a person has a seat and there is no terminal.
@@ -49,6 +60,7 @@ def open_crew(
     specs = list(specs)
     keys = {model_key(s.spec) for s in specs if isinstance(s.spec, LMSpec) and not s.spec.model.startswith("openai:")}
     share = None if cache_bytes is None else max(1, cache_bytes // max(1, len(keys)))
+    _check_servers(specs, server)
     with ExitStack() as stack:
         backends: dict[str, Backend] = {}
         for loaded in specs:
@@ -61,9 +73,8 @@ def open_crew(
                     batch_size=batch_size,
                     cache_bytes=share,
                     threads=threads,
-                    concurrency=concurrency,
-                    timeout_s=timeout_s,
-                    retries=retries,
+                    server=spec.server_options(server),
+                    reasoning=spec.reasoning,
                 )
                 stack.callback(backend.close)
                 backends[model_key(spec)] = backend
@@ -84,13 +95,40 @@ def open_crew(
         yield Crew(agents=agents, backends=backends, infos=infos)
 
 
+def _check_servers(specs: Iterable[LoadedSpec], server: ServerFields | None) -> None:
+    """Raises ModelError with every key that is not there, before any model is loaded."""
+    missing: dict[str, None] = {}
+    for spec in (loaded.spec for loaded in specs):
+        if isinstance(spec, LMSpec):
+            try:
+                check_server(spec.model, spec.server_options(server))
+            except ModelError as error:
+                missing[f"agent {spec.name!r}: {error}"] = None
+    if missing:
+        raise ModelError("\n".join(missing))
+
+
 @contextmanager
-def borrow(crew: Crew, model: str, dtype: str, *, threads: int | None = None) -> Iterator[Backend]:
-    """A model for other work, a judge's say: the crew's where it has it, else loaded for the block. Raises ModelError."""
-    if (shared := crew.backends.get(f"{model}#{dtype}")) is not None:
+def borrow(
+    crew: Crew,
+    model: str,
+    dtype: str,
+    *,
+    fields: ServerFields | None = None,
+    server: ServerFields | None = None,
+    threads: int | None = None,
+) -> Iterator[Backend]:
+    """A model for other work, a judge's say: the crew's where it has it, else loaded for the block. Raises ModelError.
+
+    `fields` are those of the judge's file, and `server` those of the command line, which go before them.
+    """
+    fields = fields or ServerFields()
+    if (shared := crew.backends.get(backend_key(model, dtype, fields))) is not None:
         yield shared
         return
-    backend = load_backend(model, dtype=dtype, threads=threads)
+    backend = load_backend(
+        model, dtype=dtype, threads=threads, server=fields.server_options(server), reasoning=fields.reasoning
+    )
     try:
         yield backend
     finally:

@@ -9,8 +9,10 @@ from itertools import takewhile
 
 from agents import agent_content
 from simworld.code_version import code_version
-from simworld.core.episode import Ending
+from simworld.core.episode import Ending, Episode
+from simworld.core.errors import Stopped
 from simworld.core.profile import Profile
+from simworld.core.stopping import Stopping, is_final
 from simworld.runner.live import Job, Played, Pulse, play_jobs
 from simworld.runner.models import Crew
 from simworld.runner.pace import Pace
@@ -44,6 +46,7 @@ def run_plan(
     live: int = 32,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     go_on: Callable[[], bool] = lambda: True,
+    stopping: Stopping | None = None,
 ) -> Progress:
     """Plays what the store does not have yet; safe to kill at any moment and to start again with the same arguments.
 
@@ -57,23 +60,34 @@ def run_plan(
         live: conversations under way at once.
         on_progress: called at the start, after each commit, and whenever the models have done something.
         go_on: asked before each conversation; once it says no, those under way are finished and no other is begun.
+        stopping: when to stop before the end; `stopping.short` tells afterwards whether the budget had no room for the rest.
 
     Raises:
         ResumeRefused: the run exists with other content.
+        Stopped: too much failed. What a server refused for good just before is not stored, so that a resume plays it.
         StoreError: the database cannot be written; what was committed stays.
     """
     jobs = plan.jobs(crew.agents)
     begin(plan, crew, store, jobs)
     finished = store.finished(plan.run)
     todo = [job for job in (_due(job, finished, retry_failed) for job in jobs) if job is not None]
-    going = _Going(plan, crew, store, todo, Progress(planned=len(jobs), before=len(jobs) - len(todo)), on_progress)
+    stopping = stopping or Stopping()
+    stopping.begin()
+    progress = Progress(planned=len(jobs), before=len(jobs) - len(todo))
+    going = _Going(plan, crew, store, todo, progress, on_progress, stopping)
     going.report()  # the first answer of a model may take long
     try:
         allowed = takewhile(lambda job: go_on(), todo)
-        for played in play_jobs(allowed, crew.backends, live=live, pulse=going.pulse, on_beat=going.report):
+        playing = play_jobs(
+            allowed, crew.backends, live=live, pulse=going.pulse, on_beat=going.report, stopping=stopping
+        )
+        for played in playing:
             with held_back():
-                going.commit(played)
-    except KeyboardInterrupt:
+                going.ended(played)
+        with held_back():
+            going.commit_kept()
+        stopping.check()
+    except (KeyboardInterrupt, Stopped):
         going.end()
         raise
     return going.end()
@@ -90,8 +104,12 @@ class _Going:
         todo: Sequence[Job],
         progress: Progress,
         on_progress: Callable[[Progress], None],
+        stopping: Stopping,
     ) -> None:
         self.pulse = Pulse()
+        self._stopping = stopping
+        self._todo = len(todo)
+        self._kept: list[Played] = []  # failed for good, which may turn out to be a reason to stop
         self._run, self._store, self._progress, self._on_progress = plan.run, store, progress, on_progress
         self._pace = Pace(limits=sum(job.scenario.limits.turns for job in todo))
         self._started = datetime.now(UTC)
@@ -103,8 +121,22 @@ class _Going:
         self._progress = replace(self._progress, new_tokens=self.pulse.new_tokens, share=share)
         self._on_progress(self._progress)
 
-    def commit(self, played: Played) -> None:
-        """Stores an episode."""
+    def ended(self, played: Played) -> None:
+        """Stores an episode, unless it may have to be played again."""
+        if not self._stopping.doubtful:
+            self.commit_kept()
+        elif _failed_for_good(played.episode):
+            self._kept.append(played)
+            return
+        self._commit(played)
+
+    def commit_kept(self) -> None:
+        """Stores what failed for good, for there was no reason to stop."""
+        kept, self._kept = self._kept, []
+        for played in kept:
+            self._commit(played)
+
+    def _commit(self, played: Played) -> None:
         scenario = played.job.scenario
         with self._profiler.time("storing"):
             added = self._store.add_episode(
@@ -125,6 +157,7 @@ class _Going:
         now = self._progress
         self._progress = replace(now, played=now.played + 1, failed=now.failed + failed)
         self.report()
+        self._stopping.failed(self._progress.failed, self._todo, "episodes")
 
     def end(self) -> Progress:
         """Stores the profile, unless there was nothing to play."""
@@ -160,6 +193,10 @@ def begin(plan: Plan, crew: Crew, store: Store, jobs: list[Job]) -> None:
         for name, loaded in plan.specs.items()
     ]
     store.begin_run(run, items, plan.scenarios, agents)
+
+
+def _failed_for_good(episode: Episode) -> bool:
+    return episode.failure is not None and is_final(episode.failure)
 
 
 def _due(job: Job, finished: Mapping[str, ItemState], retry_failed: bool) -> Job | None:

@@ -110,7 +110,7 @@ def _unjudged(tournament: Tournament, store: Store | None, judge: JudgeSpec) -> 
     """Judgements that a judge has not made yet of what is played; one that failed is made."""
     if store is None:
         return 0
-    spec = judge.model_dump(mode="json")
+    spec = judge.content()
     ids = [record.id for record in store.judges() if record.spec.get("spec") == spec] or [ANY]  # one for each rubric
     return sum(
         len(set.intersection(*(set(store.unjudged(id_, sample, run=tournament.name)) for id_ in ids)))

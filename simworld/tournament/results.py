@@ -137,7 +137,7 @@ def judge_ids(store: Store, run: str, judge: JudgeSpec) -> list[str]:
     found: dict[str, str] = {}
     judged = store.judged_by(run)
     for record in store.judges():
-        if record.id not in judged or record.spec["spec"] != judge.model_dump(mode="json"):
+        if record.id not in judged or record.spec["spec"] != judge.content():
             continue
         rubric = record.spec["rubric"]["id"]
         if rubric in found:

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from agents.models.server_options import ServerFields
+from simworld.core.errors import Stopped
 from simworld.core.protocols import Backend
+from simworld.core.stopping import Stopping
 from simworld.judging.run import JudgingRun, Tally
 from simworld.judging.spec import JudgeSpec
 from simworld.runner.models import Crew, borrow
@@ -53,6 +56,7 @@ def play_tournament(
     retry_failed: bool = False,
     live: int = 32,
     watch: Watch | None = None,
+    stopping: Stopping | None = None,
 ) -> Ran:
     """Plays and judges what is missing; safe to kill at any moment and to start again.
 
@@ -67,12 +71,15 @@ def play_tournament(
         retry_failed: play and judge again what failed.
         live: conversations under way at once.
         watch: who is told how far it is.
+        stopping: when to stop before the end; once the budget in it has no room, nothing more is judged either.
 
     Raises:
         ResumeRefused: the run exists with other content.
         StoreError: the database cannot be written; what was committed stays.
         ModelError: a judge's model cannot be loaded.
+        Stopped: too much failed.
     """
+    stopping = stopping or Stopping()
     watch = watch or Watch()
     spending = Spending(budget or tournament.file.budget)
     played = failed = 0
@@ -92,14 +99,17 @@ def play_tournament(
             live=live,
             on_progress=on_progress,
             go_on=spending.may_begin,
+            stopping=stopping,
         )
         spending.next_round()
         played, failed = played + progress.played, failed + progress.failed
         for judge in tournament.judges:
             with open_judge(judge) as backend:
-                judging = JudgingRun(store, judge, backend, run=tournament.name, retry_failed=retry_failed)
+                judging = JudgingRun(
+                    store, judge, backend, run=tournament.name, retry_failed=retry_failed, stopping=stopping
+                )
                 tallies[judge.name] = _judged(judging, judge.name, tournament, store, watch)
-        if spending.spent:
+        if spending.spent or stopping.short:
             break
     return Ran(played=played, failed=failed, spent=spending.spent, tallies=tallies)
 
@@ -115,13 +125,13 @@ def _judged(judging: JudgingRun, name: str, tournament: Tournament, store: Store
 
     try:
         tally = judging.go(on_progress=partial(watch.judging, name))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         remember()
         raise
     remember()
     return tally
 
 
-def judges_of(crew: Crew, *, threads: int | None = None) -> OpenJudge:
-    """A judge's model: the crew's where it has it, else loaded for the block."""
-    return lambda spec: borrow(crew, spec.model, spec.dtype, threads=threads)
+def judges_of(crew: Crew, *, threads: int | None = None, server: ServerFields | None = None) -> OpenJudge:
+    """A judge's model: the crew's where it has it, else loaded for the block; `server` goes before what its file says."""
+    return lambda spec: borrow(crew, spec.model, spec.dtype, fields=spec, server=server, threads=threads)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agents.models.server_options import ServerFields
 from simworld.analysis.quality import Embed
+from simworld.core.stopping import Stopping
 from simworld.judging.run import JudgingRun, Tally
 from simworld.runner.models import Crew, borrow
 from simworld.runner.stored import Progress, run_plan
@@ -35,6 +37,8 @@ def evaluate(
     replies_read: int = 400,
     embed: Embed | None = None,
     watch: Watch | None = None,
+    server: ServerFields | None = None,
+    stopping: Stopping | None = None,
 ) -> Evaluation:
     """Plays, judges and compares the arms of a plan.
 
@@ -49,17 +53,25 @@ def evaluate(
         replies_read: replies of an arm that are read for perplexity and embeddings; 0: none.
         embed: sentence embeddings for the dispersion of utterances.
         watch: who is told how far it is.
+        server: how the judge's server is asked, over what its file says.
+        stopping: when to stop before the end.
 
     Raises:
         ResumeRefused: the run exists with other content.
         StoreError: the database cannot be written; what was committed stays.
         ModelError: the judge's model cannot be loaded.
+        Stopped: too much failed.
+        BudgetSpent: there is no room for the rest in the budget.
     """
     watch = watch or Watch()
-    run_plan(plan, crew, store, retry_failed=retry_failed, live=live, on_progress=watch.playing)
+    stopping = stopping or Stopping()
+    run_plan(plan, crew, store, retry_failed=retry_failed, live=live, on_progress=watch.playing, stopping=stopping)
+    stopping.check_budget()
     judge_ids: tuple[str, ...] = ()
     if scoring.judge is not None:
-        with borrow(crew, scoring.judge.model, scoring.judge.dtype, threads=threads) as backend:
-            judging = JudgingRun(store, scoring.judge, backend, run=plan.run, retry_failed=retry_failed)
+        judge = scoring.judge
+        with borrow(crew, judge.model, judge.dtype, fields=judge, server=server, threads=threads) as backend:
+            judging = JudgingRun(store, judge, backend, run=plan.run, retry_failed=retry_failed, stopping=stopping)
             judge_ids = judging.go(on_progress=watch.judging).judge_ids
+        stopping.check_budget()
     return read_arms(plan, crew, store, scoring, judge_ids, replies_read=replies_read, embed=embed)

@@ -84,6 +84,23 @@ def test_an_act_says_what_made_it() -> None:
     assert (made.asks, made.dropped_events) == (1, 0)
 
 
+def test_a_thought_is_kept_beside_the_act_and_never_said() -> None:
+    answer = Generated(
+        text="Fine.",
+        prompt_tokens=4,
+        new_tokens=9,
+        finish="stop",
+        latency_s=0.1,
+        reasoning="Hide it.",
+        reasoning_tokens=6,
+    )
+    act = act_of(drive(make(), FIRST, [answer])[1])
+    assert act.action == Action(kind=ActionKind.speak, text="Fine.")
+    assert act.generation is not None
+    assert act.generation.raw == "<think>\nHide it.\n</think>\n\nFine."
+    assert act.generation.reasoning_tokens == 6
+
+
 def test_an_unusable_reply_is_asked_for_again_with_other_random_numbers() -> None:
     asked, reply = drive(make(), LAST, ["...", "Bo: Mine!", "Fine."])
     assert [request.seed for request in asked] == [

@@ -11,6 +11,7 @@ import pytest
 from agents import agent_id_of, agent_json_schema, find_specs, load_spec, make_agent, model_key
 from agents.human import HumanAgent
 from agents.lm_agent import LMAgent
+from agents.models.server_options import ReasoningMarks, ServerFields, ServerOptions
 from agents.scripted import ScriptedAgent
 from agents.spec import HumanSpec, LMSpec, ScriptedSpec, library_names
 from simworld.core.episode import ActionKind
@@ -236,6 +237,110 @@ def test_a_local_model_is_its_content_and_a_server_its_address(write: Callable[[
     one, two = (load_spec(write(f"{n}.yaml", f"name: a\nmodel: openai:m@http://{n}/v1\n")) for n in ("one", "two"))
     server = ModelInfo(spec="openai:m@http://one/v1", id="hash-1", dtype="", context=None)
     assert agent_id_of(one, server) != agent_id_of(two, server)
+
+
+SERVER = "name: mine\nmodel: openai:qwen2.5-7b@http://127.0.0.1:8000/v1\nprompt: chat\n"
+AT_SERVER = ModelInfo(spec="openai:qwen2.5-7b@http://127.0.0.1:8000/v1", id="hash-1", dtype="", context=None)
+
+
+def test_ids_of_before_stay(write: Callable[[str, str], Path]) -> None:
+    at_server = load_spec(write("s.yaml", SERVER + "sampling: {temperature: 0.7, max_new_tokens: 120}\n"))
+    assert agent_id_of(at_server, AT_SERVER) == "a1-4cdc767fea6d68ab5591e8ceb505d7c3"
+    assert agent_id_of(load_spec(write("l.yaml", LM)), INFO) == "a1-6d50f46fe6160c980ab5503056c16b1b"
+
+
+def test_how_a_server_is_asked(write: Callable[[str, str], Path]) -> None:
+    text = """api_key_env: MY_KEY
+timeout: 300
+retries: 1
+concurrency: 2
+headers: {x-title: lab}
+extra_body: {chat_template_kwargs: {enable_thinking: false}}
+reasoning: {open: <plan>, close: </plan>}
+"""
+    spec = load_spec(write("s.yaml", SERVER + text)).spec
+    assert isinstance(spec, LMSpec)
+    assert spec.server_options() == ServerOptions(
+        api_key_env="MY_KEY",
+        timeout_s=300,
+        retries=1,
+        concurrency=2,
+        headers={"x-title": "lab"},
+        extra_body={"chat_template_kwargs": {"enable_thinking": False}},
+    )
+    assert spec.reasoning == ReasoningMarks(open="<plan>", close="</plan>")
+    over = spec.server_options(ServerFields(timeout=5, retries=0))
+    assert (over.timeout_s, over.retries, over.concurrency) == (5, 0, 2)
+    plain = load_spec(write("p.yaml", SERVER)).spec
+    assert isinstance(plain, LMSpec)
+    assert plain.server_options() == ServerOptions()
+
+
+def test_of_a_servers_fields_those_belong_to_the_id_that_shape_what_is_said(write: Callable[[str, str], Path]) -> None:
+    def made(line: str) -> tuple[str, str]:
+        loaded = load_spec(write("s.yaml", SERVER + line))
+        assert isinstance(loaded.spec, LMSpec)
+        return agent_id_of(loaded, AT_SERVER), model_key(loaded.spec)
+
+    id_, key = made("")
+    assert key == "openai:qwen2.5-7b@http://127.0.0.1:8000/v1#auto"
+    for line in ("api_key_env: K", "timeout: 9", "retries: 9", "concurrency: 9", "headers: {a: b}"):
+        assert made(f"{line}\n")[0] == id_, line
+        assert made(f"{line}\n")[1] != key, line  # asked in another way, so by another backend
+    assert made("extra_body: {}\n")[0] == id_
+    shaped = {
+        made(f"{line}\n") for line in ("extra_body: {a: 1}", "extra_body: {a: 2}", "reasoning: off", "reasoning: on")
+    }
+    assert len({found for found, _ in shaped} | {id_}) == 5
+    assert len({found for _, found in shaped} | {key}) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        (
+            LM + "timeout: 3\nextra_body: {a: 1}\nreasoning: off\n",
+            [
+                f"bad.yaml:{line}: {name}: only a server (openai:MODEL@URL) has this; remove it, or name a server's model"
+                for line, name in (("3:10", "timeout"), ("4:13", "extra_body"))
+            ],
+        ),
+        (SERVER + "timeout: 0\n", ["bad.yaml:4:10: timeout: expected more than 0, found the number 0"]),
+        (SERVER + "concurrency: 0\n", ["bad.yaml:4:14: concurrency: expected at least 1, found the number 0"]),
+        (SERVER + "reasoning: maybe\n", ["bad.yaml:4:12: reasoning: expected on or off, found the text 'maybe'"]),
+        (
+            SERVER + "api_key_env: sk-1234\n",
+            [
+                "bad.yaml:4:14: api_key_env: expected the name of an environment variable, like MY_SERVER_KEY, "
+                "and never the key itself"
+            ],
+        ),
+        (
+            SERVER + "extra_body: {messages: []}\n",
+            ["bad.yaml:4:13: extra_body: messages cannot be set here: simworld itself writes it into each request"],
+        ),
+        (SERVER + "extra_body: {a: .inf}\n", ["bad.yaml:4:13: extra_body: expected plain JSON, without .inf and .nan"]),
+        (
+            SERVER + "headers: {Authorization: Bearer x}\n",
+            [
+                "bad.yaml:4:10: headers: a key does not belong into a file: put it into an environment variable, "
+                "and its name into api_key_env"
+            ],
+        ),
+        (
+            "name: a\nmodel: openai:m@http://h/v1/responses\n",
+            [
+                "bad.yaml:2:8: model: model 'openai:m@http://h/v1/responses': only /chat/completions is asked; "
+                "write openai:m@http://h/v1"
+            ],
+        ),
+    ],
+)
+def test_what_a_file_may_not_say_of_a_server(write: Callable[[str, str], Path], text: str, messages: list[str]) -> None:
+    write("bad.yaml", text)
+    found = problems(["bad.yaml"])
+    assert found == messages
+    assert "sk-1234" not in "".join(found)
 
 
 def test_from_spec_to_agent(write: Callable[[str, str], Path]) -> None:

@@ -63,6 +63,12 @@ def finish(game: Game, replies: Mapping[str, Reply]) -> Episode:
     return episode
 
 
+def test_no_control_character_is_perceived_whoever_wrote_it() -> None:
+    game, _ = start(make_scenario("ann", "ben"))
+    seen = game.send({"ann": say("ann", "hello \ud800 there \x1b[31m\x00\r\nbye")})["ben"]
+    assert seen.events[0].action.text == "hello \ufffd there \ufffd[31m\ufffd\nbye"
+
+
 def test_round_robin_ends_at_the_turn_limit() -> None:
     game, due = start(make_scenario("ann", "bob", "cat", turns=4))
     order = []

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "transformers", "sqlalchemy", "pydantic", "yaml", "numpy", "scipy", "openai")
+HEAVY = ("torch", "transformers", "sqlalchemy", "pydantic", "yaml", "numpy", "scipy", "httpx2")
 HELP = """
 import simworld.cli
 sys.argv = ["simworld", "--help"]

@@ -40,6 +40,7 @@ generations = st.builds(
     raw=texts,
     asks=counts,
     dropped_events=counts,
+    reasoning_tokens=st.none() | counts,
 )
 plans = st.builds(
     PlanStep,

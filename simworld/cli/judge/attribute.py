@@ -7,7 +7,7 @@ from contextlib import closing
 import click
 
 from simworld.cli.judge.given import judge_option, known_run, open_backend, run_option
-from simworld.cli.options import db_option, json_option, threads_option
+from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.text import harmless, plain_json
 from simworld.judging.spec import load_judge
@@ -23,9 +23,18 @@ from simworld.judging.spec import load_judge
 )
 @run_option
 @threads_option
+@asking_options
 @db_option
 @json_option
-def attribute(db: str, judge_name: str, method: str, run_name: str | None, threads: int | None, as_json: bool) -> None:
+def attribute(
+    db: str,
+    judge_name: str,
+    method: str,
+    run_name: str | None,
+    threads: int | None,
+    asking: Asking,
+    as_json: bool,
+) -> None:
     """Say what each utterance was worth.
 
     For judgements that this judge has made; training shares their scores out with it (--place).
@@ -39,11 +48,18 @@ def attribute(db: str, judge_name: str, method: str, run_name: str | None, threa
     with open_store(db) as store:
         if run_name is not None:
             known_run(run_name, [summary.run.name for summary in store.runs()])
-        with closing(open_backend(spec, threads)) as backend, progress_bar("attributing") as show:
+        with closing(open_backend(spec, threads, asking.server)) as backend, progress_bar("attributing") as show:
             shared = attribute_episodes(
-                store, spec, backend, method, run=run_name, on_progress=lambda t: show(t.done + t.failed, t.total, "")
+                store,
+                spec,
+                backend,
+                method,
+                run=run_name,
+                on_progress=lambda t: show(t.done + t.failed, t.total, ""),
+                stopping=asking.stopping,
             )
     counts = {"attributed": shared.done, "failed": shared.failed}
     click.echo(plain_json(counts) if as_json else f"{shared.done} attributed, {shared.failed} failed")
     if shared.last_failure:
         click.echo(f"The last failure: {harmless(str(shared.last_failure))}; the same command tries again.", err=True)
+    asking.stopping.check_budget()

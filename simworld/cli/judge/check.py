@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli.judge.given import judge_option, open_backend
-from simworld.cli.options import json_option, threads_option
+from simworld.cli.options import Asking, asking_options, json_option, threads_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
@@ -31,9 +31,15 @@ if TYPE_CHECKING:
 )
 @click.option("--rubric", "rubric_name", metavar="NAME", help="Default: the judge's, else sotopia.")
 @threads_option
+@asking_options
 @json_option
 def check(
-    judge_name: str, pairs_file: Path | None, rubric_name: str | None, threads: int | None, as_json: bool
+    judge_name: str,
+    pairs_file: Path | None,
+    rubric_name: str | None,
+    threads: int | None,
+    asking: Asking,
+    as_json: bool,
 ) -> None:
     """Measure how far to trust a judge.
 
@@ -45,8 +51,15 @@ def check(
     rubric = load_rubric(rubric_name or spec.rubric or "sotopia")
     sets = shipped_pairs() if pairs_file is None else (load_pairs(pairs_file),)
     check_dimensions(sets, rubric)  # before the model is loaded
-    with closing(open_backend(spec, threads)) as backend, progress_bar("judging pairs") as show:
-        trust = check_judge(spec, backend, rubric, sets, on_progress=lambda done, total: show(done, total, ""))
+    with closing(open_backend(spec, threads, asking.server)) as backend, progress_bar("judging pairs") as show:
+        trust = check_judge(
+            spec,
+            backend,
+            rubric,
+            sets,
+            on_progress=lambda done, total: show(done, total, ""),
+            stopping=asking.stopping,
+        )
     if as_json:
         click.echo(plain_json(trust.plain(), indent=2))
     else:

@@ -11,6 +11,7 @@ from simworld.judging.spec import DEFAULT_JUDGE
 from simworld.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
+    from agents.models.server_options import ServerFields
     from simworld.core.protocols import Backend
     from simworld.judging.spec import JudgeSpec
 
@@ -25,11 +26,14 @@ judge_option = click.option(
 run_option = click.option("--run", "run_name", metavar="NAME", help="Only this run's episodes; default: every run's.")
 
 
-def open_backend(spec: JudgeSpec, threads: int | None) -> Backend:
-    """The judge's model, loaded. Raises ModelError."""
+def open_backend(spec: JudgeSpec, threads: int | None, server: ServerFields) -> Backend:
+    """The judge's model, loaded; `server` goes before what its file says of the server. Raises ModelError."""
     import agents.models
 
-    return agents.models.load_backend(spec.model, dtype=spec.dtype, threads=threads)
+    options = spec.server_options(server)
+    return agents.models.load_backend(
+        spec.model, dtype=spec.dtype, threads=threads, server=options, reasoning=spec.reasoning
+    )
 
 
 def known_run(name: str, known: list[str]) -> None:

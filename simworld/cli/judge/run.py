@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli.judge.given import judge_option, known_run, open_backend, run_option
-from simworld.cli.options import db_option, json_option, profile_option, threads_option
+from simworld.cli.options import (
+    Asking,
+    asking_options,
+    db_option,
+    json_option,
+    plain_tokens,
+    profile_option,
+    threads_option,
+    tokens_used,
+)
 from simworld.cli.profile import print_profile
 from simworld.cli.progress import progress_bar
 from simworld.cli.text import harmless, plain_json
@@ -35,6 +44,7 @@ if TYPE_CHECKING:
     help="As another judge that is shown people in reverse order, or under each other's names; see `judge agree`.",
 )
 @threads_option
+@asking_options
 @profile_option
 @db_option
 @json_option
@@ -46,6 +56,7 @@ def run(
     retry_failed: bool,
     swap: Swap | None,
     threads: int | None,
+    asking: Asking,
     with_profile: bool,
     as_json: bool,
 ) -> None:
@@ -63,8 +74,10 @@ def run(
     with open_store(db) as store:
         if run_name is not None:
             known_run(run_name, [summary.run.name for summary in store.runs()])
-        with closing(open_backend(spec, threads)) as backend:
-            judging = JudgingRun(store, spec, backend, run=run_name, retry_failed=retry_failed, swap=swap)
+        with closing(open_backend(spec, threads, asking.server)) as backend:
+            judging = JudgingRun(
+                store, spec, backend, run=run_name, retry_failed=retry_failed, swap=swap, stopping=asking.stopping
+            )
             profiler = Profiler({spec.model: backend})
             try:
                 with progress_bar("judging") as show:
@@ -77,14 +90,21 @@ def run(
             profiler.add("storing", judging.storing_s)
             profile = profiler.profile({spec.model: judging.waited.seconds})
     if as_json:
-        click.echo(plain_json(_plain(tally) | ({"profile": profile.plain()} if with_profile else {})))
+        click.echo(
+            plain_json(
+                _plain(tally) | plain_tokens(asking.stopping) | ({"profile": profile.plain()} if with_profile else {})
+            )
+        )
     else:
         click.echo(_counts(tally))
+        if used := tokens_used(asking.stopping):
+            click.echo(used)
         if with_profile:
             print_profile(profile)
     if tally.failed and tally.last_failure:
         hint = "simworld judge run --retry-failed tries them again"
         click.echo(f"The last failure: {harmless(str(tally.last_failure))}; {hint}.", err=True)
+    asking.stopping.check_budget()
 
 
 def _counts(tally: Tally) -> str:

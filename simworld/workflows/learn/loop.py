@@ -153,7 +153,7 @@ class _Loop:
         if shop.reward_judge is not None:
             judged = self._done(
                 "judge",
-                {"judge": shop.reward_judge.model_dump(mode="json"), "place": self.file.reward.placed},
+                {"judge": shop.reward_judge.content(), "place": self.file.reward.placed},
                 (collected,),
                 lambda label: stages.judge(shop, label, run),
                 lambda record: contents.judged_content(shop.store, shop.folder / record.path),
@@ -182,7 +182,7 @@ class _Loop:
             "arms": list(self.file.arms),
             "agents": shop.contents({"": shop.agent, **shop.opponents}),
             "scenarios": [scenario.id for scenario in shop.test],
-            "judge": shop.test_judge.model_dump(mode="json") if shop.test_judge else None,
+            "judge": shop.test_judge.content() if shop.test_judge else None,
             "reward": self.file.reward.model_dump(mode="json"),
             "explorer": self.file.collect.explore.model_dump(mode="json"),
             "seed": self.file.seed,

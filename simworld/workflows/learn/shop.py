@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from agents import LMSpec, LoadedSpec, agent_content, find_specs
+from agents.models.server_options import ServerFields
 from agents.steering.folder import read_folder
 from agents.steering.spec import ExploreSpec, SteeringSpec
 from scenarios import find_scenarios
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import Scenario
+from simworld.core.stopping import Stopping
 from simworld.judging.spec import JudgeSpec, load_judge
 from simworld.workflows.arms import ArmsPlan, Seats
 from simworld.workflows.learn.schema import LearnFile
@@ -38,6 +40,8 @@ class Shop:
     live: int = 32
     retry_failed: bool = False  # play and judge again what failed, in the stages that are done now
     threads: int | None = None
+    server: ServerFields | None = None  # of the command line, over what files say
+    stopping: Stopping = field(default_factory=Stopping)  # of all stages of a command
     tell: Tell = lambda done, total, what: None
 
     @property

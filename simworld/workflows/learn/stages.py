@@ -47,7 +47,7 @@ from store import TrainingRecord
 
 def play(shop: Shop, plan: ArmsPlan) -> Made:
     """Plays a run."""
-    with open_crew(plan.specs.values(), batch_size=shop.live, threads=shop.threads) as crew:
+    with open_crew(plan.specs.values(), batch_size=shop.live, threads=shop.threads, server=shop.server) as crew:
         run_plan(
             plan,
             crew,
@@ -55,7 +55,9 @@ def play(shop: Shop, plan: ArmsPlan) -> Made:
             retry_failed=shop.retry_failed,
             live=shop.live,
             on_progress=lambda p: shop.tell(*_played(p)),
+            stopping=shop.stopping,
         )
+    shop.stopping.check_budget()
     failed = sum(state.ending is Ending.failed for state in shop.store.finished(plan.run).values())
     return Made(output=run_content(shop.store, plan.run) or "", failed=failed)
 
@@ -67,9 +69,13 @@ def judge(shop: Shop, label: str, run: str) -> Made:
     """
     spec, method = shop.reward_judge, shop.file.reward.attribution
     assert spec is not None
-    with open_crew(()) as crew, borrow(crew, spec.model, spec.dtype, threads=shop.threads) as backend:
-        judging = JudgingRun(shop.store, spec, backend, run=run, retry_failed=True)
+    with (
+        open_crew(()) as crew,
+        borrow(crew, spec.model, spec.dtype, fields=spec, server=shop.server, threads=shop.threads) as backend,
+    ):
+        judging = JudgingRun(shop.store, spec, backend, run=run, retry_failed=True, stopping=shop.stopping)
         tally = judging.go(on_progress=lambda t: shop.tell(*_judged(t)))
+        shop.stopping.check_budget()
         ids = [id_ for id_ in tally.judge_ids if any(True for _ in shop.store.scores(judge_id=id_, run=run))]
         if not ids:
             raise InputError(
@@ -78,8 +84,15 @@ def judge(shop: Shop, label: str, run: str) -> Made:
         shared = Shared()
         if method is not None:
             shared = attribute_episodes(
-                shop.store, spec, backend, method, run=run, on_progress=lambda s: shop.tell(*_shared(s))
+                shop.store,
+                spec,
+                backend,
+                method,
+                run=run,
+                on_progress=lambda s: shop.tell(*_shared(s)),
+                stopping=shop.stopping,
             )
+            shop.stopping.check_budget()
             if shared.failed >= tally.total - tally.failed:
                 raise InputError(
                     f"judge {spec.name!r} could tell of none of the {shared.failed} judged episodes of run {run} "
@@ -191,7 +204,7 @@ def compare(shop: Shop, label: str, plan: ArmsPlan) -> Made:
     """The report of the arms, as a JSON file."""
     settings = shop.file.evaluate
     scoring = Scoring(judge=shop.test_judge, reward=None if shop.file.reward.measure == "judged" else shop.file.reward)
-    with open_crew(plan.specs.values(), batch_size=shop.live, threads=shop.threads) as crew:
+    with open_crew(plan.specs.values(), batch_size=shop.live, threads=shop.threads, server=shop.server) as crew:
         found = evaluate(
             plan,
             crew,
@@ -203,6 +216,8 @@ def compare(shop: Shop, label: str, plan: ArmsPlan) -> Made:
             replies_read=settings.quality,
             embed=load_sentences().encode if settings.quality else None,
             watch=Watch(playing=lambda p: shop.tell(*_played(p)), judging=lambda t: shop.tell(*_judged(t))),
+            server=shop.server,
+            stopping=shop.stopping,
         )
     file = shop.folder / f"{label}.json"
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -24,11 +25,22 @@ ANSWER: dict[str, Any] = {
 
 
 class FaultyServer:
-    """`faults` are taken from the left; `seen` holds the JSON of every request, `most` the most requests open at once."""
+    """`faults` are taken from the left; `seen` holds the JSON of every request, `most` the most requests open at once.
+
+    `models` is the list of models, and `asked` the paths of requests for it.
+
+    `rule` decides an answer from the request's JSON: a status and JSON, or None where the faults decide. `headers` and `paths` are
+    those of every request.
+    """
 
     def __init__(self, upstream: str | None = None) -> None:
         self.faults: list[str] = []
+        self.rule: Callable[[dict[str, Any]], tuple[int, Any] | None] = lambda _: None
         self.seen: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
+        self.models: Any = None
+        self.asked: list[str] = []
         self.delay_s = 0.0
         self.most = self._open = 0
         self.released = threading.Event()
@@ -39,6 +51,10 @@ class FaultyServer:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 outer._serve(self)
+
+            def do_GET(self) -> None:
+                outer.asked.append(self.path)
+                reply(self, 404 if outer.models is None else 200, json.dumps(outer.models).encode())
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -56,12 +72,18 @@ class FaultyServer:
         body = handler.rfile.read(int(handler.headers["content-length"]))
         with self._lock:
             self.seen.append(json.loads(body))
+            self.headers.append({name.lower(): value for name, value in handler.headers.items()})
+            self.paths.append(handler.path)
+            ruled = self.rule(self.seen[-1])
             fault = self.faults.pop(0) if self.faults else "ok"
             self._open += 1
             self.most = max(self.most, self._open)
         try:
             self.released.wait(self.delay_s)
-            self._answer(handler, fault, body)
+            if ruled is None:
+                self._answer(handler, fault, body)
+            else:
+                reply(handler, ruled[0], json.dumps(ruled[1]).encode())
         finally:
             with self._lock:
                 self._open -= 1
@@ -88,6 +110,11 @@ class FaultyServer:
                 handler.connection.close()
             case "body":
                 reply(handler, 200, detail.encode())
+            case "packed":  # gzip or another, and zeros as many as `detail` says
+                way, _, count = detail.partition(" ")
+                reply(handler, 200, gzip.compress(bytes(int(count))), {"content-encoding": way})
+            case "redirect":
+                reply(handler, 307, b"", {"location": detail})
             case "retry-after":
                 reply(handler, 429, b'{"error": {"message": "slow down"}}', {"retry-after": detail})
             case _:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from agents.models.openai_backend import OpenAIBackend, Patience, open_server
+from agents.models.openai_backend import OpenAIBackend, Pace, open_server
+from agents.models.server_options import ServerOptions
 from agents.models.weights import BUILTIN, packaged_file
 from simworld.core.errors import Failure
 from simworld.core.requests import ChatPrompt, Generate, Generated, Message, Sampling, TextPrompt
@@ -63,15 +64,15 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def backend(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIBackend]:
-    monkeypatch.setenv("SIMWORLD_API_KEY", KEY)
+    monkeypatch.setenv("LLAMA_KEY", KEY)
     made = connect(server.url)
     yield made
     made.close()
 
 
-def connect(url: str, **patience: Any) -> OpenAIBackend:
-    settings: dict[str, Any] = {"timeout_s": 60.0, "first_wait_s": 0.05, **patience}
-    return open_server(f"openai:smollm2@{url}", f"smollm2@{url}", concurrency=4, patience=Patience(**settings))
+def connect(url: str) -> OpenAIBackend:
+    options = ServerOptions(api_key_env="LLAMA_KEY", timeout_s=60.0, concurrency=4)
+    return open_server(f"openai:smollm2@{url}", options, pace=Pace(first_wait_s=0.05))
 
 
 def gather(backend: OpenAIBackend, *requests: Generate) -> list[Any]:
@@ -121,7 +122,7 @@ def test_a_wrong_key_and_a_prompt_that_is_too_long(
     (long,) = gather(backend, replace(ASK, prompt=TextPrompt(text="long " * 2000)))
     assert isinstance(long, Failure)
     assert long.kind == "too-long", long
-    monkeypatch.setenv("SIMWORLD_API_KEY", "wrong")
+    monkeypatch.setenv("LLAMA_KEY", "wrong")
     stranger = connect(server.url)
     (done,) = gather(stranger, ASK)
     stranger.close()
@@ -131,7 +132,7 @@ def test_a_wrong_key_and_a_prompt_that_is_too_long(
 def test_through_a_proxy_that_injects_faults_every_request_is_answered(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SIMWORLD_API_KEY", KEY)
+    monkeypatch.setenv("LLAMA_KEY", KEY)
     with serving(upstream=server.url.removesuffix("/v1")) as proxy:
         backend = connect(proxy.url)
         proxy.faults = ["500", "drop", "retry-after 0.1", "cut", "body", "body {", "503"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import email.utils
+import gc
 import socket
 import threading
 import time
@@ -11,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.models.openai_backend import OpenAIBackend, Patience, open_server
+from agents.models.openai_backend import OpenAIBackend, Pace, open_server
+from agents.models.server_options import ServerOptions
 from simworld.core.errors import Failure
 from simworld.core.requests import (
     ChatPrompt,
@@ -27,7 +29,8 @@ from simworld.core.requests import (
 )
 from tests.agents.models.faults import FaultyServer, serving
 
-FAST = Patience(timeout_s=0.5, retries=2, first_wait_s=0.01, longest_wait_s=0.02, longest_retry_after_s=3.0)
+FAST = ServerOptions(timeout_s=0.5, retries=2)
+PACE = Pace(first_wait_s=0.01, longest_wait_s=0.02, longest_retry_after_s=3.0)
 TALK = ChatPrompt(
     messages=(Message(role="system", content="Be brief."), Message(role="user", content="How much?")),
     reply_start="Ann:",
@@ -49,13 +52,11 @@ def server() -> Iterator[FaultyServer]:
 
 @pytest.fixture
 def connect(server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    monkeypatch.setenv("SIMWORLD_API_KEY", "k1")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # must not be used for loopback
     made: list[OpenAIBackend] = []
 
-    def run(url: str = "", *, patience: Patience = FAST, concurrency: int = 8) -> OpenAIBackend:
-        name = f"tiny@{url or server.url}"
-        made.append(open_server(f"openai:{name}", name, concurrency=concurrency, patience=patience))
+    def run(url: str = "", options: ServerOptions = FAST, *, model: str = "tiny", **settings: Any) -> OpenAIBackend:
+        made.append(open_server(f"openai:{model}@{url or server.url}", options, pace=PACE, **settings))
         return made[-1]
 
     yield run
@@ -89,7 +90,6 @@ def test_the_request_and_the_answer(connect: Open, server: FaultyServer) -> None
             "top_p": 0.9,
             "max_tokens": 20,
             "seed": 5 + 2**40 % 2**31,
-            "stop": ["\nBen:"],
             "logprobs": True,
             "top_k": 40,
             "min_p": 0.05,
@@ -97,6 +97,21 @@ def test_the_request_and_the_answer(connect: Open, server: FaultyServer) -> None
             "repeat_penalty": 1.1,
         }
     ]
+
+
+def test_stop_strings_are_sent_once_the_model_has_shown_that_it_does_not_think(
+    connect: Open, server: FaultyServer
+) -> None:
+    backend = connect()
+    cut = 'body {"choices": [{"message": {"content": "Sixty"}, "finish_reason": "length"}]}'
+    for faults, sent in (([cut], None), ([cut], None), ([], None), ([], ["\nBen:"]), ([cut], ["\nBen:"])):
+        server.faults = list(faults)
+        one(backend)
+        assert server.seen[-1].get("stop") == sent
+    backend = connect()
+    server.faults = [cut] * 5
+    assert [one(backend).finish for _ in range(5)] == ["length"] * 5
+    assert ["stop" in body for body in server.seen[-5:]] == [False] * 4 + [True]
 
 
 def test_structured_output_and_text_prompts(connect: Open, server: FaultyServer) -> None:
@@ -120,7 +135,7 @@ def test_structured_output_and_text_prompts(connect: Open, server: FaultyServer)
 )
 def test_a_passing_fault_is_retried(fault: str, connect: Open, server: FaultyServer) -> None:
     server.faults = [fault]
-    done = one(connect(patience=replace(FAST, timeout_s=0.3)))
+    done = one(connect(options=replace(FAST, timeout_s=0.3)))
     assert isinstance(done, Generated), done
     assert len(server.seen) == 2
 
@@ -139,7 +154,7 @@ def test_a_passing_fault_is_retried(fault: str, connect: Open, server: FaultySer
         ('body {"choices": []}', "invalid", "has no choices", 3),
         ('body {"choices": [{"message": {"content": null, "refusal": "never"}}]}', "empty", "no text: never", 3),
         ('body {"choices": [{"message": {"content": 7}}]}', "invalid", "is no text", 3),
-        ("401 who are you", "http-401", "set SIMWORLD_API_KEY or OPENAI_API_KEY", 1),
+        ("401 who are you", "http-401", "no key was sent: name its environment variable", 1),
         ("404 no such model", "http-404", "no such model", 1),
         ("400 This model's maximum context length is 512 tokens", "too-long", "512", 1),
         ("400 exceeds the available context size", "too-long", "context size", 1),
@@ -149,7 +164,7 @@ def test_a_lasting_fault_is_a_failure_of_one_line(
     fault: str, kind: str, says: str, tries: int, connect: Open, server: FaultyServer
 ) -> None:
     server.faults = [fault] * 10
-    done = one(connect(patience=replace(FAST, timeout_s=0.2)))
+    done = one(connect(options=replace(FAST, timeout_s=0.2)))
     assert isinstance(done, Failure)
     assert (done.boundary, done.kind) == ("model", kind)
     assert says in done.message
@@ -197,10 +212,11 @@ def test_a_refused_parameter_is_left_out_and_this_is_remembered(
     fault: str, gone: set[str], come: set[str], connect: Open, server: FaultyServer
 ) -> None:
     backend = connect()
+    assert isinstance(one(backend), Generated)
     server.faults = [fault]
     assert isinstance(one(backend), Generated)
     assert isinstance(one(backend), Generated)
-    first, second, third = server.seen
+    first, second, third = server.seen[1:]
     assert set(first) - set(second) == gone
     assert set(second) - set(first) == come
     assert third == second
@@ -214,14 +230,19 @@ def test_a_refused_system_role_is_merged(connect: Open, server: FaultyServer) ->
 
 def test_what_leaving_out_does_not_cure_is_not_remembered(connect: Open, server: FaultyServer) -> None:
     backend = connect()
-    server.faults = ["400 nonsense"] * 2
+    assert isinstance(one(backend), Generated)
+    server.faults = ["400 nonsense"] * 3
     assert one(backend).kind == "http-400"
     assert isinstance(one(backend), Generated)
-    assert server.seen[2] == server.seen[0]
+    _, first, second, third, last = server.seen
+    assert last == first
+    assert "seed" not in second
+    assert "temperature" in second
+    assert not {"temperature", "top_p", "stop"} & set(third)
 
 
 def test_concurrency_is_bounded_and_one_bad_request_fails_alone(connect: Open, server: FaultyServer) -> None:
-    backend = connect(concurrency=3)
+    backend = connect(options=replace(FAST, concurrency=3))
     server.faults = ["404"]
     server.delay_s = 0.05
     tickets = {backend.submit(ASK) for _ in range(10)}
@@ -251,7 +272,7 @@ def test_likelihoods_states_and_prefixes_are_not_to_be_had(
 
 
 def test_poll_keeps_to_its_time(connect: Open, server: FaultyServer) -> None:
-    backend = connect(patience=replace(FAST, timeout_s=20))
+    backend = connect(options=replace(FAST, timeout_s=20))
     server.faults = ["hang"]
     backend.submit(ASK)
     started = time.perf_counter()
@@ -260,7 +281,7 @@ def test_poll_keeps_to_its_time(connect: Open, server: FaultyServer) -> None:
 
 
 def test_close_cancels_and_joins(connect: Open, server: FaultyServer) -> None:
-    backend = connect(patience=replace(FAST, timeout_s=20), concurrency=1)
+    backend = connect(options=replace(FAST, timeout_s=20, concurrency=1))
     server.faults = ["hang"]
     for _ in range(3):
         backend.submit(ASK)
@@ -276,3 +297,15 @@ def test_the_id_hashes_name_and_address(connect: Open, server: FaultyServer) -> 
     one_, same, other = connect(), connect(server.url + "/"), connect("http://127.0.0.1:1/v1")
     assert one_.info.id == same.info.id != other.info.id
     assert (one_.info.dtype, one_.info.context) == ("", None)
+
+
+@pytest.mark.filterwarnings("error")
+def test_closing_while_connections_are_begun_is_silent(server: FaultyServer) -> None:
+    for polled in range(8):
+        backend = open_server(f"openai:tiny@{server.url}", FAST)
+        for _ in range(32):
+            backend.submit(ASK)
+        for _ in range(polled % 3):
+            backend.poll(5)
+        backend.close()
+        gc.collect()  # what was never awaited is told when it goes

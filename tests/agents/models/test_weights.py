@@ -10,6 +10,7 @@ import pytest
 
 from agents.models import files, load_backend, weights
 from agents.models.fetch import presence
+from agents.models.server_options import ServerOptions
 from agents.models.weights import BUILTIN, Packaged, builtin_weights, convert, hf_weights, is_converted
 from simworld.core.errors import MissingExtra, ModelError
 
@@ -37,14 +38,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("hf:./nowhere", "hf:./nowhere: no such folder"),
         ("hf:nobody/nothing-of-this-name", "simworld model fetch hf:nobody/nothing-of-this-name"),
         ("hf:nobody/no thing", "neither a folder nor the id of a hub model"),
-        ("openai:gpt", "write openai:MODEL@URL"),
+        ("openai:gpt", "set the environment variable OPENAI_API_KEY"),
+        ("openai:gpt@127.0.0.1:1/v1", "write openai:MODEL@URL"),
         ("openai:@http://127.0.0.1:1/v1", "write openai:MODEL@URL"),
         ("openai:gpt@ftp://127.0.0.1/v1", "write openai:MODEL@URL"),
         ("openai:gpt@http://", "write openai:MODEL@URL"),
         ("openai:gpt@http://[1/v1", "write openai:MODEL@URL"),
     ],
 )
-def test_a_spec_that_names_nothing_is_one_clear_line(spec: str, says: str, cache: Path) -> None:
+def test_a_spec_that_names_nothing_is_one_clear_line(
+    spec: str, says: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(ModelError) as caught:
         load_backend(spec)
     assert says in str(caught.value)
@@ -52,9 +57,11 @@ def test_a_spec_that_names_nothing_is_one_clear_line(spec: str, says: str, cache
 
 
 def test_settings_out_of_range_are_refused(llama: Path) -> None:
-    for setting in ("batch_size", "threads", "concurrency"):
+    for setting in ("batch_size", "threads"):
         with pytest.raises(ModelError, match=f"{setting} is 0"):
             load_backend(f"hf:{llama}", **{setting: 0})  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="concurrency is 0"):
+        load_backend("openai:gpt@http://127.0.0.1:1/v1", server=ServerOptions(concurrency=0))
     with pytest.raises(ModelError, match="dtype 'float8' is not known"):
         load_backend(f"hf:{llama}", dtype="float8")
     with pytest.raises(ModelError, match="device 'abacus' is not known"):
@@ -198,7 +205,7 @@ def test_two_processes_convert_at_once(cache: Path) -> None:
 def test_openai_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "openai", None)
+    monkeypatch.setitem(sys.modules, "httpx2", None)
     with pytest.raises(MissingExtra, match=r"pip install 'simworld\[openai\]'"):
         load_backend("openai:gpt@http://127.0.0.1:1/v1")
 

@@ -13,7 +13,7 @@ import store
 from simworld.cli.episode import episode
 from simworld.core.episode import Act, Action, ActionKind, Turn
 from simworld.core.errors import Failure, InputError
-from tests.store.samples import add, begin, item, judged, played, unjudgeable
+from tests.store.samples import add, begin, item, judged, played, speak, unjudgeable
 
 FAILED = Failure(boundary="model", kind="timeout", message="no answer in 60 s")
 
@@ -91,6 +91,24 @@ def test_show_prints_json_without_loss(path: Path) -> None:
     data = json.loads(run(path, "show", item().episode_id(1), "--json").stdout)
     assert data["turns"][0]["acts"][0]["text"] == "Good evening.\x1b[31m\u202e"
     assert {judgement["status"] for judgement in data["judgements"]} == {"ok", "failed"}
+
+
+def test_show_tells_thoughts_on_request_alone(tmp_path: Path) -> None:
+    path = tmp_path / "world.db"
+    with store.open_store(str(path), create=True) as opened:
+        first, *_ = begin(opened)
+        spoken = speak("seller", "Seventy.")
+        assert spoken.generation is not None
+        raw = "<think>\nMy floor is 60.\n</think>\n\nSeventy."
+        shown = replace(spoken, generation=replace(spoken.generation, raw=raw, reasoning_tokens=21))
+        hidden = replace(spoken, seat="buyer", generation=replace(spoken.generation, reasoning_tokens=9))
+        turns = (Turn(index=0, acts=(shown,)), Turn(index=1, acts=(hidden,)), Turn(index=2, acts=(spoken,)))
+        add(opened, first, replace(played(first), turns=turns))
+    lines = [line.strip() for line in run(path, "show", first.episode_id(1), "--reasoning").stdout.splitlines()]
+    assert lines.index("thought (21 tokens): My floor is 60.") + 1 == lines.index("1 Nadia Brandt: Seventy.")
+    assert "thought (9 tokens): the server did not show it" in lines
+    assert len([line for line in lines if line.startswith("thought")]) == 2
+    assert "floor" not in run(path, "show", first.episode_id(1)).stdout
 
 
 def test_show_says_why_an_episode_failed(path: Path) -> None:

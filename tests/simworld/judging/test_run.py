@@ -35,8 +35,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def fill(store: Store, *texts: str, run: str = "r", scenario: Scenario | None = None) -> list[str]:
-    """Stores one episode per text and returns their ids; `failed` stands for an episode that failed."""
+def fill(store: Store, *texts: str, run: str = "r", scenario: Scenario | None = None, turns: int = 1) -> list[str]:
+    """Stores one episode per text, said in each turn, and returns their ids; `failed` stands for an episode that failed."""
     scenario = scenario or lamp()
     agents = [AgentRecord(id="agent", name="agent", spec={})]
     cast = {seat.name: "agent" for seat in scenario.seats}
@@ -45,7 +45,7 @@ def fill(store: Store, *texts: str, run: str = "r", scenario: Scenario | None = 
     store.begin_run(RunRecord(name=run, seed=0, code_version="", created=NOW), planned, [scenario], agents)
     ids = []
     for item, text in zip(items, texts, strict=True):
-        episode = talk(scenario, ("seller", text))
+        episode = talk(scenario, *[("seller", text)] * turns)
         if text == "failed":
             failure = Failure(boundary="model", kind="timeout", message="")
             episode = Episode(

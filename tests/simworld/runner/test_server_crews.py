@@ -1,0 +1,56 @@
+"""Agents at servers: each way of asking a backend of its own, and every missing key before anything is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agents import find_specs
+from agents.models.server_options import ServerFields
+from simworld.core.errors import ModelError
+from simworld.runner.models import borrow, open_crew
+
+SERVER = "model: openai:m@http://127.0.0.1:9/v1\n"
+
+
+@pytest.fixture(autouse=True)
+def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ONE", "sk-one")
+    monkeypatch.delenv("TWO", raising=False)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    texts = {
+        "plain": SERVER,
+        "again": SERVER,
+        "keyed": SERVER + "api_key_env: ONE\n",
+        "effort": SERVER + "extra_body: {reasoning_effort: low}\n",
+        "lost": SERVER + "api_key_env: TWO\n",
+        "maker": "model: openai:gpt-4o\n",
+        "small": "model: hf:./nowhere\n",
+    }
+    for name, text in texts.items():
+        Path(f"{name}.yaml").write_text(f"name: {name}\n{text}")
+
+
+def test_agents_that_ask_alike_share_a_backend() -> None:
+    with open_crew(find_specs(["plain", "again", "keyed", "effort"])) as crew:
+        assert len(crew.backends) == 3
+        assert crew.agents["plain"].model == crew.agents["again"].model
+        assert len({crew.agents[name].id for name in ("plain", "again", "keyed")}) == 1
+        assert crew.agents["effort"].id != crew.agents["plain"].id
+        model, shared = "openai:m@http://127.0.0.1:9/v1", crew.backends[crew.agents["keyed"].model]
+        with borrow(crew, model, "auto", fields=ServerFields(api_key_env="ONE")) as backend:
+            assert backend is shared
+        with borrow(crew, model, "auto", fields=ServerFields(timeout=300)) as backend:
+            assert backend not in crew.backends.values()
+
+
+def test_every_missing_key_is_told_before_a_model_is_loaded() -> None:
+    with pytest.raises(ModelError) as missing, open_crew(find_specs(["small", "lost", "maker"])):
+        pass
+    assert str(missing.value).splitlines() == [
+        "agent 'lost': m at http://127.0.0.1:9/v1 needs a key: set the environment variable TWO",
+        "agent 'maker': gpt-4o at https://api.openai.com/v1 needs a key: set the environment variable OPENAI_API_KEY",
+    ]
+    assert missing.value.exit_code == 2
