@@ -322,8 +322,9 @@ class Analysis:
         """Standings of a run, the best rating first: a row for each agent.
 
         Columns: `agent`; `rating` with `rating_low` and `rating_high` (Bradley–Terry points, 400 are odds of ten to one, with a
-        95 % interval over families; missing without games); `games`, `wins`, `ties`, `losses` (against other agents in the same
-        scenario, seat, partners and repeat); `mean`, `low`, `high`, `n`, `families`, `played`, `failed`, `unscored` as in
+        95 % interval over families; missing without games, infinite on a side that the games leave open: above an agent that won
+        every game); `games`, `wins`, `ties`, `losses` (against other agents in the same scenario, seat, partners and repeat);
+        `mean`, `low`, `high`, `n`, `families`, `played`, `failed`, `unscored` as in
         `scores`.
 
         Args:
