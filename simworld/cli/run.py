@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simworld.cli.failures import failure_lines
 from simworld.cli.options import db_option, json_option, memory_option, profile_option, threads_option
 from simworld.cli.profile import print_profile
 from simworld.cli.progress import playing_bar
@@ -114,7 +115,7 @@ def run(
             kept = f"{last.before + last.played} episodes of run {plan.run} are stored" if last else f"run {plan.run}"
             click.echo(harmless(f"Stopped: {kept}; the same command plays the rest."), err=True)
             raise click.exceptions.Exit(130) from None
-        failures = [s for s in store.summaries(run=plan.run) if s.failure is not None]
+        failures = failure_lines(store, plan.run)
     report = {
         "run": plan.run,
         "planned": done.planned,
@@ -128,13 +129,8 @@ def run(
     else:
         counts = f"{done.played} episodes played ({done.failed} failed), {done.before} already there"
         click.echo(harmless(f"run {plan.run}: {counts}, {done.planned} planned"))
-        if done.failed:
-            kinds = sorted(
-                {f"{s.failure.boundary}: {s.failure.kind}: {s.failure.message}" for s in failures if s.failure}
-            )
-            for kind in kinds[:5]:
-                click.echo(harmless(f"  failed: {kind}"), err=True)
-            click.echo("  play them again with --retry-failed", err=True)
+        for line in failures:
+            click.echo(line, err=True)
         if with_profile and done.profile:
             print_profile(done.profile)
     if done.played and done.failed == done.played:

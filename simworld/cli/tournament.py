@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simworld.cli.failures import failure_lines
 from simworld.cli.options import db_option, json_option, memory_option, threads_option
 from simworld.cli.progress import playing_bar, progress_bar
 from simworld.cli.standings import show_differences, show_outcomes, show_price, show_results
@@ -132,6 +133,8 @@ def run(
                 f"The budget of {ran.spent} is spent: {left:,} episodes are left; the same command plays on with a fresh budget.",
                 err=True,
             )
+        for line in failure_lines(store, found.name):
+            click.echo(line, err=True)
         for judge, tally in ran.tallies.items():
             if tally.last_failure:
                 click.echo(
