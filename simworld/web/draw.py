@@ -53,6 +53,7 @@ def environment() -> Environment:
         "count": numbers.count,
         "figure": numbers.figure,
         "signed": numbers.signed,
+        "bounds": numbers.bounds,
         "percent": numbers.percent,
         "when": when,
         "short": lambda id_: str(id_)[:10],

@@ -189,7 +189,9 @@ def test_who_failed_is_told_by_the_acts_alone(order: TurnOrder, turn: int, fails
         turns = 0
         while turns < turn or fails not in due:  # bob leaves at once, unless it is he who fails
             leaves = ActionKind.leave if fails != "bob" else ActionKind.speak
-            due = game.send({n: Act(seat=n, action=Action(kind=leaves if n == "bob" else SPEAK, text="a")) for n in due})
+            due = game.send(
+                {n: Act(seat=n, action=Action(kind=leaves if n == "bob" else SPEAK, text="a")) for n in due}
+            )
             turns += 1
         failure = Failure(boundary="model", kind="timeout", message="no answer")
         episode = finish(game, {name: failure if name == fails else say(name) for name in due})

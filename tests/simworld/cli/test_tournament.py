@@ -115,6 +115,7 @@ def test_who_won_every_game_has_no_upper_bound(folder: Path, capsys: pytest.Capt
         judged=2,
         standings=make_standings(counted, agents=("ada", "ben", "cyn"), anchor="ben", rounds=50),
         tables=None,
+        scales={"overall": (0.0, 1.0)},
     )
     show_results("cup", found)
     shown = capsys.readouterr()
