@@ -24,6 +24,7 @@ from simworld.web.figures.scales import span
 from simworld.web.given import Given
 from simworld.web.page import Page
 from simworld.web.pages import episode
+from simworld.web.titles import all_titled
 from store import EpisodeSummary, SeatRecord, Store
 
 PAIRS = 20
@@ -104,11 +105,7 @@ def standings(desk: Desk, store: Store, given: Given) -> Page:
     title = "Standings"
     if chosen is None or chosen.judge is None:
         return Page(template="standings.html", title=title, values={"chosen": chosen, "found": None})
-    judge = chosen.judge
-    key = ("standings", chosen.run, judge)
-    found = desk.remember(
-        key, lambda: results_by(chosen.tournament, store, judge, chosen.ids), stamp=store.cells_size(chosen.run)
-    )
+    found = results_of(desk, store, chosen)
     measures = list(found.standings.tables)
     measure = given.one_of("measure", measures) or measures[0]
     table = found.standings.tables[measure]
@@ -125,6 +122,16 @@ def standings(desk: Desk, store: Store, given: Given) -> Page:
             "matrix": matrix(table),
             "ids": store.run_agents(chosen.run),
         },
+    )
+
+
+def results_of(desk: Desk, store: Store, chosen: Chosen) -> Results:
+    """The results of a run by its chosen judge, who must be there."""
+    judge = chosen.judge or ""
+    return desk.remember(
+        ("standings", chosen.run, judge),
+        lambda: results_by(chosen.tournament, store, judge, chosen.ids),
+        stamp=store.cells_size(chosen.run),
     )
 
 
@@ -204,7 +211,7 @@ def shared_cells(store: Store, tournament: Tournament) -> SharedCells:
 
 def _asked(store: Store, run: str) -> tuple[Tournament, dict[str, str], Callable[[EpisodeSummary, SeatRecord], bool]]:
     found = stored_tournament(store, run)
-    titles = {scenario.id: scenario.title or scenario.name for scenario in found.scenarios}
+    titles = all_titled(found.scenarios)
     return found, titles, seat_counts(found)
 
 
