@@ -12,13 +12,13 @@ import sqlite3
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from difflib import get_close_matches
 from typing import Any
 
 from simworld.core.errors import InputError, StoreError
 from store import parameters
 from store.address import Address, parse_address
 from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect, sqlite_uri
+from store.hints import hinted
 
 TIMEOUT_S = 30.0
 LONGEST = 100_000_000  # bytes in one value
@@ -30,7 +30,6 @@ READERS = (
 )  # roles with SELECT alone: the one docs/store.md makes, and PostgreSQL's own
 READING = re.compile(r"(?:\s|\(|--[^\n]*|/\*.*?\*/)*(?:select|values|with|table)\b", re.IGNORECASE | re.DOTALL)
 FETCH = 500  # rows
-MISSING = re.compile(r'no such (?:table|column): ([\w.]+)|(?:relation|column) "?([\w.]+)"? does not exist')
 TABLES_SQLITE = (
     "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type IN ('table', 'view')"
 )
@@ -115,13 +114,13 @@ def _sqlite(address: Address, sql: str, values: Mapping[str, parameters.Value], 
         connection.set_authorizer(_allow)
         deadline = time.monotonic() + timeout_s
         connection.set_progress_handler(lambda: int(time.monotonic() > deadline), STEPS)
-        with _sqlite_faults(address, names, timeout_s):
+        with _sqlite_faults(address, sql, names, timeout_s):
             cursor = connection.execute(sql, values)
         if cursor.description is None:
             raise InputError("this is not a query; only SELECT, VALUES and WITH are allowed here")
 
         def rows() -> Rows:
-            with _sqlite_faults(address, names, timeout_s):
+            with _sqlite_faults(address, sql, names, timeout_s):
                 yield from cursor
 
         yield tuple(column[0] for column in cursor.description), rows()
@@ -134,7 +133,7 @@ def _allow(action: int, first: str | None, second: str | None, database: str | N
 
 
 @contextmanager
-def _sqlite_faults(address: Address, names: Iterable[Row], timeout_s: float) -> Iterator[None]:
+def _sqlite_faults(address: Address, sql: str, names: Iterable[Row], timeout_s: float) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, sqlite3.Warning) as error:
@@ -145,7 +144,7 @@ def _sqlite_faults(address: Address, names: Iterable[Row], timeout_s: float) -> 
             raise InputError(f"only reading is allowed here ({said}); one SELECT, VALUES or WITH") from error
         if "locked" in said:
             raise StoreError(f"{address} is locked by another program; end that program or try again later") from error
-        raise InputError(f"SQL: {_hinted(said, names)}") from error
+        raise InputError(f"SQL: {hinted(said, sql, names)}") from error
 
 
 @contextmanager
@@ -184,7 +183,7 @@ def _postgresql(
                 said = _first_line(error)
                 if isinstance(error, psycopg.errors.SyntaxError) and not READING.match(sql):
                     raise InputError(f"only reading is allowed here ({said}); one SELECT, VALUES or WITH") from error
-                raise InputError(f"SQL: {_hinted(said, names)}") from error
+                raise InputError(f"SQL: {hinted(said, sql, names)}") from error
 
         # A cursor's declaration takes no parameters, so values go in as literals that psycopg quotes
         sql = parameters.fill(sql, lambda name: psycopg.sql.Literal(values[name]).as_string(connection))
@@ -207,18 +206,3 @@ def _too_long(timeout_s: float) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
-
-def _hinted(said: str, names: Iterable[Row]) -> str:
-    """The database's message, and the name that was probably meant."""
-    found = MISSING.search(said)
-    if not found:
-        return said
-    wrong = (found.group(1) or found.group(2)).rsplit(".", 1)[-1]
-    names = list(names)
-    if owners := sorted({table for table, column in names if column == wrong}):
-        return f"{said}; {wrong!r} is a column of {', '.join(owners)}"
-    tables, columns = zip(*names, strict=True) if names else ((), ())
-    near = get_close_matches(wrong, {*tables, *columns}, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(set(tables)))}"
-    return f"{said}; {hint}"
