@@ -19,7 +19,7 @@ from simworld.analysis.questions import paired as _paired
 from simworld.analysis.questions import rows as _rows
 from simworld.analysis.questions import scores as _scores
 from simworld.analysis.questions import standings as _standings
-from simworld.analysis.questions.source import Source
+from simworld.analysis.questions.source import Source, table
 from store import open_store
 from store.parameters import Value
 
@@ -96,7 +96,7 @@ class Analysis:
         rows = [
             (one.name, one.question, list(one.columns), list(one.parameters)) for one in _ready.ready_queries().values()
         ]
-        return pd.DataFrame(rows, columns=["query", "question", "columns", "parameters"])
+        return table(rows, dict.fromkeys(("query", "question", "columns", "parameters"), ""))
 
     def runs(self) -> pd.DataFrame:
         """All runs, oldest first: `run`, `begun` (UTC), `planned` work items, of them `done` and `failed` (by their last attempt),
