@@ -137,7 +137,7 @@ def _parts(connection: Connection, part: type[Base], ids: Sequence[str], *order:
     return parts
 
 
-def _who_failed(connection: Connection, rows: Sequence[RowMapping]) -> dict[str, str]:
+def _who_failed(connection: Connection, rows: Sequence[RowMapping]) -> dict[str, str | None]:
     """Episode id → the seat whose failure ended it, which the acts before it tell; `rows` are those of failed episodes."""
     if not rows:
         return {}

@@ -11,7 +11,7 @@ import pandas as pd
 INSTEAD = {"display.max_columns": (0, None), "display.precision": (6, 3)}
 
 
-class Answer(pd.DataFrame):
+class Answer(pd.DataFrame):  # type: ignore[misc]  # pandas tells no types
     """A DataFrame of which no column is hidden: what does not fit beside the others stands below them.
 
     Who sets pandas' options sees what they say.
@@ -27,4 +27,4 @@ class Answer(pd.DataFrame):
             for option, (default, better) in INSTEAD.items():
                 if pd.get_option(option) == default:
                     stack.enter_context(pd.option_context(option, better))
-            return super().__repr__()
+            return str(super().__repr__())

@@ -292,18 +292,22 @@ def drawn_differences(
         found: by measure.
         ends: of the measures' scales; default: 0 to 1.
     """
-    shares = {}
+    shares: dict[str, tuple[float | None, float | None, float | None]] = {}
     for measure, difference in found.items():
         low, high = (ends or {}).get(measure, SHARES)
-        paired = difference.paired
-        shares[measure] = [None if v is None else v / (high - low) for v in (paired.mean, paired.low, paired.high)]
+        paired, width = difference.paired, high - low
+        shares[measure] = (
+            paired.mean / width,
+            None if paired.low is None else paired.low / width,
+            None if paired.high is None else paired.high / width,
+        )
     most = max((abs(v) for values in shares.values() for v in values if v is not None), default=0.0)
     reach = next((reach for reach in REACHES if most <= reach), REACHES[-1])
     return [
         Compared(
             measure=measure,
             difference=difference,
-            figure=interval(*shares[measure], (-reach, reach), mark=0.0),
+            figure=interval(*shares[measure], ends=(-reach, reach), mark=0.0),
             axis=axis((-reach, reach), mark=0.0),
         )
         for measure, difference in found.items()
