@@ -11,11 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, or_, select, tuple_
 
+from simworld.core.engine import who_failed
 from simworld.core.episode import Act, Action, ActionKind, CheckResult, Ending, Episode, Generation, PlanStep, Turn
 from simworld.core.errors import InputError, StoreDamaged
 from simworld.core.scenario import SCENARIO_ID_VERSION
 from store.records import EpisodeSummary, SeatRecord, StoredEpisode
-from store.tables import ActRow, AgentRow, Base, CheckRow, EpisodeRow, EpisodeSeatRow, PlanStepRow, RunAgentRow, table
+from store.scenario_json import scenario_of
+from store.tables import (
+    ActRow,
+    AgentRow,
+    Base,
+    CheckRow,
+    EpisodeRow,
+    EpisodeSeatRow,
+    PlanStepRow,
+    RunAgentRow,
+    ScenarioRow,
+    table,
+)
 from store.writing import failure_of
 
 SCENARIO_ID = re.compile(rf"{SCENARIO_ID_VERSION}-[0-9a-f]{{32}}")
@@ -96,7 +109,8 @@ def find_episode(connection: Connection, prefix: str, vectors: bool) -> StoredEp
 def summaries(connection: Connection, rows: Sequence[RowMapping]) -> list[EpisodeSummary]:
     """Summaries of episode rows, in their order."""
     seats = _parts(connection, EpisodeSeatRow, [row["id"] for row in rows], "position")
-    return [_summary(row, seats[row["id"]]) for row in rows]
+    failed = _who_failed(connection, [row for row in rows if row["failure_kind"] is not None])
+    return [_summary(row, seats[row["id"]], failed.get(row["id"])) for row in rows]
 
 
 def whole(connection: Connection, rows: Sequence[RowMapping], vectors: bool) -> list[StoredEpisode]:
@@ -124,16 +138,40 @@ def _parts(connection: Connection, part: type[Base], ids: Sequence[str], *order:
     return parts
 
 
-def _summary(row: RowMapping, seats: Sequence[RowMapping]) -> EpisodeSummary:
+def _who_failed(connection: Connection, rows: Sequence[RowMapping]) -> dict[str, str | None]:
+    """Episode id → the seat whose failure ended it, which the acts before it tell; `rows` are those of failed episodes."""
+    if not rows:
+        return {}
+    wanted = (ActRow.episode_id, ActRow.turn, ActRow.seat, ActRow.kind)
+    query = select(*wanted).where(ActRow.episode_id.in_([row["id"] for row in rows])).order_by(ActRow.turn)
+    turns: dict[str, dict[int, list[Act]]] = defaultdict(lambda: defaultdict(list))
+    for id_, turn, seat, kind in connection.execute(query):
+        turns[id_][turn].append(Act(seat=seat, action=Action(kind=ActionKind(kind))))
+    played = select(table(ScenarioRow)).where(ScenarioRow.id.in_({row["scenario_id"] for row in rows}))
+    scenarios = {row["id"]: scenario_of(row) for row in connection.execute(played).mappings()}
+    return {
+        row["id"]: who_failed(
+            scenarios[row["scenario_id"]],
+            [Turn(index=index, acts=tuple(acts)) for index, acts in turns[row["id"]].items()],
+            row["seed"],
+        )
+        for row in rows
+    }
+
+
+def _summary(row: RowMapping, seats: Sequence[RowMapping], failed: str | None) -> EpisodeSummary:
+    records = [SeatRecord(**{name: seat[name] for name in SeatRecord.__dataclass_fields__}) for seat in seats]
     return EpisodeSummary(
         **{name: row[name] for name in _PLAIN},
         ending=Ending(row["ending"]),
         failure=failure_of(row),
-        seats=tuple(SeatRecord(**{name: seat[name] for name in SeatRecord.__dataclass_fields__}) for seat in seats),
+        seats=tuple(records),
+        failed_seat=next((seat for seat in records if seat.seat == failed), None),
     )
 
 
-_PLAIN = tuple(name for name in EpisodeSummary.__dataclass_fields__ if name not in ("ending", "failure", "seats"))
+_MADE = ("ending", "failure", "seats", "failed_seat")
+_PLAIN = tuple(name for name in EpisodeSummary.__dataclass_fields__ if name not in _MADE)
 
 
 def _episode(

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from simworld.core.errors import InputError, StoreError
@@ -19,6 +18,7 @@ from store import parameters
 from store.address import Address, parse_address, sqlite_uri
 from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect
 from store.faults import explain_sqlite
+from store.hints import hinted
 from store.sqlite_process import QueryError, QueryProcess
 from store.sqlite_worker import MEMORY
 
@@ -30,7 +30,6 @@ READERS = (
 )  # roles with SELECT alone: the one docs/store.md makes, and PostgreSQL's own
 READING = re.compile(r"(?:\s|\(|--[^\n]*|/\*.*?\*/)*(?:select|values|with|table)\b", re.IGNORECASE | re.DOTALL)
 FETCH = 500  # rows
-MISSING = re.compile(r'no such (?:table|column): ([\w.]+)|(?:relation|column) "?([\w.]+)"? does not exist')
 TABLES_POSTGRESQL = (
     "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
 )
@@ -136,20 +135,20 @@ def _sqlite(
     except OSError as error:
         raise StoreError(f"no process for the query can be started: {error.strerror or error}") from error
     with running as process:
-        with _sqlite_faults(address, timeout_s, row_bytes):
+        with _sqlite_faults(address, sql, timeout_s, row_bytes):
             columns = process.columns()
         if columns is None:
             raise InputError("this is not a query; only SELECT, VALUES and WITH are allowed here")
 
         def rows() -> Rows:
-            with _sqlite_faults(address, timeout_s, row_bytes):
+            with _sqlite_faults(address, sql, timeout_s, row_bytes):
                 yield from process.rows()
 
         yield columns, rows()
 
 
 @contextmanager
-def _sqlite_faults(address: Address, timeout_s: float, row_bytes: int) -> Iterator[None]:
+def _sqlite_faults(address: Address, sql: str, timeout_s: float, row_bytes: int) -> Iterator[None]:
     try:
         yield
     except QueryError as error:
@@ -169,7 +168,7 @@ def _sqlite_faults(address: Address, timeout_s: float, row_bytes: int) -> Iterat
             raise InputError(f"the query needs more room on the disk for sorting than there is ({said})") from error
         if (known := explain_sqlite(said, str(address))) is not None:
             raise known from error
-        raise InputError(f"SQL: {_hinted(said, error.names)}") from error
+        raise InputError(f"SQL: {hinted(said, sql, error.names)}") from error
 
 
 @contextmanager
@@ -209,7 +208,7 @@ def _postgresql(
                 said = _first_line(error)
                 if isinstance(error, psycopg.errors.SyntaxError) and not READING.match(sql):
                     raise InputError(f"only reading is allowed here ({said}); one SELECT, VALUES or WITH") from error
-                raise InputError(f"SQL: {_hinted(said, names)}") from error
+                raise InputError(f"SQL: {hinted(said, sql, names)}") from error
 
         # A cursor's declaration takes no parameters, so values go in as literals that psycopg quotes
         sql = parameters.fill(sql, lambda name: psycopg.sql.Literal(values[name]).as_string(connection))
@@ -261,18 +260,3 @@ def _too_long(timeout_s: float) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
-
-def _hinted(said: str, names: Iterable[Row]) -> str:
-    """The database's message, and the name that was probably meant."""
-    found = MISSING.search(said)
-    if not found:
-        return said
-    wrong = (found.group(1) or found.group(2)).rsplit(".", 1)[-1]
-    names = list(names)
-    if owners := sorted({table for table, column in names if column == wrong}):
-        return f"{said}; {wrong!r} is a column of {', '.join(owners)}"
-    tables, columns = zip(*names, strict=True) if names else ((), ())
-    near = get_close_matches(wrong, {*tables, *columns}, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(set(tables)))}"
-    return f"{said}; {hint}"

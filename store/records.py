@@ -96,6 +96,15 @@ class EpisodeSummary:
     code_version: str
     parent_id: str | None
     seats: tuple[SeatRecord, ...]  # in the scenario's order
+    failed_seat: SeatRecord | None  # whose failure ended it; None unless it failed
+
+    @property
+    def failure_told(self) -> str:
+        """Whose failure ended it, at which boundary and how, in a line for people; empty unless it failed."""
+        if self.failure is None:
+            return ""
+        seat = self.failed_seat
+        return f"{seat.seat} ({seat.agent_name}): {self.failure}" if seat is not None else str(self.failure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from simworld.analysis.questions import paired as _paired
 from simworld.analysis.questions import rows as _rows
 from simworld.analysis.questions import scores as _scores
 from simworld.analysis.questions import standings as _standings
-from simworld.analysis.questions.source import Source
+from simworld.analysis.questions.source import Source, table
 from simworld.core.errors import SimworldError
 from store import open_store
 from store.damage import explain_damage
@@ -124,7 +124,7 @@ class Analysis:
         rows = [
             (one.name, one.question, list(one.columns), list(one.parameters)) for one in _ready.ready_queries().values()
         ]
-        return pd.DataFrame(rows, columns=["query", "question", "columns", "parameters"])
+        return table(rows, dict.fromkeys(("query", "question", "columns", "parameters"), ""))
 
     def runs(self) -> pd.DataFrame:
         """All runs, oldest first: `run`, `begun` (UTC), `planned` work items, of them `done` and `failed` (by their last attempt),
@@ -350,8 +350,9 @@ class Analysis:
         """Standings of a run, the best rating first: a row for each agent.
 
         Columns: `agent`; `rating` with `rating_low` and `rating_high` (Bradley–Terry points, 400 are odds of ten to one, with a
-        95 % interval over families; missing without games); `games`, `wins`, `ties`, `losses` (against other agents in the same
-        scenario, seat, partners and repeat); `mean`, `low`, `high`, `n`, `families`, `played`, `failed`, `unscored` as in
+        95 % interval over families; missing without games, infinite on a side that the games leave open: above an agent that won
+        every game); `games`, `wins`, `ties`, `losses` (against other agents in the same scenario, seat, partners and repeat);
+        `mean`, `low`, `high`, `n`, `families`, `played`, `failed`, `unscored` as in
         `scores`.
 
         Args:

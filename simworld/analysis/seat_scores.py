@@ -38,14 +38,15 @@ class Reading:
     judged: int = 0  # episodes with a score
 
 
-def widths(store: Store, judge_ids: Sequence[str]) -> dict[str, float]:
-    """Measure → the width of its scale, for every measure that these judges give; dimensions last, in their rubric's order."""
+def scales(store: Store, judge_ids: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Measure → the ends of its scale, for every measure that these judges give; dimensions last, in their rubric's order."""
     rubrics = _rubrics(store, judge_ids)
     names = dict.fromkeys(name for columns in _columns(rubrics).values() for name in columns)
-    found = {OVERALL: 1.0} | dict.fromkeys(names, 1.0)
+    found = {OVERALL: (0.0, 1.0)} | dict.fromkeys(names, (0.0, 1.0))
     for rubric in rubrics.values():
         if SOTOPIA_MEAN in measures_of(rubric):
-            found[SOTOPIA_MEAN] = _mean([d["high"] - d["low"] for d in rubric["dimensions"]])
+            low, high = (_mean([d[end] for d in rubric["dimensions"]]) for end in ("low", "high"))
+            found[SOTOPIA_MEAN] = low, high
     first = {name: found[name] for name in (OVERALL, SOTOPIA_MEAN) if name in found}
     return first | found
 

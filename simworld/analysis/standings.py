@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from simworld.core.ratings import Rating, rate_counts
 from simworld.core.stats import Estimate, means_of_sums
 
 BESIDE = 400  # bootstrap resamples of ratings on other measures than the first
+_NO_WIDTH = 1e-3  # points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,16 @@ class Table:
     ties: int
     tie: float  # a difference below it is a tie
     groups: tuple[tuple[str, ...], ...]  # agents that games link; ratings compare within a group only
+    anchor: str | None  # the agent that has 1000 points here by definition
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of intervals of ratings that are open, or of no width; a line for each kind."""
+        ways: dict[str, list[str]] = {}
+        for standing in self.standings:
+            if standing.rating is not None and (why := _why_odd(standing.rating)) and standing.agent != self.anchor:
+                ways.setdefault(why, []).append(standing.agent)
+        return tuple(f"{', '.join(agents)} {why}" for why, agents in ways.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +118,20 @@ def make_standings(
     )
 
 
+def _why_odd(rating: Rating) -> str:
+    if not rating.unbounded:
+        sure = rating.low is not None and rating.high is not None and rating.high - rating.low < _NO_WIDTH
+        return "had the same results in every family: the interval has no width, which is no certainty" if sure else ""
+    lost = rating.games - rating.wins - rating.ties
+    if rating.low == -math.inf and rating.high == math.inf:
+        return "won every game against agents below and lost every game to agents above: no bound on either side"
+    if rating.high == math.inf:
+        why = "won every game" if rating.wins == rating.games else "lost no points to agents below"
+        return f"{why}: only a lower bound of the rating is known"
+    why = "lost every game" if lost == rating.games else "took no points from agents above"
+    return f"{why}: only an upper bound of the rating is known"
+
+
 def _main_first(measure: str) -> tuple[int, str]:
     return (OVERALL, SOTOPIA_MEAN).index(measure) if measure in (OVERALL, SOTOPIA_MEAN) else 2, measure
 
@@ -137,8 +163,8 @@ def _table(
     names, wins, ties = _games(counted, among, measure)
     ratings: dict[str, Rating] = {}
     groups: tuple[tuple[str, ...], ...] = ()
+    known = anchor if anchor in names else None
     if names:
-        known = anchor if anchor in names else None
         found = rate_counts(names, wins, ties, anchor=known, rounds=rounds, seed=seed)
         ratings = {rating.agent: rating for rating in found.ratings}
         groups = found.groups
@@ -155,6 +181,7 @@ def _table(
         ties=sum(record.ties for record in records.values()) // 2,
         tie=tie,
         groups=groups,
+        anchor=known,
     )
 
 

@@ -68,6 +68,8 @@ def list_(
     for summary in found:
         cast = ", ".join(f"{seat.seat}={seat.agent_name}" for seat in summary.seats)
         how = f"{summary.ending.value}: {summary.reason}"
+        if summary.failed_seat is not None:
+            how += f", {summary.failed_seat.seat} ({summary.failed_seat.agent_name})"
         table.add_row(
             summary.id[:SHORT_ID],
             cell(summary.run),
@@ -121,6 +123,8 @@ def _summary(summary: EpisodeSummary) -> dict[str, Any]:
         "ending": summary.ending.value,
         "reason": summary.reason,
         "failure": str(summary.failure) if summary.failure else None,
+        "failed_seat": summary.failed_seat.seat if summary.failed_seat else None,
+        "failed_agent": summary.failed_seat.agent_name if summary.failed_seat else None,
         "turns": summary.turns,
         "prompt_tokens": summary.prompt_tokens,
         "new_tokens": summary.new_tokens,

@@ -87,7 +87,7 @@ def branch(
         if not judgements[made.id] and made.ending is not Ending.failed:
             click.echo(harmless(f"The branch is not judged: simworld judge run --run {plan.run} --db {db}"), err=True)
     if made.failure is not None:
-        click.echo(harmless(f"The branch failed: {made.failure}; --retry-failed plays it again."), err=True)
+        click.echo(harmless(f"The branch failed: {made.failure_told}; --retry-failed plays it again."), err=True)
         raise click.exceptions.Exit(1)
 
 

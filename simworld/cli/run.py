@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simworld.cli.failures import failure_lines
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -115,7 +116,7 @@ def run(
             kept = f"{last.before + last.played} episodes of run {plan.run} are stored" if last else f"run {plan.run}"
             click.echo(harmless(f"Stopped: {kept}; the same command plays the rest."), err=True)
             raise click.exceptions.Exit(130) from None
-        failures = [s for s in store.summaries(run=plan.run) if s.failure is not None]
+        failures = failure_lines(store, plan.run)
     report = {
         "run": plan.run,
         "planned": done.planned,
@@ -131,13 +132,8 @@ def run(
         click.echo(harmless(f"run {plan.run}: {counts}, {done.planned} planned"))
         if used := tokens_used(asking.stopping):
             click.echo(used)
-        if done.failed:
-            kinds = sorted(
-                {f"{s.failure.boundary}: {s.failure.kind}: {s.failure.message}" for s in failures if s.failure}
-            )
-            for kind in kinds[:5]:
-                click.echo(harmless(f"  failed: {kind}"), err=True)
-            click.echo("  play them again with --retry-failed", err=True)
+        for line in failures:
+            click.echo(line, err=True)
         if with_profile and done.profile:
             print_profile(done.profile)
     asking.stopping.check_budget()

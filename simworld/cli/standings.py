@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ def show_results(title: str, found: Results, *, measure: str | None = None, same
         say.print(table)
     if not same_partners:
         click.echo("Note: agents have met different partners, so ratings compare, and mean scores do not.", err=True)
-    for warning in standings.warnings:
+    for warning in (*standings.warnings, *main.notes):
         click.echo(harmless(f"Note: {warning}"), err=True)
 
 
@@ -120,7 +121,11 @@ def _matrix(main: Table) -> object:
 def _interval(of: Rating | Estimate | None, form: str) -> str:
     if of is None or of.low is None or of.high is None:
         return DASH
-    return f"{form.format(of.low)} … {form.format(of.high)}"
+    if of.high == math.inf:
+        return "no bounds" if of.low == -math.inf else f"{form.format(of.low)} or more"
+    return (
+        f"{form.format(of.high)} or less" if of.low == -math.inf else f"{form.format(of.low)} … {form.format(of.high)}"
+    )
 
 
 def show_differences(first: str, second: str, found: Mapping[str, Difference]) -> None:

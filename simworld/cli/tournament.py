@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simworld.cli.failures import failure_lines
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -144,6 +145,8 @@ def run(
                 f"The budget of {ran.spent} is spent: {left:,} episodes are left; the same command plays on with a fresh budget.",
                 err=True,
             )
+        for line in failure_lines(store, found.name):
+            click.echo(line, err=True)
         for judge, tally in ran.tallies.items():
             if tally.last_failure:
                 click.echo(

@@ -44,14 +44,16 @@ def print_heading(screen: Console, stored: StoredEpisode, title: str = "") -> No
 
 
 def print_ending(screen: Console, stored: StoredEpisode) -> None:
-    """Prints how it ended, and the failure if it was one."""
+    """Prints how it ended; of a failure whose it was, and how to try again."""
     summary = stored.summary
     screen.print()
     end = f"Ended after {summary.turns} turns: {summary.ending.value}"
     end += f" ({summary.reason})" if summary.reason != summary.ending.value else ""
     screen.print(Text(harmless(end), style="bold"))
     if summary.failure is not None:
-        screen.print(Text(harmless(str(summary.failure)), style="red"))
+        screen.print(Text(harmless(summary.failure_told), style="red"))
+        again = f"The command that plays run {summary.run} plays it again with --retry-failed."
+        screen.print(Text(harmless(again), style="dim"))
 
 
 def thought_text(act: Act) -> Text | None:

@@ -74,6 +74,25 @@ def play(scenario: Scenario, cast: Mapping[str, str], seed: int) -> Game:
     )
 
 
+def who_failed(scenario: Scenario, turns: Sequence[Turn], seed: int) -> str | None:
+    """The seat whose failure ended a failed episode: of those that were due last, the first without an act.
+
+    None where every seat acted that was due, as in no episode that `play` made.
+
+    Args:
+        scenario: what was played.
+        turns: of the episode, to the last act that was made.
+        seed: of the episode.
+    """
+    seats = [seat.name for seat in scenario.seats]
+    for before in (turns[:-1], turns) if turns else (turns,):
+        acted = {act.seat for turn in turns[len(before) :] for act in turn.acts}
+        present = _present(seats, before)
+        if present and (idle := [name for name in _due(scenario, present, before, seed) if name not in acted]):
+            return idle[0]
+    return None
+
+
 def _present(seats: Sequence[str], turns: Sequence[Turn]) -> list[str]:
     left = {act.seat for turn in turns for act in turn.acts if act.action.kind is ActionKind.leave}
     return [name for name in seats if name not in left]

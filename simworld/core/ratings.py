@@ -5,26 +5,26 @@ The model with ties is Davidson's (1970): agents have strengths θ, and
     P(i beats j) ∝ exp(θ_i),  P(j beats i) ∝ exp(θ_j),  P(tie) ∝ ν exp((θ_i + θ_j) / 2),
 
 which without ties is Bradley and Terry's (1952). All games are fitted at once, so their order cannot matter, as it does for Elo's
-updates. Intervals are percentiles of a bootstrap, taken as far out as `stats.tail` says.
+updates. Intervals are percentiles of a bootstrap, taken as far out as `stats.tail` says; where the games bound a rating on one side
+only, as that of an agent that always wins, they are one-sided (see `unbounded`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simworld.core.bradley_terry import Floats, fit
 from simworld.core.seeding import derive_seed
 from simworld.core.stats import resamples, tail
+from simworld.core.unbounded import bounds, unbounded
 
 POINTS = 400 / np.log(10)  # per unit of θ: 400 points are odds of ten to one
 CENTRE = 1000.0
-_STEPS = 100
-_CLOSE = 1e-6  # the next step of Newton's method would be about the square of it
-
-Floats = NDArray[np.float64]
 Numbers = NDArray[np.float64] | NDArray[np.int64]
 
 
@@ -41,7 +41,11 @@ class Game:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rating:
-    """An agent's strength in points. `low` and `high` are None where fewer than two families give no interval."""
+    """An agent's strength in points.
+
+    `low` is -inf and `high` is inf where the games have no such bound: `points` are then finite by the ridge
+    alone. Else they are None where fewer than two families give no interval.
+    """
 
     agent: str
     points: float
@@ -50,6 +54,11 @@ class Rating:
     games: int
     wins: int
     ties: int
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether the games leave one side of it open, or both."""
+        return self.high == math.inf or self.low == -math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,15 +139,16 @@ def rate_counts(
     one, other = np.triu_indices(len(agents), 1)
     # By family and pair of agents: won by the one, won by the other, tied.
     counts = np.stack([wins[:, one, other], wins[:, other, one], ties[:, one, other]]).astype(np.float64)
-    theta, tie = _fit(counts.sum(1, keepdims=True), len(agents), ridge)
+    theta, tie = fit(counts.sum(1, keepdims=True), len(agents), ridge)
     points = _points(theta, agents, anchor)[0]
     low: Sequence[float | None] = [None] * len(agents)
     high: Sequence[float | None] = [None] * len(agents)
     if families > 1:
         times = resamples(families, rounds, derive_seed("ratings", seed))
-        spread = _points(_fit(times @ counts, len(agents), ridge, near=(theta, tie))[0], agents, anchor)
+        spread = _points(fit(times @ counts, len(agents), ridge, near=(theta, tie))[0], agents, anchor)
         cut = tail(families, level)
         low, high = (list(map(float, q)) for q in np.quantile(spread, [cut, 1 - cut], axis=0))
+    low, high = _open(low, high, points, counts, (won + tied) > 0, None if anchor is None else agents.index(anchor))
     ratings = [
         Rating(
             agent=agent,
@@ -182,71 +192,31 @@ def _count(games: Sequence[Game], agents: Sequence[str]) -> tuple[Floats, Floats
     return wins, ties
 
 
-def _fit(
-    counts: Floats, agents: int, ridge: float, *, near: tuple[Floats, Floats] | None = None
-) -> tuple[Floats, Floats]:
-    """θ (R, K) and ν (R,) for R data sets, by Newton's method on the concave penalised log-likelihood.
-
-    A pair is an exponential family in θ_i − θ_j and log ν; its statistics are the score of i (1, ½, 0) and whether it was a tie.
-
-    Args:
-        counts: (3, R, P) won by the first, won by the second, and tied, by pair of agents, in the order of `np.triu_indices`.
-        agents: K.
-        ridge: of the prior.
-        near: a solution, θ (1, K) and ν (1,), that those of the data sets are not far from: it saves half of the steps.
-    """
-    won, lost, tied = counts
-    sets, pairs = won.shape
-    sign = np.zeros((pairs, agents))  # +1 for the first of a pair, −1 for the second
-    sign[np.arange(pairs), np.triu_indices(agents, 1)[0]] = 1
-    sign[np.arange(pairs), np.triu_indices(agents, 1)[1]] = -1
-    squares = np.einsum("pi,pj->pij", sign, sign).reshape(pairs, -1)
-    played, score = won + lost + tied, won + tied / 2
-    with_ties = bool(tied.any())
-    theta, log_tie = np.zeros((sets, agents)), np.zeros(sets)
-    if near is not None:
-        theta += near[0]
-        log_tie += np.log(near[1]) if with_ties else 0.0
-    gradient = np.zeros((sets, agents + 1))
-    information = np.zeros((sets, agents + 1, agents + 1))
-    for _ in range(_STEPS):
-        p_win, p_tie = _chances(theta @ sign.T, log_tie if with_ties else None)
-        mean = p_win + p_tie / 2
-        gradient[:, :-1] = (score - played * mean) @ sign - ridge * theta
-        variance = played * (p_win + p_tie / 4 - mean**2)
-        information[:, :-1, :-1] = (variance @ squares).reshape(sets, agents, agents) + ridge * np.eye(agents)
-        if with_ties:
-            expected = played * p_tie
-            gradient[:, -1] = (tied - expected).sum(1) - ridge * log_tie
-            information[:, :-1, -1] = information[:, -1, :-1] = (expected * (0.5 - mean)) @ sign
-            information[:, -1, -1] = (expected * (1 - p_tie)).sum(1) + ridge
-        else:
-            information[:, -1, -1] = 1
-        step = np.linalg.solve(information, gradient[..., None])[..., 0]
-        # A full step from afar may overshoot; two units of θ are odds of seven to one.
-        step *= np.minimum(1, 2 / np.maximum(np.abs(step).max(1, keepdims=True), 1e-300))
-        theta += step[:, :-1]
-        log_tie += step[:, -1]
-        if np.abs(step).max() < _CLOSE:
-            break
-    return theta, np.exp(log_tie) if with_ties else np.zeros(sets)
-
-
-def _chances(gap: Floats, log_tie: Floats | None) -> tuple[Floats, Floats]:
-    """P(the first wins) and P(tie), both (R, P), from θ of the first less θ of the second."""
-    logits = [gap / 2, -gap / 2]
-    if log_tie is not None:
-        logits.append(np.broadcast_to(log_tie[:, None], gap.shape))
-    top = np.maximum.reduce(logits)
-    weights = [np.exp(logit - top) for logit in logits]
-    total = sum(weights[1:], start=weights[0])
-    return weights[0] / total, weights[2] / total if log_tie is not None else np.zeros_like(gap)
-
-
 def _points(theta: Floats, agents: Sequence[str], anchor: str | None) -> Floats:
     zero = theta.mean(1, keepdims=True) if anchor is None else theta[:, [agents.index(anchor)]]
     points: Floats = CENTRE + POINTS * (theta - zero)
     return points
+
+
+def _open(
+    low: Sequence[float | None],
+    high: Sequence[float | None],
+    points: Floats,
+    counts: Floats,
+    took: NDArray[np.bool_],
+    anchor: int | None,
+) -> tuple[list[float | None], list[float | None]]:
+    """The ends of intervals, infinite where the games have no bound; the other end is then that of the likelihood."""
+    above, below, beside = unbounded(took, anchor)
+    lows = [-math.inf if open_ else end for open_, end in zip(below.tolist(), low, strict=True)]
+    highs = [math.inf if open_ else end for open_, end in zip(above.tolist(), high, strict=True)]
+    one_sided = np.flatnonzero(above ^ below)
+    if counts.shape[1] > 1 and len(one_sided):
+        sides = np.where(above[one_sided], -1, 1).tolist()
+        found = beside[one_sided] @ points + POINTS * bounds(counts, one_sided.tolist(), sides, beside[one_sided])
+        for i, side, end in zip(one_sided.tolist(), sides, found.tolist(), strict=True):
+            (lows if side < 0 else highs)[i] = end
+    return lows, highs
 
 
 def _groups(agents: Sequence[str], met: NDArray[np.bool_]) -> tuple[tuple[str, ...], ...]:

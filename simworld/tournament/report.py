@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
 from simworld.analysis.compare import Difference
-from simworld.analysis.standings import Table
+from simworld.analysis.standings import Standing, Table
 from simworld.tournament.loading import Tournament
 from simworld.tournament.results import Results
 
 
 def plain_results(tournament: Tournament, found: Results) -> dict[str, Any]:
-    """Everything in the standings. What could not be computed is null; `warnings` say why."""
+    """Everything in the standings. What could not be computed is null; `warnings` and `notes` say why."""
     standings = found.standings
     return {
         "tournament": tournament.name,
@@ -47,7 +48,8 @@ def plain_differences(first: str, second: str, found: dict[str, Difference]) -> 
 
 def _table(table: Table) -> dict[str, Any]:
     return {
-        "standings": [asdict(standing) for standing in table.standings],
+        "standings": [_standing(standing) for standing in table.standings],
+        "notes": list(table.notes),
         "games": table.games,
         "ties": table.ties,
         "tie": table.tie,
@@ -57,3 +59,13 @@ def _table(table: Table) -> dict[str, Any]:
             for (agent, opponent), record in table.records.items()
         ],
     }
+
+
+def _standing(standing: Standing) -> dict[str, Any]:
+    """One agent; a rating's end that the games leave open is null."""
+    data = asdict(standing)
+    if standing.rating is not None:
+        ends = {name: data["rating"][name] for name in ("low", "high")}
+        data["rating"] |= {name: end if end is not None and math.isfinite(end) else None for name, end in ends.items()}
+        data["rating"]["unbounded"] = {"above": ends["high"] == math.inf, "below": ends["low"] == -math.inf}
+    return data

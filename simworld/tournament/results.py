@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from simworld.analysis.cells import CellScores
 from simworld.analysis.compare import Difference, compare_cells
 from simworld.analysis.games import count_cells
-from simworld.analysis.seat_scores import Reading, deviations, read_scores, widths
+from simworld.analysis.seat_scores import Reading, deviations, read_scores, scales
 from simworld.analysis.standings import Standings, make_standings
 from simworld.analysis.table_ratings import TableRating, Tables
 from simworld.core.errors import InputError, MissingExtra
@@ -28,6 +28,7 @@ class Results:
     judged: int  # episodes with a score
     standings: Standings
     tables: tuple[TableRating, ...] | None  # scenarios with three and more seats; None where there is none
+    scales: Mapping[str, tuple[float, float]]  # measure → the ends of its scale
 
 
 def results(tournament: Tournament, store: Store, judge: JudgeSpec, *, rounds: int = 1000) -> Results:
@@ -74,6 +75,7 @@ def results_by(tournament: Tournament, store: Store, judge: str, ids: Sequence[s
         judged=reading.judged,
         standings=standings,
         tables=rated,
+        scales=scales(store, ids),
     )
 
 
@@ -151,9 +153,9 @@ def judge_ids(store: Store, run: str, judge: JudgeSpec) -> list[str]:
 
 def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str, float]:
     tie = tournament.tie
-    measures = widths(store, ids)
+    measures = scales(store, ids)
     if tie != "measured":
-        return {measure: tie * width for measure, width in measures.items()}
+        return {measure: tie * (high - low) for measure, (low, high) in measures.items()}
     found = deviations(store, tournament.name, ids, [scenario.id for scenario in tournament.scenarios])
     if ids and not found:
         raise InputError(

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from simworld.core.text import harmless
 from simworld.web import numbers
 from simworld.web.links import link
+from simworld.web.titles import titled
 
 NAVIGATION = (
     ("/", "Runs"),
@@ -53,8 +54,11 @@ def environment() -> Environment:
         "count": numbers.count,
         "figure": numbers.figure,
         "signed": numbers.signed,
+        "bounds": numbers.bounds,
         "percent": numbers.percent,
         "when": when,
+        "bdi": isolated,
+        "titled": titled,
         "short": lambda id_: str(id_)[:10],
     }
     made.globals |= {"link": link, "navigation": NAVIGATION}
@@ -71,6 +75,11 @@ def shown(value: Any) -> Any:
     if value is None:
         return ""
     return harmless(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def isolated(value: object) -> Markup:
+    """A text that people or models wrote, within a line: in its own direction, whatever stands around it."""
+    return Markup("") if value is None else Markup('<bdi dir="auto">{}</bdi>').format(harmless(str(value)))
 
 
 def when(moment: datetime | None) -> Markup:

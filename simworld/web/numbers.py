@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from simworld.core.ratings import Rating
+
 DASH = "–"
 MINUS = "\u2212"
 
@@ -21,6 +23,19 @@ def figure(value: float | None, digits: int = 2) -> str:
     if not text.strip("-0.,"):
         text = text.removeprefix("-")
     return text.replace("-", MINUS)
+
+
+def bounds(rating: Rating | None) -> str:
+    """The interval of a rating; of one that the games leave open, the end that there is."""
+    if rating is None or rating.low is None or rating.high is None:
+        return "none"
+    if rating.high == math.inf:
+        return "no bounds" if rating.low == -math.inf else f"{figure(rating.low, 0)} or more"
+    return (
+        f"{figure(rating.high, 0)} or less"
+        if rating.low == -math.inf
+        else f"{figure(rating.low, 0)} to {figure(rating.high, 0)}"
+    )
 
 
 def signed(value: float | None, digits: int = 2) -> str:

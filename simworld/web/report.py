@@ -24,8 +24,19 @@ from simworld.tournament.stored import stored_judges, stored_tournament
 from simworld.web.draw import environment
 from simworld.web.judged import judged
 from simworld.web.pages import episode
+from simworld.web.pages.run import last_failures
 from simworld.web.pages.scenario import Role, role
-from simworld.web.pages.tournament import Compared, Drawn, Matrix, Means, drawn, drawn_differences, matrix, means
+from simworld.web.pages.tournament import (
+    SHARES,
+    Compared,
+    Drawn,
+    Matrix,
+    Means,
+    drawn,
+    drawn_differences,
+    matrix,
+    means,
+)
 from simworld.web.steered import steering, thin
 from store import EpisodeSummary, JudgeRecord, Store
 
@@ -80,6 +91,8 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
     of_episode = templates.get_template("report_episode.html")
     style = STYLE.read_text("utf-8")
 
+    failures = last_failures(store, run) if summary.failed else []
+
     def page(played: Sequence[Played]) -> str:
         return template.render(
             title=tournament.file.title or run,
@@ -89,6 +102,7 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
             played=played,
             shown=sum(len(one.episodes) for one in played),
             total=sum(one.total for one in played),
+            failures=failures,
             style=Markup(style),
             style_hash=_hash(style),
             version=simworld.__version__,
@@ -140,7 +154,7 @@ def _judged(store: Store, tournament: Tournament, name: str, ids: Sequence[str])
     return Judged(
         found=found,
         measure=measure,
-        drawn=drawn(tables[measure]),
+        drawn=drawn(tables[measure], found.scales.get(measure, SHARES)),
         means=means(found, agents),
         matrix=matrix(tables[measure]),
         pairs=[(a, b, figure) for (a, b, _), figure in zip(compared, figures, strict=True)],

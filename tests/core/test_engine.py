@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from simworld.core.engine import Game, episode_seed, play
+from simworld.core.engine import Game, episode_seed, play, who_failed
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Observation
 from simworld.core.errors import Failure
 from simworld.core.protocols import Reply
@@ -183,6 +183,33 @@ def test_an_act_against_the_rules_is_a_failure(act: Act, message: str) -> None:
     game, _ = start(make_scenario("ann", "bob"))
     episode = finish(game, {"ann": act})
     assert episode.failure == Failure(boundary="engine", kind="bad-action", message=message)
+
+
+@pytest.mark.parametrize("order", list(TurnOrder))
+@pytest.mark.parametrize("turn", [0, 1, 2, 3])
+@pytest.mark.parametrize("fails", ["ann", "bob", "cat"])
+def test_who_failed_is_told_by_the_acts_alone(order: TurnOrder, turn: int, fails: str) -> None:
+    scenario = make_scenario("ann", "bob", "cat", order=order, turns=40)
+    for seed in range(5):
+        game, due = start(scenario, seed)
+        turns = 0
+        while turns < turn or fails not in due:  # bob leaves at once, unless it is he who fails
+            leaves = ActionKind.leave if fails != "bob" else ActionKind.speak
+            due = game.send(
+                {n: Act(seat=n, action=Action(kind=leaves if n == "bob" else SPEAK, text="a")) for n in due}
+            )
+            turns += 1
+        failure = Failure(boundary="model", kind="timeout", message="no answer")
+        episode = finish(game, {name: failure if name == fails else say(name) for name in due})
+        assert who_failed(scenario, episode.turns, seed) == fails
+
+
+def test_of_several_who_failed_at_once_it_is_the_first_whose_failure_is_kept() -> None:
+    scenario = make_scenario("ann", "bob", "cat", order=TurnOrder.simultaneous)
+    game, _ = start(scenario)
+    failures = {name: Failure(boundary="model", kind=name, message="no answer") for name in ("bob", "cat")}
+    episode = finish(game, {"ann": say("ann"), **failures})
+    assert episode.reason == who_failed(scenario, episode.turns, 1) == "bob"
 
 
 def test_a_missing_cast_or_reply_is_the_callers_mistake() -> None:

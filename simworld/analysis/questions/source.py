@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 import store
+from simworld.analysis.questions.answer import Answer
 from simworld.core.errors import InputError
 from store import Store
 from store.parameters import Value
@@ -66,12 +67,13 @@ class Source:
 
 def table(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> pd.DataFrame:
     """A frame of rows; `columns`: name → dtype, empty for text and whatever else is to stay as it is."""
-    found = pd.DataFrame([_plain(row) for row in rows], columns=list(columns))
+    found = Answer([_plain(row) for row in rows], columns=list(columns))
     return found.astype({name: dtype for name, dtype in columns.items() if dtype})
 
 
 def noted(frame: pd.DataFrame, notes: Iterable[str]) -> pd.DataFrame:
-    """The frame with its notes in `attrs["notes"]`, each also given as a warning."""
+    """The answer, with its notes in `attrs["notes"]`, each also given as a warning."""
+    frame = Answer(frame)
     frame.attrs["notes"] = list(dict.fromkeys(notes))
     for note in frame.attrs["notes"]:
         warnings.warn(note, Note, stacklevel=4)

@@ -21,8 +21,9 @@ def standings(
 ) -> pd.DataFrame:
     """See `Analysis.standings`."""
     found = _standings(source, measure, run, judge, tie, anchor)
+    main = found.tables[measure]
     rows = []
-    for standing in found.tables[measure].standings:
+    for standing in main.standings:
         rating, seats = standing.rating, found.seats[standing.agent]
         points = (None, None, None) if rating is None else (rating.points, rating.low, rating.high)
         games = (0, 0, 0) if rating is None else (rating.games, rating.wins, rating.ties)
@@ -33,7 +34,9 @@ def standings(
     columns = {"agent": "", **dict.fromkeys(("rating", "rating_low", "rating_high"), number)}
     columns |= dict.fromkeys(("games", "wins", "ties", "losses"), whole)
     columns |= {**dict.fromkeys(("mean", "low", "high"), number), "n": whole, "families": whole}
-    return noted(table(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)), found.warnings)
+    return noted(
+        table(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)), (*found.warnings, *main.notes)
+    )
 
 
 def games(source: Source, *, measure: str, run: str | None, judge: str | None, tie: float) -> pd.DataFrame:

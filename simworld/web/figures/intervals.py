@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from markupsafe import Markup
 
 from simworld.web.figures.scales import Scale, tick_text, ticks
@@ -21,7 +23,10 @@ def interval(
     mark: float | None = None,
     small: bool = False,
 ) -> Markup:
-    """One row: the dot is the number, the line its interval, the thin vertical line a reference such as zero."""
+    """One row: the dot is the number, the line its interval, the thin vertical line a reference such as zero.
+
+    An infinite end is an arrow to the edge, and the dot is then hollow: the number is no estimate in the middle of anything.
+    """
     width = SMALL if small else WIDTH
     scale = Scale(*ends, EDGE, width - EDGE)
     middle = HEIGHT / 2
@@ -31,10 +36,19 @@ def interval(
     if low is not None and high is not None:
         left, right = scale(low), scale(high)
         parts.append(tag("line", x1=left, x2=right, y1=middle, y2=middle, class_="whisker"))
-        parts += [tag("line", x1=x, x2=x, y1=middle - 4, y2=middle + 4, class_="whisker") for x in (left, right)]
+        parts += [_end(x, middle, infinite=math.isinf(end)) for x, end in ((left, low), (right, high))]
     if value is not None:
-        parts.append(tag("circle", cx=scale(value), cy=middle, r=4.0, class_="dot"))
+        bounded = all(end is None or math.isfinite(end) for end in (low, high))
+        parts.append(tag("circle", cx=scale(value), cy=middle, r=4.0, class_="dot" if bounded else "dot hollow"))
     return picture(width, HEIGHT, parts, kind="interval")
+
+
+def _end(x: float, middle: float, *, infinite: bool) -> Markup:
+    """An end of a whisker; one without end, which lies on the edge, is an arrow outwards."""
+    if not infinite:
+        return tag("line", x1=x, x2=x, y1=middle - 4, y2=middle + 4, class_="whisker")
+    tip, back = (x - 6, x + 1) if x < 2 * EDGE else (x + 6, x - 1)
+    return tag("path", d=f"M{back:g} {middle - 5:g}L{tip:g} {middle:g}L{back:g} {middle + 5:g}z", class_="arrow")
 
 
 def axis(ends: tuple[float, float], *, mark: float | None = None, small: bool = False) -> Markup:

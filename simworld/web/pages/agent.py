@@ -1,30 +1,138 @@
-"""Agents: who plays, by the content of its spec."""
+"""Agents: who plays, by the content of its spec: its model, its prompt, how it is steered, how it stands, and what it says."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from simworld.analysis.standings import Standing
+from simworld.core.episode import ActionKind
 from simworld.core.errors import InputError
+from simworld.core.measures import OVERALL
 from simworld.web.desk import Desk
 from simworld.web.given import Given, NotHere
 from simworld.web.page import Page
-from store import Store
+from simworld.web.pages import tournament
+from store import EpisodeSummary, Store
 
 RECENT = 20
+RUNS = 3  # the latest in which it played, whose standings are shown
+HEARD = 3  # episodes of which lines are shown
+LINES = 2  # of each of them
+TEXTS = {"system": "System message", "instructions": "Instructions", "opening": "Opening message"}
+MODEL = {
+    "kind": "Kind",
+    "model": "Model",
+    "model_id": "Local model, by content",
+    "dtype": "Number format",
+    "reasks": "Re-asked at most",
+    "max_similarity": "Repeat, word pairs",
+    "record_states": "States recorded",
+    "after": "After the last line",
+}
+SHOWN = {*MODEL, "name", "prompt", "sampling", "steering", "lines"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stands:
+    """How an agent stands in a run, by its first judge."""
+
+    run: str
+    judge: str
+    place: int  # from 1
+    among: int
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A line that an agent said."""
+
+    episode: str
+    number: int  # of the act
+    text: str
+    scenario: str
 
 
 def show(desk: Desk, store: Store, given: Given) -> Page:
-    """One agent: its resolved spec and what it played last."""
+    """One agent: what it is, how it stands, and what it said last."""
     try:
         agent = store.agent(given.part("id"))
     except InputError as error:
         raise NotHere(error.problems) from None
+    spec: Mapping[str, Any] = agent.spec
+    recent = store.summaries(agent=agent.id, limit=RECENT)[::-1]
+    steering = _mapping(spec.get("steering"))
+    trainings = desk.remember("trainings", store.training_runs) if steering else []
+    planner = steering.get("planner")
     return Page(
         template="agent_show.html",
         title=f"Agent {agent.name}",
         values={
             "agent": agent,
-            "spec": json.dumps(agent.spec, indent=1, ensure_ascii=False),
-            "recent": store.summaries(agent=agent.id, limit=RECENT)[::-1],
+            "facts": [(title, spec[name]) for name, title in MODEL.items() if spec.get(name) not in (None, "")],
+            "sampling": _mapping(spec.get("sampling")),
+            "steering": {name: value for name, value in steering.items() if name != "planner" and value is not None},
+            "planner": planner,
+            "training": next((one.name for one in trainings if planner and one.checkpoint_id == planner), None),
+            "style": _mapping(spec.get("prompt")).get("style"),
+            "prompt": _prompt(spec.get("prompt")),
+            "script": spec["lines"] if isinstance(spec.get("lines"), list) else [],
+            "others": {name: value for name, value in spec.items() if name not in SHOWN},
+            "spec": json.dumps(spec, indent=1, ensure_ascii=False),
+            "stands": _stands(desk, store, agent.id, recent),
+            "said": _said(store, agent.id, recent),
+            "recent": recent,
         },
     )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _prompt(prompt: Any) -> list[tuple[str, str]]:
+    """(What it is, its text), as the template's file has them."""
+    if not isinstance(prompt, dict):
+        return [("Prompt", prompt)] if isinstance(prompt, str) else []
+    return [
+        (title, text) for name, title in TEXTS.items() if isinstance(text := prompt.get(name), str) and text.strip()
+    ]
+
+
+def _stands(desk: Desk, store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -> list[Stands]:
+    """In its latest runs that somebody has judged."""
+    found = []
+    for run in list(dict.fromkeys(summary.run for summary in recent))[:RUNS]:
+        chosen = tournament.choose(desk, store, Given(query={"run": run}))
+        name = next((name for name, id_ in store.run_agents(run).items() if id_ == agent_id), None)
+        if chosen is None or chosen.judge is None or name is None:
+            continue
+        try:
+            standings = tournament.results_of(desk, store, chosen).standings
+        except InputError:  # the page of the standings says why there are none
+            continue
+        table = standings.tables.get(OVERALL) or next(iter(standings.tables.values()))
+        for place, standing in enumerate(table.standings, 1):
+            if standing.agent == name and (standing.score or standing.rating):
+                found.append(
+                    Stands(run=run, judge=chosen.judge, place=place, among=len(table.standings), standing=standing)
+                )
+    return found
+
+
+def _said(store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -> list[Said]:
+    """Some of its lines, from the latest episodes that did not fail."""
+    found = []
+    for summary in [one for one in recent if one.failure is None][:HEARD]:
+        stored = store.episode(summary.id, vectors=False).episode
+        mine = {seat for seat, id_ in stored.cast.items() if id_ == agent_id}
+        lines = [
+            Said(episode=summary.id, number=number, text=act.action.text, scenario=summary.scenario_name)
+            for number, act in enumerate(stored.acts)
+            if act.seat in mine and act.action.kind is ActionKind.speak
+        ]
+        found += lines[:LINES]
+    return found

@@ -16,6 +16,7 @@ from simworld.web.page import Page
 from simworld.web.pages.scenario import find as find_scenario
 from simworld.web.pages.scenario import role
 from simworld.web.steered import steering, thin
+from simworld.web.titles import titled
 from simworld.yamlfile import did_you_mean
 from store import EpisodeSummary, Store, StoredEpisode
 
@@ -76,7 +77,7 @@ def show(desk: Desk, store: Store, given: Given) -> Page:
     steered = steering(store, stored)
     return Page(
         template="episode_show.html",
-        title=scenario.title or scenario.name,
+        title=titled(scenario),
         values={
             "summary": stored.summary,
             "scenario": scenario,

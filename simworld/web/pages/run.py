@@ -15,9 +15,10 @@ from simworld.web.desk import Desk
 from simworld.web.figures.bars import progress
 from simworld.web.given import Given, NotHere
 from simworld.web.page import Page
-from store import EndingCount, RunSummary, Store
+from store import EndingCount, EpisodeSummary, RunSummary, Store
 
 PAGE = 50
+FAILURES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +68,17 @@ def show(desk: Desk, store: Store, given: Given) -> Page:
             "scenarios": scenarios(counts),
             "families": any(count.family != count.scenario_name for count in counts),
             "settings": json.dumps(summary.run.settings, indent=1, ensure_ascii=False),
+            "failures": desk.remember(("failures", name), lambda: last_failures(store, name)) if summary.failed else (),
             "commands": (summary.run.profile or {}).get("commands", ()),
         },
     )
+
+
+def last_failures(store: Store, run: str) -> list[EpisodeSummary]:
+    """The latest failed attempts after which nobody has tried again, the latest first."""
+    failed = store.summaries(run=run, ending=Ending.failed)[::-1]
+    states = store.finished(run)
+    return [one for one in failed if states[one.item_key].attempts == one.attempt][:FAILURES]
 
 
 def bar(summary: RunSummary) -> Markup:

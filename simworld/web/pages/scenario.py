@@ -12,6 +12,7 @@ from simworld.core.visibility import labels_for, observe
 from simworld.web.desk import Desk
 from simworld.web.given import Given, NotHere
 from simworld.web.page import Page
+from simworld.web.titles import titled
 from store import Store
 
 PAGE = 100
@@ -45,7 +46,7 @@ def show(desk: Desk, store: Store, given: Given) -> Page:
     scenario = find(store, given.part("id"))
     return Page(
         template="scenario_show.html",
-        title=scenario.title or scenario.name,
+        title=titled(scenario),
         values={
             "scenario": scenario,
             "roles": [role(scenario, seat.name) for seat in scenario.seats],

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from simworld.analysis.compare import Difference
+from simworld.analysis.seat_scores import scales
+from simworld.analysis.shared import SharedCells
 from simworld.analysis.side_by_side import Pair, Scores, pairs, scores_of
 from simworld.analysis.standings import Record, Standing, Table
 from simworld.core.errors import InputError
-from simworld.core.measures import SOTOPIA_MEAN
 from simworld.core.ratings import CENTRE
 from simworld.tournament.loading import Tournament
-from simworld.tournament.plan import seat_counts
+from simworld.tournament.plan import compared_seats, seat_counts
 from simworld.tournament.results import Results, differences_by, results_by
 from simworld.tournament.stored import stored_judges, stored_tournament
 from simworld.web.desk import Desk
@@ -23,11 +24,15 @@ from simworld.web.figures.scales import span
 from simworld.web.given import Given
 from simworld.web.page import Page
 from simworld.web.pages import episode
+from simworld.web.titles import all_titled
 from store import EpisodeSummary, SeatRecord, Store
 
 PAIRS = 20
-# Measure, each agent's mean score with its interval, and the axis of these
-Means = list[tuple[str, list[tuple[Standing, Markup]], Markup]]
+SHARES = (0.0, 1.0)  # the scale of a measure that is a share of its range
+RATED = 200.0  # points on either side of the middle that a rating's axis shows at least: odds of three to one
+REACHES = (0.25, 0.5, 1.0)  # shares of the range that an axis of differences may show on either side
+# Measure, each agent's mean score with its interval, and the ends of its scale
+Means = list[tuple[str, list[tuple[Standing, Markup]], tuple[float, float]]]
 # Agent, and its games against each agent with the class of their colour
 Matrix = list[tuple[str, list[tuple[Record | None, str]]]]
 
@@ -72,7 +77,6 @@ class Drawn:
     lines: Sequence[Line]
     rating_axis: Markup
     score_axis: Markup
-    score_ends: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,7 @@ class Compared:
     measure: str
     difference: Difference
     figure: Markup
+    axis: Markup  # of all figures in one table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +105,7 @@ def standings(desk: Desk, store: Store, given: Given) -> Page:
     title = "Standings"
     if chosen is None or chosen.judge is None:
         return Page(template="standings.html", title=title, values={"chosen": chosen, "found": None})
-    judge = chosen.judge
-    key = ("standings", chosen.run, judge)
-    found = desk.remember(
-        key, lambda: results_by(chosen.tournament, store, judge, chosen.ids), stamp=store.cells_size(chosen.run)
-    )
+    found = results_of(desk, store, chosen)
     measures = list(found.standings.tables)
     measure = given.one_of("measure", measures) or measures[0]
     table = found.standings.tables[measure]
@@ -116,11 +117,21 @@ def standings(desk: Desk, store: Store, given: Given) -> Page:
             "found": found,
             "measures": measures,
             "measure": measure,
-            "drawn": drawn(table),
+            "drawn": drawn(table, found.scales.get(measure, SHARES)),
             "means": means(found, [standing.agent for standing in table.standings]),
             "matrix": matrix(table),
             "ids": store.run_agents(chosen.run),
         },
+    )
+
+
+def results_of(desk: Desk, store: Store, chosen: Chosen) -> Results:
+    """The results of a run by its chosen judge, who must be there."""
+    judge = chosen.judge or ""
+    return desk.remember(
+        ("standings", chosen.run, judge),
+        lambda: results_by(chosen.tournament, store, judge, chosen.ids),
+        stamp=store.cells_size(chosen.run),
     )
 
 
@@ -131,11 +142,16 @@ def compare(desk: Desk, store: Store, given: Given) -> Page:
     if chosen is None:
         return Page(template="compare.html", title="Compare", values=values)
     agents = chosen.tournament.agents
-    first = given.one_of("first", agents) or next(iter(agents), None)
-    second = given.one_of("second", agents) or next((name for name in agents if name != first), None)
-    scenario = given.one_of("scenario", list(chosen.scenarios)) or next(iter(chosen.scenarios), None)
+    first, second = given.one_of("first", agents), given.one_of("second", agents)
     if first is not None and first == second:
         raise InputError(f"{first!r} is compared with itself; choose two agents")
+    shared = desk.remember(
+        ("shared", chosen.run), lambda: shared_cells(store, chosen.tournament), stamp=store.cells_size(chosen.run)
+    )
+    first, second = shared.most(agents, first, second)
+    scenario = given.one_of("scenario", list(chosen.scenarios))
+    if scenario is None and first is not None and second is not None:
+        scenario = shared.where(first, second, list(chosen.scenarios))
     values |= {"first": first, "second": second, "scenario": scenario}
     if first is None or second is None or scenario is None:
         return Page(template="compare.html", title="Compare", values=values)
@@ -187,18 +203,23 @@ def choose(desk: Desk, store: Store, given: Given) -> Chosen | None:
     )
 
 
+def shared_cells(store: Store, tournament: Tournament) -> SharedCells:
+    """Who of a tournament has sat in the same seat beside the same partners, and how often."""
+    seats = {scenario.id: [seat.name for seat in scenario.seats] for scenario in tournament.scenarios}
+    return SharedCells.of(store, tournament.name, seats, compared=compared_seats(tournament))
+
+
 def _asked(store: Store, run: str) -> tuple[Tournament, dict[str, str], Callable[[EpisodeSummary, SeatRecord], bool]]:
     found = stored_tournament(store, run)
-    titles = {scenario.id: scenario.title or scenario.name for scenario in found.scenarios}
+    titles = all_titled(found.scenarios)
     return found, titles, seat_counts(found)
 
 
-def drawn(table: Table) -> Drawn:
-    """A table of standings with an interval for each number, all on one axis."""
+def drawn(table: Table, score_ends: tuple[float, float]) -> Drawn:
+    """A table of standings with an interval for each number, ratings on one axis and scores on their own scale."""
     ratings = [standing.rating for standing in table.standings if standing.rating]
-    scores = [standing.score for standing in table.standings if standing.score]
-    rating_ends = span([v for r in ratings for v in (r.points, r.low, r.high)], around=CENTRE if ratings else None)
-    score_ends = span([v for s in scores for v in (s.mean, s.low, s.high)])
+    shown = [v for r in ratings for v in (r.points, r.low, r.high)]
+    rating_ends = span([*shown, CENTRE - RATED, CENTRE + RATED])
     lines = []
     for standing in table.standings:
         rating, score = standing.rating, standing.score
@@ -217,23 +238,21 @@ def drawn(table: Table) -> Drawn:
         lines=lines,
         rating_axis=axis(rating_ends, mark=CENTRE),
         score_axis=axis(score_ends),
-        score_ends=score_ends,
     )
 
 
 def means(found: Results, agents: Sequence[str]) -> Means:
-    """Measure → each agent's mean score with its interval, on the measure's axis."""
+    """Measure → each agent's mean score with its interval, on the measure's own scale."""
     rows = []
     for measure, table in found.standings.tables.items():
         by_agent = {standing.agent: standing for standing in table.standings}
-        scores = [standing.score for standing in table.standings if standing.score]
-        ends = span([v for s in scores for v in (s.mean, s.low, s.high)])
+        ends = found.scales.get(measure, SHARES)
         cells = []
         for agent in agents:
             score = by_agent[agent].score
             drawn_ = interval(score.mean, score.low, score.high, ends, small=True) if score else Markup()
             cells.append((by_agent[agent], drawn_))
-        rows.append((measure, cells, axis(ends, small=True)))
+        rows.append((measure, cells, ends))
     return rows
 
 
@@ -261,21 +280,38 @@ def over_all(desk: Desk, store: Store, chosen: Chosen, first: str, second: str) 
         lambda: differences_by(chosen.tournament, store, chosen.ids, first, second),
         stamp=store.cells_size(chosen.run),
     )
-    return drawn_differences(found)
+    return drawn_differences(found, scales(store, chosen.ids))
 
 
-def drawn_differences(found: Mapping[str, Difference]) -> list[Compared]:
-    """Differences drawn around zero, all on one axis; `sotopia_mean`, which is no share, has its own."""
-    shares = [d.paired for measure, d in found.items() if measure != SOTOPIA_MEAN]
-    reach = max((abs(v) for p in shares for v in (p.mean, p.low, p.high) if v is not None), default=0.1) * 1.1 or 0.1
-    rows = []
+def drawn_differences(
+    found: Mapping[str, Difference], ends: Mapping[str, tuple[float, float]] | None = None
+) -> list[Compared]:
+    """Differences drawn around zero as shares of their measure's scale, all on one axis.
+
+    Args:
+        found: by measure.
+        ends: of the measures' scales; default: 0 to 1.
+    """
+    shares: dict[str, tuple[float | None, float | None, float | None]] = {}
     for measure, difference in found.items():
-        paired = difference.paired
-        own = max(abs(v) for v in (paired.mean, paired.low, paired.high, 0.01) if v is not None) * 1.1
-        ends = (-own, own) if measure == SOTOPIA_MEAN else (-reach, reach)
-        figure = interval(paired.mean, paired.low, paired.high, ends, mark=0.0)
-        rows.append(Compared(measure=measure, difference=difference, figure=figure))
-    return rows
+        low, high = (ends or {}).get(measure, SHARES)
+        paired, width = difference.paired, high - low
+        shares[measure] = (
+            paired.mean / width,
+            None if paired.low is None else paired.low / width,
+            None if paired.high is None else paired.high / width,
+        )
+    most = max((abs(v) for values in shares.values() for v in values if v is not None), default=0.0)
+    reach = next((reach for reach in REACHES if most <= reach), REACHES[-1])
+    return [
+        Compared(
+            measure=measure,
+            difference=difference,
+            figure=interval(*shares[measure], ends=(-reach, reach), mark=0.0),
+            axis=axis((-reach, reach), mark=0.0),
+        )
+        for measure, difference in found.items()
+    ]
 
 
 def overall(scores: Mapping[tuple[str, str], Scores], pair: Pair) -> tuple[float | None, float | None, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -134,6 +135,9 @@ def test_standings_and_games(asked: Analysis) -> None:
     ]
     assert found["rating"].iloc[0] > 1000 > found["rating"].iloc[1]
     assert pd.isna(found["rating"].iloc[2])
+    assert math.isinf(found["rating_high"].iloc[0])  # won every game
+    assert -math.inf < found["rating_low"].iloc[0] < found["rating"].iloc[0]
+    assert "steered won every game: only a lower bound of the rating is known" in found.attrs["notes"]
     assert rows(asked.games(tie=0.25), "agent", "opponent", "wins", "ties", "losses", "n") == [
         ("base", "steered", 0, 1, 2, 3),
         ("steered", "base", 2, 1, 0, 3),

@@ -85,6 +85,45 @@ def test_agents_that_never_met_are_named() -> None:
     assert any("no games link a, b | c, d" in warning for warning in found.warnings)
 
 
+@pytest.mark.parametrize(
+    ("games", "notes"),
+    [
+        (
+            [("a", "b", family, 2, 0, 0) for family in "fg"],
+            ("a won every game: only a lower bound of the rating is known",
+             "b lost every game: only an upper bound of the rating is known"),
+        ),
+        (
+            [(strong, weak, family, 1, 0, 0) for strong in "ab" for weak in "cd" for family in "fg"]
+            + [("a", "b", "f", 1, 0, 1), ("c", "d", "g", 0, 1, 0)],
+            ("a, b lost no points to agents below: only a lower bound of the rating is known",
+             "c, d took no points from agents above: only an upper bound of the rating is known"),
+        ),
+        (
+            [("a", "b", family, 1, 0, 0) for family in "fg"] + [("b", "c", family, 1, 0, 0) for family in "fg"],
+            ("a won every game: only a lower bound of the rating is known",
+             "b won every game against agents below and lost every game to agents above: no bound on either side",
+             "c lost every game: only an upper bound of the rating is known"),
+        ),
+        (
+            [("a", "b", family, 1, 0, 1) for family in "fg"],
+            ("a, b had the same results in every family: the interval has no width, which is no certainty",),
+        ),
+        (GAMES, ()),
+    ],
+)  # fmt: skip
+def test_intervals_that_are_none_are_noted(games: list[Games], notes: tuple[str, ...]) -> None:
+    agents = "".join(sorted({name for row in games for name in row[:2]}))
+    assert standings(counted(games=games), agents, measures=("overall",)).tables["overall"].notes == notes
+
+
+def test_the_anchor_is_sure_by_definition() -> None:
+    found = standings(
+        counted(games=[("a", "b", family, 1, 0, 0) for family in "fg"]), anchor="a", measures=("overall",)
+    )
+    assert found.tables["overall"].notes == ("b lost every game: only an upper bound of the rating is known",)
+
+
 def test_no_games() -> None:
     found = standings(counted(SCORED))
     assert [s.agent for s in found.tables["overall"].standings] == ["b", "a"]  # by score

@@ -53,12 +53,13 @@ def test_list_shows_the_latest_last(path: Path) -> None:
     ids = [item(repeat=repeat).episode_id(1)[:10] for repeat in range(3)]
     assert [line.split()[0] for line in lines] == ["id", *ids]
     assert "seller=smol, buyer=rival" in lines[1]
-    assert "failed: timeout" in lines[3]
+    assert "failed: timeout, seller (smol)" in lines[3]  # nobody had spoken: it was the first seat
 
 
 def test_list_filters(path: Path) -> None:
     failed = json.loads(run(path, "list", "--ending", "failed", "--json").stdout)
     assert [(found["repeat"], found["failure"]) for found in failed] == [(2, str(FAILED))]
+    assert [(found["failed_seat"], found["failed_agent"]) for found in failed] == [("seller", "smol")]
     assert len(json.loads(run(path, "list", "--agent", "smol", "--scenario", "ticket", "--json").stdout)) == 3
     latest = run(path, "list", "--limit", "1", "--json")
     assert [found["repeat"] for found in json.loads(latest.stdout)] == [2]
@@ -112,7 +113,9 @@ def test_show_tells_thoughts_on_request_alone(tmp_path: Path) -> None:
 
 
 def test_show_says_why_an_episode_failed(path: Path) -> None:
-    assert "model: timeout: no answer in 60 s" in run(path, "show", item(repeat=2).episode_id(1)).stdout
+    out = run(path, "show", item(repeat=2).episode_id(1)).stdout
+    assert "seller (smol): model: timeout: no answer in 60 s" in out
+    assert "The command that plays run first plays it again with --retry-failed." in out
 
 
 def test_an_unknown_id(path: Path) -> None:

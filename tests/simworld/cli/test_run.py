@@ -223,7 +223,8 @@ def test_a_person_at_a_closed_terminal_is_a_stored_failure(folder: Path) -> None
     command = f"{sys.executable} -m simworld run kitchen.yaml --agents me.yaml,polite.yaml --db x.db <&-"
     done = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
-    assert "failed: human: closed: the terminal was closed" in done.stderr
+    assert "failed: cook (me): human: closed: the terminal was closed" in done.stderr
+    assert "play them again with --retry-failed" in done.stderr
     assert count(folder / "x.db") == 1
 
 

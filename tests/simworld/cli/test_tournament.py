@@ -6,13 +6,19 @@ import json
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from simworld.analysis.games import Counted
+from simworld.analysis.standings import make_standings
+from simworld.cli.standings import show_results
 from simworld.cli.tournament import tournament as command
 from simworld.core.errors import Failure, InputError, SimworldError
 from simworld.testing.fakes import FakeBackend
+from simworld.tournament.report import plain_results
+from simworld.tournament.results import Results
 from store import open_store
 from tests.simworld.tournament.small import play, tournament, write
 
@@ -89,6 +95,44 @@ def test_standings_on_one_dimension(played: Path) -> None:
     done = call("standings", "cup.yaml", "--db", "x.db", "--measure", "goal")
     assert "cup: goal, judged by fake" in done.stdout
     assert "Games on goal: won-tied-lost" in done.stdout
+
+
+def test_who_won_every_game_has_no_upper_bound(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = tournament(folder, "anchor: ada")
+    pairs = (("ada", "ben"), ("ada", "cyn"), ("ben", "cyn"))  # in two families each; dov has no game
+    counted = Counted(
+        families=("k0", "k1"),
+        agents=("ada", "ben", "cyn"),
+        measures=("overall",),
+        totals=np.zeros((2, 3, 1)),
+        numbers=np.ones((2, 3, 1), dtype=np.int64),
+        wins=np.array([[[[int((a, b) in pairs)] for b in ("ada", "ben", "cyn")] for a in ("ada", "ben", "cyn")]] * 2),
+        ties=np.zeros((2, 3, 3, 1), dtype=np.int64),
+    )
+    found = Results(
+        judge="fake",
+        judge_ids=("fake@1",),
+        judged=2,
+        standings=make_standings(counted, agents=("ada", "ben", "cyn"), anchor="ben", rounds=50),
+        tables=None,
+        scales={"overall": (0.0, 1.0)},
+    )
+    show_results("cup", found)
+    shown = capsys.readouterr()
+    lines = {line.split()[0]: line for line in shown.out.splitlines() if line[:3] in ("ada", "ben", "cyn")}
+    # Two families won of two: the chance p with p² = 0.05 is odds of -216 points
+    assert "784 or more" in shown.out
+    assert "1216 or less" in shown.out
+    assert lines.keys() == {"ada", "ben", "cyn"}
+    assert "Note: ada won every game: only a lower bound of the rating is known" in shown.err
+    assert "Note: cyn lost every game: only an upper bound" in shown.err
+    best, _, worst = plain_results(made, found)["measures"]["overall"]["standings"]
+    assert best["rating"]["high"] is None
+    assert best["rating"]["low"] == pytest.approx(784, abs=1)
+    assert (best["rating"]["unbounded"], worst["rating"]["unbounded"]) == (
+        {"above": True, "below": False},
+        {"above": False, "below": True},
+    )
 
 
 def test_many_agents_fit_a_narrow_terminal(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:

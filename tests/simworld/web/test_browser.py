@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog,
 from simworld.web.links import link
 from simworld.web.report import make_report
 from store import open_store
-from tests.simworld.web.world import BROKEN, HOSTILE, SCRIPT
+from tests.simworld.web.world import ARABIC, BROKEN, CHINESE, HOSTILE, SCRIPT
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text("utf-8")
 SERIOUS = ("serious", "critical")
@@ -125,6 +125,37 @@ def test_every_page_fits_a_phone(browser: Browser, small_site: str, addresses: d
             too_wide[name] = wide
     context.close()
     assert too_wide == {}
+
+
+def test_the_whole_navigation_is_seen_on_a_phone(browser: Browser, small_site: str) -> None:
+    page = browser.new_page(viewport={"width": 320, "height": 640})  # a small one
+    page.goto(small_site)
+    places = [link.bounding_box() for link in page.locator("nav[aria-label=Pages] a").all()]
+    assert len(places) == 8
+    for place in places:
+        assert place is not None
+        assert 0 <= place["x"] <= place["x"] + place["width"] <= 320
+    assert page.evaluate("document.querySelector('nav ul').scrollWidth <= document.querySelector('nav ul').clientWidth")
+    page.close()
+
+
+def test_a_transcript_reads_from_where_its_language_begins(browser: Browser, world: str, world_site: str) -> None:
+    with open_store(world) as store:
+        ids = {run: store.summaries(run=run)[0].id for run in (ARABIC.run, CHINESE.run)}
+    page = browser.new_page()
+    for run, direction in ((ARABIC.run, "rtl"), (CHINESE.run, "ltr")):
+        page.goto(f"{world_site}/episode/show/{ids[run]}")
+        for line in page.locator(".act p").all():
+            assert line.evaluate("line => getComputedStyle(line).direction") == direction
+            # the name stands where the line begins
+            line_place, name_place = line.bounding_box(), line.locator("b").bounding_box()
+            assert line_place is not None
+            assert name_place is not None
+            begins = line_place["x"] + line_place["width"] if direction == "rtl" else line_place["x"]
+            name = name_place["x"] + name_place["width"] if direction == "rtl" else name_place["x"]
+            assert abs(begins - name) < 2
+        assert page.locator("header nav").evaluate("nav => getComputedStyle(nav).direction") == "ltr"
+    page.close()
 
 
 def test_light_and_dark_differ(browser: Browser, small_site: str) -> None:

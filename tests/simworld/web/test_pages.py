@@ -9,10 +9,11 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
+from simworld.core.episode import Ending
 from simworld.web.app import make_app
 from simworld.web.links import link
 from store import open_store
-from tests.simworld.web.world import AGENTS, BROKEN, HOSTILE, MARKET
+from tests.simworld.web.world import AGENTS, ARABIC, BROKEN, HOSTILE, LANGUAGES, MARKET, Language
 
 VOID = {"meta", "link", "input", "br", "img"}
 
@@ -22,6 +23,8 @@ class Reader(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
+        self.undirected: list[str] = []  # texts that are in no element whose direction is that of its text
+        self._directions: list[str | None] = []
         self.links: list[str] = []
         self.tags: list[str] = []
         self.attributes: list[str] = []
@@ -43,15 +46,19 @@ class Reader(HTMLParser):
         self.links += [value or "" for name, value in attrs if name == "href" and tag == "a"]
         if tag not in VOID:
             self._open.append(tag)
+            self._directions.append(dict(attrs).get("dir"))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag
+        self._directions.pop()
 
     def handle_data(self, data: str) -> None:
         self._said.append(data)
+        if "auto" not in self._directions and "title" not in self._open:
+            self.undirected.append(data)
 
 
 def read(client: TestClient, path: str, status: int = 200) -> Reader:
@@ -104,6 +111,24 @@ def test_texts_stay_texts_wherever_they_come_from(pages: dict[str, Reader]) -> N
         assert "987000" not in page.text, path  # no template in a text was evaluated
 
 
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.run)
+def test_every_text_that_people_or_models_wrote_has_its_own_direction(
+    pages: dict[str, Reader], language: Language
+) -> None:
+    there = {path: page for path, page in pages.items() if re.search(language.letters, page.text)}
+    kinds = {path.split("?")[0].rsplit("/", 1)[0] for path in there}
+    assert {"/run/show", "/episode/show", "/scenario/show", "/agent/show", "/train/show", "/tournament"} <= kinds
+    for path, page in there.items():
+        assert [text for text in page.undirected if re.search(language.letters, text)] == [], path
+
+
+def test_what_is_found_and_asked_has_its_own_direction(client: TestClient) -> None:
+    for path in ("/episode/search?text=مساء", "/db/query?sql=SELECT+text+FROM+acts+WHERE+seat+LIKE+'السوق%25'"):
+        page = read(client, path)
+        assert ARABIC.lines[0] in page.text.replace(" ، ", "، ")
+        assert [text for text in page.undirected if re.search(ARABIC.letters, text)] == [], path
+
+
 def test_the_runs(client: TestClient) -> None:
     page = read(client, "/")
     # done of planned, failed, judged: 3 scenarios with 9 casts, and at a table of three 3 + 3 · 6 casts
@@ -135,6 +160,22 @@ def test_an_episode(client: TestClient, episodes: dict[str, str]) -> None:
     assert "Failed: judge: refused: would not say" in page.text
     assert "Steering of seller" in page.text
     assert "tokens read" not in page.text
+
+
+def test_a_failed_episode_says_whose_failure_it_was_and_how_to_try_again(client: TestClient, world: str) -> None:
+    with open_store(world) as store:
+        (failed,) = store.summaries(run="steered", ending=Ending.failed)
+    page = read(client, f"/episode/show/{failed.id}")
+    # The seller spoke, so that it was the buyer's turn
+    assert (
+        "This episode failed after 1 turn Seat buyer , Tomas Okafor Agent plain Boundary model Kind timeout "
+        "Message no answer in 60 s Try again the command that plays run steered , once more with --retry-failed"
+    ) in page.text
+    assert "judge run" not in page.text
+    for path in ("/episode/list?run=steered&ending=failed", "/agent/show/a-plain"):
+        assert "failed timeout of buyer , plain" in read(client, path).text
+    run = read(client, "/run/show/steered")
+    assert f"{failed.id[:10]} buyer plain model: timeout : no answer in 60 s market" in run.text
 
 
 def test_what_made_each_line_is_shown_when_asked(client: TestClient, episodes: dict[str, str]) -> None:
@@ -258,7 +299,7 @@ def test_search_by_words(client: TestClient) -> None:
 
 def test_a_query(client: TestClient) -> None:
     page = read(client, "/db/query?sql=SELECT+run,+count(*)+AS+n+FROM+episodes+GROUP+BY+run+ORDER+BY+run")
-    assert "Answer 3 rows" in page.text
+    assert "Answer 5 rows" in page.text
     assert "run n cup 48" in page.text
     assert "episode_scores has a row for each" in page.text
     assert "only the first 100 rows" in read(client, "/db/query?sql=SELECT+*+FROM+acts&limit=100").text

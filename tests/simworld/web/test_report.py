@@ -70,9 +70,9 @@ def test_the_command(world: str, tmp_path: Path) -> None:
     arguments = ["report", "cup", "--out", str(out), "--db", world]
     done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
     assert (done.exit_code, done.output) == (0, f"Wrote {out}.\n")
-    assert "Standings by fake" in out.read_text("utf-8")
+    assert "Who won against whom" in out.read_text("utf-8")
     with pytest.raises(InputError, match="exists; give another --out, or --force to replace it"):
         CliRunner().invoke(cli, arguments, catch_exceptions=False)
     with pytest.raises(InputError, match="no run 'cop'"):
         CliRunner().invoke(cli, ["report", "cop", "--out", str(out), "--db", world, "--force"], catch_exceptions=False)
-    assert "Standings by fake" in out.read_text("utf-8")  # as it was
+    assert "Who won against whom" in out.read_text("utf-8")  # as it was

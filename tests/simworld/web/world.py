@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -71,15 +72,24 @@ def build(folder: Path) -> str:
         steered(store)
         hostile(store)
         trainings(store)
+        for language in LANGUAGES:
+            spoken(store, language)
     return url
 
 
-def begin(store: Store, run: str, scenario: Scenario, cast: Sequence[str], repeats: int) -> list[WorkItem]:
+def begin(
+    store: Store,
+    run: str,
+    scenario: Scenario,
+    cast: Sequence[str],
+    repeats: int,
+    agents: Sequence[AgentRecord] = AGENTS,
+) -> list[WorkItem]:
     seats = {seat.name: agent for seat, agent in zip(scenario.seats, cast, strict=True)}
     items = [WorkItem(run=run, scenario_id=scenario.id, cast=seats, repeat=repeat) for repeat in range(repeats)]
     planned = [PlannedItem(item=item, scenario_name=scenario.name, family=scenario.family) for item in items]
     record = RunRecord(name=run, seed=7, code_version="0.1", created=NOON, settings={"repeats": repeats})
-    store.begin_run(record, planned, [scenario], AGENTS)
+    store.begin_run(record, planned, [scenario], agents)
     return items
 
 
@@ -168,6 +178,75 @@ def line(seat: str, text: str, turn: int, rng: np.random.Generator) -> Act:
         plan = PlanStep(state=state, action=action, encoder_id="e1", planner_id="p1-0123", noisy=turn == 2)
     to = ("buyer",) if turn == 2 else ()
     return Act(seat=seat, action=Action(kind=kind, text=text, to=to), generation=made, plan=plan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language:
+    """A language, and words of it for everything that people or models may write."""
+
+    run: str
+    letters: str  # a pattern of its letters
+    words: str  # each stands for a text
+    lines: tuple[str, str]
+
+
+ARABIC = Language(run="عربي", letters="[\u0600-\u06ff]", words="السوق", lines=("مساء الخير، ٦٥ يورو.", "هذا كثير!"))
+CHINESE = Language(run="中文", letters="[\u4e00-\u9fff]", words="市场", lines=("晚上好，65欧元。", "太贵了！"))
+LANGUAGES = (ARABIC, CHINESE)
+
+
+def spoken(store: Store, language: Language) -> None:
+    """An episode, a failed one, scores and an agent, of which every text is of one language."""
+    words = language.words
+    seats = tuple(
+        Seat(name=f"{words}{n}", persona=Persona(name=f"{words} {n}"), goal=words, knows=words, secret=words)
+        for n in "ab"
+    )
+    check = Check(name=words, kind=CheckKind.keyword, words=(words,))
+    scenario = Scenario(
+        name=f"{words}.price-50",
+        title=words,
+        setting=words,
+        seats=seats,
+        kind=words,
+        tags=(words,),
+        judge_note=words,
+        checks=(check,),
+    )
+    spec = {
+        "kind": "lm",
+        "model": words,
+        "prompt": {"style": "chat", "system": f"{words} {{{{name}}}}", "opening": words},
+        "sampling": {"temperature": 0.5},
+        "steering": {"planner": words},
+        words: words,
+    }
+    agent = AgentRecord(id=f"a-{words}", name=words, spec=spec)
+    played, failed = begin(store, language.run, scenario, (agent.id, agent.id), 2, (agent,))
+    acts = [
+        Act(seat=seat.name, action=Action(kind=ActionKind.speak, text=text, to=(seats[0].name,) * (seat is seats[1])))
+        for seat, text in zip(seats, language.lines, strict=True)
+    ]
+    id_ = add(store, played, scenario, acts)
+    add(store, failed, scenario, acts[:1], Failure(boundary="model", kind=words, message=words))
+    dimension = {"name": words, "low": 0, "high": 10, "weight": 1, "question": words}
+    judge = f"j-{words}"
+    store.add_judge(
+        judge, words, {"spec": {"method": words}, "rubric": {"name": words, "id": words, "dimensions": [dimension]}}
+    )
+    verdicts = tuple(
+        Verdict(seat=seat.name, dimension=words, score=5.0, reasoning=words, raw={words: 1.0}) for seat in seats
+    )
+    judgement = Judgement(
+        episode_id=id_, judge_id=judge, sample=0, status=JudgementStatus.ok, rubric_id=words, verdicts=verdicts
+    )
+    store.add_judgement(judgement, {(seat.name, words): 0.5 for seat in seats})
+    store.begin_training(
+        TrainingRecord(
+            name=words, kind=words, code_version="0.1", created=NOON, settings={words: words}, data={words: words}
+        )
+    )
+    store.add_training_steps(words, [(step, {words: 1.0}) for step in range(2)])
 
 
 def score(store: Store, episode_id: str, sample: int, scores: dict[str, float]) -> None:

@@ -1,0 +1,42 @@
+"""What a scenario is called on a page: its title, with what tells it from others of the same title."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Protocol
+
+
+class Titled(Protocol):
+    """A scenario, or a line of a list of them."""
+
+    @property
+    def id(self) -> str:
+        """Of the scenario."""
+
+    @property
+    def name(self) -> str:
+        """Of the file, and after a dot the values of a variant's parameters."""
+
+    @property
+    def title(self) -> str:
+        """For people; may be empty."""
+
+
+def titled(scenario: Titled) -> str:
+    """The title, or the name; of a variant with its parameters, for all variants of a file have one title."""
+    _, *parameters = scenario.name.split(".")
+    if not scenario.title:
+        return scenario.name
+    told = ", ".join(parameter.replace("-", " ") for parameter in parameters)
+    return f"{scenario.title} ({told})" if told else scenario.title
+
+
+def all_titled(scenarios: Iterable[Titled]) -> dict[str, str]:
+    """Scenario id → what it is called among these: where two have one title, with the name, and if need be the id."""
+    found = {scenario.id: scenario for scenario in scenarios}
+    titles = {id_: titled(scenario) for id_, scenario in found.items()}
+    for more in (lambda id_: found[id_].name, lambda id_: id_[:11]):
+        counts = Counter(titles.values())
+        titles = {id_: f"{title}, {more(id_)}" if counts[title] > 1 else title for id_, title in titles.items()}
+    return titles
