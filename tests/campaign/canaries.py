@@ -27,7 +27,7 @@ CANARY = re.compile(r"qx(goal|knows|secret|private|thought|notion)[0-9a-f]{10}z"
 NAMES = ("Ann Lee", "Ben Ek", "Cleo Fox", "Dov Katz")
 SEATS = ("host", "guest", "friend", "child")
 FAULTY = 0.3  # of the requests
-REPEATS = 24  # episodes of a case
+REPEATS = 40  # episodes of a case
 ENDINGS = ("terminated", "turn_limit", "failed")
 BOUNDARIES = ("model", "reply", "judge")
 
@@ -152,12 +152,12 @@ class Canaries:
                 f"name: actor\nmodel: openai:actor@{server.url}\nprompt: {('script', 'chat')[seed % 2]}\nreasks: 2\n",
                 encoding="utf-8",
             )
-            one_call = "true" if seed % 3 else "false"
+            one_call = "true" if seed % 4 else "false"
             judge = f"name: judge\nmodel: openai:judge@{server.url}\nmethod: server\none_call: {one_call}\nreasks: 1\n"
             (folder / "judge.yaml").write_text(judge, encoding="utf-8")
             database = folder / "world.db"
             tell("run")
-            patience = ("--timeout", "1", "--retries", "2", "--concurrency", "24")
+            patience = ("--timeout", "1", "--retries", "2", "--concurrency", "40", "--live", "40")
             play = (
                 "run",
                 f"{folder}/table.yaml",

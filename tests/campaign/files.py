@@ -99,6 +99,7 @@ class Files:
                 Path(kind.file).read_text(encoding="utf-8") if Path(kind.file).exists() else "",
             )
             Path(kind.file).write_text(self._good[kind.file], encoding="utf-8")
+        self._all_good(folder / "good")
         self._kinds = list(KINDS)
         self._weights = [kind.weight for kind in KINDS.values()]
 
@@ -131,6 +132,15 @@ class Files:
 
     def close(self) -> None:
         """Nothing was started."""
+
+    def _all_good(self, folder: Path) -> None:
+        """Reads every file whole, which loads what the commands need; raises where one is not good."""
+        folder.mkdir()
+        shutil.copy("world.db", folder / "world.db")
+        for name, kind in KINDS.items():
+            if not self._commands(name, kind.commands, folder, lambda _: None)[1]:
+                raise ValueError(f"the file that is to be damaged is not good: {kind.file}")
+            shutil.rmtree(folder / "out", ignore_errors=True)
 
     def _commands(
         self,

@@ -235,7 +235,9 @@ def wrong(ended: Ended, sent: signal.Signals, cold: bool) -> list[Finding]:
     found = []
     if ended.code not in expected:
         found.append(Finding(what=f"exit code {ended.code} after {sent.name}{when}", detail=ended.err[-2000:]))
-    if "Traceback" in ended.err:
+    if "Exception ignored in" in ended.err:
+        found.append(Finding(what=f"{sent.name} was lost in a callback", detail=ended.err[-2000:]))
+    elif "Traceback" in ended.err:
         found.append(Finding(what=f"a traceback after {sent.name}{when}", detail=ended.err[-2000:]))
     return found
 

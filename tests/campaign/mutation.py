@@ -92,9 +92,10 @@ def damaged_tree(chance: random.Random, tree: Any) -> Any:
         return chance.choice(VALUES)
     path = chance.choice(paths)
     holder, key = at(tree, path[:-1]), path[-1]
-    worst = [path for path in paths if path[-1] in FOR_KEY]
-    if worst and chance.random() < 0.25:
-        path = chance.choice(worst)
+    known = sorted({path[-1] for path in paths if path[-1] in FOR_KEY})
+    if known and chance.random() < 0.3:
+        name = chance.choice(known)
+        path = chance.choice([path for path in paths if path[-1] == name])
         at(tree, path[:-1])[path[-1]] = copy.deepcopy(chance.choice(FOR_KEY[path[-1]]))
         return tree
     match chance.randrange(7):

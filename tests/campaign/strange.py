@@ -56,7 +56,7 @@ _MODELS = (
     "fake:model", "openai:m@http://" + "x" * 5000,
 )  # fmt: skip
 _DIALOGUES = (
-    "Ann: a\n" + " " * 30_000, "\n" * 20_000, " : hello", ": : :", "Ann (to Bo) (to Cy): x",
+    "Ann: a\n" + " " * 30_000 + "b\nBo: c", "\n" * 20_000, "Ann: a\n : hello\nBo: b", ": : :", "Ann (to Bo) (to Cy): x",
     "Ann: " + "(" * 5000, "a" * 60 + ":", "*: x", "Ann:\n Ann:\n\tAnn:", "(to x): y", "\u3000: x",
     "x: y\n" * 5000, "Ann (to " + "and " * 5000 + "): x", "no speaker at all",
 )  # fmt: skip
@@ -64,16 +64,16 @@ _SLOTS = ("{{x}}", "{{price}}", "{x}", "{" * 9000, "<p " * 9000, "{{name" * 3000
 # What is worst for the value of a key
 FOR_KEY: Mapping[str, tuple[Any, ...]] = {
     "pattern": _PATTERNS,
-    "words": (["" for _ in range(3)], ["a" * 100_000], ["\x00"], [str(i) for i in range(20_000)]),
+    "words": (["" for _ in range(3)], ["a" * 100_000], ["\x00"], [str(i) for i in range(3000)]),
     "between": ([1e308, -1e308], ["1", "2"], [10**400, 1]),
     **dict.fromkeys(("scenarios", "train", "test", "agents", "judges", "partners"), tuple([name] for name in _NAMES)),
     **dict.fromkeys(("rubric", "prompt", "persona", "agent", "judge", "focal", "anchor"), _NAMES),
     "model": _MODELS, **dict.fromkeys(("better", "worse"), _DIALOGUES),
     **dict.fromkeys(("setting", "scenario", "goal", "system", "question"), _SLOTS),
-    "matrix": ({f"p{i}": list(range(10)) for i in range(9)}, {"price": list(range(100_000))}),
+    "matrix": ({f"p{i}": list(range(10)) for i in range(9)}, {"price": list(range(10_000))}),
     "parameters": ({"price": "{{price}}"},), "turns": (10**9, 10**30),
     "seats": ([{"name": f"s{i}", "persona": {"name": f"N{i}"}, "goal": "g"} for i in range(500)],),
-    "repeats": (10**9, 10**18), "alpha": (list(range(1, 3000)),), "lines": (["x"] * 50_000, ["("]),
+    "repeats": (10**9, 10**18), "alpha": (list(range(1, 3000)),), "lines": (["x"] * 5000, ["("]),
     "seed": (10**40, -1), "steps": (10**12,), "agent_goals": (["g " + "<extra_info>" * 500] * 2,),
     "range": ([0, 1e308], [-1e308, 1e308], [0, 5e-324]),
 }  # fmt: skip
