@@ -37,7 +37,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("report", "steered", "--out", "%/steered.html"),
     ("train", "inspect", "--run", "steered", "--judge", "digits"),
     ("train", "export", "--run", "steered", "--judge", "digits", "--out", "%/data.npz"),
-    ("db", "query", "SELECT * FROM acts"), ("db", "query", "SELECT * FROM judgements", "--json"),
+    ("db", "query", "SELECT * FROM acts LIMIT 20"), ("db", "query", "SELECT * FROM judgements", "--json"),
     ("db", "query", "SELECT * FROM episodes", "--csv"), ("db", "upgrade"),
     *(("db", "query", f"@{name}") for name in READY),
     ("db", "query", "@transcript", "--set", "episode=EPISODE"),
