@@ -1,12 +1,13 @@
 # Every target sets up .venv first; only Python 3.11 or newer, make and a package registry are needed.
 PYTHON ?= python3
+MINUTES ?= 30
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # A time per group, printed after it.
 timed = @start=$$(date +%s); $(2) || exit $$?; echo "-- $(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo learn tournament test check fast model slow bench lock clean
+.PHONY: help demo learn tournament test check fast model slow campaign bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -45,6 +46,9 @@ model: $(READY)  ## the short tests on the built-in model
 
 slow: $(READY)  ## the tests that take minutes
 	$(call timed,slow tests,$(BIN)/pytest -q -m slow)
+
+campaign: $(READY)  ## attack simworld for MINUTES (30) from where the last call stopped: docs/reliability.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.campaign --minutes $(MINUTES)
 
 bench: $(READY)  ## the benchmark of throughput, one JSON line (the others: python -m bench.NAME)
 	$(BIN)/python -m bench.throughput --json

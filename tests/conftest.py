@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,22 @@ def server_binaries() -> Path | None:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    """The URL of a server on loopback with its data in a temporary folder, without fsync; ends with the session.
+    """The URL of a server that ends with the session."""
+    if server_binaries() is None:
+        reason = "no PostgreSQL server here (Debian: apt-get install postgresql)"
+        (pytest.fail if os.environ.get("SIMWORLD_NEEDS_POSTGRESQL") else pytest.skip)(reason)
+    with run_postgresql() as url:
+        yield url
+
+
+@contextmanager
+def run_postgresql() -> Iterator[str]:
+    """The URL of a server on loopback with its data in a temporary folder, without fsync.
 
     PostgreSQL refuses to run as root, so for root its processes run as the user `postgres` that Debian's package makes.
     """
     binaries = server_binaries()
-    if binaries is None:
-        reason = "no PostgreSQL server here (Debian: apt-get install postgresql)"
-        (pytest.fail if os.environ.get("SIMWORLD_NEEDS_POSTGRESQL") else pytest.skip)(reason)
+    assert binaries is not None
     as_root = os.geteuid() == 0
     drop: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if as_root else {}
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # short: a socket's path has at most 107 bytes
