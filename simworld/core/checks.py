@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from math import isfinite
 
@@ -9,6 +10,7 @@ import regex
 
 from simworld.core.episode import ActionKind, CheckResult, Turn
 from simworld.core.scenario import Check, CheckKind
+from simworld.core.words import comparable, word_pattern
 
 TIMEOUT_S = 0.25  # for one pattern on one utterance; patterns come from authors, and some never end
 
@@ -32,10 +34,9 @@ def run_checks(checks: Sequence[Check], turns: Sequence[Turn]) -> tuple[CheckRes
 
 
 def compiled(check: Check) -> regex.Pattern[str]:
-    """The pattern a check searches for. Raises regex.error for one that cannot be compiled."""
+    """The pattern a check searches for, if it is for keywords in a `comparable` text. Raises regex.error."""
     if check.kind is CheckKind.keyword:
-        words = "|".join(regex.escape(word) for word in check.words)
-        return regex.compile(rf"(?i)(?<!\w)(?:{words})(?!\w)")
+        return regex.compile(word_pattern(check.words))
     return regex.compile(check.pattern)
 
 
@@ -45,7 +46,8 @@ def _occurrences(check: Check, turns: Sequence[Turn]) -> Iterator[tuple[str, int
         for act in turn.acts:
             if act.action.kind is ActionKind.none or (check.by and act.seat != check.by):
                 continue
-            for match in pattern.finditer(act.action.text, timeout=TIMEOUT_S):
+            text = comparable(act.action.text) if check.kind is CheckKind.keyword else act.action.text
+            for match in pattern.finditer(text, timeout=TIMEOUT_S):
                 group = 1 if check.kind is CheckKind.number else 0
                 if match.group(group) is not None:
                     yield match.group(group), turn.index
@@ -56,7 +58,7 @@ def _number(check: Check, found: Sequence[tuple[str, int]]) -> CheckResult:
         return CheckResult(name=check.name, holds=False)
     text, turn = found[-1 if check.last else 0]
     try:
-        value = float(text.replace(",", ""))  # 1,200 means twelve hundred
+        value = float(_plain_number(text))
         if not isfinite(value):
             raise ValueError(text)
     except ValueError:
@@ -65,3 +67,14 @@ def _number(check: Check, found: Sequence[tuple[str, int]]) -> CheckResult:
         )
     low, high = check.between or (float("-inf"), float("inf"))
     return CheckResult(name=check.name, holds=low <= value <= high, value=value, turn=turn)
+
+
+def _plain_number(text: str) -> str:
+    """A number as Python reads it: 1,200 and 1 200 mean twelve hundred, 65,50 and 1.200,50 have a decimal comma."""
+    text = unicodedata.normalize("NFKC", text).replace("٬", ",").replace("٫", ".")
+    text = regex.sub(r"(?<=\d)\s(?=\d)", "", text)
+    if regex.fullmatch(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+|[+-]?\d+,(?:\d{1,2}|\d{4,})", text):
+        return text.replace(".", "").replace(",", ".")
+    if regex.fullmatch(r"[+-]?\d{1,3}(?:\.\d{3}){2,}", text):
+        return text.replace(".", "")
+    return text.replace(",", "")

@@ -37,7 +37,7 @@ class CheckKind(StrEnum):
     """How a check reads the dialogue."""
 
     regex = "regex"  # the pattern occurs
-    keyword = "keyword"  # one of the words occurs, whole words, case ignored
+    keyword = "keyword"  # one of the words occurs as a whole word in its script, case ignored
     number = "number"  # the pattern's first group is a number within `between`
 
 
