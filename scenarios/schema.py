@@ -78,7 +78,9 @@ class PersonaFields(_Part):
     """Who a character is."""
 
     name: Text = Field(description="Full name.")
-    short: OptionalText = Field("", description="What others call them; default: the first word of the name.")
+    short: OptionalText = Field(
+        "", description="What others call them; default: made from the name, mostly its first word."
+    )
     age: Annotated[int, Field(ge=0, le=150), _OrPlaceholder()] | None = Field(None, description="Years.")
     gender: OptionalText = ""
     pronouns: OptionalText = Field("", description="Like she/her.")

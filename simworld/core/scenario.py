@@ -11,6 +11,8 @@ from enum import StrEnum
 from itertools import combinations
 from typing import Any
 
+from simworld.core.names import called
+
 SCENARIO_ID_VERSION = "s1"
 
 
@@ -46,7 +48,7 @@ class Persona:
     """Who a character is. Everything but `name` may be left empty."""
 
     name: str
-    short: str = ""  # what others call them; default: the first word of `name`
+    short: str = ""  # what others call them; default: out of `name`, mostly its first word
     age: int | None = None  # years
     gender: str = ""
     pronouns: str = ""
@@ -58,7 +60,7 @@ class Persona:
     @property
     def called(self) -> str:
         """The short name others use."""
-        return self.short or self.name.split()[0]
+        return self.short or called(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
