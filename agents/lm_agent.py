@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agents.prompting import PromptTemplate, build_prompt, stop_strings
+from agents.prompting import PromptTemplate, build_prompt, prompt_version, stop_strings
 from agents.replies import Names, parse_reply, similarity
 from agents.steering.plan import Plan
 from simworld.core.episode import Act, Action, ActionKind, Generation, Observation, PlanStep
@@ -119,7 +119,7 @@ class LMAgent:
         generation = Generation(
             model_id=self.info.id,
             dtype=answer.dtype,
-            prompt_version=self.template.version,
+            prompt_version=prompt_version(self.template, observation),
             seed=_stream(observation, retry),
             prompt_tokens=answer.prompt_tokens,
             new_tokens=answer.new_tokens,

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
+from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from simworld.core.scenario import CheckKind, Relationship, TurnOrder
+from simworld.core.errors import InputError
+from simworld.core.scenario import ENGLISH, CheckKind, Relationship, TurnOrder
+from simworld.language import known_languages, load_language
 from simworld.yamlfile import shorten
 
 MAX_TEXT = 50_000  # characters of one field: more fits no model
@@ -51,6 +54,17 @@ def _parameter(text: str) -> str:
     return text
 
 
+def _language(code: str) -> str:
+    try:
+        return load_language(code).code
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
+def _languages(schema: JsonDict) -> None:
+    schema["enum"] = list(known_languages())
+
+
 def _printable(text: str) -> str:
     if found := _CONTROL.search(text):
         raise ValueError(f"control character U+{ord(found[0]):04X} in the text")
@@ -65,6 +79,7 @@ Slug = Annotated[str, AfterValidator(_slug), Field(json_schema_extra={"pattern":
 Family = Annotated[str, AfterValidator(_family), Field(json_schema_extra={"pattern": f"^{_FAMILY.pattern}$"})]
 ParameterName = Annotated[str, AfterValidator(_parameter)]
 ParameterValue = bool | int | float | Text
+Language = Annotated[str, AfterValidator(_language), Field(json_schema_extra=_languages)]
 Count = Annotated[int, Field(ge=1, le=100_000), _OrPlaceholder()]
 Number = Annotated[float, Field(allow_inf_nan=False), _OrPlaceholder()]
 Flag = Annotated[bool, _OrPlaceholder()]
@@ -151,6 +166,9 @@ class ScenarioFile(_Part):
     order: TurnOrder = TurnOrder.round_robin
     limits: LimitsFields = LimitsFields()
     checks: tuple[CheckFields, ...] = Field((), max_length=MAX_LIST)
+    language: Language = Field(
+        ENGLISH, description="Of the words that simworld itself writes into prompts and transcripts."
+    )
     rubric: Text = Field("sotopia", description="What is judged.")
     meta: Mapping[str, OptionalText] = Field({}, description="Where it came from: words for people, read by nothing.")
     parameters: Mapping[ParameterName, ParameterValue] = Field(

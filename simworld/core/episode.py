@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simworld.core.errors import Failure
-from simworld.core.scenario import Persona, Relationship
+from simworld.core.scenario import ENGLISH, Persona, Relationship
 
 
 class ActionKind(StrEnum):
@@ -178,3 +178,4 @@ class Observation:
     seed: int  # of this act's sampling stream
     episode_seed: int  # the same for all acts of the episode; with `seat` it names a thread whose cache may live on
     kinds: tuple[ActionKind, ...] = field(default=tuple(ActionKind))
+    language: str = ENGLISH  # the scenario's

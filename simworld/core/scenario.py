@@ -14,6 +14,7 @@ from typing import Any
 from simworld.core.names import called
 
 SCENARIO_ID_VERSION = "s1"
+ENGLISH = "en"  # the language of a scenario that names none
 
 
 class Relationship(StrEnum):
@@ -104,7 +105,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Setting, seats, relationships, turn order, limits, checks and rubric of one conversation."""
+    """Setting, seats, relationships, turn order, limits, checks, language and rubric of one conversation."""
 
     name: str
     setting: str
@@ -115,6 +116,7 @@ class Scenario:
     order: TurnOrder = TurnOrder.round_robin
     limits: Limits = field(default_factory=Limits)
     checks: tuple[Check, ...] = ()
+    language: str = ENGLISH  # of the words that simworld itself writes into prompts and transcripts
     # What neither the seats nor the engine read:
     title: str = ""
     family: str = ""  # the statistical unit; default: the name
@@ -148,6 +150,7 @@ class Scenario:
             "order": self.order.value if self.order is not TurnOrder.round_robin else None,
             "limits": plain(self.limits),
             "checks": [plain(check) for check in self.checks],
+            "language": self.language if self.language != ENGLISH else None,
         }
         return {key: value for key, value in content.items() if value}
 

@@ -33,7 +33,7 @@ def test_prompts_come_back_as_they_were_asked(store: Store) -> None:
     assert [sample.stop for sample in found] == ["\n", "\n", "\n", None]  # the last was cut
     assert [sample.observation.seat for sample in found] == ["seller", "buyer", "seller", "buyer"]
     assert {sample.family for sample in found} == {"chair"}
-    assert {sample.prompt_version for sample in found} == {taught.SCRIPT.version}
+    assert {sample.template_version for sample in found} == {taught.SCRIPT.version}
 
 
 def test_other_models_runs_agents_and_steered_acts_are_left_out(store: Store) -> None:
