@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from simworld.language import load_language
+from simworld.language import SLOT, SLOTS, load_language
 from simworld.yamlfile import load_yaml, parse
 
 PROMPTS = Path(__file__).parent / "prompts"
-SLOTS = ("setting", "name", "persona", "others", "goal", "knows", "secret", "who")
-SLOT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+ALL_SLOTS = (*SLOTS, "who")
 
 
 class PromptTemplate(BaseModel):
@@ -34,8 +32,8 @@ class PromptTemplate(BaseModel):
     @field_validator("system", "instructions", "opening")
     @classmethod
     def _known_slots(cls, text: str) -> str:
-        if unknown := [slot for slot in SLOT.findall(text) if slot not in SLOTS]:
-            raise ValueError(f"unknown slot {{{{{unknown[0]}}}}}; the slots are {', '.join(SLOTS)}")
+        if unknown := [slot for slot in SLOT.findall(text) if slot not in ALL_SLOTS]:
+            raise ValueError(f"unknown slot {{{{{unknown[0]}}}}}; the slots are {', '.join(ALL_SLOTS)}")
         return text
 
     @property

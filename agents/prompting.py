@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from agents.prompt_template import PROMPTS as PROMPTS
-from agents.prompt_template import SLOT, in_language
 from agents.prompt_template import PromptTemplate as PromptTemplate
+from agents.prompt_template import in_language
 from simworld.core.episode import ActionKind, Event, Observation, Other
 from simworld.core.names import first_word
 from simworld.core.requests import ChatPrompt, Message
 from simworld.core.scenario import ENGLISH, Persona
-from simworld.language import Language, load_language
+from simworld.language import SLOT, Language, load_language
 
 RULES = "2"  # of how prompts are filled: whole names are told, titles are no names
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -16,7 +17,11 @@ from simworld.core.errors import InputError
 from simworld.core.scenario import ENGLISH, Relationship
 from simworld.yamlfile import did_you_mean, load_text, parse, shorten
 
-__all__ = ["ENGLISH", "Language", "PromptWords", "known_languages", "load_language"]
+__all__ = ["ENGLISH", "SLOT", "SLOTS", "Language", "known_languages", "load_language"]
+
+
+SLOTS = ("setting", "name", "persona", "others", "goal", "knows", "secret")  # of prompts, in double braces
+SLOT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
 def _with(*slots: str) -> AfterValidator:
@@ -37,6 +42,15 @@ def _with(*slots: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _every_slot(text: str) -> str:
+    found = set(SLOT.findall(text))
+    if missing := [slot for slot in SLOTS if slot not in found]:
+        raise ValueError(f"without {{{{{missing[0]}}}}}; every one of {', '.join(SLOTS)} is told")
+    if unknown := found - set(SLOTS):
+        raise ValueError(f"unknown slot {{{{{min(unknown)}}}}}; the slots are {', '.join(SLOTS)}")
+    return text
+
+
 def _every_relationship(words: Mapping[Relationship, str]) -> Mapping[Relationship, str]:
     if missing := [relationship.value for relationship in Relationship if relationship not in words]:
         raise ValueError(f"no words for {', '.join(missing)}")
@@ -54,10 +68,10 @@ class _Part(BaseModel):
 class PromptWords(_Part):
     """The built-in prompts `chat` and `script` in this language, with the slots of prompt files in double braces."""
 
-    chat_system: Words
+    chat_system: Annotated[Words, AfterValidator(_every_slot)]
     chat_opening: Words
     script_system: Words
-    script_instructions: Words
+    script_instructions: Annotated[Words, AfterValidator(_every_slot)]
 
 
 class PersonaWords(_Part):
