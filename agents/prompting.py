@@ -17,7 +17,7 @@ from simworld.core.episode import ActionKind, Event, Observation, Other
 from simworld.core.names import first_word
 from simworld.core.requests import ChatPrompt, Message
 from simworld.core.scenario import ENGLISH, Persona
-from simworld.language import SLOT, Language, load_language
+from simworld.language import SLOT, Language, PersonaWords, load_language
 
 RULES = "2"  # of how prompts are filled: whole names are told, titles are no names
 
@@ -115,7 +115,7 @@ def describe(persona: Persona, *, name: bool = True, language: Language | None =
     ]
     head = words.comma.join(filter(None, facts)).replace(f"{words.comma}{opening}", f"{gap}{opening}")
     more = [_line(text) for text in (persona.public, persona.personality, persona.values)]
-    return words.stop.join(text.rstrip(words.stop.strip()) for text in (head, *more) if text)
+    return words.stop.join(_open(text, words) for text in (head, *more) if text)
 
 
 def event_line(event: Event, observation: Observation) -> str:
@@ -204,10 +204,15 @@ def _other(other: Other, language: Language) -> str:
     about = ""
     if other.persona is not None:
         about = describe(other.persona, name=other.persona.name != other.label, language=language)
-        about = about.rstrip(language.persona.stop.strip())
+        about = _open(about, language.persona)
     form = words.about if about else words.bare
     line = form.format(who=other.label, relation=words.relations[other.relationship], about=about)
     return line if other.present else f"{line}{words.between}{words.left}"
+
+
+def _open(text: str, words: PersonaWords) -> str:
+    """The text without the stop that the sentence around it puts."""
+    return text.rstrip(f"{words.stop.strip()}.")
 
 
 def _was_wrong(observation: Observation, *, introduced: bool = True) -> bool:

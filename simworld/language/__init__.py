@@ -3,6 +3,6 @@
 A scenario chooses its language by the code: `language: zh`. A file more in `tables` is a language more.
 """
 
-from simworld.language.table import ENGLISH, SLOT, SLOTS, Language, known_languages, load_language
+from simworld.language.table import ENGLISH, SLOT, SLOTS, Language, PersonaWords, known_languages, load_language
 
-__all__ = ["ENGLISH", "SLOT", "SLOTS", "Language", "known_languages", "load_language"]
+__all__ = ["ENGLISH", "SLOT", "SLOTS", "Language", "PersonaWords", "known_languages", "load_language"]

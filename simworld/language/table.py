@@ -17,7 +17,7 @@ from simworld.core.errors import InputError
 from simworld.core.scenario import ENGLISH, Relationship
 from simworld.yamlfile import did_you_mean, load_text, parse, shorten
 
-__all__ = ["ENGLISH", "SLOT", "SLOTS", "Language", "known_languages", "load_language"]
+__all__ = ["ENGLISH", "SLOT", "SLOTS", "Language", "PersonaWords", "known_languages", "load_language"]
 
 
 SLOTS = ("setting", "name", "persona", "others", "goal", "knows", "secret")  # of prompts, in double braces
