@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+import regex
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
 from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
@@ -24,6 +25,7 @@ MAX_LIST = 1_000
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _FAMILY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PARAMETER = re.compile(r"[a-z][a-z0-9_-]*")
+_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}\u200c\u200d]*")  # some scripts join letters by hidden characters
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -37,6 +39,15 @@ class _OrPlaceholder:
 def _slug(text: str) -> str:
     if not SLUG.fullmatch(text):
         raise ValueError(f"expected small letters a-z, digits and dashes, like 'last-ticket', found '{shorten(text)}'")
+    return text
+
+
+def _seat_name(text: str) -> str:
+    parts = text.split("-")
+    if not all(part and part == part.lower() and _WORD.fullmatch(part) for part in parts):
+        raise ValueError(
+            f"expected small letters of any script, digits and dashes, like 'night-nurse', found '{shorten(text)}'"
+        )
     return text
 
 
@@ -76,6 +87,10 @@ Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT), AfterValidator(_printable)
 ]
 Slug = Annotated[str, AfterValidator(_slug), Field(json_schema_extra={"pattern": f"^{SLUG.pattern}$"})]
+# For editors, which know no classes of letters: no capitals A-Z, spaces or punctuation of ASCII.
+SeatName = Annotated[
+    str, AfterValidator(_seat_name), Field(json_schema_extra={"pattern": r"^[^\sA-Z!-,./:-@\[-`{-~]+$"}, max_length=200)
+]
 Family = Annotated[str, AfterValidator(_family), Field(json_schema_extra={"pattern": f"^{_FAMILY.pattern}$"})]
 ParameterName = Annotated[str, AfterValidator(_parameter)]
 ParameterValue = bool | int | float | Text
@@ -108,7 +123,7 @@ class PersonaFields(_Part):
 class SeatFields(_Part):
     """A place at the table."""
 
-    name: Slug = Field(description="The role, known to all: seller.")
+    name: SeatName = Field(description="The role, known to all: seller, 卖家.")
     persona: Text | PersonaFields = Field(
         description="The name of a persona file without '.yaml', or a persona written in place."
     )
