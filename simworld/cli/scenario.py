@@ -38,7 +38,7 @@ def scenario() -> None:
 @click.option("--kind", help="Only scenarios of this kind.")
 @json_option
 def list_(selectors: tuple[str, ...], tags: tuple[str, ...], kind: str | None, as_json: bool) -> None:
-    """List the library, the held-out set (`heldout`), or files and folders.
+    """List the library, another set (`heldout`, `languages`), or files and folders.
 
     Prints name, kind, number of seats and title.
     """

@@ -58,7 +58,7 @@ class Generation:
 
     model_id: str  # content hash of the model
     dtype: str  # the dtype in use: "float32", "bfloat16", or "" for a server
-    prompt_version: str  # content hash of the prompt template
+    prompt_version: str  # content hash of the prompt template, and after a plus what else shaped the prompt
     seed: int  # of this act's sampling stream, [0, 2**64)
     prompt_tokens: int
     new_tokens: int
