@@ -8,6 +8,7 @@ scenario's language; the built-in prompts are written out in each.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
 from agents.prompt_template import PROMPTS as PROMPTS
@@ -22,28 +23,44 @@ from simworld.language import SLOT, Language, PersonaWords, load_language
 RULES = "2"  # of how prompts are filled: whole names are told, titles are no names
 
 
-def build_prompt(template: PromptTemplate, observation: Observation, *, drop_events: int = 0) -> ChatPrompt:
-    """The prompt for a seat's turn, without the `drop_events` oldest events."""
+def build_prompt(
+    template: PromptTemplate, observation: Observation, *, drop_events: int = 0, note: str = ""
+) -> ChatPrompt:
+    """The prompt for a seat's turn, without the `drop_events` oldest events; a `note` ends the last user's message."""
     template = in_language(template, observation.language)
     slots = slots_of(observation)
     events = observation.events[drop_events:]
     system = fill(template.system, slots)
     head = (Message(role="system", content=system),) if system else ()
     if template.style == "chat":
-        return ChatPrompt(messages=(*head, *_chat(template, events, observation, slots)))
+        *before, last = _chat(template, events, observation, slots)
+        return ChatPrompt(messages=(*head, *before, _noted(last, note)))
     lines = [event_line(event, observation) for event in events if event.action.kind is not ActionKind.none]
     script = "\n".join([*lines, _language(observation).label(observation.label)])
     user = Message(role="user", content=fill(template.instructions, slots))
-    return ChatPrompt(messages=(*head, user), reply_start=script)
+    return ChatPrompt(messages=(*head, _noted(user, note)), reply_start=script)
 
 
 def stop_strings(template: PromptTemplate, observation: Observation) -> tuple[str, ...]:
     """Where a reply ends by itself: at the end of the line in a script, at another speaker's label in a chat."""
     if template.style == "script":
         return ("\n",)
-    language = _language(observation)
-    ends = [f"\n{label}" for other in observation.others for label in (language.label(other.label), f"{other.label}:")]
-    return tuple(dict.fromkeys(ends))
+    labels = [other.label for other in observation.others]
+    # A label without a Latin letter may be followed by a full-width colon, whatever the language.
+    wide = [label for label in labels if not any("LATIN" in unicodedata.name(char, "") for char in label)]
+    ends = [
+        *map(_language(observation).label, labels),
+        *(f"{label}:" for label in labels),
+        *(f"{label}：" for label in wide),
+    ]
+    return tuple(dict.fromkeys(f"\n{end}" for end in ends))
+
+
+def whom_to_address(observation: Observation) -> str:
+    """What a seat is told after a reply that was meant for somebody alone, but did not say for whom of those present."""
+    words = _language(observation).acts
+    marks = [words.to.format(names=other.label) for other in observation.others if other.present]
+    return words.whom.format(marks=words.either.join(marks)) if marks else words.alone
 
 
 def prompt_version(template: PromptTemplate, observation: Observation) -> str:
@@ -185,6 +202,10 @@ def _chat(
     for own, texts in parts:
         content = "\n".join(texts) or fill(template.opening, slots)
         yield Message(role="assistant" if own else "user", content=content)
+
+
+def _noted(message: Message, note: str) -> Message:
+    return Message(role=message.role, content=f"{message.content}\n\n{note}".strip()) if note else message
 
 
 def _own(event: Event, observation: Observation) -> str:

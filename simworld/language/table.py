@@ -106,6 +106,9 @@ class ActWords(_Part):
     leaves: Words
     says_nothing: Words
     wait: Words = Field(description="chat: the user's message where the seat spoke last.")
+    whom: Annotated[str, _with("marks")] = Field(description="After a mark of privacy that means nobody here.")
+    either: Words = Field(description="Between two such marks, spaces included.")
+    alone: Words = Field(description="The same where nobody else is left.")
 
 
 class JudgeWords(_Part):

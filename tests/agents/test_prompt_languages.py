@@ -14,6 +14,7 @@ from agents.prompting import (
     prompt_version,
     stop_strings,
     template_version,
+    whom_to_address,
 )
 from simworld.core.episode import Act, Action, ActionKind, Observation, Turn
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
@@ -80,7 +81,7 @@ def test_a_chinese_chat() -> None:
         "（悄悄对小明和C说）U4",
         "C：U5[离开]",
     ]
-    assert stop_strings(CHAT, seen("zh")) == ("\n小明：", "\n小明:", "\nC：", "\nC:")
+    assert stop_strings(CHAT, seen("zh")) == ("\n小明：", "\nC：", "\n小明:", "\nC:")
 
 
 def test_a_german_script() -> None:
@@ -114,7 +115,7 @@ def test_a_french_label_has_its_space() -> None:
         "C : U5 [s'en va]",
         "Nadia :",
     ]
-    assert stop_strings(CHAT, seen("fr"))[:2] == ("\nThomas :", "\nThomas:")
+    assert stop_strings(CHAT, seen("fr")) == ("\nThomas :", "\nC :", "\nThomas:", "\nC:")
 
 
 def test_an_arabic_chat() -> None:
@@ -169,3 +170,22 @@ def test_a_prompt_of_ones_own_stays_as_it_is_written() -> None:
 
 def _two() -> tuple[Seat, Seat]:
     return Seat(name="a", persona=Persona(name="A"), goal="G"), Seat(name="b", persona=Persona(name="B"), goal="G")
+
+
+def test_after_a_mark_that_means_nobody_a_seat_is_told_whom_it_may_address() -> None:
+    assert whom_to_address(seen("zh")) == (
+        "（只想让一个人听到的话，要以（悄悄对小明说）开头，而且整句都只说给那个人听。"
+        "没有这个标记，所有人都会听到。这里没有别的人。）"
+    )  # the third has left
+    assert whom_to_address(seen("de", "c")) == (
+        "(Eine Antwort, die nur eine Person hören soll, beginnt mit (zu A) oder (zu B) und ist ganz für diese Person. "
+        "Ohne ein solches Zeichen hören sie alle. Sonst ist niemand hier.)"
+    )
+    note = whom_to_address(seen("en", "c"))
+    assert note.startswith("(A reply that only one person is to hear begins with (to A) or (to B), and all of it is")
+    plain, noted = build_prompt(CHAT, seen("en")), build_prompt(CHAT, seen("en"), note=note)
+    assert noted.messages[:-1] == plain.messages[:-1]
+    assert noted.messages[-1].content == f"{plain.messages[-1].content}\n\n{note}"
+    script = build_prompt(SCRIPT, seen("en"), note=note)
+    assert script.messages[-1].content.endswith(f"\n\n{note}")
+    assert script.reply_start == build_prompt(SCRIPT, seen("en")).reply_start
