@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -56,25 +57,42 @@ class PromptTemplate(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
-def build_prompt(template: PromptTemplate, observation: Observation, *, drop_events: int = 0) -> ChatPrompt:
-    """The prompt for a seat's turn, without the `drop_events` oldest events."""
+def build_prompt(
+    template: PromptTemplate, observation: Observation, *, drop_events: int = 0, note: str = ""
+) -> ChatPrompt:
+    """The prompt for a seat's turn, without the `drop_events` oldest events; a `note` ends the last user's message."""
     slots = facts(observation)
     events = observation.events[drop_events:]
     system = fill(template.system, slots)
     head = (Message(role="system", content=system),) if system else ()
     if template.style == "chat":
-        return ChatPrompt(messages=(*head, *_chat(template, events, observation, slots)))
+        *before, last = _chat(template, events, observation, slots)
+        return ChatPrompt(messages=(*head, *before, _noted(last, note)))
     lines = [event_line(event, observation) for event in events if event.action.kind is not ActionKind.none]
     script = "\n".join([*lines, f"{observation.label}:"])
     user = Message(role="user", content=fill(template.instructions, slots))
-    return ChatPrompt(messages=(*head, user), reply_start=script)
+    return ChatPrompt(messages=(*head, _noted(user, note)), reply_start=script)
 
 
 def stop_strings(template: PromptTemplate, observation: Observation) -> tuple[str, ...]:
     """Where a reply ends by itself: at the end of the line in a script, at another speaker's label in a chat."""
     if template.style == "script":
         return ("\n",)
-    return tuple(f"\n{other.label}:" for other in observation.others)
+    labels = [other.label for other in observation.others]
+    # A label without a Latin letter may be followed by a full-width colon.
+    wide = [label for label in labels if not any("LATIN" in unicodedata.name(char, "") for char in label)]
+    return (*(f"\n{label}:" for label in labels), *(f"\n{label}：" for label in wide))
+
+
+def whom_to_address(observation: Observation) -> str:
+    """What a seat is told after a reply that was meant for somebody alone, but did not say for whom of those present."""
+    marks = [f"(to {other.label})" for other in observation.others if other.present]
+    if not marks:
+        return "(Nobody else is here.)"
+    return (
+        f"(A reply that only one person is to hear begins with {' or '.join(marks)}, and all of it is for that person. "
+        "Without such a mark everybody hears it. Nobody else is here.)"
+    )
 
 
 def facts(observation: Observation) -> dict[str, str]:
@@ -160,6 +178,10 @@ def _chat(
     for own, texts in parts:
         content = "\n".join(texts) or fill(template.opening, slots)
         yield Message(role="assistant" if own else "user", content=content)
+
+
+def _noted(message: Message, note: str) -> Message:
+    return Message(role=message.role, content=f"{message.content}\n\n{note}".strip()) if note else message
 
 
 def _other(other: Other) -> str:
