@@ -14,7 +14,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from agents.replies import Names, parse_reply
+from agents.names import Names
+from agents.replies import parse_reply
 from simworld.cli import cli
 from simworld.core.episode import Act, Action, ActionKind
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
