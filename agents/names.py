@@ -103,7 +103,8 @@ def _longest_first(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def _bounded(label: str) -> str:
-    before = r"(?<!\w)" if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
+    # An Arabic "and" is written together with the word after it.
+    before = r"(?:(?<!\w)|(?<=\bو))" if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
     after = r"(?!\w)" if label[-1:].isalnum() and not _NO_SPACES.match(label[-1:]) else ""
     return f"{before}{re.escape(label)}{after}"
 
