@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from agents.names import Names
 from agents.privacy import Unresolved
-from agents.prompting import event_line, facts, whom_to_address
+from agents.prompting import event_line, facts, who, whom_to_address
 from agents.replies import parse_reply
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import Failure
@@ -95,7 +95,8 @@ class TerminalBackend:
         observation = ask.observation
         thread = (observation.episode_seed, observation.seat)
         if thread not in self._shown:
-            for name, value in facts(observation).items():
+            known = facts(observation) | {"persona": who(observation)}
+            for name, value in known.items():
                 if value:
                     self._say(_CONTROL.sub("�", f"{name}: {value}"))
         for event in observation.events[self._shown.get(thread, 0) :]:

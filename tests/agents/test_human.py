@@ -91,7 +91,7 @@ def test_a_person_sees_the_facts_once_and_then_what_is_new() -> None:
     assert terminal.said == [
         "setting: One piece of cake is left on the table.",
         "name: Ann",
-        "persona: 30, baker",
+        "persona: Ann Lee, 30, baker",
         "others: Bo (an acquaintance): Bo Ek, 30, baker. Cleo (an acquaintance): Cleo Fox, 30, baker.",
         "goal: Get the piece for the host.",
     ]
