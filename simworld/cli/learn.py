@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-import simworld
 from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
+from simworld.code_version import code_version
 from simworld.core.errors import InputError, Problem, StoreMismatch
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _tell(stage: Stage, dry: bool) -> None:
         click.echo(f"{stage.label} …", err=True)
         return
     parts = [f"{stage.label}: {'done before' if stage.skipped else f'{stage.seconds:.0f} s'}"]
-    if stage.skipped and stage.code_version not in ("", simworld.__version__):
+    if stage.skipped and stage.code_version not in ("", code_version()):
         parts.append(f"by simworld {stage.code_version}")
     if stage.made.failed:
         parts.append(f"{stage.made.failed} failed (--retry-failed tries again)")

@@ -40,7 +40,8 @@ def comparable(text: str) -> str:
     """The text as words are looked for in it: NFKC (ＯＫ is OK, e + ´ is é), one apostrophe, without what may be left out."""
     if text.isascii():
         return text
-    return _OPTIONAL.sub("", unicodedata.normalize("NFKC", text).translate(_APOSTROPHES))
+    kept: str = _OPTIONAL.sub("", unicodedata.normalize("NFKC", text).translate(_APOSTROPHES))
+    return kept
 
 
 def word_pattern(words: Iterable[str]) -> str:

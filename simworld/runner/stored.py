@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import takewhile
 
-import simworld
 from agents import agent_content
+from simworld.code_version import code_version
 from simworld.core.episode import Ending
 from simworld.core.profile import Profile
 from simworld.runner.live import Job, Played, Pulse, play_jobs
@@ -115,7 +115,7 @@ class _Going:
                 family=scenario.family,
                 started=played.started,
                 ended=played.ended,
-                code_version=simworld.__version__,
+                code_version=code_version(),
                 parent_id=played.job.parent_id,
             )
         self._pace.ended(played)
@@ -132,7 +132,7 @@ class _Going:
         if self.pulse.turns:
             entry = {
                 "started": self._started.isoformat(timespec="seconds"),
-                "code_version": simworld.__version__,
+                "code_version": code_version(),
                 "episodes": self._progress.played,
                 "turns": self.pulse.turns,
                 "new_tokens": self.pulse.new_tokens,
@@ -146,7 +146,7 @@ def begin(plan: Plan, crew: Crew, store: Store, jobs: list[Job]) -> None:
     run = RunRecord(
         name=plan.run,
         seed=plan.seed,
-        code_version=simworld.__version__,
+        code_version=code_version(),
         created=datetime.now(UTC),
         settings=plan.settings,
     )

@@ -1,5 +1,6 @@
 """The name fence: one clear line when another package plays one of ours."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,43 @@ def test_the_command_says_it_in_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("Error: another package named 'store' (")
     assert done.stderr.count("\n") == 1
+
+
+FINDER = """
+import importlib.util, sys
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name in {names!r}:
+            return importlib.util.spec_from_file_location(name, {home!r} + "/" + name + "/__init__.py")
+sys.meta_path.append(Finder)
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import simworld; print(simworld.play)",
+        "from simworld.cli import main; sys.argv = ['simworld', 'agent', 'list']; main()",
+    ],
+)
+def test_folders_of_data_may_have_these_names(tmp_path: Path, code: str) -> None:
+    """As in an editable install, whose finder Python asks after the working folder."""
+    home = Path(simworld.__file__).resolve().parent.parent
+    for name in fence.PACKAGES:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.yaml").write_text("name: mine\n")
+    finder = FINDER.format(names=("simworld", *fence.PACKAGES), home=str(home))
+    paths = [path for path in sys.path if path and Path(path).resolve() != home and Path(path).is_dir()]
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", finder + code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_file_that_was_overwritten_in_place_is_found(tmp_path: Path) -> None:

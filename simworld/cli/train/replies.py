@@ -86,13 +86,13 @@ def recorded(
     """A training in the store: where its steps go, and whom to tell about the checkpoint it came to, once that is saved."""
     from datetime import UTC, datetime
 
-    from simworld import __version__
+    from simworld.code_version import code_version
     from store import TrainingRecord
 
     now = datetime.now(UTC)
     name = f"{kind} {out.name} {now:%Y-%m-%d %H:%M:%S.%f}"
     store.begin_training(
-        TrainingRecord(name=name, kind=kind, code_version=__version__, created=now, settings=settings, data=data)
+        TrainingRecord(name=name, kind=kind, code_version=code_version(), created=now, settings=settings, data=data)
     )
 
     def done(checkpoint: Checkpoint) -> None:

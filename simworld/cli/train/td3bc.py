@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-import simworld
 from simworld.cli.options import db_option, json_option
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.data import build, data_options, datasets_option
 from simworld.cli.train.replies import work_of
+from simworld.code_version import code_version
 
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint
@@ -137,7 +137,7 @@ def _record(name: str, settings: PlannerSettings, data: Data) -> TrainingRecord:
     return TrainingRecord(
         name=name,
         kind=settings.learner,
-        code_version=simworld.__version__,
+        code_version=code_version(),
         created=datetime.now(UTC),
         settings=settings.model_dump(mode="json"),
         data=dict(data.provenance),

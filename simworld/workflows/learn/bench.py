@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-import simworld
+from simworld.code_version import code_version
 
 FORMAT = 1  # changes when stages do something else with the same settings: then all are done again
 
@@ -132,8 +132,8 @@ class Bench:
         made = work(stage.label)
         seconds = time.monotonic() - started
         left = {"output": made.output, "path": made.path, "failed": made.failed, "seconds": round(seconds, 3)}
-        self._keep(record.model_copy(update={**left, "code_version": simworld.__version__}))
-        return replace(stage, made=made, seconds=seconds, code_version=simworld.__version__)
+        self._keep(record.model_copy(update={**left, "code_version": code_version()}))
+        return replace(stage, made=made, seconds=seconds, code_version=code_version())
 
     def _file(self, name: str, key: str) -> Path:
         return self.folder / "stages" / f"{name}-{key[:8]}.json"

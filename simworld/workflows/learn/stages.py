@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import simworld
 from agents.models.load import local_weights
 from agents.models.local_model import LocalModel, load_local
 from agents.models.sentences import load_sentences
 from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from agents.steering.pca import pca_checkpoint
+from simworld.code_version import code_version
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 from simworld.judging.attribute import Shared, attribute_episodes
@@ -174,7 +174,7 @@ def train(shop: Shop, label: str, dataset: Path, start: Path) -> Made:
     record = TrainingRecord(
         name=f"{shop.file.name}-{label}",
         kind=settings.learner,
-        code_version=simworld.__version__,
+        code_version=code_version(),
         created=datetime.now(UTC),
         settings=settings.model_dump(mode="json"),
         data=dict(data.provenance),
@@ -228,7 +228,7 @@ def _school(
         training = TrainingRecord(
             name=record,
             kind=label.split("-")[0],
-            code_version=simworld.__version__,
+            code_version=code_version(),
             created=datetime.now(UTC),
             settings=settings.model_dump(mode="json"),
             data=school.data,

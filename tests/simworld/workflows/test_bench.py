@@ -125,7 +125,7 @@ def test_a_stage_that_began_with_another_input_takes_another_name(world: World) 
 
 
 def test_a_stage_of_another_version_stands_and_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simworld.__version__", "0.0.9")
+    monkeypatch.setattr("simworld.workflows.learn.bench.code_version", lambda: "0.0.9")
     assert world.go()[0].code_version == "0.0.9"
     monkeypatch.undo()
     one, _ = world.go()
