@@ -50,7 +50,7 @@ def test_no_word_was_left_in_english(code: str) -> None:
 
 
 def flat(table: Mapping[str, Any], before: str = "") -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for key, value in table.items():
         if isinstance(value, Mapping):
             found |= flat(value, f"{before}{key}.")
