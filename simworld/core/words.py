@@ -46,14 +46,18 @@ def comparable(text: str) -> str:
 
 def word_pattern(words: Iterable[str]) -> str:
     """A regular expression for any of the words as a whole word in a `comparable` text, case ignored."""
-    made = sorted(dict.fromkeys(comparable(word).strip() or word for word in words), key=_ends)
+    return f"(?if){whole_words(comparable(word).strip() or word for word in words)}"
+
+
+def whole_words(words: Iterable[str]) -> str:
+    """A regular expression for any of the words as a whole word, as they are written; of two that fit, the earlier one."""
     parts = []
-    for (first, last), group in groupby(made, key=_ends):
+    for (first, last), group in groupby(sorted(dict.fromkeys(words), key=_ends), key=_ends):
         either = "|".join(
             r"\s+".join(regex.escape(part) for part in word.split()) or regex.escape(word) for word in group
         )
         parts.append(f"{_BEFORE[first]}(?:{either}){_AFTER[last]}")
-    return f"(?if){'|'.join(parts)}"
+    return "|".join(parts)
 
 
 def _ends(word: str) -> tuple[str, str]:
