@@ -6,8 +6,10 @@ import re
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from agents.prompting import event_line, facts
-from agents.replies import Names, parse_reply
+from agents.names import Names
+from agents.privacy import Unresolved
+from agents.prompting import event_line, facts, who, whom_to_address
+from agents.replies import parse_reply
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import Failure
 from simworld.core.protocols import Thinking
@@ -34,15 +36,18 @@ class HumanAgent:
         return MODEL
 
     def act(self, observation: Observation) -> Thinking:
-        """Asks until something usable was typed."""
+        """Asks until something usable was typed, and says why where it is not clear whom a line is for."""
+        note = ""
         while True:
-            answer = yield Ask(observation=observation)
+            answer = yield Ask(observation=observation, note=note)
             if isinstance(answer, Failure):
                 return answer
             if not isinstance(answer, Generated):
                 return Failure(boundary="reply", kind="unexpected", message=f"a person gave {type(answer).__name__}")
             action = parse_reply(answer.text, Names.of(observation))
-            if action is not None:
+            if isinstance(action, Unresolved):
+                note = f"Nobody heard that: {action.reason}. {whom_to_address(observation)}"
+            elif action is not None:
                 return Act(seat=observation.seat, action=action)
 
 
@@ -76,7 +81,7 @@ class TerminalBackend:
             return ()
         ticket, ask = self._open.popleft()
         try:
-            text = self._put(ask.observation)
+            text = self._put(ask)
         except EOFError:
             failure = Failure(boundary="human", kind="closed", message="the terminal was closed")
             return (Finished(ticket=ticket, completion=failure),)
@@ -86,14 +91,18 @@ class TerminalBackend:
     def close(self) -> None:
         """Nothing to free."""
 
-    def _put(self, observation: Observation) -> str:
+    def _put(self, ask: Ask) -> str:
+        observation = ask.observation
         thread = (observation.episode_seed, observation.seat)
         if thread not in self._shown:
-            for name, value in facts(observation).items():
+            known = facts(observation) | {"persona": who(observation)}
+            for name, value in known.items():
                 if value:
                     self._say(_CONTROL.sub("�", f"{name}: {value}"))
         for event in observation.events[self._shown.get(thread, 0) :]:
             if event.seat != observation.seat:
                 self._say(_CONTROL.sub("�", event_line(event, observation)))
         self._shown[thread] = len(observation.events)
+        if ask.note:
+            self._say(_CONTROL.sub("�", ask.note))
         return self._read(f"{observation.label}: ")

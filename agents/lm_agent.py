@@ -6,8 +6,11 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agents.prompting import PromptTemplate, build_prompt, stop_strings
-from agents.replies import Names, parse_reply, similarity
+from agents.names import Names
+from agents.privacy import Unresolved
+from agents.prompting import PromptTemplate, build_prompt, prompt_version, stop_strings, whom_to_address
+from agents.repeats import similarity
+from agents.replies import parse_reply
 from agents.steering.plan import Plan
 from simworld.core.episode import Act, Action, ActionKind, Generation, Observation, PlanStep
 from simworld.core.errors import Failure
@@ -29,9 +32,15 @@ if TYPE_CHECKING:
     from agents.steering.steering import Steering
 
 
+LONGEST_RAW = 200_000  # characters of a reply that are stored as the model wrote them
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LMAgent:
-    """Plays a seat with a model. An unusable or repeated reply is asked for again with fresh random numbers."""
+    """Plays a seat with a model. An unusable or repeated reply is asked for again with fresh random numbers.
+
+    So is one that is private to nobody in particular, with a note of who is there.
+    """
 
     id: str
     model: str  # which backend answers
@@ -47,6 +56,8 @@ class LMAgent:
     def act(self, observation: Observation) -> Thinking:
         """One act. Fails when the model fails, or when every reply was unusable; a repeat is accepted on the last ask.
 
+        A reply whose mark of privacy means nobody here is unusable too: it is never said to all.
+
         A steered agent asks for the state first, then for the reply behind a prefix, and for all further replies behind the same.
         """
         names = Names.of(observation)
@@ -54,8 +65,9 @@ class LMAgent:
         dropped = asks = retries = 0
         repeat: Act | None = None
         plan: Plan | None = None
+        note = ""
         while True:
-            prompt = build_prompt(self.template, observation, drop_events=dropped)
+            prompt = build_prompt(self.template, observation, drop_events=dropped, note=note)
             planned = plan or (yield from self._plan(observation, prompt))
             answer: Completion
             if isinstance(planned, Failure):
@@ -74,13 +86,15 @@ class LMAgent:
             if not isinstance(answer, Generated):
                 return Failure(boundary="reply", kind="unexpected", message=f"the model gave {type(answer).__name__}")
             action = parse_reply(answer.text, names, cut=answer.finish == "length")
-            if action is not None:
+            if isinstance(action, Unresolved):
+                note = whom_to_address(observation)
+            elif action is not None:
                 act = self._act(observation, action, answer, plan.step if plan else None, retries, asks, dropped)
                 if not self._repeats(action, earlier):
                     return act
                 repeat = repeat or act
             if retries == self.reasks:
-                return _accepted(repeat, asks) if repeat else _unusable(answer, asks)
+                return _accepted(repeat, asks) if repeat else _unusable(answer, action, asks)
             retries += 1
 
     def _plan(self, observation: Observation, prompt: ChatPrompt) -> Generator[Request, Completion, Plan | Failure]:
@@ -119,14 +133,14 @@ class LMAgent:
         generation = Generation(
             model_id=self.info.id,
             dtype=answer.dtype,
-            prompt_version=self.template.version,
+            prompt_version=prompt_version(self.template, observation),
             seed=_stream(observation, retry),
             prompt_tokens=answer.prompt_tokens,
             new_tokens=answer.new_tokens,
             latency_s=answer.latency_s,
             logprob=answer.logprob,
             finish=answer.finish,
-            raw=answer.raw,
+            raw=answer.raw[:LONGEST_RAW],
             asks=asks,
             dropped_events=dropped,
             reasoning_tokens=answer.reasoning_tokens,
@@ -143,6 +157,9 @@ def _accepted(act: Act, asks: int) -> Act:
     return replace(act, generation=act.generation and replace(act.generation, asks=asks))
 
 
-def _unusable(answer: Generated, asks: int) -> Failure:
+def _unusable(answer: Generated, action: Action | Unresolved | None, asks: int) -> Failure:
     shown = answer.text if len(answer.text) <= 80 else answer.text[:77] + "..."
+    if isinstance(action, Unresolved):
+        found = f"no reply in {asks} asks that says whom it is for: {action.reason}; the last was {shown!r}"
+        return Failure(boundary="reply", kind="private", message=found)
     return Failure(boundary="reply", kind="empty", message=f"no usable reply in {asks} asks; the last was {shown!r}")

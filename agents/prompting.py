@@ -1,80 +1,109 @@
 """Observation → prompt: templates are data files with named slots, filled in one pass, so that no text can add a slot.
 
 Two styles. `chat`: the seat's own lines are the assistant's messages, everybody else's the user's. `script`: the dialogue so far
-is a script that the model continues inside its reply.
+is a script that the model continues inside its reply. The words around those of authors and models come from the table of the
+scenario's language; the built-in prompts are written out in each.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Literal
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-
+from agents.prompt_template import PROMPTS as PROMPTS
+from agents.prompt_template import PromptTemplate as PromptTemplate
+from agents.prompt_template import in_language
 from simworld.core.episode import ActionKind, Event, Observation, Other
+from simworld.core.names import first_word
 from simworld.core.requests import ChatPrompt, Message
-from simworld.core.scenario import Persona, Relationship
+from simworld.core.scenario import ENGLISH, Persona
+from simworld.language import SLOT, Language, PersonaWords, load_language
 
-PROMPTS = Path(__file__).parent / "prompts"
-SLOTS = ("setting", "name", "persona", "others", "goal", "knows", "secret")
-_SLOT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-_RELATION = {
-    Relationship.stranger: "a stranger",
-    Relationship.know_by_name: "known by name",
-    Relationship.acquaintance: "an acquaintance",
-    Relationship.friend: "a friend",
-    Relationship.romantic_relationship: "partner",
-    Relationship.family_member: "family",
-}
+RULES = "2"  # of how prompts are filled: whole names are told, titles are no names
 
 
-class PromptTemplate(BaseModel):
-    """A prompt file: its style and its texts, with slots in double braces."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    style: Literal["chat", "script"]
-    system: str = Field(default="", description="System message; may be empty.")
-    instructions: str = Field(default="", description="script: the user's message that comes before the dialogue.")
-    opening: str = Field(
-        default="(You speak first.)", description="chat: the user's message when nothing was said yet."
-    )
-
-    @field_validator("system", "instructions", "opening")
-    @classmethod
-    def _known_slots(cls, text: str) -> str:
-        if unknown := [slot for slot in _SLOT.findall(text) if slot not in SLOTS]:
-            raise ValueError(f"unknown slot {{{{{unknown[0]}}}}}; the slots are {', '.join(SLOTS)}")
-        return text
-
-    @property
-    def version(self) -> str:
-        """48 bits of the SHA-256 of the template."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
-
-
-def build_prompt(template: PromptTemplate, observation: Observation, *, drop_events: int = 0) -> ChatPrompt:
-    """The prompt for a seat's turn, without the `drop_events` oldest events."""
-    slots = facts(observation)
+def build_prompt(
+    template: PromptTemplate, observation: Observation, *, drop_events: int = 0, note: str = ""
+) -> ChatPrompt:
+    """The prompt for a seat's turn, without the `drop_events` oldest events; a `note` ends the last user's message."""
+    template = in_language(template, observation.language)
+    slots = slots_of(observation)
     events = observation.events[drop_events:]
     system = fill(template.system, slots)
     head = (Message(role="system", content=system),) if system else ()
     if template.style == "chat":
-        return ChatPrompt(messages=(*head, *_chat(template, events, observation, slots)))
+        *before, last = _chat(template, events, observation, slots)
+        return ChatPrompt(messages=(*head, *before, _noted(last, note)))
     lines = [event_line(event, observation) for event in events if event.action.kind is not ActionKind.none]
-    script = "\n".join([*lines, f"{observation.label}:"])
+    script = "\n".join([*lines, _language(observation).label(observation.label)])
     user = Message(role="user", content=fill(template.instructions, slots))
-    return ChatPrompt(messages=(*head, user), reply_start=script)
+    return ChatPrompt(messages=(*head, _noted(user, note)), reply_start=script)
 
 
 def stop_strings(template: PromptTemplate, observation: Observation) -> tuple[str, ...]:
     """Where a reply ends by itself: at the end of the line in a script, at another speaker's label in a chat."""
     if template.style == "script":
         return ("\n",)
-    return tuple(f"\n{other.label}:" for other in observation.others)
+    labels = [other.label for other in observation.others]
+    # A label without a Latin letter may be followed by a full-width colon, whatever the language.
+    wide = [label for label in labels if not any("LATIN" in unicodedata.name(char, "") for char in label)]
+    ends = [
+        *map(_language(observation).label, labels),
+        *(f"{label}:" for label in labels),
+        *(f"{label}：" for label in wide),
+    ]
+    return tuple(dict.fromkeys(f"\n{end}" for end in ends))
+
+
+def whom_to_address(observation: Observation) -> str:
+    """What a seat is told after a reply that was meant for somebody alone, but did not say for whom of those present."""
+    words = _language(observation).acts
+    marks = [words.to.format(names=other.label) for other in observation.others if other.present]
+    return words.whom.format(marks=words.either.join(marks)) if marks else words.alone
+
+
+def prompt_version(template: PromptTemplate, observation: Observation) -> str:
+    """What the act's row says of the prompt: the template's version and, after a plus, what else shaped this prompt.
+
+    Nothing is added to the prompts that have been the same since the first version. `+zh.1a2b3c` is the language and the version
+    of its table. `+2` is English under the second rules, which change only what was wrong: the prompts of a seat of which only
+    the name is known, and those in which a title stood for a name.
+    """
+    if observation.language != ENGLISH:
+        return f"{template.version}+{observation.language}.{_language(observation).version}"
+    wrong = _was_wrong(observation, introduced=template.introduces)
+    return f"{template.version}+{RULES}" if wrong else template.version
+
+
+def template_version(version: str) -> str:
+    """The template's version out of a prompt's."""
+    return version.partition("+")[0]
+
+
+def is_outdated(version: str, template: PromptTemplate, observation: Observation) -> bool:
+    """Whether a row of this template and that version was sent another prompt than `build_prompt` makes now.
+
+    So it is where the prompt was wrong and has been mended since, or where a word of its language's table has changed.
+    """
+    return template_version(version) == template.version and version != prompt_version(template, observation)
+
+
+def slots_of(observation: Observation) -> dict[str, str]:
+    """Every slot's value: the facts, and `who`, which also tells the whole name and is never empty.
+
+    In a line that introduces the seat by name, `persona` is `who` wherever the first rules went wrong.
+    """
+    known = facts(observation)
+    second = observation.language != ENGLISH or _was_wrong(observation)
+    return known | {"who": who(observation), "introduced": who(observation) if second else ""}
+
+
+def who(observation: Observation) -> str:
+    """The seat's own person in one line, with the whole name where it is called otherwise."""
+    words = _language(observation)
+    own = observation.persona
+    return describe(own, name=_line(own.name) != observation.label, language=words) or words.persona.nobody
 
 
 def facts(observation: Observation) -> dict[str, str]:
@@ -82,50 +111,56 @@ def facts(observation: Observation) -> dict[str, str]:
     return {
         "setting": _line(observation.setting),
         "name": observation.label,
-        "persona": describe(observation.persona, name=False),
-        "others": " ".join(filter(None, map(_other, observation.others))),
+        "persona": describe(observation.persona, name=False, language=_language(observation)),
+        "others": _others(observation),
         "goal": _line(observation.goal),
         "knows": _line(observation.knows),
         "secret": _line(observation.secret),
     }
 
 
-def describe(persona: Persona, *, name: bool = True) -> str:
-    """A persona in one line; empty fields are left out."""
-    who = [
+def describe(persona: Persona, *, name: bool = True, language: Language | None = None) -> str:
+    """A persona in one line, in English if no language is given; empty fields are left out."""
+    words = (language or load_language(ENGLISH)).persona
+    gap, opening = re.match(r"(\s*)(.)", words.pronouns).groups()  # type: ignore[union-attr]  # the table checks it
+    facts = [
         _line(persona.name) if name else "",
-        str(persona.age) if persona.age is not None else "",
+        words.age.format(age=persona.age) if persona.age is not None else "",
         _line(persona.gender),
-        f"({_line(persona.pronouns)})" if persona.pronouns else "",
+        words.pronouns.format(pronouns=_line(persona.pronouns)).strip() if persona.pronouns else "",
         _line(persona.occupation),
     ]
+    head = words.comma.join(filter(None, facts)).replace(f"{words.comma}{opening}", f"{gap}{opening}")
     more = [_line(text) for text in (persona.public, persona.personality, persona.values)]
-    head = ", ".join(filter(None, who)).replace(", (", " (")
-    return ". ".join(text.rstrip(".") for text in (head, *more) if text)
+    return words.stop.join(_open(text, words) for text in (head, *more) if text)
 
 
 def event_line(event: Event, observation: Observation) -> str:
     """An earlier act as a line of script: speech plain, acts in square brackets, private ones marked."""
-    to = addressees(event, observation)
-    return f"{event.label}{to and f' {to}'}: {act_text(event)}"
+    words, text = _language(observation).acts, act_text(event, _language(observation))
+    if to := addressees(event, observation):
+        return words.private_line.format(who=event.label, to=to, text=text)
+    return words.line.format(who=event.label, text=text)
 
 
 def addressees(event: Event, observation: Observation) -> str:
     """`(to Buyer)` for a private act, empty for a public one."""
+    words = _language(observation).acts
     labels = {other.seat: other.label for other in observation.others} | {observation.seat: observation.label}
-    return f"(to {', '.join(labels[seat] for seat in event.action.to)})" if event.action.to else ""
+    return words.to.format(names=words.comma.join(labels[seat] for seat in event.action.to)) if event.action.to else ""
 
 
-def act_text(event: Event) -> str:
-    """What was said or done, acts in square brackets."""
+def act_text(event: Event, language: Language | None = None) -> str:
+    """What was said or done, acts in square brackets; in English if no language is given."""
+    words = (language or load_language(ENGLISH)).acts
     text = _line(event.action.text)
     match event.action.kind:
         case ActionKind.speak:
             return text
         case ActionKind.leave:
-            return f"{text} [leaves]".strip()
+            return words.after.format(text=text, deed=words.leaves).strip()
         case ActionKind.none:
-            return "[says nothing]"
+            return f"[{words.says_nothing}]"
         case _:
             return f"[{text}]"
 
@@ -134,41 +169,85 @@ def fill(text: str, slots: dict[str, str]) -> str:
     """The text with its slots filled in one pass; a line whose slots are all empty is left out."""
     lines = []
     for line in text.splitlines():
-        names = _SLOT.findall(line)
+        names = SLOT.findall(line)
+        values = slots
+        if {"name", "persona"} <= set(names) and slots.get("introduced"):
+            values = {**slots, "persona": slots["introduced"]}
         optional = [name for name in names if name != "name"]
-        if optional and not any(slots[name] for name in optional):
+        if optional and not any(values[name] for name in optional):
             continue
-        lines.append(_SLOT.sub(lambda match: slots[match.group(1)], line))
+        lines.append(SLOT.sub(_value(values), line))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _value(slots: dict[str, str]) -> Callable[[re.Match[str]], str]:
+    return lambda match: slots[match.group(1)]
 
 
 def _chat(
     template: PromptTemplate, events: Sequence[Event], observation: Observation, slots: dict[str, str]
 ) -> Iterable[Message]:
     # Templates want user and assistant to alternate, user first and, before a reply, user last.
+    language = _language(observation)
     parts: list[tuple[bool, list[str]]] = [(False, [])]
     for event in events:
         own = event.seat == observation.seat
-        said = f"{addressees(event, observation)} {act_text(event)}".strip()
-        text = said if own else event_line(event, observation)
+        text = _own(event, observation) if own else event_line(event, observation)
         if parts[-1][0] == own:
             parts[-1][1].append(text)
         else:
             parts.append((own, [text]))
     if parts[-1][0]:
-        parts.append((False, ["(They wait for you to go on.)"]))
+        parts.append((False, [language.acts.wait]))
     for own, texts in parts:
         content = "\n".join(texts) or fill(template.opening, slots)
         yield Message(role="assistant" if own else "user", content=content)
 
 
-def _other(other: Other) -> str:
-    relation = _RELATION[other.relationship]
-    gone = " They have left." if not other.present else ""
-    if other.persona is None:
-        return f"{other.label} is {relation}.{gone}"
-    about = describe(other.persona, name=other.persona.name != other.label).rstrip(".")
-    return f"{other.label} ({relation}): {about}.{gone}" if about else f"{other.label} is {relation}.{gone}"
+def _noted(message: Message, note: str) -> Message:
+    return Message(role=message.role, content=f"{message.content}\n\n{note}".strip()) if note else message
+
+
+def _own(event: Event, observation: Observation) -> str:
+    text = act_text(event, _language(observation))
+    if to := addressees(event, observation):
+        return _language(observation).acts.private.format(to=to, text=text).strip()
+    return text
+
+
+def _others(observation: Observation) -> str:
+    language = _language(observation)
+    return language.others.between.join(_other(other, language) for other in observation.others)
+
+
+def _other(other: Other, language: Language) -> str:
+    words = language.others
+    about = ""
+    if other.persona is not None:
+        about = describe(other.persona, name=other.persona.name != other.label, language=language)
+        about = _open(about, language.persona)
+    form = words.about if about else words.bare
+    line = form.format(who=other.label, relation=words.relations[other.relationship], about=about)
+    return line if other.present else f"{line}{words.between}{words.left}"
+
+
+def _open(text: str, words: PersonaWords) -> str:
+    """The text without the stop that the sentence around it puts."""
+    return text.rstrip(f"{words.stop.strip()}.")
+
+
+def _was_wrong(observation: Observation, *, introduced: bool = True) -> bool:
+    """Whether the first rules did the seat wrong, where its prompt introduces it by name."""
+    return _misnamed(observation) or (introduced and not describe(observation.persona, name=False))
+
+
+def _misnamed(observation: Observation) -> bool:
+    people = [observation.persona, *(other.persona for other in observation.others if other.persona is not None)]
+    return any(not person.short and person.called != first_word(person.name) for person in people)
+
+
+def _language(observation: Observation) -> Language:
+    return load_language(observation.language)
 
 
 def _line(text: str) -> str:

@@ -2,24 +2,25 @@
 
 Own-name prefixes, quotes, mark-up and stage directions are taken off, and the reply ends where the model runs on as somebody else.
 A stage direction in brackets or asterisks is a non-verbal act or an action, never speech; beside speech it is dropped (the raw
-reply is stored). The words decide between the two kinds: gestures and looks are non-verbal, the rest are actions.
+reply is stored). The words decide between the two kinds: gestures and looks are non-verbal, the rest are actions. Every step takes
+time in proportion to the reply.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import unicodedata
 
-from simworld.core.episode import Action, ActionKind, Observation
+from agents.act_words import OTHER_LANGUAGES
+from agents.directions import directions, stresses, without
+from agents.labels import SAYING, own_part, without_own_name
+from agents.marks import MEANING
+from agents.names import Names, either
+from agents.privacy import Unresolved, privately
+from agents.thoughts import without_thoughts
+from simworld.core.episode import Action, ActionKind
 
-_DIRECTION = re.compile(
-    r"\[([^\[\]]*)\]|\(((?:[^()]|\([^()]*\))*)\)|"
-    r"(?<![\w*])\*{1,2}(?![\s*])([^*\n]+)(?<!\s)\*{1,2}(?!\w)|(?<!\w)_(?!\s)([^_\n]+)(?<!\s)_(?!\w)"
-)
-_UNCLOSED = re.compile(r"^\s*[\[(*]+([^\[\]()*]+)$")
-_UNCLOSED_TAIL = re.compile(r"(?<=\s)(?:[\[(]|\*{1,2})(?=\w)[^\[\]()*]*$")
+LONGEST = 40_000  # characters of a reply that are read, some 10,000 tokens; what is beyond is dropped, as where a model was cut
 _PLACE = (
     r"(?:room|shop|store|house|building|office|apartment|flat|kitchen|caf[eé]|restaurant|bar|conversation|call|chat|scene|area|"
     r"place|premises|meeting|stage|party|hall|station)"
@@ -41,114 +42,78 @@ _GESTURE = re.compile(
     r"(?i)\b(?:nod|shake|smil|sigh|shrug|laugh|chuckl|grin|frown|look|glanc|gaz|star|gestur|wav|wink|blink|blush|cr(?:y|ie)|"
     r"weep|sob|roll|rais|lean|paus|hesitat|think|cough|clear|point|bow|squint|gulp|swallow|bit|cross|fold|hug|whisper)\w*\b"
 )
-_NAMED = r"((?:[^()\[\]]|\([^()]*\))+?)"  # a label may hold brackets of its own: `Ann (Doctor)`
-_PRIVATE = re.compile(
-    rf"(?i)[(\[]\s*(?:(?:whispers?|whispering|privately|quietly|aside)\s+)?to\s+{_NAMED}"
-    r"(?:,?\s*(?:privately|only|alone))?\s*[)\]]\s*:?\s*"
+_LEAVING_ELSEWHERE = re.compile("(?i)" + "|".join(f"(?:{words.leaving})" for words in OTHER_LANGUAGES))
+_NOTHING_ELSEWHERE = re.compile("(?i)(?:" + "|".join(words.silence for words in OTHER_LANGUAGES) + r")\W*")
+_GESTURE_ELSEWHERE = re.compile("(?i)" + "|".join(words.gestures for words in OTHER_LANGUAGES))
+_THOUGHT = re.compile(
+    r"(?i)(?:(?:inner|internal|private) (?:thoughts?|monologue|voice)|thoughts?|thinks?|thinking)\b"
+    r"(?:\s*[:：\"“]|.*\b(?:I|I['’]\w+|my|me)\b|.*\b(?:to|about) (?:her|him|them|my)sel(?:f|ves)\b\s*[:：,\"“])"
 )
-_SAYING = r"(?:says?|said|repl(?:y|ies|ied)|asks?|asked|answers?|answered|adds?|added|continues?|continued|whispers?|whispered)"
-_QUOTES = {'"': '"', "“": "”", "'": "'", "‘": "’", "«": "»"}
+_UNCLOSED = re.compile(r"^\s*[\[(*（［【]+([^\[\]()*（）［］【】]+)$")
+_UNCLOSED_TAIL = re.compile(r"(?:(?<=\s)(?:[\[(]|\*{1,2})|[（［【])(?=\w)[^\[\]()*（）［］【】]*$")
+_QUOTES = {'"': '"', "“": "”", "'": "'", "‘": "’", "«": "»", "「": "」", "『": "』", "„": "“"}
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^“”]+)”")
-_SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*(?=\s|$)")
-_MEANING = re.compile(r"[^\W_]|[\u2600-\u27bf\U0001f000-\U0001faff]")  # a letter, a digit or an emoji
-_MACHINE = re.compile(r"<\|.*|</?s>.*", re.DOTALL)  # a server's special tokens, and what runs on after them
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_SENTENCE_END = re.compile(r"[.!?…؟۔][\"'”’)\]]*(?=\s|$)|[。！？]+[\"'”’」』）】]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """What people are called in a dialogue as one seat writes it."""
-
-    own: tuple[str, ...]  # the seat's own names, longest first
-    others: Mapping[str, str]  # what others are called → seat
-
-    @classmethod
-    def of(cls, observation: Observation) -> Names:
-        """The names a seat may use, from its observation."""
-        role = observation.seat.replace("-", " ").replace("_", " ")
-        own = {observation.label, observation.persona.name, observation.persona.called, role}
-        others = {other.label: other.seat for other in observation.others}
-        for other in observation.others:
-            if other.persona is not None:
-                others.setdefault(other.persona.name, other.seat)
-        return cls(own=tuple(sorted(own, key=len, reverse=True)), others=others)
-
-
-def parse_reply(text: str, names: Names, *, cut: bool = False) -> Action | None:
-    """The act a reply means, or None where nothing usable is left.
+def parse_reply(text: str, names: Names, *, cut: bool = False) -> Action | Unresolved | None:
+    """The act a reply means; None where nothing usable is left; Unresolved where it is not clear whom it is for.
 
     Args:
-        text: the model's reply.
+        text: the model's reply. Beyond `LONGEST` characters it is dropped.
         names: what the seat itself and the others are called.
         cut: the model was stopped at its token limit, so a half sentence at the end is dropped if a whole one remains.
     """
-    text = _MACHINE.sub("", _THOUGHT.sub(" ", text))
-    line = _own_part("\n".join(filter(None, (" ".join(line.split()) for line in text.splitlines()))), names)
-    line, to = _addressees(line, names)
-    line = _spoken(_without_own_name(line, names), names)
+    if len(text) > LONGEST:
+        text, cut = text[:LONGEST], True
+    text = unicodedata.normalize("NFC", without_thoughts(text))
+    line = own_part("\n".join(filter(None, (" ".join(line.split()) for line in text.splitlines()))), names)
+    told = privately(line, names)
+    if isinstance(told, Unresolved):
+        return told
+    line, to = told.line, told.to
+    line = _spoken(without_own_name(line, names), names)
     line = _narrated(_without_emphasis(line), names)
     unclosed = _UNCLOSED.match(line)
-    directions = [next(filter(None, groups), "").strip() for groups in _DIRECTION.findall(line)]
-    speech = _DIRECTION.sub(" ", line)
-    if directions:
-        speech = re.sub(r"\s+(?=[.,;!?](?:\s|$))", "", speech)
+    found = directions(line)
+    said = [direction.inner for direction in found]
+    speech = " ".join(without(line, found).split())
+    if said:
+        speech = re.sub(r" (?=[.,;!?](?: |$))", "", speech)
     speech = _tidy(_UNCLOSED_TAIL.sub("", speech))
-    if not directions and unclosed:
-        directions, speech = [unclosed.group(1).strip()], ""
+    if not said and unclosed:
+        said, speech = [unclosed.group(1).strip()], ""
     if cut:
         speech = _whole_sentences(speech)
-    said = [direction for direction in directions if _MEANING.search(direction) and not _of_another(direction, names)]
+    return _action(speech, [inner for inner in said if _own_act(inner, names)], to)
+
+
+def _action(speech: str, said: list[str], to: tuple[str, ...]) -> Action | None:
     if any(map(_leaving, said)):
-        return Action(kind=ActionKind.leave, text=speech if _MEANING.search(speech) else "", to=to)
-    if _MEANING.search(speech):
+        return Action(kind=ActionKind.leave, text=speech if MEANING.search(speech) else "", to=to)
+    if MEANING.search(speech):
         return Action(kind=ActionKind.speak, text=speech, to=to)
     if not said:
         return None
-    if all(_NOTHING.match(direction) for direction in said):
+    if all(_NOTHING.match(direction) or _NOTHING_ELSEWHERE.fullmatch(direction) for direction in said):
         return Action(kind=ActionKind.none)
-    kind = ActionKind.non_verbal if _GESTURE.search(said[0]) else ActionKind.action
+    gesture = _GESTURE.search(said[0]) or _GESTURE_ELSEWHERE.search(said[0])
+    kind = ActionKind.non_verbal if gesture else ActionKind.action
     return Action(kind=kind, text=_tidy(", ".join(said)), to=to)
 
 
-def similarity(text: str, earlier: Sequence[str]) -> float:
-    """How much of a line was said before, in [0, 1].
-
-    The share of its word pairs that stand in one earlier line (the worst one) or, as in "no, no, no", earlier in the line
-    itself. A line of one word was said before if an earlier line is that word.
-    """
-    pairs = _word_pairs(text)
-    if not pairs:
-        return 0.0
-    new = set(pairs)
-    lines: list[set[tuple[str, str]]] = [set(), *(set(_word_pairs(line)) for line in earlier)]
-    return 1 - min(len(new - line) for line in lines) / len(pairs)
+def _own_act(direction: str, names: Names) -> bool:
+    # `[Buyer leaves]` is not this seat's to do, and `[thinks: I could go lower]` nobody's to see.
+    if not MEANING.search(direction) or _THOUGHT.match(direction):
+        return False
+    return not (names.others and re.match(rf"(?i)(?:the )?(?:{either(names.others)})\s+\w", direction))
 
 
-def _word_pairs(text: str) -> list[tuple[str, str]]:
-    words = re.findall(r"\w+", text.casefold())
-    return list(itertools.pairwise(words)) or [(word, "") for word in words]
-
-
-def _own_part(text: str, names: Names) -> str:
-    # What follows another speaker's label is not this seat's to say; nor is a second line under its own name.
-    if names.others:
-        either = _either(names.others)
-        label = rf"(?:\[(?:{either})\]|\**(?:{either})\**)(?:\s*\((?:[^()]|\([^()]*\))*\))?\s*:"
-        text = re.split(rf"(?im)^\s*{label}|(?-i:(?<=[\s*])(?<!\bto ){label})", text, maxsplit=1)[0]
-    first, *_ = re.split(rf"(?i)(?<=\S)\s*\n\s*\**(?:{_either(names.own)})\**\s*:(?=[^\n]*\S)", text, maxsplit=1)
-    if not re.sub(rf"(?i)[\W_]|{_either(names.own)}", "", first):
-        first = text  # nothing but the label before it
-    return re.sub(r"^\s*[-–—>•]\s+", "", first).strip()
-
-
-def _without_own_name(line: str, names: Names) -> str:
-    # `Nadia:`, `**Nadia:**`, `[Nadia]:`, `Nadia (smiling):`, `Nadia said:`, `Nadia says, "…`
-    own = rf"[\"“\[(]?\**(?:{_either(names.own)})\**[\])]?"
-    manner = r"(?:\s*(?:\([^()]*\)|\[[^\[\]]*\]|\*[^*:]*\*))?"
-    while match := re.match(rf"(?i){own}(?:\s+{_SAYING})?{manner}\s*:\**\s*", line):
-        line = line[match.end() :]
-    match = re.match(rf"(?i){own}\s+{_SAYING}{manner}\s*,\s*(?=[\"“'‘])", line)
-    return line[match.end() :] if match else line
+def _leaving(direction: str) -> bool:
+    match = _LEAVING.match(direction)
+    if match and not _NOT_LEAVING.search(match.group("before")):
+        return True
+    return bool(_LEAVING_ELSEWHERE.match(direction))
 
 
 def _spoken(line: str, names: Names) -> str:
@@ -156,8 +121,8 @@ def _spoken(line: str, names: Names) -> str:
     parts = [next(filter(None, groups)).strip() for groups in _QUOTED.findall(line)]
     if not parts or line[:1] not in {'"', "“"}:
         return line
-    who = rf"(?:{_either(names.own)}|he|she|they|I)"
-    if not re.match(rf"(?i)\s*(?:{_SAYING}\s+{who}|{who}\s+{_SAYING})\b", _QUOTED.sub(" ", line)):
+    who = rf"(?:{either(names.own)}|he|she|they|I)"
+    if not re.match(rf"(?i)\s*(?:{SAYING}\s+{who}|{who}\s+{SAYING})\b", _QUOTED.sub(" ", line)):
         return line
     joined = " ".join(parts)
     return re.sub(r",(?= [^\W\d_a-zß-ÿ]|$)", ".", joined)  # a comma before the tag ends a sentence, unless it goes on
@@ -165,50 +130,24 @@ def _spoken(line: str, names: Names) -> str:
 
 def _narrated(line: str, names: Names) -> str:
     # `Nadia nods.` alone on the line is a stage direction without its brackets.
-    match = re.fullmatch(rf"(?:{_either(names.own)})\s+(\w+s\b[^.!?\"“”:]*)[.!]?", line)
-    if match and (_GESTURE.match(match.group(1)) or _leaving(match.group(1))):
-        return f"[{match.group(1)}]"
-    return line
+    match = re.fullmatch(rf"(?:{either(names.own)})\s*([^.!?\"“”:：「」。！？]{{1,100}})[.!。]?", line)
+    if match is None or "\n" in line:
+        return line
+    told = match.group(1)
+    english = re.match(r"\s+(\w+s\b)", line[match.start(1) - 1 :]) and (_GESTURE.match(told) or _leaving(told))
+    return f"[{told}]" if english or _GESTURE_ELSEWHERE.match(told) or _LEAVING_ELSEWHERE.match(told) else line
 
 
 def _without_emphasis(line: str) -> str:
     # Asterisks in the middle of a sentence stress a word, unless they hold a gesture: `That is *really* good`.
-    def plain(match: re.Match[str]) -> str:
-        inner = match.group(3) or match.group(4)
-        before, after = line[: match.start()].rstrip(), line[match.end() :]
-        if not inner or not before or before[-1] in '.!?…"”*)]' or not re.match(r"[,;]?\s*\w|[.!?]", after):
-            return match.group(0)
-        gesture = _GESTURE.match(inner) and inner.split()[0].endswith("s")
-        return match.group(0) if gesture else inner
-
-    return _DIRECTION.sub(plain, line)
-
-
-def _leaving(direction: str) -> bool:
-    match = _LEAVING.match(direction)
-    return bool(match and not _NOT_LEAVING.search(match.group("before")))
-
-
-def _of_another(direction: str, names: Names) -> bool:
-    # `[Buyer leaves]` is not this seat's to do.
-    return bool(names.others and re.match(rf"(?i)(?:the )?(?:{_either(names.others)})\s+\w", direction))
-
-
-def _either(labels: Iterable[str]) -> str:
-    return "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
-
-
-def _addressees(line: str, names: Names) -> tuple[str, tuple[str, ...]]:
-    # The mark may stand after the seat's own name: `Nadia (to Buyer): …`, as earlier lines were shown.
-    start = re.match(rf"(?i)\**(?:{_either(names.own)})\**\s*:?\**\s*(?=[(\[])", line)
-    told = re.match(rf"(?i)\**(?:{_either(names.own)}),? (?:whispers )?to ([^:()\[\]]+):\**\s*", line)
-    match = told or _PRIVATE.match(line, start.end() if start else 0)
-    if not match:
-        return line, ()
-    wanted = [re.sub(r"^the ", "", part.strip().casefold()) for part in re.split(r",|\band\b|&", match.group(1))]
-    seats = {label.casefold(): seat for label, seat in names.others.items()}
-    to = tuple(dict.fromkeys(seats[label] for label in wanted if label in seats))
-    return (line[match.end() :], to) if to else (line, ())
+    kept: list[str] = []
+    at = 0
+    for part in directions(line):
+        gesture = part.inner.split(" ")[0].endswith("s") and _GESTURE.match(part.inner)
+        if not part.bracket and not gesture and stresses(line, part):
+            kept += [line[at : part.start], part.inner]
+            at = part.end
+    return "".join([*kept, line[at:]])
 
 
 def _tidy(text: str) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.replies import Names, parse_reply
+from agents.names import Names
+from agents.privacy import Unresolved
+from agents.replies import parse_reply
 from simworld.core.episode import Act, Action, ActionKind, Observation
+from simworld.core.errors import Failure
 from simworld.core.protocols import Thinking
 
 
@@ -29,13 +32,32 @@ class ScriptedAgent:
         return ""
 
     def act(self, observation: Observation) -> Thinking:
-        """The next line as an act; lines are read like a model's replies, so `[nods]` is non-verbal and `[leaves]` leaves."""
+        """The next line as an act; lines are read like a model's replies, so `[nods]` is non-verbal and `[leaves]` leaves.
+
+        Fails where a line is private, but to nobody here.
+        """
         spoken = sum(event.seat == observation.seat for event in observation.events)
         action = self._action(spoken, Names.of(observation))
+        if isinstance(action, Unresolved):
+            return Failure(boundary="reply", kind="private", message=f"line {self._number(spoken)}: {action.reason}")
         return Act(seat=observation.seat, action=action)
         yield  # a generator that asks for nothing
 
-    def _action(self, spoken: int, names: Names) -> Action:
+    def unclear(self, observation: Observation) -> list[str]:
+        """What is wrong with its lines for those at this table: private ones that mean nobody here."""
+        names = Names.of(observation)
+        here = ", ".join(other.label for other in observation.others)
+        read = [parse_reply(line, names) for line in self._lines]
+        return [
+            f"line {number}: {act.reason}; those at the table are {here}"
+            for number, act in enumerate(read, 1)
+            if isinstance(act, Unresolved)
+        ]
+
+    def _number(self, spoken: int) -> int:
+        return spoken % len(self._lines) + 1
+
+    def _action(self, spoken: int, names: Names) -> Action | Unresolved:
         if spoken >= len(self._lines) and self._after is not None:
             return Action(kind=self._after)
         line = self._lines[spoken % len(self._lines)]

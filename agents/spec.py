@@ -76,7 +76,8 @@ class LMSpec(_Named, ServerFields):
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(default="auto", description="Weights' type of a local model.")
     prompt: str = Field(
-        default="script", description="A prompt of the library (chat, script) or a YAML file beside this."
+        default="script",
+        description="A prompt of the library (chat-2, script-2, chat, script) or a YAML file beside this.",
     )
     sampling: SamplingSpec = Field(default_factory=SamplingSpec)
     reasks: int = Field(
@@ -220,7 +221,7 @@ def _parse(document: Document) -> Spec:
 def _find_prompt(name: str, document: Document) -> Path:
     prompt = _find(name, beside=Path(document.name).parent, library=PROMPTS)
     if prompt is None:
-        known = [path.stem for path in sorted(PROMPTS.glob("*.yaml"))]
+        known = sorted(path.stem for path in PROMPTS.glob("*.yaml"))
         message = f"no prompt {name!r} beside this file, in the working folder or in the library"
         hint = did_you_mean(name, known) or f"; the library has {', '.join(known)}"
         raise InputError([document.problem(("prompt",), message + hint)])

@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 
 from agents import find_specs
-from agents.replies import similarity
+from agents.repeats import similarity
 from scenarios import find_scenarios
 from simworld.core.episode import Act, ActionKind, Ending, Episode
 from simworld.core.scenario import Scenario

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from scenarios.variants import UNTOUCHED
-from simworld.core.scenario import Persona, Relationship, Scenario, TurnOrder, plain
+from simworld.core.scenario import ENGLISH, Persona, Relationship, Scenario, TurnOrder, plain
 from simworld.yamlfile.scalars import resolve
 
 WIDTH = 110
@@ -108,6 +108,7 @@ def scenario_data(scenario: Scenario, personas: Mapping[str, str]) -> dict[str, 
         "order": scenario.order.value if scenario.order is not TurnOrder.round_robin else "",
         "limits": _Flow(dataclasses.asdict(scenario.limits)),
         "checks": [_Flow(plain(check)) for check in scenario.checks],
+        "language": scenario.language if scenario.language != ENGLISH else "",
         "rubric": scenario.rubric if scenario.rubric != "sotopia" else "",
         "meta": dict(scenario.meta),
     }

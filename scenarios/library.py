@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from scenarios.loader import Loaded, load_document
-from scenarios.personas import HELDOUT, LIBRARY, SUFFIXES, Personas
+from scenarios.personas import HELDOUT, LANGUAGES, LIBRARY, SUFFIXES, Personas
 from scenarios.schema import PersonaFields
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import (
@@ -26,6 +26,7 @@ from simworld.yamlfile import (
 
 WHOLE_LIBRARY = ("all", "library")
 WHOLE_HELDOUT = "heldout"
+WHOLE_LANGUAGES = "languages"
 _PERSONA_ONLY = frozenset(PersonaFields.model_fields) - {"name"}
 _SCENARIO_ONLY = ("setting", "seats")
 
@@ -43,9 +44,10 @@ class Selection:
 def find_scenarios(selectors: Sequence[str]) -> tuple[Loaded, ...]:
     """The scenarios that the selectors name, each once, in their order.
 
-    A selector is `all` or `library` (the whole library), `heldout` (the whole held-out set), a file, a folder (searched with
-    its subfolders), a glob over files, `tag:WORD` or `kind:WORD` or a name or a glob over names of the library, or a name of the
-    held-out set; the name of a template stands for all its variants. `NAME.yaml` in the working folder goes before the library.
+    A selector is `all` or `library` (the whole library), `heldout` (the whole held-out set), `languages` (a scenario in each
+    language but English), a file, a folder (searched with its subfolders), a glob over files, `tag:WORD`, `kind:WORD`, a name
+    or a glob over names of the library, or a name of one of the other two sets. The name of a template stands for all its
+    variants. `NAME.yaml` in the working folder goes before the library.
     Raises InputError with every problem.
     """
     personas = Personas()
@@ -88,6 +90,11 @@ def read_library(personas: Personas | None = None) -> tuple[Loaded, ...]:
 def read_heldout(personas: Personas | None = None) -> tuple[Loaded, ...]:
     """Every scenario of the held-out set, by file name. Raises InputError with every problem."""
     return _read_folder(HELDOUT, personas or Personas())
+
+
+def read_languages(personas: Personas | None = None) -> tuple[Loaded, ...]:
+    """The scenarios in other languages than English, by file name. Raises InputError with every problem."""
+    return _read_folder(LANGUAGES, personas or Personas())
 
 
 def read_files(paths: Iterable[Path], personas: Personas) -> Selection:
@@ -138,11 +145,12 @@ def name_clashes(scenarios: Iterable[Loaded]) -> list[Problem]:
 
 @dataclass(slots=True)
 class _Shipped:
-    """The library and the held-out set, each read when first needed."""
+    """The library and the other two sets, each read when first needed."""
 
     personas: Personas
     _library: tuple[Loaded, ...] | None = None
     _heldout: tuple[Loaded, ...] | None = None
+    _languages: tuple[Loaded, ...] | None = None
 
     @property
     def library(self) -> tuple[Loaded, ...]:
@@ -156,14 +164,23 @@ class _Shipped:
             self._heldout = read_heldout(self.personas)
         return self._heldout
 
+    @property
+    def languages(self) -> tuple[Loaded, ...]:
+        if self._languages is None:
+            self._languages = read_languages(self.personas)
+        return self._languages
+
     def matching(self, selector: str) -> list[Loaded]:
-        """The scenarios that the selector names. Tags, kinds and globs never reach the held-out set: it is named or left alone."""
+        """The scenarios that the selector names. Tags, kinds and globs reach the library alone: the other sets are named."""
         if selector == WHOLE_HELDOUT:
             return list(self.heldout)
+        if selector == WHOLE_LANGUAGES:
+            return list(self.languages)
         found = _in_library(selector, self.library)
         if found or selector.startswith(("tag:", "kind:")):
             return found
-        return [loaded for loaded in self.heldout if selector in (loaded.scenario.name, loaded.template)]
+        others = (*self.heldout, *self.languages)
+        return [loaded for loaded in others if selector in (loaded.scenario.name, loaded.template)]
 
 
 def _read_folder(folder: Path, personas: Personas) -> tuple[Loaded, ...]:
@@ -175,7 +192,7 @@ def _read_folder(folder: Path, personas: Personas) -> tuple[Loaded, ...]:
 
 def _paths(selector: str) -> list[Path] | None:
     """The files that a selector names, or None if it must be a name of a shipped set."""
-    if selector in (*WHOLE_LIBRARY, WHOLE_HELDOUT) or selector.startswith(("tag:", "kind:")):
+    if selector in (*WHOLE_LIBRARY, WHOLE_HELDOUT, WHOLE_LANGUAGES) or selector.startswith(("tag:", "kind:")):
         return None
     path = Path(selector)
     if "\0" in selector:
@@ -228,7 +245,7 @@ def _not_found(selector: str, shipped: _Shipped) -> str:
     if selector.startswith("kind:"):
         kinds = {scenario.kind for scenario in scenarios if scenario.kind}
         return f"no scenario of the library is of the kind '{selector[5:]}'{did_you_mean(selector[5:], sorted(kinds))}"
-    everything = (*shipped.library, *shipped.heldout)
+    everything = (*shipped.library, *shipped.heldout, *shipped.languages)
     names = [*(loaded.scenario.name for loaded in everything), *(loaded.template for loaded in everything)]
     hint = did_you_mean(selector, dict.fromkeys(names)) or "; `simworld scenario list` shows the library"
     return f"no file, folder or library scenario '{shorten(selector)}'{hint}"

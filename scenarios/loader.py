@@ -125,6 +125,7 @@ def _build(file: ScenarioFile, variant: Variant, found: Mapping[int, Persona]) -
         order=file.order,
         limits=Limits(turns=file.limits.turns, silence=file.limits.silence),
         checks=tuple(Check(**dict(check)) for check in file.checks),
+        language=file.language,
         title=file.title,
         family=file.family or file.name,
         kind=file.kind,

@@ -14,6 +14,7 @@ from simworld.yamlfile import did_you_mean, load_yaml, parse, shorten
 
 LIBRARY = Path(__file__).parent / "library"
 HELDOUT = Path(__file__).parent / "heldout"
+LANGUAGES = Path(__file__).parent / "languages"
 LIBRARY_PERSONAS = Path(__file__).parent / "personas"
 SUFFIXES = (".yaml", ".yml")
 
@@ -57,7 +58,7 @@ class Personas:
     def folders(self, beside: Path) -> Sequence[Path]:
         """Where personas are looked for, first to last. Shipped scenarios use the library's personas alone."""
         folders = [beside / "personas", beside, self.working / "personas", LIBRARY_PERSONAS]
-        if os.path.realpath(beside) in (os.path.realpath(LIBRARY), os.path.realpath(HELDOUT)):
+        if os.path.realpath(beside) in map(os.path.realpath, (LIBRARY, HELDOUT, LANGUAGES)):
             folders = [LIBRARY_PERSONAS]
         return folders
 

@@ -7,11 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+import regex
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
+from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from simworld.core.scenario import CheckKind, Relationship, TurnOrder
+from simworld.core.errors import InputError
+from simworld.core.scenario import ENGLISH, CheckKind, Relationship, TurnOrder
+from simworld.language import known_languages, load_language
 from simworld.yamlfile import shorten
 
 MAX_TEXT = 50_000  # characters of one field: more fits no model
@@ -21,6 +25,7 @@ MAX_LIST = 1_000
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _FAMILY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PARAMETER = re.compile(r"[a-z][a-z0-9_-]*")
+_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}\u200c\u200d]*")  # some scripts join letters by hidden characters
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -34,6 +39,15 @@ class _OrPlaceholder:
 def _slug(text: str) -> str:
     if not SLUG.fullmatch(text):
         raise ValueError(f"expected small letters a-z, digits and dashes, like 'last-ticket', found '{shorten(text)}'")
+    return text
+
+
+def _seat_name(text: str) -> str:
+    parts = text.split("-")
+    if not all(part and part == part.lower() and _WORD.fullmatch(part) for part in parts):
+        raise ValueError(
+            f"expected small letters of any script, digits and dashes, like 'night-nurse', found '{shorten(text)}'"
+        )
     return text
 
 
@@ -51,6 +65,17 @@ def _parameter(text: str) -> str:
     return text
 
 
+def _language(code: str) -> str:
+    try:
+        return load_language(code).code
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
+def _languages(schema: JsonDict) -> None:
+    schema["enum"] = list(known_languages())
+
+
 def _printable(text: str) -> str:
     if found := _CONTROL.search(text):
         raise ValueError(f"control character U+{ord(found[0]):04X} in the text")
@@ -62,9 +87,14 @@ Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT), AfterValidator(_printable)
 ]
 Slug = Annotated[str, AfterValidator(_slug), Field(json_schema_extra={"pattern": f"^{SLUG.pattern}$"})]
+# For editors, which know no classes of letters: no capitals A-Z, spaces or punctuation of ASCII.
+SeatName = Annotated[
+    str, AfterValidator(_seat_name), Field(json_schema_extra={"pattern": r"^[^\sA-Z!-,./:-@\[-`{-~]+$"}, max_length=200)
+]
 Family = Annotated[str, AfterValidator(_family), Field(json_schema_extra={"pattern": f"^{_FAMILY.pattern}$"})]
 ParameterName = Annotated[str, AfterValidator(_parameter)]
 ParameterValue = bool | int | float | Text
+Language = Annotated[str, AfterValidator(_language), Field(json_schema_extra=_languages)]
 Count = Annotated[int, Field(ge=1, le=100_000), _OrPlaceholder()]
 Number = Annotated[float, Field(allow_inf_nan=False), _OrPlaceholder()]
 Flag = Annotated[bool, _OrPlaceholder()]
@@ -78,7 +108,9 @@ class PersonaFields(_Part):
     """Who a character is."""
 
     name: Text = Field(description="Full name.")
-    short: OptionalText = Field("", description="What others call them; default: the first word of the name.")
+    short: OptionalText = Field(
+        "", description="What others call them; default: made from the name, mostly its first word."
+    )
     age: Annotated[int, Field(ge=0, le=150), _OrPlaceholder()] | None = Field(None, description="Years.")
     gender: OptionalText = ""
     pronouns: OptionalText = Field("", description="Like she/her.")
@@ -91,7 +123,7 @@ class PersonaFields(_Part):
 class SeatFields(_Part):
     """A place at the table."""
 
-    name: Slug = Field(description="The role, known to all: seller.")
+    name: SeatName = Field(description="The role, known to all: seller, 卖家.")
     persona: Text | PersonaFields = Field(
         description="The name of a persona file without '.yaml', or a persona written in place."
     )
@@ -149,6 +181,9 @@ class ScenarioFile(_Part):
     order: TurnOrder = TurnOrder.round_robin
     limits: LimitsFields = LimitsFields()
     checks: tuple[CheckFields, ...] = Field((), max_length=MAX_LIST)
+    language: Language = Field(
+        ENGLISH, description="Of the words that simworld itself writes into prompts and transcripts."
+    )
     rubric: Text = Field("sotopia", description="What is judged.")
     meta: Mapping[str, OptionalText] = Field({}, description="Where it came from: words for people, read by nothing.")
     parameters: Mapping[ParameterName, ParameterValue] = Field(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scenarios.schema import SLUG
 from simworld.core.errors import InputError, Problem
+from simworld.language import known_languages
 from simworld.yamlfile.scalars import resolve
 
 TEMPLATE = """\
@@ -70,6 +71,7 @@ checks:
 
 judge_note: Any price from 40 to 60 euros meets both goals.     # background that only the judge reads
 rubric: sotopia
+# language: de              # of the words around yours in prompts and transcripts: {languages}; default: en
 
 # Variants: write {{{{price}}}} in a text, give it a default, and list values to make one scenario of each.
 # parameters: {{price: 40}}
@@ -85,7 +87,8 @@ def template(name: str, file: str) -> str:
         )
     title = name.replace("-", " ").capitalize()
     # A title like 12 or Null would not be text to the loader.
-    return TEMPLATE.format(name=_text(name), file=file, title=_text(title))
+    languages = ", ".join(known_languages())
+    return TEMPLATE.format(name=_text(name), file=file, title=_text(title), languages=languages)
 
 
 def write_template(name: str, path: Path) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from simworld.core.scenario import Check, CheckKind, Limits, Persona, Relationship, Scenario, Seat, TurnOrder
+from simworld.core.scenario import ENGLISH, Check, CheckKind, Limits, Persona, Relationship, Scenario, Seat, TurnOrder
 
 
 def scenario_content(scenario: Scenario) -> dict[str, Any]:
     """What the seats and the engine read, as JSON data."""
-    return {
+    content: dict[str, Any] = {
         "setting": scenario.setting,
         "seats": [asdict(seat) for seat in scenario.seats],
         "relationships": [[a, b, relationship.value] for (a, b), relationship in scenario.relationships.items()],
@@ -21,6 +21,9 @@ def scenario_content(scenario: Scenario) -> dict[str, Any]:
         "limits": asdict(scenario.limits),
         "checks": [asdict(check) | {"kind": check.kind.value} for check in scenario.checks],
     }
+    if scenario.language != ENGLISH:  # left out before there were others
+        content["language"] = scenario.language
+    return content
 
 
 def scenario_row(scenario: Scenario) -> dict[str, Any]:
@@ -50,6 +53,7 @@ def scenario_of(row: RowMapping) -> Scenario:
         order=TurnOrder(content["order"]),
         limits=Limits(**content["limits"]),
         checks=tuple(_check(check) for check in content["checks"]),
+        language=content.get("language", ENGLISH),
         title=row["title"],
         family=row["family"],
         kind=row["kind"],

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from agents.prompting import PromptTemplate, build_prompt
+from agents.prompting import PromptTemplate, build_prompt, is_outdated
 from simworld.core.errors import Failure
 from simworld.core.protocols import Backend
 from simworld.core.requests import Score, Scored
@@ -56,7 +56,10 @@ def perplexity(requests: Sequence[Score], backend: Backend) -> Perplexity:
 
 
 def replies(store: Store, episodes: Sequence[tuple[StoredEpisode, str]], model_id: str) -> Iterator[Score]:
-    """What a model would say to each reply it wrote in a seat, steered or not: the prompt of that turn, without a prefix."""
+    """What a model would say to each reply it wrote in a seat, steered or not: the prompt of that turn, without a prefix.
+
+    Left out are replies whose prompt was filled by rules that were mended since, for it is not the text that they were sent.
+    """
     scenario_of, agent_of = cache(store.scenario), cache(store.agent)
     for stored, seat in episodes:
         episode = stored.episode
@@ -68,5 +71,7 @@ def replies(store: Store, episodes: Sequence[tuple[StoredEpisode, str]], model_i
                 scenario = scenario_of(episode.scenario_id)
                 seen = observe(scenario, seat, episode.turns[:number], turn.index, episode.seed)
                 template = PromptTemplate.model_validate(agent_of(episode.cast[seat]).spec["prompt"])
+                if is_outdated(made.prompt_version, template, seen):
+                    continue
                 prompt = build_prompt(template, seen, drop_events=made.dropped_events)
                 yield Score(prompt=prompt, continuations=(made.raw,))

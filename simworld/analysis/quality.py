@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.replies import similarity
+from agents.repeats import similarity
 from simworld.core.episode import Act, ActionKind, Episode
 
 T = TypeVar("T")

@@ -105,13 +105,19 @@ def _notes(loaded: LoadedSpec) -> list[str]:
     from agents.models.number_formats import default_device, dtype_in_use  # torch, which other agents do without
 
     made, used = loaded.planner.info, dtype_in_use(loaded.spec.dtype, default_device())
-    if made.dtype == used:
-        return []
-    return [
-        f"the planner was made with {made.lm_spec} in {made.dtype}, and the model runs in {used} here: its states "
-        "differ by rounding (one number format for both: write 'dtype: "
-        f"{made.dtype}' in the agent's file)"
-    ]
+    notes = []
+    if made.dtype != used:
+        notes.append(
+            f"the planner was made with {made.lm_spec} in {made.dtype}, and the model runs in {used} here: its states "
+            "differ by rounding (one number format for both: write 'dtype: "
+            f"{made.dtype}' in the agent's file)"
+        )
+    if loaded.template is not None and made.prompt_version not in ("", loaded.template.version):
+        notes.append(
+            f"the planner was trained with another prompt version ({made.prompt_version}; the prompt "
+            f"{loaded.spec.prompt} is {loaded.template.version}), so on other states"
+        )
+    return notes
 
 
 def _files(paths: Sequence[Path]) -> tuple[list[Path], list[Problem]]:

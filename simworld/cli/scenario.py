@@ -21,8 +21,9 @@ from simworld.cli.options import json_option
 from simworld.cli.text import harmless, plain_json
 from simworld.core.episode import Observation
 from simworld.core.errors import InputError, Problem
-from simworld.core.scenario import Persona, Scenario, plain
+from simworld.core.scenario import ENGLISH, Persona, Scenario, plain
 from simworld.core.visibility import observe
+from simworld.language import load_language
 from simworld.yamlfile import in_order
 
 
@@ -37,7 +38,7 @@ def scenario() -> None:
 @click.option("--kind", help="Only scenarios of this kind.")
 @json_option
 def list_(selectors: tuple[str, ...], tags: tuple[str, ...], kind: str | None, as_json: bool) -> None:
-    """List the library, the held-out set (`heldout`), or files and folders.
+    """List the library, another set (`heldout`, `languages`), or files and folders.
 
     Prints name, kind, number of seats and title.
     """
@@ -160,6 +161,7 @@ def _details(loaded: Loaded, only: str | None) -> dict[str, Any]:
         "order": scenario.order.value,
         "limits": {"turns": scenario.limits.turns, "silence": scenario.limits.silence},
         "checks": [plain(check) for check in scenario.checks],
+        "language": scenario.language,
         "rubric": scenario.rubric,
         "judge_note": scenario.judge_note,
         "meta": dict(scenario.meta),
@@ -200,6 +202,8 @@ def _lines(loaded: Loaded, only: str | None) -> list[str]:
     lines += _field("order", f"{order}, silence of {_count(scenario.limits.silence, 'turn')} ends it")
     for check in scenario.checks:
         lines += _field("check", ", ".join(f"{name} {_shown(value)}" for name, value in plain(check).items()))
+    if scenario.language != ENGLISH:
+        lines += _field("language", f"{scenario.language} ({load_language(scenario.language).name})")
     lines += _field("rubric", scenario.rubric)
     lines += _field("setting", scenario.setting)
     for a, b in combinations([seat.name for seat in scenario.seats], 2):

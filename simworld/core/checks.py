@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 
@@ -12,6 +13,7 @@ from simworld.core.episode import ActionKind, CheckResult, Turn
 from simworld.core.errors import Problem
 from simworld.core.patterns import PatternError, compile_pattern
 from simworld.core.scenario import Check, CheckKind, Scenario
+from simworld.core.words import comparable, word_pattern
 
 TIMEOUT_S = 0.25  # for one pattern on one utterance; patterns come from authors, and some never end
 TOGETHER_S = 2.0  # for all patterns on one dialogue
@@ -56,11 +58,8 @@ def that_ends(checks: Iterable[Check], turns: Sequence[Turn]) -> str:
 
 
 def compiled(check: Check) -> regex.Pattern[str]:
-    """The pattern a check searches for. Raises PatternError for one that cannot be used."""
-    if check.kind is CheckKind.keyword:
-        words = "|".join(regex.escape(word) for word in check.words)
-        return compile_pattern(rf"(?i)(?<!\w)(?:{words})(?!\w)")
-    return compile_pattern(check.pattern)
+    """The pattern a check searches for, if it is for keywords in a `comparable` text. Raises PatternError."""
+    return compile_pattern(word_pattern(check.words) if check.kind is CheckKind.keyword else check.pattern)
 
 
 def pattern_problems(scenario: Scenario) -> list[Problem]:
@@ -83,7 +82,8 @@ def _occurrences(check: Check, turns: Sequence[Turn], until: float) -> Iterator[
             left = until - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            for match in pattern.finditer(act.action.text, timeout=min(TIMEOUT_S, left)):
+            text = comparable(act.action.text) if check.kind is CheckKind.keyword else act.action.text
+            for match in pattern.finditer(text, timeout=min(TIMEOUT_S, left)):
                 group = 1 if check.kind is CheckKind.number else 0
                 if match.group(group) is not None:
                     yield match.group(group), turn.index
@@ -94,7 +94,7 @@ def _number(check: Check, found: Sequence[tuple[str, int]]) -> CheckResult:
         return CheckResult(name=check.name, holds=False)
     text, turn = found[-1 if check.last else 0]
     try:
-        value = float(text.replace(",", ""))  # 1,200 means twelve hundred
+        value = float(_plain_number(text))
         if not isfinite(value):
             raise ValueError(text)
     except ValueError:
@@ -103,3 +103,14 @@ def _number(check: Check, found: Sequence[tuple[str, int]]) -> CheckResult:
         )
     low, high = check.between or (float("-inf"), float("inf"))
     return CheckResult(name=check.name, holds=low <= value <= high, value=value, turn=turn)
+
+
+def _plain_number(text: str) -> str:
+    """A number as Python reads it: 1,200 and 1 200 mean twelve hundred, 65,50 and 1.200,50 have a decimal comma."""
+    text = unicodedata.normalize("NFKC", text).replace("٬", ",").replace("٫", ".")
+    text = regex.sub(r"(?<=\d)\s(?=\d)", "", text)
+    if regex.fullmatch(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+|[+-]?\d+,(?:\d{1,2}|\d{4,})", text):
+        return text.replace(".", "").replace(",", ".")
+    if regex.fullmatch(r"[+-]?\d{1,3}(?:\.\d{3}){2,}", text):
+        return text.replace(".", "")
+    return text.replace(",", "")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simworld.core.errors import Failure
-from simworld.core.scenario import Persona, Relationship
+from simworld.core.scenario import ENGLISH, Persona, Relationship
 
 
 class ActionKind(StrEnum):
@@ -58,7 +58,7 @@ class Generation:
 
     model_id: str  # content hash of the model
     dtype: str  # the dtype in use: "float32", "bfloat16", or "" for a server
-    prompt_version: str  # content hash of the prompt template
+    prompt_version: str  # content hash of the prompt template, and after a plus what else shaped the prompt
     seed: int  # of this act's sampling stream, [0, 2**64)
     prompt_tokens: int
     new_tokens: int
@@ -179,3 +179,4 @@ class Observation:
     seed: int  # of this act's sampling stream
     episode_seed: int  # the same for all acts of the episode; with `seat` it names a thread whose cache may live on
     kinds: tuple[ActionKind, ...] = field(default=tuple(ActionKind))
+    language: str = ENGLISH  # the scenario's

@@ -111,6 +111,7 @@ class Ask:
     """Ask a person in front of the terminal."""
 
     observation: Observation
+    note: str = ""  # why they are asked again
 
 
 Request = Generate | Score | Encode | Ask

@@ -11,7 +11,10 @@ from enum import StrEnum
 from itertools import combinations
 from typing import Any
 
+from simworld.core.names import called
+
 SCENARIO_ID_VERSION = "s1"
+ENGLISH = "en"  # the language of a scenario that names none
 
 
 class Relationship(StrEnum):
@@ -37,7 +40,7 @@ class CheckKind(StrEnum):
     """How a check reads the dialogue."""
 
     regex = "regex"  # the pattern occurs
-    keyword = "keyword"  # one of the words occurs, whole words, case ignored
+    keyword = "keyword"  # one of the words occurs as a whole word in its script, case ignored
     number = "number"  # the pattern's first group is a number within `between`
 
 
@@ -46,7 +49,7 @@ class Persona:
     """Who a character is. Everything but `name` may be left empty."""
 
     name: str
-    short: str = ""  # what others call them; default: the first word of `name`
+    short: str = ""  # what others call them; default: out of `name`, mostly its first word
     age: int | None = None  # years
     gender: str = ""
     pronouns: str = ""
@@ -58,7 +61,7 @@ class Persona:
     @property
     def called(self) -> str:
         """The short name others use."""
-        return self.short or self.name.split()[0]
+        return self.short or called(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Setting, seats, relationships, turn order, limits, checks and rubric of one conversation."""
+    """Setting, seats, relationships, turn order, limits, checks, language and rubric of one conversation."""
 
     name: str
     setting: str
@@ -113,6 +116,7 @@ class Scenario:
     order: TurnOrder = TurnOrder.round_robin
     limits: Limits = field(default_factory=Limits)
     checks: tuple[Check, ...] = ()
+    language: str = ENGLISH  # of the words that simworld itself writes into prompts and transcripts
     # What neither the seats nor the engine read:
     title: str = ""
     family: str = ""  # the statistical unit; default: the name
@@ -146,6 +150,7 @@ class Scenario:
             "order": self.order.value if self.order is not TurnOrder.round_robin else None,
             "limits": plain(self.limits),
             "checks": [plain(check) for check in self.checks],
+            "language": self.language if self.language != ENGLISH else None,
         }
         return {key: value for key, value in content.items() if value}
 

@@ -61,6 +61,7 @@ def observe(scenario: Scenario, seat: str, turns: Sequence[Turn], index: int, se
         turns_limit=scenario.limits.turns,
         seed=derive_seed(seed, "turn", index, seat),
         episode_seed=seed,
+        language=scenario.language,
     )
 
 

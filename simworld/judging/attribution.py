@@ -123,7 +123,7 @@ def _turns(episode: Episode, seat: str) -> list[int]:
 
 def _lines(episode: Episode, seat: str, reading: Reading) -> dict[int, str]:
     """Turn → the line a judge reads of it, empty where nothing was done."""
-    return {turn: act_line(act, reading.names) for turn, act in _acts(episode, seat).items()}
+    return {turn: act_line(act, reading.names, reading.language) for turn, act in _acts(episode, seat).items()}
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from simworld.core.errors import Failure
 from simworld.core.judgement import Dimension, Rubric, Verdict
 from simworld.core.requests import ChatPrompt, Completion, Message, Prompt, Request, Score, Scored, TextPrompt
-from simworld.judging.prompts import SCORE_QUESTION, SILENCE, TRUE_QUESTION
+from simworld.judging.prompts import SCORE_QUESTION, TRUE_QUESTION
 from simworld.judging.rubrics import fill, slots
 from simworld.judging.spec import JudgeSpec
 from simworld.judging.transcript import Reading
@@ -163,7 +163,7 @@ def _from_digits(seat: str, d: Dimension, logprobs: Mapping[str, float]) -> Verd
 def _body(reading: Reading, spec: JudgeSpec, *, dialogue: bool) -> str:
     parts = [reading.head(spec.head)]
     if dialogue:
-        parts.append(reading.dialogue or SILENCE)
+        parts.append(reading.shown)
     return "\n\n".join(part for part in parts if part)
 
 
@@ -201,4 +201,4 @@ def _logsumexp(given: Iterable[float]) -> float:
 
 
 def _clause(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")
+    return " ".join(text.split()).rstrip(".。")

@@ -24,7 +24,7 @@ For each person{each} write first `reason`, two or three sentences that cite wha
 Reply with one JSON object of this form:
 {form}"""
 REASK = "That reply cannot be used: {error} Reply again with the whole JSON object and nothing else."
-SILENCE = "(Nobody said or did anything.)"
+SILENCE = "(Nobody said or did anything.)"  # the English table's; it is in the ids of judges
 
 PROMPTS_VERSION = hashlib.sha256(
     "\n".join((SCORE_QUESTION, TRUE_QUESTION, SYSTEM, JUDGE, REASK, SILENCE)).encode()

@@ -14,7 +14,7 @@ from simworld.core.judgement import Dimension, Rubric, Verdict
 from simworld.core.requests import ChatPrompt, Completion, Generate, Generated, Message, Request, Sampling
 from simworld.core.seeding import derive_seed
 from simworld.judging.local import Judging, missing, not_asked, slot_values
-from simworld.judging.prompts import JUDGE, REASK, SILENCE, SYSTEM
+from simworld.judging.prompts import JUDGE, REASK, SYSTEM
 from simworld.judging.replies import Unusable, is_whole, read_reply, schema_for
 from simworld.judging.rubrics import fill
 from simworld.judging.spec import JudgeSpec
@@ -118,7 +118,7 @@ def _prompt(
     whole = all(is_whole(d) for d in call)
     return JUDGE.format(
         head=reading.head(spec.head),
-        dialogue=reading.dialogue or SILENCE,
+        dialogue=reading.shown,
         end=f"{reading.end}\n" if reading.end else "",
         names=", ".join(keys),
         questions="\n\n".join(questions),

@@ -5,14 +5,16 @@ Nothing that is judged changes, so what a score moves by is the judge's own doin
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
+import regex
+
 from simworld.core.episode import Act, Episode
 from simworld.core.scenario import Persona, Scenario
+from simworld.core.words import whole_words
 
 Swap = Literal["seats", "names"]
 SWAPS: tuple[Swap, ...] = ("seats", "names")
@@ -76,9 +78,8 @@ def _renaming(people: list[Persona]) -> Callable[[str], str]:
         for old, name in own.items():
             new[old].add(name)
     clear = {old: min(names) for old, names in new.items() if len(names) == 1}
-    words = "|".join(re.escape(old) for old in sorted(clear, key=len, reverse=True))
-    pattern = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
-    return lambda text: pattern.sub(lambda found: clear[found[0]], text) if clear else text
+    pattern = regex.compile(whole_words(sorted(clear, key=len, reverse=True)))
+    return lambda text: str(pattern.sub(lambda found: clear.get(found[0], found[0]), text)) if clear else text
 
 
 def _forms(persona: Persona) -> tuple[str, str, str, str]:

@@ -1,4 +1,4 @@
-"""An episode as a judge reads it: everything that was done, in order, everyone by name."""
+"""An episode as a judge reads it: everything that was done, in order, everyone by name, in the words of the scenario's language."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Literal
 from simworld.core.episode import Act, ActionKind, Ending, Episode
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
 from simworld.core.visibility import full_labels
+from simworld.language import Language, load_language
 
 Part = Literal["setting", "note", "persona", "relationship", "goal", "knows", "secret"]
 PARTS: tuple[Part, ...] = ("setting", "note", "persona", "relationship", "goal", "knows", "secret")
@@ -24,9 +25,19 @@ class Reading:
     end: str  # how it ended, one sentence, or empty
 
     @property
+    def language(self) -> Language:
+        """The words between those of the scenario and the dialogue."""
+        return load_language(self.scenario.language)
+
+    @property
     def dialogue(self) -> str:
         """The lines, one below the other."""
         return "\n".join(self.lines)
+
+    @property
+    def shown(self) -> str:
+        """The dialogue; where nobody did anything, a line that says so."""
+        return self.dialogue or self.language.judge.silence
 
     def head(self, parts: Sequence[Part] = PARTS) -> str:
         """What the judge knows besides the dialogue; `parts` choose what, empty texts are left out."""
@@ -44,22 +55,23 @@ class Reading:
         return "\n\n".join(blocks)
 
     def _about(self, seat: Seat, parts: Sequence[Part]) -> list[str]:
-        name = self.names[seat.name]
+        name, words = self.names[seat.name], self.language.judge
+        whose = possessive(name, self.language)
         lines = []
-        if "persona" in parts and (text := describe(seat.persona)):
-            lines.append(f"{name}: {text}")
+        if "persona" in parts and (text := describe(seat.persona, self.language)):
+            lines.append(words.persona.format(who=name, text=text))
         if "goal" in parts and seat.goal:
-            lines.append(f"{possessive(name)} goal: {flat(seat.goal)}")
+            lines.append(words.goal.format(whose=whose, text=flat(seat.goal)))
         if "knows" in parts and seat.knows:
-            lines.append(f"What {name} knows: {flat(seat.knows)}")
+            lines.append(words.knows.format(who=name, text=flat(seat.knows)))
         if "secret" in parts and seat.secret:
-            lines.append(f"{possessive(name)} secret: {flat(seat.secret)}")
+            lines.append(words.secret.format(whose=whose, text=flat(seat.secret)))
         return lines
 
     def _relationships(self) -> list[str]:
-        seats = [seat.name for seat in self.scenario.seats]
+        seats, words = [seat.name for seat in self.scenario.seats], self.language.judge
         return [
-            f"{self.names[a]} and {self.names[b]}: {relationship.value.replace('_', ' ')}"
+            words.between.format(one=self.names[a], other=self.names[b], relation=words.relations[relationship])
             for i, a in enumerate(seats)
             for b in seats[i + 1 :]
             if (relationship := self.scenario.relationship(a, b)) is not Relationship.stranger
@@ -68,20 +80,20 @@ class Reading:
 
 def read(scenario: Scenario, episode: Episode) -> Reading:
     """The reading of an episode; acts of kind `none` are left out, private messages and gestures are marked."""
-    names = full_labels(scenario)
-    lines = tuple(line for act in episode.acts if (line := act_line(act, names)))
-    end = "The conversation was cut off at the turn limit." if episode.ending is Ending.turn_limit else ""
+    names, language = full_labels(scenario), load_language(scenario.language)
+    lines = tuple(line for act in episode.acts if (line := act_line(act, names, language)))
+    end = language.judge.cut_off if episode.ending is Ending.turn_limit else ""
     return Reading(scenario=scenario, names=names, lines=lines, end=end)
 
 
-def act_line(act: Act, names: Mapping[str, str]) -> str:
+def act_line(act: Act, names: Mapping[str, str], language: Language) -> str:
     """One act as a line `Name: text`, gestures and deeds between asterisks; empty if nothing was done."""
-    name, text = names[act.seat], flat(act.action.text)
+    name, text, words = names[act.seat], flat(act.action.text), language.judge
     match act.action.kind:
         case ActionKind.none:
             return ""
         case ActionKind.leave:
-            text = f"{text} *leaves*" if text else "*leaves*"
+            text = f"{text}{words.between_sentences}*{words.leaves}*".strip()
         case ActionKind.non_verbal | ActionKind.action:
             text = f"*{text.strip('*')}*" if text else ""
         case ActionKind.speak:
@@ -89,23 +101,27 @@ def act_line(act: Act, names: Mapping[str, str]) -> str:
     if not text:
         return ""
     if act.action.to:
-        others = " and ".join(names.get(seat, seat) for seat in act.action.to)
-        return f"{name} (to {others} alone): {text}"
-    return f"{name}: {text}"
+        others = words.conjunction.join(names.get(seat, seat) for seat in act.action.to)
+        return words.private_line.format(who=name, names=others, text=text)
+    return words.line.format(who=name, text=text)
 
 
-def describe(persona: Persona) -> str:
+def describe(persona: Persona, language: Language) -> str:
     """A persona in one line: age, gender, work, public facts, character and values; empty if nothing is known."""
-    facts = [str(persona.age) if persona.age is not None else "", persona.gender, persona.occupation]
-    first = ", ".join(fact for fact in facts if fact)
+    age = language.persona.age.format(age=persona.age) if persona.age is not None else ""
+    first = language.persona.comma.join(fact for fact in (age, persona.gender, persona.occupation) if fact)
     full = persona.name if persona.name != persona.called else ""
     texts = [full, first, flat(persona.public), flat(persona.personality), flat(persona.values)]
-    return " ".join(text if text.endswith((".", "!", "?")) else f"{text}." for text in texts if text)
+    ends = language.judge.sentence_ends
+    return language.judge.between_sentences.join(
+        text if text.endswith(ends) else f"{text}{ends[0]}" for text in texts if text
+    )
 
 
-def possessive(name: str) -> str:
+def possessive(name: str, language: Language) -> str:
     """`Ann's`, `Silas'`."""
-    return f"{name}'" if name.endswith("s") else f"{name}'s"
+    after_s = language.judge.whose_after_s
+    return (after_s if after_s and name.endswith("s") else language.judge.whose).format(who=name)
 
 
 def flat(text: str) -> str:

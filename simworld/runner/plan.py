@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents import LoadedSpec
+from agents import LoadedSpec, ScriptedAgent
 from simworld.core.engine import episode_seed
 from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError, Problem
 from simworld.core.protocols import Agent
 from simworld.core.scenario import Scenario
 from simworld.core.seeding import derive_seed
+from simworld.core.visibility import observe
 from simworld.runner.live import Job
 
 EVERYONE = "*"
@@ -93,6 +94,7 @@ class Plan:
 
     def jobs(self, agents: Mapping[str, Agent]) -> list[Job]:
         """Every episode at its first attempt: all first repeats, then all second ones; equal items once."""
+        self._refuse_lines_for_nobody(agents)
         jobs: dict[str, Job] = {}
         ids = {id(scenario): scenario.id for scenario in self.scenarios}  # hashing takes a while
         seatings = self.seatings()
@@ -105,6 +107,19 @@ class Plan:
                 seed = episode_seed(self.seed, id_, repeat)
                 jobs.setdefault(item.key, Job(item=item, attempt=1, scenario=scenario, agents=seated, seed=seed))
         return list(jobs.values())
+
+    def _refuse_lines_for_nobody(self, agents: Mapping[str, Agent]) -> None:
+        # Whom a scripted line may name is known once its agent has a seat.
+        problems: list[Problem] = []
+        for scenario, seating in self.seatings():
+            for seat, name in seating.items():
+                agent = agents[name]
+                if isinstance(agent, ScriptedAgent):
+                    where = f"agent {name!r} as {seat!r} in scenario {scenario.name!r}"
+                    found = agent.unclear(observe(scenario, seat, (), 0, 0))
+                    problems += [Problem(message=line, where=where) for line in found]
+        if problems:
+            raise InputError(dict.fromkeys(problems))
 
 
 def default_run_name(scenarios: Sequence[Scenario], casts: Sequence[Cast], seed: int) -> str:

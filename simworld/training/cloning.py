@@ -89,7 +89,7 @@ def open_school(
             teacher=teacher,
             lessons=lessons,
             data=data,
-            prompt_version=samples[0].prompt_version,
+            prompt_version=samples[0].template_version,
             dtype=mode(sorted(sample.dtype for sample in samples)) or local.dtype,
         )
 
@@ -231,7 +231,7 @@ def _check(samples: Sequence[Sample], base: Checkpoint, query: ReplyQuery) -> No
             f"no unsteered replies of {base.info.lm_spec} ({base.info.lm_id[:12]}…) are stored{asked and f' for {asked}'}; "
             "play some with `simworld run` and an agent of that model without steering"
         )
-    versions = sorted({sample.prompt_version for sample in samples})
+    versions = sorted({sample.template_version for sample in samples})
     if len(versions) > 1:
         raise InputError(
             f"these replies were made with {len(versions)} prompts ({', '.join(versions)}); choose with --agent"

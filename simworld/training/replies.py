@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, Protocol
 
-from agents.prompting import PromptTemplate, build_prompt, stop_strings
+from agents.prompting import PromptTemplate, build_prompt, is_outdated, stop_strings, template_version
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import InputError
 from simworld.core.requests import Prompt, Sampling
@@ -29,7 +29,7 @@ class Sample:
     family: str
     episode: str
     observation: Observation  # whose turn it was, and what that seat knew
-    prompt_version: str
+    template_version: str
     sampling: Sampling  # how it was drawn
     dtype: str  # in which the model wrote it
 
@@ -56,7 +56,8 @@ def stored_replies(
     """The replies that a language model wrote without steering, each with the prompt of its turn.
 
     An agent's prompt template is read from its stored spec, and what it knew is observed again in the stored scenario, so the
-    prompt is the very text that was sent. Acts of people, scripts, other models, and steered ones are left out.
+    prompt is the very text that was sent. Acts of people, scripts, other models, and steered ones are left out, and those whose
+    prompt was filled by rules that were mended since.
 
     Args:
         store: where the episodes are.
@@ -78,7 +79,9 @@ def stored_replies(
                     continue
                 scenario = scenario_of(episode.scenario_id)
                 seen = observe(scenario, act.seat, episode.turns[:number], turn.index, episode.seed)
-                yield _sample(stored, act, seen, record.spec)
+                template = PromptTemplate.model_validate(record.spec["prompt"])
+                if not is_outdated(made.prompt_version, template, seen):
+                    yield _sample(stored, act, seen, template, record.spec)
 
 
 def part_of(families: Iterable[str], *, seed: int, dev: float = 0.15, test: float = 0.25) -> Mapping[str, Part]:
@@ -123,10 +126,11 @@ def take(samples: Iterable[Sample], count: int, *, seed: int) -> list[Sample]:
     return taken
 
 
-def _sample(stored: StoredEpisode, act: Act, seen: Observation, spec: Mapping[str, Any]) -> Sample:
+def _sample(
+    stored: StoredEpisode, act: Act, seen: Observation, template: PromptTemplate, spec: Mapping[str, Any]
+) -> Sample:
     made = act.generation
     assert made is not None
-    template = PromptTemplate.model_validate(spec["prompt"])
     stop = "" if template.style == "chat" else stop_strings(template, seen)[0]
     return Sample(
         prompt=build_prompt(template, seen, drop_events=made.dropped_events),
@@ -135,7 +139,7 @@ def _sample(stored: StoredEpisode, act: Act, seen: Observation, spec: Mapping[st
         family=stored.summary.family,
         episode=stored.id,
         observation=seen,
-        prompt_version=made.prompt_version,
+        template_version=template_version(made.prompt_version),
         sampling=Sampling(**spec["sampling"]),
         dtype=made.dtype,
     )

@@ -44,6 +44,30 @@ def test_the_agent_asks_for_its_observation_until_something_usable_was_typed() -
     assert over.value.value == Act(seat="guest", action=Action(kind=ActionKind.speak, text="Half of it?", to=("host",)))
 
 
+def test_a_person_is_told_whom_they_may_address_and_asked_again() -> None:
+    thinking = HumanAgent(agent_id="h").act(GUEST_FIRST)
+    next(thinking)
+    again = thinking.send(generated("(to Anna) Half of it?"))
+    assert isinstance(again, Ask)
+    assert again.note == (
+        "Nobody heard that: it is not clear who is meant by '(to Anna)'. (A reply that only one person is to hear begins "
+        "with (to Ann) or (to Cleo), and all of it is for that person. Without such a mark everybody hears it. "
+        "Nobody else is here.)"
+    )
+    with pytest.raises(StopIteration) as over:
+        thinking.send(generated("(to Ann) Half of it?"))
+    assert over.value.value == Act(seat="guest", action=Action(kind=ActionKind.speak, text="Half of it?", to=("host",)))
+
+
+def test_the_terminal_shows_why_it_asks_again() -> None:
+    terminal = Terminal("(to Anna) Hi.", "Hi.")
+    terminal.ask(GUEST_FIRST)
+    terminal.said.clear()
+    terminal.backend.submit(Ask(observation=GUEST_FIRST, note="Nobody heard\x07 that."))
+    terminal.backend.poll()
+    assert terminal.said == ["Nobody heard� that."]
+
+
 def test_failures_are_handed_on_and_other_answers_refused() -> None:
     closed = Failure(boundary="human", kind="closed", message="the terminal was closed")
     scored = Scored(logprobs=(), lengths=(), prompt_tokens=0, latency_s=0.0)
@@ -67,7 +91,7 @@ def test_a_person_sees_the_facts_once_and_then_what_is_new() -> None:
     assert terminal.said == [
         "setting: One piece of cake is left on the table.",
         "name: Ann",
-        "persona: 30, baker",
+        "persona: Ann Lee, 30, baker",
         "others: Bo (an acquaintance): Bo Ek, 30, baker. Cleo (an acquaintance): Cleo Fox, 30, baker.",
         "goal: Get the piece for the host.",
     ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from agents.lm_agent import LMAgent
+from agents.lm_agent import LONGEST_RAW, LMAgent
 from agents.prompting import PromptTemplate, build_prompt
 from simworld.core.episode import Act, Action, ActionKind, Observation
 from simworld.core.errors import Failure
@@ -120,6 +120,51 @@ def test_when_every_reply_was_unusable_the_act_fails_and_shows_the_last() -> Non
     assert reply == Failure(
         boundary="reply", kind="empty", message=f"no usable reply in 2 asks; the last was {'!' * 77 + '...'!r}"
     )
+
+
+WHO = (
+    "(A reply that only one person is to hear begins with (to Bo) or (to Cleo), and all of it is for that person. "
+    "Without such a mark everybody hears it. Nobody else is here.)"
+)
+
+
+def test_words_for_nobody_here_are_asked_for_again_with_a_note_of_who_is_here() -> None:
+    asked, reply = drive(make(), FIRST, ["(to Boo) Take half of it.", "(to Bo) Take half of it."])
+    assert asked[0].prompt == build_prompt(TEMPLATE, FIRST)
+    assert asked[1].prompt == build_prompt(TEMPLATE, FIRST, note=WHO)
+    assert asked[1].seed == derive_seed(FIRST.seed, "ask", 1)
+    act = act_of(reply)
+    assert act.action == Action(kind=ActionKind.speak, text="Take half of it.", to=("guest",))
+    assert act.generation is not None
+    assert act.generation.asks == 2
+
+
+def test_the_note_stays_once_it_was_needed() -> None:
+    asked, _ = drive(make(), FIRST, ["(whispers) Take it.", "...", "Fine."])
+    assert [request.prompt for request in asked[1:]] == [build_prompt(TEMPLATE, FIRST, note=WHO)] * 2
+
+
+def test_words_for_nobody_here_are_never_said_to_all() -> None:
+    asked, reply = drive(make(), FIRST, ["(to Boo) Half.", "Sure. (to Bo) Half.", "(to Boo) Half."])
+    assert len(asked) == 3
+    assert reply == Failure(
+        boundary="reply",
+        kind="private",
+        message="no reply in 3 asks that says whom it is for: it is not clear who is meant by '(to Boo)'; "
+        "the last was '(to Boo) Half.'",
+    )
+
+
+def test_a_repeat_said_to_all_beats_words_for_nobody() -> None:
+    _, reply = drive(make(reasks=1), LAST, [earlier_line(), "(to Boo) Half."])
+    assert act_of(reply).action.text == earlier_line()
+
+
+def test_a_very_long_reply_is_stored_up_to_a_bound() -> None:
+    _, reply = drive(make(max_similarity=1.0), FIRST, ["Fine. " * 50_000])
+    made = act_of(reply).generation
+    assert made is not None
+    assert made.raw == ("Fine. " * 50_000)[:LONGEST_RAW]
 
 
 def test_without_reasks_one_reply_decides() -> None:

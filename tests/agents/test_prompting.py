@@ -15,6 +15,7 @@ from agents.prompting import (
     facts,
     fill,
     stop_strings,
+    whom_to_address,
 )
 from simworld.core.episode import Act, Action, ActionKind, Event, Observation, Turn
 from simworld.core.requests import Message
@@ -144,6 +145,31 @@ def test_a_chat_alternates_and_a_seats_own_lines_are_the_assistants() -> None:
     ]
     assert prompt.reply_start == ""
     assert stop_strings(CHAT, seen("seller")) == ("\nTomas:", "\nGuard:")
+
+
+def test_a_note_ends_the_last_message_of_the_user() -> None:
+    prompt = build_prompt(CHAT, seen("seller", *HISTORY), note="(Hush.)")
+    plain = build_prompt(CHAT, seen("seller", *HISTORY))
+    assert prompt.messages[:-1] == plain.messages[:-1]
+    assert prompt.messages[-1].content == "Guard: Good night. [leaves]\n\n(Hush.)"
+    noted = build_prompt(SCRIPT, seen("seller", *HISTORY), note="(Hush.)")
+    assert noted.messages[-1].content == "Nadia wants: Sell for 65.\n\n(Hush.)"
+    assert noted.reply_start == build_prompt(SCRIPT, seen("seller", *HISTORY)).reply_start
+
+
+def test_only_those_who_are_here_can_be_addressed() -> None:
+    assert "with (to Tomas) or (to Guard), and" in whom_to_address(seen("seller"))
+    assert "with (to Tomas), and" in whom_to_address(seen("seller", *HISTORY))  # the guard has left
+
+
+def test_labels_of_other_scripts_may_be_followed_by_a_full_width_colon() -> None:
+    people = {"a": "小红", "b": "小明", "c": "Zoé", "d": "عمر"}
+    seats = tuple(Seat(name=name, persona=Persona(name=called), goal="Talk.") for name, called in people.items())
+    pairs = {("a", other): Relationship.know_by_name for other in "bcd"}
+    scenario = Scenario(name="x", setting="x", seats=seats, relationships=pairs)
+    assert stop_strings(CHAT, observe(scenario, "a", (), 0, 0)) == (
+        "\n小明:", "\nZoé:", "\nعمر:", "\n小明：", "\nعمر："
+    )  # fmt: skip
 
 
 def test_a_chat_whose_last_word_was_ones_own_still_ends_with_the_user() -> None:

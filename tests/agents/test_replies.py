@@ -4,7 +4,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agents.replies import Names, parse_reply, similarity
+from agents.names import Names
+from agents.privacy import Unresolved
+from agents.repeats import similarity
+from agents.replies import LONGEST, parse_reply
 from simworld.core.episode import Action, ActionKind
 from simworld.core.visibility import observe
 from simworld.testing import example_observations, example_scenario
@@ -13,6 +16,8 @@ NAMES = Names(
     own=("Nadia Brandt", "seller", "Nadia"),
     others={"Buyer": "buyer", "Clerk": "clerk", "Tomas Okafor": "buyer", "Ann (Doctor)": "doctor"},
 )
+CHINESE = Names(own=("小红", "seller"), others={"小明": "buyer", "小丽": "friend"})
+JAPANESE = Names(own=("ハナ", "seller"), others={"ケン": "buyer"})
 LEAVE, NONE = Action(kind=ActionKind.leave), Action(kind=ActionKind.none)
 
 
@@ -148,13 +153,38 @@ TABLE: dict[str, list[tuple[str, Action | None]]] = {
         ("The buyer is late.", says("The buyer is late.")),
         ("Seventy euros.<|im_end|>\n<|im_start|>user", SEVENTY),
         ("Seventy euros.</s>", SEVENTY),
+    ],
+    "thoughts": [
         ("<think>Hm, Buyer: rich.</think>Seventy euros.", SEVENTY),
         ("<think>I could ask for", None),
+        ("I could go down to 60.</think>Seventy euros.", SEVENTY),
+        ("I could go down to 60.</thinking>\n\nSeventy euros.", SEVENTY),
+        ("Hm.</think>Sixty?</think>Seventy euros.", SEVENTY),
+        ("<thinking>60?</thinking>Seventy euros.", SEVENTY),
+        ("<THINK >60?</ think>Seventy euros.", SEVENTY),
+        ("<think>a <think>b</think> 60? </think>Seventy euros.", SEVENTY),
+        ("<think>60?</think>Seventy <think>60?</think>euros.", SEVENTY),
+        ('<reasoning effort="low">60?</reasoning>Seventy euros.', SEVENTY),
+        ("<seed:think>60?</seed:think>Seventy euros.", SEVENTY),
+        ("<inner monologue>60?</inner monologue>Seventy euros.", SEVENTY),
+        ("[THINK]60?[/THINK]Seventy euros.", SEVENTY),
+        ("◁think▷60?◁/think▷Seventy euros.", SEVENTY),
+        ("Seventy euros.<thinking>I could go", SEVENTY),
+        ("<thinking>60?", None),
+        ("Seventy? No, 60.</think>", None),
+        ("<|channel|>analysis<|message|>I could go down to 60.", None),
+        ("[thinks: I could go down to 60]", None),
+        ("(inner monologue: 60 is my floor)", None),
+        ("*thinking I could go down to 60*", None),
+        ("[thinks]", gesture("thinks")),
+        ("[thinks for a moment]", gesture("thinks for a moment")),
+        ("I think 60 is low.", says("I think 60 is low.")),
+        ("I <3 you.", says("I <3 you.")),
     ],
     "private": [
         ("(to Buyer) Seventy euros.", says("Seventy euros.", "buyer")),
         ("(to Buyer and Clerk) Seventy euros.", says("Seventy euros.", "buyer", "clerk")),
-        ("(To buyer, clerk & Ann): Seventy euros.", says("Seventy euros.", "buyer", "clerk")),
+        ("(To buyer, clerk & Ann): Seventy euros.", says("Seventy euros.", "buyer", "clerk", "doctor")),
         ("[whispers to Tomas Okafor] Seventy euros.", says("Seventy euros.", "buyer")),
         ("(to the Buyer, privately) Seventy euros.", says("Seventy euros.", "buyer")),
         ("(to Ann (Doctor)) Seventy euros.", says("Seventy euros.", "doctor")),
@@ -165,8 +195,6 @@ TABLE: dict[str, list[tuple[str, Action | None]]] = {
         ("(to Buyer) [nods]", gesture("nods", "buyer")),
         ("(to Buyer) [slides a note over]", does("slides a note over", "buyer")),
         ("(to Buyer) Goodbye. [leaves]", leaves("Goodbye.", "buyer")),
-        ("(to Mayor) Seventy euros.", SEVENTY),  # nobody of that name: said to all
-        ("(to Nadia) Seventy euros.", SEVENTY),  # to oneself
         ("(nods to Buyer) Seventy euros.", SEVENTY),  # a nod is no whisper
         ("I gave it to Buyer (the tall one).", says("I gave it to Buyer.")),
         ("(to Buyer)", None),
@@ -182,6 +210,89 @@ ROWS = [(group, raw, action) for group, rows in TABLE.items() for raw, action in
 @pytest.mark.parametrize(("group", "raw", "action"), ROWS, ids=[f"{group}: {raw[:30]}" for group, raw, _ in ROWS])
 def test_what_a_reply_means(group: str, raw: str, action: Action | None) -> None:
     assert parse_reply(raw, NAMES) == action
+
+
+@pytest.mark.parametrize(
+    ("raw", "action"),
+    [
+        ("小红：这张票七十欧元。\n小明：太贵了。\n小红：好吧。", says("这张票七十欧元。")),
+        ("小红：七十欧元。小明：六十。", says("七十欧元。")),
+        ("小红:七十欧元。", says("七十欧元。")),
+        ("小明：太贵了。", None),
+        ("**小红：**七十欧元。", says("七十欧元。")),
+        ("【小红】：七十欧元。\n【小明】：六十。", says("七十欧元。")),
+        ("「小红」：七十欧元。", says("七十欧元。")),
+        ("小红（微笑）：七十欧元。", says("七十欧元。")),
+        ("小红说：「七十欧元。」", says("七十欧元。")),
+        ("小红：小红：七十欧元。", says("七十欧元。")),
+        ("我告诉小明：六十。", says("我告诉小明：六十。")),
+        ("价格：七十欧元。", says("价格：七十欧元。")),
+        ("（点头）", gesture("点头")),
+        ("小红点头。", gesture("点头")),
+        ("（把票递过去）", does("把票递过去")),
+        ("【离开】", LEAVE),
+        ("[离开]", LEAVE),
+        ("（转身离开）", LEAVE),
+        ("好吧，成交。［离开］", leaves("好吧，成交。")),
+        ("（不想离开）", does("不想离开")),
+        ("（看着他离开）", gesture("看着他离开")),
+        ("（沉默）", NONE),
+        ("（对小明）六十。", says("六十。", "buyer")),
+        ("（悄悄对小明说）六十。", says("六十。", "buyer")),
+        ("(to 小明) 六十。", says("六十。", "buyer")),
+        ("小红（对小明）：六十。", says("六十。", "buyer")),
+        ("小红对小明说：六十。", says("六十。", "buyer")),
+        ("（对小明和小丽）六十。", says("六十。", "buyer", "friend")),
+        ("（对大家）六十。", says("六十。")),
+        ("（对小朋）六十。", Unresolved(reason="it is not clear who is meant by '（对小朋）'")),
+    ],
+)
+def test_full_width_labels_marks_and_directions(raw: str, action: Action | Unresolved | None) -> None:
+    assert parse_reply(raw, CHINESE) == action
+
+
+@pytest.mark.parametrize(
+    ("raw", "action"),
+    [
+        ("ハナ：七十です。\nケン：高い。", says("七十です。")),
+        ("ハナ「七十です。」", says("七十です。")),
+        ("ケン「高い。」", None),
+        ("（うなずく）", gesture("うなずく")),
+        ("（立ち去る）", LEAVE),
+        ("（ケンに小声で）六十です。", says("六十です。", "buyer")),
+    ],
+)
+def test_japanese_labels_and_directions(raw: str, action: Action | None) -> None:
+    assert parse_reply(raw, JAPANESE) == action
+
+
+@pytest.mark.parametrize(
+    ("nods", "leaving", "stays", "silent"),
+    [
+        ("nickt", "verlässt den Raum", "verlässt sich auf ihn", "schweigt"),
+        ("hoche la tête", "quitte la pièce", "sort un billet de sa poche", "se tait"),
+        ("asiente", "se va", "sale el sol", "guarda silencio"),
+        ("点点头", "离开房间", "等他离开", "一言不发"),
+        ("首を振る", "部屋を出る", "立ち去ろうとしない", "沈黙"),
+        ("تومئ برأسها", "تغادر", "لا تغادر", "صمت"),
+    ],
+    ids=["de", "fr", "es", "zh", "ja", "ar"],
+)
+def test_directions_in_other_languages(nods: str, leaving: str, stays: str, silent: str) -> None:
+    assert parse_reply(f"[{nods}]", NAMES) == gesture(nods)
+    assert parse_reply(f"[{leaving}]", NAMES) == LEAVE
+    assert parse_reply(f"*{leaving}*", NAMES) == LEAVE
+    assert parse_reply(f"[{silent}]", NAMES) == NONE
+    kept = parse_reply(f"[{stays}]", NAMES)
+    assert isinstance(kept, Action)
+    assert (kept.kind in {ActionKind.action, ActionKind.non_verbal}, kept.text) == (True, stays)
+
+
+def test_marks_of_direction_and_composed_letters_hide_no_label() -> None:
+    sara = Names(own=("سارة",), others={"عمر": "buyer"})
+    assert parse_reply("\u200fسارة: مرحبا\n\u200fعمر: لا", sara) == says("مرحبا")
+    rene = Names(own=("Ren\u00e9",), others={"Zo\u00e9": "buyer"})
+    assert parse_reply("Rene\u0301: Oui.\nZoe\u0301: Non.", rene) == says("Oui.")
 
 
 @pytest.mark.parametrize("raw", UNUSABLE)
@@ -255,7 +366,7 @@ RAW = st.one_of(
 def test_any_text_gives_an_act_that_the_engine_takes(raw: str, cut: bool) -> None:
     for names in (NAMES, Names.of(example_observations()[0])):
         action = parse_reply(raw, names, cut=cut)
-        if action is None:
+        if action is None or isinstance(action, Unresolved):
             continue
         if action.kind in {ActionKind.speak, ActionKind.non_verbal, ActionKind.action}:
             assert action.text.strip()
@@ -273,22 +384,106 @@ def test_plain_words_come_back_as_they_are(words: list[str]) -> None:
     assert parse_reply(text, NAMES) == says(text)
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        "(" * 4000,
-        "[" * 4000,
-        "*" * 4000,
-        "Nadia " * 4000,
-        "a *b " * 2000,
-        '"' * 4001,
-        "- " * 4000,
-        "Hi" + "\n" * 9000 + "x",
-    ],
-)
+# Each is repeated to the longest reply that is read; what is quadratic anywhere takes minutes.
+NASTY = [
+    *(
+        "(",
+        "[",
+        "*",
+        "_",
+        '"',
+        "“",
+        "'",
+        "<",
+        "{",
+        "（",
+        "【",
+        "「",
+        "\n",
+        " ",
+        ".",
+        "!",
+        ":",
+        "：",
+        "é",
+        "点",
+        "\u200f",
+    ),
+    *(
+        "()",
+        "(()",
+        "((a)",
+        "[](",
+        "([{<",
+        "(a",
+        "[a ",
+        "*a ",
+        "a *b ",
+        "_a_ ",
+        "a (b) ",
+        "<a> ",
+        '"a" ',
+        "- ",
+        "a, ",
+        "** ",
+    ),
+    *("<think>", "</think>", "<think", "[THINK]", "<|", "<|a|>", "</s>"),
+    *(
+        "Nadia: ",
+        "Nadia ",
+        "Nadia\n",
+        "\nNadia:",
+        "Nadia (",
+        "Nadia (to ",
+        "Nadia (to Buyer): a\n",
+        '"Nadia ',
+        "Nadia nods. ",
+    ),
+    *("Buyer ", "Buyer (", "Buyer (a) ", "a\nBuyer", "*Buyer*", "to Buyer: ", "To Buyer: a\n"),
+    *(
+        "to ",
+        "(to Buyer) ",
+        "(to Buyer",
+        "(to Idda ",
+        "(to Buyer: ",
+        "(to Buyer's ",
+        "to Buyer and ",
+        ", to ",
+        "/w Buyer\n",
+    ),
+    *(
+        "whispers ",
+        "(whisper) a ",
+        '"a" she whispers ',
+        "so a hears ",
+        "only a a ",
+        "said ",
+        "leaves ",
+        "ly ",
+        "thinking: I ",
+    ),
+]
+
+
+@pytest.mark.parametrize("piece", NASTY)
 @pytest.mark.timeout(20)
-def test_a_degenerate_reply_is_read_in_reasonable_time(raw: str) -> None:
-    parse_reply(raw, NAMES)
+def test_a_degenerate_reply_is_read_in_reasonable_time(piece: str) -> None:
+    parse_reply("Hi\n" + piece * (2 * LONGEST // len(piece)), NAMES)
+
+
+@pytest.mark.parametrize("start", ["(to Buyer, whispers ", '"', "(((((", "Nadia: "])
+@pytest.mark.timeout(20)
+def test_so_is_one_direction_that_goes_on_and_on(start: str) -> None:
+    for piece in ("to ", "a ", ", to ", "(a) ", "Buyer, "):
+        parse_reply(start + piece * (LONGEST // len(piece)) + ")))))", NAMES)
+
+
+def test_what_is_beyond_the_longest_reply_is_dropped_as_where_a_model_was_cut() -> None:
+    sentence = "It is seventy. "
+    whole, rest = divmod(LONGEST, len(sentence))
+    assert rest > 0  # the limit falls inside a sentence, which is dropped
+    assert parse_reply(sentence * (whole + 9), NAMES) == says((sentence * whole).strip())
+    assert parse_reply("a" * LONGEST, NAMES) == says("a" * LONGEST)
 
 
 @pytest.mark.parametrize(
@@ -306,6 +501,10 @@ def test_a_degenerate_reply_is_read_in_reasonable_time(raw: str) -> None:
         ("a b a b", ["b a"], 2 / 3),  # (a b) once new; (b a) was said; the second (a b) was said in the line
         ("", ["anything at all"], 0.0),
         ("I want it now", [], 0.0),
+        ("我想要这张票", ["我想要那张票"], 3 / 5),  # 我想 想要 要这 这张 张票: 这 is in two of five
+        ("我想要这张票", ["我想要这张票。"], 1.0),
+        ("欲しいです", ["高いです"], 2 / 4),  # 欲し しい いで です
+        ("我要 ticket 票", ["我要 ticket"], 2 / 3),  # (我 要) (要 ticket) of three
     ],
 )
 def test_how_much_was_said_before(text: str, earlier: list[str], share: float) -> None:

@@ -5,8 +5,9 @@ import pytest
 from agents.scripted import ScriptedAgent
 from simworld.core.engine import play
 from simworld.core.episode import Action, ActionKind, Ending
+from simworld.core.errors import Failure
 from simworld.core.scenario import Limits, Persona, Scenario, Seat
-from simworld.testing import check_agent
+from simworld.testing import check_agent, example_observations
 
 NONE = ActionKind.none
 
@@ -64,6 +65,19 @@ def test_lines_are_read_like_replies() -> None:
         Action(kind=NONE),
         Action(kind=ActionKind.leave, text="Bye."),
     ]
+
+
+def test_a_private_line_for_nobody_here_fails_and_is_never_said() -> None:
+    observation = example_observations()[0]
+    agent = ScriptedAgent(agent_id="a", lines=("Hello.", "(to Boo) Psst.", "(to Bo) Psst."))
+    assert agent.unclear(observation) == [
+        "line 2: it is not clear who is meant by '(to Boo)'; those at the table are Bo, Cleo"
+    ]
+    with pytest.raises(StopIteration) as over:
+        next(ScriptedAgent(agent_id="a", lines=("(to Boo) Psst.",)).act(observation))
+    assert over.value.value == Failure(
+        boundary="reply", kind="private", message="line 1: it is not clear who is meant by '(to Boo)'"
+    )
 
 
 def test_without_lines_it_does_what_comes_after_them() -> None:

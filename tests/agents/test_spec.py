@@ -133,7 +133,7 @@ def test_scripted_agents_and_people(write: Callable[[str, str], Path]) -> None:
         ]),
         (LM + "prompt: zzzzz\n", [
             "bad.yaml:3:9: prompt: no prompt 'zzzzz' beside this file, in the working folder or in the library; "
-            "the library has chat, script"
+            "the library has chat, chat-2, script, script-2"
         ]),
     ],
 )  # fmt: skip

@@ -77,10 +77,24 @@ def test_what_a_check_finds(check: Check, holds: bool, value: float | str | None
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("12", 12.0), ("12.5", 12.5), ("-3", -3.0), ("1,234,567.5", 1234567.5), (".5", 0.5)],
+    [
+        ("12", 12.0),
+        ("12.5", 12.5),
+        ("-3", -3.0),
+        ("1,234,567.5", 1234567.5),
+        (".5", 0.5),
+        ("1.200", 1.2),  # as in English; `1,200` is twelve hundred
+        ("65,50", 65.5),
+        ("1.200,50", 1200.5),
+        ("1.234.567", 1234567.0),
+        ("1\u202f200", 1200.0),
+        ("６５，５", 65.5),
+        ("٦٥٫٥", 65.5),
+        ("٦٬٥٠٠", 6500.0),
+    ],
 )
 def test_how_numbers_are_read(text: str, value: float) -> None:
-    assert run_check(number(r"price (\S+)!"), dialogue(("a", f"price {text}!"))).value == value
+    assert run_check(number(r"price (.+)!"), dialogue(("a", f"price {text}!"))).value == value
 
 
 @pytest.mark.parametrize("text", ["twelve", "nan", "inf", "1e999", "1.2.3"])
@@ -178,3 +192,66 @@ def test_what_ends_an_episode() -> None:
     price = ends(number(between=(80, 99)))  # the first price, of an earlier turn
     assert that_ends([price], HAGGLE) == "c"
     assert that_ends([ends(number(last=True, between=(70, 80)))], HAGGLE) == "c"
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "found"),
+    [
+        # No spaces between words: anywhere between two characters as readers see them
+        ("成交", "那我们成交吧。", "成交"),
+        ("成交", "我不想成了交易", None),
+        ("ありがとう", "本当にありがとうございます。", "ありがとう"),
+        ("ตกลง", "ฉันตกลงแล้วนะ", "ตกลง"),
+        ("ສະບາຍດີ", "ສະບາຍດີທຸກຄົນ", "ສະບາຍດີ"),
+        ("ယူမယ်", "ကျွန်တော်ယူမယ်ဗျ", "ယူမယ်"),
+        ("យល់ព្រម", "ខ្ញុំយល់ព្រមហើយ", "យល់ព្រម"),
+        ("𠮷野", "大𠮷野家", "𠮷野"),
+        # … and never inside one: a vowel sign or a voicing mark belongs to the letter before it
+        ("ด", "ดี", None),
+        ("か", "がある", None),
+        ("か", "か\u3099ある", None),
+        ("が", "か\u3099ある", "が"),
+        # Runs of katakana are words
+        ("チケット", "このチケットをください", "チケット"),
+        ("パン", "パンダを見た", None),
+        ("チケット", "このﾁｹｯﾄを", "チケット"),
+        # Letters of other scripts beside them are other words
+        ("OK", "OK吗？", "OK"),
+        ("ok", "それはＯＫです", "OK"),
+        ("65", "六十五是65元", "65"),
+        ("65", "165元", None),
+        # Combining marks belong to the word
+        ("मान", "मानव अधिकार", None),
+        ("मान", "वह मानो", None),
+        ("मान", "वह मान गया", "मान"),
+        ("cafe", "le cafe\u0301", None),
+        ("café", "le cafe\u0301 ferme", "café"),
+        ("nguời", "người", None),
+        # What may be written or left out
+        ("اتفقنا", "حسنًا، اتّفقنا!", "اتفقنا"),
+        ("اتفقنا", "اتفقـــنا", "اتفقنا"),
+        ("اتفاق", "هذا الاتفاق", None),  # the article is part of the word
+        ("שלום", "שָׁלוֹם לך", "שלום"),
+        ("❤", "I ❤\ufe0f it", "❤"),
+        ("don't", "I don’t know", "don't"),
+        ("no deal", "So no\u00a0deal", "no deal"),
+        ("STRASSE", "die Straße", "Straße"),
+        # What is no letter needs no gap
+        ("€", "65€", "€"),
+        ("c++", "in C++11", "C++"),
+        ("deal", "the deal's end", "deal"),
+        ("deal", "Ideal", None),
+        ("거래", "거래는 끝났다", None),  # particles are part of the word
+    ],
+)
+def test_what_a_whole_word_is_in_each_script(word: str, text: str, found: str | None) -> None:
+    assert run_check(keyword(word), dialogue(("a", text))) == CheckResult(
+        name="c", holds=found is not None, value=found, turn=None if found is None else 0
+    )
+
+
+def test_many_words_of_many_scripts_in_one_check() -> None:
+    check = keyword("deal", "成交", "パン", "€", "ตกลง")
+    for text, value in [("No deal", "deal"), ("成交了", "成交"), ("パンだ", "パン"), ("5€", "€"), ("ฉันตกลง", "ตกลง")]:
+        assert run_check(check, dialogue(("a", text))).value == value
+    assert run_check(check, dialogue(("a", "ideal パンダ"))).holds is False

@@ -120,6 +120,7 @@ def _with(**change: Any) -> Scenario:
 
 
 CHANGED: dict[str, Callable[[], Scenario]] = {
+    "language": lambda: _with(language="de"),
     "setting": lambda: _with(setting="Inside."),
     "goal": lambda: _with_seat(goal="Keep it."),
     "secret": lambda: _with_seat(secret="None."),

@@ -14,6 +14,7 @@ from scenarios.dump import dump_persona
 from scenarios.library import read_heldout, read_library
 from scenarios.personas import load_persona
 from simworld.core.scenario import Check, CheckKind, Limits, Persona, Relationship, Scenario, Seat, TurnOrder
+from simworld.language import known_languages
 
 tricky = st.sampled_from(
     ["no", "null", "~", "12", "1e5", "0o17", "1:30", "<<", "- x", "a: b", "# no", "'", '"', "{", "*x", "&x", "!x", "%", "@", "|",
@@ -79,6 +80,7 @@ def any_scenario(draw: st.DrawFn) -> Scenario:
         order=draw(st.sampled_from(list(TurnOrder))),
         limits=Limits(turns=draw(st.integers(1, 99)), silence=draw(st.integers(1, 9))),
         checks=tuple(draw(checks(name, names)) for name in check_names),
+        language=draw(st.sampled_from(known_languages())),
         title=draw(texts),
         family=draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True) | st.just("")),
         kind=draw(texts),

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from scenarios import find_scenarios
-from scenarios.library import read_files, read_heldout, read_library, scenario_files
+from scenarios.library import read_files, read_heldout, read_languages, read_library, scenario_files
 from scenarios.loader import load_document
 from scenarios.personas import HELDOUT, LIBRARY, LIBRARY_PERSONAS, Personas
 from simworld.core.errors import InputError
 from simworld.core.scenario import Limits, TurnOrder
+from simworld.language import known_languages
 from simworld.yamlfile import load_yaml
 
 TEXT = """\
@@ -173,6 +174,20 @@ def test_a_held_out_scenario_is_short_for_two_and_of_no_family_of_the_library(pa
     assert len(scenario.seats) == 2
     assert all(seat.goal and seat.knows and seat.secret for seat in scenario.seats)
     assert (scenario.order, scenario.limits) == (TurnOrder.round_robin, Limits(turns=8, silence=2))
+
+
+def test_there_is_a_scenario_in_every_language_but_english() -> None:
+    found = [loaded.scenario for loaded in read_languages()]
+    assert sorted(scenario.language for scenario in found) == [code for code in known_languages() if code != "en"]
+    assert names("languages") == [scenario.name for scenario in found]
+    assert names("night-market-stall") == ["night-market-stall"]
+    assert not {scenario.name for scenario in found} & set(names("all", "heldout", "*", "tag:price", "kind:bargaining"))
+    everything = [*found, *(loaded.scenario for loaded in (*read_library(), *read_heldout()))]
+    assert len({scenario.family for scenario in everything}) == len({s.family for s in everything[6:]}) + 6
+    for scenario in found:
+        assert all(seat.goal and seat.knows and seat.secret for seat in scenario.seats)
+        assert {"keyword"} <= {check.kind.value for check in scenario.checks}
+        assert scenario.title
 
 
 def test_the_held_out_set_is_as_large_and_varied_as_promised() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 import scenarios
+from scenarios import parse_scenario, scenario_json_schema
 from scenarios.personas import HELDOUT, LIBRARY, LIBRARY_PERSONAS
-from scenarios.schema import persona_json_schema, scenario_json_schema, schema_text
+from scenarios.schema import persona_json_schema, schema_text
+from simworld.core.errors import InputError
 from simworld.yamlfile import load_yaml
 
 HOME = Path(scenarios.__file__).parent
@@ -56,3 +59,34 @@ def test_unknown_names_of_the_package_are_attribute_errors() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nope'"):
         scenarios.nope  # noqa: B018
     assert json.loads(schema_text(scenarios.scenario_json_schema()))["title"] == "simworld scenario"
+
+
+TWO = """name: x
+setting: S
+seats:
+  - {name: a, persona: {name: A}, goal: G}
+  - {name: b, persona: {name: B}, goal: G}
+"""
+
+
+def test_a_seats_name_may_be_in_any_script() -> None:
+    text = TWO.replace("name: a", "name: NAME")
+    pattern = scenario_json_schema()["$defs"]["SeatFields"]["properties"]["name"]["pattern"]
+    for name in ("seller", "night-nurse", "卖家", "fromagère", "مديرة-القاعة", "ผู้ขาย", "2"):
+        quoted = text.replace("NAME", f"'{name}'")
+        assert parse_scenario(quoted)[0].seats[0].name == name
+        assert re.search(pattern, name)
+    for name in ("Seller", "Élise", "a b", "a--b", "-a", "a_b", "a:b", "卖，家", "\u0301a", "x" * 201):
+        with pytest.raises(InputError, match=r"seats\.0\.name"):
+            parse_scenario(text.replace("NAME", f"'{name}'"))
+
+
+def test_a_language_is_one_that_has_a_table() -> None:
+    text = TWO.replace("seats:", "language: LANGUAGE\nseats:")
+    assert [parse_scenario(text.replace("LANGUAGE", code))[0].language for code in ("en", "zh")] == ["en", "zh"]
+    plain = parse_scenario(text.replace("language: LANGUAGE\n", ""))[0]
+    assert plain.id == parse_scenario(text.replace("LANGUAGE", "en"))[0].id
+    assert plain.id != parse_scenario(text.replace("LANGUAGE", "zh"))[0].id
+    known = "ar, de, en, es, fr, ja, zh"
+    with pytest.raises(InputError, match=rf"scenario\.yaml:3:11: language: no language 'zz'; there are {known}"):
+        parse_scenario(text.replace("LANGUAGE", "zz"))

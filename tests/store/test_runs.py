@@ -8,6 +8,7 @@ import pytest
 
 from simworld.core.errors import Failure, InputError, ResumeRefused
 from store import AgentRecord, RunRecord, Store
+from store.scenario_json import scenario_row
 from tests.store.samples import (
     AGENTS,
     NOON,
@@ -60,6 +61,13 @@ def test_another_seed_is_refused(store: Store) -> None:
     begin(store, seed=7)
     with pytest.raises(ResumeRefused, match=r"seed was 7, now it is 8.*--name"):
         begin(store, seed=8)
+
+
+def test_a_scenario_keeps_its_language(store: Store) -> None:
+    german = replace(TICKET, language="de")
+    begin(store, scenario=german)
+    assert store.scenario(german.id) == german
+    assert "language" not in scenario_row(TICKET)["content"]  # as it was before there were others
 
 
 def test_changed_scenario_is_refused_and_nothing_is_stored(store: Store) -> None:

@@ -1,6 +1,7 @@
 """`simworld agent`."""
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -98,3 +99,19 @@ def test_another_number_format_is_a_note(tmp_path: Path, dtype: str, noted: bool
     expected = "the planner was made with hf:tiny in float32, and the model runs in bfloat16 here"
     assert [note.startswith(expected) for note in notes] == ([True] if noted else [])
     assert ("notes: " in invoke("show", str(path)).output) is noted
+
+
+def test_show_says_that_a_planner_was_trained_with_another_prompt(tmp_path: Path) -> None:
+    spec = "name: mine\nmodel: builtin:smollm2-135m-instruct\ndtype: bfloat16\nsteering: {planner: planners/numbers}\n"
+    path = tmp_path / "mine.yaml"
+
+    def notes() -> list[str]:
+        shown = json.loads(invoke("show", str(path), "--json").output)["notes"]
+        return [note for note in shown if "prompt" in note]
+
+    path.write_text(spec)
+    assert notes() == []
+    path.write_text(spec + "prompt: script-2\n")
+    (note,) = notes()
+    begin = "the planner was trained with another prompt version (dc45ba13afb9; the prompt script-2 is "
+    assert re.fullmatch(re.escape(begin) + r"[0-9a-f]{12}\), so on other states", note)

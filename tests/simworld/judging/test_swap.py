@@ -64,6 +64,15 @@ def test_three_people_and_names_that_are_shared() -> None:
     assert renamed.acts[0].action.text == "Bo, Bo, Cy, Annie and Mrs Bell."  # which of the Bells is not said
 
 
+def test_names_are_found_where_no_space_stands_beside_them() -> None:
+    scenario = replace(
+        trio(("小红", ""), ("田中 花子", "花子")), language="zh", setting="小红和田中 花子都在，花子先到。"
+    )
+    told, episode = swapped("names", scenario, talk(scenario, ("s0", "花子，我是小红啊。")))
+    assert told.setting == "花子和小红都在，小红先到。"
+    assert episode.acts[0].action.text == "小红，我是花子啊。"
+
+
 def test_a_swapped_judge_is_another_judge_beside_the_plain_one(tmp_path: Path) -> None:
     spec, _ = load_judge("smol-statements")
     with open_store(str(tmp_path / "x.db"), create=True) as store:

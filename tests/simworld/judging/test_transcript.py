@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
 from simworld.judging.transcript import read
@@ -65,3 +69,54 @@ def test_two_people_of_one_name_keep_distinct_names() -> None:
     assert len(set(reading.names.values())) == 2
     assert reading.lines == (f"{reading.names['clerk']}: Hello.",)
     assert "family member" in reading.head()
+
+
+@pytest.mark.parametrize(
+    ("language", "head", "lines", "end", "silence"),
+    [
+        (
+            "de",
+            "Ann: Ann Lee.\nZiel von Ann: Sell the lamp for 40 euros.\nGeheimnis von Ann: It flickers.\n"
+            "Bob: Bob Ray. 40 Jahre alt, baker.\nZiel von Bob: Pay at most 20.\nAnn und Bob: befreundet",
+            ("Ann: Forty.", "Bob: *nods*", "Ann (nur zu Bob): Deal.", "Bob: *geht*", "Ann: Bye. *geht*"),
+            "Das Gespräch wurde nach der höchsten Zahl von Zügen abgebrochen.",
+            "(Niemand hat etwas gesagt oder getan.)",
+        ),
+        (
+            "zh",
+            "Ann：Ann Lee。\nAnn的目标：Sell the lamp for 40 euros.\nAnn的秘密：It flickers.\n"
+            "Bob：Bob Ray。40岁，baker。\nBob的目标：Pay at most 20.\nAnn和Bob：朋友",
+            ("Ann：Forty.", "Bob：*nods*", "Ann（只对Bob说）：Deal.", "Bob：*离开*", "Ann：Bye.*离开*"),
+            "对话达到轮数上限，被中断。",
+            "（没有人说话，也没有人做任何事。）",
+        ),
+        (
+            "ar",
+            "Ann: Ann Lee.\nهدف Ann: Sell the lamp for 40 euros.\nسرّ Ann: It flickers.\n"
+            "Bob: Bob Ray. العمر 40، baker.\nهدف Bob: Pay at most 20.\nAnn وBob: صداقة",
+            ("Ann: Forty.", "Bob: *nods*", "Ann (إلى Bob فقط): Deal.", "Bob: *مغادرة*", "Ann: Bye. *مغادرة*"),
+            "انقطعت المحادثة عند بلوغ الحد الأقصى لعدد الأدوار.",
+            "(لم يقل أحد شيئًا ولم يفعل شيئًا.)",
+        ),
+    ],
+)
+def test_the_words_between_are_those_of_the_scenarios_language(
+    language: str, head: str, lines: tuple[str, ...], end: str, silence: str
+) -> None:
+    friends = {("seller", "buyer"): Relationship.friend}
+    scenario = replace(lamp(), language=language, relationships=friends, judge_note="")
+    acts = (
+        act("seller", ActionKind.speak, "Forty."),
+        act("buyer", ActionKind.non_verbal, "nods"),
+        act("seller", ActionKind.speak, "Deal.", to=("buyer",)),
+        act("buyer", ActionKind.leave),
+        act("seller", ActionKind.leave, "Bye."),
+    )
+    turns = tuple(Turn(index=i, acts=(a,)) for i, a in enumerate(acts))
+    episode = Episode(
+        scenario_id=scenario.id, cast={}, seed=0, turns=turns, ending=Ending.turn_limit, reason="turn_limit"
+    )
+    reading = read(scenario, episode)
+    assert reading.head(("persona", "relationship", "goal", "secret")) == head
+    assert (reading.lines, reading.end) == (lines, end)
+    assert read(scenario, replace(episode, turns=())).shown == silence

@@ -3,7 +3,7 @@
 import pytest
 
 from agents import find_specs
-from agents.replies import similarity
+from agents.repeats import similarity
 from scenarios import find_scenarios
 from simworld.core.episode import ActionKind, Ending
 from simworld.runner import play_jobs

@@ -1,8 +1,10 @@
 """Work items are derived from names and content."""
 
+from pathlib import Path
+
 import pytest
 
-from agents import load_spec, make_agent
+from agents import ScriptedAgent, load_spec, make_agent
 from simworld.core.errors import InputError
 from simworld.core.protocols import Agent
 from simworld.core.scenario import Persona, Scenario, Seat
@@ -103,3 +105,20 @@ def test_the_default_name_is_made_of_names_and_the_seed() -> None:
     assert name not in others
     with pytest.raises(InputError, match="no agents are given"):
         default_run_name([x], (), 0)
+
+
+def test_a_scripted_line_for_nobody_at_the_table_is_refused_with_all_others(tmp_path: Path) -> None:
+    path = tmp_path / "sly.yaml"
+    path.write_text("name: sly\nkind: scripted\nlines: ['Hello.', '(to Cat) Psst.', '(to Dan) Psst.']\n")
+    sly = make_agent(load_spec(path))
+    # Strangers are known by their roles.
+    fits, lacks = scenario("x", "ann", "cat", "dan"), scenario("y", "ann", "cat", "eve")
+    cast = Cast(by_seat={"*": "quiet", "ann": "sly"})
+    quiet = ScriptedAgent(agent_id="q", lines=("Hello.",))
+    assert len(plan(fits, casts=(cast,)).jobs({"sly": sly, "quiet": quiet})) == 1
+    with pytest.raises(InputError) as error:
+        plan(fits, lacks, casts=(cast,)).jobs({"sly": sly, "quiet": quiet})
+    assert str(error.value) == (
+        "agent 'sly' as 'ann' in scenario 'y': line 3: it is not clear who is meant by '(to Dan)'; "
+        "those at the table are Cat, Eve"
+    )

@@ -104,7 +104,7 @@ def sample(
         family=family,
         episode=f"{family}-episode",
         observation=observation,
-        prompt_version="v",
+        template_version="v",
         sampling=sampling,
         dtype="float32",
     )

@@ -9,6 +9,7 @@ import pytest
 
 from simworld.core.episode import PlanStep
 from simworld.core.errors import InputError
+from simworld.core.scenario import Persona
 from simworld.training.replies import part_of, stored_replies, take
 from store import Store, open_store
 from tests.simworld.training import taught
@@ -33,7 +34,7 @@ def test_prompts_come_back_as_they_were_asked(store: Store) -> None:
     assert [sample.stop for sample in found] == ["\n", "\n", "\n", None]  # the last was cut
     assert [sample.observation.seat for sample in found] == ["seller", "buyer", "seller", "buyer"]
     assert {sample.family for sample in found} == {"chair"}
-    assert {sample.prompt_version for sample in found} == {taught.SCRIPT.version}
+    assert {sample.template_version for sample in found} == {taught.SCRIPT.version}
 
 
 def test_other_models_runs_agents_and_steered_acts_are_left_out(store: Store) -> None:
@@ -51,6 +52,24 @@ def test_other_models_runs_agents_and_steered_acts_are_left_out(store: Store) ->
     assert not list(stored_replies(store, model_id="m1", run="other"))
     assert not list(stored_replies(store, model_id="m1", agent="nobody"))
     assert len(list(stored_replies(store, model_id="m1", agent="plain", run="first"))) == 3
+
+
+def test_replies_to_prompts_that_were_mended_since_are_left_out(store: Store) -> None:
+    agent, record = taught.agent("m1")
+    scenario = taught.scene("chair")
+    seller = replace(scenario.seats[0], persona=Persona(name="Mrs. Ann Lee"))
+    scenario = replace(scenario, seats=(seller, scenario.seats[1]))
+    played = taught.play_lines(agent, scenario, LINES)
+    turns = list(played.episode.turns)
+    made = turns[0].acts[0].generation
+    assert made is not None
+    assert made.prompt_version == f"{taught.SCRIPT.version}+2"
+    old = replace(made, prompt_version=taught.SCRIPT.version)  # when she was called Mrs.
+    turns[0] = replace(turns[0], acts=(replace(turns[0].acts[0], generation=old),))
+    taught.add(store, replace(played, episode=replace(played.episode, turns=tuple(turns))), scenario, record)
+    found = list(stored_replies(store, model_id="m1"))
+    assert [sample.reply for sample in found] == list(LINES[1:])
+    assert {sample.template_version for sample in found} == {taught.SCRIPT.version}
 
 
 def test_a_family_stays_in_its_part_as_families_are_added() -> None:

@@ -1,0 +1,91 @@
+"""Words for leaving, silence, gestures and whispers in the languages of replies: data, no code.
+
+English stage directions are read by the finer rules of `replies`; here is what the other languages write in
+brackets. All languages are read at every table, so a pattern must not be an English phrase of another meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActWords:
+    """One language's patterns, case ignored, for the inside of a stage direction."""
+
+    leaving: str  # from the direction's start: the seat leaves for good
+    silence: str  # the whole direction: nothing is said
+    gestures: str  # anywhere in it: a gesture or a look
+    whispers: str  # anywhere in it: said so that not everybody hears
+    told: str  # the whole direction is a mark of privacy; the group `to` holds the addressees
+
+
+GERMAN = ActWords(
+    leaving=r"(?:\w+ ){0,3}?(?:verlässt(?! sich\b)|(?:geht|gehen)(?: (?:weg|fort|hinaus|raus|davon|nach hause))?\W*$|"
+    r"(?:weg|fort|hinaus)gehen\W*$|verlassen\W*$|legt auf\W*$|verabschiedet sich\W*$)",
+    silence=r"(?:\w+ ){0,2}?(?:schweigt|schweigen|sagt nichts|bleibt (?:still|stumm)|stille)",
+    gestures=r"\b(?:nickt|nicken|schüttelt|lächelt|seufzt|zuckt|lacht|grinst|blickt|schaut|starrt|winkt|zwinkert|errötet|"
+    r"weint|lehnt|zögert|hustet|räuspert|verbeugt|umarmt|flüstert|runzelt)\b",
+    whispers=r"\b(?:flüster\w*|heimlich zu|vertraulich|unter vier augen)\b",
+    told=r"(?:(?:flüster\w*|leise|nur|heimlich|vertraulich|privat|sagt)[ ,:]+)*(?:zu|an)\s+(?P<to>[^:,]+?)"
+    r"(?:,?\s+(?:flüster\w*|leise|allein|privat|gewandt))*|"
+    r"flüster\w*\s+(?P<to2>[^:,]+?)\s+(?:zu|ins ohr)|nur für (?P<to3>[^:,]+)",
+)
+FRENCH = ActWords(
+    leaving=r"(?:\w+ ){0,3}?(?:s['’]en va\b|s['’]en aller\W*$|part\W*$|part pour de bon\b|partir\W*$|"
+    r"quitte (?:la|le|les|cette|ce|l['’])\s?(?:pièce|salle|magasin|boutique|maison|conversation|table|appartement|bureau|café|"
+    r"restaurant|scène|réunion|lieux?)\b|sort\W*$|sort (?:de la|du|de l['’])\s?(?:pièce|salle|magasin|boutique|maison|"
+    r"appartement|bureau|café|restaurant|réunion)\b|raccroche\b)",
+    silence=r"(?:\w+ ){0,2}?(?:ne dit rien|se tait|reste silencieu(?:x|se)|garde le silence)",
+    gestures=r"\b(?:hoche|acquiesce|sourit|souriant|soupire|hausse|rit|regarde|pleure|rougit|hésite|tousse|réfléchit|chuchote|"
+    r"murmure|fronce|cligne|incline|embrasse)\b",
+    whispers=r"\b(?:chuchot\w*|à voix basse|en privé|en aparté|en secret|à l['’]oreille)(?!\w)",
+    told=r"(?:(?:chuchot\w*|murmur\w*|à voix basse|en privé|en aparté|en secret|dit|seulement|tout bas)[ ,:]+)*"
+    r"(?:à(?: l['’]oreille de)?|pour)\s+(?P<to>[^:,]+?)(?:,?\s+(?:seulement|à voix basse|en privé|tout bas))*",
+)
+SPANISH = ActWords(
+    leaving=r"(?:\w+ ){0,3}?(?:se va\b|se marcha\b|se retira\b|irse\W*$|marcharse\W*$|sale\W*$|"
+    r"(?:sale (?:de la|del|de)|abandona (?:la|el)) (?:sala|habitación|tienda|casa|local|conversación|edificio|cocina|café|bar|"
+    r"restaurante|oficina|reunión|lugar)\b|cuelga\W*$)",
+    silence=r"(?:\w+ ){0,2}?(?:no dice nada|guarda silencio|calla|se queda callad[oa]|silencio)",
+    gestures=r"\b(?:asiente|sonríe|suspira|ríe|se ríe|mira|llora|duda|piensa|tose|señala|susurra|guiña|saluda|encoge|niega|"
+    r"frunce|inclina|abraza)\b",
+    whispers=r"\b(?:susurr\w*|en voz baja|en privado|en secreto|al oído)\b",
+    told=r"(?:(?:susurr\w*|en voz baja|en privado|en secreto|dice|solo|sólo|aparte)[ ,:]+)*(?:al oído de|a|para)\s+"
+    r"(?P<to>[^:,]+?)(?:,?\s+(?:en voz baja|en privado|solamente|al oído))*",
+)
+CHINESE = ActWords(
+    leaving=r"(?![^，。]*(?:看|望|让|讓|叫|请|請|不|没|沒|想|要|准备|準備|打算|等|差点|如果))[^，。]{0,12}?"
+    r"(?:离开|離開|离去|離去|离场|離場|离席|退场|退場|走开|走開|走了|走出|转身就?走|轉身就?走|挂断|掛斷|挂了?电话|告辞|拂袖而去)",
+    silence=r"(?:保持)?(?:沉默(?:不语)?|不说话|不說話|一言不发|一言不發|什么也没说|什么都没说|无言|無言)",
+    gestures=r"点了?点?头|點了?點?頭|摇了?摇?头|搖了?搖?頭|笑|叹|嘆|耸|聳|看|望|凝视|挥手|揮手|眨|脸红|哭|皱眉|犹豫|沉思|思考|"
+    r"咳|指着|鞠躬|拥抱|低头|抬头",
+    whispers=r"悄悄|耳语|耳語|私下|私聊|私信|低声对|小声对|偷偷|只有.{1,8}(?:听|聽)",
+    told=r"(?:悄悄地?|小声地?|低声地?|私下里?|偷偷地?|单独|只|私聊|耳语[:：]?)*"
+    r"(?:(?:对|對|跟|向|给|給)着?(?!方)(?P<to>[^，,:：\s]+?)(?:悄悄地?|小声地?|低声地?|私下里?|耳语|说道?|說道?)*|"
+    r"(?:私聊|私信|仅|只有?|只给|只對)[:： ]*(?P<to2>[^，,:：\s]+?)(?:能|可以?)?(?:听见|听到|聽見|可见)?)",
+)
+JAPANESE = ActWords(
+    leaving=r"(?![^、。]*(?:見|ない|せず|ようと|たい|まま))[^、。]{0,12}?(?:立ち去|去る|退出|退室|退場|出て行|出ていく|出て行った|"
+    r"帰る|電話を切る|その場を離れる|(?:部屋|店|家)を出(?:る|て))",
+    silence=r"(?:沈黙|黙る|黙って(?:いる)?|何も言わない|無言)",
+    gestures=r"うなず|頷|首を(?:横に)?振|微笑|笑|ため息|肩をすくめ|見る|見つめ|手を振|泣|眉|ためら|考え|咳|指さ|お辞儀|抱き|目を",
+    whispers=r"小声で|耳打ち|ささや|囁|こっそり|内緒|だけ(?:に)?聞こえ",
+    told=r"(?:小声で|こっそり|内緒で)*(?P<to>[^、,:：\s]+?)(?:だけ)?(?:に(?:対して|向かって|だけ)?|へ|のみ)"
+    r"(?:小声で|こっそり|内緒で|だけ)*(?:ささやく|囁く|耳打ち(?:する)?|言う|話す)?",
+)
+ARABIC = ActWords(
+    leaving=r"(?!.*(?:\bلا\b|\bلم\b|قبل|يريد|تريد|يشاهد|تشاهد))(?:\w+ ){0,3}?(?:[يت]?غادر\w*|[يت]رحل\b|[يت]خرج\b|[يت]نصرف\b|مغادرة|"
+    r"[يت]نهي المكالمة)",
+    silence=r"(?:صمت|[يت]صمت|لا [يت]قول شيئ\w*|[يت]بقى صامت\w*)",
+    gestures=r"[يت]ومئ|[يت]هز|[يت]بتسم|[يت]تنهد|[يت]ضحك|[يت]نظر|[يت]بكي|[يت]تردد|[يت]فكر|[يت]شير|[يت]همس|[يت]لوح|إيماءة|ابتسامة|تنهيدة|ضحكة|نظرة|هزة",
+    whispers=r"همس|سر[ًا]{1,2}\b|على انفراد",
+    told=r"(?:(?:[يت]?همس\w*|سر[ًا]{1,2}|على انفراد|بصوت منخفض|فقط)[ ،:]+)*(?:إلى|الى|لـ?)\s*(?P<to>[^:،,]+?)"
+    r"(?:[،,]?\s+(?:فقط|سر[ًا]{1,2}))*",
+)
+EVERYONE = (
+    r"(?:alle[nrs]?|allen zusammen|tous|toutes|tout le monde|todos|todas|"
+    r"大家|所有人|各位|众人|眾人|全体|全體|他们|她们|みんな|みなさん|皆さん|皆|全員|"
+    r"الجميع|الكل)"
+)
+OTHER_LANGUAGES = (GERMAN, FRENCH, SPANISH, CHINESE, JAPANESE, ARABIC)

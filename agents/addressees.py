@@ -1,0 +1,228 @@
+"""Whom the words after "to" mean: seats, everybody, nobody at all (`to be honest`), or somebody unknown."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+from agents.mark_words import (
+    ARTICLES,
+    BOTH,
+    BUT,
+    EVERYONE,
+    HONORIFICS,
+    KINSHIP,
+    MANNERS,
+    NOBODY,
+    NOBODY_ENDS,
+    ONESELF,
+    PEOPLE,
+    PRONOUN,
+)
+from agents.names import Names, folded, resembles, words_of
+
+_SPACE = re.compile(r"[\s\"“”'‘’«»„*_@]*")
+_AND = re.compile(
+    r"\s*[\"”'’*_]*\s*(?:,\s*(?:and\b)?|&|\+|/|;|、|،|和|及|与|跟|と|و(?=\S)|"
+    r"\b(?:and|und|et|y|e|o|or|plus|as well as)\b)\s*(?:also\s+)?(?:to\s+)?"
+)
+_POSSESSIVE = re.compile(r"(?:['’]s?)\s+(?P<of>[^\s,.;:!?]+)")
+_EAR = re.compile(r"(?:(?:left|right|own)\s+)?(?:ears?|eyes|face)$")
+_SPEECH = re.compile(r"\s*[\"”’*_]*\s*(?:[:：]|,\s*(?=[\"“„«「]))\s*")
+_EVERYONE = re.compile(rf"(?i){EVERYONE}(?!\w)")
+_BOTH = re.compile(rf"(?i){BOTH}(?!\w)")
+_BUT = re.compile(rf"(?i){BUT}")
+_ONESELF = re.compile(rf"(?i){ONESELF}(?!\w)")
+_PRONOUN = re.compile(rf"(?i){PRONOUN}(?=\W*$|\s*[,.;:!?—-]|\s+(?:only|alone|quietly|softly|privately|directly)\b)")
+_WORD = re.compile(r"[^\W_](?:[\w'’-]*[^\W_])?")
+_KIN = frozenset(word for words in KINSHIP.values() for word in words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressed:
+    """Whom a phrase means."""
+
+    to: tuple[str, ...] | None = None  # seats; empty: everybody; None: somebody who cannot be made out
+    speech: str = ""  # what the phrase goes on to say: `Ida: the key is under the mat`
+    tail: str = ""  # whatever else follows
+
+
+UNKNOWN = Addressed()
+
+
+class Table:
+    """Everybody at the table, as one seat calls them."""
+
+    def __init__(self, names: Names) -> None:
+        self.seats = names.seats
+        self._called = names.called()
+        own = [name for name in names.own if folded(name) not in self._called]
+        self._own = re.compile(rf"(?i)(?:{words_of(own)})") if own else None
+        known = words_of(self._called)
+        self._other = re.compile(rf"(?i)(?:{known})") if known else None
+        self._parts = [word for called in self._called for word in called.split()]
+
+    @property
+    def only(self) -> tuple[str, ...]:
+        """The other seat where there is just one."""
+        return tuple(self.seats) if len(self.seats) == 1 else ()
+
+    def named(self, text: str) -> tuple[str, ...] | None:
+        """The seats that a text names, in order; None where a name may mean two."""
+        found = [self._called[folded(match.group())] for match in self._others(text)]
+        return (
+            None
+            if any(len(seats) > 1 for seats in found)
+            else tuple(dict.fromkeys(s for seats in found for s in seats))
+        )
+
+    def without_names(self, text: str) -> str:
+        """The text with its names of others taken out."""
+        return self._other.sub(" ", text) if self._other else text
+
+    def resembles(self, phrase: str) -> bool:
+        """Whether one of the first words is a name here, misspelt."""
+        return any(resembles(word, self._parts) for word in phrase.split()[:4])
+
+    def addressed(self, phrase: str) -> Addressed | None:
+        """Whom a phrase after "to" means; None where it means nobody: `be honest`, `my mind`, `Bob's surprise`."""
+        at = _past_space(phrase, 0)
+        start = self._article(phrase, at)
+        if everyone := _EVERYONE.match(phrase, start) or _EVERYONE.match(phrase, at):
+            return self._but(phrase, everyone.end())
+        if both := _BOTH.match(phrase, at):
+            return _end(() if len(self.seats) == 2 else None, phrase, both.end())
+        if _ONESELF.match(phrase, at):
+            return UNKNOWN
+        if pronoun := _PRONOUN.match(phrase, at):
+            return _end(self.only or None, phrase, pronoun.end())
+        if self._other is None or not self._other.match(phrase, start):
+            if self._own and self._own.match(phrase, start) and not _abstract(phrase, self._own.match(phrase, start)):
+                return UNKNOWN
+            return UNKNOWN if self._somebody(phrase, at) else None
+        return self._seats(phrase, start)
+
+    def _others(self, text: str) -> list[re.Match[str]]:
+        return list(self._other.finditer(text)) if self._other else []
+
+    def _article(self, phrase: str, at: int) -> int:
+        # Past "the", "my dear", "Mrs.", unless that is how somebody is called.
+        while not (self._other and self._other.match(phrase, at)):
+            word = _WORD.match(phrase, at)
+            if not word or word.group().casefold() not in ARTICLES | HONORIFICS:
+                break
+            after = _past_space(phrase, word.end() + phrase.startswith(".", word.end()))
+            if after >= len(phrase):
+                break
+            at = after
+        return at
+
+    def _but(self, phrase: str, at: int) -> Addressed:
+        if but := _BUT.match(phrase, at):
+            left_out = self._seats(phrase, self._article(phrase, but.end()))
+            if not left_out or not left_out.to:
+                return UNKNOWN
+            kept = tuple(seat for seat in sorted(self.seats) if seat not in left_out.to)
+            return Addressed(to=kept or None, speech=left_out.speech, tail=left_out.tail)
+        found = _end((), phrase, at)
+        return UNKNOWN if _BUT.search(f" {found.tail}") else found
+
+    def _seats(self, phrase: str, at: int) -> Addressed | None:
+        to: list[str] = []
+        while True:
+            match = self._other.match(phrase, at) if self._other else None
+            if match is None:
+                return UNKNOWN
+            seats = self._called[folded(match.group())]
+            if len(seats) > 1:
+                return UNKNOWN
+            at = match.end()
+            if possessive := _POSSESSIVE.match(phrase, at):
+                if not _EAR.match(possessive.group("of").casefold()):
+                    return UNKNOWN if to or _person(possessive.group("of")) else None
+                at = possessive.end()
+            to += seats
+            another = _AND.match(phrase, at)
+            start = self._article(phrase, _past_space(phrase, another.end())) if another else at
+            if another and self._other and self._other.match(phrase, start):
+                at = start
+                continue
+            if another and not _SPEECH.match(phrase, at) and self._joined(another.group(), phrase[another.end() :]):
+                return UNKNOWN
+            found = _end(tuple(dict.fromkeys(to)), phrase, at)
+            return UNKNOWN if _names_more(found.tail) else found
+
+    def _joined(self, by: str, rest: str) -> bool:
+        # `Ida and Zed`, `Ida, Zed`, `Ida, the waiter`; but `Ida, quietly`, `Ida, while Bob looks away`
+        word = _WORD.search(rest)
+        if word is None or word.group().casefold() in MANNERS - {"a", "the", "her", "his", "my", "their"}:
+            return False
+        if "," not in by:
+            return True
+        return self._somebody(rest, word.start()) and (
+            word.group()[0].isupper() or word.group().casefold() in ARTICLES | PEOPLE
+        )
+
+    def _somebody(self, phrase: str, at: int) -> bool:
+        # A name that nobody here has, or a role; in doubt yes, since the words may be a secret.
+        words = [match.group() for match in islice(_WORD.finditer(phrase, at), 8)]
+        if not words:
+            return False
+        first = words[0].casefold()
+        owner, possessive, _ = words[0].replace("’", "'").partition("'s")
+        if possessive or words[0].endswith(("s'", "s’")):
+            return len(words) > 1 and _person(words[1]) and owner.casefold() not in {"that", "it", "let", "what"}
+        if first in ARTICLES and len(words) > 1:
+            return self._head_is_person(phrase, at)
+        if first in NOBODY and not _person(first):
+            return False
+        if any(char.isdigit() for char in words[0]):
+            return False
+        if words[0][0].isupper() or _person(first) or self.resembles(" ".join(words)):
+            return True
+        if not words[0].isascii():
+            return False  # other languages' words are read by their own rules
+        return len(words) == 1 and not first.endswith(NOBODY_ENDS) and not first.endswith("ly")
+
+    def _head_is_person(self, phrase: str, at: int) -> bool:
+        group = re.split(
+            r"(?i)[,.;:!?()\n]|\b(?:of|in|at|on|with|by|from|who|that|which|near|behind|for|as|where|when|while)\b",
+            phrase[at:],
+        )
+        words = [word for word in _WORD.findall(next(filter(str.strip, group), "")) if word.casefold() not in ARTICLES]
+        if not words:
+            return False
+        if self.resembles(" ".join(words)) and words[-1].casefold() not in NOBODY:
+            return True
+        return _person(words[-1]) or not (words[-1].casefold() in NOBODY or words[-1].casefold().endswith(NOBODY_ENDS))
+
+
+@lru_cache(maxsize=256)
+def _person(word: str) -> bool:
+    word = word.casefold()
+    singular = word[:-1] if word.endswith("s") else word
+    return bool({word, singular} & (PEOPLE | _KIN)) or word in HONORIFICS
+
+
+def _past_space(phrase: str, at: int) -> int:
+    space = _SPACE.match(phrase, at)
+    return space.end() if space else at
+
+
+def _abstract(phrase: str, name: re.Match[str] | None) -> bool:
+    of = name and _POSSESSIVE.match(phrase, name.end())
+    return bool(of and not _person(of.group("of")))
+
+
+def _names_more(tail: str) -> bool:
+    # `Ida Holms`: the word after the name belongs to it.
+    word = _WORD.match(tail.lstrip(" "))
+    return bool(word and word.group()[0].isupper() and word.group().casefold() not in MANNERS | {"i"})
+
+
+def _end(to: tuple[str, ...] | None, phrase: str, at: int) -> Addressed:
+    if speech := _SPEECH.match(phrase, at):
+        return Addressed(to=to, speech=phrase[speech.end() :].strip())
+    return Addressed(to=to, tail=phrase[at:].strip(" \"“”'‘’*_."))

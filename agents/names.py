@@ -1,0 +1,135 @@
+"""What people at the table may be called by one seat, and whom a name means."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from agents.mark_words import HONORIFICS, KINSHIP
+from simworld.core.episode import Observation
+from simworld.core.scenario import Relationship
+
+SCRIPT_WITHOUT_SPACES = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f"
+_NO_SPACES = re.compile(f"[{SCRIPT_WITHOUT_SPACES}]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What people are called in a dialogue as one seat writes it."""
+
+    own: tuple[str, ...]  # the seat's own names, longest first
+    others: Mapping[str, str]  # what others are called → seat
+    meant: Mapping[str, frozenset[str]] = field(
+        default_factory=dict
+    )  # looser words for others, casefolded → the seats they may mean
+
+    @classmethod
+    def of(cls, observation: Observation) -> Names:
+        """The names a seat may use, from its observation."""
+        own = {observation.label, observation.persona.name, observation.persona.called, _role(observation.seat)}
+        others = {other.label: other.seat for other in observation.others}
+        for other in observation.others:
+            if other.persona is not None:
+                others.setdefault(other.persona.name, other.seat)
+        return cls(own=_longest_first(own), others=others, meant=_looser(observation))
+
+    @property
+    def seats(self) -> frozenset[str]:
+        """The other seats."""
+        return frozenset(self.others.values())
+
+    def called(self) -> dict[str, frozenset[str]]:
+        """Every word for another, casefolded → the seats it may mean; one seat where it is unambiguous.
+
+        What stands earlier wins: labels and full names, then the parts of names, then roles, occupations and relationships.
+        """
+        found: dict[str, frozenset[str]] = {}
+        for name, seat in self.others.items():
+            found[folded(name)] = found.get(folded(name), frozenset()) | {seat}
+        parts: dict[str, frozenset[str]] = {}
+        for name, seat in self.others.items():
+            for part in _parts(name):
+                parts[part] = parts.get(part, frozenset()) | {seat}
+        for seat in self.seats:
+            found.setdefault(folded(_role(seat)), frozenset({seat}))
+        for words in (parts, self.meant):
+            for word, seats in words.items():
+                found.setdefault(word, seats)
+        return found
+
+
+def either(labels: Iterable[str]) -> str:
+    """A pattern for any of the labels, the longest first; with spaces, and with composed letters, as replies are read."""
+    return "|".join(re.escape(_plain(label)) for label in _longest_first(labels))
+
+
+def words_of(labels: Iterable[str]) -> str:
+    """As `either`, as whole words where the script has spaces."""
+    return "|".join(_bounded(_plain(label)) for label in _longest_first(labels))
+
+
+def resembles(word: str, known: Iterable[str]) -> bool:
+    """Whether a word may be one of the known ones, misspelt."""
+    word = folded(word)
+    return any(_alike(word, other) for other in known)
+
+
+def folded(text: str) -> str:
+    """A name as it is compared: composed, case and outer spaces ignored."""
+    return _plain(text).casefold()
+
+
+def _alike(word: str, other: str) -> bool:
+    if _NO_SPACES.search(other):
+        return len(word) == len(other) > 1 and not set(word).isdisjoint(other)
+    if min(len(word), len(other)) < 3 or abs(len(word) - len(other)) > 3:
+        return False
+    return difflib.SequenceMatcher(None, word, other).ratio() >= 0.75
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _role(seat: str) -> str:
+    return seat.replace("-", " ").replace("_", " ")
+
+
+def _longest_first(labels: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(filter(None, labels), key=lambda label: (-len(label), label)))
+
+
+def _bounded(label: str) -> str:
+    # An Arabic "and" is written together with the word after it.
+    before = r"(?:(?<!\w)|(?<=\bو))" if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
+    after = r"(?!\w)" if label[-1:].isalnum() and not _NO_SPACES.match(label[-1:]) else ""
+    return f"{before}{re.escape(label)}{after}"
+
+
+def _parts(name: str) -> Iterable[str]:
+    # `Ann (Doctor)` is also called Ann, `Mrs. Ana Lopes` Ana and Lopes.
+    bare = re.sub(r"\([^()]*\)", " ", name)
+    words = [word.strip("\"'“”‘’.,:;()[]") for word in bare.split()]
+    for word in words:
+        if len(word) > 1 and folded(word).rstrip(".") not in HONORIFICS:
+            yield folded(word)
+    if len(words) > 1 and folded(bare) != folded(name):
+        yield folded(bare)
+
+
+def _looser(observation: Observation) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+
+    def add(words: Iterable[str], seat: str) -> None:
+        for word in filter(None, map(folded, words)):
+            found[word] = found.get(word, frozenset()) | {seat}
+
+    for other in observation.others:
+        add(KINSHIP.get(other.relationship.value, ()), other.seat)
+        if other.persona is not None:
+            add([other.persona.called] if other.relationship is not Relationship.stranger else [], other.seat)
+            add({other.persona.occupation, *other.persona.occupation.split()[-1:]}, other.seat)
+    return found

@@ -1,0 +1,192 @@
+"""Marks of privacy, `(to Ida) …`: who alone is to hear a reply, and which replies leave that open.
+
+A mark that says clearly which seats it means makes the whole reply private to them. Any other mark, two marks
+that differ, and a reply of which one part is marked and another is not are `Unresolved`: what was meant for one
+person is never said to all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from agents.directions import Direction, directions, set_off, stresses, without
+from agents.labels import without_own_name
+from agents.mark_words import GOING, LOW_VOICE
+from agents.marks import MEANING, SUBJECT, UNCLEAR, Mark, Marks
+from agents.names import Names, either
+
+_LOW_VOICE = re.compile(f"(?i){LOW_VOICE}")
+_WRAPPED = {"*": "*", "_": "_", "~": "~", "`": "`", '"': '"', "“": "”", "'": "'", "‘": "’", "«": "»", "「": "」"}
+_AFTER = re.compile(r"\s*[:：]?[*_]*\s*")
+_LABEL = re.compile(
+    r"(?im)^[\s*_>\"“-]{0,6}((?:[^\W\d_][\w'’-]*[ ,]+){0,6}?"
+    r"(?:to\s+[^\n:：\"“()\[\]]{1,60}|privately|aside|whisper(?:s|ing)?))[*_]{0,3}\s*[:：]"
+)
+_COMMAND = re.compile(r"(?im)^\s*/(?:w|whisper|msg|tell|dm|pm)\b")
+_TAGGED = re.compile(r"[\"”]\s*([^\"“”\n]{1,160})")
+_SENTENCE_OVER = re.compile(r"[.!?…。！？\n\"”’'»」:：*)\]）】]\s*$")
+_LAST_WORD = re.compile(r"([^\W\d_]+)\W*$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unresolved:
+    """A reply that was not meant for everybody, of which it is not clear whom it was meant for."""
+
+    reason: str  # for people
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A line without its marks of privacy."""
+
+    line: str
+    to: tuple[str, ...] = ()  # the seats that alone perceive it; empty: everybody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
+    start: int
+    end: int
+    text: str  # as written
+    mark: Mark
+
+    @property
+    def to(self) -> tuple[str, ...]:
+        return self.mark.to or ()
+
+
+def privately(line: str, names: Names) -> Told | Unresolved:
+    """The line without its marks of privacy, and for whom it is; Unresolved where that is not clear."""
+    if not names.others:
+        return Told(line=line)
+    reader = _reader(names.own, tuple(names.others.items()), tuple(names.meant.items()))
+    rest = without_own_name(line, names)
+    if not reader.marks(line[: len(line) - len(rest)]):
+        line = rest
+    marks = reader.marks(line)
+    for placed in marks:
+        if placed.mark.to is None:
+            return Unresolved(reason=f"it is not clear who is meant by {_short(placed.text)!r}")
+    return _together(line, marks) if marks else Told(line=line)
+
+
+class _Reader:
+    """Finds the marks in one seat's lines."""
+
+    def __init__(self, names: Names) -> None:
+        self._marks = Marks(names)
+        own = either(names.own)
+        self._label = re.compile(
+            rf"(?im)^[\s*_>\"“「\[(【（-]{{0,6}}(?:{own})[*_\])】）」]{{0,4}}"
+            r"(?P<manner>[^\n:：\"“]{0,160}?)[*_]{0,3}\s*[:：][*_]{0,3}\s*"
+        )
+        self._narrated = re.compile(
+            rf"(?i)\s*[*_]{{0,2}}(?:(?P<own>{own})|{SUBJECT})\b(?P<manner>[^\n:：\"“]{{1,160}}?)[,:：]\s*(?=[\"“])"
+        )
+
+    def marks(self, line: str) -> list[_Placed]:
+        """All marks, in order, none inside another."""
+        found = [*self._labels(line), *self._narrations(line), *self._directions(line)]
+        kept: list[_Placed] = []
+        for placed in sorted(found, key=lambda placed: (placed.start, -placed.end)):
+            if not kept or placed.start >= kept[-1].end:
+                kept.append(placed)
+        return kept
+
+    def _labels(self, line: str) -> Iterator[_Placed]:
+        # `Nadia (to Ida):`, `Nadia whispers to Ida: "…"`, `To Ida: …`, `/w Ida …`, where a line begins
+        for match in self._label.finditer(line):
+            yield from _placed(self._marks.label(match.group("manner")), match)
+        for match in _LABEL.finditer(line):
+            yield from _placed(self._marks.direction(match.group(1), boundary=True, first=False), match)
+        for match in _COMMAND.finditer(line):
+            yield from _placed(UNCLEAR, match)
+
+    def _narrations(self, line: str) -> Iterator[_Placed]:
+        # `Nadia leans over and whispers to Ida, "…"` and `"…," she whispers to Ida.` are told like a story.
+        if match := self._narrated.match(line):
+            if match.group("own") or _LOW_VOICE.search(match.group("manner")):
+                yield from _placed(self._marks.label(match.group("manner")), match)
+        elif line[:1] in {'"', "“"}:
+            for match in _TAGGED.finditer(line):
+                if _LOW_VOICE.search(match.group(1)):
+                    manner = re.sub(rf"(?i)\b{SUBJECT}\b", " ", match.group(1))
+                    yield from _placed(self._marks.label(manner), match, group=1)
+
+    def _directions(self, line: str) -> Iterator[_Placed]:
+        said = False  # something, so far
+        at = 0
+        last = max((match.end() for match in MEANING.finditer(line)), default=0)
+        for part in set_off(line):
+            said = said or bool(MEANING.search(line, at, part.start))
+            at = max(at, part.end if part.closed else part.start)
+            if not MEANING.search(part.inner):
+                continue
+            boundary = (
+                not said or last <= part.end or bool(_SENTENCE_OVER.search(line[max(0, part.start - 8) : part.start]))
+            )
+            if not part.bracket and (not boundary or stresses(line, part)):
+                continue
+            mark = self._marks.direction(part.inner, boundary=boundary, first=part.bracket and not said)
+            if mark is None or (mark.to is None and self._goes_there(line, part)):
+                continue
+            if not part.closed and (mark.speech or mark.act):
+                mark = UNCLEAR  # where it ends is not known
+            start, end = _wrapped(line, part)
+            yield _Placed(start=start, end=end, text=line[part.start : part.end], mark=mark)
+
+    def _goes_there(self, line: str, part: Direction) -> bool:
+        # `the train (to Lisbon)`
+        before = _LAST_WORD.search(line[max(0, part.start - 30) : part.start])
+        to, _, where = part.inner.partition(" ")
+        travels = before is not None and before.group(1).casefold() in GOING
+        return travels and to.casefold() == "to" and not self._marks.table.resembles(where)
+
+
+@lru_cache(maxsize=256)
+def _reader(
+    own: tuple[str, ...], others: tuple[tuple[str, str], ...], meant: tuple[tuple[str, frozenset[str]], ...]
+) -> _Reader:
+    return _Reader(Names(own=own, others=dict(others), meant=dict(meant)))
+
+
+def _together(line: str, marks: Sequence[_Placed]) -> Told | Unresolved:
+    """All that is said must be for the same people; marks after which nothing more is said are for what came before."""
+    ends = [*(placed.start for placed in marks[1:]), len(line)]
+    texts = [line[: marks[0].start]]
+    texts += [f"{placed.mark.speech} {line[placed.end : end]}" for placed, end in zip(marks, ends, strict=True)]
+    for_whom: list[tuple[str, ...]] = [(), *(placed.to for placed in marks)]
+    speaks = [bool(MEANING.search(without(text, directions(text)))) for text in texts]
+    if not any(speaks[1:]):  # `My floor is 60. (to Ida)`
+        speaks = [False, *(True for _ in marks)]
+    elif not speaks[-1]:
+        speaks[-1] = True
+    told = [to for to, speaking in zip(for_whom, speaks, strict=True) if speaking]
+    if len({frozenset(to) for to in told}) > 1:
+        return Unresolved(reason="one part of it is for other people than another")
+    text = " ".join(filter(None, (text.strip(" ") for text in texts)))
+    acts = [placed.mark.act for placed in marks if placed.mark.act]
+    if acts and not MEANING.search(text):
+        text = f"[{', '.join(acts)}]"
+    return Told(line=text.strip(), to=told[0])
+
+
+def _placed(mark: Mark | None, match: re.Match[str], *, group: int = 0) -> Iterator[_Placed]:
+    if mark is not None:
+        yield _Placed(start=match.start(group), end=match.end(group), text=match.group(group).strip(), mark=mark)
+
+
+def _wrapped(line: str, part: Direction) -> tuple[int, int]:
+    # With the quotes or asterisks around a mark, and the colon after it.
+    start, end = part.start, part.end
+    while start > 0 and (closing := _WRAPPED.get(line[start - 1])) and line[end : end + 1] == closing:
+        start, end = start - 1, end + 1
+    after = _AFTER.match(line, end)
+    return start, after.end() if after and part.closed else end
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,69 @@
+"""Prompt files: a style and texts with named slots; and which of them are written out in other languages."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from simworld.language import SLOT, SLOTS, load_language
+from simworld.yamlfile import load_yaml, parse
+
+PROMPTS = Path(__file__).parent / "prompts"
+ALL_SLOTS = (*SLOTS, "who")
+
+
+class PromptTemplate(BaseModel):
+    """A prompt file: its style and its texts, with slots in double braces."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    style: Literal["chat", "script"]
+    system: str = Field(default="", description="System message; may be empty.")
+    instructions: str = Field(default="", description="script: the user's message that comes before the dialogue.")
+    opening: str = Field(
+        default="(You speak first.)", description="chat: the user's message when nothing was said yet."
+    )
+
+    @field_validator("system", "instructions", "opening")
+    @classmethod
+    def _known_slots(cls, text: str) -> str:
+        if unknown := [slot for slot in SLOT.findall(text) if slot not in ALL_SLOTS]:
+            raise ValueError(f"unknown slot {{{{{unknown[0]}}}}}; the slots are {', '.join(ALL_SLOTS)}")
+        return text
+
+    @property
+    def version(self) -> str:
+        """48 bits of the SHA-256 of the template."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+    @property
+    def introduces(self) -> bool:
+        """Whether a line says who the seat is beside its name, so that the line may not be lost."""
+        lines = "\n".join((self.system, self.instructions, self.opening)).splitlines()
+        return any({"name", "persona"} <= set(SLOT.findall(line)) for line in lines)
+
+
+@cache
+def in_language(template: PromptTemplate, code: str) -> PromptTemplate:
+    """A built-in prompt in the language; a prompt of one's own as it is, but for an opening that it leaves out."""
+    words = load_language(code).prompts
+    if words is None:  # English
+        return template
+    style = _built_in().get(template.version)
+    if style == "chat":
+        return PromptTemplate(style=style, system=words.chat_system, opening=words.chat_opening)
+    if style == "script":
+        return PromptTemplate(style=style, system=words.script_system, instructions=words.script_instructions)
+    default = PromptTemplate.model_fields["opening"].default
+    return template.model_copy(update={"opening": words.chat_opening}) if template.opening == default else template
+
+
+@cache
+def _built_in() -> Mapping[str, Literal["chat", "script"]]:
+    found = [parse(load_yaml(path), PromptTemplate) for path in sorted(PROMPTS.glob("*.yaml"))]
+    return {template.version: template.style for template in found}

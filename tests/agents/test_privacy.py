@@ -1,0 +1,414 @@
+"""Marks of privacy: whom a reply is for, what only looks like a mark, and what must never be said to all."""
+
+import pytest
+
+from agents.names import Names
+from agents.privacy import Unresolved
+from agents.replies import parse_reply
+from simworld.core.episode import Action, ActionKind
+from simworld.core.scenario import Persona, Relationship, Scenario, Seat
+from simworld.core.visibility import observe
+
+SAID = "My floor is 60."
+
+
+def at_table(relationship: Relationship = Relationship.know_by_name, **people: str) -> Names:
+    """The names as the first seat knows them; the buyer is a nurse."""
+    seats = tuple(
+        Seat(name=seat, persona=Persona(name=name, occupation="nurse" if seat == "buyer" else ""), goal="Talk.")
+        for seat, name in people.items()
+    )
+    pairs = {(a.name, b.name): relationship for i, a in enumerate(seats) for b in seats[i + 1 :]}
+    scenario = Scenario(name="x", setting="A stall.", seats=seats, relationships=pairs)
+    return Names.of(observe(scenario, seats[0].name, (), 0, 0))
+
+
+THREE = at_table(seller="Nadia Brandt", buyer="Bob Okafor", friend="Ida Holm")
+TWO = at_table(seller="Nadia Brandt", buyer="Bob Okafor")
+TO_IDA = """
+(to Ida) SAID
+(to ida) SAID
+(TO IDA) SAID
+(To: Ida) SAID
+(to Ida:) SAID
+(to Ida!) SAID
+(to @Ida) SAID
+(to **Ida**) SAID
+(to “Ida”) SAID
+(→ Ida) SAID
+(to Ida Holm) SAID
+(to Ms. Holm) SAID
+(to Holm) SAID
+(to the friend) SAID
+(to my friend) SAID
+(whispers to the friend) SAID
+(to Friend) SAID
+*(to Ida)* SAID
+**(to Ida)** SAID
+*to Ida* SAID
+_to Ida_ SAID
+"(to Ida) SAID"
+“(to Ida) SAID”
+“(to Ida)” SAID
+(to Ida) "SAID"
+[to Ida] SAID
+((to Ida)) SAID
+(to Ida] SAID
+{to Ida} SAID
+<to Ida> SAID
+<whispers to Ida> SAID
+~(to Ida)~ SAID
+（to Ida）SAID
+【to Ida】SAID
+(private to Ida) SAID
+(privately to Ida) SAID
+(confidentially, to Ida) SAID
+(aside to Ida) SAID
+[aside to Ida] SAID
+(sotto voce, to Ida) SAID
+(whispers to Ida) SAID
+*whispers to Ida* SAID
+(whispering quietly to Ida) SAID
+(in a low voice to Ida) SAID
+(quietly, to Ida) SAID
+(smiling, to Ida) SAID
+(to Ida, smiling) SAID
+(to Ida, quietly) SAID
+(to Ida, sotto voce) SAID
+(to Ida under her breath) SAID
+(to Ida while Bob looks away) SAID
+(to Ida, not Bob) SAID
+(to everyone but Bob) SAID
+(only Ida can hear) SAID
+(so only Ida can hear) SAID
+(Ida only) SAID
+(only to Ida) SAID
+(to Ida alone) SAID
+(for Ida only) SAID
+(for Ida's ears only) SAID
+(whispers in Ida's ear) SAID
+*leans over to Ida and whispers* SAID
+(leans in close to Ida, whispering) SAID
+*pulls Ida aside* SAID
+(DM to Ida) SAID
+(private: Ida) SAID
+(I whisper to Ida) SAID
+(she whispers to Ida) SAID
+(Nadia whispers to Ida) SAID
+SAID (to Ida)
+SAID *(to Ida)*
+SAID (whispered to Ida)
+[nods] (to Ida) SAID
+(to Ida) [nods] SAID
+- (to Ida) SAID
+> (to Ida) SAID
+Nadia: (to Ida) SAID
+Nadia (to Ida): SAID
+**Nadia (to Ida):** SAID
+**Nadia** (to Ida): SAID
+**Nadia** *(to Ida)*: SAID
+Nadia [to Ida]: SAID
+[Nadia (to Ida)]: SAID
+[Nadia to Ida] SAID
+Nadia to Ida: SAID
+Nadia, to Ida: SAID
+Nadia -> Ida: SAID
+Nadia whispers to Ida: "SAID"
+Nadia, whispering to Ida: SAID
+Nadia (whispering to Ida): SAID
+Nadia whispers to Ida, "SAID"
+Nadia leans over and whispers to Ida, "SAID"
+"SAID" Nadia whispers to Ida.
+"SAID" she whispers to Ida.
+To Ida: SAID
+**To Ida:** SAID
+Whispering to Ida: SAID
+Private message to Ida: SAID
+(to Ida: SAID)
+[whispers to Ida: "SAID"]
+(whispers to Ida, "SAID")
+(an Ida) SAID
+(zu Ida) SAID
+(flüstert Ida zu) SAID
+(leise zu Ida) SAID
+(nur für Ida) SAID
+(à Ida) SAID
+(à voix basse, à Ida) SAID
+(chuchote à l'oreille de Ida) SAID
+(a Ida) SAID
+(en voz baja a Ida) SAID
+（对Ida说）SAID
+（悄悄对Ida说）SAID
+（只有Ida能听见）SAID
+（Idaに）SAID
+（小声でIdaに）SAID
+(إلى Ida) SAID
+"""
+INNOCENT = """
+SAID
+(to everyone) SAID
+(to the room) SAID
+(to both of you) SAID
+(to no one in particular) SAID
+(an alle) SAID
+（对大家说）SAID
+(to be honest) SAID
+(To be clear) SAID
+(TO BE FAIR) SAID
+(to clarify) SAID
+(to put it mildly) SAID
+(to tell the truth) SAID
+(to cut a long story short) SAID
+(to be fair to Ida) SAID
+(to answer Bob's question) SAID
+(to my mind) SAID
+(to my great relief) SAID
+(to her surprise) SAID
+(to Bob's surprise) SAID
+(to Idda's delight) SAID
+(to the left) SAID
+(to the door) SAID
+(to the contrary) SAID
+(to some extent) SAID
+(to the best of my knowledge) SAID
+(to your health) SAID
+(to that end) SAID
+(to begin with) SAID
+(to be continued) SAID
+(to 5 pm) SAID
+(nods to Bob) SAID
+(turns to Ida) SAID
+(smiles at Ida) SAID
+(thanks to Ida) SAID
+(according to Ida) SAID
+(next to Ida) SAID
+(leans over to Ida) SAID
+(laughs to herself) SAID
+[hands the ticket to Ida] SAID
+[sets the bag aside] SAID
+(steps aside) SAID
+(quietly) SAID
+(softly) SAID
+(an der Tür) SAID
+(zu spät) SAID
+(à Paris) SAID
+(a la derecha) SAID
+（对不起）SAID
+（对着镜子）SAID
+"""
+NEVER_PUBLIC = """
+(to Idda) SAID
+(to idda) SAID
+(to bobb) SAID
+(to Ira) SAID
+(to Mayor) SAID
+(to the mayor) SAID
+(to the waiter) SAID
+(to a stranger) SAID
+(to my sister) SAID
+(to the man in the corner) SAID
+(to the audience) SAID
+(to the nurse) SAID
+(to Mr. Zed) SAID
+(to zed) SAID
+(to him) SAID
+(to them) SAID
+(to you) SAID
+(to herself) SAID
+(to Nadia) SAID
+(to Ida Smith) SAID
+(to Ida's friend) SAID
+(to Ida and Zed) SAID
+(to Ida, Zed) SAID
+(to Ida; to Zed) SAID
+(to Ida or Zed) SAID
+(to Ida, the waiter) SAID
+(to everyone but Idda) SAID
+*(to Idda)* SAID
+*to Idda* SAID
+"(to Idda) SAID"
+{to Idda} SAID
+<whispers to Idda> SAID
+（to Idda）SAID
+(quietly, to Idda) SAID
+(smiling, to Idda) SAID
+(aside to Idda) SAID
+(whispers to Idda) SAID
+(whispers to someone) SAID
+(whispers something) SAID
+(whispers) SAID
+*whispers* SAID
+(in a whisper) SAID
+(leans in and whispers) SAID
+(under her breath) SAID
+(sotto voce) SAID
+[aside] SAID
+(privately) SAID
+(private) SAID
+(private: Idda) SAID
+(only Idda can hear) SAID
+(so Bob can't hear) SAID
+(Ida) SAID
+Nadia (whispering): SAID
+Nadia (to Idda): SAID
+**Nadia (to Idda):** SAID
+Nadia to Idda: SAID
+"SAID" Nadia whispers to Idda.
+To Idda: SAID
+(to Idda: SAID)
+[whispers to Idda: "SAID"]
+(to Ida SAID
+*to Ida SAID
+SAID (to Idda
+SAID (to Idda)
+SAID (to Marcus)
+SAID (to Marcus) and that is final.
+/w Ida SAID
+Sure. (to Bob) SAID
+Sure. (to Idda) SAID
+Hello all! *(to Bob)* SAID
+(to Ida) SAID (to Bob) Hi.
+(to Ida) SAID (to everyone) Hi.
+(to Ida) Hi. Later. (to Bob) SAID
+(flüstert) SAID
+(zu Idda) SAID
+(à Idda) SAID
+(susurrando) SAID
+（耳语）SAID
+（对Idda说）SAID
+（Iddaに）SAID
+(يهمس) SAID
+"""
+
+
+def rows(table: str) -> list[str]:
+    return [line.replace("SAID", SAID) for line in table.strip().splitlines()]
+
+
+@pytest.mark.parametrize("raw", rows(TO_IDA))
+def test_a_mark_that_names_a_seat_makes_the_whole_reply_private(raw: str) -> None:
+    assert parse_reply(raw, THREE) == Action(kind=ActionKind.speak, text=SAID, to=("friend",))
+
+
+@pytest.mark.parametrize("raw", rows(INNOCENT))
+def test_what_only_looks_like_a_mark_is_speech_to_all(raw: str) -> None:
+    assert parse_reply(raw, THREE) == Action(kind=ActionKind.speak, text=SAID)
+
+
+@pytest.mark.parametrize("raw", [*rows(NEVER_PUBLIC), f"Hello all!\n(to Bob) {SAID}"])
+def test_a_mark_that_cannot_be_resolved_is_never_speech(raw: str) -> None:
+    assert isinstance(parse_reply(raw, THREE), Unresolved)
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ("I gave it (to Bob's surprise) to Ida.", "I gave it to Ida."),
+        ("The train (to Lisbon) leaves at six.", "The train leaves at six."),
+        ("It is open Monday (to Friday).", "It is open Monday."),
+        ("From 60 (to 70) euros.", "From 60 euros."),
+        ("It is a (private) matter.", "It is a matter."),
+        ("My friend (Bob) said so.", "My friend said so."),
+        ("I told Ida *privately* that it was.", "I told Ida privately that it was."),
+        ("I whispered to Ida yesterday.", "I whispered to Ida yesterday."),
+        ("I belong *to nobody*.", "I belong to nobody."),
+        ("To be honest: no.", "To be honest: no."),
+        ("To Ida, my dear friend, I say cheers.", "To Ida, my dear friend, I say cheers."),
+    ],
+)
+def test_brackets_and_stress_inside_a_sentence_stay_innocent(raw: str, said: str) -> None:
+    assert parse_reply(raw, THREE) == Action(kind=ActionKind.speak, text=said)
+
+
+def test_several_people_can_be_told() -> None:
+    for raw in (
+        "(to Bob and Ida) Hi.",
+        "(to Bob & the friend) Hi.",
+        "(to Bob, Ida) Hi.",
+        "Nadia (to Bob and to Ida): Hi.",
+    ):
+        assert parse_reply(raw, THREE) == Action(kind=ActionKind.speak, text="Hi.", to=("buyer", "friend"))
+
+
+def test_one_mark_twice_is_one_mark() -> None:
+    action = Action(kind=ActionKind.speak, text="Hi. Come later.", to=("friend",))
+    assert parse_reply("(to Ida) Hi. (to the friend) Come later.", THREE) == action
+    assert parse_reply("Nadia (to Ida): Hi.\nCome later. (to Ida)", THREE) == action
+
+
+def test_private_acts_stay_private() -> None:
+    def does(kind: ActionKind, text: str) -> Action:
+        return Action(kind=kind, text=text, to=("friend",))
+
+    assert parse_reply("(to Ida) [nods]", THREE) == does(ActionKind.non_verbal, "nods")
+    told = "whispers to Ida that my floor is 60"
+    assert parse_reply(f"[{told}]", THREE) == does(ActionKind.non_verbal, told)
+    slid = "secretly slides a note to Ida"
+    assert parse_reply(f"[{slid}]", THREE) == does(ActionKind.action, slid)
+    assert parse_reply("(to Ida) Bye. [leaves]", THREE) == does(ActionKind.leave, "Bye.")
+
+
+def test_a_mark_alone_says_nothing() -> None:
+    for raw in ("(to Ida)", "[whispers to Ida]", "*to Ida*", "Nadia (to Ida):", "（对Ida说）"):
+        assert parse_reply(raw, THREE) is None
+
+
+@pytest.mark.parametrize(
+    "raw", ["(to Bob) Hi.", "(to him) Hi.", "(to you) Hi.", "(to the buyer) Hi.", "[whispers to Bob] Hi."]
+)
+def test_at_a_table_of_two_the_other_is_meant(raw: str) -> None:
+    assert parse_reply(raw, TWO) == Action(kind=ActionKind.speak, text="Hi.", to=("buyer",))
+
+
+@pytest.mark.parametrize("raw", ["(whispers) Hi.", "*whispers* Hi.", "(privately) Hi.", "Nadia (whispering): Hi."])
+def test_at_a_table_of_two_nobody_else_could_hear_a_whisper(raw: str) -> None:
+    assert parse_reply(raw, TWO) == Action(kind=ActionKind.speak, text="Hi.")
+
+
+def test_at_a_table_of_two_a_wrong_name_is_still_asked_about() -> None:
+    assert parse_reply("(to Idda) Hi.", TWO) == Unresolved(reason="it is not clear who is meant by '(to Idda)'")
+
+
+def test_a_seat_alone_has_nobody_to_whisper_to() -> None:
+    action = Action(kind=ActionKind.speak, text="Hi.")
+    assert parse_reply("(to Ida) Hi.", Names(own=("Nadia",), others={})) == action
+
+
+def test_people_may_be_called_what_they_are() -> None:
+    known = at_table(Relationship.acquaintance, seller="Nadia Brandt", buyer="Bob Okafor", guard="Ida Holm")
+    assert parse_reply("(to the nurse) Hi.", known) == Action(kind=ActionKind.speak, text="Hi.", to=("buyer",))
+    assert parse_reply("(to the guard) Hi.", known) == Action(kind=ActionKind.speak, text="Hi.", to=("guard",))
+    # Both are acquaintances, so the word names nobody.
+    assert isinstance(parse_reply("(to the acquaintance) Hi.", known), Unresolved)
+    friend = at_table(Relationship.friend, seller="Nadia Brandt", buyer="Bob Okafor")
+    assert parse_reply("(to my friend) Hi.", friend) == Action(kind=ActionKind.speak, text="Hi.", to=("buyer",))
+
+
+def test_a_name_that_two_have_names_nobody() -> None:
+    names = at_table(seller="Nadia Brandt", buyer="Ann Holm", friend="Ida Holm", guard="Ann Lee")
+    assert names.others["Ann (Buyer)"] == "buyer"
+    assert isinstance(parse_reply("(to Ann) Hi.", names), Unresolved)
+    assert isinstance(parse_reply("(to Holm) Hi.", names), Unresolved)
+    hi = Action(kind=ActionKind.speak, text="Hi.", to=("buyer",))
+    for raw in ("(to Ann (Buyer)) Hi.", "(to Ann Holm) Hi.", "(to the buyer) Hi.", "Nadia (to Ann (Buyer)): Hi."):
+        assert parse_reply(raw, names) == hi
+
+
+def test_strangers_are_known_by_their_roles_alone() -> None:
+    names = at_table(Relationship.stranger, seller="Nadia Brandt", buyer="Bob Okafor", friend="Ida Holm")
+    assert parse_reply("(to the Friend) Hi.", names) == Action(kind=ActionKind.speak, text="Hi.", to=("friend",))
+    assert isinstance(parse_reply("(to Ida) Hi.", names), Unresolved)
+
+
+def test_labels_with_brackets_of_their_own() -> None:
+    names = at_table(seller="Ann Brandt", buyer="Ann Okafor", friend="Ida Holm")
+    hi = Action(kind=ActionKind.speak, text="Hi.", to=("friend",))
+    for raw in ("Ann (Seller) (to Ida): Hi.", "Ann (Seller): (to Ida) Hi.", "**Ann (Seller) (to Ida):** Hi."):
+        assert parse_reply(raw, names) == hi
+
+
+def test_the_reason_names_the_mark() -> None:
+    assert parse_reply("(to Idda) Hi.", THREE) == Unresolved(reason="it is not clear who is meant by '(to Idda)'")
+    assert parse_reply("Hi. (to Ida) Ho.", THREE) == Unresolved(
+        reason="one part of it is for other people than another"
+    )

@@ -1,0 +1,329 @@
+"""Conversations in the seven languages, played by scripted agents and by models of a small server, checked and judged."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from agents.names import Names
+from agents.replies import parse_reply
+from simworld.cli import cli
+from simworld.core.episode import Act, Action, ActionKind
+from simworld.core.scenario import Persona, Relationship, Scenario, Seat
+from simworld.core.visibility import full_labels, observe
+from simworld.language import Language, load_language
+from store import Store, open_store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """What is said in one language."""
+
+    people: tuple[str, str, str]
+    seats: tuple[str, str, str]
+    setting: str
+    offer: str  # of 70 euros
+    stolen: str  # a line that the first seat writes for the second
+    whisper: str
+    nod: str
+    deal: str  # agrees, and names 65
+    agreed: str  # the word that shows it
+    number: str
+    goodbye: str
+
+
+TALKS = {
+    "ar": Talk(
+        people=("نادية براندت", "السيد طارق عمر", "ليلى حسن"), seats=("بائعة", "مشتر", "صديقة"),
+        setting="شباك التذاكر مغلق.", offer="أبيع التذكرة بسبعين يورو، أي 70 يورو.", stolen="هذا كثير.",
+        whisper="معي ٦٥ فقط.", nod="[إيماءة بالرأس]", deal="اتّفقنا على ٦٥ يورو.", agreed="اتفقنا", number=r"(\d+) يورو",
+        goodbye="شكرًا، مع السلامة.",
+    ),
+    "de": Talk(
+        people=("Frau Nadia Brandt", "Tomas Öztürk", "Lena Groß"), seats=("verkäuferin", "käufer", "freundin"),
+        setting="Die Kasse ist zu.", offer="Ich will 70 Euro für die Karte.", stolen="Das ist zu viel.",
+        whisper="Ich habe nur 65 dabei.", nod="[nickt]", deal="Abgemacht, für 65,00 Euro.", agreed="abgemacht",
+        number=r"([\d.,]+) Euro", goodbye="Danke, auf Wiedersehen.",
+    ),
+    "en": Talk(
+        people=("Mrs. Nadia Brandt", "Tomas Okafor", "Lena Gross"), seats=("seller", "buyer", "friend"),
+        setting="The box office has closed.", offer="I want 70 euros for the ticket.", stolen="That is too much.",
+        whisper="I have only 65 with me.", nod="[nods]", deal="It's a deal, for 65 euros.", agreed="deal",
+        number=r"(\d+) euros", goodbye="Thank you, goodbye.",
+    ),
+    "es": Talk(
+        people=("Sra. Nadia Brandt", "Tomás Rivas", "Lena Peña"), seats=("vendedora", "comprador", "amiga"),
+        setting="La taquilla ha cerrado.", offer="Pido 70 euros por la entrada.", stolen="Es demasiado.",
+        whisper="Solo llevo 65 encima.", nod="[asiente]", deal="¡Trato hecho, por 65 euros!", agreed="trato hecho",
+        number=r"(\d+) euros", goodbye="Gracias, adiós.",
+    ),
+    "fr": Talk(
+        people=("Mme Nadia Brandt", "Thomas Lefèvre", "Léna Petit"), seats=("vendeuse", "acheteur", "amie"),
+        setting="Le guichet est fermé.", offer="Je veux 70 euros pour ce billet.", stolen="C'est trop.",
+        whisper="Je n'ai que 65 sur moi.", nod="[hoche la tête]", deal="D’accord, pour 65 euros.", agreed="d'accord",
+        number=r"(\d+) euros", goodbye="Merci, au revoir.",
+    ),
+    "ja": Talk(
+        people=("田中花子", "山田太郎", "鈴木"), seats=("売り手", "買い手", "友だち"),
+        setting="券売所はもう閉まっている。", offer="このチケットを70ユーロで売ります。", stolen="高すぎます。",
+        whisper="65しか持っていません。", nod="（うなずく）", deal="では６５ユーロで決まりですね。", agreed="決まり",
+        number=r"(\d+)ユーロ", goodbye="ありがとう、さようなら。",
+    ),
+    "zh": Talk(
+        people=("小红", "小明", "老王"), seats=("卖家", "买家", "朋友"),
+        setting="售票处已经关门。", offer="这张票我卖七十，也就是70欧元。", stolen="太贵了。",
+        whisper="我只带了65。", nod="（点头）", deal="好，那就65欧元，我们成交吧。", agreed="成交",
+        number=r"(\d+)欧元", goodbye="谢谢，再见。",
+    ),
+}  # fmt: skip
+
+
+def scenario_of(code: str) -> dict[str, Any]:
+    talk = TALKS[code]
+    return {
+        "name": f"ticket-{code}",
+        "language": code,
+        "setting": talk.setting,
+        "relationship": "friend",
+        "seats": [
+            {"name": seat, "persona": {"name": name, "age": 30}, "goal": talk.setting, "secret": f"{talk.setting} {i}"}
+            for i, (seat, name) in enumerate(zip(talk.seats, talk.people, strict=True))
+        ],
+        "limits": {"turns": 6},
+        "checks": [
+            {"name": "deal", "kind": "keyword", "words": [talk.agreed]},
+            {"name": "price", "kind": "number", "pattern": talk.number, "last": True, "between": [65, 65]},
+        ],
+    }
+
+
+def labels_of(code: str) -> list[str]:
+    seats = scenario_of(code)["seats"]
+    scenario = Scenario(
+        name="x", setting="", seats=tuple(Seat(name=s["name"], persona=Persona(name=s["persona"]["name"]), goal="") for s in seats)
+    )  # fmt: skip
+    return list(full_labels(scenario).values())
+
+
+def whispered(words: Language, names: list[str], text: str) -> str:
+    return words.acts.private.format(to=words.acts.to.format(names=words.acts.comma.join(names)), text=text)
+
+
+def replies(code: str) -> list[str]:
+    """What the seats write, turn by turn."""
+    talk, words, (first, second, _) = TALKS[code], load_language(code), labels_of(code)
+    return [
+        f"{words.label(first)} {talk.offer}\n{words.label(second)} {talk.stolen}",
+        whispered(words, [first], talk.whisper),
+        talk.nod,
+        talk.deal,
+        words.acts.after.format(text=talk.goodbye, deed=words.acts.leaves),
+        f"[{words.acts.says_nothing}]",
+    ]
+
+
+def expected(code: str) -> list[Act]:
+    talk = TALKS[code]
+    one, two, three = talk.seats
+    return [
+        Act(seat=one, action=Action(kind=ActionKind.speak, text=talk.offer)),
+        Act(seat=two, action=Action(kind=ActionKind.speak, text=talk.whisper, to=(one,))),
+        Act(seat=three, action=Action(kind=ActionKind.non_verbal, text=talk.nod[1:-1])),
+        Act(seat=one, action=Action(kind=ActionKind.speak, text=talk.deal)),
+        Act(seat=two, action=Action(kind=ActionKind.leave, text=talk.goodbye)),
+        Act(seat=three, action=Action(kind=ActionKind.none)),
+    ]
+
+
+@dataclass(slots=True, kw_only=True)
+class Server:
+    """An OpenAI-compatible server whose model `player` says what is due and whose model `judge` fills the schema."""
+
+    due: list[str] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    address: str = ""
+
+    def answer(self, request: Mapping[str, Any]) -> str:
+        self.asked.append(dict(request))
+        if request["model"] == "player":
+            return self.due.pop(0)
+        return json.dumps(_filled(request["response_format"]["json_schema"]["schema"]), ensure_ascii=False)
+
+
+def _filled(schema: Mapping[str, Any]) -> Any:
+    if "properties" in schema:
+        return {name: _filled(inner) for name, inner in schema["properties"].items()}
+    return "…" if schema.get("type") == "string" else 7
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    fake = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._send(
+                {"object": "list", "data": [{"id": "player", "object": "model"}, {"id": "judge", "object": "model"}]}
+            )
+
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            message = {"role": "assistant", "content": fake.answer(request)}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+            self._send(
+                {
+                    "id": "1",
+                    "object": "chat.completion",
+                    "created": 0,
+                    "model": request["model"],
+                    "choices": [choice],
+                    "usage": usage,
+                }
+            )
+
+        def _send(self, data: Mapping[str, Any]) -> None:
+            body = json.dumps(data).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing is printed."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        fake.address = f"http://127.0.0.1:{http.server_port}/v1"
+        thread = threading.Thread(target=http.serve_forever, daemon=True)
+        thread.start()
+        yield fake
+        http.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(name: str, data: Mapping[str, Any]) -> str:
+    Path(name).write_text(yaml.safe_dump(dict(data), allow_unicode=True), encoding="utf-8")
+    return name
+
+
+def command(*args: str) -> None:
+    done = CliRunner().invoke(cli, [*args, "--db", "sqlite:///played.db"])
+    assert done.exit_code == 0, (done.output, done.exception)
+
+
+def check_played(code: str, store: Store) -> None:
+    (played,) = store.episodes()
+    assert played.episode.failure is None
+    assert [Act(seat=act.seat, action=act.action) for act in played.episode.acts] == expected(code)
+    assert store.scenario(played.episode.scenario_id).language == code
+    deal, price = played.episode.checks
+    assert (deal.holds, deal.turn) == (True, 3)
+    assert (price.holds, price.value) == (True, 65.0)
+
+
+@pytest.mark.parametrize("code", TALKS)
+def test_scripted_agents_play_in_every_language(folder: Path, code: str) -> None:
+    lines, talk = replies(code), TALKS[code]
+    casts: list[str] = []
+    for i, seat in enumerate(talk.seats):
+        file = write(f"agent-{i}.yaml", {"name": f"agent-{i}", "kind": "scripted", "lines": lines[i::3]})
+        casts += ["--cast", f"{seat}={file}"]
+    write("ticket.yaml", scenario_of(code))
+    command("run", "ticket.yaml", *casts)
+    with open_store("sqlite:///played.db") as store:
+        check_played(code, store)
+
+
+@pytest.mark.parametrize("prompt", ["chat", "script"])
+@pytest.mark.parametrize("code", TALKS)
+def test_models_play_and_a_model_judges_in_every_language(folder: Path, server: Server, code: str, prompt: str) -> None:
+    talk, words = TALKS[code], load_language(code)
+    first, second, third = labels_of(code)
+    server.due = replies(code)
+    agent = {"name": "player", "model": f"openai:player@{server.address}", "prompt": prompt, "max_similarity": 1}
+    rubric = {"name": "r", "dimensions": [{"name": "calm", "range": [0, 10], "question": "How calm was {name}?"}]}
+    judge = {
+        "name": "j",
+        "model": f"openai:judge@{server.address}",
+        "method": "server",
+        "rubric": write("r.yaml", rubric),
+    }
+    write("ticket.yaml", scenario_of(code))
+    command("run", "ticket.yaml", "--cast", f"*={write('player.yaml', agent)}")
+    command("judge", "run", "--judge", write("judge.yaml", judge))
+    with open_store("sqlite:///played.db") as store:
+        check_played(code, store)
+        (played,) = store.episodes()
+        (stored,) = store.judgements(played.id)
+        assert {(v.seat, v.score) for v in stored.judgement.verdicts} == {(seat, 7.0) for seat in talk.seats}
+        version = played.episode.acts[0].generation
+        assert version is not None
+        assert version.prompt_version.partition("+")[2].partition(".")[0] == ("2" if code == "en" else code)
+
+    *turns, judging = [" ".join(str(m["content"]) for m in request["messages"]) for request in server.asked]
+    assert len(turns) == 6
+    assert [talk.whisper in turn for turn in turns] == [
+        False,
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]  # its own words, and told
+    assert f"{words.acts.to.format(names=first)}" in turns[3]
+    assert f"[{words.acts.leaves}]" in turns[5]
+    assert talk.people[0] in turns[0]
+    assert talk.stolen not in " ".join(turns)
+    (lines,) = [m["content"] for m in server.asked[-1]["messages"] if m["role"] == "user"]
+    judged = words.judge
+    for line in (
+        judged.line.format(who=first, text=talk.offer),
+        judged.private_line.format(who=second, names=first, text=talk.whisper),
+        judged.line.format(who=third, text=f"*{talk.nod[1:-1]}*"),
+        judged.line.format(who=second, text=f"{talk.goodbye}{judged.between_sentences}*{judged.leaves}*"),
+        judged.cut_off,
+        judged.between.format(one=first, other=second, relation=judged.relations[Relationship.friend]),
+    ):
+        assert line in lines.split("\n"), line
+    assert judging
+
+
+@pytest.mark.parametrize("code", TALKS)
+def test_a_reply_is_read_by_the_marks_that_prompts_show(code: str) -> None:
+    words, talk = load_language(code), TALKS[code]
+    seats = tuple(
+        Seat(name=seat, persona=Persona(name=name), goal="G")
+        for seat, name in zip(talk.seats, talk.people, strict=True)
+    )
+    pairs = {(a, b): Relationship.friend for i, a in enumerate(talk.seats) for b in talk.seats[i + 1 :]}
+    scenario = Scenario(name="x", setting="S", seats=seats, relationships=pairs, language=code)
+    names = Names.of(observe(scenario, talk.seats[0], (), 0, 0))
+    first, second, third = labels_of(code)
+    for to in ([second], [third], [second, third]):
+        wanted = Action(
+            kind=ActionKind.speak, text=talk.whisper, to=tuple(talk.seats[labels_of(code).index(n)] for n in to)
+        )
+        mark = words.acts.to.format(names=words.acts.comma.join(to))
+        assert parse_reply(whispered(words, to, talk.whisper), names) == wanted
+        assert parse_reply(words.acts.private_line.format(who=first, to=mark, text=talk.whisper), names) == wanted
+    for prompt in (words.prompts.chat_system if words.prompts else "[nods] [leaves]",):
+        nod, leave = [part.split("]")[0] for part in prompt.split("[")[1:]]
+        assert parse_reply(f"[{nod}]", names) == Action(kind=ActionKind.non_verbal, text=nod)
+        assert parse_reply(f"[{leave}]", names) == Action(kind=ActionKind.leave)
+        assert leave == words.acts.leaves
