@@ -16,6 +16,7 @@ from agents.mark_words import (
     KINSHIP,
     LITTLE,
     MANNERS,
+    NAMES_TOO,
     NOBODY_ENDS,
     ONESELF,
     PEOPLE,
@@ -67,7 +68,10 @@ class Table:
         self._called = names.called()
         own = [name for name in names.own if folded(name) not in self._called]
         self._own = re.compile(rf"(?i)(?:{words_of(own)})") if own else None
-        known = words_of(self._called)
+        little = [word for word in self._called if word in ARTICLES | LITTLE]
+        known = words_of(word for word in self._called if word not in little)
+        loud = words_of([*map(str.upper, little), *map(str.capitalize, little)])  # `A`, but no `a`
+        known = "|".join(filter(None, (known, f"(?-i:{loud})" if loud else "")))
         self._other = re.compile(rf"(?i)(?:{known})") if known else None
         self._parts = [word for called in self._called for word in called.split()]
 
@@ -196,6 +200,8 @@ class Table:
             return len(words) > 1 and _person(words[1]) and owner.casefold() not in {"that", "it", "let", "what"}
         if first in ARTICLES and len(words) > 1:
             return self._head_is_person(group)
+        if words[0].istitle() and first in NAMES_TOO:
+            return True
         if (first in VERBS or _thing(first)) and not _person(first):
             return False
         if any(char.isdigit() for char in words[0]):

@@ -139,6 +139,16 @@ LITTLE = _words(
     them these things this those to up us with you your
     """
 )
+# Words above that are also names, and so are not cleared where they are written like one: `(to Mark)`.
+NAMES_TOO = _words(
+    """
+    amber angel april art august autumn bill brook chance charity chase christian clay cliff cook crystal daisy
+    dawn dean drew duke earl earnest faith forest frank gene ginger glen grace grant guy harry heath holly hope
+    hunter iris ivy jack jasmine joy june lance lily mark max may miles nick olive pat penny pepper pierce
+    prudence reed rich river rob robin rose ruby sandy sky skip star stone storm sue summer trip victor violet
+    wade ward will wood
+    """
+)
 NOBODY_ENDS = (
     "ness", "ment", "tion", "sion", "ance", "ence", "ism", "ship", "hood", "dom", "ize", "ise", "ify",
     "ing",
@@ -168,6 +178,7 @@ ARTICLES = _words(
     a an dear her his its my old one our some that the their this young your
     """
 )
+PARTICLES = _words("al bin da de del della den der di dos du el la le san st van von y zu")  # of names
 HONORIFICS = _words(
     """
     aunt brother captain doctor don doña dr father frau fräulein herr judge m madam madame miss
