@@ -143,6 +143,8 @@ def _narrated(line: str, names: Names) -> str:
 
 def _without_emphasis(line: str) -> str:
     # Asterisks in the middle of a sentence stress a word, unless they hold a gesture: `That is *really* good`.
+    if not re.search("[*_＊]", line):
+        return line
     kept: list[str] = []
     at = 0
     for part in directions(line):
