@@ -64,12 +64,12 @@ class Names:
 
 def either(labels: Iterable[str]) -> str:
     """A pattern for any of the labels, the longest first; with spaces, and with composed letters, as replies are read."""
-    return "|".join(re.escape(_plain(label)) for label in _longest_first(labels))
+    return "|".join(_escaped(label) for label in _longest_first(labels))
 
 
 def words_of(labels: Iterable[str]) -> str:
     """As `either`, as whole words where the script has spaces."""
-    return "|".join(_bounded(_plain(label)) for label in _longest_first(labels))
+    return "|".join(_bounded(label) for label in _longest_first(labels))
 
 
 def resembles(word: str, known: Iterable[str]) -> bool:
@@ -80,7 +80,7 @@ def resembles(word: str, known: Iterable[str]) -> bool:
 
 def folded(text: str) -> str:
     """A name as it is compared: composed, case and outer spaces ignored."""
-    return _plain(text).casefold()
+    return _plain(text).casefold().replace("’", "'")
 
 
 def _alike(word: str, other: str) -> bool:
@@ -106,18 +106,22 @@ def _longest_first(labels: Iterable[str]) -> tuple[str, ...]:
 def _bounded(label: str) -> str:
     before = r"(?<!\w)" if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
     after = r"(?!\w)" if label[-1:].isalnum() and not _NO_SPACES.match(label[-1:]) else ""
-    return f"{before}{re.escape(label)}{after}"
+    return f"{before}{_escaped(label)}{after}"
+
+
+def _escaped(label: str) -> str:
+    return re.sub("['’]", "['’]", re.escape(_plain(label)))
 
 
 def _parts(name: str) -> Iterable[str]:
     # `Ann (Doctor)` is also called Ann, `Mrs. Ana Lopes` Ana and Lopes.
     bare = re.sub(r"\([^()]*\)", " ", name)
-    words = [word.strip("\"'“”‘’.,:;()[]") for word in bare.split()]
+    words = [word.strip("\"'“”‘’.,:;()[]") for word in re.split(r"[\s-]", name)]
     for word in words:
         short = folded(word).rstrip(".")
         if len(word) > 1 and not word.isdigit() and short not in HONORIFICS | ARTICLES | LITTLE | PARTICLES:
             yield folded(word)
-    if len(words) > 1 and folded(bare) != folded(name):
+    if folded(bare) not in {folded(name), ""}:
         yield folded(bare)
 
 

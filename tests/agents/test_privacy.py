@@ -501,6 +501,15 @@ def test_a_name_that_two_have_names_nobody() -> None:
         assert parse_reply(raw, names) == hi
 
 
+def test_every_part_of_a_name_may_be_used() -> None:
+    names = at_table(a="Nadia", b='Dr. Strange: MD ("Steve")', c="Siobhán O'Malley-Ruiz", d="🦄 Holm", e="<img> Lee")
+    marks = {"Steve": "b", "Dr. Strange": "b", "Strange": "b", "O’Malley": "c", "Ruiz": "c", "o'malley-ruiz": "c"}
+    marks |= {"🦄": "d", "🦄 Holm": "d", "<img>": "e", "Mr Lee": "e", "Dr.": "b"}
+    for called, seat in marks.items():
+        act = Action(kind=ActionKind.speak, text="Hi.", to=(seat,))
+        assert parse_reply(f"(to {called}) Hi.", names) == act, called
+
+
 def test_seats_and_names_that_are_little_words() -> None:
     names = at_table(a="Nadia Brandt", b="The Old Man", the="Will May", c="Ana de la Cruz")
     assert isinstance(parse_reply("(to a friend) Hi.", names), Unresolved)
