@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agents.mark_words import HONORIFICS, KINSHIP
+from agents.mark_words import ARTICLES, HONORIFICS, KINSHIP, LITTLE, PARTICLES, THINGS, VERBS
 from simworld.core.episode import Observation
 from simworld.core.scenario import Relationship
 
@@ -54,7 +54,8 @@ class Names:
             for part in _parts(name):
                 parts[part] = parts.get(part, frozenset()) | {seat}
         for seat in self.seats:
-            found.setdefault(folded(_role(seat)), frozenset({seat}))
+            if (role := folded(_role(seat))) not in ARTICLES | LITTLE:
+                found.setdefault(role, frozenset({seat}))
         for words in (parts, self.meant):
             for word, seats in words.items():
                 found.setdefault(word, seats)
@@ -63,12 +64,12 @@ class Names:
 
 def either(labels: Iterable[str]) -> str:
     """A pattern for any of the labels, the longest first; with spaces, and with composed letters, as replies are read."""
-    return "|".join(re.escape(_plain(label)) for label in _longest_first(labels))
+    return "|".join(_escaped(label) for label in _longest_first(labels))
 
 
 def words_of(labels: Iterable[str]) -> str:
     """As `either`, as whole words where the script has spaces."""
-    return "|".join(_bounded(_plain(label)) for label in _longest_first(labels))
+    return "|".join(_bounded(label) for label in _longest_first(labels))
 
 
 def resembles(word: str, known: Iterable[str]) -> bool:
@@ -79,7 +80,7 @@ def resembles(word: str, known: Iterable[str]) -> bool:
 
 def folded(text: str) -> str:
     """A name as it is compared: composed, case and outer spaces ignored."""
-    return _plain(text).casefold()
+    return _plain(text).casefold().replace("’", "'")
 
 
 def _alike(word: str, other: str) -> bool:
@@ -106,17 +107,22 @@ def _bounded(label: str) -> str:
     # An Arabic "and" is written together with the word after it.
     before = r"(?:(?<!\w)|(?<=\bو))" if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
     after = r"(?!\w)" if label[-1:].isalnum() and not _NO_SPACES.match(label[-1:]) else ""
-    return f"{before}{re.escape(label)}{after}"
+    return f"{before}{_escaped(label)}{after}"
+
+
+def _escaped(label: str) -> str:
+    return re.sub("['’]", "['’]", re.escape(_plain(label)))
 
 
 def _parts(name: str) -> Iterable[str]:
     # `Ann (Doctor)` is also called Ann, `Mrs. Ana Lopes` Ana and Lopes.
     bare = re.sub(r"\([^()]*\)", " ", name)
-    words = [word.strip("\"'“”‘’.,:;()[]") for word in bare.split()]
+    words = [word.strip("\"'“”‘’.,:;()[]") for word in re.split(r"[\s-]", name)]
     for word in words:
-        if len(word) > 1 and folded(word).rstrip(".") not in HONORIFICS:
+        short = folded(word).rstrip(".")
+        if len(word) > 1 and not word.isdigit() and short not in HONORIFICS | ARTICLES | LITTLE | PARTICLES:
             yield folded(word)
-    if len(words) > 1 and folded(bare) != folded(name):
+    if folded(bare) not in {folded(name), ""}:
         yield folded(bare)
 
 
@@ -131,5 +137,6 @@ def _looser(observation: Observation) -> dict[str, frozenset[str]]:
         add(KINSHIP.get(other.relationship.value, ()), other.seat)
         if other.persona is not None:
             add([other.persona.called] if other.relationship is not Relationship.stranger else [], other.seat)
-            add({other.persona.occupation, *other.persona.occupation.split()[-1:]}, other.seat)
+            trade = other.persona.occupation
+            add({trade, *(word for word in trade.split()[-1:] if folded(word) not in THINGS | VERBS)}, other.seat)
     return found
