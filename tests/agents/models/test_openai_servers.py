@@ -81,6 +81,7 @@ def refused(message: str, status: int = 400, **fields: Any) -> tuple[int, Any]:
         chat(LINE, reasoning=SECRET, reasoning_details=[{"type": "reasoning.text", "text": SECRET}]),
         chat([{"type": "thinking", "thinking": [{"type": "text", "text": SECRET}]}, {"type": "text", "text": LINE}]),
         chat([{"type": "reasoning", "text": SECRET}, {"type": "output_text", "text": LINE}]),
+        chat([{"text": SECRET, "thought": True}, {"text": LINE}]),
     ],
 )
 def test_thoughts_are_kept_apart_from_speech(answer: tuple[int, Any], connect: Open, server: FaultyServer) -> None:
