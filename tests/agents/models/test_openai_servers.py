@@ -15,7 +15,7 @@ from simworld.core.errors import Failure
 from simworld.core.requests import ChatPrompt, Generate, Generated, Message, Sampling
 from tests.agents.models.faults import FaultyServer, serving
 
-FAST = ServerOptions(timeout_s=1.0, retries=2)
+FAST = ServerOptions(timeout_s=20, retries=2)
 PACE = Pace(first_wait_s=0.01, longest_wait_s=0.02)
 ASK = Generate(
     prompt=ChatPrompt(
