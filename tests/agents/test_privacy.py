@@ -510,6 +510,15 @@ def test_every_part_of_a_name_may_be_used() -> None:
         assert parse_reply(f"(to {called}) Hi.", names) == act, called
 
 
+def test_letters_whose_case_is_special() -> None:
+    names = at_table(a="Nadia", b="Jörg Groß", c="İpek Işık", d="Ida Kim")
+    for called, seat in {"Groß": "b", "GROSS": "b", "İpek": "c", "Işık": "c", "JÖRG": "b"}.items():
+        act = Action(kind=ActionKind.speak, text="Hi.", to=(seat,))
+        assert parse_reply(f"(to {called}) Hi.", names) == act, called
+    for called in ("ıda", "İda"):  # dotless, dotted
+        assert isinstance(parse_reply(f"(to {called}) Hi.", names), Unresolved), called
+
+
 def test_seats_and_names_that_are_little_words() -> None:
     names = at_table(a="Nadia Brandt", b="The Old Man", the="Will May", c="Ana de la Cruz")
     assert isinstance(parse_reply("(to a friend) Hi.", names), Unresolved)
