@@ -117,7 +117,7 @@ class Marks:
             return None
         seats = self.table.named(text)
         rest = [word for word in _TOKEN.findall(self.table.without_names(text)) if not _manners([word])]
-        strangers = [word for word in rest[:12] if word[0].isupper() or self.table.resembles(word)]
+        strangers = [w for w in rest[:12] if w != "I" and (w[0].isupper() or self.table.resembles(w))]
         if seats == ():
             if not (boundary or low) or not (len(self.table.seats) > 1 or strangers):
                 return None

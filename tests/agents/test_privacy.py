@@ -200,6 +200,13 @@ SAID
 (next to Ida) SAID
 (leans over to Ida) SAID
 (laughs to herself) SAID
+(so I hear) SAID
+(aside from Bob) SAID
+(joking aside) SAID
+(private joke) SAID
+(just kidding) SAID
+(secretly pleased) SAID
+(barely above a whisper) SAID
 [hands the ticket to Ida] SAID
 [sets the bag aside] SAID
 (steps aside) SAID
