@@ -104,8 +104,8 @@ def _longest_first(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def _bounded(label: str) -> str:
-    before = r"(?<!\w)" if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
-    after = r"(?!\w)" if label[-1:].isalnum() and not _NO_SPACES.match(label[-1:]) else ""
+    before = rf"(?<![^\W{SCRIPT_WITHOUT_SPACES}])" if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
+    after = rf"(?![^\W{SCRIPT_WITHOUT_SPACES}])" if label[-1:].isalnum() and not _NO_SPACES.match(label[-1:]) else ""
     return f"{before}{_escaped(label)}{after}"
 
 

@@ -149,6 +149,12 @@ Private message to Ida: SAID
 （悄悄对Ida说）SAID
 （只有Ida能听见）SAID
 （Idaに）SAID
+（Idaさんに）SAID
+（微笑着对Ida说）SAID
+（在Ida耳边说）SAID
+（to Ida）SAID
+(zu Frau Holm) SAID
+(flüstert Ida ins Ohr) SAID
 （小声でIdaに）SAID
 (إلى Ida) SAID
 """
@@ -214,7 +220,9 @@ SAID
 (softly) SAID
 (an der Tür) SAID
 (zu spät) SAID
-(à Paris) SAID
+(zu Hause) SAID
+(à vrai dire) SAID
+（对我来说）SAID
 (a la derecha) SAID
 （对不起）SAID
 （对着镜子）SAID
@@ -310,6 +318,14 @@ Hello all! *(to Bob)* SAID
 (à Idda) SAID
 (susurrando) SAID
 （耳语）SAID
+（对他）SAID
+（对老板）SAID
+（to小明）SAID
+（自言自语）SAID
+(à Marc) SAID
+(zu Hans) SAID
+(zu ihr) SAID
+(zu sich selbst) SAID
 （对Idda说）SAID
 （Iddaに）SAID
 (يهمس) SAID
