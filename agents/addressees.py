@@ -14,12 +14,15 @@ from agents.mark_words import (
     EVERYONE,
     HONORIFICS,
     KINSHIP,
+    LITTLE,
     MANNERS,
-    NOBODY,
+    NAMES_TOO,
     NOBODY_ENDS,
     ONESELF,
     PEOPLE,
     PRONOUN,
+    THINGS,
+    VERBS,
 )
 from agents.names import Names, folded, resembles, words_of
 
@@ -36,6 +39,11 @@ _BOTH = re.compile(rf"(?i){BOTH}(?!\w)")
 _BUT = re.compile(rf"(?i){BUT}")
 _ONESELF = re.compile(rf"(?i){ONESELF}(?!\w)")
 _PRONOUN = re.compile(rf"(?i){PRONOUN}(?=\W*$|\s*[,.;:!?—-]|\s+(?:only|alone|quietly|softly|privately|directly)\b)")
+_ONE_OF = re.compile(r"(?i)(?:one|some|any|each|either|none|two) of (?:them|you|us|the|my|your|her|his)\b")
+_CLAUSE_END = re.compile(r"[,;:!?()\n—–]|\.\s")
+_AFTER_NOUN = re.compile(
+    r"(?i)\b(?:of|in|at|on|with|by|from|who|that|which|near|behind|for|as|and|or|where|when|while)\b"
+)
 _WORD = re.compile(r"[^\W_](?:[\w'’-]*[^\W_])?")
 _KIN = frozenset(word for words in KINSHIP.values() for word in words)
 
@@ -60,7 +68,10 @@ class Table:
         self._called = names.called()
         own = [name for name in names.own if folded(name) not in self._called]
         self._own = re.compile(rf"(?i)(?:{words_of(own)})") if own else None
-        known = words_of(self._called)
+        little = [word for word in self._called if word in ARTICLES | LITTLE]
+        known = words_of(word for word in self._called if word not in little)
+        loud = words_of([*map(str.upper, little), *map(str.capitalize, little)])  # `A`, but no `a`
+        known = "|".join(filter(None, (known, f"(?-i:{loud})" if loud else "")))
         self._other = re.compile(rf"(?i)(?:{known})") if known else None
         self._parts = [word for called in self._called for word in called.split()]
 
@@ -84,7 +95,8 @@ class Table:
 
     def resembles(self, phrase: str) -> bool:
         """Whether one of the first words is a name here, misspelt."""
-        return any(resembles(word, self._parts) for word in phrase.split()[:4])
+        words = (word for word in phrase.split()[:4] if not (_thing(word) or word.casefold() in VERBS | LITTLE))
+        return any(resembles(word, self._parts) for word in words)
 
     def addressed(self, phrase: str) -> Addressed | None:
         """Whom a phrase after "to" means; None where it means nobody: `be honest`, `my mind`, `Bob's surprise`."""
@@ -111,9 +123,13 @@ class Table:
         # Past "the", "my dear", "Mrs.", unless that is how somebody is called.
         while not (self._other and self._other.match(phrase, at)):
             word = _WORD.match(phrase, at)
-            if not word or word.group().casefold() not in ARTICLES | HONORIFICS:
+            if not word:
                 break
             after = _past_space(phrase, word.end() + phrase.startswith(".", word.end()))
+            skipped = word.group().casefold()
+            known_next = self._other is not None and self._other.match(phrase, after)
+            if skipped not in ARTICLES | HONORIFICS and not (known_next and _person(skipped)):
+                break
             if after >= len(phrase):
                 break
             at = after
@@ -139,6 +155,9 @@ class Table:
             if len(seats) > 1:
                 return UNKNOWN
             at = match.end()
+            again = self._other.match(phrase, _past_space(phrase, at)) if self._other else None
+            if again and self._called[folded(again.group())] == seats and phrase[at : again.start()].isspace():
+                at = again.end()  # `my friend Ida`
             if possessive := _POSSESSIVE.match(phrase, at):
                 if not _EAR.match(possessive.group("of").casefold()):
                     return UNKNOWN if to or _person(possessive.group("of")) else None
@@ -167,36 +186,43 @@ class Table:
 
     def _somebody(self, phrase: str, at: int) -> bool:
         # A name that nobody here has, or a role; in doubt yes, since the words may be a secret.
-        words = [match.group() for match in islice(_WORD.finditer(phrase, at), 8)]
+        if phrase[at : at + 1] in {"[", "{", "<"} or _ONE_OF.match(phrase, at):
+            return True
+        group = _CLAUSE_END.split(phrase[at:], maxsplit=1)[0]
+        words = [match.group() for match in islice(_WORD.finditer(group), 8)]
+        while words and words[-1].casefold() in MANNERS - ARTICLES and len(words) > 1:
+            words.pop()
         if not words:
-            return False
+            return not _WORD.search(phrase, at)  # `(to …)`
         first = words[0].casefold()
         owner, possessive, _ = words[0].replace("’", "'").partition("'s")
         if possessive or words[0].endswith(("s'", "s’")):
             return len(words) > 1 and _person(words[1]) and owner.casefold() not in {"that", "it", "let", "what"}
         if first in ARTICLES and len(words) > 1:
-            return self._head_is_person(phrase, at)
-        if first in NOBODY and not _person(first):
+            return self._head_is_person(group)
+        if words[0].istitle() and first in NAMES_TOO:
+            return True
+        if (first in VERBS or _thing(first)) and not _person(first):
             return False
         if any(char.isdigit() for char in words[0]):
             return False
         if words[0][0].isupper() or _person(first) or self.resembles(" ".join(words)):
             return True
-        if not words[0].isascii():
-            return False  # other languages' words are read by their own rules
-        return len(words) == 1 and not first.endswith(NOBODY_ENDS) and not first.endswith("ly")
-
-    def _head_is_person(self, phrase: str, at: int) -> bool:
-        group = re.split(
-            r"(?i)[,.;:!?()\n]|\b(?:of|in|at|on|with|by|from|who|that|which|near|behind|for|as|where|when|while)\b",
-            phrase[at:],
+        if len(words) == 1:
+            return not first.endswith((*NOBODY_ENDS, "ly"))
+        return len(words) == 2 and not (
+            words[1].casefold() in LITTLE or _thing(words[1]) or first.endswith(NOBODY_ENDS)
         )
-        words = [word for word in _WORD.findall(next(filter(str.strip, group), "")) if word.casefold() not in ARTICLES]
+
+    def _head_is_person(self, group: str) -> bool:
+        head = next(filter(str.strip, _AFTER_NOUN.split(group)), "")
+        words = [word for word in _WORD.findall(head) if word.casefold() not in ARTICLES]
         if not words:
-            return False
-        if self.resembles(" ".join(words)) and words[-1].casefold() not in NOBODY:
+            return bool(re.search(r"(?i)\bone\b", head))  # `the one in red`
+        last = words[-1].casefold()
+        if _person(last) or (not _thing(last) and self.resembles(" ".join(words))):
             return True
-        return _person(words[-1]) or not (words[-1].casefold() in NOBODY or words[-1].casefold().endswith(NOBODY_ENDS))
+        return not _thing(last) and not last.endswith(NOBODY_ENDS)
 
 
 @lru_cache(maxsize=256)
@@ -204,6 +230,11 @@ def _person(word: str) -> bool:
     word = word.casefold()
     singular = word[:-1] if word.endswith("s") else word
     return bool({word, singular} & (PEOPLE | _KIN)) or word in HONORIFICS
+
+
+def _thing(word: str) -> bool:
+    word = word.casefold()
+    return word in THINGS or word.removesuffix("s") in THINGS
 
 
 def _past_space(phrase: str, at: int) -> int:

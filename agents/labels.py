@@ -14,8 +14,11 @@ SAYING = (
 )
 COLON = "[:：﹕]"
 _OPEN, _CLOSE = r"[\"“\[(「『【（［]?[*_]{0,3}", r"[*_]{0,3}[\])」』】）］”\"]?"
-# `Nadia to Ida: …` is the seat's own.
-_NOT_TO = r"(?<!\b[Tt]o )(?<!\b[Zz]u )(?<!\b[Aa]n )(?<!\b[AaÀà] )(?<!→ )(?<!> )(?<!إلى )"
+# `Nadia to my dear Ida: …` is the seat's own.
+_TO = re.compile(
+    r"(?i)(?:\b(?:to|zu|an|à|a|إلى)\s|→\s?|->\s?)(?:(?:the|my|our|her|his|dear|friend|mr|mrs|ms|miss|dr)\.?\s){0,3}"
+    r"[\"“'‘*_@]{0,3}$"
+)
 _BRACKETED = (
     r"(?:\([^()\n]{0,200}(?:\([^()\n]{0,100}\)[^()\n]{0,100})?\)|（[^（）\n]{0,200}）|\[[^\[\]\n]{0,200}\]|"
     r"【[^【】\n]{0,200}】)"
@@ -29,7 +32,8 @@ def own_part(text: str, names: Names) -> str:
     """
     others, own, own_word = _patterns(names.own, tuple(sorted(names.others)))
     if others is not None:
-        text = others.split(text, maxsplit=1)[0]
+        labels = (match.start() for match in others.finditer(text))
+        text = text[: next((at for at in labels if not _TO.search(text[max(0, at - 60) : at])), len(text))]
     first = own.split(text, maxsplit=1)[0]
     if not re.sub(r"[\W_]", "", own_word.sub("", first)):
         first = text  # nothing but the label before it
@@ -54,9 +58,7 @@ def _patterns(
     if others:
         one = either(others)
         label = rf"(?:[\[【「『［](?:{one})[\]】」』］]|[*_]{{0,3}}(?:{one})[*_]{{0,3}})(?:\s?{_BRACKETED})?[*_]{{0,3}}\s?{COLON}"
-        other = re.compile(
-            rf"(?im)^\s?{label}|^\s?(?:{one})\s?(?=[「『])|(?-i:(?<=[\s*。！？…」』”）】]){_NOT_TO}{label})"
-        )
+        other = re.compile(rf"(?im)^\s?{label}|^\s?(?:{one})\s?(?=[「『])|(?-i:(?<=[\s*。！？…」』”）】]){label})")
     own_one = either(own)
     second = re.compile(rf"(?i)(?<=\S)\s?\n\s?[*_]{{0,3}}(?:{own_one})[*_]{{0,3}}\s?{COLON}(?=[^\n]{{0,40}}?\S)")
     return other, second, re.compile(rf"(?i){own_one}")

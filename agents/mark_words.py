@@ -50,62 +50,103 @@ ASIDE = r"\b(?:pull|take|draw|lead|beckon)(?:s|ing)? (?:\S+ ){1,4}?aside\b"
 EVERYONE = (
     r"(?:everyone(?: else)?|everybody(?: else)?|all(?: of (?:them|you|us))?|"
     r"(?:the )?(?:whole |entire )?(?:room|group|table|company|party|crowd|gathering|assembly|class|"
-    r"team|others|rest)|no ?one in particular|nobody in particular|anyone who \S+|y['’]?all)"
+    r"team|others|rest)|no ?one in particular|nobody in particular|each other|one another|anyone who \S+|y['’]?all)"
 )
 BOTH = r"(?:(?:you |them )?both(?: of (?:you|them))?|(?:the )?two of (?:you|them))"
 BUT = r"\s*,?\s*(?:but|except(?: for)?|apart from|other than|save|not|without)\s+"
 ONESELF = r"(?:herself|himself|themselves|themself|myself|itself|oneself|yourself|self)"
 PRONOUN = r"(?:you|him|her|them)"
 
-# What follows "to" without being anybody: verbs, things, places and times, as in `(to be honest)`,
-# `(to my mind)`, `(to the left)`.
-NOBODY = _words(
+# What follows "to" without being anybody: `(to clarify)`, `(to be honest)`.
+VERBS = _words(
     """
-    a accept act add address admit advantage afternoon agree airport allow an announce answer
-    any apartment appease april argue arm arrive ask assist assure attract august avoid back
-    bank bar bargain bathroom be beach bear become bed bedroom beg begin beginning believe bell
-    best bid boast boil bone book boot borrow bottom box break bridge brim bring build building
-    bus business buy call calm car carry case catch ceiling celebrate cent center centre certain
-    chagrin change chase cheat check cheer choose church city clarify clean clear clock close
-    coast collect college come comfort compare complain complete concede conclude conclusion
-    confess confirm congratulate consider continue contract contrary convey cook core corner
-    counter country court cover cross cry cup cupboard cut dance date dawn day days deal death
-    december decide deck deep defence defend degree delight deliver demand demonstrate deny
-    describe desk detail die differ digress dinner disadvantage disbelief discuss dismay do door
-    doors draw drawer drink drive dust each ear early earn earth east eat edge effect elaborate
-    email emphasise emphasize encourage end enjoy ensure escape eve evening exaggerate exit
-    expand explain express extent extreme eye eyes face fact february fetch fifty fight fill
-    final find finish fire first fit five fix floor fly follow foot force forget forgive four
-    friday fridge front full furniture gain garden gate get give go god good grab great greet
-    ground grow guess gym half hall hand harbour have head health hear heart heaven heavens hell
-    help here hide hill hilt hold home hope horizon horror hospital hotel hour house how hundred
-    hurry i idea illustrate imagine impress improve inch include inform inside insist intervene
-    introduce invite it january join joke july jump june justify keep kill kitchen know
-    knowledge ladder lake last later laugh lay lead learn leave left lend let letter level
-    library lie life lift light liking limit line lips list listen live look lose love lower
-    luck lunch make manage many map march mark market match matter max maximum may me mean
-    measure meet meeting mention menu mercy middle midnight mind minimum minute mirror mitigate
-    mock moment monday money month moon morning most mountain mountains move museum music name
-    nearest neck negotiate newspaper next night noon north note nothing notice november now nth
-    number object observe ocean october offer office one open order other our outside own page
-    paper paraphrase park pass past path pause pay peace penny persuade phone photo pick picture
-    pieces place plan platform play please point postpone praise prepare prevent price problem
-    promise propose prove provide pull push put question quote radio raise reach read reason
-    reassure recall recap receive reception reduce refuse rehearse reiterate relax relief
-    remember remind repeat rephrase reply report rescue respond rest restate restaurant result
-    return reveal review right river road roof room rule run saturday save say scale school
-    screen sea second secure see seek sell send september serve set settle share shelf shop
-    shore shorten shoulder show side sign signal simplify sing sink sit six skies sky sleep
-    smile sofa solve some sooner south speak specify spend spot stage stairs stake stand start
-    state station stay steal stop store story street stress study succeed such suggest sum
-    summarise summarize sun sunday support surprise survive swear table take talk taste teach
-    tears tease television tell ten test thank that theatre there these thing things think this
-    those three throw thursday ticket till time times tip toast today tomorrow tonight top touch
-    tower town train translate travel tree truth try tuesday tune turn tv twenty two underline
-    understand university us use utmost utter very victory village visit voicemail wait wake
-    walk wall wallet warn wash washroom watch water way wear wednesday week weekend west what
-    when where which whom win wind window windows wine wit wonder word words work world worst
-    write yard year years yes zero
+    a accept act add address admit agree allow an and announce answer any apologise apologize
+    appease argue arrive ask assist assure attract avoid back bake barter be bear beat become
+    beg begin believe bet bid boast boil book boost boot borrow brag break bring build buy call
+    calm cancel cap carry catch celebrate certain change charge chase chat cheat check cheer
+    choose clarify clean clear climb close collect come comfort compare complain complete
+    concede conclude confess confirm congratulate consider continue convey cook cool cover cross
+    crown cry cut dance dare date deal decide defend delay deliver demand demonstrate deny
+    describe die differ digress dine discuss do double draw drink drive dust each early earn eat
+    eighty either elaborate eleven emphasise emphasize encourage end enjoy ensure entertain
+    escape exaggerate expand explain express face fetch fifty fight fill find finish fire fit
+    fix flirt fly fold follow force forget forgive forty gain gamble get give go gossip grab
+    greet grow guess haggle halve hand have head hear heat help here hide hike hire hold hope
+    how hundred hurry illustrate imagine impress improve include inform insist intervene
+    introduce invite iron it jog join joke jump justify keep kill know later laugh lay lead
+    learn lease leave lend let lie lift light limit line list listen live load lock look lose
+    love lower mail make manage mark match matter me mean measure meet mention mind mitigate
+    mock mop most move name nearest negotiate neither ninety no note nothing notice now number
+    object observe offer one open order other our own pack paint paraphrase pass pause pay
+    persuade phone pick place plan play please point post postpone praise prepare prevent
+    promise propose prove provide pull push put question quote race raise rant rave reach read
+    reason reassure recall recap receive reduce refund refuse rehearse reiterate relax remember
+    remind rent repeat rephrase reply report reserve respond restate return reveal review right
+    ring risk rob round rule run rush save say scale secure see seek sell send serve set settle
+    seventy sew share shave ship shorten show shut sign signal simplify sing sit sixty ski slash
+    sleep slow smile solve some sooner spare speak specify spend stage stand start state stay
+    steal stop stress study succeed such suggest sum summarise summarize support survive swap
+    swear sweep swim table take talk taste teach tease tell ten test text thank that there these
+    think thirty this those throw tidy time toast top touch trade train translate travel trim
+    triple try turn twelve twenty underline understand unload unlock unpack us use utter vent
+    very visit wait wake walk warm warn wash watch water wear what when where which whom win wit
+    wonder word work wrap write yes zero
+    """
+)
+# So do things, places and times: `(to the left)`, `(to my mind)`, `(to date)`.
+THINGS = _words(
+    """
+    above advantage afternoon airport amusement annoyance answer apartment april arm attic
+    august avail bag bakery balcony ballpark bank bar bargain barn basement basket bathroom
+    bazaar beach beat bed bedroom beginning bell below belt bench benefit best bird boat bone
+    book boot booth border bottle bottom bowl box bracelet bridge brim brink building bus
+    business camera car carpet case castle cat ceiling ceilings cellar cent center centre
+    chagrin chair chapel chest church cinema city clinic clock coast coat coffee college concert
+    conclusion continent contract contrary core corner cosmos couch counter country court crate
+    credit cup cupboard curtain date dawn day days death december deck deep defence degree
+    delight desk detail dinner disadvantage disbelief dismay district dog dollar door doors
+    drawer dress dust ear earth east edge effect email end euro eve evening exit extent extreme
+    eye eyes face fact factory farm fault february few field final finish fire floor following
+    foot forest former friday fridge front frontier full fullest furniture gallery garage garden
+    gate glass glove god good great grocery ground gym half hall hallway hand harbor harbour hat
+    head health heart heaven heavens hell hill hilt home horizon horror horse hospital hostel
+    hotel hour house idea inch infinity inn inside island jacket january jar joy july june
+    jungle kettle kiosk kitchen knowledge lab laboratory ladder lake lamp last latter lawn left
+    letter level library life light liking limit line lips list lobby lot luck lunch mall many
+    map march market max maximum may meadow meeting menu mercy microphone middle midnight mill
+    mind minimum minute mirror moment monday money month moon morning mosque motel mountain
+    mountains museum music neck necklace newspaper next night noon north november nth ocean
+    october office opera outside oven page palace pan paper paperwork park past path peace penny
+    pharmacy phone phones photo picture pieces pier place plan plane planet plant plate platform
+    pocket point pool porch pot pound price problem province pub purpose purse question radio
+    reception regret relief rescue rest restaurant result right ring river road roof rooftop
+    room rug sale same satisfaction saturday scarf school screen sea september shame shelf shirt
+    shoe shop shore shoulder side sign sink skies sky sofa sorrow sound south spot square stable
+    stage stairs stairway stake stall stand star start station stop store story stove street
+    studio suitcase sun sunday sunrise sunset supermarket surprise table taste tavern tea tears
+    tee television temple terrace test theatre thing things thursday ticket till time times tin
+    tip today tomorrow tonight top total touch tower town train tree trunk truth tuesday tune tv
+    universe university utmost verge victory view village voicemail wall wallet war warehouse
+    washroom watch water way wednesday week weekend west wilderness wind window windows wine
+    wonder woods word words work workshop world worst yard year years
+    """
+)
+# A second word like these makes a verb of the first: `(to sum up)`, `(to recap it)`.
+LITTLE = _words(
+    """
+    a about all an any anything as at away back both by down everything for from her him his in
+    into it its less me more my no not of off on our out over so some something that the their
+    them these things this those to up us with you your
+    """
+)
+# Words above that are also names, and so are not cleared where they are written like one: `(to Mark)`.
+NAMES_TOO = _words(
+    """
+    amber angel april art august autumn bill brook chance charity chase christian clay cliff cook crystal daisy
+    dawn dean drew duke earl earnest faith forest frank gene ginger glen grace grant guy harry heath holly hope
+    hunter iris ivy jack jasmine joy june lance lily mark max may miles nick olive pat penny pepper pierce
+    prudence reed rich river rob robin rose ruby sandy sky skip star stone storm sue summer trip victor violet
+    wade ward will wood
     """
 )
 NOBODY_ENDS = (
@@ -137,6 +178,7 @@ ARTICLES = _words(
     a an dear her his its my old one our some that the their this young your
     """
 )
+PARTICLES = _words("al bin da de del della den der di dos du el la le san st van von y zu")  # of names
 HONORIFICS = _words(
     """
     aunt brother captain doctor don doña dr father frau fräulein herr judge m madam madame miss

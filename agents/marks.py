@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 
 from agents.act_words import EVERYONE, OTHER_LANGUAGES
 from agents.addressees import UNKNOWN, Table
@@ -96,7 +96,8 @@ class Marks:
         for place in islice((place for place, word in enumerate(words) if word in _TO), 4):
             before = words[:place]
             only_manners = _manners(before)
-            if place and not (low or before[-1] in _PAUSES or (only_manners and before[-1] not in _MOVING)):
+            clause = list(takewhile(lambda word: word not in _PAUSES, reversed(before)))
+            if not (low or (_manners(clause) and not (clause and clause[0] in _MOVING))):
                 continue
             found = self.table.addressed(text[tokens[place].end() :].lstrip(" :"))
             explicit = low or "only" in before or not PRIVATELY.isdisjoint(before)

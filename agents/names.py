@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agents.mark_words import HONORIFICS, KINSHIP
+from agents.mark_words import ARTICLES, HONORIFICS, KINSHIP, LITTLE, PARTICLES, THINGS, VERBS
 from simworld.core.episode import Observation
 from simworld.core.scenario import Relationship
 
@@ -54,7 +54,8 @@ class Names:
             for part in _parts(name):
                 parts[part] = parts.get(part, frozenset()) | {seat}
         for seat in self.seats:
-            found.setdefault(folded(_role(seat)), frozenset({seat}))
+            if (role := folded(_role(seat))) not in ARTICLES | LITTLE:
+                found.setdefault(role, frozenset({seat}))
         for words in (parts, self.meant):
             for word, seats in words.items():
                 found.setdefault(word, seats)
@@ -114,7 +115,8 @@ def _parts(name: str) -> Iterable[str]:
     bare = re.sub(r"\([^()]*\)", " ", name)
     words = [word.strip("\"'“”‘’.,:;()[]") for word in bare.split()]
     for word in words:
-        if len(word) > 1 and folded(word).rstrip(".") not in HONORIFICS:
+        short = folded(word).rstrip(".")
+        if len(word) > 1 and not word.isdigit() and short not in HONORIFICS | ARTICLES | LITTLE | PARTICLES:
             yield folded(word)
     if len(words) > 1 and folded(bare) != folded(name):
         yield folded(bare)
@@ -131,5 +133,6 @@ def _looser(observation: Observation) -> dict[str, frozenset[str]]:
         add(KINSHIP.get(other.relationship.value, ()), other.seat)
         if other.persona is not None:
             add([other.persona.called] if other.relationship is not Relationship.stranger else [], other.seat)
-            add({other.persona.occupation, *other.persona.occupation.split()[-1:]}, other.seat)
+            trade = other.persona.occupation
+            add({trade, *(word for word in trade.split()[-1:] if folded(word) not in THINGS | VERBS)}, other.seat)
     return found

@@ -25,6 +25,8 @@ _LABEL = re.compile(
     r"(?im)^[\s*_>\"“-]{0,6}((?:[^\W\d_][\w'’-]*[ ,]+){0,6}?"
     r"(?:to\s+[^\n:：\"“()\[\]]{1,60}|privately|aside|whisper(?:s|ing)?))[*_]{0,3}\s*[:：]"
 )
+_FENCED = re.compile(r"(?m)^([|/~=+]{1,3}|-{1,3}|[—–])\s?(\w[^\n]{0,80}?)\s?\1(?=\s|$)")
+_NUMBERED = re.compile(r"\d{1,2}[.)]\s(?=[(\[（【*_])")
 _COMMAND = re.compile(r"(?im)^\s*/(?:w|whisper|msg|tell|dm|pm)\b")
 _TAGGED = re.compile(r"[\"”]\s*([^\"“”\n]{1,160})")
 _SENTENCE_OVER = re.compile(r"[.!?…。！？\n\"”’'»」:：*)\]）】]\s*$")
@@ -63,6 +65,7 @@ def privately(line: str, names: Names) -> Told | Unresolved:
     if not names.others:
         return Told(line=line)
     reader = _reader(names.own, tuple(names.others.items()), tuple(names.meant.items()))
+    line = _NUMBERED.sub("", line, count=1) if _NUMBERED.match(line) else line
     rest = without_own_name(line, names)
     if not reader.marks(line[: len(line) - len(rest)]):
         line = rest
@@ -102,6 +105,8 @@ class _Reader:
             yield from _placed(self._marks.label(match.group("manner")), match)
         for match in _LABEL.finditer(line):
             yield from _placed(self._marks.direction(match.group(1), boundary=True, first=False), match)
+        for match in _FENCED.finditer(line):
+            yield from _placed(self._marks.direction(match.group(2), boundary=True, first=False), match)
         for match in _COMMAND.finditer(line):
             yield from _placed(UNCLEAR, match)
 
@@ -130,11 +135,14 @@ class _Reader:
             )
             if not part.bracket and (not boundary or stresses(line, part)):
                 continue
-            mark = self._marks.direction(part.inner, boundary=boundary, first=part.bracket and not said)
+            inner = part.inner
+            if not part.closed and inner[:3].casefold() == "to ":
+                inner = " ".join(inner.split()[:2])  # where it ends is not known
+            mark = self._marks.direction(inner, boundary=boundary, first=part.bracket and not said)
             if mark is None or (mark.to is None and self._goes_there(line, part)):
                 continue
-            if not part.closed and (mark.speech or mark.act):
-                mark = UNCLEAR  # where it ends is not known
+            if not part.closed and (mark.speech or mark.act or inner != part.inner):
+                mark = UNCLEAR
             start, end = _wrapped(line, part)
             yield _Placed(start=start, end=end, text=line[part.start : part.end], mark=mark)
 

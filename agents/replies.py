@@ -51,6 +51,8 @@ _THOUGHT = re.compile(
 )
 _UNCLOSED = re.compile(r"^\s*[\[(*（［【]+([^\[\]()*（）［］【】]+)$")
 _UNCLOSED_TAIL = re.compile(r"(?:(?<=\s)(?:[\[(]|\*{1,2})|[（［【])(?=\w)[^\[\]()*（）［］【】]*$")
+_ESCAPED = re.compile(r"\\([*_\[\]()~`])")  # as Markdown shields what would be mark-up
+_STRESSED = re.compile(r"(?i)</?(?:b|i|em|strong|u|small)>")
 _QUOTES = {'"': '"', "“": "”", "'": "'", "‘": "’", "«": "»", "「": "」", "『": "』", "„": "“"}
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^“”]+)”")
 _SENTENCE_END = re.compile(r"[.!?…؟۔][\"'”’)\]]*(?=\s|$)|[。！？]+[\"'”’」』）】]*")
@@ -67,6 +69,7 @@ def parse_reply(text: str, names: Names, *, cut: bool = False) -> Action | Unres
     if len(text) > LONGEST:
         text, cut = text[:LONGEST], True
     text = unicodedata.normalize("NFC", without_thoughts(text))
+    text = _STRESSED.sub("*", _ESCAPED.sub(r"\1", text))
     line = own_part("\n".join(filter(None, (" ".join(line.split()) for line in text.splitlines()))), names)
     told = privately(line, names)
     if isinstance(told, Unresolved):
@@ -140,6 +143,8 @@ def _narrated(line: str, names: Names) -> str:
 
 def _without_emphasis(line: str) -> str:
     # Asterisks in the middle of a sentence stress a word, unless they hold a gesture: `That is *really* good`.
+    if not re.search("[*_＊]", line):
+        return line
     kept: list[str] = []
     at = 0
     for part in directions(line):

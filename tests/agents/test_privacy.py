@@ -93,6 +93,14 @@ _to Ida_ SAID
 (DM to Ida) SAID
 (private: Ida) SAID
 (I whisper to Ida) SAID
+(to my dear friend Ida) SAID
+(smiles, only to Ida) SAID
+<i>(to Ida)</i> SAID
+\\*to Ida\\* SAID
+|to Ida| SAID
+--to Ida-- SAID
+1. (to Ida) SAID
+Nadia to my dear Ida: SAID
 (she whispers to Ida) SAID
 (Nadia whispers to Ida) SAID
 SAID (to Ida)
@@ -173,6 +181,14 @@ SAID
 (to the best of my knowledge) SAID
 (to your health) SAID
 (to that end) SAID
+(to sum up) SAID
+(to name a few) SAID
+(to no avail) SAID
+(to the nearest euro) SAID
+(to the moon and back) SAID
+(to better days) SAID
+(to entertain the idea) SAID
+(to help Ida) SAID
 (to begin with) SAID
 (to be continued) SAID
 (to 5 pm) SAID
@@ -210,6 +226,18 @@ NEVER_PUBLIC = """
 (to the audience) SAID
 (to the nurse) SAID
 (to Mr. Zed) SAID
+(to Mark) SAID
+(to Hope) SAID
+(to I. Zed) SAID
+(to marcus aurelius) SAID
+(to someone else) SAID
+(to one of them) SAID
+(to the one in red) SAID
+(to player 2) SAID
+(to [name]) SAID
+(to ???) SAID
+(to søren) SAID
+(to 小明) SAID
 (to zed) SAID
 (to him) SAID
 (to them) SAID
@@ -320,6 +348,85 @@ def test_brackets_and_stress_inside_a_sentence_stay_innocent(raw: str, said: str
     assert parse_reply(raw, THREE) == Action(kind=ActionKind.speak, text=said)
 
 
+FORMS = [
+    *(
+        "({} {}) SAID",
+        "[{} {}] SAID",
+        "*{} {}* SAID",
+        "*({} {})* SAID",
+        "**({} {})** SAID",
+        "_{} {}_ SAID",
+        '"({} {}) SAID"',
+    ),
+    *(
+        "SAID ({} {})",
+        "Nadia ({} {}): SAID",
+        "**Nadia ({} {}):** SAID",
+        "Nadia, {} {}: SAID",
+        "({} {}): SAID",
+        "({} {})\nSAID",
+    ),
+    *(
+        "[smiles] ({} {}) SAID",
+        "(smiles, {} {}) SAID",
+        "（{} {}）SAID",
+        "{} {}: SAID",
+        "- ({} {}) SAID",
+        "`({} {})` SAID",
+    ),
+    *(
+        "({} {}, smiling) SAID",
+        "({} {} only) SAID",
+        "({} {}, privately) SAID",
+        "# ({} {})\nSAID",
+        "|{} {}| SAID",
+        "({} {}: SAID)",
+    ),
+]
+HOW = [
+    "to",
+    "To",
+    "quietly to",
+    "whispers to",
+    "privately to",
+    "in a low voice to",
+    "leans in and whispers to",
+    "only to",
+]
+SOMEBODY = [
+    "Idda",
+    "idda",
+    "Zed",
+    "zed",
+    "Ida Smith",
+    "the waiter",
+    "my sister",
+    "him",
+    "her",
+    "herself",
+    "Ida and Zed",
+    "Bobby",
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_form_of_a_mark_lets_words_for_somebody_unknown_out(form: str) -> None:
+    for how in HOW:
+        for whom in SOMEBODY:
+            raw = form.replace("SAID", SAID).format(how, whom)
+            assert isinstance(parse_reply(raw, THREE), Unresolved), raw
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_mark_is_known(form: str) -> None:
+    for how in HOW:
+        for whom in ("Ida", "ida", "Ida Holm", "the friend", "my friend Ida", "Ms. Holm"):
+            raw = form.replace("SAID", SAID).format(how, whom)
+            act = parse_reply(raw, THREE)
+            assert isinstance(act, Action), raw
+            assert act.to == ("friend",), raw
+
+
 def test_several_people_can_be_told() -> None:
     for raw in (
         "(to Bob and Ida) Hi.",
@@ -392,6 +499,18 @@ def test_a_name_that_two_have_names_nobody() -> None:
     hi = Action(kind=ActionKind.speak, text="Hi.", to=("buyer",))
     for raw in ("(to Ann (Buyer)) Hi.", "(to Ann Holm) Hi.", "(to the buyer) Hi.", "Nadia (to Ann (Buyer)): Hi."):
         assert parse_reply(raw, names) == hi
+
+
+def test_seats_and_names_that_are_little_words() -> None:
+    names = at_table(a="Nadia Brandt", b="The Old Man", the="Will May", c="Ana de la Cruz")
+    assert isinstance(parse_reply("(to a friend) Hi.", names), Unresolved)
+    for raw in ("(to the left) Hi.", "(to be honest) Hi."):
+        assert parse_reply(raw, names) == Action(kind=ActionKind.speak, text="Hi."), raw
+    for raw, seat in (("(to the man) Hi.", "b"), ("(to Will) Hi.", "the"), ("(to Cruz) Hi.", "c"), ("(to B) Hi.", "b")):
+        assert parse_reply(raw, names) == Action(kind=ActionKind.speak, text="Hi.", to=(seat,)), raw
+    strangers = at_table(Relationship.stranger, b="Nadia", a="Bob", c="Ida")
+    assert parse_reply("(to A) Hi.", strangers) == Action(kind=ActionKind.speak, text="Hi.", to=("a",))
+    assert isinstance(parse_reply("(to a friend) Hi.", strangers), Unresolved)
 
 
 def test_strangers_are_known_by_their_roles_alone() -> None:
