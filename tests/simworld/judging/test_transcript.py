@@ -79,7 +79,7 @@ def test_two_people_of_one_name_keep_distinct_names() -> None:
             "Ann: Ann Lee.\nZiel von Ann: Sell the lamp for 40 euros.\nGeheimnis von Ann: It flickers.\n"
             "Bob: Bob Ray. 40 Jahre alt, baker.\nZiel von Bob: Pay at most 20.\nAnn und Bob: befreundet",
             ("Ann: Forty.", "Bob: *nods*", "Ann (nur zu Bob): Deal.", "Bob: *geht*", "Ann: Bye. *geht*"),
-            "Das Gespräch wurde nach der höchsten Zahl von Zügen abgebrochen.",
+            "Das Gespräch wurde abgebrochen, weil die Höchstzahl an Redebeiträgen erreicht war.",
             "(Niemand hat etwas gesagt oder getan.)",
         ),
         (
