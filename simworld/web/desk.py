@@ -38,6 +38,7 @@ class Desk:
     def __init__(self, url: str) -> None:
         self.url = url
         self.meaning = Meaning()
+        self.stopping = threading.Event()  # the server is about to end: nobody waits for queries any more
         self._store: Store | None = None
         self._checked = 0.0
         self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
