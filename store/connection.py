@@ -26,11 +26,17 @@ MIGRATION_LOCK = 7_163_926_531  # any number, the same in every process: Postgre
 
 
 def connect(
-    address: Address, *, create: bool, busy_timeout_s: float = BUSY_TIMEOUT_S, read_only: bool = False
+    address: Address,
+    *,
+    create: bool,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+    read_only: bool = False,
+    row_bytes: int | None = None,
 ) -> Engine:
     """An engine for a database of this code's version; with `create`, an absent or empty one is made.
 
-    With `read_only` the database itself refuses every write: SQLite's file is opened so, PostgreSQL's transactions are.
+    With `read_only` the database itself refuses every write: SQLite's file is opened so, PostgreSQL's transactions are. With
+    `row_bytes` SQLite gives no row that is larger.
 
     Raises:
         InputError: absent, or no folder to make it in.
@@ -39,7 +45,7 @@ def connect(
     """
     if address.path is not None:
         _check_file(address.path, create=create)
-    engine = _engine(address, busy_timeout_s, create=create, read_only=read_only)
+    engine = _engine(address, busy_timeout_s, create=create, read_only=read_only, row_bytes=row_bytes)
     try:
         with explained(address), faults(str(address)):
             with engine.connect() as connection:
@@ -132,7 +138,9 @@ def _use_wal(engine: Engine, address: Address, busy_timeout_s: float) -> None:
             time.sleep(WAL_PAUSE_S)
 
 
-def _engine(address: Address, busy_timeout_s: float, *, create: bool, read_only: bool = False) -> Engine:
+def _engine(
+    address: Address, busy_timeout_s: float, *, create: bool, read_only: bool = False, row_bytes: int | None = None
+) -> Engine:
     if address.path is None:
         server = create_engine(
             address.url,
@@ -161,6 +169,8 @@ def _engine(address: Address, busy_timeout_s: float, *, create: bool, read_only:
         connection.execute(f"PRAGMA busy_timeout={int(busy_timeout_s * 1000)}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")
+        if row_bytes is not None:
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, row_bytes)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -35,7 +35,13 @@ ROWS = 1000  # between two looks at the clock
 SHOWN = 60  # characters of a cell in a message
 LARGEST = 2**53  # of a count: beyond it floats lose whole numbers
 LONGEST = 200  # characters of SQLite's message
-UNREADABLE = (sqlite3.OperationalError, sqlite3.DatabaseError, sqlite3.DataError, sqlite3.InternalError)
+UNREADABLE = (
+    sqlite3.OperationalError,
+    sqlite3.DatabaseError,
+    sqlite3.DataError,
+    sqlite3.InternalError,
+    UnicodeDecodeError,
+)
 LONGEST_SEED = 40  # digits
 ADVICE = (
     "correct that cell, or restore the file from a copy; `simworld db info` and `simworld db query` read what is whole"
@@ -85,7 +91,7 @@ def explain_damage(where: str | Address, error: Exception) -> StoreDamaged | Non
     try:
         if (found := find_damage(address)) is not None:
             return StoreDamaged(f"{address} is damaged: {found}; {ADVICE}")
-    except sqlite3.Error as other:
+    except (sqlite3.Error, UnicodeDecodeError) as other:  # the latter of names in the schema
         cause = other
     if type(cause) not in UNREADABLE:
         return None

@@ -11,11 +11,17 @@ from store.facade_runs import RunMethods
 
 
 def open_store(
-    url: str, *, create: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S, read_only: bool = False
+    url: str,
+    *,
+    create: bool = False,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+    read_only: bool = False,
+    row_bytes: int | None = None,
 ) -> Store:
     """A store on `sqlite:///FILE`, a plain file name, or `postgresql://…`; only with `create` is a new database made.
 
-    With `read_only` every method that writes raises StoreError, whatever the user may do to the database.
+    With `read_only` every method that writes raises StoreError, whatever the user may do to the database. With `row_bytes` so does
+    on SQLite every method that would read a larger row.
 
     Raises:
         InputError: the address makes no sense, or names no file and none is to be made.
@@ -24,7 +30,7 @@ def open_store(
         StoreError: locked for longer than `busy_timeout_s`, unreachable, not permitted.
     """
     address = parse_address(url)
-    engine = connect(address, create=create, busy_timeout_s=busy_timeout_s, read_only=read_only)
+    engine = connect(address, create=create, busy_timeout_s=busy_timeout_s, read_only=read_only, row_bytes=row_bytes)
     return Store(address, engine)
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 
 from simworld.core.episode import Ending, Episode, WorkItem
 from store import embeddings, episodes, reading, texts
 from store.address import Address
 from store.database import Database
 from store.records import EpisodeSummary, StoredEpisode, TextHit
-from store.tables import EpisodeRow
+from store.tables import ActRow, EpisodeRow
 
 BATCH = 64  # whole episodes held at a time while streaming
 IDS = 1000  # ids held at a time
@@ -168,6 +168,14 @@ class EpisodeMethods(Database):
         """The episode whose id is or begins with this; raises InputError where none or several do."""
         with self._read() as connection:
             return reading.find_episode(connection, id_or_prefix, vectors)
+
+    def episode_size(self, id_or_prefix: str) -> tuple[int, int]:
+        """Acts of the first episode whose id begins so, and characters of what was said and done in it."""
+        found = select(func.min(EpisodeRow.id)).where(EpisodeRow.id >= id_or_prefix, EpisodeRow.id < f"{id_or_prefix}g")
+        query = select(func.count(), func.coalesce(func.sum(func.length(ActRow.text)), 0))
+        with self._read() as connection:
+            acts, characters = connection.execute(query.where(ActRow.episode_id == found.scalar_subquery())).one()
+        return int(acts), int(characters)
 
     def add_embeddings(self, encoder_id: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Stores embeddings by episode id, each (d,) float32; what is there already stays as it is."""

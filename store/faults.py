@@ -22,6 +22,7 @@ SQLITE: tuple[tuple[str, type[StoreError], str], ...] = (
     ("disk i/o error", StoreError, f"cannot be read or written: the disk failed, or {FULL}; {AGAIN}"),
     ("readonly database", StoreError, "cannot be written: no permission"),
     ("unable to open database file", StoreError, "cannot be opened: no such folder, or no permission"),
+    ("too big", StoreError, "holds a row that is too large to be read here; look at it with `simworld db query`"),
     ("malformed", StoreDamaged, f"is damaged; {RESTORE}"),
 )
 # PostgreSQL's SQLSTATE, whole or its class of two characters

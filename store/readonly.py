@@ -19,7 +19,7 @@ from store.address import Address, parse_address, sqlite_uri
 from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect
 from store.faults import explain_sqlite
 from store.hints import hinted
-from store.sqlite_process import QueryError, QueryProcess
+from store.sqlite_process import QueryError, QueryProcess, Stopped
 from store.sqlite_worker import MEMORY
 
 TIMEOUT_S = 30.0
@@ -88,6 +88,7 @@ def query(
     most_bytes: int = 0,
     timeout_s: float = TIMEOUT_S,
     busy_timeout_s: float = BUSY_TIMEOUT_S,
+    stopped: Stopped = lambda: False,
 ) -> Iterator[Answer]:
     """Runs one reading statement on a simworld database and gives its rows; leave the block when you have read them.
 
@@ -99,6 +100,7 @@ def query(
         most_bytes: the most bytes of text and numbers to give, in whole rows; 0: all. A row alone has 256 MB at most.
         timeout_s: seconds for the whole query, reading its rows included.
         busy_timeout_s: seconds to wait for a lock of another program.
+        stopped: asked now and then; once it says yes, a query on SQLite ends as if its time were over.
 
     Raises:
         InputError: a mistake in the SQL, a name without a value or a value without a name, a try to write, a second statement,
@@ -117,21 +119,30 @@ def query(
     address = parse_address(url)
     # The checks of version and kind, with their messages
     connect(address, create=False, busy_timeout_s=busy_timeout_s, read_only=True).dispose()
-    run = _sqlite if address.path is not None else _postgresql
     row_bytes = min(most_bytes or MOST_BYTES, MOST_BYTES)
-    with run(address, sql, given, timeout_s, row_bytes) as (columns, rows), closing(rows):
+    running = (
+        _sqlite(address, sql, given, timeout_s, row_bytes, stopped)
+        if address.path is not None
+        else _postgresql(address, sql, given, timeout_s, row_bytes)
+    )
+    with running as (columns, rows), closing(rows):
         yield Answer(columns, rows, limit, most_bytes)
 
 
 @contextmanager
 def _sqlite(
-    address: Address, sql: str, values: Mapping[str, parameters.Value], timeout_s: float, row_bytes: int
+    address: Address,
+    sql: str,
+    values: Mapping[str, parameters.Value],
+    timeout_s: float,
+    row_bytes: int,
+    stopped: Stopped,
 ) -> Iterator[Opened]:
     if address.path is None:
         raise TypeError("not an SQLite address")
     uri, _ = sqlite_uri(address.path, read_only=True)
     try:
-        running = QueryProcess(uri, sql, values, timeout_s=timeout_s, row_bytes=row_bytes)
+        running = QueryProcess(uri, sql, values, timeout_s=timeout_s, row_bytes=row_bytes, stopped=stopped)
     except OSError as error:
         raise StoreError(f"no process for the query can be started: {error.strerror or error}") from error
     with running as process:
@@ -166,9 +177,8 @@ def _sqlite_faults(address: Address, sql: str, timeout_s: float, row_bytes: int)
             raise InputError(f"only reading is allowed here ({said}); one SELECT, VALUES or WITH") from error
         if "full" in said or "disk I/O" in said:
             raise InputError(f"the query needs more room on the disk for sorting than there is ({said})") from error
-        if (known := explain_sqlite(said, str(address))) is not None:
-            raise known from error
-        raise InputError(f"SQL: {hinted(said, sql, error.names)}") from error
+        known = None if "too big" in said else explain_sqlite(said, str(address))  # too big: a value of the query's own
+        raise (known or InputError(f"SQL: {hinted(said, sql, error.names)}")) from error
 
 
 @contextmanager

@@ -6,13 +6,16 @@ import marshal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from store import parameters, sqlite_worker
 
+WATCH_S = 0.1  # between two looks whether the query is still wanted
 Row = tuple[Any, ...]
+Stopped = Callable[[], bool]
 
 
 class QueryError(Exception):
@@ -26,10 +29,20 @@ class QueryError(Exception):
 
 
 class QueryProcess:
-    """A running query. Use it in a `with` block, which ends the process; columns and rows raise QueryError."""
+    """A running query. Use it in a `with` block, which ends the process; columns and rows raise QueryError.
+
+    Whoever asks may want it no longer while another thread waits for it: then `stopped` says so.
+    """
 
     def __init__(
-        self, uri: str, sql: str, values: Mapping[str, parameters.Value], *, timeout_s: float, row_bytes: int
+        self,
+        uri: str,
+        sql: str,
+        values: Mapping[str, parameters.Value],
+        *,
+        timeout_s: float,
+        row_bytes: int,
+        stopped: Stopped,
     ) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(sqlite_worker.__file__))],
@@ -39,9 +52,11 @@ class QueryProcess:
             start_new_session=True,  # Ctrl-C is for us, and we kill it
         )
         self._late = False
-        self._timer = threading.Timer(timeout_s, self._stop)
-        self._timer.daemon = True
-        self._timer.start()
+        self._done = threading.Event()
+        self._deadline = time.monotonic() + timeout_s
+        self._stopped = stopped
+        self._watch = threading.Thread(target=self._end_in_time, name="query", daemon=True)
+        self._watch.start()
         self._request = {
             "uri": uri,
             "sql": sql,
@@ -54,7 +69,8 @@ class QueryProcess:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._timer.cancel()
+        self._done.set()
+        self._watch.join()
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
@@ -82,9 +98,12 @@ class QueryProcess:
                 raise QueryError("row", str(value))
             yield from value
 
-    def _stop(self) -> None:
-        self._late = True
-        self._process.kill()
+    def _end_in_time(self) -> None:
+        while not self._done.wait(min(WATCH_S, max(0.0, self._deadline - time.monotonic()))):
+            if self._stopped() or time.monotonic() >= self._deadline:
+                self._late = True
+                self._process.kill()
+                return
 
     def _receive(self) -> tuple[str, Any]:
         assert self._process.stdout is not None

@@ -45,14 +45,15 @@ PAGES: Mapping[str, Maker] = {
 }
 
 
-def make_app(url: str, *, hosts: tuple[str, ...] = ()) -> ASGIApp:
+def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: Desk | None = None) -> ASGIApp:
     """The application on a database; nothing is opened before the first request.
 
     Args:
         url: the database.
         hosts: names under which the server may be asked, besides those of this machine.
+        desk: of this database, for who wants to say when the server stops; default: a new one.
     """
-    desk = Desk(url)
+    desk = desk or Desk(url)
     templates = environment()
     where = Where(full=str(parse_address(url)))
 

@@ -15,6 +15,7 @@ from simworld.web.meaning import Meaning
 from store import Store, open_store
 
 BUSY_TIMEOUT_S = 2.0  # a reader of a page waits no longer for a locked database
+ROW_BYTES = 1 << 23  # what no page could show
 CHECKED_S = 1.0  # how long a database counts as known to be there
 FRESH_S = 5.0  # how old an answer may be and count as new
 STALE_S = 60.0  # how old it may be and still be given, while a new one is made
@@ -37,6 +38,7 @@ class Desk:
     def __init__(self, url: str) -> None:
         self.url = url
         self.meaning = Meaning()
+        self.stopping = threading.Event()  # the server is about to end: nobody waits for queries any more
         self._store: Store | None = None
         self._checked = 0.0
         self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
@@ -57,7 +59,7 @@ class Desk:
                 except StoreError:
                     self._drop()
             if self._store is None:
-                self._store = open_store(self.url, busy_timeout_s=BUSY_TIMEOUT_S, read_only=True)
+                self._store = open_store(self.url, busy_timeout_s=BUSY_TIMEOUT_S, read_only=True, row_bytes=ROW_BYTES)
                 self._checked = time.monotonic()
             return self._store
 

@@ -5,14 +5,29 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 
 from simworld.core.errors import InputError
 from simworld.web.app import make_app
+from simworld.web.desk import Desk
 
 BACKLOG = 128
 SWITCH_S = 0.0005  # a page waits for the interpreter after each query: ten times less behind standings being computed
+
+
+class Server(uvicorn.Server):
+    """A server whose end waits for no query."""
+
+    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+        super().__init__(config)
+        self._desk = desk
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """What a signal to stop does."""
+        self._desk.stopping.set()
+        super().handle_exit(sig, frame)
 
 
 def serve(
@@ -32,8 +47,9 @@ def serve(
     """
     listening = listen(host, port)
     taken = listening.getsockname()[1]
+    desk = Desk(url)
     config = uvicorn.Config(
-        make_app(url, hosts=(host, *names)),
+        make_app(url, hosts=(host, *names), desk=desk),
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -43,7 +59,7 @@ def serve(
     )
     sys.setswitchinterval(SWITCH_S)
     ready(f"http://{f'[{host}]' if ':' in host else host}:{taken}/")
-    uvicorn.Server(config).run(sockets=[listening])
+    Server(config, desk).run(sockets=[listening])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -120,3 +120,16 @@ def test_a_file_that_was_cut_short(path: Path, left: float) -> None:
     with pytest.raises((StoreMismatch, StoreError)) as caught:
         read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_names_in_the_schema_that_are_no_text(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA journal_mode=DELETE")
+    raw = path.read_bytes()
+    assert b"CREATE TABLE acts" in raw
+    path.write_bytes(raw.replace(b"CREATE TABLE acts", b"CREATE TABLE \xf2cts"))
+    with pytest.raises((StoreMismatch, StoreError)) as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2

@@ -138,7 +138,7 @@ def test_no_process_is_left(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError), store.query(url, ONE_OPERATION["instr"], timeout_s=0.2):
         pass
     assert [process.returncode is None for process in made] == [False] * 3
-    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    assert not [thread for thread in threading.enumerate() if thread.name == "query"]
 
 
 def test_ctrl_c_ends_a_query_at_once(url: str) -> None:
@@ -154,3 +154,14 @@ def test_ctrl_c_ends_a_query_at_once(url: str) -> None:
         list(answer)
     timer.join()
     assert time.monotonic() - sent[0] < 2  # a few hundredths of a second, and what a busy machine adds
+
+
+def test_a_query_that_nobody_waits_for_is_ended(url: str) -> None:
+    stop = threading.Event()
+    timer = threading.Timer(0.5, stop.set)
+    timer.start()
+    begun = time.monotonic()
+    with pytest.raises(InputError, match="stopped"), store.query(url, ONE_OPERATION["instr"], stopped=stop.is_set):
+        pass
+    timer.join()
+    assert 0.4 < time.monotonic() - begun < 5

@@ -82,7 +82,15 @@ def answer(desk: Desk, sql: str, values: Mapping[str, Value], limit: int) -> Row
     if not TURNS.acquire(timeout=TIMEOUT_S):
         raise InputError("other queries are still running; try again when they are done")
     try:
-        with ask(desk.url, sql, values, limit=limit, most_bytes=MOST_BYTES, timeout_s=TIMEOUT_S) as found:
+        with ask(
+            desk.url,
+            sql,
+            values,
+            limit=limit,
+            most_bytes=MOST_BYTES,
+            timeout_s=TIMEOUT_S,
+            stopped=desk.stopping.is_set,
+        ) as found:
             raw = [[_kept(value) for value in row] for row in found]
             return Rows(
                 columns=found.columns,

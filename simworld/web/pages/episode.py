@@ -21,6 +21,8 @@ from simworld.yamlfile import did_you_mean
 from store import EpisodeSummary, Store, StoredEpisode
 
 PAGE = 50
+MOST_ACTS = 10_000  # on one page
+MOST_CHARACTERS = 5_000_000
 FILTERS = ("run", "scenario", "family", "agent", "ending")
 
 
@@ -97,11 +99,22 @@ def show(desk: Desk, store: Store, given: Given) -> Page:
 
 
 def find(store: Store, id_: str) -> StoredEpisode:
-    """The episode with this id or beginning of one. Raises NotHere."""
+    """The episode with this id or beginning of one. Raises NotHere, and InputError as `check_size`."""
+    check_size(store, id_.lower())
     try:
         return store.episode(id_.lower())
     except InputError as error:
         raise NotHere(error.problems) from None
+
+
+def check_size(store: Store, id_: str) -> None:
+    """Raises InputError for an episode that is too long for a page."""
+    acts, characters = store.episode_size(id_)
+    if acts > MOST_ACTS or characters > MOST_CHARACTERS:
+        raise InputError(
+            f"the episode has {acts:,} acts of {characters:,} characters, more than a page can show; "
+            f"print it with: simworld episode show {id_}"
+        )
 
 
 def names(summary: EpisodeSummary) -> dict[str, str]:

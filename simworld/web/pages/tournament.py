@@ -336,6 +336,7 @@ def dimensions(
 
 def side(store: Store, agent: str, pair: Pair, id_: str) -> Side:
     """One of two episodes, to be read."""
+    episode.check_size(store, id_)
     stored = store.episode(id_, vectors=False)
     return Side(
         agent=agent,

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -363,3 +367,53 @@ def test_the_database(client: TestClient) -> None:
     page = read(client, "/db/info")
     assert re.search(r"episodes 5[0-9] ", page.text)
     assert "hash of the work item and the attempt" in page.text
+
+
+@pytest.fixture
+def copied(world: str, tmp_path: Path) -> Iterator[tuple[TestClient, sqlite3.Connection]]:
+    """The world to be changed, and a client that asks for its pages."""
+    path = tmp_path / "world.db"
+    path.write_bytes(Path(world.removeprefix("sqlite:///")).read_bytes())
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as connection,
+        TestClient(make_app(str(path)), base_url="http://127.0.0.1:8137", raise_server_exceptions=False) as client,
+    ):
+        yield client, connection
+
+
+def test_pages_read_no_row_that_is_too_large(copied: tuple[TestClient, sqlite3.Connection]) -> None:
+    client, connection = copied
+    (id_,) = connection.execute("SELECT min(id) FROM episodes WHERE run = 'steered'").fetchone()
+    connection.execute("UPDATE acts SET text = ? WHERE episode_id = ? AND turn = 0", ("word " * 2_000_000, id_))
+    connection.execute("UPDATE agents SET spec = json_object('model', ?) WHERE name = 'plain'", ("m" * 9_000_000,))
+    for address in (f"/episode/show/{id_}", "/agent/show/a-plain"):
+        response = client.get(address)
+        assert response.status_code == 503
+        assert "holds a row that is too large to be read here" in response.text
+        assert len(response.content) < 100_000
+    assert client.get("/episode/list").status_code == 200
+
+
+def test_an_episode_of_very_many_acts_is_no_page(copied: tuple[TestClient, sqlite3.Connection]) -> None:
+    client, connection = copied
+    (id_,) = connection.execute("SELECT min(id) FROM episodes WHERE run = 'steered'").fetchone()
+    connection.execute(
+        "WITH RECURSIVE c(n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM c WHERE n < 11000) "
+        "INSERT INTO acts (episode_id, turn, position, seat, kind, text, recipients) "
+        "SELECT ?, n, 0, 'seller', 'speak', 'word', '[]' FROM c",
+        (id_,),
+    )
+    response = client.get(f"/episode/show/{id_}")
+    assert response.status_code == 400
+    assert "more than a page can show" in response.text
+    assert f"simworld episode show {id_}" in response.text
+
+
+def test_an_answer_of_sql_is_bounded_by_bytes(client: TestClient) -> None:
+    numbers = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) "
+    found = client.get("/db/query", params={"sql": numbers + "SELECT hex(zeroblob(1000000)) FROM c", "limit": "2000"})
+    assert found.status_code == 200
+    assert "only the first 8 rows: more are over 16 MB" in found.text
+    found = client.get("/db/query", params={"sql": "SELECT hex(zeroblob(20000000))"})
+    assert found.status_code == 400
+    assert "a row of 38 MB is more than the 16 MB that are shown here" in found.text
