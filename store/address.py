@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from simworld.core.errors import InputError, MissingExtra
 
+MAX_SHOWN = 60  # characters of a file's name
 HOW = "use sqlite:///FILE or postgresql://USER@HOST/NAME"
 
 
@@ -62,6 +64,14 @@ def parse_address(text: str) -> Address:
 
 
 def _sqlite(given: str, path: str) -> Address:
+    try:
+        os.stat(path)
+    except ValueError:
+        raise InputError("the database's address holds a NUL character") from None
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            shown = path if len(path) < MAX_SHOWN else f"{path[:MAX_SHOWN]}…"
+            raise InputError(f"{shown} can be no database file: {error.strerror}") from None
     return Address(given=given, url=URL.create("sqlite", database=path), path=Path(path))
 
 

@@ -170,7 +170,7 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
 
     if texts := misfits(info, arrays):
         raise InputError([Problem(where=str(folder), message=text) for text in texts])
-    _refuse_others(folder)
+    check_target(folder)
     work: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -231,9 +231,15 @@ def _shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _refuse_others(folder: Path) -> None:
-    if not os.path.lexists(folder):
+def check_target(folder: Path) -> None:
+    """Raises InputError for a folder that no checkpoint can be written to; also called before minutes of work."""
+    try:
+        os.lstat(folder)
+    except FileNotFoundError:  # its parents are made when it is written
         return
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{shorten(str(folder))}: the checkpoint cannot be written: {reason}") from None
     if not folder.is_dir() or folder.is_symlink():
         raise InputError(f"{folder}: is there and is no folder; choose another name for the checkpoint")
     with os.scandir(folder) as entries:  # of which there may be millions

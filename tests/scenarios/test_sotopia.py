@@ -152,7 +152,7 @@ def test_what_looks_like_a_slot_is_text(tmp_path: Path) -> None:
         "agent_goals": [f"Borrow {SLOTS}", f"Keep {SLOTS} (<extra_info>{SLOTS}</extra_info>)"],
         "occupation_constraint": SLOTS,
     }
-    ann = ANN | {name: f"Ann {SLOTS}" for name in ("first_name", "occupation", "public_info", "secret", "big_five")}
+    ann = ANN | dict.fromkeys(("first_name", "occupation", "public_info", "secret", "big_five"), f"Ann {SLOTS}")
     bo = {"pk": "01BOB", "first_name": "Bo", "last_name": "Li", "secret": SLOTS}
     import_sotopia(write(tmp_path / "in", {"01ENV": environment}, {"01ANN": ann, "01BOB": bo}), tmp_path / "out")
     selection = read_files(scenario_files(tmp_path / "out"), Personas())

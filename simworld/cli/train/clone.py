@@ -70,12 +70,14 @@ def clone(
     it has never seen.
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
+    from agents.steering.folder import check_target
     from simworld.cli.progress import progress_bar
     from simworld.cli.text import harmless, plain_json
     from simworld.training.clone import CloneSettings
     from simworld.training.cloning import clone_planner, open_school
     from store import open_store
 
+    check_target(out)
     base = load_checkpoint(base_folder)
     settings = CloneSettings(
         loss=loss, train_upmap=train_upmap, reach_target=reach, reach_weight=reach_weight, descent=descent(given)

@@ -37,10 +37,12 @@ def constant(
     was not fitted to: 0 or less means that no direction is better than another, as far as these data show.
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
+    from agents.steering.folder import check_target
     from simworld.training.constant import constant_checkpoint
     from simworld.training.folder import load_meta
     from simworld.training.planners import load_data
 
+    check_target(out)
     parent = load_checkpoint(parent_folder)
     folder = build(db, given, datasets) if dataset is None else dataset
     data, reward = load_data(folder), load_meta(folder).query.reward

@@ -61,12 +61,14 @@ def latent(
     """
     from agents.models.sentences import load_sentences
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
+    from agents.steering.folder import check_target
     from simworld.cli.progress import progress_bar
     from simworld.training.cloning import ReplyQuery, latent_upmap, open_school
     from simworld.training.descent import Descent
     from simworld.training.latent import LatentSettings
     from store import open_store
 
+    check_target(out)
     clone = load_checkpoint(clone_folder)
     how = Descent(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
     settings = LatentSettings(size=size, ways=ways, strength=strength, descent=how)

@@ -90,6 +90,7 @@ def td3bc(
     same command. Metrics go to the database where the data come from there, or where --db is given.
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
+    from agents.steering.folder import check_target
     from simworld.cli.progress import progress_bar
     from simworld.training.inspect import coverage
     from simworld.training.log import store_log, tensorboard_log
@@ -100,6 +101,7 @@ def td3bc(
     settings = PlannerSettings.model_validate(
         {"learner": learner, "fresh": fresh, "td3bc": _set(given, _TD3BC), "loop": loop}
     )
+    check_target(out)
     clone = load_checkpoint(clone_folder)
     folder = build(db, given, datasets) if dataset is None else dataset
     data = load_data(folder)

@@ -66,8 +66,10 @@ def upmap(
     from agents.models.load import local_weights
     from agents.models.local_model import load_local
     from agents.steering.checkpoint import save_checkpoint
+    from agents.steering.folder import check_target
     from agents.steering.pca import pca_checkpoint
 
+    check_target(out)
     weights = local_weights(model)
     click.echo(harmless(f"loading {model} …"), err=True)
     local = load_local(weights, dtype=dtype, device="cpu", threads=None)

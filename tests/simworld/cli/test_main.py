@@ -1,7 +1,9 @@
 """The command itself: exit codes, one-line errors, and help that loads nothing heavy."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -95,3 +97,51 @@ def test_messages_repeat_no_control_characters(given: str) -> None:
     assert r"a\x1b[31m\u202e.yaml" in done.stderr or "\\x1b[31m" in done.stderr or given == "episode show"
     assert "\x1b" not in done.stderr
     assert "\u202e" not in done.stderr
+
+
+STRANGE = """\
+name: strange
+setting: "售票处 – naïve"
+seats:
+  - {name: a, persona: {name: "🦄 O'Malley"}, goal: "שלום"}
+  - {name: b, persona: {name: "עמית"}, goal: h}
+"""
+
+
+@pytest.mark.parametrize("encoding", ["ascii:strict", "cp1252:strict", "utf-8"])
+def test_an_output_that_cannot_show_a_character_shows_an_escape(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "s.yaml").write_text(STRANGE, encoding="utf-8")
+    (tmp_path / "a.yaml").write_text('name: a\nkind: scripted\nlines: ["你好 🦄"]\n', encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    commands = (
+        ["run", "s.yaml", "--cast", "*=a.yaml", "--name", "r🦄"],
+        ["scenario", "show", "s.yaml"],
+        ["scenario", "check", "gone🦄.yaml"],
+        ["episode", "list"],
+        ["db", "query", "select text from acts"],
+    )
+    shown = b""
+    for command in commands:
+        line = [sys.executable, "-m", "simworld", *command]
+        done = subprocess.run(line, capture_output=True, cwd=tmp_path, env=environment, timeout=60)
+        assert done.returncode == (2 if "check" in command else 0), done.stderr
+        assert b"Traceback" not in done.stderr
+        shown += done.stdout + done.stderr
+    assert ("🦄".encode() if encoding == "utf-8" else rb"\U0001f984") in shown
+
+
+def test_a_path_that_cannot_be_used_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    def fails() -> None:
+        Path("x" * 5000).exists()
+
+    monkeypatch.setattr("simworld.cli.lazy.LazyGroup.get_command", lambda self, ctx, name: fails)
+    monkeypatch.setattr(sys, "argv", ["simworld", "run"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("Error: xxx")
+    assert shown.endswith("…: File name too long\n")

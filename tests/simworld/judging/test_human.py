@@ -123,7 +123,11 @@ def test_a_file_that_cannot_be_read(store: Store, tmp_path: Path) -> None:
     (tmp_path / "latin.csv").write_bytes(b"episode,\xff")
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "zeros.csv").write_bytes(bytes(1000))
-    reasons = {"gone.csv": "no such file", "latin.csv": "is not UTF-8 text: byte 0x", "pipe.csv": "is a pipe, not a file"}
+    reasons = {
+        "gone.csv": "no such file",
+        "latin.csv": "is not UTF-8 text: byte 0x",
+        "pipe.csv": "is a pipe, not a file",
+    }
     for name, reason in (reasons | {"zeros.csv": "control character U", "x" * 5000: "File name too long"}).items():
         with pytest.raises(InputError, match=reason):
             import_ratings(store, tmp_path / name, "Ann")
@@ -139,17 +143,42 @@ def test_a_rater_has_a_name_of_its_own(store: Store, tmp_path: Path) -> None:
 
 
 CELLS = st.sampled_from(
-    ["", " ", ",", "\n", "\r", '"', '""', "episode", "seat", "score", "dimension", FIRST, "owner", "goal", "7", "nan", "1e999"]
-    + ["\x85", "\u2028", "=1+1", "x" * 200_000, "\ufeff", ";", "\t", "%", "_"]
+    [
+        "",
+        " ",
+        ",",
+        "\n",
+        "\r",
+        '"',
+        '""',
+        "episode",
+        "seat",
+        "score",
+        "dimension",
+        FIRST,
+        "owner",
+        "goal",
+        "7",
+        "nan",
+        "1e999",
+        "\x85",
+        "\u2028",
+        "=1+1",
+        "x" * 140_000,
+        "\ufeff",
+        ";",
+        "\t",
+        "%",
+        "_",
+    ]
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CELLS, max_size=30).map("".join), st.booleans())
 def test_any_table_is_stored_or_told(store: Store, tmp_path: Path, text: str, headed: bool) -> None:
     try:
-        done = load(store, tmp_path, (HEAD if headed else "") + text)
+        sure = load(store, tmp_path, (HEAD if headed else "") + text).verdicts > 0
     except InputError as error:
-        assert error.problems
-    else:
-        assert done.verdicts > 0
+        sure = bool(error.problems)
+    assert sure

@@ -25,7 +25,10 @@ from simworld.judging.trust import load_pairs
         ("Ann (privately to Bob and Cy alone) : Hi.", [("Ann", "Bob and Cy", "Hi.")]),
         ("Ann (smiling): Hi.", [("Ann (smiling)", "", "Hi.")]),
         ("Ann: Hi.\n\nMore.\n   \nAnd more.", [("Ann", "", "Hi. More. And more.")]),
-        ("Ann: I have twenty on me.\n : hello", [("Ann", "", "I have twenty on me. : hello")]),  # no name, so it goes on
+        (
+            "Ann: I have twenty on me.\n : hello",
+            [("Ann", "", "I have twenty on me. : hello")],
+        ),  # no name, so it goes on
         ("Ann:\n:", [("Ann", "", " :")]),
         ("Nobody yet\nAnn: Hi.", [("Ann", "", "Hi.")]),
         ("*waves*: Hi.", []),
@@ -45,8 +48,16 @@ def test_lines(text: str, acts: list[tuple[str, str, str]]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Ann: a\n" + " " * 4_000 + "x", "Ann (to " + " " * 100_000, ("(to a " * 20_000) + ":", "Ann: a\n" + " :\n" * 100_000]
-    + ["Ann (to Bob" + " alone" * 50_000 + "): x", "\u3000" * 100_000 + ":", "x" * 1_000_000, "Ann: a\n" + "b\n" * 200_000],
+    [
+        "Ann: a\n" + " " * 4_000 + "x",
+        "Ann (to " + " " * 100_000,
+        ("(to a " * 20_000) + ":",
+        "Ann: a\n" + " :\n" * 100_000,
+        "Ann (to Bob" + " alone" * 50_000 + "): x",
+        "\u3000" * 100_000 + ":",
+        "x" * 1_000_000,
+        "Ann: a\n" + "b\n" * 200_000,
+    ],
     ids=lambda text: text[:12],
 )
 def test_long_texts_take_no_time(text: str) -> None:
@@ -80,7 +91,25 @@ def test_a_seat_without_a_letter_is_only_itself() -> None:
 
 TEXTS = st.lists(
     st.sampled_from(
-        ["Ann", "Ann Lee", "Bob", ":", " ", "\n", "(to ", "Bob)", " alone)", "*", "x", "\u3000", "\x1c", "\u2028", "\u202e", "and", ","]
+        [
+            "Ann",
+            "Ann Lee",
+            "Bob",
+            ":",
+            " ",
+            "\n",
+            "(to ",
+            "Bob)",
+            " alone)",
+            "*",
+            "x",
+            "\u3000",
+            "\x1c",
+            "\u2028",
+            "\u202e",
+            "and",
+            ",",
+        ]
     ),
     max_size=40,
 ).map("".join)

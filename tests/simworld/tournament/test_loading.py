@@ -50,7 +50,9 @@ def test_names_beside_the_file_go_first_wherever_one_works(folder: Path) -> None
     assert len(made.scenarios) == 6
 
 
-@pytest.mark.parametrize("pattern", ["{here}/k*.yaml", "k**.yaml", "**/k*.yaml", "./k*.yaml", "{here}/**/k?.yaml", "*/../k*"])
+@pytest.mark.parametrize(
+    "pattern", ["{here}/k*.yaml", "k**.yaml", "**/k*.yaml", "./k*.yaml", "{here}/**/k?.yaml", "*/../k*"]
+)
 def test_scenarios_by_a_pattern_beside_the_file(folder: Path, pattern: str) -> None:
     (folder / "sub").mkdir()
     assert len(tournament(folder, scenarios=f"['{pattern.format(here=folder)}']").scenarios) == 6

@@ -317,7 +317,10 @@ def test_a_number_that_is_none_names_its_episode(store: Store, tmp_path: Path, w
     [
         ({"reward": {"measure": "lexical"}}, "measure 'lexical' and only it needs 'pattern'"),
         ({"reward": {"text": "x"}}, "measure 'embedding' and only it needs 'text'"),
-        ({"reward": {"measure": "lexical", "pattern": "("}}, r"not a valid regular expression: missing \) at position 2"),
+        (
+            {"reward": {"measure": "lexical", "pattern": "("}},
+            r"not a valid regular expression: missing \) at position 2",
+        ),
         ({"reward": {"place": "utterance"}}, "place 'utterance' does not go with 'judged'"),
         ({"reward": {"weights": {"goal": float("nan")}}}, "finite numbers of at least 0"),
         ({"reward": {"weights": {"goal": 0}}}, "at least one weight is above 0"),

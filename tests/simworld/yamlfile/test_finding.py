@@ -14,7 +14,16 @@ from simworld.yamlfile import finding, matching_files, yaml_files
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Path:
-    for name in ("s1.yaml", "s2.yml", "notes.txt", ".hidden.yaml", "a/s3.yaml", "a/b/s4.yaml", ".git/s5.yaml", "[x]/s6.yaml"):
+    for name in (
+        "s1.yaml",
+        "s2.yml",
+        "notes.txt",
+        ".hidden.yaml",
+        "a/s3.yaml",
+        "a/b/s4.yaml",
+        ".git/s5.yaml",
+        "[x]/s6.yaml",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("name: x\n")
     (tmp_path / "folder.yaml").mkdir()
@@ -54,11 +63,15 @@ def disk(tmp_path: Path) -> Path:
 def test_what_a_pattern_matches(disk: Path, pattern: str, found: Sequence[str]) -> None:
     assert matching_files(pattern, disk) == sorted(disk / name for name in found)
     if pattern and "\0" not in pattern and "[x]" not in str(disk):
-        assert matching_files(f"{disk}/{pattern}") == sorted(disk / name for name in found)  # the same as an absolute one
+        assert matching_files(f"{disk}/{pattern}") == sorted(
+            disk / name for name in found
+        )  # the same as an absolute one
 
 
 def test_the_files_of_a_folder(disk: Path) -> None:
-    assert yaml_files(disk) == sorted(disk / name for name in ("s1.yaml", "s2.yml", "a/s3.yaml", "a/b/s4.yaml", "[x]/s6.yaml"))
+    assert yaml_files(disk) == sorted(
+        disk / name for name in ("s1.yaml", "s2.yml", "a/s3.yaml", "a/b/s4.yaml", "[x]/s6.yaml")
+    )
 
 
 def test_more_than_anybody_means_is_refused(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,3 +218,23 @@ def test_the_slow_parser_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None
     fast = load_text(text, "f").data
     monkeypatch.setattr(document, "_Loader", Slow)
     assert load_text(text, "f").data == fast == {"a": "no", "b": "1", "c": [1, {"d": 2.5}], "e": "x\n"}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (r'a: "x\0y"', "f.yaml:1:4: control character U+0000 in the text"),
+        (r'a: "\x07"', "f.yaml:1:4: control character U+0007 in the text"),
+        (r'a: ["\x1c"]', "f.yaml:1:5: control character U+001C in the text"),
+        (r'{"a\x9b": 1}', "f.yaml:1:2: control character U+009B in the text"),
+        (r'a: "\uffff"', "f.yaml:1:4: control character U+FFFF in the text"),
+    ],
+)
+def test_control_characters_by_escapes_are_refused_with_their_place(text: str, problem: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_text(text, "f.yaml")
+    assert str(caught.value) == problem
+
+
+def test_line_ends_tabs_and_direction_marks_are_text() -> None:
+    assert load_text(r'a: "x\n\ty\u202e\u200f\u2028"', "f.yaml").data == {"a": "x\n\ty\u202e\u200f\u2028"}
