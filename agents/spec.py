@@ -66,7 +66,7 @@ class _Named(BaseModel):
         return name
 
 
-class LMSpec(_Named, ServerFields):
+class LMSpec(ServerFields, _Named):
     """An agent played by a language model."""
 
     kind: Literal["lm"] = "lm"

@@ -80,6 +80,7 @@ class Client:
 
     async def _send(self, method: str, path: str, content: bytes | None) -> Response | Failure:
         httpx, url = self._httpx, self._address.url
+        self._connections()  # reading the machine's certificates takes a while, and none of the server's time
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._exchange(method, self._address.endpoint(path), content)

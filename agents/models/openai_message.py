@@ -30,6 +30,8 @@ class Parts:
         if isinstance(content, list):
             for part in content:
                 kind = part.get("type") if isinstance(part, dict) else "text"
+                if isinstance(part, dict) and part.get("thought") is True:  # Gemini
+                    kind = "thinking"
                 if kind in ("text", "output_text", None):
                     said.append(_joined(part))
                 elif isinstance(kind, str) and ("think" in kind or "reason" in kind):

@@ -20,22 +20,26 @@ _WORDS = (
     r"chain[_ -]of[_ -]thought)"
 )
 _ANSWER = r"(?:answer|response|output|final|final[_ ]?answer|final[_ ]?response|solution|reply)"
+_BAR = "[|｜]?"  # `<think>` and `<|think|>`
+_GAP = "[_▁ -]"
 # Each open or close stands for one maker's way; those of Harmony (gpt-oss) name a channel, of which `final` alone is said.
 _OPEN = (
-    rf"<\s*{_WORDS}(?:\s[^<>\n]{{0,80}})?>",  # DeepSeek, Qwen, Phi, Seed, EXAONE, Hunyuan, ERNIE, Nova, LongCat …
-    rf"<[|｜](?:begin[_▁]of[_▁]|start[_▁]of[_▁]|begin[_▁]|start[_▁])?{_WORDS}[|｜]>",  # OpenThinker, Cohere, Solar
-    r"\[(?-i:THINK(?:ING)?|REASONING)\]",  # Magistral
+    # DeepSeek, Qwen, Phi, Seed, EXAONE, Hunyuan, ERNIE, Nova, LongCat, OpenThinker, Cohere, Solar …
+    rf"<\s*{_BAR}(?:(?:begin|start){_GAP}(?:of{_GAP})?)?{_WORDS}(?:{_GAP}(?:begin|start))?(?:\s[^<>\n]{{0,80}})?{_BAR}>",
+    r"\[(?-i:THINK(?:ING)?|THOUGHTS?|REASONING)\]",  # Magistral
     rf"◁\s*{_WORDS}\s*▷",  # Kimi
     r"<\|inner_prefix\|>",  # Apertus
+    r"<\|im_start\|>\s*think\b",  # s1
     r"<\|channel>\w*",  # Gemma 4
     r"<\|channel\|>(?!\s*final\b)[^<]{0,80}(?:<\|constrain\|>[^<]{0,40})?(?:<\|message\|>)?",
 )
 _CLOSE = (
-    rf"<\s*/\s*{_WORDS}\s*>",
-    rf"<[|｜](?:/|end[_▁]of[_▁]|end[_▁]){_WORDS}[|｜]>",
-    r"\[/\s*(?:THINK(?:ING)?|REASONING)\s*\]",
+    rf"<\s*{_BAR}(?:/\s*|(?:end|stop){_GAP}(?:of{_GAP})?){_WORDS}\s*{_BAR}>",
+    rf"<\s*{_BAR}{_WORDS}{_GAP}(?:end|stop)\s*{_BAR}>",
+    r"\[/\s*(?:THINK(?:ING)?|THOUGHTS?|REASONING)\s*\]",
     rf"◁\s*/\s*{_WORDS}\s*▷",
     r"<\|inner_suffix\|>",
+    r"<\|im_start\|>\s*answer\b",
     r"<channel\|>",
     r"<\|channel\|>\s*final\b[^<]{0,80}(?:<\|constrain\|>[^<]{0,40})?<\|message\|>",
     rf"<\s*{_ANSWER}\s*>",
@@ -50,15 +54,21 @@ _DROPPED = (  # what stands around an answer and means nothing
 _HARMONY = frozenset({"<|channel|>", "<|message|>", "<|constrain|>"})
 _END = r"<\|(?:end|return|call)\|>"  # of one channel
 _MARK = re.compile(
-    rf"(?i)(?P<close>{'|'.join(_CLOSE)})|(?P<open>{'|'.join(_OPEN)})|(?P<end>{_END})|(?P<drop>{'|'.join(_DROPPED)})"
+    r"(?i)(?=<\s{0,8}[/|｜]{0,2}\s{0,8}\w|\[[/TR]|◁)"  # most of what is no mark goes here, fast
+    rf"(?:(?P<close>{'|'.join(_CLOSE)})|(?P<open>{'|'.join(_OPEN)})|(?P<end>{_END})|(?P<drop>{'|'.join(_DROPPED)}))"
 )
-# Marks that are plain words count only where they begin the reply, and end only what they began.
+# Marks that are plain words count only where they begin the reply, and end only what they began; the last must be ended.
 _PLAIN = (
     (
         re.compile(r"\A\s*(?:Here's|Here is) my thought process:?"),
         re.compile(r"(?:Here's|Here is) my response:?"),
     ),  # Granite
     (re.compile(r"\A\s*analysis(?=[A-Z\"'])"), re.compile(r"assistant\s*final(?=\S)")),  # Harmony, its marks taken out
+    (re.compile(rf"\A\s*```\s*(?i:{_WORDS})\b"), re.compile(r"```")),
+)
+_HEADED = (
+    re.compile(r"(?i)\A[\s*#_]*(?:thoughts?|thinking|reasoning|analysis|(?:internal|inner) monologue)[*_]*\s*:"),
+    re.compile(r"(?im)^[ \t*#_]{0,10}(?:final )?(?:answer|response|reply|output|speech)[*_]*\s*:[*_]*"),
 )
 _CUT_MARK = re.compile(r"(?:<[|｜]?|◁|\[(?=/|THI|REA))\s*(?P<close>/?)\s*[\w:|｜▁]{0,24}\Z")
 # Models whose chat templates open a thought in the prompt, so that a reply cut short has no mark at all.
@@ -181,6 +191,8 @@ def _marks(text: str, reasoning: Reasoning | None) -> list[tuple[int, int, str]]
         if first := opening.search(text):
             found.append((first.start(), first.end(), "open"))
             found += [(m.start(), m.end(), "close") for m in closing.finditer(text, first.end())]
+    if (head := _HEADED[0].match(text)) and (end := _HEADED[1].search(text, head.end())):
+        found += [(head.start(), head.end(), "open"), (end.start(), end.end(), "close")]
     if isinstance(reasoning, ReasoningMarks):
         for kind, mark in (("close", reasoning.close), ("open", reasoning.open)):
             found += [(m.start(), m.end(), kind) for m in re.finditer(re.escape(mark), text)]

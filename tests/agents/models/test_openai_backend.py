@@ -29,7 +29,7 @@ from simworld.core.requests import (
 )
 from tests.agents.models.faults import FaultyServer, serving
 
-FAST = ServerOptions(timeout_s=0.5, retries=2)
+FAST = ServerOptions(timeout_s=10, retries=2)
 PACE = Pace(first_wait_s=0.01, longest_wait_s=0.02, longest_retry_after_s=3.0)
 TALK = ChatPrompt(
     messages=(Message(role="system", content="Be brief."), Message(role="user", content="How much?")),
@@ -135,7 +135,7 @@ def test_structured_output_and_text_prompts(connect: Open, server: FaultyServer)
 )
 def test_a_passing_fault_is_retried(fault: str, connect: Open, server: FaultyServer) -> None:
     server.faults = [fault]
-    done = one(connect(options=replace(FAST, timeout_s=0.3)))
+    done = one(connect(options=replace(FAST, timeout_s=1 if fault == "hang" else 10)))
     assert isinstance(done, Generated), done
     assert len(server.seen) == 2
 
@@ -164,7 +164,7 @@ def test_a_lasting_fault_is_a_failure_of_one_line(
     fault: str, kind: str, says: str, tries: int, connect: Open, server: FaultyServer
 ) -> None:
     server.faults = [fault] * 10
-    done = one(connect(options=replace(FAST, timeout_s=0.2)))
+    done = one(connect(options=replace(FAST, timeout_s=0.2 if fault == "hang" else 10)))
     assert isinstance(done, Failure)
     assert (done.boundary, done.kind) == ("model", kind)
     assert says in done.message

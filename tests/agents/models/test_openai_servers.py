@@ -15,7 +15,7 @@ from simworld.core.errors import Failure
 from simworld.core.requests import ChatPrompt, Generate, Generated, Message, Sampling
 from tests.agents.models.faults import FaultyServer, serving
 
-FAST = ServerOptions(timeout_s=1.0, retries=2)
+FAST = ServerOptions(timeout_s=20, retries=2)
 PACE = Pace(first_wait_s=0.01, longest_wait_s=0.02)
 ASK = Generate(
     prompt=ChatPrompt(
@@ -81,6 +81,7 @@ def refused(message: str, status: int = 400, **fields: Any) -> tuple[int, Any]:
         chat(LINE, reasoning=SECRET, reasoning_details=[{"type": "reasoning.text", "text": SECRET}]),
         chat([{"type": "thinking", "thinking": [{"type": "text", "text": SECRET}]}, {"type": "text", "text": LINE}]),
         chat([{"type": "reasoning", "text": SECRET}, {"type": "output_text", "text": LINE}]),
+        chat([{"text": SECRET, "thought": True}, {"text": LINE}]),
     ],
 )
 def test_thoughts_are_kept_apart_from_speech(answer: tuple[int, Any], connect: Open, server: FaultyServer) -> None:
