@@ -173,6 +173,8 @@ def test_a_failed_judgement_names_boundary_and_kind_and_the_rest_goes_on(server:
     failures = [judgement.failure for judgement in judgements()]
     assert sum(failure is None for failure in failures) == scored
     assert {f"{f.boundary}: {f.kind}" for f in failures if f} <= {"model: http-500", "model: invalid"}
+    told = json.loads(call("db", "query", "@unscored", "--json").stdout)
+    assert all(row["message"].startswith(("model: http-500: ", "model: invalid: ")) for row in told)
     server.rule = well
     assert judged("--retry-failed").stdout.startswith(f"{failed} scored, 0 failed, {scored} already there")
 
@@ -361,10 +363,10 @@ def test_a_tournament_keeps_its_budget_and_stops_and_goes_on(folder: Path, serve
     server.rule = well
     first = call("tournament", "run", "cup.yaml", "--budget-tokens", "1000")
     assert isinstance(first.exception, BudgetSpent)
-    assert "Servers: 1,000 tokens" in first.stderr  # five of ten judgements, 200 each
+    assert "Servers: 1,000 tokens" in first.stderr  # five of twenty judgements, 200 each
     done = call("tournament", "run", "cup.yaml", "--json")
     assert done.exit_code == 0
-    assert "Servers: 1,000 tokens" in done.stderr
+    assert "Servers: 3,000 tokens" in done.stderr
 
 
 def test_a_branch_is_played_within_a_budget(folder: Path, server: FaultyServer) -> None:
