@@ -264,6 +264,26 @@ def test_a_verdict_is_read_wherever_a_server_puts_it(server: FaultyServer, rule:
     assert scores() == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda body: chat(None, reasoning_content=f"A draft: {json.dumps(verdicts(body))}. Hm, or rather"),
+        lambda body: chat("I am done.", reasoning_content=json.dumps(verdicts(body))),
+        lambda body: chat(f"<think>{json.dumps(verdicts(body))}"),
+        lambda body: chat(f"{json.dumps(verdicts(body))}</think>"),
+        lambda body: chat([{"type": "thinking", "thinking": f"A draft: {json.dumps(verdicts(body))}"}]),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_verdict_is_never_taken_out_of_a_thought(server: FaultyServer, rule: Rule) -> None:
+    play(1)
+    server.rule = rule
+    done = judged()
+    assert done.exit_code == 0
+    assert done.stdout.startswith("0 scored, 1 failed"), done.output
+    assert scores() == []
+
+
 def picky(*refused: str) -> Rule:
     """A server that refuses parameters, one by one."""
 
