@@ -51,14 +51,19 @@ def schema_for(keys: Mapping[str, Sequence[Dimension]]) -> dict[str, Any]:
     )
 
 
-def read_reply(text: str, keys: Mapping[str, Sequence[Dimension]], *, cut: bool = False) -> Scores:
+def read_reply(text: str, keys: Mapping[str, Sequence[Dimension]], *, cut: bool = False, thought: str = "") -> Scores:
     """Scores and reasons by name and dimension, whatever their order and whatever stands around them. Raises Unusable.
+
+    `thought` is what the model thought. A server may have put the reply there; it is a verdict only where it stands alone.
 
     Of everything in the reply that is JSON, also inside a wrapping object or list, the one that fits what was asked is the verdict;
     two that fit and differ are none.
     """
     # A backend has split thoughts off: a last defence, for no verdict is taken out of one.
-    answer = text if json_whole(text) is not None else split(text).answer
+    whole = json_whole(text) is not None
+    answer = text if whole else split(text).answer
+    if not whole and text.strip() == thought.strip():
+        answer = ""
     if not answer.strip():
         raise Unusable("empty", "it is empty.")
     found = json_in(answer)

@@ -80,7 +80,7 @@ def _ask(
         if not isinstance(completion, Generated):
             return Failure(boundary="judge", kind="unexpected", message="the backend gave no text")
         try:
-            scores = read_reply(completion.text, keys, cut=completion.finish == "length")
+            scores = read_reply(completion.text, keys, cut=completion.finish == "length", thought=completion.reasoning)
         except Unusable as error:
             problem = error
             messages = [

@@ -5,7 +5,7 @@
 -- episode   id of the episode
 -- scenario  name of the scenario
 -- ending    terminated or turn_limit
--- message   why its judgement failed; null where there is none yet
+-- message   who and what failed in its judgement, and why; null where there is none yet
 --
 -- :run      only this run; default: every run
 WITH active AS (
@@ -13,7 +13,7 @@ WITH active AS (
   WHERE :run IS NULL OR e.run = :run
 )
 SELECT e.run, a.judge_id, e.id AS episode, e.scenario_name AS scenario, e.ending,
-  (SELECT max(f.failure_message) FROM judgements f
+  (SELECT max(f.failure_boundary || ': ' || f.failure_kind || ': ' || f.failure_message) FROM judgements f
     WHERE f.episode_id = e.id AND f.judge_id = a.judge_id AND f.status = 'failed') AS message
 FROM episodes e
 JOIN active a ON a.run = e.run

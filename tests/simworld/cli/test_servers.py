@@ -173,6 +173,8 @@ def test_a_failed_judgement_names_boundary_and_kind_and_the_rest_goes_on(server:
     failures = [judgement.failure for judgement in judgements()]
     assert sum(failure is None for failure in failures) == scored
     assert {f"{f.boundary}: {f.kind}" for f in failures if f} <= {"model: http-500", "model: invalid"}
+    told = json.loads(call("db", "query", "@unscored", "--json").stdout)
+    assert all(row["message"].startswith(("model: http-500: ", "model: invalid: ")) for row in told)
     server.rule = well
     assert judged("--retry-failed").stdout.startswith(f"{failed} scored, 0 failed, {scored} already there")
 
@@ -262,6 +264,26 @@ def test_a_verdict_is_read_wherever_a_server_puts_it(server: FaultyServer, rule:
     assert scores() == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda body: chat(None, reasoning_content=f"A draft: {json.dumps(verdicts(body))}. Hm, or rather"),
+        lambda body: chat("I am done.", reasoning_content=json.dumps(verdicts(body))),
+        lambda body: chat(f"<think>{json.dumps(verdicts(body))}"),
+        lambda body: chat(f"{json.dumps(verdicts(body))}</think>"),
+        lambda body: chat([{"type": "thinking", "thinking": f"A draft: {json.dumps(verdicts(body))}"}]),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_verdict_is_never_taken_out_of_a_thought(server: FaultyServer, rule: Rule) -> None:
+    play(1)
+    server.rule = rule
+    done = judged()
+    assert done.exit_code == 0
+    assert done.stdout.startswith("0 scored, 1 failed"), done.output
+    assert scores() == []
+
+
 def picky(*refused: str) -> Rule:
     """A server that refuses parameters, one by one."""
 
@@ -319,3 +341,91 @@ def test_a_thought_that_takes_all_tokens_is_no_verdict(server: FaultyServer) -> 
     done = judged()
     assert done.stdout.startswith("0 scored, 1 failed")
     assert "The last failure: model: thinking" in done.stderr
+
+
+EVALUATE = (
+    *("evaluate", "--agents", "base=lm.yaml,other=too.yaml", "--partners", "lm.yaml", "--scenarios", "kitchen.yaml"),
+    *("--judge", "j.yaml", "--quality", "0", "--repeats", "4", "--json"),
+)
+
+
+def test_an_evaluation_that_its_budget_cannot_pay_shows_nothing_and_goes_on(folder: Path, server: FaultyServer) -> None:
+    agent(folder, "too", server)
+    gate = call(*EVALUATE, "--budget-tokens", "500", "--require", "other>base")
+    assert gate.exit_code == 1
+    assert gate.stdout == ""
+    assert "has no room for more" in gate.stderr
+    assert "what is required is not shown yet" in gate.stderr
+    first = call(*EVALUATE, "--budget-tokens", "2500")
+    assert isinstance(first.exception, BudgetSpent)
+    done = call(*EVALUATE)
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["arms"]["other"]["missing"] == 0
+    assert "Servers: " in done.stderr
+
+
+def test_an_evaluation_stops_where_the_judge_is_refused(folder: Path, server: FaultyServer) -> None:
+    agent(folder, "too", server)
+    server.rule = lambda body: no(403, "no access to this model") if is_judging(body) else well(body)
+    stopped = call(*EVALUATE)
+    assert isinstance(stopped.exception, Stopped)
+    server.rule = well
+    assert call(*EVALUATE).exit_code == 0
+
+
+def test_a_tournament_keeps_its_budget_and_stops_and_goes_on(folder: Path, server: FaultyServer) -> None:
+    agent(folder, "too", server)
+    (folder / "cup.yaml").write_text(
+        "name: cup\nagents: [lm.yaml, too.yaml]\nscenarios: [kitchen.yaml]\nformat: round_robin\nrepeats: 5\njudges: [j.yaml]\n"
+    )
+    server.rule = lambda body: no(401, "who are you") if body["model"] == "judge" else well(body)
+    assert isinstance(call("tournament", "run", "cup.yaml").exception, Stopped)
+    server.rule = well
+    first = call("tournament", "run", "cup.yaml", "--budget-tokens", "1000")
+    assert isinstance(first.exception, BudgetSpent)
+    assert "Servers: 1,000 tokens" in first.stderr  # five of twenty judgements, 200 each
+    done = call("tournament", "run", "cup.yaml", "--json")
+    assert done.exit_code == 0
+    assert "Servers: 3,000 tokens" in done.stderr
+
+
+def test_a_branch_is_played_within_a_budget(folder: Path, server: FaultyServer) -> None:
+    agent(folder, "too", server)
+    play(1)
+    with open_store("sqlite:///x.db") as store:
+        (summary,) = store.summaries()
+    server.rule = lambda body: no(401, "who are you")
+    failed = call("episode", "branch", summary.id, "--at", "0", "--cast", "*=too.yaml", "--retries", "0")
+    assert failed.exit_code == 1
+    server.rule = well
+    again = call("episode", "branch", summary.id, "--at", "0", "--cast", "*=too.yaml", "--retry-failed")
+    assert again.exit_code == 0
+
+
+PAIRS = """\
+- &pair
+  setting: Two colleagues in the office
+  seat: Carl
+  goal: Get Dana to take his shift on Sunday
+  dimension: goal
+  better: |
+    Carl: Could you take my shift on Sunday?
+    Dana: All right, I will do it.
+  worse: |
+    Carl: Could you take my shift on Sunday?
+    Dana: No, I will not do it. Ask somebody else.
+- *pair
+- *pair
+"""
+
+
+def test_a_check_of_a_judge_stops_where_it_is_refused(folder: Path, server: FaultyServer) -> None:
+    (folder / "p.yaml").write_text(PAIRS)
+    check = ("judge", "check", "--judge", "j.yaml", "--rubric", "r.yaml", "--pairs", "p.yaml")
+    server.rule = lambda body: no(401, "who are you")
+    assert isinstance(call(*check).exception, Stopped)
+    server.rule = lambda body: chat("Nothing.")
+    assert isinstance(call(*check, "--max-failures", "50%").exception, Stopped)
+    assert "3 pairs were not judged" in call(*check).stderr
+    server.rule = well
+    assert "50 %" in call(*check).stdout
