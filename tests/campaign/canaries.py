@@ -157,7 +157,7 @@ class Canaries:
             (folder / "judge.yaml").write_text(judge, encoding="utf-8")
             database = folder / "world.db"
             tell("run")
-            patience = ("--timeout", "1", "--retries", "2", "--concurrency", "40", "--live", "40")
+            patience = ("--timeout", "1", "--retries", "3", "--concurrency", "40", "--live", "40")
             play = (
                 "run",
                 f"{folder}/table.yaml",
@@ -176,10 +176,14 @@ class Canaries:
             findings += faults(judged, kind="judge run", codes=(0,))
             bodies = list(server.seen)
         findings += table.leaks(bodies)
+        if not database.exists():
+            return Outcome(
+                findings=tuple(by_kind([*findings, Finding(what="no database was made", detail=played.err)]))
+            )
         findings += in_store(database, table)
         found, counts = ends(database)
         counts["prompts searched"] = len(bodies)
-        return Outcome(counts=counts, findings=tuple(_by_kind([*findings, *found])))
+        return Outcome(counts=counts, findings=tuple(by_kind([*findings, *found])))
 
     def close(self) -> None:
         """Nothing is left over: each case stops its server."""
@@ -261,6 +265,6 @@ def from_schema(schema: Mapping[str, Any], draw: random.Random) -> Any:
     return None
 
 
-def _by_kind(findings: list[Finding]) -> list[Finding]:
+def by_kind(findings: list[Finding]) -> list[Finding]:
     """The first of each kind: a leak shows in many prompts."""
     return list({finding.what: finding for finding in reversed(findings)}.values())

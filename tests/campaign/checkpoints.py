@@ -183,9 +183,9 @@ def file_replaced(folder: Path, chance: random.Random) -> None:
 
 
 def folder_replaced(folder: Path, chance: random.Random) -> None:
-    """The folder is a file, a pipe, a link to itself or to another place, or holds thousands of files."""
+    """The folder is a file, a pipe, a link to itself or to another place, or holds a thousand files."""
     if chance.random() < 0.3:
-        for number in range(5000):
+        for number in range(1000):
             (folder / f"{number}.safetensors").touch()
         return
     shutil.rmtree(folder)

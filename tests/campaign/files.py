@@ -134,11 +134,11 @@ class Files:
         """Nothing was started."""
 
     def _all_good(self, folder: Path) -> None:
-        """Reads every file whole, which loads what the commands need; raises where one is not good."""
+        """Reads every file whole; raises where one is not good. A learn file loads torch, and so waits for its case."""
         folder.mkdir()
         shutil.copy("world.db", folder / "world.db")
         for name, kind in KINDS.items():
-            if not self._commands(name, kind.commands, folder, lambda _: None)[1]:
+            if name != "learn" and not self._commands(name, kind.commands, folder, lambda _: None)[1]:
                 raise ValueError(f"the file that is to be damaged is not good: {kind.file}")
             shutil.rmtree(folder / "out", ignore_errors=True)
 

@@ -20,7 +20,7 @@ LANES: tuple[Mapping[str, Plan], ...] = (
         "canaries": Plan(make=Canaries, step_s=180, memory_bytes=None, share=0.5),
     },
     {
-        "files": Plan(make=Files, step_s=15, memory_bytes=6 * GIB, share=0.3),
+        "files": Plan(make=Files, step_s=30, memory_bytes=6 * GIB, share=0.3),
         "databases": Plan(make=Databases, step_s=30, memory_bytes=6 * GIB, share=0.6),
         "checkpoints": Plan(make=Checkpoints, step_s=15, memory_bytes=6 * GIB, share=0.1),
     },

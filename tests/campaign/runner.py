@@ -91,14 +91,17 @@ def _run_part(
     worker = Worker(name, plan)
     first = seed = state.next_case(name)
     found = 0
+    kinds: set[str] = set()  # of this call; a kind is told once
     told = time.monotonic()
     try:
         while not stop.is_set() and time.monotonic() < end and (cases is None or seed < first + cases):
             began = time.monotonic()
             outcome = worker.run(seed)
             state.add(name, seed, outcome, time.monotonic() - began)
-            for finding in outcome.findings:
-                say(f"{name}: found: {finding.what} (--repeat {name}:{seed})")
+            new = dict.fromkeys(one.what for one in outcome.findings if one.what not in kinds)
+            kinds.update(new)
+            for what in new:
+                say(f"{name}: found: {what} (--repeat {name}:{seed})")
             found += bool(outcome.findings)
             seed += 1
             if time.monotonic() - told > EVERY_S:

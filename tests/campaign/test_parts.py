@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,11 @@ from tests.campaign.canaries import Table
 from tests.campaign.command import faults, run_command
 from tests.campaign.damage import damage
 from tests.campaign.good_files import BESIDE
+from tests.campaign.kills import Ended, content_of, difference, wrong
 from tests.campaign.mutation import damage_tree, mutated
 from tests.campaign.parts import PARTS
 from tests.campaign.server import FAULTS, Said, Server, completion, serving
+from tests.simworld.web.world import build as build_world
 
 ROOT = Path(__file__).parents[2]
 MANY = 60
@@ -118,3 +122,35 @@ def test_a_case_as_people_call_it(part: str, tmp_path: Path, capsys: pytest.Capt
     table = capsys.readouterr().out
     assert all(f"| {name} | 1 " in table for name in chosen)
     assert "--cases 1" in table
+
+
+def test_how_a_killed_command_may_end() -> None:
+    def ended(code: int, err: str = "") -> Ended:
+        return Ended(code=code, err=err, seconds=1.0, hit=True)
+
+    def whats(code: int, err: str, sent: signal.Signals, cold: bool = False) -> list[str]:
+        return [finding.what for finding in wrong(ended(code, err), sent, cold)]
+
+    trace = 'Traceback (most recent call last):\n  File "<frozen runpy>", line 189\nKeyboardInterrupt'
+    own = f'{trace}\n  File "/x/simworld/cli/run.py", line 3'
+    assert whats(130, "Stopped.", signal.SIGINT) == whats(0, "", signal.SIGINT) == whats(-9, "", signal.SIGKILL) == []
+    assert whats(-15, "", signal.SIGTERM) == whats(-2, trace, signal.SIGINT, cold=True) == []
+    assert whats(1, own, signal.SIGINT) == ["exit code 1 after SIGINT", "a traceback after SIGINT"]
+    assert whats(-2, own, signal.SIGINT, cold=True)[0] == "exit code -2 after SIGINT while it starts"
+    lost = "Exception ignored in: <function f>\nTraceback (most recent call last):\nKeyboardInterrupt"
+    assert whats(0, lost, signal.SIGINT) == ["SIGINT was lost in a callback"]
+    assert whats(2, "", signal.SIGKILL) == ["exit code 2 after SIGKILL"]
+
+
+def test_contents_are_compared_row_by_row(tmp_path: Path) -> None:
+    """Times may differ between two equal runs; a row that is lost, doubled or other may not."""
+    url = build_world(tmp_path)
+    whole = content_of(url)
+    path = tmp_path / "world.db"
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE episodes SET started = '2020-01-01 00:00:00.000000'")
+    assert content_of(url) == whole
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE acts SET text = 'other' WHERE rowid = 1")
+    found = content_of(url)
+    assert difference(whole, found).count("\n- acts ") == difference(whole, found).count("\n+ acts ") == 1
