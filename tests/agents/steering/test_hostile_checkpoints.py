@@ -8,6 +8,7 @@ import socket
 import struct
 import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,9 @@ def test_bytes_that_changed(folder: Path, seed: int) -> None:
     for place in random.integers(len(raw), size=random.integers(1, 8)):
         raw[place] = random.integers(256)
     path.write_bytes(raw[: random.integers(len(raw))] if seed % 5 == 0 else raw)
-    try:
+    said = ""
+    with suppress(InputError):
         read_folder(folder)
-    except InputError as error:
-        assert all("\n" not in problem.message for problem in error.problems)
+        said = "read"
+    if said != "read":
+        problems(folder)
