@@ -26,7 +26,7 @@ GERMAN = ActWords(
     silence=r"(?:\w+ ){0,2}?(?:schweigt|schweigen|sagt nichts|bleibt (?:still|stumm)|stille)",
     gestures=r"\b(?:nickt|nicken|schüttelt|lächelt|seufzt|zuckt|lacht|grinst|blickt|schaut|starrt|winkt|zwinkert|errötet|"
     r"weint|lehnt|zögert|hustet|räuspert|verbeugt|umarmt|flüstert|runzelt)\b",
-    whispers=r"\b(?:flüster\w*|heimlich zu|vertraulich|unter vier augen)\b",
+    whispers=r"\b(?:flüster\w*|heimlich zu|vertraulich|unter vier augen|ins ohr|zu sich selbst)\b",
     told=r"(?:(?:flüster\w*|leise|nur|heimlich|vertraulich|privat|sagt)[ ,:]+)*(?:zu|an)\s+(?P<to>[^:,]+?)"
     r"(?:,?\s+(?:flüster\w*|leise|allein|privat|gewandt))*|"
     r"flüster\w*\s+(?P<to2>[^:,]+?)\s+(?:zu|ins ohr)|nur für (?P<to3>[^:,]+)",
@@ -39,7 +39,7 @@ FRENCH = ActWords(
     silence=r"(?:\w+ ){0,2}?(?:ne dit rien|se tait|reste silencieu(?:x|se)|garde le silence)",
     gestures=r"\b(?:hoche|acquiesce|sourit|souriant|soupire|hausse|rit|regarde|pleure|rougit|hésite|tousse|réfléchit|chuchote|"
     r"murmure|fronce|cligne|incline|embrasse)\b",
-    whispers=r"\b(?:chuchot\w*|à voix basse|en privé|en aparté|en secret|à l['’]oreille)(?!\w)",
+    whispers=r"\b(?:chuchot\w*|à voix basse|en privé|en aparté|en secret|à l['’]oreille|à (?:elle|lui|soi)-même)(?!\w)",
     told=r"(?:(?:chuchot\w*|murmur\w*|à voix basse|en privé|en aparté|en secret|dit|seulement|tout bas)[ ,:]+)*"
     r"(?:à(?: l['’]oreille de)?|pour)\s+(?P<to>[^:,]+?)(?:,?\s+(?:seulement|à voix basse|en privé|tout bas))*",
 )
@@ -50,7 +50,7 @@ SPANISH = ActWords(
     silence=r"(?:\w+ ){0,2}?(?:no dice nada|guarda silencio|calla|se queda callad[oa]|silencio)",
     gestures=r"\b(?:asiente|sonríe|suspira|ríe|se ríe|mira|llora|duda|piensa|tose|señala|susurra|guiña|saluda|encoge|niega|"
     r"frunce|inclina|abraza)\b",
-    whispers=r"\b(?:susurr\w*|en voz baja|en privado|en secreto|al oído)\b",
+    whispers=r"\b(?:susurr\w*|en voz baja|en privado|en secreto|al oído|a sí mism[oa]|para sí)\b",
     told=r"(?:(?:susurr\w*|en voz baja|en privado|en secreto|dice|solo|sólo|aparte)[ ,:]+)*(?:al oído de|a|para)\s+"
     r"(?P<to>[^:,]+?)(?:,?\s+(?:en voz baja|en privado|solamente|al oído))*",
 )
@@ -60,7 +60,8 @@ CHINESE = ActWords(
     silence=r"(?:保持)?(?:沉默(?:不语)?|不说话|不說話|一言不发|一言不發|什么也没说|什么都没说|无言|無言)",
     gestures=r"点了?点?头|點了?點?頭|摇了?摇?头|搖了?搖?頭|笑|叹|嘆|耸|聳|看|望|凝视|挥手|揮手|眨|脸红|哭|皱眉|犹豫|沉思|思考|"
     r"咳|指着|鞠躬|拥抱|低头|抬头",
-    whispers=r"悄悄|耳语|耳語|私下|私聊|私信|低声对|小声对|偷偷|只有.{1,8}(?:听|聽)",
+    whispers=r"悄悄|耳语|耳語|私下|私聊|私信|低声对|小声对|偷偷|只有.{1,8}(?:听|聽)|耳边|耳邊|耳畔|附耳|自言自语|自言自語|"
+    r"[对對跟向](?!我)[^，。]{1,12}?(?<!来)(?<!來)[说說道讲]",
     told=r"(?:悄悄地?|小声地?|低声地?|私下里?|偷偷地?|单独|只|私聊|耳语[:：]?)*"
     r"(?:(?:对|對|跟|向|给|給)着?(?!方)(?P<to>[^，,:：\s]+?)(?:悄悄地?|小声地?|低声地?|私下里?|耳语|说道?|說道?)*|"
     r"(?:私聊|私信|仅|只有?|只给|只對)[:： ]*(?P<to2>[^，,:：\s]+?)(?:能|可以?)?(?:听见|听到|聽見|可见)?)",
@@ -70,7 +71,7 @@ JAPANESE = ActWords(
     r"帰る|電話を切る|その場を離れる|(?:部屋|店|家)を出(?:る|て))",
     silence=r"(?:沈黙|黙る|黙って(?:いる)?|何も言わない|無言)",
     gestures=r"うなず|頷|首を(?:横に)?振|微笑|笑|ため息|肩をすくめ|見る|見つめ|手を振|泣|眉|ためら|考え|咳|指さ|お辞儀|抱き|目を",
-    whispers=r"小声で|耳打ち|ささや|囁|こっそり|内緒|だけ(?:に)?聞こえ",
+    whispers=r"小声で|耳打ち|ささや|囁|こっそり|内緒|だけ(?:に)?聞こえ|耳元|独り言|心の中で",
     told=r"(?:小声で|こっそり|内緒で)*(?P<to>[^、,:：\s]+?)(?:だけ)?(?:に(?:対して|向かって|だけ)?|へ|のみ)"
     r"(?:小声で|こっそり|内緒で|だけ)*(?:ささやく|囁く|耳打ち(?:する)?|言う|話す)?",
 )
@@ -87,5 +88,15 @@ EVERYONE = (
     r"(?:alle[nrs]?|allen zusammen|tous|toutes|tout le monde|todos|todas|"
     r"大家|所有人|各位|众人|眾人|全体|全體|他们|她们|みんな|みなさん|皆さん|皆|全員|"
     r"الجميع|الكل)"
+)
+SOMEBODY = r"(?:他|她|它|您|你|他们|她们|彼|彼女|あなた|ihm|ihr|ihnen|dir|lui|elle|eux|él|ella|ellos|ellas|ti)"
+# A name-like word after `zu`, `à`, `a`; and up to three letters after `对`.
+NAME_LIKE = (
+    r"(?:zu (?!(?:Hause|Fuß|Recht|Unrecht|Beginn|Anfang|Ende|Tisch|Bett|Mittag|Gott|Boden|Land|Weihnachten|Ostern)\b)|"
+    r"[àÀ] |a )[A-ZÀ-Þ][^\W\d_]+|[对對](?![此方不了的吧啊呀哦嗯对對着我自])[\u3400-\u9fff]{1,3}"
+)
+TITLES = (
+    r"(?:さん|様|ちゃん|くん|君|先生|先輩|女士|小姐|"
+    r"\b(?:herrn?|frau|mme|monsieur|madame|mlle|señora?|sra?|don|doña)\b\.?|\bm\.)"
 )
 OTHER_LANGUAGES = (GERMAN, FRENCH, SPANISH, CHINESE, JAPANESE, ARABIC)

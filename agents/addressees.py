@@ -65,11 +65,12 @@ class Table:
 
     def __init__(self, names: Names) -> None:
         self.seats = names.seats
-        self._called = names.called()
+        called = names.called()
+        self._called = {folded(word): seats for word, seats in called.items()}
         own = [name for name in names.own if folded(name) not in self._called]
         self._own = re.compile(rf"(?i)(?:{words_of(own)})") if own else None
         little = [word for word in self._called if word in ARTICLES | LITTLE]
-        known = words_of(word for word in self._called if word not in little)
+        known = words_of({word for word in (*called, *self._called) if folded(word) not in little})
         loud = words_of([*map(str.upper, little), *map(str.capitalize, little)])  # `A`, but no `a`
         known = "|".join(filter(None, (known, f"(?-i:{loud})" if loud else "")))
         self._other = re.compile(rf"(?i)(?:{known})") if known else None
@@ -82,10 +83,10 @@ class Table:
 
     def named(self, text: str) -> tuple[str, ...] | None:
         """The seats that a text names, in order; None where a name may mean two."""
-        found = [self._called[folded(match.group())] for match in self._others(text)]
+        found = [self._meant(match) for match in self._others(text)]
         return (
             None
-            if any(len(seats) > 1 for seats in found)
+            if any(len(seats) != 1 for seats in found)
             else tuple(dict.fromkeys(s for seats in found for s in seats))
         )
 
@@ -115,6 +116,9 @@ class Table:
                 return UNKNOWN
             return UNKNOWN if self._somebody(phrase, at) else None
         return self._seats(phrase, start)
+
+    def _meant(self, match: re.Match[str]) -> frozenset[str]:
+        return self._called.get(folded(match.group()), frozenset())
 
     def _others(self, text: str) -> list[re.Match[str]]:
         return list(self._other.finditer(text)) if self._other else []
@@ -151,12 +155,12 @@ class Table:
             match = self._other.match(phrase, at) if self._other else None
             if match is None:
                 return UNKNOWN
-            seats = self._called[folded(match.group())]
-            if len(seats) > 1:
+            seats = self._meant(match)
+            if len(seats) != 1:
                 return UNKNOWN
             at = match.end()
             again = self._other.match(phrase, _past_space(phrase, at)) if self._other else None
-            if again and self._called[folded(again.group())] == seats and phrase[at : again.start()].isspace():
+            if again and self._meant(again) == seats and phrase[at : again.start()].isspace():
                 at = again.end()  # `my friend Ida`
             if possessive := _POSSESSIVE.match(phrase, at):
                 if not _EAR.match(possessive.group("of").casefold()):

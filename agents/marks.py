@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
-from agents.act_words import EVERYONE, OTHER_LANGUAGES
+from agents.act_words import EVERYONE, NAME_LIKE, OTHER_LANGUAGES, SOMEBODY, TITLES
 from agents.addressees import UNKNOWN, Table
 from agents.directions import CLOSING, PAIRED
 from agents.mark_words import ASIDE, HEARING, LOW_VOICE, MANNERS, NOT_HEARING, ONLY, PRIVATELY
-from agents.names import Names, either
+from agents.names import SCRIPT_WITHOUT_SPACES, Names, either
 
 MEANING = re.compile(r"[^\W_]|[\u2600-\u27bf\U0001f000-\U0001faff]")  # a letter, a digit or an emoji
 SUBJECT = r"(?:she|he|they|i)"
@@ -25,14 +25,15 @@ _MOVING = frozenset(["back", "close", "closer", "in", "lean", "leaning", "leans"
 _TOKEN = re.compile(r"[^\W_]+|->|→|[,;:：—–-]")
 _OPENED = "".join(PAIRED) + ' *_"“”'
 
-_OTHER_WHISPERS = re.compile(
-    "(?i)" + "|".join(words.whispers for words in OTHER_LANGUAGES) + r"|^[对對跟向][^，。]{1,12}[说說道]"
-)
+_OTHER_WHISPERS = re.compile("(?i)" + "|".join(words.whispers for words in OTHER_LANGUAGES))
 _OTHER_TOLD = [re.compile(f"(?i){words.told}") for words in OTHER_LANGUAGES]
+_OTHER_SOMEBODY = re.compile(f"(?i){SOMEBODY}")
+_OTHER_NAME_LIKE = re.compile(NAME_LIKE)
+_TO_WITHOUT_SPACE = re.compile(rf"(?i)\bto(?=[{SCRIPT_WITHOUT_SPACES}])")
 _OTHER_EVERYONE = re.compile(f"(?i){EVERYONE}")
 _OTHER = r"[^\x00-\x7f]|\b(?:zu|an|nur|pour|a|al|para|susurr|chuchot|murmur|en|solo|vertraulich|heimlich|unter)"
 _OTHER_LETTERS = re.compile(f"(?i){_OTHER}")
-_OTHER_LITTLE = re.compile(r"(?i)\b(?:und|et|y|e|le|la|die|der|den|dem|el|al)\b|[和与跟とو、،,&]")
+_OTHER_LITTLE = re.compile(rf"(?i)\b(?:und|et|y|e|le|la|die|der|den|dem|el|al)\b|{TITLES}|[和与跟とو、،,&]")
 _LONGEST_TOLD = 200  # characters of a mark in the other languages
 _PERHAPS = re.compile(  # most directions are none, and are not looked at further
     rf"(?i)\b(?:to|{'|'.join(sorted(PRIVATELY | ONLY))})\b|->|→|{LOW_VOICE}|{HEARING}|{ASIDE}|{_OTHER}"
@@ -57,7 +58,7 @@ class Marks:
     def __init__(self, names: Names) -> None:
         self.table = Table(names)
         self._own = re.compile(
-            rf"(?i)[*_]{{0,3}}(?:(?:{either(names.own)})(?![^\W_])|{SUBJECT}\b)[*_]{{0,3}}\s*[,:：]?\s*"
+            rf"(?i)[*_]{{0,3}}(?:(?:{either(names.own)})(?![^\W_])|{SUBJECT}\b)[*_]{{0,3}}\s*[,:：、，]?\s*"
         )
 
     def label(self, manner: str) -> Mark | None:
@@ -84,6 +85,7 @@ class Marks:
         return found
 
     def _read(self, text: str, boundary: bool) -> Mark | None:
+        text = _TO_WITHOUT_SPACE.sub("to ", text)
         if not _PERHAPS.search(text):
             return None
         return self._to(text, boundary) or self._without_to(text, boundary) or self._other_language(text, boundary)
@@ -117,7 +119,7 @@ class Marks:
             return None
         seats = self.table.named(text)
         rest = [word for word in _TOKEN.findall(self.table.without_names(text)) if not _manners([word])]
-        strangers = [word for word in rest[:12] if word[0].isupper() or self.table.resembles(word)]
+        strangers = [w for w in rest[:12] if w != "I" and (w[0].isupper() or self.table.resembles(w))]
         if seats == ():
             if not (boundary or low) or not (len(self.table.seats) > 1 or strangers):
                 return None
@@ -140,6 +142,8 @@ class Marks:
             phrase = next(filter(None, match.groups()), "") if match else ""
             if phrase and (found := self._told(phrase, whispers)):
                 return Mark(to=found.to, speech=speech.strip())
+        if boundary and _OTHER_NAME_LIKE.fullmatch(head.strip()):
+            return UNCLEAR
         if not whispers:
             return None
         if seats := self.table.named(text):
@@ -149,6 +153,8 @@ class Marks:
     def _told(self, phrase: str, whispers: bool) -> Mark | None:
         if _OTHER_EVERYONE.fullmatch(phrase):
             return Mark(to=())
+        if _OTHER_SOMEBODY.fullmatch(phrase):
+            return Mark(to=self.table.only or None)
         seats = self.table.named(phrase)
         if seats and not MEANING.search(_OTHER_LITTLE.sub(" ", self.table.without_names(phrase))):
             return Mark(to=seats)

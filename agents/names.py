@@ -24,7 +24,7 @@ class Names:
     others: Mapping[str, str]  # what others are called → seat
     meant: Mapping[str, frozenset[str]] = field(
         default_factory=dict
-    )  # looser words for others, casefolded → the seats they may mean
+    )  # looser words for others → the seats they may mean
 
     @classmethod
     def of(cls, observation: Observation) -> Names:
@@ -42,34 +42,34 @@ class Names:
         return frozenset(self.others.values())
 
     def called(self) -> dict[str, frozenset[str]]:
-        """Every word for another, casefolded → the seats it may mean; one seat where it is unambiguous.
+        """Every word for another, as it is spelled → the seats it may mean; one seat where it is unambiguous.
 
         What stands earlier wins: labels and full names, then the parts of names, then roles, occupations and relationships.
         """
+        whole = list(self.others.items())
+        parts = [(part, seat) for name, seat in whole for part in _parts(name)]
+        roles = [(_role(seat), seat) for seat in self.seats if folded(_role(seat)) not in ARTICLES | LITTLE]
+        looser = [(word, seat) for word, seats in self.meant.items() for seat in seats]
         found: dict[str, frozenset[str]] = {}
-        for name, seat in self.others.items():
-            found[folded(name)] = found.get(folded(name), frozenset()) | {seat}
-        parts: dict[str, frozenset[str]] = {}
-        for name, seat in self.others.items():
-            for part in _parts(name):
-                parts[part] = parts.get(part, frozenset()) | {seat}
-        for seat in self.seats:
-            if (role := folded(_role(seat))) not in ARTICLES | LITTLE:
-                found.setdefault(role, frozenset({seat}))
-        for words in (parts, self.meant):
-            for word, seats in words.items():
-                found.setdefault(word, seats)
+        known: set[str] = set()
+        for words in (whole, roles, parts, looser):
+            new: dict[str, set[str]] = {}
+            for word, seat in words:
+                if folded(word) not in known:
+                    new.setdefault(folded(word), set()).add(seat)
+            found |= {word: frozenset(new[folded(word)]) for word, _ in words if folded(word) in new}
+            known |= set(new)
         return found
 
 
 def either(labels: Iterable[str]) -> str:
     """A pattern for any of the labels, the longest first; with spaces, and with composed letters, as replies are read."""
-    return "|".join(re.escape(_plain(label)) for label in _longest_first(labels))
+    return "|".join(_escaped(label) for label in _longest_first(labels))
 
 
 def words_of(labels: Iterable[str]) -> str:
     """As `either`, as whole words where the script has spaces."""
-    return "|".join(_bounded(_plain(label)) for label in _longest_first(labels))
+    return "|".join(_bounded(label) for label in _longest_first(labels))
 
 
 def resembles(word: str, known: Iterable[str]) -> bool:
@@ -80,7 +80,7 @@ def resembles(word: str, known: Iterable[str]) -> bool:
 
 def folded(text: str) -> str:
     """A name as it is compared: composed, case and outer spaces ignored."""
-    return _plain(text).casefold()
+    return _plain(text).casefold().replace("’", "'")
 
 
 def _alike(word: str, other: str) -> bool:
@@ -105,21 +105,26 @@ def _longest_first(labels: Iterable[str]) -> tuple[str, ...]:
 
 def _bounded(label: str) -> str:
     # An Arabic "and" is written together with the word after it.
-    before = r"(?:(?<!\w)|(?<=\bو))" if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
-    after = r"(?!\w)" if label[-1:].isalnum() and not _NO_SPACES.match(label[-1:]) else ""
-    return f"{before}{re.escape(label)}{after}"
+    bound = rf"(?:(?<![^\W{SCRIPT_WITHOUT_SPACES}])|(?<=\bو))"
+    before = bound if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
+    after = rf"(?![^\W{SCRIPT_WITHOUT_SPACES}])" if label[-1:].isalnum() and not _NO_SPACES.match(label[-1:]) else ""
+    return f"{before}{_escaped(label)}{after}"
+
+
+def _escaped(label: str) -> str:
+    return re.sub("['’]", "['’]", re.escape(_plain(label)))
 
 
 def _parts(name: str) -> Iterable[str]:
     # `Ann (Doctor)` is also called Ann, `Mrs. Ana Lopes` Ana and Lopes.
     bare = re.sub(r"\([^()]*\)", " ", name)
-    words = [word.strip("\"'“”‘’.,:;()[]") for word in bare.split()]
+    words = [word.strip("\"'“”‘’.,:;()[]") for word in re.split(r"[\s-]", name)]
     for word in words:
         short = folded(word).rstrip(".")
         if len(word) > 1 and not word.isdigit() and short not in HONORIFICS | ARTICLES | LITTLE | PARTICLES:
-            yield folded(word)
-    if len(words) > 1 and folded(bare) != folded(name):
-        yield folded(bare)
+            yield word
+    if folded(bare) not in {folded(name), ""}:
+        yield _plain(bare)
 
 
 def _looser(observation: Observation) -> dict[str, frozenset[str]]:

@@ -149,6 +149,12 @@ Private message to Ida: SAID
 （悄悄对Ida说）SAID
 （只有Ida能听见）SAID
 （Idaに）SAID
+（Idaさんに）SAID
+（微笑着对Ida说）SAID
+（在Ida耳边说）SAID
+（to Ida）SAID
+(zu Frau Holm) SAID
+(flüstert Ida ins Ohr) SAID
 （小声でIdaに）SAID
 (إلى Ida) SAID
 """
@@ -200,6 +206,13 @@ SAID
 (next to Ida) SAID
 (leans over to Ida) SAID
 (laughs to herself) SAID
+(so I hear) SAID
+(aside from Bob) SAID
+(joking aside) SAID
+(private joke) SAID
+(just kidding) SAID
+(secretly pleased) SAID
+(barely above a whisper) SAID
 [hands the ticket to Ida] SAID
 [sets the bag aside] SAID
 (steps aside) SAID
@@ -207,7 +220,9 @@ SAID
 (softly) SAID
 (an der Tür) SAID
 (zu spät) SAID
-(à Paris) SAID
+(zu Hause) SAID
+(à vrai dire) SAID
+（对我来说）SAID
 (a la derecha) SAID
 （对不起）SAID
 （对着镜子）SAID
@@ -303,6 +318,14 @@ Hello all! *(to Bob)* SAID
 (à Idda) SAID
 (susurrando) SAID
 （耳语）SAID
+（对他）SAID
+（对老板）SAID
+（to小明）SAID
+（自言自语）SAID
+(à Marc) SAID
+(zu Hans) SAID
+(zu ihr) SAID
+(zu sich selbst) SAID
 （对Idda说）SAID
 （Iddaに）SAID
 (يهمس) SAID
@@ -499,6 +522,24 @@ def test_a_name_that_two_have_names_nobody() -> None:
     hi = Action(kind=ActionKind.speak, text="Hi.", to=("buyer",))
     for raw in ("(to Ann (Buyer)) Hi.", "(to Ann Holm) Hi.", "(to the buyer) Hi.", "Nadia (to Ann (Buyer)): Hi."):
         assert parse_reply(raw, names) == hi
+
+
+def test_every_part_of_a_name_may_be_used() -> None:
+    names = at_table(a="Nadia", b='Dr. Strange: MD ("Steve")', c="Siobhán O'Malley-Ruiz", d="🦄 Holm", e="<img> Lee")
+    marks = {"Steve": "b", "Dr. Strange": "b", "Strange": "b", "O’Malley": "c", "Ruiz": "c", "o'malley-ruiz": "c"}
+    marks |= {"🦄": "d", "🦄 Holm": "d", "<img>": "e", "Mr Lee": "e", "Dr.": "b"}
+    for called, seat in marks.items():
+        act = Action(kind=ActionKind.speak, text="Hi.", to=(seat,))
+        assert parse_reply(f"(to {called}) Hi.", names) == act, called
+
+
+def test_letters_whose_case_is_special() -> None:
+    names = at_table(a="Nadia", b="Jörg Groß", c="İpek Işık", d="Ida Kim")
+    for called, seat in {"Groß": "b", "GROSS": "b", "İpek": "c", "Işık": "c", "JÖRG": "b"}.items():
+        act = Action(kind=ActionKind.speak, text="Hi.", to=(seat,))
+        assert parse_reply(f"(to {called}) Hi.", names) == act, called
+    for called in ("ıda", "İda"):  # dotless, dotted
+        assert isinstance(parse_reply(f"(to {called}) Hi.", names), Unresolved), called
 
 
 def test_seats_and_names_that_are_little_words() -> None:
