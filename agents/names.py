@@ -105,8 +105,8 @@ def _longest_first(labels: Iterable[str]) -> tuple[str, ...]:
 
 def _bounded(label: str) -> str:
     # An Arabic "and" is written together with the word after it.
-    free = rf"(?<![^\W{SCRIPT_WITHOUT_SPACES}])"
-    before = rf"(?:{free}|(?<=\bو))" if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
+    bound = rf"(?:(?<![^\W{SCRIPT_WITHOUT_SPACES}])|(?<=\bو))"
+    before = bound if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
     after = rf"(?![^\W{SCRIPT_WITHOUT_SPACES}])" if label[-1:].isalnum() and not _NO_SPACES.match(label[-1:]) else ""
     return f"{before}{_escaped(label)}{after}"
 
