@@ -121,7 +121,8 @@ def _parts(name: str) -> Iterable[str]:
     words = [word.strip("\"'“”‘’.,:;()[]") for word in re.split(r"[\s-]", name)]
     for word in words:
         short = folded(word).rstrip(".")
-        if len(word) > 1 and not word.isdigit() and short not in HONORIFICS | ARTICLES | LITTLE | PARTICLES:
+        long = len(word) > 1 or (word and unicodedata.category(word) == "So")  # an emoji is a name
+        if long and not word.isdigit() and short not in HONORIFICS | ARTICLES | LITTLE | PARTICLES:
             yield word
     if folded(bare) not in {folded(name), ""}:
         yield _plain(bare)

@@ -14,6 +14,7 @@ from simworld.cli.options import Asking, asking_options, db_option, json_option,
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
+from simworld.core.episode import MOST_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ QUALITY = {
     show_default=True,
     help="Where the arms play; both: each seat in turn.",
 )
-@click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Episodes per cell and arm.")
+@click.option("--repeats", type=click.IntRange(1, MOST_REPEATS), default=1, show_default=True, help="Episodes per cell and arm.")
 @click.option("--judge", "judge_name", metavar="SPEC", help="A shipped judge's name, or a file.")
 @click.option("--lexical", metavar="REGEX", help="Compare by the share of utterances in which this is found.")
 @click.option(

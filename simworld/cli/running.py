@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 
 import click
 
@@ -26,6 +29,7 @@ def run_command() -> None:
     _open_closed()
     _show_what_it_can()
     _wait_passively()
+    _keep_interrupts()
     try:
         fence.check()
         code = cli.main(standalone_mode=False)
@@ -86,6 +90,30 @@ def _wait_passively() -> None:
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+
+def _keep_interrupts() -> None:
+    """Sends Ctrl-C again where it came in a place that cannot raise, a library's `__del__` say: Python would drop it there."""
+    others = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if unraisable.exc_type is None or not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            others(unraisable)
+            return
+        again = threading.Timer(0.01, _interrupt)  # once this place is left
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = hook
+
+
+def _interrupt() -> None:
+    """Sends SIGINT to the main thread; where the system allows it also out of a call that waits."""
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def _open_closed() -> None:

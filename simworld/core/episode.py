@@ -100,6 +100,9 @@ class CheckResult:
     error: str | None = None
 
 
+MOST_REPEATS = 100_000  # of one scenario and cast: the work items of a run are held in memory
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkItem:
     """One episode to play: idempotent, named by its content and not by its place in a queue."""

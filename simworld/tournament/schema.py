@@ -7,9 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from simworld.core.episode import MOST_REPEATS
 from simworld.judging.spec import DEFAULT_JUDGE
 
 Count = Annotated[int, Field(ge=1)]
+Repeats = Annotated[int, Field(ge=1, le=MOST_REPEATS)]
+Rounds = Annotated[int, Field(ge=1, le=1_000)]
 Format = Literal["round_robin", "fixed_partner", "focal", "swiss"]
 Seats = Literal["both", "first", "second"]
 
@@ -42,13 +45,13 @@ class TournamentFile(_Part):
     )
     partners: tuple[str, ...] = Field(default=(), description="fixed_partner: who holds the other seats.")
     focal: str = Field(default="", description="focal: the agent that all others are measured against.")
-    rounds: Count | None = Field(default=None, description="swiss: how many.")
+    rounds: Rounds | None = Field(default=None, description="swiss: how many.")
     self_play: bool = Field(
         default=True,
         description="Also each agent beside itself, so that all meet the same partners; two agents have no game without it.",
     )
     seats: Seats = Field(default="both", description="Where agents are compared; both: in every seat of a scenario.")
-    repeats: Count = Field(default=1, description="Episodes per scenario and cast.")
+    repeats: Repeats = Field(default=1, description="Episodes per scenario and cast.")
     seed: int = Field(default=0, ge=0, description="All randomness derives from it.")
     judges: tuple[str, ...] = Field(
         default=(DEFAULT_JUDGE,),

@@ -7,12 +7,14 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
 from agents.steering.spec import ExploreSpec
+from simworld.core.episode import MOST_REPEATS
 from simworld.core.requests import Position
 from simworld.training.planners import PlannerSettings
 from simworld.training.query import RewardSettings
 from simworld.workflows.arms import Seats
 
 Count = Annotated[int, Field(ge=1)]
+Repeats = Annotated[int, Field(ge=1, le=MOST_REPEATS)]
 ArmName = Literal["base", "clone", "random", "explorer", "constant", "planner"]
 ARMS: tuple[ArmName, ...] = get_args(ArmName)
 RANDOM = ExploreSpec(kind="random")
@@ -77,7 +79,7 @@ class CloneStage(Descending):
 class CollectStage(_Part):
     """Episodes to learn from: an exploring agent beside the partners."""
 
-    repeats: Count = 1
+    repeats: Repeats = 1
     seats: Seats = "both"
     self_play: bool = Field(
         default=False,
@@ -110,7 +112,7 @@ class EvaluateStage(_Part):
     )
     partners: tuple[str, ...] = Field(default=(), description="Default: those of collecting.")
     seats: Seats = "both"
-    repeats: Count = 1
+    repeats: Repeats = 1
     quality: int = Field(default=100, ge=0, description="Replies of each arm that are read for its language; 0: none.")
 
 

@@ -83,3 +83,29 @@ def test_from_outside(folder: Path, delay_ms: int) -> None:
         return  # Python had not come to our first line
     assert "Traceback" not in said
     assert child.returncode in (0, 130, -signal.SIGINT)
+
+
+IN_A_FINALIZER = """
+import sys, time
+from simworld.cli import running
+
+class Held:
+    def __del__(self):
+        raise KeyboardInterrupt  # as the signal's handler does, wherever it comes
+
+def command(standalone_mode):
+    held = Held()
+    del held
+    time.sleep(60)
+
+running.cli.main = command
+from simworld.cli import main
+main()
+"""
+
+
+def test_ctrl_c_in_a_finalizer_is_not_lost() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_FINALIZER], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "Stopped.\n")

@@ -92,6 +92,7 @@ def test_all_problems_at_once(folder: Path) -> None:
     [
         ("agents: [ada.yaml]", "2:9: agents: one agent is given; a tournament needs at least two"),
         ("agents: []", "2:9: agents: expected at least 1 entry"),
+        ("repeats: 1000000000", "4:10: repeats: expected at most 100000, found the number 1000000000"),
         ("agents: [ada.yaml, ada.yaml]", "2:20: agents.1: 'ada.yaml' is named twice"),
         ("agents: [ada.yaml, twin.yaml]", "'ada' and 'twin' are the same agent under two names; leave one out"),
         ("agents: [ada.yaml, me.yaml]", "'me' is a person; a tournament plays by itself"),
