@@ -29,9 +29,7 @@ _RETRIED_STATUS = frozenset({408, 409, 425, 429})  # and all from 500
 _RETRIED_KINDS = frozenset({"timeout", "refused", "invalid", "empty"})
 _STEPS = 10  # of the loop before it is closed: a connection that was begun a moment ago cannot be cancelled unheard
 _UNDECIDED = 4  # replies that were cut and have no mark, after which a model is taken for one that does not think
-_MOST_LEFT_OUT = (
-    12  # times that one request is sent again with less; each takes something out, so this is never reached
-)
+_MOST_LEFT_OUT = 12  # rounds of one request with less; each takes something out, so this is never reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +71,8 @@ class OpenAIBackend:
         # Whether its template opens a thought, so that a reply cut short is one, and whether a stop string might end a thought.
         self._opens = reasoning == "on" or (reasoning is None and thinks_by_name(address.model))
         self._thinks = self._opens or (reasoning is not None and reasoning != "off")
-        self._alone = self._plain = self._cut = (
-            0  # replies that ended a thought they had not begun; whole and cut ones without any
-        )
+        # Replies that ended a thought which they had not begun; those without any, whole and cut.
+        self._alone = self._plain = self._cut = 0
         self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._tickets = 0
         self._open = 0
