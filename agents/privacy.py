@@ -133,8 +133,8 @@ class _Reader:
             boundary = (
                 not said or last <= part.end or bool(_SENTENCE_OVER.search(line[max(0, part.start - 8) : part.start]))
             )
-            if not part.bracket and (not boundary or stresses(line, part)):
-                continue
+            if not part.bracket and (not boundary or stresses(line, part)) and not self._hides_a_mark(part.inner):
+                continue  # a word that is stressed
             inner = part.inner
             if not part.closed and inner[:3].casefold() == "to ":
                 inner = " ".join(inner.split()[:2])  # where it ends is not known
@@ -145,6 +145,14 @@ class _Reader:
                 mark = UNCLEAR
             start, end = _wrapped(line, part)
             yield _Placed(start=start, end=end, text=line[part.start : part.end], mark=mark)
+
+    def _hides_a_mark(self, inner: str) -> bool:
+        # `**Nadia (to Ida):**` or `*whispers to Ida*` in the middle of a sentence, after what a model wrote before it
+        if any(
+            self._marks.direction(part.inner, boundary=True, first=False) for part in set_off(inner) if part.bracket
+        ):
+            return True
+        return bool(_LOW_VOICE.search(inner)) and self._marks.table.named(inner) != ()
 
     def _goes_there(self, line: str, part: Direction) -> bool:
         # `the train (to Lisbon)`

@@ -16,6 +16,7 @@ from simworld.core.errors import Failure, MissingExtra
 from simworld.core.requests import Completion, Generated
 from simworld.core.text import harmless
 
+_LEAST_SECRET = 6  # characters
 MOST_BYTES = 8_000_000  # of an answer, unpacked
 _MOST_CHARACTERS = 600  # of a failure's message
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -70,13 +71,18 @@ class Client:
 
     def without_key(self, done: Completion) -> Completion:
         """The same without the key in any spelling of JSON, and a failure in one harmless line."""
-        key = self._key.value
+        key = self._secret
         if isinstance(done, Failure):
             text = done.message.replace(key, "***") if key else done.message
             return replace(done, message=harmless(" ".join(text.split()))[:_MOST_CHARACTERS])
         if isinstance(done, Generated) and key:
             return replace(done, text=done.text.replace(key, "***"), reasoning=done.reasoning.replace(key, "***"))
         return done
+
+    @property
+    def _secret(self) -> str:
+        """The key, where it is long enough to be one: a short word would be blanked out of ordinary text."""
+        return self._key.value if len(self._key.value) >= _LEAST_SECRET else ""
 
     async def _send(self, method: str, path: str, content: bytes | None) -> Response | Failure:
         httpx, url = self._httpx, self._address.url
@@ -101,7 +107,7 @@ class Client:
             unpacked = self._unpacked(bytes(body), response.headers.get("content-encoding", "").lower())
             if isinstance(unpacked, Failure):
                 return unpacked
-            key = self._key.value.encode()
+            key = self._secret.encode()
             return Response(
                 status=response.status_code,
                 body=unpacked.replace(key, b"***") if key else unpacked,

@@ -25,19 +25,8 @@ class Parts:
         content = message.get("content")
         thoughts = [_joined(message[field]) for field in _THOUGHT_FIELDS if message.get(field)]
         said: list[str] = []
-        if isinstance(content, dict):
-            content = [content]
-        if isinstance(content, list):
-            for part in content:
-                kind = part.get("type") if isinstance(part, dict) else "text"
-                if isinstance(part, dict) and part.get("thought") is True:  # Gemini
-                    kind = "thinking"
-                if kind in ("text", "output_text", None):
-                    said.append(_joined(part))
-                elif isinstance(kind, str) and ("think" in kind or "reason" in kind):
-                    thoughts.append(_joined(part))
-        elif isinstance(content, str):
-            said.append(content)
+        if isinstance(content, str | list | dict):
+            _sort(content, said, thoughts, depth=0)
         elif content is not None:
             return None
         whole = dict.fromkeys(
@@ -63,6 +52,24 @@ def why_empty(message: dict[str, Any]) -> str:
     if message.get("tool_calls") or message.get("function_call"):
         return "the server's reply has no text: it calls a tool, and none was offered"
     return "the server's reply has no text"
+
+
+def _sort(part: Any, said: list[str], thoughts: list[str], depth: int) -> None:
+    """Adds what is said and what is thought in a text, a part or a list of parts to the two lists, parts within parts too."""
+    if isinstance(part, str):
+        said.append(part)
+    elif isinstance(part, list) and depth < _DEEPEST:
+        for entry in part:
+            _sort(entry, said, thoughts, depth + 1)
+    elif isinstance(part, dict) and depth < _DEEPEST:
+        kind = part.get("type")
+        thought = part.get("thought") is True  # Gemini
+        if thought or (isinstance(kind, str) and ("think" in kind or "reason" in kind)):
+            thoughts.append(_joined(part))
+        elif kind in ("text", "output_text", None):
+            thoughts += [_joined(part[field]) for field in _THOUGHT_FIELDS if part.get(field)]
+            for field in ("text", "content"):
+                _sort(part.get(field), said, thoughts, depth + 1)
 
 
 def _joined(value: Any) -> str:

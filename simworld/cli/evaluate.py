@@ -54,7 +54,9 @@ QUALITY = {
     show_default=True,
     help="Where the arms play; both: each seat in turn.",
 )
-@click.option("--repeats", type=click.IntRange(1, MOST_REPEATS), default=1, show_default=True, help="Episodes per cell and arm.")
+@click.option(
+    "--repeats", type=click.IntRange(1, MOST_REPEATS), default=1, show_default=True, help="Episodes per cell and arm."
+)
 @click.option("--judge", "judge_name", metavar="SPEC", help="A shipped judge's name, or a file.")
 @click.option("--lexical", metavar="REGEX", help="Compare by the share of utterances in which this is found.")
 @click.option(

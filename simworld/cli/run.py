@@ -42,7 +42,11 @@ if TYPE_CHECKING:
     "--cast", "by_seat", metavar="SEAT=A", multiple=True, help="One cast by seat; '*=A' fills the other seats."
 )
 @click.option(
-    "--repeats", type=click.IntRange(1, MOST_REPEATS), default=1, show_default=True, help="Episodes per scenario and cast."
+    "--repeats",
+    type=click.IntRange(1, MOST_REPEATS),
+    default=1,
+    show_default=True,
+    help="Episodes per scenario and cast.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="All randomness derives from it.")
 @click.option("--name", help="The run's name; default: derived from the scenarios' and agents' names and the seed.")

@@ -572,3 +572,29 @@ def test_the_reason_names_the_mark() -> None:
     assert parse_reply("Hi. (to Ida) Ho.", THREE) == Unresolved(
         reason="one part of it is for other people than another"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\ufffd \ufffd[31m \u202e **Nadia (to Ida):** It is sixty.", "It is sixty."),
+        ("\x00\x1b[1m*leans to Ida and whispers* It is sixty.", "It is sixty."),
+        ("Well **Nadia (to Ida):** It is sixty.", None),
+        ("Well *leans to Ida and whispers* It is sixty.", None),
+        ("Well _(to Ida)_ it is sixty.", None),
+    ],
+)
+def test_what_stands_before_a_mark_does_not_make_it_public(text: str, expected: str | None) -> None:
+    reply = parse_reply(text, at_table(a="Nadia", b="Ida", c="Bob"))
+    if expected is None:
+        assert isinstance(reply, Unresolved)
+    else:
+        assert reply == Action(kind=ActionKind.speak, text=expected, to=("b",))
+
+
+@pytest.mark.parametrize(
+    "text", ["She said it in a *whisper*.", "I would *never* whisper to Ida.", "It is *really* his."]
+)
+def test_a_word_that_is_stressed_is_no_mark(text: str) -> None:
+    reply = parse_reply(text, at_table(a="Nadia", b="Ida", c="Bob"))
+    assert reply == Action(kind=ActionKind.speak, text=text.replace("*", ""))

@@ -99,6 +99,29 @@ def test_content_as_a_list_of_parts(connect: Open, server: FaultyServer) -> None
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "text", "text": [{"type": "thinking", "thinking": SECRET}, {"type": "text", "text": LINE}]}],
+        [{"type": "text", "content": [{"type": "reasoning", "summary": [{"text": SECRET}]}, LINE]}],
+        {"type": "text", "text": LINE, "thinking": SECRET},
+        [[{"text": SECRET, "thought": True}], {"text": {"type": "text", "text": LINE}}],
+    ],
+)
+def test_a_thought_in_a_part_of_a_part_is_no_speech(content: Any, connect: Open, server: FaultyServer) -> None:
+    server.rule = lambda _: chat(content)
+    done = one(connect())
+    assert (done.text, done.reasoning) == (LINE, SECRET)
+
+
+def test_a_word_that_is_no_key_is_not_blanked(
+    connect: Open, server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONE", "a")  # what people set for a server of their own that asks for any key
+    server.rule = lambda _: chat("It is a deal.")
+    assert one(connect(replace(FAST, api_key_env="ONE"))).text == "It is a deal."
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         chat(f"<think>\n{SECRET} He may not", "length"),
