@@ -90,7 +90,7 @@ class Files:
             Path(name).parent.mkdir(exist_ok=True)
             Path(name).write_text(text, encoding="utf-8")
         write_sotopia(Path("sotopia"))
-        run_command(["run", "k1.yaml", "--agents", "ada.yaml,parrot.yaml", "--db", "world.db"])
+        run_command(["run", "k1.yaml", "--cast", "*=ada.yaml", "--db", "world.db"])
         (episode,) = json.loads(run_command(["episode", "list", "--db", "world.db", "--json"]).out)
         self._good["scores.csv"] = SCORES.format(episode=episode["id"], seat="cook")
         for kind in KINDS.values():

@@ -63,7 +63,7 @@ record_states: false
 SCRIPTED = """
 name: parrot
 kind: scripted
-lines: ["Good evening.", "[nods]", '(to buyer) Between us.', "[leaves]"]
+lines: ["Good evening.", "[nods]", '(to all) Between us.', "[leaves]"]
 after: repeat
 """
 PROMPT = """
