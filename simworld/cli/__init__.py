@@ -32,6 +32,7 @@ def main() -> None:
     except KeyboardInterrupt:
         if mine:  # a second one, while Python ends
             _signal.signal(_signal.SIGINT, _stop_at_once)
+        sys.unraisablehook = _say_nothing  # what was half made is taken down now, and complains
         print("Stopped.", file=sys.stderr, flush=True)  # noqa: T201
         sys.exit(130)
 
@@ -42,6 +43,10 @@ def _stop_at_once(signum: int, frame: object) -> None:
         os.write(2, b"Stopped.\n")
     finally:
         os._exit(130)
+
+
+def _say_nothing(unraisable: object) -> None:
+    """In place of "Exception ignored in …"."""
 
 
 def __getattr__(name: str) -> Any:

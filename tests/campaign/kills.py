@@ -318,7 +318,7 @@ def _fork(args: list[str], err: int) -> int:
 
 def _become(args: list[str], err: int) -> NoReturn:
     """Is a `simworld` command, as one that was started by a shell, and ends."""
-    code = 70
+    code, entered = 70, False
     try:
         os.dup2(err, 2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -326,15 +326,19 @@ def _become(args: list[str], err: int) -> NoReturn:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
         sys.argv = ["simworld", *args]
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        entered = True
         cli.main()
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
-    except BaseException:  # the boundary of the process: what Python would print
+    except BaseException as error:  # the boundary of the process: what Python would print
         import traceback
 
-        traceback.print_exc()
         code = 1
+        if isinstance(error, KeyboardInterrupt) and not entered:
+            code = 130  # still in the campaign's own lines
+        else:
+            traceback.print_exc()
     finally:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()

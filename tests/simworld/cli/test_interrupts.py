@@ -109,3 +109,26 @@ def test_ctrl_c_in_a_finalizer_is_not_lost() -> None:
         [sys.executable, "-c", IN_A_FINALIZER], capture_output=True, text=True, timeout=50, check=False
     )
     assert (done.returncode, done.stderr) == (130, "Stopped.\n")
+
+
+HALF_MADE = """
+from simworld.cli import running
+
+class Half:
+    def __init__(self):
+        raise KeyboardInterrupt
+    def __del__(self):
+        self.never_set
+
+def command(standalone_mode):
+    Half()
+
+running.cli.main = command
+from simworld.cli import main
+main()
+"""
+
+
+def test_what_was_half_made_when_ctrl_c_came_is_quiet() -> None:
+    done = subprocess.run([sys.executable, "-c", HALF_MADE], capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stderr) == (130, "Stopped.\n")
