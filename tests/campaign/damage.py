@@ -18,6 +18,7 @@ _CELLS: tuple[object, ...] = (
     "9999-12-31 23:59:59.999999", "speak", "failed", "terminated", "ok", "lm", "<f4", "<f8", "O",
     "|S9", "[0]", "[-1]", "[1000000000000]", "p1-0123", "j-digits", "a-plain", "a'b",
     '{"seller": "a-plain"}', '{"rubric": {}}', '{"rubric": {"dimensions": [{}]}}', '{"spec": []}',
+    10**18, "0x10", "\U0001f3bb" * 1000, b"\xff\xfe\x00", "[1, 2", '{"name": 1}', '["x", 3]',
     '{"seats": []}', '{"setting": 1}', '["seller"]', '[["seller"]]', "\ud7ff\ue000",
 )  # fmt: skip
 

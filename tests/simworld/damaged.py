@@ -14,113 +14,16 @@ from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 import simworld
+import tests.campaign.damage
 from simworld.analysis.ready import ready_queries
 from simworld.cli import cli
 from simworld.core.errors import SimworldError
 from simworld.web.app import PAGES, make_app
-from store.tables import Base
-
-VALUES: tuple[object, ...] = (
-    None, "", "abc", "NaN", "-1", "0x10", "true", "null", "[]", "{}", '"x"', "[1, 2", '{"a": ', "[" * 5000, '{"name": 1}',
-    '["x", 3]', "1e400", "2026-13-45 99:00:00", "\x00", "\U0001f3bb" * 1000, b"", b"\xff\xfe\x00", b"abc", bytes(10_000),
-    0, -1, 2**31, 2**53, 2**63 - 1, -(2**63), 10**18, 0.5, 1e308, float("inf"), float("-inf"),
-)  # fmt: skip
 
 
 def damage(path: Path, seed: int) -> str:
-    """Damages a database in one place; returns what was done, for people."""
-    draw = random.Random(seed)
-    return draw.choices((_cell, _row, _schema, _file), (12, 2, 1, 5))[0](path, draw)
-
-
-def _cell(path: Path, draw: random.Random) -> str:
-    table = draw.choice([table for table in Base.metadata.sorted_tables if _rows(path, table.name)])
-    column = draw.choice([column.name for column in table.columns])
-    value = draw.choice(VALUES)
-    value_sql = "CAST(x'e9ff41' AS TEXT)" if draw.random() < 0.08 else "?"
-    with closing(_writable(path, triggers=draw.random() < 0.5)) as connection:
-        rowid = draw.randint(1, _rows(path, table.name))
-        where = f"rowid = (SELECT rowid FROM {table.name} LIMIT 1 OFFSET {rowid - 1})"
-        try:
-            connection.execute(
-                f"UPDATE {table.name} SET {column} = {value_sql} WHERE {where}", () if value_sql != "?" else (value,)
-            )
-        except sqlite3.Error as error:  # a key that may hold numbers alone
-            return f"nothing ({error})"
-    return f"{table.name}.{column} of row {rowid} = {str(value)[:40]!r} {value_sql[:4]}"
-
-
-def _row(path: Path, draw: random.Random) -> str:
-    table = draw.choice([table.name for table in Base.metadata.sorted_tables if _rows(path, table.name)])
-    with closing(_writable(path, triggers=draw.random() < 0.5)) as connection:
-        connection.execute(f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} ORDER BY random() LIMIT 1)")
-    return f"a row of {table} deleted"
-
-
-def _schema(path: Path, draw: random.Random) -> str:
-    table = draw.choice(Base.metadata.sorted_tables)
-    column = draw.choice([column.name for column in table.columns])
-    statement = draw.choice(
-        (
-            f"DROP TABLE {table.name}",
-            f"ALTER TABLE {table.name} RENAME COLUMN {column} TO gone",
-            f"ALTER TABLE {table.name} RENAME TO gone",
-            "DROP VIEW transcripts",
-            "DROP VIEW episode_scores",
-            "DELETE FROM alembic_version",
-            "UPDATE alembic_version SET version_num = x'ff'",
-            "INSERT INTO alembic_version VALUES ('0001')",
-        )
-    )
-    with closing(_writable(path, triggers=False)) as connection:
-        try:
-            connection.execute(statement)
-        except sqlite3.Error as error:
-            return f"nothing ({error})"
-    return statement
-
-
-def _file(path: Path, draw: random.Random) -> str:
-    raw = bytearray(path.read_bytes())
-    how = draw.choice(("bytes", "bytes", "page", "cut", "swap", "more"))
-    match how:
-        case "bytes":
-            for _ in range(draw.choice((1, 5, 50))):
-                raw[draw.randrange(len(raw))] = draw.randrange(256)
-        case "page":
-            at = draw.randrange(len(raw) // 4096) * 4096
-            raw[at : at + 4096] = draw.choice((bytes(4096), draw.randbytes(4096)))
-        case "cut":
-            del raw[draw.randrange(len(raw)) :]
-        case "swap":
-            a, b = (draw.randrange(1, len(raw) // 4096) * 4096 for _ in range(2))
-            raw[a : a + 4096], raw[b : b + 4096] = raw[b : b + 4096], raw[a : a + 4096]
-        case _:
-            raw += draw.randbytes(draw.choice((1, 5000)))
-    path.write_bytes(raw)
-    return f"file: {how}"
-
-
-def _rows(path: Path, table: str) -> int:
-    with closing(sqlite3.connect(path)) as connection:
-        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-
-
-def _writable(path: Path, *, triggers: bool) -> sqlite3.Connection:
-    """A connection that may write what the schema forbids."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        if not triggers:
-            connection.execute(f"DROP TRIGGER {name}")
-    connection.execute("PRAGMA foreign_keys=OFF")
-    connection.execute("PRAGMA ignore_check_constraints=ON")
-    connection.execute("PRAGMA writable_schema=ON")
-    connection.execute("UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '') WHERE type = 'table'")
-    connection.close()
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA foreign_keys=OFF")
-    connection.execute("PRAGMA ignore_check_constraints=ON")
-    return connection
+    """Damages a database as the campaign does; returns what was done, for people."""
+    return "; ".join(tests.campaign.damage.damage(path, random.Random(seed)))
 
 
 Read = Callable[[], None]
