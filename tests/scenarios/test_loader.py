@@ -173,7 +173,7 @@ order: simultaneous
         ("meta: {year: 2024}", "x.yaml:6:14: meta.year: expected text, found the number 2024; put it in quotes"),
         ("tags: bargaining", "x.yaml:6:7: tags: expected a list, found the text 'bargaining'"),
         ("family: 'a b'", "x.yaml:6:9: family: expected letters, digits, dots, dashes and underscores, found 'a b'"),
-        (r'title: "a\u0000b"', "x.yaml:6:8: title: control character U+0000 in the text"),
+        (r'title: "a\u0000b"', "x.yaml:6:8: control character U+0000 in the text"),
     ],
 )  # fmt: skip
 def test_one_mistake_one_line(more: str, line: str) -> None:

@@ -69,7 +69,7 @@ ROWS: dict[str, tuple[dict[str, Any], str, list[tuple[Any, ...]]]] = {
     "unscored": (
         {},
         "run judge_id scenario ending message",
-        [("first", "j@1", "rent", "turn_limit", "no answer")],
+        [("first", "j@1", "rent", "turn_limit", "judge: timeout: no answer")],
     ),
     "checks": (
         {"dimension": "goal"},

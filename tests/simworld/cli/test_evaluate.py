@@ -87,7 +87,7 @@ def test_seats(folder: Path) -> None:
         ({"--scenarios": ","}, "no scenario is given"),
         ({"--partners": "nobody"}, "no agent 'nobody'"),
         ({"--partners": ","}, "no partner is given"),
-        ({"--lexical": "("}, "not a regular expression"),
+        ({"--lexical": "("}, "not a valid regular expression"),
         ({"--judge": "smol-statments"}, "no judge named 'smol-statments'; did you mean 'smol-statements'?"),
         ({"--require": "steerd>base"}, "no arm 'steerd'; did you mean 'steered'?"),
         ({"--require": "steered>base:goal"}, "no measure 'goal'; there are lexical"),
@@ -130,7 +130,7 @@ def test_everything_wrong_comes_at_once_with_exit_code_2(folder: Path) -> None:
     )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    for part in ("1 arm is given", "no agent 'nobody'", "none.yaml", "not a regular expression"):
+    for part in ("1 arm is given", "no agent 'nobody'", "none.yaml", "not a valid regular expression"):
         assert part in done.stderr
 
 

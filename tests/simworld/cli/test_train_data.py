@@ -79,7 +79,7 @@ def test_an_npz_is_written_once(folder: Path) -> None:
         (["--weight", "goal"], "--weight goal: expected DIMENSION=NUMBER, as in goal=2"),
         (["--weight", "gaol=1"], "judge j1 knows no dimension gaol; it has goal, tone"),
         (["--weight", "goal=-1"], "--weight: weights are finite numbers of at least 0"),
-        (["--lexical", "("], "--lexical: not a regular expression"),
+        (["--lexical", "("], "--lexical: not a valid regular expression"),
         (["--lexical", "x", "--like", "y"], "--lexical and --like: give one of them"),
         (["--lexical", "x", "--place", "prefixes"], "reward: place 'prefixes' does not go with 'lexical'"),
         (["--place", "attributed"], "simworld judge attribute --method attributed makes them"),

@@ -141,7 +141,7 @@ def test_states_of_a_sentence_encoder(folder: Path) -> None:
         ("alpha: 2", "alfa: 2", "loop.yaml:10:"),
         ("alpha: 2", "alpha: []", "an empty list leaves nothing to run"),
         ("alpha: 2", "alpha: [1, -1]", "alpha"),
-        ("pattern: '[a-z]'", "pattern: '('", "not a regular expression"),
+        ("pattern: '[a-z]'", "pattern: '('", "not a valid regular expression"),
         (
             "{measure: lexical, pattern: '[a-z]'}",
             "{measure: judged}\njudge: smol-statments",
