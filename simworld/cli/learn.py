@@ -70,7 +70,15 @@ def learn(
     with _store(db, dry_run) as store, progress_bar("learning") as bar:
         settings = {"live": live, "threads": threads, "server": asking.server, "stopping": asking.stopping}
         shops = _all_at_once(found, store, folder, retry_failed=retry_failed, tell=bar, **settings)
-        bench = Bench(folder, dry=dry_run, retry_failed=retry_failed, on_stage=lambda stage: _tell(stage, dry_run))
+
+        def on_stage(stage: Stage) -> None:
+            if dry_run:
+                return
+            if stage.made is None:
+                bar.begin(stage.label)
+            _tell(stage)
+
+        bench = Bench(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
         results: list[Looped] = []
         try:
             for number, (one, shop) in enumerate(zip(found, shops, strict=True), 1):
@@ -123,9 +131,7 @@ def _all_at_once(found: Sequence[Cell], store: Store, folder: Path, **settings: 
     return shops
 
 
-def _tell(stage: Stage, dry: bool) -> None:
-    if dry:
-        return
+def _tell(stage: Stage) -> None:
     if stage.made is None:
         click.echo(f"{stage.label} …", err=True)
         return
