@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 _RATE_OVER_S = 10.0
 _WORTH_SAYING_S = 60.0  # who waits less needs no forecast
-_FIRST_PIECES_S = 5.0  # before that a pace is chance
+_FIRST_PIECES_S = 5.0  # before that a pace is chance,
+_FIRST_SHARE = 0.03  # and before so much of the work is done, for beginnings are slow,
+_LATEST_S = 30.0  # unless it has taken so long
 
 
 class Pace:
@@ -70,7 +72,9 @@ class Pace:
     def forecast(self) -> str:
         """Once, after the first pieces: how long all of it takes at their pace. Empty before, after, and where it is short."""
         left = self._left()
-        if self._forecast or left is None or self._clock() - self._counted < _FIRST_PIECES_S:
+        counted = self._clock() - self._counted
+        early = counted < _FIRST_PIECES_S or (self.share < _FIRST_SHARE and counted < _LATEST_S)
+        if self._forecast or left is None or early:
             return ""
         self._forecast = True
         whole = self._clock() - self._began + left

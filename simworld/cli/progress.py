@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,7 +84,10 @@ def progress_bar(label: str, *, every_s: float = EVERY_S, clock: Callable[[], fl
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", markup=False),
     )
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as progress:
+    above = sys.stdout.isatty()  # what is printed goes above the bar; into a file it goes as it is
+    with Progress(
+        *columns, console=err, disable=not err.is_terminal, transient=True, redirect_stdout=above
+    ) as progress:
         bar = Bar(Pace(harmless(label), clock), progress)
         with _every(every_s, bar.tell) if progress.disable else nullcontext():
             yield bar

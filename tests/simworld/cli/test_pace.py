@@ -82,12 +82,23 @@ def test_after_the_first_pieces_it_says_once_how_long_all_takes(clock: Clock) ->
     clock.now += 4
     pace.seen(1, 100)
     assert pace.forecast() == ""  # too early to tell
-    clock.now += 4
-    pace.seen(2, 100)
-    assert pace.forecast() == "cloning: about 7 min in all, at the pace of the first pieces"
-    clock.now += 4
+    clock.now += 8
     pace.seen(3, 100)
+    assert pace.forecast() == "cloning: about 7 min in all, at the pace of the first pieces"  # 12 / .03 s
+    clock.now += 4
+    pace.seen(4, 100)
     assert pace.forecast() == ""
+
+
+def test_work_of_an_hour_is_forecast_after_half_a_minute(clock: Clock) -> None:
+    pace = Pace("playing", clock)
+    pace.seen(0, 100)
+    clock.now += 29
+    pace.seen(0, 100, share=0.008)
+    assert pace.forecast() == ""
+    clock.now += 1
+    pace.seen(1, 100, share=0.01)
+    assert pace.forecast() == "playing: about 50 min in all, at the pace of the first pieces"
 
 
 def test_short_work_is_not_forecast(clock: Clock) -> None:
