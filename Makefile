@@ -19,9 +19,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -c 'import torch, transformers, sentence_transformers, sqlalchemy, simworld'
+	$(BIN)/simworld model fetch
 	@touch $@
 
-demo: $(READY)  ## play, judge and show a dozen scenarios on the built-in model
+demo: $(READY)  ## a dozen conversations on the built-in model: played, judged, and a page that shows them
 	$(call timed,demo,$(BIN)/simworld demo)
 
 learn: $(READY)  ## teach a planner from stored episodes and evaluate it, at a small size

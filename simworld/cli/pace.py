@@ -24,6 +24,7 @@ class Pace:
     def _begin(self) -> None:
         self._began = self._clock()
         self._counted = self._began  # when the first count came, from which the pace is told
+        self._moved: float | None = None  # when that count first grew: many pieces at once end at about the same time
         self._first = self._done = 0
         self._share: float | None = None
         self._note = ""
@@ -53,6 +54,8 @@ class Pace:
             self._begin()
         if new or self._total is None:
             self._first, self._counted = done, self._clock()  # what was done before was perhaps by another command
+        if self._moved is None and (done > self._first or share):
+            self._moved = self._clock()
         self._done, self._total, self._note, self._share = done, total, note, share
         return new
 
@@ -73,7 +76,8 @@ class Pace:
         """Once, after the first pieces: how long all of it takes at their pace. Empty before, after, and where it is short."""
         left = self._left()
         counted = self._clock() - self._counted
-        early = counted < _FIRST_PIECES_S or (self.share < _FIRST_SHARE and counted < _LATEST_S)
+        seen = 0.0 if self._moved is None else self._clock() - self._moved
+        early = seen < _FIRST_PIECES_S or (self.share < _FIRST_SHARE and counted < _LATEST_S)
         if self._forecast or left is None or early:
             return ""
         self._forecast = True

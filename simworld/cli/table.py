@@ -20,12 +20,8 @@ LEAST = 6  # characters that are left of a text
 class _Column:
     name: str
     right: bool
+    exact: bool  # what it holds means something else, or nothing, once a part is missing
     cells: Sequence[Text]
-
-    @property
-    def exact(self) -> bool:
-        """Whether what it holds means something else, or nothing, once a part is missing."""
-        return self.right or not any(character.isalpha() for text in self.cells for character in text.plain)
 
     @property
     def natural(self) -> int:
@@ -52,9 +48,9 @@ class _Column:
 class Grid:
     """A table without lines, as narrow as the console; what cannot stand side by side stands in parts, one below the other."""
 
-    def __init__(self, columns: Sequence[str], *, right: Collection[str] = ()) -> None:
-        """Args: `right` names the columns that hold numbers."""
-        self._names, self._right = list(columns), set(right)
+    def __init__(self, columns: Sequence[str], *, right: Collection[str] = (), exact: Collection[str] = ()) -> None:
+        """Args: `right` names the columns of numbers, `exact` others that are not shortened; nor are those without a letter."""
+        self._names, self._right, self._exact = list(columns), set(right), {*right, *exact}
         self._rows: list[tuple[list[Text], str]] = []
 
     def add_row(self, *cells: str | Text, style: str = "") -> None:
@@ -64,15 +60,17 @@ class Grid:
 
     def __rich_console__(self, screen: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
         """The parts of the table."""
-        columns = [
-            _Column(name=name, right=name in self._right, cells=[cells[place] for cells, _ in self._rows])
-            for place, name in enumerate(self._names)
-        ]
+        columns = [self._column(place, name) for place, name in enumerate(self._names)]
         for number, part in enumerate(_parts(columns, options.max_width)):
             if number:
                 yield Text()
             # A file holds all of a text, over several lines if it must be; a screen the beginning.
             yield self._table(part, options.max_width, "ellipsis" if screen.is_terminal else "fold")
+
+    def _column(self, place: int, name: str) -> _Column:
+        cells = [cells[place] for cells, _ in self._rows]
+        exact = name in self._exact or not any(character.isalpha() for text in cells for character in text.plain)
+        return _Column(name=name, right=name in self._right, exact=exact, cells=cells)
 
     def _table(self, columns: Sequence[_Column], width: int, overflow: str) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold")

@@ -20,9 +20,10 @@ def cell(value: object) -> Text:
     return Text(harmless(str(value)))
 
 
-def grid(*columns: str, right: tuple[str, ...] = ()) -> Grid:
-    """An empty table in the house's form; the columns named in `right` hold numbers."""
-    return Grid([harmless(name) for name in columns], right={harmless(name) for name in right})
+def grid(*columns: str, right: tuple[str, ...] = (), exact: tuple[str, ...] = ()) -> Grid:
+    """An empty table in the house's form; the columns named in `right` hold numbers, those in `exact` are never shortened."""
+    names, numbers, whole = ([harmless(name) for name in some] for some in (columns, right, exact))
+    return Grid(names, right=numbers, exact=whole)
 
 
 def console() -> Console:

@@ -90,10 +90,24 @@ def test_after_the_first_pieces_it_says_once_how_long_all_takes(clock: Clock) ->
     assert pace.forecast() == ""
 
 
+def test_pieces_that_end_together_are_no_slow_pace(clock: Clock) -> None:
+    pace = Pace("judging", clock)
+    pace.seen(0, 96)
+    clock.now += 100
+    for done in range(1, 33):  # of 32 at once
+        pace.seen(done, 96)
+        assert pace.forecast() == ""
+    clock.now += 100
+    pace.seen(33, 96)
+    assert pace.forecast() == "judging: about 10 min in all, at the pace of the first pieces"  # 96 / 33 of 200 s
+
+
 def test_work_of_an_hour_is_forecast_after_half_a_minute(clock: Clock) -> None:
     pace = Pace("playing", clock)
     pace.seen(0, 100)
-    clock.now += 29
+    clock.now += 20
+    pace.seen(0, 100, share=0.006)
+    clock.now += 9
     pace.seen(0, 100, share=0.008)
     assert pace.forecast() == ""
     clock.now += 1

@@ -25,6 +25,8 @@ def test_without_a_terminal_plain_lines_come_though_the_work_says_nothing(capsys
     now = 0.0
     with progress_bar("cloning", every_s=0.01, clock=lambda: now) as show:
         show(0, 8, "reading")
+        now = 20.0
+        show(1, 8, "reading")
         now = 30.0
         show(2, 8, "reading")
         out = ""

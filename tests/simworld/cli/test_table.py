@@ -82,6 +82,12 @@ def test_a_long_heading_takes_several_lines() -> None:
     ]
 
 
+def test_what_is_named_exact_stands_whole_though_it_has_letters() -> None:
+    table = Grid(["agent", "interval"], exact=["interval"])
+    table.add_row(LONG, "1,032 or more, with no bound above")
+    assert drawn(table, 50)[1] == "a-scenario-wi…  1,032 or more, with no bound above"
+
+
 def test_markup_in_a_string_is_style_and_in_a_text_it_is_text() -> None:
     table = Grid(["a", "b"])
     table.add_row("[bold]x[/bold]", Text("[bold]"))
