@@ -29,7 +29,7 @@ learn: $(READY)  ## teach a planner from stored episodes and evaluate it, at a s
 	$(call timed,learn,$(BIN)/simworld learn small --db simworld-learn.db)
 
 tournament: $(READY)  ## a small tournament of four agents, on the built-in model
-	$(call timed,tournament,$(BIN)/simworld tournament run tournaments/small.yaml --db tournament.db)
+	$(call timed,tournament,$(BIN)/simworld tournament run small --db tournament.db)
 	$(call timed,report,$(BIN)/simworld report small --db tournament.db --out tournament-report.html --force)
 
 test: check fast model  ## the checks, the fast tests and the short ones on the built-in model
