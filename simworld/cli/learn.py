@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from store import Store
 
 
+ENOUGH_FAMILIES = 20  # with fewer, intervals are rough
+
+
 @click.command()
 @click.argument("file", metavar="FILE")
 @click.option("--dry-run", is_flag=True, help="Only show the stages, which are done, and how many episodes there are.")
@@ -165,10 +168,33 @@ def _show(found: Sequence[Cell], results: Sequence[Looped], folder: Path) -> Non
     say = console()
     say.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
     say.print(table)
+    if reports := [report for _, _, report in rows if report]:
+        click.echo(meaning(reports, found[0].file.name))
     for one, looped, _ in rows:
         named = f" ({_named(one.values)})" if one.values else ""
         click.echo(harmless(f"planner{named}: {looped.planner}"))
     click.echo(harmless(f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json"))
+
+
+def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
+    """What the numbers of the table say, and where they are too few to say anything, how to get more."""
+    measures = " or ".join(dict.fromkeys(str(report["main"]) for report in reports))
+    lines = [
+        f"difference: the planner's mean {measures} less the other arm's, over n pairs with the same scenario, seat, partner and seed;",
+        "p: how often chance alone makes one as large; perplexity: how much more surprising the lines are, as a ratio.",
+    ]
+    found = [p for report in reports for c in report["comparisons"] if (p := c["measures"].get(report["main"]))]
+    families = max((paired["families"] for paired in found), default=0)
+    if families < ENOUGH_FAMILIES:
+        more = (
+            "at full size: simworld learn steers (an hour and more)"
+            if name == "small"
+            else "more scenarios under `scenarios: {test: …}` tell more"
+        )
+        lines.append(
+            f"{families} families show that it runs and not an effect, which takes {ENOUGH_FAMILIES} and more; {more}."
+        )
+    return harmless("\n".join(lines))
 
 
 def _cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) -> list[Any]:
