@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
+from simworld.cli.failures import failure_lines
 from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option, tokens_used
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import cell, console, grid
@@ -80,6 +81,9 @@ def learn(
             if stage.made is None:
                 bar.begin(stage.label)
             _tell(stage)
+            if stage.made is not None and stage.made.failed:
+                for line in failure_lines(store, f"{found[0].file.name}-{stage.label}")[:-1]:
+                    click.echo(line, err=True)
 
         bench = Bench(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
         results: list[Looped] = []
@@ -180,7 +184,7 @@ def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
     """What the numbers of the table say, and where they are too few to say anything, how to get more."""
     measures = " or ".join(dict.fromkeys(str(report["main"]) for report in reports))
     lines = [
-        f"difference: the planner's mean {measures} less the other arm's, over n pairs with the same scenario, seat, partner and seed;",
+        f"difference: the planner's mean {measures} less the other arm's, over n pairs (same scenario, seat, partner, seed);",
         "p: how often chance alone makes one as large; perplexity: how much more surprising the lines are, as a ratio.",
     ]
     found = [p for report in reports for c in report["comparisons"] if (p := c["measures"].get(report["main"]))]

@@ -16,7 +16,7 @@ def report(families: int | None) -> dict[str, Any]:
 
 def test_the_numbers_are_explained() -> None:
     assert meaning([report(20), report(19)], "mine").splitlines() == [
-        "difference: the planner's mean polite less the other arm's, over n pairs with the same scenario, seat, partner and seed;",
+        "difference: the planner's mean polite less the other arm's, over n pairs (same scenario, seat, partner, seed);",
         "p: how often chance alone makes one as large; perplexity: how much more surprising the lines are, as a ratio.",
     ]
 

@@ -99,6 +99,8 @@ def test_what_failed_is_played_again_when_asked(folder: Path, monkeypatch: pytes
     monkeypatch.chdir(folder)
     told = run()
     assert "done before, 2 failed (--retry-failed tries again)" in told.stderr
+    assert "  failed: seller (plain-explore): agent: error: RuntimeError: no idea" in told.stderr
+    assert "  failed: buyer (plain-explore): agent: error: RuntimeError: no idea" in told.stderr
     assert all(skipped(call()[0]).values())
     (again,) = call("--retry-failed")
     assert failed(again) == {}
