@@ -13,6 +13,7 @@ from rich.text import Text
 GAP = 2  # between two columns
 SHORT = 12  # a text of so many characters, an id for example, is not shortened
 PILLAR = 16  # narrower sentences are hard to read
+LABEL = 24  # characters that are left of what a row is called, where a table has several parts
 LEAST = 6  # characters that are left of a text
 
 
@@ -91,6 +92,8 @@ def _parts(columns: Sequence[_Column], width: int) -> Iterator[list[_Column]]:
     if not columns:
         return
     (head, first), *others = [(column, column.least) for column in columns]
+    if _together([first, *(least for _, least in others)]) > width:
+        first = max(first, min(head.natural, LABEL))  # there are parts anyhow, so the rows may have their names
     part, taken = [head], first
     for column, least in others:
         if len(part) > 1 and taken + GAP + least > width:

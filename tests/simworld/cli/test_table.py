@@ -71,6 +71,12 @@ def test_columns_that_do_not_fit_stand_below_behind_the_first() -> None:
     ]
 
 
+def test_in_parts_a_row_keeps_its_name() -> None:
+    table = Grid(["agent", "one", "two", "three"], right=["one", "two", "three"])
+    table.add_row("base-with-a-long-name", "1234567890", "2234567890", "3234567890")
+    assert [line[:21] for line in drawn(table, 40) if "base" in line] == ["base-with-a-long-name"] * 3
+
+
 def test_a_long_heading_takes_several_lines() -> None:
     table = Grid(["agent", "longer text wins"], right=["longer text wins"])
     table.add_row("a-long-agent", "50 %")
