@@ -84,7 +84,8 @@ class Pace:
         whole = self._clock() - self._began + left
         if whole < _WORTH_SAYING_S:
             return ""
-        return f"{self.label}: about {spoken(whole)} in all, at the pace of the first pieces"
+        part = f", {self._note}" if self._note.isalpha() else ""  # one of several parts: reading, learning, measuring
+        return f"{self.label}{part}: about {spoken(whole)} in all, at the pace of the first pieces"
 
     def _left(self) -> float | None:
         """Seconds; None while nothing is done."""

@@ -90,6 +90,18 @@ def test_after_the_first_pieces_it_says_once_how_long_all_takes(clock: Clock) ->
     assert pace.forecast() == ""
 
 
+def test_of_several_parts_each_is_forecast_by_its_name(clock: Clock) -> None:
+    pace = Pace("cloning", clock)
+    for note, total in (("reading", 300), ("learning", 160)):
+        pace.seen(0, total, note)
+        clock.now += 10
+        pace.seen(10, total, note)
+        clock.now += 10
+        pace.seen(20, total, note)
+        minutes = {300: 5, 160: 3}[total]  # one a second
+        assert pace.forecast() == f"cloning, {note}: about {minutes} min in all, at the pace of the first pieces"
+
+
 def test_pieces_that_end_together_are_no_slow_pace(clock: Clock) -> None:
     pace = Pace("judging", clock)
     pace.seen(0, 96)
