@@ -19,16 +19,17 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -c 'import torch, transformers, sentence_transformers, sqlalchemy, simworld'
+	$(BIN)/simworld model fetch
 	@touch $@
 
-demo: $(READY)  ## play, judge and show a dozen scenarios on the built-in model
+demo: $(READY)  ## a dozen conversations on the built-in model: played, judged, and a page that shows them
 	$(call timed,demo,$(BIN)/simworld demo)
 
 learn: $(READY)  ## teach a planner from stored episodes and evaluate it, at a small size
 	$(call timed,learn,$(BIN)/simworld learn small --db simworld-learn.db)
 
 tournament: $(READY)  ## a small tournament of four agents, on the built-in model
-	$(call timed,tournament,$(BIN)/simworld tournament run tournaments/small.yaml --db tournament.db)
+	$(call timed,tournament,$(BIN)/simworld tournament run small --db tournament.db)
 	$(call timed,report,$(BIN)/simworld report small --db tournament.db --out tournament-report.html --force)
 
 test: check fast model  ## the checks, the fast tests and the short ones on the built-in model

@@ -11,9 +11,10 @@ from agents.privacy import Unresolved
 from agents.prompting import event_line, facts, who, whom_to_address
 from agents.replies import parse_reply
 from simworld.core.episode import Act, Observation
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, Stopped
 from simworld.core.protocols import Thinking
 from simworld.core.requests import Ask, Finished, Generated, ModelInfo, Request
+from simworld.language import load_language
 
 MODEL = "human:terminal"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -56,11 +57,12 @@ class TerminalBackend:
 
     def __init__(self, *, say: Callable[[str], None], read: Callable[[str], str]) -> None:
         """Args: `say` prints a line; `read` shows a prompt and returns what was typed, raising EOFError at the end of input."""
-        self._say = say
+        self._say_line = say
         self._read = read
         self._open: deque[tuple[int, Ask]] = deque()
         self._tickets = 0
-        self._shown: dict[tuple[int, str], int] = {}
+        self._last: dict[tuple[int, str], Observation] = {}  # that was shown, by episode and seat
+        self._typed: set[tuple[int, str, int]] = set()  # turns of an episode and seat whose line stands on the screen
 
     @property
     def info(self) -> ModelInfo:
@@ -76,33 +78,71 @@ class TerminalBackend:
         return self._tickets
 
     def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
-        """Asks the oldest open question and waits for the answer, however long it takes."""
+        """Asks the oldest open question and waits for the answer, however long it takes.
+
+        Raises Stopped at the end of input: nobody is there, so no conversation is stored that nobody had.
+        """
         if not self._open:
             return ()
         ticket, ask = self._open.popleft()
+        observation = ask.observation
+        self.show(observation)
+        if ask.note:
+            self._say(ask.note)
         try:
-            text = self._put(ask)
+            text = self._read(f"{observation.label}: ")
         except EOFError:
-            failure = Failure(boundary="human", kind="closed", message="the terminal was closed")
-            return (Finished(ticket=ticket, completion=failure),)
+            raise Stopped(
+                "the terminal was closed, and with it a person's seat; the same command plays the rest"
+            ) from None
+        self._typed.add((observation.episode_seed, observation.seat, observation.turn))
         done = Generated(text=text, prompt_tokens=0, new_tokens=0, finish="stop", latency_s=0.0)
         return (Finished(ticket=ticket, completion=done),)
+
+    def show(self, observation: Observation) -> None:
+        """Shows what a seat has not seen yet: at the beginning who it is and what it may type, then the others' lines."""
+        thread = (observation.episode_seed, observation.seat)  # casts share it, and are played one after the other
+        last = self._last.get(thread)
+        if last is None or observation.events[: len(last.events)] != last.events:
+            self._typed.clear()
+            self._head(observation)
+            seen = 0
+        else:
+            seen = len(last.events)
+        self._last[thread] = observation
+        for event in observation.events[seen:]:
+            if event.seat != observation.seat or (*thread, event.turn) not in self._typed:
+                self._say(event_line(event, observation))
 
     def close(self) -> None:
         """Nothing to free."""
 
-    def _put(self, ask: Ask) -> str:
-        observation = ask.observation
-        thread = (observation.episode_seed, observation.seat)
-        if thread not in self._shown:
-            known = facts(observation) | {"persona": who(observation)}
-            for name, value in known.items():
-                if value:
-                    self._say(_CONTROL.sub("�", f"{name}: {value}"))
-        for event in observation.events[self._shown.get(thread, 0) :]:
-            if event.seat != observation.seat:
-                self._say(_CONTROL.sub("�", event_line(event, observation)))
-        self._shown[thread] = len(observation.events)
-        if ask.note:
-            self._say(_CONTROL.sub("�", ask.note))
-        return self._read(f"{observation.label}: ")
+    def _head(self, observation: Observation) -> None:
+        known = facts(observation)
+        told = {
+            "Setting": known["setting"],
+            "You": who(observation),
+            "With you": known["others"],
+            "Your goal": known["goal"],
+            "Only you know": known["knows"],
+            "Your secret": known["secret"],
+        }
+        self._say(f"── You are {observation.label} ──")
+        for name, value in told.items():
+            if value:
+                self._say(f"{name}: {value}")
+        self._say(_marks(observation))
+
+    def _say(self, line: str) -> None:
+        self._say_line(_CONTROL.sub("�", line))
+
+
+def _marks(observation: Observation) -> str:
+    """What a person may type, with the marks in the scenario's language."""
+    words = load_language(observation.language).acts
+    present = [other.label for other in observation.others if other.present]
+    lines = [f"Type what {observation.label} says; [nods] or [opens the window] for a gesture or an act"]
+    if len(present) > 1:
+        lines.append(f"{words.to.format(names=present[0])} first for {present[0]} alone")
+    lines.append(f"[{words.says_nothing}] to let the turn pass; [{words.leaves}] to leave for good")
+    return "; ".join(lines) + "."

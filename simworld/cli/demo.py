@@ -1,48 +1,55 @@
-"""`simworld demo`: the main job from end to end on the built-in model, offline: play, judge, store, ask."""
+"""`simworld demo`: the main job from end to end on the built-in model, offline: play, judge, store, ask, show."""
 
 from __future__ import annotations
 
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
 
+from simworld.cli.demo_follow import Followed
+from simworld.cli.demo_time import seconds_for
 from simworld.cli.options import threads_option
+from simworld.cli.pace import spoken
 from simworld.cli.progress import playing_bar, progress_bar
 from simworld.cli.run import make_plan
 from simworld.cli.terminal import console, grid
+from simworld.cli.text import harmless
 from simworld.cli.transcript import print_transcript
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.stats import Estimate, group_by, mean_by_family
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from simworld.runner.models import Crew
+    from simworld.runner.plan import Plan
     from store import ScoreRow, Store
 
 SCENARIOS = (
     "last-concert-ticket",
     "cheese-for-a-table",
-    "apple-picking-terms",
     "camera-came-back-broken",
     "dinner-gone-cold",
-    "walnut-bun-recipe",
     "whose-dog-is-it",
-    "the-orchestra-said-no",
     "cake-by-friday",
+    "apple-picking-terms",
+    "walnut-bun-recipe",
+    "the-orchestra-said-no",
     "fourth-place",
     "hedge-cut-too-low",
     "why-the-last-tenant-left",
 )
-AGENTS = ("smol-script", "smol-lively")
+USUAL = 6  # scenarios, each with both casts: a dozen conversations
+STEERED = "smol-thanks"
+UNSTEERED = "smol-script"  # the same agent without its planner
+PARTNER = "smol-lively"
 JUDGE = "smol-statements"
 MODEL = "builtin:smollm2-135m-instruct"
-STEERED = "smol-thanks"  # and who it is compared with: the same agent without its planner
-UNSTEERED = "smol-script"
-STEERED_SCENARIOS = 4
 THANKS = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
 
 
@@ -50,53 +57,54 @@ THANKS = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
 @click.option(
     "--db", metavar="URL", default="sqlite:///simworld-demo.db", show_default=True, help="Where the episodes go."
 )
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="simworld-demo.html",
+    show_default=True,
+    help="The page with all of it; one that is there is replaced.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="All randomness derives from it.")
 @click.option(
     "--scenarios",
     "count",
     type=click.IntRange(1, len(SCENARIOS)),
-    default=len(SCENARIOS),
+    default=USUAL,
     show_default=True,
-    help="How many of the dozen scenarios.",
+    help=f"How many scenarios, at most {len(SCENARIOS)}; each makes two conversations.",
 )
 @threads_option
-def demo(db: str, seed: int, count: int, threads: int | None) -> None:
-    """Play a dozen scenarios between two agents, in changing seats, judge them, and show what came out.
+def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None:
+    """Play a dozen conversations, judge them, and write a page that shows what came out.
 
-    The same command again plays and judges nothing twice, and shows the same.
+    Each scenario is played twice beside the same partner: by a plain agent, and by the same agent with a small planner that learned
+    to be thankful. The same command again plays and judges nothing twice, and shows the same.
     """
     from simworld.runner.models import open_crew
-    from simworld.runner.plan import Cast
     from simworld.runner.stored import run_plan
     from store import open_store
 
     _have_weights()
-    casts = (Cast(by_order=AGENTS), Cast(by_order=AGENTS[::-1]))
-    plan = make_plan(SCENARIOS[:count], casts, repeats=1, seed=seed, name=f"demo-{count}-{seed}")
-    plan = replace(plan, one_cast_each=True)
-    arms = tuple(Cast(by_order=(agent, AGENTS[1])) for agent in (STEERED, UNSTEERED))
-    steered = make_plan(
-        SCENARIOS[: min(count, STEERED_SCENARIOS)], arms, repeats=1, seed=seed, name=f"demo-steered-{count}-{seed}"
-    )
-    say = console()
+    plan = demo_plan(count, seed)
     with open_store(db, create=True) as store:
+        left = 2 * count - len(store.finished(plan.run))
+        click.echo(f"The demo plays {2 * count} conversations, judges them and writes {out}: {_time(left, threads)}.")
         click.echo(f"Loading {MODEL} …", err=True)
-        with open_crew({**plan.specs, **steered.specs}.values(), threads=threads) as crew:
+        say = console()
+        with open_crew(plan.specs.values(), threads=threads) as crew:
+            followed = Followed(say, crew.agents, STEERED)
             with playing_bar() as tell:
-                done = run_plan(plan, crew, store, on_progress=tell)
-            _judge(store, plan.run, crew)
-            with playing_bar() as tell:
-                more = run_plan(steered, crew, store, on_progress=tell)
-        stored = store.summaries(run=plan.run)
-        say.print(Text(f"One of {len(stored)} episodes:", style="bold"))
-        shown = min(stored, key=lambda s: (s.ending is Ending.failed, SCENARIOS.index(s.scenario_name), s.item_key))
-        print_transcript(say, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id).title)
+                done = run_plan(plan, crew, store, on_progress=tell, on_acts=followed.hear)
+            judge_demo(store, plan.run, crew)
+        if not followed.heard:  # it was played before
+            _transcript(say, store, plan.run)
         say.print()
         _scores(store, plan.run)
-        _thanks(store, steered.run)
-    failed = f" ({done.failed + more.failed} failed)" if done.failed + more.failed else ""
-    played, before = done.played + more.played, done.before + more.before
-    click.echo(f"\n{played} episodes played{failed}, {before} were there already; all in {db}.")
+        _thanks(store, plan.run)
+        write_page(store, plan.run, out)
+    failed = f" ({done.failed} failed)" if done.failed else ""
+    click.echo(f"\n{done.played} episodes played{failed}, {done.before} were there already; all in {db}.")
     click.echo(
         "A model of 135 million parameters shows the machinery, not social behaviour: expect lines beside the point, and a\n"
         "judge that orders hard pairs of transcripts no better than a coin. For behaviour worth studying put a model of several\n"
@@ -109,9 +117,43 @@ def demo(db: str, seed: int, count: int, threads: int | None) -> None:
     click.echo(f"  simworld judge check --judge {JUDGE}      how far this judge can be trusted")
     click.echo("  simworld scenario new my-scenario          write your own")
     click.echo("  simworld learn small --db learn.db         teach a planner and compare it with its controls")
+    click.echo(harmless(f"\nLook at it: {out.absolute().as_uri()}"))
 
 
-def _judge(store: Store, run: str, crew: Crew) -> None:
+def demo_plan(count: int, seed: int) -> Plan:
+    """What the demo plays: so many scenarios, each with the steered agent and with the plain one."""
+    from simworld.runner.plan import Cast
+
+    casts = tuple(Cast(by_order=(agent, PARTNER)) for agent in (STEERED, UNSTEERED))
+    return make_plan(SCENARIOS[:count], casts, repeats=1, seed=seed, name=f"demo-pairs-{count}-{seed}")
+
+
+def _time(left: int, threads: int | None) -> str:
+    """How long that takes, in words."""
+    if not left:
+        return "it did so before, and shows it again"
+    return f"about {spoken(seconds_for(left, threads))} on this machine, as busy as it is now"
+
+
+def _transcript(say: Console, store: Store, run: str) -> None:
+    stored = store.summaries(run=run, agent=STEERED)
+    if not stored:
+        return
+    shown = min(stored, key=lambda s: (s.ending is Ending.failed, SCENARIOS.index(s.scenario_name), s.item_key))
+    print_transcript(say, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id).title)
+
+
+def write_page(store: Store, run: str, out: Path) -> None:
+    """The report of the run as a file, in the place of one that is there."""
+    from simworld.export import new_file
+    from simworld.web.report import make_report
+
+    with new_file(out, force=True) as part:
+        part.write_text(make_report(store, run), "utf-8")
+
+
+def judge_demo(store: Store, run: str, crew: Crew) -> None:
+    """Judges what of the run is not judged yet."""
     from agents.models import load_backend
     from simworld.judging.run import JudgingRun
     from simworld.judging.spec import load_judge

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli.options import Asking, asking_options, db_option, json_option, memory_option, threads_option
-from simworld.cli.progress import playing_bar
-from simworld.cli.run import read_casts, terminal
+from simworld.cli.person import terminal, watching_play
+from simworld.cli.run import read_casts
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.transcript import SHORT_ID
@@ -97,10 +97,11 @@ def _play(
     from simworld.runner.models import open_crew
     from simworld.runner.stored import run_plan
 
+    at = terminal()
     with (
         open_crew(
             plan.specs.values(),
-            terminal=terminal(),
+            terminal=at,
             batch_size=1,
             cache_bytes=memory,
             threads=threads,
@@ -108,9 +109,17 @@ def _play(
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as crew,
-        playing_bar() as tell,
+        watching_play(plan.specs, at) as watch,
     ):
-        return run_plan(plan, crew, store, retry_failed=retry_failed, on_progress=tell, stopping=asking.stopping)
+        return run_plan(
+            plan,
+            crew,
+            store,
+            retry_failed=retry_failed,
+            on_progress=watch.progress,
+            on_acts=watch.acts,
+            stopping=asking.stopping,
+        )
 
 
 def _print(rows: list[Row], parent: str, branch: str) -> None:

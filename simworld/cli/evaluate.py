@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
+from simworld.cli.failures import failure_lines
 from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option, tokens_used
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
@@ -180,6 +181,7 @@ def evaluate(
                 raise
             click.echo(f"Stopped: {spent}; what is required is not shown yet.", err=True)
             raise click.exceptions.Exit(1) from None
+        failures = failure_lines(store, plan.run)
     outcomes = tuple(judge_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements)
     if used := tokens_used(asking.stopping):
         click.echo(used, err=True)
@@ -188,6 +190,8 @@ def evaluate(
     else:
         show(evaluation)
         _show_outcomes(outcomes)
+    for line in failures:
+        click.echo(line, err=True)
     if not all(outcome.holds for outcome in outcomes):
         raise click.exceptions.Exit(1)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
+from simworld.cli.failures import failure_lines
 from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option, tokens_used
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import cell, console, grid
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from simworld.workflows.learn.loop import Looped
     from simworld.workflows.learn.shop import Shop
     from store import Store
+
+
+ENOUGH_FAMILIES = 20  # with fewer, intervals are rough
 
 
 @click.command()
@@ -70,7 +74,18 @@ def learn(
     with _store(db, dry_run) as store, progress_bar("learning") as bar:
         settings = {"live": live, "threads": threads, "server": asking.server, "stopping": asking.stopping}
         shops = _all_at_once(found, store, folder, retry_failed=retry_failed, tell=bar, **settings)
-        bench = Bench(folder, dry=dry_run, retry_failed=retry_failed, on_stage=lambda stage: _tell(stage, dry_run))
+
+        def on_stage(stage: Stage) -> None:
+            if dry_run:
+                return
+            if stage.made is None:
+                bar.begin(stage.label)
+            _tell(stage)
+            if stage.made is not None and stage.made.failed:
+                for line in failure_lines(store, f"{found[0].file.name}-{stage.label}")[:-1]:
+                    click.echo(line, err=True)
+
+        bench = Bench(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
         results: list[Looped] = []
         try:
             for number, (one, shop) in enumerate(zip(found, shops, strict=True), 1):
@@ -123,9 +138,7 @@ def _all_at_once(found: Sequence[Cell], store: Store, folder: Path, **settings: 
     return shops
 
 
-def _tell(stage: Stage, dry: bool) -> None:
-    if dry:
-        return
+def _tell(stage: Stage) -> None:
     if stage.made is None:
         click.echo(f"{stage.label} …", err=True)
         return
@@ -159,10 +172,33 @@ def _show(found: Sequence[Cell], results: Sequence[Looped], folder: Path) -> Non
     say = console()
     say.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
     say.print(table)
+    if reports := [report for _, _, report in rows if report]:
+        click.echo(meaning(reports, found[0].file.name))
     for one, looped, _ in rows:
         named = f" ({_named(one.values)})" if one.values else ""
         click.echo(harmless(f"planner{named}: {looped.planner}"))
     click.echo(harmless(f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json"))
+
+
+def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
+    """What the numbers of the table say, and where they are too few to say anything, how to get more."""
+    measures = " or ".join(dict.fromkeys(str(report["main"]) for report in reports))
+    lines = [
+        f"difference: the planner's mean {measures} less the other arm's, over n pairs (same scenario, seat, partner, seed);",
+        "p: how often chance alone makes one as large; perplexity: how much more surprising the lines are, as a ratio.",
+    ]
+    found = [p for report in reports for c in report["comparisons"] if (p := c["measures"].get(report["main"]))]
+    families = max((paired["families"] for paired in found), default=0)
+    if families < ENOUGH_FAMILIES:
+        more = (
+            "at full size: simworld learn steers (an hour and more)"
+            if name == "small"
+            else "more scenarios under `scenarios: {test: …}` tell more"
+        )
+        lines.append(
+            f"{families} families show that it runs and not an effect, which takes {ENOUGH_FAMILIES} and more; {more}."
+        )
+    return harmless("\n".join(lines))
 
 
 def _cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) -> list[Any]:

@@ -1,55 +1,104 @@
-"""A progress bar on stderr, drawn only where stderr is a terminal."""
+"""Progress on stderr: a bar where stderr is a terminal, and a plain line every half minute where it is not."""
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from simworld.cli.pace import Pace, Rate
+from simworld.cli.text import harmless
 
 if TYPE_CHECKING:
     from simworld.runner import stored
 
-_RATE_OVER_S = 10.0
+EVERY_S = 30.0  # between two plain lines
 
 
-class Show(Protocol):
-    """Draws how far it is."""
+class Bar:
+    """Shows how far some work is: call it with how much is done, of how much, and a note."""
+
+    def __init__(self, pace: Pace, progress: Progress) -> None:
+        self._pace, self._progress = pace, progress
+        self._lock = threading.Lock()  # plain lines are written beside the work
+        self._task = self._added()
 
     def __call__(self, done: int, total: int, note: str = "", *, share: float | None = None) -> None:
-        """`share` of the work from which the time left is told, in [0, 1]; default: done of total."""
-        ...
+        """`share` of the work from which the time left is told, in [0, 1]; default: done of total.
+
+        A count that begins anew (another total, or less done than before) is another part of the work, with a time of its own.
+        """
+        with self._lock:
+            if self._pace.seen(done, total, note, share):
+                self._progress.reset(self._task)
+            forecast = self._pace.forecast()
+        self._progress.update(
+            self._task, total=1.0, completed=self._pace.share, count=f"{done}/{total}", note=harmless(note)
+        )
+        if forecast:
+            self._say(forecast)
+
+    def begin(self, label: str) -> None:
+        """Something else begins, of which nothing is counted yet."""
+        with self._lock:
+            self._pace.begin(harmless(label))
+        self._progress.remove_task(self._task)  # a task that had a total cannot lose it
+        self._task = self._added()
+
+    def tell(self) -> None:
+        """Writes a plain line."""
+        with self._lock:
+            line = self._pace.line()
+        self._say(line)
+
+    def _added(self) -> TaskID:
+        return self._progress.add_task(self._pace.label, total=None, count="", note="")
+
+    def _say(self, line: str) -> None:
+        if self._progress.disable:
+            click.echo(harmless(line), err=True)
+        else:
+            self._progress.console.print(harmless(line), markup=False)
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Show]:
-    """A bar for the block; call what it gives with how much is done, of how much, and a note."""
+def progress_bar(label: str, *, every_s: float = EVERY_S, clock: Callable[[], float] = time.monotonic) -> Iterator[Bar]:
+    """Shows the progress of the block; call what it gives with how much is done, of how much, and a note.
+
+    Where stderr is a terminal, a bar; elsewhere a plain line each `every_s` seconds. Either says after the first pieces how long it
+    will take, where that is a minute or more.
+    """
     err = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", markup=False),
     )
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
-        task = bar.add_task(label, total=1.0, count="", note="")
-
-        def show(done: int, total: int, note: str = "", *, share: float | None = None) -> None:
-            part = share if share is not None else done / total if total else 1.0
-            bar.update(task, completed=part, count=f"{done}/{total}", note=note)
-
-        yield show
+    above = sys.stdout.isatty()  # what is printed goes above the bar; into a file it goes as it is
+    with Progress(
+        *columns, console=err, disable=not err.is_terminal, transient=True, redirect_stdout=above
+    ) as progress:
+        bar = Bar(Pace(harmless(label), clock), progress)
+        with _every(every_s, bar.tell) if progress.disable else nullcontext():
+            yield bar
 
 
 @contextmanager
-def playing_bar() -> Iterator[Callable[[stored.Progress], None]]:
-    """A bar for a run: episodes done of all, time gone and left, tokens per second, failures."""
+def playing_bar(*, shown: bool = True) -> Iterator[Callable[[stored.Progress], None]]:
+    """The progress of a run: episodes done of all, time gone and left, tokens per second, failures; not `shown`: silence."""
+    if not shown:
+        yield lambda progress: None
+        return
     rate = Rate()
     with progress_bar("playing") as show:
 
@@ -62,17 +111,22 @@ def playing_bar() -> Iterator[Callable[[stored.Progress], None]]:
         yield tell
 
 
-class Rate:
-    """How fast a count grows, over the last seconds."""
+@contextmanager
+def _every(seconds: float, tell: Callable[[], None]) -> Iterator[None]:
+    """Calls `tell` at intervals during the block, whatever the block is busy with."""
+    over = threading.Event()
 
-    def __init__(self, over_s: float = _RATE_OVER_S) -> None:
-        self._over_s = over_s
-        self._seen: deque[tuple[float, int]] = deque()
+    def telling() -> None:
+        while not over.wait(seconds):
+            try:
+                tell()
+            except (OSError, ValueError):  # nobody reads, or the stream was closed: the work goes on
+                return
 
-    def per_s(self, count: int, now: float) -> float:
-        """The growth per second since the last reading that is `over_s` seconds old, or the first one; `now` in seconds."""
-        self._seen.append((now, count))
-        while len(self._seen) > 2 and self._seen[1][0] <= now - self._over_s:
-            self._seen.popleft()
-        then, before = self._seen[0]
-        return (count - before) / (now - then) if now > then else 0.0
+    thread = threading.Thread(target=telling, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,14 +19,14 @@ from simworld.cli.options import (
     threads_option,
     tokens_used,
 )
+from simworld.cli.person import has_person, terminal, watching_play
 from simworld.cli.profile import print_profile
-from simworld.cli.progress import playing_bar
 from simworld.cli.text import harmless, plain_json
 from simworld.core.episode import MOST_REPEATS
 from simworld.core.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from agents import LoadedSpec, TerminalBackend
+    from agents import LoadedSpec
     from simworld.core.scenario import Scenario
     from simworld.runner.plan import Cast, Plan
     from simworld.runner.stored import Progress
@@ -85,11 +84,12 @@ def run(
     from store import check_store, open_store
 
     plan = make_plan(scenarios, read_casts(by_order, by_seat), repeats=repeats, seed=seed, name=name)
+    at = terminal()
     check_store(db)  # before the models are loaded; made only after, for they may be missing
     with (
         open_crew(
             plan.specs.values(),
-            terminal=terminal(),
+            terminal=at,
             batch_size=live,
             cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
             threads=threads,
@@ -101,20 +101,21 @@ def run(
     ):
         last: Progress | None = None
         try:
-            with playing_bar() as tell:
+            with watching_play(plan.specs, at) as watch:
 
                 def on_progress(progress: Progress) -> None:
                     nonlocal last
                     last = progress
-                    tell(progress)
+                    watch.progress(progress)
 
                 done = run_plan(
                     plan,
                     crew,
                     store,
                     retry_failed=retry_failed,
-                    live=live,
+                    live=1 if has_person(plan.specs) else live,
                     on_progress=on_progress,
+                    on_acts=watch.acts,
                     stopping=asking.stopping,
                 )
         except KeyboardInterrupt:
@@ -199,19 +200,3 @@ def read_casts(by_order: Sequence[str], by_seat: Sequence[str]) -> tuple[Cast, .
     if problems:
         raise InputError(problems)
     return (*casts, Cast(by_seat=seats)) if seats else tuple(casts)
-
-
-def terminal() -> TerminalBackend:
-    """A person at this terminal."""
-    from agents import TerminalBackend
-
-    return TerminalBackend(say=lambda text: click.echo(harmless(text), err=True), read=lambda prompt: _read(prompt))
-
-
-def _read(prompt: str) -> str:
-    click.echo(harmless(prompt), nl=False, err=True)
-    line = sys.stdin.readline()
-    if not line:
-        click.echo(err=True)
-        raise EOFError
-    return line.rstrip("\n")

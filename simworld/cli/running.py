@@ -28,7 +28,7 @@ def run_command() -> None:
     """Runs the command of `sys.argv`, and exits with its code; KeyboardInterrupt and bugs go on to the caller."""
     _open_closed()
     _show_what_it_can()
-    _wait_passively()
+    wait_passively()
     _keep_interrupts()
     try:
         fence.check()
@@ -83,7 +83,7 @@ def _show_what_it_can() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _wait_passively() -> None:
+def wait_passively() -> None:
     """Lets idle threads of a model sleep instead of spin; must happen before torch is loaded.
 
     Spinning makes two threads three times slower than one as soon as another program needs a core.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from simworld.workflows.gate import Outcome
 
 DASH = "–"
-MEASURE, SCORE = 33, 27  # columns that a measure and a score with its interval need at most
+INTERVAL = "95 % interval"
 
 
 def show_results(title: str, found: Results, *, measure: str | None = None, same_partners: bool = True) -> None:
@@ -54,9 +54,7 @@ def show_results(title: str, found: Results, *, measure: str | None = None, same
         form = "mean (95 % interval) n, in shares of the range; sotopia_mean: of the seven, each in its own range"
         say.print(Text(f"\nScores: {form}", style="bold"))
         agents = [standing.agent for standing in main.standings]
-        fit = max(1, (say.width - MEASURE) // SCORE)
-        for start in range(0, len(agents), fit):
-            say.print(_means(standings, agents[start : start + fit]))
+        say.print(_means(standings, agents))
     if main.records:
         say.print(Text(f"\nGames on {main.measure}: won-tied-lost of the row against the column", style="bold"))
         say.print(_matrix(main))
@@ -74,7 +72,8 @@ def show_results(title: str, found: Results, *, measure: str | None = None, same
 
 def _main_table(main: Table, standings: Standings) -> object:
     numbers = ("rating", "score", "n", "families", "games", "won", "tied", "lost", "seats", "failed", "unscored")
-    table = grid("agent", "rating", "95 % interval", "score", "95 % interval", *numbers[2:], right=numbers)
+    columns = ("agent", "rating", INTERVAL, "score", INTERVAL, *numbers[2:])
+    table = grid(*columns, right=numbers, exact=(INTERVAL,))
     for standing in main.standings:
         seats = standings.seats[standing.agent]
         rating, score = standing.rating, standing.score
@@ -94,7 +93,7 @@ def _main_table(main: Table, standings: Standings) -> object:
 
 
 def _means(standings: Standings, agents: Sequence[str]) -> object:
-    table = grid("measure", *agents)
+    table = grid("measure", *agents, exact=tuple(agents))
     for measure, one in standings.tables.items():
         scores = {standing.agent: standing.score for standing in one.standings}
         cells = [_mean(scores[agent]) for agent in agents]
@@ -133,7 +132,7 @@ def show_differences(first: str, second: str, found: Mapping[str, Difference]) -
     say = console()
     say.print(Text(harmless(f"{first} less {second}"), style="bold"))
     right = ("difference", "d_z", "p", "Holm p", "sign-flip p", "n", "families", "families needed")
-    table = grid("measure", "difference", "95 % interval", *right[1:], right=right)
+    table = grid("measure", "difference", INTERVAL, *right[1:], right=right, exact=(INTERVAL,))
     notes: dict[str, None] = {}
     for measure, difference in found.items():
         paired = difference.paired

@@ -1,11 +1,11 @@
-"""Tables for people on a terminal, harmless whatever they show."""
+"""Output for people on a terminal, harmless whatever it shows."""
 
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from simworld.cli.table import Grid
 from simworld.cli.text import harmless
 
 
@@ -20,12 +20,10 @@ def cell(value: object) -> Text:
     return Text(harmless(str(value)))
 
 
-def grid(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    """An empty table in the house's form; the columns named in `right` hold numbers."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(Text(harmless(name)), justify="right" if name in right else "left", overflow="fold")
-    return table
+def grid(*columns: str, right: tuple[str, ...] = (), exact: tuple[str, ...] = ()) -> Grid:
+    """An empty table in the house's form; the columns named in `right` hold numbers, those in `exact` are never shortened."""
+    names, numbers, whole = ([harmless(name) for name in some] for some in (columns, right, exact))
+    return Grid(names, right=numbers, exact=whole)
 
 
 def console() -> Console:

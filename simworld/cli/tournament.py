@@ -94,6 +94,8 @@ def run(
 ) -> None:
     """Play and judge what is missing, then show the standings.
 
+    FILE is a tournament file, or the name of one; small is shipped.
+
     The same command goes on where it stopped, also after a crash; with another agent or scenario in the file it plays only what is
     new. It stops when the file's budget is spent, with what was played judged.
     """

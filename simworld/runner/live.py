@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -45,6 +45,9 @@ class Played:
     ended: datetime  # UTC
 
 
+OnActs = Callable[[Job, int, Sequence[Act]], None]  # told a turn's number, from 0, and what was done in it
+
+
 @dataclass(slots=True, kw_only=True)
 class Pulse:
     """What has happened so far in all conversations, unfinished ones included."""
@@ -75,6 +78,7 @@ def play_jobs(
     live: int = 32,
     pulse: Pulse | None = None,
     on_beat: Callable[[], None] = lambda: None,
+    on_acts: OnActs = lambda job, turn, acts: None,
     stopping: Stopping | None = None,
 ) -> Iterator[Played]:
     """Every job's episode, each as it ends; at most `live` run at once, and the next starts when one ends.
@@ -87,6 +91,7 @@ def play_jobs(
         live: upper limit of conversations under way.
         pulse: counted up as things happen.
         on_beat: called whenever the pulse has changed.
+        on_acts: told what was done in a turn, as soon as it is over.
         stopping: what servers answer is counted there, and nothing begins that does not fit.
 
     Raises:
@@ -96,7 +101,7 @@ def play_jobs(
     if live < 1:
         raise ValueError(f"live is {live}; at least one conversation must be allowed")
     stopping = stopping or Stopping()
-    driver = _Driver(backends, pulse or Pulse(), stopping)
+    driver = _Driver(backends, pulse or Pulse(), stopping, on_acts)
     queue = iter(jobs)
     waiting: Job | None = None
     while True:
@@ -116,12 +121,13 @@ def play_jobs(
 
 
 class _Driver:
-    def __init__(self, backends: Mapping[str, Backend], pulse: Pulse, stopping: Stopping) -> None:
+    def __init__(self, backends: Mapping[str, Backend], pulse: Pulse, stopping: Stopping, on_acts: OnActs) -> None:
         self.count = 0
         self.ended: list[Played] = []
         self._backends = backends
         self._pulse = pulse
         self._stopping = stopping
+        self._on_acts = on_acts
         self._admission = Admission(backends)
         self._open: dict[str, dict[int, tuple[_Table, str, Request]]] = {key: {} for key in backends}
 
@@ -176,6 +182,8 @@ class _Driver:
     def _advance(self, table: _Table) -> None:
         # Agents that ask no model answer at once, so several turns may pass here.
         while True:
+            if acts := [reply for reply in table.replies.values() if isinstance(reply, Act)]:
+                self._on_acts(table.job, table.turn, acts)
             try:
                 due = table.game.send(table.replies) if table.replies else next(table.game)
             except StopIteration as over:

@@ -13,7 +13,7 @@ from simworld.core.episode import Ending, Episode
 from simworld.core.errors import Stopped
 from simworld.core.profile import Profile
 from simworld.core.stopping import Stopping, is_final
-from simworld.runner.live import Job, Played, Pulse, play_jobs
+from simworld.runner.live import Job, OnActs, Played, Pulse, play_jobs
 from simworld.runner.models import Crew
 from simworld.runner.pace import Pace
 from simworld.runner.plan import Plan
@@ -45,6 +45,7 @@ def run_plan(
     retry_failed: bool = False,
     live: int = 32,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_acts: OnActs = lambda job, turn, acts: None,
     go_on: Callable[[], bool] = lambda: True,
     stopping: Stopping | None = None,
 ) -> Progress:
@@ -59,6 +60,7 @@ def run_plan(
         retry_failed: play items whose last attempt failed again, as attempt n + 1.
         live: conversations under way at once.
         on_progress: called at the start, after each commit, and whenever the models have done something.
+        on_acts: told what was done in each turn, of all conversations under way, before it is stored.
         go_on: asked before each conversation; once it says no, those under way are finished and no other is begun.
         stopping: when to stop before the end; `stopping.short` tells afterwards whether the budget had no room for the rest.
 
@@ -79,7 +81,13 @@ def run_plan(
     try:
         allowed = takewhile(lambda job: go_on(), todo)
         playing = play_jobs(
-            allowed, crew.backends, live=live, pulse=going.pulse, on_beat=going.report, stopping=stopping
+            allowed,
+            crew.backends,
+            live=live,
+            pulse=going.pulse,
+            on_beat=going.report,
+            on_acts=on_acts,
+            stopping=stopping,
         )
         for played in playing:
             with held_back():

@@ -6,6 +6,8 @@ import glob
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -18,7 +20,7 @@ from simworld.judging.rubrics import SUFFIXES, load_rubric
 from simworld.judging.run import DEFAULT_RUBRIC
 from simworld.judging.spec import JudgeSpec, load_judge
 from simworld.tournament.schema import TournamentFile
-from simworld.yamlfile import Document, did_you_mean, in_order, is_glob, load_yaml, matching_files, parse
+from simworld.yamlfile import Document, did_you_mean, in_order, is_glob, load_text, load_yaml, matching_files, parse
 
 T = TypeVar("T")
 
@@ -44,22 +46,38 @@ class Tournament:
 
 
 def open_tournament(path: str) -> Tournament:
-    """The tournament of a file, or of a name: `NAME.yaml` here or in `tournaments/`.
+    """The tournament of a file, or of a name: `NAME.yaml` here or in `tournaments/`, or a shipped one.
 
     Agents, scenarios and judges are looked for beside it, then as everywhere.
 
     Raises:
         InputError: the file, or anything that it names, is wrong; every problem with its place.
     """
+    document = _document(path)
+    return _Reader(document, parse(document, TournamentFile)).read()
+
+
+def shipped() -> tuple[str, ...]:
+    """The names of the shipped tournaments, sorted."""
+    return tuple(sorted(p.name.removesuffix(".yaml") for p in _library().iterdir() if p.name.endswith(".yaml")))
+
+
+def _document(path: str) -> Document:
     if not path.endswith(SUFFIXES):
         named = [place for place in (f"{path}.yaml", f"tournaments/{path}.yaml") if os.path.lexists(place)]
+        if not named and path in shipped():
+            return load_text((_library() / f"{path}.yaml").read_text("utf-8"), f"{path}.yaml")
         if not named:
-            raise InputError(f"no tournament {path!r}: neither {path}.yaml nor tournaments/{path}.yaml is here")
+            hint = did_you_mean(path, shipped()) or f"; the library has {', '.join(shipped())}"
+            raise InputError(f"no tournament {path!r}: neither {path}.yaml nor tournaments/{path}.yaml is here{hint}")
         path = named[0]
     if not os.path.lexists(path):
         raise InputError(f"no tournament file {path}")
-    document = load_yaml(Path(path))
-    return _Reader(document, parse(document, TournamentFile)).read()
+    return load_yaml(Path(path))
+
+
+def _library() -> Traversable:
+    return resources.files("simworld.tournament") / "library"
 
 
 class _Reader:

@@ -1,12 +1,16 @@
 """A person in a seat, with a terminal made of lists."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from agents.human import MODEL, HumanAgent, TerminalBackend
+from agents.names import Names
+from agents.replies import parse_reply
 from simworld.core.episode import Act, Action, ActionKind, Event, Observation
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, Stopped
 from simworld.core.requests import Ask, Finished, Generate, Generated, Sampling, Scored, TextPrompt
 from simworld.core.scenario import Persona, Scenario, Seat
 from simworld.core.visibility import observe
@@ -89,11 +93,13 @@ def test_a_person_sees_the_facts_once_and_then_what_is_new() -> None:
     assert isinstance(done.completion, Generated)
     assert done.completion.text == "Hello."
     assert terminal.said == [
-        "setting: One piece of cake is left on the table.",
-        "name: Ann",
-        "persona: Ann Lee, 30, baker",
-        "others: Bo (an acquaintance): Bo Ek, 30, baker. Cleo (an acquaintance): Cleo Fox, 30, baker.",
-        "goal: Get the piece for the host.",
+        "── You are Ann ──",
+        "Setting: One piece of cake is left on the table.",
+        "You: Ann Lee, 30, baker",
+        "With you: Bo (an acquaintance): Bo Ek, 30, baker. Cleo (an acquaintance): Cleo Fox, 30, baker.",
+        "Your goal: Get the piece for the host.",
+        "Type what Ann says; [nods] or [opens the window] for a gesture or an act; (to Bo) first for Bo alone; "
+        "[says nothing] to let the turn pass; [leaves] to leave for good.",
     ]
     assert terminal.asked == ["Ann: "]
     terminal.said.clear()
@@ -108,7 +114,7 @@ def test_two_people_at_one_terminal_each_see_their_own_seat() -> None:
     terminal.ask(HOST_FIRST)
     terminal.said.clear()
     terminal.ask(GUEST_FIRST)
-    assert "goal: Get the piece for the guest." in terminal.said
+    assert "Your goal: Get the piece for the guest." in terminal.said
     assert not any("host" in line for line in terminal.said)
 
 
@@ -121,9 +127,62 @@ def test_questions_are_put_in_order_and_one_at_a_time() -> None:
     assert terminal.backend.poll() == ()
 
 
-def test_the_end_of_input_is_a_failure() -> None:
-    (done,) = Terminal().ask(HOST_FIRST)
-    assert done.completion == Failure(boundary="human", kind="closed", message="the terminal was closed")
+def test_the_end_of_input_stops_the_command_and_is_no_failure_of_a_conversation() -> None:
+    with pytest.raises(Stopped, match=r"the terminal was closed, .*; the same command plays the rest"):
+        Terminal().ask(HOST_FIRST)
+
+
+def test_what_may_be_typed_is_told_in_the_language_of_the_scenario_and_means_that() -> None:
+    for observation in (HOST_FIRST, replace(HOST_FIRST, language="zh"), replace(HOST_FIRST, language="ar")):
+        terminal = Terminal("Hello.")
+        terminal.ask(observation)
+        marks = re.findall(r"\[[^]]+\]|\([^)]+\)|（[^）]+）", terminal.said[-1])
+        assert len(marks) == 5
+        kinds = []
+        for mark in marks:
+            action = parse_reply(mark if mark.startswith("[") else f"{mark} Psst.", Names.of(observation))
+            assert isinstance(action, Action)
+            kinds.append((action.kind, action.to))
+        assert kinds == [
+            (ActionKind.non_verbal, ()),
+            (ActionKind.action, ()),
+            (ActionKind.speak, ("guest",)),
+            (ActionKind.none, ()),
+            (ActionKind.leave, ()),
+        ]
+
+
+def test_no_mark_of_privacy_is_told_where_there_is_one_other() -> None:
+    terminal = Terminal("Hello.")
+    terminal.ask(replace(HOST_FIRST, others=HOST_FIRST.others[:1]))
+    assert "(to" not in terminal.said[-1]
+
+
+def test_asked_again_a_person_is_shown_nothing_twice() -> None:
+    terminal = Terminal("", "Hello.")
+    terminal.ask(HOST_FIRST)
+    terminal.said.clear()
+    terminal.ask(HOST_FIRST)
+    assert terminal.said == []
+
+
+def test_another_conversation_of_the_same_seed_begins_with_who_one_is() -> None:
+    terminal = Terminal("Hello.", "Hello.")
+    terminal.ask(HOST_FIRST)
+    terminal.backend.show(HOST_SECOND)
+    terminal.said.clear()
+    terminal.ask(HOST_FIRST)  # the same scenario and seed beside other partners
+    assert terminal.said[0] == "── You are Ann ──"
+    terminal.said.clear()
+    terminal.backend.show(HOST_SECOND)
+    assert terminal.said == [f"{event.label}: {event.action.text}" for event in HOST_SECOND.events[1:]]
+
+
+def test_lines_that_were_not_typed_here_are_shown() -> None:
+    terminal = Terminal()
+    terminal.backend.show(HOST_SECOND)  # a branch: a stored line of the own seat comes before
+    own = HOST_SECOND.events[0]
+    assert f"Ann: {own.action.text}" in terminal.said
 
 
 def test_control_characters_never_reach_the_terminal() -> None:
@@ -137,7 +196,7 @@ def test_control_characters_never_reach_the_terminal() -> None:
         **{name: getattr(shown, name) for name in shown.__dataclass_fields__ if name != "events"}, events=(event,)
     )
     terminal.ask(backend_sees)
-    assert terminal.said[0] == "setting: A room�[2J�."
+    assert terminal.said[1] == "Setting: A room�[2J�."
     assert terminal.said[-1] == "Bo: Hi�]0;title�"
 
 

@@ -2,28 +2,88 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from markupsafe import escape
+from rich.console import Console
 
+from agents import ScriptedAgent
 from simworld.cli import cli
+from simworld.cli.demo import demo_plan
+from simworld.cli.demo_follow import Followed
+from simworld.cli.demo_time import GFLOP, STARTING_S, seconds_for
+from simworld.core.episode import WorkItem
+from simworld.runner import Job, play_jobs
+from simworld.testing import example_scenario
 from store import open_store
 
 
+def test_each_scenario_is_played_by_the_steered_agent_and_by_the_plain_one() -> None:
+    seatings = [tuple(cast.values()) for _, cast in demo_plan(6, 0).seatings()]
+    assert seatings == [("smol-thanks", "smol-lively"), ("smol-script", "smol-lively")] * 6
+
+
+def test_the_time_is_told_from_the_speed_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simworld.cli.demo_time.gflops", lambda threads: GFLOP / 7)
+    assert seconds_for(12, None) == pytest.approx(STARTING_S + 84)
+
+
+def test_one_conversation_is_printed_as_it_is_played_and_no_other() -> None:
+    agents = {
+        "plain": ScriptedAgent(agent_id="1", lines=("Good day.",), after=None),
+        "warm": ScriptedAgent(agent_id="2", lines=("Thanks\x1b[2J.",), after=None),
+    }
+    scenario = example_scenario(turns=3)
+    jobs = []
+    for number, first in enumerate(("plain", "warm", "warm")):
+        seated = dict(
+            zip(("host", "guest", "neighbour"), (agents[first], agents["plain"], agents["plain"]), strict=True)
+        )
+        cast = {seat: agent.id for seat, agent in seated.items()}
+        item = WorkItem(run="r", scenario_id=scenario.id, cast=cast, repeat=number)
+        jobs.append(Job(item=item, attempt=1, scenario=scenario, agents=seated, seed=number))
+    screen = Console(file=io.StringIO(), width=80)
+    followed = Followed(screen, agents, "warm")
+    assert not followed.heard
+    assert len(list(play_jobs(jobs, {}, on_acts=followed.hear))) == 3
+    assert followed.heard
+    assert isinstance(screen.file, io.StringIO)
+    assert screen.file.getvalue().splitlines() == [
+        "One of the conversations, as it is played: cake",
+        "Ann by warm, Bo by plain, Cleo by plain",
+        "  1 Ann: Thanks\\x1b[2J.",
+        "  2 Bo: Good day.",
+        "  3 Cleo: Good day.",
+    ]
+
+
 @pytest.mark.model
-def test_the_demo_plays_judges_and_steers_once(tmp_path: Path) -> None:
-    db = f"sqlite:///{tmp_path / 'demo.db'}"
-    first = CliRunner().invoke(cli, ["demo", "--scenarios", "1", "--db", db], catch_exceptions=False)
+def test_the_demo_plays_judges_and_shows_once(tmp_path: Path) -> None:
+    db, out = f"sqlite:///{tmp_path / 'demo.db'}", tmp_path / "page.html"
+    command = ["demo", "--scenarios", "1", "--db", db, "--out", str(out)]
+    first = CliRunner().invoke(cli, command, catch_exceptions=False)
     assert first.exit_code == 0, first.output
-    assert "3 episodes played, 0 were there already" in first.output
+    lines = first.stdout.splitlines()
+    assert lines[0].startswith(f"The demo plays 2 conversations, judges them and writes {out}: about ")
+    assert lines[1] == "One of the conversations, as it is played: The last ticket"
+    assert lines[3].startswith("  1 ")
+    assert "2 episodes played, 0 were there already" in first.output
     assert "Scores by agent" in first.output
-    again = CliRunner().invoke(cli, ["demo", "--scenarios", "1", "--db", db], catch_exceptions=False)
-    assert "0 episodes played, 3 were there already" in again.output
+    assert lines[-1] == f"Look at it: {out.as_uri()}"
+    page = out.read_text("utf-8")
+    assert "smol-thanks" in page
+    assert str(escape(lines[3].partition(": ")[2][:30])) in page
+    again = CliRunner().invoke(cli, command, catch_exceptions=False)
+    assert "it did so before, and shows it again" in again.stdout
+    assert "0 episodes played, 2 were there already" in again.output
+    assert lines[3] in again.stdout.splitlines()
     with open_store(db) as store:
         steered = [
             act.plan
-            for stored in store.episodes(run="demo-steered-1-0", agent="smol-thanks")
+            for stored in store.episodes(run="demo-pairs-1-0", agent="smol-thanks")
             for act in stored.episode.acts
             if act.plan is not None
         ]

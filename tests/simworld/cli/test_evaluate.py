@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from agents import ScriptedAgent
 from simworld.cli.evaluate import evaluate
+from simworld.core.episode import Observation
 from simworld.core.errors import InputError
+from simworld.core.protocols import Thinking
 
 SCENE = """\
 name: kitchen-{n}
@@ -68,6 +71,20 @@ def test_tables_for_people(folder: Path) -> None:
     assert "steered less base" in done.stdout
     assert "+0.500" in done.stdout
     assert "6 families: fewer than 20" in done.stderr
+
+
+def test_what_failed_is_told_with_its_seat_and_agent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    act = ScriptedAgent.act
+
+    def broken(agent: ScriptedAgent, observation: Observation) -> Thinking:
+        if observation.label == "Bo" and "number 3" in observation.setting:
+            raise RuntimeError("no idea")
+        return act(agent, observation)
+
+    monkeypatch.setattr(ScriptedAgent, "act", broken)
+    done = call(*ARMS, *MEASURE)
+    assert "  failed 2 times: guest (mute): agent: error: RuntimeError: no idea" in done.stderr
+    assert "  failed: guest (polite): agent: error: RuntimeError: no idea" in done.stderr
 
 
 def test_seats(folder: Path) -> None:

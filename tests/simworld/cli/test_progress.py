@@ -1,31 +1,46 @@
-"""What a bar says, and that it says nothing where nobody looks."""
+"""What a bar says on a terminal, and plain lines elsewhere."""
 
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from rich.console import Console
 
 from simworld.cli import progress
-from simworld.cli.progress import Rate, playing_bar, progress_bar
+from simworld.cli.progress import playing_bar, progress_bar
 from simworld.runner.stored import Progress
-
-
-def test_the_rate_is_that_of_the_last_seconds() -> None:
-    rate = Rate(over_s=10)
-    assert rate.per_s(0, 100.0) == 0
-    assert rate.per_s(50, 101.0) == 50
-    assert rate.per_s(100, 105.0) == 20
-    assert rate.per_s(1100, 115.0) == 100  # since 105: what was before is forgotten
-    assert rate.per_s(1100, 116.0) == pytest.approx(1000 / 11)
-    assert rate.per_s(1100, 130.0) == 0
 
 
 def test_nothing_is_drawn_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bar("playing") as show, playing_bar() as tell:
         show(1, 3, "a note", share=0.5)
         show(0, 0)
+        tell(Progress(planned=3, before=0, played=1, new_tokens=100, share=0.5))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_without_a_terminal_plain_lines_come_though_the_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    with progress_bar("cloning", every_s=0.01, clock=lambda: now) as show:
+        show(0, 8, "reading")
+        now = 20.0
+        show(1, 8, "reading")
+        now = 30.0
+        show(2, 8, "reading")
+        out = ""
+        deadline = time.monotonic() + 30
+        while out.count("\n") < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+            out += capsys.readouterr().err
+    lines = out.splitlines()
+    assert "cloning, reading: about 2 min in all, at the pace of the first pieces" in lines
+    assert lines.count("cloning: 2 of 8, 30 s gone, 4 a minute, about 2 min left, reading") >= 2
+
+
+def test_a_run_that_is_not_shown_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with playing_bar(shown=False) as tell:
         tell(Progress(planned=3, before=0, played=1, new_tokens=100, share=0.5))
     assert capsys.readouterr() == ("", "")
 
@@ -41,3 +56,21 @@ def test_a_terminal_shows_episodes_tokens_and_failures(monkeypatch: pytest.Monke
         tell(Progress(planned=9, before=2, played=1, failed=1, new_tokens=250, share=0.2))
     assert "3/9" in drawn.getvalue()
     assert "120 tokens/s · 1 failed" in drawn.getvalue()
+
+
+def test_a_bar_begins_anew_with_each_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = io.StringIO()
+    terminal = Console(file=drawn, force_terminal=True, width=200, color_system=None)
+    monkeypatch.setattr(progress, "Console", lambda **_: terminal)
+    with progress_bar("learning") as show:
+        bar = show._progress
+        show.begin("collect-1")
+        show(4, 4, "episodes")
+        assert bar.tasks[0].finished
+        show.begin("clone-2")
+        assert (bar.tasks[0].description, bar.tasks[0].total, bar.tasks[0].finished) == ("clone-2", None, False)
+        show(700, 700, "reading")
+        show(1, 120, "learning")
+        assert not bar.tasks[0].finished
+        assert bar.tasks[0].completed == pytest.approx(1 / 120)
+        assert bar.tasks[0].fields == {"count": "1/120", "note": "learning"}

@@ -218,14 +218,13 @@ def test_a_name_must_be_shown_as_it_is(folder: Path) -> None:
     assert not (folder / "x.db").exists()
 
 
-def test_a_person_at_a_closed_terminal_is_a_stored_failure(folder: Path) -> None:
+def test_a_person_at_a_closed_terminal_stops_the_run_and_nothing_is_stored(folder: Path) -> None:
     (folder / "me.yaml").write_text("name: me\nkind: human\n")
     command = f"{sys.executable} -m simworld run kitchen.yaml --agents me.yaml,polite.yaml --db x.db <&-"
     done = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 1
-    assert "failed: cook (me): human: closed: the terminal was closed" in done.stderr
-    assert "play them again with --retry-failed" in done.stderr
-    assert count(folder / "x.db") == 1
+    assert done.returncode == 2
+    assert "Error: the terminal was closed, and with it a person's seat; the same command plays the rest" in done.stderr
+    assert count(folder / "x.db") == 0
 
 
 def test_a_database_deleted_during_a_run_is_noticed(folder: Path) -> None:

@@ -291,3 +291,18 @@ def test_a_run_after_an_abandoned_one_on_the_same_backend() -> None:
 def test_the_callers_mistakes_are_raised(backends: Mapping[str, FakeBackend], live: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         list(play_jobs([make_job(lm(), HELLO)], backends, live=live))
+
+
+@pytest.mark.parametrize("order", TurnOrder)
+def test_acts_are_told_turn_by_turn_before_the_episode_is_handed_out(order: TurnOrder) -> None:
+    told: list[tuple[int, int, str]] = []
+
+    def hear(job: Job, turn: int, acts: Sequence[Act]) -> None:
+        told.extend((job.item.repeat, turn, act.action.text) for act in acts)
+
+    jobs = [make_job(HELLO, LEAVER, repeat=repeat, order=order) for repeat in range(2)]
+    for played in play_jobs(jobs, {}, on_acts=hear):
+        repeat = played.job.item.repeat
+        acts = [(repeat, turn.index, act.action.text) for turn in played.episode.turns for act in turn.acts]
+        assert [one for one in told if one[0] == repeat] == acts
+        assert len(acts) >= 2

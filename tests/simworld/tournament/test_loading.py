@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from simworld.core.errors import InputError
-from simworld.tournament.loading import open_tournament
+from simworld.tournament.loading import open_tournament, shipped
 from simworld.tournament.plan import matches_of, plan_of, same_partners
 from simworld.tournament.schema import tournament_schema_text
 from simworld.yamlfile import load_yaml
@@ -31,12 +31,24 @@ def problems(path: Path, text: str) -> list[str]:
     return [str(problem).removeprefix(f"{path}:") for problem in found.value.problems]
 
 
-def test_the_shipped_tournament_fits_the_schema_and_can_be_planned() -> None:
+def test_the_shipped_tournament_fits_the_schema_and_can_be_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert shipped() == ("small",)
     jsonschema.validate(load_yaml(SHIPPED).data, json.loads(tournament_schema_text()))
-    made = open_tournament(str(SHIPPED))
+    made = open_tournament("small")
+    assert made.file == open_tournament(str(SHIPPED)).file  # in a checkout it also has a path
     assert len(made.agents) == 4
     assert len(plan_of(made, matches_of(made)).seatings()) == len(made.scenarios) * 7  # two seats, one cast shared
     assert len({scenario.family for scenario in made.scenarios}) == 6
+
+
+def test_a_file_here_goes_before_the_shipped_one_of_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tournament(folder)
+    (folder / "cup.yaml").rename(folder / "small.yaml")
+    monkeypatch.chdir(folder)
+    assert open_tournament("small").name == "cup"
 
 
 def test_the_committed_schema_is_that_of_the_code() -> None:
@@ -163,7 +175,8 @@ def test_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tournament(folder)
     monkeypatch.chdir(folder)
     assert open_tournament("cup").name == "cup"
-    with pytest.raises(InputError, match=r"no tournament 'cap': neither cap.yaml nor tournaments/cap.yaml is here"):
+    message = r"no tournament 'cap': neither cap.yaml nor tournaments/cap.yaml is here; the library has small"
+    with pytest.raises(InputError, match=message):
         open_tournament("cap")
     with pytest.raises(InputError, match=r"no tournament file cap.yaml"):
         open_tournament("cap.yaml")

@@ -99,6 +99,8 @@ def test_what_failed_is_played_again_when_asked(folder: Path, monkeypatch: pytes
     monkeypatch.chdir(folder)
     told = run()
     assert "done before, 2 failed (--retry-failed tries again)" in told.stderr
+    assert "  failed: seller (plain-explore): agent: error: RuntimeError: no idea" in told.stderr
+    assert "  failed: buyer (plain-explore): agent: error: RuntimeError: no idea" in told.stderr
     assert all(skipped(call()[0]).values())
     (again,) = call("--retry-failed")
     assert failed(again) == {}
@@ -118,6 +120,7 @@ def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
     assert done.exit_code == 0, done.exception
     assert "train.td3bc.alpha" in done.stdout
     assert done.stdout.count("constant") == 2
+    assert "families show that it runs and not an effect" in done.stdout
     assert "clone" not in done.stdout
 
 

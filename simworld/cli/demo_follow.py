@@ -1,0 +1,50 @@
+"""One conversation of many, line by line while it is played."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from simworld.cli.text import harmless
+from simworld.cli.transcript import act_text
+from simworld.core.episode import Act
+from simworld.core.visibility import full_labels
+
+if TYPE_CHECKING:
+    from simworld.core.protocols import Agent
+    from simworld.runner.live import Job
+
+
+class Followed:
+    """Prints the first conversation that an agent has a seat in, as its lines come."""
+
+    def __init__(self, screen: Console, agents: Mapping[str, Agent], wanted: str) -> None:
+        """Args: `agents` by name, as they take their seats; `wanted` is the name of one of them."""
+        self._screen, self._agents, self._wanted = screen, agents, wanted
+        self._key: str | None = None
+
+    @property
+    def heard(self) -> bool:
+        """Whether there was a line to print."""
+        return self._key is not None
+
+    def hear(self, job: Job, turn: int, acts: Sequence[Act]) -> None:
+        """What was done in a turn of any conversation."""
+        if self._key is None and self._agents[self._wanted] in job.agents.values():
+            self._key = job.item.key
+            self._head(job)
+        if job.item.key == self._key:
+            names = full_labels(job.scenario)
+            for act in acts:
+                self._screen.print(act_text(turn, act, names))
+
+    def _head(self, job: Job) -> None:
+        title = f"One of the conversations, as it is played: {job.scenario.title or job.scenario.name}"
+        self._screen.print(Text(harmless(title), style="bold"))
+        called = {agent.id: name for name, agent in self._agents.items()}
+        names = full_labels(job.scenario)
+        seats = ", ".join(f"{names[seat]} by {called[agent.id]}" for seat, agent in job.agents.items())
+        self._screen.print(Text(harmless(seats), style="dim"))
