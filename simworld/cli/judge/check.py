@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scenarios.rubrics import load_rubric
 from simworld.cli.judge.given import judge_option, open_backend
 from simworld.cli.options import Asking, asking_options, json_option, threads_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.judging.rubrics import load_rubric
 from simworld.judging.spec import load_judge
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scenarios.rubrics import load_rubric
 from simworld.cli.judge.given import judge_option, known_run, open_backend, run_option
 from simworld.cli.options import (
     Asking,
@@ -21,7 +22,7 @@ from simworld.cli.options import (
 from simworld.cli.profile import print_profile
 from simworld.cli.progress import progress_bar
 from simworld.cli.text import harmless, plain_json
-from simworld.judging.rubrics import load_rubric
+from simworld.core.errors import InputError
 from simworld.judging.spec import load_judge
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ def run(
     if tally.failed and tally.last_failure:
         hint = "simworld judge run --retry-failed tries them again"
         click.echo(f"The last failure: {harmless(str(tally.last_failure))}; {hint}.", err=True)
+    if tally.no_rubric:
+        raise InputError(tally.no_rubric)
     asking.stopping.check_budget()
 
 

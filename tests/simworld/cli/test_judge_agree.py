@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import agents.models
+from scenarios.rubrics import load_rubric
 from simworld.cli import cli
 from simworld.core.errors import InputError
-from simworld.judging.rubrics import load_rubric
 from simworld.testing import FakeBackend
 from store import open_store
 from tests.store.samples import RENT, add, begin, judged, played
