@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Dimension, Rubric
 from simworld.core.scenario import Scenario
-from simworld.yamlfile import Document, Loc, did_you_mean, load_text, load_yaml, parse, shorten
+from simworld.yamlfile import Document, Loc, closest, did_you_mean, load_text, load_yaml, parse, shorten
 
 DEFAULT_RUBRIC = "sotopia"
 SLOTS = ("name", "goal", "knows", "secret")  # what a question or a statement may name, each of the judged seat
@@ -113,8 +113,10 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
         if os.path.isfile(path):  # Path.is_file raises for a name that is too long
             return _rubric(load_yaml(path))
     looked = dict.fromkeys(str(place.parent) for place in places)
-    near = [str(path.relative_to(place.parent)) for place in places for path in _beside(place.parent)]
-    raise InputError(f"no rubric file {shorten(name)}; looked in {', '.join(looked)}{did_you_mean(name, near)}")
+    near = {path.stem: path.name for place in places for path in _beside(place.parent)}
+    close = closest(places[0].stem, near)
+    hint = f"; did you mean '{near[close]}'?" if close else ""
+    raise InputError(f"no rubric file {shorten(name)}; looked in {', '.join(looked)}{hint}")
 
 
 def _beside(folder: Path) -> list[Path]:

@@ -80,8 +80,11 @@ def demo(db: str, seed: int, count: int, threads: int | None) -> None:
     )
     say = console()
     with open_store(db, create=True) as store:
-        click.echo(f"Loading {MODEL} …", err=True)
-        with open_crew({**plan.specs, **steered.specs}.values(), threads=threads) as crew:
+        with open_crew(
+            {**plan.specs, **steered.specs}.values(),
+            threads=threads,
+            before_load=lambda model: click.echo(f"Loading {model} …", err=True),
+        ) as crew:
             with playing_bar() as tell:
                 done = run_plan(plan, crew, store, on_progress=tell)
             _judge(store, plan.run, crew)
@@ -112,13 +115,12 @@ def demo(db: str, seed: int, count: int, threads: int | None) -> None:
 
 
 def _judge(store: Store, run: str, crew: Crew) -> None:
-    from agents.models import load_backend
     from simworld.judging.run import JudgingRun
     from simworld.judging.spec import load_judge
+    from simworld.runner.models import borrow
 
     spec, _ = load_judge(JUDGE)
-    backend = crew.backends.get(f"{spec.model}#{spec.dtype}") or load_backend(spec.model, dtype=spec.dtype)
-    with progress_bar("judging") as show:
+    with borrow(crew, spec.model, spec.dtype, fields=spec) as backend, progress_bar("judging") as show:
         JudgingRun(store, spec, backend, run=run).go(
             on_progress=lambda tally: show(tally.scored + tally.failed + tally.already, tally.total, "")
         )

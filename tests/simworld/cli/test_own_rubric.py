@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import agents.models
 from simworld.cli import cli
 from simworld.core.errors import InputError
 from simworld.testing import FakeBackend
@@ -35,7 +34,7 @@ dimensions:
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(agents.models, "load_backend", lambda *args, **settings: FakeBackend())
+    monkeypatch.setattr("simworld.runner.models.load_backend", lambda *args, **settings: FakeBackend())
     (tmp_path / "study").mkdir()
     (tmp_path / "study" / "bar.yaml").write_text(SCENARIO)
     (tmp_path / "plain.yaml").write_text(
