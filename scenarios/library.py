@@ -21,14 +21,15 @@ from simworld.yamlfile import (
     matching_files,
     parse,
     shorten,
+    top_keys,
     yaml_files,
 )
 
 WHOLE_LIBRARY = ("all", "library")
 WHOLE_HELDOUT = "heldout"
 WHOLE_LANGUAGES = "languages"
-_PERSONA_ONLY = frozenset(PersonaFields.model_fields) - {"name"}
-_SCENARIO_ONLY = ("setting", "seats")
+PERSONA_ONLY = frozenset(PersonaFields.model_fields) - {"name"}
+SCENARIO_ONLY = ("setting", "seats")
 
 
 @dataclass(slots=True)
@@ -122,12 +123,24 @@ def scenario_files(folder: Path) -> list[Path]:
     return found
 
 
+def ours(files: Sequence[Path]) -> list[Path]:
+    """Those that hold scenarios or personas, as their keys tell; all where none does, for then something is wrong."""
+    found = [path for path in files if _is_ours(path)]
+    return found or list(files)
+
+
+def _is_ours(path: Path) -> bool:
+    keys, rows = top_keys(path)
+    told = not rows and bool(keys & {*SCENARIO_ONLY, *PERSONA_ONLY})
+    return told or path.parent.name in ("scenarios", "personas")
+
+
 def is_persona(document: Document, path: Path) -> bool:
     """Whether a file holds a persona: by its folder's name, else by its fields."""
     data = document.data
-    if isinstance(data, dict) and any(name in data for name in _SCENARIO_ONLY):
+    if isinstance(data, dict) and any(name in data for name in SCENARIO_ONLY):
         return False
-    return path.parent.name == "personas" or (isinstance(data, dict) and any(name in data for name in _PERSONA_ONLY))
+    return path.parent.name == "personas" or (isinstance(data, dict) and any(name in data for name in PERSONA_ONLY))
 
 
 def name_clashes(scenarios: Iterable[Loaded]) -> list[Problem]:
@@ -198,7 +211,7 @@ def _paths(selector: str) -> list[Path] | None:
     if "\0" in selector:
         raise InputError("a file's name cannot hold a NUL character")
     if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
-        return [found for found in scenario_files(path) if not _below_personas(found, path)]
+        return ours([found for found in scenario_files(path) if not _below_personas(found, path)])
     if os.path.isfile(path):
         return [path]
     if is_glob(selector):

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.personas import Personas, to_persona
+from scenarios.rubrics import own_rubric
 from scenarios.rules import rule_problems
 from scenarios.schema import ScenarioFile, SeatFields
 from scenarios.variants import Variant, expand, has_open_values
 from simworld.core.errors import InputError, Problem
+from simworld.core.judgement import Rubric
 from simworld.core.scenario import Check, Limits, Persona, Relationship, Scenario, Seat
 from simworld.yamlfile import Document, in_order, load_text, load_yaml, parse
 
@@ -78,10 +80,12 @@ def _load_variant(
     problems += rule_problems(document, variant.data)
     found, persona_problems, paths = _find_personas(document, variant.data, path, personas)
     problems += persona_problems
+    rubric, rubric_problems = _find_rubric(document, file, path)
+    problems += rubric_problems
     if file is None or problems:
         return [], problems
     try:
-        scenario = _build(file, variant, found)
+        scenario = _build(file, variant, found, rubric)
     except ValueError as error:  # a rule of the core's own that the schema does not know
         return [], [Problem(message=str(error), where=document.place(()))]
     names = {i: seat.name for i, seat in enumerate(file.seats)}
@@ -116,7 +120,20 @@ def _find_personas(
     return found, problems, paths
 
 
-def _build(file: ScenarioFile, variant: Variant, found: Mapping[int, Persona]) -> Scenario:
+def _find_rubric(
+    document: Document, file: ScenarioFile | None, path: Path
+) -> tuple[Rubric | None, tuple[Problem, ...]]:
+    """The rubric's content where it is not a shipped one; a missing file is told at the field, a wrong one at its own lines."""
+    if file is None:
+        return None, ()
+    try:
+        return own_rubric(file.rubric, path.parent), ()
+    except InputError as error:
+        at = document.place(("rubric",))
+        return None, tuple(p if p.where else Problem(message=f"rubric: {p.message}", where=at) for p in error.problems)
+
+
+def _build(file: ScenarioFile, variant: Variant, found: Mapping[int, Persona], rubric: Rubric | None) -> Scenario:
     return Scenario(
         name=file.name + variant.suffix,
         setting=file.setting,
@@ -131,6 +148,7 @@ def _build(file: ScenarioFile, variant: Variant, found: Mapping[int, Persona]) -
         kind=file.kind,
         tags=file.tags,
         rubric=file.rubric,
+        own_rubric=rubric,
         judge_note=file.judge_note,
         meta=dict(file.meta),
     )

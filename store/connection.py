@@ -62,8 +62,8 @@ def connect(
     return engine
 
 
-def check_store(url: str) -> None:
-    """Raises what opening or making a database there would, as far as can be told without making one.
+def check_store(url: str) -> bool:
+    """Whether there is a database; raises what opening or making one would, as far as can be told without making it.
 
     For what is better said before minutes of other work.
     """
@@ -71,11 +71,11 @@ def check_store(url: str) -> None:
     if address.path is not None:
         _check_file(address.path, create=True)
         if not address.path.exists():
-            return
+            return False
     engine = _engine(address, BUSY_TIMEOUT_S, create=False)
     try:
         with explained(address), faults(str(address)), engine.connect() as connection:
-            _check_version(connection, address)
+            return _check_version(connection, address)
     finally:
         engine.dispose()
 

@@ -17,7 +17,17 @@ from store.scenario_json import scenario_row
 from store.tables import AgentRow, EpisodeRow, JudgementRow, RunAgentRow, RunRow, ScenarioRow, WorkItemRow
 from store.writing import insert_missing, insert_new
 
-DETAILS = ("name", "title", "family", "kind", "tags", "rubric", "judge_note", "meta")
+DETAILS = (
+    "name",
+    "title",
+    "family",
+    "kind",
+    "tags",
+    "rubric",
+    "judge_note",
+    "meta",
+    "content",
+)  # content: for its rubric
 
 
 def begin_run(

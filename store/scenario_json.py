@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from simworld.core.judgement import stored_rubric
 from simworld.core.scenario import ENGLISH, Check, CheckKind, Limits, Persona, Relationship, Scenario, Seat, TurnOrder
 
 
 def scenario_content(scenario: Scenario) -> dict[str, Any]:
-    """What the seats and the engine read, as JSON data."""
+    """What the seats and the engine read, and the rubric that came with the scenario, as JSON data."""
     content: dict[str, Any] = {
         "setting": scenario.setting,
         "seats": [asdict(seat) for seat in scenario.seats],
@@ -23,6 +24,8 @@ def scenario_content(scenario: Scenario) -> dict[str, Any]:
     }
     if scenario.language != ENGLISH:  # left out before there were others
         content["language"] = scenario.language
+    if scenario.own_rubric is not None:
+        content["rubric"] = asdict(scenario.own_rubric)
     return content
 
 
@@ -59,6 +62,7 @@ def scenario_of(row: RowMapping) -> Scenario:
         kind=row["kind"],
         tags=tuple(row["tags"]),
         rubric=row["rubric"],
+        own_rubric=stored_rubric(content["rubric"]) if "rubric" in content else None,
         judge_note=row["judge_note"],
         meta=row["meta"],
     )

@@ -9,6 +9,7 @@ from agents.models.openai_address import read_address, read_key
 from agents.models.server_options import Reasoning, ServerOptions
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Backend
+from simworld.core.requests import ModelInfo
 
 if TYPE_CHECKING:
     from agents.models.weights import Weights
@@ -73,6 +74,26 @@ def load_backend(
     )
 
 
+def identify(spec: str, dtype: str | None = None) -> ModelInfo:
+    """What ids are made of: the model's content id and, where `dtype` is given, the number format it would get; nothing is loaded.
+
+    Raises:
+        ModelError: the spec names nothing that can be loaded; of `builtin:` models only the name is looked at.
+    """
+    kind, _, name = spec.strip().partition(":")
+    if kind == "openai":
+        return ModelInfo(spec=spec.strip(), id=read_address(spec).id, dtype="", context=None)
+    from agents.models.weights import BUILTIN, hf_weights
+
+    check_local(spec)
+    id_ = BUILTIN[name].sha256 if kind == "builtin" else hf_weights(name).id
+    if dtype == "auto":
+        from agents.models.number_formats import default_device, dtype_in_use  # torch
+
+        dtype = dtype_in_use(dtype, default_device())
+    return ModelInfo(spec=spec.strip(), id=id_, dtype=dtype or "", context=None)
+
+
 def check_server(spec: str, server: ServerOptions) -> None:
     """Raises ModelError where the key that a server's model needs is not there; nothing for local models."""
     if spec.strip().startswith("openai:"):
@@ -81,14 +102,22 @@ def check_server(spec: str, server: ServerOptions) -> None:
 
 def local_weights(spec: str) -> Weights:
     """The weights of `builtin:` or `hf:` models. Raises ModelError where there are none, and for servers."""
-    from agents.models.weights import BUILTIN, builtin_weights, hf_weights
+    from agents.models.weights import builtin_weights, hf_weights
+
+    check_local(spec)
+    kind, _, name = spec.strip().partition(":")
+    return builtin_weights(name) if kind == "builtin" else hf_weights(name)
+
+
+def check_local(spec: str) -> None:
+    """Raises ModelError where a spec cannot mean a local model: another form, or a `builtin:` name that is none."""
+    from agents.models.weights import BUILTIN
 
     kind, _, name = spec.strip().partition(":")
     if kind not in ("builtin", "hf") or not name:
         raise ModelError(f"model {spec!r}: expected a local one, builtin:NAME or hf:FOLDER{_hint(spec)}")
     if kind == "builtin" and name not in BUILTIN:
         raise ModelError(f"builtin:{name} is not a built-in model; there is {', '.join(BUILTIN)}{_hint(spec)}")
-    return builtin_weights(name) if kind == "builtin" else hf_weights(name)
 
 
 def _hint(spec: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ class Address:
     def endpoint(self, path: str) -> str:
         """The whole URL of one endpoint, "chat/completions" for example."""
         return f"{self.url}/{path}" + (f"?{self.query}" if self.query else "")
+
+    @property
+    def id(self) -> str:
+        """Hash of model and address, 64 hex digits: what is known of the model."""
+        return hashlib.sha256(f"openai\n{self.model}\n{self.written}".encode()).hexdigest()
 
     @property
     def host(self) -> str:

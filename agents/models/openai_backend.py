@@ -6,7 +6,6 @@ The client's event loop runs in a thread of its own, so `submit` returns at once
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import queue
 import random
 import threading
@@ -64,9 +63,8 @@ class OpenAIBackend:
             address, key, headers=options.headers, timeout_s=options.timeout_s, concurrency=options.concurrency
         )
         self._address, self._key, self._options, self._pace = address, key, options, pace
-        identity = hashlib.sha256(f"openai\n{address.model}\n{address.written}".encode()).hexdigest()
         meta = {"model": address.model, "url": address.url}
-        self._info = ModelInfo(spec=spec, id=identity, dtype="", context=None, meta=meta)
+        self._info = ModelInfo(spec=spec, id=address.id, dtype="", context=None, meta=meta)
         self._reasoning = reasoning
         # Whether its template opens a thought, so that a reply cut short is one, and whether a stop string might end a thought.
         self._opens = reasoning == "on" or (reasoning is None and thinks_by_name(address.model))

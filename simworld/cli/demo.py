@@ -90,10 +90,13 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
     with open_store(db, create=True) as store:
         left = 2 * count - len(store.finished(plan.run))
         click.echo(f"The demo plays {2 * count} conversations, judges them and writes {out}: {_time(left, threads)}.")
-        click.echo(f"Loading {MODEL} …", err=True)
         say = console()
-        with open_crew(plan.specs.values(), threads=threads) as crew:
-            followed = Followed(say, crew.agents, STEERED)
+        with open_crew(
+            plan.specs.values(),
+            threads=threads,
+            before_load=lambda model: click.echo(f"Loading {model} …", err=True),
+        ) as crew:
+            followed = Followed(say, crew.ids, STEERED)
             with playing_bar() as tell:
                 done = run_plan(plan, crew, store, on_progress=tell, on_acts=followed.hear)
             judge_demo(store, plan.run, crew)
@@ -154,13 +157,12 @@ def write_page(store: Store, run: str, out: Path) -> None:
 
 def judge_demo(store: Store, run: str, crew: Crew) -> None:
     """Judges what of the run is not judged yet."""
-    from agents.models import load_backend
     from simworld.judging.run import JudgingRun
     from simworld.judging.spec import load_judge
+    from simworld.runner.models import borrow
 
     spec, _ = load_judge(JUDGE)
-    backend = crew.backends.get(f"{spec.model}#{spec.dtype}") or load_backend(spec.model, dtype=spec.dtype)
-    with progress_bar("judging") as show:
+    with borrow(crew, spec.model, spec.dtype, fields=spec) as backend, progress_bar("judging") as show:
         JudgingRun(store, spec, backend, run=run).go(
             on_progress=lambda tally: show(tally.scored + tally.failed + tally.already, tally.total, "")
         )

@@ -14,16 +14,15 @@ from simworld.core.episode import Act
 from simworld.core.visibility import full_labels
 
 if TYPE_CHECKING:
-    from simworld.core.protocols import Agent
     from simworld.runner.live import Job
 
 
 class Followed:
     """Prints the first conversation that an agent has a seat in, as its lines come."""
 
-    def __init__(self, screen: Console, agents: Mapping[str, Agent], wanted: str) -> None:
-        """Args: `agents` by name, as they take their seats; `wanted` is the name of one of them."""
-        self._screen, self._agents, self._wanted = screen, agents, wanted
+    def __init__(self, screen: Console, ids: Mapping[str, str], wanted: str) -> None:
+        """Args: `ids` of the agents by name; `wanted` is the name of one of them."""
+        self._screen, self._ids, self._wanted = screen, ids, wanted
         self._key: str | None = None
 
     @property
@@ -33,7 +32,7 @@ class Followed:
 
     def hear(self, job: Job, turn: int, acts: Sequence[Act]) -> None:
         """What was done in a turn of any conversation."""
-        if self._key is None and self._agents[self._wanted] in job.agents.values():
+        if self._key is None and self._ids[self._wanted] in {agent.id for agent in job.agents.values()}:
             self._key = job.item.key
             self._head(job)
         if job.item.key == self._key:
@@ -44,7 +43,7 @@ class Followed:
     def _head(self, job: Job) -> None:
         title = f"One of the conversations, as it is played: {job.scenario.title or job.scenario.name}"
         self._screen.print(Text(harmless(title), style="bold"))
-        called = {agent.id: name for name, agent in self._agents.items()}
+        called = {id_: name for name, id_ in self._ids.items()}
         names = full_labels(job.scenario)
         seats = ", ".join(f"{names[seat]} by {called[agent.id]}" for seat, agent in job.agents.items())
         self._screen.print(Text(harmless(seats), style="dim"))

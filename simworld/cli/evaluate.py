@@ -116,12 +116,12 @@ def evaluate(
     from agents.models.sentences import load_sentences
     from simworld.judging.spec import load_judge
     from simworld.runner.models import open_crew
+    from simworld.runner.stored import open_store_for
     from simworld.workflows.arms import plan_arms
     from simworld.workflows.evaluate import evaluate as run_evaluation
     from simworld.workflows.gate import judge_requirement, read_requirements
     from simworld.workflows.report import plain
     from simworld.workflows.scoring import Scoring
-    from store import open_store
 
     problems: list[Problem] = []
     pairs = _arms(arms, problems)
@@ -155,7 +155,7 @@ def evaluate(
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as crew,
-        open_store(db, create=True) as store,  # made only after the models are there
+        open_store_for(crew, db) as store,
     ):
         try:
             with watching() as watch:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from simworld.cli.failures import failure_lines
+from simworld.cli.next_command import next_command
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -21,6 +24,7 @@ from simworld.cli.options import (
 )
 from simworld.cli.person import has_person, terminal, watching_play
 from simworld.cli.profile import print_profile
+from simworld.cli.run_plan import show_plan
 from simworld.cli.text import harmless, plain_json
 from simworld.core.episode import MOST_REPEATS
 from simworld.core.errors import InputError, Problem
@@ -38,7 +42,11 @@ if TYPE_CHECKING:
     "--agents", "by_order", metavar="A,B", multiple=True, help="A cast in seat order; again for another cast."
 )
 @click.option(
-    "--cast", "by_seat", metavar="SEAT=A", multiple=True, help="One cast by seat; '*=A' fills the other seats."
+    "--cast",
+    "by_seat",
+    metavar="SEAT=A",
+    multiple=True,
+    help="One cast by seat: SEAT=A,SEAT=B or the option again; '*=A' fills the other seats.",
 )
 @click.option(
     "--repeats",
@@ -48,7 +56,8 @@ if TYPE_CHECKING:
     help="Episodes per scenario and cast.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="All randomness derives from it.")
-@click.option("--name", help="The run's name; default: derived from the scenarios' and agents' names and the seed.")
+@click.option("--name", help="The run's name; default: made of the content of scenarios and agents, and the seed.")
+@click.option("--dry-run", is_flag=True, help="Say what would be played; load no model and make no database.")
 @click.option("--retry-failed", is_flag=True, help="Play failed episodes again, as a further attempt.")
 @click.option(
     "--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations under way at once."
@@ -66,6 +75,7 @@ def run(
     repeats: int,
     seed: int,
     name: str | None,
+    dry_run: bool,
     retry_failed: bool,
     live: int,
     threads: int | None,
@@ -80,12 +90,13 @@ def run(
     The same command again plays what is missing and nothing else.
     """
     from simworld.runner.models import open_crew
-    from simworld.runner.stored import run_plan
-    from store import check_store, open_store
+    from simworld.runner.stored import open_store_for, run_plan
+    from store import check_store
 
-    plan = make_plan(scenarios, read_casts(by_order, by_seat), repeats=repeats, seed=seed, name=name)
+    casts = read_casts(by_order, by_seat)
+    plan = make_plan(scenarios, casts, repeats=repeats, seed=seed, name=name)
     at = terminal()
-    check_store(db)  # before the models are loaded; made only after, for they may be missing
+    there = check_store(db)  # before the models are loaded
     with (
         open_crew(
             plan.specs.values(),
@@ -97,8 +108,14 @@ def run(
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as crew,
-        open_store(db, create=True) as store,
+        ExitStack() as stack,
     ):
+        if name is None:
+            plan = _named(plan, casts, crew.ids, db if there else None)
+        if dry_run:
+            show_plan(plan, crew.ids, db if there else None, retry_failed=retry_failed, as_json=as_json)
+            return
+        store = stack.enter_context(open_store_for(crew, db))
         last: Progress | None = None
         try:
             with watching_play(plan.specs, at) as watch:
@@ -143,19 +160,26 @@ def run(
         if with_profile and done.profile:
             print_profile(done.profile)
     asking.stopping.check_budget()
+    if not as_json:
+        next_command("judge run", db=db)
     if done.played and done.failed == done.played:
         raise click.exceptions.Exit(1)
 
 
 def make_plan(selectors: Sequence[str], casts: Sequence[Cast], *, repeats: int, seed: int, name: str | None) -> Plan:
-    """The plan of a command line. Raises InputError with everything wrong in scenarios, agents and casts at once."""
+    """The plan of a command line; without a name the run has none yet.
+
+    Raises InputError with everything wrong in scenarios, agents and casts at once.
+    """
     from agents import find_specs
     from scenarios import find_scenarios
-    from simworld.runner.plan import Plan, default_run_name
+    from simworld.runner.plan import Plan
 
     problems: list[Problem] = []
     if name is not None and not (name.strip() and name.isprintable()):
         problems.append(Problem(message=f"--name {name!r}: expected a word or more, without control characters"))
+    if not casts:
+        problems.append(Problem(message="no agents are given; use --agents A,B in seat order, or --cast '*=A'"))
     scenarios: tuple[Scenario, ...] = ()
     specs: tuple[LoadedSpec, ...] = ()
     try:
@@ -168,10 +192,9 @@ def make_plan(selectors: Sequence[str], casts: Sequence[Cast], *, repeats: int, 
         problems += error.problems
     if problems:
         raise InputError(problems)
-    run_name = name or default_run_name(scenarios, casts, seed)
     names = dict(zip(dict.fromkeys(agent for cast in casts for agent in cast.names), specs, strict=True))
     plan = Plan(
-        run=run_name,
+        run=name or "",
         seed=seed,
         repeats=repeats,
         scenarios=scenarios,
@@ -182,6 +205,19 @@ def make_plan(selectors: Sequence[str], casts: Sequence[Cast], *, repeats: int, 
     return plan
 
 
+def _named(plan: Plan, casts: Sequence[Cast], ids: Mapping[str, str], db: str | None) -> Plan:
+    """The plan under its default name; under the one that it got before, if such a run is in the database."""
+    from simworld.runner.naming import default_run_name, earlier_run_name, is_of_this_plan
+    from store import open_store
+
+    earlier = earlier_run_name(plan.scenarios, casts, plan.seed)
+    if db is not None:
+        with open_store(db) as store:
+            if is_of_this_plan(store, earlier, plan, ids):
+                return replace(plan, run=earlier)
+    return replace(plan, run=default_run_name(plan, ids))
+
+
 def read_casts(by_order: Sequence[str], by_seat: Sequence[str]) -> tuple[Cast, ...]:
     """The casts of `--agents` and `--cast`. Raises InputError."""
     from simworld.runner.plan import Cast
@@ -189,10 +225,11 @@ def read_casts(by_order: Sequence[str], by_seat: Sequence[str]) -> tuple[Cast, .
     casts = [Cast(by_order=tuple(part.strip() for part in text.split(",") if part.strip())) for text in by_order]
     seats: dict[str, str] = {}
     problems = []
-    for text in by_seat:
+    for text in (part for given in by_seat for part in given.split(",")):
         seat, equals, agent = (part.strip() for part in text.partition("="))
         if not (seat and equals and agent):
-            problems.append(Problem(message=f"--cast {text!r} is not understood; write SEAT=AGENT or '*=AGENT'"))
+            form = "write SEAT=AGENT, '*=AGENT' or several with commas"
+            problems.append(Problem(message=f"--cast {text!r} is not understood; {form}"))
         elif seat in seats:
             problems.append(Problem(message=f"--cast names seat {seat!r} twice; use --agents for several casts"))
         else:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from scenarios.library import find_scenarios, name_clashes, read_files, scenario_files
+from scenarios.library import find_scenarios, name_clashes, ours, read_files, scenario_files
 from scenarios.loader import Loaded
 from scenarios.personas import LIBRARY_PERSONAS, Personas
 from scenarios.schema import persona_json_schema, scenario_json_schema, schema_text
@@ -94,28 +94,34 @@ def new(name: str, out: Path | None) -> None:
 def check(paths: tuple[Path, ...]) -> None:
     """Check scenario files and whole folders.
 
-    Folders are searched with their subfolders; every problem is named with its place.
+    Folders are searched with their subfolders for scenarios and personas; every problem is named with its place.
     """
     files: dict[str, Path] = {}
     problems: list[Problem] = []
+    others: set[str] = set()
     for path in paths:
         try:
-            for file in scenario_files(path) if os.path.isdir(path) else [path]:
+            found = scenario_files(path) if os.path.isdir(path) else [path]
+            chosen = ours(found) if os.path.isdir(path) else found
+            others |= {os.path.realpath(file) for file in found} - {os.path.realpath(file) for file in chosen}
+            for file in chosen:
                 files.setdefault(os.path.realpath(file), file)
         except InputError as error:
             problems += error.problems
     selection = read_files(files.values(), Personas())
+    others -= files.keys()
+    left_out = f"; {_count(len(others), 'other file')} left out (`simworld check` looks at all kinds)" if others else ""
     problems = in_order([*problems, *selection.problems, *name_clashes(selection.scenarios)])
     if problems:
         for problem in problems:
             click.echo(harmless(str(problem)), err=True)
-        raise InputError(f"{_count(len(problems), 'problem')} in {_count(len(files), 'file')}")
+        raise InputError(f"{_count(len(problems), 'problem')} in {_count(len(files), 'file')}{left_out}")
     parts = []
     if selection.files:
         parts.append(f"{_count(len(selection.scenarios), 'scenario')} in {_count(selection.files, 'file')}")
     if selection.personas:
         parts.append(_count(selection.personas, "persona"))
-    click.echo(f"{' and '.join(parts)}: ok")
+    click.echo(f"{' and '.join(parts)}: ok{left_out}")
 
 
 @scenario.command()

@@ -100,10 +100,11 @@ def run(
     new. It stops when the file's budget is spent, with what was played judged.
     """
     from simworld.runner.models import open_crew
+    from simworld.runner.stored import open_store_for
     from simworld.tournament.loading import open_tournament
     from simworld.tournament.price import price
     from simworld.tournament.running import judges_of, play_tournament
-    from store import check_store, open_store
+    from store import check_store
 
     found = open_tournament(file)
     check_store(db)
@@ -121,7 +122,7 @@ def run(
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as crew,
-        open_store(db, create=True) as store,
+        open_store_for(crew, db) as store,
     ):
         try:
             with _watching() as watch:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from simworld.core.errors import Failure
 
@@ -42,6 +43,15 @@ class Rubric:
         """`name@` and 48 bits of the SHA-256 of the dimensions."""
         text = json.dumps([asdict(d) for d in self.dimensions], sort_keys=True)
         return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def stored_rubric(data: Mapping[str, Any]) -> Rubric:
+    """The rubric of its JSON data, in which tuples are lists. Raises KeyError or TypeError where it is none."""
+    dimensions: list[dict[str, Any]] = [
+        {name: tuple(value) if isinstance(value, list) else value for name, value in dimension.items()}
+        for dimension in data["dimensions"]
+    ]
+    return Rubric(name=data["name"], dimensions=tuple(Dimension(**dimension) for dimension in dimensions))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import combinations
 from typing import Any
 
+from simworld.core.judgement import Rubric
 from simworld.core.names import called
 
 SCENARIO_ID_VERSION = "s1"
@@ -123,6 +124,7 @@ class Scenario:
     kind: str = ""  # bargaining, persuasion, …
     tags: tuple[str, ...] = ()
     rubric: str = "sotopia"
+    own_rubric: Rubric | None = None  # what stood in the file that `rubric` names; None for a shipped one
     judge_note: str = ""  # background for the judge's eyes alone
     meta: Mapping[str, str] = field(default_factory=dict)  # where it came from
 

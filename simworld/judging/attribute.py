@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from simworld.core.episode import Episode
 from simworld.core.errors import Failure, InputError
-from simworld.core.judgement import Dimension, Rubric
+from simworld.core.judgement import stored_rubric
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import Stopping
@@ -91,7 +90,7 @@ def _stored_judges(store: Store, spec: JudgeSpec, backend: Backend) -> list[Judg
     for record in store.judges():
         if record.name != spec.name or "rubric" not in record.spec:
             continue
-        judge = make_judge(spec, backend.info, _rubric(record.spec["rubric"]))
+        judge = make_judge(spec, backend.info, stored_rubric(record.spec["rubric"]))
         if judge.id == record.id:
             found.append(judge)
     if not found:
@@ -99,15 +98,6 @@ def _stored_judges(store: Store, spec: JudgeSpec, backend: Backend) -> list[Judg
             f"judge {spec.name} as it is now has judged nothing in {store.where}; simworld judge run comes first"
         )
     return found
-
-
-def _rubric(stored: Mapping[str, Any]) -> Rubric:
-    """The rubric of a stored judge, whose lists were tuples."""
-    dimensions: list[dict[str, Any]] = [
-        {name: tuple(value) if isinstance(value, list) else value for name, value in dimension.items()}
-        for dimension in stored["dimensions"]
-    ]
-    return Rubric(name=stored["name"], dimensions=tuple(Dimension(**dimension) for dimension in dimensions))
 
 
 def _due(store: Store, judge: Judge, method: str, run: str | None) -> Iterator[tuple[_Key, Judging]]:

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scenarios.rubrics import load_rubric, rubric_of
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
-from simworld.judging.rubrics import load_rubric
 from simworld.yamlfile import did_you_mean
 from simworld.yamlfile.source import read_source
 from store import Store, StoredEpisode
@@ -111,7 +111,7 @@ class _Reader:
     def __init__(self, store: Store, rubric: str) -> None:
         self._store, self._rubric_name = store, rubric
         self._episodes: dict[str, _Rated | str] = {}  # as written → what it is, or what is wrong with it
-        self._rubrics: dict[str, Rubric] = {}
+        self._rubric: Rubric | None = None
 
     def read(self, path: Path, problems: list[Problem]) -> dict[str, _Rated]:
         """Episode id → what the file says of it; what is wrong is added to the problems."""
@@ -146,10 +146,11 @@ class _Reader:
     def _rated(self, stored: StoredEpisode) -> _Rated | str:
         if stored.episode.ending is Ending.failed:
             return f"episode {stored.id} failed, so there is nothing to score"
-        name = self._rubric_name or self._store.scenario(stored.episode.scenario_id).rubric
-        if name not in self._rubrics:
-            self._rubrics[name] = load_rubric(name)
-        return _Rated(stored=stored, rubric=self._rubrics[name])
+        if not self._rubric_name:
+            return _Rated(stored=stored, rubric=rubric_of(self._store.scenario(stored.episode.scenario_id)))
+        if self._rubric is None:
+            self._rubric = load_rubric(self._rubric_name)
+        return _Rated(stored=stored, rubric=self._rubric)
 
 
 def _rows(path: Path, problems: list[Problem]) -> Iterator[tuple[int, Mapping[str, str]]]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from scenarios.rubrics import load_rubric, rubric_of
 from simworld.core.episode import Episode
 from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
 from simworld.core.scenario import Scenario
 from simworld.judging.local import Judging, judge_answers, judge_statements
-from simworld.judging.rubrics import load_rubric
 from simworld.judging.server import judge_server
 from simworld.judging.spec import JudgeSpec
 from simworld.judging.swap import Swap, swapped
@@ -67,6 +67,18 @@ class Judge:
                 "dimensions": [asdict(d) for d in self.rubric.dimensions],
             },
         }
+
+
+def dimension_names(spec: JudgeSpec, scenarios: Iterable[Scenario]) -> tuple[str, ...]:
+    """What the judge will score in these scenarios, `rubric/dimension` where they bring several rubrics.
+
+    Raises:
+        InputError: a rubric cannot be read.
+    """
+    found = [load_rubric(spec.rubric)] if spec.rubric else [rubric_of(scenario) for scenario in scenarios]
+    rubrics = {rubric.id: rubric for rubric in found}.values()
+    names = [f"{r.name}/{d.name}" if len(rubrics) > 1 else d.name for r in rubrics for d in r.dimensions]
+    return tuple(dict.fromkeys(names))
 
 
 def make_judge(spec: JudgeSpec, info: ModelInfo, rubric: Rubric | str, *, swap: Swap | None = None) -> Judge:

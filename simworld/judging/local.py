@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Mapping, Sequence
 
+from scenarios.rubrics import fill, slots
 from simworld.core.errors import Failure
 from simworld.core.judgement import Dimension, Rubric, Verdict
 from simworld.core.requests import ChatPrompt, Completion, Message, Prompt, Request, Score, Scored, TextPrompt
 from simworld.judging.prompts import SCORE_QUESTION, TRUE_QUESTION
-from simworld.judging.rubrics import fill, slots
 from simworld.judging.spec import JudgeSpec
 from simworld.judging.transcript import Reading
 

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from simworld.core.errors import Failure
-from simworld.core.judgement import Judgement, JudgementStatus
+from scenarios.rubrics import DEFAULT_RUBRIC, load_rubric, rubric_of
+from simworld.core.errors import Failure, InputError, Problem
+from simworld.core.judgement import Judgement, JudgementStatus, Rubric
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import Stopping, is_final
@@ -18,8 +19,11 @@ from simworld.judging.spec import JudgeSpec
 from simworld.judging.swap import Swap
 from store import Store
 
-DEFAULT_RUBRIC = "sotopia"
 ANY = ""  # no judge has this id, so every episode is unjudged by it
+NO_RUBRIC = (
+    "its episodes stay unjudged, for they were stored without their rubric: put the file there, "
+    "or run the scenario's file again, which stores it and plays nothing twice"
+)
 SCENARIOS = 256  # kept in memory
 
 
@@ -33,10 +37,11 @@ class Tally:
     total: int = 0
     judge_ids: tuple[str, ...] = ()  # one per rubric
     last_failure: Failure | None = None
+    no_rubric: tuple[Problem, ...] = ()  # scenarios stored without their rubric's content, whose file is not there now
 
     @property
     def left(self) -> int:
-        """Judgements still to make."""
+        """Judgements still to make; also those that lack a rubric."""
         return self.total - self.already - self.scored - self.failed
 
 
@@ -73,7 +78,10 @@ class JudgingRun:
             tuple[Judge, int, Judged[_Key]]
         ] = []  # failed for good, which may turn out to be a reason to stop
         self._scenarios: dict[str, Scenario] = {}
-        self._other_rubrics: dict[str, None] = {}
+        self._rubrics: dict[str, Rubric | Problem] = {}  # by scenario
+        self._others: dict[str, Rubric] = {}  # rubrics met that are not the one in hand, by id
+        self._stored: set[str] = set()  # judges
+        self._unread: set[str] = set()  # episodes whose rubric cannot be read
 
     def go(
         self, *, samples: int | None = None, live: int = LIVE, on_progress: Callable[[Tally], None] | None = None
@@ -86,50 +94,55 @@ class JudgingRun:
             on_progress: called at the start and after each commit.
 
         Raises:
-            InputError: a rubric cannot be read.
+            InputError: the judge's rubric cannot be read. That of a scenario leaves its episodes unjudged: see `no_rubric`.
             StoreError: the database cannot take a judgement; those before it are stored.
             Stopped: too much failed. What the server refused for good just before is not stored, so that a resume asks again.
         """
         self._stopping.begin()
         count = self._spec.samples if samples is None else samples
         everything = sum(1 for _ in self._store.unjudged(ANY, 0, run=self._run)) * count
-        first = self._spec.rubric or DEFAULT_RUBRIC
+        first = load_rubric(self._spec.rubric or DEFAULT_RUBRIC)
         rubrics = [first]
         report = on_progress or (lambda tally: None)
-        for name in rubrics:  # grows while other rubrics turn up
-            judge = make_judge(self._spec, self._backend.info, name, swap=self._swap)
+        for rubric in rubrics:  # grows while other rubrics turn up
+            judge = make_judge(self._spec, self._backend.info, rubric, swap=self._swap)
             open_ = [self._count(judge, sample) for sample in range(count)]
-            if name == first:
+            if rubric is first:
                 self.tally = Tally(total=everything, already=everything - sum(open_))
             self.tally = replace(self.tally, judge_ids=(*self.tally.judge_ids, judge.id))
             report(self.tally)
-            if any(open_):
-                self._store.add_judge(judge.id, judge.name, judge.record())
             for sample in range(count):
-                due = self._due(judge, name, sample)
+                due = self._due(judge, sample)
                 for judged in drive(due, self._backend, live=live, waited=self.waited, stopping=self._stopping):
                     self._ended(judge, sample, judged)
                     report(self.tally)
-            rubrics += [other for other in self._other_rubrics if other not in rubrics]
+            rubrics += [other for other in self._others.values() if other not in rubrics]
         if self._kept:
             self._commit_kept()
             report(self.tally)
         self._stopping.check()
+        problems = tuple(found for found in self._rubrics.values() if isinstance(found, Problem))
+        self.tally = replace(self.tally, no_rubric=tuple(dict.fromkeys(problems)))
         if not self._stopping.short:
-            done = self.tally.scored + self.tally.failed
+            done = self.tally.scored + self.tally.failed + len(self._unread) * count
             self.tally = replace(self.tally, already=everything - done)
         return self.tally
 
     def _count(self, judge: Judge, sample: int) -> int:
         return sum(1 for _ in self._store.unjudged(judge.id, sample, run=self._run, retry_failed=self._retry))
 
-    def _due(self, judge: Judge, rubric: str, sample: int) -> Iterator[tuple[_Key, Judging]]:
+    def _due(self, judge: Judge, sample: int) -> Iterator[tuple[_Key, Judging]]:
         for id_ in self._store.unjudged(judge.id, sample, run=self._run, retry_failed=self._retry):
             stored = self._store.episode(id_, vectors=False)
             scenario = self._scenario(stored.episode.scenario_id)
-            if not self._spec.rubric and scenario.rubric != rubric:
-                self._other_rubrics[scenario.rubric] = None
-                continue
+            if not self._spec.rubric:
+                rubric = self._rubric(scenario, stored.episode.scenario_id)
+                if isinstance(rubric, Problem):
+                    self._unread.add(id_)
+                    continue
+                if rubric != judge.rubric:
+                    self._others[rubric.id] = rubric
+                    continue
             key = _Key(episode_id=id_, scenario=scenario)
             yield key, judge.judging(scenario, stored.episode, sample=sample, thread=id_)
 
@@ -170,6 +183,9 @@ class JudgingRun:
         )
         rescaled = {(v.seat, v.dimension): ranges[v.dimension].rescale(v.score) for v in verdicts}
         begun = time.perf_counter()
+        if judge.id not in self._stored:
+            self._store.add_judge(judge.id, judge.name, judge.record())
+            self._stored.add(judge.id)
         added = self._store.add_judgement(judgement, rescaled, replace_failed=self._retry)
         self.storing_s += time.perf_counter() - begun
         if not added:
@@ -179,6 +195,15 @@ class JudgingRun:
             self._stopping.failed(self.tally.failed, self.tally.total - self.tally.already, "judgements")
         else:
             self.tally = replace(self.tally, scored=self.tally.scored + 1)
+
+    def _rubric(self, scenario: Scenario, id_: str) -> Rubric | Problem:
+        if id_ not in self._rubrics:
+            try:
+                self._rubrics[id_] = rubric_of(scenario)
+            except InputError as error:
+                reasons = "; ".join(map(str, error.problems))
+                self._rubrics[id_] = Problem(message=f"{reasons}; {NO_RUBRIC}", where=f"scenario {scenario.name!r}")
+        return self._rubrics[id_]
 
     def _scenario(self, id_: str) -> Scenario:
         if id_ not in self._scenarios:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
+from scenarios.rubrics import fill
 from simworld.core.errors import Failure
 from simworld.core.judgement import Dimension, Rubric, Verdict
 from simworld.core.requests import ChatPrompt, Completion, Generate, Generated, Message, Request, Sampling
@@ -16,7 +17,6 @@ from simworld.core.seeding import derive_seed
 from simworld.judging.local import Judging, missing, not_asked, slot_values
 from simworld.judging.prompts import JUDGE, REASK, SYSTEM
 from simworld.judging.replies import Unusable, is_whole, read_reply, schema_for
-from simworld.judging.rubrics import fill
 from simworld.judging.spec import JudgeSpec
 from simworld.judging.transcript import Reading
 

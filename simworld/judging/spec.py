@@ -14,11 +14,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.models.server_options import ServerFields, only_shaping
+from scenarios.rubrics import SUFFIXES
 from simworld.core.errors import InputError
 from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
 from simworld.judging.prompts import PROMPTS_VERSION
-from simworld.judging.rubrics import SUFFIXES
 from simworld.judging.transcript import PARTS, Part
 from simworld.yamlfile import Document, did_you_mean, load_text, load_yaml, parse
 

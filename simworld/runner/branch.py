@@ -14,7 +14,7 @@ from simworld.core.errors import InputError, Problem
 from simworld.core.protocols import Agent, Thinking
 from simworld.core.scenario import Scenario, TurnOrder
 from simworld.runner.live import Job
-from simworld.runner.plan import EVERYONE, Cast, Plan
+from simworld.runner.plan import EVERYONE, Cast, Plan, Planned
 from simworld.yamlfile import did_you_mean
 from store import StoredEpisode
 
@@ -56,23 +56,27 @@ class Branch(Plan):
         """What is stored with the run."""
         return {"repeats": 1, "branch_of": self.parent.id, "at": self.at}
 
-    def jobs(self, agents: Mapping[str, Agent]) -> list[Job]:
-        """The one job. Raises InputError where the agent of a seat that keeps its agent has other content now."""
-        (made,) = Plan.jobs(self, agents)
+    def episodes(self, ids: Mapping[str, str]) -> list[Planned]:
+        """The one episode. Raises InputError where the agent of a seat that keeps its agent has other content now."""
+        (made,) = Plan.episodes(self, ids)
         problems = [
             f"seat {seat.seat!r} was played by {seat.agent_name!r} as {seat.agent_id[:15]}, now it is {now[:15]}"
             for seat in self.parent.summary.seats
-            if seat.seat in self.kept and (now := made.agents[seat.seat].id) != seat.agent_id
+            if seat.seat in self.kept and (now := made.item.cast[seat.seat]) != seat.agent_id
         ]
         if problems:
             raise InputError(f"{'; '.join(problems)}: take back the change, or cast the seat with --cast")
+        item = replace(made.item, repeat=self.parent.summary.repeat)
+        return [replace(made, item=item, seed=self.parent.episode.seed)]
+
+    def _job(self, episode: Planned, agents: Mapping[str, Agent]) -> Job:
+        made = Plan._job(self, episode, agents)
         acts = [(turn.index, act) for turn in self.parent.episode.turns[: self.at] for act in turn.acts]
         seated = {
             name: Forked(then=agent, acts={index: act for index, act in acts if act.seat == name})
             for name, agent in made.agents.items()
         }
-        item = replace(made.item, repeat=self.parent.summary.repeat)
-        return [replace(made, item=item, seed=self.parent.episode.seed, agents=seated, parent_id=self.parent.id)]
+        return replace(made, agents=seated, parent_id=self.parent.id)
 
 
 def make_branch(

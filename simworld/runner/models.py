@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 
 from agents import (
     HUMAN_MODEL,
@@ -13,25 +12,95 @@ from agents import (
     LMSpec,
     LoadedSpec,
     TerminalBackend,
+    agent_id_of,
     backend_key,
     make_agent,
     model_key,
 )
 from agents.models import load_backend
-from agents.models.load import check_server
+from agents.models.late import LateBackend
+from agents.models.load import check_server, identify
 from agents.models.server_options import ServerFields
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Agent, Backend
 from simworld.core.requests import ModelInfo
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Crew:
     """Agents ready to act, and the backends that answer them."""
 
-    agents: Mapping[str, Agent]  # by name
-    backends: Mapping[str, Backend]  # by `Agent.model`
-    infos: Mapping[str, ModelInfo]  # by agent name, for agents with a language model
+    def __init__(
+        self, *, agents: Mapping[str, Agent], backends: Mapping[str, Backend], infos: Mapping[str, ModelInfo]
+    ) -> None:
+        """Agents by name, backends by `Agent.model`, and the models of agents with a language model by the agent's name."""
+        self._agents, self._backends, self._infos = agents, backends, infos
+
+    @property
+    def agents(self) -> Mapping[str, Agent]:
+        """By name."""
+        return self._agents
+
+    @property
+    def backends(self) -> Mapping[str, Backend]:
+        """By `Agent.model`."""
+        return self._backends
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        """Of the agents, by name; known before anything is loaded."""
+        return {name: agent.id for name, agent in self._agents.items()}
+
+    @property
+    def infos(self) -> Mapping[str, ModelInfo]:
+        """By agent name, for agents with a language model: what makes ids, known before anything is loaded."""
+        return self._infos
+
+    def shared(self, key: str) -> Backend | None:
+        """The backend of that key, if the crew has it: loaded, or to be loaded by the first request."""
+        return self._backends.get(key)
+
+    def load(self) -> None:
+        """Loads what is not loaded yet: models, and planners onto them."""
+
+
+class _CrewToLoad(Crew):
+    """One whose models are loaded when its agents or backends are asked for."""
+
+    def __init__(self, specs: Sequence[LoadedSpec], load: Callable[[], Crew]) -> None:
+        self._specs, self._load = specs, load
+        self._keys = {model_key(loaded.spec): loaded.spec for loaded in specs if isinstance(loaded.spec, LMSpec)}
+        self._loaded: Crew | None = None
+        lm = [(loaded.spec.name, loaded.spec.model) for loaded in specs if isinstance(loaded.spec, LMSpec)]
+        models = {model: identify(model) for model in dict.fromkeys(model for _, model in lm)}
+        self._infos = {name: models[model] for name, model in lm}
+
+    @property
+    def agents(self) -> Mapping[str, Agent]:
+        return self._whole.agents
+
+    @property
+    def backends(self) -> Mapping[str, Backend]:
+        return self._whole.backends
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        return {s.spec.name: agent_id_of(s, self._infos.get(s.spec.name)) for s in self._specs}
+
+    def shared(self, key: str) -> Backend | None:
+        if self._loaded is not None:
+            return self._loaded.shared(key)
+        spec = self._keys.get(key)
+        return None if spec is None else LateBackend(identify(spec.model, spec.dtype), lambda: self.backends[key])
+
+    def load(self) -> None:
+        if self._loaded is None:
+            self._loaded = self._load()
+
+    @property
+    def _whole(self) -> Crew:
+        self.load()
+        assert self._loaded is not None
+        return self._loaded
 
 
 @contextmanager
@@ -46,22 +115,27 @@ def open_crew(
     before_load: Callable[[str], None] = lambda model: None,
     warn: Callable[[str], None] = lambda line: None,
 ) -> Iterator[Crew]:
-    """The agents of some specs with their models loaded; closed at the end of the block.
+    """The agents of some specs; their models are loaded when the first is needed, and closed at the end of the block.
 
     `cache_bytes` is for all local models together, in equal shares; by default each takes a quarter of the memory that is free when
     it is loaded. `server` is what the command line says of servers; it goes before what the agents' files say. The other settings
     are those of `agents.models.load_backend`.
 
     Raises:
-        ModelError: a model cannot be loaded, or a person has a seat and there is no terminal.
-        InputError: a planner was made for another model.
-        MissingExtra: an optional package is missing.
+        ModelError: a model or a server's key is not there, or a person has a seat and there is no terminal. Once agents are needed,
+            also that a model cannot be loaded.
+        InputError: then, a planner was made for another model.
+        MissingExtra: then, an optional package is missing.
     """
     specs = list(specs)
     keys = {model_key(s.spec) for s in specs if isinstance(s.spec, LMSpec) and not s.spec.model.startswith("openai:")}
     share = None if cache_bytes is None else max(1, cache_bytes // max(1, len(keys)))
     _check_servers(specs, server)
-    with ExitStack() as stack:
+    for spec in (loaded.spec for loaded in specs):
+        if isinstance(spec, HumanSpec) and terminal is None:
+            raise ModelError(f"agent {spec.name!r} is a person, and there is no terminal to ask one")
+
+    def load() -> Crew:
         backends: dict[str, Backend] = {}
         for loaded in specs:
             spec = loaded.spec
@@ -78,9 +152,7 @@ def open_crew(
                 )
                 stack.callback(backend.close)
                 backends[model_key(spec)] = backend
-            elif isinstance(spec, HumanSpec):
-                if terminal is None:
-                    raise ModelError(f"agent {spec.name!r} is a person, and there is no terminal to ask one")
+            elif isinstance(spec, HumanSpec) and terminal is not None:
                 backends[HUMAN_MODEL] = terminal
         infos = {
             loaded.spec.name: backends[model_key(loaded.spec)].info
@@ -92,7 +164,10 @@ def open_crew(
             if isinstance(agent, LMAgent) and agent.steering is not None:
                 for line in agent.steering.warnings:
                     warn(f"agent {name!r}: {line}")
-        yield Crew(agents=agents, backends=backends, infos=infos)
+        return Crew(agents=agents, backends=backends, infos=infos)
+
+    with ExitStack() as stack:
+        yield _CrewToLoad(specs, load)
 
 
 def _check_servers(specs: Iterable[LoadedSpec], server: ServerFields | None) -> None:
@@ -118,18 +193,28 @@ def borrow(
     server: ServerFields | None = None,
     threads: int | None = None,
 ) -> Iterator[Backend]:
-    """A model for other work, a judge's say: the crew's where it has it, else loaded for the block. Raises ModelError.
+    """A model for other work, a judge's say: the crew's where it has it, else one of the block's own, loaded by its first request.
 
-    `fields` are those of the judge's file, and `server` those of the command line, which go before them.
+    Raises ModelError. `fields` are those of the judge's file, and `server` those of the command line, which go before them.
     """
     fields = fields or ServerFields()
-    if (shared := crew.backends.get(backend_key(model, dtype, fields))) is not None:
+    if (shared := crew.shared(backend_key(model, dtype, fields))) is not None:
         yield shared
         return
-    backend = load_backend(
-        model, dtype=dtype, threads=threads, server=fields.server_options(server), reasoning=fields.reasoning
-    )
-    try:
+    with open_late(model, dtype, fields=fields, server=server, threads=threads) as backend:
         yield backend
-    finally:
-        backend.close()
+
+
+@contextmanager
+def open_late(
+    model: str, dtype: str, *, fields: ServerFields, server: ServerFields | None = None, threads: int | None = None
+) -> Iterator[LateBackend]:
+    """A model that its first request loads; closed at the end of the block. Raises ModelError, as `borrow` does."""
+    options = fields.server_options(server)
+    check_server(model, options)
+
+    def load() -> Backend:
+        return load_backend(model, dtype=dtype, threads=threads, server=options, reasoning=fields.reasoning)
+
+    with closing(LateBackend(identify(model, dtype), load)) as backend:
+        yield backend

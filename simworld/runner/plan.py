@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +58,17 @@ class Cast:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """An episode of a plan, known before anybody who plays it is there."""
+
+    item: WorkItem
+    scenario: Scenario
+    seating: Mapping[str, str]  # seat → agent name
+    seed: int
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything a run is made of: scenarios, casts, repeats and the seed."""
 
@@ -92,21 +102,38 @@ class Plan:
             raise InputError(dict.fromkeys(problems))
         return found
 
-    def jobs(self, agents: Mapping[str, Agent]) -> list[Job]:
-        """Every episode at its first attempt: all first repeats, then all second ones; equal items once."""
-        self._refuse_lines_for_nobody(agents)
-        jobs: dict[str, Job] = {}
-        ids = {id(scenario): scenario.id for scenario in self.scenarios}  # hashing takes a while
+    def episodes(self, ids: Mapping[str, str]) -> list[Planned]:
+        """Every episode at its first attempt: all first repeats, then all second ones; equal items once.
+
+        `ids` are those of the agents, by name.
+        """
+        found: dict[str, Planned] = {}
+        scenario_ids = {id(scenario): scenario.id for scenario in self.scenarios}  # hashing takes a while
         seatings = self.seatings()
         for repeat in range(self.repeats):
             for scenario, seating in seatings:
-                seated = {seat: agents[name] for seat, name in seating.items()}
-                cast = {seat: agent.id for seat, agent in seated.items()}
-                id_ = ids[id(scenario)]
+                cast = {seat: ids[name] for seat, name in seating.items()}
+                id_ = scenario_ids[id(scenario)]
                 item = WorkItem(run=self.run, scenario_id=id_, cast=cast, repeat=repeat)
                 seed = episode_seed(self.seed, id_, repeat)
-                jobs.setdefault(item.key, Job(item=item, attempt=1, scenario=scenario, agents=seated, seed=seed))
-        return list(jobs.values())
+                found.setdefault(item.key, Planned(item=item, scenario=scenario, seating=seating, seed=seed))
+        return list(found.values())
+
+    def jobs(self, agents: Mapping[str, Agent], episodes: Sequence[Planned] | None = None) -> list[Job]:
+        """What is to be done for these episodes, or for all. Raises InputError where a scripted line is for nobody."""
+        self._refuse_lines_for_nobody(agents)
+        if episodes is None:
+            episodes = self.episodes({name: agent.id for name, agent in agents.items()})
+        return [self._job(episode, agents) for episode in episodes]
+
+    def _job(self, episode: Planned, agents: Mapping[str, Agent]) -> Job:
+        return Job(
+            item=episode.item,
+            attempt=episode.attempt,
+            scenario=episode.scenario,
+            agents={seat: agents[name] for seat, name in episode.seating.items()},
+            seed=episode.seed,
+        )
 
     def _refuse_lines_for_nobody(self, agents: Mapping[str, Agent]) -> None:
         # Whom a scripted line may name is known once its agent has a seat.
@@ -120,21 +147,3 @@ class Plan:
                     problems += [Problem(message=line, where=where) for line in found]
         if problems:
             raise InputError(dict.fromkeys(problems))
-
-
-def default_run_name(scenarios: Sequence[Scenario], casts: Sequence[Cast], seed: int) -> str:
-    """`run-` and eight hex digits that depend on the names and the seed only, so that the same command finds its run again.
-
-    Content is left out on purpose: after an edit the command finds the old run, and is refused with what has changed.
-    """
-    problems: list[Problem] = []
-    names = sorted({scenario.name for scenario in scenarios})
-    cast = sorted(repr((cast.by_order, sorted(cast.by_seat.items()))) for cast in casts)
-    if not names:
-        problems.append(Problem(message="no scenario is given"))
-    if not cast:
-        problems.append(Problem(message="no agents are given; use --agents A,B in seat order, or --cast '*=A'"))
-    if problems:
-        raise InputError(problems)
-    text = "\n".join([*names, *cast, str(seed)])
-    return f"run-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -19,6 +19,11 @@ class Profiler:
         self._timed: dict[str, Part] = {}
         self._begun = time.perf_counter()
 
+    def add_backend(self, key: str, backend: Backend) -> None:
+        """One that was loaded meanwhile: all that it has spent counts."""
+        if isinstance(backend, Metered):
+            self._metered[key], self._before[key] = backend, {}
+
     @contextmanager
     def time(self, part: str) -> Iterator[None]:
         """The block is a piece of this part; no backend may work inside."""

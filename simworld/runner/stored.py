@@ -12,13 +12,14 @@ from simworld.code_version import code_version
 from simworld.core.episode import Ending, Episode
 from simworld.core.errors import Stopped
 from simworld.core.profile import Profile
+from simworld.core.protocols import Backend
 from simworld.core.stopping import Stopping, is_final
 from simworld.runner.live import Job, OnActs, Played, Pulse, play_jobs
 from simworld.runner.models import Crew
 from simworld.runner.pace import Pace
-from simworld.runner.plan import Plan
+from simworld.runner.plan import Plan, Planned
 from simworld.runner.profile import Profiler
-from store import AgentRecord, ItemState, PlannedItem, RunRecord, Store
+from store import AgentRecord, ItemState, PlannedItem, RunRecord, Store, check_store, open_store
 from store.interrupts import held_back
 
 
@@ -35,6 +36,18 @@ class Progress:
         0.0  # of this command's work that is done, between 0 and 1; unfinished episodes count with their turns
     )
     profile: Profile | None = None  # where the time went; at the end
+
+
+def open_store_for(crew: Crew, url: str) -> Store:
+    """The database of that address; where there is none it is made, after the models are loaded: what fails leaves none behind.
+
+    Raises:
+        ModelError, InputError, MissingExtra: a model cannot be loaded, as `open_crew` says.
+        StoreError: as `open_store`.
+    """
+    if not check_store(url):
+        crew.load()
+    return open_store(url, create=True)
 
 
 def run_plan(
@@ -69,20 +82,21 @@ def run_plan(
         Stopped: too much failed. What a server refused for good just before is not stored, so that a resume plays it.
         StoreError: the database cannot be written; what was committed stays.
     """
-    jobs = plan.jobs(crew.agents)
-    begin(plan, crew, store, jobs)
-    finished = store.finished(plan.run)
-    todo = [job for job in (_due(job, finished, retry_failed) for job in jobs) if job is not None]
+    planned = plan.episodes(crew.ids)
+    due = due_episodes(planned, store, plan.run, retry_failed=retry_failed)
+    todo = plan.jobs(crew.agents, due) if due else []  # loads the models, unless there is nothing to play
+    begin(plan, crew, store, planned)
     stopping = stopping or Stopping()
     stopping.begin()
-    progress = Progress(planned=len(jobs), before=len(jobs) - len(todo))
-    going = _Going(plan, crew, store, todo, progress, on_progress, stopping)
+    progress = Progress(planned=len(planned), before=len(planned) - len(todo))
+    backends = crew.backends if todo else {}
+    going = _Going(plan, backends, store, todo, progress, on_progress, stopping)
     going.report()  # the first answer of a model may take long
     try:
         allowed = takewhile(lambda job: go_on(), todo)
         playing = play_jobs(
             allowed,
-            crew.backends,
+            backends,
             live=live,
             pulse=going.pulse,
             on_beat=going.report,
@@ -107,7 +121,7 @@ class _Going:
     def __init__(
         self,
         plan: Plan,
-        crew: Crew,
+        backends: Mapping[str, Backend],
         store: Store,
         todo: Sequence[Job],
         progress: Progress,
@@ -121,7 +135,7 @@ class _Going:
         self._run, self._store, self._progress, self._on_progress = plan.run, store, progress, on_progress
         self._pace = Pace(limits=sum(job.scenario.limits.turns for job in todo))
         self._started = datetime.now(UTC)
-        self._profiler = Profiler(crew.backends)
+        self._profiler = Profiler(backends)
 
     def report(self) -> None:
         """Tells how far it is."""
@@ -182,7 +196,7 @@ class _Going:
         return replace(self._progress, new_tokens=self.pulse.new_tokens, profile=profile)
 
 
-def begin(plan: Plan, crew: Crew, store: Store, jobs: list[Job]) -> None:
+def begin(plan: Plan, crew: Crew, store: Store, episodes: Sequence[Planned]) -> None:
     """Stores the run and its plan, or adds to it. Raises ResumeRefused."""
     run = RunRecord(
         name=plan.run,
@@ -191,10 +205,10 @@ def begin(plan: Plan, crew: Crew, store: Store, jobs: list[Job]) -> None:
         created=datetime.now(UTC),
         settings=plan.settings,
     )
-    items = [PlannedItem(item=job.item, scenario_name=job.scenario.name, family=job.scenario.family) for job in jobs]
+    items = [PlannedItem(item=e.item, scenario_name=e.scenario.name, family=e.scenario.family) for e in episodes]
     agents = [
         AgentRecord(
-            id=crew.agents[name].id,
+            id=crew.ids[name],
             name=name,
             spec={"name": name, **agent_content(loaded, crew.infos.get(name))},
         )
@@ -207,10 +221,17 @@ def _failed_for_good(episode: Episode) -> bool:
     return episode.failure is not None and is_final(episode.failure)
 
 
-def _due(job: Job, finished: Mapping[str, ItemState], retry_failed: bool) -> Job | None:
-    state = finished.get(job.item.key)
+def due_episodes(planned: Sequence[Planned], store: Store, run: str, *, retry_failed: bool = False) -> list[Planned]:
+    """Those that the store does not have yet; with `retry_failed` also those that failed last, at their next attempt."""
+    finished = store.finished(run)
+    found = (_due(episode, finished, retry_failed) for episode in planned)
+    return [episode for episode in found if episode is not None]
+
+
+def _due(episode: Planned, finished: Mapping[str, ItemState], retry_failed: bool) -> Planned | None:
+    state = finished.get(episode.item.key)
     if state is None:
-        return job
+        return episode
     if retry_failed and state.ending is Ending.failed:
-        return replace(job, attempt=state.attempts + 1)
+        return replace(episode, attempt=state.attempts + 1)
     return None

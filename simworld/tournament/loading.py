@@ -13,11 +13,11 @@ from typing import Literal, TypeVar
 
 from agents import HumanSpec, LoadedSpec, agent_content, find_specs
 from scenarios import find_scenarios
+from scenarios.rubrics import SUFFIXES
 from simworld.analysis.arms import OVERALL
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import Scenario
-from simworld.judging.rubrics import SUFFIXES, load_rubric
-from simworld.judging.run import DEFAULT_RUBRIC
+from simworld.judging.judge import dimension_names
 from simworld.judging.spec import JudgeSpec, load_judge
 from simworld.tournament.schema import TournamentFile
 from simworld.yamlfile import Document, did_you_mean, in_order, is_glob, load_text, load_yaml, matching_files, parse
@@ -202,14 +202,11 @@ class _Reader:
     def _check_judges(self, judges: Sequence[JudgeSpec], scenarios: Sequence[Scenario]) -> None:
         known: dict[str, None] = {}
         for judge in judges:
-            used = [judge.rubric] if judge.rubric else [s.rubric or DEFAULT_RUBRIC for s in scenarios]
             try:
-                rubrics = [load_rubric(name) for name in dict.fromkeys(used)]
+                known |= dict.fromkeys(dimension_names(judge, scenarios))
             except InputError as error:
                 self._problems += error.problems
                 continue
-            several = len({rubric.id for rubric in rubrics}) > 1
-            known |= {f"{r.name}/{d.name}" if several else d.name: None for r in rubrics for d in r.dimensions}
             if self._file.tie == "measured" and judge.samples < 2:
                 self._say(("tie",), f"judge {judge.name!r} takes one sample, so nothing is measured; give a number")
         for i, name in enumerate(self._file.dimensions):

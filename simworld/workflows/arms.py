@@ -12,7 +12,6 @@ from simworld.analysis.arms import Place
 from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError, Problem
 from simworld.core.paired import Circumstance
-from simworld.core.protocols import Agent
 from simworld.core.scenario import Scenario
 from simworld.runner.plan import Plan
 
@@ -56,11 +55,11 @@ class ArmsPlan(Plan):
         """Each scenario with each of its casts; where two arms cast alike, once in the end."""
         return [(scenario, seating) for _, scenario, _, _, seating in self.placings()]
 
-    def places(self, agents: Mapping[str, Agent]) -> dict[str, list[Place]]:
-        """Arm → where it plays."""
+    def places(self, ids: Mapping[str, str]) -> dict[str, list[Place]]:
+        """Arm → where it plays; `ids` are those of the agents, by name."""
         found: dict[str, list[Place]] = {arm: [] for arm in self.arms}
         for arm, scenario, seat, partner, seating in self.placings():
-            cast = {name: agents[agent].id for name, agent in seating.items()}
+            cast = {name: ids[agent] for name, agent in seating.items()}
             for repeat in range(self.repeats):
                 item = WorkItem(run=self.run, scenario_id=scenario.id, cast=cast, repeat=repeat)
                 circumstance = Circumstance(

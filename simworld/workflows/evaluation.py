@@ -74,7 +74,7 @@ def read_arms(
     Raises:
         InputError: a pattern took too long on an utterance.
     """
-    places = plan.places(crew.agents)
+    places = plan.places(crew.ids)
     episodes = latest(store, plan.run)
     seats = {key: dict(values) for key, values in judged_seats(store, plan.run, judge_ids).items()}
     played = _played(store, plan.run, places, episodes)
@@ -102,7 +102,7 @@ def read_arms(
         main=scoring.main,
         judge_ids=tuple(judge_ids),
         arms=arms,
-        agents={arm: crew.agents[agent].id for arm, agent in plan.arms.items()},
+        agents={arm: crew.ids[agent] for arm, agent in plan.arms.items()},
         levels={arm: _levels(arms[arm], measures) for arm in arms},
         comparisons=tuple(_comparison(arms, first, second, measures, scoring.main) for first, second in _pairs(plan)),
         quality=quality,
@@ -138,7 +138,9 @@ def _measured(played: _Played, reward: RewardSettings) -> dict[tuple[str, str], 
 def _with_perplexity(
     quality: Quality, seats: Sequence[tuple[StoredEpisode, str]], spec: LMSpec, crew: Crew, store: Store, most: int
 ) -> Quality:
-    backend = crew.backends[model_key(spec)]
+    backend = crew.shared(model_key(spec))
+    if backend is None:
+        return quality
     requests = list(replies(store, seats, backend.info.id))
     return replace(quality, perplexity=perplexity(spread(requests, most), backend).value)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simworld.analysis.arms import OVERALL
-from simworld.judging.rubrics import load_rubric
-from simworld.judging.run import DEFAULT_RUBRIC
+from simworld.judging.judge import dimension_names
 from simworld.judging.spec import JudgeSpec
 from simworld.training.query import RewardSettings
 from simworld.workflows.arms import ArmsPlan
@@ -28,8 +27,5 @@ class Scoring:
         """The names of everything that will be compared. Raises InputError for a rubric that cannot be read."""
         found: list[str] = []
         if self.judge is not None:
-            used = [self.judge.rubric] if self.judge.rubric else [s.rubric or DEFAULT_RUBRIC for s in plan.scenarios]
-            rubrics = [load_rubric(name) for name in dict.fromkeys(used)]
-            several = len({rubric.id for rubric in rubrics}) > 1
-            found = [OVERALL, *(f"{r.name}/{d.name}" if several else d.name for r in rubrics for d in r.dimensions)]
+            found = [OVERALL, *dimension_names(self.judge, plan.scenarios)]
         return (*found, self.reward.measure) if self.reward is not None else tuple(found)

@@ -6,11 +6,12 @@
 
 from simworld.yamlfile.document import Document, Loc, in_order, load_text, load_yaml
 from simworld.yamlfile.finding import is_glob, matching_files, yaml_files
-from simworld.yamlfile.messages import did_you_mean, found, one_of, shorten
+from simworld.yamlfile.keys import top_keys
+from simworld.yamlfile.messages import closest, did_you_mean, found, one_of, shorten
 from simworld.yamlfile.parsing import parse, parse_text, problem_texts
 from simworld.yamlfile.regular import read_regular, regular_size
 
 __all__ = [
-    "Document", "Loc", "did_you_mean", "found", "in_order", "is_glob", "load_text", "load_yaml", "matching_files", "one_of",
-    "parse", "parse_text", "problem_texts", "read_regular", "regular_size", "shorten", "yaml_files",
+    "Document", "Loc", "closest", "did_you_mean", "found", "in_order", "is_glob", "load_text", "load_yaml", "matching_files",
+    "one_of", "parse", "parse_text", "problem_texts", "read_regular", "regular_size", "shorten", "top_keys", "yaml_files",
 ]  # fmt: skip

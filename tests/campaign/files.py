@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scenarios.rubrics import load_rubric
 from simworld.core.errors import InputError
-from simworld.judging.rubrics import load_rubric
 from simworld.judging.spec import load_judge
 from simworld.judging.trust import check_dimensions, check_judge, load_pairs
 from simworld.testing import FakeBackend

@@ -73,7 +73,7 @@ def test_check_prints_every_problem_of_every_file_and_a_count() -> None:
     Path("a.yaml").write_text("name: a\nsetting: S\nseats: []\n")
     Path("b.yaml").write_bytes(b"\x00\x01")
     Path("e").mkdir()
-    assert error("check", ".", "e", "none.yaml").split("\n") == [
+    assert error("check", ".", "b.yaml", "e", "none.yaml").split("\n") == [
         "e: no YAML file in this folder",
         "a.yaml:3:8: seats: expected at least 2 entries, found 0 entries",
         "b.yaml:1:1: control character U+0000: this is no text file",

@@ -85,7 +85,7 @@ def any_scenario(draw: st.DrawFn) -> Scenario:
         family=draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True) | st.just("")),
         kind=draw(texts),
         tags=tuple(draw(st.lists(full, max_size=3))),
-        rubric=draw(full),
+        rubric=draw(st.just("sotopia")),
         judge_note=draw(texts),
         meta=draw(st.dictionaries(st.from_regex(r"[a-z0-9_.-]{1,9}", fullmatch=True), texts, max_size=3)),
     )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import click
 
-from simworld.cli.judge.given import judge_option, known_run, open_backend, run_option
+from simworld.cli.judge.given import judge_option, known_run, open_judge, run_option
 from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.text import harmless, plain_json
@@ -48,7 +46,7 @@ def attribute(
     with open_store(db) as store:
         if run_name is not None:
             known_run(run_name, [summary.run.name for summary in store.runs()])
-        with closing(open_backend(spec, threads, asking.server)) as backend, progress_bar("attributing") as show:
+        with open_judge(spec, threads, asking.server) as backend, progress_bar("attributing") as show:
             shared = attribute_episodes(
                 store,
                 spec,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.judge.given import judge_option, open_backend
+from scenarios.rubrics import load_rubric
+from simworld.cli.judge.given import judge_option, open_judge
 from simworld.cli.options import Asking, asking_options, json_option, threads_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.judging.rubrics import load_rubric
 from simworld.judging.spec import load_judge
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def check(
     rubric = load_rubric(rubric_name or spec.rubric or "sotopia")
     sets = shipped_pairs() if pairs_file is None else (load_pairs(pairs_file),)
     check_dimensions(sets, rubric)  # before the model is loaded
-    with closing(open_backend(spec, threads, asking.server)) as backend, progress_bar("judging pairs") as show:
+    with open_judge(spec, threads, asking.server) as backend, progress_bar("judging pairs") as show:
         trust = check_judge(
             spec,
             backend,

@@ -11,8 +11,10 @@ from simworld.judging.spec import DEFAULT_JUDGE
 from simworld.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from agents.models.late import LateBackend
     from agents.models.server_options import ServerFields
-    from simworld.core.protocols import Backend
     from simworld.judging.spec import JudgeSpec
 
 judge_option = click.option(
@@ -26,14 +28,11 @@ judge_option = click.option(
 run_option = click.option("--run", "run_name", metavar="NAME", help="Only this run's episodes; default: every run's.")
 
 
-def open_backend(spec: JudgeSpec, threads: int | None, server: ServerFields) -> Backend:
-    """The judge's model, loaded; `server` goes before what its file says of the server. Raises ModelError."""
-    import agents.models
+def open_judge(spec: JudgeSpec, threads: int | None, server: ServerFields) -> AbstractContextManager[LateBackend]:
+    """The judge's model, loaded by its first request; `server` goes before what its file says of the server. Raises ModelError."""
+    from simworld.runner.models import open_late
 
-    options = spec.server_options(server)
-    return agents.models.load_backend(
-        spec.model, dtype=spec.dtype, threads=threads, server=options, reasoning=spec.reasoning
-    )
+    return open_late(spec.model, spec.dtype, fields=spec, server=server, threads=threads)
 
 
 def known_run(name: str, known: list[str]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.judge.given import judge_option, known_run, open_backend, run_option
+from scenarios.rubrics import load_rubric
+from simworld.cli.judge.given import judge_option, known_run, open_judge, run_option
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -21,7 +21,7 @@ from simworld.cli.options import (
 from simworld.cli.profile import print_profile
 from simworld.cli.progress import progress_bar
 from simworld.cli.text import harmless, plain_json
-from simworld.judging.rubrics import load_rubric
+from simworld.core.errors import InputError
 from simworld.judging.spec import load_judge
 
 if TYPE_CHECKING:
@@ -74,11 +74,11 @@ def run(
     with open_store(db) as store:
         if run_name is not None:
             known_run(run_name, [summary.run.name for summary in store.runs()])
-        with closing(open_backend(spec, threads, asking.server)) as backend:
+        with open_judge(spec, threads, asking.server) as backend:
             judging = JudgingRun(
                 store, spec, backend, run=run_name, retry_failed=retry_failed, swap=swap, stopping=asking.stopping
             )
-            profiler = Profiler({spec.model: backend})
+            profiler = Profiler({})
             try:
                 with progress_bar("judging") as show:
                     tally = judging.go(
@@ -87,6 +87,8 @@ def run(
             except KeyboardInterrupt:
                 click.echo(f"{_counts(judging.tally)}. Stopped; the same command goes on from here.", err=True)
                 raise click.exceptions.Exit(130) from None
+            if backend.loaded is not None:
+                profiler.add_backend(spec.model, backend.loaded)
             profiler.add("storing", judging.storing_s)
             profile = profiler.profile({spec.model: judging.waited.seconds})
     if as_json:
@@ -104,6 +106,8 @@ def run(
     if tally.failed and tally.last_failure:
         hint = "simworld judge run --retry-failed tries them again"
         click.echo(f"The last failure: {harmless(str(tally.last_failure))}; {hint}.", err=True)
+    if tally.no_rubric:
+        raise InputError(tally.no_rubric)
     asking.stopping.check_budget()
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
+from scenarios.rubrics import load_rubric
 from simworld.cli.options import json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.judging.rubrics import load_rubric
 from simworld.judging.spec import DEFAULT_JUDGE, builtin_judges, load_judge
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import agents.models
 from simworld.cli import cli
 from simworld.cli.judge import judge
 from simworld.core.episode import WorkItem
@@ -100,7 +99,7 @@ def test_help_names_the_commands() -> None:
 
 
 def test_the_profile_says_how_long_a_backend_was_waited_for(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents.models, "load_backend", lambda *args, **settings: FakeBackend())
+    monkeypatch.setattr("simworld.runner.models.load_backend", lambda *args, **settings: FakeBackend())
     data = json.loads(run("run", "--db", db, "--json", "--profile").stdout)
     assert data["scored"] == 2
     assert set(data["profile"]["parts"]) == {"waiting", "storing", "other"}

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import agents.models
+from scenarios.rubrics import load_rubric
 from simworld.cli import cli
 from simworld.core.errors import InputError
-from simworld.judging.rubrics import load_rubric
 from simworld.testing import FakeBackend
 from store import open_store
 from tests.store.samples import RENT, add, begin, judged, played
@@ -76,7 +75,7 @@ def test_one_clear_line(db: str, tmp_path: Path) -> None:
 
 
 def test_swapped_dialogues_are_judged_beside_the_plain_ones(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents.models, "load_backend", lambda *args, **settings: FakeBackend())
+    monkeypatch.setattr("simworld.runner.models.load_backend", lambda *args, **settings: FakeBackend())
     call(db, "run")
     assert call(db, "run", "--swap", "names").stdout == "3 scored, 0 failed, 0 already there\n"
     data = json.loads(call(db, "agree", "--judges", "smol-statements", "--json").stdout)

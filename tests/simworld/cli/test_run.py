@@ -1,5 +1,6 @@
 """`simworld run`: resumes, refuses changed content, keeps failures, and survives kill -9."""
 
+import hashlib
 import json
 import os
 import random
@@ -13,6 +14,11 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from agents.models.load import identify
+from simworld.cli import cli
+from simworld.testing import FakeBackend
 
 TWO = """\
 name: {name}
@@ -54,20 +60,97 @@ def test_the_same_command_again_plays_nothing_twice(folder: Path) -> None:
 
 
 def test_a_changed_scenario_or_agent_is_refused_and_named(folder: Path) -> None:
-    run(folder)
+    run(folder, "--name", "mine")
     text = (folder / "kitchen.yaml").read_text()
     (folder / "kitchen.yaml").write_text(text.replace("evening", "morning"))
-    refused = run(folder)
+    refused = run(folder, "--name", "mine")
     assert refused.returncode == 2
     assert "kitchen" in refused.stderr
     assert "--name" in refused.stderr
     assert "Traceback" not in refused.stderr
     (folder / "kitchen.yaml").write_text(text)
     (folder / "polite.yaml").write_text(AGENT.format(name="polite").replace("nods", "shrugs"))
-    refused = run(folder)
+    refused = run(folder, "--name", "mine")
     assert refused.returncode == 2
     assert "polite" in refused.stderr
     assert run(folder, "--name", "new").returncode == 0
+
+
+def test_one_content_is_one_run_however_it_is_written_and_an_edit_begins_another(folder: Path) -> None:
+    (folder / "more").mkdir()
+    (folder / "more" / "polite.yaml").write_text((folder / "polite.yaml").read_text())
+    first = json.loads(run(folder, "--json").stdout)
+    spellings = (
+        ["./kitchen.yaml", "--agents", "./polite.yaml,other"],
+        [str(folder / "kitchen.yaml"), "--cast", "guest=other.yaml", "--cast", "cook=more/polite.yaml"],
+        ["kitchen", "--cast", "*=polite,guest=other"],
+    )
+    for spelling in spellings:
+        again = json.loads(simworld(folder, "run", *spelling, "--db", "x.db", "--json").stdout)
+        assert (again["run"], again["already_there"], again["played"]) == (first["run"], 1, 0)
+    text = (folder / "kitchen.yaml").read_text()
+    (folder / "kitchen.yaml").write_text(text.replace("evening", "morning"))
+    edited = json.loads(run(folder, "--json").stdout)
+    assert edited["played"] == 1
+    assert edited["run"] != first["run"]
+
+
+def test_a_run_that_was_named_by_what_was_typed_is_still_found(folder: Path) -> None:
+    text = "kitchen\n(('polite.yaml', 'other.yaml'), [])\n0"
+    earlier = f"run-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    run(folder, "--name", earlier)
+    again = json.loads(run(folder, "--json", "--repeats", "2").stdout)
+    assert (again["run"], again["already_there"], again["played"]) == (earlier, 1, 1)
+    (folder / "kitchen.yaml").write_text((folder / "kitchen.yaml").read_text().replace("evening", "morning"))
+    edited = json.loads(run(folder, "--json").stdout)
+    assert edited["run"] != earlier
+    assert edited["played"] == 1
+
+
+def test_a_dry_run_says_what_would_be_played_and_makes_nothing(folder: Path) -> None:
+    dry = json.loads(run(folder, "--dry-run", "--json", "--repeats", "2").stdout)
+    assert (dry["planned"], dry["already_there"]) == (2, 0)
+    assert not (folder / "x.db").exists()
+    played = json.loads(run(folder, "--json").stdout)
+    assert played["run"] == dry["run"]
+    dry = json.loads(run(folder, "--dry-run", "--json", "--repeats", "2").stdout)
+    assert [(e["scenario"], e["repeat"], e["to_play"]) for e in dry["episodes"]] == [
+        ("kitchen", 0, False),
+        ("kitchen", 1, True),
+    ]
+    assert dry["episodes"][0]["cast"] == {"cook": "polite", "guest": "other"}
+    with sqlite3.connect(folder / "x.db") as connection:
+        seeds = [int(seed) for (seed,) in connection.execute("SELECT seed FROM episodes")]
+    assert seeds == [dry["episodes"][0]["seed"]]
+    shown = run(folder, "--dry-run", "--repeats", "2").stdout
+    assert "cook=polite, guest=other" in shown
+    assert f"run {played['run']}, seed 0: 1 to play, 1 already there, 2 planned. Nothing was played." in shown
+
+
+def test_a_rerun_that_plays_nothing_loads_no_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    class Loaded(FakeBackend):
+        info = identify("openai:m@http://127.0.0.1:9/v1")  # type: ignore[assignment]
+
+    def load(spec: str, **settings: object) -> FakeBackend:
+        loaded.append(spec)
+        return Loaded() if spec.startswith("openai:") else FakeBackend()
+
+    monkeypatch.setattr("simworld.runner.models.load_backend", load)
+    monkeypatch.chdir(folder)
+    (folder / "lm.yaml").write_text("name: lm\nmodel: openai:m@http://127.0.0.1:9/v1\n")
+    model = "model: builtin:smollm2-135m-instruct\ndtype: float32\n"
+    (folder / "judge.yaml").write_text(f"name: j\n{model}method: statements\n")
+    play = ["run", "kitchen.yaml", "--cast", "*=lm.yaml", "--db", "x.db", "--json"]
+    judge = ["judge", "run", "--judge", "judge.yaml", "--db", "x.db", "--json"]
+    counts = []
+    for command in (play, judge, play, judge, [*play, "--repeats", "2"]):
+        CliRunner().invoke(cli, command, catch_exceptions=False)
+        counts.append(len(loaded))
+    assert counts == [1, 2, 2, 2, 3]
+    CliRunner().invoke(cli, [*play, "--repeats", "5", "--dry-run"], catch_exceptions=False)
+    assert len(loaded) == 3
 
 
 @pytest.mark.parametrize(
@@ -75,7 +158,12 @@ def test_a_changed_scenario_or_agent_is_refused_and_named(folder: Path) -> None:
     [
         (["run", "kitchen.yaml"], "no agents are given; use --agents A,B in seat order, or --cast '*=A'"),
         (["run", "kitchen.yaml", "--agents", "polite.yaml"], "has the seats cook, guest, but --agents names 1"),
-        (["run", "kitchen.yaml", "--cast", "cook"], "--cast 'cook' is not understood; write SEAT=AGENT or '*=AGENT'"),
+        (
+            ["run", "kitchen.yaml", "--cast", "cook"],
+            "--cast 'cook' is not understood; write SEAT=AGENT, '*=AGENT' or several with commas",
+        ),
+        (["run", "kitchen.yaml", "--cast", "cook=polite,cook=other"], "--cast names seat 'cook' twice"),
+        (["run", "kitchen.yaml", "--cast", "cook=polite,"], "--cast '' is not understood"),
         (["run", "kitchen.yaml", "--cast", "*=smol-scrip"], "no agent 'smol-scrip'"),
         (["run", "kitchn.yaml", "--cast", "*=polite"], "kitchn.yaml"),
         (["run", "kitchen.yaml", "--cast", "*=polite", "--db", "mysql://x/y"], "mysql"),

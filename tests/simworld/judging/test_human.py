@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scenarios.rubrics import load_rubric
 from simworld.core.errors import Failure, InputError
 from simworld.judging.human import Imported, human_id, import_ratings
-from simworld.judging.rubrics import load_rubric
 from store import Store, open_store
 from tests.store.samples import RENT, add, begin, item, played
 

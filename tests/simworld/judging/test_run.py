@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from scenarios.rubrics import load_rubric
 from simworld.core.episode import Ending, Episode, WorkItem
-from simworld.core.errors import Failure, InputError
+from simworld.core.errors import Failure
 from simworld.core.judgement import JudgementStatus
 from simworld.core.requests import Completion, Request, Score, TextPrompt
 from simworld.core.scenario import Scenario
@@ -150,12 +152,46 @@ def test_one_rubric_for_all_wins_over_the_scenarios(store: Store, tmp_path: Path
     assert [record.spec["rubric"]["name"] for record in store.judges()] == ["wit"]
 
 
-def test_an_unknown_rubric_stops_before_anything_is_asked(store: Store) -> None:
+def test_what_was_read_with_the_scenario_needs_no_file(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "wit.yaml").write_text(WIT)
+    read = load_rubric(str(tmp_path / "wit.yaml"))
+    own = Scenario(name="own", setting="A bar.", seats=lamp().seats, rubric="wit.yaml", own_rubric=read)
+    (special,) = fill(store, "Two.", run="b", scenario=own)
+    assert store.scenario(own.id) == own
+    tally = JudgingRun(store, SPEC, AnsweringBackend(Model())).go()
+    assert (tally.scored, tally.no_rubric) == (1, ())
+    (judgement,) = store.judgements(special)
+    assert judgement.judgement.rubric_id == read.id
+    assert [record.spec["rubric"]["name"] for record in store.judges()] == ["wit"]  # no other was used
+
+    plain = replace(own, rubric="sotopia", own_rubric=None)
+    fill(store, run="b", scenario=plain)  # the details given last count
+    assert store.scenario(own.id) == plain
+
+
+def test_a_lost_rubric_leaves_its_scenarios_unjudged_and_the_rest_is_judged(store: Store) -> None:
+    lost = Scenario(name="lost", setting="A bar.", seats=lamp().seats, rubric="gone.yaml")
+    fill(store, "One.", "Two.", scenario=lost)
+    (usual,) = fill(store, "Three.", run="b")
+    backend = AnsweringBackend(Model())
+    tally = JudgingRun(store, SPEC, backend).go()
+    assert (tally.scored, tally.failed, tally.already, tally.left) == (1, 0, 0, 2)
+    (line,) = map(str, tally.no_rubric)
+    assert line.startswith("scenario 'lost': no rubric file gone.yaml; looked in .; its episodes stay unjudged")
+    assert len(store.judgements(usual)) == 1
+    asked = len(backend.asked)
+    tally = JudgingRun(store, SPEC, backend).go()
+    assert (tally.scored, tally.already, tally.left, len(tally.no_rubric)) == (0, 1, 2, 1)
+    assert len(backend.asked) == asked
+
+
+def test_a_name_that_is_no_rubric_is_told_with_what_was_meant(store: Store) -> None:
     fill(store, "One.", scenario=lamp("sotopa"))
     backend = AnsweringBackend(Model())
-    with pytest.raises(InputError, match="did you mean 'sotopia'"):
-        JudgingRun(store, SPEC, backend).go()
+    (line,) = map(str, JudgingRun(store, SPEC, backend).go().no_rubric)
+    assert "did you mean 'sotopia'" in line
     assert backend.asked == []
+    assert store.judges() == []
 
 
 def test_an_interrupt_keeps_what_is_done_and_the_next_pass_goes_on(store: Store) -> None:

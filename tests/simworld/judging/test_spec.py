@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from agents.models.server_options import ServerFields
+from scenarios.rubrics import load_rubric
 from simworld.core.errors import InputError
 from simworld.core.requests import ModelInfo
 from simworld.judging.judge import make_judge
-from simworld.judging.rubrics import load_rubric
 from simworld.judging.spec import DEFAULT_JUDGE, JudgeSpec, builtin_judges, load_judge
 
 

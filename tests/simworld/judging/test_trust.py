@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.rubrics import load_rubric
 from simworld.core.episode import ActionKind
 from simworld.core.errors import Failure, InputError
 from simworld.core.requests import ChatPrompt, Completion, Generate, Request, Score, TextPrompt
 from simworld.core.scenario import Relationship
 from simworld.core.stats import wilson
 from simworld.judging.pairs import Pair, Scene, lines
-from simworld.judging.rubrics import load_rubric
 from simworld.judging.spec import JudgeSpec
 from simworld.judging.transcript import read
 from simworld.judging.trust import PairSet, check_judge, load_pairs, shipped_pairs

@@ -8,7 +8,7 @@ from agents import ScriptedAgent, load_spec, make_agent
 from simworld.core.errors import InputError
 from simworld.core.protocols import Agent
 from simworld.core.scenario import Persona, Scenario, Seat
-from simworld.runner.plan import Cast, Plan, default_run_name
+from simworld.runner.plan import Cast, Plan
 
 
 def scenario(name: str, *seats: str) -> Scenario:
@@ -93,18 +93,6 @@ def test_more_repeats_add_items_and_change_none(agents: dict[str, Agent]) -> Non
 def test_equal_items_are_played_once(agents: dict[str, Agent]) -> None:
     casts = (Cast(by_order=("one", "one")), Cast(by_seat={"*": "one"}))
     assert len(plan(scenario("x", "ann", "bob"), casts=casts).jobs(agents)) == 1
-
-
-def test_the_default_name_is_made_of_names_and_the_seed() -> None:
-    x, y = scenario("x", "ann", "bob"), scenario("y", "ann", "bob")
-    cast = (Cast(by_seat={"*": "one"}),)
-    name = default_run_name([x, y], cast, 0)
-    assert name == default_run_name([y, x], cast, 0)
-    assert name.startswith("run-")
-    others = {default_run_name([x], cast, 0), default_run_name([x, y], cast, 1)}
-    assert name not in others
-    with pytest.raises(InputError, match="no agents are given"):
-        default_run_name([x], (), 0)
 
 
 def test_a_scripted_line_for_nobody_at_the_table_is_refused_with_all_others(tmp_path: Path) -> None:

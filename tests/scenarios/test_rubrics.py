@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.rubrics import builtin_rubrics, fill, load_rubric
 from simworld.core.errors import InputError
-from simworld.judging.rubrics import builtin_rubrics, fill, load_rubric
 
 GOOD = """
 name: mine

@@ -1,23 +1,24 @@
-"""Rubrics: YAML in, a core Rubric out. Built in by name (`sotopia`), or any file."""
+"""Rubrics: YAML in, a core Rubric out. Shipped by name (`sotopia`), or any file; and the rubric that a scenario brings along."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Dimension, Rubric
-from simworld.yamlfile import Document, Loc, did_you_mean, load_text, load_yaml, parse, shorten
+from simworld.core.scenario import Scenario
+from simworld.yamlfile import Document, Loc, closest, did_you_mean, load_text, load_yaml, parse, shorten
 
+DEFAULT_RUBRIC = "sotopia"
 SLOTS = ("name", "goal", "knows", "secret")  # what a question or a statement may name, each of the judged seat
 SUFFIXES = (".yaml", ".yml")
 
+_SHIPPED = Path(__file__).parent / "rubrics"
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -72,26 +73,57 @@ class RubricFile(BaseModel):
 
 def builtin_rubrics() -> tuple[str, ...]:
     """The names of the shipped rubrics, sorted."""
-    return tuple(sorted(p.name.removesuffix(".yaml") for p in _folder().iterdir() if p.name.endswith(".yaml")))
+    return tuple(sorted(path.stem for path in _SHIPPED.glob("*.yaml")))
+
+
+def rubric_of(scenario: Scenario) -> Rubric:
+    """The rubric that a scenario is judged by: the one that was read with it, else the one that it names.
+
+    Raises:
+        InputError: the scenario was stored without its rubric, and there is no such file now.
+    """
+    return scenario.own_rubric or load_rubric(scenario.rubric or DEFAULT_RUBRIC)
+
+
+def own_rubric(name: str, beside: Path) -> Rubric | None:
+    """The rubric that a scenario file in the folder `beside` names, or None for a shipped one, which needs no file.
+
+    Raises:
+        InputError: as `load_rubric`.
+    """
+    return None if name in builtin_rubrics() else load_rubric(name, beside=beside)
 
 
 def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
-    """The rubric of a shipped name or a file; a relative path is tried beside `beside`, then in the working folder.
+    """The rubric of a shipped name or a file.
+
+    A relative path is tried in the folder `beside`, then in the working folder, then among the shipped rubrics.
 
     Raises:
         InputError: there is no such rubric, or its file is wrong; every problem with its place.
     """
     if name in builtin_rubrics():
-        return _rubric(load_text((_folder() / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml"))
+        return _rubric(load_text((_SHIPPED / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml"))
     if not name.endswith(SUFFIXES):
         raise InputError(
             f"no rubric named {name!r}{did_you_mean(name, builtin_rubrics())} (a rubric of your own is named by its .yaml file)"
         )
     places = [folder / name for folder in (beside, Path()) if folder is not None]
-    for path in places:
+    for path in (*places, _SHIPPED / name):
         if os.path.isfile(path):  # Path.is_file raises for a name that is too long
             return _rubric(load_yaml(path))
-    raise InputError(f"no rubric file {shorten(name)}; looked in {', '.join(str(p.parent) for p in places)}")
+    looked = dict.fromkeys(str(place.parent) for place in places)
+    near = {path.stem: path.name for place in places for path in _beside(place.parent)}
+    close = closest(places[0].stem, near)
+    hint = f"; did you mean '{near[close]}'?" if close else ""
+    raise InputError(f"no rubric file {shorten(name)}; looked in {', '.join(looked)}{hint}")
+
+
+def _beside(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.suffix in SUFFIXES]
+    except (OSError, ValueError):
+        return []
 
 
 def _rubric(document: Document) -> Rubric:
@@ -138,7 +170,3 @@ def slot_problem(text: str) -> str:
     name = min(unknown)
     hint = did_you_mean(name, SLOTS) or f"; known are {', '.join(f'{{{slot}}}' for slot in SLOTS)}"
     return f"unknown slot {{{name}}}{hint}"
-
-
-def _folder() -> Traversable:
-    return resources.files("simworld.judging") / "rubrics"

@@ -1,0 +1,66 @@
+"""`simworld check`: every file of a folder, each by its kind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from simworld.cli.text import harmless
+from simworld.core.errors import InputError, Problem
+from simworld.yamlfile import yaml_files
+
+
+@click.command()
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
+def check(paths: tuple[Path, ...]) -> None:
+    """Check every file of ours in files and folders; default: the working folder.
+
+    Scenarios, personas, rubrics, agents, prompts, judges, tournaments, learn files and pairs, each by its kind, which its keys and
+    its folder's name tell. Other files are counted and left alone. No model is loaded.
+    """
+    from simworld.cli.kinds import KINDS, check_files, kind_of
+
+    files: dict[str, list[Path]] = {}
+    seen: set[str] = set()
+    problems: list[Problem] = []
+    others = 0
+    for given in paths or (Path(),):
+        try:
+            found = yaml_files(given) if os.path.isdir(given) else [given]
+        except InputError as error:
+            problems += error.problems
+            continue
+        for path in found:
+            if os.path.realpath(path) in seen:
+                continue
+            seen.add(os.path.realpath(path))
+            kind = kind_of(path)
+            if kind is None and path in paths:
+                problems.append(Problem(message=_unknown(path, KINDS), where=str(path)))
+            elif kind is None:
+                others += 1
+            else:
+                files.setdefault(kind, []).append(path)
+    problems += check_files(files)
+    left_out = f"; {others} other YAML file{'s' if others != 1 else ''} left out" if others else ""
+    if problems:
+        for problem in problems:
+            click.echo(harmless(str(problem)), err=True)
+        many = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        raise InputError(f"{many} in {len(seen) - others} file{'s' if len(seen) - others != 1 else ''}{left_out}")
+    if not files:
+        raise InputError(f"no file of ours is here{left_out}; `simworld scenario new NAME` writes one to start from")
+    counts = [f"{len(files[kind])} {_plural(kind, len(files[kind]))}" for kind in KINDS if kind in files]
+    click.echo(f"{', '.join(counts)}: ok{left_out}")
+
+
+def _unknown(path: Path, kinds: tuple[str, ...]) -> str:
+    if not os.path.lexists(path):
+        return "no such file or folder"
+    return f"its keys tell none of our kinds of files ({', '.join(kinds)})"
+
+
+def _plural(kind: str, n: int) -> str:
+    return kind if n == 1 or kind == "pairs" else "learn files" if kind == "learn" else f"{kind}s"
