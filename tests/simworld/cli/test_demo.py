@@ -46,7 +46,7 @@ def test_one_conversation_is_printed_as_it_is_played_and_no_other() -> None:
         item = WorkItem(run="r", scenario_id=scenario.id, cast=cast, repeat=number)
         jobs.append(Job(item=item, attempt=1, scenario=scenario, agents=seated, seed=number))
     screen = Console(file=io.StringIO(), width=80)
-    followed = Followed(screen, agents, "warm")
+    followed = Followed(screen, {name: agent.id for name, agent in agents.items()}, "warm")
     assert not followed.heard
     assert len(list(play_jobs(jobs, {}, on_acts=followed.hear))) == 3
     assert followed.heard
@@ -54,7 +54,7 @@ def test_one_conversation_is_printed_as_it_is_played_and_no_other() -> None:
     assert screen.file.getvalue().splitlines() == [
         "One of the conversations, as it is played: cake",
         "Ann by warm, Bo by plain, Cleo by plain",
-        "  1 Ann: Thanks\\x1b[2J.",
+        "  1 Ann: Thanks.",
         "  2 Bo: Good day.",
         "  3 Cleo: Good day.",
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ import pytest
 
 from simworld.core.episode import Observation
 from simworld.core.errors import Failure, InputError
-from simworld.core.protocols import Thinking
+from simworld.core.protocols import Agent, Thinking
 from simworld.core.requests import Completion, Request, Score, Scored
+from simworld.runner.models import Crew
 from simworld.testing.fakes import fake_answer
 from simworld.tournament.loading import Tournament
 from simworld.tournament.price import price
@@ -180,10 +181,14 @@ def profile(store: Store) -> list[dict[str, Any]]:
     return list((summary.run.profile or {})["commands"])
 
 
+def with_agents(healthy: Crew, agents: Mapping[str, Agent]) -> Crew:
+    return Crew(agents=agents, backends=healthy.backends, infos=healthy.infos)
+
+
 def test_a_price_counts_what_failed_only_where_it_is_tried_again(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, agents=AGENTS[:2], scenarios="[k1.yaml]")
     healthy = crew(made)
-    one = replace(healthy, agents={**healthy.agents, "ben": Broken("ben")})
+    one = with_agents(healthy, {**healthy.agents, "ben": Broken("ben")})
     play_tournament(made, one, store, open_judge=judge())
     assert [price(made, store, retry_failed=again).left for again in (False, True)] == [0, 3]
     assert (price(made, store).failed, price(made, store).judgements) == (3, 0)
@@ -325,7 +330,7 @@ class Broken:
 def test_agents_that_always_fail(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, agents=AGENTS[:3])
     healthy = crew(made)
-    one = replace(healthy, agents={**healthy.agents, "cyn": Broken("cyn")})
+    one = with_agents(healthy, {**healthy.agents, "cyn": Broken("cyn")})
     play_tournament(made, one, store, open_judge=judge())
     found = results(made, store, made.judges[0], rounds=50).standings
     # 6 scenarios: cyn's seats, beside the two others and twice beside itself; the others' where they do not meet cyn.
@@ -338,7 +343,7 @@ def test_agents_that_always_fail(store: Store, tmp_path: Path) -> None:
 
 def test_when_every_episode_failed(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, agents=AGENTS[:2], scenarios="[k1.yaml]")
-    nobody = replace(crew(made), agents={name: Broken(name) for name in AGENTS[:2]})
+    nobody = with_agents(crew(made), {name: Broken(name) for name in AGENTS[:2]})
     play_tournament(made, nobody, store, open_judge=judge())
     with pytest.raises(InputError, match="every episode of tournament 'cup' failed, so nothing compares"):
         results(made, store, made.judges[0])

@@ -16,6 +16,7 @@ class Bar:
 
     def __init__(self) -> None:
         self.shown: dict[str, list[tuple[int, int, str]]] = {}
+        self.stage: list[tuple[int, int, str]] = []
 
     def begin(self, label: str) -> None:
         self.shown[label.rsplit("-", 1)[0]] = self.stage = []
