@@ -21,6 +21,7 @@ from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless
 from simworld.cli.transcript import print_transcript
 from simworld.core.episode import ActionKind, Ending
+from simworld.core.errors import InputError
 from simworld.core.stats import Estimate, group_by, mean_by_family
 
 if TYPE_CHECKING:
@@ -85,11 +86,14 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
     from simworld.runner.stored import run_plan
     from store import open_store
 
+    if not out.absolute().parent.is_dir():
+        raise InputError(f"{out} cannot be made: no folder {out.parent}")  # told before the work, not after it
     _have_weights()
     plan = demo_plan(count, seed)
     with open_store(db, create=True) as store:
         left = 2 * count - len(store.finished(plan.run))
-        click.echo(f"The demo plays {2 * count} conversations, judges them and writes {out}: {_time(left, threads)}.")
+        what = f"The demo plays {2 * count} conversations, judges them and writes {out}"
+        click.echo(harmless(f"{what}: {_time(left, threads)}."))
         say = console()
         with open_crew(
             plan.specs.values(),

@@ -16,6 +16,7 @@ from simworld.cli.demo import demo_plan
 from simworld.cli.demo_follow import Followed
 from simworld.cli.demo_time import GFLOP, STARTING_S, seconds_for
 from simworld.core.episode import WorkItem
+from simworld.core.errors import InputError
 from simworld.runner import Job, play_jobs
 from simworld.testing import example_scenario
 from store import open_store
@@ -58,6 +59,14 @@ def test_one_conversation_is_printed_as_it_is_played_and_no_other() -> None:
         "  2 Bo: Good day.",
         "  3 Cleo: Good day.",
     ]
+
+
+def test_a_page_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    db = tmp_path / "demo.db"
+    done = CliRunner().invoke(cli, ["demo", "--db", f"sqlite:///{db}", "--out", str(tmp_path / "gone" / "page.html")])
+    assert isinstance(done.exception, InputError)
+    assert "no folder" in str(done.exception)
+    assert not db.exists()
 
 
 @pytest.mark.model

@@ -19,7 +19,8 @@ class Bar:
         self.stage: list[tuple[int, int, str]] = []
 
     def begin(self, label: str) -> None:
-        self.shown[label.rsplit("-", 1)[0]] = self.stage = []
+        self.stage: list[tuple[int, int, str]] = []
+        self.shown[label.rsplit("-", 1)[0]] = self.stage
 
     def __call__(self, done: int, total: int, note: str = "", *, share: float | None = None) -> None:
         self.stage.append((done, total, note))
