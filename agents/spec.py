@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
+from agents.models.load import check_spec
 from agents.models.openai_address import read_address
 from agents.models.server_options import ServerFields
 from agents.prompting import PROMPTS, PromptTemplate
@@ -154,6 +155,10 @@ def load_spec(path: Path) -> LoadedSpec:
         template = parse(load_yaml(template_source), PromptTemplate)
     except InputError as error:
         problems += error.problems
+    try:
+        check_spec(spec.model)
+    except ModelError as error:
+        problems.append(document.problem(("model",), str(error)))
     if not spec.model.startswith("openai:"):
         problems += spec.local_problems(document)
     try:

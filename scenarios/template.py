@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from scenarios.schema import SLUG
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError
 from simworld.language import known_languages
-from simworld.yamlfile.scalars import resolve
+from simworld.yamlfile import as_text
 
 TEMPLATE = """\
 # A simworld scenario. Check it with:      simworld scenario check {file}
@@ -88,32 +86,4 @@ def template(name: str, file: str) -> str:
     title = name.replace("-", " ").capitalize()
     # A title like 12 or Null would not be text to the loader.
     languages = ", ".join(known_languages())
-    return TEMPLATE.format(name=_text(name), file=file, title=_text(title), languages=languages)
-
-
-def write_template(name: str, path: Path) -> None:
-    """Writes the template to a file that must not exist yet. Raises InputError with the reason if it cannot."""
-    text = template(name, str(path))
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise _refusal(path, "its name is not UTF-8 text; choose another --out") from None
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise _refusal(path, "exists already; choose another name or --out") from None
-    except FileNotFoundError:
-        raise _refusal(path, "its folder does not exist") from None
-    except OSError as error:
-        if path.is_file() and path.stat().st_size < len(text):  # a full disk leaves half a file
-            path.unlink()
-        raise _refusal(path, f"cannot be written: {error.strerror}") from None
-
-
-def _text(text: str) -> str:
-    return text if isinstance(resolve(text), str) else f"'{text}'"
-
-
-def _refusal(path: Path, message: str) -> InputError:
-    return InputError([Problem(message=message, where=str(path))])
+    return TEMPLATE.format(name=as_text(name), file=file, title=as_text(title), languages=languages)

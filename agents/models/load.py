@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.models.openai_address import read_address, read_key
@@ -107,6 +108,31 @@ def local_weights(spec: str) -> Weights:
     check_local(spec)
     kind, _, name = spec.strip().partition(":")
     return builtin_weights(name) if kind == "builtin" else hf_weights(name)
+
+
+def check_spec(spec: str) -> None:
+    """Raises ModelError for a spec that can mean no model; nothing is loaded, and nothing of a model is looked at.
+
+    What may be there later, the snapshot of a hub id for one, passes.
+    """
+    kind, colon, name = spec.strip().partition(":")
+    if not colon or not name.strip() or kind not in ("builtin", "hf", "openai"):
+        raise ModelError(f"model {spec!r} is not understood; write {FORMS}{_hint(spec)}")
+    if kind == "openai":
+        read_address(spec)
+        return
+    check_local(spec)
+    if kind == "builtin":
+        from agents.models.weights import check_speaks
+
+        check_speaks(name)
+    elif _is_path(name) and not Path(name).expanduser().is_dir():
+        raise ModelError(f"{spec.strip()}: no such folder")
+
+
+def _is_path(place: str) -> bool:
+    """Whether what follows `hf:` is a folder and can be no hub id."""
+    return place.startswith((".", "/", "~")) or "\\" in place or place.rstrip("/").count("/") > 1
 
 
 def check_local(spec: str) -> None:

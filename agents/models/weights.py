@@ -126,14 +126,20 @@ def is_converted(model: Packaged) -> bool:
         return False
 
 
+def check_speaks(name: str) -> None:
+    """Raises ModelError for a built-in model that is no language model."""
+    model = BUILTIN[name]
+    if not model.file.endswith(".gguf"):
+        raise ModelError(f"builtin:{name} is a {model.kind}; it cannot speak or judge")
+
+
 def builtin_weights(name: str) -> Weights:
     """The built-in language model as a float32 safetensors folder: converted on first use, which takes half a minute.
 
     The id is the hash of the packaged GGUF file. Raises ModelError where the package is missing, damaged, or no language model.
     """
+    check_speaks(name)
     model = BUILTIN[name]
-    if not model.file.endswith(".gguf"):
-        raise ModelError(f"builtin:{name} is a {model.kind}; it cannot speak or judge")
     if not is_converted(model):
         convert(model)
     return Weights(folder=converted_folder(model), id=model.sha256)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
-from agents.steering.folder import PlannerFolder, read_folder
+from agents.steering.folder import INFO, PlannerFolder, read_folder
 from simworld.core.errors import InputError, Problem
 from simworld.core.requests import Position
-from simworld.yamlfile import Document, shorten
+from simworld.yamlfile import Document, closest, load_yaml, shorten
+
+SHOWN = 10  # names in a message
 
 
 class ExploreSpec(BaseModel):
@@ -70,12 +73,41 @@ def find_planner(spec: SteeringSpec, document: Document, library: Path) -> Plann
     if folder is None:
         message = (
             f"no checkpoint folder '{shorten(spec.planner)}' beside this file, in the working folder or the library"
+            + _meant(spec.planner, places, library)
         )
         raise InputError([document.problem(("steering", "planner"), message)])
     planner = read_folder(folder)
     if problem := _no_policy(spec, planner, document):
         raise InputError([problem])
     return planner
+
+
+def _meant(name: str, places: Sequence[Path], library: Path) -> str:
+    """What may have been meant: the planner of the agent of that name, a name like it, or else what there is."""
+    agent = library / f"{Path(name).stem}.yaml"
+    if os.path.isfile(agent):
+        steering = load_yaml(agent).data.get("steering")
+        if steering:
+            return f"; '{agent.stem}' is an agent, and its planner is '{steering['planner']}'"
+        return f"; '{agent.stem}' is an agent, and not steered; there are {_listed(places)}"
+    known = _checkpoints(places)
+    by_end = {path.rpartition("/")[2]: path for path in reversed(known)}
+    close = closest(name, known) or by_end.get(closest(Path(name).name, by_end) or "")
+    return f"; did you mean '{close}'?" if close else f"; there are {_listed(places)}"
+
+
+def _listed(places: Sequence[Path]) -> str:
+    known = _checkpoints(places)
+    return ", ".join(known[:SHOWN]) + (f" and {len(known) - SHOWN} more" if len(known) > SHOWN else "")
+
+
+def _checkpoints(places: Sequence[Path]) -> list[str]:
+    """The checkpoint folders of these places and one folder further down, as a file names them."""
+    found: dict[str, None] = {}
+    for place in places:
+        for info in (*sorted(place.glob(f"*/{INFO}")), *sorted(place.glob(f"*/*/{INFO}"))):
+            found[info.parent.relative_to(place).as_posix()] = None
+    return list(found)
 
 
 def _no_policy(spec: SteeringSpec, planner: PlannerFolder, document: Document) -> Problem | None:

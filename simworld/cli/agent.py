@@ -9,6 +9,9 @@ from pathlib import Path
 import click
 
 from agents import LMSpec, LoadedSpec, agent_json_schema, agent_schema_text, find_specs, library_names, load_spec
+from agents.template import template
+from simworld.cli.new import names_argument, out_option, write_templates
+from simworld.cli.next_command import next_command
 from simworld.cli.options import json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
@@ -18,7 +21,7 @@ from simworld.yamlfile import yaml_files
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def agent() -> None:
-    """List, show and check agents."""
+    """List, show, check and write agents."""
 
 
 @agent.command("list")
@@ -67,6 +70,18 @@ def show(name: str, as_json: bool) -> None:
                 click.echo(harmless(f"  {inner}: {_indented(text)}"))
         else:
             click.echo(harmless(f"{key}: {_indented(value)}"))
+
+
+@agent.command()
+@names_argument
+@out_option
+def new(names: tuple[str, ...], out: Path | None) -> None:
+    """Write commented agents to start from.
+
+    Never overwrites a file.
+    """
+    write_templates(names, out, lambda name, file, number: template(name, file, number=number))
+    next_command("rubric new", "my-rubric")
 
 
 @agent.command()

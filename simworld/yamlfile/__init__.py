@@ -10,8 +10,11 @@ from simworld.yamlfile.keys import top_keys
 from simworld.yamlfile.messages import closest, did_you_mean, found, one_of, shorten
 from simworld.yamlfile.parsing import parse, parse_text, problem_texts
 from simworld.yamlfile.regular import read_regular, regular_size
+from simworld.yamlfile.scalars import as_text
+from simworld.yamlfile.writing import write_new
 
 __all__ = [
-    "Document", "Loc", "closest", "did_you_mean", "found", "in_order", "is_glob", "load_text", "load_yaml", "matching_files",
-    "one_of", "parse", "parse_text", "problem_texts", "read_regular", "regular_size", "shorten", "top_keys", "yaml_files",
+    "Document", "Loc", "as_text", "closest", "did_you_mean", "found", "in_order", "is_glob", "load_text", "load_yaml",
+    "matching_files", "one_of", "parse", "parse_text", "problem_texts", "read_regular", "regular_size", "shorten", "top_keys",
+    "write_new", "yaml_files",
 ]  # fmt: skip

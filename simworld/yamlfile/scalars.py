@@ -36,3 +36,10 @@ def resolve(text: str) -> Scalar:
     if text in _NAN:
         return float("nan")
     return text
+
+
+def as_text(text: str) -> str:
+    """A text as YAML writes it, also in a list in brackets: plain where that is read as the same text, else in quotes."""
+    if re.fullmatch(r"[\w./][\w./ -]*", text, re.ASCII) and text == text.strip() and isinstance(resolve(text), str):
+        return text
+    return "'" + text.replace("'", "''") + "'"

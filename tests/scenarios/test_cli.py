@@ -43,7 +43,10 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_new_writes_a_template_that_passes_check_and_never_overwrites() -> None:
-    assert ok("new", "my-market").startswith("Wrote my-market.yaml.")
+    assert ok("new", "my-market") == (
+        "Wrote my-market.yaml: edit it; `simworld check` says what is wrong.\n"
+        "next: simworld agent new my-agent other-agent\n"
+    )
     assert ok("check", "my-market.yaml") == "1 scenario in 1 file: ok\n"
     (found,) = load_scenario("my-market.yaml")
     assert found.name == "my-market"

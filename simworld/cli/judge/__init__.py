@@ -13,6 +13,8 @@ COMMANDS: Homes = {
     "import": ("simworld.cli.judge.people", "import_", "Store scores that a person gave."),
     "attribute": ("simworld.cli.judge.attribute", "attribute", "Say what each utterance was worth."),
     "list": ("simworld.cli.judge.show", "list_", "List the shipped judges."),
+    "new": ("simworld.cli.judge.new", "new", "Write commented judges to start from."),
+    "schema": ("simworld.cli.judge.new", "schema", "Print the JSON Schema of judge files."),
     "show": ("simworld.cli.judge.show", "show", "Show a judge and its rubric."),
 }
 

@@ -8,6 +8,7 @@ import click
 
 from scenarios.rubrics import load_rubric
 from simworld.cli.judge.given import judge_option, known_run, open_judge, run_option
+from simworld.cli.next_command import next_command
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -103,6 +104,8 @@ def run(
             click.echo(used)
         if with_profile:
             print_profile(profile)
+    if not as_json and tally.judge_ids:
+        next_command("serve", db=db)
     if tally.failed and tally.last_failure:
         hint = "simworld judge run --retry-failed tries them again"
         click.echo(f"The last failure: {harmless(str(tally.last_failure))}; {hint}.", err=True)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from agents import load_spec
 from agents.models import load_backend
-from agents.models.load import identify
+from agents.models.load import check_spec, identify
 from agents.models.weights import BUILTIN
-from simworld.core.errors import ModelError
+from simworld.core.errors import InputError, ModelError
+from simworld.judging.spec import load_judge
 
 
 @pytest.mark.parametrize("dtype", ["auto", "float32"])
@@ -43,3 +45,44 @@ def test_a_built_in_one_is_known_by_its_file() -> None:
 def test_what_names_nothing_is_refused(spec: str) -> None:
     with pytest.raises(ModelError):
         identify(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("builtin:nonsense", "builtin:nonsense is not a built-in model; there is smollm2-135m-instruct"),
+        ("builtin:smollm2", "did you mean 'builtin:smollm2-135m-instruct'?"),
+        ("builtin:all-minilm-l6-v2", "is a sentence encoder; it cannot speak or judge"),
+        ("hf:./gone", "hf:./gone: no such folder"),
+        ("hf:~/gone", "hf:~/gone: no such folder"),
+        ("hf:models/some/gone", "hf:models/some/gone: no such folder"),
+        ("openai:", "is not understood; write builtin:NAME"),
+        ("openai:@http://127.0.0.1:9/v1", "write openai:MODEL@URL"),
+        ("gpt-4", "is not understood"),
+        ("smollm2-135m-instruct", "did you mean 'builtin:smollm2-135m-instruct'?"),
+    ],
+)
+def test_a_spec_that_can_mean_no_model(spec: str, message: str) -> None:
+    with pytest.raises(ModelError) as error:
+        check_spec(spec)
+    assert message in str(error.value)
+
+
+def test_what_may_be_fetched_later_passes(tmp_path: Path) -> None:
+    for spec in ("hf:some/model", "hf:gpt2", f"hf:{tmp_path}", "openai:m@http://127.0.0.1:9", "openai:gpt-4o"):
+        check_spec(spec)
+
+
+def test_agent_and_judge_files_are_checked_so(tmp_path: Path) -> None:
+    agent, judge = tmp_path / "a.yaml", tmp_path / "j.yaml"
+    agent.write_text("name: a\nmodel: builtin:smollm2\nprompt: scirpt\n")
+    judge.write_text("name: j\nmodel: hf:./gone\nmethod: answers\n")
+    with pytest.raises(InputError) as error:
+        load_spec(agent)
+    assert [str(p).removeprefix(f"{agent}:")[:20] for p in error.value.problems] == [
+        "3:9: prompt: no prom",
+        "2:8: model: builtin:",
+    ]
+    with pytest.raises(InputError) as error:
+        load_judge(str(judge))
+    assert str(error.value) == f"{judge}:2:8: model: hf:./gone: no such folder"

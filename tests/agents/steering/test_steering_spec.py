@@ -50,6 +50,15 @@ Write = Callable[[str, str], Path]
         (LM + "steering: {planer: haggler}\n", ["bad.yaml:3:12: steering.planer: unknown field; did you mean 'planner'?"]),
         (LM + "steering: {planner: hagler}\n", [
             "bad.yaml:3:21: steering.planner: no checkpoint folder 'hagler' beside this file, in the working folder or the library"
+            "; did you mean 'haggler'?"
+        ]),
+        (LM + "steering: {planner: smol-thanks}\n", [
+            "bad.yaml:3:21: steering.planner: no checkpoint folder 'smol-thanks' beside this file, in the working folder or the "
+            "library; 'smol-thanks' is an agent, and its planner is 'planners/thanks'"
+        ]),
+        (LM + "steering: {planner: thnks}\n", [
+            "bad.yaml:3:21: steering.planner: no checkpoint folder 'thnks' beside this file, in the working folder or the "
+            "library; did you mean 'planners/thanks'?"
         ]),
         (LM + "steering: {planner: haggler, position: middle}\n", [
             "bad.yaml:3:40: steering.position: expected start, mid or end, found the text 'middle'; did you mean 'mid'?"
@@ -82,7 +91,8 @@ Write = Callable[[str, str], Path]
             "bad.yaml:3:9: prompt: no prompt 'scirpt' beside this file, in the working folder or in the library; "
             "did you mean 'script'?",
             "bad.yaml:4:21: steering.planner: no checkpoint folder 'nothing' "
-            "beside this file, in the working folder or the library",
+            "beside this file, in the working folder or the library; there are bare, haggler, planners/judged, "
+            "planners/numbers, planners/numbers-td3bc, planners/thanks",
         ]),
         ("name: a\nmodel: openai:m@http://h/v1\nsteering: {planner: haggler}\n", [
             "bad.yaml:3:11: steering: a server takes no prefix embeddings yet (vLLM's prompt_embeds is not there yet); "

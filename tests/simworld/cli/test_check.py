@@ -58,11 +58,12 @@ def test_everything_in_a_folder_by_its_kind(folder: Path) -> None:
     assert check() == (
         0,
         "1 scenario, 1 persona, 1 rubric, 2 agents, 1 prompt, 1 judge, 1 tournament, 1 pairs: ok; "
-        "5 other YAML files left out\n",
+        "5 other YAML files left out\nnext: simworld tournament run cup.yaml\n",
         "",
     )
     assert check(".", "bar.yaml", "../" + folder.name) == check()
-    assert check("ann.yaml", "cup.yaml") == (0, "1 persona, 1 tournament: ok\n", "")
+    assert check("ann.yaml", "calm.yaml") == (0, "1 persona, 1 rubric: ok\n", "")
+    assert check("bar.yaml")[1] == "1 scenario: ok\nnext: simworld run bar.yaml --cast '*=smol-script'\n"
 
 
 def test_all_problems_at_once_with_their_places(folder: Path) -> None:

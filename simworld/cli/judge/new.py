@@ -1,0 +1,33 @@
+"""`simworld judge new` and `simworld judge schema`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from simworld.cli.new import names_argument, out_option, write_templates
+from simworld.cli.next_command import next_command
+from simworld.judging.spec import JudgeSpec
+from simworld.judging.template import judge_template
+
+
+@click.command()
+@names_argument
+@click.option("--rubric", default="", metavar="FILE", help="The rubric that it names; default: each scenario's own.")
+@out_option
+def new(names: tuple[str, ...], rubric: str, out: Path | None) -> None:
+    """Write commented judges to start from.
+
+    Never overwrites a file.
+    """
+    write_templates(names, out, lambda name, file, _: judge_template(name, file, rubric=rubric))
+    next_command("tournament new", "my-tournament")
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of judge files, for editors."""
+    text = {"$schema": "https://json-schema.org/draft/2020-12/schema", **JudgeSpec.model_json_schema()}
+    click.echo(json.dumps(text | {"title": "simworld judge"}, indent=2, ensure_ascii=False))

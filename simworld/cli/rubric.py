@@ -1,0 +1,39 @@
+"""`simworld rubric`: write rubrics; what they are of is scored by `simworld judge`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from simworld.cli.new import names_argument, out_option, write_templates
+from simworld.cli.next_command import next_command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def rubric() -> None:
+    """Write rubrics: what a judge scores."""
+
+
+@rubric.command()
+@names_argument
+@out_option
+def new(names: tuple[str, ...], out: Path | None) -> None:
+    """Write commented rubrics to start from.
+
+    Never overwrites a file.
+    """
+    from simworld.judging.template import rubric_template
+
+    files = write_templates(names, out, lambda name, file, _: rubric_template(name, file))
+    next_command("judge new", "my-judge", "--rubric", str(files[0]))
+
+
+@rubric.command()
+def schema() -> None:
+    """Print the JSON Schema of rubric files, for editors."""
+    from scenarios.rubrics import RubricFile
+
+    text = {"$schema": "https://json-schema.org/draft/2020-12/schema", **RubricFile.model_json_schema()}
+    click.echo(json.dumps(text | {"title": "simworld rubric"}, indent=2, ensure_ascii=False))

@@ -1,0 +1,72 @@
+"""The commented judge and rubric that `simworld judge new` and `simworld rubric new` write."""
+
+from __future__ import annotations
+
+import re
+
+from simworld.core.errors import InputError
+from simworld.yamlfile import as_text
+
+JUDGE = """\
+# A simworld judge: who scores stored episodes. Check it with:    simworld check {file}
+# How far to trust it:                                            simworld judge check --judge {file}
+# For completion in an editor, run                                simworld judge schema > judge.schema.json
+# beside this file and begin the file with this line (without the first '# '):
+# # yaml-language-server: $schema=judge.schema.json
+
+name: {name}
+title: The built-in model by opposed statements
+
+# builtin:smollm2-135m-instruct, hf:FOLDER or hf:HUB-ID; with method: server also openai:MODEL@http://HOST:PORT/v1
+model: builtin:smollm2-135m-instruct
+method: statements          # statements or answers for local models, server for servers
+{rubric}
+"""
+
+RUBRIC = """\
+# A simworld rubric: what a judge scores. Check it with:    simworld check {file}
+# A scenario or a judge names it:                           rubric: {file}
+
+name: {name}
+dimensions:
+  - name: goal              # small letters, digits and _
+    range: [0, 10]          # the worst and the best score
+    # {{name}}, {{goal}}, {{knows}} and {{secret}} stand for what the judged seat has.
+    question: How far did {{name}} reach this goal? {{goal}}
+    weight: 1
+    statements:             # for judges that read log-odds; several wordings are steadier than one
+      - {{high: "Outcome: {{name}} got what {{name}} wanted.", low: "Outcome: {{name}} did not get what {{name}} wanted."}}
+      - {{high: "Outcome: {{name}} was successful.", low: "Outcome: {{name}} failed."}}
+  - name: composure
+    range: [0, 10]
+    question: How calm and polite did {{name}} stay?
+    statements:
+      - {{high: "{{name}} stayed calm and polite.", low: "{{name}} was rude."}}
+      - {{high: "{{name}} kept a cool head.", low: "{{name}} lost their temper."}}
+"""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+def judge_template(name: str, file: str, *, rubric: str = "") -> str:
+    """The text of a judge; `rubric` is the file that it names. Raises InputError for a name that is none."""
+    _check(name, "judge", "strict")
+    line = (
+        f"rubric: {as_text(rubric)}"
+        if rubric
+        else "# rubric: calm.yaml       # default: the one that each scenario names"
+    )
+    return JUDGE.format(name=as_text(name), file=file, rubric=line)
+
+
+def rubric_template(name: str, file: str) -> str:
+    """The text of a rubric. Raises InputError for a name that is none."""
+    _check(name, "rubric", "calm")
+    return RUBRIC.format(name=as_text(name), file=file)
+
+
+def _check(name: str, what: str, like: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"'{name}' cannot be a {what}'s name; use small letters, digits, dots, dashes and _, like '{like}'"
+        )
