@@ -16,7 +16,6 @@ class Bar:
 
     def __init__(self) -> None:
         self.shown: dict[str, list[tuple[int, int, str]]] = {}
-        self.stage: list[tuple[int, int, str]] = []
 
     def begin(self, label: str) -> None:
         self.stage: list[tuple[int, int, str]] = []
