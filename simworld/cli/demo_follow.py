@@ -11,7 +11,6 @@ from rich.text import Text
 from simworld.cli.text import harmless
 from simworld.cli.transcript import act_text
 from simworld.core.episode import Act
-from simworld.core.visibility import full_labels
 
 if TYPE_CHECKING:
     from simworld.runner.live import Job
@@ -36,7 +35,7 @@ class Followed:
             self._key = job.item.key
             self._head(job)
         if job.item.key == self._key:
-            names = full_labels(job.scenario)
+            names = _names(job)
             for act in acts:
                 self._screen.print(act_text(turn, act, names))
 
@@ -44,6 +43,11 @@ class Followed:
         title = f"One of the conversations, as it is played: {job.scenario.title or job.scenario.name}"
         self._screen.print(Text(harmless(title), style="bold"))
         called = {id_: name for name, id_ in self._ids.items()}
-        names = full_labels(job.scenario)
+        names = _names(job)
         seats = ", ".join(f"{names[seat]} by {called[agent.id]}" for seat, agent in job.agents.items())
         self._screen.print(Text(harmless(seats), style="dim"))
+
+
+def _names(job: Job) -> dict[str, str]:
+    """Seat → name, as stored transcripts show them."""
+    return {seat.name: seat.persona.name for seat in job.scenario.seats}

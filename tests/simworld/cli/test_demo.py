@@ -54,10 +54,10 @@ def test_one_conversation_is_printed_as_it_is_played_and_no_other() -> None:
     assert isinstance(screen.file, io.StringIO)
     assert screen.file.getvalue().splitlines() == [
         "One of the conversations, as it is played: cake",
-        "Ann by warm, Bo by plain, Cleo by plain",
-        "  1 Ann: Thanks.",
-        "  2 Bo: Good day.",
-        "  3 Cleo: Good day.",
+        "Ann Lee by warm, Bo Ek by plain, Cleo Fox by plain",
+        "  1 Ann Lee: Thanks.",
+        "  2 Bo Ek: Good day.",
+        "  3 Cleo Fox: Good day.",
     ]
 
 
