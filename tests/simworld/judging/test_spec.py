@@ -30,11 +30,7 @@ def test_the_default_is_calibrated_for_every_dimension_of_its_rubric() -> None:
 
 def test_a_judge_file_and_its_problems(tmp_path: Path) -> None:
     path = tmp_path / "j.yaml"
-    path.write_text(
-        "name: j\nmodel: builtin:smollm2-135m-instruct\nmethod: answers\nchat: yes\nsamples: 3\nchat: true\n".replace(
-            "chat: yes\n", ""
-        )
-    )
+    path.write_text("name: j\nmodel: builtin:smollm2-135m-instruct\nmethod: answers\nsamples: 3\nchat: true\n")
     spec, origin = load_judge(str(path))
     assert (spec.chat, spec.samples, origin) == (True, 3, str(path))
     path.write_text(
