@@ -109,9 +109,10 @@ def fill(url: str, tournament: Tournament, episodes: int) -> None:
     agents = {name: make_agent(loaded) for name, loaded in tournament.specs.items()}
     plan = plan_of(tournament, matches_of(tournament))
     plan = replace(plan, repeats=-(-episodes // len(plan.seatings())))
-    jobs = plan.jobs(agents)[:episodes]
+    planned = plan.episodes({name: agent.id for name, agent in agents.items()})[:episodes]
+    jobs = plan.jobs(agents, planned)
     with open_store(url) as store:
-        begin(plan, Crew(agents=agents, backends={}, infos={}), store, jobs)
+        begin(plan, Crew(agents=agents, backends={}, infos={}), store, planned)
         judges = add_judges(store, tournament)
     engine = connect(parse_address(url), create=False)
     seats: dict[tuple[str, ...], list[dict[str, Any]]] = {}

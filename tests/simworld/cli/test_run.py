@@ -131,7 +131,7 @@ def test_a_rerun_that_plays_nothing_loads_no_model(folder: Path, monkeypatch: py
     loaded: list[str] = []
 
     class Loaded(FakeBackend):
-        info = identify("openai:m@http://127.0.0.1:9/v1")  # type: ignore[assignment]
+        info = identify("openai:m@http://127.0.0.1:9/v1")
 
     def load(spec: str, **settings: object) -> FakeBackend:
         loaded.append(spec)

@@ -16,6 +16,7 @@ from simworld.core.episode import Observation
 from simworld.core.errors import Failure, InputError
 from simworld.core.protocols import Thinking
 from simworld.core.requests import Completion, Request, Score, Scored
+from simworld.runner.models import Crew
 from simworld.testing.fakes import fake_answer
 from simworld.tournament.loading import Tournament
 from simworld.tournament.price import price
@@ -183,7 +184,7 @@ def profile(store: Store) -> list[dict[str, Any]]:
 def test_a_price_counts_what_failed_only_where_it_is_tried_again(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, agents=AGENTS[:2], scenarios="[k1.yaml]")
     healthy = crew(made)
-    one = replace(healthy, agents={**healthy.agents, "ben": Broken("ben")})
+    one = Crew(agents={**healthy.agents, "ben": Broken("ben")}, backends={}, infos={})
     play_tournament(made, one, store, open_judge=judge())
     assert [price(made, store, retry_failed=again).left for again in (False, True)] == [0, 3]
     assert (price(made, store).failed, price(made, store).judgements) == (3, 0)
@@ -260,7 +261,9 @@ def test_nothing_played_is_one_line(store: Store, tmp_path: Path) -> None:
 
 
 def test_ties_below_the_measured_deviation(store: Store, tmp_path: Path) -> None:
-    (tmp_path / "fake.yaml").write_text("name: fake\nmodel: fake:model\nmethod: statements\nsamples: 2\n")
+    (tmp_path / "fake.yaml").write_text(
+        "name: fake\nmodel: builtin:smollm2-135m-instruct\nmethod: statements\nsamples: 2\n"
+    )
     made = tournament(tmp_path, agents=AGENTS[:2])
     play(made, store, noisy())
     found = results(made, store, made.judges[0], rounds=50).standings.tables["goal"]
@@ -325,7 +328,7 @@ class Broken:
 def test_agents_that_always_fail(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, agents=AGENTS[:3])
     healthy = crew(made)
-    one = replace(healthy, agents={**healthy.agents, "cyn": Broken("cyn")})
+    one = Crew(agents={**healthy.agents, "cyn": Broken("cyn")}, backends={}, infos={})
     play_tournament(made, one, store, open_judge=judge())
     found = results(made, store, made.judges[0], rounds=50).standings
     # 6 scenarios: cyn's seats, beside the two others and twice beside itself; the others' where they do not meet cyn.
@@ -338,7 +341,7 @@ def test_agents_that_always_fail(store: Store, tmp_path: Path) -> None:
 
 def test_when_every_episode_failed(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, agents=AGENTS[:2], scenarios="[k1.yaml]")
-    nobody = replace(crew(made), agents={name: Broken(name) for name in AGENTS[:2]})
+    nobody = Crew(agents={name: Broken(name) for name in AGENTS[:2]}, backends={}, infos={})
     play_tournament(made, nobody, store, open_judge=judge())
     with pytest.raises(InputError, match="every episode of tournament 'cup' failed, so nothing compares"):
         results(made, store, made.judges[0])
