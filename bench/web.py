@@ -331,7 +331,7 @@ def files(folder: Path, name: str) -> Path:
         (folder / f"written-{n}.yaml").write_text(SCENE.format(n=n))
     for agent in ("ada", "ben", "cyn"):
         (folder / f"{agent}.yaml").write_text(f"name: {agent}\nkind: scripted\nlines: [I am {agent}., Yes., Well.]\n")
-    (folder / "fake.yaml").write_text("name: fake\nmodel: fake:model\nmethod: statements\n")
+    (folder / "fake.yaml").write_text("name: fake\nmodel: builtin:smollm2-135m-instruct\nmethod: statements\n")
     path = folder / "cup.yaml"
     path.write_text(
         f"name: {name}\nagents: [ada.yaml, ben.yaml, cyn.yaml]\nscenarios: ['written-*.yaml']\njudges: [fake.yaml]\nrepeats: 4\n"

@@ -10,6 +10,7 @@ import click
 
 from agents import LMSpec, LoadedSpec, agent_json_schema, agent_schema_text, find_specs, library_names, load_spec
 from agents.template import template
+from simworld.cli import completion
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
 from simworld.cli.options import json_option
@@ -40,7 +41,7 @@ def list_(as_json: bool) -> None:
 
 
 @agent.command()
-@click.argument("name", metavar="NAME|FILE")
+@click.argument("name", metavar="NAME|FILE", shell_complete=completion.agents)
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Show an agent with its defaults.

@@ -26,7 +26,16 @@ COMMANDS: Homes = {
 }
 
 
-@click.group(cls=LazyGroup, homes=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+SECTIONS = {
+    "Begin": ("demo", "model"),
+    "Write and check": ("scenario", "agent", "rubric", "check"),
+    "Play, judge and compare": ("run", "judge", "tournament", "evaluate"),
+    "Steer": ("train", "learn"),
+    "Look": ("episode", "serve", "report", "db"),
+}
+
+
+@click.group(cls=LazyGroup, homes=COMMANDS, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="simworld")
 def cli() -> None:
     """A laboratory for social simulation with steerable language-model agents."""

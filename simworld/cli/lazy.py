@@ -14,9 +14,13 @@ Homes = Mapping[str, tuple[str, str, str]]  # name → (module, attribute, one l
 class LazyGroup(click.Group):
     """A group whose commands live in other modules."""
 
-    def __init__(self, *args: Any, homes: Homes, **others: Any) -> None:
+    def __init__(
+        self, *args: Any, homes: Homes, sections: Mapping[str, tuple[str, ...]] | None = None, **others: Any
+    ) -> None:
+        """`sections` are headings with their commands, for the help; default: all under one."""
         super().__init__(*args, **others)
         self._homes = homes
+        self._sections = sections or {"Commands": tuple(homes)}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._homes)
@@ -30,5 +34,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in self._homes.items()])
+        width = max(map(len, self._homes))
+        for heading, names in self._sections.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), self._homes[name][2]) for name in names])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simworld.cli import completion
 from simworld.cli.failures import failure_lines
 from simworld.cli.next_command import next_command
 from simworld.cli.options import (
@@ -37,15 +38,21 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("scenarios", metavar="SCENARIO...", nargs=-1, required=True)
+@click.argument("scenarios", metavar="SCENARIO...", nargs=-1, required=True, shell_complete=completion.scenarios)
 @click.option(
-    "--agents", "by_order", metavar="A,B", multiple=True, help="A cast in seat order; again for another cast."
+    "--agents",
+    "by_order",
+    metavar="A,B",
+    multiple=True,
+    shell_complete=completion.agents,
+    help="A cast in seat order; again for another cast.",
 )
 @click.option(
     "--cast",
     "by_seat",
     metavar="SEAT=A",
     multiple=True,
+    shell_complete=completion.agents,
     help="One cast by seat: SEAT=A,SEAT=B or the option again; '*=A' fills the other seats.",
 )
 @click.option(

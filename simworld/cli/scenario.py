@@ -17,6 +17,7 @@ from scenarios.personas import LIBRARY_PERSONAS, Personas
 from scenarios.schema import persona_json_schema, scenario_json_schema, schema_text
 from scenarios.sotopia import import_sotopia
 from scenarios.template import template
+from simworld.cli import completion
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
 from simworld.cli.options import json_option
@@ -35,7 +36,7 @@ def scenario() -> None:
 
 
 @scenario.command("list")
-@click.argument("selectors", nargs=-1, metavar="[SCENARIO]...")
+@click.argument("selectors", nargs=-1, metavar="[SCENARIO]...", shell_complete=completion.scenarios)
 @click.option("--tag", "tags", multiple=True, help="Only scenarios with this tag; several must all be there.")
 @click.option("--kind", help="Only scenarios of this kind.")
 @json_option
@@ -59,7 +60,7 @@ def list_(selectors: tuple[str, ...], tags: tuple[str, ...], kind: str | None, a
 
 
 @scenario.command()
-@click.argument("selector", metavar="SCENARIO")
+@click.argument("selector", metavar="SCENARIO", shell_complete=completion.scenarios)
 @click.option("--seat", "seat_name", help="Only what this seat sees.")
 @json_option
 def show(selector: str, seat_name: str | None, as_json: bool) -> None:

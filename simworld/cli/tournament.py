@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simworld.cli import completion
 from simworld.cli.failures import failure_lines
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
@@ -45,7 +46,7 @@ def tournament() -> None:
 
 
 @tournament.command()
-@click.argument("file")
+@click.argument("file", shell_complete=completion.tournaments)
 @json_option
 def check(file: str, as_json: bool) -> None:
     """Check a tournament file, and everything that it names."""
@@ -98,7 +99,7 @@ def schema() -> None:
 
 
 @tournament.command()
-@click.argument("file")
+@click.argument("file", shell_complete=completion.tournaments)
 @click.option("--dry-run", is_flag=True, help="Only say what it will cost: episodes, tokens and minutes.")
 @click.option("--retry-failed", is_flag=True, help="Play and judge again what failed.")
 @click.option("--episodes", type=click.IntRange(min=1), help="Begin at most so many now; default: the file's budget.")
@@ -192,7 +193,7 @@ def run(
 
 
 @tournament.command()
-@click.argument("file")
+@click.argument("file", shell_complete=completion.tournaments)
 @db_option
 @json_option
 def status(file: str, db: str, as_json: bool) -> None:
@@ -203,7 +204,7 @@ def status(file: str, db: str, as_json: bool) -> None:
 
 
 @tournament.command()
-@click.argument("file")
+@click.argument("file", shell_complete=completion.tournaments)
 @judge_option
 @click.option("--measure", metavar="NAME", help="Ratings and wins on this dimension; default: overall.")
 @db_option
@@ -217,7 +218,7 @@ def standings(file: str, judge_name: str | None, measure: str | None, db: str, a
 
 
 @tournament.command()
-@click.argument("file")
+@click.argument("file", shell_complete=completion.tournaments)
 @click.argument("first")
 @click.argument("second")
 @click.option(

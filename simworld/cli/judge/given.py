@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simworld.cli import completion
 from simworld.core.errors import InputError
 from simworld.judging.spec import DEFAULT_JUDGE
 from simworld.yamlfile import did_you_mean
@@ -22,10 +23,17 @@ judge_option = click.option(
     "judge_name",
     metavar="SPEC",
     default=DEFAULT_JUDGE,
+    shell_complete=completion.judges,
     show_default=True,
     help="A shipped judge's name, or a file.",
 )
-run_option = click.option("--run", "run_name", metavar="NAME", help="Only this run's episodes; default: every run's.")
+run_option = click.option(
+    "--run",
+    "run_name",
+    metavar="NAME",
+    shell_complete=completion.runs,
+    help="Only this run's episodes; default: every run's.",
+)
 
 
 def open_judge(spec: JudgeSpec, threads: int | None, server: ServerFields) -> AbstractContextManager[LateBackend]:

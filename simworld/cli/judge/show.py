@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from scenarios.rubrics import load_rubric
+from simworld.cli import completion
 from simworld.cli.options import json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
@@ -29,7 +30,7 @@ def list_(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("judge_name", metavar="SPEC", default=DEFAULT_JUDGE)
+@click.argument("judge_name", metavar="SPEC", default=DEFAULT_JUDGE, shell_complete=completion.judges)
 @json_option
 def show(judge_name: str, as_json: bool) -> None:
     """Show a judge's settings and its rubric.

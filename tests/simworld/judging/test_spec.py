@@ -30,12 +30,12 @@ def test_the_default_is_calibrated_for_every_dimension_of_its_rubric() -> None:
 
 def test_a_judge_file_and_its_problems(tmp_path: Path) -> None:
     path = tmp_path / "j.yaml"
-    path.write_text(
-        "name: j\nmodel: builtin:m\nmethod: answers\nchat: yes\nsamples: 3\nchat: true\n".replace("chat: yes\n", "")
-    )
+    path.write_text("name: j\nmodel: builtin:smollm2-135m-instruct\nmethod: answers\nsamples: 3\nchat: true\n")
     spec, origin = load_judge(str(path))
     assert (spec.chat, spec.samples, origin) == (True, 3, str(path))
-    path.write_text("name: j\nmodel: builtin:m\nmethod: statement\ncalibration: {goal: {a: -1}}\nsmaples: 2\n")
+    path.write_text(
+        "name: j\nmodel: builtin:smollm2-135m-instruct\nmethod: statement\ncalibration: {goal: {a: -1}}\nsmaples: 2\n"
+    )
     with pytest.raises(InputError) as error:
         load_judge(str(path))
     text = str(error.value)
@@ -53,10 +53,10 @@ def test_a_server_must_be_asked_for_text(tmp_path: Path) -> None:
 
 def test_a_prior_needs_something_to_read(tmp_path: Path) -> None:
     path = tmp_path / "j.yaml"
-    path.write_text("name: j\nmodel: builtin:m\nmethod: statements\nhead: []\n")
+    path.write_text("name: j\nmodel: builtin:smollm2-135m-instruct\nmethod: statements\nhead: []\n")
     with pytest.raises(InputError, match=r"prior: without head and ask there is nothing to read"):
         load_judge(str(path))
-    path.write_text("name: j\nmodel: builtin:m\nmethod: statements\nhead: []\nprior: false\n")
+    path.write_text("name: j\nmodel: builtin:smollm2-135m-instruct\nmethod: statements\nhead: []\nprior: false\n")
     assert load_judge(str(path))[0].head == ()
 
 
@@ -103,7 +103,7 @@ def test_what_shapes_a_verdict_makes_another_judge(tmp_path: Path) -> None:
 
 def test_a_local_judge_has_no_server(tmp_path: Path) -> None:
     path = tmp_path / "j.yaml"
-    path.write_text("name: j\nmodel: builtin:m\nmethod: statements\nhead: []\ntimeout: 3\n")
+    path.write_text("name: j\nmodel: builtin:smollm2-135m-instruct\nmethod: statements\nhead: []\ntimeout: 3\n")
     with pytest.raises(InputError) as error:
         load_judge(str(path))
     assert str(error.value.problems[0]).startswith(f"{path}:5:")
@@ -142,7 +142,7 @@ def test_a_rubric_beside_the_judges_file_is_found(tmp_path: Path, monkeypatch: p
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "r.yaml").write_text("name: r\ndimensions:\n  - {name: d, range: [0, 1], question: q}\n")
-    (folder / "j.yaml").write_text("name: j\nmodel: builtin:m\nmethod: answers\nrubric: r.yaml\n")
+    (folder / "j.yaml").write_text("name: j\nmodel: builtin:smollm2-135m-instruct\nmethod: answers\nrubric: r.yaml\n")
     monkeypatch.chdir(tmp_path)
     spec, _ = load_judge("mine/j.yaml")
     assert load_rubric(spec.rubric).name == "r"

@@ -27,7 +27,7 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "effort": SERVER + "extra_body: {reasoning_effort: low}\n",
         "lost": SERVER + "api_key_env: TWO\n",
         "maker": "model: openai:gpt-4o\n",
-        "small": "model: hf:./nowhere\n",
+        "small": "model: hf:nowhere/at-all\n",
     }
     for name, text in texts.items():
         Path(f"{name}.yaml").write_text(f"name: {name}\n{text}")

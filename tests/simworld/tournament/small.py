@@ -46,7 +46,7 @@ def write(folder: Path, *, families: int = 6, tables: int = 0, agents: Sequence[
         (folder / f"t{n}.yaml").write_text(THREE.format(n=n))
     for name in agents:
         (folder / f"{name}.yaml").write_text(f"name: {name}\nkind: scripted\nlines: [I am {name}., Yes., Well.]\n")
-    (folder / "fake.yaml").write_text("name: fake\nmodel: fake:model\nmethod: statements\n")
+    (folder / "fake.yaml").write_text("name: fake\nmodel: builtin:smollm2-135m-instruct\nmethod: statements\n")
 
 
 def tournament(

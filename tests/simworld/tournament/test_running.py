@@ -265,7 +265,9 @@ def test_nothing_played_is_one_line(store: Store, tmp_path: Path) -> None:
 
 
 def test_ties_below_the_measured_deviation(store: Store, tmp_path: Path) -> None:
-    (tmp_path / "fake.yaml").write_text("name: fake\nmodel: fake:model\nmethod: statements\nsamples: 2\n")
+    (tmp_path / "fake.yaml").write_text(
+        "name: fake\nmodel: builtin:smollm2-135m-instruct\nmethod: statements\nsamples: 2\n"
+    )
     made = tournament(tmp_path, agents=AGENTS[:2])
     play(made, store, noisy())
     found = results(made, store, made.judges[0], rounds=50).standings.tables["goal"]
