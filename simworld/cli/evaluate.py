@@ -203,7 +203,7 @@ def watching() -> Iterator[Watch]:
 
     with progress_bar("evaluating") as bar:
         yield Watch(
-            playing=lambda p: bar(p.before + p.played, p.planned, f"episodes; {p.failed} failed"),
+            playing=lambda p: bar(p.before + p.played, p.planned, f"episodes; {p.failed} failed", share=p.share),
             judging=lambda t: bar(t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"),
         )
 
