@@ -80,7 +80,6 @@ class JudgingRun:
         self._scenarios: dict[str, Scenario] = {}
         self._rubrics: dict[str, Rubric | Problem] = {}  # by scenario
         self._others: dict[str, Rubric] = {}  # rubrics met that are not the one in hand, by id
-        self._stored: set[str] = set()  # judges
         self._unread: set[str] = set()  # episodes whose rubric cannot be read
 
     def go(
@@ -111,6 +110,8 @@ class JudgingRun:
                 self.tally = Tally(total=everything, already=everything - sum(open_))
             self.tally = replace(self.tally, judge_ids=(*self.tally.judge_ids, judge.id))
             report(self.tally)
+            if any(open_):
+                self._store.add_judge(judge.id, judge.name, judge.record())
             for sample in range(count):
                 due = self._due(judge, sample)
                 for judged in drive(due, self._backend, live=live, waited=self.waited, stopping=self._stopping):
@@ -183,9 +184,6 @@ class JudgingRun:
         )
         rescaled = {(v.seat, v.dimension): ranges[v.dimension].rescale(v.score) for v in verdicts}
         begun = time.perf_counter()
-        if judge.id not in self._stored:
-            self._store.add_judge(judge.id, judge.name, judge.record())
-            self._stored.add(judge.id)
         added = self._store.add_judgement(judgement, rescaled, replace_failed=self._retry)
         self.storing_s += time.perf_counter() - begun
         if not added:

@@ -118,8 +118,9 @@ def judgements() -> list[Judgement]:
 
 @pytest.mark.usefixtures("folder")
 def test_tokens_are_told_at_the_end() -> None:
-    assert play(2).stdout.splitlines()[-1] == "Servers: 400 tokens (360 read, 40 written) in 4 replies."
-    assert judged().stdout.splitlines()[-1] == "Servers: 400 tokens (360 read, 40 written) in 4 replies."
+    assert play(2).stdout.splitlines()[-2] == "Servers: 400 tokens (360 read, 40 written) in 4 replies."
+    assert judged().stdout.splitlines()[-2] == "Servers: 400 tokens (360 read, 40 written) in 4 replies."
+    assert judged().stdout.splitlines()[-1] == "next: simworld serve --db sqlite:///x.db"
     assert "tokens" not in json.loads(play(2, "--json").stdout)
     assert json.loads(play(3, "--json").stdout)["tokens"] == {"prompt": 180, "new": 20, "replies": 2}
 
