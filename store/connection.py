@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
 from pathlib import Path
@@ -23,6 +24,11 @@ WAL_PAUSE_S = 0.02
 WRITE = "simworld_write"  # execution option: the transaction begins by taking SQLite's write lock
 JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 MIGRATION_LOCK = 7_163_926_531  # any number, the same in every process: PostgreSQL's advisory lock
+
+
+def _is_no_interrupt(record: logging.LogRecord) -> bool:
+    # SQLAlchemy logs Ctrl-C that comes while a connection is closed as an error, before it lets it rise.
+    return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))
 
 
 def connect(
@@ -162,6 +168,7 @@ def _engine(
         return sqlite3.connect(uri, uri=True, timeout=busy_timeout_s, check_same_thread=False, isolation_level=None)
 
     engine = create_engine("sqlite://", creator=connect_sqlite, poolclass=QueuePool, json_serializer=JSON.encode)
+    logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_is_no_interrupt)
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, record: Any) -> None:

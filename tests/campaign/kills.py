@@ -232,8 +232,8 @@ class Kills:
 
 def wrong(ended: Ended, sent: signal.Signals, cold: bool) -> list[Finding]:
     """What is wrong with how a process ended that was sent a signal; it may have been done already."""
-    if cold and sent is signal.SIGINT and ended.code == -sent and not OWN.search(ended.err):
-        return []  # Python was starting; none of our code ran yet
+    if cold and sent is signal.SIGINT and ended.code in (-sent, 1) and not OWN.search(ended.err):
+        return []  # Python was starting, and ends with either; none of our code ran yet
     expected = {0, 130} if sent is signal.SIGINT else {0, -sent}
     when = " while it starts" if cold else ""
     found = []

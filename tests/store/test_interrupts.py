@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 
+from store.address import parse_address
+from store.connection import connect
 from store.interrupts import held_back
 
 
@@ -66,3 +71,19 @@ def test_blocks_within_a_block_wait_for_the_outer_one() -> None:
     with pytest.raises(KeyboardInterrupt):
         work()
     assert done == ["inner", "outer"]
+
+
+def test_ctrl_c_while_a_connection_is_closed_is_no_error_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(sqlite3.Connection):
+        def close(self) -> None:
+            super().close()
+            raise KeyboardInterrupt
+
+    address = parse_address(str(tmp_path / "a.db"))
+    connect(address, create=True).dispose()
+    monkeypatch.setattr("store.connection.sqlite3.connect", partial(sqlite3.connect, factory=Interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        connect(address, create=False).dispose()
+    assert caplog.records == []
