@@ -13,7 +13,7 @@ PAGE = (Path(__file__).parent.parent.parent / "docs" / "training.md").read_text(
 
 
 def test_the_file_that_is_shown_can_be_used() -> None:
-    (shown,) = re.findall(r"```yaml\n(name: .*?)```", PAGE, re.DOTALL)
+    shown, _explorer = re.findall(r"```yaml\n(name: .*?)```", PAGE, re.DOTALL)
     (one,) = cells(load_text(shown, "polite.yaml"))
     assert one.file.arms == ("base", "clone", "random", "constant", "planner")
 
