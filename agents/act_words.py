@@ -95,6 +95,38 @@ NAME_LIKE = (
     r"(?:zu (?!(?:Hause|Fuß|Recht|Unrecht|Beginn|Anfang|Ende|Tisch|Bett|Mittag|Gott|Boden|Land|Weihnachten|Ostern)\b)|"
     r"[àÀ] |a )[A-ZÀ-Þ][^\W\d_]+|[对對](?![此方不了的吧啊呀哦嗯对對着我自])[\u3400-\u9fff]{1,3}"
 )
+# `(au maire)`, `(zum Chef)`, `(إلى العمدة)`: said to a role. In doubt it is one; these are things, places and phrases.
+_GERMAN_THINGS = (
+    r"Hause|Fuß|Recht|Unrecht|Beginn|Anfang|Ende|Tisch|Bett|Mittag|Gott|Boden|Land|Weihnachten|Ostern|Glück|Beispiel|Schluss|"
+    r"Fenster|Tür|Seite|Himmel|Spaß|Thema|Teil|Abschied|Erklärung|Sache|Zeit|Ruhe|Hälfte|Not|Sicherheit|Wand|Decke|Ausgang|Essen|"
+    r"Abendessen|Stirn|Brust|Kasse|Theke|Straße|Küche|Uhr|Sonne|Arbeit|Musik|Probe|Strafe|Verfügung|Hand"
+)
+_FRENCH_THINGS = (
+    r"revoir|fond|fait|moins|début|contraire|fenêtre|porte|table|fois|maison|gauche|droite|suite|fin|mur|ciel|sol|téléphone|"
+    r"passage|besoin|choix|plaisir|moment|milieu|pied|bout|loin|hasard|vue|limite|rigueur|longue|place|main|tête|lit|plafond|"
+    r"hauteur|cuisine|rue|caisse|même|prochaine|vérité|aise|instant|heure|avance|aide|secours|honneur"
+)
+_SPANISH_THINGS = (
+    r"fondo|final|lado|menos|contrario|principio|suelo|cielo|teléfono|rato|día|azar|derecha|izquierda|ventana|puerta|mesa|pared|"
+    r"vez|larga|fuerza|vista|casa|calle|cocina|cámara|techo|pie|aire|mano|hora|próxima|verdad|salida|barra|caja|mar|sol"
+)
+_ARABIC_THINGS = (
+    r"حد|الأبد|اليسار|اليمين|الأمام|الوراء|الخلف|الباب|النافذة|الأرض|السماء|الأعلى|الأسفل|ذلك|هنا|هناك|الآن|اليوم|الغد|البيت|المنزل|"
+    r"السوق|اللقاء|الداخل|الخارج|الطاولة|الساعة|الجدار|السقف|أين|متى|درجة|جانب"
+)
+_JAPANESE_THINGS = (
+    r"先|一緒|急|静か|窓|ドア|扉|床|空|外|中|上|下|右|左|前|後ろ|横|机|椅子|次|最後|最初|特|本当|すぐ|時|家|店|部屋|壁|奥|遠く|近く|手|目|耳|口|頭|"
+    r"代わり|ついで|確か|明らか|正直|残念|別|逆|常|既|互い|同時|一気|勝手|無言|自然|不意|そこ|ここ|どこ"
+)
+TO_A_ROLE = (
+    rf"(?:zum|zur|(?:nur )?(?:an|für) (?:d(?:en|ie|as)|[msd]?eine[nrm]?|ihre[nrm]?)) (?!(?:{_GERMAN_THINGS})\b)[A-ZÄÖÜ]\w+",
+    rf"(?:[Aa]ux?|[Àà] l(?:a|['’])|[Àà] (?:mon|ma|mes|son|sa|ses)|[Pp]our (?:l(?:e|a|es|['’])|mon|ma|mes|son|sa|ses)) ?"
+    rf"(?!(?:{_FRENCH_THINGS})\b)\w+(?: \w+)?",
+    rf"(?:[Aa]l|[Aa] (?:las?|los|mis?|sus?)|[Pp]ara (?:el|las?|los|mis?|sus?)) (?!(?:{_SPANISH_THINGS})\b)\w+(?: \w+)?",
+    rf"(?:(?:إلى|الى) (?!(?:{_ARABIC_THINGS})\b)|لل)[\u0600-\u06ff]+(?: [\u0600-\u06ff]+){{0,2}}",
+    rf"(?!(?:{_JAPANESE_THINGS})(?:に|へ))[\u30a0-\u30ff\u3400-\u9fffー]{{1,8}}(?:さん|様|ちゃん|くん)?(?:だけ)?(?:に(?:だけ)?|へ)",
+    r"[给給](?![你我他她了过過钱錢票出力])[\u3400-\u9fff]{2,4}",
+)
 TITLES = (
     r"(?:さん|様|ちゃん|くん|君|先生|先輩|女士|小姐|"
     r"\b(?:herrn?|frau|mme|monsieur|madame|mlle|señora?|sra?|don|doña)\b\.?|\bm\.)"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
-from agents.act_words import EVERYONE, NAME_LIKE, OTHER_LANGUAGES, SOMEBODY, TITLES
+from agents.act_words import EVERYONE, NAME_LIKE, OTHER_LANGUAGES, SOMEBODY, TITLES, TO_A_ROLE
 from agents.addressees import UNKNOWN, Table
 from agents.directions import CLOSING, PAIRED
 from agents.mark_words import ASIDE, HEARING, LOW_VOICE, MANNERS, NOT_HEARING, ONLY, PRIVATELY
@@ -28,10 +28,10 @@ _OPENED = "".join(PAIRED) + ' *_"“”'
 _OTHER_WHISPERS = re.compile("(?i)" + "|".join(words.whispers for words in OTHER_LANGUAGES))
 _OTHER_TOLD = [re.compile(f"(?i){words.told}") for words in OTHER_LANGUAGES]
 _OTHER_SOMEBODY = re.compile(f"(?i){SOMEBODY}")
-_OTHER_NAME_LIKE = re.compile(NAME_LIKE)
+_OTHER_NAME_LIKE = re.compile("|".join([NAME_LIKE, *TO_A_ROLE]))
 _TO_WITHOUT_SPACE = re.compile(rf"(?i)\bto(?=[{SCRIPT_WITHOUT_SPACES}])")
 _OTHER_EVERYONE = re.compile(f"(?i){EVERYONE}")
-_OTHER = r"[^\x00-\x7f]|\b(?:zu|an|nur|pour|a|al|para|susurr|chuchot|murmur|en|solo|vertraulich|heimlich|unter)"
+_OTHER = r"[^\x00-\x7f]|\b(?:zu|an|nur|pour|aux?|a|al|para|zum|zur|für|susurr|chuchot|murmur|en|solo|vertraulich|heimlich|unter)"
 _OTHER_LETTERS = re.compile(f"(?i){_OTHER}")
 _OTHER_LITTLE = re.compile(rf"(?i)\b(?:und|et|y|e|le|la|die|der|den|dem|el|al)\b|{TITLES}|[和与跟とو、،,&]")
 _LONGEST_TOLD = 200  # characters of a mark in the other languages

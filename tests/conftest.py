@@ -21,6 +21,10 @@ import pytest
 hypothesis.settings.register_profile("any machine", deadline=None)  # how busy it is decides nothing
 hypothesis.settings.load_profile("any machine")
 
+# A shell starts jobs in the background deaf to Ctrl-C, and what a test starts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 START_S = 30.0
 NUMBERS = itertools.count(1)
 

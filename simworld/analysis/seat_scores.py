@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simworld.analysis.cells import CellScores, Floats, Ints, combined
+from simworld.core.errors import StoreDamaged
 from simworld.core.measures import OVERALL, SOTOPIA_MEAN, measures_of
 from simworld.core.measures import SOTOPIA as SOTOPIA
 from store import Cells, Store
@@ -189,7 +190,15 @@ class _Reader:
 
 
 def _rubrics(store: Store, judge_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    return {record.id: record.spec["rubric"] for record in store.judges() if record.id in judge_ids}
+    found: dict[str, Mapping[str, Any]] = {}
+    for record in store.judges():
+        if record.id in judge_ids:
+            rubric = record.spec.get("rubric")
+            if not isinstance(rubric, dict) or not {"id", "name", "dimensions"} <= rubric.keys():
+                what = "expected the judge's rubric with id, name and dimensions"
+                raise StoreDamaged(f"judges, id {record.id!r}: spec: {what}; the database is damaged, restore a copy")
+            found[record.id] = rubric
+    return found
 
 
 def _columns(rubrics: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -8,16 +8,21 @@ from rich.text import Text
 from simworld.cli.table import Grid
 from simworld.cli.text import harmless
 
+LONGEST_CELL = 20_000  # characters of one cell of a table; more is no table any longer, and wrapping it takes minutes
+
 
 def cell(value: object) -> Text:
-    """A table's cell: harmless, without markup; numbers to six digits, null as a dim dash."""
+    """A table's cell: harmless, without markup; numbers to six digits, null as a dim dash. Of a very long text the beginning."""
     if value is None:
         return Text("–", style="dim")
     if isinstance(value, float):
         return Text(f"{value:.6g}")
     if isinstance(value, bytes):
         return Text(f"{len(value)} bytes", style="dim")
-    return Text(harmless(str(value)))
+    text = str(value)
+    if len(text) > LONGEST_CELL:
+        text = f"{text[:LONGEST_CELL]}… ({len(text):,} characters in all; --json or --csv gives them)"
+    return Text(harmless(text))
 
 
 def grid(*columns: str, right: tuple[str, ...] = (), exact: tuple[str, ...] = ()) -> Grid:

@@ -26,6 +26,8 @@ class Scored:
 def judged(trace: SeatTrace, turns: Sequence[int], weights: Weights, place: Place) -> Scored | None:
     """The mean over the judgements of a trace, placed on its steered turns; None where one needed is not there."""
     found = [given for given in trace.scores if given.judge_id in weights]
+    if any(name not in given.rescaled for given in found for name, weight in weights[given.judge_id].items() if weight):
+        return None
     scores = [weigh(given.rescaled, weights[given.judge_id]) for given in found]
     parts = [
         _placed(given, score, turns, weights[given.judge_id], place) for given, score in zip(found, scores, strict=True)

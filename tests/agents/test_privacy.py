@@ -598,3 +598,30 @@ def test_what_stands_before_a_mark_does_not_make_it_public(text: str, expected: 
 def test_a_word_that_is_stressed_is_no_mark(text: str) -> None:
     reply = parse_reply(text, at_table(a="Nadia", b="Ida", c="Bob"))
     assert reply == Action(kind=ActionKind.speak, text=text.replace("*", ""))
+
+
+ROLES = [
+    "(إلى العمدة)", "(إلى رئيس البلدية)", "(للعمدة)", "（村長に）", "（社長さんへ）", "（给村长）", "（对村长说）",
+    "(zum Bürgermeister)",
+    "(an den Chef)", "(zur Nachbarin)", "(für meine Tante)", "(au maire)", "(à la voisine)", "(pour le patron)", "(à son oncle)",
+    "(al alcalde)", "(a la vecina)", "(para el jefe)",
+]  # fmt: skip
+THINGS = [
+    "(إلى اليسار)", "(إلى حد ما)", "（窓に）", "（先に）", "（一緒に）", "（给钱）",
+    "(zum Fenster)", "(zum Glück)", "(zur Not)", "(au revoir)",
+    "(à la fenêtre)", "(au fond)", "(à sa place)", "(al fondo)", "(a la derecha)", "(para la próxima)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", ROLES)
+def test_a_role_that_nobody_has_is_nobody_in_every_language(mark: str) -> None:
+    names = at_table(seller="Nadia", ida="Ida", bob="Bob")
+    assert isinstance(parse_reply(f"{mark} 60.", names), Unresolved)
+
+
+@pytest.mark.parametrize("words", THINGS)
+def test_a_place_or_a_phrase_is_no_role(words: str) -> None:
+    names = at_table(seller="Nadia", ida="Ida", bob="Bob")
+    reply = parse_reply(f"{words} 60.", names)
+    assert isinstance(reply, Action)
+    assert reply.to == ()

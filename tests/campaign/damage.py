@@ -32,7 +32,7 @@ def damage(path: Path, chance: random.Random) -> list[str]:
         )[0]
         try:
             told.append(how(path, chance))
-        except sqlite3.Error as error:  # what was damaged before does not let it
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # what was damaged before does not let it
             told.append(f"nothing: {error}")
     return told
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from simworld.cli.table import Grid
+from simworld.cli.terminal import cell
 
 LONG = "a-scenario-with-a-very-long-name-that-somebody-gave-it"
 
@@ -120,3 +121,9 @@ def test_no_line_is_wider_than_the_screen_and_no_number_is_cut(
     text = "\n".join(lines)
     assert [float(found) for found in re.findall(r"[+-]\d+\.\d{3}", text)] == [round(value, 3) for _, value, _ in rows]
     assert len(re.findall(r"\d\.\d{3} … \d\.\d{3}", text)) == len(rows)
+
+
+def test_of_a_text_of_megabytes_a_table_shows_the_beginning() -> None:
+    text = cell("x" * 10_000_000).plain
+    assert text == "x" * 20_000 + "… (10,000,000 characters in all; --json or --csv gives them)"
+    assert cell("x" * 20_000).plain == "x" * 20_000
