@@ -157,7 +157,7 @@ def _meta(combo: Combo, environment: Environment, agents: Mapping[str, Agent]) -
         meta[f"person-{i + 1}.model_id"] = agent.model_id
         meta |= {f"person-{i + 1}.{name}": value for name, value in agent.more().items()}
     texts = {name: tidy(value if isinstance(value, str) else json.dumps(value)) for name, value in meta.items()}
-    named = {name: text for name, text in texts.items() if name.strip() and name.isprintable()}
+    named = {name: text for name, text in texts.items() if name.rpartition(".")[2].strip() and name.isprintable()}
     return {name: text for name, text in named.items() if text.casefold() not in _ABSENT}
 
 

@@ -27,7 +27,7 @@ ANN: dict[str, Any] = {
     "personality_and_values": "Ann is meticulous.", "decision_making_style": "Analytical", "secret": "Has a twin",
     "model_id": "m1", "mbti": "ESTJ",
 }  # fmt: skip
-BO = {"pk": "01BOB", "first_name": "Bo", "last_name": "Li", "secret": "", "tag": "extra"}
+BO = {"pk": "01BOB", "first_name": "Bo", "last_name": "Li", "secret": "", "tag": "extra", "": "a name that is none"}
 COMBO: dict[str, Any] = {"pk": "01COMBO", "env_id": "01ENV", "agent_ids": ["01ANN", "01BOB"]}
 
 
