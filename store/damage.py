@@ -293,6 +293,7 @@ JSON: Mapping[str, TypeAdapter[Any]] = {
     "scenarios.content": _MAPPING,
     "agents.spec": _MAPPING,
     "runs.settings": _MAPPING,
+    "runs.profile": TypeAdapter(dict[str, list[dict[str, JsonValue]]]),
     "work_items.casting": TypeAdapter(dict[str, str]),
     "acts.recipients": _WORDS,
     "plan_steps.state_shape": _SIZES,

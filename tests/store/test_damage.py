@@ -57,6 +57,7 @@ def test_a_whole_database_has_no_damage(path: Path) -> None:
         ("UPDATE acts SET recipients = NULL", "column recipients: found nothing; expected a value"),
         ("UPDATE acts SET kind = 'shout'", "column kind: found 'shout'; expected one of speak, non-verbal, action, leave, none"),
         ("UPDATE acts SET text = CAST(x'41ff' AS TEXT)", "column text: found text that is not UTF-8, 2 bytes; expected text"),
+        ("UPDATE runs SET profile = 'true'", "column profile: found 'true'; expected other JSON"),
         ("UPDATE episodes SET started = 'noon'", "column started: found 'noon'; expected a time"),
         ("UPDATE episodes SET seed = 'many'", "column seed: found 'many'; expected a whole number as text"),
         ("UPDATE episodes SET seed = '" + "9" * 5000 + "'", "expected a whole number as text"),
