@@ -50,8 +50,8 @@ checks:
 """
 SEAT = "  - {{name: {name}, persona: {{name: {person}}}, goal: Get what {name}s want.}}\n"
 JUDGES = {
-    "plain": "name: plain\nmodel: bench:judge\nmethod: statements\n",
-    "whole": "name: whole\nmodel: bench:judge\nmethod: answers\nsamples: 2\n",
+    "plain": "name: plain\nmodel: builtin:smollm2-135m-instruct\nmethod: statements\n",
+    "whole": "name: whole\nmodel: builtin:smollm2-135m-instruct\nmethod: answers\nsamples: 2\n",
 }
 
 
@@ -139,7 +139,7 @@ def keep(url: str) -> None:
 def add_judges(store: Store, tournament: Tournament) -> list[Judging]:
     """Stores the judges of a tournament."""
     found = []
-    info = ModelInfo(spec="bench:judge", id="bench-judge", dtype="bfloat16", context=None)
+    info = ModelInfo(spec="builtin:smollm2-135m-instruct", id="bench-judge", dtype="bfloat16", context=None)
     for spec in tournament.judges:
         made = make_judge(spec, info, "sotopia")
         store.add_judge(made.id, made.name, made.record())
