@@ -111,9 +111,10 @@ def test_the_profile_says_how_long_a_backend_was_waited_for(db: str, monkeypatch
 def test_the_built_in_judge_scores_an_episode_and_repeats_nothing(db: str) -> None:
     first = run("run", "--db", db, "--threads", "1", "--profile")
     assert first.exit_code == 0
-    counts, title, _, *parts = first.stdout.strip().splitlines()
+    counts, title, _, *parts, following = first.stdout.strip().splitlines()
     assert (counts, title) == ("2 scored, 0 failed, 0 already there", "Where the time went")
     assert [row.split()[0] for row in parts] == ["tokenising", "judging", "storing", "other", "all"]
+    assert following.startswith("next: simworld ")
     again = run("run", "--db", db, "--threads", "1", "--json")
     assert json.loads(again.stdout)["already"] == 2
     assert json.loads(again.stdout)["scored"] == 0
