@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from agents import LMSpec, LoadedSpec, agent_json_schema, agent_schema_text, find_specs, library_names, load_spec
+from agents import LMSpec, LoadedSpec, agent_json_schema, agent_schema_text, find_specs, library_names
 from agents.template import template
 from simworld.cli import completion
 from simworld.cli.new import names_argument, out_option, write_templates
@@ -92,17 +92,10 @@ def check(paths: tuple[Path, ...]) -> None:
 
     Every problem is named with its place; no model is loaded.
     """
+    from simworld.cli.kinds import agent_problems
+
     files, problems = _files(paths)
-    names: dict[str, Path] = {}
-    for path in files:
-        try:
-            name = load_spec(path).spec.name
-        except InputError as error:
-            problems += error.problems
-            continue
-        if name in names:
-            problems.append(Problem(where=str(path), message=f"the name {name!r} is taken by {names[name]}"))
-        names.setdefault(name, path)
+    problems += agent_problems(files)
     if problems:
         raise InputError(problems)
     click.echo(f"{len(files)} agent{'s' if len(files) != 1 else ''}: ok")

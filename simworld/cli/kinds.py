@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from agents import LMSpec, load_spec
@@ -71,7 +71,7 @@ def _names_our_model(path: Path) -> bool:
 def check_files(files: Mapping[str, list[Path]]) -> list[Problem]:
     """Every problem of files by kind, each with its place, files that belong together together; no model is loaded."""
     selection = read_files([*files.get("scenario", ()), *files.get("persona", ())], Personas())
-    problems = [*selection.problems, *name_clashes(selection.scenarios), *_agents(files.get("agent", ()))]
+    problems = [*selection.problems, *name_clashes(selection.scenarios), *agent_problems(files.get("agent", ()))]
     for kind, check in _CHECKS.items():
         for path in files.get(kind, ()):
             try:
@@ -81,7 +81,8 @@ def check_files(files: Mapping[str, list[Path]]) -> list[Problem]:
     return in_order(problems)
 
 
-def _agents(files: list[Path] | tuple[()]) -> list[Problem]:
+def agent_problems(files: Sequence[Path]) -> list[Problem]:
+    """What is wrong with agent files, names that two of them share included."""
     problems: list[Problem] = []
     names: dict[str, Path] = {}
     for path in files:
