@@ -1,11 +1,6 @@
 """Who speaks: agent specs, agents, and the models that answer them."""
 
-from agents.factory import agent_content, agent_id_of, backend_key, make_agent, model_key
-from agents.human import MODEL as HUMAN_MODEL
-from agents.human import HumanAgent, TerminalBackend
-from agents.lm_agent import LMAgent
-from agents.scripted import ScriptedAgent
-from agents.spec import (
+from agents.agent_spec import (
     AgentFile,
     HumanSpec,
     LMSpec,
@@ -17,6 +12,11 @@ from agents.spec import (
     library_names,
     load_spec,
 )
+from agents.factory import agent_content, agent_id_of, backend_key, make_agent, model_key
+from agents.human import MODEL as HUMAN_MODEL
+from agents.human import HumanAgent, TerminalBackend
+from agents.lm_agent import LMAgent
+from agents.scripted import ScriptedAgent
 
 __simworld__ = True  # the name fence looks for this mark: simworld/fence.py
 

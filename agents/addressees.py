@@ -1,4 +1,6 @@
-"""Whom the words after "to" mean: seats, everybody, nobody at all (`to be honest`), or somebody unknown."""
+"""Whom the words after "to" mean: seats, everybody, nobody at all (`to be honest`), or somebody
+unknown.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
-from agents.mark_words import (
+from agents.people_names import PeopleNames, folded, resembles, words_of
+from agents.privacy_words import (
     ARTICLES,
     BOTH,
     BUT,
@@ -24,7 +27,6 @@ from agents.mark_words import (
     THINGS,
     VERBS,
 )
-from agents.names import Names, folded, resembles, words_of
 
 _SPACE = re.compile(r"[\s\"“”'‘’«»„*_@]*")
 _AND = re.compile(
@@ -38,8 +40,12 @@ _EVERYONE = re.compile(rf"(?i){EVERYONE}(?!\w)")
 _BOTH = re.compile(rf"(?i){BOTH}(?!\w)")
 _BUT = re.compile(rf"(?i){BUT}")
 _ONESELF = re.compile(rf"(?i){ONESELF}(?!\w)")
-_PRONOUN = re.compile(rf"(?i){PRONOUN}(?=\W*$|\s*[,.;:!?—-]|\s+(?:only|alone|quietly|softly|privately|directly)\b)")
-_ONE_OF = re.compile(r"(?i)(?:one|some|any|each|either|none|two) of (?:them|you|us|the|my|your|her|his)\b")
+_PRONOUN = re.compile(
+    rf"(?i){PRONOUN}(?=\W*$|\s*[,.;:!?—-]|\s+(?:only|alone|quietly|softly|privately|directly)\b)"
+)
+_ONE_OF = re.compile(
+    r"(?i)(?:one|some|any|each|either|none|two) of (?:them|you|us|the|my|your|her|his)\b"
+)
 _CLAUSE_END = re.compile(r"[,;:!?()\n—–]|\.\s")
 _AFTER_NOUN = re.compile(
     r"(?i)\b(?:of|in|at|on|with|by|from|who|that|which|near|behind|for|as|and|or|where|when|while)\b"
@@ -52,7 +58,8 @@ _KIN = frozenset(word for words in KINSHIP.values() for word in words)
 class Addressed:
     """Whom a phrase means."""
 
-    to: tuple[str, ...] | None = None  # seats; empty: everybody; None: somebody who cannot be made out
+    # seats; empty: everybody; None: somebody who cannot be made out
+    to: tuple[str, ...] | None = None
     speech: str = ""  # what the phrase goes on to say: `Ida: the key is under the mat`
     tail: str = ""  # whatever else follows
 
@@ -60,10 +67,10 @@ class Addressed:
 UNKNOWN = Addressed()
 
 
-class Table:
+class PeoplePresent:
     """Everybody at the table, as one seat calls them."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: PeopleNames) -> None:
         self.seats = names.seats
         called = names.called()
         self._called = {folded(word): seats for word, seats in called.items()}
@@ -96,11 +103,17 @@ class Table:
 
     def resembles(self, phrase: str) -> bool:
         """Whether one of the first words is a name here, misspelt."""
-        words = (word for word in phrase.split()[:4] if not (_thing(word) or word.casefold() in VERBS | LITTLE))
+        words = (
+            word
+            for word in phrase.split()[:4]
+            if not (_thing(word) or word.casefold() in VERBS | LITTLE)
+        )
         return any(resembles(word, self._parts) for word in words)
 
     def addressed(self, phrase: str) -> Addressed | None:
-        """Whom a phrase after "to" means; None where it means nobody: `be honest`, `my mind`, `Bob's surprise`."""
+        """Whom a phrase after "to" means; None where it means nobody: `be honest`, `my mind`,
+        `Bob's surprise`.
+        """
         at = _past_space(phrase, 0)
         start = self._article(phrase, at)
         if everyone := _EVERYONE.match(phrase, start) or _EVERYONE.match(phrase, at):
@@ -112,7 +125,11 @@ class Table:
         if pronoun := _PRONOUN.match(phrase, at):
             return _end(self.only or None, phrase, pronoun.end())
         if self._other is None or not self._other.match(phrase, start):
-            if self._own and self._own.match(phrase, start) and not _abstract(phrase, self._own.match(phrase, start)):
+            if (
+                self._own
+                and self._own.match(phrase, start)
+                and not _abstract(phrase, self._own.match(phrase, start))
+            ):
                 return UNKNOWN
             return UNKNOWN if self._somebody(phrase, at) else None
         return self._seats(phrase, start)
@@ -172,15 +189,27 @@ class Table:
             if another and self._other and self._other.match(phrase, start):
                 at = start
                 continue
-            if another and not _SPEECH.match(phrase, at) and self._joined(another.group(), phrase[another.end() :]):
+            if (
+                another
+                and not _SPEECH.match(phrase, at)
+                and self._joined(another.group(), phrase[another.end() :])
+            ):
                 return UNKNOWN
             found = _end(tuple(dict.fromkeys(to)), phrase, at)
             return UNKNOWN if _names_more(found.tail) else found
 
     def _joined(self, by: str, rest: str) -> bool:
-        # `Ida and Zed`, `Ida, Zed`, `Ida, the waiter`; but `Ida, quietly`, `Ida, while Bob looks away`
+        # `Ida and Zed`, `Ida, Zed`, `Ida, the waiter`; but `Ida, quietly`, `Ida, while Bob looks
+        # away`
         word = _WORD.search(rest)
-        if word is None or word.group().casefold() in MANNERS - {"a", "the", "her", "his", "my", "their"}:
+        if word is None or word.group().casefold() in MANNERS - {
+            "a",
+            "the",
+            "her",
+            "his",
+            "my",
+            "their",
+        }:
             return False
         if "," not in by:
             return True
@@ -201,7 +230,11 @@ class Table:
         first = words[0].casefold()
         owner, possessive, _ = words[0].replace("’", "'").partition("'s")
         if possessive or words[0].endswith(("s'", "s’")):
-            return len(words) > 1 and _person(words[1]) and owner.casefold() not in {"that", "it", "let", "what"}
+            return (
+                len(words) > 1
+                and _person(words[1])
+                and owner.casefold() not in {"that", "it", "let", "what"}
+            )
         if first in ARTICLES and len(words) > 1:
             return self._head_is_person(group)
         if words[0].istitle() and first in NAMES_TOO:
@@ -254,7 +287,9 @@ def _abstract(phrase: str, name: re.Match[str] | None) -> bool:
 def _names_more(tail: str) -> bool:
     # `Ida Holms`: the word after the name belongs to it.
     word = _WORD.match(tail.lstrip(" "))
-    return bool(word and word.group()[0].isupper() and word.group().casefold() not in MANNERS | {"i"})
+    return bool(
+        word and word.group()[0].isupper() and word.group().casefold() not in MANNERS | {"i"}
+    )
 
 
 def _end(to: tuple[str, ...] | None, phrase: str, at: int) -> Addressed:

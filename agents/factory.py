@@ -6,11 +6,11 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from agents.agent_spec import LMSpec, LoadedSpec, ScriptedSpec
 from agents.human import HumanAgent
+from agents.lm.server.options import ServerFields, only_shaping
 from agents.lm_agent import LMAgent
-from agents.models.server_options import ServerFields, only_shaping
 from agents.scripted import ScriptedAgent
-from agents.spec import LMSpec, LoadedSpec, ScriptedSpec
 from simworld.core.episode import ActionKind
 from simworld.core.protocols import Agent
 from simworld.core.requests import ModelInfo
@@ -53,7 +53,7 @@ def make_agent(loaded: LoadedSpec, info: ModelInfo | None = None) -> Agent:
 def _steering(loaded: LoadedSpec, spec: LMSpec, info: ModelInfo) -> Steering | None:
     if loaded.template is None or not (spec.steering or spec.record_states):
         return None
-    from agents.steering.making import (
+    from agents.steering.make_steering import (
         record_states,
         steer,
     )  # torch, which unsteered agents and `agent check` do without
@@ -64,7 +64,9 @@ def _steering(loaded: LoadedSpec, spec: LMSpec, info: ModelInfo) -> Steering | N
 
 
 def model_key(spec: LMSpec) -> str:
-    """Which backend answers an LM agent: agents of one model, dtype and way of asking its server share one."""
+    """Which backend answers an LM agent: agents of one model, dtype and way of asking its server
+    share one.
+    """
     return backend_key(spec.model, spec.dtype, spec)
 
 
@@ -74,13 +76,17 @@ def backend_key(model: str, dtype: str, fields: ServerFields) -> str:
 
 
 def agent_id_of(loaded: LoadedSpec, info: ModelInfo | None = None) -> str:
-    """`a1-` and 128 bits of the SHA-256 of the resolved content: model, prompt and sampling, but no name or description."""
+    """`a1-` and 128 bits of the SHA-256 of the resolved content: model, prompt and sampling, but no
+    name or description.
+    """
     text = json.dumps(agent_content(loaded, info), sort_keys=True, ensure_ascii=False)
     return f"{AGENT_ID_VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
 def agent_content(loaded: LoadedSpec, info: ModelInfo | None = None) -> dict[str, Any]:
-    """The resolved spec as plain JSON data, with the model's content id and the prompt's text in place of their names."""
+    """The resolved spec as plain JSON data, with the model's content id and the prompt's text in
+    place of their names.
+    """
     spec = loaded.spec
     content = spec.model_dump(mode="json", exclude={"name", "description"})
     if isinstance(spec, LMSpec):

@@ -1,4 +1,6 @@
-"""An agent played by a language model: observation → request → reply → act, and no model in it (sans-I/O)."""
+"""An agent played by a language model: observation → request → reply → act, and no model in it
+(sans-I/O).
+"""
 
 from __future__ import annotations
 
@@ -6,15 +8,21 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agents.names import Names
-from agents.privacy import Unresolved
-from agents.prompting import PromptTemplate, build_prompt, prompt_version, stop_strings, whom_to_address
-from agents.repeats import similarity
-from agents.replies import parse_reply
-from agents.steering.plan import Plan
+from agents.line_similarity import similarity
+from agents.people_names import PeopleNames
+from agents.privacy import UnresolvedAddressee
+from agents.prompting import (
+    PromptTemplate,
+    build_prompt,
+    prompt_version,
+    stop_strings,
+    whom_to_address,
+)
+from agents.reply_parsing import parse_reply
+from agents.steering.act_plan import ActPlan
 from simworld.core.episode import Act, Action, ActionKind, Generation, Observation, PlanStep
 from simworld.core.errors import Failure
-from simworld.core.protocols import Thinking
+from simworld.core.protocols import ActGenerator
 from simworld.core.requests import (
     ChatPrompt,
     Completion,
@@ -37,7 +45,8 @@ LONGEST_RAW = 200_000  # characters of a reply that are stored as the model wrot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LMAgent:
-    """Plays a seat with a model. An unusable or repeated reply is asked for again with fresh random numbers.
+    """Plays a seat with a model. An unusable or repeated reply is asked for again with fresh random
+    numbers.
 
     So is one that is private to nobody in particular, with a note of who is there.
     """
@@ -49,22 +58,25 @@ class LMAgent:
     sampling: Sampling
     reasks: int = 2  # times an unusable or repeated reply is asked for again
     max_similarity: float = (
-        1.0  # a line is a repeat when this share of its word pairs stands in an earlier line; 1: off
+        # a line is a repeat when this share of its word pairs stands in an earlier line; 1: off
+        1.0
     )
     steering: Steering | None = None
 
-    def act(self, observation: Observation) -> Thinking:
-        """One act. Fails when the model fails, or when every reply was unusable; a repeat is accepted on the last ask.
+    def act(self, observation: Observation) -> ActGenerator:
+        """One act. Fails when the model fails, or when every reply was unusable; a repeat is
+        accepted on the last ask.
 
         A reply whose mark of privacy means nobody here is unusable too: it is never said to all.
 
-        A steered agent asks for the state first, then for the reply behind a prefix, and for all further replies behind the same.
+        A steered agent asks for the state first, then for the reply behind a prefix, and for all
+        further replies behind the same.
         """
-        names = Names.of(observation)
+        names = PeopleNames.of(observation)
         earlier = [event.action.text for event in observation.events if event.action.text]
         dropped = asks = retries = 0
         repeat: Act | None = None
-        plan: Plan | None = None
+        plan: ActPlan | None = None
         note = ""
         while True:
             prompt = build_prompt(self.template, observation, drop_events=dropped, note=note)
@@ -78,18 +90,25 @@ class LMAgent:
                 answer = yield self._request(observation, prompt, retries, plan.prefix)
             if isinstance(answer, Failure):
                 if answer.kind == "too-long" and dropped < len(observation.events):
-                    # The oldest quarter of what is left goes; the row says so. The state shall be that of the prompt in use.
+                    # The oldest quarter of what is left goes; the row says so. The state shall be
+                    # that of the prompt in use.
                     dropped += max(1, (len(observation.events) - dropped) // 4)
                     plan = None
                     continue
                 return answer
             if not isinstance(answer, Generated):
-                return Failure(boundary="reply", kind="unexpected", message=f"the model gave {type(answer).__name__}")
+                return Failure(
+                    boundary="reply",
+                    kind="unexpected",
+                    message=f"the model gave {type(answer).__name__}",
+                )
             action = parse_reply(answer.text, names, cut=answer.finish == "length")
-            if isinstance(action, Unresolved):
+            if isinstance(action, UnresolvedAddressee):
                 note = whom_to_address(observation)
             elif action is not None:
-                act = self._act(observation, action, answer, plan.step if plan else None, retries, asks, dropped)
+                act = self._act(
+                    observation, action, answer, plan.step if plan else None, retries, asks, dropped
+                )
                 if not self._repeats(action, earlier):
                     return act
                 repeat = repeat or act
@@ -97,18 +116,26 @@ class LMAgent:
                 return _accepted(repeat, asks) if repeat else _unusable(answer, action, asks)
             retries += 1
 
-    def _plan(self, observation: Observation, prompt: ChatPrompt) -> Generator[Request, Completion, Plan | Failure]:
+    def _plan(
+        self, observation: Observation, prompt: ChatPrompt
+    ) -> Generator[Request, Completion, ActPlan | Failure]:
         if self.steering is None:
-            return Plan()
+            return ActPlan()
         request = self.steering.request(prompt, self._thread(observation))
         answer = None if request is None else (yield request)
         if isinstance(answer, Failure):
             return answer
         if answer is not None and not isinstance(answer, Encoded):
-            return Failure(boundary="model", kind="unexpected", message=f"the model gave {type(answer).__name__}")
+            return Failure(
+                boundary="model",
+                kind="unexpected",
+                message=f"the model gave {type(answer).__name__}",
+            )
         return self.steering.plan(observation, answer)
 
-    def _request(self, observation: Observation, prompt: ChatPrompt, retry: int, prefix: Prefix | None) -> Generate:
+    def _request(
+        self, observation: Observation, prompt: ChatPrompt, retry: int, prefix: Prefix | None
+    ) -> Generate:
         return Generate(
             prompt=prompt,
             sampling=self.sampling,
@@ -157,9 +184,16 @@ def _accepted(act: Act, asks: int) -> Act:
     return replace(act, generation=act.generation and replace(act.generation, asks=asks))
 
 
-def _unusable(answer: Generated, action: Action | Unresolved | None, asks: int) -> Failure:
+def _unusable(answer: Generated, action: Action | UnresolvedAddressee | None, asks: int) -> Failure:
     shown = answer.text if len(answer.text) <= 80 else answer.text[:77] + "..."
-    if isinstance(action, Unresolved):
-        found = f"no reply in {asks} asks that says whom it is for: {action.reason}; the last was {shown!r}"
+    if isinstance(action, UnresolvedAddressee):
+        found = (
+            f"no reply in {asks} asks that says whom it is for: {action.reason}; the last was"
+            f" {shown!r}"
+        )
         return Failure(boundary="reply", kind="private", message=found)
-    return Failure(boundary="reply", kind="empty", message=f"no usable reply in {asks} asks; the last was {shown!r}")
+    return Failure(
+        boundary="reply",
+        kind="empty",
+        message=f"no usable reply in {asks} asks; the last was {shown!r}",
+    )

@@ -1,8 +1,8 @@
 """Marks of privacy, `(to Ida) …`: who alone is to hear a reply, and which replies leave that open.
 
-A mark that says clearly which seats it means makes the whole reply private to them. Any other mark, two marks
-that differ, and a reply of which one part is marked and another is not are `Unresolved`: what was meant for one
-person is never said to all.
+A mark that says clearly which seats it means makes the whole reply private to them. Any other mark,
+two marks that differ, and a reply of which one part is marked and another is not are
+`UnresolvedAddressee`: what was meant for one person is never said to all.
 """
 
 from __future__ import annotations
@@ -12,14 +12,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agents.directions import Direction, directions, set_off, stresses, without
-from agents.labels import without_own_name
-from agents.mark_words import GOING, LOW_VOICE
-from agents.marks import MEANING, SUBJECT, UNCLEAR, Mark, Marks
-from agents.names import Names, either
+from agents.people_names import PeopleNames, either
+from agents.privacy_marks import MEANING, SUBJECT, UNCLEAR, Mark, Marks
+from agents.privacy_words import GOING, LOW_VOICE
+from agents.speaker_labels import without_own_name
+from agents.stage_directions import StageDirection, directions, set_off, stresses, without
 
 _LOW_VOICE = re.compile(f"(?i){LOW_VOICE}")
-_WRAPPED = {"*": "*", "_": "_", "~": "~", "`": "`", '"': '"', "“": "”", "'": "'", "‘": "’", "«": "»", "「": "」"}
+_WRAPPED = {
+    "*": "*",
+    "_": "_",
+    "~": "~",
+    "`": "`",
+    '"': '"',
+    "“": "”",
+    "'": "'",
+    "‘": "’",
+    "«": "»",
+    "「": "」",
+}
 _AFTER = re.compile(r"\s*[:：]?[*_]*\s*")
 _LABEL = re.compile(
     r"(?im)^[\s*_>\"“-]{0,6}((?:[^\W\d_][\w'’-]*[ ,]+){0,6}?"
@@ -34,14 +45,14 @@ _LAST_WORD = re.compile(r"([^\W\d_]+)\W*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unresolved:
+class UnresolvedAddressee:
     """A reply that was not meant for everybody, of which it is not clear whom it was meant for."""
 
     reason: str  # for people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class PrivateLine:
     """A line without its marks of privacy."""
 
     line: str
@@ -49,7 +60,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Placed:
+class _LocatedMark:
     start: int
     end: int
     text: str  # as written
@@ -60,10 +71,12 @@ class _Placed:
         return self.mark.to or ()
 
 
-def privately(line: str, names: Names) -> Told | Unresolved:
-    """The line without its marks of privacy, and for whom it is; Unresolved where that is not clear."""
+def privately(line: str, names: PeopleNames) -> PrivateLine | UnresolvedAddressee:
+    """The line without its marks of privacy, and for whom it is; Unresolved where that is not
+    clear.
+    """
     if not names.others:
-        return Told(line=line)
+        return PrivateLine(line=line)
     reader = _reader(names.own, tuple(names.others.items()), tuple(names.meant.items()))
     line = _NUMBERED.sub("", line, count=1) if _NUMBERED.match(line) else line
     rest = without_own_name(line, names)
@@ -72,14 +85,16 @@ def privately(line: str, names: Names) -> Told | Unresolved:
     marks = reader.marks(line)
     for placed in marks:
         if placed.mark.to is None:
-            return Unresolved(reason=f"it is not clear who is meant by {_short(placed.text)!r}")
-    return _together(line, marks) if marks else Told(line=line)
+            return UnresolvedAddressee(
+                reason=f"it is not clear who is meant by {_short(placed.text)!r}"
+            )
+    return _together(line, marks) if marks else PrivateLine(line=line)
 
 
-class _Reader:
+class _MarkReader:
     """Finds the marks in one seat's lines."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: PeopleNames) -> None:
         self._marks = Marks(names)
         own = either(names.own)
         self._label = re.compile(
@@ -90,28 +105,34 @@ class _Reader:
             rf"(?i)\s*[*_]{{0,2}}(?:(?P<own>{own})|{SUBJECT})\b(?P<manner>[^\n:：\"“]{{1,160}}?)[,:：]\s*(?=[\"“])"
         )
 
-    def marks(self, line: str) -> list[_Placed]:
+    def marks(self, line: str) -> list[_LocatedMark]:
         """All marks, in order, none inside another."""
         found = [*self._labels(line), *self._narrations(line), *self._directions(line)]
-        kept: list[_Placed] = []
+        kept: list[_LocatedMark] = []
         for placed in sorted(found, key=lambda placed: (placed.start, -placed.end)):
             if not kept or placed.start >= kept[-1].end:
                 kept.append(placed)
         return kept
 
-    def _labels(self, line: str) -> Iterator[_Placed]:
-        # `Nadia (to Ida):`, `Nadia whispers to Ida: "…"`, `To Ida: …`, `/w Ida …`, where a line begins
+    def _labels(self, line: str) -> Iterator[_LocatedMark]:
+        # `Nadia (to Ida):`, `Nadia whispers to Ida: "…"`, `To Ida: …`, `/w Ida …`, where a line
+        # begins
         for match in self._label.finditer(line):
             yield from _placed(self._marks.label(match.group("manner")), match)
         for match in _LABEL.finditer(line):
-            yield from _placed(self._marks.direction(match.group(1), boundary=True, first=False), match)
+            yield from _placed(
+                self._marks.direction(match.group(1), boundary=True, first=False), match
+            )
         for match in _FENCED.finditer(line):
-            yield from _placed(self._marks.direction(match.group(2), boundary=True, first=False), match)
+            yield from _placed(
+                self._marks.direction(match.group(2), boundary=True, first=False), match
+            )
         for match in _COMMAND.finditer(line):
             yield from _placed(UNCLEAR, match)
 
-    def _narrations(self, line: str) -> Iterator[_Placed]:
-        # `Nadia leans over and whispers to Ida, "…"` and `"…," she whispers to Ida.` are told like a story.
+    def _narrations(self, line: str) -> Iterator[_LocatedMark]:
+        # `Nadia leans over and whispers to Ida, "…"` and `"…," she whispers to Ida.` are told like
+        # a story.
         if match := self._narrated.match(line):
             if match.group("own") or _LOW_VOICE.search(match.group("manner")):
                 yield from _placed(self._marks.label(match.group("manner")), match)
@@ -121,7 +142,7 @@ class _Reader:
                     manner = re.sub(rf"(?i)\b{SUBJECT}\b", " ", match.group(1))
                     yield from _placed(self._marks.label(manner), match, group=1)
 
-    def _directions(self, line: str) -> Iterator[_Placed]:
+    def _directions(self, line: str) -> Iterator[_LocatedMark]:
         said = False  # something, so far
         at = 0
         last = max((match.end() for match in MEANING.finditer(line)), default=0)
@@ -131,9 +152,15 @@ class _Reader:
             if not MEANING.search(part.inner):
                 continue
             boundary = (
-                not said or last <= part.end or bool(_SENTENCE_OVER.search(line[max(0, part.start - 8) : part.start]))
+                not said
+                or last <= part.end
+                or bool(_SENTENCE_OVER.search(line[max(0, part.start - 8) : part.start]))
             )
-            if not part.bracket and (not boundary or stresses(line, part)) and not self._hides_a_mark(part.inner):
+            if (
+                not part.bracket
+                and (not boundary or stresses(line, part))
+                and not self._hides_a_mark(part.inner)
+            ):
                 continue  # a word that is stressed
             inner = part.inner
             if not part.closed and inner[:3].casefold() == "to ":
@@ -144,17 +171,20 @@ class _Reader:
             if not part.closed and (mark.speech or mark.act or inner != part.inner):
                 mark = UNCLEAR
             start, end = _wrapped(line, part)
-            yield _Placed(start=start, end=end, text=line[part.start : part.end], mark=mark)
+            yield _LocatedMark(start=start, end=end, text=line[part.start : part.end], mark=mark)
 
     def _hides_a_mark(self, inner: str) -> bool:
-        # `**Nadia (to Ida):**` or `*whispers to Ida*` in the middle of a sentence, after what a model wrote before it
+        # `**Nadia (to Ida):**` or `*whispers to Ida*` in the middle of a sentence, after what a
+        # model wrote before it
         if any(
-            self._marks.direction(part.inner, boundary=True, first=False) for part in set_off(inner) if part.bracket
+            self._marks.direction(part.inner, boundary=True, first=False)
+            for part in set_off(inner)
+            if part.bracket
         ):
             return True
         return bool(_LOW_VOICE.search(inner)) and self._marks.table.named(inner) != ()
 
-    def _goes_there(self, line: str, part: Direction) -> bool:
+    def _goes_there(self, line: str, part: StageDirection) -> bool:
         # `the train (to Lisbon)`
         before = _LAST_WORD.search(line[max(0, part.start - 30) : part.start])
         to, _, where = part.inner.partition(" ")
@@ -164,16 +194,23 @@ class _Reader:
 
 @lru_cache(maxsize=256)
 def _reader(
-    own: tuple[str, ...], others: tuple[tuple[str, str], ...], meant: tuple[tuple[str, frozenset[str]], ...]
-) -> _Reader:
-    return _Reader(Names(own=own, others=dict(others), meant=dict(meant)))
+    own: tuple[str, ...],
+    others: tuple[tuple[str, str], ...],
+    meant: tuple[tuple[str, frozenset[str]], ...],
+) -> _MarkReader:
+    return _MarkReader(PeopleNames(own=own, others=dict(others), meant=dict(meant)))
 
 
-def _together(line: str, marks: Sequence[_Placed]) -> Told | Unresolved:
-    """All that is said must be for the same people; marks after which nothing more is said are for what came before."""
+def _together(line: str, marks: Sequence[_LocatedMark]) -> PrivateLine | UnresolvedAddressee:
+    """All that is said must be for the same people; marks after which nothing more is said are for
+    what came before.
+    """
     ends = [*(placed.start for placed in marks[1:]), len(line)]
     texts = [line[: marks[0].start]]
-    texts += [f"{placed.mark.speech} {line[placed.end : end]}" for placed, end in zip(marks, ends, strict=True)]
+    texts += [
+        f"{placed.mark.speech} {line[placed.end : end]}"
+        for placed, end in zip(marks, ends, strict=True)
+    ]
     for_whom: list[tuple[str, ...]] = [(), *(placed.to for placed in marks)]
     speaks = [bool(MEANING.search(without(text, directions(text)))) for text in texts]
     if not any(speaks[1:]):  # `My floor is 60. (to Ida)`
@@ -182,23 +219,30 @@ def _together(line: str, marks: Sequence[_Placed]) -> Told | Unresolved:
         speaks[-1] = True
     told = [to for to, speaking in zip(for_whom, speaks, strict=True) if speaking]
     if len({frozenset(to) for to in told}) > 1:
-        return Unresolved(reason="one part of it is for other people than another")
+        return UnresolvedAddressee(reason="one part of it is for other people than another")
     text = " ".join(filter(None, (text.strip(" ") for text in texts)))
     acts = [placed.mark.act for placed in marks if placed.mark.act]
     if acts and not MEANING.search(text):
         text = f"[{', '.join(acts)}]"
-    return Told(line=text.strip(), to=told[0])
+    return PrivateLine(line=text.strip(), to=told[0])
 
 
-def _placed(mark: Mark | None, match: re.Match[str], *, group: int = 0) -> Iterator[_Placed]:
+def _placed(mark: Mark | None, match: re.Match[str], *, group: int = 0) -> Iterator[_LocatedMark]:
     if mark is not None:
-        yield _Placed(start=match.start(group), end=match.end(group), text=match.group(group).strip(), mark=mark)
+        yield _LocatedMark(
+            start=match.start(group),
+            end=match.end(group),
+            text=match.group(group).strip(),
+            mark=mark,
+        )
 
 
-def _wrapped(line: str, part: Direction) -> tuple[int, int]:
+def _wrapped(line: str, part: StageDirection) -> tuple[int, int]:
     # With the quotes or asterisks around a mark, and the colon after it.
     start, end = part.start, part.end
-    while start > 0 and (closing := _WRAPPED.get(line[start - 1])) and line[end : end + 1] == closing:
+    while (
+        start > 0 and (closing := _WRAPPED.get(line[start - 1])) and line[end : end + 1] == closing
+    ):
         start, end = start - 1, end + 1
     after = _AFTER.match(line, end)
     return start, after.end() if after and part.closed else end

@@ -1,4 +1,6 @@
-"""Prompt files: a style and texts with named slots; and which of them are written out in other languages."""
+"""Prompt files: a style and texts with named slots; and which of them are written out in other
+languages.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +26,21 @@ class PromptTemplate(BaseModel):
 
     style: Literal["chat", "script"]
     system: str = Field(default="", description="System message; may be empty.")
-    instructions: str = Field(default="", description="script: the user's message that comes before the dialogue.")
+    instructions: str = Field(
+        default="", description="script: the user's message that comes before the dialogue."
+    )
     opening: str = Field(
-        default="(You speak first.)", description="chat: the user's message when nothing was said yet."
+        default="(You speak first.)",
+        description="chat: the user's message when nothing was said yet.",
     )
 
     @field_validator("system", "instructions", "opening")
     @classmethod
     def _known_slots(cls, text: str) -> str:
         if unknown := [slot for slot in SLOT.findall(text) if slot not in ALL_SLOTS]:
-            raise ValueError(f"unknown slot {{{{{unknown[0]}}}}}; the slots are {', '.join(ALL_SLOTS)}")
+            raise ValueError(
+                f"unknown slot {{{{{unknown[0]}}}}}; the slots are {', '.join(ALL_SLOTS)}"
+            )
         return text
 
     @property
@@ -50,7 +57,9 @@ class PromptTemplate(BaseModel):
 
 @cache
 def in_language(template: PromptTemplate, code: str) -> PromptTemplate:
-    """A built-in prompt in the language; a prompt of one's own as it is, but for an opening that it leaves out."""
+    """A built-in prompt in the language; a prompt of one's own as it is, but for an opening that it
+    leaves out.
+    """
     words = load_language(code).prompts
     if words is None:  # English
         return template
@@ -58,9 +67,15 @@ def in_language(template: PromptTemplate, code: str) -> PromptTemplate:
     if style == "chat":
         return PromptTemplate(style=style, system=words.chat_system, opening=words.chat_opening)
     if style == "script":
-        return PromptTemplate(style=style, system=words.script_system, instructions=words.script_instructions)
+        return PromptTemplate(
+            style=style, system=words.script_system, instructions=words.script_instructions
+        )
     default = PromptTemplate.model_fields["opening"].default
-    return template.model_copy(update={"opening": words.chat_opening}) if template.opening == default else template
+    return (
+        template.model_copy(update={"opening": words.chat_opening})
+        if template.opening == default
+        else template
+    )
 
 
 @cache

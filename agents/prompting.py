@@ -1,8 +1,10 @@
-"""Observation → prompt: templates are data files with named slots, filled in one pass, so that no text can add a slot.
+"""Observation → prompt: templates are data files with named slots, filled in one pass, so that no
+text can add a slot.
 
-Two styles. `chat`: the seat's own lines are the assistant's messages, everybody else's the user's. `script`: the dialogue so far
-is a script that the model continues inside its reply. The words around those of authors and models come from the table of the
-scenario's language; the built-in prompts are written out in each.
+Two styles. `chat`: the seat's own lines are the assistant's messages, everybody else's the user's.
+`script`: the dialogue so far is a script that the model continues inside its reply. The words
+around those of authors and models come from the table of the scenario's language; the built-in
+prompts are written out in each.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from agents.prompt_template import PROMPTS as PROMPTS
 from agents.prompt_template import PromptTemplate as PromptTemplate
 from agents.prompt_template import in_language
-from simworld.core.episode import ActionKind, Event, Observation, Other
+from simworld.core.episode import ActionKind, Event, Observation, OtherSeat
 from simworld.core.names import first_word
 from simworld.core.requests import ChatPrompt, Message
 from simworld.core.scenario import ENGLISH, Persona
@@ -26,7 +28,9 @@ RULES = "2"  # of how prompts are filled: whole names are told, titles are no na
 def build_prompt(
     template: PromptTemplate, observation: Observation, *, drop_events: int = 0, note: str = ""
 ) -> ChatPrompt:
-    """The prompt for a seat's turn, without the `drop_events` oldest events; a `note` ends the last user's message."""
+    """The prompt for a seat's turn, without the `drop_events` oldest events; a `note` ends the last
+    user's message.
+    """
     template = in_language(template, observation.language)
     slots = slots_of(observation)
     events = observation.events[drop_events:]
@@ -35,19 +39,29 @@ def build_prompt(
     if template.style == "chat":
         *before, last = _chat(template, events, observation, slots)
         return ChatPrompt(messages=(*head, *before, _noted(last, note)))
-    lines = [event_line(event, observation) for event in events if event.action.kind is not ActionKind.none]
+    lines = [
+        event_line(event, observation)
+        for event in events
+        if event.action.kind is not ActionKind.none
+    ]
     script = "\n".join([*lines, _language(observation).label(observation.label)])
     user = Message(role="user", content=fill(template.instructions, slots))
     return ChatPrompt(messages=(*head, _noted(user, note)), reply_start=script)
 
 
 def stop_strings(template: PromptTemplate, observation: Observation) -> tuple[str, ...]:
-    """Where a reply ends by itself: at the end of the line in a script, at another speaker's label in a chat."""
+    """Where a reply ends by itself: at the end of the line in a script, at another speaker's label
+    in a chat.
+    """
     if template.style == "script":
         return ("\n",)
     labels = [other.label for other in observation.others]
     # A label without a Latin letter may be followed by a full-width colon, whatever the language.
-    wide = [label for label in labels if not any("LATIN" in unicodedata.name(char, "") for char in label)]
+    wide = [
+        label
+        for label in labels
+        if not any("LATIN" in unicodedata.name(char, "") for char in label)
+    ]
     ends = [
         *map(_language(observation).label, labels),
         *(f"{label}:" for label in labels),
@@ -57,18 +71,22 @@ def stop_strings(template: PromptTemplate, observation: Observation) -> tuple[st
 
 
 def whom_to_address(observation: Observation) -> str:
-    """What a seat is told after a reply that was meant for somebody alone, but did not say for whom of those present."""
+    """What a seat is told after a reply that was meant for somebody alone, but did not say for whom
+    of those present.
+    """
     words = _language(observation).acts
     marks = [words.to.format(names=other.label) for other in observation.others if other.present]
     return words.whom.format(marks=words.either.join(marks)) if marks else words.alone
 
 
 def prompt_version(template: PromptTemplate, observation: Observation) -> str:
-    """What the act's row says of the prompt: the template's version and, after a plus, what else shaped this prompt.
+    """What the act's row says of the prompt: the template's version and, after a plus, what else
+    shaped this prompt.
 
-    Nothing is added to the prompts that have been the same since the first version. `+zh.1a2b3c` is the language and the version
-    of its table. `+2` is English under the second rules, which change only what was wrong: the prompts of a seat of which only
-    the name is known, and those in which a title stood for a name.
+    Nothing is added to the prompts that have been the same since the first version. `+zh.1a2b3c` is
+    the language and the version of its table. `+2` is English under the second rules, which change
+    only what was wrong: the prompts of a seat of which only the name is known, and those in which a
+    title stood for a name.
     """
     if observation.language != ENGLISH:
         return f"{template.version}+{observation.language}.{_language(observation).version}"
@@ -82,17 +100,22 @@ def template_version(version: str) -> str:
 
 
 def is_outdated(version: str, template: PromptTemplate, observation: Observation) -> bool:
-    """Whether a row of this template and that version was sent another prompt than `build_prompt` makes now.
+    """Whether a row of this template and that version was sent another prompt than `build_prompt`
+    makes now.
 
-    So it is where the prompt was wrong and has been mended since, or where a word of its language's table has changed.
+    So it is where the prompt was wrong and has been mended since, or where a word of its language's
+    table has changed.
     """
-    return template_version(version) == template.version and version != prompt_version(template, observation)
+    return template_version(version) == template.version and version != prompt_version(
+        template, observation
+    )
 
 
 def slots_of(observation: Observation) -> dict[str, str]:
     """Every slot's value: the facts, and `who`, which also tells the whole name and is never empty.
 
-    In a line that introduces the seat by name, `persona` is `who` wherever the first rules went wrong.
+    In a line that introduces the seat by name, `persona` is `who` wherever the first rules went
+    wrong.
     """
     known = facts(observation)
     second = observation.language != ENGLISH or _was_wrong(observation)
@@ -103,7 +126,10 @@ def who(observation: Observation) -> str:
     """The seat's own person in one line, with the whole name where it is called otherwise."""
     words = _language(observation)
     own = observation.persona
-    return describe(own, name=_line(own.name) != observation.label, language=words) or words.persona.nobody
+    return (
+        describe(own, name=_line(own.name) != observation.label, language=words)
+        or words.persona.nobody
+    )
 
 
 def facts(observation: Observation) -> dict[str, str]:
@@ -130,13 +156,17 @@ def describe(persona: Persona, *, name: bool = True, language: Language | None =
         words.pronouns.format(pronouns=_line(persona.pronouns)).strip() if persona.pronouns else "",
         _line(persona.occupation),
     ]
-    head = words.comma.join(filter(None, facts)).replace(f"{words.comma}{opening}", f"{gap}{opening}")
+    head = words.comma.join(filter(None, facts)).replace(
+        f"{words.comma}{opening}", f"{gap}{opening}"
+    )
     more = [_line(text) for text in (persona.public, persona.personality, persona.values)]
     return words.stop.join(_open(text, words) for text in (head, *more) if text)
 
 
 def event_line(event: Event, observation: Observation) -> str:
-    """An earlier act as a line of script: speech plain, acts in square brackets, private ones marked."""
+    """An earlier act as a line of script: speech plain, acts in square brackets, private ones
+    marked.
+    """
     words, text = _language(observation).acts, act_text(event, _language(observation))
     if to := addressees(event, observation):
         return words.private_line.format(who=event.label, to=to, text=text)
@@ -146,8 +176,14 @@ def event_line(event: Event, observation: Observation) -> str:
 def addressees(event: Event, observation: Observation) -> str:
     """`(to Buyer)` for a private act, empty for a public one."""
     words = _language(observation).acts
-    labels = {other.seat: other.label for other in observation.others} | {observation.seat: observation.label}
-    return words.to.format(names=words.comma.join(labels[seat] for seat in event.action.to)) if event.action.to else ""
+    labels = {other.seat: other.label for other in observation.others} | {
+        observation.seat: observation.label
+    }
+    return (
+        words.to.format(names=words.comma.join(labels[seat] for seat in event.action.to))
+        if event.action.to
+        else ""
+    )
 
 
 def act_text(event: Event, language: Language | None = None) -> str:
@@ -185,7 +221,10 @@ def _value(slots: dict[str, str]) -> Callable[[re.Match[str]], str]:
 
 
 def _chat(
-    template: PromptTemplate, events: Sequence[Event], observation: Observation, slots: dict[str, str]
+    template: PromptTemplate,
+    events: Sequence[Event],
+    observation: Observation,
+    slots: dict[str, str],
 ) -> Iterable[Message]:
     # Templates want user and assistant to alternate, user first and, before a reply, user last.
     language = _language(observation)
@@ -205,7 +244,11 @@ def _chat(
 
 
 def _noted(message: Message, note: str) -> Message:
-    return Message(role=message.role, content=f"{message.content}\n\n{note}".strip()) if note else message
+    return (
+        Message(role=message.role, content=f"{message.content}\n\n{note}".strip())
+        if note
+        else message
+    )
 
 
 def _own(event: Event, observation: Observation) -> str:
@@ -220,7 +263,7 @@ def _others(observation: Observation) -> str:
     return language.others.between.join(_other(other, language) for other in observation.others)
 
 
-def _other(other: Other, language: Language) -> str:
+def _other(other: OtherSeat, language: Language) -> str:
     words = language.others
     about = ""
     if other.persona is not None:
@@ -242,7 +285,10 @@ def _was_wrong(observation: Observation, *, introduced: bool = True) -> bool:
 
 
 def _misnamed(observation: Observation) -> bool:
-    people = [observation.persona, *(other.persona for other in observation.others if other.persona is not None)]
+    people = [
+        observation.persona,
+        *(other.persona for other in observation.others if other.persona is not None),
+    ]
     return any(not person.short and person.called != first_word(person.name) for person in people)
 
 

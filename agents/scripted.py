@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.names import Names
-from agents.privacy import Unresolved
-from agents.replies import parse_reply
+from agents.people_names import PeopleNames
+from agents.privacy import UnresolvedAddressee
+from agents.reply_parsing import parse_reply
 from simworld.core.episode import Act, Action, ActionKind, Observation
 from simworld.core.errors import Failure
-from simworld.core.protocols import Thinking
+from simworld.core.protocols import ActGenerator
 
 
 class ScriptedAgent:
-    """Plays its lines in order, one per turn of its seat; after the last it leaves, or does nothing, or starts again."""
+    """Plays its lines in order, one per turn of its seat; after the last it leaves, or does
+    nothing, or starts again.
+    """
 
-    def __init__(self, *, agent_id: str, lines: Sequence[str], after: ActionKind | None = ActionKind.none) -> None:
+    def __init__(
+        self, *, agent_id: str, lines: Sequence[str], after: ActionKind | None = ActionKind.none
+    ) -> None:
         """Args: `after` is what follows the last line; None starts again from the first."""
         self._id = agent_id
         self._lines = tuple(lines)
@@ -31,33 +35,40 @@ class ScriptedAgent:
         """Empty: no model is asked."""
         return ""
 
-    def act(self, observation: Observation) -> Thinking:
-        """The next line as an act; lines are read like a model's replies, so `[nods]` is non-verbal and `[leaves]` leaves.
+    def act(self, observation: Observation) -> ActGenerator:
+        """The next line as an act; lines are read like a model's replies, so `[nods]` is non-verbal
+        and `[leaves]` leaves.
 
         Fails where a line is private, but to nobody here.
         """
         spoken = sum(event.seat == observation.seat for event in observation.events)
-        action = self._action(spoken, Names.of(observation))
-        if isinstance(action, Unresolved):
-            return Failure(boundary="reply", kind="private", message=f"line {self._number(spoken)}: {action.reason}")
+        action = self._action(spoken, PeopleNames.of(observation))
+        if isinstance(action, UnresolvedAddressee):
+            return Failure(
+                boundary="reply",
+                kind="private",
+                message=f"line {self._number(spoken)}: {action.reason}",
+            )
         return Act(seat=observation.seat, action=action)
         yield  # a generator that asks for nothing
 
     def unclear(self, observation: Observation) -> list[str]:
-        """What is wrong with its lines for those at this table: private ones that mean nobody here."""
-        names = Names.of(observation)
+        """What is wrong with its lines for those at this table: private ones that mean nobody
+        here.
+        """
+        names = PeopleNames.of(observation)
         here = ", ".join(other.label for other in observation.others)
         read = [parse_reply(line, names) for line in self._lines]
         return [
             f"line {number}: {act.reason}; those at the table are {here}"
             for number, act in enumerate(read, 1)
-            if isinstance(act, Unresolved)
+            if isinstance(act, UnresolvedAddressee)
         ]
 
     def _number(self, spoken: int) -> int:
         return spoken % len(self._lines) + 1
 
-    def _action(self, spoken: int, names: Names) -> Action | Unresolved:
+    def _action(self, spoken: int, names: PeopleNames) -> Action | UnresolvedAddressee:
         if spoken >= len(self._lines) and self._after is not None:
             return Action(kind=self._after)
         line = self._lines[spoken % len(self._lines)]

@@ -1,19 +1,23 @@
-"""The last defence against thoughts in a reply: what a model thought is never speech, wherever the reply came from.
+"""The last defence against thoughts in a reply: what a model thought is never speech, wherever the
+reply came from.
 
-Models' thoughts are split off where their replies come in, by the marks that the agent's file names; here the usual marks
-count once more, so that a thought is not spoken even where a file says that there are none.
+Models' thoughts are split off where their replies come in, by the marks that the agent's file
+names; here the usual marks count once more, so that a thought is not spoken even where a file says
+that there are none.
 """
 
 from __future__ import annotations
 
 import re
 
-from agents.models.reasoning import split
+from agents.lm.reasoning import split
 
-_MACHINE = re.compile(r"<[|｜].*|</?s>.*", re.DOTALL)  # a server's special tokens, and what runs on after them
+# a server's special tokens, and what runs on after them
+_MACHINE = re.compile(r"<[|｜].*|</?s>.*", re.DOTALL)
 # Characters without a width, which hide labels and marks.
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
-# What colours a terminal, and other characters that are none; the edge has put U+FFFD where a control character stood.
+# What colours a terminal, and other characters that are none; the edge has put U+FFFD where a
+# control character stood.
 _COLOURS = re.compile("[\x1b\ufffd]\\[[0-9;?]{0,20}[A-Za-z]")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|^[\\s\ufffd]+", re.MULTILINE)
 

@@ -1,11 +1,14 @@
-"""How an agent's lines read, over the scenario library: echo, repetition, out-of-role lines, and what they cost.
+"""How an agent's lines read, over the scenario library: echo, repetition, out-of-role lines, and
+what they cost.
 
-    python -m bench.agents smol-script my-agent.yaml --turns 8 --show 2
-    python -m bench.agents smol-script --db simworld.db      # stored episodes that it played in every seat
+    python -m bench.agents smol-script my-agent.yaml --turns 8 --show 2 python -m bench.agents
+    smol-script --db simworld.db      # stored episodes that it played in every seat
 
-An *echo* shares at least 60 % of its word pairs with the line before; a *repeat* with any earlier line of the episode. An
-*out-of-role* line speaks as an assistant or about the script, or names another person as itself. An *on-topic* line shares a
-word of five letters or more with the setting or the seats' goals and knowledge. One JSON line per agent.
+An *echo* shares at least 60 % of its word pairs with the line before; a *repeat* with any earlier
+line of the episode. An
+*out-of-role* line speaks as an assistant or about the script, or names another person as itself. An
+  *on-topic* line shares a word of five letters or more with the setting or the seats' goals and
+  knowledge. One JSON line per agent.
 """
 
 from __future__ import annotations
@@ -17,20 +20,23 @@ import time
 from dataclasses import replace
 
 from agents import find_specs
-from agents.repeats import similarity
+from agents.line_similarity import similarity
 from scenarios import find_scenarios
 from simworld.core.episode import Act, ActionKind, Ending, Episode
 from simworld.core.scenario import Scenario
 from simworld.runner import play_jobs
-from simworld.runner.models import open_crew
-from simworld.runner.plan import Cast, Plan
+from simworld.runner.loaded_agents import load_agents
+from simworld.runner.run_plan import Cast, RunPlan
 from store import open_store
 
 ALIKE = 0.6
 OUT_OF_ROLE = re.compile(
-    r"(?i)\b(as an ai|i'?m an ai|language model|(?:ai|your|virtual) assistant|how can i (?:help|assist)|"
-    r"(?:happy|glad|here) to (?:help|assist)|the (?:script|dialogue|scene|screenplay|conversation) (?:is|ends|continues|opens|was)|"
-    r"here(?:'s| is) (?:a|the|your) (?:script|dialogue|response|revised)|in this (?:script|scene|scenario)|setting:|continue the)"
+    r"(?i)\b(as an ai|i'?m an ai|language model|(?:ai|your|virtual) assistant|how can i"
+    r" (?:help|assist)|"
+    r"(?:happy|glad|here) to (?:help|assist)|the (?:script|dialogue|scene|screenplay|conversation)"
+    r" (?:is|ends|continues|opens|was)|"
+    r"here(?:'s| is) (?:a|the|your) (?:script|dialogue|response|revised)|in this"
+    r" (?:script|scene|scenario)|setting:|continue the)"
 )
 
 # fmt: off
@@ -47,35 +53,53 @@ def main() -> None:
     parser.add_argument("agents", nargs="+")
     parser.add_argument("--scenarios", default="library", help="comma-separated selectors")
     parser.add_argument("--every", type=int, default=1, help="take every n-th scenario")
-    parser.add_argument("--turns", type=int, default=0, help="shorten conversations to so many turns")
+    parser.add_argument(
+        "--turns", type=int, default=0, help="shorten conversations to so many turns"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--db", help="measure stored episodes instead of playing")
     parser.add_argument("--show", type=int, default=0, help="print so many transcripts")
     given = parser.parse_args()
-    chosen = [loaded.scenario for loaded in find_scenarios(given.scenarios.split(","))][:: given.every]
+    chosen = [loaded.scenario for loaded in find_scenarios(given.scenarios.split(","))][
+        :: given.every
+    ]
     if given.turns:
-        chosen = [replace(s, limits=replace(s.limits, turns=min(s.limits.turns, given.turns))) for s in chosen]
+        chosen = [
+            replace(s, limits=replace(s.limits, turns=min(s.limits.turns, given.turns)))
+            for s in chosen
+        ]
     if given.db:
         for name in given.agents:
             print(json.dumps({"agent": name, **measure(stored(given.db, name))}))
         return
     specs = find_specs(given.agents)
-    with open_crew(specs, threads=given.threads) as crew:
+    with load_agents(specs, threads=given.threads) as crew:
         for loaded in specs:
             name = loaded.spec.name
             cast = Cast(by_seat={"*": name})
-            plan = Plan(
-                run="bench", seed=given.seed, repeats=1, scenarios=tuple(chosen), casts=(cast,), specs={name: loaded}
+            plan = RunPlan(
+                run="bench",
+                seed=given.seed,
+                repeats=1,
+                scenarios=tuple(chosen),
+                casts=(cast,),
+                specs={name: loaded},
             )
             start = time.perf_counter()
-            played = [(p.job.scenario, p.episode) for p in play_jobs(plan.jobs(crew.agents), crew.backends)]
+            played = [
+                (p.job.scenario, p.episode)
+                for p in play_jobs(plan.jobs(crew.agents), crew.backends)
+            ]
             seconds = time.perf_counter() - start
             for scenario, episode in played[: given.show]:
                 print(f"--- {scenario.name} ({episode.ending}: {episode.reason})")
                 for act in episode.acts:
                     print(f"{act.seat}: {act.action.kind}: {act.action.text}")
-            print(json.dumps({"agent": name, "seconds": round(seconds, 1), **measure(played)}), flush=True)
+            print(
+                json.dumps({"agent": name, "seconds": round(seconds, 1), **measure(played)}),
+                flush=True,
+            )
 
 
 def stored(url: str, agent: str) -> list[tuple[Scenario, Episode]]:
@@ -95,7 +119,9 @@ def measure(played: list[tuple[Scenario, Episode]]) -> dict[str, float]:
     echoes = repeats = strange = topical = 0
     for scenario, episode in played:
         said: list[str] = []
-        topic = long_words(scenario.setting, *(text for seat in scenario.seats for text in (seat.goal, seat.knows)))
+        topic = long_words(
+            scenario.setting, *(text for seat in scenario.seats for text in (seat.goal, seat.knows))
+        )
         for act in episode.acts:
             if act.action.kind is not ActionKind.speak:
                 continue
@@ -113,7 +139,9 @@ def measure(played: list[tuple[Scenario, Episode]]) -> dict[str, float]:
         "repeat": round(repeats / n, 4),
         "out_of_role": round(strange / n, 4),
         "on_topic": round(topical / n, 4),
-        "asks_per_act": round(sum(act.generation.asks for act in acts if act.generation) / max(1, len(acts)), 3),
+        "asks_per_act": round(
+            sum(act.generation.asks for act in acts if act.generation) / max(1, len(acts)), 3
+        ),
         "words": round(sum(len(act.action.text.split()) for act in spoken) / n, 1),
         "failed": sum(episode.ending is Ending.failed for _, episode in played),
         "ended_early": sum(episode.ending is Ending.terminated for _, episode in played),
@@ -122,14 +150,17 @@ def measure(played: list[tuple[Scenario, Episode]]) -> dict[str, float]:
 
 def long_words(*texts: str) -> set[str]:
     """The words of five letters or more, lower case."""
-    return {word for text in texts for word in re.findall(r"[^\W\d_]{5,}", text.casefold())} - FILLERS
+    return {
+        word for text in texts for word in re.findall(r"[^\W\d_]{5,}", text.casefold())
+    } - FILLERS
 
 
 def out_of_role(scenario: Scenario, act: Act) -> bool:
     """Whether a line breaks its role."""
     others = [seat.persona.called for seat in scenario.seats if seat.name != act.seat]
     as_other = any(
-        re.search(rf"(?i)\b(?:i am|i'm|my name is|this is) {re.escape(name)}\b", act.action.text) for name in others
+        re.search(rf"(?i)\b(?:i am|i'm|my name is|this is) {re.escape(name)}\b", act.action.text)
+        for name in others
     )
     return as_other or bool(OUT_OF_ROLE.search(act.action.text))
 

@@ -7,21 +7,30 @@ from typing import Any
 
 from sqlalchemy import Connection, func, literal, select, true
 
-from store.remaking import remake_all
-from store.tables import Base, CellCastRow, CellScoreRow, EpisodeRow, EpisodeSeatRow, JudgementRow, table
-from store.writing import Row
+from store.remake_cells import remake_all
+from store.tables import (
+    Base,
+    CellCastRow,
+    CellScoreRow,
+    EpisodeRow,
+    EpisodeSeatRow,
+    JudgementRow,
+    table,
+)
+from store.writing import RowValues
 
-Batch = dict[type[Base], list[Row]]
+Batch = dict[type[Base], list[RowValues]]
 
 
-def add(batch: Batch, rows: Mapping[type[Base], Sequence[Row]]) -> None:
+def add(batch: Batch, rows: Mapping[type[Base], Sequence[RowValues]]) -> None:
     """Puts rows into a batch, table by table."""
     for into, of_table in rows.items():
         batch.setdefault(into, []).extend(of_table)
 
 
 def insert(connection: Connection, batch: Batch) -> None:
-    """Inserts all rows of a batch, in the order in which its tables came; a batch's rows of one table have the same columns."""
+    """Inserts all rows of a batch, in the order in which its tables came; a batch's rows of one
+    table have the same columns."""
     for into, rows in batch.items():
         if not rows:
             continue
@@ -34,24 +43,34 @@ def insert(connection: Connection, batch: Batch) -> None:
 def keep_cells(connection: Connection) -> None:
     """Makes the cells that the store would have kept, had it added the rows itself."""
     block = (EpisodeRow.run, EpisodeRow.family, EpisodeRow.scenario_id, EpisodeRow.repeat)
-    seats = select(func.count()).where(EpisodeSeatRow.episode_id == func.min(EpisodeRow.id)).scalar_subquery()
+    seats = (
+        select(func.count())
+        .where(EpisodeSeatRow.episode_id == func.min(EpisodeRow.id))
+        .scalar_subquery()
+    )
     casts = select(*block, seats, true(), literal(b"")).group_by(*block)
     ok = JudgementRow.status == "ok"
     judged = (
-        select(*block, JudgementRow.judge_id).join(JudgementRow, JudgementRow.episode_id == EpisodeRow.id).where(ok)
+        select(*block, JudgementRow.judge_id)
+        .join(JudgementRow, JudgementRow.episode_id == EpisodeRow.id)
+        .where(ok)
     )
     scores = judged.add_columns(true(), literal(b""), literal(b"")).distinct()
     names = ["run", "family", "scenario_id", "repeat"]
     connection.execute(table(CellScoreRow).delete())
     connection.execute(table(CellCastRow).delete())
-    connection.execute(table(CellCastRow).insert().from_select([*names, "seats", "stale", "casts"], casts))
     connection.execute(
-        table(CellScoreRow).insert().from_select([*names, "judge_id", "stale", "scores", "retests"], scores)
+        table(CellCastRow).insert().from_select([*names, "seats", "stale", "casts"], casts)
+    )
+    connection.execute(
+        table(CellScoreRow)
+        .insert()
+        .from_select([*names, "judge_id", "stale", "scores", "retests"], scores)
     )
     remake_all(connection)
 
 
-def _copy(connection: Connection, into: type[Base], rows: Sequence[Row]) -> None:
+def _copy(connection: Connection, into: type[Base], rows: Sequence[RowValues]) -> None:
     names = list(rows[0])
     types = [table(into).columns[name].type.dialect_impl(connection.dialect) for name in names]
     converters = [type_.bind_processor(connection.dialect) for type_ in types]

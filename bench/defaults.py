@@ -2,12 +2,14 @@
 
     OMP_NUM_THREADS=1 python -m bench.defaults --seeds 3
 
-The task has the shape of a store after collecting along random directions: seats with four acts each in families whose states
-differ, states of 577 numbers of which one matters, actions of 32 on the sphere, and rewards that are mostly luck. An act brings
-a · w(s) and noise; w(s) is a fixed direction and, with the sign of one state number, another one. So the best constant action is
-worth cos 45° of what the best planner is. `value` is what a trained planner's actions bring on new states, as a share of that
-best: the mean over seeds, with its standard deviation. Rewards come act by act, or (`--end`) as one sum at the end of the episode.
-One JSON line for each setting.
+The task has the shape of a store after collecting along random directions: seats with four acts
+each in families whose states differ, states of 577 numbers of which one matters, actions of 32 on
+the sphere, and rewards that are mostly luck. An act brings a · w(s) and noise; w(s) is a fixed
+direction and, with the sign of one state number, another one. So the best constant action is worth
+cos 45° of what the best planner is. `value` is what a trained planner's actions bring on new
+states, as a share of that
+best: the mean over seeds, with its standard deviation. Rewards come act by act, or (`--end`) as one
+sum at the end of the episode. One JSON line for each setting.
 """
 
 from __future__ import annotations
@@ -23,11 +25,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from simworld.training.loop import LoopSettings, train
-from simworld.training.networks import new_actor
-from simworld.training.ridge import fitted
-from simworld.training.td3bc import Td3bc, Td3bcSettings
-from simworld.training.transitions import Transitions
+from simworld.training.data.transitions import Transitions
+from simworld.training.data.variance_explained import fitted
+from simworld.training.rl.networks import new_actor
+from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.training_loop import LoopSettings, train
 
 STATE, ACTION, ACTS, FAMILIES = 577, 32, 4, 30
 ALIKE = 4  # state numbers that are no other in another family; the first of them matters
@@ -60,14 +62,17 @@ def new_world(draw: np.random.Generator) -> World:
     return World(always=first, by_state=second)
 
 
-def collected(world: World, draw: np.random.Generator, seats: int, noise: float, end: bool) -> Transitions:
+def collected(
+    world: World, draw: np.random.Generator, seats: int, noise: float, end: bool
+) -> Transitions:
     n = seats * ACTS
     family = np.repeat(np.arange(seats) % FAMILIES, ACTS)
     states = draw.normal(size=(n, STATE)).astype(np.float32)
     states[:, ALIKE:] += draw.normal(size=(FAMILIES, STATE - ALIKE)).astype(np.float32)[family]
     actions = draw.normal(size=(n, ACTION))
     actions *= ACTION**0.5 / np.linalg.norm(actions, axis=1, keepdims=True)
-    # An act's product with a direction of length 1 has a deviation of 1; so noise is in deviations of what can be learned.
+    # An act's product with a direction of length 1 has a deviation of 1; so noise is in deviations
+    # of what can be learned.
     worth = (actions * world.best(states)).sum(1) + noise * draw.normal(size=n)
     last = np.arange(n) % ACTS == ACTS - 1
     parts = np.where(last, np.repeat(worth.reshape(-1, ACTS).sum(1), ACTS), 0.0) if end else worth
@@ -96,7 +101,9 @@ def value(change: dict[str, Any], seed: int, given: argparse.Namespace) -> dict[
     made = train(Td3bc(actor, settings, seed=seed), data, loop, gamma=settings.gamma)
     actor.load_state_dict(made.actor)
     fresh = draw.normal(size=(4096, STATE)).astype(np.float32)
-    fresh[:, ALIKE:] += draw.normal(size=(FAMILIES, STATE - ALIKE)).astype(np.float32)[np.arange(4096) % FAMILIES]
+    fresh[:, ALIKE:] += draw.normal(size=(FAMILIES, STATE - ALIKE)).astype(np.float32)[
+        np.arange(4096) % FAMILIES
+    ]
     with torch.no_grad():
         actions = actor(made.scale.states(torch.from_numpy(fresh))).numpy().astype(np.float64)
     ridge = fitted(data.actions, data.rewards, data.family)
@@ -108,12 +115,23 @@ def value(change: dict[str, Any], seed: int, given: argparse.Namespace) -> dict[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seats", type=int, default=500, help="with four acts each")
-    parser.add_argument("--noise", type=float, default=5.0, help="deviation of luck, in those of what can be learned")
-    parser.add_argument("--only", type=int, nargs="+", help="numbers of the settings, from 0; default: all")
-    parser.add_argument("--end", action="store_true", help="one reward at the end of each seat's episode")
+    parser.add_argument(
+        "--noise",
+        type=float,
+        default=5.0,
+        help="deviation of luck, in those of what can be learned",
+    )
+    parser.add_argument(
+        "--only", type=int, nargs="+", help="numbers of the settings, from 0; default: all"
+    )
+    parser.add_argument(
+        "--end", action="store_true", help="one reward at the end of each seat's episode"
+    )
     given = parser.parse_args()
     for change in CHANGES if given.only is None else [CHANGES[number] for number in given.only]:
         begun = time.perf_counter()

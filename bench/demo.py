@@ -1,11 +1,13 @@
-"""Where the time of `simworld demo` goes: wall and processor seconds of each part, in a new database; JSON lines.
+"""Where the time of `simworld demo` goes: wall and processor seconds of each part, in a new
+database; JSON lines.
 
     python -m bench.demo                               # as it is run, with all cores
-    OMP_NUM_THREADS=1 python -m bench.demo --rounds 1  # processor seconds, where other programs share the cores
+    OMP_NUM_THREADS=1 python -m bench.demo --rounds 1  # processor seconds, where other programs
+    share the cores
 
-Processor seconds on a busy machine say what the work is; wall seconds say how long it takes there. The weights must have been
-fetched and converted before (`simworld model fetch`), as `make` does. Each round runs in a process of its own; `announced_s` is
-what the demo would have told beforehand.
+Processor seconds on a busy machine say what the work is; wall seconds say how long it takes there.
+The weights must have been fetched and converted before (`simworld model fetch`), as `make` does.
+Each round runs in a process of its own; `announced_s` is what the demo would have told beforehand.
 """
 
 from __future__ import annotations
@@ -27,10 +29,14 @@ Parts = dict[str, dict[str, float]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
-        "--scenarios", type=int, help="each makes two conversations; default: as many as the demo takes"
+        "--scenarios",
+        type=int,
+        help="each makes two conversations; default: as many as the demo takes",
     )
     parser.add_argument("--here", action="store_true", help="one round, in this process")
     given = parser.parse_args()
@@ -41,7 +47,10 @@ def main() -> None:
     more = [] if given.scenarios is None else ["--scenarios", str(given.scenarios)]
     for _ in range(given.rounds):
         ran = subprocess.run(
-            [sys.executable, "-m", "bench.demo", "--here", *more], check=True, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "bench.demo", "--here", *more],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         print(ran.stdout, end="", flush=True)
 
@@ -50,13 +59,13 @@ def measure(scenarios: int | None) -> dict[str, Any]:
     """Seconds by part: `wall_s` and `cpu_s`, of this process and its children."""
     parts: Parts = {}
     with timed(parts, "imports"):
-        from simworld.cli.running import wait_passively
+        from simworld.cli.run_command import wait_passively
 
         wait_passively()  # as the command line does, before torch is loaded
         from simworld.cli.demo import USUAL, demo_plan, judge_demo, write_page
         from simworld.cli.demo_time import seconds_for
-        from simworld.runner.models import open_crew
-        from simworld.runner.stored import run_plan
+        from simworld.runner.loaded_agents import load_agents
+        from simworld.runner.stored_run import run_plan
         from store import open_store
     count = scenarios or USUAL
     with timed(parts, "announcing"):
@@ -68,14 +77,16 @@ def measure(scenarios: int | None) -> dict[str, Any]:
         with opened as store:
             with ExitStack() as stack:
                 with timed(parts, "loading"):
-                    crew = stack.enter_context(open_crew(plan.specs.values()))
+                    crew = stack.enter_context(load_agents(plan.specs.values()))
                 with timed(parts, "playing"):
                     done = run_plan(plan, crew, store)
                 with timed(parts, "judging"):
                     judge_demo(store, plan.run, crew)
             with timed(parts, "page"):
                 write_page(store, plan.run, Path(folder) / "demo.html")
-    total = {unit: round(sum(part[unit] for part in parts.values()), 1) for unit in ("wall_s", "cpu_s")}
+    total = {
+        unit: round(sum(part[unit] for part in parts.values()), 1) for unit in ("wall_s", "cpu_s")
+    }
     play = done.profile.plain()["parts"] if done.profile else {}
     return {
         "conversations": 2 * count,
@@ -92,7 +103,10 @@ def timed(parts: Parts, name: str) -> Iterator[None]:
     """Notes how long the block took."""
     wall, cpu = time.perf_counter(), _cpu_s()
     yield
-    parts[name] = {"wall_s": round(time.perf_counter() - wall, 1), "cpu_s": round(_cpu_s() - cpu, 1)}
+    parts[name] = {
+        "wall_s": round(time.perf_counter() - wall, 1),
+        "cpu_s": round(_cpu_s() - cpu, 1),
+    }
 
 
 def _cpu_s() -> float:
@@ -106,7 +120,9 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), ""
+    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""What a large store takes to answer tournaments, pages and SQL, and how fast it takes in more: one JSON line each.
+"""What a large store takes to answer tournaments, pages and SQL, and how fast it takes in more: one
+JSON line each.
 
     python -m bench.store --episodes 100000 --db big.db --files big
     python -m bench.large --db big.db --files big
 
-`median_s`, `min_s` and `max_s` are wall time of `n` calls in an open store, `cpu_s` the least processor time of this process. The
-last lines add a run of `--add` episodes to the store, and judge it; `cpu_ms` is processor time of this process for each. The named
-questions of `simworld.connect` are timed by `bench.questions`.
+`median_s`, `min_s` and `max_s` are wall time of `n` calls in an open store, `cpu_s` the least
+processor time of this process. The last lines add a run of `--add` episodes to the store, and judge
+it; `cpu_ms` is processor time of this process for each. The named questions of `simworld.connect`
+are timed by `bench.questions`.
 """
 
 from __future__ import annotations
@@ -23,50 +25,84 @@ from typing import Any
 
 from bench.play import Judging, judge, play, shares
 from bench.store import BEGAN, add_judges
-from simworld.analysis.games import count_cells
-from simworld.analysis.standings import make_standings
 from simworld.core.episode import Ending, WorkItem
 from simworld.core.judgement import Judgement
+from simworld.results.games import count_cells
+from simworld.results.standings import make_standings
 from simworld.tournament.loading import Tournament, open_tournament
 from simworld.tournament.results import differences, judge_ids, results, scores
 from store import PlannedItem, RunRecord, Store, open_store, query
 
 # What is asked in SQL, of one run; each answer is an aggregate, never the store.
 SQL = {
-    "endings by agent": "SELECT s.agent_name, e.ending, e.reason, count(*), avg(e.turns) FROM episodes e "
-    "JOIN episode_seats s ON s.episode_id = e.id WHERE e.run = 'cup-0' GROUP BY 1, 2, 3",
-    "checks by family": "SELECT e.family, c.name, c.holds, count(*) FROM checks c JOIN episodes e ON e.id = c.episode_id "
-    "WHERE e.run = 'cup-0' GROUP BY 1, 2, 3",
-    "failures by kind, whole store": "SELECT run, failure_boundary, failure_kind, count(*) FROM episodes "
-    "WHERE ending = 'failed' GROUP BY 1, 2, 3",
-    "work that is missing, whole store": "SELECT w.run, count(*) FROM work_items w "
-    "WHERE NOT EXISTS (SELECT 1 FROM episodes e WHERE e.item_key = w.key) GROUP BY w.run",
-    "one dimension by agent": "SELECT agent_name, count(*), avg(rescaled) FROM episode_scores WHERE run = 'cup-0' "
-    "AND judge_name = 'plain' AND dimension = 'goal' GROUP BY 1",
-    "all dimensions by agent in a scenario": "SELECT agent_name, dimension, count(*), avg(rescaled) FROM episode_scores "
-    "WHERE run = 'cup-0' AND judge_name = 'plain' AND scenario_name = 'scene-3' GROUP BY 1, 2",
-    "acts and their length by agent": "SELECT s.agent_name, count(*), avg(length(a.text)) FROM acts a "
-    "JOIN episodes e ON e.id = a.episode_id JOIN episode_seats s ON s.episode_id = a.episode_id AND s.seat = a.seat "
-    "WHERE e.run = 'cup-0' GROUP BY 1",
-    "steered acts by agent": "SELECT s.agent_name, p.planner_id, count(*) FROM plan_steps p "
-    "JOIN acts a ON a.episode_id = p.episode_id AND a.turn = p.turn AND a.position = p.position "
-    "JOIN episodes e ON e.id = p.episode_id "
-    "JOIN episode_seats s ON s.episode_id = a.episode_id AND s.seat = a.seat WHERE e.run = 'cup-0' GROUP BY 1, 2",
+    "endings by agent": (
+        "SELECT s.agent_name, e.ending, e.reason, count(*), avg(e.turns) FROM episodes e "
+        "JOIN episode_seats s ON s.episode_id = e.id WHERE e.run = 'cup-0' GROUP BY 1, 2, 3"
+    ),
+    "checks by family": (
+        "SELECT e.family, c.name, c.holds, count(*) FROM checks c JOIN episodes e ON e.id ="
+        " c.episode_id WHERE e.run = 'cup-0' GROUP BY 1, 2, 3"
+    ),
+    "failures by kind, whole store": (
+        "SELECT run, failure_boundary, failure_kind, count(*) FROM episodes "
+        "WHERE ending = 'failed' GROUP BY 1, 2, 3"
+    ),
+    "work that is missing, whole store": (
+        "SELECT w.run, count(*) FROM work_items w "
+        "WHERE NOT EXISTS (SELECT 1 FROM episodes e WHERE e.item_key = w.key) GROUP BY w.run"
+    ),
+    "one dimension by agent": (
+        "SELECT agent_name, count(*), avg(rescaled) FROM episode_scores WHERE run = 'cup-0' "
+        "AND judge_name = 'plain' AND dimension = 'goal' GROUP BY 1"
+    ),
+    "all dimensions by agent in a scenario": (
+        "SELECT agent_name, dimension, count(*), avg(rescaled) FROM episode_scores "
+        "WHERE run = 'cup-0' AND judge_name = 'plain' AND scenario_name = 'scene-3' GROUP BY 1, 2"
+    ),
+    "acts and their length by agent": (
+        "SELECT s.agent_name, count(*), avg(length(a.text)) FROM acts a JOIN episodes e ON e.id ="
+        " a.episode_id JOIN episode_seats s ON s.episode_id = a.episode_id AND s.seat = a.seat"
+        " WHERE e.run = 'cup-0' GROUP BY 1"
+    ),
+    "steered acts by agent": (
+        "SELECT s.agent_name, p.planner_id, count(*) FROM plan_steps p JOIN acts a ON a.episode_id"
+        " = p.episode_id AND a.turn = p.turn AND a.position = p.position JOIN episodes e ON e.id ="
+        " p.episode_id JOIN episode_seats s ON s.episode_id = a.episode_id AND s.seat = a.seat"
+        " WHERE e.run = 'cup-0' GROUP BY 1, 2"
+    ),
 }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--db", metavar="URL", required=True, help="as bench.store has filled it")
     parser.add_argument(
-        "--files", metavar="FOLDER", type=Path, required=True, help="where bench.store wrote cup-0.yaml"
+        "--files",
+        metavar="FOLDER",
+        type=Path,
+        required=True,
+        help="where bench.store wrote cup-0.yaml",
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--add", type=int, default=300, help="episodes to add at the end; 0: leave the store as it is")
+    parser.add_argument(
+        "--add",
+        type=int,
+        default=300,
+        help="episodes to add at the end; 0: leave the store as it is",
+    )
     given = parser.parse_args()
     tournament = open_tournament(str(given.files / "cup-0.yaml"))
     with open_store(given.db) as store:
-        print(json.dumps({"db": given.db.split(":")[0], "episodes": sum(run.episodes for run in store.runs())}))
+        print(
+            json.dumps(
+                {
+                    "db": given.db.split(":")[0],
+                    "episodes": sum(run.episodes for run in store.runs()),
+                }
+            )
+        )
         for name, ask in questions(store, tournament, given.db, change=given.add > 0):
             print(json.dumps({"question": name, **timed(ask, given.rounds)}), flush=True)
         if given.add:
@@ -83,7 +119,12 @@ def timed(ask: Callable[[], object], rounds: int) -> dict[str, float]:
         ask()
         wall.append(time.perf_counter() - begun)
         cpu.append(time.process_time() - used)
-    found = {"median_s": statistics.median(wall), "min_s": min(wall), "max_s": max(wall), "cpu_s": min(cpu)}
+    found = {
+        "median_s": statistics.median(wall),
+        "min_s": min(wall),
+        "max_s": max(wall),
+        "cpu_s": min(cpu),
+    }
     return {**{name: round(value, 4) for name, value in found.items()}, "n": rounds}
 
 
@@ -99,19 +140,30 @@ def questions(
     yield "standings", lambda: results(tournament, store, plain)
     if change:
         again = more_judgements(store, tournament)
-        yield "a judgement, then standings", lambda: (next(again), results(tournament, store, plain))
+        yield (
+            "a judgement, then standings",
+            lambda: (next(again), results(tournament, store, plain)),
+        )
     yield "standings, ties measured", lambda: results(measured, store, whole)
     yield "two agents compared", lambda: differences(tournament, store, plain, first, second)
     yield (
         "mean scores of all measures",
-        lambda: make_standings(count_cells(scores(tournament, store, ids)), agents=tournament.agents, rounds=1),
+        lambda: make_standings(
+            count_cells(scores(tournament, store, ids)), agents=tournament.agents, rounds=1
+        ),
     )
     yield "the latest episodes of a run", lambda: store.summaries(run=tournament.name, limit=20)
     yield "the latest episodes of an agent", lambda: store.summaries(agent=first, limit=20)
-    yield "the latest failures of a run", lambda: store.summaries(run=tournament.name, ending=Ending.failed, limit=20)
+    yield (
+        "the latest failures of a run",
+        lambda: store.summaries(run=tournament.name, ending=Ending.failed, limit=20),
+    )
     yield "an episode by the beginning of its id", lambda: store.episode(last.id[:10])
     yield "judgements of an episode", lambda: store.judgements(last.id)
-    yield "what is left to judge in a run", lambda: list(store.unjudged(ids[0], 0, run=tournament.name))
+    yield (
+        "what is left to judge in a run",
+        lambda: list(store.unjudged(ids[0], 0, run=tournament.name)),
+    )
     yield "all runs with their counts", store.runs
     for name, sql in SQL.items():
         yield name, lambda sql=sql: answer(url, sql)  # type: ignore[misc]
@@ -130,28 +182,47 @@ def more_judgements(store: Store, tournament: Tournament) -> Iterator[Judgement]
         if summary.failure is None:
             names = {seat.seat: seat.agent_name for seat in summary.seats}
             cast = {seat.seat: seat.agent_id for seat in summary.seats}
-            item = WorkItem(run=summary.run, scenario_id=summary.scenario_id, cast=cast, repeat=summary.repeat)
+            item = WorkItem(
+                run=summary.run, scenario_id=summary.scenario_id, cast=cast, repeat=summary.repeat
+            )
             made = next(judge(first, item, names, summary.id, summary.family))
-            sample = 1 + max((one.judgement.sample for one in store.judgements(summary.id)), default=0)
+            sample = 1 + max(
+                (one.judgement.sample for one in store.judgements(summary.id)), default=0
+            )
             made = replace(made, sample=sample)
             assert store.add_judgement(made, shares(first, made))
             yield made
 
 
-def rates(store: Store, tournament: Tournament, episodes: int) -> Iterator[tuple[str, dict[str, float]]]:
+def rates(
+    store: Store, tournament: Tournament, episodes: int
+) -> Iterator[tuple[str, dict[str, float]]]:
     """What a store takes in, one transaction each."""
     run = next(
-        name for name in (f"added-{n}" for n in count()) if name not in {known.run.name for known in store.runs()}
+        name
+        for name in (f"added-{n}" for n in count())
+        if name not in {known.run.name for known in store.runs()}
     )
     (last,) = store.summaries(run=tournament.name, limit=1)
     scenario = next(one for one in tournament.scenarios if len(one.seats) == 2)
     agents = [store.agent(seat.agent_id) for seat in last.seats[:2]]
     cast = {seat.name: agent.id for seat, agent in zip(scenario.seats, agents, strict=True)}
     names = {seat.name: agent.name for seat, agent in zip(scenario.seats, agents, strict=True)}
-    items = [WorkItem(run=run, scenario_id=scenario.id, cast=cast, repeat=repeat) for repeat in range(2 * episodes)]
-    planned = [PlannedItem(item=item, scenario_name=scenario.name, family=scenario.family) for item in items]
+    items = [
+        WorkItem(run=run, scenario_id=scenario.id, cast=cast, repeat=repeat)
+        for repeat in range(2 * episodes)
+    ]
+    planned = [
+        PlannedItem(item=item, scenario_name=scenario.name, family=scenario.family)
+        for item in items
+    ]
     created = datetime.now(UTC)
-    store.begin_run(RunRecord(name=run, seed=0, code_version="bench", created=created), planned, [scenario], agents)
+    store.begin_run(
+        RunRecord(name=run, seed=0, code_version="bench", created=created),
+        planned,
+        [scenario],
+        agents,
+    )
     for name, of, steered in (
         ("episodes", items[:episodes], ""),
         ("steered episodes", items[episodes:], agents[0].name),
@@ -170,7 +241,10 @@ def rates(store: Store, tournament: Tournament, episodes: int) -> Iterator[tuple
             )
         yield name, begun.each(episodes)
     first: Judging = add_judges(store, tournament)[0]
-    made = [next(judge(first, item, names, item.episode_id(1), scenario.family)) for item in items[:episodes]]
+    made = [
+        next(judge(first, item, names, item.episode_id(1), scenario.family))
+        for item in items[:episodes]
+    ]
     begun = Begun()
     for judgement in made:
         store.add_judgement(judgement, shares(first, judgement))

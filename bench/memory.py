@@ -1,11 +1,12 @@
-"""Whether memory grows with the store: the peak of a process that asks or adds, on small and large stores; one JSON line each.
+"""Whether memory grows with the store: the peak of a process that asks or adds, on small and large
+stores; one JSON line each.
 
     python -m bench.store --episodes 10000 --db small.db --files small
     python -m bench.store --episodes 100000 --db big.db --files big
     python -m bench.memory --db small.db --db big.db --files small
 
-Each job runs in a process of its own; `mib` is the most memory that it held, `start_mib` what it held before the job, with all
-libraries.
+Each job runs in a process of its own; `mib` is the most memory that it held, `start_mib` what it
+held before the job, with all libraries.
 """
 
 from __future__ import annotations
@@ -25,10 +26,22 @@ from store import Store, open_store
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--db", metavar="URL", action="append", required=True, help="several times: stores to compare")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
-        "--files", metavar="FOLDER", type=Path, required=True, help="where bench.store wrote cup-0.yaml"
+        "--db",
+        metavar="URL",
+        action="append",
+        required=True,
+        help="several times: stores to compare",
+    )
+    parser.add_argument(
+        "--files",
+        metavar="FOLDER",
+        type=Path,
+        required=True,
+        help="where bench.store wrote cup-0.yaml",
     )
     parser.add_argument("--job", choices=list(JOBS), help="only this one, in this process")
     given = parser.parse_args()
@@ -37,9 +50,22 @@ def main() -> None:
         return
     for job in JOBS:
         for db in given.db:
-            command = [sys.executable, "-m", "bench.memory", "--db", db, "--files", str(given.files), "--job", job]
+            command = [
+                sys.executable,
+                "-m",
+                "bench.memory",
+                "--db",
+                db,
+                "--files",
+                str(given.files),
+                "--job",
+                job,
+            ]
             ran = subprocess.run(command, check=True, capture_output=True, text=True)
-            print(json.dumps({"job": job, "db": db.rsplit("/", 1)[-1], **json.loads(ran.stdout)}), flush=True)
+            print(
+                json.dumps({"job": job, "db": db.rsplit("/", 1)[-1], **json.loads(ran.stdout)}),
+                flush=True,
+            )
 
 
 def held(url: str, files: Path, job: Callable[[Store, Tournament], object]) -> dict[str, float]:

@@ -1,9 +1,11 @@
-"""What a decoding step costs in each number format on this processor: the products with the built-in model's weights alone.
+"""What a decoding step costs in each number format on this processor: the products with the
+built-in model's weights alone.
 
-    python -m bench.number_formats --json
-    ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 python -m bench.number_formats --json   # as on a processor without AVX-512
+    python -m bench.number_formats --json ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 python -m
+    bench.number_formats --json   # as on a processor without AVX-512
 
-The formats take turns in each round, so that other programs disturb them alike. Milliseconds per step, one thread.
+The formats take turns in each round, so that other programs disturb them alike. Milliseconds per
+step, one thread.
 """
 
 from __future__ import annotations
@@ -16,22 +18,26 @@ import time
 import torch
 from torch import nn
 
-from agents.models.local_model import LocalModel, load_local
-from agents.models.number_formats import DTYPES, default_device, dtype_in_use
-from agents.models.packing import PackedLinear
-from agents.models.weights import builtin_weights
+from agents.lm.local.local_model import LocalModel, load_local
+from agents.lm.local.number_formats import DTYPES, default_device, dtype_in_use
+from agents.lm.local.packing import PackedLinear
+from agents.lm.local.weights import builtin_weights
 
 MODEL = "smollm2-135m-instruct"
 
 
 def main() -> None:
-    """Prints one line: for each format and number of rows the median, least and most milliseconds of a step."""
+    """Prints one line: for each format and number of rows the median, least and most milliseconds
+    of a step."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 8, 32, 128])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     given = parser.parse_args()
-    models = {dtype: load_local(builtin_weights(MODEL), dtype=dtype, device="cpu", threads=1) for dtype in DTYPES}
+    models = {
+        dtype: load_local(builtin_weights(MODEL), dtype=dtype, device="cpu", threads=1)
+        for dtype in DTYPES
+    }
     found: dict[str, list[float]] = {}
     for _ in range(given.rounds):
         for rows in given.rows:
@@ -42,7 +48,10 @@ def main() -> None:
         "auto": dtype_in_use("auto", default_device()),
         "packed": any(isinstance(m, PackedLinear) for m in models["bfloat16"].model.modules()),
         "rounds": given.rounds,
-        "ms": {key: [round(f(values), 1) for f in (statistics.median, min, max)] for key, values in found.items()},
+        "ms": {
+            key: [round(f(values), 1) for f in (statistics.median, min, max)]
+            for key, values in found.items()
+        },
     }
     if not given.json:
         print("median, least and most milliseconds of a step, by format and rows")
@@ -52,7 +61,10 @@ def main() -> None:
 def step_s(local: LocalModel, rows: int) -> float:
     """Seconds for one product with each of the model's weights."""
     layers = [module for module in local.model.modules() if isinstance(module, nn.Linear)]
-    inputs = {layer.in_features: torch.ones(rows, layer.in_features, dtype=DTYPES[local.dtype]) for layer in layers}
+    inputs = {
+        layer.in_features: torch.ones(rows, layer.in_features, dtype=DTYPES[local.dtype])
+        for layer in layers
+    }
     with torch.inference_mode():
         layers[0](inputs[layers[0].in_features])
         begun = time.perf_counter()

@@ -1,4 +1,5 @@
-"""Episodes and judgements out of a hat: nobody spoke and nobody judged, but everything that a store keeps is there."""
+"""Episodes and judgements out of a hat: nobody spoke and nobody judged, but everything that a store
+keeps is there."""
 
 from __future__ import annotations
 
@@ -59,7 +60,9 @@ class Judging:
     twice: float  # share of episodes with two samples
 
 
-def play(item: WorkItem, names: Mapping[str, str], *, steered: str = "", fails: bool = False) -> Episode:
+def play(
+    item: WorkItem, names: Mapping[str, str], *, steered: str = "", fails: bool = False
+) -> Episode:
     """An episode of about ten turns; one that fails breaks off.
 
     Args:
@@ -79,9 +82,18 @@ def play(item: WorkItem, names: Mapping[str, str], *, steered: str = "", fails: 
     for index in range(count):
         seat = seats[index % len(seats)]
         text = ", and ".join([PHRASES[p] for p in phrases[index, : lengths[index]]]) + "."
-        turns.append(Turn(index=index, acts=(_act(seat, text, index, numbers[index], seed, names[seat] == steered),)))
+        turns.append(
+            Turn(
+                index=index,
+                acts=(_act(seat, text, index, numbers[index], seed, names[seat] == steered),),
+            )
+        )
     left = not fails and numbers[0, 0] < 0.3
-    failure = Failure(boundary="model", kind="timeout", message="no answer within 60 s") if fails else None
+    failure = (
+        Failure(boundary="model", kind="timeout", message="no answer within 60 s")
+        if fails
+        else None
+    )
     return Episode(
         scenario_id=item.scenario_id,
         cast=item.cast,
@@ -91,7 +103,11 @@ def play(item: WorkItem, names: Mapping[str, str], *, steered: str = "", fails: 
         reason="timeout" if fails else "left" if left else "turn_limit",
         checks=()
         if fails
-        else (CheckResult(name="price", holds=numbers[0, 1] < 0.5, value=float(lengths[0]), turn=count - 1),),
+        else (
+            CheckResult(
+                name="price", holds=numbers[0, 1] < 0.5, value=float(lengths[0]), turn=count - 1
+            ),
+        ),
         failure=failure,
     )
 
@@ -114,7 +130,11 @@ def judge(
         return
     episode = rng.normal(0, 0.1, size=(len(item.cast), len(judging.rubric.dimensions)))
     for sample in range(2 if rng.random() < judging.twice else 1):
-        share = np.clip(_level(item, names, family) + episode + rng.normal(0, judging.noise, episode.shape), 0.0, 1.0)
+        share = np.clip(
+            _level(item, names, family) + episode + rng.normal(0, judging.noise, episode.shape),
+            0.0,
+            1.0,
+        )
         yield _judgement(judging, item, episode_id, sample, share)
 
 
@@ -141,13 +161,19 @@ def _act(seat: str, text: str, turn: int, numbers: Floats, seed: int, steered: b
     if steered:
         vectors = generator(seed).standard_normal(STATE + ACTION, dtype=np.float32)
         plan = PlanStep(
-            state=vectors[:STATE], action=vectors[STATE:], encoder_id="bench-encoder", planner_id="bench-planner"
+            state=vectors[:STATE],
+            action=vectors[STATE:],
+            encoder_id="bench-encoder",
+            planner_id="bench-planner",
         )
-    return Act(seat=seat, action=Action(kind=ActionKind.speak, text=text), generation=made, plan=plan)
+    return Act(
+        seat=seat, action=Action(kind=ActionKind.speak, text=text), generation=made, plan=plan
+    )
 
 
 def _level(item: WorkItem, names: Mapping[str, str], family: str) -> Floats:
-    """What each seat can expect, (seats, 1): a better agent gets more, and so does whoever sits well or beside a kind one."""
+    """What each seat can expect, (seats, 1): a better agent gets more, and so does whoever sits
+    well or beside a kind one."""
     found = []
     for seat in item.cast:
         beside = next((other for other in item.cast if other != seat), seat)
@@ -166,7 +192,9 @@ def _effect(kind: str, name: str) -> float:
     return float(generator(derive_seed("bench", kind, name)).normal())
 
 
-def _judgement(judging: Judging, item: WorkItem, episode_id: str, sample: int, share: Floats) -> Judgement:
+def _judgement(
+    judging: Judging, item: WorkItem, episode_id: str, sample: int, share: Floats
+) -> Judgement:
     verdicts = []
     for seat, of_seat in zip(item.cast, share.tolist(), strict=True):
         for d, value in zip(judging.rubric.dimensions, of_seat, strict=True):
@@ -174,7 +202,13 @@ def _judgement(judging: Judging, item: WorkItem, episode_id: str, sample: int, s
             score = float(round(score)) if judging.whole else score
             reasoning = f"{seat} came some way towards this." if judging.whole else ""
             verdicts.append(
-                Verdict(seat=seat, dimension=d.name, score=score, reasoning=reasoning, raw={"log_odds": value})
+                Verdict(
+                    seat=seat,
+                    dimension=d.name,
+                    score=score,
+                    reasoning=reasoning,
+                    raw={"log_odds": value},
+                )
             )
     return Judgement(
         episode_id=episode_id,

@@ -1,10 +1,12 @@
-"""How long the named questions of `simworld.connect` take on a large store, such as `python -m bench.store` makes.
+"""How long the named questions of `simworld.connect` take on a large store, such as `python -m
+bench.store` makes.
 
     python -m bench.store --episodes 100000 --db big.db --files big
     python -m bench.questions --db big.db
 
-Each question is asked with its defaults (and the run and judge that a store of several needs) in a process that has asked before;
-seconds are the median of the rounds, `cpu` the seconds of this process, for other programs may run beside it.
+Each question is asked with its defaults (and the run and judge that a store of several needs) in a
+process that has asked before; seconds are the median of the rounds, `cpu` the seconds of this
+process, for other programs may run beside it.
 """
 
 from __future__ import annotations
@@ -18,17 +20,21 @@ from collections.abc import Callable
 
 from simworld import connect
 from simworld.analysis.connect import Analysis
-from simworld.analysis.questions.source import Note
+from simworld.analysis.questions.query_source import Note
 
 Question = Callable[[Analysis], object]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--db", metavar="URL", required=True)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--judge", metavar="NAME", help="default: the first by name")
-    parser.add_argument("--agents", metavar="A,B", help="who are compared; default: the first two by name")
+    parser.add_argument(
+        "--agents", metavar="A,B", help="who are compared; default: the first two by name"
+    )
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     given = parser.parse_args()
     warnings.simplefilter("ignore", Note)
@@ -36,11 +42,15 @@ def main() -> None:
     with connect(given.db) as analysis:
         run = str(analysis.runs()["run"].iloc[0])
         judge = given.judge or str(analysis.judges(run=run)["judge"].iloc[0])
-        first, second = (given.agents.split(",") if given.agents else analysis.agents(run=run)["agent"])[:2]
+        first, second = (
+            given.agents.split(",") if given.agents else analysis.agents(run=run)["agent"]
+        )[:2]
         for name, ask in questions(run, judge, first, second).items():
             found[name] = timed(analysis, ask, given.rounds)
             if not given.json:
-                print(f"{name:>16} {found[name]['seconds']:>7.3f} s {found[name]['cpu']:>7.3f} s cpu")
+                print(
+                    f"{name:>16} {found[name]['seconds']:>7.3f} s {found[name]['cpu']:>7.3f} s cpu"
+                )
         episodes = int(analysis.sql("SELECT count(*) AS n FROM episodes")["n"].iloc[0])
     print(json.dumps({"episodes": episodes, "questions": found}))
 

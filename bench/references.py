@@ -1,4 +1,5 @@
-"""What the throughput bench compares with: plain transformers on the same requests, and the processor's own limits."""
+"""What the throughput bench compares with: plain transformers on the same requests, and the
+processor's own limits."""
 
 from __future__ import annotations
 
@@ -10,13 +11,17 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from agents.models.attention import Pass, Span
-from agents.models.local_model import LocalModel
-from agents.models.packing import unpacked
-from agents.models.transformers_backend import TransformersBackend
+from agents.lm.local.attention import PackedPass, Span
+from agents.lm.local.local_model import LocalModel
+from agents.lm.local.packing import unpacked
+from agents.lm.local.transformers_backend import TransformersBackend
 from simworld.core.requests import Prompt, Score, TextPrompt
 
-QUESTIONS = [f"Question: how well did {who} do as to {what}? Answer:" for who in ("Ann", "Ben") for what in "abcdefg"]
+QUESTIONS = [
+    f"Question: how well did {who} do as to {what}? Answer:"
+    for who in ("Ann", "Ben")
+    for what in "abcdefg"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +36,8 @@ class Call:
 
 
 def one_by_one(local: LocalModel, calls: Sequence[Call]) -> float:
-    """Seconds that plain `generate` takes for the calls, one after the other, each prompt read from its start."""
+    """Seconds that plain `generate` takes for the calls, one after the other, each prompt read from
+    its start."""
     start = time.perf_counter()
     for call in calls:
         _generate(local, [local.renderer.ids(call.prompt)], max(1, call.new_tokens))
@@ -39,9 +45,14 @@ def one_by_one(local: LocalModel, calls: Sequence[Call]) -> float:
 
 
 def batched(local: LocalModel, calls: Sequence[Call]) -> float:
-    """Seconds that plain `generate` takes for the calls as one padded batch, run to the end of the longest reply."""
+    """Seconds that plain `generate` takes for the calls as one padded batch, run to the end of the
+    longest reply."""
     start = time.perf_counter()
-    _generate(local, [local.renderer.ids(call.prompt) for call in calls], max(1, *(call.new_tokens for call in calls)))
+    _generate(
+        local,
+        [local.renderer.ids(call.prompt) for call in calls],
+        max(1, *(call.new_tokens for call in calls)),
+    )
     return time.perf_counter() - start
 
 
@@ -49,10 +60,20 @@ def _generate(local: LocalModel, prompts: Sequence[list[int]], length: int) -> N
     width = max(map(len, prompts))
     ids = torch.tensor([[0] * (width - len(prompt)) + prompt for prompt in prompts])
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
-    sampling: dict[str, Any] = {"do_sample": True, "temperature": 0.5, "top_k": 40, "repetition_penalty": 1.15}
+    sampling: dict[str, Any] = {
+        "do_sample": True,
+        "temperature": 0.5,
+        "top_k": 40,
+        "repetition_penalty": 1.15,
+    }
     with torch.inference_mode(), unpacked(local.model), local.plain() as model:
         model.generate(
-            ids, attention_mask=mask, min_new_tokens=length, max_new_tokens=length, pad_token_id=0, **sampling
+            ids,
+            attention_mask=mask,
+            min_new_tokens=length,
+            max_new_tokens=length,
+            pad_token_id=0,
+            **sampling,
         )
 
 
@@ -60,8 +81,10 @@ def _generate(local: LocalModel, prompts: Sequence[list[int]], length: int) -> N
 class Limits:
     """What the machine can do, measured piece by piece."""
 
-    step_s: float  # one decoding step: products with all weights, vocabulary head, attention over the mean cache
-    prompt_token_s: float  # reading one prompt token with the whole model, at the best rate that any way reached
+    # one decoding step: products with all weights, vocabulary head, attention over the mean cache
+    step_s: float
+    # reading one prompt token with the whole model, at the best rate that any way reached
+    prompt_token_s: float
     products_s: float  # of that, the products with the weights alone
 
     def bound_s(self, read: int, passes: int) -> float:
@@ -89,17 +112,29 @@ def limits(local: LocalModel, prompt: Sequence[int], *, rows: int, cached: int) 
 
 def _products_s(local: LocalModel, layers: Sequence[Any], rows: int) -> float:
     """The layers' own way, packed weights where the model has them, or plain weights."""
-    given = {n: torch.ones(rows, n, dtype=local.shape.dtype) for n in {layer.in_features for layer in layers}}
+    given = {
+        n: torch.ones(rows, n, dtype=local.shape.dtype)
+        for n in {layer.in_features for layer in layers}
+    }
     own = _best(lambda: [layer(given[layer.in_features]) for layer in layers])
-    return min(own, _best(lambda: [F.linear(given[layer.in_features], layer.weight) for layer in layers]))
+    return min(
+        own, _best(lambda: [F.linear(given[layer.in_features], layer.weight) for layer in layers])
+    )
 
 
 def _prompt_s(local: LocalModel, ids: Sequence[int]) -> float:
     """Reading a prompt from its start: transformers' own forward or ours."""
     kv = local.shape.block(tokens=len(ids))
-    ours = _best(lambda: local.read(ids, Pass((), [Span(kv, 0, len(ids))], local.device), [len(ids) - 1]), 3)
+    ours = _best(
+        lambda: local.read(
+            ids, PackedPass((), [Span(kv, 0, len(ids))], local.device), [len(ids) - 1]
+        ),
+        3,
+    )
     with local.plain() as model:
-        plain = _best(lambda: model(input_ids=torch.tensor([list(ids)]), logits_to_keep=1, use_cache=False), 3)
+        plain = _best(
+            lambda: model(input_ids=torch.tensor([list(ids)]), logits_to_keep=1, use_cache=False), 3
+        )
     return min(ours, plain)
 
 
@@ -137,14 +172,23 @@ def _best(work: Callable[[], object], times: int = 5) -> float:
     return sorted(found)[times // 2]
 
 
-def judging(local: LocalModel, backend: TransformersBackend, text: str, name: str) -> tuple[float, float]:
-    """Seconds for 14 answers after one transcript of 1,000 tokens: on a thread, and by separate calls of the plain model."""
+def judging(
+    local: LocalModel, backend: TransformersBackend, text: str, name: str
+) -> tuple[float, float]:
+    """Seconds for 14 answers after one transcript of 1,000 tokens: on a thread, and by separate
+    calls of the plain model."""
     ids = local.renderer.ids(TextPrompt(text=text))[:1000]
     transcript = local.renderer.reply_text([], ids)
     digits = tuple(f" {digit}" for digit in range(10))
     start = time.perf_counter()
     for question in QUESTIONS:
-        backend.submit(Score(prompt=TextPrompt(text=f"{transcript}\n\n{question}"), continuations=digits, thread=name))
+        backend.submit(
+            Score(
+                prompt=TextPrompt(text=f"{transcript}\n\n{question}"),
+                continuations=digits,
+                thread=name,
+            )
+        )
     while backend.poll():
         pass
     ours = time.perf_counter() - start
@@ -152,5 +196,7 @@ def judging(local: LocalModel, backend: TransformersBackend, text: str, name: st
     with torch.inference_mode(), unpacked(local.model), local.plain() as model:
         for question in QUESTIONS:
             given = local.renderer.ids(TextPrompt(text=f"{transcript}\n\n{question}"))
-            model(input_ids=torch.tensor([given]), logits_to_keep=1, use_cache=False).logits.float().log_softmax(-1)
+            model(
+                input_ids=torch.tensor([given]), logits_to_keep=1, use_cache=False
+            ).logits.float().log_softmax(-1)
     return ours, time.perf_counter() - start

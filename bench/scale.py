@@ -1,12 +1,15 @@
-"""How memory and time grow: with the number of episodes, and with the length of one; on a tiny random model.
+"""How memory and time grow: with the number of episodes, and with the length of one; on a tiny
+random model.
 
     python -m bench.scale --json
     python -m bench.scale --quick
 
-memory_mib        peak memory of the process after so many episodes through engine, backend and SQLite store, less that after the
+memory_mib        peak memory of the process after so many episodes through engine, backend and
+SQLite store, less that after the
                   first 100; it is bounded by live episodes, so it should not grow with their number
-turns             for dialogues of 10 to 40 turns, per turn: prompt tokens that went through the model, those that reading the whole
-                  history at each turn would take, and milliseconds; only the second should grow
+turns             for dialogues of 10 to 40 turns, per turn: prompt tokens that went through the
+                  model, those that reading the whole history at each turn would take, and
+                  milliseconds; only the second should grow
 """
 
 from __future__ import annotations
@@ -23,15 +26,15 @@ from pathlib import Path
 import torch
 
 from agents import find_specs, make_agent
+from agents.lm.local.local_model import LocalModel, load_local
+from agents.lm.local.transformers_backend import TransformersBackend
+from agents.lm.local.weights import Weights, builtin_weights
 from agents.lm_agent import LMAgent
-from agents.models.local_model import LocalModel, load_local
-from agents.models.transformers_backend import TransformersBackend
-from agents.models.weights import Weights, builtin_weights
 from scenarios import find_scenarios
 from simworld.core.requests import Sampling
-from simworld.runner.models import Crew
-from simworld.runner.plan import Cast, Plan
-from simworld.runner.stored import run_plan
+from simworld.runner.loaded_agents import LoadedAgents
+from simworld.runner.run_plan import Cast, RunPlan
+from simworld.runner.stored_run import run_plan
 from store import open_store
 
 AGENT = "smol-script"
@@ -39,7 +42,9 @@ CONTEXT = 8192
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="1,000 episodes instead of 5,000")
     parser.add_argument("--live", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
@@ -53,7 +58,9 @@ def main() -> None:
         for count, more in grown.items():
             print(f"{count:>5} episodes: {more:+.1f} MiB")
         for count, found in turns.items():
-            print(f"{count:>5} turns: " + ", ".join(f"{key} {value}" for key, value in found.items()))
+            print(
+                f"{count:>5} turns: " + ", ".join(f"{key} {value}" for key, value in found.items())
+            )
     print(json.dumps({"memory_mib": grown, "turns": turns, "live": given.live}))
 
 
@@ -76,15 +83,21 @@ def tiny(folder: Path, threads: int = 1) -> LocalModel:
     )
     LlamaForCausalLM(config).save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
-    return load_local(Weights(folder=folder, id="tiny"), dtype="float32", device="cpu", threads=threads)
+    return load_local(
+        Weights(folder=folder, id="tiny"), dtype="float32", device="cpu", threads=threads
+    )
 
 
 def memory(local: LocalModel, sizes: list[int], live: int) -> dict[int, float]:
-    """Growth of the peak in MiB after so many episodes of two turns, against the first of the sizes."""
+    """Growth of the peak in MiB after so many episodes of two turns, against the first of the
+    sizes."""
     found: dict[int, float] = {}
     first = 0.0
     done = 0
-    with tempfile.TemporaryDirectory() as folder, open_store(str(Path(folder) / "scale.db"), create=True) as store:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_store(str(Path(folder) / "scale.db"), create=True) as store,
+    ):
         backend = TransformersBackend(local, spec="tiny", model_id="tiny", batch_size=live)
         for size in sizes:
             plan, crew = prepare(backend, turns=2, tokens=4, episodes=size - done, seed=size)
@@ -100,7 +113,10 @@ def lengths(local: LocalModel, turns: list[int]) -> dict[int, dict[str, float]]:
     """Per number of turns: tokens and time of one dialogue after the other, per turn."""
     found = {}
     for count in turns:
-        with tempfile.TemporaryDirectory() as folder, open_store(str(Path(folder) / "scale.db"), create=True) as store:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            open_store(str(Path(folder) / "scale.db"), create=True) as store,
+        ):
             backend = TransformersBackend(local, spec="tiny", model_id="tiny")
             plan, crew = prepare(backend, turns=count, tokens=24, episodes=4, seed=1)
             start = time.perf_counter()
@@ -116,17 +132,23 @@ def lengths(local: LocalModel, turns: list[int]) -> dict[int, dict[str, float]]:
     return found
 
 
-def prepare(backend: TransformersBackend, *, turns: int, tokens: int, episodes: int, seed: int) -> tuple[Plan, Crew]:
+def prepare(
+    backend: TransformersBackend, *, turns: int, tokens: int, episodes: int, seed: int
+) -> tuple[RunPlan, LoadedAgents]:
     """A plan of repeats of one scenario, and the crew for it: one agent in every seat."""
     (loaded,) = find_specs([AGENT])
     agent = make_agent(loaded, backend.info)
     assert isinstance(agent, LMAgent)
     agent = replace(agent, sampling=Sampling(top_k=40, max_new_tokens=tokens), max_similarity=1.0)
     (found,) = find_scenarios(["last-concert-ticket"])
-    scenario = replace(found.scenario, limits=replace(found.scenario.limits, turns=turns, silence=turns), checks=())
-    crew = Crew(agents={AGENT: agent}, backends={agent.model: backend}, infos={AGENT: backend.info})
+    scenario = replace(
+        found.scenario, limits=replace(found.scenario.limits, turns=turns, silence=turns), checks=()
+    )
+    crew = LoadedAgents(
+        agents={AGENT: agent}, backends={agent.model: backend}, infos={AGENT: backend.info}
+    )
     cast = Cast(by_seat={"*": AGENT})
-    return Plan(
+    return RunPlan(
         run=f"scale {seed}",
         seed=seed,
         repeats=episodes,

@@ -1,4 +1,5 @@
-"""How long a search by meaning takes in a large store: random vectors, written straight into the tables.
+"""How long a search by meaning takes in a large store: random vectors, written straight into the
+tables.
 
     python -m bench.search --json
     python -m bench.search --episodes 10000
@@ -6,10 +7,10 @@
 check_s           finding out that no episode lacks its embedding
 nearest_s         the ten nearest of all embeddings, from the store
 encode_s          the text that is looked for, on a loaded encoder
-search_s          all three: what a search takes once the encoder is loaded
-load_s            loading the encoder, libraries included
-memory_mib        growth of the process's peak memory over all searches but the first; blocks bound it
-fill_s            writing the episodes and the embeddings
+search_s          all three: what a search takes once the encoder is loaded load_s
+loading the encoder, libraries included memory_mib        growth of the process's peak memory over
+all searches but the first; blocks bound it fill_s            writing the episodes and the
+embeddings
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from typing import Any
 
 import numpy as np
 
-from simworld.analysis.search import Encoder, encoder_id, index_episodes, nearest
+from simworld.analysis.semantic_search import Encoder, encoder_id, index_episodes, nearest
 from simworld.core.episode import WorkItem
 from simworld.core.scenario import Persona, Scenario, Seat
 from store import AgentRecord, PlannedItem, RunRecord, open_store
-from store.address import parse_address
+from store.codebook import describe
 from store.connection import connect
-from store.describe import describe
+from store.database_address import parse_address
 from store.tables import EpisodeRow, table
 
 DIMENSIONS = 384
@@ -43,19 +44,26 @@ ROUNDS = 5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--episodes", type=int, default=100_000)
     parser.add_argument(
-        "--db", metavar="URL", help="an empty database to fill; default: an SQLite file that is deleted again"
+        "--db",
+        metavar="URL",
+        help="an empty database to fill; default: an SQLite file that is deleted again",
     )
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     given = parser.parse_args()
     start = time.perf_counter()
-    from agents.models.sentences import load_sentences
+    from agents.lm.sentences import load_sentences
 
     encoder = load_sentences()
     encoder.encode([TEXT])
-    found: dict[str, Any] = {"episodes": given.episodes, "load_s": round(time.perf_counter() - start, 2)}
+    found: dict[str, Any] = {
+        "episodes": given.episodes,
+        "load_s": round(time.perf_counter() - start, 2),
+    }
     with tempfile.TemporaryDirectory() as folder:
         found |= measure(given.db or f"sqlite:///{folder}/search.db", given.episodes, encoder)
     if not given.json:
@@ -93,7 +101,9 @@ def measure(url: str, episodes: int, encoder: Encoder) -> dict[str, Any]:
 def fill(url: str, episodes: int, encoder: str) -> None:
     """Episodes of no acts, and an embedding of each, of length 1."""
     rng = np.random.default_rng(0)
-    seats = tuple(Seat(name=name, persona=Persona(name=name), goal="Talk.") for name in ("one", "two"))
+    seats = tuple(
+        Seat(name=name, persona=Persona(name=name), goal="Talk.") for name in ("one", "two")
+    )
     scenario = Scenario(name="s", setting="", seats=seats)
     now = datetime(2026, 1, 1, tzinfo=UTC)
     agents = [AgentRecord(id="a", name="a", spec={})]
@@ -102,14 +112,18 @@ def fill(url: str, episodes: int, encoder: str) -> None:
     with open_store(url) as store:
         for start in range(0, episodes, CHUNK):
             repeats = range(start, min(start + CHUNK, episodes))
-            items = [WorkItem(run="r", scenario_id=scenario.id, cast=cast, repeat=repeat) for repeat in repeats]
+            items = [
+                WorkItem(run="r", scenario_id=scenario.id, cast=cast, repeat=repeat)
+                for repeat in repeats
+            ]
             planned = [PlannedItem(item=item, scenario_name="s", family="s") for item in items]
             store.begin_run(run, planned, [scenario], agents)
             _add_rows(url, items, now)
             vectors = rng.standard_normal((len(items), DIMENSIONS), dtype=np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             store.add_embeddings(
-                encoder, {item.episode_id(1): vector for item, vector in zip(items, vectors, strict=True)}
+                encoder,
+                {item.episode_id(1): vector for item, vector in zip(items, vectors, strict=True)},
             )
 
 

@@ -1,5 +1,5 @@
-"""Splits imported Sotopia scenarios by family into train, dev and test folders, for experiments that must not see the test's
-families.
+"""Splits imported Sotopia scenarios by family into train, dev and test folders, for experiments
+that must not see the test's families.
 
     simworld scenario import-sotopia DATA --out sotopia
     python -m bench.sotopia sotopia --out split --turns 8 --each 2
@@ -25,7 +25,8 @@ def part_of(family: str) -> str:
 
 
 def split(source: Path, out: Path, turns: int, each: int) -> dict[str, int]:
-    """Copies the first `each` scenarios of every family, cut at `turns`; how many families each part has."""
+    """Copies the first `each` scenarios of every family, cut at `turns`; how many families each
+    part has."""
     families: dict[str, list[tuple[Path, dict[str, Any]]]] = defaultdict(list)
     for path in sorted(source.glob("*.yaml")):
         scenario = yaml.safe_load(path.read_text("utf-8"))
@@ -37,14 +38,18 @@ def split(source: Path, out: Path, turns: int, each: int) -> dict[str, int]:
         counts[folder.name] += 1
         for path, scenario in found[:each]:
             scenario["limits"]["turns"] = turns
-            (folder / path.name).write_text(yaml.safe_dump(scenario, allow_unicode=True, sort_keys=False), "utf-8")
+            (folder / path.name).write_text(
+                yaml.safe_dump(scenario, allow_unicode=True, sort_keys=False), "utf-8"
+            )
     for part in counts:
         shutil.copytree(source / "personas", out / part / "personas", dirs_exist_ok=True)
     return dict(counts)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("source", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--turns", type=int, default=8)

@@ -1,11 +1,14 @@
-"""Fills a database with a large store, of tournaments that nobody played; the same numbers give the same store.
+"""Fills a database with a large store, of tournaments that nobody played; the same numbers give the
+same store.
 
     python -m bench.store --episodes 100000 --db big.db --files big
     simworld tournament standings big/cup-0.yaml --db big.db
 
-Round robins of `--agents` agents over `--families` scenarios, a tenth of them with three seats; about ten turns an episode; a judge
-that gives any number and one that gives whole ones and sometimes looks twice, seven dimensions each. One episode in a hundred
-fails, and half of those are played again; the acts of one agent in first repeats carry vectors. Tournament files go to `--files`.
+Round robins of `--agents` agents over `--families` scenarios, a tenth of them with three seats;
+about ten turns an episode; a judge that gives any number and one that gives whole ones and
+sometimes looks twice, seven dimensions each. One episode in a hundred fails, and half of those are
+played again; the acts of one agent in first repeats carry vectors. Tournament files go to
+`--files`.
 """
 
 from __future__ import annotations
@@ -25,15 +28,15 @@ from bench.play import SHARE_FAILED, Judging, judge, play, shares
 from simworld.core.requests import ModelInfo
 from simworld.core.seeding import derive_seed
 from simworld.judging.judge import make_judge
-from simworld.runner.live import Job
-from simworld.runner.models import Crew
-from simworld.runner.stored import begin
+from simworld.runner.conversations import Job
+from simworld.runner.loaded_agents import LoadedAgents
+from simworld.runner.stored_run import begin
 from simworld.tournament.loading import Tournament, open_tournament
-from simworld.tournament.plan import matches_of, plan_of
+from simworld.tournament.tournament_plan import matches_of, plan_of
 from store import Store, open_store
-from store.address import parse_address
+from store.codebook import describe
 from store.connection import connect
-from store.describe import describe
+from store.database_address import parse_address
 from store.episodes import episode_row, part_rows, seating
 from store.judgements import judgement_row, verdict_rows
 from store.tables import EpisodeRow, JudgementRow, VerdictRow
@@ -56,13 +59,19 @@ JUDGES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--episodes", type=int, default=100_000)
     parser.add_argument("--tournaments", type=int, default=4)
     parser.add_argument("--agents", type=int, default=6)
     parser.add_argument("--families", type=int, default=50)
-    parser.add_argument("--db", metavar="URL", required=True, help="a database without these tournaments")
-    parser.add_argument("--files", metavar="FOLDER", type=Path, required=True, help="where the tournament files go")
+    parser.add_argument(
+        "--db", metavar="URL", required=True, help="a database without these tournaments"
+    )
+    parser.add_argument(
+        "--files", metavar="FOLDER", type=Path, required=True, help="where the tournament files go"
+    )
     given = parser.parse_args()
     start = time.perf_counter()
     open_store(given.db, create=True).close()
@@ -85,11 +94,17 @@ def write(folder: Path, tournaments: int, agents: int, families: int) -> list[To
     """Writes scenarios, agents, judges and tournaments as files, and opens them."""
     folder.mkdir(parents=True, exist_ok=True)
     for n in range(families):
-        people = {"host": "Ann Lee", "guest": "Bo Ek", **({"child": "Cleo Fox"} if n % 10 == 9 else {})}
+        people = {
+            "host": "Ann Lee",
+            "guest": "Bo Ek",
+            **({"child": "Cleo Fox"} if n % 10 == 9 else {}),
+        }
         seats = "".join(SEAT.format(name=name, person=person) for name, person in people.items())
         (folder / f"scene-{n}.yaml").write_text(SCENE.format(n=n, seats=seats))
     for n in range(agents):
-        (folder / f"agent-{n}.yaml").write_text(f"name: agent-{n}\nkind: scripted\nlines: [I am {n}., Yes., Well.]\n")
+        (folder / f"agent-{n}.yaml").write_text(
+            f"name: agent-{n}\nkind: scripted\nlines: [I am {n}., Yes., Well.]\n"
+        )
     for name, text in JUDGES.items():
         (folder / f"{name}.yaml").write_text(text)
     names = ", ".join(f"agent-{n}.yaml" for n in range(agents))
@@ -98,21 +113,23 @@ def write(folder: Path, tournaments: int, agents: int, families: int) -> list[To
         path = folder / f"cup-{n}.yaml"
         judges = ", ".join(f"{name}.yaml" for name in JUDGES)
         path.write_text(
-            f"name: cup-{n}\nagents: [{names}]\nscenarios: ['scene-*.yaml']\njudges: [{judges}]\nseed: {n}\n"
+            f"name: cup-{n}\nagents: [{names}]\nscenarios: ['scene-*.yaml']\njudges:"
+            f" [{judges}]\nseed: {n}\n"
         )
         made.append(open_tournament(str(path)))
     return made
 
 
 def fill(url: str, tournament: Tournament, episodes: int) -> None:
-    """Plays and judges so many work items of a tournament, repeat after repeat; fails where one is stored already."""
+    """Plays and judges so many work items of a tournament, repeat after repeat; fails where one is
+    stored already."""
     agents = {name: make_agent(loaded) for name, loaded in tournament.specs.items()}
     plan = plan_of(tournament, matches_of(tournament))
     plan = replace(plan, repeats=-(-episodes // len(plan.seatings())))
     planned = plan.episodes({name: agent.id for name, agent in agents.items()})[:episodes]
     jobs = plan.jobs(agents, planned)
     with open_store(url) as store:
-        begin(plan, Crew(agents=agents, backends={}, infos={}), store, planned)
+        begin(plan, LoadedAgents(agents=agents, backends={}, infos={}), store, planned)
         judges = add_judges(store, tournament)
     engine = connect(parse_address(url), create=False)
     seats: dict[tuple[str, ...], list[dict[str, Any]]] = {}
@@ -139,17 +156,26 @@ def keep(url: str) -> None:
 def add_judges(store: Store, tournament: Tournament) -> list[Judging]:
     """Stores the judges of a tournament."""
     found = []
-    info = ModelInfo(spec="builtin:smollm2-135m-instruct", id="bench-judge", dtype="bfloat16", context=None)
+    info = ModelInfo(
+        spec="builtin:smollm2-135m-instruct", id="bench-judge", dtype="bfloat16", context=None
+    )
     for spec in tournament.judges:
         made = make_judge(spec, info, "sotopia")
         store.add_judge(made.id, made.name, made.record())
         whole = spec.samples > 1
-        found.append(Judging(id=made.id, rubric=made.rubric, whole=whole, noise=0.03, twice=0.1 if whole else 0.0))
+        found.append(
+            Judging(
+                id=made.id, rubric=made.rubric, whole=whole, noise=0.03, twice=0.1 if whole else 0.0
+            )
+        )
     return found
 
 
-def add_rows(batch: Batch, job: Job, number: int, seats: list[dict[str, Any]], judges: Sequence[Judging]) -> None:
-    """Adds the rows of a work item: its attempts, and the judgements of the last if that did not fail."""
+def add_rows(
+    batch: Batch, job: Job, number: int, seats: list[dict[str, Any]], judges: Sequence[Judging]
+) -> None:
+    """Adds the rows of a work item: its attempts, and the judgements of the last if that did not
+    fail."""
     names = {seat["seat"]: seat["agent_name"] for seat in seats}
     steered = "agent-0" if job.item.repeat == 0 else ""
     luck = derive_seed("bench luck", job.item.key) / 2**64

@@ -1,11 +1,12 @@
 """Updates per second of TD3+BC, side by side in one run with torchrl's on the same sizes.
 
-    pip install torchrl==0.14.1 tensordict==0.15.3     # into a virtual environment that has simworld
-    OMP_NUM_THREADS=1 python -m bench.td3bc
+    pip install torchrl==0.14.1 tensordict==0.15.3     # into a virtual environment that has
+    simworld OMP_NUM_THREADS=1 python -m bench.td3bc
 
-Both sides learn from the same batch in memory, with networks of the same size: one update of the critics and, every second time,
-one of the actor and the slow copies. They take turns, so that a busy machine slows both. One JSON line per size; `ratio` is ours
-over theirs, the median of rounds. Without torchrl only ours is measured.
+Both sides learn from the same batch in memory, with networks of the same size: one update of the
+critics and, every second time, one of the actor and the slow copies. They take turns, so that a
+busy machine slows both. One JSON line per size; `ratio` is ours over theirs, the median of rounds.
+Without torchrl only ours is measured.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from simworld.training.networks import new_actor
-from simworld.training.td3bc import Td3bc, Td3bcSettings
-from simworld.training.transitions import Batch
+from simworld.training.data.transitions import TransitionBatch
+from simworld.training.rl.networks import new_actor
+from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
 
 SIZES = ((3, 1, 64, 256), (577, 64, 256, 256), (577, 64, 256, 1024))  # d_s, d', hidden, batch
 Update = Callable[[], object]
 
 
-def draw(d_state: int, d_action: int, size: int) -> Batch:
+def draw(d_state: int, d_action: int, size: int) -> TransitionBatch:
     """A random batch."""
     generator = torch.Generator().manual_seed(0)
-    return Batch(
+    return TransitionBatch(
         state=torch.randn(size, d_state, generator=generator),
         action=torch.rand(size, d_action, generator=generator) * 2 - 1,
         reward=torch.randn(size, generator=generator),
@@ -41,14 +42,20 @@ def draw(d_state: int, d_action: int, size: int) -> Batch:
     )
 
 
-def ours(batch: Batch, hidden: int) -> Update:
+def ours(batch: TransitionBatch, hidden: int) -> Update:
     """One update of our learner."""
-    actor = new_actor(batch.state.shape[1], batch.action.shape[1], hidden=(hidden, hidden), projection="box", seed=0)
+    actor = new_actor(
+        batch.state.shape[1],
+        batch.action.shape[1],
+        hidden=(hidden, hidden),
+        projection="box",
+        seed=0,
+    )
     learner = Td3bc(actor, Td3bcSettings(critic_hidden=(hidden, hidden)), seed=0)
     return lambda: learner.update(batch)
 
 
-def theirs(batch: Batch, hidden: int) -> Update:
+def theirs(batch: TransitionBatch, hidden: int) -> Update:
     """One update with torchrl's loss and its soft update, in the loop its documentation shows."""
     from tensordict import TensorDict
     from tensordict.nn import TensorDictModule
@@ -79,8 +86,15 @@ def theirs(batch: Batch, hidden: int) -> Update:
     adam_actor = torch.optim.Adam(loss.actor_network_params.parameters(), lr=3e-4)
     adam_critic = torch.optim.Adam(loss.qvalue_network_params.parameters(), lr=3e-4)
     ends = batch.terminal[:, None].bool()
-    after = {"observation": batch.next_state, "reward": batch.reward[:, None], "done": ends, "terminated": ends}
-    data = TensorDict({"observation": batch.state, "action": batch.action, "next": after}, [len(batch.reward)])
+    after = {
+        "observation": batch.next_state,
+        "reward": batch.reward[:, None],
+        "done": ends,
+        "terminated": ends,
+    }
+    data = TensorDict(
+        {"observation": batch.state, "action": batch.action, "next": after}, [len(batch.reward)]
+    )
     done = 0
 
     def update() -> None:
@@ -115,14 +129,18 @@ def per_second(update: Update, updates: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--updates", type=int, default=60, help="per round")
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     installed = find_spec("torchrl") is not None
     for d_state, d_action, hidden, size in SIZES:
         batch = draw(d_state, d_action, size)
-        sides = {"ours": ours(batch, hidden)} | ({"reference": theirs(batch, hidden)} if installed else {})
+        sides = {"ours": ours(batch, hidden)} | (
+            {"reference": theirs(batch, hidden)} if installed else {}
+        )
         for update in sides.values():
             per_second(update, 10)
         found: dict[str, list[float]] = {name: [] for name in sides}
@@ -133,10 +151,15 @@ def main() -> None:
             "bench": "td3bc", "d_state": d_state, "d_action": d_action, "hidden": hidden, "batch": size,
             "threads": torch.get_num_threads(),
         }  # fmt: skip
-        result |= {f"{name}_per_s": round(statistics.median(values), 1) for name, values in found.items()}
+        result |= {
+            f"{name}_per_s": round(statistics.median(values), 1) for name, values in found.items()
+        }
         if installed:
             ratios = [a / b for a, b in zip(found["ours"], found["reference"], strict=True)]
-            result |= {"ratio": round(statistics.median(ratios), 2), "ratios": [round(ratio, 2) for ratio in ratios]}
+            result |= {
+                "ratio": round(statistics.median(ratios), 2),
+                "ratios": [round(ratio, 2) for ratio in ratios],
+            }
         else:
             result["reference"] = "reference not installed"
         print(json.dumps(result), flush=True)

@@ -1,24 +1,29 @@
-"""A run's speed, side by side in one process with plain transformers and with what the arithmetic alone would take.
+"""A run's speed, side by side in one process with plain transformers and with what the arithmetic
+alone would take.
 
-    python -m bench.throughput --json
-    python -m bench.throughput --quick
-    python -m bench.throughput --episodes 32 --turns 8 --rounds 5 --dtype bfloat16
-    python -m bench.throughput --record calls.json          # for bench/vllm_arm.py, which runs in an environment of its own
-    python -m bench.throughput --vllm /path/to/python       # runs that arm too, with the Python that has vLLM
+    python -m bench.throughput --json python -m bench.throughput --quick python -m bench.throughput
+    --episodes 32 --turns 8 --rounds 5 --dtype bfloat16 python -m bench.throughput --record
+    calls.json          # for bench/vllm_arm.py, which runs in an environment of its own python -m
+    bench.throughput --vllm /path/to/python       # runs that arm too, with the Python that has vLLM
 
-The run plays through the engine, the batching backend and a SQLite store. All arms use the same loaded model and dtype. Slow arms
-replay a random few of the recorded requests, with as many new tokens as were recorded. Each round gives one value per key:
+The run plays through the engine, the batching backend and a SQLite store. All arms use the same
+loaded model and dtype. Slow arms replay a random few of the recorded requests, with as many new
+tokens as were recorded. Each round gives one value per key:
 
-vs_sequential      episodes per minute over those of `generate`, one request at a time, every prompt read from its start
-vs_batched         the same against `generate` on all live episodes of a turn as one padded batch
-share_of_bound     (prompt tokens read / best rate + decoding steps x best step) over the wall time of the run. The best rate is
-                   the most prompt tokens per second that the whole model reads, by transformers or by us, in prompts of 128, 256
-                   or 512 tokens; the best step is its parts timed alone: products with the weights, vocabulary head, and attention
-                   at the mean batch and mean cache length, each with the fastest kernel
-share_of_products  the same with prompt tokens at the rate of the products with the weights alone: a bound nothing can reach
-overhead_share     wall time outside the model's own forward, over the wall time
-vs_vllm            episodes per minute over those of vLLM on the same prompts and token counts (with --vllm)
-judge_vs_separate  14 answers after a transcript of 1,000 tokens: separate calls over calls that share a thread
+vs_sequential      episodes per minute over those of `generate`, one request at a time, every prompt
+read from its start vs_batched         the same against `generate` on all live episodes of a turn as
+one padded batch share_of_bound     (prompt tokens read / best rate + decoding steps x best step)
+over the wall time of the run. The best rate is
+                   the most prompt tokens per second that the whole model reads, by transformers or
+                   by us, in prompts of 128, 256 or 512 tokens; the best step is its parts timed
+                   alone: products with the weights, vocabulary head, and attention at the mean
+                   batch and mean cache length, each with the fastest kernel
+share_of_products  the same with prompt tokens at the rate of the products with the weights alone: a
+bound nothing can reach overhead_share     wall time outside the model's own forward, over the wall
+time vs_vllm            episodes per minute over those of vLLM on the same prompts and token counts
+(with --vllm)
+judge_vs_separate  14 answers after a transcript of 1,000 tokens: separate calls over calls that
+share a thread
 """
 
 from __future__ import annotations
@@ -38,16 +43,16 @@ import numpy as np
 import torch
 
 from agents import find_specs, make_agent
-from agents.models.local_model import LocalModel, load_local
-from agents.models.transformers_backend import TransformersBackend
-from agents.models.weights import builtin_weights
+from agents.lm.local.local_model import LocalModel, load_local
+from agents.lm.local.transformers_backend import TransformersBackend
+from agents.lm.local.weights import builtin_weights
 from bench.references import Call, batched, judging, limits, one_by_one
 from scenarios import find_scenarios
 from simworld.core.protocols import Backend
 from simworld.core.requests import Finished, Generate, Generated, ModelInfo, Request
-from simworld.runner.models import Crew
-from simworld.runner.plan import Cast, Plan
-from simworld.runner.stored import run_plan
+from simworld.runner.loaded_agents import LoadedAgents
+from simworld.runner.run_plan import Cast, RunPlan
+from simworld.runner.stored_run import run_plan
 from store import open_store
 
 MODEL = "smollm2-135m-instruct"
@@ -97,14 +102,20 @@ class Recorder:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--episodes", type=int, default=32)
     parser.add_argument("--turns", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--replay", type=int, default=4, help="episodes of the arm without batches")
     parser.add_argument("--quick", action="store_true", help="a smaller run of under five minutes")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write the requests of the last round")
-    parser.add_argument("--vllm", type=Path, metavar="PYTHON", help="replay the last round with vLLM")
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="write the requests of the last round"
+    )
+    parser.add_argument(
+        "--vllm", type=Path, metavar="PYTHON", help="replay the last round with vLLM"
+    )
     parser.add_argument("--dtype", default="bfloat16", choices=["float32", "bfloat16"])
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", action="store_true", help="only the JSON line")
@@ -112,14 +123,20 @@ def main() -> None:
     if given.quick:
         given.episodes, given.turns, given.rounds = 16, 4, 2
     began = time.perf_counter()
-    local = load_local(builtin_weights(MODEL), dtype=given.dtype, device="cpu", threads=given.threads)
+    local = load_local(
+        builtin_weights(MODEL), dtype=given.dtype, device="cpu", threads=given.threads
+    )
     found: dict[str, list[float]] = {}
     for seed in range(given.rounds):
         values, calls = measure(local, given.episodes, given.turns, given.replay, seed)
         for key, value in values.items():
             found.setdefault(key, []).append(value)
         if not given.json:
-            print(f"round {seed}: " + ", ".join(f"{key} {value:.3g}" for key, value in values.items()), flush=True)
+            print(
+                f"round {seed}: "
+                + ", ".join(f"{key} {value:.3g}" for key, value in values.items()),
+                flush=True,
+            )
         spent = time.perf_counter() - began
         if given.quick and spent * (seed + 2) / (seed + 1) > QUICK_S:
             break
@@ -128,7 +145,11 @@ def main() -> None:
     if given.vllm:
         with tempfile.TemporaryDirectory() as folder:
             write_calls(local, calls, Path(folder) / "calls.json")
-            arm = [str(given.vllm), str(Path(__file__).with_name("vllm_arm.py")), str(Path(folder) / "calls.json")]
+            arm = [
+                str(given.vllm),
+                str(Path(__file__).with_name("vllm_arm.py")),
+                str(Path(folder) / "calls.json"),
+            ]
             arm += ["--model", str(builtin_weights(MODEL).folder), "--dtype", given.dtype]
             ran = subprocess.run(arm, check=True, stdout=subprocess.PIPE, text=True)
         theirs = json.loads(ran.stdout.splitlines()[-1])["episodes_per_minute"]
@@ -151,23 +172,40 @@ def measure(
     names = sorted({call.episode for call in calls})
     random = np.random.default_rng(seed)
     chosen = random.choice(names, size=min(replay, len(names)), replace=False)
-    alone_s = one_by_one(local, [call for call in calls if call.episode in chosen]) * len(names) / len(chosen)
-    # Time grows with the history, so a turn and the one as far from the other end stand for all of them.
+    alone_s = (
+        one_by_one(local, [call for call in calls if call.episode in chosen])
+        * len(names)
+        / len(chosen)
+    )
+    # Time grows with the history, so a turn and the one as far from the other end stand for all of
+    # them.
     last = max(call.turn for call in calls)
     early = int(random.integers(0, (last + 1) // 2))
     groups = [[call for call in calls if call.turn == turn] for turn in (early, last - early)]
     share = sum(map(len, groups)) / len(calls)
-    batched_s = sum(batched(local, group[at : at + 32]) for group in groups for at in range(0, len(group), 32)) / share
+    batched_s = (
+        sum(
+            batched(local, group[at : at + 32])
+            for group in groups
+            for at in range(0, len(group), 32)
+        )
+        / share
+    )
     cached = statistics.fmean(call.prompt_tokens + call.new_tokens / 2 for call in calls)
     longest = max((local.renderer.ids(call.prompt) for call in calls), key=len)
-    can = limits(local, longest, rows=max(1, round(meter.decoded / meter.passes)), cached=round(cached))
+    can = limits(
+        local, longest, rows=max(1, round(meter.decoded / meter.passes)), cached=round(cached)
+    )
     text = "\n".join(local.renderer.text(call.prompt) for call in calls if call.turn == last)
     ours_s, separate_s = judging(local, backend, text, f"judge {seed}")
     values = {
         "vs_sequential": alone_s / run_s,
         "vs_batched": batched_s / run_s,
         "share_of_bound": can.bound_s(meter.read, meter.passes) / run_s,
-        "share_of_products": replace(can, prompt_token_s=can.products_s).bound_s(meter.read, meter.passes) / run_s,
+        "share_of_products": replace(can, prompt_token_s=can.products_s).bound_s(
+            meter.read, meter.passes
+        )
+        / run_s,
         "overhead_share": 1 - meter.seconds["forward"] / run_s,
         "judge_vs_separate": separate_s / ours_s,
         "episodes_per_minute": 60 * len(names) / run_s,
@@ -178,7 +216,8 @@ def measure(
 
 
 def write_calls(local: LocalModel, calls: Sequence[Call], path: Path) -> None:
-    """The requests as JSON: per episode its turns, each with the prompt's token ids and how many new tokens came."""
+    """The requests as JSON: per episode its turns, each with the prompt's token ids and how many
+    new tokens came."""
     episodes: dict[str, list[dict[str, object]]] = {}
     for call in sorted(calls, key=lambda call: call.turn):
         turn = {"prompt": local.renderer.ids(call.prompt), "new_tokens": call.new_tokens}
@@ -186,8 +225,11 @@ def write_calls(local: LocalModel, calls: Sequence[Call], path: Path) -> None:
     path.write_text(json.dumps(list(episodes.values())))
 
 
-def play(local: LocalModel, episodes: int, turns: int, seed: int) -> tuple[Recorder, TransformersBackend, float]:
-    """A run: its recorded calls, the backend as it was left, and the wall time in seconds, store included."""
+def play(
+    local: LocalModel, episodes: int, turns: int, seed: int
+) -> tuple[Recorder, TransformersBackend, float]:
+    """A run: its recorded calls, the backend as it was left, and the wall time in seconds, store
+    included."""
     chosen = [loaded.scenario for loaded in find_scenarios(["library"])]
     chosen = [s for s in chosen if len(s.seats) == 2][:episodes]
     chosen = [replace(s, limits=replace(s.limits, turns=turns), checks=()) for s in chosen]
@@ -195,10 +237,22 @@ def play(local: LocalModel, episodes: int, turns: int, seed: int) -> tuple[Recor
     backend = TransformersBackend(local, spec=f"builtin:{MODEL}", model_id="bench", batch_size=32)
     recorder = Recorder(backend)
     agent = make_agent(loaded, recorder.info)
-    crew = Crew(agents={AGENT: agent}, backends={agent.model: recorder}, infos={AGENT: recorder.info})
+    crew = LoadedAgents(
+        agents={AGENT: agent}, backends={agent.model: recorder}, infos={AGENT: recorder.info}
+    )
     cast = Cast(by_seat={"*": AGENT})
-    plan = Plan(run="bench", seed=seed, repeats=1, scenarios=tuple(chosen), casts=(cast,), specs={AGENT: loaded})
-    with tempfile.TemporaryDirectory() as folder, open_store(str(Path(folder) / "bench.db"), create=True) as store:
+    plan = RunPlan(
+        run="bench",
+        seed=seed,
+        repeats=1,
+        scenarios=tuple(chosen),
+        casts=(cast,),
+        specs={AGENT: loaded},
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_store(str(Path(folder) / "bench.db"), create=True) as store,
+    ):
         start = time.perf_counter()
         run_plan(plan, crew, store)
         return recorder, backend, time.perf_counter() - start

@@ -1,9 +1,11 @@
-"""Replays recorded dialogues through vLLM; run by a Python that has vLLM and needs nothing of simworld.
+"""Replays recorded dialogues through vLLM; run by a Python that has vLLM and needs nothing of
+simworld.
 
     python bench/vllm_arm.py calls.json --model FOLDER --dtype bfloat16
 
-`calls.json` is what `bench.throughput --record` wrote. All dialogues are live at once, a turn begins when the one before it is
-done, prefix caching is on, and each reply is forced to its recorded length. Prints one JSON line.
+`calls.json` is what `bench.throughput --record` wrote. All dialogues are live at once, a turn
+begins when the one before it is done, prefix caching is on, and each reply is forced to its
+recorded length. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -17,13 +19,24 @@ from typing import Any
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("calls")
     parser.add_argument("--model", required=True)
     parser.add_argument("--dtype", default="bfloat16")
     given = parser.parse_args()
-    offline = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_HOST_IP": "127.0.0.1"}
-    for name, value in {**offline, "VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}.items():
+    offline = {
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "VLLM_HOST_IP": "127.0.0.1",
+    }
+    for name, value in {
+        **offline,
+        "VLLM_CPU_KVCACHE_SPACE": "2",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    }.items():
         os.environ.setdefault(name, value)
     with open(given.calls, encoding="utf-8") as file:
         episodes = json.load(file)
@@ -40,7 +53,11 @@ def main() -> None:
         enforce_eager=True,
         disable_log_stats=True,
     )
-    model.generate([{"prompt_token_ids": list(range(100, 164))}], vllm.SamplingParams(max_tokens=4), use_tqdm=False)
+    model.generate(
+        [{"prompt_token_ids": list(range(100, 164))}],
+        vllm.SamplingParams(max_tokens=4),
+        use_tqdm=False,
+    )
     seconds = replay(vllm, model.llm_engine, episodes)
     tokens = sum(turn["new_tokens"] for turns in episodes for turn in turns)
     line = {
@@ -59,7 +76,12 @@ def replay(vllm: Any, engine: Any, episodes: list[list[dict[str, Any]]]) -> floa
         asked = episodes[episode][turn]
         length = max(1, asked["new_tokens"])
         sampling = vllm.SamplingParams(
-            temperature=0.5, top_k=40, repetition_penalty=1.15, ignore_eos=True, min_tokens=length, max_tokens=length
+            temperature=0.5,
+            top_k=40,
+            repetition_penalty=1.15,
+            ignore_eos=True,
+            min_tokens=length,
+            max_tokens=length,
         )
         engine.add_request(f"{episode}/{turn}", {"prompt_token_ids": asked["prompt"]}, sampling)
 

@@ -1,18 +1,19 @@
-"""How fast the pages are on a large store, with many readers and while a tournament is written into the same database.
+"""How fast the pages are on a large store, with many readers and while a tournament is written into
+the same database.
 
     python -m bench.store --episodes 100000 --db big.db --files big
     python -m bench.web --db big.db --embed
     python -m bench.web --db big.db --readers 20 --seconds 60 --pause 0
 
-Twenty readers each ask for a page, read it for a moment (`--pause`, seconds on average; 0: not at all) and ask for the next:
-episodes, scenarios, runs, standings, comparisons, both searches, SQL, drawn anew each time (search by meaning only where something
-has an embedding). Meanwhile a tournament of scripted agents, judged by a backend without a model, is played into the database at
+Twenty readers each ask for a page, read it for a moment (`--pause`, seconds on average; 0: not at
+all) and ask for the next: episodes, scenarios, runs, standings, comparisons, both searches, SQL,
+drawn anew each time (search by meaning only where something has an embedding). Meanwhile a
+tournament of scripted agents, judged by a backend without a model, is played into the database at
 `--episodes` a second.
 
-pages             for each kind: answers, and their median and 99th percentile in milliseconds
-all               the same of all of them
-faults            answers that were no success
-cpu_ms            processor time of the server per answer, its renewals behind the scenes and the encoder included
+pages             for each kind: answers, and their median and 99th percentile in milliseconds all
+the same of all of them faults            answers that were no success cpu_ms            processor
+time of the server per answer, its renewals behind the scenes and the encoder included
 rss_mib           memory of the server: after the first answer, and the most that was seen
 played            episodes that the tournament added meanwhile
 """
@@ -45,13 +46,13 @@ import psutil
 
 from agents import make_agent
 from bench.search import CHUNK, DIMENSIONS
-from simworld.analysis.search import encoder_id
+from simworld.analysis.semantic_search import encoder_id
 from simworld.core.protocols import Backend
-from simworld.judging.spec import JudgeSpec
-from simworld.runner.models import Crew
+from simworld.judging.judge_spec import JudgeSpec
+from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import FakeBackend
 from simworld.tournament.loading import open_tournament
-from simworld.tournament.running import Watch, play_tournament
+from simworld.tournament.play import TournamentListener, play_tournament
 from simworld.web.links import link
 from store import Store, open_store, query
 
@@ -91,19 +92,30 @@ limits: {{turns: 10}}
 class Seen:
     """What the readers met."""
 
-    times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # kind → seconds
+    # kind → seconds
+    times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     faults: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--db", metavar="URL", required=True, help="a store, such as `python -m bench.store` makes")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--db", metavar="URL", required=True, help="a store, such as `python -m bench.store` makes"
+    )
     parser.add_argument("--readers", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--pause", type=float, default=1.0, help="seconds on average between two pages of a reader")
-    parser.add_argument("--episodes", type=float, default=5, help="a second, played meanwhile; 0: none")
-    parser.add_argument("--embed", action="store_true", help="first give episodes without an embedding a random one")
+    parser.add_argument(
+        "--pause", type=float, default=1.0, help="seconds on average between two pages of a reader"
+    )
+    parser.add_argument(
+        "--episodes", type=float, default=5, help="a second, played meanwhile; 0: none"
+    )
+    parser.add_argument(
+        "--embed", action="store_true", help="first give episodes without an embedding a random one"
+    )
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     given = parser.parse_args()
     if given.embed:
@@ -116,18 +128,21 @@ def main() -> None:
     if not given.json:
         for kind, numbers in [*found["pages"].items(), ("all", found["all"])]:
             print(
-                f"{kind:>10}: {numbers['n']:>6}   median {numbers['median_ms']:>7.1f} ms   p99 {numbers['p99_ms']:>7.1f} ms"
+                f"{kind:>10}: {numbers['n']:>6}   median {numbers['median_ms']:>7.1f} ms   p99"
+                f" {numbers['p99_ms']:>7.1f} ms"
             )
         print(
-            f"{found['cpu_ms']} ms of processor time per answer; memory {found['rss_mib']} MiB; faults {found['faults']}"
+            f"{found['cpu_ms']} ms of processor time per answer; memory {found['rss_mib']} MiB;"
+            f" faults {found['faults']}"
         )
     settings = {"readers": given.readers, "seconds": given.seconds, "pause": given.pause}
     print(json.dumps({**settings, **found}))
 
 
 def embed(url: str) -> None:
-    """Gives each episode that has none an embedding of random direction, as if by the encoder of the search."""
-    from agents.models.sentences import load_sentences
+    """Gives each episode that has none an embedding of random direction, as if by the encoder of
+    the search."""
+    from agents.lm.sentences import load_sentences
 
     rng, id_ = np.random.default_rng(0), encoder_id(load_sentences())
     with open_store(url) as store:
@@ -144,12 +159,16 @@ class Questions:
     def __init__(self, url: str, store: Store) -> None:
         names = store.names()
         self._names = names
-        self._episodes = [summary.id for run in names.runs for summary in store.summaries(run=run, limit=500)]
+        self._episodes = [
+            summary.id for run in names.runs for summary in store.summaries(run=run, limit=500)
+        ]
         self._scenarios = {run: store.run_scenarios(run) for run in names.runs}
         self._agents = {run: dict(store.run_agents(run)) for run in names.runs}
         with query(url, "SELECT 1 FROM embeddings LIMIT 1") as embedded:
             some = bool(list(embedded))
-        self.weights = {kind: weight for kind, weight in WEIGHTS.items() if some or kind != "meaning"}
+        self.weights = {
+            kind: weight for kind, weight in WEIGHTS.items() if some or kind != "meaning"
+        }
 
     def draw(self, rng: random.Random) -> tuple[str, str]:
         """A kind of page and an address of it."""
@@ -161,8 +180,12 @@ class Questions:
         makers: dict[str, Callable[[], str]] = {
             "episode": lambda: link("/episode/show", rng.choice(self._episodes)),
             "episodes": lambda: self._filtered(rng, run, scenario, rng.choice(agents)),
-            "standings": lambda: link("/tournament/standings", run=run, measure=rng.choice(("overall", "goal"))),
-            "compare": lambda: link("/tournament/compare", run=run, first=first, second=second, scenario=scenario),
+            "standings": lambda: link(
+                "/tournament/standings", run=run, measure=rng.choice(("overall", "goal"))
+            ),
+            "compare": lambda: link(
+                "/tournament/compare", run=run, first=first, second=second, scenario=scenario
+            ),
             "scenario": lambda: link("/scenario/show", scenario),
             "words": lambda: link("/episode/search", text=rng.choice(WORDS)),
             "meaning": lambda: link("/episode/search", text=rng.choice(MEANINGS), by="meaning"),
@@ -182,7 +205,10 @@ class Questions:
             "ending": "failed",
             "before": rng.choice(self._episodes),
         }
-        return link("/episode/list", **{name: fields[name] for name in rng.sample(list(fields), rng.randint(0, 3))})
+        return link(
+            "/episode/list",
+            **{name: fields[name] for name in rng.sample(list(fields), rng.randint(0, 3))},
+        )
 
 
 @contextmanager
@@ -200,14 +226,18 @@ def served(url: str) -> Iterator[tuple[str, psutil.Process]]:
 def read(
     address: str, server: psutil.Process, ask: Questions, readers: int, seconds: float, pause: float
 ) -> dict[str, Any]:
-    """Lets readers read for some seconds; the encoder is loaded and every kind of page asked for once before."""
+    """Lets readers read for some seconds; the encoder is loaded and every kind of page asked for
+    once before."""
     place = urlsplit(address).netloc
     warm_up(place, ask)
     first, busy = server.memory_info().rss, cpu(server)
     most = first
     seen = Seen()
     end = time.monotonic() + seconds
-    threads = [threading.Thread(target=reader, args=(place, ask, n, end, pause, seen)) for n in range(readers)]
+    threads = [
+        threading.Thread(target=reader, args=(place, ask, n, end, pause, seen))
+        for n in range(readers)
+    ]
     for thread in threads:
         thread.start()
     while time.monotonic() < end:
@@ -264,7 +294,8 @@ def reader(place: str, ask: Questions, number: int, end: float, pause: float, se
 
 
 def answer(connection: http.client.HTTPConnection, path: str) -> http.client.HTTPResponse:
-    """A whole answer; where the server has closed a connection that was idle for long, on a new one."""
+    """A whole answer; where the server has closed a connection that was idle for long, on a new
+    one."""
     for again in (True, False):
         try:
             connection.request("GET", path)
@@ -282,12 +313,17 @@ def numbers(times: list[float]) -> dict[str, float]:
     """How many, their median and 99th percentile in milliseconds."""
     ordered = sorted(times)
     p99 = ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
-    return {"n": len(times), "median_ms": round(1000 * statistics.median(times), 1), "p99_ms": round(1000 * p99, 1)}
+    return {
+        "n": len(times),
+        "median_ms": round(1000 * statistics.median(times), 1),
+        "p99_ms": round(1000 * p99, 1),
+    }
 
 
 @contextmanager
 def written(url: str, per_second: float) -> Iterator[Callable[[], int]]:
-    """A tournament that is played into the database in another process; gives how many episodes it has played."""
+    """A tournament that is played into the database in another process; gives how many episodes it
+    has played."""
     if per_second <= 0:
         yield lambda: 0
         return
@@ -321,8 +357,14 @@ def write(url: str, per_second: float, stop: Event, done: Any) -> None:
         number += 1
         with tempfile.TemporaryDirectory() as folder, open_store(url) as store:
             made = open_tournament(str(files(Path(folder), f"written-{int(time.time())}-{number}")))
-            crew = Crew(agents={name: make_agent(loaded) for name, loaded in made.specs.items()}, backends={}, infos={})
-            play_tournament(made, crew, store, open_judge=judge, live=4, watch=Watch(playing=wait))
+            crew = LoadedAgents(
+                agents={name: make_agent(loaded) for name, loaded in made.specs.items()},
+                backends={},
+                infos={},
+            )
+            play_tournament(
+                made, crew, store, open_judge=judge, live=4, watch=TournamentListener(playing=wait)
+            )
 
 
 def files(folder: Path, name: str) -> Path:
@@ -330,11 +372,16 @@ def files(folder: Path, name: str) -> Path:
     for n in range(4):
         (folder / f"written-{n}.yaml").write_text(SCENE.format(n=n))
     for agent in ("ada", "ben", "cyn"):
-        (folder / f"{agent}.yaml").write_text(f"name: {agent}\nkind: scripted\nlines: [I am {agent}., Yes., Well.]\n")
-    (folder / "fake.yaml").write_text("name: fake\nmodel: builtin:smollm2-135m-instruct\nmethod: statements\n")
+        (folder / f"{agent}.yaml").write_text(
+            f"name: {agent}\nkind: scripted\nlines: [I am {agent}., Yes., Well.]\n"
+        )
+    (folder / "fake.yaml").write_text(
+        "name: fake\nmodel: builtin:smollm2-135m-instruct\nmethod: statements\n"
+    )
     path = folder / "cup.yaml"
     path.write_text(
-        f"name: {name}\nagents: [ada.yaml, ben.yaml, cyn.yaml]\nscenarios: ['written-*.yaml']\njudges: [fake.yaml]\nrepeats: 4\n"
+        f"name: {name}\nagents: [ada.yaml, ben.yaml, cyn.yaml]\nscenarios:"
+        " ['written-*.yaml']\njudges: [fake.yaml]\nrepeats: 4\n"
     )
     return path
 

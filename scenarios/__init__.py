@@ -1,6 +1,8 @@
-"""YAML in, Scenario out: the format, the loader, variants, the library, and the importer of Sotopia's files.
+"""YAML in, Scenario out: the format, the loader, variants, the library, and the importer of
+Sotopia's files.
 
-Use it through `simworld` (`from simworld import load_scenario`); names are loaded on use, so that importing this costs nothing.
+Use it through `simworld` (`from simworld import load_scenario`); names are loaded on use, so that
+importing this costs nothing.
 """
 
 from __future__ import annotations
@@ -9,28 +11,28 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scenarios.dump import dump_scenario as dump_scenario
     from scenarios.library import find_scenarios as find_scenarios
-    from scenarios.loader import Loaded as Loaded
+    from scenarios.loader import LoadedScenario as LoadedScenario
     from scenarios.loader import load_scenario as load_scenario
     from scenarios.loader import parse_scenario as parse_scenario
-    from scenarios.schema import scenario_json_schema as scenario_json_schema
+    from scenarios.scenario_file import scenario_json_schema as scenario_json_schema
     from scenarios.sotopia import import_sotopia as import_sotopia
+    from scenarios.write_yaml import dump_scenario as dump_scenario
 
 __simworld__ = True  # the name fence looks for this mark: simworld/fence.py
 
 _HOME = {
-    "Loaded": "scenarios.loader",
-    "dump_scenario": "scenarios.dump",
+    "LoadedScenario": "scenarios.loader",
+    "dump_scenario": "scenarios.write_yaml",
     "find_scenarios": "scenarios.library",
     "import_sotopia": "scenarios.sotopia",
     "load_scenario": "scenarios.loader",
     "parse_scenario": "scenarios.loader",
-    "scenario_json_schema": "scenarios.schema",
+    "scenario_json_schema": "scenarios.scenario_file",
 }
 
 __all__ = [
-    "Loaded",
+    "LoadedScenario",
     "dump_scenario",
     "find_scenarios",
     "import_sotopia",

@@ -1,4 +1,6 @@
-"""Finding scenarios by name, file, folder, glob or tag: in the file system, then in the two sets that ship with simworld."""
+"""Finding scenarios by name, file, folder, glob or tag: in the file system, then in the two sets
+that ship with simworld.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from scenarios.loader import Loaded, load_document
+from scenarios.loader import LoadedScenario, load_document
 from scenarios.personas import HELDOUT, LANGUAGES, LIBRARY, SUFFIXES, Personas
-from scenarios.schema import PersonaFields
+from scenarios.scenario_file import PersonaFields
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import (
     Document,
@@ -33,29 +35,30 @@ SCENARIO_ONLY = ("setting", "seats")
 
 
 @dataclass(slots=True)
-class Selection:
+class ScenarioSelection:
     """What some files hold: scenarios, a count of persona files, and every problem."""
 
-    scenarios: list[Loaded] = field(default_factory=list)
+    scenarios: list[LoadedScenario] = field(default_factory=list)
     files: int = 0  # with scenarios
     personas: int = 0
     problems: list[Problem] = field(default_factory=list)
 
 
-def find_scenarios(selectors: Sequence[str]) -> tuple[Loaded, ...]:
+def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
     """The scenarios that the selectors name, each once, in their order.
 
-    A selector is `all` or `library` (the whole library), `heldout` (the whole held-out set), `languages` (a scenario in each
-    language but English), a file, a folder (searched with its subfolders), a glob over files, `tag:WORD`, `kind:WORD`, a name
-    or a glob over names of the library, or a name of one of the other two sets. The name of a template stands for all its
-    variants. `NAME.yaml` in the working folder goes before the library.
-    Raises InputError with every problem.
+    A selector is `all` or `library` (the whole library), `heldout` (the whole held-out set),
+    `languages` (a scenario in each language but English), a file, a folder (searched with its
+    subfolders), a glob over files, `tag:WORD`, `kind:WORD`, a name or a glob over names of the
+    library, or a name of one of the other two sets. The name of a template stands for all its
+    variants. `NAME.yaml` in the working folder goes before the library. Raises InputError with
+    every problem.
     """
     personas = Personas()
     paths: dict[str, None] = {}
-    chosen: dict[tuple[str, str], Loaded] = {}
+    chosen: dict[tuple[str, str], LoadedScenario] = {}
     problems: list[Problem] = []
-    shipped = _Shipped(personas)
+    shipped = _ShippedScenarios(personas)
     for selector in selectors:
         try:
             found = _paths(selector)
@@ -69,38 +72,49 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[Loaded, ...]:
             problems += its.problems
             if not its.scenarios and not its.problems and len(fresh) == len(found):
                 problems.append(Problem(message="holds personas and no scenario", where=selector))
-            chosen |= {(os.path.realpath(loaded.path), loaded.scenario.name): loaded for loaded in its.scenarios}
+            chosen |= {
+                (os.path.realpath(loaded.path), loaded.scenario.name): loaded
+                for loaded in its.scenarios
+            }
             continue
         matching = shipped.matching(selector)
-        chosen |= {(os.path.realpath(loaded.path), loaded.scenario.name): loaded for loaded in matching}
+        chosen |= {
+            (os.path.realpath(loaded.path), loaded.scenario.name): loaded for loaded in matching
+        }
         if not matching:
             problems.append(Problem(message=_not_found(selector, shipped)))
     if not selectors:
-        problems.append(Problem(message="name a scenario, a file or a folder; 'all' is the whole library"))
+        problems.append(
+            Problem(message="name a scenario, a file or a folder; 'all' is the whole library")
+        )
     problems += name_clashes(chosen.values())
     if problems:
         raise InputError(in_order(problems))
     return tuple(chosen.values())
 
 
-def read_library(personas: Personas | None = None) -> tuple[Loaded, ...]:
+def read_library(personas: Personas | None = None) -> tuple[LoadedScenario, ...]:
     """Every scenario of the library, by file name. Raises InputError with every problem."""
     return _read_folder(LIBRARY, personas or Personas())
 
 
-def read_heldout(personas: Personas | None = None) -> tuple[Loaded, ...]:
+def read_heldout(personas: Personas | None = None) -> tuple[LoadedScenario, ...]:
     """Every scenario of the held-out set, by file name. Raises InputError with every problem."""
     return _read_folder(HELDOUT, personas or Personas())
 
 
-def read_languages(personas: Personas | None = None) -> tuple[Loaded, ...]:
-    """The scenarios in other languages than English, by file name. Raises InputError with every problem."""
+def read_languages(personas: Personas | None = None) -> tuple[LoadedScenario, ...]:
+    """The scenarios in other languages than English, by file name. Raises InputError with every
+    problem.
+    """
     return _read_folder(LANGUAGES, personas or Personas())
 
 
-def read_files(paths: Iterable[Path], personas: Personas) -> Selection:
-    """What the files hold; persona files are validated and counted. Problems are collected, not raised."""
-    selection = Selection()
+def read_files(paths: Iterable[Path], personas: Personas) -> ScenarioSelection:
+    """What the files hold; persona files are validated and counted. Problems are collected, not
+    raised.
+    """
+    selection = ScenarioSelection()
     for path in paths:
         try:
             document = load_yaml(path)
@@ -116,7 +130,9 @@ def read_files(paths: Iterable[Path], personas: Personas) -> Selection:
 
 
 def scenario_files(folder: Path) -> list[Path]:
-    """The YAML files of a folder and its subfolders, hidden ones left out. Raises InputError if there are none."""
+    """The YAML files of a folder and its subfolders, hidden ones left out. Raises InputError if
+    there are none.
+    """
     found = yaml_files(folder)
     if not found:
         raise InputError([Problem(message="no YAML file in this folder", where=str(folder))])
@@ -124,7 +140,9 @@ def scenario_files(folder: Path) -> list[Path]:
 
 
 def ours(files: Sequence[Path]) -> list[Path]:
-    """Those that hold scenarios or personas, as their keys tell; all where none does, for then something is wrong."""
+    """Those that hold scenarios or personas, as their keys tell; all where none does, for then
+    something is wrong.
+    """
     found = [path for path in files if _is_ours(path)]
     return found or list(files)
 
@@ -140,13 +158,15 @@ def is_persona(document: Document, path: Path) -> bool:
     data = document.data
     if isinstance(data, dict) and any(name in data for name in SCENARIO_ONLY):
         return False
-    return path.parent.name == "personas" or (isinstance(data, dict) and any(name in data for name in PERSONA_ONLY))
+    return path.parent.name == "personas" or (
+        isinstance(data, dict) and any(name in data for name in PERSONA_ONLY)
+    )
 
 
-def name_clashes(scenarios: Iterable[Loaded]) -> list[Problem]:
+def name_clashes(scenarios: Iterable[LoadedScenario]) -> list[Problem]:
     """Different files whose scenarios have the same name."""
     problems = []
-    first: dict[str, Loaded] = {}
+    first: dict[str, LoadedScenario] = {}
     for loaded in scenarios:
         name = loaded.scenario.name
         if name in first and os.path.realpath(first[name].path) != os.path.realpath(loaded.path):
@@ -157,34 +177,36 @@ def name_clashes(scenarios: Iterable[Loaded]) -> list[Problem]:
 
 
 @dataclass(slots=True)
-class _Shipped:
+class _ShippedScenarios:
     """The library and the other two sets, each read when first needed."""
 
     personas: Personas
-    _library: tuple[Loaded, ...] | None = None
-    _heldout: tuple[Loaded, ...] | None = None
-    _languages: tuple[Loaded, ...] | None = None
+    _library: tuple[LoadedScenario, ...] | None = None
+    _heldout: tuple[LoadedScenario, ...] | None = None
+    _languages: tuple[LoadedScenario, ...] | None = None
 
     @property
-    def library(self) -> tuple[Loaded, ...]:
+    def library(self) -> tuple[LoadedScenario, ...]:
         if self._library is None:
             self._library = read_library(self.personas)
         return self._library
 
     @property
-    def heldout(self) -> tuple[Loaded, ...]:
+    def heldout(self) -> tuple[LoadedScenario, ...]:
         if self._heldout is None:
             self._heldout = read_heldout(self.personas)
         return self._heldout
 
     @property
-    def languages(self) -> tuple[Loaded, ...]:
+    def languages(self) -> tuple[LoadedScenario, ...]:
         if self._languages is None:
             self._languages = read_languages(self.personas)
         return self._languages
 
-    def matching(self, selector: str) -> list[Loaded]:
-        """The scenarios that the selector names. Tags, kinds and globs reach the library alone: the other sets are named."""
+    def matching(self, selector: str) -> list[LoadedScenario]:
+        """The scenarios that the selector names. Tags, kinds and globs reach the library alone: the
+        other sets are named.
+        """
         if selector == WHOLE_HELDOUT:
             return list(self.heldout)
         if selector == WHOLE_LANGUAGES:
@@ -196,7 +218,7 @@ class _Shipped:
         return [loaded for loaded in others if selector in (loaded.scenario.name, loaded.template)]
 
 
-def _read_folder(folder: Path, personas: Personas) -> tuple[Loaded, ...]:
+def _read_folder(folder: Path, personas: Personas) -> tuple[LoadedScenario, ...]:
     selection = read_files(scenario_files(folder), personas)
     if selection.problems:
         raise InputError(in_order(selection.problems))
@@ -205,7 +227,9 @@ def _read_folder(folder: Path, personas: Personas) -> tuple[Loaded, ...]:
 
 def _paths(selector: str) -> list[Path] | None:
     """The files that a selector names, or None if it must be a name of a shipped set."""
-    if selector in (*WHOLE_LIBRARY, WHOLE_HELDOUT, WHOLE_LANGUAGES) or selector.startswith(("tag:", "kind:")):
+    if selector in (*WHOLE_LIBRARY, WHOLE_HELDOUT, WHOLE_LANGUAGES) or selector.startswith(
+        ("tag:", "kind:")
+    ):
         return None
     path = Path(selector)
     if "\0" in selector:
@@ -220,7 +244,8 @@ def _paths(selector: str) -> list[Path] | None:
             return files or None
         raise InputError([Problem(message="no YAML file matches", where=selector)])
     if path.suffix in SUFFIXES or len(path.parts) > 1:
-        return [path] if os.path.lexists(path) else _no_file(selector)  # reading a pipe or a dead link says what it is
+        # reading a pipe or a dead link says what it is
+        return [path] if os.path.lexists(path) else _no_file(selector)
     beside = Path(f"{selector}.yaml")
     return [beside] if os.path.isfile(beside) else None
 
@@ -231,12 +256,18 @@ def _below_personas(path: Path, folder: Path) -> bool:
 
 def _no_file(selector: str) -> list[Path]:
     folder = Path(selector).parent
-    names = [str(path) for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES] if os.path.isdir(folder) else []
-    raise InputError([Problem(message=f"no such file or folder{did_you_mean(selector, names)}", where=selector)])
+    names = (
+        [str(path) for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES]
+        if os.path.isdir(folder)
+        else []
+    )
+    raise InputError(
+        [Problem(message=f"no such file or folder{did_you_mean(selector, names)}", where=selector)]
+    )
 
 
-def _in_library(selector: str, library: Sequence[Loaded]) -> list[Loaded]:
-    matches: Callable[[Loaded], bool]
+def _in_library(selector: str, library: Sequence[LoadedScenario]) -> list[LoadedScenario]:
+    matches: Callable[[LoadedScenario], bool]
     if selector in WHOLE_LIBRARY:
         return list(library)
     if selector.startswith("tag:"):
@@ -250,15 +281,27 @@ def _in_library(selector: str, library: Sequence[Loaded]) -> list[Loaded]:
     return [loaded for loaded in library if matches(loaded)]
 
 
-def _not_found(selector: str, shipped: _Shipped) -> str:
+def _not_found(selector: str, shipped: _ShippedScenarios) -> str:
     scenarios = [loaded.scenario for loaded in shipped.library]
     if selector.startswith("tag:"):
         tags = {tag for scenario in scenarios for tag in scenario.tags}
-        return f"no scenario of the library has the tag '{selector[4:]}'{did_you_mean(selector[4:], sorted(tags))}"
+        return (
+            "no scenario of the library has the tag"
+            f" '{selector[4:]}'{did_you_mean(selector[4:], sorted(tags))}"
+        )
     if selector.startswith("kind:"):
         kinds = {scenario.kind for scenario in scenarios if scenario.kind}
-        return f"no scenario of the library is of the kind '{selector[5:]}'{did_you_mean(selector[5:], sorted(kinds))}"
+        return (
+            "no scenario of the library is of the kind"
+            f" '{selector[5:]}'{did_you_mean(selector[5:], sorted(kinds))}"
+        )
     everything = (*shipped.library, *shipped.heldout, *shipped.languages)
-    names = [*(loaded.scenario.name for loaded in everything), *(loaded.template for loaded in everything)]
-    hint = did_you_mean(selector, dict.fromkeys(names)) or "; `simworld scenario list` shows the library"
+    names = [
+        *(loaded.scenario.name for loaded in everything),
+        *(loaded.template for loaded in everything),
+    ]
+    hint = (
+        did_you_mean(selector, dict.fromkeys(names))
+        or "; `simworld scenario list` shows the library"
+    )
     return f"no file, folder or library scenario '{shorten(selector)}'{hint}"

@@ -1,4 +1,6 @@
-"""From a YAML file to the core's scenarios: variants expanded, personas found, every problem with its place, all at once."""
+"""From a YAML file to the core's scenarios: variants expanded, personas found, every problem with
+its place, all at once.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from typing import Any
 
 from scenarios.personas import Personas, to_persona
 from scenarios.rubrics import own_rubric
-from scenarios.rules import rule_problems
-from scenarios.schema import ScenarioFile, SeatFields
+from scenarios.scenario_file import ScenarioFile, SeatFields
+from scenarios.scenario_rules import rule_problems
 from scenarios.variants import Variant, expand, has_open_values
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Rubric
@@ -20,13 +22,14 @@ from simworld.yamlfile import Document, in_order, load_text, load_yaml, parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class LoadedScenario:
     """A scenario, the file it was read from, and where its personas came from."""
 
     scenario: Scenario
     path: Path
     template: str  # the file's own name; differs from the scenario's for variants
-    personas: Mapping[str, Path]  # seat → persona file; seats whose persona is written in place are left out
+    # seat → persona file; seats whose persona is written in place are left out
+    personas: Mapping[str, Path]
     where: str  # "rent.yaml:2:7", where the name stands
 
 
@@ -35,20 +38,31 @@ def load_scenario(path: Path | str) -> tuple[Scenario, ...]:
     return tuple(loaded.scenario for loaded in load_file(Path(path), Personas()))
 
 
-def load_file(path: Path, personas: Personas) -> tuple[Loaded, ...]:
-    """As `load_scenario`, with where things came from; `personas` remembers persona files between calls."""
+def load_file(path: Path, personas: Personas) -> tuple[LoadedScenario, ...]:
+    """As `load_scenario`, with where things came from; `personas` remembers persona files between
+    calls.
+    """
     return load_document(load_yaml(path), path, personas)
 
 
-def parse_scenario(text: str, name: str = "scenario.yaml", *, folder: Path = Path()) -> tuple[Scenario, ...]:
-    """The scenarios in a text; `name` stands for the file in messages, personas are looked up beside `folder`."""
-    return tuple(loaded.scenario for loaded in load_document(load_text(text, name), folder / name, Personas()))
+def parse_scenario(
+    text: str, name: str = "scenario.yaml", *, folder: Path = Path()
+) -> tuple[Scenario, ...]:
+    """The scenarios in a text; `name` stands for the file in messages, personas are looked up
+    beside `folder`.
+    """
+    return tuple(
+        loaded.scenario
+        for loaded in load_document(load_text(text, name), folder / name, Personas())
+    )
 
 
-def load_document(document: Document, path: Path, personas: Personas) -> tuple[Loaded, ...]:
-    """The scenarios of a document that was read from `path`. Raises InputError with every problem, in the file's order."""
+def load_document(document: Document, path: Path, personas: Personas) -> tuple[LoadedScenario, ...]:
+    """The scenarios of a document that was read from `path`. Raises InputError with every problem,
+    in the file's order.
+    """
     variants, problems = expand(document)
-    found_all: list[Loaded] = []
+    found_all: list[LoadedScenario] = []
     for variant in variants:
         loaded, its_problems = _load_variant(
             document, variant, path, personas, check_shape=not _is_open(variant, problems)
@@ -63,13 +77,14 @@ def load_document(document: Document, path: Path, personas: Personas) -> tuple[L
 
 
 def _is_open(variant: Variant, problems: list[Problem]) -> bool:
-    # A number that still reads {{price}}, for the parameters are wrong, would be reported as a wrong type.
+    # A number that still reads {{price}}, for the parameters are wrong, would be reported as a
+    # wrong type.
     return bool(problems) and isinstance(variant.data, dict) and has_open_values(variant.data)
 
 
 def _load_variant(
     document: Document, variant: Variant, path: Path, personas: Personas, *, check_shape: bool
-) -> tuple[list[Loaded], list[Problem]]:
+) -> tuple[list[LoadedScenario], list[Problem]]:
     problems: list[Problem] = []
     file: ScenarioFile | None = None
     if check_shape:
@@ -90,7 +105,7 @@ def _load_variant(
         return [], [Problem(message=str(error), where=document.place(()))]
     names = {i: seat.name for i, seat in enumerate(file.seats)}
     return [
-        Loaded(
+        LoadedScenario(
             scenario=scenario,
             path=path,
             template=file.name,
@@ -123,17 +138,24 @@ def _find_personas(
 def _find_rubric(
     document: Document, file: ScenarioFile | None, path: Path
 ) -> tuple[Rubric | None, tuple[Problem, ...]]:
-    """The rubric's content where it is not a shipped one; a missing file is told at the field, a wrong one at its own lines."""
+    """The rubric's content where it is not a shipped one; a missing file is told at the field, a
+    wrong one at its own lines.
+    """
     if file is None:
         return None, ()
     try:
         return own_rubric(file.rubric, path.parent), ()
     except InputError as error:
         at = document.place(("rubric",))
-        return None, tuple(p if p.where else Problem(message=f"rubric: {p.message}", where=at) for p in error.problems)
+        return None, tuple(
+            p if p.where else Problem(message=f"rubric: {p.message}", where=at)
+            for p in error.problems
+        )
 
 
-def _build(file: ScenarioFile, variant: Variant, found: Mapping[int, Persona], rubric: Rubric | None) -> Scenario:
+def _build(
+    file: ScenarioFile, variant: Variant, found: Mapping[int, Persona], rubric: Rubric | None
+) -> Scenario:
     return Scenario(
         name=file.name + variant.suffix,
         setting=file.setting,
@@ -158,7 +180,9 @@ def _seat(seat: SeatFields, found: Persona | None) -> Seat:
     persona = found if isinstance(seat.persona, str) else to_persona(seat.persona)
     if persona is None:
         raise LookupError(seat.name)
-    return Seat(name=seat.name, persona=persona, goal=seat.goal, knows=seat.knows, secret=seat.secret)
+    return Seat(
+        name=seat.name, persona=persona, goal=seat.goal, knows=seat.knows, secret=seat.secret
+    )
 
 
 def _relationships(file: ScenarioFile) -> dict[tuple[str, str], Relationship]:
@@ -171,14 +195,17 @@ def _relationships(file: ScenarioFile) -> dict[tuple[str, str], Relationship]:
     return {pair: kind for pair, kind in pairs.items() if kind is not Relationship.stranger}
 
 
-def _twins(document: Document, variants: list[Loaded]) -> list[Problem]:
+def _twins(document: Document, variants: list[LoadedScenario]) -> list[Problem]:
     """Variants that differ only in what no seat reads: a run could not tell them apart."""
     problems = []
     first: dict[str, str] = {}
     for loaded in variants:
         name, id_ = loaded.scenario.name, loaded.scenario.id
         if id_ in first:
-            what = f"the variants {first[id_]} and {name} show every seat the same; use the parameter in a goal or the setting"
+            what = (
+                f"the variants {first[id_]} and {name} show every seat the same; use the parameter"
+                " in a goal or the setting"
+            )
             problems.append(document.problem(("matrix",), what, key=True))
         first.setdefault(id_, name)
     return problems

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scenarios.schema import SLUG, PersonaFields
+from scenarios.scenario_file import SLUG, PersonaFields
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import Persona
 from simworld.yamlfile import did_you_mean, load_yaml, parse, shorten
@@ -39,7 +39,8 @@ class Personas:
         """The persona `name` for a scenario file in the folder `beside`.
 
         Returns:
-            The persona or None; the problems of its own file, reported once; what to say at the seat if it was not found.
+            The persona or None; the problems of its own file, reported once; what to say at the
+            seat if it was not found.
         """
         folders = self.folders(beside)
         if SLUG.fullmatch(name):
@@ -48,15 +49,22 @@ class Personas:
                     path = folder / f"{name}{suffix}"
                     if os.path.isfile(path):  # Path.is_file raises for a name that is too long
                         return self._load(path)
-        known = [path.stem for folder in folders for path in _files(folder) if _is_persona(folder, path)]
+        known = [
+            path.stem for folder in folders for path in _files(folder) if _is_persona(folder, path)
+        ]
         return (
             None,
             (),
-            f"no persona '{shorten(name)}' beside the file, in personas/ or in the library{did_you_mean(name, known)}",
+            (
+                f"no persona '{shorten(name)}' beside the file, in personas/ or in the"
+                f" library{did_you_mean(name, known)}"
+            ),
         )
 
     def folders(self, beside: Path) -> Sequence[Path]:
-        """Where personas are looked for, first to last. Shipped scenarios use the library's personas alone."""
+        """Where personas are looked for, first to last. Shipped scenarios use the library's
+        personas alone.
+        """
         folders = [beside / "personas", beside, self.working / "personas", LIBRARY_PERSONAS]
         if os.path.realpath(beside) in map(os.path.realpath, (LIBRARY, HELDOUT, LANGUAGES)):
             folders = [LIBRARY_PERSONAS]
@@ -94,5 +102,6 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _is_persona(folder: Path, path: Path) -> bool:
-    # Only a folder of personas is sure to hold nothing else; it also keeps suggestions to what was meant to be found.
+    # Only a folder of personas is sure to hold nothing else; it also keeps suggestions to what was
+    # meant to be found.
     return folder.name == "personas" and bool(SLUG.fullmatch(path.stem))

@@ -1,4 +1,6 @@
-"""Rubrics: YAML in, a core Rubric out. Shipped by name (`sotopia`), or any file; and the rubric that a scenario brings along."""
+"""Rubrics: YAML in, a core Rubric out. Shipped by name (`sotopia`), or any file; and the rubric
+that a scenario brings along.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,20 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Dimension, Rubric
 from simworld.core.scenario import Scenario
-from simworld.yamlfile import Document, Loc, closest, did_you_mean, load_text, load_yaml, parse, shorten
+from simworld.yamlfile import (
+    Document,
+    YamlLocation,
+    closest,
+    did_you_mean,
+    load_text,
+    load_yaml,
+    parse,
+    shorten,
+)
 
 DEFAULT_RUBRIC = "sotopia"
-SLOTS = ("name", "goal", "knows", "secret")  # what a question or a statement may name, each of the judged seat
+# what a question or a statement may name, each of the judged seat
+SLOTS = ("name", "goal", "knows", "secret")
 SUFFIXES = (".yaml", ".yml")
 
 _SHIPPED = Path(__file__).parent / "rubrics"
@@ -23,7 +35,9 @@ _SLOT = re.compile(r"\{(\w+)\}")
 
 
 class Opposed(BaseModel):
-    """Two statements about one seat, of which a better outcome makes `high` and a worse one `low` the likelier."""
+    """Two statements about one seat, of which a better outcome makes `high` and a worse one `low`
+    the likelier.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,9 +52,13 @@ class DimensionFile(BaseModel):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="small letters, digits and _")
     range: tuple[FiniteFloat, FiniteFloat] = Field(description="the worst and the best score")
-    question: str = Field(min_length=1, description="asked about one seat; {name} stands for its name")
+    question: str = Field(
+        min_length=1, description="asked about one seat; {name} stands for its name"
+    )
     weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    statements: tuple[Opposed, ...] = Field(default=(), description="opposed statements, for judges that read log-odds")
+    statements: tuple[Opposed, ...] = Field(
+        default=(), description="opposed statements, for judges that read log-odds"
+    )
 
 
 class RubricFile(BaseModel):
@@ -77,7 +95,8 @@ def builtin_rubrics() -> tuple[str, ...]:
 
 
 def rubric_of(scenario: Scenario) -> Rubric:
-    """The rubric that a scenario is judged by: the one that was read with it, else the one that it names.
+    """The rubric that a scenario is judged by: the one that was read with it, else the one that it
+    names.
 
     Raises:
         InputError: the scenario was stored without its rubric, and there is no such file now.
@@ -86,7 +105,8 @@ def rubric_of(scenario: Scenario) -> Rubric:
 
 
 def own_rubric(name: str, beside: Path) -> Rubric | None:
-    """The rubric that a scenario file in the folder `beside` names, or None for a shipped one, which needs no file.
+    """The rubric that a scenario file in the folder `beside` names, or None for a shipped one,
+    which needs no file.
 
     Raises:
         InputError: as `load_rubric`.
@@ -97,7 +117,8 @@ def own_rubric(name: str, beside: Path) -> Rubric | None:
 def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
     """The rubric of a shipped name or a file.
 
-    A relative path is tried in the folder `beside`, then in the working folder, then among the shipped rubrics.
+    A relative path is tried in the folder `beside`, then in the working folder, then among the
+    shipped rubrics.
 
     Raises:
         InputError: there is no such rubric, or its file is wrong; every problem with its place.
@@ -106,7 +127,8 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
         return _rubric(load_text((_SHIPPED / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml"))
     if not name.endswith(SUFFIXES):
         raise InputError(
-            f"no rubric named {name!r}{did_you_mean(name, builtin_rubrics())} (a rubric of your own is named by its .yaml file)"
+            f"no rubric named {name!r}{did_you_mean(name, builtin_rubrics())} (a rubric of your own"
+            " is named by its .yaml file)"
         )
     places = [folder / name for folder in (beside, Path()) if folder is not None]
     for path in (*places, _SHIPPED / name):
@@ -132,13 +154,19 @@ def _rubric(document: Document) -> Rubric:
     seen: set[str] = set()
     for i, dimension in enumerate(file.dimensions):
         if dimension.name in seen:
-            problems.append(document.problem(("dimensions", i, "name"), f"a second dimension {dimension.name!r}"))
+            problems.append(
+                document.problem(
+                    ("dimensions", i, "name"), f"a second dimension {dimension.name!r}"
+                )
+            )
         seen.add(dimension.name)
         low, high = dimension.range
         if not low < high:
-            message = f"found [{low:g}, {high:g}], expected the lower end first and a higher one after it"
+            message = (
+                f"found [{low:g}, {high:g}], expected the lower end first and a higher one after it"
+            )
             problems.append(document.problem(("dimensions", i, "range"), message))
-        texts: dict[Loc, str] = {("dimensions", i, "question"): dimension.question}
+        texts: dict[YamlLocation, str] = {("dimensions", i, "question"): dimension.question}
         for j, pair in enumerate(dimension.statements):
             texts |= {
                 ("dimensions", i, "statements", j, "high"): pair.high,

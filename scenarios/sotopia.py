@@ -1,4 +1,6 @@
-"""The importer of Sotopia's JSON: one scenario for each pair in an environment, one persona for each character, nothing lost."""
+"""The importer of Sotopia's JSON: one scenario for each pair in an environment, one persona for
+each character, nothing lost.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scenarios.dump import dump_persona, dump_scenario
-from scenarios.schema import SLUG
-from scenarios.sotopia_files import ENVIRONMENTS, Agent, Combo, Environment, SotopiaFiles, read_sotopia
-from scenarios.sotopia_text import MarkupError, Parts, read_markup, tidy
+from scenarios.scenario_file import SLUG
+from scenarios.sotopia_files import (
+    ENVIRONMENTS,
+    SotopiaCharacter,
+    SotopiaEnvironment,
+    SotopiaFiles,
+    SotopiaMeeting,
+    read_sotopia,
+)
+from scenarios.sotopia_text import MarkupError, TextParts, read_markup, tidy
 from scenarios.variants import slugify
+from scenarios.write_yaml import dump_persona, dump_scenario
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import Limits, Persona, Relationship, Scenario, Seat
 
@@ -24,7 +33,7 @@ _ABSENT = ("", "nan", "none", "null")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
+class ImportedScenarios:
     """What an import wrote."""
 
     scenarios: int
@@ -32,26 +41,34 @@ class Imported:
     families: int
 
 
-def import_sotopia(folder: Path, out: Path, *, force: bool = False) -> Imported:
+def import_sotopia(folder: Path, out: Path, *, force: bool = False) -> ImportedScenarios:
     """Writes a YAML file for each combination below `out` and the characters below `out/personas`.
 
-    Everything is translated before the first file is written. Raises InputError with every problem; `out` must be empty, or
-    `force` overwrites files of the same names.
+    Everything is translated before the first file is written. Raises InputError with every problem;
+    `out` must be empty, or `force` overwrites files of the same names.
     """
     if out.exists() and not out.is_dir():
         raise InputError([Problem(message="is a file; --out names a folder", where=str(out))])
     if out.is_dir() and not force and any(out.iterdir()):
-        raise InputError([Problem(message="the folder is not empty; name another, or use --force", where=str(out))])
+        raise InputError(
+            [
+                Problem(
+                    message="the folder is not empty; name another, or use --force", where=str(out)
+                )
+            ]
+        )
     texts = translate(read_sotopia(folder), folder)
     try:
         (out / "personas").mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (out / name).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError([Problem(message=f"cannot be written: {error.strerror}", where=str(out))]) from None
+        raise InputError(
+            [Problem(message=f"cannot be written: {error.strerror}", where=str(out))]
+        ) from None
     personas = sum(name.startswith("personas/") for name in texts)
     families = len(set(re.findall(r"(?m)^family: (\S+)$", "\n".join(texts.values()))))
-    return Imported(scenarios=len(texts) - personas, personas=personas, families=families)
+    return ImportedScenarios(scenarios=len(texts) - personas, personas=personas, families=families)
 
 
 def translate(files: SotopiaFiles, folder: Path) -> dict[str, str]:
@@ -60,28 +77,43 @@ def translate(files: SotopiaFiles, folder: Path) -> dict[str, str]:
     if problems:
         raise InputError(problems)
     ids = _persona_ids(files.agents)
-    texts = {f"personas/{ids[key]}.yaml": dump_persona(_persona(agent)) for key, agent in files.agents.items()}
+    texts = {
+        f"personas/{ids[key]}.yaml": dump_persona(_persona(agent))
+        for key, agent in files.agents.items()
+    }
     names = _combo_names(files)
     for i, combo in enumerate(files.combos):
         scenario = _scenario(names[i], combo, files, markup[combo.env_id])
-        seats = {seat.name: ids[agent] for seat, agent in zip(scenario.seats, combo.agent_ids, strict=True)}
+        seats = {
+            seat.name: ids[agent]
+            for seat, agent in zip(scenario.seats, combo.agent_ids, strict=True)
+        }
         texts[f"{names[i]}.yaml"] = dump_scenario(scenario, seats)
     return texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Texts:
-    setting: Parts
-    goals: tuple[Parts, ...]
+    setting: TextParts
+    goals: tuple[TextParts, ...]
 
     @property
     def judge_note(self) -> str:
-        return "\n".join(line for parts in (self.setting, *self.goals) for line in parts.judge if line)
+        return "\n".join(
+            line for parts in (self.setting, *self.goals) for line in parts.judge if line
+        )
 
     def knows(self, seat: int) -> str:
-        """What a seat learns: from its own goal's text, then from parts of any text that are addressed to it."""
+        """What a seat learns: from its own goal's text, then from parts of any text that are
+        addressed to it.
+        """
         own = [text for owner, text in self.goals[seat].knows if owner is None]
-        addressed = [text for parts in (self.setting, *self.goals) for owner, text in parts.knows if owner == seat]
+        addressed = [
+            text
+            for parts in (self.setting, *self.goals)
+            for owner, text in parts.knows
+            if owner == seat
+        ]
         # A labelled part of the setting that names no viewer is for everybody.
         shared = [text for owner, text in self.setting.knows if owner is None]
         return "\n".join([*own, *addressed, *shared])
@@ -91,15 +123,22 @@ def _read_texts(files: SotopiaFiles, folder: Path) -> tuple[dict[str, _Texts], l
     texts: dict[str, _Texts] = {}
     problems: list[Problem] = []
     for key, environment in files.environments.items():
-        read: list[Parts] = []
-        for at, text in [("scenario", environment.scenario), *_numbered("agent_goals", environment.agent_goals)]:
+        read: list[TextParts] = []
+        for at, text in [
+            ("scenario", environment.scenario),
+            *_numbered("agent_goals", environment.agent_goals),
+        ]:
             try:
                 parts = read_markup(text, len(environment.agent_goals))
             except MarkupError as error:
-                problems.append(Problem(message=f"{key}.{at}: {error}", where=str(folder / ENVIRONMENTS)))
+                problems.append(
+                    Problem(message=f"{key}.{at}: {error}", where=str(folder / ENVIRONMENTS))
+                )
                 continue
             if not parts.text:
-                problems.append(Problem(message=f"{key}.{at}: is empty", where=str(folder / ENVIRONMENTS)))
+                problems.append(
+                    Problem(message=f"{key}.{at}: is empty", where=str(folder / ENVIRONMENTS))
+                )
             read.append(parts)
         if len(read) == len(environment.agent_goals) + 1:
             texts[key] = _Texts(setting=read[0], goals=tuple(read[1:]))
@@ -110,7 +149,7 @@ def _numbered(name: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(f"{name}.{i}", text) for i, text in enumerate(texts)]
 
 
-def _scenario(name: str, combo: Combo, files: SotopiaFiles, texts: _Texts) -> Scenario:
+def _scenario(name: str, combo: SotopiaMeeting, files: SotopiaFiles, texts: _Texts) -> Scenario:
     environment = files.environments[combo.env_id]
     seats = tuple(
         Seat(
@@ -132,14 +171,18 @@ def _scenario(name: str, combo: Combo, files: SotopiaFiles, texts: _Texts) -> Sc
         tags=("sotopia",),
         setting=texts.setting.text,
         seats=seats,
-        relationships={pair: kind for pair, kind in pairs.items() if kind is not Relationship.stranger},
+        relationships={
+            pair: kind for pair, kind in pairs.items() if kind is not Relationship.stranger
+        },
         limits=LIMITS,
         judge_note=texts.judge_note,
         meta=_meta(combo, environment, files.agents),
     )
 
 
-def _meta(combo: Combo, environment: Environment, agents: Mapping[str, Agent]) -> dict[str, str]:
+def _meta(
+    combo: SotopiaMeeting, environment: SotopiaEnvironment, agents: Mapping[str, SotopiaCharacter]
+) -> dict[str, str]:
     meta: dict[str, Any] = {
         "origin": "Sotopia",
         "combo": combo.pk,
@@ -156,12 +199,19 @@ def _meta(combo: Combo, environment: Environment, agents: Mapping[str, Agent]) -
         meta[f"person-{i + 1}"] = key
         meta[f"person-{i + 1}.model_id"] = agent.model_id
         meta |= {f"person-{i + 1}.{name}": value for name, value in agent.more().items()}
-    texts = {name: tidy(value if isinstance(value, str) else json.dumps(value)) for name, value in meta.items()}
-    named = {name: text for name, text in texts.items() if name.rpartition(".")[2].strip() and name.isprintable()}
+    texts = {
+        name: tidy(value if isinstance(value, str) else json.dumps(value))
+        for name, value in meta.items()
+    }
+    named = {
+        name: text
+        for name, text in texts.items()
+        if name.rpartition(".")[2].strip() and name.isprintable()
+    }
     return {name: text for name, text in named.items() if text.casefold() not in _ABSENT}
 
 
-def _persona(agent: Agent) -> Persona:
+def _persona(agent: SotopiaCharacter) -> Persona:
     """The core's persona; the secret goes to the seat, for a persona is what others may learn."""
     personality = [
         agent.personality_and_values,
@@ -194,14 +244,18 @@ def _family(env_id: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", env_id).strip("-._") or "sotopia"
 
 
-def _persona_ids(agents: Mapping[str, Agent]) -> dict[str, str]:
-    """Agent id → file name: the character's name, with the end of the id where two are called alike."""
+def _persona_ids(agents: Mapping[str, SotopiaCharacter]) -> dict[str, str]:
+    """Agent id → file name: the character's name, with the end of the id where two are called
+    alike.
+    """
     names = {key: _persona_name(key, agent) for key, agent in agents.items()}
     count = Counter(names.values())
-    return _unique({key: name if count[name] == 1 else f"{name}-{_short(key)}" for key, name in names.items()})
+    return _unique(
+        {key: name if count[name] == 1 else f"{name}-{_short(key)}" for key, name in names.items()}
+    )
 
 
-def _persona_name(key: str, agent: Agent) -> str:
+def _persona_name(key: str, agent: SotopiaCharacter) -> str:
     return slugify(f"{agent.first_name} {agent.last_name}".replace("'", "")) or _short(key)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from scenarios.schema import MAX_TEXT
+from scenarios.scenario_file import MAX_TEXT
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import problem_texts, shorten
 from simworld.yamlfile.source import FORBIDDEN, read_source
@@ -20,7 +20,7 @@ ENVIRONMENTS, AGENTS, COMBOS = "environments.json", "agents.json", "environment_
 MAX_BYTES = 64 * 1024 * 1024
 
 
-class _Source(BaseModel):
+class _SotopiaTable(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
     pk: str = ""
@@ -30,7 +30,7 @@ class _Source(BaseModel):
         return dict(self.model_extra or {})
 
 
-class Environment(_Source):
+class SotopiaEnvironment(_SotopiaTable):
     """A setting and the goals in it."""
 
     codename: str = Field(min_length=1)
@@ -43,7 +43,7 @@ class Environment(_Source):
     agent_constraint: Any = None
 
 
-class Agent(_Source):
+class SotopiaCharacter(_SotopiaTable):
     """A character."""
 
     first_name: str = Field(min_length=1)
@@ -63,7 +63,7 @@ class Agent(_Source):
     mbti: str = ""
 
 
-class Combo(_Source):
+class SotopiaMeeting(_SotopiaTable):
     """Who meets in which environment."""
 
     env_id: str
@@ -74,18 +74,22 @@ class Combo(_Source):
 class SotopiaFiles:
     """The three files, with every reference known to be good."""
 
-    environments: Mapping[str, Environment]
-    agents: Mapping[str, Agent]
-    combos: tuple[Combo, ...]
+    environments: Mapping[str, SotopiaEnvironment]
+    agents: Mapping[str, SotopiaCharacter]
+    combos: tuple[SotopiaMeeting, ...]
 
 
 def read_sotopia(folder: Path) -> SotopiaFiles:
-    """The content of a folder with Sotopia's files. Raises InputError with every problem of all three."""
+    """The content of a folder with Sotopia's files. Raises InputError with every problem of all
+    three.
+    """
     problems: list[Problem] = []
     if not os.path.isdir(folder):
         raise InputError([Problem(message="no such folder", where=str(folder))])
-    environments = _keyed(_read(folder / ENVIRONMENTS, problems), folder / ENVIRONMENTS, Environment, problems)
-    agents = _keyed(_read(folder / AGENTS, problems), folder / AGENTS, Agent, problems)
+    environments = _keyed(
+        _read(folder / ENVIRONMENTS, problems), folder / ENVIRONMENTS, SotopiaEnvironment, problems
+    )
+    agents = _keyed(_read(folder / AGENTS, problems), folder / AGENTS, SotopiaCharacter, problems)
     combos = _combos(_read(folder / COMBOS, problems), folder / COMBOS, problems)
     if not problems:
         problems += _bad_references(folder / COMBOS, environments, agents, combos)
@@ -100,7 +104,11 @@ def _read(path: Path, problems: list[Problem]) -> Any:
     except InputError as error:
         problems += error.problems
     except json.JSONDecodeError as error:
-        problems.append(Problem(message=f"not valid JSON: {error.msg}", where=f"{path}:{error.lineno}:{error.colno}"))
+        problems.append(
+            Problem(
+                message=f"not valid JSON: {error.msg}", where=f"{path}:{error.lineno}:{error.colno}"
+            )
+        )
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         problems.append(Problem(message=f"not valid JSON: {reason}", where=str(path)))
@@ -122,7 +130,9 @@ def _keyed(data: Any, path: Path, model: type[Any], problems: list[Problem]) -> 
         return {}
     if isinstance(data, list):
         if not all(isinstance(entry, dict) and isinstance(entry.get("pk"), str) for entry in data):
-            problems.append(Problem(message="every entry of the list needs a 'pk'", where=str(path)))
+            problems.append(
+                Problem(message="every entry of the list needs a 'pk'", where=str(path))
+            )
             return {}
         data = {entry["pk"]: entry for entry in data}
     if not isinstance(data, dict):
@@ -138,7 +148,7 @@ def _keyed(data: Any, path: Path, model: type[Any], problems: list[Problem]) -> 
     return records
 
 
-def _combos(data: Any, path: Path, problems: list[Problem]) -> tuple[Combo, ...]:
+def _combos(data: Any, path: Path, problems: list[Problem]) -> tuple[SotopiaMeeting, ...]:
     if data is None:
         return ()
     if isinstance(data, dict):
@@ -148,7 +158,9 @@ def _combos(data: Any, path: Path, problems: list[Problem]) -> tuple[Combo, ...]
         return ()
     if not data:
         problems.append(Problem(message="holds no records", where=str(path)))
-    found = (_validated(entry, Combo, f"{i}", path, problems) for i, entry in enumerate(data))
+    found = (
+        _validated(entry, SotopiaMeeting, f"{i}", path, problems) for i, entry in enumerate(data)
+    )
     return tuple(combo for combo in found if combo is not None)
 
 
@@ -159,7 +171,9 @@ def _validated(entry: Any, model: type[Any], at: str, path: Path, problems: list
     try:
         return TypeAdapter(model).validate_json(json.dumps(entry), strict=True)
     except ValidationError as error:
-        problems += [Problem(message=f"{at}.{text}", where=str(path)) for text in problem_texts(error)]
+        problems += [
+            Problem(message=f"{at}.{text}", where=str(path)) for text in problem_texts(error)
+        ]
         return None
 
 
@@ -182,7 +196,10 @@ def _wrong_texts(data: Any, at: str) -> Iterator[str]:
 
 
 def _bad_references(
-    path: Path, environments: Mapping[str, Environment], agents: Mapping[str, Agent], combos: tuple[Combo, ...]
+    path: Path,
+    environments: Mapping[str, SotopiaEnvironment],
+    agents: Mapping[str, SotopiaCharacter],
+    combos: tuple[SotopiaMeeting, ...],
 ) -> list[Problem]:
     problems = []
     for i, combo in enumerate(combos):
@@ -192,7 +209,10 @@ def _bad_references(
         else:
             goals = len(environments[combo.env_id].agent_goals)
             if goals != len(combo.agent_ids):
-                what = f"{i}.agent_ids: expected {goals} agents, one for each goal of {combo.env_id}, found {len(combo.agent_ids)}"
+                what = (
+                    f"{i}.agent_ids: expected {goals} agents, one for each goal of {combo.env_id},"
+                    f" found {len(combo.agent_ids)}"
+                )
                 problems.append(Problem(message=what, where=str(path)))
         for j, agent in enumerate(combo.agent_ids):
             if agent not in agents:

@@ -15,7 +15,10 @@ _EMPTY = re.compile(r"\(\s*\)|\[\s*\]")
 _LABELLED = {
     "extra_info": ("Extra information", re.compile(r"(?i)^\s*extra information\s*:\s*")),
     "strategy_hint": ("Strategy hint", re.compile(r"(?i)^\s*(strategy )?hint\s*:\s*")),
-    "clarification_hint": ("Clarification hint", re.compile(r"(?i)^\s*(clarification )?hint\s*:\s*")),
+    "clarification_hint": (
+        "Clarification hint",
+        re.compile(r"(?i)^\s*(clarification )?hint\s*:\s*"),
+    ),
 }
 _ADDRESSED = ("p", "root")  # who reads them is said by `viewer`
 
@@ -25,12 +28,13 @@ class MarkupError(ValueError):
 
 
 @dataclass(slots=True)
-class Parts:
+class TextParts:
     """A text sorted by readers."""
 
     public: list[str] = field(default_factory=list)  # for the reader of the whole text
     judge: list[str] = field(default_factory=list)
-    knows: list[tuple[int | None, str]] = field(default_factory=list)  # seat (None: the text's own reader), paragraph
+    # seat (None: the text's own reader), paragraph
+    knows: list[tuple[int | None, str]] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -39,20 +43,21 @@ class Parts:
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenTag:
     tag: str
     viewers: tuple[str, ...]
     place: int  # among the paragraphs, so that an outer part comes before the parts inside it
     pieces: list[str] = field(default_factory=list)
 
 
-def read_markup(text: str, seats: int) -> Parts:
-    """A text with `<p viewer=…>`, `<extra_info>` and hints, sorted by who may read it. Unknown tags stay as they are.
+def read_markup(text: str, seats: int) -> TextParts:
+    """A text with `<p viewer=…>`, `<extra_info>` and hints, sorted by who may read it. Unknown tags
+    stay as they are.
 
     Raises MarkupError for tags that do not match and for viewers beyond the `seats` there are.
     """
-    parts = Parts()
-    stack: list[_Open] = []
+    parts = TextParts()
+    stack: list[_OpenTag] = []
     end = 0
     for match in _TAG.finditer(text):
         closing, tag, attributes = match[1] == "/", match[2], match[3]
@@ -61,9 +66,11 @@ def read_markup(text: str, seats: int) -> Parts:
         (stack[-1].pieces if stack else parts.public).append(text[end : match.start()])
         end = match.end()
         if not closing:
-            stack.append(_Open(tag, _viewers(tag, attributes, seats), len(parts.knows)))
+            stack.append(_OpenTag(tag, _viewers(tag, attributes, seats), len(parts.knows)))
         elif not stack or stack[-1].tag != tag:
-            raise MarkupError(f"</{tag}> closes nothing" if not stack else f"</{tag}> inside <{stack[-1].tag}>")
+            raise MarkupError(
+                f"</{tag}> closes nothing" if not stack else f"</{tag}> inside <{stack[-1].tag}>"
+            )
         else:
             _close(stack.pop(), parts, stack)
     if stack:
@@ -86,12 +93,17 @@ def _viewers(tag: str, attributes: str, seats: int) -> tuple[str, ...]:
     viewers = tuple(viewer.strip() for viewer in found[1].split(",")) if found else ("all",)
     for viewer in viewers:
         agent = _AGENT.fullmatch(viewer)
-        if (agent and int(agent[1]) >= seats) or (not agent and viewer not in ("environment", "all", "")):
-            raise MarkupError(f"unknown viewer '{viewer}'; expected environment, all or agent_0 to agent_{seats - 1}")
+        if (agent and int(agent[1]) >= seats) or (
+            not agent and viewer not in ("environment", "all", "")
+        ):
+            raise MarkupError(
+                f"unknown viewer '{viewer}'; expected environment, all or agent_0 to"
+                f" agent_{seats - 1}"
+            )
     return viewers
 
 
-def _close(part: _Open, parts: Parts, stack: Sequence[_Open]) -> None:
+def _close(part: _OpenTag, parts: TextParts, stack: Sequence[_OpenTag]) -> None:
     text = "".join(part.pieces)
     if part.tag in _LABELLED:
         label, own_label = _LABELLED[part.tag]
@@ -116,8 +128,10 @@ def _close(part: _Open, parts: Parts, stack: Sequence[_Open]) -> None:
             (stack[-1].pieces if stack else parts.public).append(text)
 
 
-def _owner(stack: Sequence[_Open]) -> str:
-    """The viewer of the innermost addressed part around a labelled one, or empty: the text's own reader."""
+def _owner(stack: Sequence[_OpenTag]) -> str:
+    """The viewer of the innermost addressed part around a labelled one, or empty: the text's own
+    reader.
+    """
     for part in reversed(stack):
         if part.viewers:
             return part.viewers[0]

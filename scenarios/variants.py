@@ -1,4 +1,6 @@
-"""Variants: `{{name}}` in the texts, defaults in `parameters`, and a `matrix` of values that makes one scenario each."""
+"""Variants: `{{name}}` in the texts, defaults in `parameters`, and a `matrix` of values that makes
+one scenario each.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from math import prod
 from typing import Any
 
 from simworld.core.errors import Problem
-from simworld.yamlfile import Document, Loc, did_you_mean
+from simworld.yamlfile import Document, YamlLocation, did_you_mean
 
 MAX_VARIANTS = 1_000
 MAX_SLUG = 40
@@ -19,12 +21,14 @@ MAX_WRITTEN = 20_000_000  # characters of all variants together; what holds no t
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}")
 UNTOUCHED = frozenset({"name", "family", "parameters", "matrix"})
-Value = str | int | float | bool
+VariantValue = str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One combination of the matrix: what its name ends with, and the file's data with every placeholder replaced."""
+    """One combination of the matrix: what its name ends with, and the file's data with every
+    placeholder replaced.
+    """
 
     suffix: str  # ".price-50.mood-calm", empty without a matrix
     data: Any
@@ -33,7 +37,8 @@ class Variant:
 def expand(document: Document) -> tuple[tuple[Variant, ...], list[Problem]]:
     """The variants of a file, in the order of its matrix, and the problems of its parameters.
 
-    Where parameters are wrong the file comes back once and unreplaced, so that its other problems can be found too.
+    Where parameters are wrong the file comes back once and unreplaced, so that its other problems
+    can be found too.
     """
     data = document.data
     if not isinstance(data, dict):
@@ -47,33 +52,47 @@ def expand(document: Document) -> tuple[tuple[Variant, ...], list[Problem]]:
     if problems or not names:
         return (Variant(suffix="", data=data),), problems
     variants = []
-    for combination in product(*([(name, i) for i in range(len(values))] for name, values in axes.items())):
-        values = {name: (value, document.written(("parameters", name))) for name, value in defaults.items()}
+    for combination in product(
+        *([(name, i) for i in range(len(values))] for name, values in axes.items())
+    ):
+        values = {
+            name: (value, document.written(("parameters", name)))
+            for name, value in defaults.items()
+        }
         for name, i in combination:
             values[name] = (axes[name][i], document.written(("matrix", name, i)))
         suffix = "".join(f".{slugify(name)}-{slugify(values[name][0])}" for name, _ in combination)
-        replaced = {key: value if key in UNTOUCHED else _replace(value, (key,), values) for key, value in data.items()}
+        replaced = {
+            key: value if key in UNTOUCHED else _replace(value, (key,), values)
+            for key, value in data.items()
+        }
         variants.append(Variant(suffix=suffix, data=replaced))
     return tuple(variants), problems
 
 
 def has_open_values(data: Any) -> bool:
-    """Whether a placeholder still stands where no text is expected, so that the data cannot be validated."""
+    """Whether a placeholder still stands where no text is expected, so that the data cannot be
+    validated.
+    """
     return any(takes_values(loc) for loc, _ in _placeholders(data))
 
 
-def takes_values(loc: Loc) -> bool:
+def takes_values(loc: YamlLocation) -> bool:
     """Whether the field at `loc` holds a number or a truth value, and no text."""
     match tuple(loc):
-        case ("limits", _) | ("checks", _, "last" | "absent" | "ends") | ("checks", _, "between", _):
+        case (
+            ("limits", _) | ("checks", _, "last" | "absent" | "ends") | ("checks", _, "between", _)
+        ):
             return True
         case ("seats", _, "persona", "age"):
             return True
     return False
 
 
-def slugify(value: Value) -> str:
-    """A value as part of a name: small letters, digits and dashes; empty if nothing of it can be kept."""
+def slugify(value: VariantValue) -> str:
+    """A value as part of a name: small letters, digits and dashes; empty if nothing of it can be
+    kept.
+    """
     text = str(value).lower() if not isinstance(value, bool) else ("true" if value else "false")
     if isinstance(value, int | float) and not isinstance(value, bool) and text.startswith("-"):
         text = f"minus{text}"
@@ -83,43 +102,64 @@ def slugify(value: Value) -> str:
 
 def _declared(
     document: Document, data: Mapping[str, Any]
-) -> tuple[dict[str, Value], dict[str, list[Value]], list[Problem]]:
+) -> tuple[dict[str, VariantValue], dict[str, list[VariantValue]], list[Problem]]:
     """What the file declares, as far as it has the right shape (the schema reports the rest)."""
     problems = []
     parameters, matrix = data.get("parameters"), data.get("matrix")
     defaults = _pairs(parameters, _is_value)
-    axes = _pairs(matrix, lambda values: isinstance(values, list) and bool(values) and all(map(_is_value, values)))
-    places: list[tuple[Loc, Value]] = [(("parameters", n), v) for n, v in defaults.items()]
+    axes = _pairs(
+        matrix,
+        lambda values: isinstance(values, list) and bool(values) and all(map(_is_value, values)),
+    )
+    places: list[tuple[YamlLocation, VariantValue]] = [
+        (("parameters", n), v) for n, v in defaults.items()
+    ]
     places += [(("matrix", n, i), v) for n, values in axes.items() for i, v in enumerate(values)]
     for loc, value in places:
         if isinstance(value, str) and "{{" in value:
-            problems.append(document.problem(loc, "a parameter's value cannot refer to another parameter"))
+            problems.append(
+                document.problem(loc, "a parameter's value cannot refer to another parameter")
+            )
     return defaults, axes, problems
 
 
-def _usage_problems(document: Document, used: list[tuple[Loc, str]], names: set[str]) -> list[Problem]:
+def _usage_problems(
+    document: Document, used: list[tuple[YamlLocation, str]], names: set[str]
+) -> list[Problem]:
     problems = []
     for loc, name in used:
         if not name:
             problems.append(document.problem(loc, "'{{' without a parameter's name and '}}'"))
         elif loc[0] in UNTOUCHED:
             if loc[0] in ("name", "family"):
-                problems.append(document.problem(loc, "a parameter cannot stand here; the matrix names its variants"))
+                problems.append(
+                    document.problem(
+                        loc, "a parameter cannot stand here; the matrix names its variants"
+                    )
+                )
         elif name not in names:
-            what = f"unknown parameter '{name}'; declare it in parameters or matrix{did_you_mean(name, names)}"
+            what = (
+                f"unknown parameter '{name}'; declare it in parameters or"
+                f" matrix{did_you_mean(name, names)}"
+            )
             problems.append(document.problem(loc, what))
     in_use = {name for loc, name in used if loc[0] not in UNTOUCHED}
     for section in ("parameters", "matrix"):
         entries = document.data.get(section)
         for name in entries if isinstance(entries, dict) else ():
-            if name not in in_use and (section == "parameters" or name not in (document.data.get("parameters") or {})):
+            if name not in in_use and (
+                section == "parameters" or name not in (document.data.get("parameters") or {})
+            ):
                 spare = [other for other in in_use if other not in names]
-                what = f"nothing uses this parameter; write {{{{{name}}}}} in a text{did_you_mean(name, spare)}"
+                what = (
+                    f"nothing uses this parameter; write {{{{{name}}}}} in a"
+                    f" text{did_you_mean(name, spare)}"
+                )
                 problems.append(document.problem((section, name), what, key=True))
     return problems
 
 
-def _matrix_problems(document: Document, axes: Mapping[str, list[Value]]) -> list[Problem]:
+def _matrix_problems(document: Document, axes: Mapping[str, list[VariantValue]]) -> list[Problem]:
     problems = []
     count = prod(map(len, axes.values()))
     if count > MAX_VARIANTS:
@@ -131,7 +171,9 @@ def _matrix_problems(document: Document, axes: Mapping[str, list[Value]]) -> lis
             slug = slugify(value)
             if not slug:
                 problems.append(
-                    document.problem(("matrix", name, i), "needs a letter a-z or a digit, for the variant's name")
+                    document.problem(
+                        ("matrix", name, i), "needs a letter a-z or a digit, for the variant's name"
+                    )
                 )
             elif slug in seen:
                 what = f"gives the same name as entry {seen[slug] + 1}, '{slugify(name)}-{slug}'"
@@ -140,16 +182,24 @@ def _matrix_problems(document: Document, axes: Mapping[str, list[Value]]) -> lis
     return problems
 
 
-def _size_problems(document: Document, defaults: Mapping[str, Value], axes: Mapping[str, list[Value]]) -> list[Problem]:
-    """Values written into texts many times over, in many variants, would need more memory than there is."""
+def _size_problems(
+    document: Document, defaults: Mapping[str, VariantValue], axes: Mapping[str, list[VariantValue]]
+) -> list[Problem]:
+    """Values written into texts many times over, in many variants, would need more memory than
+    there is.
+    """
     lengths = {name: len(str(value)) for name, value in defaults.items()}
     lengths |= {name: max(len(str(value)) for value in values) for name, values in axes.items()}
     count = prod(map(len, axes.values()))
-    size = count * _written({key: document.data[key] for key in document.data if key not in UNTOUCHED}, lengths)
+    size = count * _written(
+        {key: document.data[key] for key in document.data if key not in UNTOUCHED}, lengths
+    )
     if not lengths or count > MAX_VARIANTS or size <= MAX_WRITTEN:
         return []
     section = "matrix" if axes else "parameters"
-    what = f"the variants would hold {size:,} characters together; at most {MAX_WRITTEN:,} are written"
+    what = (
+        f"the variants would hold {size:,} characters together; at most {MAX_WRITTEN:,} are written"
+    )
     return [document.problem((section,), what, key=True)]
 
 
@@ -164,7 +214,7 @@ def _written(data: Any, lengths: Mapping[str, int]) -> int:
     return len(data) + sum(lengths.get(match[1], 0) for match in _PLACEHOLDER.finditer(data))
 
 
-def _placeholders(data: Any, loc: Loc = ()) -> Iterator[tuple[Loc, str]]:
+def _placeholders(data: Any, loc: YamlLocation = ()) -> Iterator[tuple[YamlLocation, str]]:
     """Every placeholder with its place; an empty name for `{{` that begins none."""
     if isinstance(data, dict):
         for key, value in data.items():
@@ -175,12 +225,15 @@ def _placeholders(data: Any, loc: Loc = ()) -> Iterator[tuple[Loc, str]]:
     elif isinstance(data, str) and "{{" in data:
         for match in _PLACEHOLDER.finditer(data):
             yield loc, match[1]
-        is_pattern = loc[0] == "checks" and loc[-1] == "pattern"  # a pattern may have braces of its own
+        # a pattern may have braces of its own
+        is_pattern = loc[0] == "checks" and loc[-1] == "pattern"
         if "{{" in _PLACEHOLDER.sub("", data) and not is_pattern and loc[0] not in UNTOUCHED:
             yield loc, ""
 
 
-def _replace(data: Any, loc: Loc, values: Mapping[str, tuple[Value, str | None]]) -> Any:
+def _replace(
+    data: Any, loc: YamlLocation, values: Mapping[str, tuple[VariantValue, str | None]]
+) -> Any:
     if isinstance(data, dict):
         return {key: _replace(value, (*loc, key), values) for key, value in data.items()}
     if isinstance(data, list):
@@ -193,12 +246,16 @@ def _replace(data: Any, loc: Loc, values: Mapping[str, tuple[Value, str | None]]
     return _PLACEHOLDER.sub(lambda match: _text(*values[match[1]]), data)
 
 
-def _text(value: Value, written: str | None) -> str:
+def _text(value: VariantValue, written: str | None) -> str:
     return written if written is not None else str(value)
 
 
 def _pairs(section: Any, fits: Callable[[Any], bool]) -> dict[str, Any]:
-    return {name: value for name, value in section.items() if fits(value)} if isinstance(section, dict) else {}
+    return (
+        {name: value for name, value in section.items() if fits(value)}
+        if isinstance(section, dict)
+        else {}
+    )
 
 
 def _is_value(value: Any) -> bool:

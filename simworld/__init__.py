@@ -1,7 +1,8 @@
 """A laboratory for social simulation with steerable language-model agents.
 
-Everything for users is here: `from simworld import find_scenarios, find_specs, play`. Names are loaded on first use, so that
-`import simworld` is light. Nobody needs to import `agents`, `scenarios` or `store` directly.
+Everything for users is here: `from simworld import find_scenarios, find_specs, play`. Names are
+loaded on first use, so that `import simworld` is light. Nobody needs to import `agents`,
+`scenarios` or `store` directly.
 """
 
 from __future__ import annotations
@@ -11,29 +12,47 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agents import find_specs, make_agent
-    from agents.models import load_backend
+    from agents.lm import load_backend
     from scenarios import find_scenarios, load_scenario
     from simworld.analysis.connect import connect
     from simworld.core.engine import episode_seed, play
-    from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Observation, Turn, WorkItem
+    from simworld.core.episode import (
+        Act,
+        Action,
+        ActionKind,
+        Ending,
+        Episode,
+        Observation,
+        Turn,
+        WorkItem,
+    )
     from simworld.core.errors import Failure, InputError, SimworldError
     from simworld.core.judgement import Dimension, Judgement, Rubric, Verdict
     from simworld.core.scenario import Check, Limits, Persona, Relationship, Scenario, Seat
-    from simworld.core.stats import Estimate, mean_by_family
     from simworld.runner import Job, Played, play_jobs
+    from simworld.stats.intervals import Estimate, mean_by_family
     from store import open_store
 
 _HOMES = {
     "agents": ("find_specs", "make_agent"),
-    "agents.models": ("load_backend",),
+    "agents.lm": ("load_backend",),
     "scenarios": ("find_scenarios", "load_scenario"),
     "simworld.analysis.connect": ("connect",),
     "simworld.core.engine": ("episode_seed", "play"),
-    "simworld.core.episode": ("Act", "Action", "ActionKind", "Ending", "Episode", "Observation", "Turn", "WorkItem"),
+    "simworld.core.episode": (
+        "Act",
+        "Action",
+        "ActionKind",
+        "Ending",
+        "Episode",
+        "Observation",
+        "Turn",
+        "WorkItem",
+    ),
     "simworld.core.errors": ("Failure", "InputError", "SimworldError"),
     "simworld.core.judgement": ("Dimension", "Judgement", "Rubric", "Verdict"),
     "simworld.core.scenario": ("Check", "Limits", "Persona", "Relationship", "Scenario", "Seat"),
-    "simworld.core.stats": ("Estimate", "mean_by_family"),
+    "simworld.stats.intervals": ("Estimate", "mean_by_family"),
     "simworld.runner": ("Job", "Played", "play_jobs"),
     "store": ("open_store",),
 }

@@ -14,12 +14,16 @@ _GIT_S = 5.0  # git on a network drive may hang; the version is worth no more th
 
 @functools.cache
 def code_version() -> str:
-    """`0.1.0` of an installed package, `0.1.0+g378ee6c0b1c2` of a checkout; `.dirty` after it: tracked files were changed."""
+    """`0.1.0` of an installed package, `0.1.0+g378ee6c0b1c2` of a checkout; `.dirty` after it:
+    tracked files were changed.
+    """
     return described(simworld.__version__, _HOME)
 
 
 def described(version: str, home: Path) -> str:
-    """The version with the commit of the checkout at `home`; the version alone where there is no checkout, or no git."""
+    """The version with the commit of the checkout at `home`; the version alone where there is no
+    checkout, or no git.
+    """
     if not (home / ".git").exists():
         return version
     ask = ["git", "-C", str(home), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]

@@ -1,4 +1,6 @@
-"""Whole episodes as files: JSON lines or Parquet, streamed, so that memory stays small however large the database is."""
+"""Whole episodes as files: JSON lines or Parquet, streamed, so that memory stays small however
+large the database is.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ CHUNK = 64  # episodes held at a time; a Parquet row group
 
 @contextmanager
 def new_file(path: Path, *, force: bool) -> Iterator[Path]:
-    """A path to write to, which becomes `path` when the block ends well; a half-written file never has that name.
+    """A path to write to, which becomes `path` when the block ends well; a half-written file never
+    has that name.
 
     Raises:
         InputError: the file exists and `force` is not set, or there is no such folder.
@@ -43,17 +46,24 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def export_jsonl(store: Store, out: IO[str], *, run: str | None = None, vectors: bool = False) -> int:
+def export_jsonl(
+    store: Store, out: IO[str], *, run: str | None = None, vectors: bool = False
+) -> int:
     """Writes one episode per line, in the order of ids, and returns how many."""
     count = 0
     for record in records(store, run=run, vectors=vectors):
-        out.write(json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n")
+        out.write(
+            json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
+        )
         count += 1
     return count
 
 
-def export_parquet(store: Store, path: Path, *, run: str | None = None, vectors: bool = False) -> int:
-    """Writes one row per episode, with lists of structs for seats, acts, checks and judgements, and returns how many.
+def export_parquet(
+    store: Store, path: Path, *, run: str | None = None, vectors: bool = False
+) -> int:
+    """Writes one row per episode, with lists of structs for seats, acts, checks and judgements, and
+    returns how many.
 
     Raises:
         MissingExtra: pyarrow is not installed.
@@ -68,12 +78,16 @@ def export_parquet(store: Store, path: Path, *, run: str | None = None, vectors:
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         rows = records(store, run=run, vectors=vectors)
         while chunk := list(islice(rows, CHUNK)):
-            writer.write_table(pa.Table.from_pylist([_columns(row) for row in chunk], schema=schema))
+            writer.write_table(
+                pa.Table.from_pylist([_columns(row) for row in chunk], schema=schema)
+            )
             count += len(chunk)
     return count
 
 
-def records(store: Store, *, run: str | None = None, vectors: bool = False) -> Iterator[dict[str, Any]]:
+def records(
+    store: Store, *, run: str | None = None, vectors: bool = False
+) -> Iterator[dict[str, Any]]:
     """Episodes as plain JSON data, in the order of ids."""
     episodes = store.episodes(run=run, vectors=vectors)
     while chunk := list(islice(episodes, CHUNK)):
@@ -105,7 +119,10 @@ def record(stored: StoredEpisode, judgements: Sequence[StoredJudgement]) -> dict
         "code_version": summary.code_version,
         "parent_id": summary.parent_id,
         "seats": [asdict(seat) for seat in summary.seats],
-        "turns": [{"index": turn.index, "acts": [_act(act) for act in turn.acts]} for turn in episode.turns],
+        "turns": [
+            {"index": turn.index, "acts": [_act(act) for act in turn.acts]}
+            for turn in episode.turns
+        ],
         "checks": [_check(check) for check in episode.checks],
         "judgements": [_judgement(judgement) for judgement in judgements],
     }
@@ -170,7 +187,9 @@ def _judgement(stored: StoredJudgement) -> dict[str, Any]:
                 "score": verdict.score,
                 "rescaled": stored.rescaled[verdict.seat, verdict.dimension],
                 "reasoning": verdict.reasoning,
-                "raw": [{"name": name, "value": _finite(value)} for name, value in verdict.raw.items()],
+                "raw": [
+                    {"name": name, "value": _finite(value)} for name, value in verdict.raw.items()
+                ],
             }
             for verdict in judgement.verdicts
         ],
@@ -189,7 +208,9 @@ def _columns(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _schema(pa: Any) -> Any:
-    """The Parquet file's columns; written out, so that an empty or unusual batch gives the same file."""
+    """The Parquet file's columns; written out, so that an empty or unusual batch gives the same
+    file.
+    """
     text, whole, real, yes = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
     def struct(**fields: Any) -> Any:
@@ -212,7 +233,13 @@ def _schema(pa: Any) -> Any:
     )
     vector = pa.list_(pa.float32())
     plan = struct(**texts("encoder_id", "planner_id"), noisy=yes, state=vector, action=vector)
-    act = struct(turn=whole, **texts("seat", "kind", "text"), to=pa.list_(text), generation=generation, plan=plan)
+    act = struct(
+        turn=whole,
+        **texts("seat", "kind", "text"),
+        to=pa.list_(text),
+        generation=generation,
+        plan=plan,
+    )
     check = struct(name=text, holds=yes, number=real, text=text, turn=whole, error=text)
     raw = pa.list_(struct(name=text, value=real))
     verdict = struct(seat=text, dimension=text, score=real, rescaled=real, reasoning=text, raw=raw)

@@ -1,6 +1,8 @@
-"""The name fence: `agents`, `scenarios` and `store` are common names, and another package of that name must not play ours.
+"""The name fence: `agents`, `scenarios` and `store` are common names, and another package of that
+name must not play ours.
 
-openai-agents installs an `agents`, and a notebook's folder may hold an `agents.py`. See docs/design/001-top-level-names.md.
+openai-agents installs an `agents`, and a notebook's folder may hold an `agents.py`. See
+docs/design/001-top-level-names.md.
 """
 
 from __future__ import annotations
@@ -20,22 +22,26 @@ class NameTaken(ImportError):
 
 
 def check(packages: tuple[str, ...] = PACKAGES) -> None:
-    """Raises NameTaken if one of the packages would be imported from elsewhere. Imports none of them.
+    """Raises NameTaken if one of the packages would be imported from elsewhere. Imports none of
+    them.
 
-    A folder of that name without an `__init__.py` is data and no package: people keep their files in `agents/` and `scenarios/`.
+    A folder of that name without an `__init__.py` is data and no package: people keep their files
+    in `agents/` and `scenarios/`.
     """
     home = Path(__file__).resolve().parent.parent
     for name in packages:
         spec = _spec(name)
         if _is_data_folder(spec) and (home / name / "__init__.py").is_file():
-            # A folder of the user's files, which Python takes for a package without an __init__.py. It finds it before an editable
-            # install is asked; on the path, a real package goes before such folders wherever they stand.
+            # A folder of the user's files, which Python takes for a package without an __init__.py.
+            # It finds it before an editable install is asked; on the path, a real package goes
+            # before such folders wherever they stand.
             sys.path.append(str(home))
             spec = _spec(name)
         origin = Path(spec.origin).resolve() if spec is not None and spec.origin else None
         if origin is None:
             raise NameTaken(
-                f"simworld's own package {name!r} is missing beside {home / 'simworld'}; install simworld again"
+                f"simworld's own package {name!r} is missing beside {home / 'simworld'}; install"
+                " simworld again"
             )
         ours = home / name / "__init__.py"
         if origin != ours or MARKER not in origin.read_text(encoding="utf-8", errors="replace"):
@@ -57,5 +63,11 @@ def _is_data_folder(spec: ModuleSpec | None) -> bool:
 
 
 def _owner(name: str, origin: Path) -> str:
-    owners = [owner for owner in metadata.packages_distributions().get(name, []) if owner != "simworld"]
-    return f"{', '.join(owners)}, {origin}" if owners and "site-packages" in origin.parts else str(origin)
+    owners = [
+        owner for owner in metadata.packages_distributions().get(name, []) if owner != "simworld"
+    ]
+    return (
+        f"{', '.join(owners)}, {origin}"
+        if owners and "site-packages" in origin.parts
+        else str(origin)
+    )

@@ -1,4 +1,6 @@
-"""What happened: runs, episodes and judgements in an SQL database. Names are loaded on use, so importing this is cheap."""
+"""What happened: runs, episodes and judgements in an SQL database. Names are loaded on use, so
+importing this is cheap.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
     from store.records import Cells as Cells
     from store.records import EndingCount as EndingCount
     from store.records import EpisodeSummary as EpisodeSummary
+    from store.records import FilterNames as FilterNames
     from store.records import ItemState as ItemState
     from store.records import JudgeRecord as JudgeRecord
-    from store.records import Names as Names
     from store.records import PlannedItem as PlannedItem
     from store.records import RunRecord as RunRecord
     from store.records import RunSummary as RunSummary
@@ -53,7 +55,7 @@ _HOME = {
     "EpisodeSummary": "store.records",
     "ItemState": "store.records",
     "JudgeRecord": "store.records",
-    "Names": "store.records",
+    "FilterNames": "store.records",
     "PlannedItem": "store.records",
     "RunRecord": "store.records",
     "RunSummary": "store.records",

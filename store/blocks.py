@@ -20,9 +20,14 @@ def block_columns(of: type[Base]) -> tuple[Any, ...]:
 
 def at(of: type[Base], begins: Block) -> ColumnElement[bool]:
     """That a row is of a block that begins so."""
-    return and_(*(column == value for column, value in zip(block_columns(of), begins, strict=False)))
+    return and_(
+        *(column == value for column, value in zip(block_columns(of), begins, strict=False))
+    )
 
 
 def same_block(of: type[Base]) -> Iterator[ColumnElement[bool]]:
     """That a row is of the block of an episode."""
-    return (column == other for column, other in zip(block_columns(of), block_columns(EpisodeRow), strict=True))
+    return (
+        column == other
+        for column, other in zip(block_columns(of), block_columns(EpisodeRow), strict=True)
+    )

@@ -1,4 +1,6 @@
-"""Reading kept cells: who sat where, and what judges scored, as arrays of a few hundred scenarios and repeats at a time."""
+"""Reading kept cells: who sat where, and what judges scored, as arrays of a few hundred scenarios
+and repeats at a time.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from simworld.core.errors import InputError
 from simworld.core.measures import measures_of, rubric_in
 from store.cells import cast_records, number_of_name, retest_records, score_records
 from store.records import Cells
-from store.remaking import made_casts, made_scores
+from store.remake_cells import made_casts, made_scores
 from store.tables import (
     AgentRow,
     CellCastRow,
@@ -34,12 +36,16 @@ BLOCKS = 256  # held at a time
 
 def judged_by(connection: Connection, run: str) -> list[str]:
     """Ids of the judges that have scored something in a run, sorted."""
-    query = select(CellScoreRow.judge_id).where(CellScoreRow.run == run, func.length(CellScoreRow.scores) > 0)
+    query = select(CellScoreRow.judge_id).where(
+        CellScoreRow.run == run, func.length(CellScoreRow.scores) > 0
+    )
     return sorted(connection.execute(query.distinct()).scalars())
 
 
 def cells_size(connection: Connection, run: str) -> tuple[int, int, int]:
-    """Blocks, and bytes of casts and scores, that are kept of a run: they grow with each episode and judgement."""
+    """Blocks, and bytes of casts and scores, that are kept of a run: they grow with each episode
+    and judgement.
+    """
     casts = select(func.count(), func.coalesce(func.sum(func.length(CellCastRow.casts)), 0))
     scores = select(func.coalesce(func.sum(func.length(CellScoreRow.scores)), 0))
     blocks, of_casts = connection.execute(casts.where(CellCastRow.run == run)).one()
@@ -63,19 +69,25 @@ def read_cells(
 
 
 def read_retests(connection: Connection, run: str, judge_id: str) -> dict[str, NDArray[np.float64]]:
-    """Scenario id → by measure the squared deviations of samples from their mean, and degrees of freedom, (M, 2)."""
+    """Scenario id → by measure the squared deviations of samples from their mean, and degrees of
+    freedom, (M, 2).
+    """
     reader = _Reader(connection, run, [judge_id])
     found: dict[str, NDArray[np.float64]] = {}
     for row in _rows(connection, run, [judge_id]):
         _, retests = reader.scores(row, 0)
         if retests:
-            sums = retest_records(row.seats, reader.measures[judge_id], retests)["sums"].sum(axis=(0, 1))
+            sums = retest_records(row.seats, reader.measures[judge_id], retests)["sums"].sum(
+                axis=(0, 1)
+            )
             found[row.scenario_id] = found.get(row.scenario_id, 0) + sums
     return found
 
 
 class _Reader:
-    """Turns rows into arrays. What is stale is made again, here and not in the database: a reader may have no right to write."""
+    """Turns rows into arrays. What is stale is made again, here and not in the database: a reader
+    may have no right to write.
+    """
 
     def __init__(self, connection: Connection, run: str, judge_ids: Sequence[str]) -> None:
         self._connection, self._run, self._judge_ids = connection, run, judge_ids
@@ -83,8 +95,12 @@ class _Reader:
         numbers = np.array([number_of_name(name) for name in self.names], dtype=np.uint64)
         self._order = np.argsort(numbers)
         self._numbers = numbers[self._order]
-        specs = connection.execute(select(JudgeRow.id, JudgeRow.spec).where(JudgeRow.id.in_(judge_ids)))
-        self.measures = {id_: len(measures_of(rubric)) for id_, spec in specs if (rubric := rubric_in(spec))}
+        specs = connection.execute(
+            select(JudgeRow.id, JudgeRow.spec).where(JudgeRow.id.in_(judge_ids))
+        )
+        self.measures = {
+            id_: len(measures_of(rubric)) for id_, spec in specs if (rubric := rubric_in(spec))
+        }
 
     def cells(self, rows: Sequence[Any]) -> Cells:
         """The arrays of rows with equally many seats."""
@@ -98,7 +114,9 @@ class _Reader:
         casts = cast_records(seats, b"".join(blobs))
         episode = casts["episode"].astype(np.uint64)
         values = {
-            judge: self._values(judge, episode, b"".join([self.scores(row, i)[0] for row in rows]), seats)
+            judge: self._values(
+                judge, episode, b"".join([self.scores(row, i)[0] for row in rows]), seats
+            )
             for i, judge in enumerate(self._judge_ids)
             if judge in self.measures
         }
@@ -116,26 +134,34 @@ class _Reader:
         """A judge's scores and retests in a row."""
         stale, scores, retests = row[6 + 3 * judge : 9 + 3 * judge]
         if stale:
-            return self._fresh_scores.get((row.family, row.scenario_id, row.repeat, self._judge_ids[judge]), (b"", b""))
+            return self._fresh_scores.get(
+                (row.family, row.scenario_id, row.repeat, self._judge_ids[judge]), (b"", b"")
+            )
         return scores or b"", retests or b""
 
     @cached_property
     def _fresh_casts(self) -> Mapping[Any, bytes]:
-        return {tuple(block[1:]): casts for block, casts in made_casts(self._connection, (self._run,))}
+        return {
+            tuple(block[1:]): casts for block, casts in made_casts(self._connection, (self._run,))
+        }
 
     @cached_property
     def _fresh_scores(self) -> Mapping[Any, tuple[bytes, bytes]]:
         made = made_scores(self._connection, (self._run,))
         return {tuple(block[1:]): (scores, retests) for block, scores, retests in made}
 
-    def _values(self, judge: str, episode: NDArray[np.uint64], blob: bytes, seats: int) -> NDArray[np.float64]:
+    def _values(
+        self, judge: str, episode: NDArray[np.uint64], blob: bytes, seats: int
+    ) -> NDArray[np.float64]:
         """Scores in the places of their episodes; those of earlier attempts have none."""
         records = score_records(seats, self.measures[judge], blob)
         found = np.full((len(episode), seats, self.measures[judge]), np.nan)
         if not (len(records) and len(episode)):
             return found
         order = np.argsort(episode)
-        place = np.searchsorted(episode, records["episode"], sorter=order).clip(max=len(episode) - 1)
+        place = np.searchsorted(episode, records["episode"], sorter=order).clip(
+            max=len(episode) - 1
+        )
         there = episode[order[place]] == records["episode"]
         found[order[place[there]]] = records["values"][there]
         if (broken := np.isinf(found).any(axis=(1, 2))).any():
@@ -144,7 +170,9 @@ class _Reader:
 
 
 def _rows(connection: Connection, run: str, judge_ids: Sequence[str]) -> Any:
-    """Family, scenario, repeat, seats, stale, casts, and then stale, scores and retests of each judge."""
+    """Family, scenario, repeat, seats, stale, casts, and then stale, scores and retests of each
+    judge.
+    """
     query = select(
         CellCastRow.family,
         CellCastRow.scenario_id,
@@ -168,7 +196,9 @@ def _rows(connection: Connection, run: str, judge_ids: Sequence[str]) -> Any:
 
 
 def _names(connection: Connection, run: str) -> tuple[str, ...]:
-    """The names that agents have in a run; an agent that a run does not name has the name it was first stored with."""
+    """The names that agents have in a run; an agent that a run does not name has the name it was
+    first stored with.
+    """
     named = select(RunAgentRow.agent_name).where(RunAgentRow.run == run)
     return tuple(sorted(connection.execute(union(named, select(AgentRow.name))).scalars()))
 
@@ -177,15 +207,26 @@ def _not_finite(connection: Connection, judge_id: str, episode: int) -> str:
     """What is wrong with a score of an episode."""
     begins = f"{episode:016x}"
     query = (
-        select(EpisodeRow.id, VerdictRow.seat, VerdictRow.dimension, VerdictRow.score, VerdictRow.rescaled)
+        select(
+            EpisodeRow.id,
+            VerdictRow.seat,
+            VerdictRow.dimension,
+            VerdictRow.score,
+            VerdictRow.rescaled,
+        )
         .join(JudgementRow, JudgementRow.episode_id == EpisodeRow.id)
         .join(VerdictRow, VerdictRow.judgement_id == JudgementRow.id)
-        .where(EpisodeRow.id >= begins, EpisodeRow.id < begins + "g", JudgementRow.judge_id == judge_id)
+        .where(
+            EpisodeRow.id >= begins, EpisodeRow.id < begins + "g", JudgementRow.judge_id == judge_id
+        )
     )
     for id_, seat, dimension, score, rescaled in connection.execute(query):
         if not (math.isfinite(score) and math.isfinite(rescaled)):
             return (
-                f"episode {id_}: {dimension} of seat {seat!r} by {judge_id} is {score}, no finite number; "
-                "delete that judgement and judge again"
+                f"episode {id_}: {dimension} of seat {seat!r} by {judge_id} is {score}, no finite"
+                " number; delete that judgement and judge again"
             )
-    return f"episode {begins}: a score by {judge_id} is no finite number; delete that judgement and judge again"
+    return (
+        f"episode {begins}: a score by {judge_id} is no finite number; delete that judgement and"
+        " judge again"
+    )

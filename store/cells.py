@@ -1,6 +1,8 @@
-"""How kept cells are written: records of fixed length, sorted by what they tell of, so that equal contents are equal bytes.
+"""How kept cells are written: records of fixed length, sorted by what they tell of, so that equal
+contents are equal bytes.
 
-Numbers are little-endian. Ids and keys are hashes, and their first 64 bits stand for them here; 64 bits of SHA-256 for names.
+Numbers are little-endian. Ids and keys are hashes, and their first 64 bits stand for them here; 64
+bits of SHA-256 for names.
 """
 
 from __future__ import annotations
@@ -18,19 +20,33 @@ Records = NDArray[Any]  # structured
 
 
 def cast_records(seats: int, blob: bytes = b"") -> Records:
-    """Last attempts: work item, episode, attempt, whether it failed, and the names of the agents in the order of the seats."""
-    fields = [("item", "<u8"), ("episode", "<u8"), ("attempt", "<u4"), ("failed", "?"), ("agents", "<u8", (seats,))]
+    """Last attempts: work item, episode, attempt, whether it failed, and the names of the agents in
+    the order of the seats.
+    """
+    fields = [
+        ("item", "<u8"),
+        ("episode", "<u8"),
+        ("attempt", "<u4"),
+        ("failed", "?"),
+        ("agents", "<u8", (seats,)),
+    ]
     return np.frombuffer(blob, np.dtype(fields))
 
 
 def score_records(seats: int, measures: int, blob: bytes = b"") -> Records:
-    """Episodes with a score: the values of each seat by measure; NaN where there is none, ∞ where one is no finite number."""
+    """Episodes with a score: the values of each seat by measure; NaN where there is none, ∞ where
+    one is no finite number.
+    """
     return np.frombuffer(blob, np.dtype([("episode", "<u8"), ("values", "<f8", (seats, measures))]))
 
 
 def retest_records(seats: int, measures: int, blob: bytes = b"") -> Records:
-    """Episodes with several samples: by seat and measure the squared deviations from the samples' mean, and degrees of freedom."""
-    return np.frombuffer(blob, np.dtype([("episode", "<u8"), ("sums", "<f8", (seats, measures, 2))]))
+    """Episodes with several samples: by seat and measure the squared deviations from the samples'
+    mean, and degrees of freedom.
+    """
+    return np.frombuffer(
+        blob, np.dtype([("episode", "<u8"), ("sums", "<f8", (seats, measures, 2))])
+    )
 
 
 def number_of(id_: str) -> int:
@@ -43,14 +59,18 @@ def number_of_name(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
-def cast_record(item_key: str, episode_id: str, attempt: int, failed: bool, agents: Sequence[str]) -> Records:
+def cast_record(
+    item_key: str, episode_id: str, attempt: int, failed: bool, agents: Sequence[str]
+) -> Records:
     """One attempt; `agents` are names, in the order of the seats."""
     numbers = [number_of_name(name) for name in agents]
     row = (number_of(item_key), number_of(episode_id), attempt, failed, numbers)
     return np.array([row], cast_records(len(agents)).dtype)
 
 
-def score_record(episode_id: str, seats: Sequence[Mapping[str, Measured] | None], measures: Sequence[str]) -> Records:
+def score_record(
+    episode_id: str, seats: Sequence[Mapping[str, Measured] | None], measures: Sequence[str]
+) -> Records:
     """One episode; a seat is None where a score of it is no finite number."""
     values = np.full((len(seats), len(measures)), np.nan)
     for i, seat in enumerate(seats):
@@ -62,19 +82,25 @@ def score_record(episode_id: str, seats: Sequence[Mapping[str, Measured] | None]
     return np.array([(number_of(episode_id), values)], score_records(*values.shape).dtype)
 
 
-def retest_record(episode_id: str, seats: Sequence[Mapping[str, Measured] | None], measures: Sequence[str]) -> Records:
+def retest_record(
+    episode_id: str, seats: Sequence[Mapping[str, Measured] | None], measures: Sequence[str]
+) -> Records:
     """One episode, or no record where no seat has several samples."""
     sums = np.zeros((len(seats), len(measures), 2))
     for i, seat in enumerate(seats):
         for j, name in enumerate(measures):
             if seat and name in seat and seat[name].samples > 1:
                 sums[i, j] = seat[name].squares, seat[name].samples - 1
-    made = np.array([(number_of(episode_id), sums)], retest_records(len(seats), len(measures)).dtype)
+    made = np.array(
+        [(number_of(episode_id), sums)], retest_records(len(seats), len(measures)).dtype
+    )
     return made if sums[..., 1].any() else made[:0]
 
 
 def put(blob: bytes, record: Records, key: str) -> bytes:
-    """The records with another one in its place, instead of one with the same key; as they were where there is no other."""
+    """The records with another one in its place, instead of one with the same key; as they were
+    where there is no other.
+    """
     if not len(record):
         return blob
     held = np.frombuffer(blob, record.dtype)[key]

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.pool import QueuePool
 
 from simworld.core.errors import InputError, StoreError, StoreMismatch
-from store.address import Address, parse_address, sqlite_uri
 from store.damage import explained
-from store.faults import faults
+from store.database_address import DatabaseAddress, parse_address, sqlite_uri
+from store.database_errors import faults
 from store.version import HEAD, VERSION_TABLE, VERSIONS
 
 BUSY_TIMEOUT_S = 30.0
@@ -27,22 +27,24 @@ MIGRATION_LOCK = 7_163_926_531  # any number, the same in every process: Postgre
 
 
 def _is_no_interrupt(record: logging.LogRecord) -> bool:
-    # SQLAlchemy logs Ctrl-C that comes while a connection is closed as an error, before it lets it rise.
+    # SQLAlchemy logs Ctrl-C that comes while a connection is closed as an error, before it lets it
+    # rise.
     return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))
 
 
 def connect(
-    address: Address,
+    address: DatabaseAddress,
     *,
     create: bool,
     busy_timeout_s: float = BUSY_TIMEOUT_S,
     read_only: bool = False,
     row_bytes: int | None = None,
 ) -> Engine:
-    """An engine for a database of this code's version; with `create`, an absent or empty one is made.
+    """An engine for a database of this code's version; with `create`, an absent or empty one is
+    made.
 
-    With `read_only` the database itself refuses every write: SQLite's file is opened so, PostgreSQL's transactions are. With
-    `row_bytes` SQLite gives no row that is larger.
+    With `read_only` the database itself refuses every write: SQLite's file is opened so,
+    PostgreSQL's transactions are. With `row_bytes` SQLite gives no row that is larger.
 
     Raises:
         InputError: absent, or no folder to make it in.
@@ -51,13 +53,17 @@ def connect(
     """
     if address.path is not None:
         _check_file(address.path, create=create)
-    engine = _engine(address, busy_timeout_s, create=create, read_only=read_only, row_bytes=row_bytes)
+    engine = _engine(
+        address, busy_timeout_s, create=create, read_only=read_only, row_bytes=row_bytes
+    )
     try:
         with explained(address), faults(str(address)):
             with engine.connect() as connection:
                 empty = not _check_version(connection, address)
             if empty and not create:
-                raise StoreMismatch(f"{address} is empty: no simworld database yet; `simworld run` makes one")
+                raise StoreMismatch(
+                    f"{address} is empty: no simworld database yet; `simworld run` makes one"
+                )
             if empty:
                 _migrate(engine, address)
             if not read_only:
@@ -69,7 +75,8 @@ def connect(
 
 
 def check_store(url: str) -> bool:
-    """Whether there is a database; raises what opening or making one would, as far as can be told without making it.
+    """Whether there is a database; raises what opening or making one would, as far as can be told
+    without making it.
 
     For what is better said before minutes of other work.
     """
@@ -87,7 +94,8 @@ def check_store(url: str) -> bool:
 
 
 def upgrade(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> tuple[str, str]:
-    """Brings a database to this code's version, in one transaction; returns the versions before ("" if empty) and after.
+    """Brings a database to this code's version, in one transaction; returns the versions before (""
+    if empty) and after.
 
     Raises:
         InputError: absent.
@@ -124,8 +132,10 @@ def _check_file(path: Path, *, create: bool) -> None:
         raise InputError(f"{path} cannot be made: no folder {path.parent}")
 
 
-def _use_wal(engine: Engine, address: Address, busy_timeout_s: float) -> None:
-    """Lets readers and a writer work side by side; kept in the file, so set only once it is known to be ours."""
+def _use_wal(engine: Engine, address: DatabaseAddress, busy_timeout_s: float) -> None:
+    """Lets readers and a writer work side by side; kept in the file, so set only once it is known
+    to be ours.
+    """
     if address.path is None or not sqlite_uri(address.path)[1]:
         return
     deadline = time.monotonic() + busy_timeout_s
@@ -136,7 +146,9 @@ def _use_wal(engine: Engine, address: Address, busy_timeout_s: float) -> None:
                 if raw.execute("PRAGMA journal_mode").fetchone() != ("wal",):
                     raw.execute("PRAGMA journal_mode=WAL")
                 return
-            except sqlite3.OperationalError as error:  # SQLite does not wait here while others open the file
+            except (
+                sqlite3.OperationalError
+            ) as error:  # SQLite does not wait here while others open the file
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise StoreError(
                         f"{address} is locked by another program or cannot be written ({error})"
@@ -145,7 +157,12 @@ def _use_wal(engine: Engine, address: Address, busy_timeout_s: float) -> None:
 
 
 def _engine(
-    address: Address, busy_timeout_s: float, *, create: bool, read_only: bool = False, row_bytes: int | None = None
+    address: DatabaseAddress,
+    busy_timeout_s: float,
+    *,
+    create: bool,
+    read_only: bool = False,
+    row_bytes: int | None = None,
 ) -> Engine:
     if address.path is None:
         server = create_engine(
@@ -165,14 +182,19 @@ def _engine(
     uri, _ = sqlite_uri(address.path, create=create, read_only=read_only)
 
     def connect_sqlite() -> sqlite3.Connection:
-        return sqlite3.connect(uri, uri=True, timeout=busy_timeout_s, check_same_thread=False, isolation_level=None)
+        return sqlite3.connect(
+            uri, uri=True, timeout=busy_timeout_s, check_same_thread=False, isolation_level=None
+        )
 
-    engine = create_engine("sqlite://", creator=connect_sqlite, poolclass=QueuePool, json_serializer=JSON.encode)
+    engine = create_engine(
+        "sqlite://", creator=connect_sqlite, poolclass=QueuePool, json_serializer=JSON.encode
+    )
     logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_is_no_interrupt)
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, record: Any) -> None:
-        connection.isolation_level = None  # Python would begin transactions by itself, and not around DDL
+        # Python would begin transactions by itself, and not around DDL
+        connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout={int(busy_timeout_s * 1000)}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -187,28 +209,36 @@ def _engine(
     return engine
 
 
-def _version(connection: Connection, address: Address) -> str:
-    """The version of a simworld database, or empty for a database without tables; raises StoreMismatch for any other."""
+def _version(connection: Connection, address: DatabaseAddress) -> str:
+    """The version of a simworld database, or empty for a database without tables; raises
+    StoreMismatch for any other.
+    """
     tables = inspect(connection).get_table_names()
     if VERSION_TABLE not in tables:
         if tables:
             shown = ", ".join(sorted(tables)[:3]) + (", …" if len(tables) > 3 else "")
-            raise StoreMismatch(f"{address} is a database, but not one of simworld (its tables: {shown})")
+            raise StoreMismatch(
+                f"{address} is a database, but not one of simworld (its tables: {shown})"
+            )
         return ""
     versions = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars().all()
     if len(versions) != 1:
-        raise StoreMismatch(f"{address} is damaged: {VERSION_TABLE} holds {len(versions)} versions instead of one")
+        raise StoreMismatch(
+            f"{address} is damaged: {VERSION_TABLE} holds {len(versions)} versions instead of one"
+        )
     return str(versions[0])
 
 
-def check_unchanged(connection: Connection, address: Address) -> None:
-    """Raises StoreMismatch where a database that was opened has meanwhile been brought to another version."""
+def check_unchanged(connection: Connection, address: DatabaseAddress) -> None:
+    """Raises StoreMismatch where a database that was opened has meanwhile been brought to another
+    version.
+    """
     versions = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars().all()
     if versions != [HEAD]:
         _refuse_newer(str(versions[0]) if versions else "none", address)
 
 
-def _check_version(connection: Connection, address: Address) -> bool:
+def _check_version(connection: Connection, address: DatabaseAddress) -> bool:
     """Whether the database is of this code's version; False where it is empty."""
     version = _version(connection, address)
     if not version:
@@ -216,22 +246,26 @@ def _check_version(connection: Connection, address: Address) -> bool:
     _refuse_newer(version, address)
     if version != HEAD:
         raise StoreMismatch(
-            f"{address} is of version {version}, this simworld needs {HEAD}: simworld db upgrade --db {address.given}"
+            f"{address} is of version {version}, this simworld needs {HEAD}: simworld db upgrade"
+            f" --db {address.given}"
         )
     return True
 
 
-def _refuse_newer(version: str, address: Address) -> None:
+def _refuse_newer(version: str, address: DatabaseAddress) -> None:
     if version not in VERSIONS:
         raise StoreMismatch(
-            f"{address} is of version {version}, this simworld knows versions up to {HEAD}; install a newer simworld"
+            f"{address} is of version {version}, this simworld knows versions up to {HEAD}; install"
+            " a newer simworld"
         )
 
 
-def _migrate(engine: Engine, address: Address) -> None:
-    """Runs what migrations are missing, all in one transaction; two processes at once do it once."""
-    from store.migrations.run import migrate  # Alembic is slow to import and seldom needed
-    from store.remaking import remake_all
+def _migrate(engine: Engine, address: DatabaseAddress) -> None:
+    """Runs what migrations are missing, all in one transaction; two processes at once do it
+    once.
+    """
+    from store.migrations.migrate import migrate  # Alembic is slow to import and seldom needed
+    from store.remake_cells import remake_all
 
     with engine.connect().execution_options(**{WRITE: True}) as connection:
         sqlite = connection.dialect.name == "sqlite"

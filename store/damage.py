@@ -1,7 +1,9 @@
-"""What in a database cannot be what simworld stored there: looked for where reading failed, so that the fault has a place.
+"""What in a database cannot be what simworld stored there: looked for where reading failed, so that
+the fault has a place.
 
-Reading trusts what is stored, for millions of cells are read. Where it fails with anything but a known error, the whole file is
-looked through, cell by cell; if there is a cell to blame, the error names it, and else it stays the bug that it is.
+Reading trusts what is stored, for millions of cells are read. Where it fails with anything but a
+known error, the whole file is looked through, cell by cell; if there is a cell to blame, the error
+names it, and else it stays the bug that it is.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from simworld.core.episode import ActionKind, Ending
 from simworld.core.errors import SimworldError, StoreDamaged
 from simworld.core.judgement import JudgementStatus
 from simworld.core.measures import measures_of, rubric_in
-from store.address import Address, parse_address, sqlite_uri
-from store.faults import RESTORE
+from store.database_address import DatabaseAddress, parse_address, sqlite_uri
+from store.database_errors import RESTORE
 from store.scenario_json import scenario_of
 from store.tables import Base
 from store.types import Json, SeedText, Utc
@@ -44,11 +46,12 @@ UNREADABLE = (
 )
 LONGEST_SEED = 40  # digits
 ADVICE = (
-    "correct that cell, or restore the file from a copy; `simworld db info` and `simworld db query` read what is whole"
+    "correct that cell, or restore the file from a copy; `simworld db info` and `simworld db query`"
+    " read what is whole"
 )
 
-Row = Mapping[str, Any]
-Rule = Callable[[Any], str]  # what was expected; empty where the value is that
+RowValues = Mapping[str, Any]
+CellRule = Callable[[Any], str]  # what was expected; empty where the value is that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,10 @@ class Damage:
     expected: str
 
     def __str__(self) -> str:
-        return f"table {self.table}, row {self.key}, column {self.column}: found {self.found}; expected {self.expected}"
+        return (
+            f"table {self.table}, row {self.key}, column {self.column}: found {self.found};"
+            f" expected {self.expected}"
+        )
 
 
 class _NotText(bytes):
@@ -70,7 +76,7 @@ class _NotText(bytes):
 
 
 @contextmanager
-def explained(address: Address) -> Iterator[None]:
+def explained(address: DatabaseAddress) -> Iterator[None]:
     """Turns an unknown error into StoreDamaged where a cell of the database is to blame."""
     try:
         yield
@@ -82,8 +88,10 @@ def explained(address: Address) -> Iterator[None]:
         raise known from error
 
 
-def explain_damage(where: str | Address, error: Exception) -> StoreDamaged | None:
-    """The error for people behind an unknown one that came of reading a database; None where no cell is to blame."""
+def explain_damage(where: str | DatabaseAddress, error: Exception) -> StoreDamaged | None:
+    """The error for people behind an unknown one that came of reading a database; None where no
+    cell is to blame.
+    """
     if isinstance(error, OSError):
         return None
     address = parse_address(where) if isinstance(where, str) else where
@@ -96,11 +104,15 @@ def explain_damage(where: str | Address, error: Exception) -> StoreDamaged | Non
     if type(cause) not in UNREADABLE:
         return None
     said = " ".join(str(cause).split())[:LONGEST]
-    return StoreDamaged(f"{address} is damaged, or another program has changed it ({said}); {RESTORE}")
+    return StoreDamaged(
+        f"{address} is damaged, or another program has changed it ({said}); {RESTORE}"
+    )
 
 
-def find_damage(address: Address) -> Damage | None:
-    """The first cell of an SQLite file that cannot be right, in the order of the tables; None within five seconds' look."""
+def find_damage(address: DatabaseAddress) -> Damage | None:
+    """The first cell of an SQLite file that cannot be right, in the order of the tables; None
+    within five seconds' look.
+    """
     if address.path is None or not address.path.is_file():
         return None
     deadline = time.monotonic() + LOOK_S
@@ -117,17 +129,32 @@ def _in_table(connection: sqlite3.Connection, table: Table, deadline: float) -> 
     names = [column.name for column in table.columns]
     rules = {column.name: _rule(table.name, column) for column in table.columns}
     selected = ", ".join(f'"{name}"' for name in names)
-    for number, cells in enumerate(connection.execute(f'SELECT {selected} FROM "{table.name}"')):  # our own names
+    # our own names
+    for number, cells in enumerate(connection.execute(f'SELECT {selected} FROM "{table.name}"')):
         if number % ROWS == 0 and time.monotonic() > deadline:
             return None
         row = dict(zip(names, cells, strict=True))
-        key = " ".join(f"{column.name}={_shown(row[column.name])}" for column in table.primary_key.columns)
+        key = " ".join(
+            f"{column.name}={_shown(row[column.name])}" for column in table.primary_key.columns
+        )
         for name, rule in rules.items():
             if expected := rule(row[name]):
-                return Damage(table=table.name, key=key, column=name, found=_shown(row[name]), expected=expected)
+                return Damage(
+                    table=table.name,
+                    key=key,
+                    column=name,
+                    found=_shown(row[name]),
+                    expected=expected,
+                )
         for name, whole in WHOLE.get(table.name, {}).items():
             if expected := whole(row):
-                return Damage(table=table.name, key=key, column=name, found=_shown(row[name]), expected=expected)
+                return Damage(
+                    table=table.name,
+                    key=key,
+                    column=name,
+                    found=_shown(row[name]),
+                    expected=expected,
+                )
     return None
 
 
@@ -137,9 +164,17 @@ def _lost(connection: sqlite3.Connection) -> Damage | None:
     if found is None:
         return None
     table, rowid, parent, number = found
-    columns = [row[3] for row in connection.execute(f'PRAGMA foreign_key_list("{table}")') if row[0] == number]
+    columns = [
+        row[3]
+        for row in connection.execute(f'PRAGMA foreign_key_list("{table}")')
+        if row[0] == number
+    ]
     return Damage(
-        table=table, key=f"rowid={rowid}", column=", ".join(columns), found="a reference", expected=f"a row of {parent}"
+        table=table,
+        key=f"rowid={rowid}",
+        column=", ".join(columns),
+        found="a reference",
+        expected=f"a row of {parent}",
     )
 
 
@@ -164,10 +199,14 @@ def _shown(value: Any) -> str:
             return str(value)
 
 
-def _rule(table: str, column: Column[Any]) -> Rule:
+def _rule(table: str, column: Column[Any]) -> CellRule:
     """What a cell of this column must be."""
     name = f"{table}.{column.name}"
-    of_type = _json(JSON.get(name, ANY)) if isinstance(column.type, Json) else ONE_OF.get(name) or _of_type(column)
+    of_type = (
+        _json(JSON.get(name, ANY))
+        if isinstance(column.type, Json)
+        else ONE_OF.get(name) or _of_type(column)
+    )
     nullable = bool(column.nullable)
 
     def rule(value: Any) -> str:
@@ -176,7 +215,7 @@ def _rule(table: str, column: Column[Any]) -> Rule:
     return rule
 
 
-def _of_type(column: Column[Any]) -> Rule:
+def _of_type(column: Column[Any]) -> CellRule:
     kind = column.type
     if isinstance(kind, SeedText):
         return _seed
@@ -185,7 +224,9 @@ def _of_type(column: Column[Any]) -> Rule:
     if isinstance(kind, Boolean):
         return lambda value: "" if value in (0, 1) and isinstance(value, int) else "0 or 1"
     if isinstance(kind, Integer):
-        return lambda value: "" if isinstance(value, int) and 0 <= value < LARGEST else "a whole number from 0"
+        return lambda value: (
+            "" if isinstance(value, int) and 0 <= value < LARGEST else "a whole number from 0"
+        )
     if isinstance(kind, Float):
         share = column.name == "rescaled"
         return _share if share else _number
@@ -204,7 +245,11 @@ def _share(value: Any) -> str:
 
 def _seed(value: Any) -> str:
     digits = value.removeprefix("-") if isinstance(value, str) else ""
-    return "" if digits.isdecimal() and digits.isascii() and len(digits) <= LONGEST_SEED else "a whole number as text"
+    return (
+        ""
+        if digits.isdecimal() and digits.isascii() and len(digits) <= LONGEST_SEED
+        else "a whole number as text"
+    )
 
 
 def _time(value: Any) -> str:
@@ -215,11 +260,11 @@ def _time(value: Any) -> str:
     return ""
 
 
-def _one_of(*choices: str) -> Rule:
+def _one_of(*choices: str) -> CellRule:
     return lambda value: "" if value in choices else f"one of {', '.join(choices)}"
 
 
-def _json(adapter: TypeAdapter[Any]) -> Rule:
+def _json(adapter: TypeAdapter[Any]) -> CellRule:
     def rule(value: Any) -> str:
         if not isinstance(value, str):
             return "JSON as text"
@@ -228,7 +273,9 @@ def _json(adapter: TypeAdapter[Any]) -> Rule:
             adapter.validate_json(value)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            return f"other JSON: {'.'.join(map(str, first['loc']))}: {first['msg']}".replace(": :", ":")
+            return f"other JSON: {'.'.join(map(str, first['loc']))}: {first['msg']}".replace(
+                ": :", ":"
+            )
         except (ValueError, RecursionError):
             return "JSON"
         return ""
@@ -236,11 +283,11 @@ def _json(adapter: TypeAdapter[Any]) -> Rule:
     return rule
 
 
-def _vector(name: str) -> Callable[[Row], str]:
+def _vector(name: str) -> Callable[[RowValues], str]:
     """What the blob of a vector must be, by the two columns that describe it."""
     kind, shape = (f"{name}_dtype", f"{name}_shape") if name != "vector" else ("dtype", "shape")
 
-    def rule(row: Row) -> str:
+    def rule(row: RowValues) -> str:
         if row[name] is None:
             return ""
         try:
@@ -252,18 +299,25 @@ def _vector(name: str) -> Callable[[Row], str]:
     return rule
 
 
-def _failure(status: str) -> Callable[[Row], str]:
+def _failure(status: str) -> Callable[[RowValues], str]:
     """A failure is there exactly where the status says so."""
 
-    def rule(row: Row) -> str:
-        there = [row[name] is not None for name in ("failure_boundary", "failure_kind", "failure_message")]
+    def rule(row: RowValues) -> str:
+        there = [
+            row[name] is not None
+            for name in ("failure_boundary", "failure_kind", "failure_message")
+        ]
         expected = row[status] == "failed"
-        return "" if all(found == expected for found in there) else f"a failure exactly where {status} is failed"
+        return (
+            ""
+            if all(found == expected for found in there)
+            else f"a failure exactly where {status} is failed"
+        )
 
     return rule
 
 
-def _scenario(row: Row) -> str:
+def _scenario(row: RowValues) -> str:
     try:
         scenario_of({**row, "content": json.loads(row["content"]), "tags": [], "meta": {}})  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -271,7 +325,7 @@ def _scenario(row: Row) -> str:
     return ""
 
 
-def _rubric(row: Row) -> str:
+def _rubric(row: RowValues) -> str:
     try:
         rubric = rubric_in(json.loads(row["spec"]))
         if rubric is not None:
@@ -291,7 +345,7 @@ JSON: Mapping[str, TypeAdapter[Any]] = {
     "scenarios.tags": _WORDS,
     "scenarios.meta": _MAPPING,
     "scenarios.content": _MAPPING,
-    "agents.spec": _MAPPING,
+    "agents.agent_spec": _MAPPING,
     "runs.settings": _MAPPING,
     "runs.profile": TypeAdapter(dict[str, list[dict[str, JsonValue]]]),
     "work_items.casting": TypeAdapter(dict[str, str]),
@@ -306,13 +360,13 @@ JSON: Mapping[str, TypeAdapter[Any]] = {
     "training_runs.data": _MAPPING,
     "training_runs.metrics": _MAPPING,
 }
-ONE_OF: Mapping[str, Rule] = {
+ONE_OF: Mapping[str, CellRule] = {
     "episodes.ending": _one_of(*(ending.value for ending in Ending)),
     "acts.kind": _one_of(*(kind.value for kind in ActionKind)),
     "judgements.status": _one_of(*(status.value for status in JudgementStatus)),
     "training_runs.status": _one_of("running", "finished", "failed"),
 }
-WHOLE: Mapping[str, Mapping[str, Callable[[Row], str]]] = {
+WHOLE: Mapping[str, Mapping[str, Callable[[RowValues], str]]] = {
     "scenarios": {"content": _scenario},
     "judges": {"spec": _rubric},
     "episodes": {"failure_kind": _failure("ending")},

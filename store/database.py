@@ -10,17 +10,17 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from simworld.core.errors import StoreError
-from store.address import Address
 from store.connection import WRITE, check_unchanged
 from store.damage import explained
-from store.faults import faults
+from store.database_address import DatabaseAddress
+from store.database_errors import faults
 from store.interrupts import held_back
 
 
 class Database:
     """See `Store`."""
 
-    def __init__(self, address: Address, engine: Engine) -> None:
+    def __init__(self, address: DatabaseAddress, engine: Engine) -> None:
         self._address = address
         self._engine = engine
         self._file = _identity(address)
@@ -34,7 +34,10 @@ class Database:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -66,9 +69,12 @@ class Database:
 
     @contextmanager
     def _write(self, lost: str) -> Iterator[Connection]:
-        # A deleted file can still be written through its open connection, and all of it would vanish with the process.
+        # A deleted file can still be written through its open connection, and all of it would
+        # vanish with the process.
         if _identity(self._address) != self._file:
-            raise StoreError(f"{self.where} was deleted, moved or replaced while it was in use; {lost}")
+            raise StoreError(
+                f"{self.where} was deleted, moved or replaced while it was in use; {lost}"
+            )
         with (
             held_back(),
             explained(self._address),
@@ -79,7 +85,7 @@ class Database:
             yield connection
 
 
-def _identity(address: Address) -> tuple[int, int] | None:
+def _identity(address: DatabaseAddress) -> tuple[int, int] | None:
     """Which file an SQLite address means now; None for a server, or where there is none."""
     if address.path is None:
         return None

@@ -1,4 +1,6 @@
-"""Embeddings of episodes: one vector for each, by encoder; read in blocks, so that memory does not grow with their number."""
+"""Embeddings of episodes: one vector for each, by encoder; read in blocks, so that memory does not
+grow with their number.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,17 @@ BLOCK = 8192  # vectors held at a time
 DTYPE = "<f4"
 
 
-def add_embeddings(connection: Connection, encoder_id: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+def add_embeddings(
+    connection: Connection, encoder_id: str, vectors: Mapping[str, NDArray[np.float32]]
+) -> None:
     """Stores vectors by episode. See `Store.add_embeddings`."""
     rows = []
     for episode_id, vector in vectors.items():
         if vector.ndim != 1 or not np.isfinite(vector).all():
-            raise ValueError(f"an embedding is a vector of finite numbers; that of {episode_id} is not: {vector.shape}")
+            raise ValueError(
+                f"an embedding is a vector of finite numbers; that of {episode_id} is not:"
+                f" {vector.shape}"
+            )
         blob = np.ascontiguousarray(vector, dtype=DTYPE).tobytes()
         rows.append(
             {
@@ -36,15 +43,21 @@ def add_embeddings(connection: Connection, encoder_id: str, vectors: Mapping[str
 
 
 def unembedded_batch(connection: Connection, encoder_id: str, after: str, size: int) -> list[str]:
-    """Ids after `after` of episodes in which something happened and that have no embedding by this encoder."""
-    there = exists().where(EmbeddingRow.episode_id == EpisodeRow.id, EmbeddingRow.encoder_id == encoder_id)
+    """Ids after `after` of episodes in which something happened and that have no embedding by this
+    encoder.
+    """
+    there = exists().where(
+        EmbeddingRow.episode_id == EpisodeRow.id, EmbeddingRow.encoder_id == encoder_id
+    )
     query = select(EpisodeRow.id).where(EpisodeRow.id > after, EpisodeRow.turns > 0, ~there)
     return list(connection.execute(query.order_by(EpisodeRow.id).limit(size)).scalars())
 
 
 def counts(connection: Connection, encoder_id: str) -> tuple[int, int]:
     """Episodes with an embedding by this encoder, and episodes in which something happened."""
-    embedded = select(func.count()).select_from(EmbeddingRow).where(EmbeddingRow.encoder_id == encoder_id)
+    embedded = (
+        select(func.count()).select_from(EmbeddingRow).where(EmbeddingRow.encoder_id == encoder_id)
+    )
     everything = select(func.count()).select_from(EpisodeRow).where(EpisodeRow.turns > 0)
     return connection.execute(embedded).scalar_one(), connection.execute(everything).scalar_one()
 
@@ -53,9 +66,13 @@ def blocks(
     connection: Connection, encoder_id: str, size: int, run: str | None
 ) -> Iterator[tuple[tuple[str, ...], NDArray[np.float32]]]:
     """Ids and their vectors (n, size), in blocks; raises StoreError where one has another size."""
-    query = select(EmbeddingRow.episode_id, EmbeddingRow.vector).where(EmbeddingRow.encoder_id == encoder_id)
+    query = select(EmbeddingRow.episode_id, EmbeddingRow.vector).where(
+        EmbeddingRow.encoder_id == encoder_id
+    )
     if run is not None:
-        query = query.join(EpisodeRow, EpisodeRow.id == EmbeddingRow.episode_id).where(EpisodeRow.run == run)
+        query = query.join(EpisodeRow, EpisodeRow.id == EmbeddingRow.episode_id).where(
+            EpisodeRow.run == run
+        )
     rows = connection.execution_options(stream_results=True).execute(query)
     width = size * np.dtype(DTYPE).itemsize
     for part in rows.partitions(BLOCK):
@@ -63,6 +80,7 @@ def blocks(
         if any(len(blob) != width for blob in blobs):
             wrong = next(id_ for id_, blob in zip(ids, blobs, strict=True) if len(blob) != width)
             raise StoreError(
-                f"the embedding of episode {wrong} is no vector of {size} numbers; delete it and search again"
+                f"the embedding of episode {wrong} is no vector of {size} numbers; delete it and"
+                " search again"
             )
         yield ids, np.frombuffer(b"".join(blobs), dtype=DTYPE).reshape(len(ids), size)

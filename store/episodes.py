@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from simworld.core.episode import Act, CheckResult, Ending, Episode, Generation, PlanStep, WorkItem
-from store.keeping import keep_episode
+from store.keep_cells import keep_episode
 from store.tables import (
     ActRow,
     AgentRow,
@@ -49,7 +49,9 @@ def add_episode(
     """Stores an episode with all its parts. See `Store.add_episode`."""
     _check(item, attempt, episode)
     if not code_version:
-        code_version = connection.execute(select(RunRow.code_version).where(RunRow.name == item.run)).scalar_one()
+        code_version = connection.execute(
+            select(RunRow.code_version).where(RunRow.name == item.run)
+        ).scalar_one()
     row = episode_row(
         item,
         attempt,
@@ -120,7 +122,9 @@ def part_rows(
     return {
         EpisodeSeatRow: [{"episode_id": episode_id, **seat} for seat in seats],
         ActRow: [place | _act_columns(act) for place, act in places],
-        PlanStepRow: [place | _plan_columns(act.plan) for place, act in places if act.plan is not None],
+        PlanStepRow: [
+            place | _plan_columns(act.plan) for place, act in places if act.plan is not None
+        ],
         EpisodeTextRow: [{"episode_id": episode_id, "text": text_of(episode.acts)}],
         CheckRow: [
             {"episode_id": episode_id, "position": position, **_check_columns(check)}
@@ -134,16 +138,26 @@ def _check(item: WorkItem, attempt: int, episode: Episode) -> None:
     if attempt < 1:
         raise ValueError(f"attempts count from 1, found {attempt}")
     if (episode.ending is Ending.failed) != (episode.failure is not None):
-        raise ValueError(f"an episode has a failure exactly when it failed; ending {episode.ending.value}")
+        raise ValueError(
+            f"an episode has a failure exactly when it failed; ending {episode.ending.value}"
+        )
     if episode.scenario_id != item.scenario_id or dict(episode.cast) != dict(item.cast):
-        raise ValueError("the episode was played on another scenario or cast than its work item names")
+        raise ValueError(
+            "the episode was played on another scenario or cast than its work item names"
+        )
     if [turn.index for turn in episode.turns] != list(range(len(episode.turns))):
-        raise ValueError(f"turns count from 0 without gaps, found {[turn.index for turn in episode.turns]}")
+        raise ValueError(
+            f"turns count from 0 without gaps, found {[turn.index for turn in episode.turns]}"
+        )
 
 
 def seating(connection: Connection, item: WorkItem) -> list[dict[str, Any]]:
-    """The rows of the table `episode_seats` for a planned item, without the episode's id; raises ValueError if none is planned."""
-    content = connection.execute(select(ScenarioRow.content).where(ScenarioRow.id == item.scenario_id)).scalar()
+    """The rows of the table `episode_seats` for a planned item, without the episode's id; raises
+    ValueError if none is planned.
+    """
+    content = connection.execute(
+        select(ScenarioRow.content).where(ScenarioRow.id == item.scenario_id)
+    ).scalar()
     if content is None:
         raise ValueError(f"run {item.run!r} has not been begun with scenario {item.scenario_id}")
     names: dict[str, str] = {}
@@ -151,7 +165,9 @@ def seating(connection: Connection, item: WorkItem) -> list[dict[str, Any]]:
     for source, where in (
         (select(AgentRow.id, AgentRow.name), AgentRow.id.in_(ids)),
         (
-            select(RunAgentRow.agent_id, RunAgentRow.agent_name).order_by(RunAgentRow.agent_name.desc()),
+            select(RunAgentRow.agent_id, RunAgentRow.agent_name).order_by(
+                RunAgentRow.agent_name.desc()
+            ),
             (RunAgentRow.run == item.run) & RunAgentRow.agent_id.in_(ids),
         ),
     ):
@@ -200,7 +216,11 @@ def _vector_columns(name: str, vector: NDArray[np.float32] | None) -> dict[str, 
     little = np.ascontiguousarray(vector).astype(vector.dtype.newbyteorder("<"), copy=False)
     if little.dtype.kind not in "fiu":
         raise ValueError(f"a {name} vector holds numbers, found dtype {vector.dtype}")
-    return {name: little.tobytes(), f"{name}_dtype": little.dtype.str, f"{name}_shape": list(vector.shape)}
+    return {
+        name: little.tobytes(),
+        f"{name}_dtype": little.dtype.str,
+        f"{name}_shape": list(vector.shape),
+    }
 
 
 def _check_columns(check: CheckResult) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, func, select
 
 from simworld.core.episode import Ending, Episode, WorkItem
 from store import embeddings, episodes, reading, texts
-from store.address import Address
 from store.database import Database
+from store.database_address import DatabaseAddress
 from store.records import EpisodeSummary, StoredEpisode, TextHit
 from store.tables import ActRow, EpisodeRow
 
@@ -24,7 +24,7 @@ IDS = 1000  # ids held at a time
 class EpisodeMethods(Database):
     """See `Store`."""
 
-    def __init__(self, address: Address, engine: Engine) -> None:
+    def __init__(self, address: DatabaseAddress, engine: Engine) -> None:
         super().__init__(address, engine)
         self._seats: dict[tuple[str, str, frozenset[tuple[str, str]]], list[dict[str, Any]]] = {}
 
@@ -55,7 +55,8 @@ class EpisodeMethods(Database):
             parent_id: the episode it branched from.
 
         Raises:
-            ValueError: the episode does not belong to the item, or contradicts itself: the caller's bug.
+            ValueError: the episode does not belong to the item, or contradicts itself: the caller's
+                bug.
             StoreError: the database cannot take it; nothing of it was stored.
         """
         seats = self._seating(item)
@@ -75,7 +76,9 @@ class EpisodeMethods(Database):
             )
 
     def _seating(self, item: WorkItem) -> list[dict[str, Any]]:
-        """Who sits where in a planned item: asked of the database once, for neither scenarios nor a run's names change."""
+        """Who sits where in a planned item: asked of the database once, for neither scenarios nor a
+        run's names change.
+        """
         key = (item.run, item.scenario_id, frozenset(item.cast.items()))
         if key not in self._seats:
             with self._read() as connection:
@@ -93,11 +96,15 @@ class EpisodeMethods(Database):
         limit: int | None = None,
         vectors: bool = True,
     ) -> Iterator[StoredEpisode]:
-        """Whole episodes by id, streamed; `scenario` and `agent` are names or ids; without `vectors` plans are left out.
+        """Whole episodes by id, streamed; `scenario` and `agent` are names or ids; without
+        `vectors` plans are left out.
 
-        Each batch is a transaction of its own: an episode that is committed meanwhile appears if its id is still to come.
+        Each batch is a transaction of its own: an episode that is committed meanwhile appears if
+        its id is still to come.
         """
-        query = reading.matching(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
+        query = reading.matching(
+            run=run, ending=ending, scenario=scenario, agent=agent, family=family
+        )
         after = ""
         while limit is None or limit > 0:
             with self._read() as connection:
@@ -120,14 +127,18 @@ class EpisodeMethods(Database):
         limit: int | None = None,
         before: str | None = None,
     ) -> list[EpisodeSummary]:
-        """The latest `limit` episodes without their turns, in the order in which they ended; only those before the id `before`."""
+        """The latest `limit` episodes without their turns, in the order in which they ended; only
+        those before the id `before`.
+        """
         with self._read() as connection:
             if agent is not None and run is None:
                 try:
                     run = reading.only_run(connection, agent)
                 except LookupError:
                     return []
-            query = reading.matching(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
+            query = reading.matching(
+                run=run, ending=ending, scenario=scenario, agent=agent, family=family
+            )
             if before is not None:
                 query = query.where(reading.ended_before(before))
             query = query.order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc()).limit(limit)
@@ -139,16 +150,24 @@ class EpisodeMethods(Database):
             ][::-1]
 
     def summaries_of(self, ids: Sequence[str]) -> Mapping[str, EpisodeSummary]:
-        """Episode id → its summary, for up to a thousand ids; those that are not there are left out."""
+        """Episode id → its summary, for up to a thousand ids; those that are not there are left
+        out.
+        """
         query = reading.matching().where(EpisodeRow.id.in_(ids))
         with self._read() as connection:
             found = reading.summaries(connection, connection.execute(query).mappings().all())
         return {summary.id: summary for summary in found}
 
     def search_text(
-        self, phrases: Sequence[str], *, run: str | None = None, before: int | None = None, limit: int = 20
+        self,
+        phrases: Sequence[str],
+        *,
+        run: str | None = None,
+        before: int | None = None,
+        limit: int = 20,
     ) -> list[TextHit]:
-        """Episodes in which all the phrases (words in this order) occur, in any case, the latest first.
+        """Episodes in which all the phrases (words in this order) occur, in any case, the latest
+        first.
 
         Args:
             phrases: at least one, each with a letter or digit in it.
@@ -165,25 +184,37 @@ class EpisodeMethods(Database):
             return texts.texts_of(connection, ids)
 
     def episode(self, id_or_prefix: str, *, vectors: bool = True) -> StoredEpisode:
-        """The episode whose id is or begins with this; raises InputError where none or several do."""
+        """The episode whose id is or begins with this; raises InputError where none or several
+        do.
+        """
         with self._read() as connection:
             return reading.find_episode(connection, id_or_prefix, vectors)
 
     def episode_size(self, id_or_prefix: str) -> tuple[int, int]:
-        """Acts of the first episode whose id begins so, and characters of what was said and done in it."""
-        found = select(func.min(EpisodeRow.id)).where(EpisodeRow.id >= id_or_prefix, EpisodeRow.id < f"{id_or_prefix}g")
+        """Acts of the first episode whose id begins so, and characters of what was said and done in
+        it.
+        """
+        found = select(func.min(EpisodeRow.id)).where(
+            EpisodeRow.id >= id_or_prefix, EpisodeRow.id < f"{id_or_prefix}g"
+        )
         query = select(func.count(), func.coalesce(func.sum(func.length(ActRow.text)), 0))
         with self._read() as connection:
-            acts, characters = connection.execute(query.where(ActRow.episode_id == found.scalar_subquery())).one()
+            acts, characters = connection.execute(
+                query.where(ActRow.episode_id == found.scalar_subquery())
+            ).one()
         return int(acts), int(characters)
 
     def add_embeddings(self, encoder_id: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-        """Stores embeddings by episode id, each (d,) float32; what is there already stays as it is."""
+        """Stores embeddings by episode id, each (d,) float32; what is there already stays as it
+        is.
+        """
         with self._write("nothing of these embeddings was stored") as connection:
             embeddings.add_embeddings(connection, encoder_id, vectors)
 
     def unembedded(self, encoder_id: str) -> Iterator[str]:
-        """Ids of episodes with at least one turn that have no embedding by this encoder; more may be added while this streams."""
+        """Ids of episodes with at least one turn that have no embedding by this encoder; more may
+        be added while this streams.
+        """
         after = ""
         while True:
             with self._read() as connection:
@@ -201,7 +232,8 @@ class EpisodeMethods(Database):
     def embeddings(
         self, encoder_id: str, size: int, *, run: str | None = None
     ) -> Iterator[tuple[tuple[str, ...], NDArray[np.float32]]]:
-        """Episode ids with their embeddings (n, size) float32, block by block in no order, as one transaction.
+        """Episode ids with their embeddings (n, size) float32, block by block in no order, as one
+        transaction.
 
         Raises:
             StoreError: one is not of this size.

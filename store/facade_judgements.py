@@ -11,10 +11,10 @@ from sqlalchemy import Engine
 
 from simworld.core.judgement import Judgement
 from store import cell_reading, judgements, trainings
-from store.address import Address
 from store.database import Database
-from store.queries import score_batch
+from store.database_address import DatabaseAddress
 from store.records import Attribution, Cells, JudgeRecord, ScoreRow, StoredJudgement
+from store.score_rows import score_batch
 
 IDS = 1000  # ids held at a time
 
@@ -22,7 +22,7 @@ IDS = 1000  # ids held at a time
 class JudgementMethods(Database):
     """See `Store`."""
 
-    def __init__(self, address: Address, engine: Engine) -> None:
+    def __init__(self, address: DatabaseAddress, engine: Engine) -> None:
         super().__init__(address, engine)
         self._rubrics: dict[str, Mapping[str, Any]] = {}
 
@@ -32,18 +32,24 @@ class JudgementMethods(Database):
             judgements.add_judge(connection, JudgeRecord(id=judge_id, name=name, spec=spec))
 
     def add_judgement(
-        self, judgement: Judgement, rescaled: Mapping[tuple[str, str], float], *, replace_failed: bool = False
+        self,
+        judgement: Judgement,
+        rescaled: Mapping[tuple[str, str], float],
+        *,
+        replace_failed: bool = False,
     ) -> bool:
-        """Stores a judgement whole; False, and no change, if this judge's sample of this episode is there already.
+        """Stores a judgement whole; False, and no change, if this judge's sample of this episode is
+        there already.
 
         Args:
             judgement: of a stored episode by a stored judge.
             rescaled: (seat, dimension) → the verdict's share of its range, 0 to 1.
-            replace_failed: a stored judgement that failed gives way to this one; its failure stays in `earlier_failures` and
-                `attempt` counts on. One that is ok never gives way.
+            replace_failed: a stored judgement that failed gives way to this one; its failure stays
+                in `earlier_failures` and `attempt` counts on. One that is ok never gives way.
 
         Raises:
-            ValueError: a score without its share, or verdicts in a failed judgement: the caller's bug.
+            ValueError: a score without its share, or verdicts in a failed judgement: the caller's
+                bug.
             StoreError: the database cannot take it; nothing of it was stored.
         """
         rubric = self._rubric(judgement.judge_id)
@@ -70,15 +76,23 @@ class JudgementMethods(Database):
     def unjudged(
         self, judge_id: str, sample: int, *, run: str | None = None, retry_failed: bool = False
     ) -> Iterator[str]:
-        """Ids of episodes that did not fail and that this judge has not yet judged with this sample.
+        """Ids of episodes that did not fail and that this judge has not yet judged with this
+        sample.
 
-        With `retry_failed` also those where its judgement failed. New judgements may be added while this streams.
+        With `retry_failed` also those where its judgement failed. New judgements may be added while
+        this streams.
         """
         after = ""
         while True:
             with self._read() as connection:
                 ids = judgements.unjudged_batch(
-                    connection, judge_id, sample, run=run, retry_failed=retry_failed, after=after, size=IDS
+                    connection,
+                    judge_id,
+                    sample,
+                    run=run,
+                    retry_failed=retry_failed,
+                    after=after,
+                    size=IDS,
                 )
             yield from ids
             if len(ids) < IDS:
@@ -92,7 +106,9 @@ class JudgementMethods(Database):
     def judgements_of(
         self, episode_ids: Sequence[str], *, judge_ids: Sequence[str] | None = None
     ) -> Mapping[str, list[StoredJudgement]]:
-        """Episode id → its judgements, by all judges or these, for up to a thousand episodes; without any, an empty list."""
+        """Episode id → its judgements, by all judges or these, for up to a thousand episodes;
+        without any, an empty list.
+        """
         with self._read() as connection:
             return judgements.judgements_of(connection, episode_ids, judge_ids)
 
@@ -104,7 +120,9 @@ class JudgementMethods(Database):
         dimension: str | None = None,
         scenario: str | None = None,
     ) -> Iterator[ScoreRow]:
-        """Scores by episode, judge, sample, seat and dimension, streamed. Never average over several judges (`scenario`: an id)."""
+        """Scores by episode, judge, sample, seat and dimension, streamed. Never average over
+        several judges (`scenario`: an id).
+        """
         after: tuple[str, ...] | None = None
         while True:
             with self._read() as connection:
@@ -128,14 +146,20 @@ class JudgementMethods(Database):
             return cell_reading.judged_by(connection, run)
 
     def cells_size(self, run: str) -> tuple[int, int, int]:
-        """Three numbers that change when an episode or a judgement is added to a run: a quick look at whether anything is new."""
+        """Three numbers that change when an episode or a judgement is added to a run: a quick look
+        at whether anything is new.
+        """
         with self._read() as connection:
             return cell_reading.cells_size(connection, run)
 
-    def cells(self, run: str, judge_ids: Sequence[str], scenarios: Collection[str]) -> Iterator[Cells]:
-        """The last attempts at the work items of these scenarios (ids), with these judges' scores, some hundred blocks at a time.
+    def cells(
+        self, run: str, judge_ids: Sequence[str], scenarios: Collection[str]
+    ) -> Iterator[Cells]:
+        """The last attempts at the work items of these scenarios (ids), with these judges' scores,
+        some hundred blocks at a time.
 
-        Read from what the store keeps up to date for this: a hundred thousand episodes take a fraction of a second.
+        Read from what the store keeps up to date for this: a hundred thousand episodes take a
+        fraction of a second.
 
         Raises:
             InputError: a score is no finite number.
@@ -144,17 +168,26 @@ class JudgementMethods(Database):
             yield from cell_reading.read_cells(connection, run, judge_ids, scenarios)
 
     def retests(self, run: str, judge_id: str) -> Mapping[str, NDArray[np.float64]]:
-        """Scenario id → by measure the squared deviations of a judge's samples from their mean, and degrees of freedom, (M, 2)."""
+        """Scenario id → by measure the squared deviations of a judge's samples from their mean, and
+        degrees of freedom, (M, 2).
+        """
         with self._read() as connection:
             return cell_reading.read_retests(connection, run, judge_id)
 
-    def add_attributions(self, judgement_id: str, method: str, parts: Sequence[Attribution]) -> None:
-        """Stores what a judge says about the utterances of a judged episode; what is there already stays as it is."""
+    def add_attributions(
+        self, judgement_id: str, method: str, parts: Sequence[Attribution]
+    ) -> None:
+        """Stores what a judge says about the utterances of a judged episode; what is there already
+        stays as it is.
+        """
         with self._write("nothing of this attribution was stored") as connection:
             trainings.add_attributions(connection, judgement_id, method, parts)
 
-    def unattributed(self, judge_id: str, method: str, *, run: str | None = None) -> Iterator[tuple[str, str, int]]:
-        """(judgement id, episode id, sample) of a judge's judgements that are ok and have no attribution of this method.
+    def unattributed(
+        self, judge_id: str, method: str, *, run: str | None = None
+    ) -> Iterator[tuple[str, str, int]]:
+        """(judgement id, episode id, sample) of a judge's judgements that are ok and have no
+        attribution of this method.
 
         New attributions may be added while this streams.
         """

@@ -24,7 +24,9 @@ class LearningMethods(Database):
     """See `Store`."""
 
     def traces(self, query: TraceQuery) -> Iterator[SeatTrace]:
-        """What seats did, with vectors and scores, by episode id and seat: only seats that have a vector that fits. Streamed."""
+        """What seats did, with vectors and scores, by episode id and seat: only seats that have a
+        vector that fits. Streamed.
+        """
         after = ""
         while True:
             with self._read() as connection:
@@ -34,7 +36,9 @@ class LearningMethods(Database):
                 return
 
     def earlier_actions(self, episode_id: str, planner_id: str, episodes: int) -> list[UsedAction]:
-        """What a planner did in the last so many episodes of the same run that ended before this one, the latest episode first."""
+        """What a planner did in the last so many episodes of the same run that ended before this
+        one, the latest episode first.
+        """
         with self._read() as connection:
             return traces.earlier_actions(connection, episode_id, planner_id, episodes)
 
@@ -44,7 +48,8 @@ class LearningMethods(Database):
             return traces.overview(connection, query)
 
     def begin_training(self, training: TrainingRecord) -> bool:
-        """Stores a training as running; False where it exists with the same kind, settings and data, and goes on.
+        """Stores a training as running; False where it exists with the same kind, settings and
+        data, and goes on.
 
         Raises:
             InputError: one of this name exists with another kind, settings or data.
@@ -52,8 +57,12 @@ class LearningMethods(Database):
         with self._write("the training was not stored") as connection:
             return trainings.begin_training(connection, training)
 
-    def add_training_steps(self, name: str, rows: Iterable[tuple[int, Mapping[str, float]]]) -> None:
-        """Stores (step, metric → value) rows; a number stored before, as after a resume, stays as it is."""
+    def add_training_steps(
+        self, name: str, rows: Iterable[tuple[int, Mapping[str, float]]]
+    ) -> None:
+        """Stores (step, metric → value) rows; a number stored before, as after a resume, stays as
+        it is.
+        """
         with self._write("nothing of these steps was stored") as connection:
             trainings.add_steps(connection, name, rows)
 

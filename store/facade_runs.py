@@ -14,8 +14,8 @@ from store.database import Database
 from store.records import (
     AgentRecord,
     EndingCount,
+    FilterNames,
     ItemState,
-    Names,
     PlannedItem,
     RunRecord,
     RunSummary,
@@ -35,22 +35,29 @@ class RunMethods(Database):
         scenarios: Iterable[Scenario],
         agents: Iterable[AgentRecord],
     ) -> None:
-        """Stores a run with its plan. Again with the same name it adds what is new (repeats, casts) and takes the new settings.
+        """Stores a run with its plan. Again with the same name it adds what is new (repeats, casts)
+        and takes the new settings.
 
-        A scenario's content is stored once; its title, rubric, judge note and other details are those given last.
+        A scenario's content is stored once; its title, rubric, judge note and other details are
+        those given last.
 
         Raises:
-            ResumeRefused: the run exists with another seed, or one of its scenario or agent names now has other content.
+            ResumeRefused: the run exists with another seed, or one of its scenario or agent names
+                now has other content.
             InputError: one name means two contents.
         """
         with self._write("nothing new was stored") as connection:
             runs.begin_run(connection, run, items, scenarios, agents)
 
     def add_profile(self, run: str, command: Mapping[str, Any]) -> None:
-        """Adds what one command took to the run's profile: `{"commands": [first, …, last]}`. Several processes may."""
+        """Adds what one command took to the run's profile: `{"commands": [first, …, last]}`.
+        Several processes may.
+        """
         with self._write("the run's profile was not stored") as connection:
             of_run = RunRow.name == run
-            before = connection.execute(select(RunRow.profile).where(of_run).with_for_update()).scalar_one_or_none()
+            before = connection.execute(
+                select(RunRow.profile).where(of_run).with_for_update()
+            ).scalar_one_or_none()
             commands = [*(before or {}).get("commands", ()), dict(command)]
             connection.execute(update(RunRow).where(of_run).values(profile={"commands": commands}))
 
@@ -70,7 +77,11 @@ class RunMethods(Database):
     def run_record(self, name: str) -> RunRecord:
         """A run as it was begun; raises InputError where there is none."""
         with self._read() as connection:
-            row = connection.execute(select(table(RunRow)).where(RunRow.name == name)).mappings().one_or_none()
+            row = (
+                connection.execute(select(table(RunRow)).where(RunRow.name == name))
+                .mappings()
+                .one_or_none()
+            )
         if row is None:
             raise InputError(f"no run {name!r} in {self.where}")
         return RunRecord(**row)
@@ -90,13 +101,17 @@ class RunMethods(Database):
         with self._read() as connection:
             return overview.ending_counts(connection, run)
 
-    def names(self) -> Names:
+    def names(self) -> FilterNames:
         """The names that filters may use."""
         with self._read() as connection:
             return overview.names(connection)
 
-    def scenario_lines(self, text: str | None = None, *, start: int = 0, limit: int = 100) -> list[ScenarioLine]:
-        """Scenarios by name with their counts, those whose name, title, family or kind contains a text in any case."""
+    def scenario_lines(
+        self, text: str | None = None, *, start: int = 0, limit: int = 100
+    ) -> list[ScenarioLine]:
+        """Scenarios by name with their counts, those whose name, title, family or kind contains a
+        text in any case.
+        """
         with self._read() as connection:
             return overview.scenario_lines(connection, text, start, limit)
 
@@ -111,9 +126,15 @@ class RunMethods(Database):
             return runs.finished(connection, run)
 
     def scenario(self, id_: str) -> Scenario:
-        """The scenario as it was stored, judge note included; raises InputError where there is none."""
+        """The scenario as it was stored, judge note included; raises InputError where there is
+        none.
+        """
         with self._read() as connection:
-            row = connection.execute(select(table(ScenarioRow)).where(ScenarioRow.id == id_)).mappings().one_or_none()
+            row = (
+                connection.execute(select(table(ScenarioRow)).where(ScenarioRow.id == id_))
+                .mappings()
+                .one_or_none()
+            )
             if row is None:
                 raise InputError(f"no scenario {id_} in {self.where}")
             return scenario_of(row)
@@ -121,7 +142,11 @@ class RunMethods(Database):
     def agent(self, id_: str) -> AgentRecord:
         """The agent as it was stored; raises InputError where there is none."""
         with self._read() as connection:
-            row = connection.execute(select(table(AgentRow)).where(AgentRow.id == id_)).mappings().one_or_none()
+            row = (
+                connection.execute(select(table(AgentRow)).where(AgentRow.id == id_))
+                .mappings()
+                .one_or_none()
+            )
         if row is None:
             raise InputError(f"no agent {id_} in {self.where}")
         return AgentRecord(**row)

@@ -11,9 +11,11 @@ from typing import Any
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Lets Ctrl-C wait for the end of the block: a transaction that it cuts in two goes on holding the database's lock.
+    """Lets Ctrl-C wait for the end of the block: a transaction that it cuts in two goes on holding
+    the database's lock.
 
-    Only the main thread hears Ctrl-C; in another nothing is held back. Raises KeyboardInterrupt as the block ends, if it was heard.
+    Only the main thread hears Ctrl-C; in another nothing is held back. Raises KeyboardInterrupt as
+    the block ends, if it was heard.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):

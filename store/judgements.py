@@ -1,4 +1,6 @@
-"""Writing and reading judgements; a failed one gives way only to a retry, and its failure is kept."""
+"""Writing and reading judgements; a failed one gives way only to a retry, and its failure is
+kept.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from simworld.core.episode import Ending
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
 from simworld.core.measures import rubric_in
-from store.keeping import keep_judgement
+from store.keep_cells import keep_judgement
 from store.records import JudgeRecord, StoredJudgement
 from store.tables import EpisodeRow, JudgementRow, JudgeRow, VerdictRow, table
 from store.writing import failure_columns, failure_of, insert_all, insert_missing, insert_new
@@ -38,7 +40,9 @@ def add_judgement(
     replace_failed: bool,
     rubric: Mapping[str, Any] | None,
 ) -> bool:
-    """Stores a judgement with its verdicts; `rubric` as `rubric_of` gives it. See `Store.add_judgement`."""
+    """Stores a judgement with its verdicts; `rubric` as `rubric_of` gives it. See
+    `Store.add_judgement`.
+    """
     _check(judgement, rescaled)
     row = judgement_row(judgement)
     if not insert_new(connection, JudgementRow, row):
@@ -47,7 +51,10 @@ def add_judgement(
             return False
         failure = failure_of(earlier)
         row["attempt"] = earlier["attempt"] + 1
-        row["earlier_failures"] = [*earlier["earlier_failures"], *([asdict(failure)] if failure else [])]
+        row["earlier_failures"] = [
+            *earlier["earlier_failures"],
+            *([asdict(failure)] if failure else []),
+        ]
         connection.execute(delete(JudgementRow).where(JudgementRow.id == row["id"]))
         insert_all(connection, JudgementRow, [row])
     insert_all(connection, VerdictRow, verdict_rows(judgement, rescaled))
@@ -58,7 +65,9 @@ def add_judgement(
 
 def rubric_of(connection: Connection, judge_id: str) -> Mapping[str, Any] | None:
     """The rubric of a judge as JSON data, where it has one that says how its dimensions weigh."""
-    spec = connection.execute(select(JudgeRow.spec).where(JudgeRow.id == judge_id)).scalar_one_or_none()
+    spec = connection.execute(
+        select(JudgeRow.spec).where(JudgeRow.id == judge_id)
+    ).scalar_one_or_none()
     return rubric_in(spec or {})
 
 
@@ -135,11 +144,22 @@ def judgements_of(
 
 
 def unjudged_batch(
-    connection: Connection, judge_id: str, sample: int, *, run: str | None, retry_failed: bool, after: str, size: int
+    connection: Connection,
+    judge_id: str,
+    sample: int,
+    *,
+    run: str | None,
+    retry_failed: bool,
+    after: str,
+    size: int,
 ) -> list[str]:
-    """Ids after `after` of episodes that did not fail and that this judge has not judged (or failed to judge)."""
+    """Ids after `after` of episodes that did not fail and that this judge has not judged (or failed
+    to judge).
+    """
     there = and_(
-        JudgementRow.episode_id == EpisodeRow.id, JudgementRow.judge_id == judge_id, JudgementRow.sample == sample
+        JudgementRow.episode_id == EpisodeRow.id,
+        JudgementRow.judge_id == judge_id,
+        JudgementRow.sample == sample,
     )
     if retry_failed:
         there = and_(there, JudgementRow.status == JudgementStatus.ok.value)
@@ -153,12 +173,16 @@ def unjudged_batch(
 
 def judges(connection: Connection) -> list[JudgeRecord]:
     """All judges, by name and id."""
-    rows = connection.execute(select(table(JudgeRow)).order_by(JudgeRow.name, JudgeRow.id)).mappings()
+    rows = connection.execute(
+        select(table(JudgeRow)).order_by(JudgeRow.name, JudgeRow.id)
+    ).mappings()
     return [JudgeRecord(**row) for row in rows]
 
 
 def _failed(connection: Connection, id_: str) -> RowMapping | None:
-    """The row of a failed judgement, locked where the database locks rows; None if it did not fail."""
+    """The row of a failed judgement, locked where the database locks rows; None if it did not
+    fail.
+    """
     failed = JudgementRow.status == JudgementStatus.failed.value
     query = select(table(JudgementRow)).where(JudgementRow.id == id_, failed).with_for_update()
     return connection.execute(query).mappings().one_or_none()
@@ -172,7 +196,9 @@ def _check(judgement: Judgement, rescaled: Rescaled) -> None:
     for verdict in judgement.verdicts:
         share = rescaled.get((verdict.seat, verdict.dimension))
         if share is None or not 0 <= share <= 1 or not math.isfinite(verdict.score):
-            raise ValueError(f"score {verdict.score}, rescaled {share} for {verdict.seat}, {verdict.dimension}")
+            raise ValueError(
+                f"score {verdict.score}, rescaled {share} for {verdict.seat}, {verdict.dimension}"
+            )
 
 
 def _stored(row: RowMapping, verdicts: Sequence[RowMapping]) -> StoredJudgement:
@@ -198,6 +224,8 @@ def _stored(row: RowMapping, verdicts: Sequence[RowMapping]) -> StoredJudgement:
         judge_name=row["judge_name"],
         attempt=row["attempt"],
         earlier_failures=tuple(Failure(**failure) for failure in row["earlier_failures"]),
-        rescaled={(verdict["seat"], verdict["dimension"]): verdict["rescaled"] for verdict in verdicts},
+        rescaled={
+            (verdict["seat"], verdict["dimension"]): verdict["rescaled"] for verdict in verdicts
+        },
         judged=row["judged"],
     )

@@ -7,19 +7,21 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, or_, select
 
 from simworld.core.episode import Ending
-from store.records import EndingCount, Names, ScenarioLine
+from store.records import EndingCount, FilterNames, ScenarioLine
 from store.tables import EpisodeRow, RunAgentRow, RunRow, ScenarioRow, WorkItemRow
 
 MOST_NAMES = 500
 
 
-def names(connection: Connection) -> Names:
-    """The names that filters may use, at most 500 of each, in their order; runs the latest first."""
+def names(connection: Connection) -> FilterNames:
+    """The names that filters may use, at most 500 of each, in their order; runs the latest
+    first.
+    """
 
     def column(query: Select[Any]) -> tuple[str, ...]:
         return tuple(connection.execute(query.limit(MOST_NAMES)).scalars())
 
-    return Names(
+    return FilterNames(
         runs=column(select(RunRow.name).order_by(RunRow.created.desc(), RunRow.name)),
         scenarios=column(select(ScenarioRow.name).distinct().order_by(ScenarioRow.name)),
         families=column(select(ScenarioRow.family).distinct().order_by(ScenarioRow.family)),
@@ -29,11 +31,22 @@ def names(connection: Connection) -> Names:
 
 def ending_counts(connection: Connection, run: str) -> list[EndingCount]:
     """How the episodes of a run ended, by scenario; every attempt counts."""
-    by = (EpisodeRow.scenario_id, EpisodeRow.scenario_name, EpisodeRow.family, EpisodeRow.ending, EpisodeRow.reason)
+    by = (
+        EpisodeRow.scenario_id,
+        EpisodeRow.scenario_name,
+        EpisodeRow.family,
+        EpisodeRow.ending,
+        EpisodeRow.reason,
+    )
     query = select(*by, func.count()).where(EpisodeRow.run == run).group_by(*by)
     return [
         EndingCount(
-            scenario_id=id_, scenario_name=name, family=family, ending=Ending(ending), reason=reason, episodes=episodes
+            scenario_id=id_,
+            scenario_name=name,
+            family=family,
+            ending=Ending(ending),
+            reason=reason,
+            episodes=episodes,
         )
         for id_, name, family, ending, reason, episodes in connection.execute(query)
     ]
@@ -47,21 +60,40 @@ def run_agents(connection: Connection, run: str) -> dict[str, str]:
 
 def run_scenarios(connection: Connection, run: str) -> list[str]:
     """Ids of the scenarios that a run plans, by their names in it."""
-    query = select(WorkItemRow.scenario_id, WorkItemRow.scenario_name).where(WorkItemRow.run == run).distinct()
-    return [id_ for id_, _ in connection.execute(query.order_by(WorkItemRow.scenario_name, WorkItemRow.scenario_id))]
+    query = (
+        select(WorkItemRow.scenario_id, WorkItemRow.scenario_name)
+        .where(WorkItemRow.run == run)
+        .distinct()
+    )
+    return [
+        id_
+        for id_, _ in connection.execute(
+            query.order_by(WorkItemRow.scenario_name, WorkItemRow.scenario_id)
+        )
+    ]
 
 
-def scenario_lines(connection: Connection, text: str | None, start: int, limit: int) -> list[ScenarioLine]:
-    """Scenarios by name with the episodes played, those whose name, title, family or kind contains a text."""
-    query = select(ScenarioRow.id, ScenarioRow.name, ScenarioRow.title, ScenarioRow.family, ScenarioRow.kind)
+def scenario_lines(
+    connection: Connection, text: str | None, start: int, limit: int
+) -> list[ScenarioLine]:
+    """Scenarios by name with the episodes played, those whose name, title, family or kind contains
+    a text.
+    """
+    query = select(
+        ScenarioRow.id, ScenarioRow.name, ScenarioRow.title, ScenarioRow.family, ScenarioRow.kind
+    )
     if text:
         columns = (ScenarioRow.name, ScenarioRow.title, ScenarioRow.family, ScenarioRow.kind)
         query = query.where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
-    rows = connection.execute(query.order_by(ScenarioRow.name, ScenarioRow.id).offset(start).limit(limit)).all()
+    rows = connection.execute(
+        query.order_by(ScenarioRow.name, ScenarioRow.id).offset(start).limit(limit)
+    ).all()
     ids = [row[0] for row in rows]
     counted = select(EpisodeRow.scenario_id, func.count()).where(EpisodeRow.scenario_id.in_(ids))
     played = {id_: n for id_, n in connection.execute(counted.group_by(EpisodeRow.scenario_id))}  # noqa: C416
     return [
-        ScenarioLine(id=id_, name=name, title=title, family=family, kind=kind, episodes=played.get(id_, 0))
+        ScenarioLine(
+            id=id_, name=name, title=title, family=family, kind=kind, episodes=played.get(id_, 0)
+        )
         for id_, name, title, family, kind in rows
     ]

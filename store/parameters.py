@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from simworld.core.errors import InputError
 from store.types import UNSTORABLE
 
-Value = str | int | float | None
+ParameterValue = str | int | float | None
 
 # Text, quoted names and comments are passed over; `::` is PostgreSQL's cast
 _PART = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|(?<![:\w]):([A-Za-z_]\w*)""", re.DOTALL
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|(?<![:\w]):([A-Za-z_]\w*)""",
+    re.DOTALL,
 )
 
 
@@ -21,17 +22,26 @@ def names(sql: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found[2] for found in _PART.finditer(sql) if found[2]))
 
 
-def check(sql: str, values: Mapping[str, Value]) -> None:
-    """Raises InputError unless every parameter has a value that can be stored, and every value a parameter."""
+def check(sql: str, values: Mapping[str, ParameterValue]) -> None:
+    """Raises InputError unless every parameter has a value that can be stored, and every value a
+    parameter.
+    """
     wanted = names(sql)
     shown = ", ".join(f":{name}" for name in wanted) or "none"
     if lost := [name for name in wanted if name not in values]:
-        raise InputError(f"no value for {', '.join(f':{name}' for name in lost)}; the query's parameters are {shown}")
+        raise InputError(
+            f"no value for {', '.join(f':{name}' for name in lost)}; the query's parameters are"
+            f" {shown}"
+        )
     if extra := [name for name in values if name not in wanted]:
-        raise InputError(f"no parameter {', '.join(f':{name}' for name in extra)} in the query; it has {shown}")
+        raise InputError(
+            f"no parameter {', '.join(f':{name}' for name in extra)} in the query; it has {shown}"
+        )
     for name, value in values.items():
         if isinstance(value, str) and UNSTORABLE.search(value):
-            raise InputError(f"the value of :{name} has a character that no stored text has: {value!r}")
+            raise InputError(
+                f"the value of :{name} has a character that no stored text has: {value!r}"
+            )
 
 
 def fill(sql: str, literal: Callable[[str], str]) -> str:

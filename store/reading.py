@@ -1,4 +1,6 @@
-"""Reading episodes back: whole ones in batches of a few, so that memory stays small however large the database is."""
+"""Reading episodes back: whole ones in batches of a few, so that memory stays small however large
+the database is.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,30 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    exists,
+    or_,
+    select,
+    tuple_,
+)
 
 from simworld.core.engine import who_failed
-from simworld.core.episode import Act, Action, ActionKind, CheckResult, Ending, Episode, Generation, PlanStep, Turn
+from simworld.core.episode import (
+    Act,
+    Action,
+    ActionKind,
+    CheckResult,
+    Ending,
+    Episode,
+    Generation,
+    PlanStep,
+    Turn,
+)
 from simworld.core.errors import InputError, StoreDamaged
 from simworld.core.scenario import SCENARIO_ID_VERSION
 from store.records import EpisodeSummary, SeatRecord, StoredEpisode
@@ -44,7 +66,9 @@ def matching(
     agent: str | None = None,
     family: str | None = None,
 ) -> Select[Any]:
-    """Episodes that fit all the filters given; `scenario` is a name or an id, `agent` too, in any seat."""
+    """Episodes that fit all the filters given; `scenario` is a name or an id, `agent` too, in any
+    seat.
+    """
     query = select(table(EpisodeRow))
     if run is not None:
         query = query.where(EpisodeRow.run == run)
@@ -64,10 +88,13 @@ def matching(
 def only_run(connection: Connection, agent: str) -> str | None:
     """The one run that names an agent, by name or id; None where several do, or none.
 
-    Raises LookupError where there is no such agent at all: whoever looks for it would look through everything.
+    Raises LookupError where there is no such agent at all: whoever looks for it would look through
+    everything.
     """
     named = or_(RunAgentRow.agent_name == agent, RunAgentRow.agent_id == agent)
-    runs = connection.execute(select(RunAgentRow.run).where(named).distinct().limit(2)).scalars().all()
+    runs = (
+        connection.execute(select(RunAgentRow.run).where(named).distinct().limit(2)).scalars().all()
+    )
     if not runs:
         there = exists().where(or_(AgentRow.name == agent, AgentRow.id == agent))
         if not connection.execute(select(there)).scalar_one():
@@ -76,24 +103,35 @@ def only_run(connection: Connection, agent: str) -> str | None:
 
 
 def ended_before(episode_id: str) -> ColumnElement[bool]:
-    """Episodes that ended before this one, or at once and with a lower id; none where there is no such id."""
+    """Episodes that ended before this one, or at once and with a lower id; none where there is no
+    such id.
+    """
     ended = select(EpisodeRow.ended).where(EpisodeRow.id == episode_id).scalar_subquery()
     return tuple_(EpisodeRow.ended, EpisodeRow.id) < tuple_(ended, episode_id)
 
 
-def read_batch(connection: Connection, query: Select[Any], after: str, size: int, vectors: bool) -> list[StoredEpisode]:
+def read_batch(
+    connection: Connection, query: Select[Any], after: str, size: int, vectors: bool
+) -> list[StoredEpisode]:
     """The first `size` episodes of a query whose ids come after `after`, by id."""
-    rows = connection.execute(query.where(EpisodeRow.id > after).order_by(EpisodeRow.id).limit(size)).mappings().all()
+    rows = (
+        connection.execute(query.where(EpisodeRow.id > after).order_by(EpisodeRow.id).limit(size))
+        .mappings()
+        .all()
+    )
     return whole(connection, rows, vectors)
 
 
 def find_episode(connection: Connection, prefix: str, vectors: bool) -> StoredEpisode:
     """The one episode whose id begins with `prefix`; raises InputError where none or several do."""
     if not prefix or not set(prefix) <= set("0123456789abcdef"):
-        raise InputError(f"not an episode id: {prefix!r}; ids are hexadecimal, see `simworld episode list`")
+        raise InputError(
+            f"not an episode id: {prefix!r}; ids are hexadecimal, see `simworld episode list`"
+        )
     rows = connection.execute(
         select(table(EpisodeRow))
-        .where(EpisodeRow.id >= prefix, EpisodeRow.id < prefix + "g")  # unlike LIKE, a range uses the key's index
+        # unlike LIKE, a range uses the key's index
+        .where(EpisodeRow.id >= prefix, EpisodeRow.id < prefix + "g")
         .order_by(EpisodeRow.id)
         .limit(4)
     )
@@ -114,7 +152,9 @@ def summaries(connection: Connection, rows: Sequence[RowMapping]) -> list[Episod
 
 
 def whole(connection: Connection, rows: Sequence[RowMapping], vectors: bool) -> list[StoredEpisode]:
-    """Episodes with all their parts, in the order of their rows; without `vectors` plans are left out."""
+    """Episodes with all their parts, in the order of their rows; without `vectors` plans are left
+    out.
+    """
     ids = [row["id"] for row in rows]
     acts = _parts(connection, ActRow, ids, "turn", "position")
     plans = _parts(connection, PlanStepRow, ids) if vectors else defaultdict(list)
@@ -128,26 +168,40 @@ def whole(connection: Connection, rows: Sequence[RowMapping], vectors: bool) -> 
     ]
 
 
-def _parts(connection: Connection, part: type[Base], ids: Sequence[str], *order: str) -> dict[str, list[RowMapping]]:
+def _parts(
+    connection: Connection, part: type[Base], ids: Sequence[str], *order: str
+) -> dict[str, list[RowMapping]]:
     parts: dict[str, list[RowMapping]] = defaultdict(list)
     if ids:
         source = table(part)
-        query = select(source).where(source.c.episode_id.in_(ids)).order_by(*(source.c[name] for name in order))
+        query = (
+            select(source)
+            .where(source.c.episode_id.in_(ids))
+            .order_by(*(source.c[name] for name in order))
+        )
         for row in connection.execute(query).mappings():
             parts[row["episode_id"]].append(row)
     return parts
 
 
 def _who_failed(connection: Connection, rows: Sequence[RowMapping]) -> dict[str, str | None]:
-    """Episode id → the seat whose failure ended it, which the acts before it tell; `rows` are those of failed episodes."""
+    """Episode id → the seat whose failure ended it, which the acts before it tell; `rows` are those
+    of failed episodes.
+    """
     if not rows:
         return {}
     wanted = (ActRow.episode_id, ActRow.turn, ActRow.seat, ActRow.kind)
-    query = select(*wanted).where(ActRow.episode_id.in_([row["id"] for row in rows])).order_by(ActRow.turn)
+    query = (
+        select(*wanted)
+        .where(ActRow.episode_id.in_([row["id"] for row in rows]))
+        .order_by(ActRow.turn)
+    )
     turns: dict[str, dict[int, list[Act]]] = defaultdict(lambda: defaultdict(list))
     for id_, turn, seat, kind in connection.execute(query):
         turns[id_][turn].append(Act(seat=seat, action=Action(kind=ActionKind(kind))))
-    played = select(table(ScenarioRow)).where(ScenarioRow.id.in_({row["scenario_id"] for row in rows}))
+    played = select(table(ScenarioRow)).where(
+        ScenarioRow.id.in_({row["scenario_id"] for row in rows})
+    )
     scenarios = {row["id"]: scenario_of(row) for row in connection.execute(played).mappings()}
     return {
         row["id"]: who_failed(
@@ -160,7 +214,10 @@ def _who_failed(connection: Connection, rows: Sequence[RowMapping]) -> dict[str,
 
 
 def _summary(row: RowMapping, seats: Sequence[RowMapping], failed: str | None) -> EpisodeSummary:
-    records = [SeatRecord(**{name: seat[name] for name in SeatRecord.__dataclass_fields__}) for seat in seats]
+    records = [
+        SeatRecord(**{name: seat[name] for name in SeatRecord.__dataclass_fields__})
+        for seat in seats
+    ]
     return EpisodeSummary(
         **{name: row[name] for name in _PLAIN},
         ending=Ending(row["ending"]),
@@ -175,13 +232,17 @@ _PLAIN = tuple(name for name in EpisodeSummary.__dataclass_fields__ if name not 
 
 
 def _episode(
-    summary: EpisodeSummary, acts: Sequence[RowMapping], plans: Sequence[RowMapping], checks: Sequence[RowMapping]
+    summary: EpisodeSummary,
+    acts: Sequence[RowMapping],
+    plans: Sequence[RowMapping],
+    checks: Sequence[RowMapping],
 ) -> Episode:
     plan_at = {(row["turn"], row["position"]): plan_of(row) for row in plans}
-    if summary.turns > len(acts) + MOST_EMPTY:  # else memory would be filled with turns in which nothing happened
+    # else memory would be filled with turns in which nothing happened
+    if summary.turns > len(acts) + MOST_EMPTY:
         raise StoreDamaged(
-            f"episode {summary.id} is damaged: table episodes says turns={summary.turns}, table acts holds {len(acts)} acts; "
-            "correct the number, or restore the database from a copy"
+            f"episode {summary.id} is damaged: table episodes says turns={summary.turns}, table"
+            f" acts holds {len(acts)} acts; correct the number, or restore the database from a copy"
         )
     by_turn: dict[int, list[Act]] = defaultdict(list)
     for row in acts:
@@ -190,7 +251,9 @@ def _episode(
         scenario_id=summary.scenario_id,
         cast={seat.seat: seat.agent_id for seat in summary.seats},
         seed=summary.seed,
-        turns=tuple(Turn(index=index, acts=tuple(by_turn[index])) for index in range(summary.turns)),
+        turns=tuple(
+            Turn(index=index, acts=tuple(by_turn[index])) for index in range(summary.turns)
+        ),
         ending=summary.ending,
         reason=summary.reason,
         checks=tuple(_check(row) for row in checks),
@@ -199,8 +262,11 @@ def _episode(
 
 
 def _act(row: RowMapping, plan: PlanStep | None) -> Act:
-    made = None if row["model_id"] is None else Generation(**{name: row[name] for name in GENERATION})
-    if not isinstance(row["recipients"], list):  # an empty mapping would make a private act a public one
+    made = (
+        None if row["model_id"] is None else Generation(**{name: row[name] for name in GENERATION})
+    )
+    # an empty mapping would make a private act a public one
+    if not isinstance(row["recipients"], list):
         raise TypeError(f"recipients in episode {row['episode_id']} are no list")
     action = Action(kind=ActionKind(row["kind"]), text=row["text"], to=tuple(row["recipients"]))
     return Act(seat=row["seat"], action=action, generation=made, plan=plan)
@@ -230,4 +296,6 @@ def vector_of(row: RowMapping, name: str) -> NDArray[np.float32] | None:
 
 def _check(row: RowMapping) -> CheckResult:
     value = row["text"] if row["number"] is None else row["number"]
-    return CheckResult(name=row["name"], holds=row["holds"], value=value, turn=row["turn"], error=row["error"])
+    return CheckResult(
+        name=row["name"], holds=row["holds"], value=value, turn=row["turn"], error=row["error"]
+    )

@@ -1,8 +1,9 @@
 """The user's own SQL, which can read and nothing else (promise 9).
 
-SQLite: a process of its own, which is killed when the time is over, opens the file read-only; an authorizer allows reading alone,
-and memory, text and patterns are bounded. PostgreSQL: a read-only transaction under a role with SELECT alone where the user may
-take one, the statement wrapped in DECLARE CURSOR (so it can only be one query), `statement_timeout`. Rows are streamed.
+SQLite: a process of its own, which is killed when the time is over, opens the file read-only; an
+authorizer allows reading alone, and memory, text and patterns are bounded. PostgreSQL: a read-only
+transaction under a role with SELECT alone where the user may take one, the statement wrapped in
+DECLARE CURSOR (so it can only be one query), `statement_timeout`. Rows are streamed.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import Any, Literal
 
 from simworld.core.errors import InputError, StoreError
 from store import parameters
-from store.address import Address, parse_address, sqlite_uri
 from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect
-from store.faults import explain_sqlite
-from store.hints import hinted
-from store.sqlite_process import QueryError, QueryProcess, Stopped
+from store.database_address import DatabaseAddress, parse_address, sqlite_uri
+from store.database_errors import explain_sqlite
+from store.query_hints import hinted
+from store.sqlite_process import QueryError, QueryProcess, ShouldStop
 from store.sqlite_worker import MEMORY
 
 TIMEOUT_S = 30.0
@@ -28,20 +29,25 @@ READERS = (
     "simworld_reader",
     "pg_read_all_data",
 )  # roles with SELECT alone: the one docs/store.md makes, and PostgreSQL's own
-READING = re.compile(r"(?:\s|\(|--[^\n]*|/\*.*?\*/)*(?:select|values|with|table)\b", re.IGNORECASE | re.DOTALL)
+READING = re.compile(
+    r"(?:\s|\(|--[^\n]*|/\*.*?\*/)*(?:select|values|with|table)\b", re.IGNORECASE | re.DOTALL
+)
 FETCH = 500  # rows
 TABLES_POSTGRESQL = (
-    "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+    "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema ="
+    " current_schema()"
 )
-Row = tuple[Any, ...]
-Rows = Generator[Row, None, None]
-Opened = tuple[tuple[str, ...], Rows]
+SqlRow = tuple[Any, ...]
+SqlRows = Generator[SqlRow, None, None]
+OpenedQuery = tuple[tuple[str, ...], SqlRows]
 
 
-class Answer:
+class QueryResult:
     """The rows of a query, once, as they come; `cut` tells afterwards whether there were more."""
 
-    def __init__(self, columns: tuple[str, ...], rows: Iterator[Row], limit: int, most_bytes: int) -> None:
+    def __init__(
+        self, columns: tuple[str, ...], rows: Iterator[SqlRow], limit: int, most_bytes: int
+    ) -> None:
         self.columns = columns
         self.given = 0  # rows
         self.over: Literal["", "limit", "bytes"] = ""  # what there was more of than was allowed
@@ -49,7 +55,7 @@ class Answer:
         self._limit = limit
         self._most_bytes = most_bytes
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[SqlRow]:
         held = 0
         for row in self._rows:
             held += size_of(row)
@@ -68,12 +74,17 @@ class Answer:
         return bool(self.over)
 
     def note(self, how: str) -> str:
-        """Why there are no more rows, for people; `how` says how to have those beyond the limit. Empty where these are all."""
+        """Why there are no more rows, for people; `how` says how to have those beyond the limit.
+        Empty where these are all.
+        """
         match self.over:
             case "limit":
                 return f"only the first {self.given:,} rows; {how}"
             case "bytes":
-                return f"only the first {self.given:,} rows: more are over {megabytes(self._most_bytes)}; ask for less of each"
+                return (
+                    f"only the first {self.given:,} rows: more are over"
+                    f" {megabytes(self._most_bytes)}; ask for less of each"
+                )
             case _:
                 return ""
 
@@ -82,29 +93,33 @@ class Answer:
 def query(
     url: str,
     sql: str,
-    values: Mapping[str, parameters.Value] | None = None,
+    values: Mapping[str, parameters.ParameterValue] | None = None,
     *,
     limit: int = 0,
     most_bytes: int = 0,
     timeout_s: float = TIMEOUT_S,
     busy_timeout_s: float = BUSY_TIMEOUT_S,
-    stopped: Stopped = lambda: False,
-) -> Iterator[Answer]:
-    """Runs one reading statement on a simworld database and gives its rows; leave the block when you have read them.
+    stopped: ShouldStop = lambda: False,
+) -> Iterator[QueryResult]:
+    """Runs one reading statement on a simworld database and gives its rows; leave the block when
+    you have read them.
 
     Args:
         url: the database.
         sql: one SELECT, VALUES or WITH; `:name` stands for a value.
         values: by the names in `sql`, all of them.
         limit: the most rows to give; 0: all.
-        most_bytes: the most bytes of text and numbers to give, in whole rows; 0: all. A row alone has 256 MB at most.
+        most_bytes: the most bytes of text and numbers to give, in whole rows; 0: all. A row alone
+            has 256 MB at most.
         timeout_s: seconds for the whole query, reading its rows included.
         busy_timeout_s: seconds to wait for a lock of another program.
-        stopped: asked now and then; once it says yes, a query on SQLite ends as if its time were over.
+        stopped: asked now and then; once it says yes, a query on SQLite ends as if its time were
+            over.
 
     Raises:
-        InputError: a mistake in the SQL, a name without a value or a value without a name, a try to write, a second statement,
-            the time is over, from reading rows too, too much memory, or a row too large; and as `open_store`.
+        InputError: a mistake in the SQL, a name without a value or a value without a name, a try to
+            write, a second statement, the time is over, from reading rows too, too much memory, or
+            a row too large; and as `open_store`.
         StoreError, StoreMismatch: as `open_store`.
     """
     sql = sql.strip().rstrip(";").rstrip()
@@ -126,32 +141,36 @@ def query(
         else _postgresql(address, sql, given, timeout_s, row_bytes)
     )
     with running as (columns, rows), closing(rows):
-        yield Answer(columns, rows, limit, most_bytes)
+        yield QueryResult(columns, rows, limit, most_bytes)
 
 
 @contextmanager
 def _sqlite(
-    address: Address,
+    address: DatabaseAddress,
     sql: str,
-    values: Mapping[str, parameters.Value],
+    values: Mapping[str, parameters.ParameterValue],
     timeout_s: float,
     row_bytes: int,
-    stopped: Stopped,
-) -> Iterator[Opened]:
+    stopped: ShouldStop,
+) -> Iterator[OpenedQuery]:
     if address.path is None:
         raise TypeError("not an SQLite address")
     uri, _ = sqlite_uri(address.path, read_only=True)
     try:
-        running = QueryProcess(uri, sql, values, timeout_s=timeout_s, row_bytes=row_bytes, stopped=stopped)
+        running = QueryProcess(
+            uri, sql, values, timeout_s=timeout_s, row_bytes=row_bytes, stopped=stopped
+        )
     except OSError as error:
-        raise StoreError(f"no process for the query can be started: {error.strerror or error}") from error
+        raise StoreError(
+            f"no process for the query can be started: {error.strerror or error}"
+        ) from error
     with running as process:
         with _sqlite_faults(address, sql, timeout_s, row_bytes):
             columns = process.columns()
         if columns is None:
             raise InputError("this is not a query; only SELECT, VALUES and WITH are allowed here")
 
-        def rows() -> Rows:
+        def rows() -> SqlRows:
             with _sqlite_faults(address, sql, timeout_s, row_bytes):
                 yield from process.rows()
 
@@ -159,7 +178,9 @@ def _sqlite(
 
 
 @contextmanager
-def _sqlite_faults(address: Address, sql: str, timeout_s: float, row_bytes: int) -> Iterator[None]:
+def _sqlite_faults(
+    address: DatabaseAddress, sql: str, timeout_s: float, row_bytes: int
+) -> Iterator[None]:
     try:
         yield
     except QueryError as error:
@@ -168,36 +189,53 @@ def _sqlite_faults(address: Address, sql: str, timeout_s: float, row_bytes: int)
             case "time":
                 raise InputError(_too_long(timeout_s)) from error
             case "memory":
-                raise InputError(f"the query needs more than {MEMORY >> 20:,} MB of memory; ask for less") from error
+                raise InputError(
+                    f"the query needs more than {MEMORY >> 20:,} MB of memory; ask for less"
+                ) from error
             case "row":
                 raise InputError(_too_large(int(said), row_bytes)) from error
             case "process":
-                raise InputError(f"the query was ended by the system ({said}); ask for less") from error
+                raise InputError(
+                    f"the query was ended by the system ({said}); ask for less"
+                ) from error
         if "not authorized" in said or "prohibited" in said or "readonly" in said:
-            raise InputError(f"only reading is allowed here ({said}); one SELECT, VALUES or WITH") from error
+            raise InputError(
+                f"only reading is allowed here ({said}); one SELECT, VALUES or WITH"
+            ) from error
         if "full" in said or "disk I/O" in said:
-            raise InputError(f"the query needs more room on the disk for sorting than there is ({said})") from error
-        known = None if "too big" in said else explain_sqlite(said, str(address))  # too big: a value of the query's own
+            raise InputError(
+                f"the query needs more room on the disk for sorting than there is ({said})"
+            ) from error
+        # too big: a value of the query's own
+        known = None if "too big" in said else explain_sqlite(said, str(address))
         raise (known or InputError(f"SQL: {hinted(said, sql, error.names)}")) from error
 
 
 @contextmanager
 def _postgresql(
-    address: Address, sql: str, values: Mapping[str, parameters.Value], timeout_s: float, row_bytes: int
-) -> Iterator[Opened]:
+    address: DatabaseAddress,
+    sql: str,
+    values: Mapping[str, parameters.ParameterValue],
+    timeout_s: float,
+    row_bytes: int,
+) -> Iterator[OpenedQuery]:
     import psycopg  # an optional package; `parse_address` has checked that it is there
 
     url = address.url.set(drivername="postgresql").render_as_string(hide_password=False)
     deadline = time.monotonic() + timeout_s
-    with closing(psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)) as connection:
+    with closing(
+        psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+    ) as connection:
         names = connection.execute(TABLES_POSTGRESQL).fetchall()
         role = connection.execute(
-            "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND pg_has_role(rolname, 'MEMBER') "
-            "ORDER BY array_position(%s::text[], rolname::text) LIMIT 1",
+            "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND pg_has_role(rolname,"
+            " 'MEMBER') ORDER BY array_position(%s::text[], rolname::text) LIMIT 1",
             [list(READERS), list(READERS)],
         ).fetchone()
         if role is not None:
-            connection.execute(psycopg.sql.SQL("SET ROLE {}").format(psycopg.sql.Identifier(role[0])))
+            connection.execute(
+                psycopg.sql.SQL("SET ROLE {}").format(psycopg.sql.Identifier(role[0]))
+            )
         connection.execute("BEGIN TRANSACTION READ ONLY")
         connection.execute("SELECT 1")  # from now on the transaction cannot be made writable again
 
@@ -210,31 +248,44 @@ def _postgresql(
                 yield
             except psycopg.errors.QueryCanceled as error:
                 raise InputError(_too_long(timeout_s)) from error
-            except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege) as error:
+            except (
+                psycopg.errors.ReadOnlySqlTransaction,
+                psycopg.errors.InsufficientPrivilege,
+            ) as error:
                 raise InputError(f"only reading is allowed here ({_first_line(error)})") from error
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 raise StoreError(f"{address}: {_first_line(error)}") from error
             except psycopg.Error as error:
                 said = _first_line(error)
                 if isinstance(error, psycopg.errors.SyntaxError) and not READING.match(sql):
-                    raise InputError(f"only reading is allowed here ({said}); one SELECT, VALUES or WITH") from error
+                    raise InputError(
+                        f"only reading is allowed here ({said}); one SELECT, VALUES or WITH"
+                    ) from error
                 raise InputError(f"SQL: {hinted(said, sql, names)}") from error
 
-        # A cursor's declaration takes no parameters, so values go in as literals that psycopg quotes
-        sql = parameters.fill(sql, lambda name: psycopg.sql.Literal(values[name]).as_string(connection))
+        # A cursor's declaration takes no parameters, so values go in as literals that psycopg
+        # quotes
+        sql = parameters.fill(
+            sql, lambda name: psycopg.sql.Literal(values[name]).as_string(connection)
+        )
         cursor = connection.cursor()
         with step():
-            # WITH HOLD would run everything at once; a plain cursor gives rows as they come. Binary: a single statement
-            cursor.execute(f"DECLARE simworld_query NO SCROLL CURSOR FOR\n{sql}\n".encode(), binary=True)
+            # WITH HOLD would run everything at once; a plain cursor gives rows as they come.
+            # Binary: a single statement
+            cursor.execute(
+                f"DECLARE simworld_query NO SCROLL CURSOR FOR\n{sql}\n".encode(), binary=True
+            )
         with step():
             columns = cursor.execute(b"FETCH 0 FROM simworld_query", binary=True).description or ()
 
-        def rows() -> Rows:
+        def rows() -> SqlRows:
             count = FETCH
             while count == FETCH:
                 count = 0
                 with step():  # row by row: one alone may be large
-                    for row in cursor.stream(f"FETCH {FETCH} FROM simworld_query".encode(), binary=True):
+                    for row in cursor.stream(
+                        f"FETCH {FETCH} FROM simworld_query".encode(), binary=True
+                    ):
                         if (size := size_of(row)) > row_bytes:
                             raise InputError(_too_large(size, row_bytes))
                         count += 1
@@ -243,9 +294,12 @@ def _postgresql(
         yield tuple(column.name for column in columns), rows()
 
 
-def size_of(row: Row) -> int:
+def size_of(row: SqlRow) -> int:
     """Bytes of a row, about: characters and bytes of what has a length, eight for a number."""
-    return sum(len(value) if isinstance(value, (str, bytes, memoryview)) else _size_of(value) for value in row)
+    return sum(
+        len(value) if isinstance(value, (str, bytes, memoryview)) else _size_of(value)
+        for value in row
+    )
 
 
 def _size_of(value: Any) -> int:
@@ -265,7 +319,10 @@ def _too_large(size: int, most: int) -> str:
 
 
 def _too_long(timeout_s: float) -> str:
-    return f"the query was stopped after {timeout_s:g} seconds; ask for less, or allow more (--timeout, timeout_s)"
+    return (
+        f"the query was stopped after {timeout_s:g} seconds; ask for less, or allow more"
+        " (--timeout, timeout_s)"
+    )
 
 
 def _first_line(error: Exception) -> str:

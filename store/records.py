@@ -100,11 +100,17 @@ class EpisodeSummary:
 
     @property
     def failure_told(self) -> str:
-        """Whose failure ended it, at which boundary and how, in a line for people; empty unless it failed."""
+        """Whose failure ended it, at which boundary and how, in a line for people; empty unless it
+        failed.
+        """
         if self.failure is None:
             return ""
         seat = self.failed_seat
-        return f"{seat.seat} ({seat.agent_name}): {self.failure}" if seat is not None else str(self.failure)
+        return (
+            f"{seat.seat} ({seat.agent_name}): {self.failure}"
+            if seat is not None
+            else str(self.failure)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +140,9 @@ class StoredJudgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRow:
-    """One score with what tables and intervals group by. Rows of several judges must not be averaged together."""
+    """One score with what tables and intervals group by. Rows of several judges must not be
+    averaged together.
+    """
 
     judge_id: str
     judge_name: str
@@ -155,14 +163,17 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cells:
-    """The last attempts at n work items of one run, on scenarios of S seats each, and what judges scored in them."""
+    """The last attempts at n work items of one run, on scenarios of S seats each, and what judges
+    scored in them.
+    """
 
     names: tuple[str, ...]  # of the agents
     blocks: tuple[tuple[str, str, int], ...]  # family, scenario id, repeat; in that order
     block: NDArray[np.int64]  # (n,) ascending, into `blocks`
     episode: NDArray[np.uint64]  # (n,) the first 64 bits of its id
     failed: NDArray[np.bool_]  # (n,)
-    agents: NDArray[np.int64]  # (n, S) who sat where, into `names`; seats are in the scenario's order
+    # (n, S) who sat where, into `names`; seats are in the scenario's order
+    agents: NDArray[np.int64]
     values: Mapping[
         str, NDArray[np.float64]
     ]  # judge id → (n, S, M) by `measures_of` its rubric; NaN where there is no score
@@ -193,7 +204,7 @@ class EndingCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class FilterNames:
     """The names that filters may use, some hundreds of each at most."""
 
     runs: tuple[str, ...]  # the latest first
@@ -263,7 +274,9 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceQuery:
-    """Which seats of which episodes; what is empty or None does not restrict. Failed episodes are never matched."""
+    """Which seats of which episodes; what is empty or None does not restrict. Failed episodes are
+    never matched.
+    """
 
     runs: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()  # names or ids of who sat in the seat
@@ -305,7 +318,8 @@ class SeatScores:
     judge_id: str
     sample: int
     rescaled: Mapping[str, float]  # dimension → share of its range, 0 to 1
-    attributions: Mapping[tuple[str, str], Mapping[int, float]]  # (method, dimension) → turn → value
+    # (method, dimension) → turn → value
+    attributions: Mapping[tuple[str, str], Mapping[int, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,6 @@
-"""Runs: what they plan, what is finished, and the refusal to resume one whose content has changed."""
+"""Runs: what they plan, what is finished, and the refusal to resume one whose content has
+changed.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,15 @@ from simworld.core.judgement import JudgementStatus
 from simworld.core.scenario import Scenario
 from store.records import AgentRecord, ItemState, PlannedItem, RunRecord, RunSummary
 from store.scenario_json import scenario_row
-from store.tables import AgentRow, EpisodeRow, JudgementRow, RunAgentRow, RunRow, ScenarioRow, WorkItemRow
+from store.tables import (
+    AgentRow,
+    EpisodeRow,
+    JudgementRow,
+    RunAgentRow,
+    RunRow,
+    ScenarioRow,
+    WorkItemRow,
+)
 from store.writing import insert_missing, insert_new
 
 DETAILS = (
@@ -50,14 +60,22 @@ def begin_run(
     }
     if not insert_new(connection, RunRow, row):
         _refuse_changed(connection, run, items, agents)
-        connection.execute(update(RunRow).where(RunRow.name == run.name).values(settings=row["settings"]))
+        connection.execute(
+            update(RunRow).where(RunRow.name == run.name).values(settings=row["settings"])
+        )
     for scenario in scenarios:
         details = scenario_row(scenario)
         if not insert_new(connection, ScenarioRow, details):
             new = {name: details[name] for name in DETAILS}
             connection.execute(update(ScenarioRow).where(ScenarioRow.id == scenario.id).values(new))
-    insert_missing(connection, AgentRow, [{"id": a.id, "name": a.name, "spec": a.spec} for a in agents])
-    insert_missing(connection, RunAgentRow, [{"run": run.name, "agent_name": a.name, "agent_id": a.id} for a in agents])
+    insert_missing(
+        connection, AgentRow, [{"id": a.id, "name": a.name, "spec": a.spec} for a in agents]
+    )
+    insert_missing(
+        connection,
+        RunAgentRow,
+        [{"run": run.name, "agent_name": a.name, "agent_id": a.id} for a in agents],
+    )
     insert_missing(connection, WorkItemRow, [_item_row(planned) for planned in items])
 
 
@@ -68,7 +86,9 @@ def finished(connection: Connection, run: str) -> dict[str, ItemState]:
         .where(EpisodeRow.run == run)
         .order_by(EpisodeRow.item_key, EpisodeRow.attempt)
     )
-    return {key: ItemState(attempts=attempt, ending=Ending(ending)) for key, attempt, ending in rows}
+    return {
+        key: ItemState(attempts=attempt, ending=Ending(ending)) for key, attempt, ending in rows
+    }
 
 
 def planned(connection: Connection, run: str) -> list[PlannedItem]:
@@ -80,7 +100,12 @@ def planned(connection: Connection, run: str) -> list[PlannedItem]:
     ).mappings()
     return [
         PlannedItem(
-            item=WorkItem(run=row["run"], scenario_id=row["scenario_id"], cast=row["casting"], repeat=row["repeat"]),
+            item=WorkItem(
+                run=row["run"],
+                scenario_id=row["scenario_id"],
+                cast=row["casting"],
+                repeat=row["repeat"],
+            ),
             scenario_name=row["scenario_name"],
             family=row["family"],
         )
@@ -99,16 +124,25 @@ def run_summaries(connection: Connection, name: str | None = None) -> list[RunSu
 
     later = aliased(EpisodeRow)
     superseded = exists().where(
-        later.run == EpisodeRow.run, later.item_key == EpisodeRow.item_key, later.attempt > EpisodeRow.attempt
+        later.run == EpisodeRow.run,
+        later.item_key == EpisodeRow.item_key,
+        later.attempt > EpisodeRow.attempt,
     )
-    scored = exists().where(JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value)
+    scored = exists().where(
+        JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value
+    )
     of_run = EpisodeRow.run
     plans = counted(WorkItemRow.run, select(WorkItemRow.run, func.count()))
     episodes = counted(of_run, select(of_run, func.count()))
     items = counted(of_run, select(of_run, func.count(EpisodeRow.item_key.distinct())))
-    failed = counted(of_run, select(of_run, func.count()).where(EpisodeRow.ending == Ending.failed.value, ~superseded))
+    failed = counted(
+        of_run,
+        select(of_run, func.count()).where(EpisodeRow.ending == Ending.failed.value, ~superseded),
+    )
     judged = counted(of_run, select(of_run, func.count()).where(scored))
-    query = select(RunRow.__table__).where(wanted(RunRow.name)).order_by(RunRow.created, RunRow.name)
+    query = (
+        select(RunRow.__table__).where(wanted(RunRow.name)).order_by(RunRow.created, RunRow.name)
+    )
     rows = connection.execute(query).mappings()
     return [
         RunSummary(
@@ -142,10 +176,15 @@ def _item_row(planned_item: PlannedItem) -> dict[str, Any]:
 
 def _refuse_ambiguous(items: Sequence[PlannedItem], agents: Sequence[AgentRecord]) -> None:
     """A name that means two contents in one run could never be compared with what is stored."""
-    scenarios = _by_name((planned_item.scenario_name, planned_item.item.scenario_id) for planned_item in items)
+    scenarios = _by_name(
+        (planned_item.scenario_name, planned_item.item.scenario_id) for planned_item in items
+    )
     problems = [
         Problem(message=f"two different {kind}s are called {name!r}; rename one")
-        for kind, ids in (("scenario", scenarios), ("agent", _by_name((agent.name, agent.id) for agent in agents)))
+        for kind, ids in (
+            ("scenario", scenarios),
+            ("agent", _by_name((agent.name, agent.id) for agent in agents)),
+        )
         for name, found in ids.items()
         if len(found) > 1
     ]
@@ -154,7 +193,10 @@ def _refuse_ambiguous(items: Sequence[PlannedItem], agents: Sequence[AgentRecord
 
 
 def _refuse_changed(
-    connection: Connection, run: RunRecord, items: Sequence[PlannedItem], agents: Sequence[AgentRecord]
+    connection: Connection,
+    run: RunRecord,
+    items: Sequence[PlannedItem],
+    agents: Sequence[AgentRecord],
 ) -> None:
     problems = []
     seed = connection.execute(select(RunRow.seed).where(RunRow.name == run.name)).scalar_one()
@@ -162,21 +204,33 @@ def _refuse_changed(
         problems.append(f"its seed was {seed}, now it is {run.seed}")
     stored: Mapping[str, Mapping[str, set[str]]] = {
         "scenario": _by_name(
-            _rows(connection, select(WorkItemRow.scenario_name, WorkItemRow.scenario_id), WorkItemRow.run == run.name)
+            _rows(
+                connection,
+                select(WorkItemRow.scenario_name, WorkItemRow.scenario_id),
+                WorkItemRow.run == run.name,
+            )
         ),
         "agent": _by_name(
-            _rows(connection, select(RunAgentRow.agent_name, RunAgentRow.agent_id), RunAgentRow.run == run.name)
+            _rows(
+                connection,
+                select(RunAgentRow.agent_name, RunAgentRow.agent_id),
+                RunAgentRow.run == run.name,
+            )
         ),
     }
     new = {
-        "scenario": _by_name((planned_item.scenario_name, planned_item.item.scenario_id) for planned_item in items),
+        "scenario": _by_name(
+            (planned_item.scenario_name, planned_item.item.scenario_id) for planned_item in items
+        ),
         "agent": _by_name((agent.name, agent.id) for agent in agents),
     }
     for kind, names in new.items():
         for name, ids in names.items():
             before = stored[kind].get(name)
             if before and not ids <= before:
-                problems.append(f"the {kind} {name!r} was {_short(before)}, now it is {_short(ids)}")
+                problems.append(
+                    f"the {kind} {name!r} was {_short(before)}, now it is {_short(ids)}"
+                )
     if problems:
         raise ResumeRefused(
             f"run {run.name!r} cannot go on, for its content has changed: {'; '.join(problems)}; "

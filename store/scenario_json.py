@@ -1,4 +1,6 @@
-"""Scenarios as stored JSON and back: every field written out, so that a later change of a default changes no stored scenario."""
+"""Scenarios as stored JSON and back: every field written out, so that a later change of a default
+changes no stored scenario.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,29 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from simworld.core.judgement import stored_rubric
-from simworld.core.scenario import ENGLISH, Check, CheckKind, Limits, Persona, Relationship, Scenario, Seat, TurnOrder
+from simworld.core.scenario import (
+    ENGLISH,
+    Check,
+    CheckKind,
+    Limits,
+    Persona,
+    Relationship,
+    Scenario,
+    Seat,
+    TurnOrder,
+)
 
 
 def scenario_content(scenario: Scenario) -> dict[str, Any]:
-    """What the seats and the engine read, and the rubric that came with the scenario, as JSON data."""
+    """What the seats and the engine read, and the rubric that came with the scenario, as JSON
+    data.
+    """
     content: dict[str, Any] = {
         "setting": scenario.setting,
         "seats": [asdict(seat) for seat in scenario.seats],
-        "relationships": [[a, b, relationship.value] for (a, b), relationship in scenario.relationships.items()],
+        "relationships": [
+            [a, b, relationship.value] for (a, b), relationship in scenario.relationships.items()
+        ],
         "order": scenario.order.value,
         "limits": asdict(scenario.limits),
         "checks": [asdict(check) | {"kind": check.kind.value} for check in scenario.checks],
@@ -51,7 +67,9 @@ def scenario_of(row: RowMapping) -> Scenario:
     return Scenario(
         name=row["name"],
         setting=content["setting"],
-        seats=tuple(Seat(**(seat | {"persona": Persona(**seat["persona"])})) for seat in content["seats"]),
+        seats=tuple(
+            Seat(**(seat | {"persona": Persona(**seat["persona"])})) for seat in content["seats"]
+        ),
         relationships={(a, b): Relationship(value) for a, b, value in content["relationships"]},
         order=TurnOrder(content["order"]),
         limits=Limits(**content["limits"]),

@@ -1,4 +1,6 @@
-"""A query on an SQLite file in a process of its own, which is killed when its time is over or nobody wants its rows any more."""
+"""A query on an SQLite file in a process of its own, which is killed when its time is over or
+nobody wants its rows any more.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,14 @@ from typing import Any
 from store import parameters, sqlite_worker
 
 WATCH_S = 0.1  # between two looks whether the query is still wanted
-Row = tuple[Any, ...]
-Stopped = Callable[[], bool]
+SqlRow = tuple[Any, ...]
+ShouldStop = Callable[[], bool]
 
 
 class QueryError(Exception):
-    """What ended a query: `kind` is SQLite's exception, or `time`, `memory`, `row` (its bytes in `said`) or `process`."""
+    """What ended a query: `kind` is SQLite's exception, or `time`, `memory`, `row` (its bytes in
+    `said`) or `process`.
+    """
 
     def __init__(self, kind: str, said: str = "", names: tuple[tuple[str, str], ...] = ()) -> None:
         self.kind = kind
@@ -29,7 +33,8 @@ class QueryError(Exception):
 
 
 class QueryProcess:
-    """A running query. Use it in a `with` block, which ends the process; columns and rows raise QueryError.
+    """A running query. Use it in a `with` block, which ends the process; columns and rows raise
+    QueryError.
 
     Whoever asks may want it no longer while another thread waits for it: then `stopped` says so.
     """
@@ -38,11 +43,11 @@ class QueryProcess:
         self,
         uri: str,
         sql: str,
-        values: Mapping[str, parameters.Value],
+        values: Mapping[str, parameters.ParameterValue],
         *,
         timeout_s: float,
         row_bytes: int,
-        stopped: Stopped,
+        stopped: ShouldStop,
     ) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(sqlite_worker.__file__))],
@@ -88,7 +93,7 @@ class QueryProcess:
         _, names = self._receive()
         return None if names is None else tuple(names)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SqlRow]:
         """The rows as they come."""
         while True:
             what, value = self._receive()

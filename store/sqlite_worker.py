@@ -1,12 +1,15 @@
-"""One query on one SQLite file, run in a process of its own that can be killed: `store.sqlite_process` starts this file.
+"""One query on one SQLite file, run in a process of its own that can be killed:
+`store.sqlite_process` starts this file.
 
-SQLite looks at no clock inside one of its operations (a pattern, a long text, a sort), so only the system can end a query at any
-moment. This file imports nothing but what it needs, and starts in a fiftieth of a second.
+SQLite looks at no clock inside one of its operations (a pattern, a long text, a sort), so only the
+system can end a query at any moment. This file imports nothing but what it needs, and starts in a
+fiftieth of a second.
 
-Standard input holds the request, a marshalled dict: `uri`, `sql`, `values`, `timeout_s`, `row_bytes`. Standard output gets
-marshalled pairs, each behind its length in eight bytes: ("columns", names), then ("rows", rows) as often as needed, and at
-last ("end", None), ("error", (the error's kind, its text, the names of tables and columns)) or ("row", bytes of a row that is
-too large).
+Standard input holds the request, a marshalled dict: `uri`, `sql`, `values`, `timeout_s`,
+`row_bytes`. Standard output gets
+marshalled pairs, each behind its length in eight bytes: ("columns", names), then ("rows", rows) as
+often as needed, and at last ("end", None), ("error", (the error's kind, its text, the names of
+tables and columns)) or ("row", bytes of a row that is too large).
 """
 
 from __future__ import annotations
@@ -28,8 +31,16 @@ LONGEST_PATTERN = 1000  # bytes in one LIKE or GLOB pattern
 LONGEST_MESSAGE = 300  # characters: some of SQLite's repeat what they are about
 BATCH_ROWS = 500
 BATCH_BYTES = 1 << 18
-NAMES = "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type IN ('table', 'view')"
-ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+NAMES = (
+    "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type IN"
+    " ('table', 'view')"
+)
+ALLOWED = {
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+}
 FORBIDDEN = ("load_extension", "fts3_tokenizer")
 
 
@@ -48,7 +59,9 @@ def main() -> None:
 
 
 def limit_process(timeout_s: float) -> None:
-    """Lets the system end this process where it takes too much; the time is for the case that nobody is left to kill it."""
+    """Lets the system end this process where it takes too much; the time is for the case that
+    nobody is left to kill it.
+    """
     try:
         import resource
     except ImportError:  # Windows
@@ -60,7 +73,9 @@ def limit_process(timeout_s: float) -> None:
     ):
         _, hard = resource.getrlimit(kind)
         try:
-            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+            resource.setrlimit(
+                kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+            )
         except (OSError, ValueError):
             continue  # a system that does not know this limit
 
@@ -76,7 +91,9 @@ def restrict(connection: sqlite3.Connection) -> None:
     connection.set_authorizer(allow)
 
 
-def allow(action: int, first: str | None, second: str | None, database: str | None, trigger: str | None) -> int:
+def allow(
+    action: int, first: str | None, second: str | None, database: str | None, trigger: str | None
+) -> int:
     """SQLite's question whether a statement may do something."""
     if action == sqlite3.SQLITE_FUNCTION and second in FORBIDDEN:
         return sqlite3.SQLITE_DENY
@@ -86,7 +103,10 @@ def allow(action: int, first: str | None, second: str | None, database: str | No
 def answer(connection: sqlite3.Connection, request: dict[str, Any]) -> None:
     """Sends columns and rows, some hundred rows or a quarter of a megabyte at a time."""
     cursor = connection.execute(request["sql"], request["values"])
-    send("columns", None if cursor.description is None else [column[0] for column in cursor.description])
+    send(
+        "columns",
+        None if cursor.description is None else [column[0] for column in cursor.description],
+    )
     batch: list[tuple[Any, ...]] = []
     held = 0
     for row in cursor:

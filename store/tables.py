@@ -1,4 +1,6 @@
-"""The tables, each column with the comment that `simworld db info --columns` prints: this file is the codebook."""
+"""The tables, each column with the comment that `simworld db info --columns` prints: this file is
+the codebook.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from store.types import Json, SeedText, Utc, Words
+from store.types import Json, SeedText, StorableText, Utc
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -31,11 +33,13 @@ NAMING = {
 
 
 class Base(DeclarativeBase):
-    """All tables share one metadata, whose constraints have names: SQLite's migrations need them."""
+    """All tables share one metadata, whose constraints have names: SQLite's migrations need
+    them.
+    """
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map: ClassVar[dict[Any, Any]] = {
-        str: Words,
+        str: StorableText,
         datetime: Utc,
         float: Float,
         int: Integer,
@@ -55,19 +59,27 @@ def episode_key() -> Any:
 
 
 class ScenarioRow(Base):
-    """What was played: content by its hash; the details that neither seats nor engine read are those of the last run."""
+    """What was played: content by its hash; the details that neither seats nor engine read are
+    those of the last run.
+    """
 
     __tablename__ = "scenarios"
-    id: Mapped[str] = column("versioned hash of what the seats and the engine read", primary_key=True)
+    id: Mapped[str] = column(
+        "versioned hash of what the seats and the engine read", primary_key=True
+    )
     name: Mapped[str] = column("name in the file it came from", index=True)
     title: Mapped[str] = column("title for people")
-    family: Mapped[str] = column("statistical unit: scenarios that are variants of one idea", index=True)
+    family: Mapped[str] = column(
+        "statistical unit: scenarios that are variants of one idea", index=True
+    )
     kind: Mapped[str] = column("bargaining, persuasion, ...; may be empty")
     tags: Mapped[Any] = column("list of words", Json)
     rubric: Mapped[str] = column("rubric the scenario asks to be judged by")
     judge_note: Mapped[str] = column("background for the judge alone")
     meta: Mapped[Any] = column("where the scenario came from: text by text", Json)
-    content: Mapped[Any] = column("setting, seats with personas, relationships, order, limits, checks", Json)
+    content: Mapped[Any] = column(
+        "setting, seats with personas, relationships, order, limits, checks", Json
+    )
 
 
 class AgentRow(Base):
@@ -86,7 +98,9 @@ class RunRow(Base):
 
     __tablename__ = "runs"
     name: Mapped[str] = column("name of the run", primary_key=True)
-    seed: Mapped[int] = column("seed from which every episode's seed derives, as decimal text", SeedText)
+    seed: Mapped[int] = column(
+        "seed from which every episode's seed derives, as decimal text", SeedText
+    )
     code_version: Mapped[str] = column("version of simworld that began the run")
     created: Mapped[datetime] = column("when the run was begun, UTC")
     settings: Mapped[Any] = column("options of the run", Json)
@@ -94,10 +108,14 @@ class RunRow(Base):
 
 
 class RunAgentRow(Base):
-    """Which agent a name means in a run; a resume with other content under the same name is refused."""
+    """Which agent a name means in a run; a resume with other content under the same name is
+    refused.
+    """
 
     __tablename__ = "run_agents"
-    run: Mapped[str] = column("the run", ForeignKey("runs.name", ondelete="CASCADE"), primary_key=True)
+    run: Mapped[str] = column(
+        "the run", ForeignKey("runs.name", ondelete="CASCADE"), primary_key=True
+    )
     agent_name: Mapped[str] = column("name of the agent in this run", primary_key=True)
     agent_id: Mapped[str] = column("the agent", ForeignKey("agents.id"), index=True)
 
@@ -128,7 +146,9 @@ class EpisodeRow(Base):
     )
     id: Mapped[str] = column("hash of the work item and the attempt", primary_key=True)
     run: Mapped[str] = column("the run", ForeignKey("runs.name", ondelete="CASCADE"))
-    item_key: Mapped[str] = column("the work item", ForeignKey("work_items.key", ondelete="CASCADE"), index=True)
+    item_key: Mapped[str] = column(
+        "the work item", ForeignKey("work_items.key", ondelete="CASCADE"), index=True
+    )
     attempt: Mapped[int] = column("attempt at the work item, from 1")
     scenario_id: Mapped[str] = column("the scenario", ForeignKey("scenarios.id"), index=True)
     scenario_name: Mapped[str] = column("name of the scenario in this run", index=True)
@@ -137,8 +157,12 @@ class EpisodeRow(Base):
     seed: Mapped[int] = column("seed of the episode, as decimal text", SeedText)
     ending: Mapped[str] = column("terminated, turn_limit or failed")
     reason: Mapped[str] = column("left, silence, check:<name>, turn_limit, or the failure's kind")
-    failure_boundary: Mapped[str | None] = column("who failed: model, reply, agent, human, engine; null unless failed")
-    failure_kind: Mapped[str | None] = column("a stable word: timeout, too-long, ...; null unless failed")
+    failure_boundary: Mapped[str | None] = column(
+        "who failed: model, reply, agent, human, engine; null unless failed"
+    )
+    failure_kind: Mapped[str | None] = column(
+        "a stable word: timeout, too-long, ...; null unless failed"
+    )
     failure_message: Mapped[str | None] = column("one line for people; null unless failed")
     started: Mapped[datetime] = column("when it started, UTC")
     ended: Mapped[datetime] = column("when it ended, UTC")
@@ -147,7 +171,9 @@ class EpisodeRow(Base):
     new_tokens: Mapped[int] = column("tokens written, summed over acts")
     code_version: Mapped[str] = column("version of simworld that played it")
     parent_id: Mapped[str | None] = column(
-        "episode this one branched from; null if none", ForeignKey("episodes.id", ondelete="SET NULL"), index=True
+        "episode this one branched from; null if none",
+        ForeignKey("episodes.id", ondelete="SET NULL"),
+        index=True,
     )
 
 
@@ -158,13 +184,17 @@ class EpisodeSeatRow(Base):
     episode_id: Mapped[str] = episode_key()
     seat: Mapped[str] = column("name of the seat", primary_key=True)
     position: Mapped[int] = column("place of the seat in the scenario, from 0")
-    agent_id: Mapped[str] = column("the agent cast into the seat", ForeignKey("agents.id"), index=True)
+    agent_id: Mapped[str] = column(
+        "the agent cast into the seat", ForeignKey("agents.id"), index=True
+    )
     agent_name: Mapped[str] = column("name of the agent in this run")
     persona: Mapped[str] = column("name of the character")
 
 
 class ActRow(Base):
-    """What a seat did in a turn, and what made it; the columns from model_id on are null for scripts and people."""
+    """What a seat did in a turn, and what made it; the columns from model_id on are null for
+    scripts and people.
+    """
 
     __tablename__ = "acts"
     episode_id: Mapped[str] = episode_key()
@@ -173,20 +203,30 @@ class ActRow(Base):
     seat: Mapped[str] = column("who acted")
     kind: Mapped[str] = column("speak, non-verbal, action, leave or none")
     text: Mapped[str] = column("what was said or done")
-    recipients: Mapped[Any] = column("list of the seats that alone perceived it; empty: everyone", Json)
+    recipients: Mapped[Any] = column(
+        "list of the seats that alone perceived it; empty: everyone", Json
+    )
     model_id: Mapped[str | None] = column("content hash of the model")
     dtype: Mapped[str | None] = column("number format in use; empty for a server")
     prompt_version: Mapped[str | None] = column("content hash of the prompt template")
-    seed: Mapped[int | None] = column("seed of the act's sampling stream, as decimal text", SeedText, nullable=True)
+    seed: Mapped[int | None] = column(
+        "seed of the act's sampling stream, as decimal text", SeedText, nullable=True
+    )
     prompt_tokens: Mapped[int | None] = column("tokens read")
     new_tokens: Mapped[int | None] = column("tokens written")
     latency_s: Mapped[float | None] = column("seconds from request to reply")
-    logprob: Mapped[float | None] = column("log-probability of the reply under the model, nats; null where unknown")
+    logprob: Mapped[float | None] = column(
+        "log-probability of the reply under the model, nats; null where unknown"
+    )
     finish: Mapped[str | None] = column("stop or length")
     raw: Mapped[str | None] = column("the reply as the model wrote it")
     asks: Mapped[int | None] = column("requests made for this act, re-asks included")
-    dropped_events: Mapped[int | None] = column("oldest events left out because the prompt was too long")
-    reasoning_tokens: Mapped[int | None] = column("of the tokens written, those that were thought; null where unknown")
+    dropped_events: Mapped[int | None] = column(
+        "oldest events left out because the prompt was too long"
+    )
+    reasoning_tokens: Mapped[int | None] = column(
+        "of the tokens written, those that were thought; null where unknown"
+    )
 
 
 class PlanStepRow(Base):
@@ -196,7 +236,9 @@ class PlanStepRow(Base):
     episode_id: Mapped[str] = episode_key()
     turn: Mapped[int] = column("turn, from 0", primary_key=True)
     position: Mapped[int] = column("place of the act within the turn, from 0", primary_key=True)
-    encoder_id: Mapped[str] = column("what made the state: hash of LM, template, layer, position", index=True)
+    encoder_id: Mapped[str] = column(
+        "what made the state: hash of LM, template, layer, position", index=True
+    )
     planner_id: Mapped[str] = column("what made the action; empty: no planner", index=True)
     noisy: Mapped[bool] = column("whether exploration noise was added")
     state: Mapped[bytes] = column("state vector")
@@ -204,7 +246,9 @@ class PlanStepRow(Base):
     state_shape: Mapped[Any] = column("list of the state's dimensions", Json)
     action: Mapped[bytes | None] = column("action vector; null where states are only recorded")
     action_dtype: Mapped[str | None] = column("number format of the action")
-    action_shape: Mapped[Any | None] = column("list of the action's dimensions", Json, nullable=True)
+    action_shape: Mapped[Any | None] = column(
+        "list of the action's dimensions", Json, nullable=True
+    )
 
 
 class CheckRow(Base):
@@ -234,7 +278,10 @@ class JudgementRow(Base):
     """One judge's pass over one episode: ok with verdicts, or failed."""
 
     __tablename__ = "judgements"
-    __table_args__ = (UniqueConstraint("episode_id", "judge_id", "sample"), Index(None, "episode_id", "status"))
+    __table_args__ = (
+        UniqueConstraint("episode_id", "judge_id", "sample"),
+        Index(None, "episode_id", "status"),
+    )
     id: Mapped[str] = column("hash of episode, judge and sample", primary_key=True)
     episode_id: Mapped[str] = column("the episode", ForeignKey("episodes.id", ondelete="CASCADE"))
     judge_id: Mapped[str] = column("the judge", ForeignKey("judges.id"), index=True)
@@ -242,7 +289,9 @@ class JudgementRow(Base):
     attempt: Mapped[int] = column("attempt that this row tells of, from 1")
     status: Mapped[str] = column("ok or failed")
     rubric_id: Mapped[str] = column("name of the rubric and hash of its dimensions")
-    failure_boundary: Mapped[str | None] = column("who failed: judge, model, reply; null unless failed")
+    failure_boundary: Mapped[str | None] = column(
+        "who failed: judge, model, reply; null unless failed"
+    )
     failure_kind: Mapped[str | None] = column("a stable word; null unless failed")
     failure_message: Mapped[str | None] = column("one line for people; null unless failed")
     earlier_failures: Mapped[Any] = column("list of the failures of earlier attempts", Json)
@@ -276,22 +325,31 @@ class AttributionRow(Base):
 
     __tablename__ = "attributions"
     judgement_id: Mapped[str] = column(
-        "the judgement that is shared out", ForeignKey("judgements.id", ondelete="CASCADE"), primary_key=True
+        "the judgement that is shared out",
+        ForeignKey("judgements.id", ondelete="CASCADE"),
+        primary_key=True,
     )
     method: Mapped[str] = column(
-        "attributed: weights of a seat's turns; prefixes: scores of the dialogue so far", primary_key=True
+        "attributed: weights of a seat's turns; prefixes: scores of the dialogue so far",
+        primary_key=True,
     )
     seat: Mapped[str] = column("whose turns", primary_key=True)
-    dimension: Mapped[str] = column("what is judged; empty: the episode as a whole", primary_key=True)
+    dimension: Mapped[str] = column(
+        "what is judged; empty: the episode as a whole", primary_key=True
+    )
     turn: Mapped[int] = column("turn, from 0", primary_key=True)
     value: Mapped[float] = column("the weight, or the score as a share of its range, 0 to 1")
 
 
 class CellCastRow(Base):
-    """Who sat where in the last attempts at a scenario and repeat: a copy of `episodes` and `episode_seats`, kept for standings."""
+    """Who sat where in the last attempts at a scenario and repeat: a copy of `episodes` and
+    `episode_seats`, kept for standings.
+    """
 
     __tablename__ = "cell_casts"
-    run: Mapped[str] = column("the run", ForeignKey("runs.name", ondelete="CASCADE"), primary_key=True)
+    run: Mapped[str] = column(
+        "the run", ForeignKey("runs.name", ondelete="CASCADE"), primary_key=True
+    )
     family: Mapped[str] = column("family of the scenario in this run", primary_key=True)
     scenario_id: Mapped[str] = column("the scenario", primary_key=True)
     repeat: Mapped[int] = column("repeat, from 0", primary_key=True)
@@ -299,11 +357,15 @@ class CellCastRow(Base):
     stale: Mapped[bool] = column(
         "whether an episode was changed by hand since: then this is made again before it is used"
     )
-    casts: Mapped[bytes] = column("packed records, one for each work item that was played: store/cells.py")
+    casts: Mapped[bytes] = column(
+        "packed records, one for each work item that was played: store/cells.py"
+    )
 
 
 class CellScoreRow(Base):
-    """What a judge's scores in a scenario and repeat come to by seat: a copy of `verdicts`, kept for standings."""
+    """What a judge's scores in a scenario and repeat come to by seat: a copy of `verdicts`, kept
+    for standings.
+    """
 
     __tablename__ = "cell_scores"
     __table_args__ = (
@@ -317,20 +379,32 @@ class CellScoreRow(Base):
     family: Mapped[str] = column("family of the scenario in this run", primary_key=True)
     scenario_id: Mapped[str] = column("the scenario", primary_key=True)
     repeat: Mapped[int] = column("repeat, from 0", primary_key=True)
-    judge_id: Mapped[str] = column("the judge", ForeignKey("judges.id", ondelete="CASCADE"), primary_key=True)
+    judge_id: Mapped[str] = column(
+        "the judge", ForeignKey("judges.id", ondelete="CASCADE"), primary_key=True
+    )
     stale: Mapped[bool] = column(
         "whether a verdict was changed by hand since: then this is made again before it is used"
     )
-    scores: Mapped[bytes] = column("packed records, one for each episode with a score: store/cells.py")
-    retests: Mapped[bytes] = column("packed records, one for each episode with several samples: store/cells.py")
+    scores: Mapped[bytes] = column(
+        "packed records, one for each episode with a score: store/cells.py"
+    )
+    retests: Mapped[bytes] = column(
+        "packed records, one for each episode with several samples: store/cells.py"
+    )
 
 
 class EpisodeTextRow(Base):
-    """What was said in an episode: for search. The index of its words is made by a migration, for each database has its own."""
+    """What was said in an episode: for search. The index of its words is made by a migration, for
+    each database has its own.
+    """
 
     __tablename__ = "episode_texts"
-    number: Mapped[int] = column("about the order in which episodes were stored, from 1", primary_key=True)
-    episode_id: Mapped[str] = column("the episode", ForeignKey("episodes.id", ondelete="CASCADE"), unique=True)
+    number: Mapped[int] = column(
+        "about the order in which episodes were stored, from 1", primary_key=True
+    )
+    episode_id: Mapped[str] = column(
+        "the episode", ForeignKey("episodes.id", ondelete="CASCADE"), unique=True
+    )
     text: Mapped[str] = column("what was said and done: a line for each act, in order")
 
 
@@ -359,7 +433,9 @@ class TrainingRow(Base):
     data: Mapped[Any] = column("what it was trained on: query, rows, sha256", Json)
     status: Mapped[str] = column("running, finished or failed")
     finished: Mapped[datetime | None] = column("when it ended, UTC; null while it runs")
-    checkpoint_id: Mapped[str | None] = column("content hash of the checkpoint it wrote; null without one")
+    checkpoint_id: Mapped[str | None] = column(
+        "content hash of the checkpoint it wrote; null without one"
+    )
     metrics: Mapped[Any] = column("what it came to, by name", Json)
 
 

@@ -20,13 +20,21 @@ def text_of(acts: Iterable[Act]) -> str:
 
 
 def search(
-    connection: Connection, phrases: Sequence[str], *, run: str | None, before: int | None, limit: int
+    connection: Connection,
+    phrases: Sequence[str],
+    *,
+    run: str | None,
+    before: int | None,
+    limit: int,
 ) -> list[TextHit]:
     """The latest episodes in which every phrase occurs. See `Store.search_text`."""
     number: ColumnElement[int] = table(EpisodeTextRow).c.number
-    query = select(EpisodeTextRow.number, EpisodeTextRow.episode_id, EpisodeTextRow.text).limit(limit)
+    query = select(EpisodeTextRow.number, EpisodeTextRow.episode_id, EpisodeTextRow.text).limit(
+        limit
+    )
     if connection.dialect.name == "sqlite":
-        words = lightweight(INDEX, column("rowid", Integer), column(INDEX))  # whose last column stands for all of them
+        # whose last column stands for all of them
+        words = lightweight(INDEX, column("rowid", Integer), column(INDEX))
         number = words.c.rowid  # FTS5 walks its rows in this order by itself
         query = query.join(words, number == EpisodeTextRow.number)
         wanted = " ".join('"' + phrase.replace('"', '""') + '"' for phrase in phrases)
@@ -34,9 +42,13 @@ def search(
     else:
         vector = func.to_tsvector(literal_column("'simple'"), EpisodeTextRow.text)
         for phrase in phrases:
-            query = query.where(vector.op("@@")(func.phraseto_tsquery(literal_column("'simple'"), phrase)))
+            query = query.where(
+                vector.op("@@")(func.phraseto_tsquery(literal_column("'simple'"), phrase))
+            )
     if run is not None:
-        query = query.join(EpisodeRow, EpisodeRow.id == EpisodeTextRow.episode_id).where(EpisodeRow.run == run)
+        query = query.join(EpisodeRow, EpisodeRow.id == EpisodeTextRow.episode_id).where(
+            EpisodeRow.run == run
+        )
     if before is not None:
         query = query.where(number < before)
     rows = connection.execute(query.order_by(number.desc()))
@@ -45,5 +57,7 @@ def search(
 
 def texts_of(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     """Episode id → its text."""
-    query = select(EpisodeTextRow.episode_id, EpisodeTextRow.text).where(EpisodeTextRow.episode_id.in_(ids))
+    query = select(EpisodeTextRow.episode_id, EpisodeTextRow.text).where(
+        EpisodeTextRow.episode_id.in_(ids)
+    )
     return {id_: found for id_, found in connection.execute(query)}  # noqa: C416 - a row is no tuple to mypy

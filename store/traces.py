@@ -7,12 +7,30 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+)
 
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.judgement import JudgementStatus
 from store.reading import ended_before, plan_of, vector_of
-from store.records import SeatScores, SeatTrace, TracedAct, TraceOverview, TraceQuery, UsedAction, VectorKind
+from store.records import (
+    SeatScores,
+    SeatTrace,
+    TracedAct,
+    TraceOverview,
+    TraceQuery,
+    UsedAction,
+    VectorKind,
+)
 from store.tables import (
     ActRow,
     AttributionRow,
@@ -28,9 +46,15 @@ EPISODE = ("run", "scenario_id", "scenario_name", "family")
 FINGERPRINT_ROWS = 10_000
 
 
-def trace_batch(connection: Connection, query: TraceQuery, after: str, size: int) -> tuple[list[SeatTrace], str]:
-    """The traces of the next `size` episodes after an id, and the last of their ids; empty at the end."""
-    episodes = connection.execute(_episodes(query).where(EpisodeRow.id > after).order_by(EpisodeRow.id).limit(size))
+def trace_batch(
+    connection: Connection, query: TraceQuery, after: str, size: int
+) -> tuple[list[SeatTrace], str]:
+    """The traces of the next `size` episodes after an id, and the last of their ids; empty at the
+    end.
+    """
+    episodes = connection.execute(
+        _episodes(query).where(EpisodeRow.id > after).order_by(EpisodeRow.id).limit(size)
+    )
     rows = {row["id"]: row for row in episodes.mappings()}
     if not rows:
         return [], ""
@@ -61,10 +85,16 @@ def trace_batch(connection: Connection, query: TraceQuery, after: str, size: int
     return traces, ids[-1]
 
 
-def earlier_actions(connection: Connection, episode_id: str, planner_id: str, episodes: int) -> list[UsedAction]:
-    """Actions of a planner in the last so many episodes of a run that ended before this one. See `Store.earlier_actions`."""
+def earlier_actions(
+    connection: Connection, episode_id: str, planner_id: str, episodes: int
+) -> list[UsedAction]:
+    """Actions of a planner in the last so many episodes of a run that ended before this one. See
+    `Store.earlier_actions`.
+    """
     run = select(EpisodeRow.run).where(EpisodeRow.id == episode_id).scalar_subquery()
-    steered = exists().where(PlanStepRow.episode_id == EpisodeRow.id, PlanStepRow.planner_id == planner_id)
+    steered = exists().where(
+        PlanStepRow.episode_id == EpisodeRow.id, PlanStepRow.planner_id == planner_id
+    )
     latest = (
         select(EpisodeRow.id, EpisodeRow.ended)
         .where(EpisodeRow.run == run, ended_before(episode_id), steered)
@@ -93,7 +123,9 @@ def earlier_actions(connection: Connection, episode_id: str, planner_id: str, ep
             ),
         )
         .where(PlanStepRow.planner_id == planner_id, PlanStepRow.action.is_not(None))
-        .order_by(latest.c.ended.desc(), PlanStepRow.episode_id, PlanStepRow.turn, PlanStepRow.position)
+        .order_by(
+            latest.c.ended.desc(), PlanStepRow.episode_id, PlanStepRow.turn, PlanStepRow.position
+        )
     ).mappings()
     plain = ("episode_id", "turn", "seat", "text", "noisy")
     return [
@@ -105,7 +137,9 @@ def earlier_actions(connection: Connection, episode_id: str, planner_id: str, ep
 
 def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
     """Counts of what a query finds. See `Store.trace_overview`."""
-    endings = select(EpisodeRow.ending, func.count()).where(*_filters(query)).group_by(EpisodeRow.ending)
+    endings = (
+        select(EpisodeRow.ending, func.count()).where(*_filters(query)).group_by(EpisodeRow.ending)
+    )
     found = _episodes(query).with_only_columns(EpisodeRow.id).subquery()
     steps = (
         select(table(PlanStepRow))
@@ -118,7 +152,12 @@ def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
                 ActRow.position == PlanStepRow.position,
             ),
         )
-        .join(EpisodeSeatRow, and_(EpisodeSeatRow.episode_id == ActRow.episode_id, EpisodeSeatRow.seat == ActRow.seat))
+        .join(
+            EpisodeSeatRow,
+            and_(
+                EpisodeSeatRow.episode_id == ActRow.episode_id, EpisodeSeatRow.seat == ActRow.seat
+            ),
+        )
         .where(_agent(query), *_plan_filters(query))
     )
     by_kind = (
@@ -130,10 +169,14 @@ def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
     )
     kinds = connection.execute(steps.with_only_columns(*by_kind, func.count()).group_by(*by_kind))
     planners = connection.execute(
-        steps.with_only_columns(PlanStepRow.planner_id, func.count()).group_by(PlanStepRow.planner_id)
+        steps.with_only_columns(PlanStepRow.planner_id, func.count()).group_by(
+            PlanStepRow.planner_id
+        )
     )
     dtypes = connection.execute(
-        steps.with_only_columns(ActRow.dtype, func.count()).where(ActRow.dtype.is_not(None)).group_by(ActRow.dtype)
+        steps.with_only_columns(ActRow.dtype, func.count())
+        .where(ActRow.dtype.is_not(None))
+        .group_by(ActRow.dtype)
     )
     judged = connection.execute(
         select(JudgementRow.judge_id, func.count(JudgementRow.episode_id.distinct()))
@@ -166,13 +209,17 @@ def _counts(rows: Iterable[Any]) -> dict[str, int]:
 
 
 def _fingerprint(connection: Connection, query: TraceQuery) -> str:
-    """Episodes and judgements never change once stored, so their ids stand for their content; attributions are only added."""
+    """Episodes and judgements never change once stored, so their ids stand for their content;
+    attributions are only added.
+    """
     parts = (
         select(AttributionRow.judgement_id, func.count().label("parts"))
         .group_by(AttributionRow.judgement_id)
         .subquery()
     )
-    ok = and_(JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value)
+    ok = and_(
+        JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value
+    )
     rows = (
         _episodes(query)
         .with_only_columns(EpisodeRow.id, JudgementRow.id, parts.c.parts)
@@ -193,7 +240,12 @@ def _filters(query: TraceQuery) -> list[ColumnElement[bool]]:
     if query.runs:
         found.append(EpisodeRow.run.in_(query.runs))
     if query.scenarios:
-        found.append(or_(EpisodeRow.scenario_name.in_(query.scenarios), EpisodeRow.scenario_id.in_(query.scenarios)))
+        found.append(
+            or_(
+                EpisodeRow.scenario_name.in_(query.scenarios),
+                EpisodeRow.scenario_id.in_(query.scenarios),
+            )
+        )
     if query.families:
         found.append(EpisodeRow.family.in_(query.families))
     if query.since is not None:
@@ -206,14 +258,19 @@ def _filters(query: TraceQuery) -> list[ColumnElement[bool]]:
 
 
 def _agent(query: TraceQuery) -> ColumnElement[bool]:
-    named = or_(EpisodeSeatRow.agent_name.in_(query.agents), EpisodeSeatRow.agent_id.in_(query.agents))
+    named = or_(
+        EpisodeSeatRow.agent_name.in_(query.agents), EpisodeSeatRow.agent_id.in_(query.agents)
+    )
     return named if query.agents else EpisodeSeatRow.seat.is_not(None)
 
 
 def _plan_filters(query: TraceQuery) -> list[ColumnElement[bool]]:
     return [
         or_(*(column.startswith(id_, autoescape=True) for id_ in ids))
-        for column, ids in ((PlanStepRow.encoder_id, query.encoders), (PlanStepRow.planner_id, query.planners))
+        for column, ids in (
+            (PlanStepRow.encoder_id, query.encoders),
+            (PlanStepRow.planner_id, query.planners),
+        )
         if ids
     ]
 
@@ -221,23 +278,31 @@ def _plan_filters(query: TraceQuery) -> list[ColumnElement[bool]]:
 def _episodes(query: TraceQuery) -> Select[Any]:
     """Episodes that match, did not fail, and have a vector that fits."""
     vectors = exists().where(PlanStepRow.episode_id == EpisodeRow.id, *_plan_filters(query))
-    return select(table(EpisodeRow)).where(*_filters(query), EpisodeRow.ending != Ending.failed.value, vectors)
+    return select(table(EpisodeRow)).where(
+        *_filters(query), EpisodeRow.ending != Ending.failed.value, vectors
+    )
 
 
-def _acts(connection: Connection, query: TraceQuery, ids: Sequence[str]) -> dict[tuple[str, str], list[TracedAct]]:
+def _acts(
+    connection: Connection, query: TraceQuery, ids: Sequence[str]
+) -> dict[tuple[str, str], list[TracedAct]]:
     steps = connection.execute(
         select(table(PlanStepRow)).where(PlanStepRow.episode_id.in_(ids), *_plan_filters(query))
     ).mappings()
     plans = {(row["episode_id"], row["turn"], row["position"]): plan_of(row) for row in steps}
     rows = connection.execute(
-        select(ActRow.episode_id, ActRow.turn, ActRow.position, ActRow.seat, ActRow.kind, ActRow.text)
+        select(
+            ActRow.episode_id, ActRow.turn, ActRow.position, ActRow.seat, ActRow.kind, ActRow.text
+        )
         .where(ActRow.episode_id.in_(ids))
         .order_by(ActRow.episode_id, ActRow.turn, ActRow.position)
     )
     found: dict[tuple[str, str], list[TracedAct]] = defaultdict(list)
     for episode, turn, position, seat, kind, text in rows:
         plan = plans.get((episode, turn, position))
-        found[episode, seat].append(TracedAct(turn=turn, kind=ActionKind(kind), text=text, plan=plan))
+        found[episode, seat].append(
+            TracedAct(turn=turn, kind=ActionKind(kind), text=text, plan=plan)
+        )
     return found
 
 
@@ -263,9 +328,13 @@ def _scores(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str],
         .where(ok)
         .order_by(AttributionRow.turn)
     ).mappings()
-    parts: dict[tuple[str, str], dict[tuple[str, str], dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    parts: dict[tuple[str, str], dict[tuple[str, str], dict[int, float]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
     for row in said:
-        parts[row["judgement_id"], row["seat"]][row["method"], row["dimension"]][row["turn"]] = row["value"]
+        parts[row["judgement_id"], row["seat"]][row["method"], row["dimension"]][row["turn"]] = row[
+            "value"
+        ]
     return _by_seat(judgements, rescaled, parts)
 
 

@@ -12,7 +12,14 @@ from sqlalchemy import Connection, exists, select, update
 from simworld.core.errors import InputError
 from simworld.core.judgement import JudgementStatus
 from store.records import Attribution, TrainingRecord, TrainingStatus, TrainingStep
-from store.tables import AttributionRow, EpisodeRow, JudgementRow, TrainingRow, TrainingStepRow, table
+from store.tables import (
+    AttributionRow,
+    EpisodeRow,
+    JudgementRow,
+    TrainingRow,
+    TrainingStepRow,
+    table,
+)
 from store.types import storable_json
 from store.writing import insert_missing, insert_new
 
@@ -26,26 +33,43 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
         return True
     here = TrainingRow.name == training.name
     stored = connection.execute(select(table(TrainingRow)).where(here)).mappings().one()
-    changed = [name for name in ("kind", "settings", "data") if stored[name] != storable_json(row[name])]
-    if changed and stored["status"] == "failed" and not training_steps(connection, training.name, None):
-        # It never came to its first measurement, so nothing is lost if the corrected one takes its name.
-        connection.execute(update(TrainingRow).where(here).values(row | {"status": "running", "finished": None}))
+    changed = [
+        name for name in ("kind", "settings", "data") if stored[name] != storable_json(row[name])
+    ]
+    if (
+        changed
+        and stored["status"] == "failed"
+        and not training_steps(connection, training.name, None)
+    ):
+        # It never came to its first measurement, so nothing is lost if the corrected one takes its
+        # name.
+        connection.execute(
+            update(TrainingRow).where(here).values(row | {"status": "running", "finished": None})
+        )
         return True
     if changed:
         raise InputError(
-            f"a training {training.name!r} exists with other {' and '.join(changed)}; give another name, or take back the change"
+            f"a training {training.name!r} exists with other {' and '.join(changed)}; give another"
+            " name, or take back the change"
         )
     connection.execute(update(TrainingRow).where(here).values(status="running", finished=None))
     return False
 
 
-def add_steps(connection: Connection, name: str, rows: Iterable[tuple[int, Mapping[str, float]]]) -> None:
+def add_steps(
+    connection: Connection, name: str, rows: Iterable[tuple[int, Mapping[str, float]]]
+) -> None:
     """Stores measurements; those that are there already are left as they are."""
     insert_missing(
         connection,
         TrainingStepRow,
         [
-            {"training": name, "step": step, "metric": metric, "value": value if math.isfinite(value) else None}
+            {
+                "training": name,
+                "step": step,
+                "metric": metric,
+                "value": value if math.isfinite(value) else None,
+            }
             for step, metrics in rows
             for metric, value in metrics.items()
         ],
@@ -53,19 +77,30 @@ def add_steps(connection: Connection, name: str, rows: Iterable[tuple[int, Mappi
 
 
 def finish_training(
-    connection: Connection, name: str, status: TrainingStatus, checkpoint_id: str | None, metrics: Mapping[str, Any]
+    connection: Connection,
+    name: str,
+    status: TrainingStatus,
+    checkpoint_id: str | None,
+    metrics: Mapping[str, Any],
 ) -> None:
     """Says how a training ended."""
     connection.execute(
         update(TrainingRow)
         .where(TrainingRow.name == name)
-        .values(status=status, finished=datetime.now(UTC), checkpoint_id=checkpoint_id, metrics=dict(metrics))
+        .values(
+            status=status,
+            finished=datetime.now(UTC),
+            checkpoint_id=checkpoint_id,
+            metrics=dict(metrics),
+        )
     )
 
 
 def training_runs(connection: Connection) -> list[TrainingRecord]:
     """All trainings, oldest first."""
-    rows = connection.execute(select(table(TrainingRow)).order_by(TrainingRow.created, TrainingRow.name)).mappings()
+    rows = connection.execute(
+        select(table(TrainingRow)).order_by(TrainingRow.created, TrainingRow.name)
+    ).mappings()
     return [TrainingRecord(**row) for row in rows]
 
 
@@ -77,12 +112,18 @@ def training_steps(connection: Connection, name: str, metric: str | None) -> lis
         query = query.where(TrainingStepRow.metric == metric)
     return [
         TrainingStep(step=step, metric=found, value=math.nan if value is None else value)
-        for step, found, value in connection.execute(query.order_by(TrainingStepRow.step, TrainingStepRow.metric))
+        for step, found, value in connection.execute(
+            query.order_by(TrainingStepRow.step, TrainingStepRow.metric)
+        )
     ]
 
 
-def add_attributions(connection: Connection, judgement_id: str, method: str, parts: Sequence[Attribution]) -> None:
-    """Stores what a judge says about the utterances of an episode; what is there already is left as it is."""
+def add_attributions(
+    connection: Connection, judgement_id: str, method: str, parts: Sequence[Attribution]
+) -> None:
+    """Stores what a judge says about the utterances of an episode; what is there already is left as
+    it is.
+    """
     if bad := [part for part in parts if not math.isfinite(part.value)]:
         raise ValueError(f"an attribution is a finite number, found {bad[0]}")
     insert_missing(
@@ -105,14 +146,24 @@ def add_attributions(connection: Connection, judgement_id: str, method: str, par
 def unattributed(
     connection: Connection, judge_id: str, method: str, run: str | None, after: str, size: int
 ) -> list[tuple[str, str, int]]:
-    """(judgement id, episode id, sample) after an id, of judgements that are ok and have nothing of this method."""
-    there = exists().where(AttributionRow.judgement_id == JudgementRow.id, AttributionRow.method == method)
+    """(judgement id, episode id, sample) after an id, of judgements that are ok and have nothing of
+    this method.
+    """
+    there = exists().where(
+        AttributionRow.judgement_id == JudgementRow.id, AttributionRow.method == method
+    )
     query = (
         select(JudgementRow.id, JudgementRow.episode_id, JudgementRow.sample)
-        .where(JudgementRow.judge_id == judge_id, JudgementRow.status == JudgementStatus.ok.value, ~there)
+        .where(
+            JudgementRow.judge_id == judge_id,
+            JudgementRow.status == JudgementStatus.ok.value,
+            ~there,
+        )
         .where(JudgementRow.id > after)
     )
     if run is not None:
-        query = query.join(EpisodeRow, EpisodeRow.id == JudgementRow.episode_id).where(EpisodeRow.run == run)
+        query = query.join(EpisodeRow, EpisodeRow.id == JudgementRow.episode_id).where(
+            EpisodeRow.run == run
+        )
     rows = connection.execute(query.order_by(JudgementRow.id).limit(size))
     return [(id_, episode_id, sample) for id_, episode_id, sample in rows]

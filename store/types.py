@@ -1,4 +1,6 @@
-"""Column types that mean the same on SQLite and PostgreSQL: text without NUL, UTC times, 64-bit seeds, JSON and shapes."""
+"""Column types that mean the same on SQLite and PostgreSQL: text without NUL, UTC times, 64-bit
+seeds, JSON and shapes.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +15,21 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL refuses NUL in text, UTF-8 has no form for lone surrogates
+# PostgreSQL refuses NUL in text, UTF-8 has no form for lone surrogates
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """The text with NUL characters and lone surrogates replaced by U+FFFD, the same on every database."""
+    """The text with NUL characters and lone surrogates replaced by U+FFFD, the same on every
+    database.
+    """
     return UNSTORABLE.sub("\ufffd", text)
 
 
 def storable_json(value: Any) -> Any:
-    """JSON data with every string made storable, and numbers that JSON lacks (NaN, infinities) as strings."""
+    """JSON data with every string made storable, and numbers that JSON lacks (NaN, infinities) as
+    strings.
+    """
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -34,7 +41,7 @@ def storable_json(value: Any) -> Any:
     return value
 
 
-class Words(TypeDecorator[str]):
+class StorableText(TypeDecorator[str]):
     """Text of any length; what no database can hold is replaced by U+FFFD on the way in."""
 
     impl = Text
@@ -74,7 +81,9 @@ class Utc(TypeDecorator[datetime]):
 
 
 class SeedText(TypeDecorator[int]):
-    """A whole number of any size as decimal text: seeds reach 2**64, beyond the signed integers of both databases."""
+    """A whole number of any size as decimal text: seeds reach 2**64, beyond the signed integers of
+    both databases.
+    """
 
     impl = Text
     cache_ok = True

@@ -5,4 +5,5 @@ from __future__ import annotations
 # Oldest first; a test holds that these are the migrations' revisions
 VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 HEAD = VERSIONS[-1]
-VERSION_TABLE = "simworld_version"  # a name of our own tells our databases from others that Alembic made
+# a name of our own tells our databases from others that Alembic made
+VERSION_TABLE = "simworld_version"

@@ -12,26 +12,30 @@ from sqlalchemy.dialects import postgresql, sqlite
 from simworld.core.errors import Failure
 from store.tables import Base, table
 
-Row = Mapping[str, Any]
+RowValues = Mapping[str, Any]
 
 
-def insert_new(connection: Connection, into: type[Base], row: Row) -> bool:
-    """Adds a row unless one of its unique keys exists; says whether it was added. Waits for another process that is adding it."""
+def insert_new(connection: Connection, into: type[Base], row: RowValues) -> bool:
+    """Adds a row unless one of its unique keys exists; says whether it was added. Waits for another
+    process that is adding it.
+    """
     result = connection.execute(
-        _missing(connection.dialect.name, into), dict(row), execution_options={"preserve_rowcount": True}
+        _missing(connection.dialect.name, into),
+        dict(row),
+        execution_options={"preserve_rowcount": True},
     )
     if result.rowcount not in (0, 1):
         raise RuntimeError(f"the driver does not say whether the row was added: {result.rowcount}")
     return result.rowcount == 1
 
 
-def insert_missing(connection: Connection, into: type[Base], rows: Sequence[Row]) -> None:
+def insert_missing(connection: Connection, into: type[Base], rows: Sequence[RowValues]) -> None:
     """Adds those rows whose keys do not exist yet."""
     if rows:
         connection.execute(_missing(connection.dialect.name, into), [dict(row) for row in rows])
 
 
-def insert_all(connection: Connection, into: type[Base], rows: Sequence[Row]) -> None:
+def insert_all(connection: Connection, into: type[Base], rows: Sequence[RowValues]) -> None:
     """Adds rows that cannot exist yet, as parts of a row just added."""
     if rows:
         connection.execute(_all(into), [dict(row) for row in rows])
@@ -51,7 +55,7 @@ def _all(into: type[Base]) -> Insert:
     return table(into).insert()
 
 
-def failure_columns(failure: Failure | None) -> Row:
+def failure_columns(failure: Failure | None) -> RowValues:
     """The three columns of a failure, null without one."""
     return {
         "failure_boundary": failure.boundary if failure else None,
@@ -64,4 +68,6 @@ def failure_of(row: RowMapping) -> Failure | None:
     """The failure in a row's three columns."""
     if row["failure_kind"] is None:
         return None
-    return Failure(boundary=row["failure_boundary"], kind=row["failure_kind"], message=row["failure_message"])
+    return Failure(
+        boundary=row["failure_boundary"], kind=row["failure_kind"], message=row["failure_message"]
+    )

@@ -1,4 +1,5 @@
-"""What every test may use: a PostgreSQL server of the session's own, and database addresses on it or in SQLite."""
+"""What every test may use: a PostgreSQL server of the session's own, and database addresses on it
+or in SQLite."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ def server_binaries() -> Path | None:
     """The folder of the newest PostgreSQL server of this machine, or None."""
     if os.environ.get("PG_BINDIR"):
         return Path(os.environ["PG_BINDIR"])
-    packaged = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()]
+    packaged = [
+        path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()
+    ]
     if packaged:
         return max(packaged, key=lambda path: int(path.parent.name))
     found = shutil.which("postgres")
@@ -54,23 +57,45 @@ def postgresql_server() -> Iterator[str]:
 def run_postgresql() -> Iterator[str]:
     """The URL of a server on loopback with its data in a temporary folder, without fsync.
 
-    PostgreSQL refuses to run as root, so for root its processes run as the user `postgres` that Debian's package makes.
+    PostgreSQL refuses to run as root, so for root its processes run as the user `postgres` that
+    Debian's package makes.
     """
     binaries = server_binaries()
     assert binaries is not None
     as_root = os.geteuid() == 0
-    drop: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if as_root else {}
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # short: a socket's path has at most 107 bytes
+    drop: dict[str, Any] = (
+        {"user": "postgres", "group": "postgres", "extra_groups": []} if as_root else {}
+    )
+    # short: a socket's path has at most 107 bytes
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     if as_root:
         shutil.chown(folder, "postgres", "postgres")
-    initdb = [f"{binaries}/initdb", "-D", f"{folder}/data", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+    initdb = [
+        f"{binaries}/initdb",
+        "-D",
+        f"{folder}/data",
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+    ]
     subprocess.run(
-        [*initdb, "--no-locale", "--no-sync", "--no-instructions"], check=True, cwd=folder, capture_output=True, **drop
+        [*initdb, "--no-locale", "--no-sync", "--no-instructions"],
+        check=True,
+        cwd=folder,
+        capture_output=True,
+        **drop,
     )
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    fast = [part for name in ("fsync", "synchronous_commit", "full_page_writes") for part in ("-c", f"{name}=off")]
+    fast = [
+        part
+        for name in ("fsync", "synchronous_commit", "full_page_writes")
+        for part in ("-c", f"{name}=off")
+    ]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             [

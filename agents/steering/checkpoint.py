@@ -1,4 +1,6 @@
-"""Planner checkpoints in memory: networks, up-mapping and normalisation, and the language model they fit."""
+"""Planner checkpoints in memory: networks, up-mapping and normalisation, and the language model
+they fit.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.steering.folder import PlannerFolder, content_id, misfits, read_folder, write_folder
-from agents.steering.info import ActorInfo, CheckpointInfo, EncoderInfo
+from agents.steering.checkpoint_folder import (
+    PlannerFolder,
+    content_id,
+    misfits,
+    read_folder,
+    write_folder,
+)
+from agents.steering.checkpoint_info import ActorInfo, CheckpointInfo, EncoderInfo
 from agents.steering.planner import Actor
 from agents.steering.projection import Projection
 from agents.steering.upmap import UpMap
@@ -27,7 +35,8 @@ __all__ = [
 class Checkpoint:
     """A planner: with an actor, or with a constant action, or an up-mapping alone.
 
-    Raises ValueError with everything in which the tensors do not fit the info, numbers that are not finite included.
+    Raises ValueError with everything in which the tensors do not fit the info, numbers that are not
+    finite included.
     """
 
     info: CheckpointInfo
@@ -43,14 +52,18 @@ class Checkpoint:
         for name in ("tokens", "act_norm", "embedding_norm"):
             if getattr(self.upmap, name) != getattr(self.info, name):
                 texts.append(
-                    f"{name} is {getattr(self.upmap, name)} in the up-mapping, {getattr(self.info, name)} in the info"
+                    f"{name} is {getattr(self.upmap, name)} in the up-mapping,"
+                    f" {getattr(self.info, name)} in the info"
                 )
         if (
             self.actor is not None
             and self.info.actor is not None
             and self.actor.projection != self.info.actor.projection
         ):
-            texts.append(f"the actor projects to a {self.actor.projection}, the info says {self.info.actor.projection}")
+            texts.append(
+                f"the actor projects to a {self.actor.projection}, the info says"
+                f" {self.info.actor.projection}"
+            )
         if texts:
             raise ValueError("; ".join(texts))
 
@@ -65,11 +78,16 @@ class Checkpoint:
         return "sphere" if self.info.actor is None else self.info.actor.projection
 
     def action(self, state: Tensor) -> Tensor:
-        """Actions (B, d') float32 for raw states (B, d_s) float32, standardised here. Raises ValueError where it has no policy."""
+        """Actions (B, d') float32 for raw states (B, d_s) float32, standardised here. Raises
+        ValueError where it has no policy.
+        """
         if self.constant is not None:
             return self.constant.expand(len(state), -1)
         if self.actor is None:
-            raise ValueError(f"planner {self.id} is an up-mapping alone; it has neither an actor nor a constant action")
+            raise ValueError(
+                f"planner {self.id} is an up-mapping alone; it has neither an actor nor a constant"
+                " action"
+            )
         action: Tensor = self.actor((state - self.mean) / self.std)
         return action
 
@@ -88,14 +106,17 @@ class Checkpoint:
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Writes `planner.json` and `planner.safetensors`, all or nothing, and returns the folder.
 
-    An older checkpoint there is replaced. Raises InputError where the folder holds anything else or cannot be written.
+    An older checkpoint there is replaced. Raises InputError where the folder holds anything else or
+    cannot be written.
     """
     write_folder(folder, checkpoint.info, checkpoint.arrays())
     return folder
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
-    """The checkpoint of a folder, on the CPU, its weights frozen. Raises InputError, one line for each problem."""
+    """The checkpoint of a folder, on the CPU, its weights frozen. Raises InputError, one line for
+    each problem.
+    """
     return from_folder(read_folder(folder))
 
 
@@ -104,13 +125,24 @@ def from_folder(read: PlannerFolder) -> Checkpoint:
     info = read.info
     tensors = {name: torch.from_numpy(np.array(array)) for name, array in read.arrays.items()}
     weight = tensors["upmap.weight"]
-    upmap = UpMap(weight, tokens=info.tokens, act_norm=info.act_norm, embedding_norm=info.embedding_norm)
+    upmap = UpMap(
+        weight, tokens=info.tokens, act_norm=info.act_norm, embedding_norm=info.embedding_norm
+    )
     upmap.requires_grad_(False)
     actor = None
     if info.actor is not None:
         with torch.device("meta"):  # draws no random numbers
-            actor = Actor(info.d_state, info.d_action, hidden=info.actor.hidden, projection=info.actor.projection)
-        weights = {name.removeprefix("actor."): value for name, value in tensors.items() if name.startswith("actor.")}
+            actor = Actor(
+                info.d_state,
+                info.d_action,
+                hidden=info.actor.hidden,
+                projection=info.actor.projection,
+            )
+        weights = {
+            name.removeprefix("actor."): value
+            for name, value in tensors.items()
+            if name.startswith("actor.")
+        }
         actor.load_state_dict(weights, assign=True)
         actor.requires_grad_(False)
     return Checkpoint(
@@ -125,17 +157,23 @@ def from_folder(read: PlannerFolder) -> Checkpoint:
 
 
 def check_fits(checkpoint: Checkpoint, info: ModelInfo) -> None:
-    """Raises InputError where the planner was made for another language model, or for one of another width.
+    """Raises InputError where the planner was made for another language model, or for one of
+    another width.
 
     Another number format of the same model is none of these: `agent show` notes it.
     """
     made, planner = checkpoint.info, f"planner {checkpoint.id[:11]}…"
     if info.width is None:
-        raise InputError(f"{planner} needs a local model; {info.spec} is a server, which takes no prefix embeddings")
+        raise InputError(
+            f"{planner} needs a local model; {info.spec} is a server, which takes no prefix"
+            " embeddings"
+        )
     if made.lm_id != info.id:
         raise InputError(
-            f"{planner} was made for {made.lm_spec} ({made.lm_id[:12]}…), not for {info.spec} ({info.id[:12]}…); "
-            "use that model or train a planner for this one"
+            f"{planner} was made for {made.lm_spec} ({made.lm_id[:12]}…), not for {info.spec}"
+            f" ({info.id[:12]}…); use that model or train a planner for this one"
         )
     if made.width != info.width:
-        raise InputError(f"{planner} makes embeddings of {made.width} numbers; {info.spec} has {info.width}")
+        raise InputError(
+            f"{planner} makes embeddings of {made.width} numbers; {info.spec} has {info.width}"
+        )

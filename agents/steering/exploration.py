@@ -1,4 +1,6 @@
-"""Exploration: where an agent leaves its planner to try something else, by random numbers that have names of their own."""
+"""Exploration: where an agent leaves its planner to try something else, by random numbers that have
+names of their own.
+"""
 
 from __future__ import annotations
 
@@ -23,17 +25,23 @@ class Exploration:
 
     They are drawn anew for each turn, or once for an episode and seat.
 
-    The random numbers depend on the observation alone and never on the cast: two agents that explore alike in one work item try
-    the same. The paper explores with noise on the cloned action or with random directions only; ways of replying, and the same
-    noise for a whole episode, are ours.
+    The random numbers depend on the observation alone and never on the cast: two agents that
+    explore alike in one work item try the same. The paper explores with noise on the cloned action
+    or with random directions only; ways of replying, and the same noise for a whole episode, are
+    ours.
     """
 
-    sigma: float | None  # standard deviation of the noise on each coordinate of an action; None: no planner, no noise
+    # standard deviation of the noise on each coordinate of an action; None: no planner, no noise
+    sigma: float | None
     per: Per = "turn"
-    ways: Tensor | None = None  # (n, d'), the actions to choose from, all as likely; None: random directions
+    # (n, d'), the actions to choose from, all as likely; None: random directions
+    ways: Tensor | None = None
 
-    def explore(self, observation: Observation, planned: Tensor | None, size: int, projection: Projection) -> Tensor:
-        """An action (d',) float32: uniform on the sphere of radius √d', a way, or the planned one with noise, projected.
+    def explore(
+        self, observation: Observation, planned: Tensor | None, size: int, projection: Projection
+    ) -> Tensor:
+        """An action (d',) float32: uniform on the sphere of radius √d', a way, or the planned one
+        with noise, projected.
 
         Raises ValueError where there is no planned action to add noise to.
         """

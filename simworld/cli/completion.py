@@ -1,4 +1,6 @@
-"""What a shell completes: names of agents, scenarios, judges, tournaments and runs, and YAML files."""
+"""What a shell completes: names of agents, scenarios, judges, tournaments and runs, and YAML
+files.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,18 @@ def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     """Scenarios of the library, by file, its sets, and files."""
     from scenarios.personas import LIBRARY
 
-    names = ["library", "heldout", "languages", *(path.stem for path in sorted(LIBRARY.glob("*.yaml")))]
+    names = [
+        "library",
+        "heldout",
+        "languages",
+        *(path.stem for path in sorted(LIBRARY.glob("*.yaml"))),
+    ]
     return _fitting([*names, *_files(incomplete)], incomplete)
 
 
 def judges(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Shipped judges and files."""
-    from simworld.judging.spec import builtin_judges
+    from simworld.judging.judge_spec import builtin_judges
 
     return _fitting([*builtin_judges(), *_files(incomplete)], incomplete)
 
@@ -47,7 +54,9 @@ def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[st
     from store import open_store
 
     try:
-        with open_store(ctx.params.get("db") or "sqlite:///simworld.db", read_only=True, busy_timeout_s=1) as store:
+        with open_store(
+            ctx.params.get("db") or "sqlite:///simworld.db", read_only=True, busy_timeout_s=1
+        ) as store:
             names = [summary.run.name for summary in store.runs()]
     except (SimworldError, OSError):
         return []

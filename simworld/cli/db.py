@@ -11,17 +11,21 @@ from typing import IO
 import click
 
 import store
-from simworld.cli.lazy import Homes, LazyGroup
+from simworld.cli.lazy_group import Homes, LazyGroup
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError
-from store.describe import ColumnInfo, codebook, describe, meanings
+from store.codebook import ColumnInfo, codebook, describe, meanings
 
 COMMANDS: Homes = {
     "upgrade": ("simworld.cli.db", "upgrade", "Bring a database to this version."),
     "info": ("simworld.cli.db", "info", "Show what a database holds, or the codebook."),
-    "query": ("simworld.cli.db_query", "query", "Ask it in SQL, or by a ready query; reading only."),
+    "query": (
+        "simworld.cli.db_query",
+        "query",
+        "Ask it in SQL, or by a ready query; reading only.",
+    ),
     "export": ("simworld.cli.db", "export", "Write whole episodes to a file."),
 }
 
@@ -46,7 +50,11 @@ def upgrade(db: str) -> None:
 
 
 @click.command()
-@click.option("--columns", is_flag=True, help="Print the codebook: every table, view and column, and what it holds.")
+@click.option(
+    "--columns",
+    is_flag=True,
+    help="Print the codebook: every table, view and column, and what it holds.",
+)
 @db_option
 @json_option
 def info(db: str, columns: bool, as_json: bool) -> None:
@@ -124,15 +132,25 @@ def _show_codebook(columns: Iterable[ColumnInfo], as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--out", required=True, metavar="FILE", help="Where to write; `-` is standard output (JSONL only).")
 @click.option(
-    "--format", "format_", type=click.Choice(["jsonl", "parquet"]), help="Default: by the file's ending, else jsonl."
+    "--out",
+    required=True,
+    metavar="FILE",
+    help="Where to write; `-` is standard output (JSONL only).",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["jsonl", "parquet"]),
+    help="Default: by the file's ending, else jsonl.",
 )
 @click.option("--run", metavar="NAME", help="Only this run.")
 @click.option("--vectors", is_flag=True, help="Include state and action vectors.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @db_option
-def export(db: str, out: str, format_: str | None, run: str | None, vectors: bool, force: bool) -> None:
+def export(
+    db: str, out: str, format_: str | None, run: str | None, vectors: bool, force: bool
+) -> None:
     """Write whole episodes to a file.
 
     With turns, checks and judgements: one line of JSON, or one Parquet row, each.
@@ -142,7 +160,9 @@ def export(db: str, out: str, format_: str | None, run: str | None, vectors: boo
     if format_ is None:
         format_ = "parquet" if out.endswith(".parquet") else "jsonl"
     with store.open_store(db) as opened:
-        if run is not None and run not in (known := [summary.run.name for summary in opened.runs()]):
+        if run is not None and run not in (
+            known := [summary.run.name for summary in opened.runs()]
+        ):
             raise InputError(f"no run {run!r}; there are {', '.join(known) or 'none'}")
         if out == "-":
             if format_ == "parquet":

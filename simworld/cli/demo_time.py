@@ -1,11 +1,15 @@
-"""How long the demo takes on this machine, told before it begins: from how fast the machine multiplies just now."""
+"""How long the demo takes on this machine, told before it begins: from how fast the machine
+multiplies just now.
+"""
 
 from __future__ import annotations
 
 import time
 
 GFLOP = (
-    1200.0  # multiplications and additions, in 10⁹, that take as long as a conversation of the demo and its judgement
+    # multiplications and additions, in 10⁹, that take as long as a conversation of the demo and its
+    # judgement
+    1200.0
 )
 STARTING_S = 10.0  # loading the model twice, in both number formats
 _SIZES = (512, 576, 1536)  # of one product, as in the built-in model
@@ -13,7 +17,9 @@ _PROBE_S = 0.3
 
 
 def seconds_for(conversations: int, threads: int | None) -> float:
-    """Seconds for playing and judging so many conversations, as long as other programs take what they take now."""
+    """Seconds for playing and judging so many conversations, as long as other programs take what
+    they take now.
+    """
     return STARTING_S + conversations * GFLOP / gflops(threads)
 
 
@@ -21,7 +27,7 @@ def gflops(threads: int | None) -> float:
     """10⁹ operations a second in float32, by wall time."""
     import torch
 
-    from agents.models.processors import available_cores
+    from agents.lm.local.processors import available_cores
 
     before = torch.get_num_threads()
     torch.set_num_threads(threads or min(before, available_cores()))  # as the model will have them

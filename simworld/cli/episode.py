@@ -1,4 +1,6 @@
-"""`simworld episode`: list stored episodes, and show one as a transcript with its checks and scores; the other commands by name."""
+"""`simworld episode`: list stored episodes, and show one as a transcript with its checks and
+scores; the other commands by name.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import Any
 import click
 
 import store
-from simworld.cli.lazy import Homes, LazyGroup
+from simworld.cli.lazy_group import Homes, LazyGroup
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
@@ -17,14 +19,28 @@ from store import EpisodeSummary
 
 COMMANDS: Homes = {
     "list": ("simworld.cli.episode", "list_", "List episodes, the latest last."),
-    "show": ("simworld.cli.episode", "show", "Show one: who sat where, what was said, checks, scores."),
-    "replay": ("simworld.cli.episode_replay", "replay", "Show one turn by turn, or as one seat sees it."),
-    "branch": ("simworld.cli.episode_branch", "branch", "Play one on from a turn with another cast, and compare."),
+    "show": (
+        "simworld.cli.episode",
+        "show",
+        "Show one: who sat where, what was said, checks, scores.",
+    ),
+    "replay": (
+        "simworld.cli.episode_replay",
+        "replay",
+        "Show one turn by turn, or as one seat sees it.",
+    ),
+    "branch": (
+        "simworld.cli.episode_branch",
+        "branch",
+        "Play one on from a turn with another cast, and compare.",
+    ),
     "search": ("simworld.cli.episode_search", "search", "Find episodes by meaning."),
 }
 
 
-@click.group(cls=LazyGroup, homes=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, homes=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 def episode() -> None:
     """List, show, replay, branch and search stored episodes."""
 
@@ -34,8 +50,18 @@ def episode() -> None:
 @click.option("--scenario", help="Only this scenario: name or id.")
 @click.option("--family", help="Only this family of scenarios.")
 @click.option("--agent", help="Only with this agent in any seat: name or id.")
-@click.option("--ending", type=click.Choice([ending.value for ending in Ending]), help="Only those that ended so.")
-@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="The latest so many; 0: all.")
+@click.option(
+    "--ending",
+    type=click.Choice([ending.value for ending in Ending]),
+    help="Only those that ended so.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="The latest so many; 0: all.",
+)
 @db_option
 @json_option
 def list_(
@@ -64,7 +90,17 @@ def list_(
     if not found:
         click.echo("No episodes match.", err=True)
         return
-    table = grid("id", "run", "scenario", "cast", "repeat", "ending", "turns", "ended", right=("repeat", "turns"))
+    table = grid(
+        "id",
+        "run",
+        "scenario",
+        "cast",
+        "repeat",
+        "ending",
+        "turns",
+        "ended",
+        right=("repeat", "turns"),
+    )
     for summary in found:
         cast = ", ".join(f"{seat.seat}={seat.agent_name}" for seat in summary.seats)
         how = f"{summary.ending.value}: {summary.reason}"
@@ -87,7 +123,11 @@ def list_(
 
 @click.command()
 @click.argument("id_", metavar="ID")
-@click.option("--reasoning", is_flag=True, help="Show what models thought before they spoke, and in how many tokens.")
+@click.option(
+    "--reasoning",
+    is_flag=True,
+    help="Show what models thought before they spoke, and in how many tokens.",
+)
 @db_option
 @json_option
 def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:

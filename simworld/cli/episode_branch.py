@@ -1,4 +1,6 @@
-"""`simworld episode branch`: the same beginning, another agent from a turn on, and both compared."""
+"""`simworld episode branch`: the same beginning, another agent from a turn on, and both
+compared.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.options import Asking, asking_options, db_option, json_option, memory_option, threads_option
+from simworld.cli.options import (
+    Asking,
+    asking_options,
+    db_option,
+    json_option,
+    memory_option,
+    threads_option,
+)
 from simworld.cli.person import terminal, watching_play
 from simworld.cli.run import read_casts
 from simworld.cli.terminal import cell, console, grid
@@ -17,16 +26,20 @@ from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
-    from simworld.analysis.branches import Row
+    from simworld.results.branches import BranchDifference
     from simworld.runner.branch import Branch
-    from simworld.runner.stored import Progress
+    from simworld.runner.stored_run import RunProgress
     from store import Store
 
 
 @click.command()
 @click.argument("id_", metavar="ID")
 @click.option(
-    "--at", type=int, required=True, metavar="K", help="So many turns are kept; the cast plays from there on."
+    "--at",
+    type=int,
+    required=True,
+    metavar="K",
+    help="So many turns are kept; the cast plays from there on.",
 )
 @click.option(
     "--cast",
@@ -37,7 +50,9 @@ if TYPE_CHECKING:
     help="Who takes a seat over; '*=A' takes those not named. Other seats keep their agent.",
 )
 @click.option("--name", help="The run's name; default: derived from the episode, K and the cast.")
-@click.option("--retry-failed", is_flag=True, help="Play the branch again if it failed, as a further attempt.")
+@click.option(
+    "--retry-failed", is_flag=True, help="Play the branch again if it failed, as a further attempt."
+)
 @threads_option
 @memory_option
 @asking_options
@@ -57,10 +72,10 @@ def branch(
 ) -> None:
     """Play an episode on from a turn with another cast, with the same seeds, and compare the two.
 
-    The branch is stored as a run of its own that names its parent; the same command again plays nothing and compares again. ID may
-    be the beginning of an id.
+    The branch is stored as a run of its own that names its parent; the same command again plays
+    nothing and compares again. ID may be the beginning of an id.
     """
-    from simworld.analysis.branches import compare_branch
+    from simworld.results.branches import compare_branch
     from simworld.runner.branch import make_branch
     from store import open_store
 
@@ -72,34 +87,58 @@ def branch(
         seed = runs[parent.summary.run].seed
         plan = make_branch(parent, scenario, seed, at=at, cast=cast.by_seat, name=name)
         if plan.run in runs and dict(runs[plan.run].settings) != plan.settings:
-            raise InputError(f"run {plan.run!r} exists and is another one than this branch; give another --name")
+            raise InputError(
+                f"run {plan.run!r} exists and is another one than this branch; give another --name"
+            )
         memory = None if memory_gb is None else max(1, int(memory_gb * 1e9))
-        done = _play(plan, store, retry_failed=retry_failed, threads=threads, memory=memory, asking=asking)
+        done = _play(
+            plan, store, retry_failed=retry_failed, threads=threads, memory=memory, asking=asking
+        )
         made = max(store.summaries(run=plan.run), key=lambda summary: summary.attempt)
         judgements = store.judgements_of([parent.id, made.id])
         rows = compare_branch(parent, store.episode(made.id), judgements)
     if as_json:
-        report = {"run": plan.run, "parent": parent.id, "branch": made.id, "at": at, "played": done.played}
+        report = {
+            "run": plan.run,
+            "parent": parent.id,
+            "branch": made.id,
+            "at": at,
+            "played": done.played,
+        }
         lines = [asdict(row) | {"difference": row.difference} for row in rows]
         click.echo(plain_json(report | {"rows": lines}, indent=1))
     else:
         _print(rows, parent.id, made.id)
         if not judgements[made.id] and made.ending is not Ending.failed:
-            click.echo(harmless(f"The branch is not judged: simworld judge run --run {plan.run} --db {db}"), err=True)
+            click.echo(
+                harmless(
+                    f"The branch is not judged: simworld judge run --run {plan.run} --db {db}"
+                ),
+                err=True,
+            )
     if made.failure is not None:
-        click.echo(harmless(f"The branch failed: {made.failure_told}; --retry-failed plays it again."), err=True)
+        click.echo(
+            harmless(f"The branch failed: {made.failure_told}; --retry-failed plays it again."),
+            err=True,
+        )
         raise click.exceptions.Exit(1)
 
 
 def _play(
-    plan: Branch, store: Store, *, retry_failed: bool, threads: int | None, memory: int | None, asking: Asking
-) -> Progress:
-    from simworld.runner.models import open_crew
-    from simworld.runner.stored import run_plan
+    plan: Branch,
+    store: Store,
+    *,
+    retry_failed: bool,
+    threads: int | None,
+    memory: int | None,
+    asking: Asking,
+) -> RunProgress:
+    from simworld.runner.loaded_agents import load_agents
+    from simworld.runner.stored_run import run_plan
 
     at = terminal()
     with (
-        open_crew(
+        load_agents(
             plan.specs.values(),
             terminal=at,
             batch_size=1,
@@ -122,7 +161,7 @@ def _play(
         )
 
 
-def _print(rows: list[Row], parent: str, branch: str) -> None:
+def _print(rows: list[BranchDifference], parent: str, branch: str) -> None:
     before, after = f"parent {parent[:SHORT_ID]}", f"branch {branch[:SHORT_ID]}"
     table = grid("", "of", before, after, "difference", right=(before, after, "difference"))
     for row in rows:

@@ -1,4 +1,6 @@
-"""`simworld episode replay`: one stored episode turn by turn, as everybody saw it or as one seat did."""
+"""`simworld episode replay`: one stored episode turn by turn, as everybody saw it or as one seat
+did.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,18 @@ PRIVATE = ("setting", "persona", "goal", "knows", "secret", "others")
 
 @click.command()
 @click.argument("id_", metavar="ID")
-@click.option("--seat", metavar="S", help="Only what this seat knew: its role and the acts that it perceived.")
+@click.option(
+    "--seat", metavar="S", help="Only what this seat knew: its role and the acts that it perceived."
+)
 @click.option(
     "--speed",
     type=click.FloatRange(min=0, min_open=True),
     metavar="N",
     help="So many turns a minute, instead of one for each Enter.",
 )
-@click.option("--all", "at_once", is_flag=True, help="Print all turns at once, as without a terminal.")
+@click.option(
+    "--all", "at_once", is_flag=True, help="Print all turns at once, as without a terminal."
+)
 @db_option
 def replay(id_: str, db: str, seat: str | None, speed: float | None, at_once: bool) -> None:
     """Show an episode turn by turn: Enter shows the next one. ID may be the beginning of an id."""
@@ -63,16 +69,24 @@ def _print_role(screen: Console, stored: StoredEpisode, scenario: Scenario, seat
 
     observation = observe(scenario, seat, (), 0, stored.episode.seed)
     known = facts(observation)
-    screen.print(Text(harmless(f"{known['name']}, the seat {seat} of episode {stored.id}"), style="bold"))
+    screen.print(
+        Text(harmless(f"{known['name']}, the seat {seat} of episode {stored.id}"), style="bold")
+    )
     for name in PRIVATE:
         if known[name]:
-            screen.print(Text(f"{name}: ", style="dim").append(harmless(known[name]), style="default"))
+            screen.print(
+                Text(f"{name}: ", style="dim").append(harmless(known[name]), style="default")
+            )
     screen.print()
 
 
 def _turns(stored: StoredEpisode, scenario: Scenario, seat: str | None) -> Iterator[list[Text]]:
     """The lines of each turn in which there is something to see."""
-    labels = labels_for(scenario, seat) if seat else {own.seat: own.persona for own in stored.summary.seats}
+    labels = (
+        labels_for(scenario, seat)
+        if seat
+        else {own.seat: own.persona for own in stored.summary.seats}
+    )
     names = {own.name: labels[own.name] for own in scenario.seats}
 
     def seen(act: Act) -> bool:

@@ -15,26 +15,33 @@ from simworld.core.errors import InputError
 
 @click.command()
 @click.argument("text")
-@click.option("--limit", type=click.IntRange(min=1, max=1000), default=10, show_default=True, help="So many episodes.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1, max=1000),
+    default=10,
+    show_default=True,
+    help="So many episodes.",
+)
 @click.option("--run", metavar="NAME", help="Only this run's episodes.")
 @db_option
 @json_option
 def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> None:
     """Find episodes by meaning: 'someone apologises and is forgiven'.
 
-    The nearest first, by the cosine of sentence embeddings of the text and of setting and dialogue. An episode that has no
-    embedding yet gets one, which is kept in the database; after Ctrl-C the same command goes on.
+    The nearest first, by the cosine of sentence embeddings of the text and of setting and dialogue.
+    An episode that has no embedding yet gets one, which is kept in the database; after Ctrl-C the
+    same command goes on.
     """
     if not text.strip():
         raise InputError("nothing to look for; write what happens in the episode")
     with store.open_store(db) as opened:
         if run is not None:
-            from simworld.cli.judge.given import known_run
+            from simworld.cli.judge.judge_options import known_run
 
             known_run(run, [summary.run.name for summary in opened.runs()])
-        from agents.models.sentences import load_sentences
-        from simworld.analysis.search import index_episodes
-        from simworld.analysis.search import search as find
+        from agents.lm.sentences import load_sentences
+        from simworld.analysis.semantic_search import index_episodes
+        from simworld.analysis.semantic_search import search as find
 
         encoder = load_sentences()
         with progress_bar("embedding") as show:
@@ -59,9 +66,18 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
     if not found:
         click.echo("No episodes to search.", err=True)
         return
-    table = grid("cosine", "id", "run", "scenario", "cast", "ending", "turns", right=("cosine", "turns"))
+    table = grid(
+        "cosine", "id", "run", "scenario", "cast", "ending", "turns", right=("cosine", "turns")
+    )
     for hit, summary in found:
         cast = ", ".join(f"{seat.seat}={seat.agent_name}" for seat in summary.seats)
-        row = (hit.episode_id[:SHORT_ID], summary.run, summary.scenario_name, cast, summary.ending.value, summary.turns)
+        row = (
+            hit.episode_id[:SHORT_ID],
+            summary.run,
+            summary.scenario_name,
+            cast,
+            summary.ending.value,
+            summary.turns,
+        )
         table.add_row(f"{hit.cosine:.2f}", *map(cell, row))
     console().print(table)

@@ -11,7 +11,14 @@ import click
 from rich.text import Text
 
 from simworld.cli.failures import failure_lines
-from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option, tokens_used
+from simworld.cli.options import (
+    Asking,
+    asking_options,
+    db_option,
+    json_option,
+    threads_option,
+    tokens_used,
+)
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
@@ -19,11 +26,11 @@ from simworld.core.episode import MOST_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem
 
 if TYPE_CHECKING:
-    from simworld.core.paired import Paired
-    from simworld.training.query import RewardSettings
-    from simworld.workflows.evaluate import Watch
-    from simworld.workflows.evaluation import Evaluation
-    from simworld.workflows.gate import Outcome
+    from simworld.pipeline.evaluate import EvaluationListener
+    from simworld.pipeline.evaluation_result import Evaluation
+    from simworld.pipeline.requirements import RequirementOutcome
+    from simworld.stats.paired_comparison import Paired
+    from simworld.training.data.dataset_query import RewardSettings
 
 QUALITY = {
     "utterances": "utterances",
@@ -39,15 +46,27 @@ QUALITY = {
 
 
 @click.command()
-@click.option("--agents", "arms", metavar="ARM=A,…", multiple=True, required=True, help="The arms: base=A,steered=B.")
+@click.option(
+    "--agents",
+    "arms",
+    metavar="ARM=A,…",
+    multiple=True,
+    required=True,
+    help="The arms: base=A,steered=B.",
+)
 @click.option(
     "--scenarios",
     metavar="S,…",
     multiple=True,
     required=True,
-    help="Names, files, folders, globs, tag:NAME, `library`, or `heldout`; commas or the option again for more.",
+    help=(
+        "Names, files, folders, globs, tag:NAME, `library`, or `heldout`; commas or the option"
+        " again for more."
+    ),
 )
-@click.option("--partners", metavar="A,…", multiple=True, required=True, help="Who holds the other seats.")
+@click.option(
+    "--partners", metavar="A,…", multiple=True, required=True, help="Who holds the other seats."
+)
 @click.option(
     "--seats",
     type=click.Choice(["both", "first", "second"]),
@@ -56,21 +75,36 @@ QUALITY = {
     help="Where the arms play; both: each seat in turn.",
 )
 @click.option(
-    "--repeats", type=click.IntRange(1, MOST_REPEATS), default=1, show_default=True, help="Episodes per cell and arm."
+    "--repeats",
+    type=click.IntRange(1, MOST_REPEATS),
+    default=1,
+    show_default=True,
+    help="Episodes per cell and arm.",
 )
 @click.option("--judge", "judge_name", metavar="SPEC", help="A shipped judge's name, or a file.")
-@click.option("--lexical", metavar="REGEX", help="Compare by the share of utterances in which this is found.")
 @click.option(
-    "--like", metavar="TEXT", help="Compare by the likeness of utterances to this text (sentence embeddings)."
+    "--lexical", metavar="REGEX", help="Compare by the share of utterances in which this is found."
 )
-@click.option("--name", metavar="NAME", help="The run's name; default: derived from the other options.")
-@click.option("--seed", type=int, default=0, show_default=True, help="All randomness derives from it.")
+@click.option(
+    "--like",
+    metavar="TEXT",
+    help="Compare by the likeness of utterances to this text (sentence embeddings).",
+)
+@click.option(
+    "--name", metavar="NAME", help="The run's name; default: derived from the other options."
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="All randomness derives from it."
+)
 @click.option(
     "--require",
     "required",
     metavar="A>B",
     multiple=True,
-    help="Exit with 1 unless arm A is better than B: higher, with p < 0.05. Or A>B:goal, or A>B:goal:p<0.01.",
+    help=(
+        "Exit with 1 unless arm A is better than B: higher, with p < 0.05. Or A>B:goal, or"
+        " A>B:goal:p<0.01."
+    ),
 )
 @click.option(
     "--quality",
@@ -80,7 +114,13 @@ QUALITY = {
     help="Replies of each arm that are read for perplexity and embeddings; 0: none.",
 )
 @click.option("--retry-failed", is_flag=True, help="Play and judge again what failed.")
-@click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
+@click.option(
+    "--live",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help="Conversations at once.",
+)
 @threads_option
 @asking_options
 @db_option
@@ -107,21 +147,22 @@ def evaluate(
 ) -> None:
     """Compare agents in equal circumstances.
 
-    Every arm plays the same scenarios, seats, partners and repeats with the same random numbers; then what they did is judged, or
-    measured, and compared pair by pair. The arm `base` (else the first) is what the others are compared with; `planner` or
-    `steered` (else the last) is compared with all. The same command again plays and judges what is missing.
+    Every arm plays the same scenarios, seats, partners and repeats with the same random numbers;
+    then what they did is judged, or measured, and compared pair by pair. The arm `base` (else the
+    first) is what the others are compared with; `planner` or `steered` (else the last) is compared
+    with all. The same command again plays and judges what is missing.
 
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
-    from agents.models.sentences import load_sentences
-    from simworld.judging.spec import load_judge
-    from simworld.runner.models import open_crew
-    from simworld.runner.stored import open_store_for
-    from simworld.workflows.arms import plan_arms
-    from simworld.workflows.evaluate import evaluate as run_evaluation
-    from simworld.workflows.gate import judge_requirement, read_requirements
-    from simworld.workflows.report import plain
-    from simworld.workflows.scoring import Scoring
+    from agents.lm.sentences import load_sentences
+    from simworld.judging.judge_spec import load_judge
+    from simworld.pipeline.arms_plan import plan_arms
+    from simworld.pipeline.evaluate import evaluate as run_evaluation
+    from simworld.pipeline.evaluation_json import plain
+    from simworld.pipeline.evaluation_measures import EvaluationMeasures
+    from simworld.pipeline.requirements import judge_requirement, read_requirements
+    from simworld.runner.loaded_agents import load_agents
+    from simworld.runner.stored_run import open_store_for
 
     problems: list[Problem] = []
     pairs = _arms(arms, problems)
@@ -144,10 +185,12 @@ def evaluate(
         )
     if problems or plan is None:
         raise InputError(problems)
-    scoring = Scoring(judge=judge, reward=reward)
-    requirements = read_requirements(required, arms=plan.arms, measures=scoring.measures(plan), main=scoring.main)
+    scoring = EvaluationMeasures(judge=judge, reward=reward)
+    requirements = read_requirements(
+        required, arms=plan.arms, measures=scoring.measures(plan), main=scoring.main
+    )
     with (
-        open_crew(
+        load_agents(
             plan.specs.values(),
             batch_size=live,
             threads=threads,
@@ -174,7 +217,10 @@ def evaluate(
                     stopping=asking.stopping,
                 )
         except KeyboardInterrupt:
-            click.echo(harmless(f"Stopped: run {plan.run} is kept; the same command goes on from here."), err=True)
+            click.echo(
+                harmless(f"Stopped: run {plan.run} is kept; the same command goes on from here."),
+                err=True,
+            )
             raise click.exceptions.Exit(130) from None
         except BudgetSpent as spent:
             if not requirements:
@@ -182,7 +228,9 @@ def evaluate(
             click.echo(f"Stopped: {spent}; what is required is not shown yet.", err=True)
             raise click.exceptions.Exit(1) from None
         failures = failure_lines(store, plan.run)
-    outcomes = tuple(judge_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements)
+    outcomes = tuple(
+        judge_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements
+    )
     if used := tokens_used(asking.stopping):
         click.echo(used, err=True)
     if as_json:
@@ -197,14 +245,18 @@ def evaluate(
 
 
 @contextmanager
-def watching() -> Iterator[Watch]:
+def watching() -> Iterator[EvaluationListener]:
     """Bars for playing and judging."""
-    from simworld.workflows.evaluate import Watch
+    from simworld.pipeline.evaluate import EvaluationListener
 
     with progress_bar("evaluating") as bar:
-        yield Watch(
-            playing=lambda p: bar(p.before + p.played, p.planned, f"episodes; {p.failed} failed", share=p.share),
-            judging=lambda t: bar(t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"),
+        yield EvaluationListener(
+            playing=lambda p: bar(
+                p.before + p.played, p.planned, f"episodes; {p.failed} failed", share=p.share
+            ),
+            judging=lambda t: bar(
+                t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
+            ),
         )
 
 
@@ -212,29 +264,47 @@ def show(evaluation: Evaluation) -> None:
     """Tables for people: the arms, the comparisons, the language."""
     say = console()
     say.print(Text("Arms", style="bold"))
-    table = grid("arm", "seats", "failed", "unscored", *evaluation.measures, right=("seats", "failed", "unscored"))
+    table = grid(
+        "arm",
+        "seats",
+        "failed",
+        "unscored",
+        *evaluation.measures,
+        right=("seats", "failed", "unscored"),
+    )
     for name, arm in evaluation.arms.items():
-        shares = (f"{arm.failed} ({arm.failed_share:.1%})", f"{arm.unscored} ({arm.unscored_share:.1%})")
+        shares = (
+            f"{arm.failed} ({arm.failed_share:.1%})",
+            f"{arm.unscored} ({arm.unscored_share:.1%})",
+        )
         levels = (evaluation.levels[name].get(measure) for measure in evaluation.measures)
         table.add_row(
-            harmless(name), str(arm.planned - arm.missing), *shares, *(f"{le.mean:.3g}" if le else "–" for le in levels)
+            harmless(name),
+            str(arm.planned - arm.missing),
+            *shares,
+            *(f"{le.mean:.3g}" if le else "–" for le in levels),
         )
     say.print(table)
     numbers = ("difference", "z", "p", "sign-flip p", "Holm p", "n", "families")
     notes: dict[str, None] = {}
     for comparison in evaluation.comparisons:
-        say.print(Text(f"\n{harmless(comparison.first)} less {harmless(comparison.second)}", style="bold"))
+        say.print(
+            Text(f"\n{harmless(comparison.first)} less {harmless(comparison.second)}", style="bold")
+        )
         table = grid("measure", "difference", "95 % interval", *numbers[1:], right=numbers)
         for measure, paired in comparison.by_measure.items():
             table.add_row(measure, *_cells(paired))
-            notes |= dict.fromkeys(paired.notes if paired else ("an arm has no scores of this measure",))
+            notes |= dict.fromkeys(
+                paired.notes if paired else ("an arm has no scores of this measure",)
+            )
         say.print(table)
     say.print(Text("\nLanguage", style="bold"))
     table = grid("arm", *QUALITY.values(), right=tuple(QUALITY.values()))
     for name, quality in evaluation.quality.items():
         values = (getattr(quality, field) for field in QUALITY)
         table.add_row(
-            harmless(name), *("–" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v) for v in values)
+            harmless(name),
+            *("–" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v) for v in values),
         )
     say.print(table)
     for note in notes:
@@ -250,7 +320,7 @@ def _cells(paired: Paired | None) -> Sequence[str]:
     return (f"{paired.mean:+.3f}", interval, z, *ps, str(paired.pairs), str(paired.families))
 
 
-def _show_outcomes(outcomes: Sequence[Outcome]) -> None:
+def _show_outcomes(outcomes: Sequence[RequirementOutcome]) -> None:
     for outcome in outcomes:
         word = "holds" if outcome.holds else "does not hold"
         click.echo(harmless(f"{outcome.requirement.text} {word}: {outcome.reason}"))
@@ -262,7 +332,12 @@ def _arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
         arm, equals, agent = (each.strip() for each in part.partition("="))
         if not (arm and equals and agent):
             problems.append(
-                Problem(message=f"--agents {part!r} is not understood; write ARM=AGENT, like base=smol-script")
+                Problem(
+                    message=(
+                        f"--agents {part!r} is not understood; write ARM=AGENT, like"
+                        " base=smol-script"
+                    )
+                )
             )
         elif arm in found:
             problems.append(Problem(message=f"--agents names the arm {arm!r} twice"))
@@ -271,10 +346,12 @@ def _arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
     return found
 
 
-def _reward(lexical: str | None, like: str | None, problems: list[Problem]) -> RewardSettings | None:
+def _reward(
+    lexical: str | None, like: str | None, problems: list[Problem]
+) -> RewardSettings | None:
     from pydantic import ValidationError
 
-    from simworld.training.query import RewardSettings
+    from simworld.training.data.dataset_query import RewardSettings
     from simworld.yamlfile import problem_texts
 
     if lexical is not None and like is not None:
@@ -301,7 +378,11 @@ def _split(texts: Sequence[str]) -> list[str]:
     return [part.strip() for text in texts for part in text.split(",") if part.strip()]
 
 
-def _run_name(arms: dict[str, str], scenarios: Sequence[str], partners: Sequence[str], seed: int) -> str:
-    """As for `simworld run`: of names alone, so that after an edit the command finds its run and is told what has changed."""
+def _run_name(
+    arms: dict[str, str], scenarios: Sequence[str], partners: Sequence[str], seed: int
+) -> str:
+    """As for `simworld run`: of names alone, so that after an edit the command finds its run and is
+    told what has changed.
+    """
     text = repr((sorted(arms.items()), sorted(_split(scenarios)), sorted(_split(partners)), seed))
     return f"evaluate-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -14,11 +14,25 @@ MOST = 5  # kinds of failure that are told
 
 
 def failure_lines(store: Store, run: str) -> list[str]:
-    """In what ways the last attempts at a run's work items failed, the most frequent first; nothing where none did."""
-    last = {summary.item_key: summary for summary in sorted(store.summaries(run=run), key=lambda s: s.attempt)}
-    kinds = Counter(summary.failure_told for summary in last.values() if summary.failure is not None)
+    """In what ways the last attempts at a run's work items failed, the most frequent first; nothing
+    where none did.
+    """
+    last = {
+        summary.item_key: summary
+        for summary in sorted(store.summaries(run=run), key=lambda s: s.attempt)
+    }
+    kinds = Counter(
+        summary.failure_told for summary in last.values() if summary.failure is not None
+    )
     frequent = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
-    lines = [f"  failed{f' {times} times' if times > 1 else ''}: {told}" for told, times in frequent[:MOST]]
+    lines = [
+        f"  failed{f' {times} times' if times > 1 else ''}: {told}"
+        for told, times in frequent[:MOST]
+    ]
     if len(kinds) > MOST:
-        lines.append(f"  {len(kinds) - MOST} more kinds: simworld episode list --run {run} --ending failed")
-    return [harmless(line) for line in lines] + ["  play them again with --retry-failed"] * bool(kinds)
+        lines.append(
+            f"  {len(kinds) - MOST} more kinds: simworld episode list --run {run} --ending failed"
+        )
+    return [harmless(line) for line in lines] + ["  play them again with --retry-failed"] * bool(
+        kinds
+    )

@@ -12,7 +12,14 @@ import click
 from rich.text import Text
 
 from simworld.cli.failures import failure_lines
-from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option, tokens_used
+from simworld.cli.options import (
+    Asking,
+    asking_options,
+    db_option,
+    json_option,
+    threads_option,
+    tokens_used,
+)
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
@@ -20,10 +27,10 @@ from simworld.code_version import code_version
 from simworld.core.errors import InputError, Problem, StoreMismatch
 
 if TYPE_CHECKING:
-    from simworld.workflows.learn.bench import Stage
-    from simworld.workflows.learn.grid import Cell
-    from simworld.workflows.learn.loop import Looped
-    from simworld.workflows.learn.shop import Shop
+    from simworld.pipeline.learn.context import PipelineContext
+    from simworld.pipeline.learn.grid import GridPoint
+    from simworld.pipeline.learn.pipeline import LearnResult
+    from simworld.pipeline.learn.stage_cache import Stage
     from store import Store
 
 
@@ -32,16 +39,28 @@ ENOUGH_FAMILIES = 20  # with fewer, intervals are rough
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--dry-run", is_flag=True, help="Only show the stages, which are done, and how many episodes there are.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only show the stages, which are done, and how many episodes there are.",
+)
 @click.option(
     "--work",
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for checkpoints, data and reports. Default: learn-NAME here.",
 )
 @click.option(
-    "--retry-failed", is_flag=True, help="Do again the stages in which something failed, and what depends on them."
+    "--retry-failed",
+    is_flag=True,
+    help="Do again the stages in which something failed, and what depends on them.",
 )
-@click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
+@click.option(
+    "--live",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help="Conversations at once.",
+)
 @threads_option
 @asking_options
 @db_option
@@ -57,22 +76,30 @@ def learn(
     db: str,
     as_json: bool,
 ) -> None:
-    """Collect, judge, clone, train and evaluate, as FILE says: a file, or the name of a shipped one.
+    """Collect, judge, clone, train and evaluate, as FILE says: a file, or the name of a shipped
+    one.
 
-    Shipped: small (minutes), steers and thanks (an hour and more), and the paper's experiments self-clone, warm-start and sweep.
+    Shipped: small (minutes), steers and thanks (an hour and more), and the paper's experiments
+    self-clone, warm-start and sweep.
 
-    A stage is done once, by whatever version of simworld: the same command goes on where it stopped, and after a change does again
-    what depends on it. Any key may be a list; then every combination is run, and a table compares them at the end.
+    A stage is done once, by whatever version of simworld: the same command goes on where it
+    stopped, and after a change does again what depends on it. Any key may be a list; then every
+    combination is run, and a table compares them at the end.
     """
-    from simworld.workflows.learn.bench import Bench
-    from simworld.workflows.learn.grid import cells
-    from simworld.workflows.learn.loop import learn as run_loop
-    from simworld.workflows.learn.shipped import open_file
+    from simworld.pipeline.learn.grid import cells
+    from simworld.pipeline.learn.pipeline import learn as run_loop
+    from simworld.pipeline.learn.shipped_files import open_file
+    from simworld.pipeline.learn.stage_cache import StageCache
 
     found = cells(open_file(file))
     folder = work or Path(f"learn-{found[0].file.name}")
     with _store(db, dry_run) as store, progress_bar("learning") as bar:
-        settings = {"live": live, "threads": threads, "server": asking.server, "stopping": asking.stopping}
+        settings = {
+            "live": live,
+            "threads": threads,
+            "server": asking.server,
+            "stopping": asking.stopping,
+        }
         shops = _all_at_once(found, store, folder, retry_failed=retry_failed, tell=bar, **settings)
 
         def on_stage(stage: Stage) -> None:
@@ -85,12 +112,14 @@ def learn(
                 for line in failure_lines(store, f"{found[0].file.name}-{stage.label}")[:-1]:
                     click.echo(line, err=True)
 
-        bench = Bench(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
-        results: list[Looped] = []
+        bench = StageCache(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
+        results: list[LearnResult] = []
         try:
             for number, (one, shop) in enumerate(zip(found, shops, strict=True), 1):
                 if len(found) > 1:
-                    click.echo(harmless(f"{number} of {len(found)}: {_named(one.values)}"), err=True)
+                    click.echo(
+                        harmless(f"{number} of {len(found)}: {_named(one.values)}"), err=True
+                    )
                 results.append(run_loop(shop, bench))
         except KeyboardInterrupt:
             click.echo("Stopped; the same command goes on from here.", err=True)
@@ -98,7 +127,11 @@ def learn(
     if used := tokens_used(asking.stopping):
         click.echo(used, err=True)
     if as_json:
-        click.echo(plain_json([_plain(one, looped) for one, looped in zip(found, results, strict=True)], indent=1))
+        click.echo(
+            plain_json(
+                [_plain(one, looped) for one, looped in zip(found, results, strict=True)], indent=1
+            )
+        )
     elif dry_run:
         _show_stages(results)
     else:
@@ -123,14 +156,16 @@ def _store(db: str, dry_run: bool) -> Iterator[Store]:
         yield store
 
 
-def _all_at_once(found: Sequence[Cell], store: Store, folder: Path, **settings: Any) -> list[Shop]:
+def _all_at_once(
+    found: Sequence[GridPoint], store: Store, folder: Path, **settings: Any
+) -> list[PipelineContext]:
     """A shop for each cell; everything wrong with any of them at once."""
-    from simworld.workflows.learn.shop import open_shop
+    from simworld.pipeline.learn.context import open_context
 
     shops, problems = [], dict[Problem, None]()
     for one in found:
         try:
-            shops.append(open_shop(one.file, store, folder, **settings))
+            shops.append(open_context(one.file, store, folder, **settings))
         except InputError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
@@ -150,25 +185,32 @@ def _tell(stage: Stage) -> None:
     click.echo(harmless(", ".join(parts)), err=True)
 
 
-def _show_stages(results: Sequence[Looped]) -> None:
+def _show_stages(results: Sequence[LearnResult]) -> None:
     table = grid("stage", "episodes", "", right=("episodes",))
     seen = {stage.label: stage for looped in results for stage in looped.stages}
     for label, stage in seen.items():
-        table.add_row(label, str(stage.episodes or "–"), "done" if stage.made is not None else "to do")
+        table.add_row(
+            label, str(stage.episodes or "–"), "done" if stage.made is not None else "to do"
+        )
     console().print(table)
     left = sum(stage.episodes for stage in seen.values() if stage.made is None)
     click.echo(f"{left} episodes to play, at most")
 
 
-def _show(found: Sequence[Cell], results: Sequence[Looped], folder: Path) -> None:
+def _show(found: Sequence[GridPoint], results: Sequence[LearnResult], folder: Path) -> None:
     rows = [(one, looped, looped.report) for one, looped in zip(found, results, strict=True)]
     keys = tuple(dict.fromkeys(key for one in found for key in one.values))
     numbers = ("difference", "z", "p", "n", "families", "perplexity")
-    table = grid(*keys, "planner less", "measure", *numbers[:1], "95 % interval", *numbers[1:], right=numbers)
+    table = grid(
+        *keys, "planner less", "measure", *numbers[:1], "95 % interval", *numbers[1:], right=numbers
+    )
     for one, _, report in rows:
         for comparison in (report or {}).get("comparisons", ()):
             if comparison["first"] == "planner" or "planner" not in (report or {})["arms"]:
-                table.add_row(*(cell(str(one.values.get(key, ""))) for key in keys), *_cells(report or {}, comparison))
+                table.add_row(
+                    *(cell(str(one.values.get(key, ""))) for key in keys),
+                    *_cells(report or {}, comparison),
+                )
     say = console()
     say.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
     say.print(table)
@@ -177,17 +219,34 @@ def _show(found: Sequence[Cell], results: Sequence[Looped], folder: Path) -> Non
     for one, looped, _ in rows:
         named = f" ({_named(one.values)})" if one.values else ""
         click.echo(harmless(f"planner{named}: {looped.planner}"))
-    click.echo(harmless(f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json"))
+    click.echo(
+        harmless(
+            f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json"
+        )
+    )
 
 
 def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
-    """What the numbers of the table say, and where they are too few to say anything, how to get more."""
+    """What the numbers of the table say, and where they are too few to say anything, how to get
+    more.
+    """
     measures = " or ".join(dict.fromkeys(str(report["main"]) for report in reports))
     lines = [
-        f"difference: the planner's mean {measures} less the other arm's, over n pairs (same scenario, seat, partner, seed);",
-        "p: how often chance alone makes one as large; perplexity: how much more surprising the lines are, as a ratio.",
+        (
+            f"difference: the planner's mean {measures} less the other arm's, over n pairs (same"
+            " scenario, seat, partner, seed);"
+        ),
+        (
+            "p: how often chance alone makes one as large; perplexity: how much more surprising the"
+            " lines are, as a ratio."
+        ),
     ]
-    found = [p for report in reports for c in report["comparisons"] if (p := c["measures"].get(report["main"]))]
+    found = [
+        p
+        for report in reports
+        for c in report["comparisons"]
+        if (p := c["measures"].get(report["main"]))
+    ]
     families = max((paired["families"] for paired in found), default=0)
     if families < ENOUGH_FAMILIES:
         more = (
@@ -196,7 +255,8 @@ def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
             else "more scenarios under `scenarios: {test: …}` tell more"
         )
         lines.append(
-            f"{families} families show that it runs and not an effect, which takes {ENOUGH_FAMILIES} and more; {more}."
+            f"{families} families show that it runs and not an effect, which takes"
+            f" {ENOUGH_FAMILIES} and more; {more}."
         )
     return harmless("\n".join(lines))
 
@@ -211,7 +271,10 @@ def _cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) -> list[Any
     if paired is None:
         return [label, report["main"], *("–",) * 6, ratio]
     interval = "–" if paired["low"] is None else f"{paired['low']:+.3f} … {paired['high']:+.3f}"
-    z, p = ("–" if paired[name] is None else f"{paired[name]:{form}}" for name, form in (("z", ".2f"), ("p", ".3g")))
+    z, p = (
+        "–" if paired[name] is None else f"{paired[name]:{form}}"
+        for name, form in (("z", ".2f"), ("p", ".3g"))
+    )
     return [
         label,
         report["main"],
@@ -225,7 +288,7 @@ def _cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) -> list[Any
     ]
 
 
-def _plain(one: Cell, looped: Looped) -> dict[str, Any]:
+def _plain(one: GridPoint, looped: LearnResult) -> dict[str, Any]:
     return {
         "values": one.values,
         "stages": [

@@ -24,7 +24,7 @@ def fetch(spec: str | None) -> None:
 
     With SPEC `hf:HUB-ID`, download that model from the hub.
     """
-    from agents.models.fetch import fetch_builtin, fetch_hub
+    from agents.lm.local.fetch import fetch_builtin, fetch_hub
 
     if spec is None or spec.startswith("builtin:"):
         _known(spec)
@@ -33,7 +33,9 @@ def fetch(spec: str | None) -> None:
     elif spec.startswith("hf:"):
         click.echo(f"{spec} is there; its id is {fetch_hub(spec.removeprefix('hf:'))}.")
     else:
-        raise ModelError(f"{spec!r} cannot be fetched; give nothing for the built-in models, or hf:HUB-ID")
+        raise ModelError(
+            f"{spec!r} cannot be fetched; give nothing for the built-in models, or hf:HUB-ID"
+        )
 
 
 @model.command("list")
@@ -43,9 +45,9 @@ def list_(as_json: bool) -> None:
 
     Which are installed, verified and converted, and where.
     """
-    from agents.models.fetch import presence
-    from agents.models.files import cache_root
-    from agents.models.weights import BUILTIN
+    from agents.lm.local.fetch import presence
+    from agents.lm.local.model_files import cache_root
+    from agents.lm.local.weights import BUILTIN
 
     found = [presence(packaged) for packaged in BUILTIN.values()]
     if as_json:
@@ -67,20 +69,24 @@ def list_(as_json: bool) -> None:
         return
     table = grid("model", "kind", "state", "MB", "SHA-256", "cached", right=("MB",))
     for there in found:
-        state = "not installed" if there.file is None else "verified" if there.verified else "damaged"
+        state = (
+            "not installed" if there.file is None else "verified" if there.verified else "damaged"
+        )
         if there.converted:
             cached = f"{there.converted} ({(there.converted_bytes or 0) // 10**6} MB)"
         else:
             cached = "converted on first use" if there.needs_conversion else "used in place"
         size = None if there.bytes is None else there.bytes // 10**6
-        table.add_row(*map(cell, (there.spec, there.kind, state, size, f"{there.sha256[:12]}…", cached)))
+        table.add_row(
+            *map(cell, (there.spec, there.kind, state, size, f"{there.sha256[:12]}…", cached))
+        )
     console().print(table)
     if not all(there.verified for there in found):
         click.echo("Run `simworld model fetch` to get what is missing.")
 
 
 def _known(spec: str | None) -> None:
-    from agents.models.weights import BUILTIN
+    from agents.lm.local.weights import BUILTIN
 
     if spec is not None and spec.removeprefix("builtin:") not in BUILTIN:
         raise ModelError(f"{spec} is not a built-in model; there is {', '.join(BUILTIN)}")

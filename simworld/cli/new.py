@@ -16,18 +16,25 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 names_argument = click.argument("names", metavar="NAME...", nargs=-1, required=True)
 out_option = click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="The file of one; default: NAME.yaml."
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file of one; default: NAME.yaml.",
 )
 
 
-def write_templates(names: Sequence[str], out: Path | None, template: Callable[[str, str, int], str]) -> list[Path]:
-    """Writes a file for each name and says so; `template` gives the text of a name, a file and a place among the names.
+def write_templates(
+    names: Sequence[str], out: Path | None, template: Callable[[str, str, int], str]
+) -> list[Path]:
+    """Writes a file for each name and says so; `template` gives the text of a name, a file and a
+    place among the names.
 
     Raises:
         InputError: a name that is none, a file that is there already; then nothing was written.
     """
     if out is not None and len(names) > 1:
-        raise InputError(f"--out is the file of one, and {len(names)} names are given; leave it out")
+        raise InputError(
+            f"--out is the file of one, and {len(names)} names are given; leave it out"
+        )
     texts: dict[Path, str] = {}
     problems: list[Problem] = []
     for i, name in enumerate(dict.fromkeys(names)):
@@ -41,5 +48,9 @@ def write_templates(names: Sequence[str], out: Path | None, template: Callable[[
     write_new(texts)
     files = list(texts)
     what = "it" if len(files) == 1 else "them"
-    click.echo(harmless(f"Wrote {', '.join(map(str, files))}: edit {what}; `simworld check` says what is wrong."))
+    click.echo(
+        harmless(
+            f"Wrote {', '.join(map(str, files))}: edit {what}; `simworld check` says what is wrong."
+        )
+    )
     return files

@@ -14,7 +14,7 @@ import click
 from simworld.core.errors import SimworldError
 
 if TYPE_CHECKING:
-    from agents.models.server_options import ServerFields
+    from agents.lm.server.options import ServerFields
     from simworld.core.stopping import MaxFailures, Stopping
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -33,7 +33,9 @@ OURS = (SimworldError, click.ClickException, click.exceptions.Exit, click.Abort,
 
 
 def db_option(command: Command) -> Command:
-    """`--db` for a command, whose unknown errors are explained where a damaged cell of that database is to blame."""
+    """`--db` for a command, whose unknown errors are explained where a damaged cell of that
+    database is to blame.
+    """
 
     @functools.wraps(command)
     def explaining(*args: Any, db: str, **options: Any) -> Any:
@@ -66,10 +68,15 @@ memory_option = click.option(
     "memory_gb",
     type=click.FloatRange(min=0, min_open=True),
     metavar="GB",
-    help="For the caches of local models; fewer conversations are under way where it is short. Default: a quarter of what is free.",
+    help=(
+        "For the caches of local models; fewer conversations are under way where it is short."
+        " Default: a quarter of what is free."
+    ),
 )
 
-profile_option = click.option("--profile", "with_profile", is_flag=True, help="Print where the time went.")
+profile_option = click.option(
+    "--profile", "with_profile", is_flag=True, help="Print where the time went."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +92,9 @@ class _Failures(click.ParamType["MaxFailures"]):
 
     name = "N|share"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> MaxFailures:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> MaxFailures:
         from simworld.core.stopping import MaxFailures
 
         text = str(value).strip()
@@ -95,7 +104,9 @@ class _Failures(click.ParamType["MaxFailures"]):
             share = float(match[1]) / 100 if match[1] else float(match[2])
             if share <= 1:
                 return MaxFailures(share=share)
-        return self.fail(f"{text[:40]!r} is neither a number nor a share; write 20, 10% or 0.1", param, ctx)
+        return self.fail(
+            f"{text[:40]!r} is neither a number nor a share; write 20, 10% or 0.1", param, ctx
+        )
 
 
 def _number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -126,20 +137,27 @@ _ASKING = (
         "--max-failures",
         type=_Failures(),
         metavar="N|SHARE",
-        help="Stop once more episodes or judgements have failed: a number, or a share of those to do (10%, 0.1). "
-        "Default: what fails is stored, and the rest goes on.",
+        help=(
+            "Stop once more episodes or judgements have failed: a number, or a share of those to do"
+            " (10%, 0.1). Default: what fails is stored, and the rest goes on."
+        ),
     ),
     click.option(
         "--budget-tokens",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Begin nothing more that would not fit into so many tokens of servers, prompts and replies together.",
+        help=(
+            "Begin nothing more that would not fit into so many tokens of servers, prompts and"
+            " replies together."
+        ),
     ),
 )
 
 
 def asking_options(command: Callable[..., None]) -> Callable[..., None]:
-    """For commands that ask servers: adds their options, which the command gets together as `asking: Asking`."""
+    """For commands that ask servers: adds their options, which the command gets together as
+    `asking: Asking`.
+    """
 
     @functools.wraps(command)
     def asked(
@@ -151,7 +169,7 @@ def asking_options(command: Callable[..., None]) -> Callable[..., None]:
         budget_tokens: int | None,
         **others: Any,
     ) -> None:
-        from agents.models.server_options import ServerFields
+        from agents.lm.server.options import ServerFields
         from simworld.core.stopping import Stopping
 
         server = ServerFields(concurrency=concurrency, timeout=timeout, retries=retries)
@@ -166,10 +184,18 @@ def asking_options(command: Callable[..., None]) -> Callable[..., None]:
 def tokens_used(stopping: Stopping) -> str:
     """What servers were asked, for people; empty where none was."""
     counts = f"{stopping.prompt_tokens:,} read, {stopping.new_tokens:,} written"
-    return f"Servers: {stopping.used:,} tokens ({counts}) in {stopping.asked:,} replies." if stopping.asked else ""
+    return (
+        f"Servers: {stopping.used:,} tokens ({counts}) in {stopping.asked:,} replies."
+        if stopping.asked
+        else ""
+    )
 
 
 def plain_tokens(stopping: Stopping) -> dict[str, Any]:
     """What servers were asked, for programs; empty where none was."""
-    counts = {"prompt": stopping.prompt_tokens, "new": stopping.new_tokens, "replies": stopping.asked}
+    counts = {
+        "prompt": stopping.prompt_tokens,
+        "new": stopping.new_tokens,
+        "replies": stopping.asked,
+    }
     return {"tokens": counts} if stopping.asked else {}

@@ -1,4 +1,6 @@
-"""A person's seat at this terminal: no bar over what they type, one conversation at a time, and the others' lines as they come."""
+"""A person's seat at this terminal: no bar over what they type, one conversation at a time, and the
+others' lines as they come.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +19,15 @@ from simworld.core.visibility import observe
 
 if TYPE_CHECKING:
     from agents import LoadedSpec, TerminalBackend
-    from simworld.runner.live import Job, OnActs
-    from simworld.runner.stored import Progress
+    from simworld.runner.conversations import Job, OnActs
+    from simworld.runner.stored_run import RunProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
     """What a run tells while it plays."""
 
-    progress: Callable[[Progress], None]
+    progress: Callable[[RunProgress], None]
     acts: OnActs
 
 
@@ -47,14 +49,14 @@ def terminal() -> TerminalBackend:
 def watching_play(specs: Mapping[str, LoadedSpec], at: TerminalBackend) -> Iterator[Watching]:
     """A bar; where a person plays at the terminal `at`, what their seat sees instead."""
     if has_person(specs):
-        seats = _Seats(at)
+        seats = _PersonView(at)
         yield Watching(progress=seats.tell, acts=seats.hear)
         return
     with playing_bar() as tell:
         yield Watching(progress=tell, acts=lambda job, turn, acts: None)
 
 
-class _Seats:
+class _PersonView:
     """Shows each person what their seat perceives, and when a conversation is over."""
 
     def __init__(self, at: TerminalBackend) -> None:
@@ -70,12 +72,15 @@ class _Seats:
             if agent.model == self._at.info.spec:
                 self._at.show(observe(job.scenario, seat, turns, turn + 1, job.seed))
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: RunProgress) -> None:
         """Says so where a conversation has ended."""
         if progress.played > self._played:
             self._played = progress.played
             self._turns.clear()
-            _say(f"── The conversation is over: {progress.before + progress.played} of {progress.planned}. ──")
+            _say(
+                f"── The conversation is over: {progress.before + progress.played} of"
+                f" {progress.planned}. ──"
+            )
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,6 @@
-"""Progress on stderr: a bar where stderr is a terminal, and a plain line every half minute where it is not."""
+"""Progress on stderr: a bar where stderr is a terminal, and a plain line every half minute where it
+is not.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,20 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from simworld.cli.pace import Pace, Rate
+from simworld.cli.remaining_time import Pace, Rate
 from simworld.cli.text import harmless
 
 if TYPE_CHECKING:
-    from simworld.runner import stored
+    from simworld.runner import stored_run
 
 EVERY_S = 30.0  # between two plain lines
 
@@ -30,17 +39,24 @@ class Bar:
         self._lock = threading.Lock()  # plain lines are written beside the work
         self._task = self._added()
 
-    def __call__(self, done: int, total: int, note: str = "", *, share: float | None = None) -> None:
+    def __call__(
+        self, done: int, total: int, note: str = "", *, share: float | None = None
+    ) -> None:
         """`share` of the work from which the time left is told, in [0, 1]; default: done of total.
 
-        A count that begins anew (another total, or less done than before) is another part of the work, with a time of its own.
+        A count that begins anew (another total, or less done than before) is another part of the
+        work, with a time of its own.
         """
         with self._lock:
             if self._pace.seen(done, total, note, share):
                 self._progress.reset(self._task)
             forecast = self._pace.forecast()
         self._progress.update(
-            self._task, total=1.0, completed=self._pace.share, count=f"{done}/{total}", note=harmless(note)
+            self._task,
+            total=1.0,
+            completed=self._pace.share,
+            count=f"{done}/{total}",
+            note=harmless(note),
         )
         if forecast:
             self._say(forecast)
@@ -69,11 +85,14 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(label: str, *, every_s: float = EVERY_S, clock: Callable[[], float] = time.monotonic) -> Iterator[Bar]:
-    """Shows the progress of the block; call what it gives with how much is done, of how much, and a note.
+def progress_bar(
+    label: str, *, every_s: float = EVERY_S, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Bar]:
+    """Shows the progress of the block; call what it gives with how much is done, of how much, and a
+    note.
 
-    Where stderr is a terminal, a bar; elsewhere a plain line each `every_s` seconds. Either says after the first pieces how long it
-    will take, where that is a minute or more.
+    Where stderr is a terminal, a bar; elsewhere a plain line each `every_s` seconds. Either says
+    after the first pieces how long it will take, where that is a minute or more.
     """
     err = Console(stderr=True)
     columns = (
@@ -94,19 +113,26 @@ def progress_bar(label: str, *, every_s: float = EVERY_S, clock: Callable[[], fl
 
 
 @contextmanager
-def playing_bar(*, shown: bool = True) -> Iterator[Callable[[stored.Progress], None]]:
-    """The progress of a run: episodes done of all, time gone and left, tokens per second, failures; not `shown`: silence."""
+def playing_bar(*, shown: bool = True) -> Iterator[Callable[[stored_run.RunProgress], None]]:
+    """The progress of a run: episodes done of all, time gone and left, tokens per second, failures;
+    not `shown`: silence.
+    """
     if not shown:
         yield lambda progress: None
         return
     rate = Rate()
     with progress_bar("playing") as show:
 
-        def tell(progress: stored.Progress) -> None:
+        def tell(progress: stored_run.RunProgress) -> None:
             per_s = rate.per_s(progress.new_tokens, time.monotonic())
             notes = [f"{per_s:.0f} tokens/s"] if progress.new_tokens else []
             notes += [f"{progress.failed} failed"] if progress.failed else []
-            show(progress.before + progress.played, progress.planned, " · ".join(notes), share=progress.share)
+            show(
+                progress.before + progress.played,
+                progress.planned,
+                " · ".join(notes),
+                share=progress.share,
+            )
 
         yield tell
 
@@ -120,7 +146,10 @@ def _every(seconds: float, tell: Callable[[], None]) -> Iterator[None]:
         while not over.wait(seconds):
             try:
                 tell()
-            except (OSError, ValueError):  # nobody reads, or the stream was closed: the work goes on
+            except (
+                OSError,
+                ValueError,
+            ):  # nobody reads, or the stream was closed: the work goes on
                 return
 
     thread = threading.Thread(target=telling, name="progress", daemon=True)

@@ -35,5 +35,8 @@ def schema() -> None:
     """Print the JSON Schema of rubric files, for editors."""
     from scenarios.rubrics import RubricFile
 
-    text = {"$schema": "https://json-schema.org/draft/2020-12/schema", **RubricFile.model_json_schema()}
+    text = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **RubricFile.model_json_schema(),
+    }
     click.echo(json.dumps(text | {"title": "simworld rubric"}, indent=2, ensure_ascii=False))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli import completion
+from simworld.cli.dry_run import show_plan
 from simworld.cli.failures import failure_lines
 from simworld.cli.next_command import next_command
 from simworld.cli.options import (
@@ -25,7 +26,6 @@ from simworld.cli.options import (
 )
 from simworld.cli.person import has_person, terminal, watching_play
 from simworld.cli.profile import print_profile
-from simworld.cli.run_plan import show_plan
 from simworld.cli.text import harmless, plain_json
 from simworld.core.episode import MOST_REPEATS
 from simworld.core.errors import InputError, Problem
@@ -33,12 +33,14 @@ from simworld.core.errors import InputError, Problem
 if TYPE_CHECKING:
     from agents import LoadedSpec
     from simworld.core.scenario import Scenario
-    from simworld.runner.plan import Cast, Plan
-    from simworld.runner.stored import Progress
+    from simworld.runner.run_plan import Cast, RunPlan
+    from simworld.runner.stored_run import RunProgress
 
 
 @click.command()
-@click.argument("scenarios", metavar="SCENARIO...", nargs=-1, required=True, shell_complete=completion.scenarios)
+@click.argument(
+    "scenarios", metavar="SCENARIO...", nargs=-1, required=True, shell_complete=completion.scenarios
+)
 @click.option(
     "--agents",
     "by_order",
@@ -62,12 +64,25 @@ if TYPE_CHECKING:
     show_default=True,
     help="Episodes per scenario and cast.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="All randomness derives from it.")
-@click.option("--name", help="The run's name; default: made of the content of scenarios and agents, and the seed.")
-@click.option("--dry-run", is_flag=True, help="Say what would be played; load no model and make no database.")
-@click.option("--retry-failed", is_flag=True, help="Play failed episodes again, as a further attempt.")
 @click.option(
-    "--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations under way at once."
+    "--seed", type=int, default=0, show_default=True, help="All randomness derives from it."
+)
+@click.option(
+    "--name",
+    help="The run's name; default: made of the content of scenarios and agents, and the seed.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be played; load no model and make no database."
+)
+@click.option(
+    "--retry-failed", is_flag=True, help="Play failed episodes again, as a further attempt."
+)
+@click.option(
+    "--live",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help="Conversations under way at once.",
 )
 @threads_option
 @memory_option
@@ -92,12 +107,13 @@ def run(
     db: str,
     as_json: bool,
 ) -> None:
-    """Play scenarios (names, files, folders, globs, tag:NAME, `library`, `heldout` or `languages`) with a cast of agents.
+    """Play scenarios (names, files, folders, globs, tag:NAME, `library`, `heldout` or `languages`)
+    with a cast of agents.
 
     The same command again plays what is missing and nothing else.
     """
-    from simworld.runner.models import open_crew
-    from simworld.runner.stored import open_store_for, run_plan
+    from simworld.runner.loaded_agents import load_agents
+    from simworld.runner.stored_run import open_store_for, run_plan
     from store import check_store
 
     casts = read_casts(by_order, by_seat)
@@ -105,7 +121,7 @@ def run(
     at = terminal()
     there = check_store(db)  # before the models are loaded
     with (
-        open_crew(
+        load_agents(
             plan.specs.values(),
             terminal=at,
             batch_size=live,
@@ -120,14 +136,16 @@ def run(
         if name is None:
             plan = _named(plan, casts, crew.ids, db if there else None)
         if dry_run:
-            show_plan(plan, crew.ids, db if there else None, retry_failed=retry_failed, as_json=as_json)
+            show_plan(
+                plan, crew.ids, db if there else None, retry_failed=retry_failed, as_json=as_json
+            )
             return
         store = stack.enter_context(open_store_for(crew, db))
-        last: Progress | None = None
+        last: RunProgress | None = None
         try:
             with watching_play(plan.specs, at) as watch:
 
-                def on_progress(progress: Progress) -> None:
+                def on_progress(progress: RunProgress) -> None:
                     nonlocal last
                     last = progress
                     watch.progress(progress)
@@ -143,7 +161,11 @@ def run(
                     stopping=asking.stopping,
                 )
         except KeyboardInterrupt:
-            kept = f"{last.before + last.played} episodes of run {plan.run} are stored" if last else f"run {plan.run}"
+            kept = (
+                f"{last.before + last.played} episodes of run {plan.run} are stored"
+                if last
+                else f"run {plan.run}"
+            )
             click.echo(harmless(f"Stopped: {kept}; the same command plays the rest."), err=True)
             raise click.exceptions.Exit(130) from None
         failures = failure_lines(store, plan.run)
@@ -158,7 +180,9 @@ def run(
         profile = {"profile": done.profile.plain()} if with_profile and done.profile else {}
         click.echo(plain_json(report | plain_tokens(asking.stopping) | profile))
     else:
-        counts = f"{done.played} episodes played ({done.failed} failed), {done.before} already there"
+        counts = (
+            f"{done.played} episodes played ({done.failed} failed), {done.before} already there"
+        )
         click.echo(harmless(f"run {plan.run}: {counts}, {done.planned} planned"))
         if used := tokens_used(asking.stopping):
             click.echo(used)
@@ -173,20 +197,26 @@ def run(
         raise click.exceptions.Exit(1)
 
 
-def make_plan(selectors: Sequence[str], casts: Sequence[Cast], *, repeats: int, seed: int, name: str | None) -> Plan:
+def make_plan(
+    selectors: Sequence[str], casts: Sequence[Cast], *, repeats: int, seed: int, name: str | None
+) -> RunPlan:
     """The plan of a command line; without a name the run has none yet.
 
     Raises InputError with everything wrong in scenarios, agents and casts at once.
     """
     from agents import find_specs
     from scenarios import find_scenarios
-    from simworld.runner.plan import Plan
+    from simworld.runner.run_plan import RunPlan
 
     problems: list[Problem] = []
     if name is not None and not (name.strip() and name.isprintable()):
-        problems.append(Problem(message=f"--name {name!r}: expected a word or more, without control characters"))
+        problems.append(
+            Problem(message=f"--name {name!r}: expected a word or more, without control characters")
+        )
     if not casts:
-        problems.append(Problem(message="no agents are given; use --agents A,B in seat order, or --cast '*=A'"))
+        problems.append(
+            Problem(message="no agents are given; use --agents A,B in seat order, or --cast '*=A'")
+        )
     scenarios: tuple[Scenario, ...] = ()
     specs: tuple[LoadedSpec, ...] = ()
     try:
@@ -199,22 +229,29 @@ def make_plan(selectors: Sequence[str], casts: Sequence[Cast], *, repeats: int, 
         problems += error.problems
     if problems:
         raise InputError(problems)
-    names = dict(zip(dict.fromkeys(agent for cast in casts for agent in cast.names), specs, strict=True))
-    plan = Plan(
+    names = dict(
+        zip(dict.fromkeys(agent for cast in casts for agent in cast.names), specs, strict=True)
+    )
+    plan = RunPlan(
         run=name or "",
         seed=seed,
         repeats=repeats,
         scenarios=scenarios,
-        casts=tuple(cast.renamed({given: loaded.spec.name for given, loaded in names.items()}) for cast in casts),
+        casts=tuple(
+            cast.renamed({given: loaded.spec.name for given, loaded in names.items()})
+            for cast in casts
+        ),
         specs={loaded.spec.name: loaded for loaded in specs},
     )
     plan.seatings()
     return plan
 
 
-def _named(plan: Plan, casts: Sequence[Cast], ids: Mapping[str, str], db: str | None) -> Plan:
-    """The plan under its default name; under the one that it got before, if such a run is in the database."""
-    from simworld.runner.naming import default_run_name, earlier_run_name, is_of_this_plan
+def _named(plan: RunPlan, casts: Sequence[Cast], ids: Mapping[str, str], db: str | None) -> RunPlan:
+    """The plan under its default name; under the one that it got before, if such a run is in the
+    database.
+    """
+    from simworld.runner.run_names import default_run_name, earlier_run_name, is_of_this_plan
     from store import open_store
 
     earlier = earlier_run_name(plan.scenarios, casts, plan.seed)
@@ -227,9 +264,12 @@ def _named(plan: Plan, casts: Sequence[Cast], ids: Mapping[str, str], db: str | 
 
 def read_casts(by_order: Sequence[str], by_seat: Sequence[str]) -> tuple[Cast, ...]:
     """The casts of `--agents` and `--cast`. Raises InputError."""
-    from simworld.runner.plan import Cast
+    from simworld.runner.run_plan import Cast
 
-    casts = [Cast(by_order=tuple(part.strip() for part in text.split(",") if part.strip())) for text in by_order]
+    casts = [
+        Cast(by_order=tuple(part.strip() for part in text.split(",") if part.strip()))
+        for text in by_order
+    ]
     seats: dict[str, str] = {}
     problems = []
     for text in (part for given in by_seat for part in given.split(",")):
@@ -238,7 +278,9 @@ def read_casts(by_order: Sequence[str], by_seat: Sequence[str]) -> tuple[Cast, .
             form = "write SEAT=AGENT, '*=AGENT' or several with commas"
             problems.append(Problem(message=f"--cast {text!r} is not understood; {form}"))
         elif seat in seats:
-            problems.append(Problem(message=f"--cast names seat {seat!r} twice; use --agents for several casts"))
+            problems.append(
+                Problem(message=f"--cast names seat {seat!r} twice; use --agents for several casts")
+            )
         else:
             seats[seat] = agent
     if problems:

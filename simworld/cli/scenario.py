@@ -12,11 +12,11 @@ from typing import Any
 import click
 
 from scenarios.library import find_scenarios, name_clashes, ours, read_files, scenario_files
-from scenarios.loader import Loaded
+from scenarios.loader import LoadedScenario
+from scenarios.new_scenario_template import template
 from scenarios.personas import LIBRARY_PERSONAS, Personas
-from scenarios.schema import persona_json_schema, scenario_json_schema, schema_text
+from scenarios.scenario_file import persona_json_schema, scenario_json_schema, schema_text
 from scenarios.sotopia import import_sotopia
-from scenarios.template import template
 from simworld.cli import completion
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
@@ -37,10 +37,14 @@ def scenario() -> None:
 
 @scenario.command("list")
 @click.argument("selectors", nargs=-1, metavar="[SCENARIO]...", shell_complete=completion.scenarios)
-@click.option("--tag", "tags", multiple=True, help="Only scenarios with this tag; several must all be there.")
+@click.option(
+    "--tag", "tags", multiple=True, help="Only scenarios with this tag; several must all be there."
+)
 @click.option("--kind", help="Only scenarios of this kind.")
 @json_option
-def list_(selectors: tuple[str, ...], tags: tuple[str, ...], kind: str | None, as_json: bool) -> None:
+def list_(
+    selectors: tuple[str, ...], tags: tuple[str, ...], kind: str | None, as_json: bool
+) -> None:
     """List the library, another set (`heldout`, `languages`), or files and folders.
 
     Prints name, kind, number of seats and title.
@@ -72,7 +76,10 @@ def show(selector: str, seat_name: str | None, as_json: bool) -> None:
     for loaded in found:
         names = [seat.name for seat in loaded.scenario.seats]
         if seat_name is not None and seat_name not in names:
-            raise InputError(f"{loaded.scenario.name} has no seat '{seat_name}'; its seats are {', '.join(names)}")
+            raise InputError(
+                f"{loaded.scenario.name} has no seat '{seat_name}'; its seats are"
+                f" {', '.join(names)}"
+            )
     if as_json:
         click.echo(plain_json([_details(loaded, seat_name) for loaded in found], indent=2))
         return
@@ -92,11 +99,14 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 
 
 @scenario.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 def check(paths: tuple[Path, ...]) -> None:
     """Check scenario files and whole folders.
 
-    Folders are searched with their subfolders for scenarios and personas; every problem is named with its place.
+    Folders are searched with their subfolders for scenarios and personas; every problem is named
+    with its place.
     """
     files: dict[str, Path] = {}
     problems: list[Problem] = []
@@ -105,22 +115,32 @@ def check(paths: tuple[Path, ...]) -> None:
         try:
             found = scenario_files(path) if os.path.isdir(path) else [path]
             chosen = ours(found) if os.path.isdir(path) else found
-            others |= {os.path.realpath(file) for file in found} - {os.path.realpath(file) for file in chosen}
+            others |= {os.path.realpath(file) for file in found} - {
+                os.path.realpath(file) for file in chosen
+            }
             for file in chosen:
                 files.setdefault(os.path.realpath(file), file)
         except InputError as error:
             problems += error.problems
     selection = read_files(files.values(), Personas())
     others -= files.keys()
-    left_out = f"; {_count(len(others), 'other file')} left out (`simworld check` looks at all kinds)" if others else ""
+    left_out = (
+        f"; {_count(len(others), 'other file')} left out (`simworld check` looks at all kinds)"
+        if others
+        else ""
+    )
     problems = in_order([*problems, *selection.problems, *name_clashes(selection.scenarios)])
     if problems:
         for problem in problems:
             click.echo(harmless(str(problem)), err=True)
-        raise InputError(f"{_count(len(problems), 'problem')} in {_count(len(files), 'file')}{left_out}")
+        raise InputError(
+            f"{_count(len(problems), 'problem')} in {_count(len(files), 'file')}{left_out}"
+        )
     parts = []
     if selection.files:
-        parts.append(f"{_count(len(selection.scenarios), 'scenario')} in {_count(selection.files, 'file')}")
+        parts.append(
+            f"{_count(len(selection.scenarios), 'scenario')} in {_count(selection.files, 'file')}"
+        )
     if selection.personas:
         parts.append(_count(selection.personas, "persona"))
     click.echo(f"{' and '.join(parts)}: ok{left_out}")
@@ -135,20 +155,31 @@ def schema(persona: bool) -> None:
 
 @scenario.command("import-sotopia")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write to; must be empty.")
-@click.option("--force", is_flag=True, help="Write into a folder that is not empty, over files of the same names.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The folder to write to; must be empty.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Write into a folder that is not empty, over files of the same names.",
+)
 def import_sotopia_(folder: Path, out: Path, force: bool) -> None:
     """Translate Sotopia's JSON files into YAML.
 
     FOLDER holds environments.json, agents.json and environment_agent_combos.json.
     """
     done = import_sotopia(folder, out, force=force)
-    scenarios = f"{_count(done.scenarios, 'scenario')} in {_count(done.families, 'family', 'families')}"
+    scenarios = (
+        f"{_count(done.scenarios, 'scenario')} in {_count(done.families, 'family', 'families')}"
+    )
     what = f"{scenarios} and {_count(done.personas, 'persona')}"
     click.echo(harmless(f"Wrote {what} to {out}. Next: simworld scenario check {out}"))
 
 
-def _summary(loaded: Loaded) -> dict[str, Any]:
+def _summary(loaded: LoadedScenario) -> dict[str, Any]:
     scenario = loaded.scenario
     return {
         "name": scenario.name,
@@ -162,7 +193,7 @@ def _summary(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def _details(loaded: Loaded, only: str | None) -> dict[str, Any]:
+def _details(loaded: LoadedScenario, only: str | None) -> dict[str, Any]:
     scenario = loaded.scenario
     return {
         **_summary(loaded),
@@ -175,7 +206,10 @@ def _details(loaded: Loaded, only: str | None) -> dict[str, Any]:
         "meta": dict(scenario.meta),
         "sees": {
             seat: {
-                **{name: getattr(view, name) for name in ("label", "setting", "goal", "knows", "secret")},
+                **{
+                    name: getattr(view, name)
+                    for name in ("label", "setting", "goal", "knows", "secret")
+                },
                 "persona": plain(view.persona),
                 "persona_from": _origin(loaded, seat),
                 "others": [
@@ -198,7 +232,7 @@ def _views(scenario: Scenario, only: str | None) -> list[tuple[str, Observation]
     return [(name, observe(scenario, name, turns=(), index=0, seed=0)) for name in names]
 
 
-def _lines(loaded: Loaded, only: str | None) -> list[str]:
+def _lines(loaded: LoadedScenario, only: str | None) -> list[str]:
     scenario = loaded.scenario
     lines = [f"{scenario.name}" + (f": {scenario.title}" if scenario.title else "")]
     lines += _field("id", scenario.id)
@@ -207,11 +241,17 @@ def _lines(loaded: Loaded, only: str | None) -> list[str]:
     lines += _field("kind", scenario.kind)
     lines += _field("tags", ", ".join(scenario.tags))
     order = f"{scenario.order.value}, at most {_count(scenario.limits.turns, 'turn')}"
-    lines += _field("order", f"{order}, silence of {_count(scenario.limits.silence, 'turn')} ends it")
+    lines += _field(
+        "order", f"{order}, silence of {_count(scenario.limits.silence, 'turn')} ends it"
+    )
     for check in scenario.checks:
-        lines += _field("check", ", ".join(f"{name} {_shown(value)}" for name, value in plain(check).items()))
+        lines += _field(
+            "check", ", ".join(f"{name} {_shown(value)}" for name, value in plain(check).items())
+        )
     if scenario.language != ENGLISH:
-        lines += _field("language", f"{scenario.language} ({load_language(scenario.language).name})")
+        lines += _field(
+            "language", f"{scenario.language} ({load_language(scenario.language).name})"
+        )
     lines += _field("rubric", scenario.rubric)
     lines += _field("setting", scenario.setting)
     for a, b in combinations([seat.name for seat in scenario.seats], 2):
@@ -227,11 +267,13 @@ def _lines(loaded: Loaded, only: str | None) -> list[str]:
         lines += _field("secret", view.secret)
         for other in view.others:
             seen = _person(other.persona) if other.persona else "nothing but the role"
-            lines += _field("other", f"{other.label} ({other.seat}, {other.relationship.value}): {seen}")
+            lines += _field(
+                "other", f"{other.label} ({other.seat}, {other.relationship.value}): {seen}"
+            )
     return lines
 
 
-def _origin(loaded: Loaded, seat: str) -> str:
+def _origin(loaded: LoadedScenario, seat: str) -> str:
     path = loaded.personas.get(seat)
     if path is None:
         return "written in the scenario"
@@ -240,9 +282,15 @@ def _origin(loaded: Loaded, seat: str) -> str:
 
 def _person(persona: Persona) -> str:
     data = plain(persona)
-    facts = [str(data[name]) for name in ("name", "age", "gender", "pronouns", "occupation") if name in data]
+    facts = [
+        str(data[name])
+        for name in ("name", "age", "gender", "pronouns", "occupation")
+        if name in data
+    ]
     texts = [str(data[name]) for name in ("public", "personality", "values") if name in data]
-    return ". ".join([", ".join(facts), *(text.rstrip(".") for text in texts)]) + ("." if texts else "")
+    return ". ".join([", ".join(facts), *(text.rstrip(".") for text in texts)]) + (
+        "." if texts else ""
+    )
 
 
 def _shown(value: object) -> str:
@@ -266,7 +314,9 @@ def _field(label: str, text: str) -> list[str]:
 def _echo_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, *rows]:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        click.echo(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
 
 
 def _count(n: int, word: str, plural: str = "") -> str:

@@ -10,19 +10,41 @@ from simworld.cli.text import harmless
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8137, show_default=True, help="0: any that is free.")
-@click.option("--allow-host", "names", multiple=True, metavar="NAME", help="A further name by which browsers may ask.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8137,
+    show_default=True,
+    help="0: any that is free.",
+)
+@click.option(
+    "--allow-host",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A further name by which browsers may ask.",
+)
 @db_option
 def serve(host: str, port: int, names: tuple[str, ...], db: str) -> None:
     """Browse runs, standings, episodes and training in a web page.
 
-    It only reads, needs no network, and listens on this machine alone unless --host says otherwise. Ctrl-C stops it.
+    It only reads, needs no network, and listens on this machine alone unless --host says otherwise.
+    Ctrl-C stops it.
     """
-    from simworld.web.guard import LOOPBACK
+    from simworld.web.request_guard import LOOPBACK
     from simworld.web.serve import serve as run
     from store import open_store
 
-    open_store(db, read_only=True).close()  # what is wrong with it is better said here than on the first page
+    # what is wrong with it is better said here than on the first page
+    open_store(db, read_only=True).close()
     if host not in LOOPBACK:
-        click.echo(f"Warning: everybody who can reach {harmless(host)} can read this database.", err=True)
-    run(db, host=host, port=port, names=names, ready=lambda address: click.echo(f"simworld is at {address}", err=True))
+        click.echo(
+            f"Warning: everybody who can reach {harmless(host)} can read this database.", err=True
+        )
+    run(
+        db,
+        host=host,
+        port=port,
+        names=names,
+        ready=lambda address: click.echo(f"simworld is at {address}", err=True),
+    )

@@ -16,62 +16,102 @@ from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
-    from simworld.analysis.compare import Difference
-    from simworld.analysis.standings import Standings, Table
-    from simworld.core.ratings import Rating
-    from simworld.core.stats import Estimate
+    from simworld.pipeline.requirements import RequirementOutcome
+    from simworld.results.differences import Difference
+    from simworld.results.standings import MeasureStandings, Standings
+    from simworld.stats.intervals import Estimate
+    from simworld.stats.ratings import Rating
     from simworld.tournament.price import Price
     from simworld.tournament.results import Results
-    from simworld.workflows.gate import Outcome
 
 DASH = "–"
 INTERVAL = "95 % interval"
 
 
-def show_results(title: str, found: Results, *, measure: str | None = None, same_partners: bool = True) -> None:
+def show_results(
+    title: str, found: Results, *, measure: str | None = None, same_partners: bool = True
+) -> None:
     """Standings and win matrix on one measure, and the means of all.
 
     Args:
         title: of the tournament.
         found: its results.
         measure: default: the deciding one.
-        same_partners: whether everybody has met the same partners; else a line says that mean scores do not compare.
+        same_partners: whether everybody has met the same partners; else a line says that mean
+            scores do not compare.
 
     Raises:
         InputError: no such measure.
     """
     standings = found.standings
     if measure is not None and measure not in standings.tables:
-        hint = did_you_mean(measure, tuple(standings.tables)) or f"; there are {', '.join(standings.tables)}"
+        hint = (
+            did_you_mean(measure, tuple(standings.tables))
+            or f"; there are {', '.join(standings.tables)}"
+        )
         raise InputError(f"no measure {measure!r}{hint}")
-    main = standings.tables[measure] if measure is not None else next(iter(standings.tables.values()), None)
+    main = (
+        standings.tables[measure]
+        if measure is not None
+        else next(iter(standings.tables.values()), None)
+    )
     if main is None:
         return
     say = console()
     say.print(Text(harmless(f"{title}: {main.measure}, judged by {found.judge}"), style="bold"))
     say.print(_main_table(main, standings))
     if len(standings.tables) > 1:
-        form = "mean (95 % interval) n, in shares of the range; sotopia_mean: of the seven, each in its own range"
+        form = (
+            "mean (95 % interval) n, in shares of the range; sotopia_mean: of the seven, each in"
+            " its own range"
+        )
         say.print(Text(f"\nScores: {form}", style="bold"))
         agents = [standing.agent for standing in main.standings]
         say.print(_means(standings, agents))
     if main.records:
-        say.print(Text(f"\nGames on {main.measure}: won-tied-lost of the row against the column", style="bold"))
+        say.print(
+            Text(
+                f"\nGames on {main.measure}: won-tied-lost of the row against the column",
+                style="bold",
+            )
+        )
         say.print(_matrix(main))
     if found.tables:
-        say.print(Text("\nTables of three and more: ranks within episodes, Plackett–Luce", style="bold"))
+        say.print(
+            Text("\nTables of three and more: ranks within episodes, Plackett–Luce", style="bold")
+        )
         table = grid("agent", "rating", "±", "episodes", right=("rating", "±", "episodes"))
         for rating in found.tables:
-            table.add_row(harmless(rating.agent), f"{rating.mu:.2f}", f"{rating.sigma:.2f}", str(rating.episodes))
+            table.add_row(
+                harmless(rating.agent),
+                f"{rating.mu:.2f}",
+                f"{rating.sigma:.2f}",
+                str(rating.episodes),
+            )
         say.print(table)
     if not same_partners:
-        click.echo("Note: agents have met different partners, so ratings compare, and mean scores do not.", err=True)
+        click.echo(
+            "Note: agents have met different partners, so ratings compare, and mean scores do not.",
+            err=True,
+        )
     for warning in (*standings.warnings, *main.notes):
         click.echo(harmless(f"Note: {warning}"), err=True)
 
 
-def _main_table(main: Table, standings: Standings) -> object:
-    numbers = ("rating", "score", "n", "families", "games", "won", "tied", "lost", "seats", "failed", "unscored")
+def _main_table(main: MeasureStandings, standings: Standings) -> object:
+    numbers = (
+        "rating",
+        "score",
+        "n",
+        "families",
+        "games",
+        "won",
+        "tied",
+        "lost",
+        "seats",
+        "failed",
+        "unscored",
+    )
     columns = ("agent", "rating", INTERVAL, "score", INTERVAL, *numbers[2:])
     table = grid(*columns, right=numbers, exact=(INTERVAL,))
     for standing in main.standings:
@@ -81,11 +121,19 @@ def _main_table(main: Table, standings: Standings) -> object:
         table.add_row(
             harmless(standing.agent),
             DASH if rating is None else f"{rating.points:.0f}",
-            "anchor" if standing.agent == standings.anchor and rating else _interval(rating, "{:.0f}"),
+            (
+                "anchor"
+                if standing.agent == standings.anchor and rating
+                else _interval(rating, "{:.0f}")
+            ),
             DASH if score is None else f"{score.mean:.3f}",
             _interval(score, "{:.3f}"),
             *(("0", "0") if score is None else (str(score.n), str(score.families))),
-            *(("0", "0", "0") if rating is None else (str(rating.games), str(rating.wins), str(rating.ties))),
+            *(
+                ("0", "0", "0")
+                if rating is None
+                else (str(rating.games), str(rating.wins), str(rating.ties))
+            ),
             lost,
             *(str(number) for number in (seats.played, seats.failed, seats.unscored)),
         )
@@ -105,7 +153,7 @@ def _mean(score: Estimate | None) -> str:
     return DASH if score is None else f"{score.mean:.3f} ({_interval(score, '{:.2f}')}) {score.n}"
 
 
-def _matrix(main: Table) -> object:
+def _matrix(main: MeasureStandings) -> object:
     agents = [standing.agent for standing in main.standings]
     table = grid("", *agents, right=tuple(agents))
     for agent in agents:
@@ -123,7 +171,9 @@ def _interval(of: Rating | Estimate | None, form: str) -> str:
     if of.high == math.inf:
         return "no bounds" if of.low == -math.inf else f"{form.format(of.low)} or more"
     return (
-        f"{form.format(of.high)} or less" if of.low == -math.inf else f"{form.format(of.low)} … {form.format(of.high)}"
+        f"{form.format(of.high)} or less"
+        if of.low == -math.inf
+        else f"{form.format(of.low)} … {form.format(of.high)}"
     )
 
 
@@ -141,7 +191,10 @@ def show_differences(first: str, second: str, found: Mapping[str, Difference]) -
             harmless(measure),
             f"{paired.mean:+.3f}",
             DASH if paired.low is None else f"{paired.low:+.3f} … {paired.high:+.3f}",
-            *(DASH if x is None else f"{x:.3g}" for x in (difference.effect, paired.p, paired.p_holm, paired.sign_p)),
+            *(
+                DASH if x is None else f"{x:.3g}"
+                for x in (difference.effect, paired.p, paired.p_holm, paired.sign_p)
+            ),
             str(paired.pairs),
             str(paired.families),
             DASH if difference.settles is None else f"{difference.settles:,}",
@@ -151,7 +204,7 @@ def show_differences(first: str, second: str, found: Mapping[str, Difference]) -
         click.echo(f"Note: {note}", err=True)
 
 
-def show_outcomes(outcomes: Sequence[Outcome]) -> None:
+def show_outcomes(outcomes: Sequence[RequirementOutcome]) -> None:
     """Whether each requirement holds."""
     for outcome in outcomes:
         word = "holds" if outcome.holds else "does not hold"
@@ -166,17 +219,30 @@ def show_price(name: str, cost: Price, as_json: bool) -> None:
     most = "at most " if cost.upper_bound else ""
     failed = f", {cost.failed:,} of them failed" if cost.failed else ""
     click.echo(
-        harmless(f"{name}: {most}{cost.episodes:,} episodes, {cost.played:,} played{failed}, {cost.left:,} left")
+        harmless(
+            f"{name}: {most}{cost.episodes:,} episodes, {cost.played:,} played{failed},"
+            f" {cost.left:,} left"
+        )
     )
     click.echo(f"judgements: {most}{cost.judgements:,} to make")
     if cost.left:
-        tokens = "unknown" if cost.tokens is None else f"about {cost.tokens:,} written, {cost.tokens_read:,} read"
+        tokens = (
+            "unknown"
+            if cost.tokens is None
+            else f"about {cost.tokens:,} written, {cost.tokens_read:,} read"
+        )
         click.echo(f"tokens: {tokens}")
     if cost.left or cost.judgements:
         parts = {"playing": cost.minutes, "judging": cost.judging_minutes}
-        told = [f"{part} {'unknown' if taken is None else f'about {taken:.1f}'}" for part, taken in parts.items()]
+        told = [
+            f"{part} {'unknown' if taken is None else f'about {taken:.1f}'}"
+            for part, taken in parts.items()
+        ]
         click.echo(f"minutes: {', '.join(told)}")
     if cost.unmeasured:
         names = ", ".join(cost.unmeasured)
-        text = f"Note: no episode of {names} is in the database; `run --episodes 8` plays a few, and then this is measured."
+        text = (
+            f"Note: no episode of {names} is in the database; `run --episodes 8` plays a few, and"
+            " then this is measured."
+        )
         click.echo(harmless(text), err=True)

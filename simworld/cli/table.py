@@ -1,4 +1,6 @@
-"""Tables that fit a terminal: long texts are shortened, words stay whole, and numbers are never cut."""
+"""Tables that fit a terminal: long texts are shortened, words stay whole, and numbers are never
+cut.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,11 @@ class _Column:
     def whole(self) -> int:
         """The smallest width in which every word stands whole, and sentences are no pillars."""
         words = [word for line in self._lines() for word in line.split()] or [""]
-        return self.natural if self.exact else min(self.natural, max(PILLAR, *_widths([*words, *self.name.split()])))
+        return (
+            self.natural
+            if self.exact
+            else min(self.natural, max(PILLAR, *_widths([*words, *self.name.split()])))
+        )
 
     @property
     def least(self) -> int:
@@ -47,10 +53,16 @@ class _Column:
 
 
 class Grid:
-    """A table without lines, as narrow as the console; what cannot stand side by side stands in parts, one below the other."""
+    """A table without lines, as narrow as the console; what cannot stand side by side stands in
+    parts, one below the other.
+    """
 
-    def __init__(self, columns: Sequence[str], *, right: Collection[str] = (), exact: Collection[str] = ()) -> None:
-        """Args: `right` names the columns of numbers, `exact` others that are not shortened; nor are those without a letter."""
+    def __init__(
+        self, columns: Sequence[str], *, right: Collection[str] = (), exact: Collection[str] = ()
+    ) -> None:
+        """Args: `right` names the columns of numbers, `exact` others that are not shortened; nor
+        are those without a letter.
+        """
         self._names, self._right, self._exact = list(columns), set(right), {*right, *exact}
         self._rows: list[tuple[list[Text], str]] = []
 
@@ -70,7 +82,9 @@ class Grid:
 
     def _column(self, place: int, name: str) -> _Column:
         cells = [cells[place] for cells, _ in self._rows]
-        exact = name in self._exact or not any(character.isalpha() for text in cells for character in text.plain)
+        exact = name in self._exact or not any(
+            character.isalpha() for text in cells for character in text.plain
+        )
         return _Column(name=name, right=name in self._right, exact=exact, cells=cells)
 
     def _table(self, columns: Sequence[_Column], width: int, overflow: str) -> Table:
@@ -88,12 +102,15 @@ class Grid:
 
 
 def _parts(columns: Sequence[_Column], width: int) -> Iterator[list[_Column]]:
-    """The columns that fit beside each other; from the second part on behind the first column, which says what a row is."""
+    """The columns that fit beside each other; from the second part on behind the first column,
+    which says what a row is.
+    """
     if not columns:
         return
     (head, first), *others = [(column, column.least) for column in columns]
     if _together([first, *(least for _, least in others)]) > width:
-        first = max(first, min(head.natural, LABEL))  # there are parts anyhow, so the rows may have their names
+        # there are parts anyhow, so the rows may have their names
+        first = max(first, min(head.natural, LABEL))
     part, taken = [head], first
     for column, least in others:
         if len(part) > 1 and taken + GAP + least > width:
@@ -105,7 +122,9 @@ def _parts(columns: Sequence[_Column], width: int) -> Iterator[list[_Column]]:
 
 
 def _fitted(columns: Sequence[_Column], width: int) -> list[int]:
-    """The width of each column: the widest first are wrapped between words, and only then words shortened."""
+    """The width of each column: the widest first are wrapped between words, and only then words
+    shortened.
+    """
     wide = [min(column.natural, width) for column in columns]
     for least in ([column.whole for column in columns], [column.least for column in columns]):
         while _together(wide) > width:

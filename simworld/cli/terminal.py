@@ -8,11 +8,14 @@ from rich.text import Text
 from simworld.cli.table import Grid
 from simworld.cli.text import harmless
 
-LONGEST_CELL = 20_000  # characters of one cell of a table; more is no table any longer, and wrapping it takes minutes
+# characters of one cell of a table; more is no table any longer, and wrapping it takes minutes
+LONGEST_CELL = 20_000
 
 
 def cell(value: object) -> Text:
-    """A table's cell: harmless, without markup; numbers to six digits, null as a dim dash. Of a very long text the beginning."""
+    """A table's cell: harmless, without markup; numbers to six digits, null as a dim dash. Of a
+    very long text the beginning.
+    """
     if value is None:
         return Text("–", style="dim")
     if isinstance(value, float):
@@ -21,12 +24,16 @@ def cell(value: object) -> Text:
         return Text(f"{len(value)} bytes", style="dim")
     text = str(value)
     if len(text) > LONGEST_CELL:
-        text = f"{text[:LONGEST_CELL]}… ({len(text):,} characters in all; --json or --csv gives them)"
+        text = (
+            f"{text[:LONGEST_CELL]}… ({len(text):,} characters in all; --json or --csv gives them)"
+        )
     return Text(harmless(text))
 
 
 def grid(*columns: str, right: tuple[str, ...] = (), exact: tuple[str, ...] = ()) -> Grid:
-    """An empty table in the house's form; the columns named in `right` hold numbers, those in `exact` are never shortened."""
+    """An empty table in the house's form; the columns named in `right` hold numbers, those in
+    `exact` are never shortened.
+    """
     names, numbers, whole = ([harmless(name) for name in some] for some in (columns, right, exact))
     return Grid(names, right=numbers, exact=whole)
 

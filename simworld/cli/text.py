@@ -12,14 +12,20 @@ from simworld.core.text import HIDDEN, JOINERS, harmless
 __all__ = ["harmless", "plain_json"]
 
 
-def plain_json(data: Any, *, indent: int | None = None, default: Callable[[Any], Any] | None = None) -> str:
-    """The data as JSON, in which what `harmless` hides stands escaped: the same data to a program."""
+def plain_json(
+    data: Any, *, indent: int | None = None, default: Callable[[Any], Any] | None = None
+) -> str:
+    """The data as JSON, in which what `harmless` hides stands escaped: the same data to a
+    program.
+    """
     text = json.dumps(data, indent=indent, ensure_ascii=False, default=default)
     if text.isascii():
         return text
     return "".join(
         json.dumps(character)[1:-1]
-        if not character.isascii() and character not in JOINERS and unicodedata.category(character) in HIDDEN
+        if not character.isascii()
+        and character not in JOINERS
+        and unicodedata.category(character) in HIDDEN
         else character
         for character in text
     )

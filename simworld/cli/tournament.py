@@ -1,4 +1,6 @@
-"""`simworld tournament`: agents against each other from one file; run, status, standings, compare."""
+"""`simworld tournament`: agents against each other from one file; run, status, standings,
+compare.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,11 @@ from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
-    from simworld.judging.run import Tally
-    from simworld.judging.spec import JudgeSpec
-    from simworld.runner.stored import Progress
+    from simworld.judging.judge_spec import JudgeSpec
+    from simworld.judging.judging_pass import JudgingTally
+    from simworld.runner.stored_run import RunProgress
     from simworld.tournament.loading import Tournament
-    from simworld.tournament.running import Watch
+    from simworld.tournament.play import TournamentListener
 
 judge_option = click.option(
     "--judge", "judge_name", metavar="NAME", help="One of the file's judges; default: the first."
@@ -42,7 +44,9 @@ judge_option = click.option(
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def tournament() -> None:
-    """Play agents against each other in equal circumstances, and say who is better and how sure that is."""
+    """Play agents against each other in equal circumstances, and say who is better and how sure
+    that is.
+    """
 
 
 @tournament.command()
@@ -51,7 +55,7 @@ def tournament() -> None:
 def check(file: str, as_json: bool) -> None:
     """Check a tournament file, and everything that it names."""
     from simworld.tournament.loading import open_tournament
-    from simworld.tournament.plan import matches_of, plan_of
+    from simworld.tournament.tournament_plan import matches_of, plan_of
 
     found = open_tournament(file)
     casts = len(plan_of(found, matches_of(found)).seatings())
@@ -62,7 +66,11 @@ def check(file: str, as_json: bool) -> None:
         "episodes": casts * found.file.repeats,
     }
     text = ", ".join(f"{number:,} {name}" for name, number in counts.items())
-    click.echo(plain_json({"tournament": found.name, **counts}) if as_json else harmless(f"{found.name}: {text}"))
+    click.echo(
+        plain_json({"tournament": found.name, **counts})
+        if as_json
+        else harmless(f"{found.name}: {text}")
+    )
 
 
 @tournament.command()
@@ -73,7 +81,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 
     Of the library's where there are none. Never overwrites a file.
     """
-    from simworld.cli.kinds import kind_of
+    from simworld.cli.file_kinds import kind_of
     from simworld.tournament.template import template
     from simworld.yamlfile import yaml_files
 
@@ -84,7 +92,9 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
             here[kind].append(str(path.relative_to(beside)))
 
     def text(name: str, file: str, number: int) -> str:
-        return template(name, file, agents=here["agent"], scenarios=here["scenario"], judges=here["judge"])
+        return template(
+            name, file, agents=here["agent"], scenarios=here["scenario"], judges=here["judge"]
+        )
 
     write_templates(names, out, text)
     next_command("check", *([str(beside)] if str(beside) != "." else []))
@@ -93,17 +103,29 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 @tournament.command()
 def schema() -> None:
     """Print the JSON Schema of tournament files."""
-    from simworld.tournament.schema import tournament_schema_text
+    from simworld.tournament.tournament_file import tournament_schema_text
 
     click.echo(tournament_schema_text(), nl=False)
 
 
 @tournament.command()
 @click.argument("file", shell_complete=completion.tournaments)
-@click.option("--dry-run", is_flag=True, help="Only say what it will cost: episodes, tokens and minutes.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only say what it will cost: episodes, tokens and minutes."
+)
 @click.option("--retry-failed", is_flag=True, help="Play and judge again what failed.")
-@click.option("--episodes", type=click.IntRange(min=1), help="Begin at most so many now; default: the file's budget.")
-@click.option("--live", type=click.IntRange(min=1), default=32, show_default=True, help="Conversations at once.")
+@click.option(
+    "--episodes",
+    type=click.IntRange(min=1),
+    help="Begin at most so many now; default: the file's budget.",
+)
+@click.option(
+    "--live",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help="Conversations at once.",
+)
 @threads_option
 @memory_option
 @asking_options
@@ -125,14 +147,15 @@ def run(
 
     FILE is a tournament file, or the name of one; small is shipped.
 
-    The same command goes on where it stopped, also after a crash; with another agent or scenario in the file it plays only what is
-    new. It stops when the file's budget is spent, with what was played judged.
+    The same command goes on where it stopped, also after a crash; with another agent or scenario in
+    the file it plays only what is new. It stops when the file's budget is spent, with what was
+    played judged.
     """
-    from simworld.runner.models import open_crew
-    from simworld.runner.stored import open_store_for
+    from simworld.runner.loaded_agents import load_agents
+    from simworld.runner.stored_run import open_store_for
     from simworld.tournament.loading import open_tournament
+    from simworld.tournament.play import judges_of, play_tournament
     from simworld.tournament.price import price
-    from simworld.tournament.running import judges_of, play_tournament
     from store import check_store
 
     found = open_tournament(file)
@@ -140,9 +163,13 @@ def run(
     if dry_run:
         _price(found, db, as_json, retry_failed=retry_failed)
         return
-    budget = found.file.budget if episodes is None else found.file.budget.model_copy(update={"episodes": episodes})
+    budget = (
+        found.file.budget
+        if episodes is None
+        else found.file.budget.model_copy(update={"episodes": episodes})
+    )
     with (
-        open_crew(
+        load_agents(
             found.specs.values(),
             batch_size=live,
             cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
@@ -168,13 +195,17 @@ def run(
                 )
         except KeyboardInterrupt:
             click.echo(
-                harmless(f"Stopped: tournament {found.name} is kept; the same command goes on from here."), err=True
+                harmless(
+                    f"Stopped: tournament {found.name} is kept; the same command goes on from here."
+                ),
+                err=True,
             )
             raise click.exceptions.Exit(130) from None
         if ran.spent:
             left = price(found, store).left
             click.echo(
-                f"The budget of {ran.spent} is spent: {left:,} episodes are left; the same command plays on with a fresh budget.",
+                f"The budget of {ran.spent} is spent: {left:,} episodes are left; the same command"
+                " plays on with a fresh budget.",
                 err=True,
             )
         for line in failure_lines(store, found.name):
@@ -182,7 +213,11 @@ def run(
         for judge, tally in ran.tallies.items():
             if tally.last_failure:
                 click.echo(
-                    harmless(f"{tally.failed} judgements by {judge} failed, the last: {tally.last_failure}"), err=True
+                    harmless(
+                        f"{tally.failed} judgements by {judge} failed, the last:"
+                        f" {tally.last_failure}"
+                    ),
+                    err=True,
                 )
     if used := tokens_used(asking.stopping):
         click.echo(used, err=True)
@@ -206,10 +241,14 @@ def status(file: str, db: str, as_json: bool) -> None:
 @tournament.command()
 @click.argument("file", shell_complete=completion.tournaments)
 @judge_option
-@click.option("--measure", metavar="NAME", help="Ratings and wins on this dimension; default: overall.")
+@click.option(
+    "--measure", metavar="NAME", help="Ratings and wins on this dimension; default: overall."
+)
 @db_option
 @json_option
-def standings(file: str, judge_name: str | None, measure: str | None, db: str, as_json: bool) -> None:
+def standings(
+    file: str, judge_name: str | None, measure: str | None, db: str, as_json: bool
+) -> None:
     """Show scores, ratings and wins of what is played and judged."""
     from simworld.tournament.loading import open_tournament
 
@@ -226,23 +265,32 @@ def standings(file: str, judge_name: str | None, measure: str | None, db: str, a
     "required",
     metavar="A>B",
     multiple=True,
-    help="Exit with 1 unless agent A is better than B: higher, with p < 0.05. Or A>B:goal, or A>B:goal:p<0.01.",
+    help=(
+        "Exit with 1 unless agent A is better than B: higher, with p < 0.05. Or A>B:goal, or"
+        " A>B:goal:p<0.01."
+    ),
 )
 @judge_option
 @db_option
 @json_option
 def compare(
-    file: str, first: str, second: str, required: tuple[str, ...], judge_name: str | None, db: str, as_json: bool
+    file: str,
+    first: str,
+    second: str,
+    required: tuple[str, ...],
+    judge_name: str | None,
+    db: str,
+    as_json: bool,
 ) -> None:
     """Compare two agents where they had the same scenario, seat, partner and seed.
 
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
-    from simworld.analysis.arms import OVERALL
+    from simworld.pipeline.requirements import judge_requirement, read_requirements
+    from simworld.results.arms import OVERALL
     from simworld.tournament.loading import open_tournament
-    from simworld.tournament.report import plain_differences
     from simworld.tournament.results import differences
-    from simworld.workflows.gate import judge_requirement, read_requirements
+    from simworld.tournament.results_json import plain_differences
     from store import open_store
 
     found = open_tournament(file)
@@ -254,18 +302,27 @@ def compare(
     if first == second:
         raise InputError(f"{first!r} is compared with itself; name two agents")
     with open_store(db) as store:
-        both = {(a, b): differences(found, store, judge, a, b) for a, b in ((first, second), (second, first))}
+        both = {
+            (a, b): differences(found, store, judge, a, b)
+            for a, b in ((first, second), (second, first))
+        }
     measures = both[first, second]
     if not measures:
-        raise InputError(f"{first!r} and {second!r} have no score in the same cell of tournament {found.name!r}")
-    requirements = read_requirements(required, arms=(first, second), measures=measures, main=OVERALL)
+        raise InputError(
+            f"{first!r} and {second!r} have no score in the same cell of tournament {found.name!r}"
+        )
+    requirements = read_requirements(
+        required, arms=(first, second), measures=measures, main=OVERALL
+    )
     outcomes = []
     for requirement in requirements:
         difference = both[requirement.better, requirement.worse].get(requirement.measure)
         outcomes.append(judge_requirement(requirement, difference.paired if difference else None))
     if as_json:
         data = plain_differences(first, second, measures)
-        data["requirements"] = [{"text": o.requirement.text, "holds": o.holds, "reason": o.reason} for o in outcomes]
+        data["requirements"] = [
+            {"text": o.requirement.text, "holds": o.holds, "reason": o.reason} for o in outcomes
+        ]
         click.echo(plain_json(data, indent=1))
     else:
         show_differences(first, second, measures)
@@ -275,9 +332,11 @@ def compare(
 
 
 @contextmanager
-def _watching() -> Iterator[Watch]:
-    """A bar for playing, with the time left, and another for each judge: one at a time, each from when it begins."""
-    from simworld.tournament.running import Watch
+def _watching() -> Iterator[TournamentListener]:
+    """A bar for playing, with the time left, and another for each judge: one at a time, each from
+    when it begins.
+    """
+    from simworld.tournament.play import TournamentListener
 
     bars: dict[str, Any] = {}
     with ExitStack() as shown:
@@ -289,27 +348,31 @@ def _watching() -> Iterator[Watch]:
                 bars[name] = shown.enter_context(make())
             return bars[name]
 
-        def playing(progress: Progress) -> None:
+        def playing(progress: RunProgress) -> None:
             bar("", playing_bar)(progress)
 
-        def judging(judge: str, tally: Tally) -> None:
+        def judging(judge: str, tally: JudgingTally) -> None:
             done, failed = tally.already + tally.scored + tally.failed, f"{tally.failed} failed"
-            bar(judge, lambda: progress_bar(harmless(f"judging by {judge}")))(done, tally.total, failed)
+            bar(judge, lambda: progress_bar(harmless(f"judging by {judge}")))(
+                done, tally.total, failed
+            )
 
-        yield Watch(playing=playing, judging=judging)
+        yield TournamentListener(playing=playing, judging=judging)
 
 
 def _judge(found: Tournament, name: str | None) -> JudgeSpec:
     names = [judge.name for judge in found.judges]
     if name is not None and name not in names:
-        raise InputError(f"tournament {found.name!r} has no judge {name!r}; there are {', '.join(names)}")
+        raise InputError(
+            f"tournament {found.name!r} has no judge {name!r}; there are {', '.join(names)}"
+        )
     return found.judges[0] if name is None else found.judges[names.index(name)]
 
 
 def _price(found: Tournament, db: str, as_json: bool, *, retry_failed: bool = False) -> None:
     from simworld.tournament.price import price
     from store import open_store
-    from store.address import parse_address
+    from store.database_address import parse_address
 
     path = parse_address(db).path
     if path is not None and not path.exists():  # a command that reads never makes a database
@@ -320,10 +383,12 @@ def _price(found: Tournament, db: str, as_json: bool, *, retry_failed: bool = Fa
     show_price(found.name, cost, as_json)
 
 
-def _standings(found: Tournament, db: str, judge: JudgeSpec, measure: str | None, as_json: bool) -> None:
-    from simworld.tournament.plan import same_partners
-    from simworld.tournament.report import plain_results
+def _standings(
+    found: Tournament, db: str, judge: JudgeSpec, measure: str | None, as_json: bool
+) -> None:
     from simworld.tournament.results import results
+    from simworld.tournament.results_json import plain_results
+    from simworld.tournament.tournament_plan import same_partners
     from store import open_store
 
     with open_store(db) as store:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from agents.models.reasoning import split
+from agents.lm.reasoning import split
 from simworld.cli.terminal import cell, grid
 from simworld.cli.text import harmless
 from simworld.core.episode import Act, ActionKind, CheckResult
@@ -17,7 +17,9 @@ SHORT_ID = 10  # digits shown in lists; any beginning that is unique names an ep
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")  # one per seat, in order
 
 
-def print_transcript(screen: Console, stored: StoredEpisode, title: str = "", *, reasoning: bool = False) -> None:
+def print_transcript(
+    screen: Console, stored: StoredEpisode, title: str = "", *, reasoning: bool = False
+) -> None:
     """Prints who sat where and every act, with `reasoning` after what its model thought."""
     print_heading(screen, stored, title)
     names = {seat.seat: seat.persona for seat in stored.summary.seats}
@@ -33,13 +35,18 @@ def print_heading(screen: Console, stored: StoredEpisode, title: str = "") -> No
     """Prints what was played and who sat where."""
     summary = stored.summary
     screen.print(Text(harmless(title or summary.scenario_name), style="bold"))
-    facts = f"episode {summary.id} · run {summary.run} · repeat {summary.repeat} · attempt {summary.attempt}"
+    facts = (
+        f"episode {summary.id} · run {summary.run} · repeat {summary.repeat} · attempt"
+        f" {summary.attempt}"
+    )
     facts += f" · branched from {summary.parent_id}" if summary.parent_id else ""
     screen.print(Text(harmless(facts), style="dim"))
     colours = _colours([seat.seat for seat in summary.seats])
     for seat in summary.seats:
         line = Text(harmless(seat.persona), style=colours[seat.seat])
-        screen.print(line.append(harmless(f"  {seat.seat}, played by {seat.agent_name}"), style="dim"))
+        screen.print(
+            line.append(harmless(f"  {seat.seat}, played by {seat.agent_name}"), style="dim")
+        )
     screen.print()
 
 
@@ -70,9 +77,14 @@ def thought_text(act: Act) -> Text | None:
 def act_text(turn: int, act: Act, names: Mapping[str, str]) -> Text:
     """One act; `names` maps all seats, in their order, to what people are called."""
     line = Text(f"{turn + 1:>3} ", style="dim")
-    line.append(harmless(names.get(act.seat, act.seat)), style=_colours(list(names)).get(act.seat, ""))
+    line.append(
+        harmless(names.get(act.seat, act.seat)), style=_colours(list(names)).get(act.seat, "")
+    )
     if act.action.to:
-        line.append(harmless(f" (only to {', '.join(names.get(seat, seat) for seat in act.action.to)})"), style="dim")
+        line.append(
+            harmless(f" (only to {', '.join(names.get(seat, seat) for seat in act.action.to)})"),
+            style="dim",
+        )
     said = harmless(act.action.text)
     if act.action.kind is ActionKind.speak:
         return line.append(f": {said}", style="default")
@@ -101,7 +113,10 @@ def print_scores(screen: Console, judgements: Sequence[StoredJudgement]) -> None
     for stored in judgements:
         judgement = stored.judgement
         screen.print()
-        head = f"Judge {stored.judge_name} ({judgement.judge_id[:SHORT_ID]}), sample {judgement.sample}"
+        head = (
+            f"Judge {stored.judge_name} ({judgement.judge_id[:SHORT_ID]}), sample"
+            f" {judgement.sample}"
+        )
         screen.print(Text(harmless(head), style="bold"))
         if judgement.failure is not None:
             screen.print(Text(harmless(f"failed: {judgement.failure}"), style="red"))
@@ -111,7 +126,9 @@ def print_scores(screen: Console, judgements: Sequence[StoredJudgement]) -> None
         table = grid("dimension", *seats, right=seats)
         for dimension in dict.fromkeys(verdict.dimension for verdict in judgement.verdicts):
             row = (score.get((dimension, seat)) for seat in seats)
-            table.add_row(cell(dimension), *(cell(None if value is None else f"{value:.1f}") for value in row))
+            table.add_row(
+                cell(dimension), *(cell(None if value is None else f"{value:.1f}") for value in row)
+            )
         screen.print(table)
 
 

@@ -1,1 +1,3 @@
-"""The words and the rules of a simulation: pure Python, without torch, SQL, YAML, files or a clock."""
+"""The words and the rules of a simulation: pure Python, without torch, SQL, YAML, files or a
+clock.
+"""

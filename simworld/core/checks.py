@@ -20,7 +20,8 @@ TOGETHER_S = 2.0  # for all patterns on one dialogue
 
 
 def run_check(check: Check, turns: Sequence[Turn], *, until: float = float("inf")) -> CheckResult:
-    """Whether a check holds for a dialogue; `until` is the time (monotonic) at which there is none left.
+    """Whether a check holds for a dialogue; `until` is the time (monotonic) at which there is none
+    left.
 
     A pattern that takes too long or cannot be used gives `holds=None` and an error, no exception.
     """
@@ -29,7 +30,10 @@ def run_check(check: Check, turns: Sequence[Turn], *, until: float = float("inf"
     except TimeoutError:
         error = f"the pattern took longer than {TIMEOUT_S} s on one utterance; make it simpler"
         if time.monotonic() >= until:
-            error = f"the checks took longer than {TOGETHER_S:g} s together on this dialogue; make them simpler"
+            error = (
+                f"the checks took longer than {TOGETHER_S:g} s together on this dialogue; make them"
+                " simpler"
+            )
         return CheckResult(name=check.name, holds=None, error=error)
     except PatternError as error:
         return CheckResult(name=check.name, holds=None, error=str(error))
@@ -58,8 +62,12 @@ def that_ends(checks: Iterable[Check], turns: Sequence[Turn]) -> str:
 
 
 def compiled(check: Check) -> regex.Pattern[str]:
-    """The pattern a check searches for, if it is for keywords in a `comparable` text. Raises PatternError."""
-    return compile_pattern(word_pattern(check.words) if check.kind is CheckKind.keyword else check.pattern)
+    """The pattern a check searches for, if it is for keywords in a `comparable` text. Raises
+    PatternError.
+    """
+    return compile_pattern(
+        word_pattern(check.words) if check.kind is CheckKind.keyword else check.pattern
+    )
 
 
 def pattern_problems(scenario: Scenario) -> list[Problem]:
@@ -69,7 +77,9 @@ def pattern_problems(scenario: Scenario) -> list[Problem]:
         try:
             compiled(check)
         except PatternError as error:
-            problems.append(Problem(message=str(error), where=f"scenario {scenario.name}: checks.{check.name}"))
+            problems.append(
+                Problem(message=str(error), where=f"scenario {scenario.name}: checks.{check.name}")
+            )
     return problems
 
 
@@ -82,7 +92,9 @@ def _occurrences(check: Check, turns: Sequence[Turn], until: float) -> Iterator[
             left = until - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            text = comparable(act.action.text) if check.kind is CheckKind.keyword else act.action.text
+            text = (
+                comparable(act.action.text) if check.kind is CheckKind.keyword else act.action.text
+            )
             for match in pattern.finditer(text, timeout=min(TIMEOUT_S, left)):
                 group = 1 if check.kind is CheckKind.number else 0
                 if match.group(group) is not None:
@@ -99,14 +111,19 @@ def _number(check: Check, found: Sequence[tuple[str, int]]) -> CheckResult:
             raise ValueError(text)
     except ValueError:
         return CheckResult(
-            name=check.name, holds=None, turn=turn, error=f"{text!r} is no number; let group 1 match digits"
+            name=check.name,
+            holds=None,
+            turn=turn,
+            error=f"{text!r} is no number; let group 1 match digits",
         )
     low, high = check.between or (float("-inf"), float("inf"))
     return CheckResult(name=check.name, holds=low <= value <= high, value=value, turn=turn)
 
 
 def _plain_number(text: str) -> str:
-    """A number as Python reads it: 1,200 and 1 200 mean twelve hundred, 65,50 and 1.200,50 have a decimal comma."""
+    """A number as Python reads it: 1,200 and 1 200 mean twelve hundred, 65,50 and 1.200,50 have a
+    decimal comma.
+    """
     text = unicodedata.normalize("NFKC", text).replace("٬", ",").replace("٫", ".")
     text = regex.sub(r"(?<=\d)\s(?=\d)", "", text)
     if regex.fullmatch(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+|[+-]?\d+,(?:\d{1,2}|\d{4,})", text):

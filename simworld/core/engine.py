@@ -5,8 +5,9 @@
     due = game.send({seat: Act or Failure for each due seat})
     …                                     # until StopIteration, whose value is the Episode
 
-Endings: *terminated* when fewer than two seats are left, when nobody did anything for `limits.silence` turns in a row, or when a
-check with `ends` holds; *turn_limit* after `limits.turns` turns; *failed* when an agent fails or breaks the rules.
+Endings: *terminated* when fewer than two seats are left, when nobody did anything for
+`limits.silence` turns in a row, or when a check with `ends` holds; *turn_limit* after
+`limits.turns` turns; *failed* when an agent fails or breaks the rules.
 """
 
 from __future__ import annotations
@@ -17,23 +18,26 @@ from dataclasses import replace
 from simworld.core.checks import run_checks, that_ends
 from simworld.core.episode import Act, ActionKind, Ending, Episode, Observation, Turn
 from simworld.core.errors import Failure
-from simworld.core.protocols import Reply
+from simworld.core.protocols import ActResult
 from simworld.core.scenario import Scenario, TurnOrder
 from simworld.core.seeding import derive_seed, generator
 from simworld.core.text import without_controls
 from simworld.core.visibility import observe
 
-Due = Mapping[str, Observation]
-Game = Generator[Due, Mapping[str, Reply], Episode]
+DueObservations = Mapping[str, Observation]
+EpisodeGenerator = Generator[DueObservations, Mapping[str, ActResult], Episode]
 
 
 def episode_seed(run_seed: int, scenario_id: str, repeat: int) -> int:
-    """The seed of one episode: of names only, and never of the cast, so that two casts share their random numbers."""
+    """The seed of one episode: of names only, and never of the cast, so that two casts share their
+    random numbers.
+    """
     return derive_seed("episode", run_seed, scenario_id, repeat)
 
 
-def play(scenario: Scenario, cast: Mapping[str, str], seed: int) -> Game:
-    """A conversation as a generator: yields who is due and what each may know, is sent their replies, returns the Episode.
+def play(scenario: Scenario, cast: Mapping[str, str], seed: int) -> EpisodeGenerator:
+    """A conversation as a generator: yields who is due and what each may know, is sent their
+    replies, returns the Episode.
 
     Args:
         scenario: what is played.
@@ -51,7 +55,10 @@ def play(scenario: Scenario, cast: Mapping[str, str], seed: int) -> Game:
     while len(turns) < scenario.limits.turns:
         index = len(turns)
         present = _present(seats, turns)
-        due = {name: observe(scenario, name, turns, index, seed) for name in _due(scenario, present, turns, seed)}
+        due = {
+            name: observe(scenario, name, turns, index, seed)
+            for name in _due(scenario, present, turns, seed)
+        }
         replies = yield due
         acts, failure = _accept(due, replies, seats)
         if acts:
@@ -75,7 +82,8 @@ def play(scenario: Scenario, cast: Mapping[str, str], seed: int) -> Game:
 
 
 def who_failed(scenario: Scenario, turns: Sequence[Turn], seed: int) -> str | None:
-    """The seat whose failure ended a failed episode: of those that were due last, the first without an act.
+    """The seat whose failure ended a failed episode: of those that were due last, the first without
+    an act.
 
     None where every seat acted that was due, as in no episode that `play` made.
 
@@ -88,7 +96,9 @@ def who_failed(scenario: Scenario, turns: Sequence[Turn], seed: int) -> str | No
     for before in (turns[:-1], turns) if turns else (turns,):
         acted = {act.seat for turn in turns[len(before) :] for act in turn.acts}
         present = _present(seats, before)
-        if present and (idle := [name for name in _due(scenario, present, before, seed) if name not in acted]):
+        if present and (
+            idle := [name for name in _due(scenario, present, before, seed) if name not in acted]
+        ):
             return idle[0]
     return None
 
@@ -111,8 +121,11 @@ def _due(scenario: Scenario, present: Sequence[str], turns: Sequence[Turn], seed
     return [next(name for name in order[after:] + order[:after] if name in present)]
 
 
-def _accept(due: Due, replies: Mapping[str, Reply], seats: Sequence[str]) -> tuple[tuple[Act, ...], Failure | None]:
-    # Acts that were made are kept beside the first failure of the same turn: nothing that happened is lost.
+def _accept(
+    due: DueObservations, replies: Mapping[str, ActResult], seats: Sequence[str]
+) -> tuple[tuple[Act, ...], Failure | None]:
+    # Acts that were made are kept beside the first failure of the same turn: nothing that happened
+    # is lost.
     acts: list[Act] = []
     failure: Failure | None = None
     for name in due:
@@ -128,7 +141,9 @@ def _accept(due: Due, replies: Mapping[str, Reply], seats: Sequence[str]) -> tup
 
 
 def _clean(act: Act) -> Act:
-    """The act with a text that every prompt, page and database can hold, whoever wrote it: a model, a script or a person."""
+    """The act with a text that every prompt, page and database can hold, whoever wrote it: a model,
+    a script or a person.
+    """
     text = without_controls(act.action.text)
     return act if text == act.action.text else replace(act, action=replace(act.action, text=text))
 
@@ -138,10 +153,15 @@ def _broken_rule(name: str, act: Act, seats: Sequence[str]) -> Failure | None:
     if act.seat != name:
         message = f"seat {name!r} was due, but {act.seat!r} acted"
     elif unknown := [to for to in action.to if to not in seats]:
-        message = f"{name!r} addressed {', '.join(map(repr, unknown))}; the seats are {', '.join(seats)}"
+        message = (
+            f"{name!r} addressed {', '.join(map(repr, unknown))}; the seats are {', '.join(seats)}"
+        )
     elif name in action.to:
         message = f"{name!r} addressed itself"
-    elif action.kind in {ActionKind.speak, ActionKind.non_verbal, ActionKind.action} and not action.text.strip():
+    elif (
+        action.kind in {ActionKind.speak, ActionKind.non_verbal, ActionKind.action}
+        and not action.text.strip()
+    ):
         message = f"{name!r} chose {action.kind.value!r} without a text"
     else:
         return None

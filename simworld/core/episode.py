@@ -1,4 +1,6 @@
-"""What happens: actions, turns, and the episode they make; and what one seat may know at its turn."""
+"""What happens: actions, turns, and the episode they make; and what one seat may know at its
+turn.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What a seat does in a turn. `to` names the seats that alone perceive it; empty means everyone."""
+    """What a seat does in a turn. `to` names the seats that alone perceive it; empty means
+    everyone.
+    """
 
     kind: ActionKind
     text: str = ""
@@ -46,7 +50,8 @@ class PlanStep:
     """A planner's state and action vectors as used in one act, raw (promise 6)."""
 
     state: NDArray[np.float32]  # (d_s,) float32
-    action: NDArray[np.float32] | None  # (d',) float32 on the sphere of radius √d'; None where states are only recorded
+    # (d',) float32 on the sphere of radius √d'; None where states are only recorded
+    action: NDArray[np.float32] | None
     encoder_id: str  # LM hash, template, layer, position
     planner_id: str = ""  # empty: no planner
     noisy: bool = False  # exploration noise was added
@@ -58,17 +63,22 @@ class Generation:
 
     model_id: str  # content hash of the model
     dtype: str  # the dtype in use: "float32", "bfloat16", or "" for a server
-    prompt_version: str  # content hash of the prompt template, and after a plus what else shaped the prompt
+    # content hash of the prompt template, and after a plus what else shaped the prompt
+    prompt_version: str
     seed: int  # of this act's sampling stream, [0, 2**64)
     prompt_tokens: int
     new_tokens: int
     latency_s: float
-    logprob: float | None  # nats, of the whole reply under the model; None where a server gives none
+    # nats, of the whole reply under the model; None where a server gives none
+    logprob: float | None
     finish: str  # "stop" or "length"
-    raw: str  # the reply as the model wrote it; its thoughts stand before it, between `<think>` and `</think>`
+    # the reply as the model wrote it; its thoughts stand before it, between `<think>` and
+    # `</think>`
+    raw: str
     asks: int = 1  # requests made for this act, re-asks included
     dropped_events: int = 0  # oldest events left out because the prompt was too long for the model
-    reasoning_tokens: int | None = None  # those of `new_tokens` that were thought; None where unknown
+    # those of `new_tokens` that were thought; None where unknown
+    reasoning_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +101,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What a scenario's check found; `holds` is None where it could not be decided, and `error` says why."""
+    """What a scenario's check found; `holds` is None where it could not be decided, and `error`
+    says why.
+    """
 
     name: str
     holds: bool | None
@@ -144,7 +156,7 @@ class Episode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Other:
+class OtherSeat:
     """Another seat as one seat sees it: what the relationship hides is empty."""
 
     seat: str
@@ -175,11 +187,12 @@ class Observation:
     goal: str
     knows: str
     secret: str
-    others: tuple[Other, ...]
+    others: tuple[OtherSeat, ...]
     events: tuple[Event, ...]  # oldest first
     turn: int  # from 0
     turns_limit: int
     seed: int  # of this act's sampling stream
-    episode_seed: int  # the same for all acts of the episode; with `seat` it names a thread whose cache may live on
+    # the same for all acts of the episode; with `seat` it names a thread whose cache may live on
+    episode_seed: int
     kinds: tuple[ActionKind, ...] = field(default=tuple(ActionKind))
     language: str = ENGLISH  # the scenario's

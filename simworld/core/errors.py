@@ -1,15 +1,15 @@
-"""The errors a user can meet, each shown as one line; anything else is a bug and keeps its traceback.
+"""The errors a user can meet, each shown as one line; anything else is a bug and keeps its
+traceback.
 
-SimworldError                  exit code 1
-├── InputError                 exit code 2: files, options or settings; carries every problem at once
-│   └── ResumeRefused          the content of a run's scenarios or agents has changed
-├── MissingExtra               exit code 2: an optional package is not installed
-├── StoreError                 the database: locked, full, unreachable
-│   └── StoreMismatch          exit code 2: not ours, or of another version
-│       └── StoreDamaged       exit code 2: ours, and what is stored cannot be read
-├── ModelError                 a model cannot be found, loaded or reached at all
-├── Stopped                    exit code 2: too much failed; what is stored stays
-└── BudgetSpent                exit code 0: no error, the budget of a command has no room for more
+SimworldError                  exit code 1 ├── InputError                 exit code 2: files,
+options or settings; carries every problem at once │   └── ResumeRefused          the content of a
+run's scenarios or agents has changed ├── MissingExtra               exit code 2: an optional
+package is not installed ├── StoreError                 the database: locked, full, unreachable │
+└── StoreMismatch          exit code 2: not ours, or of another version │       └── StoreDamaged
+exit code 2: ours, and what is stored cannot be read ├── ModelError                 a model cannot
+be found, loaded or reached at all ├── Stopped                    exit code 2: too much failed; what
+is stored stays └── BudgetSpent                exit code 0: no error, the budget of a command has no
+room for more
 
 A failure inside an episode or a judgement is no exception: it is a `Failure`, and it is stored.
 """
@@ -73,7 +73,9 @@ class StoreMismatch(StoreError):
 
 
 class StoreDamaged(StoreMismatch):
-    """What is stored cannot be read: pages of the file are damaged, or a cell holds what simworld never stores."""
+    """What is stored cannot be read: pages of the file are damaged, or a cell holds what simworld
+    never stores.
+    """
 
 
 class ModelError(SimworldError):
@@ -83,20 +85,26 @@ class ModelError(SimworldError):
 
 
 class Stopped(SimworldError):
-    """A command stops before its end, for too much has failed; what is stored stays, and the same command goes on from there."""
+    """A command stops before its end, for too much has failed; what is stored stays, and the same
+    command goes on from there.
+    """
 
     exit_code = 2
 
 
 class BudgetSpent(SimworldError):
-    """A command stops because the next piece of work would not fit into its budget, which is no error."""
+    """A command stops because the next piece of work would not fit into its budget, which is no
+    error.
+    """
 
     exit_code = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A model, judge or network failure as data: stored with its boundary, never a score, never dropped."""
+    """A model, judge or network failure as data: stored with its boundary, never a score, never
+    dropped.
+    """
 
     boundary: str  # who failed: "model", "reply", "judge", "engine"
     kind: str  # a short stable word: "timeout", "too-long", "refused", "empty", "http-429", …

@@ -46,12 +46,19 @@ class Rubric:
 
 
 def stored_rubric(data: Mapping[str, Any]) -> Rubric:
-    """The rubric of its JSON data, in which tuples are lists. Raises KeyError or TypeError where it is none."""
+    """The rubric of its JSON data, in which tuples are lists. Raises KeyError or TypeError where it
+    is none.
+    """
     dimensions: list[dict[str, Any]] = [
-        {name: tuple(value) if isinstance(value, list) else value for name, value in dimension.items()}
+        {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in dimension.items()
+        }
         for dimension in data["dimensions"]
     ]
-    return Rubric(name=data["name"], dimensions=tuple(Dimension(**dimension) for dimension in dimensions))
+    return Rubric(
+        name=data["name"], dimensions=tuple(Dimension(**dimension) for dimension in dimensions)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +69,8 @@ class Verdict:
     dimension: str
     score: float  # within the dimension's range
     reasoning: str = ""
-    raw: Mapping[str, float] = field(default_factory=dict)  # as measured: log-odds, or the answers' probabilities
+    # as measured: log-odds, or the answers' probabilities
+    raw: Mapping[str, float] = field(default_factory=dict)
 
 
 class JudgementStatus(StrEnum):
@@ -74,7 +82,9 @@ class JudgementStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """One judge's pass over one episode: every verdict, or the failure. Unique by (episode, judge, sample)."""
+    """One judge's pass over one episode: every verdict, or the failure. Unique by (episode, judge,
+    sample).
+    """
 
     episode_id: str
     judge_id: str  # hashes model, method, prompts, rubric

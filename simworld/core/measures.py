@@ -1,4 +1,6 @@
-"""What a judge's scores of one seat come to: its dimensions, their weighted mean, and for Sotopia's rubric its plain mean."""
+"""What a judge's scores of one seat come to: its dimensions, their weighted mean, and for Sotopia's
+rubric its plain mean.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,12 @@ from simworld.core.rewards import weigh
 
 OVERALL = "overall"  # the rubric's dimensions, each rescaled to [0, 1], weighted and averaged
 SOTOPIA = "sotopia"  # the rubric whose plain mean is reported too
-SOTOPIA_MEAN = "sotopia_mean"  # of its seven dimensions, each in its own range, as Sotopia reports it
+# of its seven dimensions, each in its own range, as Sotopia reports it
+SOTOPIA_MEAN = "sotopia_mean"
 
-Scores = Mapping[str, tuple[float, float]]  # dimension → score, and score as a share of its range
+DimensionScores = Mapping[
+    str, tuple[float, float]
+]  # dimension → score, and score as a share of its range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +32,9 @@ class Measured:
 
 
 def rubric_in(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The rubric in a judge's stored spec, as JSON data; None where there is none that says how its dimensions weigh."""
+    """The rubric in a judge's stored spec, as JSON data; None where there is none that says how its
+    dimensions weigh.
+    """
     rubric = spec.get("rubric")
     if not isinstance(rubric, Mapping) or "name" not in rubric:
         return None
@@ -36,16 +43,20 @@ def rubric_in(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def measures_of(rubric: Mapping[str, Any]) -> tuple[str, ...]:
-    """The measures that a rubric (as JSON data) gives: `overall`, `sotopia_mean` where it is Sotopia's, then its dimensions."""
+    """The measures that a rubric (as JSON data) gives: `overall`, `sotopia_mean` where it is
+    Sotopia's, then its dimensions.
+    """
     first = (OVERALL, SOTOPIA_MEAN) if rubric["name"] == SOTOPIA else (OVERALL,)
     return (*first, *(str(d["name"]) for d in rubric["dimensions"]))
 
 
-def measure(samples: Iterable[Scores], rubric: Mapping[str, Any]) -> dict[str, Measured]:
-    """Measure → what a seat got: dimensions and `overall` as shares of their range, `sotopia_mean` raw.
+def measure(samples: Iterable[DimensionScores], rubric: Mapping[str, Any]) -> dict[str, Measured]:
+    """Measure → what a seat got: dimensions and `overall` as shares of their range, `sotopia_mean`
+    raw.
 
-    A sample without all dimensions that have a weight has no `overall`, one without all dimensions no `sotopia_mean`; what no
-    sample has is left out. The order of samples and dimensions does not matter.
+    A sample without all dimensions that have a weight has no `overall`, one without all dimensions
+    no `sotopia_mean`; what no sample has is left out. The order of samples and dimensions does not
+    matter.
 
     Args:
         samples: of one judge of one seat.
@@ -61,7 +72,9 @@ def measure(samples: Iterable[Scores], rubric: Mapping[str, Any]) -> dict[str, M
         if weighed and all(name in shares for name in weighed):
             found[OVERALL].append(weigh(shares, weights))
         if rubric["name"] == SOTOPIA and len(shares) == len(weights):
-            found[SOTOPIA_MEAN].append(math.fsum(scores[name][0] for name in weights) / len(weights))
+            found[SOTOPIA_MEAN].append(
+                math.fsum(scores[name][0] for name in weights) / len(weights)
+            )
     return {name: _measured(values) for name, values in found.items()}
 
 
@@ -69,4 +82,6 @@ def _measured(values: list[float]) -> Measured:
     if len(values) == 1:
         return Measured(mean=values[0], squares=0.0, samples=1)
     mean = math.fsum(values) / len(values)
-    return Measured(mean=mean, squares=math.fsum((value - mean) ** 2 for value in values), samples=len(values))
+    return Measured(
+        mean=mean, squares=math.fsum((value - mean) ** 2 for value in values), samples=len(values)
+    )

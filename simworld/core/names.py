@@ -1,7 +1,8 @@
-"""What people are called, out of their full names: `Mrs. Ana Lopes` is Ana, and `Dr. Strange` is Dr. Strange.
+"""What people are called, out of their full names: `Mrs. Ana Lopes` is Ana, and `Dr. Strange` is
+Dr. Strange.
 
-The first word is right for most names of most languages. Not where it is a title, an article, the beginning of a name of
-several words (`Abd al-Rahman`, `van der Berg`) or no word at all.
+The first word is right for most names of most languages. Not where it is a title, an article, the
+beginning of a name of several words (`Abd al-Rahman`, `van der Berg`) or no word at all.
 """
 
 from __future__ import annotations
@@ -11,24 +12,28 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# In small letters and without the dot. Left out is what is a given name as well: Dean, Don, Duke, Earl, King, Major, Prince.
+# In small letters and without the dot. Left out is what is a given name as well: Dean, Don, Duke,
+# Earl, King, Major, Prince.
 _TITLES = _words(
-    "mr mrs ms miss mx dr doctor prof professor sir dame madam madame lady lord rev reverend father sister brother captain capt "
-    "sergeant sgt lieutenant lt colonel col general commander officer detective inspector constable judge senator president "
-    "mayor ambassador nurse coach chef rabbi imam pastor bishop sheikh queen princess baron baroness count countess duchess "
-    "aunt auntie uncle grandma grandpa granny grandmother grandfather "
-    "herr frau fräulein dipl.-ing doktor professorin onkel tante oma opa "
-    "monsieur m mme mlle mademoiselle maître docteur tonton tata oncle "
-    "señor señora señorita sr sra srta doña dña doctora profesor profesora tío tía "
-    "senhor senhora signor signora signorina dott dottor dottoressa meneer mevrouw dhr mevr pani "
-    "господин госпожа доктор профессор श्री श्रीमती מר גברת גב' ד\"ר פרופ' "
-    "السيد السيدة الآنسة الأستاذ الأستاذة أستاذ أستاذة الدكتور الدكتورة دكتور دكتورة الشيخ الحاج الحاجة المهندس المهندسة د أ "
-    "العم الخال العمة الخالة"
+    "mr mrs ms miss mx dr doctor prof professor sir dame madam madame lady lord rev reverend father"
+    " sister brother captain capt sergeant sgt lieutenant lt colonel col general commander officer"
+    " detective inspector constable judge senator president mayor ambassador nurse coach chef rabbi"
+    " imam pastor bishop sheikh queen princess baron baroness count countess duchess aunt auntie"
+    " uncle grandma grandpa granny grandmother grandfather herr frau fräulein dipl.-ing doktor"
+    " professorin onkel tante oma opa monsieur m mme mlle mademoiselle maître docteur tonton tata"
+    " oncle señor señora señorita sr sra srta doña dña doctora profesor profesora tío tía senhor"
+    " senhora signor signora signorina dott dottor dottoressa meneer mevrouw dhr mevr pani господин"
+    " госпожа доктор профессор श्री श्रीमती מר גברת גב' ד\"ר פרופ' السيد السيدة الآنسة الأستاذ"
+    " الأستاذة أستاذ أستاذة الدكتور الدكتورة دكتور دكتورة الشيخ الحاج الحاجة المهندس المهندسة د أ"
+    " العم الخال العمة الخالة"
 )
 _AFTER_NAMES = _words("jr sr ii iii iv md phd esq obe mbe")
 _ARTICLES = _words("the der die das el la los las")
-_ARTICLES_BEFORE_SMALL_LETTERS = _words("a an ein eine le les un une una uno")  # Le Thi Hoa is a name
-_SMALL_PARTICLES = _words("van von zu de da di du dos del della der den ter ten bin ibn al el la le")
+# Le Thi Hoa is a name
+_ARTICLES_BEFORE_SMALL_LETTERS = _words("a an ein eine le les un une una uno")
+_SMALL_PARTICLES = _words(
+    "van von zu de da di du dos del della der den ter ten bin ibn al el la le"
+)
 _BEGINNINGS = _words("abd abdul abu umm ibn bint saint st عبد أبو ابو أم ام ابن بنت")
 
 
@@ -68,14 +73,18 @@ def _titles(words: list[str]) -> int:
 def _is_description(words: list[str]) -> bool:
     """`The Stranger`, `Le vendeur`: an article and what somebody is."""
     first, following = words[0].casefold(), words[1][:1] if len(words) > 1 else ""
-    return bool(following) and (first in _ARTICLES or (first in _ARTICLES_BEFORE_SMALL_LETTERS and following.islower()))
+    return bool(following) and (
+        first in _ARTICLES or (first in _ARTICLES_BEFORE_SMALL_LETTERS and following.islower())
+    )
 
 
 def _length_of_first(words: list[str]) -> int:
     """How many words the first name has."""
     if words[0] not in _SMALL_PARTICLES and _key(words[0]) not in _BEGINNINGS:
         return 1
-    more = next((i for i, word in enumerate(words) if i and word not in _SMALL_PARTICLES), len(words) - 1)
+    more = next(
+        (i for i, word in enumerate(words) if i and word not in _SMALL_PARTICLES), len(words) - 1
+    )
     return more + 1
 
 

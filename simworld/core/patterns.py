@@ -1,7 +1,8 @@
 """Regular expressions from outside, compiled only where that is sure to be cheap.
 
-The compiler of `regex` writes a repeated part out as often as it must occur at least: `((a{900}){900}){900}` would take
-tens of gigabytes, and nested groups end in a RecursionError. So the size is counted first, in one pass over the text.
+The compiler of `regex` writes a repeated part out as often as it must occur at least:
+`((a{900}){900}){900}` would take tens of gigabytes, and nested groups end in a RecursionError. So
+the size is counted first, in one pass over the text.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ MAX_LENGTH = 20_000  # characters
 MAX_DEPTH = 50  # groups in groups: the compiler calls itself several times for each
 MAX_PARTS = 100_000  # characters once repeats are written out: some 25 MB and a third of a second
 
-# Flags that change how what follows is read; only where they stand at the very beginning is their reach plain.
+# Flags that change how what follows is read; only where they stand at the very beginning is their
+# reach plain.
 _HEAD = re.compile(r"(?:\(\?(?:[aiLmsuxbefprw]|V[01])+\))*")
 _REREAD = re.compile(r"\(\?[a-zA-Z0-9]*(?:[xV\s-]|(?<=[a-zA-Z0-9])#)")
 _PLAIN = r"""
@@ -47,10 +49,23 @@ def compile_pattern(pattern: str) -> regex.Pattern[str]:
     try:
         return regex.compile(pattern)
     except regex.error as error:
-        position = f" at position {error.pos + 1}" if getattr(error, "pos", None) is not None else ""
-        raise PatternError(f"not a valid regular expression: {getattr(error, 'msg', error)}{position}") from None
-    except (ValueError, OverflowError, RecursionError, MemoryError, KeyError, IndexError, AttributeError) as error:
-        # The compiler of `regex` is not made for hostile input; whatever it trips over is the pattern's fault.
+        position = (
+            f" at position {error.pos + 1}" if getattr(error, "pos", None) is not None else ""
+        )
+        raise PatternError(
+            f"not a valid regular expression: {getattr(error, 'msg', error)}{position}"
+        ) from None
+    except (
+        ValueError,
+        OverflowError,
+        RecursionError,
+        MemoryError,
+        KeyError,
+        IndexError,
+        AttributeError,
+    ) as error:
+        # The compiler of `regex` is not made for hostile input; whatever it trips over is the
+        # pattern's fault.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PatternError(f"not a valid regular expression: {reason}") from None
 
@@ -64,16 +79,18 @@ def _too_large(pattern: str) -> str:
         return f"the pattern has groups nested {depth} deep; at most {MAX_DEPTH} are compiled"
     if parts > MAX_PARTS:
         return (
-            f"the pattern is too large: with its repeats written out it has more than {MAX_PARTS:,} parts; "
-            "use smaller counts, or * for any number"
+            f"the pattern is too large: with its repeats written out it has more than {MAX_PARTS:,}"
+            " parts; use smaller counts, or * for any number"
         )
     return ""
 
 
 def _size(pattern: str) -> tuple[int, int]:
-    """How many parts a pattern has with its repeats written out, counted up to a little over the limit, and its depth.
+    """How many parts a pattern has with its repeats written out, counted up to a little over the
+    limit, and its depth.
 
-    Never fewer than there are; more where flags in the middle of the pattern leave open how it is read.
+    Never fewer than there are; more where flags in the middle of the pattern leave open how it is
+    read.
     """
     head = _HEAD.match(pattern)
     begin = head.end() if head else 0

@@ -10,7 +10,7 @@ OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ProfilePart:
     """What one kind of work took."""
 
     seconds: float
@@ -21,7 +21,7 @@ class Part:
 class Metered(Protocol):
     """A backend that knows where its time goes; optional."""
 
-    def spent(self) -> Mapping[str, Part]:
+    def spent(self) -> Mapping[str, ProfilePart]:
         """By kind of work, since it was opened; the kinds do not overlap."""
         ...
 
@@ -31,18 +31,20 @@ class Profile:
     """Where the wall time of a piece of work went; what no part accounts for is `other`."""
 
     wall_s: float
-    parts: Mapping[str, Part]
+    parts: Mapping[str, ProfilePart]
 
     def plain(self) -> dict[str, Any]:
-        """As JSON data: seconds, share of the wall time, and tokens and tokens per second where they apply."""
+        """As JSON data: seconds, share of the wall time, and tokens and tokens per second where
+        they apply.
+        """
         rest = max(0.0, self.wall_s - sum(part.seconds for part in self.parts.values()))
-        parts = {**self.parts, OTHER: Part(seconds=rest)}
+        parts = {**self.parts, OTHER: ProfilePart(seconds=rest)}
         return {
             "wall_s": round(self.wall_s, 3),
             "parts": {name: self._plain(part) for name, part in parts.items()},
         }
 
-    def _plain(self, part: Part) -> dict[str, float | int]:
+    def _plain(self, part: ProfilePart) -> dict[str, float | int]:
         found: dict[str, float | int] = {
             "seconds": round(part.seconds, 3),
             "share": round(part.seconds / self.wall_s, 4) if self.wall_s else 0.0,
@@ -54,22 +56,28 @@ class Profile:
         return found
 
 
-def since(now: Mapping[str, Part], before: Mapping[str, Part]) -> dict[str, Part]:
-    """What was spent between two readings of one meter; kinds of which there was nothing are left out."""
+def since(
+    now: Mapping[str, ProfilePart], before: Mapping[str, ProfilePart]
+) -> dict[str, ProfilePart]:
+    """What was spent between two readings of one meter; kinds of which there was nothing are left
+    out.
+    """
     found = {}
     for name, part in now.items():
-        earlier = before.get(name, Part(seconds=0.0))
+        earlier = before.get(name, ProfilePart(seconds=0.0))
         tokens = None if part.tokens is None else part.tokens - (earlier.tokens or 0)
         if part.seconds > earlier.seconds or tokens:
-            found[name] = Part(seconds=part.seconds - earlier.seconds, tokens=tokens)
+            found[name] = ProfilePart(seconds=part.seconds - earlier.seconds, tokens=tokens)
     return found
 
 
-def together(first: Mapping[str, Part], second: Mapping[str, Part]) -> dict[str, Part]:
+def together(
+    first: Mapping[str, ProfilePart], second: Mapping[str, ProfilePart]
+) -> dict[str, ProfilePart]:
     """The sums of two."""
     found = dict(first)
     for name, part in second.items():
-        other = found.get(name, Part(seconds=0.0))
+        other = found.get(name, ProfilePart(seconds=0.0))
         tokens = part.tokens if other.tokens is None else other.tokens + (part.tokens or 0)
-        found[name] = Part(seconds=other.seconds + part.seconds, tokens=tokens)
+        found[name] = ProfilePart(seconds=other.seconds + part.seconds, tokens=tokens)
     return found

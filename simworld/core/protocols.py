@@ -1,4 +1,6 @@
-"""The seams: an agent is a generator of requests, a backend takes requests and gives completions as they finish."""
+"""The seams: an agent is a generator of requests, a backend takes requests and gives completions as
+they finish.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from simworld.core.episode import Act, Observation
 from simworld.core.errors import Failure
 from simworld.core.requests import Completion, Finished, ModelInfo, Request
 
-Reply = Act | Failure
-Thinking = Generator[Request, Completion, Reply]
+ActResult = Act | Failure
+ActGenerator = Generator[Request, Completion, ActResult]
 
 
 class Agent(Protocol):
@@ -23,11 +25,15 @@ class Agent(Protocol):
 
     @property
     def model(self) -> str:
-        """Which backend answers its requests, as written in the spec and with dtype; empty if it makes none."""
+        """Which backend answers its requests, as written in the spec and with dtype; empty if it
+        makes none.
+        """
         ...
 
-    def act(self, observation: Observation) -> Thinking:
-        """Yields requests, is sent their completions (failures too), returns an act or a failure. Keeps no state."""
+    def act(self, observation: Observation) -> ActGenerator:
+        """Yields requests, is sent their completions (failures too), returns an act or a failure.
+        Keeps no state.
+        """
         ...
 
 
@@ -44,7 +50,8 @@ class Backend(Protocol):
         ...
 
     def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
-        """Works or waits until at least one ticket is done, or `wait_s` seconds are over; empty if none is open or none done.
+        """Works or waits until at least one ticket is done, or `wait_s` seconds are over; empty if
+        none is open or none done.
 
         A bad request fails alone: its completion is a Failure. Each ticket comes back exactly once.
         """
@@ -57,12 +64,18 @@ class Backend(Protocol):
 
 @runtime_checkable
 class Bounded(Protocol):
-    """What a backend offers besides where its memory bounds how many threads it can keep; optional."""
+    """What a backend offers besides where its memory bounds how many threads it can keep;
+    optional.
+    """
 
     def share(self, tokens: int) -> float:
-        """The part of its memory for threads that one of so many tokens takes; threads fit as long as their sum is at most 1."""
+        """The part of its memory for threads that one of so many tokens takes; threads fit as long
+        as their sum is at most 1.
+        """
         ...
 
     def forget(self, threads: Iterable[str]) -> None:
-        """These threads are over: what is kept for them goes first. Names that are not known are no error."""
+        """These threads are over: what is kept for them goes first. Names that are not known are no
+        error.
+        """
         ...

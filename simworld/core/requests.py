@@ -1,4 +1,6 @@
-"""What agents and judges ask of a model, and what they get: the messages of the protocols, without any model in them."""
+"""What agents and judges ask of a model, and what they get: the messages of the protocols, without
+any model in them.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatPrompt:
-    """Messages for a model's own chat template; the reply begins with `reply_start`, which is not part of the completion.
+    """Messages for a model's own chat template; the reply begins with `reply_start`, which is not
+    part of the completion.
 
-    Messages are an optional system message, then user and assistant alternating, user first and user last. A backend merges the
-    system text into the first user message where the template refuses it. A server that cannot continue a begun reply gets
-    `reply_start` at the end of the last user message.
+    Messages are an optional system message, then user and assistant alternating, user first and
+    user last. A backend merges the system text into the first user message where the template
+    refuses it. A server that cannot continue a begun reply gets `reply_start` at the end of the
+    last user message.
     """
 
     messages: tuple[Message, ...]
@@ -46,7 +50,9 @@ Prompt = ChatPrompt | TextPrompt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How a token is drawn. Order: repetition penalty, temperature, top-k, min-p, top-p, then the inverse distribution function."""
+    """How a token is drawn. Order: repetition penalty, temperature, top-k, min-p, top-p, then the
+    inverse distribution function.
+    """
 
     temperature: float = 0.8  # 0: greedy
     top_k: int = 0  # 0: off
@@ -63,11 +69,13 @@ Position = Literal["start", "mid", "end"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prefix:
-    """Embeddings that a local model reads at one place of the prompt as if they were tokens (Dialogue Action Tokens).
+    """Embeddings that a local model reads at one place of the prompt as if they were tokens
+    (Dialogue Action Tokens).
 
-    `start`: before the first token, or after a beginning-of-sequence token that the tokenizer adds by itself. `mid`: between the
-    instructions and the dialogue. `end`: after the dialogue, before the header that opens the reply; the header is what the chat
-    template adds for a reply, or the speaker's `Name:` where the reply continues a script.
+    `start`: before the first token, or after a beginning-of-sequence token that the tokenizer adds
+    by itself. `mid`: between the instructions and the dialogue. `end`: after the dialogue, before
+    the header that opens the reply; the header is what the chat template adds for a reply, or the
+    speaker's `Name:` where the reply continues a script.
     """
 
     position: Position
@@ -84,7 +92,8 @@ class Generate:
     sampling: Sampling
     seed: int  # names the stream of uniforms, one per token
     stop: tuple[str, ...] = ()  # the reply ends before the first of these
-    thread: str = ""  # requests of one thread share most of their prompt; a backend may keep a cache for it
+    # requests of one thread share most of their prompt; a backend may keep a cache for it
+    thread: str = ""
     json_schema: Mapping[str, Any] | None = None  # structured output; servers only
     prefix: Prefix | None = None  # local models only
 
@@ -100,7 +109,9 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encode:
-    """Ask for the state of a prompt: the last layer's output at the last token before the header that opens the reply."""
+    """Ask for the state of a prompt: the last layer's output at the last token before the header
+    that opens the reply.
+    """
 
     prompt: Prompt
     thread: str = ""
@@ -126,15 +137,22 @@ class Generated:
     new_tokens: int
     finish: Literal["stop", "length"]
     latency_s: float  # from submit to completion
-    logprob: float | None = None  # nats; of the sampled tokens under the model, at temperature 1 and before any cut
+    # nats; of the sampled tokens under the model, at temperature 1 and before any cut
+    logprob: float | None = None
     dtype: str = ""
-    reasoning: str = ""  # what the model thought before it answered: never speech, and not part of `text`
-    reasoning_tokens: int | None = None  # those of `new_tokens` that were thought; None where it is not known
+    # what the model thought before it answered: never speech, and not part of `text`
+    reasoning: str = ""
+    # those of `new_tokens` that were thought; None where it is not known
+    reasoning_tokens: int | None = None
 
     @property
     def raw(self) -> str:
-        """The whole reply: thoughts, where there are any, between `<think>` and `</think>`, and then the text."""
-        return f"<think>\n{self.reasoning}\n</think>\n\n{self.text}" if self.reasoning else self.text
+        """The whole reply: thoughts, where there are any, between `<think>` and `</think>`, and
+        then the text.
+        """
+        return (
+            f"<think>\n{self.reasoning}\n</think>\n\n{self.text}" if self.reasoning else self.text
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,6 @@
-"""Rewards: an episode's score, compared with its family, shared out among a seat's utterances so that the parts sum to it."""
+"""Rewards: an episode's score, compared with its family, shared out among a seat's utterances so
+that the parts sum to it.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,12 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class CreditAssignment:
     """A score over the n utterances of one seat in one episode."""
 
     parts: NDArray[np.float64]  # (n,), they sum to the score
-    spread: NDArray[np.float64]  # (n,), they sum to 1: how a level taken off the score is taken off the parts
+    # (n,), they sum to 1: how a level taken off the score is taken off the parts
+    spread: NDArray[np.float64]
 
     def less(self, level: float) -> NDArray[np.float64]:
         """The rewards (n,) that sum to score − level."""
@@ -43,21 +46,23 @@ def family_means(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
     return {family: math.fsum(values) / len(values) for family, values in found.items()}
 
 
-def at_end(score: float, n: int) -> Placed:
+def at_end(score: float, n: int) -> CreditAssignment:
     """Everything with the last utterance, nothing before (DAT, arXiv 2406.11978)."""
     last = np.zeros(n)
     last[-1] = 1.0
-    return Placed(parts=score * last, spread=last)
+    return CreditAssignment(parts=score * last, spread=last)
 
 
-def uniform(score: float, n: int) -> Placed:
+def uniform(score: float, n: int) -> CreditAssignment:
     """The same share for every utterance."""
     even = np.full(n, 1.0 / n)
-    return Placed(parts=score * even, spread=even)
+    return CreditAssignment(parts=score * even, spread=even)
 
 
-def attributed(score: float, weights: Sequence[float]) -> Placed:
-    """Shares in proportion to weights; even shares where all weights are 0. Raises ValueError for one that is negative or NaN."""
+def attributed(score: float, weights: Sequence[float]) -> CreditAssignment:
+    """Shares in proportion to weights; even shares where all weights are 0. Raises ValueError for
+    one that is negative or NaN.
+    """
     given = np.asarray(weights, dtype=np.float64)
     if not (np.isfinite(given).all() and (given >= 0).all()):
         raise ValueError(f"weights are numbers of at least 0, found {list(weights)}")
@@ -66,21 +71,26 @@ def attributed(score: float, weights: Sequence[float]) -> Placed:
         return uniform(score, len(given))
     given = given / largest  # the sum of huge weights is not finite, that of tiny ones 0
     share = given / given.sum()
-    return Placed(parts=score * share, spread=share)
+    return CreditAssignment(parts=score * share, spread=share)
 
 
-def differences(scores: Sequence[float]) -> Placed:
-    """What each utterance changed: the score after it less the score before it. `scores[-1]` is the episode's.
+def differences(scores: Sequence[float]) -> CreditAssignment:
+    """What each utterance changed: the score after it less the score before it. `scores[-1]` is the
+    episode's.
 
-    The first utterance gets its whole score, and later all of the level: what the scene was worth before anyone spoke.
+    The first utterance gets its whole score, and later all of the level: what the scene was worth
+    before anyone spoke.
     """
     first = np.zeros(len(scores))
     first[0] = 1.0
-    return Placed(parts=np.diff(np.asarray(scores, dtype=np.float64), prepend=0.0), spread=first)
+    return CreditAssignment(
+        parts=np.diff(np.asarray(scores, dtype=np.float64), prepend=0.0), spread=first
+    )
 
 
-def by_utterance(values: Sequence[float]) -> Placed:
+def by_utterance(values: Sequence[float]) -> CreditAssignment:
     """A number measured on each utterance, by n: the parts sum to their mean."""
-    return Placed(
-        parts=np.asarray(values, dtype=np.float64) / len(values), spread=np.full(len(values), 1 / len(values))
+    return CreditAssignment(
+        parts=np.asarray(values, dtype=np.float64) / len(values),
+        spread=np.full(len(values), 1 / len(values)),
     )

@@ -78,7 +78,9 @@ class Seat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """When a conversation is cut: after `turns` turns, or after `silence` turns in a row in which nobody did anything."""
+    """When a conversation is cut: after `turns` turns, or after `silence` turns in a row in which
+    nobody did anything.
+    """
 
     turns: int = 20
     silence: int = 2
@@ -86,7 +88,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A programmatic question to the dialogue: recorded for every episode, and with `ends` also its end."""
+    """A programmatic question to the dialogue: recorded for every episode, and with `ends` also its
+    end.
+    """
 
     name: str
     kind: CheckKind
@@ -106,7 +110,9 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Setting, seats, relationships, turn order, limits, checks, language and rubric of one conversation."""
+    """Setting, seats, relationships, turn order, limits, checks, language and rubric of one
+    conversation.
+    """
 
     name: str
     setting: str
@@ -124,7 +130,8 @@ class Scenario:
     kind: str = ""  # bargaining, persuasion, …
     tags: tuple[str, ...] = ()
     rubric: str = "sotopia"
-    own_rubric: Rubric | None = None  # what stood in the file that `rubric` names; None for a shipped one
+    # what stood in the file that `rubric` names; None for a shipped one
+    own_rubric: Rubric | None = None
     judge_note: str = ""  # background for the judge's eyes alone
     meta: Mapping[str, str] = field(default_factory=dict)  # where it came from
 
@@ -134,12 +141,16 @@ class Scenario:
 
     @property
     def id(self) -> str:
-        """`s1-` and the first 128 bits of the SHA-256 of what the seats and the engine read, defaults left out."""
+        """`s1-` and the first 128 bits of the SHA-256 of what the seats and the engine read,
+        defaults left out.
+        """
         text = json.dumps(self.content(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return f"{SCENARIO_ID_VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
     def content(self) -> dict[str, Any]:
-        """What the seats and the engine read as plain JSON data, personas resolved, defaults left out."""
+        """What the seats and the engine read as plain JSON data, personas resolved, defaults left
+        out.
+        """
         pairs = {
             f"{a}|{b}": self.relationship(a, b).value
             for a, b in combinations((seat.name for seat in self.seats), 2)
@@ -164,8 +175,14 @@ class Scenario:
         raise KeyError(name)
 
     def relationship(self, a: str, b: str) -> Relationship:
-        """What seats `a` and `b` are to each other, the same in both directions; stranger where nothing is said."""
-        return self.relationships.get((a, b)) or self.relationships.get((b, a)) or Relationship.stranger
+        """What seats `a` and `b` are to each other, the same in both directions; stranger where
+        nothing is said.
+        """
+        return (
+            self.relationships.get((a, b))
+            or self.relationships.get((b, a))
+            or Relationship.stranger
+        )
 
 
 def plain(record: Any) -> dict[str, Any]:
@@ -173,7 +190,9 @@ def plain(record: Any) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for f in dataclasses.fields(record):
         value = getattr(record, f.name)
-        if value == f.default or (f.default_factory is not dataclasses.MISSING and value == f.default_factory()):
+        if value == f.default or (
+            f.default_factory is not dataclasses.MISSING and value == f.default_factory()
+        ):
             continue
         data[f.name] = _json(value)
     return data

@@ -1,7 +1,9 @@
 """Random numbers that derive from names, so that order, batching and resuming cannot change them.
 
-A seed is a 64-bit number made by hashing a path of names: (run seed, scenario id, repeat, turn, seat). The cast is not in the
-path: two casts of one work item share their random numbers (common random numbers), which is what makes pairing worth something.
+A seed is a 64-bit number made by hashing a path of names: (run seed, scenario id, repeat, turn,
+seat). The cast is not in the
+path: two casts of one work item share their random numbers (common random numbers), which is what
+makes pairing worth something.
 """
 
 from __future__ import annotations
@@ -15,11 +17,14 @@ Name = str | int
 
 
 def derive_seed(*path: Name) -> int:
-    """A seed in [0, 2**64) that depends on every name of the path, on their order and on their type."""
+    """A seed in [0, 2**64) that depends on every name of the path, on their order and on their
+    type.
+    """
     digest = hashlib.sha256()
     for name in path:
         part = f"{type(name).__name__}:{name}".encode()
-        digest.update(len(part).to_bytes(8, "big") + part)  # the length keeps ("a", "b") apart from ("ab",)
+        # the length keeps ("a", "b") apart from ("ab",)
+        digest.update(len(part).to_bytes(8, "big") + part)
     return int.from_bytes(digest.digest()[:8], "big")
 
 
@@ -29,5 +34,7 @@ def generator(seed: int) -> np.random.Generator:
 
 
 def uniforms(seed: int, count: int) -> NDArray[np.float64]:
-    """The first `count` uniforms in [0, 1) of a seed's stream, (count,) float64; longer streams begin with shorter ones."""
+    """The first `count` uniforms in [0, 1) of a seed's stream, (count,) float64; longer streams
+    begin with shorter ones.
+    """
     return generator(seed).random(count)

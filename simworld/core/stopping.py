@@ -1,7 +1,7 @@
 """When a command that asks servers stops by itself: playing and judging keep to the same rules.
 
-What no retry can mend stops it at the fifth time in a row; failed episodes or judgements where it was told how many it may have; a
-budget of tokens before it begins what would not fit.
+What no retry can mend stops it at the fifth time in a row; failed episodes or judgements where it
+was told how many it may have; a budget of tokens before it begins what would not fit.
 """
 
 from __future__ import annotations
@@ -13,17 +13,22 @@ from simworld.core.errors import BudgetSpent, Failure, Stopped
 from simworld.core.requests import Completion, Generate, Generated, Request, TextPrompt
 
 IN_A_ROW = 5  # requests of one server and model that failed for good, without a success between
-FINAL = frozenset({"http-401", "http-402", "http-403", "http-404", "quota"})  # kinds of failure that no retry can mend
+# kinds of failure that no retry can mend
+FINAL = frozenset({"http-401", "http-402", "http-403", "http-404", "quota"})
 SERVER = "openai:"
 # Some servers call a wrong key or name a bad request.
-_KEY_OR_MODEL = re.compile(r"(?i)api[ _-]?key|model_not_found|\bmodel\b.{0,80}(?:not exist|not found|not supported by)")
+_KEY_OR_MODEL = re.compile(
+    r"(?i)api[ _-]?key|model_not_found|\bmodel\b.{0,80}(?:not exist|not found|not supported by)"
+)
 KEPT = "What is stored stays"
 _CHARACTERS = 4  # of a token, where a server counts none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxFailures:
-    """How many failed episodes or judgements a pass may have: a number, or a share of what it has to do."""
+    """How many failed episodes or judgements a pass may have: a number, or a share of what it has
+    to do.
+    """
 
     count: int | None = None
     share: float | None = None  # in [0, 1]
@@ -35,7 +40,9 @@ class MaxFailures:
 
 @dataclass(slots=True, kw_only=True)
 class Stopping:
-    """The rules of one command, and what it has asked of servers so far; without settings only the first rule holds."""
+    """The rules of one command, and what it has asked of servers so far; without settings only the
+    first rule holds.
+    """
 
     budget_tokens: int | None = None  # prompts and replies together
     max_failures: MaxFailures | None = None
@@ -43,7 +50,8 @@ class Stopping:
     new_tokens: int = 0
     asked: int = 0  # requests that a server has answered
     short: bool = False  # something was not begun, for the budget's sake
-    _rows: dict[str, int] = field(default_factory=dict)  # server and model → how many failed for good, in a row
+    # server and model → how many failed for good, in a row
+    _rows: dict[str, int] = field(default_factory=dict)
     _stop: str = ""  # why the command must stop
     _servers: bool = False  # one was asked
     _before: int = 0  # tokens used before this pass
@@ -56,7 +64,9 @@ class Stopping:
 
     @property
     def doubtful(self) -> bool:
-        """Whether failures for good may turn out to be a reason to stop: what failed by them is not stored yet."""
+        """Whether failures for good may turn out to be a reason to stop: what failed by them is not
+        stored yet.
+        """
         return bool(self._rows)
 
     def begin(self) -> None:
@@ -73,8 +83,9 @@ class Stopping:
                 row = self._rows[model] = self._rows.get(model, 0) + 1
                 if row == IN_A_ROW:
                     self._stop = (
-                        f"{model.partition('#')[0]}: {IN_A_ROW} requests in a row failed for good; the last: "
-                        f"{completion.message.rstrip('.')}. {KEPT}; once this is mended, the same command does the rest"
+                        f"{model.partition('#')[0]}: {IN_A_ROW} requests in a row failed for good;"
+                        f" the last: {completion.message.rstrip('.')}. {KEPT}; once this is mended,"
+                        " the same command does the rest"
                     )
             return
         self._rows.pop(model, None)
@@ -100,9 +111,11 @@ class Stopping:
             raise Stopped(self._stop)
 
     def may_begin(self, under_way: int) -> bool:
-        """Whether another conversation or judgement fits into the budget beside so many that are under way.
+        """Whether another conversation or judgement fits into the budget beside so many that are
+        under way.
 
-        The first one of a pass runs alone and shows what one takes; beside others there must be room for twice that.
+        The first one of a pass runs alone and shows what one takes; beside others there must be
+        room for twice that.
         """
         if self.budget_tokens is None:
             return True
@@ -121,8 +134,8 @@ class Stopping:
         """Raises BudgetSpent where something was not begun for the budget's sake."""
         if self.short:
             raise BudgetSpent(
-                f"the budget of {self.budget_tokens:,} tokens has no room for more ({self.used:,} used); "
-                "the same command goes on with a fresh budget"
+                f"the budget of {self.budget_tokens:,} tokens has no room for more ({self.used:,}"
+                " used); the same command goes on with a fresh budget"
             )
 
 

@@ -1,8 +1,9 @@
 """Who sees what: the one place where a scenario and its history become what a single seat may know.
 
-Another seat's goal, private knowledge, secret or private message never enters an Observation, and the relationship decides how
-much of another persona does (DESIGN §2): stranger nothing; know_by_name the name; acquaintance also age, gender, pronouns,
-occupation and public facts; friend, romantic_relationship and family_member also personality and values.
+Another seat's goal, private knowledge, secret or private message never enters an Observation, and
+the relationship decides how much of another persona does (DESIGN §2): stranger nothing;
+know_by_name the name; acquaintance also age, gender, pronouns, occupation and public facts; friend,
+romantic_relationship and family_member also personality and values.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from simworld.core.episode import Act, ActionKind, Event, Observation, Other, Turn
+from simworld.core.episode import Act, ActionKind, Event, Observation, OtherSeat, Turn
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
 from simworld.core.seeding import derive_seed
 
@@ -25,13 +26,15 @@ _KNOWS_FACTS = frozenset(
 _KNOWS_CHARACTER = _KNOWS_FACTS - {Relationship.acquaintance}
 
 
-def observe(scenario: Scenario, seat: str, turns: Sequence[Turn], index: int, seed: int) -> Observation:
+def observe(
+    scenario: Scenario, seat: str, turns: Sequence[Turn], index: int, seed: int
+) -> Observation:
     """Exactly what `seat` may know at turn `index`, after `turns`; `seed` is the episode's."""
     me = scenario.seat(seat)
     labels = labels_for(scenario, seat)
     gone = {act.seat for turn in turns for act in turn.acts if act.action.kind is ActionKind.leave}
     others = tuple(
-        Other(
+        OtherSeat(
             seat=other.name,
             label=labels[other.name],
             relationship=(relationship := scenario.relationship(seat, other.name)),
@@ -90,16 +93,23 @@ def visible_persona(persona: Persona, relationship: Relationship) -> Persona | N
 
 
 def labels_for(scenario: Scenario, seat: str) -> dict[str, str]:
-    """How `seat` calls each seat, itself included: short names of those it knows, roles of strangers; all distinct."""
+    """How `seat` calls each seat, itself included: short names of those it knows, roles of
+    strangers; all distinct.
+    """
     labels = {}
     for other in scenario.seats:
-        known = other.name == seat or scenario.relationship(seat, other.name) is not Relationship.stranger
+        known = (
+            other.name == seat
+            or scenario.relationship(seat, other.name) is not Relationship.stranger
+        )
         labels[other.name] = other.persona.called if known else role(other)
     return _told_apart(scenario, labels)
 
 
 def full_labels(scenario: Scenario) -> dict[str, str]:
-    """Everyone's short name, as someone who knows all of them (a judge) calls them; all distinct."""
+    """Everyone's short name, as someone who knows all of them (a judge) calls them; all
+    distinct.
+    """
     return _told_apart(scenario, {seat.name: seat.persona.called for seat in scenario.seats})
 
 
@@ -114,6 +124,8 @@ def _told_apart(scenario: Scenario, labels: dict[str, str]) -> dict[str, str]:
     count = Counter(label.casefold() for label in labels.values())
     roles = {seat.name: role(seat) for seat in scenario.seats}
     return {
-        seat: label if count[label.casefold()] == 1 or label == roles[seat] else f"{label} ({roles[seat]})"
+        seat: label
+        if count[label.casefold()] == 1 or label == roles[seat]
+        else f"{label} ({roles[seat]})"
         for seat, label in labels.items()
     }

@@ -1,8 +1,10 @@
-"""Whole words in any script: how a keyword and a text are made alike, and where a word may begin and end.
+"""Whole words in any script: how a keyword and a text are made alike, and where a word may begin
+and end.
 
-Chinese, Japanese, Thai, Lao, Khmer and Burmese have no spaces between words, so a word of theirs may stand anywhere between two
-characters as readers see them, and only a dictionary could say more. Katakana is told from its surroundings, so a run of it is
-a word. Everywhere else a word ends where the letters, digits and combining marks do.
+Chinese, Japanese, Thai, Lao, Khmer and Burmese have no spaces between words, so a word of theirs
+may stand anywhere between two characters as readers see them, and only a dictionary could say more.
+Katakana is told from its surroundings, so a run of it is a word. Everywhere else a word ends where
+the letters, digits and combining marks do.
 """
 
 from __future__ import annotations
@@ -16,7 +18,12 @@ import regex
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Line_Break=SA}"
 _KATAKANA = r"\p{Katakana}ー"
 _LETTER = rf"(?![{_UNSPACED}{_KATAKANA}])[\w\p{{M}}]"  # of a script with spaces between its words
-_BEFORE = {"unspaced": "", "katakana": rf"(?<![{_KATAKANA}])", "letter": rf"(?<!{_LETTER})", "other": ""}
+_BEFORE = {
+    "unspaced": "",
+    "katakana": rf"(?<![{_KATAKANA}])",
+    "letter": rf"(?<!{_LETTER})",
+    "other": "",
+}
 # A combining mark belongs to the character before it, in every script.
 _AFTER = {
     "unspaced": r"(?!\p{M})",
@@ -29,7 +36,8 @@ _CLASSES = {
     "katakana": regex.compile(rf"[{_KATAKANA}]"),
     "letter": regex.compile(r"[\w\p{M}]"),
 }
-# Written or left out at will: vowel points of Arabic and Hebrew, the Arabic stretch, soft hyphens, how an emoji is drawn.
+# Written or left out at will: vowel points of Arabic and Hebrew, the Arabic stretch, soft hyphens,
+# how an emoji is drawn.
 _OPTIONAL = regex.compile(
     r"[\u064b-\u0652\u0670\u0640\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u00ad\ufe0e\ufe0f]"
 )
@@ -37,7 +45,9 @@ _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc", "'"))
 
 
 def comparable(text: str) -> str:
-    """The text as words are looked for in it: NFKC (ＯＫ is OK, e + ´ is é), one apostrophe, without what may be left out."""
+    """The text as words are looked for in it: NFKC (ＯＫ is OK, e + ´ is é), one apostrophe, without
+    what may be left out.
+    """
     if text.isascii():
         return text
     kept: str = _OPTIONAL.sub("", unicodedata.normalize("NFKC", text).translate(_APOSTROPHES))
@@ -45,16 +55,21 @@ def comparable(text: str) -> str:
 
 
 def word_pattern(words: Iterable[str]) -> str:
-    """A regular expression for any of the words as a whole word in a `comparable` text, case ignored."""
+    """A regular expression for any of the words as a whole word in a `comparable` text, case
+    ignored.
+    """
     return f"(?if){whole_words(comparable(word).strip() or word for word in words)}"
 
 
 def whole_words(words: Iterable[str]) -> str:
-    """A regular expression for any of the words as a whole word, as they are written; of two that fit, the earlier one."""
+    """A regular expression for any of the words as a whole word, as they are written; of two that
+    fit, the earlier one.
+    """
     parts = []
     for (first, last), group in groupby(sorted(dict.fromkeys(words), key=_ends), key=_ends):
         either = "|".join(
-            r"\s+".join(regex.escape(part) for part in word.split()) or regex.escape(word) for word in group
+            r"\s+".join(regex.escape(part) for part in word.split()) or regex.escape(word)
+            for word in group
         )
         parts.append(f"{_BEFORE[first]}(?:{either}){_AFTER[last]}")
     return "|".join(parts)

@@ -1,4 +1,6 @@
-"""Many judgements over one backend at once: each is a generator of requests, and nobody waits for another."""
+"""Many judgements over one backend at once: each is a generator of requests, and nobody waits for
+another.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged(Generic[T]):
+class FinishedJudgement(Generic[T]):
     """A judgement that has ended."""
 
     key: T
@@ -77,15 +79,19 @@ class _Driver(Generic[T]):
         self.kept: OrderedDict[Score, Scored] = OrderedDict()
         self.live = 0
 
-    def step(self, task: _Task[T], completion: Completion | None) -> Judged[T] | None:
-        """Runs a judgement up to its next request that must be waited for; what it came to if it ended."""
+    def step(self, task: _Task[T], completion: Completion | None) -> FinishedJudgement[T] | None:
+        """Runs a judgement up to its next request that must be waited for; what it came to if it
+        ended.
+        """
         while True:
             try:
-                request = next(task.judging) if completion is None else task.judging.send(completion)
+                request = (
+                    next(task.judging) if completion is None else task.judging.send(completion)
+                )
             except StopIteration as stop:
                 self.live -= 1
                 self.stopping.ended()
-                return Judged(key=task.key, outcome=stop.value, usage=task.usage)
+                return FinishedJudgement(key=task.key, outcome=stop.value, usage=task.usage)
             if not isinstance(request, Score):
                 self._wait(self.backend.submit(request), request, task)
                 return None
@@ -101,7 +107,7 @@ class _Driver(Generic[T]):
             self._wait(ticket, request, task)
             return None
 
-    def poll(self) -> Iterator[Judged[T]]:
+    def poll(self) -> Iterator[FinishedJudgement[T]]:
         begun = time.perf_counter()
         done = self.backend.poll()
         self.waited.seconds += time.perf_counter() - begun
@@ -132,11 +138,12 @@ def drive(
     live: int = LIVE,
     waited: Waited | None = None,
     stopping: Stopping | None = None,
-) -> Iterator[Judged[T]]:
-    """The judgements as they end, in any order; at most `live` are begun at a time, so `judgings` may be endless.
+) -> Iterator[FinishedJudgement[T]]:
+    """The judgements as they end, in any order; at most `live` are begun at a time, so `judgings`
+    may be endless.
 
-    `waited` and `stopping` are counted up; nothing begins that does not fit the budget. Raises Stopped where the server fails for
-    good; whatever ended before was handed out.
+    `waited` and `stopping` are counted up; nothing begins that does not fit the budget. Raises
+    Stopped where the server fails for good; whatever ended before was handed out.
     """
     stopping = stopping or Stopping()
     driver: _Driver[T] = _Driver(backend, waited or Waited(), stopping)

@@ -1,4 +1,6 @@
-"""A judge ready to work: spec, rubric and model brought together, with the id that its judgements carry."""
+"""A judge ready to work: spec, rubric and model brought together, with the id that its judgements
+carry.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from simworld.core.episode import Episode
 from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
 from simworld.core.scenario import Scenario
+from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.local import Judging, judge_answers, judge_statements
 from simworld.judging.server import judge_server
-from simworld.judging.spec import JudgeSpec
 from simworld.judging.swap import Swap, swapped
 from simworld.judging.transcript import read
 
@@ -42,7 +44,9 @@ class Judge:
         seats: Sequence[str] | None = None,
         thread: str = "",
     ) -> Judging:
-        """A generator of requests that returns a verdict per seat and dimension, or the failure; `seats` None means all."""
+        """A generator of requests that returns a verdict per seat and dimension, or the failure;
+        `seats` None means all.
+        """
         if self.swap is not None:
             scenario, episode = swapped(self.swap, scenario, episode)
         reading = read(scenario, episode)
@@ -70,19 +74,29 @@ class Judge:
 
 
 def dimension_names(spec: JudgeSpec, scenarios: Iterable[Scenario]) -> tuple[str, ...]:
-    """What the judge will score in these scenarios, `rubric/dimension` where they bring several rubrics.
+    """What the judge will score in these scenarios, `rubric/dimension` where they bring several
+    rubrics.
 
     Raises:
         InputError: a rubric cannot be read.
     """
-    found = [load_rubric(spec.rubric)] if spec.rubric else [rubric_of(scenario) for scenario in scenarios]
+    found = (
+        [load_rubric(spec.rubric)]
+        if spec.rubric
+        else [rubric_of(scenario) for scenario in scenarios]
+    )
     rubrics = {rubric.id: rubric for rubric in found}.values()
-    names = [f"{r.name}/{d.name}" if len(rubrics) > 1 else d.name for r in rubrics for d in r.dimensions]
+    names = [
+        f"{r.name}/{d.name}" if len(rubrics) > 1 else d.name for r in rubrics for d in r.dimensions
+    ]
     return tuple(dict.fromkeys(names))
 
 
-def make_judge(spec: JudgeSpec, info: ModelInfo, rubric: Rubric | str, *, swap: Swap | None = None) -> Judge:
-    """The judge of a spec on a loaded model, for a rubric or the name of one; with `swap` it reads every dialogue so.
+def make_judge(
+    spec: JudgeSpec, info: ModelInfo, rubric: Rubric | str, *, swap: Swap | None = None
+) -> Judge:
+    """The judge of a spec on a loaded model, for a rubric or the name of one; with `swap` it reads
+    every dialogue so.
 
     Raises:
         InputError: an unknown rubric.

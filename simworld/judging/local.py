@@ -1,4 +1,5 @@
-"""Judging with a local model's log-probabilities: opposed statements, or the expectation over answer tokens. No text is sampled.
+"""Judging with a local model's log-probabilities: opposed statements, or the expectation over
+answer tokens. No text is sampled.
 
 Sans-I/O: each function is a generator that yields Score requests and is sent their completions.
 """
@@ -11,10 +12,19 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from scenarios.rubrics import fill, slots
 from simworld.core.errors import Failure
 from simworld.core.judgement import Dimension, Rubric, Verdict
-from simworld.core.requests import ChatPrompt, Completion, Message, Prompt, Request, Score, Scored, TextPrompt
+from simworld.core.requests import (
+    ChatPrompt,
+    Completion,
+    Message,
+    Prompt,
+    Request,
+    Score,
+    Scored,
+    TextPrompt,
+)
+from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.prompts import SCORE_QUESTION, TRUE_QUESTION
-from simworld.judging.spec import JudgeSpec
-from simworld.judging.transcript import Reading
+from simworld.judging.transcript import JudgeTranscript
 
 Judging = Generator[Request, Completion, "tuple[Verdict, ...] | Failure"]
 
@@ -22,12 +32,17 @@ YES, NO = (" Yes", " yes"), (" No", " no")
 
 
 def judge_statements(
-    reading: Reading, rubric: Rubric, spec: JudgeSpec, seats: Sequence[str], thread: str = ""
+    reading: JudgeTranscript,
+    rubric: Rubric,
+    spec: JudgeSpec,
+    seats: Sequence[str],
+    thread: str = "",
 ) -> Judging:
     """Verdicts from the log-odds between opposed statements, read after the dialogue.
 
-    All statements of all seats and dimensions follow one shared prompt, so the dialogue is read once. The log-odds of the
-    wordings are summed; with `spec.prior` those of the same statements without the dialogue are taken off.
+    All statements of all seats and dimensions follow one shared prompt, so the dialogue is read
+    once. The log-odds of the wordings are summed; with `spec.prior` those of the same statements
+    without the dialogue are taken off.
     """
     asked = {
         (seat, d.name): [
@@ -45,15 +60,21 @@ def judge_statements(
             kind="no-statements",
             message=f"the rubric {rubric.name} has no statements for {', '.join(bare)}",
         )
-    texts = tuple(dict.fromkeys(f" {text}" for pairs in asked.values() for pair in pairs for text in pair))
+    texts = tuple(
+        dict.fromkeys(f" {text}" for pairs in asked.values() for pair in pairs for text in pair)
+    )
     after: Mapping[str, float] = {}
     before: Mapping[str, float] = {}
     if texts:
         for dialogue in (True, False) if spec.prior else (True,):
             prompt = TextPrompt(
-                text="\n\n".join(part for part in (_body(reading, spec, dialogue=dialogue), spec.ask) if part)
+                text="\n\n".join(
+                    part for part in (_body(reading, spec, dialogue=dialogue), spec.ask) if part
+                )
             )
-            scored = yield Score(prompt=prompt, continuations=texts, thread=thread if dialogue else "")
+            scored = yield Score(
+                prompt=prompt, continuations=texts, thread=thread if dialogue else ""
+            )
             found = logprobs_of(scored, texts)
             if isinstance(found, Failure):
                 return found
@@ -73,14 +94,29 @@ def judge_statements(
             if spec.prior:
                 raw["prior"] = sum(_difference(before, pair) for pair in pairs)
                 x -= raw["prior"]
-            verdicts.append(Verdict(seat=seat, dimension=d.name, score=_mapped(x, d, spec), raw={"log_odds": x, **raw}))
+            verdicts.append(
+                Verdict(
+                    seat=seat,
+                    dimension=d.name,
+                    score=_mapped(x, d, spec),
+                    raw={"log_odds": x, **raw},
+                )
+            )
     return tuple(verdicts)
 
 
-def judge_answers(reading: Reading, rubric: Rubric, spec: JudgeSpec, seats: Sequence[str], thread: str = "") -> Judging:
-    """Verdicts from the expectation over answer tokens: digits 0–9 mapped linearly to the range, or yes against no.
+def judge_answers(
+    reading: JudgeTranscript,
+    rubric: Rubric,
+    spec: JudgeSpec,
+    seats: Sequence[str],
+    thread: str = "",
+) -> Judging:
+    """Verdicts from the expectation over answer tokens: digits 0–9 mapped linearly to the range, or
+    yes against no.
 
-    One request per seat and dimension (yes/no: and wording); their prompts begin alike, for a backend with a cache per thread.
+    One request per seat and dimension (yes/no: and wording); their prompts begin alike, for a
+    backend with a cache per thread.
     """
     body = _body(reading, spec, dialogue=True)
     verdicts = []
@@ -92,7 +128,9 @@ def judge_answers(reading: Reading, rubric: Rubric, spec: JudgeSpec, seats: Sequ
                 continue
             if spec.answers == "digits":
                 question = fill(d.question, values)
-                scored = yield from _answers(SCORE_QUESTION.format(body=body, question=question), _DIGITS, spec, thread)
+                scored = yield from _answers(
+                    SCORE_QUESTION.format(body=body, question=question), _DIGITS, spec, thread
+                )
                 if isinstance(scored, Failure):
                     return scored
                 verdicts.append(_from_digits(seat, d, scored))
@@ -106,14 +144,25 @@ def judge_answers(reading: Reading, rubric: Rubric, spec: JudgeSpec, seats: Sequ
                 scored = yield from _answers(prompt, YES + NO, spec, thread)
                 if isinstance(scored, Failure):
                     return scored
-                raw[f"log_odds_{i}"] = _logsumexp(scored[a] for a in YES) - _logsumexp(scored[a] for a in NO)
+                raw[f"log_odds_{i}"] = _logsumexp(scored[a] for a in YES) - _logsumexp(
+                    scored[a] for a in NO
+                )
                 raw[f"answer_mass_{i}"] = math.exp(_logsumexp(scored.values()))
-            x = sum(value for key, value in raw.items() if key.startswith("log_odds")) / len(d.high_statements)
-            verdicts.append(Verdict(seat=seat, dimension=d.name, score=_mapped(x, d, spec), raw={"log_odds": x, **raw}))
+            x = sum(value for key, value in raw.items() if key.startswith("log_odds")) / len(
+                d.high_statements
+            )
+            verdicts.append(
+                Verdict(
+                    seat=seat,
+                    dimension=d.name,
+                    score=_mapped(x, d, spec),
+                    raw={"log_odds": x, **raw},
+                )
+            )
     return tuple(verdicts)
 
 
-def slot_values(reading: Reading, seat: str) -> dict[str, str]:
+def slot_values(reading: JudgeTranscript, seat: str) -> dict[str, str]:
     """What the slots of questions and statements stand for, for one seat."""
     s = reading.scenario.seat(seat)
     return {
@@ -131,9 +180,17 @@ def missing(dimension: Dimension, values: Mapping[str, str]) -> bool:
 
 
 def not_asked(seat: str, dimension: Dimension) -> Verdict:
-    """The verdict where there is nothing to judge (a seat without a secret keeps it): the value of the range nearest to zero."""
+    """The verdict where there is nothing to judge (a seat without a secret keeps it): the value of
+    the range nearest to zero.
+    """
     score = min(max(0.0, dimension.low), dimension.high)
-    return Verdict(seat=seat, dimension=dimension.name, score=score, reasoning="nothing to judge", raw={"asked": 0.0})
+    return Verdict(
+        seat=seat,
+        dimension=dimension.name,
+        score=score,
+        reasoning="nothing to judge",
+        raw={"asked": 0.0},
+    )
 
 
 _DIGITS = tuple(f" {digit}" for digit in range(10))
@@ -143,11 +200,19 @@ def _answers(
     text: str, answers: tuple[str, ...], spec: JudgeSpec, thread: str
 ) -> Generator[Request, Completion, Mapping[str, float] | Failure]:
     if spec.chat:  # a reply begins without a space
-        prompt: Prompt = ChatPrompt(messages=(Message(role="user", content=text.removesuffix("\nAnswer:")),))
+        prompt: Prompt = ChatPrompt(
+            messages=(Message(role="user", content=text.removesuffix("\nAnswer:")),)
+        )
         bare = tuple(answer.strip() for answer in answers)
         scored = logprobs_of((yield Score(prompt=prompt, continuations=bare, thread=thread)), bare)
-        return scored if isinstance(scored, Failure) else dict(zip(answers, scored.values(), strict=True))
-    return logprobs_of((yield Score(prompt=TextPrompt(text=text), continuations=answers, thread=thread)), answers)
+        return (
+            scored
+            if isinstance(scored, Failure)
+            else dict(zip(answers, scored.values(), strict=True))
+        )
+    return logprobs_of(
+        (yield Score(prompt=TextPrompt(text=text), continuations=answers, thread=thread)), answers
+    )
 
 
 def _from_digits(seat: str, d: Dimension, logprobs: Mapping[str, float]) -> Verdict:
@@ -160,7 +225,7 @@ def _from_digits(seat: str, d: Dimension, logprobs: Mapping[str, float]) -> Verd
     return Verdict(seat=seat, dimension=d.name, score=d.low + (d.high - d.low) * mean / 9, raw=raw)
 
 
-def _body(reading: Reading, spec: JudgeSpec, *, dialogue: bool) -> str:
+def _body(reading: JudgeTranscript, spec: JudgeSpec, *, dialogue: bool) -> str:
     parts = [reading.head(spec.head)]
     if dialogue:
         parts.append(reading.shown)
@@ -173,11 +238,15 @@ def logprobs_of(completion: Completion, texts: Sequence[str]) -> Mapping[str, fl
         return completion
     if not isinstance(completion, Scored) or len(completion.logprobs) != len(texts):
         return Failure(
-            boundary="judge", kind="unexpected", message="the backend gave no log-probability per continuation"
+            boundary="judge",
+            kind="unexpected",
+            message="the backend gave no log-probability per continuation",
         )
     if not all(math.isfinite(value) for value in completion.logprobs):
         return Failure(
-            boundary="judge", kind="not-finite", message="the model gave a log-probability that is not finite"
+            boundary="judge",
+            kind="not-finite",
+            message="the model gave a log-probability that is not finite",
         )
     return dict(zip(texts, completion.logprobs, strict=True))
 

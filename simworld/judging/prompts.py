@@ -1,15 +1,20 @@
-"""The words that judges are asked with. They are part of a judge's id: a changed word makes another judge."""
+"""The words that judges are asked with. They are part of a judge's id: a changed word makes another
+judge.
+"""
 
 from __future__ import annotations
 
 import hashlib
 
-SCORE_QUESTION = "{body}\n\nQuestion: {question}\nAnswer with one digit from 0 (worst) to 9 (best).\nAnswer:"
+SCORE_QUESTION = (
+    "{body}\n\nQuestion: {question}\nAnswer with one digit from 0 (worst) to 9 (best).\nAnswer:"
+)
 TRUE_QUESTION = "{body}\n\nQuestion: Is this true? {statement}\nAnswer:"
 
 SYSTEM = (
-    "You judge conversations between people who pursue private goals. You read the whole conversation and judge each person "
-    "by what they said and did, not by how much they said. You reply with JSON alone."
+    "You judge conversations between people who pursue private goals. You read the whole"
+    " conversation and judge each person by what they said and did, not by how much they said. You"
+    " reply with JSON alone."
 )
 JUDGE = """{head}
 
@@ -23,7 +28,9 @@ Judge these people, each under the very name given here: {names}.
 For each person{each} write first `reason`, two or three sentences that cite what was said, and then `score`, {number}.
 Reply with one JSON object of this form:
 {form}"""
-REASK = "That reply cannot be used: {error} Reply again with the whole JSON object and nothing else."
+REASK = (
+    "That reply cannot be used: {error} Reply again with the whole JSON object and nothing else."
+)
 SILENCE = "(Nobody said or did anything.)"  # the English table's; it is in the ids of judges
 
 PROMPTS_VERSION = hashlib.sha256(

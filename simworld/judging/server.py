@@ -1,4 +1,5 @@
-"""Judging with a server: structured output, the reason before the score, replies checked here and asked again.
+"""Judging with a server: structured output, the reason before the score, replies checked here and
+asked again.
 
 Sans-I/O: a generator that yields Generate requests and is sent their completions.
 """
@@ -12,27 +13,43 @@ from typing import Any
 from scenarios.rubrics import fill
 from simworld.core.errors import Failure
 from simworld.core.judgement import Dimension, Rubric, Verdict
-from simworld.core.requests import ChatPrompt, Completion, Generate, Generated, Message, Request, Sampling
+from simworld.core.requests import (
+    ChatPrompt,
+    Completion,
+    Generate,
+    Generated,
+    Message,
+    Request,
+    Sampling,
+)
 from simworld.core.seeding import derive_seed
+from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.local import Judging, missing, not_asked, slot_values
 from simworld.judging.prompts import JUDGE, REASK, SYSTEM
-from simworld.judging.replies import Unusable, is_whole, read_reply, schema_for
-from simworld.judging.spec import JudgeSpec
-from simworld.judging.transcript import Reading
+from simworld.judging.transcript import JudgeTranscript
+from simworld.judging.verdict_parsing import UnusableReply, is_whole, read_reply, schema_for
 
 SEEDS = 2**31  # servers take signed 32-bit seeds
 SHOWN_AGAIN = 8_000  # characters of a reply that cannot be used, as it is shown to the model
 
 
 def judge_server(
-    reading: Reading, rubric: Rubric, spec: JudgeSpec, seats: Sequence[str], thread: str = "", sample: int = 0
+    reading: JudgeTranscript,
+    rubric: Rubric,
+    spec: JudgeSpec,
+    seats: Sequence[str],
+    thread: str = "",
+    sample: int = 0,
 ) -> Judging:
     """Verdicts of a server's replies, one dimension per call or with `spec.one_call` all in one.
 
-    A reply that cannot be used is shown to the model with what is wrong, up to `spec.reasks` times; then the judgement fails.
+    A reply that cannot be used is shown to the model with what is wrong, up to `spec.reasks` times;
+    then the judgement fails.
     """
     values = {seat: slot_values(reading, seat) for seat in seats}
-    wanted = {d.name: [seat for seat in seats if not missing(d, values[seat])] for d in rubric.dimensions}
+    wanted = {
+        d.name: [seat for seat in seats if not missing(d, values[seat])] for d in rubric.dimensions
+    }
     asked = [d for d in rubric.dimensions if wanted[d.name]]
     found: dict[tuple[str, str], Verdict] = {}
     for call in [asked] if spec.one_call and asked else [[d] for d in asked]:
@@ -50,7 +67,7 @@ def judge_server(
 
 
 def _ask(
-    reading: Reading,
+    reading: JudgeTranscript,
     spec: JudgeSpec,
     call: Sequence[Dimension],
     keys: Mapping[str, Sequence[Dimension]],
@@ -63,7 +80,10 @@ def _ask(
     messages = [
         Message(role="system", content=SYSTEM),
         Message(
-            role="user", content=_prompt(reading, spec, call, keys, {seats[name]: values[seats[name]] for name in keys})
+            role="user",
+            content=_prompt(
+                reading, spec, call, keys, {seats[name]: values[seats[name]] for name in keys}
+            ),
         ),
     ]
     for attempt in range(spec.reasks + 1):
@@ -80,8 +100,13 @@ def _ask(
         if not isinstance(completion, Generated):
             return Failure(boundary="judge", kind="unexpected", message="the backend gave no text")
         try:
-            scores = read_reply(completion.text, keys, cut=completion.finish == "length", thought=completion.reasoning)
-        except Unusable as error:
+            scores = read_reply(
+                completion.text,
+                keys,
+                cut=completion.finish == "length",
+                thought=completion.reasoning,
+            )
+        except UnusableReply as error:
             problem = error
             messages = [
                 *messages[:2],
@@ -91,16 +116,24 @@ def _ask(
             continue
         return {
             (seats[name], dimension): Verdict(
-                seat=seats[name], dimension=dimension, score=score, reasoning=reason, raw={"asks": attempt + 1}
+                seat=seats[name],
+                dimension=dimension,
+                score=score,
+                reasoning=reason,
+                raw={"asks": attempt + 1},
             )
             for (name, dimension), (score, reason) in scores.items()
         }
     asks = f"{spec.reasks + 1} replies" if spec.reasks else "the reply"
-    return Failure(boundary="judge", kind=problem.kind, message=f"{asks} could not be used; the last: {problem}")
+    return Failure(
+        boundary="judge",
+        kind=problem.kind,
+        message=f"{asks} could not be used; the last: {problem}",
+    )
 
 
 def _prompt(
-    reading: Reading,
+    reading: JudgeTranscript,
     spec: JudgeSpec,
     call: Sequence[Dimension],
     keys: Mapping[str, Sequence[Dimension]],
@@ -113,7 +146,8 @@ def _prompt(
         span = f"{d.low:g} to {d.high:g}"
         questions.append("\n".join([f"{d.name} ({span}):", *(f"- {text}" for text in texts)]))
     form: dict[str, Any] = {
-        name: {d.name: {"reason": "…", "score": "…"} for d in dimensions} for name, dimensions in keys.items()
+        name: {d.name: {"reason": "…", "score": "…"} for d in dimensions}
+        for name, dimensions in keys.items()
     }
     whole = all(is_whole(d) for d in call)
     return JUDGE.format(

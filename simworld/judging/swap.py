@@ -1,4 +1,5 @@
-"""Dialogues as a judge could as well have read them: people listed in another order, or under each other's names.
+"""Dialogues as a judge could as well have read them: people listed in another order, or under each
+other's names.
 
 Nothing that is judged changes, so what a score moves by is the judge's own doing.
 """
@@ -21,10 +22,12 @@ SWAPS: tuple[Swap, ...] = ("seats", "names")
 
 
 def swapped(swap: Swap, scenario: Scenario, episode: Episode) -> tuple[Scenario, Episode]:
-    """The scenario with its seats in reverse order; or scenario and episode with each person under the name of the next one.
+    """The scenario with its seats in reverse order; or scenario and episode with each person under
+    the name of the next one.
 
-    Names are exchanged wherever they stand as whole words: the full name, what others call the person, the first and the last
-    word. A word that several people share stays. Pronouns stay too, so that a text may come to speak of Ann as of a man.
+    Names are exchanged wherever they stand as whole words: the full name, what others call the
+    person, the first and the last word. A word that several people share stays. Pronouns stay too,
+    so that a text may come to speak of Ann as of a man.
     """
     if swap == "seats":
         return replace(scenario, seats=scenario.seats[::-1]), episode
@@ -41,7 +44,8 @@ def swapped(swap: Swap, scenario: Scenario, episode: Episode) -> tuple[Scenario,
         for seat, after in zip(scenario.seats, people[1:] + people[:1], strict=True)
     )
     turns = tuple(
-        replace(turn, acts=tuple(_said(act, rename(act.action.text)) for act in turn.acts)) for turn in episode.turns
+        replace(turn, acts=tuple(_said(act, rename(act.action.text)) for act in turn.acts))
+        for turn in episode.turns
     )
     told = replace(
         scenario,
@@ -79,7 +83,9 @@ def _renaming(people: list[Persona]) -> Callable[[str], str]:
             new[old].add(name)
     clear = {old: min(names) for old, names in new.items() if len(names) == 1}
     pattern = regex.compile(whole_words(sorted(clear, key=len, reverse=True)))
-    return lambda text: str(pattern.sub(lambda found: clear.get(found[0], found[0]), text)) if clear else text
+    return lambda text: (
+        str(pattern.sub(lambda found: clear.get(found[0], found[0]), text)) if clear else text
+    )
 
 
 def _forms(persona: Persona) -> tuple[str, str, str, str]:

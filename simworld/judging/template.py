@@ -49,7 +49,9 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 def judge_template(name: str, file: str, *, rubric: str = "") -> str:
-    """The text of a judge; `rubric` is the file that it names. Raises InputError for a name that is none."""
+    """The text of a judge; `rubric` is the file that it names. Raises InputError for a name that is
+    none.
+    """
     _check(name, "judge", "strict")
     line = (
         f"rubric: {as_text(rubric)}"
@@ -68,5 +70,6 @@ def rubric_template(name: str, file: str) -> str:
 def _check(name: str, what: str, like: str) -> None:
     if not _NAME.fullmatch(name):
         raise InputError(
-            f"'{name}' cannot be a {what}'s name; use small letters, digits, dots, dashes and _, like '{like}'"
+            f"'{name}' cannot be a {what}'s name; use small letters, digits, dots, dashes and _,"
+            f" like '{like}'"
         )

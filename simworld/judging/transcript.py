@@ -1,4 +1,6 @@
-"""An episode as a judge reads it: everything that was done, in order, everyone by name, in the words of the scenario's language."""
+"""An episode as a judge reads it: everything that was done, in order, everyone by name, in the
+words of the scenario's language.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,20 @@ from simworld.core.scenario import Persona, Relationship, Scenario, Seat
 from simworld.core.visibility import full_labels
 from simworld.language import Language, load_language
 
-Part = Literal["setting", "note", "persona", "relationship", "goal", "knows", "secret"]
-PARTS: tuple[Part, ...] = ("setting", "note", "persona", "relationship", "goal", "knows", "secret")
+ContextPart = Literal["setting", "note", "persona", "relationship", "goal", "knows", "secret"]
+PARTS: tuple[ContextPart, ...] = (
+    "setting",
+    "note",
+    "persona",
+    "relationship",
+    "goal",
+    "knows",
+    "secret",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class JudgeTranscript:
     """One episode as plain text: what came before, and what was said."""
 
     scenario: Scenario
@@ -39,8 +49,10 @@ class Reading:
         """The dialogue; where nobody did anything, a line that says so."""
         return self.dialogue or self.language.judge.silence
 
-    def head(self, parts: Sequence[Part] = PARTS) -> str:
-        """What the judge knows besides the dialogue; `parts` choose what, empty texts are left out."""
+    def head(self, parts: Sequence[ContextPart] = PARTS) -> str:
+        """What the judge knows besides the dialogue; `parts` choose what, empty texts are left
+        out.
+        """
         scenario = self.scenario
         blocks = []
         if "setting" in parts and scenario.setting:
@@ -54,7 +66,7 @@ class Reading:
             blocks.append("\n".join(people))
         return "\n\n".join(blocks)
 
-    def _about(self, seat: Seat, parts: Sequence[Part]) -> list[str]:
+    def _about(self, seat: Seat, parts: Sequence[ContextPart]) -> list[str]:
         name, words = self.names[seat.name], self.language.judge
         whose = possessive(name, self.language)
         lines = []
@@ -71,23 +83,29 @@ class Reading:
     def _relationships(self) -> list[str]:
         seats, words = [seat.name for seat in self.scenario.seats], self.language.judge
         return [
-            words.between.format(one=self.names[a], other=self.names[b], relation=words.relations[relationship])
+            words.between.format(
+                one=self.names[a], other=self.names[b], relation=words.relations[relationship]
+            )
             for i, a in enumerate(seats)
             for b in seats[i + 1 :]
             if (relationship := self.scenario.relationship(a, b)) is not Relationship.stranger
         ]
 
 
-def read(scenario: Scenario, episode: Episode) -> Reading:
-    """The reading of an episode; acts of kind `none` are left out, private messages and gestures are marked."""
+def read(scenario: Scenario, episode: Episode) -> JudgeTranscript:
+    """The reading of an episode; acts of kind `none` are left out, private messages and gestures
+    are marked.
+    """
     names, language = full_labels(scenario), load_language(scenario.language)
     lines = tuple(line for act in episode.acts if (line := act_line(act, names, language)))
     end = language.judge.cut_off if episode.ending is Ending.turn_limit else ""
-    return Reading(scenario=scenario, names=names, lines=lines, end=end)
+    return JudgeTranscript(scenario=scenario, names=names, lines=lines, end=end)
 
 
 def act_line(act: Act, names: Mapping[str, str], language: Language) -> str:
-    """One act as a line `Name: text`, gestures and deeds between asterisks; empty if nothing was done."""
+    """One act as a line `Name: text`, gestures and deeds between asterisks; empty if nothing was
+    done.
+    """
     name, text, words = names[act.seat], flat(act.action.text), language.judge
     match act.action.kind:
         case ActionKind.none:
@@ -107,9 +125,13 @@ def act_line(act: Act, names: Mapping[str, str], language: Language) -> str:
 
 
 def describe(persona: Persona, language: Language) -> str:
-    """A persona in one line: age, gender, work, public facts, character and values; empty if nothing is known."""
+    """A persona in one line: age, gender, work, public facts, character and values; empty if
+    nothing is known.
+    """
     age = language.persona.age.format(age=persona.age) if persona.age is not None else ""
-    first = language.persona.comma.join(fact for fact in (age, persona.gender, persona.occupation) if fact)
+    first = language.persona.comma.join(
+        fact for fact in (age, persona.gender, persona.occupation) if fact
+    )
     full = persona.name if persona.name != persona.called else ""
     texts = [full, first, flat(persona.public), flat(persona.personality), flat(persona.values)]
     ends = language.judge.sentence_ends

@@ -1,4 +1,6 @@
-"""How far to trust a judge: how often it puts the better of two contrasting transcripts above the worse one."""
+"""How far to trust a judge: how often it puts the better of two contrasting transcripts above the
+worse one.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +14,19 @@ from simworld.core.errors import Failure, InputError, Problem
 from simworld.core.judgement import Rubric
 from simworld.core.protocols import Backend
 from simworld.core.requests import ModelInfo
-from simworld.core.stats import wilson
 from simworld.core.stopping import Stopping
+from simworld.judging.contrast_pairs import ContrastPair, PairEpisodes
 from simworld.judging.drive import LIVE, drive
 from simworld.judging.judge import Judge, make_judge
+from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.local import Judging
-from simworld.judging.pairs import Pair, Scene
-from simworld.judging.spec import JudgeSpec
+from simworld.stats.intervals import wilson
 from simworld.yamlfile import Document, did_you_mean, load_text, load_yaml, parse
 
 SHIPPED = ("dev", "test")  # dev was looked at while the built-in judge was chosen; test never was
 SAME = 1e-9  # scores closer than this are a tie
 
-Which = Literal["better", "worse"]
+PairSide = Literal["better", "worse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +34,14 @@ class PairSet:
     """Pairs that are reported together."""
 
     name: str
-    pairs: tuple[Pair, ...]
+    pairs: tuple[ContrastPair, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairOutcome:
     """What a judge made of one pair: both scores, or the failure that left it unordered."""
 
-    pair: Pair
+    pair: ContrastPair
     set: str
     better: float | None
     worse: float | None
@@ -60,7 +62,9 @@ class PairOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """Pairs ordered rightly, ties half, with a Wilson interval at 95 %; None where nothing was judged."""
+    """Pairs ordered rightly, ties half, with a Wilson interval at 95 %; None where nothing was
+    judged.
+    """
 
     n: int  # pairs judged
     failed: int  # pairs not judged
@@ -106,10 +110,14 @@ class Trust:
 
     def within(self, name: str) -> Trust:
         """The record on one set of pairs."""
-        return Trust(judge_id=self.judge_id, outcomes=tuple(o for o in self.outcomes if o.set == name))
+        return Trust(
+            judge_id=self.judge_id, outcomes=tuple(o for o in self.outcomes if o.set == name)
+        )
 
     def plain(self) -> dict[str, Any]:
-        """The record as JSON data: `accuracy`, `n`, `by_dimension` and more; with several sets also `by_set`."""
+        """The record as JSON data: `accuracy`, `n`, `by_dimension` and more; with several sets also
+        `by_set`.
+        """
         data = self.overall.plain() | {
             "judge": self.judge_id,
             "by_dimension": {name: share.plain() for name, share in self.by_dimension.items()},
@@ -130,7 +138,9 @@ def share_of(outcomes: Sequence[PairOutcome]) -> Share:
     judged = [(credit, o.longer) for o in outcomes if (credit := o.credit) is not None]
     n, failed = len(judged), len(outcomes) - len(judged)
     if not n:
-        return Share(n=0, failed=failed, accuracy=None, low=None, high=None, ties=0, longer_wins=None)
+        return Share(
+            n=0, failed=failed, accuracy=None, low=None, high=None, ties=0, longer_wins=None
+        )
     right = sum(credit for credit, _ in judged)
     low, high = wilson(right, n)
     return Share(
@@ -154,19 +164,22 @@ def check_judge(
     on_progress: Callable[[int, int], None] | None = None,
     stopping: Stopping | None = None,
 ) -> Trust:
-    """A judge's record on pairs; each pair is played as two episodes of one scenario and judged as stored episodes are.
+    """A judge's record on pairs; each pair is played as two episodes of one scenario and judged as
+    stored episodes are.
 
-    Only the pair's seat and dimension are asked, unless the judge asks for all dimensions in one call.
+    Only the pair's seat and dimension are asked, unless the judge asks for all dimensions in one
+    call.
 
     Raises:
-        InputError: a pair names a dimension that the rubric does not have, or the budget is too small.
+        InputError: a pair names a dimension that the rubric does not have, or the budget is too
+            small.
         Stopped: too much failed.
     """
     stopping = stopping or Stopping()
     stopping.begin()
     check_dimensions(sets, rubric)
-    rows = [(s.name, Scene(pair=pair)) for s in sets for pair in s.pairs]
-    scores: dict[tuple[int, Which], float | Failure] = {}
+    rows = [(s.name, PairEpisodes(pair=pair)) for s in sets for pair in s.pairs]
+    scores: dict[tuple[int, PairSide], float | Failure] = {}
     report = on_progress or (lambda done, total: None)
     whole = spec.method == "server" and spec.one_call
     judge = make_judge(spec, backend.info, rubric)
@@ -175,34 +188,53 @@ def check_judge(
         i, which = judged.key
         scene, outcome = rows[i][1], judged.outcome
         if not isinstance(outcome, Failure):
-            found = [v for v in outcome if (v.seat, v.dimension) == (scene.seat, scene.pair.dimension)]
+            found = [
+                v for v in outcome if (v.seat, v.dimension) == (scene.seat, scene.pair.dimension)
+            ]
             scores[i, which] = found[0].score
         else:
             scores[i, which] = outcome
-            stopping.failed(sum(isinstance(score, Failure) for score in scores.values()), 2 * len(rows), "judgements")
+            stopping.failed(
+                sum(isinstance(score, Failure) for score in scores.values()),
+                2 * len(rows),
+                "judgements",
+            )
         report(len(scores), 2 * len(rows))
     stopping.check()
     if stopping.short:
         raise InputError(
-            f"{stopping.used:,} tokens were used for {len(scores)} of {2 * len(rows)} transcripts, and the budget has no "
-            "room for the next; nothing of a check is stored, so give it a larger budget"
+            f"{stopping.used:,} tokens were used for {len(scores)} of {2 * len(rows)} transcripts,"
+            " and the budget has no room for the next; nothing of a check is stored, so give it a"
+            " larger budget"
         )
     return Trust(
-        judge_id=judge.id, outcomes=tuple(_outcome(i, name, scene.pair, scores) for i, (name, scene) in enumerate(rows))
+        judge_id=judge.id,
+        outcomes=tuple(
+            _outcome(i, name, scene.pair, scores) for i, (name, scene) in enumerate(rows)
+        ),
     )
 
 
 def check_dimensions(sets: Sequence[PairSet], rubric: Rubric) -> None:
     """Raises InputError naming every dimension of the pairs that the rubric does not have."""
     known = [d.name for d in rubric.dimensions]
-    unknown = dict.fromkeys(pair.dimension for s in sets for pair in s.pairs if pair.dimension not in known)
+    unknown = dict.fromkeys(
+        pair.dimension for s in sets for pair in s.pairs if pair.dimension not in known
+    )
     rest = f"; the rubric {rubric.name} has {', '.join(known)}"  # where nothing is near
     if unknown:
-        raise InputError([Problem(message=f"unknown dimension {n!r}{did_you_mean(n, known) or rest}") for n in unknown])
+        raise InputError(
+            [
+                Problem(message=f"unknown dimension {n!r}{did_you_mean(n, known) or rest}")
+                for n in unknown
+            ]
+        )
 
 
 def load_pairs(path: Path) -> PairSet:
-    """The pairs of a YAML file: a list of rows. Raises InputError with every problem and its place."""
+    """The pairs of a YAML file: a list of rows. Raises InputError with every problem and its
+    place.
+    """
     return PairSet(name=path.stem, pairs=_pairs(load_yaml(path)))
 
 
@@ -210,23 +242,30 @@ def shipped_pairs() -> tuple[PairSet, ...]:
     """The pairs that come with simworld."""
     folder = resources.files("simworld.judging") / "pairs"
     return tuple(
-        PairSet(name=name, pairs=_pairs(load_text((folder / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")))
+        PairSet(
+            name=name,
+            pairs=_pairs(load_text((folder / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")),
+        )
         for name in SHIPPED
     )
 
 
-def _pairs(document: Document) -> tuple[Pair, ...]:
+def _pairs(document: Document) -> tuple[ContrastPair, ...]:
     if not isinstance(document.data, list) or not document.data:
         found = (
-            "an empty file" if document.data is None else "an empty list" if document.data == [] else "something else"
+            "an empty file"
+            if document.data is None
+            else "an empty list"
+            if document.data == []
+            else "something else"
         )
         raise InputError([document.problem((), f"expected a list of pairs, found {found}")])
-    pairs: list[Pair] = []
+    pairs: list[ContrastPair] = []
     problems: list[Problem] = []
     for i, row in enumerate(document.data):
         nodes = document.root.value if document.root is not None else ()
         try:
-            pairs.append(parse(Document(name=document.name, data=row, root=nodes[i]), Pair))
+            pairs.append(parse(Document(name=document.name, data=row, root=nodes[i]), ContrastPair))
         except InputError as error:
             problems += error.problems
     if problems:
@@ -235,25 +274,34 @@ def _pairs(document: Document) -> tuple[Pair, ...]:
 
 
 def _judgings(
-    scenes: Sequence[Scene], judge: Judge, info: ModelInfo, *, whole: bool
-) -> Iterator[tuple[tuple[int, Which], Judging]]:
+    scenes: Sequence[PairEpisodes], judge: Judge, info: ModelInfo, *, whole: bool
+) -> Iterator[tuple[tuple[int, PairSide], Judging]]:
     for i, scene in enumerate(scenes):
         asked = judge
         if not whole:
             dimension = next(d for d in judge.rubric.dimensions if d.name == scene.pair.dimension)
             rubric = Rubric(name=judge.rubric.name, dimensions=(dimension,))
             asked = Judge(id=judge.id, spec=judge.spec, rubric=rubric, info=info)
-        texts: dict[Which, str] = {"better": scene.pair.better, "worse": scene.pair.worse}
+        texts: dict[PairSide, str] = {"better": scene.pair.better, "worse": scene.pair.worse}
         for which, text in texts.items():
             yield (
                 (i, which),
-                asked.judging(scene.scenario, scene.episode(text), seats=(scene.seat,), thread=f"pair/{i}/{which}"),
+                asked.judging(
+                    scene.scenario,
+                    scene.episode(text),
+                    seats=(scene.seat,),
+                    thread=f"pair/{i}/{which}",
+                ),
             )
 
 
-def _outcome(i: int, name: str, pair: Pair, scores: Mapping[tuple[int, Which], float | Failure]) -> PairOutcome:
+def _outcome(
+    i: int, name: str, pair: ContrastPair, scores: Mapping[tuple[int, PairSide], float | Failure]
+) -> PairOutcome:
     better, worse = scores[i, "better"], scores[i, "worse"]
-    failure = better if isinstance(better, Failure) else worse if isinstance(worse, Failure) else None
+    failure = (
+        better if isinstance(better, Failure) else worse if isinstance(worse, Failure) else None
+    )
     if failure is not None:
         return PairOutcome(pair=pair, set=name, better=None, worse=None, failure=failure)
     return PairOutcome(pair=pair, set=name, better=float(better), worse=float(worse))  # type: ignore[arg-type]

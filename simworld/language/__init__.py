@@ -1,8 +1,26 @@
-"""The words that simworld itself writes into prompts and transcripts, one table per language (`tables/<code>.yaml`).
+"""The words that simworld itself writes into prompts and transcripts, one table per language
+(`tables/<code>.yaml`).
 
-A scenario chooses its language by the code: `language: zh`. A file more in `tables` is a language more.
+A scenario chooses its language by the code: `language: zh`. A file more in `tables` is a language
+more.
 """
 
-from simworld.language.table import ENGLISH, SLOT, SLOTS, Language, PersonaWords, known_languages, load_language
+from simworld.language.table import (
+    ENGLISH,
+    SLOT,
+    SLOTS,
+    Language,
+    PersonaWords,
+    known_languages,
+    load_language,
+)
 
-__all__ = ["ENGLISH", "SLOT", "SLOTS", "Language", "PersonaWords", "known_languages", "load_language"]
+__all__ = [
+    "ENGLISH",
+    "SLOT",
+    "SLOTS",
+    "Language",
+    "PersonaWords",
+    "known_languages",
+    "load_language",
+]

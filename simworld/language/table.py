@@ -17,10 +17,19 @@ from simworld.core.errors import InputError
 from simworld.core.scenario import ENGLISH, Relationship
 from simworld.yamlfile import did_you_mean, load_text, parse, shorten
 
-__all__ = ["ENGLISH", "SLOT", "SLOTS", "Language", "PersonaWords", "known_languages", "load_language"]
+__all__ = [
+    "ENGLISH",
+    "SLOT",
+    "SLOTS",
+    "Language",
+    "PersonaWords",
+    "known_languages",
+    "load_language",
+]
 
 
-SLOTS = ("setting", "name", "persona", "others", "goal", "knows", "secret")  # of prompts, in double braces
+# of prompts, in double braces
+SLOTS = ("setting", "name", "persona", "others", "goal", "knows", "secret")
 SLOT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -35,7 +44,8 @@ def _with(*slots: str) -> AfterValidator:
         if found != set(slots):
             wanted = ", ".join(f"{{{slot}}}" for slot in slots)
             raise ValueError(
-                f"expected {wanted}, found {', '.join(f'{{{name}}}' for name in sorted(found)) or 'no slot'}"
+                f"expected {wanted}, found"
+                f" {', '.join(f'{{{name}}}' for name in sorted(found)) or 'no slot'}"
             )
         return text
 
@@ -52,66 +62,84 @@ def _every_slot(text: str) -> str:
 
 
 def _every_relationship(words: Mapping[Relationship, str]) -> Mapping[Relationship, str]:
-    if missing := [relationship.value for relationship in Relationship if relationship not in words]:
+    if missing := [
+        relationship.value for relationship in Relationship if relationship not in words
+    ]:
         raise ValueError(f"no words for {', '.join(missing)}")
     return words
 
 
-Words = Annotated[str, Field(min_length=1)]
-Relations = Annotated[Mapping[Relationship, Words], AfterValidator(_every_relationship)]
+NonEmptyText = Annotated[str, Field(min_length=1)]
+Relations = Annotated[Mapping[Relationship, NonEmptyText], AfterValidator(_every_relationship)]
 
 
-class _Part(BaseModel):
+class _WordTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PromptWords(_Part):
-    """The built-in prompts `chat` and `script` in this language, with the slots of prompt files in double braces."""
+class PromptWords(_WordTable):
+    """The built-in prompts `chat` and `script` in this language, with the slots of prompt files in
+    double braces.
+    """
 
-    chat_system: Annotated[Words, AfterValidator(_every_slot)]
-    chat_opening: Words
-    script_system: Words
-    script_instructions: Annotated[Words, AfterValidator(_every_slot)]
+    chat_system: Annotated[NonEmptyText, AfterValidator(_every_slot)]
+    chat_opening: NonEmptyText
+    script_system: NonEmptyText
+    script_instructions: Annotated[NonEmptyText, AfterValidator(_every_slot)]
 
 
-class PersonaWords(_Part):
+class PersonaWords(_WordTable):
     """How a person is described."""
 
-    comma: Words
-    stop: Words = Field(description="Ends a sentence that another one follows, the space included.")
+    comma: NonEmptyText
+    stop: NonEmptyText = Field(
+        description="Ends a sentence that another one follows, the space included."
+    )
     age: Annotated[str, _with("age")]
-    pronouns: Annotated[str, _with("pronouns")] = Field(description="Follows without a comma, the space included.")
-    nobody: Words = Field(description="Of whom nothing is known but a short name: 'one of the people here'.")
+    pronouns: Annotated[str, _with("pronouns")] = Field(
+        description="Follows without a comma, the space included."
+    )
+    nobody: NonEmptyText = Field(
+        description="Of whom nothing is known but a short name: 'one of the people here'."
+    )
 
 
-class OtherWords(_Part):
+class OtherWords(_WordTable):
     """How the others at the table are listed for a seat."""
 
     relations: Relations
     bare: Annotated[str, _with("who", "relation")]
     about: Annotated[str, _with("who", "relation", "about")]
-    left: Words
+    left: NonEmptyText
     between: str = Field(description="Between two of them.")
 
 
-class ActWords(_Part):
+class ActWords(_WordTable):
     """How earlier acts are shown; deeds stand in square brackets in every language."""
 
     line: Annotated[str, _with("who", "text")]
     private_line: Annotated[str, _with("who", "to", "text")]
-    private: Annotated[str, _with("to", "text")] = Field(description="A seat's own private act in a chat.")
-    to: Annotated[str, _with("names")] = Field(description="The mark of privacy; replies must be read by it.")
-    comma: Words
-    after: Annotated[str, _with("text", "deed")] = Field(description="Words that are followed by a deed.")
-    leaves: Words
-    says_nothing: Words
-    wait: Words = Field(description="chat: the user's message where the seat spoke last.")
-    whom: Annotated[str, _with("marks")] = Field(description="After a mark of privacy that means nobody here.")
-    either: Words = Field(description="Between two such marks, spaces included.")
-    alone: Words = Field(description="The same where nobody else is left.")
+    private: Annotated[str, _with("to", "text")] = Field(
+        description="A seat's own private act in a chat."
+    )
+    to: Annotated[str, _with("names")] = Field(
+        description="The mark of privacy; replies must be read by it."
+    )
+    comma: NonEmptyText
+    after: Annotated[str, _with("text", "deed")] = Field(
+        description="Words that are followed by a deed."
+    )
+    leaves: NonEmptyText
+    says_nothing: NonEmptyText
+    wait: NonEmptyText = Field(description="chat: the user's message where the seat spoke last.")
+    whom: Annotated[str, _with("marks")] = Field(
+        description="After a mark of privacy that means nobody here."
+    )
+    either: NonEmptyText = Field(description="Between two such marks, spaces included.")
+    alone: NonEmptyText = Field(description="The same where nobody else is left.")
 
 
-class JudgeWords(_Part):
+class JudgeWords(_WordTable):
     """How a judge is shown an episode; the questions are the rubric's."""
 
     goal: Annotated[str, _with("whose", "text")]
@@ -119,26 +147,32 @@ class JudgeWords(_Part):
     secret: Annotated[str, _with("whose", "text")]
     persona: Annotated[str, _with("who", "text")]
     whose: Annotated[str, _with("who")]
-    whose_after_s: Annotated[str, _with("who")] | None = Field(default=None, description="After a name that ends in s.")
+    whose_after_s: Annotated[str, _with("who")] | None = Field(
+        default=None, description="After a name that ends in s."
+    )
     relations: Relations
     between: Annotated[str, _with("one", "other", "relation")]
     line: Annotated[str, _with("who", "text")]
     private_line: Annotated[str, _with("who", "names", "text")]
-    conjunction: Words = Field(description="Between two names, spaces included.")
-    leaves: Words
-    silence: Words
-    cut_off: Words
-    sentence_ends: tuple[Words, ...] = Field(min_length=1, description="The first one is put where none is.")
+    conjunction: NonEmptyText = Field(description="Between two names, spaces included.")
+    leaves: NonEmptyText
+    silence: NonEmptyText
+    cut_off: NonEmptyText
+    sentence_ends: tuple[NonEmptyText, ...] = Field(
+        min_length=1, description="The first one is put where none is."
+    )
     between_sentences: str
 
 
-class Language(_Part):
+class Language(_WordTable):
     """Everything that simworld writes in one language around the words of authors and models."""
 
-    code: Words
-    name: Words = Field(description="In English.")
-    addresses: Words = Field(description="For people: how the prompts address a seat.")
-    prompts: PromptWords | None = Field(default=None, description="Left out for English, whose prompts are files.")
+    code: NonEmptyText
+    name: NonEmptyText = Field(description="In English.")
+    addresses: NonEmptyText = Field(description="For people: how the prompts address a seat.")
+    prompts: PromptWords | None = Field(
+        default=None, description="Left out for English, whose prompts are files."
+    )
     persona: PersonaWords
     others: OtherWords
     acts: ActWords
@@ -152,7 +186,9 @@ class Language(_Part):
 
     @property
     def version(self) -> str:
-        """24 bits of the SHA-256 of the table: part of the version of every prompt in this language."""
+        """24 bits of the SHA-256 of the table: part of the version of every prompt in this
+        language.
+        """
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:6]
 
     def label(self, who: str) -> str:
@@ -162,16 +198,28 @@ class Language(_Part):
 
 def known_languages() -> tuple[str, ...]:
     """The codes of the shipped languages, sorted."""
-    return tuple(sorted(path.name.removesuffix(".yaml") for path in _tables().iterdir() if path.name.endswith(".yaml")))
+    return tuple(
+        sorted(
+            path.name.removesuffix(".yaml")
+            for path in _tables().iterdir()
+            if path.name.endswith(".yaml")
+        )
+    )
 
 
 @cache
 def load_language(code: str) -> Language:
-    """The table of a language. Raises InputError if there is none, or with every problem of its file."""
+    """The table of a language. Raises InputError if there is none, or with every problem of its
+    file.
+    """
     if code not in known_languages():
-        hint = did_you_mean(code, known_languages()) or f"; there are {', '.join(known_languages())}"
+        hint = (
+            did_you_mean(code, known_languages()) or f"; there are {', '.join(known_languages())}"
+        )
         raise InputError(f"no language '{shorten(code)}'{hint}")
-    language = parse(load_text((_tables() / f"{code}.yaml").read_text("utf-8"), f"{code}.yaml"), Language)
+    language = parse(
+        load_text((_tables() / f"{code}.yaml").read_text("utf-8"), f"{code}.yaml"), Language
+    )
     if language.code != code:
         raise InputError(f"{code}.yaml: code: expected '{code}', found '{language.code}'")
     return language

@@ -1,5 +1,5 @@
 """Running: work items, many live conversations at once, and resuming."""
 
-from simworld.runner.live import Job, Played, play_jobs
+from simworld.runner.conversations import Job, Played, play_jobs
 
 __all__ = ["Job", "Played", "play_jobs"]

@@ -1,5 +1,6 @@
-"""How many conversations may be under way: as many as the models can keep in memory, for in a round robin the cache that was used
-longest ago, and would be thrown out, is the very one that is needed next.
+"""How many conversations may be under way: as many as the models can keep in memory, for in a round
+robin the cache that was used longest ago, and would be thrown out, is the very one that is needed
+next.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from simworld.core.protocols import Agent, Backend, Bounded
 from simworld.core.requests import Ask, Completion, Generate, Generated, Request, TextPrompt
 from simworld.core.scenario import Scenario
 
-_CHARACTERS = 3  # of a token, before any was counted: few, so that at first rather too few are let in
-_SURE = 16  # turns seen before the growth that was seen counts, and not the longest reply that is asked for
+# of a token, before any was counted: few, so that at first rather too few are let in
+_CHARACTERS = 3
+# turns seen before the growth that was seen counts, and not the longest reply that is asked for
+_SURE = 16
 
 
 @dataclass(slots=True)
@@ -28,46 +31,56 @@ class _Growth:
     threads: int = 1  # of one seat
 
     def longest(self, tokens: int, turns: int) -> int:
-        """How long a thread of so many tokens (0: not answered yet) will be after so many more turns."""
+        """How long a thread of so many tokens (0: not answered yet) will be after so many more
+        turns.
+        """
         per_turn = self.tokens / self.turns if self.turns >= _SURE else self.reply
         return round((tokens or self.first or self.guess + self.reply) + per_turn * turns)
 
 
 @dataclass(slots=True)
-class _Seat:
+class _CachedSeat:
     """What a seat keeps in its model's memory."""
 
     model: str
-    threads: dict[str, tuple[int, int]] = field(default_factory=dict)  # tokens, and turn of the last answer
+    # tokens, and turn of the last answer
+    threads: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
-class Guest:
+class LiveConversation:
     """A conversation as it counts here: its seats whose models' memory is bounded."""
 
     turns: int  # at most
-    seats: dict[str, _Seat]
+    seats: dict[str, _CachedSeat]
 
 
 class Admission:
     """Counts what live conversations will need by their ends, and lets another in while that fits.
 
-    A thread is expected to grow until its scenario's turn limit, by what a turn has added on the mean so far; from its present
-    length, or, where it is not answered yet, from the longest first turn so far. So the estimate follows what is observed. Whoever
+    A thread is expected to grow until its scenario's turn limit, by what a turn has added on the
+    mean so far; from its present length, or, where it is not answered yet, from the longest first
+    turn so far. So the estimate follows what is observed. Whoever
     is in stays in: what does not fit after all is the backend's to evict.
     """
 
     def __init__(self, backends: Mapping[str, Backend]) -> None:
-        self._bounded = {key: backend for key, backend in backends.items() if isinstance(backend, Bounded)}
+        self._bounded = {
+            key: backend for key, backend in backends.items() if isinstance(backend, Bounded)
+        }
         self._growth = {key: _Growth() for key in self._bounded}
-        self._inside: dict[Guest, None] = {}
+        self._inside: dict[LiveConversation, None] = {}
 
-    def guest(self, scenario: Scenario, agents: Mapping[str, Agent]) -> Guest:
+    def guest(self, scenario: Scenario, agents: Mapping[str, Agent]) -> LiveConversation:
         """A conversation that is about to begin."""
-        seats = {seat: _Seat(agent.model) for seat, agent in agents.items() if agent.model in self._bounded}
-        return Guest(scenario.limits.turns, seats)
+        seats = {
+            seat: _CachedSeat(agent.model)
+            for seat, agent in agents.items()
+            if agent.model in self._bounded
+        }
+        return LiveConversation(scenario.limits.turns, seats)
 
-    def fits(self, guest: Guest) -> bool:
+    def fits(self, guest: LiveConversation) -> bool:
         """Whether it fits beside those inside; always where there is none."""
         need = {seat.model: 0.0 for seat in guest.seats.values()}
         if not self._inside:
@@ -78,19 +91,23 @@ class Admission:
                     need[seat.model] += self._share(seat, each.turns)
         return all(share <= 1 for share in need.values())
 
-    def enter(self, guest: Guest) -> None:
+    def enter(self, guest: LiveConversation) -> None:
         """It begins."""
         if guest.seats:
             self._inside[guest] = None
 
-    def leave(self, guest: Guest) -> None:
-        """It is over: the models need not keep its threads, but for those of the same name that another one uses."""
+    def leave(self, guest: LiveConversation) -> None:
+        """It is over: the models need not keep its threads, but for those of the same name that
+        another one uses.
+        """
         self._inside.pop(guest, None)
-        kept = {name for other in self._inside for seat in other.seats.values() for name in seat.threads}
+        kept = {
+            name for other in self._inside for seat in other.seats.values() for name in seat.threads
+        }
         for seat in guest.seats.values():
             self._bounded[seat.model].forget(seat.threads.keys() - kept)
 
-    def asked(self, guest: Guest, name: str, request: Request) -> None:
+    def asked(self, guest: LiveConversation, name: str, request: Request) -> None:
         """A seat asks its model."""
         seat = guest.seats.get(name)
         if seat is None or isinstance(request, Ask) or not request.thread:
@@ -103,12 +120,26 @@ class Admission:
         if not growth.first:
             growth.guess = max(growth.guess, _characters(request) // _CHARACTERS)
 
-    def answered(self, guest: Guest, name: str, turn: int, request: Request, completion: Completion) -> None:
+    def answered(
+        self,
+        guest: LiveConversation,
+        name: str,
+        turn: int,
+        request: Request,
+        completion: Completion,
+    ) -> None:
         """The model has answered a seat in a turn, counted from 0."""
         seat = guest.seats.get(name)
-        if seat is None or isinstance(completion, Failure) or isinstance(request, Ask) or not request.thread:
+        if (
+            seat is None
+            or isinstance(completion, Failure)
+            or isinstance(request, Ask)
+            or not request.thread
+        ):
             return
-        tokens = completion.prompt_tokens + (completion.new_tokens if isinstance(completion, Generated) else 0)
+        tokens = completion.prompt_tokens + (
+            completion.new_tokens if isinstance(completion, Generated) else 0
+        )
         before, then = seat.threads[request.thread]
         seat.threads[request.thread] = (tokens, turn)
         growth = self._growth[seat.model]
@@ -118,11 +149,13 @@ class Admission:
             growth.tokens += max(0, tokens - before)
             growth.turns += turn - then
 
-    def _share(self, seat: _Seat, turns: int) -> float:
+    def _share(self, seat: _CachedSeat, turns: int) -> float:
         backend, growth = self._bounded[seat.model], self._growth[seat.model]
         threads = list(seat.threads.values())
         threads += [(0, 0)] * (growth.threads - len(threads))
-        return sum(backend.share(growth.longest(tokens, turns - 1 - turn)) for tokens, turn in threads)
+        return sum(
+            backend.share(growth.longest(tokens, turns - 1 - turn)) for tokens, turn in threads
+        )
 
 
 def _characters(request: Request) -> int:
@@ -130,4 +163,6 @@ def _characters(request: Request) -> int:
         return 0
     if isinstance(request.prompt, TextPrompt):
         return len(request.prompt.text)
-    return sum(len(message.content) for message in request.prompt.messages) + len(request.prompt.reply_start)
+    return sum(len(message.content) for message in request.prompt.messages) + len(
+        request.prompt.reply_start
+    )

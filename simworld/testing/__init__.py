@@ -8,7 +8,13 @@ check_backend(lambda: MyBackend("…"))
 
 from simworld.testing.agents import NotConforming, check_agent
 from simworld.testing.backends import check_backend
-from simworld.testing.fakes import FakeBackend, example_observations, example_scenario, fake_answer, generated
+from simworld.testing.fakes import (
+    FakeBackend,
+    example_observations,
+    example_scenario,
+    fake_answer,
+    generated,
+)
 
 __all__ = [
     "FakeBackend",

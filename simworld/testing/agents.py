@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from simworld.core.episode import Act, ActionKind, Observation
 from simworld.core.errors import Failure
-from simworld.core.protocols import Agent, Reply
+from simworld.core.protocols import ActResult, Agent
 from simworld.core.requests import (
     Ask,
     ChatPrompt,
@@ -34,9 +34,10 @@ def check_agent(
 ) -> None:
     """Passes if the agent keeps the promises of the Agent protocol.
 
-    It has a stable id; `act` is a generator that ends, asks by yielding requests only, returns an act of its own seat within the
-    rules, or a Failure, also when the model fails; and it keeps no state: the same observation and answers give the same
-    requests and act, in any order and interleaved.
+    It has a stable id; `act` is a generator that ends, asks by yielding requests only, returns an
+    act of its own seat within the rules, or a Failure, also when the model fails; and it keeps no
+    state: the same observation and answers give the same requests and act, in any order and
+    interleaved.
 
     Args:
         agent: under test.
@@ -49,27 +50,43 @@ def check_agent(
     shown = tuple(observations or example_observations())
     reply_to = answer or fake_answer
     if not isinstance(agent.id, str) or not agent.id or agent.id != agent.id:
-        raise NotConforming(f"`id` must be a text that is not empty, and stay the same; it is {agent.id!r}")
+        raise NotConforming(
+            f"`id` must be a text that is not empty, and stay the same; it is {agent.id!r}"
+        )
     if not isinstance(agent.model, str):
-        raise NotConforming(f"`model` must be a text, empty for an agent that asks no model; it is {agent.model!r}")
+        raise NotConforming(
+            f"`model` must be a text, empty for an agent that asks no model; it is {agent.model!r}"
+        )
     name = agent.id
     first = [_drive(agent, observation, reply_to) for observation in shown]
     again = [_drive(agent, observation, reply_to) for observation in reversed(shown)][::-1]
     for observation, one, two in zip(shown, first, again, strict=True):
-        if (list(map(_content, one[0])), _outcome(one[1])) != (list(map(_content, two[0])), _outcome(two[1])):
+        if (list(map(_content, one[0])), _outcome(one[1])) != (
+            list(map(_content, two[0])),
+            _outcome(two[1]),
+        ):
             raise NotConforming(
-                f"turn {observation.turn}: the same observation and answers gave another act or request"
+                f"turn {observation.turn}: the same observation and answers gave another act or"
+                " request"
             )
-    if list(map(_outcome, _interleaved(agent, shown, reply_to))) != [_outcome(reply) for _, reply in first]:
-        raise NotConforming("acts differ when several are thought out at the same time: the agent keeps state")
+    if list(map(_outcome, _interleaved(agent, shown, reply_to))) != [
+        _outcome(reply) for _, reply in first
+    ]:
+        raise NotConforming(
+            "acts differ when several are thought out at the same time: the agent keeps state"
+        )
     if agent.id != name:
         raise NotConforming("`id` changed while the agent acted")
-    _drive(agent, shown[0], lambda request: Failure(boundary="model", kind="timeout", message="no answer in 60 s"))
+    _drive(
+        agent,
+        shown[0],
+        lambda request: Failure(boundary="model", kind="timeout", message="no answer in 60 s"),
+    )
 
 
 def _drive(
     agent: Agent, observation: Observation, answer: Callable[[Request], str | Completion]
-) -> tuple[list[Request], Reply]:
+) -> tuple[list[Request], ActResult]:
     thinking = agent.act(observation)
     if not isinstance(thinking, Generator):
         raise NotConforming(f"`act` must be a generator; it gave {type(thinking).__name__}")
@@ -80,7 +97,9 @@ def _drive(
             _check_request(agent, request)
             asked.append(request)
             if len(asked) > MAX_REQUESTS:
-                raise NotConforming(f"turn {observation.turn}: more than {MAX_REQUESTS} requests for one act")
+                raise NotConforming(
+                    f"turn {observation.turn}: more than {MAX_REQUESTS} requests for one act"
+                )
             request = thinking.send(_completion(request, answer))
     except StopIteration as over:
         return asked, _checked(over.value, observation)
@@ -88,14 +107,18 @@ def _drive(
 
 def _interleaved(
     agent: Agent, shown: Sequence[Observation], answer: Callable[[Request], str | Completion]
-) -> list[Reply]:
+) -> list[ActResult]:
     thinking = {index: agent.act(observation) for index, observation in enumerate(shown)}
     asked: dict[int, Request] = {}
-    replies: dict[int, Reply] = {}
+    replies: dict[int, ActResult] = {}
     while thinking:
         for index, generator in tuple(thinking.items()):
             try:
-                request = generator.send(_completion(asked[index], answer)) if index in asked else next(generator)
+                request = (
+                    generator.send(_completion(asked[index], answer))
+                    if index in asked
+                    else next(generator)
+                )
             except StopIteration as over:
                 replies[index] = _checked(over.value, shown[index])
                 del thinking[index]
@@ -109,10 +132,15 @@ def _content(request: Request) -> tuple[object, ...]:
     if not isinstance(request, Generate) or request.prefix is None:
         return (request,)
     vectors = request.prefix.embeddings
-    return (replace(request, prefix=None), request.prefix.position, vectors.shape, vectors.tobytes())
+    return (
+        replace(request, prefix=None),
+        request.prefix.position,
+        vectors.shape,
+        vectors.tobytes(),
+    )
 
 
-def _outcome(reply: Reply) -> tuple[object, ...]:
+def _outcome(reply: ActResult) -> tuple[object, ...]:
     """What makes two replies equal: as for requests."""
     if isinstance(reply, Failure) or reply.plan is None:
         return (reply,)
@@ -128,27 +156,39 @@ def _completion(request: Request, answer: Callable[[Request], str | Completion])
 
 def _check_request(agent: Agent, request: object) -> None:
     if not isinstance(request, Generate | Score | Encode | Ask):
-        raise NotConforming(f"`act` must yield Generate, Score, Encode or Ask; it yielded {type(request).__name__}")
+        raise NotConforming(
+            f"`act` must yield Generate, Score, Encode or Ask; it yielded {type(request).__name__}"
+        )
     if not agent.model:
         raise NotConforming("the agent asks, but its `model` is empty")
     prompt = None if isinstance(request, Ask) else request.prompt
     if isinstance(prompt, ChatPrompt):
         roles = [message.role for message in prompt.messages if message.role != "system"]
-        if not roles or roles != [("user", "assistant")[i % 2] for i in range(len(roles))] or roles[-1] != "user":
-            raise NotConforming(f"chat messages must alternate, user first and user last; they are {', '.join(roles)}")
+        if (
+            not roles
+            or roles != [("user", "assistant")[i % 2] for i in range(len(roles))]
+            or roles[-1] != "user"
+        ):
+            raise NotConforming(
+                "chat messages must alternate, user first and user last; they are"
+                f" {', '.join(roles)}"
+            )
 
 
-def _checked(reply: object, observation: Observation) -> Reply:
+def _checked(reply: object, observation: Observation) -> ActResult:
     if isinstance(reply, Failure):
         return reply
     if not isinstance(reply, Act):
-        raise NotConforming(f"`act` must return an Act or a Failure; it returned {type(reply).__name__}")
+        raise NotConforming(
+            f"`act` must return an Act or a Failure; it returned {type(reply).__name__}"
+        )
     others = {other.seat for other in observation.others}
     if reply.seat != observation.seat:
         raise NotConforming(f"the act is of seat {reply.seat!r}; {observation.seat!r} was due")
     if unknown := set(reply.action.to) - others:
         raise NotConforming(
-            f"the act is addressed to {', '.join(sorted(unknown))}; others are {', '.join(sorted(others))}"
+            f"the act is addressed to {', '.join(sorted(unknown))}; others are"
+            f" {', '.join(sorted(others))}"
         )
     if (
         reply.action.kind in {ActionKind.speak, ActionKind.non_verbal, ActionKind.action}

@@ -35,9 +35,10 @@ def check_backend(
 ) -> None:
     """Passes if the backend keeps the promises of the Backend protocol.
 
-    Each ticket comes back exactly once, also when more is submitted in between; limits and stop strings hold; a request that is
-    too long fails alone; a text does not depend on what else runs. Where `info` has a width, prompts have states of that width and
-    prefixes are taken; elsewhere both are answered with a Failure.
+    Each ticket comes back exactly once, also when more is submitted in between; limits and stop
+    strings hold; a request that is too long fails alone; a text does not depend on what else runs.
+    Where `info` has a width, prompts have states of that width and prefixes are taken; elsewhere
+    both are answered with a Failure.
 
     Args:
         make_backend: makes the backend under test; called once, and closed at the end.
@@ -67,14 +68,26 @@ def _requests() -> list[Generate]:
     prompts: list[Prompt] = [
         ChatPrompt(messages=(Message(role="user", content="Say hello to Ann."),)),
         ChatPrompt(
-            messages=(Message(role="system", content="You are Bo."), Message(role="user", content="Who are you?")),
+            messages=(
+                Message(role="system", content="You are Bo."),
+                Message(role="user", content="Who are you?"),
+            ),
             reply_start="Bo:",
         ),
         TextPrompt(text="Once upon a time, in a small town by the sea,"),
-        ChatPrompt(messages=(Message(role="user", content=f"Continue. {'Ann and Bo talk about a cake. ' * 12}"),)),
+        ChatPrompt(
+            messages=(
+                Message(role="user", content=f"Continue. {'Ann and Bo talk about a cake. ' * 12}"),
+            )
+        ),
     ]
     return [
-        Generate(prompt=prompt, sampling=Sampling(max_new_tokens=4 + 3 * index), seed=index, stop=("\n", "."))
+        Generate(
+            prompt=prompt,
+            sampling=Sampling(max_new_tokens=4 + 3 * index),
+            seed=index,
+            stop=("\n", "."),
+        )
         for index, prompt in enumerate(prompts)
     ]
 
@@ -104,7 +117,9 @@ def _check_generate(backend: Backend) -> list[str | None]:
         if not isinstance(completion, Generated):
             raise NotConforming(f"a plain Generate gave {completion}")
         if completion.new_tokens > request.sampling.max_new_tokens:
-            raise NotConforming(f"{completion.new_tokens} tokens, {request.sampling.max_new_tokens} allowed")
+            raise NotConforming(
+                f"{completion.new_tokens} tokens, {request.sampling.max_new_tokens} allowed"
+            )
         if any(stop in completion.text for stop in request.stop):
             raise NotConforming(f"a stop string stands in the text {completion.text!r}")
         if completion.latency_s < 0 or (completion.logprob or 0.0) > 1e-3:
@@ -114,11 +129,16 @@ def _check_generate(backend: Backend) -> list[str | None]:
 
 
 def _check_score(backend: Backend, scores: bool) -> None:
-    request = Score(prompt=TextPrompt(text="The capital of France is"), continuations=(" Paris", " a big town", " x"))
+    request = Score(
+        prompt=TextPrompt(text="The capital of France is"),
+        continuations=(" Paris", " a big town", " x"),
+    )
     completion = _one(backend, request)
     if not scores:
         if not isinstance(completion, Failure):
-            raise NotConforming(f"a Score must be answered with a Failure here; it gave {completion}")
+            raise NotConforming(
+                f"a Score must be answered with a Failure here; it gave {completion}"
+            )
         return
     if not isinstance(completion, Scored):
         raise NotConforming(f"a Score gave {completion}")
@@ -136,18 +156,28 @@ def _check_encode(backend: Backend) -> None:
     width = backend.info.width
     if width is None:
         if not all(isinstance(completion, Failure) for completion in done.values()):
-            raise NotConforming("an Encode must be answered with a Failure where `info` has no width")
+            raise NotConforming(
+                "an Encode must be answered with a Failure where `info` has no width"
+            )
         return
     for completion in (again, *done.values()):
         if not isinstance(completion, Encoded):
             raise NotConforming(f"an Encode gave {completion}")
         if completion.state.shape != (width,) or completion.state.dtype != np.float32:
             raise NotConforming(f"a state must be ({width},) float32; it is {completion.state!r}")
-        if not np.isfinite(completion.state).all() or completion.prompt_tokens < 1 or completion.latency_s < 0:
-            raise NotConforming(f"a state must be finite, and its prompt have a token: {completion}")
+        if (
+            not np.isfinite(completion.state).all()
+            or completion.prompt_tokens < 1
+            or completion.latency_s < 0
+        ):
+            raise NotConforming(
+                f"a state must be finite, and its prompt have a token: {completion}"
+            )
     first = done[tickets[0]]
     if isinstance(again, Encoded) and isinstance(first, Encoded):
-        alike = np.allclose(again.state, first.state, rtol=0.02, atol=0.02 * float(np.abs(first.state).max()))
+        alike = np.allclose(
+            again.state, first.state, rtol=0.02, atol=0.02 * float(np.abs(first.state).max())
+        )
         if not alike and backend.info.dtype == "float32":
             raise NotConforming("the same prompt gave another state when it ran alone")
 
@@ -160,7 +190,8 @@ def _check_prefix(backend: Backend) -> None:
     if width is None:
         if not isinstance(completion, Failure):
             raise NotConforming(
-                f"a prefix must be answered with a Failure where `info` has no width; it gave {completion}"
+                "a prefix must be answered with a Failure where `info` has no width; it gave"
+                f" {completion}"
             )
         return
     if not isinstance(completion, Generated):
@@ -169,20 +200,26 @@ def _check_prefix(backend: Backend) -> None:
         bad = Prefix(position="end", embeddings=np.zeros(size, np.float32))
         failure = _one(backend, replace(request, prefix=bad))
         if not isinstance(failure, Failure) or failure.kind != "invalid":
-            raise NotConforming(f"a prefix {size} must give a Failure of kind 'invalid'; it gave {failure}")
+            raise NotConforming(
+                f"a prefix {size} must give a Failure of kind 'invalid'; it gave {failure}"
+            )
 
 
 def _check_too_long(backend: Backend) -> None:
     if backend.info.context is None:
         return
     long = Generate(
-        prompt=TextPrompt(text="word " * (backend.info.context + 1)), sampling=Sampling(max_new_tokens=2), seed=0
+        prompt=TextPrompt(text="word " * (backend.info.context + 1)),
+        sampling=Sampling(max_new_tokens=2),
+        seed=0,
     )
     bad, good = backend.submit(long), backend.submit(_requests()[0])
     done = _collect(backend, {bad, good})
     failure = done[bad]
     if not isinstance(failure, Failure) or failure.kind != "too-long":
-        raise NotConforming(f"a prompt beyond the context must give a Failure of kind 'too-long'; it gave {failure}")
+        raise NotConforming(
+            f"a prompt beyond the context must give a Failure of kind 'too-long'; it gave {failure}"
+        )
     if not isinstance(done[good], Generated):
         raise NotConforming(f"a good request beside a bad one gave {done[good]}")
 
@@ -199,7 +236,9 @@ def _collect(backend: Backend, tickets: set[int]) -> dict[int, Completion]:
             break
         for finished in backend.poll(1.0):
             if finished.ticket in done or finished.ticket not in tickets:
-                raise NotConforming(f"ticket {finished.ticket} came back twice, or was never given out")
+                raise NotConforming(
+                    f"ticket {finished.ticket} came back twice, or was never given out"
+                )
             done[finished.ticket] = finished.completion
     if lost := tickets - done.keys():
         raise NotConforming(f"tickets {sorted(lost)} never came back")

@@ -30,15 +30,21 @@ from simworld.core.seeding import derive_seed, generator
 
 FAKE_WIDTH = 8  # d_model of the model that is none
 _OPENERS = ("Well", "Honestly", "Listen", "All right", "Look", "Hm", "To be fair", "Please")
-_MIDDLES = ("the price is fair", "I need more time", "we can share it", "that seems too much", "I had another plan")
+_MIDDLES = (
+    "the price is fair",
+    "I need more time",
+    "we can share it",
+    "that seems too much",
+    "I had another plan",
+)
 _CLOSERS = ("what do you think", "let us try", "tell me more", "that is all I can do", "I mean it")
 
 
 class FakeBackend:
     """A backend without a model: answers depend on the request alone, and time is counted in polls.
 
-    What was submitted is kept in `requests`, in order. Answers come out in the order in which they fall due, so a longer `delay`
-    for some requests makes them finish out of order.
+    What was submitted is kept in `requests`, in order. Answers come out in the order in which they
+    fall due, so a longer `delay` for some requests makes them finish out of order.
     """
 
     def __init__(
@@ -51,10 +57,11 @@ class FakeBackend:
         """A backend ready to use.
 
         Args:
-            answer: a text, or any completion (a Failure too); default: a sentence, log-probabilities, or a state, made from the
-                request's prompt, seed and prefix.
+            answer: a text, or any completion (a Failure too); default: a sentence,
+                log-probabilities, or a state, made from the request's prompt, seed and prefix.
             delay: polls that pass before a request is done; default none.
-            context: words that prompt and reply may have together; above it, the completion is the Failure `too-long`.
+            context: words that prompt and reply may have together; above it, the completion is the
+                Failure `too-long`.
         """
         self.requests: list[Request] = []
         self.closed = False
@@ -68,7 +75,12 @@ class FakeBackend:
     def info(self) -> ModelInfo:
         """A model that is none."""
         return ModelInfo(
-            spec="fake:model", id="fake", dtype="float32", context=self._context, width=FAKE_WIDTH, embedding_norm=1.0
+            spec="fake:model",
+            id="fake",
+            dtype="float32",
+            context=self._context,
+            width=FAKE_WIDTH,
+            embedding_norm=1.0,
         )
 
     @property
@@ -88,14 +100,18 @@ class FakeBackend:
         return ticket
 
     def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
-        """What is due; without `wait_s` time passes until something is, with it one poll's worth of time passes."""
+        """What is due; without `wait_s` time passes until something is, with it one poll's worth of
+        time passes.
+        """
         if not self._open:
             return ()
         first = min(due for due, _ in self._open.values())
         self._now = max(self._now, first) if wait_s is None else self._now
         ready = sorted((due, ticket) for ticket, (due, _) in self._open.items() if due <= self._now)
         self._now += 1
-        return tuple(Finished(ticket=ticket, completion=self._complete(ticket)) for _, ticket in ready)
+        return tuple(
+            Finished(ticket=ticket, completion=self._complete(ticket)) for _, ticket in ready
+        )
 
     def close(self) -> None:
         """Loses open tickets."""
@@ -112,7 +128,9 @@ class FakeBackend:
         if isinstance(request, Generate) and request.prefix is not None:
             shape = request.prefix.embeddings.shape
             if len(shape) != 2 or not shape[0] or shape[1] != FAKE_WIDTH:
-                return Failure(boundary="model", kind="invalid", message=f"no prefix for this model: {shape}")
+                return Failure(
+                    boundary="model", kind="invalid", message=f"no prefix for this model: {shape}"
+                )
         answer = self._answer(request)
         return generated(answer, request) if isinstance(answer, str) else answer
 
@@ -139,7 +157,8 @@ def generated(text: str, request: Request | None = None) -> Generated:
 def fake_answer(request: Request) -> str | Completion:
     """What FakeBackend says by itself.
 
-    A sentence per prompt, seed and prefix; log-probabilities in [-10, 0) per prompt and text; a state per prompt.
+    A sentence per prompt, seed and prefix; log-probabilities in [-10, 0) per prompt and text; a
+    state per prompt.
     """
     if isinstance(request, Ask):
         return _sentence(request.observation.seed)
@@ -149,18 +168,28 @@ def fake_answer(request: Request) -> str | Completion:
         return _sentence(derive_seed("fake", text, request.seed, *steering))
     if isinstance(request, Encode):
         state = generator(derive_seed("fake", text)).standard_normal(FAKE_WIDTH).astype(np.float32)
-        return Encoded(state=state, prompt_tokens=_words(request.prompt), latency_s=0.0, dtype="float32")
-    logprobs = tuple(-1e-9 - 10 * _share("fake", text, continuation) for continuation in request.continuations)
+        return Encoded(
+            state=state, prompt_tokens=_words(request.prompt), latency_s=0.0, dtype="float32"
+        )
+    logprobs = tuple(
+        -1e-9 - 10 * _share("fake", text, continuation) for continuation in request.continuations
+    )
     lengths = tuple(max(1, len(continuation.split())) for continuation in request.continuations)
     words = _words(request.prompt)
-    return Scored(logprobs=logprobs, lengths=lengths, prompt_tokens=words, latency_s=0.0, dtype="float32")
+    return Scored(
+        logprobs=logprobs, lengths=lengths, prompt_tokens=words, latency_s=0.0, dtype="float32"
+    )
 
 
 def example_scenario(*, turns: int = 6) -> Scenario:
     """Three people who divide a cake, as acquaintances: something to play in a test."""
     people = {"host": "Ann Lee", "guest": "Bo Ek", "neighbour": "Cleo Fox"}
     seats = tuple(
-        Seat(name=role, persona=Persona(name=name, age=30, occupation="baker"), goal=f"Get the piece for the {role}.")
+        Seat(
+            name=role,
+            persona=Persona(name=name, age=30, occupation="baker"),
+            goal=f"Get the piece for the {role}.",
+        )
         for role, name in people.items()
     )
     pairs = [("host", "guest"), ("host", "neighbour"), ("guest", "neighbour")]
@@ -173,15 +202,21 @@ def example_scenario(*, turns: int = 6) -> Scenario:
     )
 
 
-def example_observations(scenario: Scenario | None = None, *, seed: int = 0) -> tuple[Observation, ...]:
-    """The observations of a played scenario, in order, everybody saying a line; the histories grow from nothing."""
+def example_observations(
+    scenario: Scenario | None = None, *, seed: int = 0
+) -> tuple[Observation, ...]:
+    """The observations of a played scenario, in order, everybody saying a line; the histories grow
+    from nothing.
+    """
     scenario = scenario or example_scenario()
     game = play(scenario, {seat.name: "example" for seat in scenario.seats}, seed)
     seen: list[Observation] = []
     due = next(game)
     while True:
         seen.extend(due.values())
-        lines = {seat: Action(kind=ActionKind.speak, text=_sentence(it.seed)) for seat, it in due.items()}
+        lines = {
+            seat: Action(kind=ActionKind.speak, text=_sentence(it.seed)) for seat, it in due.items()
+        }
         try:
             due = game.send({seat: Act(seat=seat, action=action) for seat, action in lines.items()})
         except StopIteration:

@@ -1,12 +1,14 @@
-"""A budget of one command: it is asked before each conversation, and what is under way is finished."""
+"""A budget of one command: it is asked before each conversation, and what is under way is
+finished.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from simworld.runner.stored import Progress
-from simworld.tournament.schema import Budget
+from simworld.runner.stored_run import RunProgress
+from simworld.tournament.tournament_file import Budget
 
 
 class Spending:
@@ -19,7 +21,7 @@ class Spending:
         self._begun = 0
         self._before = self._tokens = 0
 
-    def seen(self, progress: Progress) -> None:
+    def seen(self, progress: RunProgress) -> None:
         """Told how far the playing is."""
         self._tokens = progress.new_tokens
 

@@ -1,4 +1,6 @@
-"""A tournament ready to be planned: the file with the agents, scenarios and judges that it names, or everything wrong with it."""
+"""A tournament ready to be planned: the file with the agents, scenarios and judges that it names,
+or everything wrong with it.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,22 @@ from typing import Literal, TypeVar
 from agents import HumanSpec, LoadedSpec, agent_content, find_specs
 from scenarios import find_scenarios
 from scenarios.rubrics import SUFFIXES
-from simworld.analysis.arms import OVERALL
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import Scenario
 from simworld.judging.judge import dimension_names
-from simworld.judging.spec import JudgeSpec, load_judge
-from simworld.tournament.schema import TournamentFile
-from simworld.yamlfile import Document, did_you_mean, in_order, is_glob, load_text, load_yaml, matching_files, parse
+from simworld.judging.judge_spec import JudgeSpec, load_judge
+from simworld.results.arms import OVERALL
+from simworld.tournament.tournament_file import TournamentFile
+from simworld.yamlfile import (
+    Document,
+    did_you_mean,
+    in_order,
+    is_glob,
+    load_text,
+    load_yaml,
+    matching_files,
+    parse,
+)
 
 T = TypeVar("T")
 
@@ -46,7 +57,8 @@ class Tournament:
 
 
 def open_tournament(path: str) -> Tournament:
-    """The tournament of a file, or of a name: `NAME.yaml` here or in `tournaments/`, or a shipped one.
+    """The tournament of a file, or of a name: `NAME.yaml` here or in `tournaments/`, or a shipped
+    one.
 
     Agents, scenarios and judges are looked for beside it, then as everywhere.
 
@@ -54,22 +66,33 @@ def open_tournament(path: str) -> Tournament:
         InputError: the file, or anything that it names, is wrong; every problem with its place.
     """
     document = _document(path)
-    return _Reader(document, parse(document, TournamentFile)).read()
+    return _TournamentReader(document, parse(document, TournamentFile)).read()
 
 
 def shipped() -> tuple[str, ...]:
     """The names of the shipped tournaments, sorted."""
-    return tuple(sorted(p.name.removesuffix(".yaml") for p in _library().iterdir() if p.name.endswith(".yaml")))
+    return tuple(
+        sorted(
+            p.name.removesuffix(".yaml") for p in _library().iterdir() if p.name.endswith(".yaml")
+        )
+    )
 
 
 def _document(path: str) -> Document:
     if not path.endswith(SUFFIXES):
-        named = [place for place in (f"{path}.yaml", f"tournaments/{path}.yaml") if os.path.lexists(place)]
+        named = [
+            place
+            for place in (f"{path}.yaml", f"tournaments/{path}.yaml")
+            if os.path.lexists(place)
+        ]
         if not named and path in shipped():
             return load_text((_library() / f"{path}.yaml").read_text("utf-8"), f"{path}.yaml")
         if not named:
             hint = did_you_mean(path, shipped()) or f"; the library has {', '.join(shipped())}"
-            raise InputError(f"no tournament {path!r}: neither {path}.yaml nor tournaments/{path}.yaml is here{hint}")
+            raise InputError(
+                f"no tournament {path!r}: neither {path}.yaml nor tournaments/{path}.yaml is"
+                f" here{hint}"
+            )
         path = named[0]
     if not os.path.lexists(path):
         raise InputError(f"no tournament file {path}")
@@ -80,7 +103,7 @@ def _library() -> Traversable:
     return resources.files("simworld.tournament") / "library"
 
 
-class _Reader:
+class _TournamentReader:
     def __init__(self, document: Document, file: TournamentFile) -> None:
         self._document, self._file = document, file
         self._beside = Path(document.name).parent
@@ -96,7 +119,9 @@ class _Reader:
         names = {given: spec.spec.name for given, spec in {**partners, **loaded}.items()}
         agents = tuple(dict.fromkeys(names[given] for given in loaded))
         specs = {spec.spec.name: spec for spec in (*loaded.values(), *partners.values())}
-        played = {found.scenario.id: found.scenario for each in scenarios.values() for found in each}
+        played = {
+            found.scenario.id: found.scenario for each in scenarios.values() for found in each
+        }
         self._check_format(len(file.agents))
         self._check_agents({**partners, **loaded}, specs)
         focal, anchor = (self._named(key, names, agents) for key in ("focal", "anchor"))
@@ -122,7 +147,9 @@ class _Reader:
         self._problems.append(self._document.problem(loc, message))
 
     def _each(self, key: str, given: Sequence[str], find: Callable[[str], T]) -> dict[str, T]:
-        """Given name → what it names; problems that have no place of their own get that of the name."""
+        """Given name → what it names; problems that have no place of their own get that of the
+        name.
+        """
         found: dict[str, T] = {}
         for i, name in enumerate(given):
             if name in found:
@@ -160,13 +187,20 @@ class _Reader:
         first: dict[str, str] = {}
         for spec in given.values():
             if isinstance(spec.spec, HumanSpec):
-                self._say(("agents",), f"{spec.spec.name!r} is a person; a tournament plays by itself")
+                self._say(
+                    ("agents",), f"{spec.spec.name!r} is a person; a tournament plays by itself"
+                )
             if specs[spec.spec.name].source.resolve() != spec.source.resolve():
-                self._say(("agents",), f"two different agents are called {spec.spec.name!r}; rename one")
+                self._say(
+                    ("agents",), f"two different agents are called {spec.spec.name!r}; rename one"
+                )
         for name, spec in specs.items():
             other = first.setdefault(repr(agent_content(spec)), name)
             if other != name:
-                self._say(("agents",), f"{other!r} and {name!r} are the same agent under two names; leave one out")
+                self._say(
+                    ("agents",),
+                    f"{other!r} and {name!r} are the same agent under two names; leave one out",
+                )
 
     def _check_format(self, agents: int) -> None:
         file = self._file
@@ -179,25 +213,38 @@ class _Reader:
             if file.format != form and value:
                 self._say((key,), f"is for the format {form}; found {file.format}")
         if isinstance(file.tie, float) and not 0 <= file.tie <= 1:
-            self._say(("tie",), f"found {file.tie:g}, expected a share of the range between 0 and 1, or 'measured'")
+            self._say(
+                ("tie",),
+                f"found {file.tie:g}, expected a share of the range between 0 and 1, or 'measured'",
+            )
         if file.format == "swiss" and file.rounds and file.rounds > max(1, agents // 2):
             message = (
-                f"found {file.rounds}, expected at most half as many as agents ({agents // 2}); else use round_robin"
+                f"found {file.rounds}, expected at most half as many as agents ({agents // 2});"
+                " else use round_robin"
             )
             self._say(("rounds",), message)
         if file.self_play or file.format == "fixed_partner":
             return
         if agents == 2 or (file.format, file.rounds) == ("swiss", 1):
-            self._say(("self_play",), "two agents never meet the same partner without it, so there would be no games")
+            self._say(
+                ("self_play",),
+                "two agents never meet the same partner without it, so there would be no games",
+            )
         elif file.format == "focal":
-            message = "nobody meets the partners of the focal agent without it, so that one would have no games"
+            message = (
+                "nobody meets the partners of the focal agent without it, so that one would have no"
+                " games"
+            )
             self._say(("self_play",), message)
 
     def _check_scenarios(self, scenarios: Sequence[Scenario]) -> None:
         named: dict[str, str] = {}
         for scenario in scenarios:
             if named.setdefault(scenario.name, scenario.id) != scenario.id:
-                self._say(("scenarios",), f"two different scenarios are called {scenario.name!r}; rename one")
+                self._say(
+                    ("scenarios",),
+                    f"two different scenarios are called {scenario.name!r}; rename one",
+                )
 
     def _check_judges(self, judges: Sequence[JudgeSpec], scenarios: Sequence[Scenario]) -> None:
         known: dict[str, None] = {}
@@ -208,7 +255,10 @@ class _Reader:
                 self._problems += error.problems
                 continue
             if self._file.tie == "measured" and judge.samples < 2:
-                self._say(("tie",), f"judge {judge.name!r} takes one sample, so nothing is measured; give a number")
+                self._say(
+                    ("tie",),
+                    f"judge {judge.name!r} takes one sample, so nothing is measured; give a number",
+                )
         for i, name in enumerate(self._file.dimensions):
             if known and name not in known and name != OVERALL:
                 hint = did_you_mean(name, tuple(known)) or f"; there are {', '.join(known)}"

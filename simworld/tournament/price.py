@@ -1,4 +1,6 @@
-"""What a tournament will cost: episodes from its plan, tokens and minutes from what earlier episodes in the database took."""
+"""What a tournament will cost: episodes from its plan, tokens and minutes from what earlier
+episodes in the database took.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simworld.core.episode import Ending
-from simworld.judging.run import ANY
-from simworld.judging.spec import JudgeSpec
+from simworld.judging.judge_spec import JudgeSpec
+from simworld.judging.judging_pass import ANY
 from simworld.tournament.loading import Tournament
-from simworld.tournament.plan import matches_of, plan_of
-from simworld.tournament.points import points_of
-from simworld.tournament.rates import judging_minutes, pace_of, playing_minutes
+from simworld.tournament.measured_rates import judging_minutes, pace_of, playing_minutes
+from simworld.tournament.swiss_points import points_of
+from simworld.tournament.tournament_plan import matches_of, plan_of
 from store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What is left to play and to judge, and what it will take. None: nothing was measured, so it is unknown."""
+    """What is left to play and to judge, and what it will take. None: nothing was measured, so it
+    is unknown.
+    """
 
     episodes: int  # planned
     played: int  # of them
@@ -32,7 +36,7 @@ class Price:
     upper_bound: bool  # Swiss: the pairs of rounds to come may share casts with those before
 
 
-Item = tuple[str, tuple[str, ...], int]  # scenario name, agents in the order of seats, repeat
+PricedItem = tuple[str, tuple[str, ...], int]  # scenario name, agents in the order of seats, repeat
 
 
 def price(tournament: Tournament, store: Store | None, *, retry_failed: bool = False) -> Price:
@@ -48,9 +52,14 @@ def price(tournament: Tournament, store: Store | None, *, retry_failed: bool = F
     left = [item for item in items if item not in played or (retry_failed and played[item])]
     written, read, unmeasured = _tokens(tournament, store, left)
     to_judge = {
-        judge.name: judge.samples * len(left) + _unjudged(tournament, store, judge) for judge in tournament.judges
+        judge.name: judge.samples * len(left) + _unjudged(tournament, store, judge)
+        for judge in tournament.judges
     }
-    timed = [judging_minutes(store, name, count) for name, count in to_judge.items()] if store else [None]
+    timed = (
+        [judging_minutes(store, name, count) for name, count in to_judge.items()]
+        if store
+        else [None]
+    )
     known = [minutes for minutes in timed if minutes is not None]
     return Price(
         episodes=len(items),
@@ -69,8 +78,10 @@ def price(tournament: Tournament, store: Store | None, *, retry_failed: bool = F
     )
 
 
-def _items(tournament: Tournament, store: Store | None) -> set[Item]:
-    plan = plan_of(tournament, matches_of(tournament, points_of(tournament, store) if store else None))
+def _items(tournament: Tournament, store: Store | None) -> set[PricedItem]:
+    plan = plan_of(
+        tournament, matches_of(tournament, points_of(tournament, store) if store else None)
+    )
     return {
         (scenario.name, tuple(cast.values()), repeat)
         for scenario, cast in plan.seatings()
@@ -78,18 +89,24 @@ def _items(tournament: Tournament, store: Store | None) -> set[Item]:
     }
 
 
-def _played(tournament: Tournament, store: Store) -> Mapping[Item, bool]:
+def _played(tournament: Tournament, store: Store) -> Mapping[PricedItem, bool]:
     """What is played → whether its last attempt failed."""
-    found: dict[Item, tuple[int, bool]] = {}
+    found: dict[PricedItem, tuple[int, bool]] = {}
     for scenario in tournament.scenarios:
         for summary in store.summaries(run=tournament.name, scenario=scenario.id):
-            key = (summary.scenario_name, tuple(seat.agent_name for seat in summary.seats), summary.repeat)
-            found[key] = max(found.get(key, (0, False)), (summary.attempt, summary.ending is Ending.failed))
+            key = (
+                summary.scenario_name,
+                tuple(seat.agent_name for seat in summary.seats),
+                summary.repeat,
+            )
+            found[key] = max(
+                found.get(key, (0, False)), (summary.attempt, summary.ending is Ending.failed)
+            )
     return {key: failed for key, (_, failed) in found.items()}
 
 
 def _tokens(
-    tournament: Tournament, store: Store | None, left: list[Item]
+    tournament: Tournament, store: Store | None, left: list[PricedItem]
 ) -> tuple[int | None, int | None, tuple[str, ...]]:
     """Tokens to be written and to be read, and the agents of whom nothing is known."""
     names = sorted({name for _, cast, _ in left for name in cast})
@@ -111,8 +128,13 @@ def _unjudged(tournament: Tournament, store: Store | None, judge: JudgeSpec) -> 
     if store is None:
         return 0
     spec = judge.content()
-    ids = [record.id for record in store.judges() if record.spec.get("spec") == spec] or [ANY]  # one for each rubric
+    # one for each rubric
+    ids = [record.id for record in store.judges() if record.spec.get("spec") == spec] or [ANY]
     return sum(
-        len(set.intersection(*(set(store.unjudged(id_, sample, run=tournament.name)) for id_ in ids)))
+        len(
+            set.intersection(
+                *(set(store.unjudged(id_, sample, run=tournament.name)) for id_ in ids)
+            )
+        )
         for sample in range(judge.samples)
     )

@@ -1,21 +1,23 @@
-"""Results of a tournament from the store: its judge's scores, its standings, two of its agents side by side."""
+"""Results of a tournament from the store: its judge's scores, its standings, two of its agents side
+by side.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from simworld.analysis.cells import CellScores
-from simworld.analysis.compare import Difference, compare_cells
-from simworld.analysis.games import count_cells
-from simworld.analysis.seat_scores import Reading, deviations, read_scores, scales
-from simworld.analysis.standings import Standings, make_standings
-from simworld.analysis.table_ratings import TableRating, Tables
 from simworld.core.errors import InputError, MissingExtra
 from simworld.core.measures import OVERALL
-from simworld.judging.spec import JudgeSpec
+from simworld.judging.judge_spec import JudgeSpec
+from simworld.results.cells import CellScores
+from simworld.results.differences import Difference, compare_cells
+from simworld.results.games import count_cells
+from simworld.results.seat_scores import ScoreCounts, deviations, read_scores, scales
+from simworld.results.standings import Standings, make_standings
+from simworld.results.table_ratings import EpisodeRanks, TableRating
 from simworld.tournament.loading import Tournament
-from simworld.tournament.plan import compared_seats
+from simworld.tournament.tournament_plan import compared_seats
 from store import Store
 
 
@@ -27,29 +29,37 @@ class Results:
     judge_ids: tuple[str, ...]
     judged: int  # episodes with a score
     standings: Standings
-    tables: tuple[TableRating, ...] | None  # scenarios with three and more seats; None where there is none
+    # scenarios with three and more seats; None where there is none
+    tables: tuple[TableRating, ...] | None
     scales: Mapping[str, tuple[float, float]]  # measure → the ends of its scale
 
 
-def results(tournament: Tournament, store: Store, judge: JudgeSpec, *, rounds: int = 1000) -> Results:
+def results(
+    tournament: Tournament, store: Store, judge: JudgeSpec, *, rounds: int = 1000
+) -> Results:
     """The standings of a tournament as far as it is played and judged.
 
     Raises:
-        InputError: nothing is played, the judge has scored nothing at all (the text says why), a score is not finite, or
-            `tie: measured` has nothing to measure.
+        InputError: nothing is played, the judge has scored nothing at all (the text says why), a
+            score is not finite, or `tie: measured` has nothing to measure.
     """
-    return results_by(tournament, store, judge.name, judge_ids(store, tournament.name, judge), rounds=rounds)
+    return results_by(
+        tournament, store, judge.name, judge_ids(store, tournament.name, judge), rounds=rounds
+    )
 
 
-def results_by(tournament: Tournament, store: Store, judge: str, ids: Sequence[str], *, rounds: int = 1000) -> Results:
+def results_by(
+    tournament: Tournament, store: Store, judge: str, ids: Sequence[str], *, rounds: int = 1000
+) -> Results:
     """As `results`, by the ids of one judge, one per rubric; `judge` is its name."""
     ties = _ties(tournament, store, ids)
-    reading = Reading()
-    tables = Tables(OVERALL)
+    reading = ScoreCounts()
+    tables = EpisodeRanks(OVERALL)
     counted = count_cells(_shown(tables, scores(tournament, store, ids, reading)), ties)
     if not reading.counts:
         raise InputError(
-            f"nothing of tournament {tournament.name!r} is in {store.where}; `simworld tournament run` plays it"
+            f"nothing of tournament {tournament.name!r} is in {store.where}; `simworld tournament"
+            " run` plays it"
         )
     if not reading.judged:
         raise InputError(_nothing_scored(tournament, store, judge))
@@ -82,8 +92,12 @@ def results_by(tournament: Tournament, store: Store, judge: str, ids: Sequence[s
 def differences(
     tournament: Tournament, store: Store, judge: JudgeSpec, first: str, second: str
 ) -> dict[str, Difference]:
-    """Measure → one agent less another. Raises InputError for an agent that is not in the tournament."""
-    return differences_by(tournament, store, judge_ids(store, tournament.name, judge), first, second)
+    """Measure → one agent less another. Raises InputError for an agent that is not in the
+    tournament.
+    """
+    return differences_by(
+        tournament, store, judge_ids(store, tournament.name, judge), first, second
+    )
 
 
 def differences_by(
@@ -99,7 +113,7 @@ def scores(
     tournament: Tournament,
     store: Store,
     ids: Sequence[str],
-    reading: Reading | None = None,
+    reading: ScoreCounts | None = None,
     *,
     agents: Sequence[str] | None = None,
     casts: frozenset[frozenset[str]] | None = None,
@@ -144,8 +158,9 @@ def judge_ids(store: Store, run: str, judge: JudgeSpec) -> list[str]:
         rubric = record.spec["rubric"]["id"]
         if rubric in found:
             raise InputError(
-                f"judge {judge.name!r} has judged {run!r} as {found[rubric]} and as {record.id}, with different models; "
-                "their scores are not comparable: remove the judgements of one"
+                f"judge {judge.name!r} has judged {run!r} as {found[rubric]} and as {record.id},"
+                " with different models; their scores are not comparable: remove the judgements"
+                " of one"
             )
         found[rubric] = record.id
     return list(found.values())
@@ -156,15 +171,18 @@ def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str,
     measures = scales(store, ids)
     if tie != "measured":
         return {measure: tie * (high - low) for measure, (low, high) in measures.items()}
-    found = deviations(store, tournament.name, ids, [scenario.id for scenario in tournament.scenarios])
+    found = deviations(
+        store, tournament.name, ids, [scenario.id for scenario in tournament.scenarios]
+    )
     if ids and not found:
         raise InputError(
-            "tie: measured: no episode was judged twice, so the judge's deviation is unknown; give a number"
+            "tie: measured: no episode was judged twice, so the judge's deviation is unknown; give"
+            " a number"
         )
     return {measure: found.get(measure, 0.0) for measure in measures}
 
 
-def _shown(tables: Tables, parts: Iterable[CellScores]) -> Iterator[CellScores]:
+def _shown(tables: EpisodeRanks, parts: Iterable[CellScores]) -> Iterator[CellScores]:
     """The parts as they come, each shown to the tables first."""
     for part in parts:
         tables.add(part)
@@ -173,10 +191,15 @@ def _shown(tables: Tables, parts: Iterable[CellScores]) -> Iterator[CellScores]:
 
 def _nothing_scored(tournament: Tournament, store: Store, judge: str) -> str:
     """Why a judge has no score of what was played."""
-    played = [summary for summary in store.summaries(run=tournament.name, limit=100) if summary.failure is None]
+    played = [
+        summary
+        for summary in store.summaries(run=tournament.name, limit=100)
+        if summary.failure is None
+    ]
     if not played:
         return (
-            f"every episode of tournament {tournament.name!r} failed, so nothing compares; see `simworld episode list`"
+            f"every episode of tournament {tournament.name!r} failed, so nothing compares; see"
+            " `simworld episode list`"
         )
     for made in (one for summary in played for one in store.judgements(summary.id)):
         if made.judge_name == judge and made.judgement.failure is not None:

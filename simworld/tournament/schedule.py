@@ -1,9 +1,12 @@
-"""Who plays beside whom: pure functions of names, so that another agent adds matches and changes none.
+"""Who plays beside whom: pure functions of names, so that another agent adds matches and changes
+none.
 
-A *match* is an agent beside a partner: in each scenario the agent takes each seat in turn, and the partner all others. Two agents
-are compared where they had the same seat beside the same partner, so agents that never share a partner have no games. That is why
-formats in which agents are each other's partners include each agent beside itself unless told otherwise: only then does everybody
-meet the same partners, without which means do not compare, and two agents alone have no game at all.
+A *match* is an agent beside a partner: in each scenario the agent takes each seat in turn, and the
+partner all others. Two agents are compared where they had the same seat beside the same partner, so
+agents that never share a partner have no games. That is why formats in which agents are each
+other's partners include each agent beside itself unless told otherwise: only then does everybody
+meet the same partners, without which means do not compare, and two agents alone have no game at
+all.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from dataclasses import dataclass
 
 from simworld.core.scenario import Scenario
 from simworld.core.seeding import derive_seed
-from simworld.tournament.schema import Seats
+from simworld.tournament.tournament_file import Seats
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,9 +40,14 @@ def fixed_partner(agents: Sequence[str], partners: Sequence[str]) -> tuple[Match
 def focal(agents: Sequence[str], centre: str, *, self_play: bool = True) -> tuple[Match, ...]:
     """Each agent beside the focal one, the focal one beside each, and each beside itself.
 
-    The focal agent is compared with each other one beside that one and beside itself; the others with each other beside the focal.
+    The focal agent is compared with each other one beside that one and beside itself; the others
+    with each other beside the focal.
     """
-    return tuple(match for match in round_robin(agents, self_play=self_play) if centre in _both(match) or _alone(match))
+    return tuple(
+        match
+        for match in round_robin(agents, self_play=self_play)
+        if centre in _both(match) or _alone(match)
+    )
 
 
 def swiss_round(pairs: Sequence[tuple[str, str]], *, self_play: bool = True) -> tuple[Match, ...]:
@@ -48,11 +56,17 @@ def swiss_round(pairs: Sequence[tuple[str, str]], *, self_play: bool = True) -> 
 
 
 def swiss_pairs(
-    agents: Sequence[str], points: Mapping[str, float], met: Collection[frozenset[str]], *, seed: int
+    agents: Sequence[str],
+    points: Mapping[str, float],
+    met: Collection[frozenset[str]],
+    *,
+    seed: int,
 ) -> tuple[tuple[str, str], ...]:
-    """Pairs of neighbours by points that have not met yet, as far as that is possible; of an odd number, one has a bye.
+    """Pairs of neighbours by points that have not met yet, as far as that is possible; of an odd
+    number, one has a bye.
 
-    Equal points are ordered by a number drawn from the agent's name, so that no order of a list matters.
+    Equal points are ordered by a number drawn from the agent's name, so that no order of a list
+    matters.
 
     Args:
         agents: names.
@@ -60,10 +74,13 @@ def swiss_pairs(
         met: pairs of the rounds before.
         seed: of the tournament.
     """
-    left = sorted(agents, key=lambda name: (-points.get(name, 0.0), derive_seed(seed, "swiss", name), name))
+    left = sorted(
+        agents, key=lambda name: (-points.get(name, 0.0), derive_seed(seed, "swiss", name), name)
+    )
     if len(left) % 2:
         games = {name: sum(name in pair for pair in met) for name in left}
-        bye = max(reversed(left), key=lambda name: games[name])  # who has met most; of these, who stands lowest
+        # who has met most; of these, who stands lowest
+        bye = max(reversed(left), key=lambda name: games[name])
         left.remove(bye)
     return _paired(left, met) or tuple(zip(left[::2], left[1::2], strict=True))
 
@@ -76,7 +93,10 @@ def seatings(
         names = [seat.name for seat in scenario.seats]
         for match in matches:
             for own in counted_seats(scenario, seats):
-                yield scenario, {name: match.agent if name == own else match.partner for name in names}
+                yield (
+                    scenario,
+                    {name: match.agent if name == own else match.partner for name in names},
+                )
 
 
 def counted_seats(scenario: Scenario, seats: Seats) -> tuple[str, ...]:
@@ -85,13 +105,20 @@ def counted_seats(scenario: Scenario, seats: Seats) -> tuple[str, ...]:
     return {"both": names, "first": names[:1], "second": names[1:2]}[seats]
 
 
-def _paired(left: Sequence[str], met: Collection[frozenset[str]]) -> tuple[tuple[str, str], ...] | None:
-    """All of them in pairs that have not met, neighbours first; None where there is no such pairing."""
+def _paired(
+    left: Sequence[str], met: Collection[frozenset[str]]
+) -> tuple[tuple[str, str], ...] | None:
+    """All of them in pairs that have not met, neighbours first; None where there is no such
+    pairing.
+    """
     if not left:
         return ()
     first, rest = left[0], left[1:]
     for i, other in enumerate(rest):
-        if frozenset((first, other)) not in met and (more := _paired([*rest[:i], *rest[i + 1 :]], met)) is not None:
+        if (
+            frozenset((first, other)) not in met
+            and (more := _paired([*rest[:i], *rest[i + 1 :]], met)) is not None
+        ):
             return ((first, other), *more)
     return None
 

@@ -25,16 +25,24 @@ repeats: 1                 # episodes per scenario and cast; intervals come from
 seed: 0
 # budget: {{episodes: 100}}   # of one command
 """
-LIBRARY = {"agents": ("smol-script", "smol-lively"), "scenarios": ("last-concert-ticket", "cake-by-friday")}
+LIBRARY = {
+    "agents": ("smol-script", "smol-lively"),
+    "scenarios": ("last-concert-ticket", "cake-by-friday"),
+}
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
-def template(name: str, file: str, *, agents: Sequence[str], scenarios: Sequence[str], judges: Sequence[str]) -> str:
-    """The text of a tournament of these files, or else of the library's. Raises InputError for a name that is none."""
+def template(
+    name: str, file: str, *, agents: Sequence[str], scenarios: Sequence[str], judges: Sequence[str]
+) -> str:
+    """The text of a tournament of these files, or else of the library's. Raises InputError for a
+    name that is none.
+    """
     if not _NAME.fullmatch(name):
         raise InputError(
-            f"'{name}' cannot be a tournament's name; use small letters, digits, dots, dashes and _, like 'spring-cup'"
+            f"'{name}' cannot be a tournament's name; use small letters, digits, dots, dashes and"
+            " _, like 'spring-cup'"
         )
     return TEMPLATE.format(
         name=as_text(name),

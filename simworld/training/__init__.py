@@ -1,1 +1,3 @@
-"""Offline learning of planners from the store: the dataset, self-cloning, TD3+BC, and what they report."""
+"""Offline learning of planners from the store: the dataset, self-cloning, TD3+BC, and what they
+report.
+"""

@@ -1,4 +1,6 @@
-"""The web application: a route per page, each of which asks the store and draws; known errors become pages that say what to do."""
+"""The web application: a route per page, each of which asks the store and draws; known errors
+become pages that say what to do.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from simworld.core.errors import InputError, SimworldError, StoreError, StoreMismatch
-from simworld.web.desk import Desk
-from simworld.web.draw import NAVIGATION, Where, environment, render
-from simworld.web.given import Given, NotHere
-from simworld.web.guard import Hardened, known_hosts, sent_by_us
+from simworld.web.app_state import AppState
+from simworld.web.html import NAVIGATION, DatabaseHeading, environment, render
 from simworld.web.page import Maker, Page
+from simworld.web.page_request import PageNotFound, PageRequest
 from simworld.web.pages import agent, db, episode, run, scenario, search, tournament, train
-from store.address import parse_address
+from simworld.web.request_guard import Hardened, known_hosts, sent_by_us
 from store.damage import explain_damage
+from store.database_address import parse_address
 
 STATIC = Path(__file__).parent / "static"
 THREADS = 8  # pages that are made at once; more would only wait for the same two or four cores
@@ -45,7 +47,7 @@ PAGES: Mapping[str, Maker] = {
 }
 
 
-def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: Desk | None = None) -> ASGIApp:
+def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: AppState | None = None) -> ASGIApp:
     """The application on a database; nothing is opened before the first request.
 
     Args:
@@ -53,9 +55,9 @@ def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: Desk | None = None)
         hosts: names under which the server may be asked, besides those of this machine.
         desk: of this database, for who wants to say when the server stops; default: a new one.
     """
-    desk = desk or Desk(url)
+    desk = desk or AppState(url)
     templates = environment()
-    where = Where(full=str(parse_address(url)))
+    where = DatabaseHeading(full=str(parse_address(url)))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -65,7 +67,9 @@ def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: Desk | None = None)
 
     def answer(request: Request, page: Page) -> Response:
         shared = {"title": page.title, "section": section(request.url.path), "where": where}
-        return HTMLResponse(render(templates, page.template, {**shared, **page.values}), status_code=page.status)
+        return HTMLResponse(
+            render(templates, page.template, {**shared, **page.values}), status_code=page.status
+        )
 
     async def on_http(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -74,7 +78,9 @@ def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: Desk | None = None)
         response.headers.update(headers or {})
         return response
 
-    routes = [Route(path, endpoint(desk, maker, answer), methods=["GET"]) for path, maker in PAGES.items()]
+    routes = [
+        Route(path, endpoint(desk, maker, answer), methods=["GET"]) for path, maker in PAGES.items()
+    ]
     app = Starlette(
         routes=[*routes, Mount("/static", StaticFiles(directory=STATIC))],
         exception_handlers={HTTPException: on_http, Exception: on_http},
@@ -91,11 +97,17 @@ def section(path: str) -> str:
     return found[0] or next((own for own, _ in NAVIGATION if own.startswith(f"/{group}/")), "")
 
 
-def endpoint(desk: Desk, maker: Maker, answer: Callable[[Request, Page], Response]) -> Callable[[Request], Response]:
+def endpoint(
+    desk: AppState, maker: Maker, answer: Callable[[Request, Page], Response]
+) -> Callable[[Request], Response]:
     """What answers the requests for one page."""
 
     def respond(request: Request) -> Response:
-        given = Given(path=request.path_params, query=dict(request.query_params), own=sent_by_us(request.headers))
+        given = PageRequest(
+            path=request.path_params,
+            query=dict(request.query_params),
+            own=sent_by_us(request.headers),
+        )
         try:
             return answer(request, maker(desk, desk.store(), given))
         except SimworldError as error:
@@ -111,7 +123,7 @@ def endpoint(desk: Desk, maker: Maker, answer: Callable[[Request, Page], Respons
 def error_page(error: SimworldError) -> Page:
     """A known error as a page: what is wrong, line by line, and what to do."""
     match error:
-        case NotHere():
+        case PageNotFound():
             title, status = "Not here", 404
         case InputError():
             title, status = "This cannot be shown", 400
@@ -121,13 +133,24 @@ def error_page(error: SimworldError) -> Page:
             title, status = "The database does not answer", 503
         case _:
             title, status = "This cannot be shown now", 503
-    return Page(template="error.html", title=title, values={"lines": str(error).splitlines()}, status=status)
+    return Page(
+        template="error.html", title=title, values={"lines": str(error).splitlines()}, status=status
+    )
 
 
 def http_page(status: int) -> Page:
     """A page for what is no page of ours."""
     said = {
-        404: ("No such page", "There is no page at this address; the links above lead to those that there are."),
+        404: (
+            "No such page",
+            "There is no page at this address; the links above lead to those that there are.",
+        ),
         405: ("Only reading", "These pages can only be read."),
-    }.get(status, ("A fault of simworld", "This page could not be made; the terminal of `simworld serve` shows why."))
+    }.get(
+        status,
+        (
+            "A fault of simworld",
+            "This page could not be made; the terminal of `simworld serve` shows why.",
+        ),
+    )
     return Page(template="error.html", title=said[0], values={"lines": [said[1]]}, status=status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from simworld.core.ratings import Rating
+from simworld.stats.ratings import Rating
 
 DASH = "–"
 MINUS = "\u2212"

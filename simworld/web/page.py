@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simworld.web.desk import Desk
-from simworld.web.given import Given
+from simworld.web.app_state import AppState
+from simworld.web.page_request import PageRequest
 from store import Store
 
 
@@ -21,4 +21,4 @@ class Page:
     status: int = 200
 
 
-Maker = Callable[[Desk, Store, Given], Page]
+Maker = Callable[[AppState, Store, PageRequest], Page]

@@ -11,16 +11,17 @@ import uvicorn
 
 from simworld.core.errors import InputError
 from simworld.web.app import make_app
-from simworld.web.desk import Desk
+from simworld.web.app_state import AppState
 
 BACKLOG = 128
-SWITCH_S = 0.0005  # a page waits for the interpreter after each query: ten times less behind standings being computed
+# a page waits for the interpreter after each query: ten times less behind standings being computed
+SWITCH_S = 0.0005
 
 
 class Server(uvicorn.Server):
     """A server whose end waits for no query."""
 
-    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+    def __init__(self, config: uvicorn.Config, desk: AppState) -> None:
         super().__init__(config)
         self._desk = desk
 
@@ -31,7 +32,12 @@ class Server(uvicorn.Server):
 
 
 def serve(
-    url: str, *, host: str, port: int, names: tuple[str, ...] = (), ready: Callable[[str], None] = lambda address: None
+    url: str,
+    *,
+    host: str,
+    port: int,
+    names: tuple[str, ...] = (),
+    ready: Callable[[str], None] = lambda address: None,
 ) -> None:
     """Answers requests until Ctrl-C.
 
@@ -47,7 +53,7 @@ def serve(
     """
     listening = listen(host, port)
     taken = listening.getsockname()[1]
-    desk = Desk(url)
+    desk = AppState(url)
     config = uvicorn.Config(
         make_app(url, hosts=(host, *names), desk=desk),
         log_level="warning",
@@ -63,7 +69,9 @@ def serve(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that accepts connections. Raises InputError where the address is taken or not of this machine."""
+    """A socket that accepts connections. Raises InputError where the address is taken or not of
+    this machine.
+    """
     listening: socket.socket | None = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -75,5 +83,7 @@ def listen(host: str, port: int) -> socket.socket:
         if listening is not None:
             listening.close()
         said = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot listen on {host}, port {port}: {said}; try --port 0 for a free one") from error
+        raise InputError(
+            f"cannot listen on {host}, port {port}: {said}; try --port 0 for a free one"
+        ) from error
     return listening

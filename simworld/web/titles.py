@@ -1,4 +1,6 @@
-"""What a scenario is called on a page: its title, with what tells it from others of the same title."""
+"""What a scenario is called on a page: its title, with what tells it from others of the same
+title.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 
-class Titled(Protocol):
+class TitledScenario(Protocol):
     """A scenario, or a line of a list of them."""
 
     @property
@@ -23,8 +25,10 @@ class Titled(Protocol):
         """For people; may be empty."""
 
 
-def titled(scenario: Titled) -> str:
-    """The title, or the name; of a variant with its parameters, for all variants of a file have one title."""
+def titled(scenario: TitledScenario) -> str:
+    """The title, or the name; of a variant with its parameters, for all variants of a file have one
+    title.
+    """
     _, *parameters = scenario.name.split(".")
     if not scenario.title:
         return scenario.name
@@ -32,11 +36,16 @@ def titled(scenario: Titled) -> str:
     return f"{scenario.title} ({told})" if told else scenario.title
 
 
-def all_titled(scenarios: Iterable[Titled]) -> dict[str, str]:
-    """Scenario id → what it is called among these: where two have one title, with the name, and if need be the id."""
+def all_titled(scenarios: Iterable[TitledScenario]) -> dict[str, str]:
+    """Scenario id → what it is called among these: where two have one title, with the name, and if
+    need be the id.
+    """
     found = {scenario.id: scenario for scenario in scenarios}
     titles = {id_: titled(scenario) for id_, scenario in found.items()}
     for more in (lambda id_: found[id_].name, lambda id_: id_[:11]):
         counts = Counter(titles.values())
-        titles = {id_: f"{title}, {more(id_)}" if counts[title] > 1 else title for id_, title in titles.items()}
+        titles = {
+            id_: f"{title}, {more(id_)}" if counts[title] > 1 else title
+            for id_, title in titles.items()
+        }
     return titles

@@ -1,20 +1,22 @@
-"""YAML files with a place for everything: a strict loader, and pydantic models whose errors say file, line and column.
+"""YAML files with a place for everything: a strict loader, and pydantic models whose errors say
+file, line and column.
 
-`load_yaml(path)` gives a `Document`: plain `data`, and `place(("seats", 1, "goal"))` → "rent.yaml:12:11".
-`parse(document, MyModel)` validates it. Both raise one InputError with every problem, each with its place.
+`load_yaml(path)` gives a `Document`: plain `data`, and `place(("seats", 1, "goal"))` →
+"rent.yaml:12:11". `parse(document, MyModel)` validates it. Both raise one InputError with every
+problem, each with its place.
 """
 
-from simworld.yamlfile.document import Document, Loc, in_order, load_text, load_yaml
+from simworld.yamlfile.document import Document, YamlLocation, in_order, load_text, load_yaml
 from simworld.yamlfile.finding import is_glob, matching_files, yaml_files
 from simworld.yamlfile.keys import top_keys
 from simworld.yamlfile.messages import closest, did_you_mean, found, one_of, shorten
 from simworld.yamlfile.parsing import parse, parse_text, problem_texts
-from simworld.yamlfile.regular import read_regular, regular_size
+from simworld.yamlfile.regular_files import read_regular, regular_size
 from simworld.yamlfile.scalars import as_text
 from simworld.yamlfile.writing import write_new
 
 __all__ = [
-    "Document", "Loc", "as_text", "closest", "did_you_mean", "found", "in_order", "is_glob", "load_text", "load_yaml",
+    "Document", "YamlLocation", "as_text", "closest", "did_you_mean", "found", "in_order", "is_glob", "load_text", "load_yaml",
     "matching_files", "one_of", "parse", "parse_text", "problem_texts", "read_regular", "regular_size", "shorten", "top_keys",
     "write_new", "yaml_files",
 ]  # fmt: skip

@@ -1,7 +1,9 @@
-"""A YAML file as plain data in which every value knows its place. The loader refuses what authors never mean.
+"""A YAML file as plain data in which every value knows its place. The loader refuses what authors
+never mean.
 
-Refused, each with file, line and column and all at once: duplicate keys, keys that are not text, merge keys, tags, several
-documents in one file, anchors that contain themselves, and aliases that would blow the file up ("billion laughs").
+Refused, each with file, line and column and all at once: duplicate keys, keys that are not text,
+merge keys, tags, several documents in one file, anchors that contain themselves, and aliases that
+would blow the file up ("billion laughs").
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from simworld.yamlfile.messages import dotted, syntax_message
 from simworld.yamlfile.scalars import resolve
 from simworld.yamlfile.source import FORBIDDEN, check_characters, read_source
 
-Loc = Sequence[str | int]
+YamlLocation = Sequence[str | int]
 
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # after every alias is written out
@@ -34,31 +36,43 @@ class _Loader(_FAST):  # type: ignore[misc, valid-type]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """The content of one YAML file; `data` may be shared between aliases, so treat it as read-only."""
+    """The content of one YAML file; `data` may be shared between aliases, so treat it as
+    read-only.
+    """
 
     name: str  # as shown in messages, usually the path as the user wrote it
     data: Any
     root: yaml.Node | None  # None: the file is empty
-    _index: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = field(default_factory=dict, repr=False, compare=False)
+    _index: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
-    def place(self, loc: Loc, *, key: bool = False) -> str:
-        """`file:line:column` of the value at `loc` (of its key with `key`), else of the nearest thing around it."""
+    def place(self, loc: YamlLocation, *, key: bool = False) -> str:
+        """`file:line:column` of the value at `loc` (of its key with `key`), else of the nearest
+        thing around it.
+        """
         node, key_node, _ = self._walk(loc)
         shown = key_node if key and key_node is not None else node
         return f"{self.name}:1:1" if shown is None else _where(self.name, shown)
 
-    def problem(self, loc: Loc, message: str, *, key: bool = False) -> Problem:
+    def problem(self, loc: YamlLocation, message: str, *, key: bool = False) -> Problem:
         """A problem at `loc`: `file:line:column: seats.1.goal: message`."""
         path = dotted(loc)
-        return Problem(message=f"{path}: {message}" if path else message, where=self.place(loc, key=key))
+        return Problem(
+            message=f"{path}: {message}" if path else message, where=self.place(loc, key=key)
+        )
 
-    def written(self, loc: Loc) -> str | None:
-        """The scalar at `loc` as the author wrote it, without quotes; None if there is no scalar."""
+    def written(self, loc: YamlLocation) -> str | None:
+        """The scalar at `loc` as the author wrote it, without quotes; None if there is no
+        scalar.
+        """
         node, _, whole = self._walk(loc)
         return node.value if whole and isinstance(node, yaml.ScalarNode) else None
 
-    def real_loc(self, loc: Loc) -> tuple[str | int, ...]:
-        """The parts of `loc` that exist in the file; what a validator put in between (a union's branch) is left out."""
+    def real_loc(self, loc: YamlLocation) -> tuple[str | int, ...]:
+        """The parts of `loc` that exist in the file; what a validator put in between (a union's
+        branch) is left out.
+        """
         real: list[str | int] = []
         node = self.root
         for part in loc:
@@ -68,12 +82,12 @@ class Document:
                 real.append(part)
         return tuple(real)
 
-    def position(self, loc: Loc, *, key: bool = False) -> tuple[int, int]:
+    def position(self, loc: YamlLocation, *, key: bool = False) -> tuple[int, int]:
         """Line and column from 1, to sort by."""
         line, column = self.place(loc, key=key).rsplit(":", 2)[1:]
         return int(line), int(column)
 
-    def _walk(self, loc: Loc) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
+    def _walk(self, loc: YamlLocation) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
         node, key_node = self.root, None
         for part in loc:
             found = self._child(node, part)
@@ -82,13 +96,19 @@ class Document:
             node, key_node = found
         return node, key_node, True
 
-    def _child(self, node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node | None] | None:
+    def _child(
+        self, node: yaml.Node | None, part: str | int
+    ) -> tuple[yaml.Node, yaml.Node | None] | None:
         """The value and the key node of a part, or None where the file has no such part."""
         if isinstance(node, yaml.MappingNode):
             if id(node) not in self._index:
                 self._index[id(node)] = {key.value: (value, key) for key, value in node.value}
             return self._index[id(node)].get(str(part))
-        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and 0 <= part < len(node.value):
+        if (
+            isinstance(node, yaml.SequenceNode)
+            and isinstance(part, int)
+            and 0 <= part < len(node.value)
+        ):
             return node.value[part], None
         return None
 
@@ -99,7 +119,9 @@ def load_yaml(path: Path) -> Document:
 
 
 def load_text(text: str, name: str) -> Document:
-    """The document in a text; `name` stands for the file in messages. Raises InputError with every problem."""
+    """The document in a text; `name` stands for the file in messages. Raises InputError with every
+    problem.
+    """
     check_characters(text, name)
     return _load(text, name)
 
@@ -137,7 +159,10 @@ def _scan(text: str, name: str) -> list[Problem]:
             documents += 1
             if documents > 1:
                 problems.append(
-                    Problem(message="a second document ('---') in one file; use a file for each", where=where)
+                    Problem(
+                        message="a second document ('---') in one file; use a file for each",
+                        where=where,
+                    )
                 )
                 return problems
         elif isinstance(event, yaml.CollectionStartEvent):
@@ -150,7 +175,10 @@ def _scan(text: str, name: str) -> list[Problem]:
         if tag is not None:
             shown = tag.replace("tag:yaml.org,2002:", "!!")
             problems.append(
-                Problem(message=f"tag '{shown}' is not allowed; write the value alone, text in quotes", where=where)
+                Problem(
+                    message=f"tag '{shown}' is not allowed; write the value alone, text in quotes",
+                    where=where,
+                )
             )
     return problems
 
@@ -165,8 +193,10 @@ class _Builder:
         self._open: set[int] = set()
         self._built: dict[int, Any] = {}
 
-    def measure(self, node: yaml.Node, loc: Loc) -> int:
-        """The number of nodes below and with `node`, aliases written out; reports cycles and too many nodes."""
+    def measure(self, node: yaml.Node, loc: YamlLocation) -> int:
+        """The number of nodes below and with `node`, aliases written out; reports cycles and too
+        many nodes.
+        """
         if id(node) in self._sizes:
             return self._sizes[id(node)]
         if id(node) in self._open:
@@ -182,7 +212,7 @@ class _Builder:
         self._sizes[id(node)] = size
         return size
 
-    def build(self, node: yaml.Node, loc: Loc) -> Any:
+    def build(self, node: yaml.Node, loc: YamlLocation) -> Any:
         """The plain value of a node."""
         if id(node) in self._built:
             return self._built[id(node)]
@@ -199,7 +229,7 @@ class _Builder:
         self._built[id(node)] = value
         return value
 
-    def _mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, loc: YamlLocation) -> dict[str, Any]:
         value: dict[str, Any] = {}
         seen: dict[str, yaml.Node] = {}
         for key_node, child in node.value:
@@ -210,7 +240,9 @@ class _Builder:
             path = dotted((*loc, key))
             self._check_text(key_node, key)
             if key == "<<":
-                self._report(key_node, f"{path}: merge keys are not supported; write the fields out")
+                self._report(
+                    key_node, f"{path}: merge keys are not supported; write the fields out"
+                )
             elif not key.strip():
                 self._report(key_node, f"{path}: an empty key")
             elif key in seen:
@@ -221,7 +253,9 @@ class _Builder:
         return value
 
     def _check_text(self, node: yaml.Node, text: str) -> None:
-        """Reports what no text holds: the source itself was looked at before, but escapes write such characters too."""
+        """Reports what no text holds: the source itself was looked at before, but escapes write
+        such characters too.
+        """
         if any("\ud800" <= c <= "\udfff" for c in text):
             self._report(node, "half of a surrogate pair; write the character itself")
         elif found := FORBIDDEN.search(text):
@@ -245,7 +279,9 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """The problems without repeats; those of one file in the order of its lines, files in order of appearance."""
+    """The problems without repeats; those of one file in the order of its lines, files in order of
+    appearance.
+    """
     unique = list(dict.fromkeys(problems))
     files: dict[str, int] = {}
     keys: dict[Problem, tuple[int, int, int]] = {}

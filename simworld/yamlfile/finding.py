@@ -1,4 +1,6 @@
-"""Files by folder and by glob: links are not followed downwards, and there is an end however large the disk is."""
+"""Files by folder and by glob: links are not followed downwards, and there is an end however large
+the disk is.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ def is_glob(text: str) -> bool:
 
 
 def yaml_files(folder: Path) -> list[Path]:
-    """The YAML files of a folder and its subfolders, sorted; hidden ones and linked folders are left out.
+    """The YAML files of a folder and its subfolders, sorted; hidden ones and linked folders are
+    left out.
 
     Raises:
         InputError: the folder cannot be read, or holds too much.
@@ -30,15 +33,21 @@ def yaml_files(folder: Path) -> list[Path]:
         os.listdir(folder)  # subfolders that cannot be read are passed over, this one is not
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError([Problem(message=f"cannot be read: {reason}", where=str(folder))]) from None
+        raise InputError(
+            [Problem(message=f"cannot be read: {reason}", where=str(folder))]
+        ) from None
     found = _match(folder, ("**", "*"), _counter(str(folder)))
-    return _some(str(folder), (path for path in found if path.suffix in SUFFIXES and os.path.isfile(path)))
+    return _some(
+        str(folder), (path for path in found if path.suffix in SUFFIXES and os.path.isfile(path))
+    )
 
 
 def matching_files(pattern: str, beside: Path = Path()) -> list[Path]:
-    """The YAML files that a pattern of `*`, `?`, `[…]` and `**` (any folders) matches, sorted; empty if none.
+    """The YAML files that a pattern of `*`, `?`, `[…]` and `**` (any folders) matches, sorted;
+    empty if none.
 
-    A relative pattern begins in the folder `beside`. Hidden files are left out, and `**` follows no links.
+    A relative pattern begins in the folder `beside`. Hidden files are left out, and `**` follows no
+    links.
 
     Raises:
         InputError: it would look at too much of the disk, or finds too many files.
@@ -46,9 +55,13 @@ def matching_files(pattern: str, beside: Path = Path()) -> list[Path]:
     if "\0" in pattern:
         return []
     path = Path(pattern)
-    start, parts = (Path(path.anchor), path.parts[1:]) if path.is_absolute() else (beside, path.parts)
+    start, parts = (
+        (Path(path.anchor), path.parts[1:]) if path.is_absolute() else (beside, path.parts)
+    )
     found = _match(start, _joined(parts), _counter(pattern))
-    return _some(pattern, (path for path in found if path.suffix in SUFFIXES and os.path.isfile(path)))
+    return _some(
+        pattern, (path for path in found if path.suffix in SUFFIXES and os.path.isfile(path))
+    )
 
 
 def _match(folder: Path, parts: Sequence[str], count: Callable[[], None]) -> Iterator[Path]:
@@ -66,14 +79,18 @@ def _match(folder: Path, parts: Sequence[str], count: Callable[[], None]) -> Ite
         if first == "**":
             if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
                 yield from _match(folder / entry.name, parts, count)
-        elif fnmatchcase(entry.name, first) and (first.startswith(".") or not entry.name.startswith(".")):
+        elif fnmatchcase(entry.name, first) and (
+            first.startswith(".") or not entry.name.startswith(".")
+        ):
             yield from _match(folder / entry.name, rest, count)
 
 
 def _inside(folder: Path, count: Callable[[], None]) -> list[os.DirEntry[str]]:
     """What is in a folder, by name; nothing if it is none, or cannot be read."""
     if len(folder.parts) > MAX_DEPTH:
-        raise InputError([Problem(message=f"folders more than {MAX_DEPTH} deep", where=str(folder)[:80])])
+        raise InputError(
+            [Problem(message=f"folders more than {MAX_DEPTH} deep", where=str(folder)[:80])]
+        )
     inside = []
     try:
         with os.scandir(folder) as entries:
@@ -86,8 +103,12 @@ def _inside(folder: Path, count: Callable[[], None]) -> list[os.DirEntry[str]]:
 
 
 def _joined(parts: Sequence[str]) -> tuple[str, ...]:
-    """The parts with one `**` for several in a row, which would look at everything several times."""
-    return tuple(part for i, part in enumerate(parts) if part != "**" or parts[i - 1 : i] != ("**",))
+    """The parts with one `**` for several in a row, which would look at everything several
+    times.
+    """
+    return tuple(
+        part for i, part in enumerate(parts) if part != "**" or parts[i - 1 : i] != ("**",)
+    )
 
 
 def _counter(where: str) -> Callable[[], None]:
@@ -97,7 +118,10 @@ def _counter(where: str) -> Callable[[], None]:
         nonlocal left
         left -= 1
         if left < 0:
-            what = f"more than {MAX_ENTRIES:,} files and folders to look through; name a folder further down"
+            what = (
+                f"more than {MAX_ENTRIES:,} files and folders to look through; name a folder"
+                " further down"
+            )
             raise InputError([Problem(message=what, where=where)])
 
     return count
@@ -108,5 +132,7 @@ def _some(where: str, found: Iterator[Path]) -> list[Path]:
     for path in found:
         files[path] = None
         if len(files) > MAX_FILES:
-            raise InputError([Problem(message=f"more than {MAX_FILES:,} YAML files; name fewer", where=where)])
+            raise InputError(
+                [Problem(message=f"more than {MAX_FILES:,} YAML files; name fewer", where=where)]
+            )
     return sorted(files)

@@ -1,4 +1,6 @@
-"""The keys at the top of a YAML file, to tell what kind of file it is; also of one that is broken further down."""
+"""The keys at the top of a YAML file, to tell what kind of file it is; also of one that is broken
+further down.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,17 @@ from pathlib import Path
 from simworld.core.errors import InputError
 from simworld.yamlfile.document import load_yaml
 
-_KEY = re.compile(r"""^(?P<row>- +|  )?["']?(?P<key>[A-Za-z][\w-]*)["']?[ \t]*:(?:\s|$)""", re.MULTILINE)
+_KEY = re.compile(
+    r"""^(?P<row>- +|  )?["']?(?P<key>[A-Za-z][\w-]*)["']?[ \t]*:(?:\s|$)""", re.MULTILINE
+)
 _START = re.compile(r"(?:\s*(?:#[^\n]*|---[^\n]*)?\n)*\s*(?P<first>\S)")
 MOST = 10_000_000  # bytes looked at
 
 
 def top_keys(path: Path) -> tuple[frozenset[str], bool]:
-    """The keys of a file's mapping, or of the rows of its list, and whether it is a list; none where it cannot be read."""
+    """The keys of a file's mapping, or of the rows of its list, and whether it is a list; none
+    where it cannot be read.
+    """
     try:
         if not os.path.isfile(path) or path.stat().st_size > MOST:
             return frozenset(), False
@@ -25,7 +31,8 @@ def top_keys(path: Path) -> tuple[frozenset[str], bool]:
     start = _START.match(text + "\n")
     first = start["first"] if start else ""
     rows = first == "-"
-    if first in ("{", "[") or (rows and re.search(r"^- *[{[]", text, re.MULTILINE)):  # keys that begin no line
+    # keys that begin no line
+    if first in ("{", "[") or (rows and re.search(r"^- *[{[]", text, re.MULTILINE)):
         return _of_data(path)
     found = (match for match in _KEY.finditer(text) if bool(match["row"]) == rows)
     return frozenset(match["key"] for match in found), rows

@@ -1,4 +1,6 @@
-"""The wording of problems: what was found, what was expected, and what the author may have meant."""
+"""The wording of problems: what was found, what was expected, and what the author may have
+meant.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def did_you_mean(word: object, candidates: Iterable[str]) -> str:
 
 
 def closest(word: object, candidates: Iterable[str]) -> str | None:
-    """The candidate that `word` most likely stands for: other case or dashes, else few letters apart."""
+    """The candidate that `word` most likely stands for: other case or dashes, else few letters
+    apart.
+    """
     known = {_folded(candidate): candidate for candidate in candidates}
     found = difflib.get_close_matches(_folded(str(word)), known, n=1, cutoff=0.6)
     return known[found[0]] if found else None
@@ -81,7 +85,9 @@ def expected(kind: str) -> str | None:
 
 
 def type_message(kinds: Sequence[str], value: Any, written: str | None) -> str:
-    """`expected text, found the number 5; put it in quotes`, for one error or for all branches of a union."""
+    """`expected text, found the number 5; put it in quotes`, for one error or for all branches of a
+    union.
+    """
     wanted = list(dict.fromkeys(_EXPECTED[kind] for kind in kinds if kind != "none_required"))
     text = f"expected {' or '.join(wanted)}, found {found(value, written)}"
     if "text" in wanted and isinstance(value, bool | int | float):
@@ -104,7 +110,8 @@ def value_message(kind: str, error: Mapping[str, Any], value: Any, written: str 
         choices = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
         tag = context.get("tag")
         return (
-            f"{context.get('discriminator', '')}: expected {one_of(choices)}, found '{tag}'{did_you_mean(tag, choices)}"
+            f"{context.get('discriminator', '')}: expected {one_of(choices)}, found"
+            f" '{tag}'{did_you_mean(tag, choices)}"
         )
     text = str(error.get("msg", "not valid"))
     text = re.sub(r"^(Value error|Assertion failed), ", "", text)
@@ -116,14 +123,18 @@ _WORDINGS: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
     "greater_than_equal": lambda c, f: f"expected at least {c['ge']:g}, found {f}",
     "less_than": lambda c, f: f"expected less than {c['lt']:g}, found {f}",
     "less_than_equal": lambda c, f: f"expected at most {c['le']:g}, found {f}",
-    "too_short": lambda c, f: f"expected at least {_count(c['min_length'])}, found {_count(c['actual_length'])}",
+    "too_short": lambda c, f: (
+        f"expected at least {_count(c['min_length'])}, found {_count(c['actual_length'])}"
+    ),
     "too_long": lambda c, f: f"expected at most {_count(c['max_length'])}, found {_more(c)}",
     "string_too_short": lambda c, f: (
         "must not be empty" if c["min_length"] == 1 else f"too short: at least {c['min_length']}"
     ),
     "string_too_long": lambda c, f: f"expected at most {c['max_length']:,} characters",
     "string_pattern_mismatch": lambda c, f: f"expected a text like {c['pattern']}, found {f}",
-    "union_tag_not_found": lambda c, f: f"{str(c['discriminator']).strip(chr(39))}: required field is missing",
+    "union_tag_not_found": lambda c, f: (
+        f"{str(c['discriminator']).strip(chr(39))}: required field is missing"
+    ),
 }
 
 

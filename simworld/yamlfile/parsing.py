@@ -10,20 +10,29 @@ from pydantic import BaseModel, ValidationError
 
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile.document import Document, load_text
-from simworld.yamlfile.messages import closest, did_you_mean, dotted, expected, type_message, value_message
+from simworld.yamlfile.messages import (
+    closest,
+    did_you_mean,
+    dotted,
+    expected,
+    type_message,
+    value_message,
+)
 
 M = TypeVar("M", bound=BaseModel)
-Path = tuple[str | int, ...]
+YamlPath = tuple[str | int, ...]
 
 MAX_PROBLEMS = 100  # of one file; a file of another kind would fill the screen otherwise
 _UNSET = object()
 
 
 def parse(document: Document, model: type[M], *, data: Any = _UNSET) -> M:
-    """The document as a model; `data` replaces the document's own (after substitution) under the same places.
+    """The document as a model; `data` replaces the document's own (after substitution) under the
+    same places.
 
-    Validation is strict, as for JSON: a number is not text, text is no number, 1.0 is no whole number. Lists become tuples and
-    texts enum members. Raises InputError with every problem, in the order of the file.
+    Validation is strict, as for JSON: a number is not text, text is no number, 1.0 is no whole
+    number. Lists become tuples and texts enum members. Raises InputError with every problem, in the
+    order of the file.
     """
     value = document.data if data is _UNSET else data
     if value is None:
@@ -40,7 +49,9 @@ def parse_text(text: str, name: str, model: type[M]) -> M:
 
 
 def problem_texts(error: ValidationError) -> list[str]:
-    """The problems of data that has no YAML document behind it: `seats.1.goal: required field is missing`."""
+    """The problems of data that has no YAML document behind it: `seats.1.goal: required field is
+    missing`.
+    """
     texts = []
     errors = error.errors(include_url=False)
     for item in errors[:MAX_PROBLEMS]:
@@ -59,33 +70,42 @@ def problem_texts(error: ValidationError) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _problems(document: Document, model: type[BaseModel], data: Any, error: ValidationError) -> list[Problem]:
+def _problems(
+    document: Document, model: type[BaseModel], data: Any, error: ValidationError
+) -> list[Problem]:
     errors = error.errors(include_url=False)
-    by_loc: dict[Path, list[Mapping[str, Any]]] = {}
+    by_loc: dict[YamlPath, list[Mapping[str, Any]]] = {}
     for item in errors:
         by_loc.setdefault(_loc(document, item), []).append(item)
-    inner = {loc[:i] for loc in by_loc for i in range(len(loc))}  # places with a problem somewhere beneath
+    # places with a problem somewhere beneath
+    inner = {loc[:i] for loc in by_loc for i in range(len(loc))}
     meant = _meant(model, data, by_loc)
     problems: list[Problem] = []
-    for loc, items in sorted(by_loc.items(), key=lambda entry: document.position(entry[0], key=_about_key(entry[1]))):
+    for loc, items in sorted(
+        by_loc.items(), key=lambda entry: document.position(entry[0], key=_about_key(entry[1]))
+    ):
         kinds = {item["type"] for item in items}
         if "missing" in kinds and loc in meant:
             continue
         if loc in inner and all(expected(kind) or kind == "too_short" for kind in kinds):
-            continue  # the branch of a union that was not meant, or a list whose entries are wrong already
+            # the branch of a union that was not meant, or a list whose entries are wrong already
+            continue
         if len(problems) >= MAX_PROBLEMS:
             more = f"… and {len(errors) - len(problems):,} more problems"
             return [*problems, Problem(message=more, where=document.name)]
         key = _about_key(items)
         problems += [
-            document.problem(loc, message, key=key) for message in _messages(document, model, data, loc, items)
+            document.problem(loc, message, key=key)
+            for message in _messages(document, model, data, loc, items)
         ]
     return problems
 
 
-def _meant(model: type[BaseModel], data: Any, by_loc: Mapping[Path, list[Mapping[str, Any]]]) -> set[Path]:
+def _meant(
+    model: type[BaseModel], data: Any, by_loc: Mapping[YamlPath, list[Mapping[str, Any]]]
+) -> set[YamlPath]:
     """The missing fields that a misspelt neighbour stands for: they are not reported again."""
-    meant: set[Path] = set()
+    meant: set[YamlPath] = set()
     unknown = [loc for loc, items in by_loc.items() if items[0]["type"] == "extra_forbidden"]
     for loc in unknown[:MAX_PROBLEMS]:
         fields = _fields_at(model, loc[:-1])
@@ -101,15 +121,19 @@ def _about_key(items: list[Mapping[str, Any]]) -> bool:
     return any(item["type"] == "extra_forbidden" or "[key]" in item["loc"] for item in items)
 
 
-def _loc(document: Document, item: Mapping[str, Any]) -> Path:
-    loc: Path = tuple(part for part in item["loc"] if part != "[key]")
+def _loc(document: Document, item: Mapping[str, Any]) -> YamlPath:
+    loc: YamlPath = tuple(part for part in item["loc"] if part != "[key]")
     if item["type"] == "missing":
         return (*document.real_loc(loc[:-1]), loc[-1])
     return document.real_loc(loc)
 
 
 def _messages(
-    document: Document, model: type[BaseModel], data: Any, loc: Path, items: list[Mapping[str, Any]]
+    document: Document,
+    model: type[BaseModel],
+    data: Any,
+    loc: YamlPath,
+    items: list[Mapping[str, Any]],
 ) -> list[str]:
     value = _at(data, loc)
     written = document.written(loc) if value == _at(document.data, loc) else None
@@ -128,7 +152,7 @@ def _messages(
     return list(dict.fromkeys(messages))
 
 
-def _at(data: Any, loc: Path) -> Any:
+def _at(data: Any, loc: YamlPath) -> Any:
     for part in loc:
         try:
             data = data[part]
@@ -137,7 +161,7 @@ def _at(data: Any, loc: Path) -> Any:
     return data
 
 
-def _fields_at(model: type[BaseModel], loc: Path) -> list[str]:
+def _fields_at(model: type[BaseModel], loc: YamlPath) -> list[str]:
     """The names of the fields that a mapping at `loc` may have."""
     types: list[Any] = [model]
     for part in loc:
@@ -149,7 +173,12 @@ def _fields_at(model: type[BaseModel], loc: Path) -> list[str]:
 def _step(kind: Any, part: str | int) -> list[Any]:
     if isinstance(part, str):
         models = _models(kind)
-        stepped = [f.annotation for m in models for name, f in m.model_fields.items() if part in (name, f.alias)]
+        stepped = [
+            f.annotation
+            for m in models
+            for name, f in m.model_fields.items()
+            if part in (name, f.alias)
+        ]
         if stepped:
             return stepped
     return list(_models(kind)) or [kind]

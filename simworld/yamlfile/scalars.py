@@ -1,4 +1,6 @@
-"""What a plain scalar means: the YAML 1.2 core schema, so that `no`, `on`, `1:30` and `2024-01-01` stay text."""
+"""What a plain scalar means: the YAML 1.2 core schema, so that `no`, `on`, `1:30` and `2024-01-01`
+stay text.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,13 @@ def resolve(text: str) -> Scalar:
 
 
 def as_text(text: str) -> str:
-    """A text as YAML writes it, also in a list in brackets: plain where that is read as the same text, else in quotes."""
-    if re.fullmatch(r"[\w./][\w./ -]*", text, re.ASCII) and text == text.strip() and isinstance(resolve(text), str):
+    """A text as YAML writes it, also in a list in brackets: plain where that is read as the same
+    text, else in quotes.
+    """
+    if (
+        re.fullmatch(r"[\w./][\w./ -]*", text, re.ASCII)
+        and text == text.strip()
+        and isinstance(resolve(text), str)
+    ):
         return text
     return "'" + text.replace("'", "''") + "'"

@@ -1,4 +1,6 @@
-"""From a file to its text: size, encoding and control characters are checked before YAML sees anything."""
+"""From a file to its text: size, encoding and control characters are checked before YAML sees
+anything.
+"""
 
 from __future__ import annotations
 
@@ -14,35 +16,47 @@ FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\
 
 
 def read_source(path: Path, max_bytes: int = MAX_BYTES) -> str:
-    """The text of a UTF-8 file of at most `max_bytes`. Raises InputError with one line that says why it cannot be read."""
+    """The text of a UTF-8 file of at most `max_bytes`. Raises InputError with one line that says
+    why it cannot be read.
+    """
     name = str(path)
     try:
-        # A named pipe without a writer would be waited for without end; those that a shell opens are in /dev.
+        # A named pipe without a writer would be waited for without end; those that a shell opens
+        # are in /dev.
         if stat.S_ISFIFO(os.stat(path).st_mode) and not name.startswith("/dev/"):
             raise _refusal("is a pipe, not a file", name)
         with path.open("rb") as file:
             raw = file.read(max_bytes + 1)
     except FileNotFoundError:
-        raise _refusal("is a link to nothing" if os.path.islink(path) else "no such file", name) from None
+        raise _refusal(
+            "is a link to nothing" if os.path.islink(path) else "no such file", name
+        ) from None
     except IsADirectoryError:
         raise _refusal("is a folder; name a file", name) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _refusal(f"cannot be read: {reason}", name) from None
     if len(raw) > max_bytes:
-        raise _refusal(f"is larger than {max_bytes // 1024 // 1024} MiB, the most that is read", name)
+        raise _refusal(
+            f"is larger than {max_bytes // 1024 // 1024} MiB, the most that is read", name
+        )
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        what = f"is not UTF-8 text: byte 0x{raw[error.start]:02x} in line {line}; save the file as UTF-8"
+        what = (
+            f"is not UTF-8 text: byte 0x{raw[error.start]:02x} in line {line}; save the file as"
+            " UTF-8"
+        )
         raise _refusal(what, name) from None
     check_characters(text, name)
     return text
 
 
 def check_characters(text: str, name: str) -> None:
-    """Raises InputError, with the place, if the text holds a control character (as binary files do)."""
+    """Raises InputError, with the place, if the text holds a control character (as binary files
+    do).
+    """
     if found := FORBIDDEN.search(text):
         line = text.count("\n", 0, found.start()) + 1
         column = found.start() - (text.rfind("\n", 0, found.start()) + 1) + 1

@@ -1,4 +1,6 @@
-"""Writing files that somebody is going to edit: never over one that is there, and all of them or none."""
+"""Writing files that somebody is going to edit: never over one that is there, and all of them or
+none.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,14 @@ from simworld.core.errors import InputError, Problem
 
 
 def write_new(texts: Mapping[Path, str]) -> None:
-    """Writes files that must not exist yet. Raises InputError with the reasons if one cannot be written; then none was."""
-    problems = [Problem(message=reason, where=str(path)) for path, text in texts.items() if (reason := _no(path, text))]
+    """Writes files that must not exist yet. Raises InputError with the reasons if one cannot be
+    written; then none was.
+    """
+    problems = [
+        Problem(message=reason, where=str(path))
+        for path, text in texts.items()
+        if (reason := _no(path, text))
+    ]
     if problems:
         raise InputError(problems)
     written: list[Path] = []
@@ -23,7 +31,11 @@ def write_new(texts: Mapping[Path, str]) -> None:
     except OSError as error:
         for done in written:  # a full disk leaves half a file
             done.unlink(missing_ok=True)
-        reason = "exists already" if isinstance(error, FileExistsError) else f"cannot be written: {error.strerror}"
+        reason = (
+            "exists already"
+            if isinstance(error, FileExistsError)
+            else f"cannot be written: {error.strerror}"
+        )
         raise InputError([Problem(message=reason, where=str(path))]) from None
 
 

@@ -1,4 +1,6 @@
-"""What Alembic runs around the migrations: the caller's connection, our version table, no logging set-up."""
+"""What Alembic runs around the migrations: the caller's connection, our version table, no logging
+set-up.
+"""
 
 from __future__ import annotations
 

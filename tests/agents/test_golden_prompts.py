@@ -1,4 +1,5 @@
-"""The English prompts of the shipped scenarios, byte for byte: planners were trained on them, and agents' ids name them."""
+"""The English prompts of the shipped scenarios, byte for byte: planners were trained on them, and
+agents' ids name them."""
 
 from __future__ import annotations
 
@@ -17,23 +18,35 @@ from simworld.core.visibility import observe
 from simworld.yamlfile import load_yaml, parse
 
 GOLDEN = Path(__file__).parent / "golden_prompts.json"
-KINDS = (ActionKind.speak, ActionKind.non_verbal, ActionKind.none, ActionKind.action, ActionKind.speak)
+KINDS = (
+    ActionKind.speak,
+    ActionKind.non_verbal,
+    ActionKind.none,
+    ActionKind.action,
+    ActionKind.speak,
+)
 
 
 def history(scenario: Scenario) -> tuple[Turn, ...]:
     """Every kind of act: in the open by all seats, then a whisper, and the last seat leaves."""
     seats = [seat.name for seat in scenario.seats]
     acts = [
-        Act(seat=seats[i % len(seats)], action=Action(kind=kind, text="" if kind is ActionKind.none else f"act {i}"))
+        Act(
+            seat=seats[i % len(seats)],
+            action=Action(kind=kind, text="" if kind is ActionKind.none else f"act {i}"),
+        )
         for i, kind in enumerate(KINDS)
     ]
-    acts.append(Act(seat=seats[0], action=Action(kind=ActionKind.speak, text="between us", to=(seats[1],))))
+    acts.append(
+        Act(seat=seats[0], action=Action(kind=ActionKind.speak, text="between us", to=(seats[1],)))
+    )
     acts.append(Act(seat=seats[-1], action=Action(kind=ActionKind.leave, text="Good night.")))
     return tuple(Turn(index=i, acts=(act,)) for i, act in enumerate(acts))
 
 
 def digest(scenario: Scenario, seat: str, prompt: str) -> str:
-    """16 hex digits over the prompts of a seat at the start and after every kind of act, and where replies stop."""
+    """16 hex digits over the prompts of a seat at the start and after every kind of act, and where
+    replies stop."""
     template = parse(load_yaml(PROMPTS / f"{prompt}.yaml"), PromptTemplate)
     turns = history(scenario)
     sent = [
@@ -47,7 +60,9 @@ def digest(scenario: Scenario, seat: str, prompt: str) -> str:
 def digests(prompt: str) -> dict[str, str]:
     """`scenario/seat` → digest, of the library and the held-out set."""
     scenarios = [loaded.scenario for loaded in (*read_library(), *read_heldout())]
-    return {f"{s.name}/{seat.name}": digest(s, seat.name, prompt) for s in scenarios for seat in s.seats}
+    return {
+        f"{s.name}/{seat.name}": digest(s, seat.name, prompt) for s in scenarios for seat in s.seats
+    }
 
 
 @pytest.mark.parametrize("prompt", ["chat", "script"])

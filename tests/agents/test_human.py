@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from agents.human import MODEL, HumanAgent, TerminalBackend
-from agents.names import Names
-from agents.replies import parse_reply
+from agents.people_names import PeopleNames
+from agents.reply_parsing import parse_reply
 from simworld.core.episode import Act, Action, ActionKind, Event, Observation
 from simworld.core.errors import Failure, Stopped
 from simworld.core.requests import Ask, Finished, Generate, Generated, Sampling, Scored, TextPrompt
@@ -45,7 +45,9 @@ def test_the_agent_asks_for_its_observation_until_something_usable_was_typed() -
     assert thinking.send(generated("   ")) == Ask(observation=GUEST_FIRST)
     with pytest.raises(StopIteration) as over:
         thinking.send(generated("(to Ann) Half of it?"))
-    assert over.value.value == Act(seat="guest", action=Action(kind=ActionKind.speak, text="Half of it?", to=("host",)))
+    assert over.value.value == Act(
+        seat="guest", action=Action(kind=ActionKind.speak, text="Half of it?", to=("host",))
+    )
 
 
 def test_a_person_is_told_whom_they_may_address_and_asked_again() -> None:
@@ -53,14 +55,17 @@ def test_a_person_is_told_whom_they_may_address_and_asked_again() -> None:
     next(thinking)
     again = thinking.send(generated("(to Anna) Half of it?"))
     assert isinstance(again, Ask)
-    assert again.note == (
-        "Nobody heard that: it is not clear who is meant by '(to Anna)'. (A reply that only one person is to hear begins "
-        "with (to Ann) or (to Cleo), and all of it is for that person. Without such a mark everybody hears it. "
-        "Nobody else is here.)"
+    assert (
+        again.note
+        == "Nobody heard that: it is not clear who is meant by '(to Anna)'. (A reply that only one"
+        " person is to hear begins with (to Ann) or (to Cleo), and all of it is for that person."
+        " Without such a mark everybody hears it. Nobody else is here.)"
     )
     with pytest.raises(StopIteration) as over:
         thinking.send(generated("(to Ann) Half of it?"))
-    assert over.value.value == Act(seat="guest", action=Action(kind=ActionKind.speak, text="Half of it?", to=("host",)))
+    assert over.value.value == Act(
+        seat="guest", action=Action(kind=ActionKind.speak, text="Half of it?", to=("host",))
+    )
 
 
 def test_the_terminal_shows_why_it_asks_again() -> None:
@@ -96,10 +101,15 @@ def test_a_person_sees_the_facts_once_and_then_what_is_new() -> None:
         "── You are Ann ──",
         "Setting: One piece of cake is left on the table.",
         "You: Ann Lee, 30, baker",
-        "With you: Bo (an acquaintance): Bo Ek, 30, baker. Cleo (an acquaintance): Cleo Fox, 30, baker.",
+        (
+            "With you: Bo (an acquaintance): Bo Ek, 30, baker. Cleo (an acquaintance): Cleo Fox,"
+            " 30, baker."
+        ),
         "Your goal: Get the piece for the host.",
-        "Type what Ann says; [nods] or [opens the window] for a gesture or an act; (to Bo) first for Bo alone; "
-        "[says nothing] to let the turn pass; [leaves] to leave for good.",
+        (
+            "Type what Ann says; [nods] or [opens the window] for a gesture or an act; (to Bo)"
+            " first for Bo alone; [says nothing] to let the turn pass; [leaves] to leave for good."
+        ),
     ]
     assert terminal.asked == ["Ann: "]
     terminal.said.clear()
@@ -128,19 +138,27 @@ def test_questions_are_put_in_order_and_one_at_a_time() -> None:
 
 
 def test_the_end_of_input_stops_the_command_and_is_no_failure_of_a_conversation() -> None:
-    with pytest.raises(Stopped, match=r"the terminal was closed, .*; the same command plays the rest"):
+    with pytest.raises(
+        Stopped, match=r"the terminal was closed, .*; the same command plays the rest"
+    ):
         Terminal().ask(HOST_FIRST)
 
 
 def test_what_may_be_typed_is_told_in_the_language_of_the_scenario_and_means_that() -> None:
-    for observation in (HOST_FIRST, replace(HOST_FIRST, language="zh"), replace(HOST_FIRST, language="ar")):
+    for observation in (
+        HOST_FIRST,
+        replace(HOST_FIRST, language="zh"),
+        replace(HOST_FIRST, language="ar"),
+    ):
         terminal = Terminal("Hello.")
         terminal.ask(observation)
         marks = re.findall(r"\[[^]]+\]|\([^)]+\)|（[^）]+）", terminal.said[-1])
         assert len(marks) == 5
         kinds = []
         for mark in marks:
-            action = parse_reply(mark if mark.startswith("[") else f"{mark} Psst.", Names.of(observation))
+            action = parse_reply(
+                mark if mark.startswith("[") else f"{mark} Psst.", PeopleNames.of(observation)
+            )
             assert isinstance(action, Action)
             kinds.append((action.kind, action.to))
         assert kinds == [
@@ -175,7 +193,9 @@ def test_another_conversation_of_the_same_seed_begins_with_who_one_is() -> None:
     assert terminal.said[0] == "── You are Ann ──"
     terminal.said.clear()
     terminal.backend.show(HOST_SECOND)
-    assert terminal.said == [f"{event.label}: {event.action.text}" for event in HOST_SECOND.events[1:]]
+    assert terminal.said == [
+        f"{event.label}: {event.action.text}" for event in HOST_SECOND.events[1:]
+    ]
 
 
 def test_lines_that_were_not_typed_here_are_shown() -> None:
@@ -186,14 +206,22 @@ def test_lines_that_were_not_typed_here_are_shown() -> None:
 
 
 def test_control_characters_never_reach_the_terminal() -> None:
-    seats = tuple(Seat(name=name, persona=Persona(name=name.title()), goal="Talk.") for name in ("ann", "bo"))
+    seats = tuple(
+        Seat(name=name, persona=Persona(name=name.title()), goal="Talk.") for name in ("ann", "bo")
+    )
     scenario = Scenario(name="x", setting="A room\x1b[2J\x07.", seats=seats)
-    event = Event(turn=0, seat="bo", label="Bo", action=Action(kind=ActionKind.speak, text="Hi\x1b]0;title\x9b"))
+    event = Event(
+        turn=0,
+        seat="bo",
+        label="Bo",
+        action=Action(kind=ActionKind.speak, text="Hi\x1b]0;title\x9b"),
+    )
     shown = observe(scenario, "ann", (), 0, 0)
     terminal = Terminal("Hello.", "Hello.")
     terminal.ask(shown)
     backend_sees = Observation(
-        **{name: getattr(shown, name) for name in shown.__dataclass_fields__ if name != "events"}, events=(event,)
+        **{name: getattr(shown, name) for name in shown.__dataclass_fields__ if name != "events"},
+        events=(event,),
     )
     terminal.ask(backend_sees)
     assert terminal.said[1] == "Setting: A room�[2J�."

@@ -8,7 +8,7 @@ from agents.lm_agent import LONGEST_RAW, LMAgent
 from agents.prompting import PromptTemplate, build_prompt
 from simworld.core.episode import Act, Action, ActionKind, Observation
 from simworld.core.errors import Failure
-from simworld.core.protocols import Reply
+from simworld.core.protocols import ActResult
 from simworld.core.requests import Completion, Generate, Generated, ModelInfo, Sampling, Scored
 from simworld.core.seeding import derive_seed
 from simworld.testing import check_agent, example_observations, generated
@@ -33,8 +33,9 @@ def make(*, reasks: int = 2, max_similarity: float = 0.6) -> LMAgent:
 
 def drive(
     agent: LMAgent, observation: Observation, answers: Sequence[str | Completion]
-) -> tuple[list[Generate], Reply]:
-    """What the agent asked, one answer per request, and what it made of them; every answer must be used."""
+) -> tuple[list[Generate], ActResult]:
+    """What the agent asked, one answer per request, and what it made of them; every answer must be
+    used."""
     thinking = agent.act(observation)
     asked = [next(thinking)]
     for number, answer in enumerate(answers, 1):
@@ -48,7 +49,7 @@ def drive(
     raise AssertionError("the agent still asks")
 
 
-def act_of(reply: Reply) -> Act:
+def act_of(reply: ActResult) -> Act:
     assert isinstance(reply, Act)
     assert reply.generation is not None
     return reply
@@ -75,12 +76,25 @@ def test_an_act_says_what_made_it() -> None:
     )
     _, reply = drive(make(), FIRST, [answer])
     act = act_of(reply)
-    assert (act.seat, act.action, act.plan) == ("host", Action(kind=ActionKind.speak, text="Fine."), None)
+    assert (act.seat, act.action, act.plan) == (
+        "host",
+        Action(kind=ActionKind.speak, text="Fine."),
+        None,
+    )
     made = act.generation
     assert made is not None
-    assert (made.model_id, made.dtype, made.prompt_version) == ("model-hash", "bfloat16", TEMPLATE.version)
+    assert (made.model_id, made.dtype, made.prompt_version) == (
+        "model-hash",
+        "bfloat16",
+        TEMPLATE.version,
+    )
     assert (made.seed, made.prompt_tokens, made.new_tokens) == (FIRST.seed, 40, 9)
-    assert (made.latency_s, made.logprob, made.finish, made.raw) == (0.5, -12.5, "length", ' "Fine. Then I')
+    assert (made.latency_s, made.logprob, made.finish, made.raw) == (
+        0.5,
+        -12.5,
+        "length",
+        ' "Fine. Then I',
+    )
     assert (made.asks, made.dropped_events) == (1, 0)
 
 
@@ -118,13 +132,15 @@ def test_when_every_reply_was_unusable_the_act_fails_and_shows_the_last() -> Non
     asked, reply = drive(make(reasks=1), FIRST, ["", "!" * 90])
     assert len(asked) == 2
     assert reply == Failure(
-        boundary="reply", kind="empty", message=f"no usable reply in 2 asks; the last was {'!' * 77 + '...'!r}"
+        boundary="reply",
+        kind="empty",
+        message=f"no usable reply in 2 asks; the last was {'!' * 77 + '...'!r}",
     )
 
 
 WHO = (
-    "(A reply that only one person is to hear begins with (to Bo) or (to Cleo), and all of it is for that person. "
-    "Without such a mark everybody hears it. Nobody else is here.)"
+    "(A reply that only one person is to hear begins with (to Bo) or (to Cleo), and all of it is"
+    " for that person. Without such a mark everybody hears it. Nobody else is here.)"
 )
 
 
@@ -141,7 +157,9 @@ def test_words_for_nobody_here_are_asked_for_again_with_a_note_of_who_is_here() 
 
 def test_the_note_stays_once_it_was_needed() -> None:
     asked, _ = drive(make(), FIRST, ["(whispers) Take it.", "...", "Fine."])
-    assert [request.prompt for request in asked[1:]] == [build_prompt(TEMPLATE, FIRST, note=WHO)] * 2
+    assert [request.prompt for request in asked[1:]] == [
+        build_prompt(TEMPLATE, FIRST, note=WHO)
+    ] * 2
 
 
 def test_words_for_nobody_here_are_never_said_to_all() -> None:
@@ -150,8 +168,10 @@ def test_words_for_nobody_here_are_never_said_to_all() -> None:
     assert reply == Failure(
         boundary="reply",
         kind="private",
-        message="no reply in 3 asks that says whom it is for: it is not clear who is meant by '(to Boo)'; "
-        "the last was '(to Boo) Half.'",
+        message=(
+            "no reply in 3 asks that says whom it is for: it is not clear who is meant by '(to"
+            " Boo)'; the last was '(to Boo) Half.'"
+        ),
     )
 
 
@@ -207,8 +227,11 @@ def test_a_prompt_that_is_too_long_drops_the_oldest_and_says_so() -> None:
     assert len(LAST.events) == 5
     asked, reply = drive(make(), LAST, [TOO_LONG, TOO_LONG, "Fine."])
     # A quarter of what is left, at least one: 5 → 4 → 3 events.
-    assert [request.prompt for request in asked] == [build_prompt(TEMPLATE, LAST, drop_events=n) for n in (0, 1, 2)]
-    assert {request.seed for request in asked} == {LAST.seed}  # the same draw: no reply was seen yet
+    assert [request.prompt for request in asked] == [
+        build_prompt(TEMPLATE, LAST, drop_events=n) for n in (0, 1, 2)
+    ]
+    # the same draw: no reply was seen yet
+    assert {request.seed for request in asked} == {LAST.seed}
     made = act_of(reply).generation
     assert made is not None
     assert (made.dropped_events, made.asks) == (2, 3)
@@ -250,4 +273,6 @@ def test_the_seed_does_not_name_the_agent() -> None:
 @pytest.mark.parametrize("style", ["chat", "script"])
 def test_it_keeps_the_promises_of_an_agent(style: str) -> None:
     template = PromptTemplate.model_validate({"style": style, "instructions": "Play {{name}}."})
-    check_agent(LMAgent(id="a", model="m", info=make().info, template=template, sampling=Sampling()))
+    check_agent(
+        LMAgent(id="a", model="m", info=make().info, template=template, sampling=Sampling())
+    )

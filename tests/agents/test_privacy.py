@@ -1,10 +1,11 @@
-"""Marks of privacy: whom a reply is for, what only looks like a mark, and what must never be said to all."""
+"""Marks of privacy: whom a reply is for, what only looks like a mark, and what must never be said
+to all."""
 
 import pytest
 
-from agents.names import Names
-from agents.privacy import Unresolved
-from agents.replies import parse_reply
+from agents.people_names import PeopleNames
+from agents.privacy import UnresolvedAddressee
+from agents.reply_parsing import parse_reply
 from simworld.core.episode import Action, ActionKind
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
 from simworld.core.visibility import observe
@@ -12,15 +13,19 @@ from simworld.core.visibility import observe
 SAID = "My floor is 60."
 
 
-def at_table(relationship: Relationship = Relationship.know_by_name, **people: str) -> Names:
+def at_table(relationship: Relationship = Relationship.know_by_name, **people: str) -> PeopleNames:
     """The names as the first seat knows them; the buyer is a nurse."""
     seats = tuple(
-        Seat(name=seat, persona=Persona(name=name, occupation="nurse" if seat == "buyer" else ""), goal="Talk.")
+        Seat(
+            name=seat,
+            persona=Persona(name=name, occupation="nurse" if seat == "buyer" else ""),
+            goal="Talk.",
+        )
         for seat, name in people.items()
     )
     pairs = {(a.name, b.name): relationship for i, a in enumerate(seats) for b in seats[i + 1 :]}
     scenario = Scenario(name="x", setting="A stall.", seats=seats, relationships=pairs)
-    return Names.of(observe(scenario, seats[0].name, (), 0, 0))
+    return PeopleNames.of(observe(scenario, seats[0].name, (), 0, 0))
 
 
 THREE = at_table(seller="Nadia Brandt", buyer="Bob Okafor", friend="Ida Holm")
@@ -348,7 +353,7 @@ def test_what_only_looks_like_a_mark_is_speech_to_all(raw: str) -> None:
 
 @pytest.mark.parametrize("raw", [*rows(NEVER_PUBLIC), f"Hello all!\n(to Bob) {SAID}"])
 def test_a_mark_that_cannot_be_resolved_is_never_speech(raw: str) -> None:
-    assert isinstance(parse_reply(raw, THREE), Unresolved)
+    assert isinstance(parse_reply(raw, THREE), UnresolvedAddressee)
 
 
 @pytest.mark.parametrize(
@@ -437,7 +442,7 @@ def test_no_form_of_a_mark_lets_words_for_somebody_unknown_out(form: str) -> Non
     for how in HOW:
         for whom in SOMEBODY:
             raw = form.replace("SAID", SAID).format(how, whom)
-            assert isinstance(parse_reply(raw, THREE), Unresolved), raw
+            assert isinstance(parse_reply(raw, THREE), UnresolvedAddressee), raw
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -457,7 +462,9 @@ def test_several_people_can_be_told() -> None:
         "(to Bob, Ida) Hi.",
         "Nadia (to Bob and to Ida): Hi.",
     ):
-        assert parse_reply(raw, THREE) == Action(kind=ActionKind.speak, text="Hi.", to=("buyer", "friend"))
+        assert parse_reply(raw, THREE) == Action(
+            kind=ActionKind.speak, text="Hi.", to=("buyer", "friend")
+        )
 
 
 def test_one_mark_twice_is_one_mark() -> None:
@@ -484,49 +491,80 @@ def test_a_mark_alone_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", ["(to Bob) Hi.", "(to him) Hi.", "(to you) Hi.", "(to the buyer) Hi.", "[whispers to Bob] Hi."]
+    "raw",
+    ["(to Bob) Hi.", "(to him) Hi.", "(to you) Hi.", "(to the buyer) Hi.", "[whispers to Bob] Hi."],
 )
 def test_at_a_table_of_two_the_other_is_meant(raw: str) -> None:
     assert parse_reply(raw, TWO) == Action(kind=ActionKind.speak, text="Hi.", to=("buyer",))
 
 
-@pytest.mark.parametrize("raw", ["(whispers) Hi.", "*whispers* Hi.", "(privately) Hi.", "Nadia (whispering): Hi."])
+@pytest.mark.parametrize(
+    "raw", ["(whispers) Hi.", "*whispers* Hi.", "(privately) Hi.", "Nadia (whispering): Hi."]
+)
 def test_at_a_table_of_two_nobody_else_could_hear_a_whisper(raw: str) -> None:
     assert parse_reply(raw, TWO) == Action(kind=ActionKind.speak, text="Hi.")
 
 
 def test_at_a_table_of_two_a_wrong_name_is_still_asked_about() -> None:
-    assert parse_reply("(to Idda) Hi.", TWO) == Unresolved(reason="it is not clear who is meant by '(to Idda)'")
+    assert parse_reply("(to Idda) Hi.", TWO) == UnresolvedAddressee(
+        reason="it is not clear who is meant by '(to Idda)'"
+    )
 
 
 def test_a_seat_alone_has_nobody_to_whisper_to() -> None:
     action = Action(kind=ActionKind.speak, text="Hi.")
-    assert parse_reply("(to Ida) Hi.", Names(own=("Nadia",), others={})) == action
+    assert parse_reply("(to Ida) Hi.", PeopleNames(own=("Nadia",), others={})) == action
 
 
 def test_people_may_be_called_what_they_are() -> None:
-    known = at_table(Relationship.acquaintance, seller="Nadia Brandt", buyer="Bob Okafor", guard="Ida Holm")
-    assert parse_reply("(to the nurse) Hi.", known) == Action(kind=ActionKind.speak, text="Hi.", to=("buyer",))
-    assert parse_reply("(to the guard) Hi.", known) == Action(kind=ActionKind.speak, text="Hi.", to=("guard",))
+    known = at_table(
+        Relationship.acquaintance, seller="Nadia Brandt", buyer="Bob Okafor", guard="Ida Holm"
+    )
+    assert parse_reply("(to the nurse) Hi.", known) == Action(
+        kind=ActionKind.speak, text="Hi.", to=("buyer",)
+    )
+    assert parse_reply("(to the guard) Hi.", known) == Action(
+        kind=ActionKind.speak, text="Hi.", to=("guard",)
+    )
     # Both are acquaintances, so the word names nobody.
-    assert isinstance(parse_reply("(to the acquaintance) Hi.", known), Unresolved)
+    assert isinstance(parse_reply("(to the acquaintance) Hi.", known), UnresolvedAddressee)
     friend = at_table(Relationship.friend, seller="Nadia Brandt", buyer="Bob Okafor")
-    assert parse_reply("(to my friend) Hi.", friend) == Action(kind=ActionKind.speak, text="Hi.", to=("buyer",))
+    assert parse_reply("(to my friend) Hi.", friend) == Action(
+        kind=ActionKind.speak, text="Hi.", to=("buyer",)
+    )
 
 
 def test_a_name_that_two_have_names_nobody() -> None:
     names = at_table(seller="Nadia Brandt", buyer="Ann Holm", friend="Ida Holm", guard="Ann Lee")
     assert names.others["Ann (Buyer)"] == "buyer"
-    assert isinstance(parse_reply("(to Ann) Hi.", names), Unresolved)
-    assert isinstance(parse_reply("(to Holm) Hi.", names), Unresolved)
+    assert isinstance(parse_reply("(to Ann) Hi.", names), UnresolvedAddressee)
+    assert isinstance(parse_reply("(to Holm) Hi.", names), UnresolvedAddressee)
     hi = Action(kind=ActionKind.speak, text="Hi.", to=("buyer",))
-    for raw in ("(to Ann (Buyer)) Hi.", "(to Ann Holm) Hi.", "(to the buyer) Hi.", "Nadia (to Ann (Buyer)): Hi."):
+    for raw in (
+        "(to Ann (Buyer)) Hi.",
+        "(to Ann Holm) Hi.",
+        "(to the buyer) Hi.",
+        "Nadia (to Ann (Buyer)): Hi.",
+    ):
         assert parse_reply(raw, names) == hi
 
 
 def test_every_part_of_a_name_may_be_used() -> None:
-    names = at_table(a="Nadia", b='Dr. Strange: MD ("Steve")', c="Siobhán O'Malley-Ruiz", d="🦄 Holm", e="<img> Lee")
-    marks = {"Steve": "b", "Dr. Strange": "b", "Strange": "b", "O’Malley": "c", "Ruiz": "c", "o'malley-ruiz": "c"}
+    names = at_table(
+        a="Nadia",
+        b='Dr. Strange: MD ("Steve")',
+        c="Siobhán O'Malley-Ruiz",
+        d="🦄 Holm",
+        e="<img> Lee",
+    )
+    marks = {
+        "Steve": "b",
+        "Dr. Strange": "b",
+        "Strange": "b",
+        "O’Malley": "c",
+        "Ruiz": "c",
+        "o'malley-ruiz": "c",
+    }
     marks |= {"🦄": "d", "🦄 Holm": "d", "<img>": "e", "Mr Lee": "e"}
     for called, seat in marks.items():
         act = Action(kind=ActionKind.speak, text="Hi.", to=(seat,))
@@ -539,37 +577,54 @@ def test_letters_whose_case_is_special() -> None:
         act = Action(kind=ActionKind.speak, text="Hi.", to=(seat,))
         assert parse_reply(f"(to {called}) Hi.", names) == act, called
     for called in ("ıda", "İda"):  # dotless, dotted
-        assert isinstance(parse_reply(f"(to {called}) Hi.", names), Unresolved), called
+        assert isinstance(parse_reply(f"(to {called}) Hi.", names), UnresolvedAddressee), called
 
 
 def test_seats_and_names_that_are_little_words() -> None:
     names = at_table(a="Nadia Brandt", b="The Old Man", the="Will May", c="Ana de la Cruz")
-    assert isinstance(parse_reply("(to a friend) Hi.", names), Unresolved)
+    assert isinstance(parse_reply("(to a friend) Hi.", names), UnresolvedAddressee)
     for raw in ("(to the left) Hi.", "(to be honest) Hi."):
         assert parse_reply(raw, names) == Action(kind=ActionKind.speak, text="Hi."), raw
-    for raw, seat in (("(to the man) Hi.", "b"), ("(to Will) Hi.", "the"), ("(to Cruz) Hi.", "c"), ("(to B) Hi.", "b")):
+    for raw, seat in (
+        ("(to the man) Hi.", "b"),
+        ("(to Will) Hi.", "the"),
+        ("(to Cruz) Hi.", "c"),
+        ("(to B) Hi.", "b"),
+    ):
         assert parse_reply(raw, names) == Action(kind=ActionKind.speak, text="Hi.", to=(seat,)), raw
     strangers = at_table(Relationship.stranger, b="Nadia", a="Bob", c="Ida")
-    assert parse_reply("(to A) Hi.", strangers) == Action(kind=ActionKind.speak, text="Hi.", to=("a",))
-    assert isinstance(parse_reply("(to a friend) Hi.", strangers), Unresolved)
+    assert parse_reply("(to A) Hi.", strangers) == Action(
+        kind=ActionKind.speak, text="Hi.", to=("a",)
+    )
+    assert isinstance(parse_reply("(to a friend) Hi.", strangers), UnresolvedAddressee)
 
 
 def test_strangers_are_known_by_their_roles_alone() -> None:
-    names = at_table(Relationship.stranger, seller="Nadia Brandt", buyer="Bob Okafor", friend="Ida Holm")
-    assert parse_reply("(to the Friend) Hi.", names) == Action(kind=ActionKind.speak, text="Hi.", to=("friend",))
-    assert isinstance(parse_reply("(to Ida) Hi.", names), Unresolved)
+    names = at_table(
+        Relationship.stranger, seller="Nadia Brandt", buyer="Bob Okafor", friend="Ida Holm"
+    )
+    assert parse_reply("(to the Friend) Hi.", names) == Action(
+        kind=ActionKind.speak, text="Hi.", to=("friend",)
+    )
+    assert isinstance(parse_reply("(to Ida) Hi.", names), UnresolvedAddressee)
 
 
 def test_labels_with_brackets_of_their_own() -> None:
     names = at_table(seller="Ann Brandt", buyer="Ann Okafor", friend="Ida Holm")
     hi = Action(kind=ActionKind.speak, text="Hi.", to=("friend",))
-    for raw in ("Ann (Seller) (to Ida): Hi.", "Ann (Seller): (to Ida) Hi.", "**Ann (Seller) (to Ida):** Hi."):
+    for raw in (
+        "Ann (Seller) (to Ida): Hi.",
+        "Ann (Seller): (to Ida) Hi.",
+        "**Ann (Seller) (to Ida):** Hi.",
+    ):
         assert parse_reply(raw, names) == hi
 
 
 def test_the_reason_names_the_mark() -> None:
-    assert parse_reply("(to Idda) Hi.", THREE) == Unresolved(reason="it is not clear who is meant by '(to Idda)'")
-    assert parse_reply("Hi. (to Ida) Ho.", THREE) == Unresolved(
+    assert parse_reply("(to Idda) Hi.", THREE) == UnresolvedAddressee(
+        reason="it is not clear who is meant by '(to Idda)'"
+    )
+    assert parse_reply("Hi. (to Ida) Ho.", THREE) == UnresolvedAddressee(
         reason="one part of it is for other people than another"
     )
 
@@ -587,13 +642,14 @@ def test_the_reason_names_the_mark() -> None:
 def test_what_stands_before_a_mark_does_not_make_it_public(text: str, expected: str | None) -> None:
     reply = parse_reply(text, at_table(a="Nadia", b="Ida", c="Bob"))
     if expected is None:
-        assert isinstance(reply, Unresolved)
+        assert isinstance(reply, UnresolvedAddressee)
     else:
         assert reply == Action(kind=ActionKind.speak, text=expected, to=("b",))
 
 
 @pytest.mark.parametrize(
-    "text", ["She said it in a *whisper*.", "I would *never* whisper to Ida.", "It is *really* his."]
+    "text",
+    ["She said it in a *whisper*.", "I would *never* whisper to Ida.", "It is *really* his."],
 )
 def test_a_word_that_is_stressed_is_no_mark(text: str) -> None:
     reply = parse_reply(text, at_table(a="Nadia", b="Ida", c="Bob"))
@@ -616,7 +672,7 @@ THINGS = [
 @pytest.mark.parametrize("mark", ROLES)
 def test_a_role_that_nobody_has_is_nobody_in_every_language(mark: str) -> None:
     names = at_table(seller="Nadia", ida="Ida", bob="Bob")
-    assert isinstance(parse_reply(f"{mark} 60.", names), Unresolved)
+    assert isinstance(parse_reply(f"{mark} 60.", names), UnresolvedAddressee)
 
 
 @pytest.mark.parametrize("words", THINGS)

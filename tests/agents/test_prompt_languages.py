@@ -23,7 +23,8 @@ from simworld.language import known_languages, load_language
 from simworld.yamlfile import load_yaml, parse
 
 BUILT_IN = [
-    parse(load_yaml(PROMPTS / f"{name}.yaml"), PromptTemplate) for name in ("chat", "script", "chat-2", "script-2")
+    parse(load_yaml(PROMPTS / f"{name}.yaml"), PromptTemplate)
+    for name in ("chat", "script", "chat-2", "script-2")
 ]
 CHAT, SCRIPT = BUILT_IN[:2]
 OTHERS = [code for code in known_languages() if code != "en"]
@@ -40,12 +41,27 @@ NAMES = {
 def seen(code: str, seat: str = "a") -> Observation:
     own, other, third = NAMES.get(code, NAMES["de"])
     seats = (
-        Seat(name="a", persona=Persona(name=own, age=33, occupation="O1"), goal="G1.", knows="K1.", secret="S1."),
-        Seat(name="b", persona=Persona(name=other, pronouns="P2", public="F2."), goal="G2.", secret="S2."),
+        Seat(
+            name="a",
+            persona=Persona(name=own, age=33, occupation="O1"),
+            goal="G1.",
+            knows="K1.",
+            secret="S1.",
+        ),
+        Seat(
+            name="b",
+            persona=Persona(name=other, pronouns="P2", public="F2."),
+            goal="G2.",
+            secret="S2.",
+        ),
         Seat(name="c", persona=Persona(name=third), goal="G3."),
     )
     scenario = Scenario(
-        name="t", setting="X1", seats=seats, language=code, relationships={("a", "b"): Relationship.acquaintance}
+        name="t",
+        setting="X1",
+        seats=seats,
+        language=code,
+        relationships={("a", "b"): Relationship.acquaintance},
     )
     acts = [
         ("a", Action(kind=ActionKind.speak, text="U1")),
@@ -55,7 +71,10 @@ def seen(code: str, seat: str = "a") -> Observation:
         ("a", Action(kind=ActionKind.speak, text="U4", to=("b", "c"))),
         ("c", Action(kind=ActionKind.leave, text="U5")),
     ]
-    turns = [Turn(index=i, acts=(Act(seat=name, action=action),)) for i, (name, action) in enumerate(acts)]
+    turns = [
+        Turn(index=i, acts=(Act(seat=name, action=action),))
+        for i, (name, action) in enumerate(acts)
+    ]
     return observe(scenario, seat, turns, len(turns), 0)
 
 
@@ -89,8 +108,10 @@ def test_a_german_script() -> None:
     lines = prompt.messages[1].content.split("\n")
     assert lines[lines.index("Nun ein anderes Stück. X1") :] == [
         "Nun ein anderes Stück. X1",
-        "Über Nadia: Nadia Brandt, 33 Jahre alt, O1. "
-        "Tomas (eine Bekanntschaft): Tomas Okafor (P2). F2. C ist eine fremde Person. Diese Person ist gegangen.",
+        (
+            "Über Nadia: Nadia Brandt, 33 Jahre alt, O1. Tomas (eine Bekanntschaft): Tomas Okafor"
+            " (P2). F2. C ist eine fremde Person. Diese Person ist gegangen."
+        ),
         "Nadia will Folgendes: G1.",
         "Nadia weiß: K1.",
         "Nadia erzählt niemandem: S1.",
@@ -121,8 +142,10 @@ def test_a_french_label_has_its_space() -> None:
 def test_an_arabic_chat() -> None:
     system, *dialogue = contents(CHAT, seen("ar"))
     assert system.split("\n")[:3] == [
-        "أنت نادية، نادية براندت، العمر 33، O1. يجب البقاء في هذا الدور، وعدم الكلام نيابةً عن أي شخص آخر، "
-        "وعدم القول أبدًا إنك برنامج مساعد.",
+        (
+            "أنت نادية، نادية براندت، العمر 33، O1. يجب البقاء في هذا الدور، وعدم الكلام نيابةً عن"
+            " أي شخص آخر، وعدم القول أبدًا إنك برنامج مساعد."
+        ),
         "المشهد: X1",
         "طارق (من المعارف): طارق عمر (P2). F2. C شخص غريب. غادر هذا الشخص.",
     ]
@@ -133,9 +156,12 @@ def test_an_arabic_chat() -> None:
 def test_every_fact_of_a_seat_is_told_once_and_no_english_word(code: str) -> None:
     for template in BUILT_IN:
         observation = seen(code)
-        shown = "\n".join([*contents(template, observation), build_prompt(template, observation).reply_start])
+        shown = "\n".join(
+            [*contents(template, observation), build_prompt(template, observation).reply_start]
+        )
         counts = {
-            what: shown.count(what) for what in ("X1", "O1", "G1", "K1", "S1", "F2", "U1", "U2", "U3", "U4", "U5")
+            what: shown.count(what)
+            for what in ("X1", "O1", "G1", "K1", "S1", "F2", "U1", "U2", "U3", "U4", "U5")
         }
         assert set(counts.values()) == {1}
         assert not {"G2", "S2", "G3"} & set(re.findall(r"[A-Z]\d", shown))
@@ -159,9 +185,10 @@ def test_a_row_tells_the_language_and_the_table_of_its_prompt(code: str) -> None
 def test_a_prompt_of_ones_own_stays_as_it_is_written() -> None:
     own = PromptTemplate(style="chat", system="Du bist {{who}}. {{others}}")
     system, *_ = contents(own, seen("de"))
-    assert system == (
-        "Du bist Nadia Brandt, 33 Jahre alt, O1. Tomas (eine Bekanntschaft): Tomas Okafor (P2). F2. "
-        "C ist eine fremde Person. Diese Person ist gegangen."
+    assert (
+        system
+        == "Du bist Nadia Brandt, 33 Jahre alt, O1. Tomas (eine Bekanntschaft): Tomas Okafor (P2)."
+        " F2. C ist eine fremde Person. Diese Person ist gegangen."
     )
     first = observe(Scenario(name="t", setting="X", language="de", seats=_two()), "a", (), 0, 0)
     assert contents(own, first)[-1] == "(Du sprichst zuerst.)"
@@ -169,20 +196,27 @@ def test_a_prompt_of_ones_own_stays_as_it_is_written() -> None:
 
 
 def _two() -> tuple[Seat, Seat]:
-    return Seat(name="a", persona=Persona(name="A"), goal="G"), Seat(name="b", persona=Persona(name="B"), goal="G")
+    return Seat(name="a", persona=Persona(name="A"), goal="G"), Seat(
+        name="b", persona=Persona(name="B"), goal="G"
+    )
 
 
 def test_after_a_mark_that_means_nobody_a_seat_is_told_whom_it_may_address() -> None:
-    assert whom_to_address(seen("zh")) == (
-        "（只想让一个人听到的话，要以（悄悄对小明说）开头，而且整句都只说给那个人听。"
+    assert (
+        whom_to_address(seen("zh"))
+        == "（只想让一个人听到的话，要以（悄悄对小明说）开头，而且整句都只说给那个人听。"
         "没有这个标记，所有人都会听到。这里没有别的人。）"
     )  # the third has left
-    assert whom_to_address(seen("de", "c")) == (
-        "(Eine Antwort, die nur eine Person hören soll, beginnt mit (zu A) oder (zu B) und ist ganz für diese Person. "
-        "Ohne ein solches Zeichen hören sie alle. Sonst ist niemand hier.)"
+    assert (
+        whom_to_address(seen("de", "c"))
+        == "(Eine Antwort, die nur eine Person hören soll, beginnt mit (zu A) oder (zu B) und ist"
+        " ganz für diese Person. Ohne ein solches Zeichen hören sie alle. Sonst ist niemand"
+        " hier.)"
     )
     note = whom_to_address(seen("en", "c"))
-    assert note.startswith("(A reply that only one person is to hear begins with (to A) or (to B), and all of it is")
+    assert note.startswith(
+        "(A reply that only one person is to hear begins with (to A) or (to B), and all of it is"
+    )
     plain, noted = build_prompt(CHAT, seen("en")), build_prompt(CHAT, seen("en"), note=note)
     assert noted.messages[:-1] == plain.messages[:-1]
     assert noted.messages[-1].content == f"{plain.messages[-1].content}\n\n{note}"

@@ -1,4 +1,5 @@
-"""Prompts that were wrong and are mended, and what tells them from those that stay byte for byte."""
+"""Prompts that were wrong and are mended, and what tells them from those that stay byte for
+byte."""
 
 from __future__ import annotations
 
@@ -29,9 +30,16 @@ CHAT, SCRIPT, CHAT_2, SCRIPT_2 = map(shipped, ("chat", "script", "chat-2", "scri
 NURSE = Persona(name="Tomas Okafor", age=41, occupation="nurse")
 
 
-def seen(own: Persona, other: Persona = NURSE, relationship: Relationship = Relationship.stranger) -> Observation:
-    seats = (Seat(name="seller", persona=own, goal="Sell."), Seat(name="buyer", persona=other, goal="Buy."))
-    scenario = Scenario(name="t", setting="A hall.", seats=seats, relationships={("seller", "buyer"): relationship})
+def seen(
+    own: Persona, other: Persona = NURSE, relationship: Relationship = Relationship.stranger
+) -> Observation:
+    seats = (
+        Seat(name="seller", persona=own, goal="Sell."),
+        Seat(name="buyer", persona=other, goal="Buy."),
+    )
+    scenario = Scenario(
+        name="t", setting="A hall.", seats=seats, relationships={("seller", "buyer"): relationship}
+    )
     return observe(scenario, "seller", (), 0, 0)
 
 
@@ -54,13 +62,19 @@ ROLE = "Stay in this role; never speak for anybody else and never say that you a
         (Persona(name="Nadia\nBrandt"), "Nadia", "Nadia Brandt"),
         (Persona(name="Cleo"), "Cleo", "one of the people here"),
         (Persona(name="Mrs. Ana Lopes"), "Ana", "Mrs. Ana Lopes"),
-        (Persona(name="Mrs. Ana Lopes", age=30, occupation="teacher"), "Ana", "Mrs. Ana Lopes, 30, teacher"),
+        (
+            Persona(name="Mrs. Ana Lopes", age=30, occupation="teacher"),
+            "Ana",
+            "Mrs. Ana Lopes, 30, teacher",
+        ),
         (Persona(name="Dr. Reis", age=40), "Dr. Reis", "40"),
         (Persona(name="None"), "None", "one of the people here"),
         (Persona(name="{{secret}} {who}"), "{{secret}}", "{{secret}} {who}"),
     ],
 )
-def test_a_seat_is_told_who_it_is_where_its_prompt_was_wrong(persona: Persona, name: str, about: str) -> None:
+def test_a_seat_is_told_who_it_is_where_its_prompt_was_wrong(
+    persona: Persona, name: str, about: str
+) -> None:
     observation = seen(persona)
     for chat in (CHAT, CHAT_2):
         assert system(chat, observation)[:3] == [
@@ -73,7 +87,8 @@ def test_a_seat_is_told_who_it_is_where_its_prompt_was_wrong(persona: Persona, n
     for template in (CHAT, SCRIPT):
         assert prompt_version(template, observation) == f"{template.version}+2"
         assert template_version(prompt_version(template, observation)) == template.version
-        assert is_outdated(template.version, template, observation)  # a row from before this was mended
+        # a row from before this was mended
+        assert is_outdated(template.version, template, observation)
         assert not is_outdated(f"{template.version}+2", template, observation)
 
 
@@ -85,7 +100,9 @@ def test_a_right_prompt_stays_and_the_second_prompts_tell_the_whole_name() -> No
         prompt_version(SCRIPT, observation) == SCRIPT.version == "dc45ba13afb9"
     )  # the shipped planners were taught with
     assert system(CHAT_2, observation)[0] == f"You are Tomas, Tomas Okafor, 41, nurse. {ROLE}"
-    assert "Tomas is Tomas Okafor, 41, nurse. Buyer is a stranger." in instructions(SCRIPT_2, observation)
+    assert "Tomas is Tomas Okafor, 41, nurse. Buyer is a stranger." in instructions(
+        SCRIPT_2, observation
+    )
     assert prompt_version(SCRIPT_2, observation) == SCRIPT_2.version
     assert not is_outdated(SCRIPT.version, SCRIPT, observation)
     assert not is_outdated("another", SCRIPT, observation)
@@ -104,7 +121,9 @@ def test_a_title_of_somebody_else_changes_a_prompt_only_where_it_was_read() -> N
 
 
 def test_ones_own_template_loses_lines_as_before_where_they_do_not_introduce_the_seat() -> None:
-    template = PromptTemplate(style="chat", system="Play {{name}}.\nAbout you: {{persona}}\nGoal: {{goal}}")
+    template = PromptTemplate(
+        style="chat", system="Play {{name}}.\nAbout you: {{persona}}\nGoal: {{goal}}"
+    )
     observation = seen(Persona(name="Nadia Brandt"))
     assert system(template, observation) == ["Play Nadia.", "Goal: Sell."]
     assert prompt_version(template, observation) == template.version

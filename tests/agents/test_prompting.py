@@ -29,11 +29,21 @@ SCENARIO = Scenario(
     seats=(
         Seat(
             name="seller",
-            persona=Persona(name="Nadia Brandt", age=34, pronouns="she/her", occupation="bookbinder", public="Sings."),
+            persona=Persona(
+                name="Nadia Brandt",
+                age=34,
+                pronouns="she/her",
+                occupation="bookbinder",
+                public="Sings.",
+            ),
             goal="Sell for 65.",
             secret="A bad seat.",
         ),
-        Seat(name="buyer", persona=Persona(name="Tomas Okafor", occupation="nurse"), goal="Buy for 60."),
+        Seat(
+            name="buyer",
+            persona=Persona(name="Tomas Okafor", occupation="nurse"),
+            goal="Buy for 60.",
+        ),
         Seat(name="guard", persona=Persona(name="Cleo Fox"), goal="Close the gate."),
     ),
     relationships={("seller", "buyer"): Relationship.acquaintance},
@@ -49,7 +59,10 @@ def say(text: str, *to: str, kind: ActionKind = ActionKind.speak) -> Action:
 
 
 def seen(seat: str, *acts: tuple[str, Action]) -> Observation:
-    turns = [Turn(index=i, acts=(Act(seat=name, action=action),)) for i, (name, action) in enumerate(acts)]
+    turns = [
+        Turn(index=i, acts=(Act(seat=name, action=action),))
+        for i, (name, action) in enumerate(acts)
+    ]
     return observe(SCENARIO, seat, turns, len(turns), 0)
 
 
@@ -68,7 +81,9 @@ def test_the_facts_of_a_seat() -> None:
         "setting": "Outside the hall.",
         "name": "Nadia",
         "persona": "34 (she/her), bookbinder. Sings",
-        "others": "Tomas (an acquaintance): Tomas Okafor, nurse. Guard is a stranger. They have left.",
+        "others": (
+            "Tomas (an acquaintance): Tomas Okafor, nurse. Guard is a stranger. They have left."
+        ),
         "goal": "Sell for 65.",
         "knows": "",
         "secret": "A bad seat.",
@@ -82,7 +97,14 @@ def test_the_facts_of_a_seat() -> None:
         (Persona(name="Ann Lee", age=0), "Ann Lee, 0"),
         (Persona(name="Ann Lee", pronouns="she/her"), "Ann Lee (she/her)"),
         (
-            Persona(name="Ann Lee", age=40, gender="woman", occupation="baker", public="Sings.", personality="Blunt."),
+            Persona(
+                name="Ann Lee",
+                age=40,
+                gender="woman",
+                occupation="baker",
+                public="Sings.",
+                personality="Blunt.",
+            ),
             "Ann Lee, 40, woman, baker. Sings. Blunt",
         ),
         (
@@ -139,7 +161,10 @@ def test_a_chat_alternates_and_a_seats_own_lines_are_the_assistants() -> None:
         ("system", "You are Nadia."),
         ("user", "(Begin.)"),
         ("assistant", "Ninety euros."),
-        ("user", "Tomas: [shakes his head]\nGuard: [says nothing]\nTomas (to Nadia): Sixty, between us."),
+        (
+            "user",
+            "Tomas: [shakes his head]\nGuard: [says nothing]\nTomas (to Nadia): Sixty, between us.",
+        ),
         ("assistant", "(to Tomas) Seventy."),
         ("user", "Guard: Good night. [leaves]"),
     ]
@@ -164,7 +189,10 @@ def test_only_those_who_are_here_can_be_addressed() -> None:
 
 def test_labels_of_other_scripts_may_be_followed_by_a_full_width_colon() -> None:
     people = {"a": "小红", "b": "小明", "c": "Zoé", "d": "عمر"}
-    seats = tuple(Seat(name=name, persona=Persona(name=called), goal="Talk.") for name, called in people.items())
+    seats = tuple(
+        Seat(name=name, persona=Persona(name=called), goal="Talk.")
+        for name, called in people.items()
+    )
     pairs = {("a", other): Relationship.know_by_name for other in "bcd"}
     scenario = Scenario(name="x", setting="x", seats=seats, relationships=pairs)
     assert stop_strings(CHAT, observe(scenario, "a", (), 0, 0)) == (
@@ -189,7 +217,15 @@ def test_the_oldest_events_are_dropped() -> None:
     assert build_prompt(SCRIPT, seen("seller", *HISTORY), drop_events=6).reply_start == "Nadia:"
 
 
-SLOTS = {"name": "Ann", "goal": "Win.", "secret": "", "knows": "", "setting": "", "persona": "", "others": ""}
+SLOTS = {
+    "name": "Ann",
+    "goal": "Win.",
+    "secret": "",
+    "knows": "",
+    "setting": "",
+    "persona": "",
+    "others": "",
+}
 
 
 @pytest.mark.parametrize(
@@ -229,7 +265,9 @@ def test_a_setting_cannot_reach_another_slot() -> None:
 
 
 def test_an_unknown_slot_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValidationError, match=r"unknown slot \{\{gaol\}\}; the slots are setting, name, persona"):
+    with pytest.raises(
+        ValidationError, match=r"unknown slot \{\{gaol\}\}; the slots are setting, name, persona"
+    ):
         PromptTemplate(style="chat", system="{{gaol}}")
 
 
@@ -243,7 +281,10 @@ def test_the_version_changes_with_every_text() -> None:
     }
     assert len(versions) == 5
     assert all(len(version) == 12 for version in versions)
-    assert CHAT.version == PromptTemplate(style="chat", system="You are {{name}}.", opening="(Begin.)").version
+    assert (
+        CHAT.version
+        == PromptTemplate(style="chat", system="You are {{name}}.", opening="(Begin.)").version
+    )
 
 
 ACTIONS = st.builds(
@@ -255,8 +296,13 @@ ACTIONS = st.builds(
 
 
 @settings(max_examples=200, deadline=None)
-@given(history=st.lists(st.tuples(st.sampled_from(["seller", "guard"]), ACTIONS), max_size=8), drop=st.integers(0, 9))
-def test_any_history_gives_a_prompt_that_a_model_takes(history: list[tuple[str, Action]], drop: int) -> None:
+@given(
+    history=st.lists(st.tuples(st.sampled_from(["seller", "guard"]), ACTIONS), max_size=8),
+    drop=st.integers(0, 9),
+)
+def test_any_history_gives_a_prompt_that_a_model_takes(
+    history: list[tuple[str, Action]], drop: int
+) -> None:
     for seat in ("seller", "buyer", "guard"):
         observation = seen(seat, *history)
         for template in (*LIBRARY, CHAT, SCRIPT):

@@ -17,7 +17,10 @@ def actions(agent: ScriptedAgent, turns: int) -> list[Action]:
     scenario = Scenario(
         name="x",
         setting="A bench.",
-        seats=tuple(Seat(name=name, persona=Persona(name=name.title()), goal="Talk.") for name in ("ann", "bo")),
+        seats=tuple(
+            Seat(name=name, persona=Persona(name=name.title()), goal="Talk.")
+            for name in ("ann", "bo")
+        ),
         limits=Limits(turns=2 * turns, silence=9),
     )
     other = ScriptedAgent(agent_id="other", lines=("Hello.",), after=None)
@@ -50,7 +53,10 @@ def test_lines_come_in_order_and_then_nothing() -> None:
 
 def test_leaving_after_the_last_line() -> None:
     agent = ScriptedAgent(agent_id="a", lines=("One.",), after=ActionKind.leave)
-    assert actions(agent, 4) == [Action(kind=ActionKind.speak, text="One."), Action(kind=ActionKind.leave)]
+    assert actions(agent, 4) == [
+        Action(kind=ActionKind.speak, text="One."),
+        Action(kind=ActionKind.leave),
+    ]
 
 
 def test_starting_again() -> None:
@@ -76,7 +82,9 @@ def test_a_private_line_for_nobody_here_fails_and_is_never_said() -> None:
     with pytest.raises(StopIteration) as over:
         next(ScriptedAgent(agent_id="a", lines=("(to Boo) Psst.",)).act(observation))
     assert over.value.value == Failure(
-        boundary="reply", kind="private", message="line 1: it is not clear who is meant by '(to Boo)'"
+        boundary="reply",
+        kind="private",
+        message="line 1: it is not clear who is meant by '(to Boo)'",
     )
 
 

@@ -16,8 +16,12 @@ def test_every_question_is_timed(tmp_path: Path) -> None:
     with open_store(path, create=True) as store:
         world.fill(store)
     options = ["--db", path, "--agents", "steered,base", "--rounds", "1", "--json"]
-    ran = subprocess.run([sys.executable, "-m", "bench.questions", *options], check=True, capture_output=True)
+    ran = subprocess.run(
+        [sys.executable, "-m", "bench.questions", *options], check=True, capture_output=True
+    )
     said = json.loads(ran.stdout)
     assert said["episodes"] == 9
-    assert {"scores", "paired", "standings", "checks", "language", "planner_actions"} < said["questions"].keys()
+    assert {"scores", "paired", "standings", "checks", "language", "planner_actions"} < said[
+        "questions"
+    ].keys()
     assert all(taken["seconds"] >= 0 for taken in said["questions"].values())

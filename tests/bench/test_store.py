@@ -1,4 +1,5 @@
-"""The benchmarks of large stores on a small one: it is whole, the same again, and its kept cells are its scores."""
+"""The benchmarks of large stores on a small one: it is whole, the same again, and its kept cells
+are its scores."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from simworld.analysis.games import count
+from simworld.results.games import count
 from simworld.tournament.loading import open_tournament
 from simworld.tournament.results import results
 from store import open_store
@@ -21,12 +22,15 @@ EPISODES = 90
 
 def bench(module: str, *arguments: str) -> list[dict[str, Any]]:
     """The JSON lines of a benchmark."""
-    ran = subprocess.run([sys.executable, "-m", f"bench.{module}", *arguments], check=True, capture_output=True)
+    ran = subprocess.run(
+        [sys.executable, "-m", f"bench.{module}", *arguments], check=True, capture_output=True
+    )
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
 def fill(folder: Path, name: str) -> None:
-    """A tournament of three agents on ten scenarios, the last with three seats; its last repeat is not finished."""
+    """A tournament of three agents on ten scenarios, the last with three seats; its last repeat is
+    not finished."""
     size = ("--episodes", str(EPISODES), "--tournaments", "1", "--agents", "3", "--families", "10")
     (found,) = bench("store", *size, "--db", str(folder / name), "--files", str(folder))
     assert found["work_items"] == EPISODES < found["episodes"] + 5
@@ -48,8 +52,14 @@ def test_standings_are_those_of_the_raw_scores(folder: Path) -> None:
         scores, counts, judged = raw_scores(store, "cup-0", found.judge_ids[0])
     assert found.judged == judged > EPISODES / 2
     assert found.standings.seats == counts
-    games = [g for g in count(sorted(scores, key=lambda s: s.scenario)).games if g.dimension == "overall"]
-    assert sum(g.wins + g.ties + g.losses for g in games) == found.standings.tables["overall"].games > 100
+    games = [
+        g for g in count(sorted(scores, key=lambda s: s.scenario)).games if g.dimension == "overall"
+    ]
+    assert (
+        sum(g.wins + g.ties + g.losses for g in games)
+        == found.standings.tables["overall"].games
+        > 100
+    )
     assert sum(g.ties for g in games) == found.standings.tables["overall"].ties
 
 
@@ -65,6 +75,9 @@ def test_the_same_numbers_give_the_same_store(folder: Path) -> None:
 def test_questions_are_asked_and_answered(folder: Path) -> None:
     given = ("--db", str(folder / "x.db"), "--files", str(folder))
     lines = bench("large", *given, "--rounds", "1", "--add", "5")
-    assert {line["question"] for line in lines if "question" in line} >= {"standings", "two agents compared"}
+    assert {line["question"] for line in lines if "question" in line} >= {
+        "standings",
+        "two agents compared",
+    }
     assert all(line["per_second"] > 0 for line in lines if "added" in line)
     assert all(0 < job["start_mib"] <= job["mib"] for job in bench("memory", *given))

@@ -16,7 +16,19 @@ def test_every_kind_of_page_is_read_while_a_tournament_is_written(tmp_path: Path
     url = f"sqlite:///{tmp_path / 'x.db'}"
     with open_store(url, create=True) as store:
         play(tournament(tmp_path, agents=("ada", "ben")), store)
-    command = [sys.executable, "-m", "bench.web", "--db", url, "--readers", "3", "--seconds", "4", "--pause", "0.01"]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.web",
+        "--db",
+        url,
+        "--readers",
+        "3",
+        "--seconds",
+        "4",
+        "--pause",
+        "0.01",
+    ]
     ran = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True)
     found = json.loads(ran.stdout)
     assert found["faults"] == {}

@@ -42,8 +42,12 @@ def main(args: Sequence[str] | None = None) -> int:
 def options() -> argparse.ArgumentParser:
     """The options."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30.0, help="for all parts together (default: 30)")
-    parser.add_argument("--parts", type=names, default=tuple(PARTS), help=f"of {', '.join(PARTS)} (default: all)")
+    parser.add_argument(
+        "--minutes", type=float, default=30.0, help="for all parts together (default: 30)"
+    )
+    parser.add_argument(
+        "--parts", type=names, default=tuple(PARTS), help=f"of {', '.join(PARTS)} (default: all)"
+    )
     parser.add_argument("--cases", type=int, help="of each part at most")
     parser.add_argument(
         "--state",
@@ -51,9 +55,15 @@ def options() -> argparse.ArgumentParser:
         default=STATE,
         help=f"the file of counts and findings (default: {STATE})",
     )
-    parser.add_argument("--repeat", type=case, metavar="PART:CASE", help="run one case again and show what it finds")
-    parser.add_argument("--again", action="store_true", help="run the case of every open finding again")
-    parser.add_argument("--table", action="store_true", help="print the totals and the calls as Markdown")
+    parser.add_argument(
+        "--repeat", type=case, metavar="PART:CASE", help="run one case again and show what it finds"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="run the case of every open finding again"
+    )
+    parser.add_argument(
+        "--table", action="store_true", help="print the totals and the calls as Markdown"
+    )
     parser.add_argument("--faults", action="store_true", help="print every open finding in full")
     return parser
 
@@ -62,7 +72,9 @@ def names(text: str) -> tuple[str, ...]:
     """Names of parts, separated by commas."""
     found = tuple(name.strip() for name in text.split(","))
     if unknown := set(found) - set(PARTS):
-        raise argparse.ArgumentTypeError(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        raise argparse.ArgumentTypeError(
+            f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}"
+        )
     return found
 
 
@@ -86,18 +98,24 @@ def attack(state: State, given: argparse.Namespace) -> int:
 
 
 def again(state: State) -> int:
-    """Runs the case of every open finding again; those that find nothing now are marked as mended."""
+    """Runs the case of every open finding again; those that find nothing now are marked as
+    mended."""
     left = 0
     for one in state.findings():
         if one.mended:
             continue
-        seen = [finding.what for finding in repeat_case(one.part, PARTS[one.part], one.seed).findings]
+        seen = [
+            finding.what for finding in repeat_case(one.part, PARTS[one.part], one.seed).findings
+        ]
         if one.what in seen:
             left += 1
             say(f"{one.part}:{one.seed}: still {one.what}")
             continue
         state.mend(one.part, one.what)
-        say(f"{one.part}:{one.seed}: no longer {one.what}" + (f", but {'; '.join(seen)}" if seen else ""))
+        say(
+            f"{one.part}:{one.seed}: no longer {one.what}"
+            + (f", but {'; '.join(seen)}" if seen else "")
+        )
         left += bool(seen)
     return int(bool(left))
 

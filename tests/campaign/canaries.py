@@ -1,7 +1,9 @@
-"""Episodes and judgements over HTTP with canaries in all that is private: nobody may read what is not theirs.
+"""Episodes and judgements over HTTP with canaries in all that is private: nobody may read what is
+not theirs.
 
-Each seat's goal, knowledge and secret, each whisper and each thought carries a word that occurs nowhere else.
-The server keeps every prompt; afterwards prompts and database are searched for words where they must not be.
+Each seat's goal, knowledge and secret, each whisper and each thought carries a word that occurs
+nowhere else. The server keeps every prompt; afterwards prompts and database are searched for words
+where they must not be.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ BOUNDARIES = ("model", "reply", "judge")
 
 
 class Table:
-    """Who sits at the table of a case, its canaries and who may see them, and what its models say."""
+    """Who sits at the table of a case, its canaries and who may see them, and what its models
+    say."""
 
     def __init__(self, seed: int) -> None:
         self._draw = chance("canaries", seed)
@@ -45,12 +48,15 @@ class Table:
         self.seats = dict(zip(SEATS[:count], NAMES, strict=False))
         private = ("goal", "knows", "secret")
         self.own = {
-            seat: {kind: self.hide(kind, frozenset({seat}), "as given") for kind in private} for seat in self.seats
+            seat: {kind: self.hide(kind, frozenset({seat}), "as given") for kind in private}
+            for seat in self.seats
         }
 
     def scenario(self) -> str:
         """The scenario's file."""
-        relationship = self._draw.choice(("stranger", "know_by_name", "acquaintance", "friend", "family_member"))
+        relationship = self._draw.choice(
+            ("stranger", "know_by_name", "acquaintance", "friend", "family_member")
+        )
         seats = [
             {
                 "name": seat,
@@ -94,7 +100,9 @@ class Table:
         if seat is None:
             return Said(text="Well.")
         others = {name: other for other, name in self.seats.items() if other != seat}
-        speaker = Speaker(name=self.seats[seat], seat=seat, secret=self.own[seat]["secret"], others=others)
+        speaker = Speaker(
+            name=self.seats[seat], seat=seat, secret=self.own[seat]["secret"], others=others
+        )
 
         def hide(kind: str, seats: frozenset[str], form: str) -> str:
             return self.hide(kind, seats, form, draw)
@@ -128,7 +136,9 @@ class Table:
         """A canary where it must not be, with how it was said."""
         return Finding(what=f"{what}, said as {self.form[canary]!r}", detail=f"{canary}: {detail}")
 
-    def hide(self, kind: str, seats: frozenset[str], form: str, draw: random.Random | None = None) -> str:
+    def hide(
+        self, kind: str, seats: frozenset[str], form: str, draw: random.Random | None = None
+    ) -> str:
         """A new canary of a kind, for the seats that may see it, said in this form."""
         canary = f"qx{kind}{(draw or self._draw).getrandbits(40):010x}z"
         with self._lock:
@@ -149,11 +159,15 @@ class Canaries:
         with serving(Server(table.say, seed=seed, share=FAULTY)) as server:
             (folder / "table.yaml").write_text(table.scenario(), encoding="utf-8")
             (folder / "actor.yaml").write_text(
-                f"name: actor\nmodel: openai:actor@{server.url}\nprompt: {('script', 'chat')[seed % 2]}\nreasks: 2\n",
+                f"name: actor\nmodel: openai:actor@{server.url}\nprompt:"
+                f" {('script', 'chat')[seed % 2]}\nreasks: 2\n",
                 encoding="utf-8",
             )
             one_call = "true" if seed % 4 else "false"
-            judge = f"name: judge\nmodel: openai:judge@{server.url}\nmethod: server\none_call: {one_call}\nreasks: 1\n"
+            judge = (
+                f"name: judge\nmodel: openai:judge@{server.url}\nmethod: server\none_call:"
+                f" {one_call}\nreasks: 1\n"
+            )
             (folder / "judge.yaml").write_text(judge, encoding="utf-8")
             database = folder / "world.db"
             tell("run")
@@ -172,13 +186,17 @@ class Canaries:
             played = run_command(play)
             findings = faults(played, kind="run", codes=(0, 1))
             tell("judge run")
-            judged = run_command(("judge", "run", "--judge", f"{folder}/judge.yaml", "--db", str(database)))
+            judged = run_command(
+                ("judge", "run", "--judge", f"{folder}/judge.yaml", "--db", str(database))
+            )
             findings += faults(judged, kind="judge run", codes=(0,))
             bodies = list(server.seen)
         findings += table.leaks(bodies)
         if not database.exists():
             return Outcome(
-                findings=tuple(by_kind([*findings, Finding(what="no database was made", detail=played.err)]))
+                findings=tuple(
+                    by_kind([*findings, Finding(what="no database was made", detail=played.err)])
+                )
             )
         findings += in_store(database, table)
         found, counts = ends(database)
@@ -193,13 +211,21 @@ def ends(database: Path) -> tuple[list[Finding], dict[str, int]]:
     """What is wrong with how episodes and judgements ended, and how many there are."""
     findings: list[Finding] = []
     with closing(sqlite3.connect(database)) as file:
-        episodes = file.execute("SELECT ending, failure_boundary, failure_kind FROM episodes").fetchall()
-        judgements = file.execute("SELECT status, failure_boundary, failure_kind FROM judgements").fetchall()
+        episodes = file.execute(
+            "SELECT ending, failure_boundary, failure_kind FROM episodes"
+        ).fetchall()
+        judgements = file.execute(
+            "SELECT status, failure_boundary, failure_kind FROM judgements"
+        ).fetchall()
     if len(episodes) != REPEATS:
-        findings.append(Finding(what="episodes are missing", detail=f"{len(episodes)} of {REPEATS}"))
+        findings.append(
+            Finding(what="episodes are missing", detail=f"{len(episodes)} of {REPEATS}")
+        )
     played = sum(ending != "failed" for ending, _, _ in episodes)
     if len(judgements) != played:
-        findings.append(Finding(what="judgements are missing", detail=f"{len(judgements)} of {played}"))
+        findings.append(
+            Finding(what="judgements are missing", detail=f"{len(judgements)} of {played}")
+        )
     for ending, boundary, kind in [*episodes, *judgements]:
         if ending == "failed" and boundary not in BOUNDARIES:
             findings.append(Finding(what=f"failed at the boundary {boundary}: {kind}"))
@@ -220,14 +246,23 @@ def in_store(database: Path, table: Table) -> list[Finding]:
     findings: list[Finding] = []
     with closing(sqlite3.connect(database)) as file:
         acts = file.execute("SELECT seat, text, recipients, raw FROM acts").fetchall()
-        said = [(text, "a text for search") for (text,) in file.execute("SELECT text FROM episode_texts")]
-        said += [(text, "a judge's reason") for (text,) in file.execute("SELECT reasoning FROM verdicts")]
+        said = [
+            (text, "a text for search")
+            for (text,) in file.execute("SELECT text FROM episode_texts")
+        ]
+        said += [
+            (text, "a judge's reason") for (text,) in file.execute("SELECT reasoning FROM verdicts")
+        ]
         said += [(text or "", "a check") for (text,) in file.execute("SELECT text FROM checks")]
     for seat, text, recipients, raw in acts:
         heard = frozenset(json.loads(recipients)) or frozenset(table.seats)
         for match in CANARY.finditer(text):
             kind = match[1]
-            if kind == "private" and json.loads(recipients) and heard | {seat} <= table.allowed[match[0]]:
+            if (
+                kind == "private"
+                and json.loads(recipients)
+                and heard | {seat} <= table.allowed[match[0]]
+            ):
                 continue
             to = "some" if json.loads(recipients) else "all"
             findings.append(
@@ -255,7 +290,10 @@ def from_schema(schema: Mapping[str, Any], draw: random.Random) -> Any:
         return draw.choice(schema["enum"])
     match schema.get("type"):
         case "object":
-            return {name: from_schema(inner, draw) for name, inner in schema.get("properties", {}).items()}
+            return {
+                name: from_schema(inner, draw)
+                for name, inner in schema.get("properties", {}).items()
+            }
         case "integer":
             return draw.randint(schema.get("minimum", 0), schema.get("maximum", 5))
         case "number":

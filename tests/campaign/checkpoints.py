@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load, save
 
-from agents.steering.folder import INFO, TENSORS
+from agents.steering.checkpoint_folder import INFO, TENSORS
 from tests.campaign.command import faults, run_command
 from tests.campaign.files import refused
 from tests.campaign.mutation import damage_bytes, damaged_tree, mutated
@@ -57,7 +57,8 @@ class Checkpoints:
         _clear(self._planner)
 
     def _act(self) -> None:
-        """What a turn asks of a planner: an action that is finite, and embeddings of it that are."""
+        """What a turn asks of a planner: an action that is finite, and embeddings of it that
+        are."""
         import torch  # here, for only this process needs it
 
         from agents.steering.checkpoint import load_checkpoint
@@ -156,7 +157,8 @@ def tensor_values_damaged(folder: Path, chance: random.Random) -> None:
 
 
 def file_replaced(folder: Path, chance: random.Random) -> None:
-    """A file is missing, empty, a folder, a pipe, a device, a socket, a link to nothing or to itself, or has a terabyte."""
+    """A file is missing, empty, a folder, a pipe, a device, a socket, a link to nothing or to
+    itself, or has a terabyte."""
     path = folder / chance.choice((INFO, TENSORS))
     path.unlink()
     match chance.randrange(9):
@@ -167,7 +169,11 @@ def file_replaced(folder: Path, chance: random.Random) -> None:
         case 2:
             os.mkfifo(path)
         case 3:
-            path.symlink_to(chance.choice(("/dev/zero", "/dev/random", "/dev/null", "/dev/stdin", "/proc/self/mem")))
+            path.symlink_to(
+                chance.choice(
+                    ("/dev/zero", "/dev/random", "/dev/null", "/dev/stdin", "/proc/self/mem")
+                )
+            )
         case 4:
             path.symlink_to("/nowhere")
         case 5:
@@ -183,7 +189,8 @@ def file_replaced(folder: Path, chance: random.Random) -> None:
 
 
 def folder_replaced(folder: Path, chance: random.Random) -> None:
-    """The folder is a file, a pipe, a link to itself or to another place, or holds a thousand files."""
+    """The folder is a file, a pipe, a link to itself or to another place, or holds a thousand
+    files."""
     if chance.random() < 0.3:
         for number in range(1000):
             (folder / f"{number}.safetensors").touch()

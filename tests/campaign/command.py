@@ -29,7 +29,8 @@ class Ran:
 
 
 def run_command(args: Sequence[str]) -> Ran:
-    """Runs `simworld ARGS`; an exception that would be a traceback for the user is kept as `fault`."""
+    """Runs `simworld ARGS`; an exception that would be a traceback for the user is kept as
+    `fault`."""
     out, err = _Stream(), _Stream()
     before = sys.argv, sys.stdin
     sys.argv = ["simworld", *args]

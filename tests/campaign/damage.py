@@ -1,4 +1,5 @@
-"""Damage to an SQLite file: cells of wrong types, rows that are gone, tables changed by hand, and bytes of its pages."""
+"""Damage to an SQLite file: cells of wrong types, rows that are gone, tables changed by hand, and
+bytes of its pages."""
 
 from __future__ import annotations
 
@@ -32,7 +33,10 @@ def damage(path: Path, chance: random.Random) -> list[str]:
         )[0]
         try:
             told.append(how(path, chance))
-        except (sqlite3.Error, UnicodeDecodeError) as error:  # what was damaged before does not let it
+        except (
+            sqlite3.Error,
+            UnicodeDecodeError,
+        ) as error:  # what was damaged before does not let it
             told.append(f"nothing: {error}")
     return told
 
@@ -49,7 +53,9 @@ def damage_cells(path: Path, chance: random.Random) -> str:
         value = chance.choice(_CELLS)
         chosen = rows if chance.random() < 0.2 else [chance.choice(rows)]
         for row in chosen:
-            file.execute(f'UPDATE OR IGNORE "{table}" SET "{column}" = ? WHERE rowid = ?', (value, row))
+            file.execute(
+                f'UPDATE OR IGNORE "{table}" SET "{column}" = ? WHERE rowid = ?', (value, row)
+            )
         file.commit()
         return f"{table}.{column} = {str(value)[:40]!r} in {len(chosen)} rows"
 
@@ -59,7 +65,11 @@ def damage_rows(path: Path, chance: random.Random) -> str:
     with closing(_loose(path)) as file:
         table = chance.choice(_tables(file))
         share = chance.choice((0.1, 0.5, 1.0))
-        gone = [row for row in file.execute(f'SELECT rowid FROM "{table}"').fetchall() if chance.random() < share]
+        gone = [
+            row
+            for row in file.execute(f'SELECT rowid FROM "{table}"').fetchall()
+            if chance.random() < share
+        ]
         file.executemany(f'DELETE FROM "{table}" WHERE rowid = ?', gone)
         file.commit()
         return f"{share:.0%} of {table} deleted"
@@ -72,7 +82,8 @@ def damage_schema(path: Path, chance: random.Random) -> str:
         column = chance.choice([row[1] for row in file.execute(f'PRAGMA table_info("{table}")')])
         kind, name = chance.choice(
             file.execute(
-                "SELECT type, name FROM sqlite_master WHERE type <> 'table' AND name NOT LIKE 'sqlite_%'"
+                "SELECT type, name FROM sqlite_master WHERE type <> 'table' AND name NOT LIKE"
+                " 'sqlite_%'"
             ).fetchall()
             or [("view", "none")]
         )
@@ -141,12 +152,15 @@ def _loose(path: Path) -> sqlite3.Connection:
     """A connection that no longer keeps to what the tables demand of their cells."""
     file = sqlite3.connect(path)
     file.executescript(
-        "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; PRAGMA writable_schema = ON;"
+        "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;"
+        " PRAGMA writable_schema = ON;"
     )
     for name, sql in file.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql LIKE '% NOT NULL%'"
     ).fetchall():
-        file.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (re.sub(r" NOT NULL", "", sql), name))
+        file.execute(
+            "UPDATE sqlite_master SET sql = ? WHERE name = ?", (re.sub(r" NOT NULL", "", sql), name)
+        )
     for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
         file.execute(f'DROP TRIGGER "{name}"')
     file.execute("PRAGMA writable_schema = RESET")
@@ -156,6 +170,7 @@ def _loose(path: Path) -> sqlite3.Connection:
 
 def _tables(file: sqlite3.Connection) -> list[str]:
     found = file.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND sql NOT LIKE '%VIRTUAL%'"
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND sql"
+        " NOT LIKE '%VIRTUAL%'"
     )
     return [row[0] for row in found] or ["none"]

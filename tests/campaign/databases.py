@@ -1,4 +1,5 @@
-"""Damaged databases, read by every command and page that reads, and hostile SQL: one clear line, in bounded time and memory."""
+"""Damaged databases, read by every command and page that reads, and hostile SQL: one clear line, in
+bounded time and memory."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from tests.campaign.part import Finding, Outcome, Told, chance
 from tests.campaign.sql import hostile
 from tests.simworld.web.world import build
 
-READS = 24  # of each damaged database, drawn anew for each: more databases find more than more reads of one
+# of each damaged database, drawn anew for each: more databases find more than more reads of one
+READS = 24
 STATEMENTS = 1  # a hostile one per case, beside the reads
 TIMEOUT_S = "2"  # of a hostile statement
 READY = (
@@ -85,9 +87,13 @@ class Databases:
         for command in [read for read in reads if not isinstance(read, str)]:
             path.write_bytes(damaged)  # what a reader mended or upgraded must not help the next
             tell(" ".join(command[:3]))
-            findings += self._command([_filled(word, words) for word in command], path, " ".join(command[:2]))
+            findings += self._command(
+                [_filled(word, words) for word in command], path, " ".join(command[:2])
+            )
         path.write_bytes(damaged)
-        findings += self._pages([read for read in reads if isinstance(read, str)], path, words, tell)
+        findings += self._pages(
+            [read for read in reads if isinstance(read, str)], path, words, tell
+        )
         shutil.copy(self._whole, path)
         for _ in range(STATEMENTS):
             statement = hostile(draw)
@@ -110,7 +116,9 @@ class Databases:
         # A database that cannot be read now, as a damaged one, is exit code 1.
         return faults(run_command([*args, "--db", str(path)]), kind=kind, codes=(0, 1, 2))
 
-    def _pages(self, pages: Sequence[str], path: Path, words: dict[str, str], tell: Told) -> list[Finding]:
+    def _pages(
+        self, pages: Sequence[str], path: Path, words: dict[str, str], tell: Told
+    ) -> list[Finding]:
         findings: list[Finding] = []
         with TestClient(make_app(str(path)), base_url="http://127.0.0.1:8137") as client:
             for page in pages:
@@ -118,7 +126,9 @@ class Databases:
                 try:
                     answer = client.get(_filled(page, words))
                 except Exception as error:  # the boundary: recorded
-                    findings.append(Finding(what=f"page {page}: {name_of(error)}", detail=repr(error)[:500]))
+                    findings.append(
+                        Finding(what=f"page {page}: {name_of(error)}", detail=repr(error)[:500])
+                    )
                     continue
                 if answer.status_code not in (200, 400, 404, 503):
                     findings.append(

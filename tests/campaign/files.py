@@ -1,4 +1,5 @@
-"""Damaged files of every kind that users write, given to the commands that read them: exit 0 or 2, and never a traceback."""
+"""Damaged files of every kind that users write, given to the commands that read them: exit 0 or 2,
+and never a traceback."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from scenarios.rubrics import load_rubric
 from simworld.core.errors import InputError
-from simworld.judging.spec import load_judge
+from simworld.judging.judge_spec import load_judge
 from simworld.judging.trust import check_dimensions, check_judge, load_pairs
 from simworld.testing import FakeBackend
 from tests.campaign.command import Ran, faults, name_of, run_command
@@ -26,7 +27,8 @@ PLAYED = 0.1  # of the scenarios that are still good, how many are played too
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of file: which one is damaged, and the commands that read it; `%` stands for the folder of the case."""
+    """A kind of file: which one is damaged, and the commands that read it; `%` stands for the
+    folder of the case."""
 
     file: str
     commands: tuple[tuple[str, ...], ...]
@@ -39,9 +41,15 @@ ACTED = ("run", "ticket.yaml", "--cast", "*=parrot.yaml", "--db", "%/played.db",
 PAIRS = Kind(file="pairs.yaml", commands=(), weight=8)
 KINDS: Mapping[str, Kind] = {
     "scenario": SCENARIO,
-    "persona": Kind(file="personas/ben.yaml", weight=5, commands=(("scenario", "check", "personas/ben.yaml"), SHOWN)),
+    "persona": Kind(
+        file="personas/ben.yaml",
+        weight=5,
+        commands=(("scenario", "check", "personas/ben.yaml"), SHOWN),
+    ),
     "agent": Kind(
-        file="haggler.yaml", weight=10, commands=(("agent", "show", "haggler.yaml"), ("agent", "check", "haggler.yaml"))
+        file="haggler.yaml",
+        weight=10,
+        commands=(("agent", "show", "haggler.yaml"), ("agent", "check", "haggler.yaml")),
     ),
     "script": Kind(
         file="parrot.yaml",
@@ -58,7 +66,10 @@ KINDS: Mapping[str, Kind] = {
     "tournament": Kind(
         file="cup.yaml",
         weight=5,
-        commands=(("tournament", "check", "cup.yaml"), ("tournament", "status", "cup.yaml", "--db", "%/none.db")),
+        commands=(
+            ("tournament", "check", "cup.yaml"),
+            ("tournament", "status", "cup.yaml", "--db", "%/none.db"),
+        ),
     ),
     "learn": Kind(
         file="loop.yaml",
@@ -73,7 +84,9 @@ KINDS: Mapping[str, Kind] = {
     ),
     **{
         f"sotopia {name.removesuffix('.json')}": Kind(
-            file=f"sotopia/{name}", weight=3, commands=(("scenario", "import-sotopia", "sotopia", "--out", "%/out"),)
+            file=f"sotopia/{name}",
+            weight=3,
+            commands=(("scenario", "import-sotopia", "sotopia", "--out", "%/out"),),
         )
         for name in SOTOPIA
     },
@@ -120,7 +133,9 @@ class Files:
             if good and kind is SCENARIO:
                 findings += self._commands(name, (SHOWN,), folder, tell)[0]
                 if draw.random() < PLAYED:
-                    findings += self._commands(f"{name} played", (ACTED,), folder, tell, codes=(0, 1, 2))[0]
+                    findings += self._commands(
+                        f"{name} played", (ACTED,), folder, tell, codes=(0, 1, 2)
+                    )[0]
             if good and name.startswith("sotopia"):
                 # What the importer writes is its own work, and so must be right.
                 findings += self._commands(
@@ -128,17 +143,23 @@ class Files:
                 )[0]
         finally:
             Path(kind.file).write_text(self._good[kind.file], encoding="utf-8")
-        return Outcome(counts={"files": 1, "of them still good": int(good)}, findings=tuple(findings))
+        return Outcome(
+            counts={"files": 1, "of them still good": int(good)}, findings=tuple(findings)
+        )
 
     def close(self) -> None:
         """Nothing was started."""
 
     def _all_good(self, folder: Path) -> None:
-        """Reads every file whole; raises where one is not good. A learn file loads torch, and so waits for its case."""
+        """Reads every file whole; raises where one is not good. A learn file loads torch, and so
+        waits for its case."""
         folder.mkdir()
         shutil.copy("world.db", folder / "world.db")
         for name, kind in KINDS.items():
-            if name != "learn" and not self._commands(name, kind.commands, folder, lambda _: None)[1]:
+            if (
+                name != "learn"
+                and not self._commands(name, kind.commands, folder, lambda _: None)[1]
+            ):
                 raise ValueError(f"the file that is to be damaged is not good: {kind.file}")
             shutil.rmtree(folder / "out", ignore_errors=True)
 

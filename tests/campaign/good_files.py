@@ -1,4 +1,5 @@
-"""One good file of each kind that users write, which use as many keys as there are; the campaign damages copies of them."""
+"""One good file of each kind that users write, which use as many keys as there are; the campaign
+damages copies of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Commands killed at random moments and called again until they are done: no row is lost, doubled or other than in peace.
+"""Commands killed at random moments and called again until they are done: no row is lost, doubled
+or other than in peace.
 
-The commands run in forks of this process, which has loaded everything, so that a kill costs no start-up; some are started cold.
+The commands run in forks of this process, which has loaded everything, so that a kill costs no
+start-up; some are started cold.
 """
 
 from __future__ import annotations
@@ -37,11 +39,11 @@ from tests.simworld.tournament.small import write
 
 # What the commands load, loaded before the forks
 LOADED = (
-    "agents.models.openai_backend", "alembic.command", "openai.resources.chat.completions",
+    "agents.lm.server.openai_backend", "alembic.command", "openai.resources.chat.completions",
     "psycopg", "rich.progress", "simworld.cli.judge.run", "simworld.cli.run",
-    "simworld.cli.tournament", "simworld.judging.run", "simworld.runner.stored",
-    "simworld.tournament.price", "simworld.tournament.report", "simworld.tournament.running",
-    "store.migrations.run",
+    "simworld.cli.tournament", "simworld.judging.judging_pass", "simworld.runner.stored_run",
+    "simworld.tournament.price", "simworld.tournament.results_json", "simworld.tournament.play",
+    "store.migrations.migrate",
 )  # fmt: skip
 REPEATS = 12
 WAIT_S = 60.0  # for a command that nobody disturbs
@@ -78,7 +80,9 @@ PLAY = (
     str(REPEATS),
 )
 WORK: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "run, scripted": ((*PLAY, "--agents", "ada.yaml,ben.yaml", "--agents", "ben.yaml,cyn.yaml", "--live", "4"),),
+    "run, scripted": (
+        (*PLAY, "--agents", "ada.yaml,ben.yaml", "--agents", "ben.yaml,cyn.yaml", "--live", "4"),
+    ),
     "run, server": (
         (
             *PLAY[:3],
@@ -95,7 +99,10 @@ WORK: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "tournament run": (("tournament", "run", "cup.yaml", "--json"),),
 }
-TOURNAMENT = "name: cup\nagents: [ada.yaml, ben.yaml, cyn.yaml]\nscenarios: ['k[0-3].yaml']\nrepeats: 2\njudges: [verdict.yaml]\n"
+TOURNAMENT = (
+    "name: cup\nagents: [ada.yaml, ben.yaml, cyn.yaml]\nscenarios: ['k[0-3].yaml']\nrepeats:"
+    " 2\njudges: [verdict.yaml]\n"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +125,9 @@ class Kills:
         for module in LOADED:
             importlib.import_module(module)
         write(folder, families=4, agents=("ada", "ben", "cyn"))
-        Path("talker.yaml").write_text(f"name: talker\nmodel: openai:talker@{url}\n", encoding="utf-8")
+        Path("talker.yaml").write_text(
+            f"name: talker\nmodel: openai:talker@{url}\n", encoding="utf-8"
+        )
         Path("verdict.yaml").write_text(
             f"name: verdict\nmodel: openai:judge@{url}\nmethod: server\none_call: true\n",
             encoding="utf-8",
@@ -127,7 +136,8 @@ class Kills:
         self._postgresql: str | None = None
         if server_binaries() is not None:
             self._postgresql = self._stack.enter_context(run_postgresql())
-        self._peace: dict[str, tuple[str, float]] = {}  # work → content, seconds of its last command
+        # work → content, seconds of its last command
+        self._peace: dict[str, tuple[str, float]] = {}
 
     def run(self, seed: int, folder: Path, tell: Told) -> Outcome:
         """Kills a command several times, lets it end, and compares."""
@@ -138,7 +148,11 @@ class Kills:
             self._peace[name] = self._undisturbed(name, folder)
         content, seconds = self._peace[name]
         remote = self._postgresql is not None and draw.random() < 0.4
-        url = make_database(self._postgresql) if remote and self._postgresql else f"sqlite:///{folder}/killed.db"
+        url = (
+            make_database(self._postgresql)
+            if remote and self._postgresql
+            else f"sqlite:///{folder}/killed.db"
+        )
         *before, last = WORK[name]
         for command in before:
             tell(f"{name}: {command[0]} before")
@@ -168,7 +182,10 @@ class Kills:
             counts[f"by {sent.name}"] += 1
             counts["on PostgreSQL"] += remote
             counts["of a process that was starting"] += cold
-            findings += [Finding(what=f"{name}: {one.what}", detail=one.detail) for one in wrong(ended, sent, cold)]
+            findings += [
+                Finding(what=f"{name}: {one.what}", detail=one.detail)
+                for one in wrong(ended, sent, cold)
+            ]
             if not remote and Path(folder / "killed.db").exists():
                 findings += _damaged(folder / "killed.db", name)
         tell(f"{name}: to its end")
@@ -231,14 +248,19 @@ class Kills:
 
 
 def wrong(ended: Ended, sent: signal.Signals, cold: bool) -> list[Finding]:
-    """What is wrong with how a process ended that was sent a signal; it may have been done already."""
+    """What is wrong with how a process ended that was sent a signal; it may have been done
+    already."""
     if cold and sent is signal.SIGINT and ended.code in (-sent, 1) and not OWN.search(ended.err):
         return []  # Python was starting, and ends with either; none of our code ran yet
     expected = {0, 130} if sent is signal.SIGINT else {0, -sent}
     when = " while it starts" if cold else ""
     found = []
     if ended.code not in expected:
-        found.append(Finding(what=f"exit code {ended.code} after {sent.name}{when}", detail=ended.err[-2000:]))
+        found.append(
+            Finding(
+                what=f"exit code {ended.code} after {sent.name}{when}", detail=ended.err[-2000:]
+            )
+        )
     if "Exception ignored in" in ended.err:
         found.append(Finding(what=f"{sent.name} was lost in a callback", detail=ended.err[-2000:]))
     elif "Traceback" in ended.err:
@@ -255,7 +277,10 @@ def content_of(url: str) -> str:
             for table in Base.metadata.sorted_tables:
                 columns = [column for column in table.columns if column.name not in VOLATILE]
                 rows = connection.execute(sqlalchemy.select(*columns))
-                lines += sorted(f"{table.name} {json.dumps(list(row), sort_keys=True, default=str)}" for row in rows)
+                lines += sorted(
+                    f"{table.name} {json.dumps(list(row), sort_keys=True, default=str)}"
+                    for row in rows
+                )
     finally:
         engine.dispose()
     return "\n".join(lines)
@@ -277,7 +302,8 @@ def difference(expected: str, found: str) -> str:
 
 @contextmanager
 def talking() -> Iterator[str]:
-    """The address of a server in a process of its own, which fails at times and answers when asked again."""
+    """The address of a server in a process of its own, which fails at times and answers when asked
+    again."""
     ours, theirs = SPAWN.Pipe()
     process = SPAWN.Process(target=_talk, args=(theirs,))
     process.start()
@@ -355,7 +381,9 @@ def _cold(args: list[str], err: int) -> int:
             (os.POSIX_SPAWN_DUP2, err, 2),
         ]
         command = [sys.executable, "-m", "simworld", *args]
-        return os.posix_spawn(sys.executable, command, os.environ, file_actions=files, setsigdef=[signal.SIGINT])
+        return os.posix_spawn(
+            sys.executable, command, os.environ, file_actions=files, setsigdef=[signal.SIGINT]
+        )
     finally:
         os.close(nowhere)
 
@@ -386,4 +414,8 @@ def _damaged(path: Path, name: str) -> list[Finding]:
         told = str(error)
     for left in path.parent.glob("copy.db*"):
         left.unlink()
-    return [] if told == "ok" else [Finding(what=f"{name}: a damaged database after a kill", detail=told)]
+    return (
+        []
+        if told == "ok"
+        else [Finding(what=f"{name}: a damaged database after a kill", detail=told)]
+    )

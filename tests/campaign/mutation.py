@@ -1,4 +1,5 @@
-"""Damage to texts and trees, drawn from seeded random numbers: bytes, words, and the structure of YAML and JSON."""
+"""Damage to texts and trees, drawn from seeded random numbers: bytes, words, and the structure of
+YAML and JSON."""
 
 from __future__ import annotations
 
@@ -67,7 +68,8 @@ def damage_words(chance: random.Random, data: bytes) -> bytes:
 
 
 def damage_tree(chance: random.Random, data: bytes) -> bytes:
-    """The document with a value replaced, lost, doubled, moved or put a level deeper; as it was where it is none."""
+    """The document with a value replaced, lost, doubled, moved or put a level deeper; as it was
+    where it is none."""
     try:
         tree = yaml.load(data, LOADER)
     except (yaml.YAMLError, ValueError, RecursionError, UnicodeError, OverflowError):
@@ -79,7 +81,9 @@ def damage_tree(chance: random.Random, data: bytes) -> bytes:
         if chance.random() < 0.5:
             text = yaml.dump(tree, Dumper=DUMPER, allow_unicode=True, sort_keys=False)
             return text.encode("utf-8", "surrogatepass")
-        return json.dumps(tree, ensure_ascii=chance.random() < 0.5, default=str).encode("utf-8", "surrogatepass")
+        return json.dumps(tree, ensure_ascii=chance.random() < 0.5, default=str).encode(
+            "utf-8", "surrogatepass"
+        )
     except (yaml.YAMLError, ValueError, TypeError, RecursionError):
         return data
 
@@ -106,7 +110,9 @@ def damaged_tree(chance: random.Random, tree: Any) -> Any:
         case 3:
             holder[key] = copy.deepcopy(at(tree, chance.choice(paths)))
         case 4:
-            holder[key] = chance.choice(([holder[key]], {"x": holder[key]}, str(holder[key]), [holder[key]] * 2))
+            holder[key] = chance.choice(
+                ([holder[key]], {"x": holder[key]}, str(holder[key]), [holder[key]] * 2)
+            )
         case 5 if isinstance(holder, dict):
             value = holder.pop(key)
             holder[
@@ -129,7 +135,13 @@ def damaged_tree(chance: random.Random, tree: Any) -> Any:
 
 def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The path of every value in a tree."""
-    children = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    children = (
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree)
+        if isinstance(tree, list)
+        else ()
+    )
     return [path, *(place for key, value in children for place in places(value, (*path, key)))]
 
 

@@ -1,4 +1,5 @@
-"""What a part of the campaign is: cases by number, each of which counts what it did and says what it found."""
+"""What a part of the campaign is: cases by number, each of which counts what it did and says what
+it found."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that must not happen: `what` is the same for the same fault, `detail` tells of this case."""
+    """Something that must not happen: `what` is the same for the same fault, `detail` tells of this
+    case."""
 
     what: str
     detail: str = ""

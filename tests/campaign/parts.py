@@ -13,7 +13,8 @@ from tests.campaign.worker import Plan
 
 GIB = 2**30
 
-# Two lanes, each of which does its parts one after another: no more than two processes are busy at once.
+# Two lanes, each of which does its parts one after another: no more than two processes are busy at
+# once.
 LANES: tuple[Mapping[str, Plan], ...] = (
     {
         "kills": Plan(make=Kills, step_s=90, memory_bytes=None, share=0.5),

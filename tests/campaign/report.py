@@ -38,7 +38,9 @@ def faults(state: State, *, detailed: bool = False) -> str:
     for one in state.findings():
         if one.mended:
             continue
-        lines.append(f"{one.part}: {one.what}: {one.times} cases, the first: --repeat {one.part}:{one.seed}")
+        lines.append(
+            f"{one.part}: {one.what}: {one.times} cases, the first: --repeat {one.part}:{one.seed}"
+        )
         if detailed and one.detail:
             lines += [f"    {line}" for line in one.detail.splitlines()]
     return "\n".join(lines)

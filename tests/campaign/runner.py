@@ -1,4 +1,5 @@
-"""Dividing the minutes: two lanes at once, in each the parts one after another, every case written down as it ends."""
+"""Dividing the minutes: two lanes at once, in each the parts one after another, every case written
+down as it ends."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def run_lanes(
     say: Callable[[str], None],
     cases: int | None = None,
 ) -> int:
-    """Runs all parts, and returns how many cases found something. Ctrl-C ends it with what was done kept.
+    """Runs all parts, and returns how many cases found something. Ctrl-C ends it with what was done
+    kept.
 
     Args:
         lanes: parts by name; lanes run at once, each for the whole time.
@@ -74,7 +76,9 @@ def _run_lane(lane: Lane, state: State, say: Callable[[str], None], stop: thread
     for name, plan in lane.parts.items():
         # What a part leaves over is the next one's.
         now = time.monotonic()
-        found += _run_part(name, plan, state, say, stop, now + (end - now) * plan.share / left, lane.cases)
+        found += _run_part(
+            name, plan, state, say, stop, now + (end - now) * plan.share / left, lane.cases
+        )
         left -= plan.share
     return found
 
@@ -94,7 +98,9 @@ def _run_part(
     kinds: set[str] = set()  # of this call; a kind is told once
     told = time.monotonic()
     try:
-        while not stop.is_set() and time.monotonic() < end and (cases is None or seed < first + cases):
+        while (
+            not stop.is_set() and time.monotonic() < end and (cases is None or seed < first + cases)
+        ):
             began = time.monotonic()
             outcome = worker.run(seed)
             state.add(name, seed, outcome, time.monotonic() - began)
@@ -124,4 +130,8 @@ def repeat_case(name: str, plan: Plan, seed: int) -> Outcome:
 
 def _progress(name: str, state: State) -> str:
     counts = state.counts().get(name, {})
-    return f"{name}: {', '.join(f'{number:,} {what}' for what, number in counts.items()) or 'nothing yet'} in all"
+    return (
+        f"{name}:"
+        f" {', '.join(f'{number:,} {what}' for what, number in counts.items()) or 'nothing yet'}"
+        " in all"
+    )

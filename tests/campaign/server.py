@@ -1,6 +1,8 @@
-"""An OpenAI-compatible server on loopback that answers as it is told, and at times as no server should.
+"""An OpenAI-compatible server on loopback that answers as it is told, and at times as no server
+should.
 
-Whether a request meets a fault, and which, depends on its content and on how often it was sent: not on when it arrives.
+Whether a request meets a fault, and which, depends on its content and on how often it was sent: not
+on when it arrives.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ def completion(said: Said, **changes: Any) -> dict[str, Any]:
 
 
 class Server:
-    """`say` answers the JSON of a request; `share` of the requests meet one of `faults` instead. `seen` keeps every request."""
+    """`say` answers the JSON of a request; `share` of the requests meet one of `faults` instead.
+    `seen` keeps every request."""
 
     def __init__(
         self,
@@ -102,7 +105,9 @@ class Server:
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
-        body: dict[str, Any] = json.loads(handler.rfile.read(int(handler.headers["content-length"])))
+        body: dict[str, Any] = json.loads(
+            handler.rfile.read(int(handler.headers["content-length"]))
+        )
         fault = self.fault(body)
         said = self._say(body)
         if fault is None:
@@ -128,7 +133,9 @@ class Server:
 @contextmanager
 def serving(server: Server) -> Iterator[Server]:
     """The server at work."""
-    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(
+        target=server.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    )
     thread.start()
     try:
         yield server
@@ -211,7 +218,9 @@ def _fail(handler: BaseHTTPRequestHandler, fault: str, said: Said) -> None:
                 "duplicate keys": lambda: good[:-1] + b', "choices": 3}',
                 "empty": lambda: changed(message={"role": "assistant", "content": ""}),
                 "null": lambda: changed(message={"role": "assistant", "content": None}),
-                "text no text": lambda: changed(message={"role": "assistant", "content": {"a": [1]}}),
+                "text no text": lambda: changed(
+                    message={"role": "assistant", "content": {"a": [1]}}
+                ),
                 "parts": lambda: changed(
                     message={"role": "assistant", "content": [{"type": "text", "text": said.text}]}
                 ),
@@ -223,8 +232,12 @@ def _fail(handler: BaseHTTPRequestHandler, fault: str, said: Said) -> None:
                 "finish unknown": lambda: changed(finish_reason={"why": 1}),
                 "huge": lambda: _json(completion(Said(text="word soup and more. " * 100_000))),
                 "surrogate": lambda: good.replace(b'"content": "', b'"content": "\\ud800 '),
-                "controls": lambda: good.replace(b'"content": "', b'"content": "\\u0000 \\u001b[31m \\u202e '),
-                "big integer": lambda: usage(0).replace(b'"prompt_tokens": 0', b'"prompt_tokens": ' + b"9" * 5000),
+                "controls": lambda: good.replace(
+                    b'"content": "', b'"content": "\\u0000 \\u001b[31m \\u202e '
+                ),
+                "big integer": lambda: usage(0).replace(
+                    b'"prompt_tokens": 0', b'"prompt_tokens": ' + b"9" * 5000
+                ),
                 "nan logprob": lambda: tokens(float("nan")),
                 "odd logprobs": lambda: tokens(float("-inf"), 10**400, "x", None, True),
                 "usage bool": lambda: usage(True),
@@ -250,9 +263,13 @@ def _json(body: Any) -> bytes:
     return json.dumps(body).encode()
 
 
-def _head(handler: BaseHTTPRequestHandler, status: int, length: int, headers: Mapping[str, str]) -> None:
+def _head(
+    handler: BaseHTTPRequestHandler, status: int, length: int, headers: Mapping[str, str]
+) -> None:
     handler.send_response(status)
-    for name, value in ({"Content-Type": "application/json", "Content-Length": str(length)} | dict(headers)).items():
+    for name, value in (
+        {"Content-Type": "application/json", "Content-Length": str(length)} | dict(headers)
+    ).items():
         handler.send_header(name, value)
     handler.end_headers()
 

@@ -1,4 +1,5 @@
-"""What a model with secrets says: plain lines, thoughts in the marks of many makers, and whispers rightly and wrongly marked."""
+"""What a model with secrets says: plain lines, thoughts in the marks of many makers, and whispers
+rightly and wrongly marked."""
 
 from __future__ import annotations
 
@@ -83,7 +84,8 @@ def speak(draw: random.Random, speaker: Speaker, hide: Hide) -> Said:
 def _thinking(draw: random.Random, speaker: Speaker, line: str, hide: Hide) -> Said:
     field = draw.random() < 0.3
     form = draw.choice(THOUGHTS)
-    number = draw.choices(range(FIELDS), (5, 5, 5, 5, 5, 1, 1, 1))[0]  # the last ones have no answer, and fail
+    # the last ones have no answer, and fail
+    number = draw.choices(range(FIELDS), (5, 5, 5, 5, 5, 1, 1, 1))[0]
     canary = hide("thought", frozenset({speaker.seat}), f"field {number}" if field else form)
     thought = f"I must hide {speaker.secret}, {canary}."
     if not field:

@@ -1,4 +1,5 @@
-"""Hostile SQL for `db query`: writes, escapes, and single steps that would keep a processor or a memory busy for ever."""
+"""Hostile SQL for `db query`: writes, escapes, and single steps that would keep a processor or a
+memory busy for ever."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ WRITES = (
 )  # fmt: skip
 HEAVY = (
     "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT {what} FROM c",
-    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT {n}) SELECT count(*) FROM c a, c b, c d",
+    (
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT {n}) SELECT count(*)"
+        " FROM c a, c b, c d"
+    ),
     "SELECT hex(zeroblob({n}00000))",
     "SELECT length(replace(hex(zeroblob({n}0000)), '0', hex(zeroblob({n}))))",
     "SELECT printf('%*d', {n}000000, 1)",
@@ -27,7 +31,10 @@ HEAVY = (
     "SELECT randomblob({n}00000) FROM acts a, acts b, acts c",
     "SELECT zeroblob({n}00000) FROM acts a, acts b",
     "SELECT json_group_array(a.text || b.text) FROM acts a, acts b, acts c, acts d",
-    "SELECT value FROM json_each('[' || substr(replace(hex(zeroblob({n}0000)), '00', '1,'), 3) || '1]')",
+    (
+        "SELECT value FROM json_each('[' || substr(replace(hex(zeroblob({n}0000)), '00', '1,'), 3)"
+        " || '1]')"
+    ),
     "SELECT a.text FROM acts a, acts b, acts c, acts d, acts e ORDER BY 1",
     "SELECT {deep}",
     "SELECT {ors} FROM acts",

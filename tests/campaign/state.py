@@ -1,4 +1,5 @@
-"""What the campaign has come to, in one SQLite file: calls, counts, the next case of each part, and findings."""
+"""What the campaign has come to, in one SQLite file: calls, counts, the next case of each part, and
+findings."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ CREATE TABLE IF NOT EXISTS findings (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A kind of fault, with the first case that showed it; `mended` is the code under which it no longer did."""
+    """A kind of fault, with the first case that showed it; `mended` is the code under which it no
+    longer did."""
 
     part: str
     what: str
@@ -37,7 +39,8 @@ class Found:
 
 
 class State:
-    """The file; may be used by several threads. Each case is one transaction, so that a killed campaign goes on with the next."""
+    """The file; may be used by several threads. Each case is one transaction, so that a killed
+    campaign goes on with the next."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +77,8 @@ class State:
         """Adds a case: its counts and its findings; the next case is the one after it."""
         with self._lock, self._file:
             self._file.execute(
-                "INSERT INTO cases VALUES (?, ?, ?) ON CONFLICT (part) DO UPDATE SET next = excluded.next, "
-                "seconds = seconds + excluded.seconds",
+                "INSERT INTO cases VALUES (?, ?, ?) ON CONFLICT (part) DO UPDATE SET next ="
+                " excluded.next, seconds = seconds + excluded.seconds",
                 (part, seed + 1, seconds),
             )
             for name, number in outcome.counts.items():
@@ -90,10 +93,10 @@ class State:
     def _add_finding(self, part: str, seed: int, finding: Finding) -> None:
         # A fault that came back after it was mended is told of by its new case.
         self._file.execute(
-            "INSERT INTO findings (part, what, seed, detail, times, code) VALUES (?, ?, ?, ?, 1, ?) "
-            "ON CONFLICT (part, what) DO UPDATE SET times = times + 1, mended = '', "
-            "seed = CASE WHEN mended = '' THEN seed ELSE excluded.seed END, "
-            "detail = CASE WHEN mended = '' THEN detail ELSE excluded.detail END",
+            "INSERT INTO findings (part, what, seed, detail, times, code) VALUES (?, ?, ?, ?, 1, ?)"
+            " ON CONFLICT (part, what) DO UPDATE SET times = times + 1, mended = '', seed = CASE"
+            " WHEN mended = '' THEN seed ELSE excluded.seed END, detail = CASE WHEN mended = ''"
+            " THEN detail ELSE excluded.detail END",
             (part, finding.what, seed, finding.detail, self._code),
         )
 
@@ -109,7 +112,9 @@ class State:
         """The totals, by part and name."""
         found: dict[str, dict[str, int]] = {}
         with self._lock:
-            for part, name, number in self._file.execute("SELECT part, name, number FROM counts ORDER BY rowid"):
+            for part, name, number in self._file.execute(
+                "SELECT part, name, number FROM counts ORDER BY rowid"
+            ):
                 found.setdefault(part, {})[name] = number
         return found
 
@@ -123,7 +128,8 @@ class State:
         """All of them, by part."""
         with self._lock:
             rows = self._file.execute(
-                "SELECT part, what, seed, detail, times, code, mended FROM findings ORDER BY part, rowid"
+                "SELECT part, what, seed, detail, times, code, mended FROM findings ORDER BY part,"
+                " rowid"
             ).fetchall()
         names = ("part", "what", "seed", "detail", "times", "code", "mended")
         return [Found(**dict(zip(names, row, strict=True))) for row in rows]
@@ -132,7 +138,8 @@ class State:
         """Started, ended (empty where it was killed), command, machine and code, in order."""
         with self._lock:
             return self._file.execute(
-                "SELECT started, coalesce(ended, ''), command, machine, code FROM calls ORDER BY number"
+                "SELECT started, coalesce(ended, ''), command, machine, code FROM calls ORDER BY"
+                " number"
             ).fetchall()
 
 

@@ -54,8 +54,9 @@ def test_a_damaged_database_is_another_one(tmp_path: Path) -> None:
         path.unlink(missing_ok=True)
         file = sqlite3.connect(path)
         file.executescript(
-            "CREATE TABLE alembic_version (version_num TEXT NOT NULL); INSERT INTO alembic_version VALUES ('1');"
-            "CREATE TABLE runs (name TEXT NOT NULL PRIMARY KEY, seed INTEGER NOT NULL); INSERT INTO runs VALUES ('x', 1), ('y', 2);"
+            "CREATE TABLE alembic_version (version_num TEXT NOT NULL); INSERT INTO alembic_version"
+            " VALUES ('1');CREATE TABLE runs (name TEXT NOT NULL PRIMARY KEY, seed INTEGER NOT"
+            " NULL); INSERT INTO runs VALUES ('x', 1), ('y', 2);"
         )
         file.close()
         told |= set(damage(path, random.Random(seed)))
@@ -77,9 +78,13 @@ def test_leaks_are_found() -> None:
         return [finding.what for finding in table.leaks([body])]
 
     assert leaks("actor", f"{own} {whisper} {thought}") == []
-    assert leaks("actor", f"{own} {secret}") == ["a secret of another in a prompt, said as 'as given'"]
+    assert leaks("actor", f"{own} {secret}") == [
+        "a secret of another in a prompt, said as 'as given'"
+    ]
     stranger = f"Get it, {table.own[other]['goal']}."
-    assert leaks("actor", f"{stranger} {whisper}") == ["a private of another in a prompt, said as '(to x)'"]
+    assert leaks("actor", f"{stranger} {whisper}") == [
+        "a private of another in a prompt, said as '(to x)'"
+    ]
     assert leaks("actor", f"{own} {stranger}")[0] == "a prompt shows not exactly one goal"
     assert leaks("judge", f"{own} {secret} {whisper}") == []
     assert leaks("judge", thought) == ["a thought in a judge's prompt, said as '<think>'"]
@@ -99,8 +104,12 @@ def test_faults_depend_on_content_and_not_on_when() -> None:
     }
 
 
-@pytest.mark.parametrize("part", ["files", pytest.param("all", marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
-def test_a_case_as_people_call_it(part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "part", ["files", pytest.param("all", marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+)
+def test_a_case_as_people_call_it(
+    part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """In a process of its own; what it finds is no matter here."""
     state = ["--state", str(tmp_path / "state.db")]
     chosen = list(PARTS) if part == "all" else [part]
@@ -116,7 +125,9 @@ def test_a_case_as_people_call_it(part: str, tmp_path: Path, capsys: pytest.Capt
         ",".join(chosen),
         *state,
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900
+    )
     assert done.returncode in (0, 1), done.stderr
     assert "Traceback" not in done.stderr
     assert main([*state, "--table"]) == 0
@@ -132,13 +143,24 @@ def test_how_a_killed_command_may_end() -> None:
     def whats(code: int, err: str, sent: signal.Signals, cold: bool = False) -> list[str]:
         return [finding.what for finding in wrong(ended(code, err), sent, cold)]
 
-    trace = 'Traceback (most recent call last):\n  File "<frozen runpy>", line 189\nKeyboardInterrupt'
+    trace = (
+        'Traceback (most recent call last):\n  File "<frozen runpy>", line 189\nKeyboardInterrupt'
+    )
     own = f'{trace}\n  File "/x/simworld/cli/run.py", line 3'
-    assert whats(130, "Stopped.", signal.SIGINT) == whats(0, "", signal.SIGINT) == whats(-9, "", signal.SIGKILL) == []
+    assert (
+        whats(130, "Stopped.", signal.SIGINT)
+        == whats(0, "", signal.SIGINT)
+        == whats(-9, "", signal.SIGKILL)
+        == []
+    )
     assert whats(-15, "", signal.SIGTERM) == whats(-2, trace, signal.SIGINT, cold=True) == []
     assert whats(1, own, signal.SIGINT) == ["exit code 1 after SIGINT", "a traceback after SIGINT"]
-    assert whats(-2, own, signal.SIGINT, cold=True)[0] == "exit code -2 after SIGINT while it starts"
-    lost = "Exception ignored in: <function f>\nTraceback (most recent call last):\nKeyboardInterrupt"
+    assert (
+        whats(-2, own, signal.SIGINT, cold=True)[0] == "exit code -2 after SIGINT while it starts"
+    )
+    lost = (
+        "Exception ignored in: <function f>\nTraceback (most recent call last):\nKeyboardInterrupt"
+    )
     assert whats(0, lost, signal.SIGINT) == ["SIGINT was lost in a callback"]
     assert whats(2, "", signal.SIGKILL) == ["exit code 2 after SIGKILL"]
 
@@ -154,4 +176,8 @@ def test_contents_are_compared_row_by_row(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as file, file:
         file.execute("UPDATE acts SET text = 'other' WHERE rowid = 1")
     found = content_of(url)
-    assert difference(whole, found).count("\n- acts ") == difference(whole, found).count("\n+ acts ") == 1
+    assert (
+        difference(whole, found).count("\n- acts ")
+        == difference(whole, found).count("\n+ acts ")
+        == 1
+    )

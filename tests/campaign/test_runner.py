@@ -61,7 +61,10 @@ def test_counts_add_up_from_call_to_call(tmp_path: Path) -> None:
     lines: list[str] = []
     for found in (2, 1):  # cases 0 to 3, then 4 to 7
         state = State(path)
-        assert run_lanes([{"counting": plan(Counting)}], state, seconds=60, say=lines.append, cases=4) == found
+        assert (
+            run_lanes([{"counting": plan(Counting)}], state, seconds=60, say=lines.append, cases=4)
+            == found
+        )
         state.close()
     state = State(path)
     assert state.counts() == {"counting": {"cases": 8, "sum": 28}}

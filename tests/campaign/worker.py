@@ -1,4 +1,5 @@
-"""A process that runs the cases of one part, bounded in time and memory, and started again when it dies.
+"""A process that runs the cases of one part, bounded in time and memory, and started again when it
+dies.
 
 The process leads a group of its own, so that what it starts goes with it.
 """
@@ -55,7 +56,9 @@ class Worker:
                 if not pipe.poll(self._plan.step_s):
                     self.stop()
                     limit = f"not done after {self._plan.step_s:g} s"
-                    return Outcome(counts={"stopped": 1}, findings=(Finding(what=f"{step}: {limit}"),))
+                    return Outcome(
+                        counts={"stopped": 1}, findings=(Finding(what=f"{step}: {limit}"),)
+                    )
                 told = pipe.recv()
                 if isinstance(told, Outcome):
                     return told
@@ -63,7 +66,9 @@ class Worker:
         except (EOFError, OSError):
             ended = self._exit_code()
             self.stop()
-            return Outcome(findings=(Finding(what=f"{step}: the process died", detail=f"exit code {ended}"),))
+            return Outcome(
+                findings=(Finding(what=f"{step}: the process died", detail=f"exit code {ended}"),)
+            )
 
     def _exit_code(self) -> int | None:
         if self._process is None:
@@ -97,7 +102,9 @@ class Worker:
             return self._pipe
         ours, theirs = SPAWN.Pipe()
         folder = Path(tempfile.mkdtemp(dir=self._folder))
-        self._process = SPAWN.Process(target=_serve, args=(self._plan, theirs, folder), name=self._name)
+        self._process = SPAWN.Process(
+            target=_serve, args=(self._plan, theirs, folder), name=self._name
+        )
         self._process.start()
         theirs.close()
         self._pipe = ours
@@ -127,7 +134,11 @@ def _serve(plan: Plan, pipe: Connection, folder: Path) -> None:
         try:
             outcome = part.run(seed, case, pipe.send)
         except Exception as error:  # the boundary: what escaped is what is looked for
-            outcome = Outcome(findings=(Finding(what=f"escaped: {name_of(error)}", detail=traceback.format_exc()),))
+            outcome = Outcome(
+                findings=(
+                    Finding(what=f"escaped: {name_of(error)}", detail=traceback.format_exc()),
+                )
+            )
         pipe.send(outcome)
         shutil.rmtree(case, ignore_errors=True)
     part.close()

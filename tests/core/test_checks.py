@@ -5,7 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from simworld.core.checks import TOGETHER_S, compiled, pattern_problems, run_check, run_checks, that_ends
+from simworld.core.checks import (
+    TOGETHER_S,
+    compiled,
+    pattern_problems,
+    run_check,
+    run_checks,
+    that_ends,
+)
 from simworld.core.episode import Act, Action, ActionKind, CheckResult, Turn
 from simworld.core.scenario import Check, CheckKind, Persona, Scenario, Seat
 
@@ -36,9 +43,15 @@ def keyword(*words: str, absent: bool = False, by: str = "") -> Check:
 
 
 def number(
-    pattern: str = r"([\d,]+) euros", *, last: bool = False, between: tuple[float, float] | None = None, by: str = ""
+    pattern: str = r"([\d,]+) euros",
+    *,
+    last: bool = False,
+    between: tuple[float, float] | None = None,
+    by: str = "",
 ) -> Check:
-    return Check(name="c", kind=CheckKind.number, pattern=pattern, last=last, between=between, by=by)
+    return Check(
+        name="c", kind=CheckKind.number, pattern=pattern, last=last, between=between, by=by
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,7 +60,8 @@ def number(
         (regex(r"\d+ euros"), True, "90 euros", 0),
         (regex(r"\d+ pounds"), False, None, None),
         (regex(r"(?i)DEAL"), True, "deal", 1),
-        (regex(r"deal"), True, "deal", 1),  # case counts in a pattern: not `Deal`, not in `Ideal` but `no deal`
+        # case counts in a pattern: not `Deal`, not in `Ideal` but `no deal`
+        (regex(r"deal"), True, "deal", 1),
         (regex(r"^Deal"), True, "Deal", 3),
         (regex(r"\d+ euros", by="buyer"), True, "60 euros", 1),
         (regex(r"bicycle", by="buyer"), False, None, None),
@@ -71,7 +85,9 @@ def number(
         (number(r"(\d+) pounds", between=(0, 9)), False, None, None),
     ],
 )
-def test_what_a_check_finds(check: Check, holds: bool, value: float | str | None, turn: int | None) -> None:
+def test_what_a_check_finds(
+    check: Check, holds: bool, value: float | str | None, turn: int | None
+) -> None:
     assert run_check(check, HAGGLE) == CheckResult(name="c", holds=holds, value=value, turn=turn)
 
 
@@ -100,12 +116,16 @@ def test_how_numbers_are_read(text: str, value: float) -> None:
 @pytest.mark.parametrize("text", ["twelve", "nan", "inf", "1e999", "1.2.3"])
 def test_what_is_no_number_is_undecided_and_says_so(text: str) -> None:
     result = run_check(number(r"price (\S+)!", between=(0, 9)), dialogue(("a", f"price {text}!")))
-    assert result == CheckResult(name="c", holds=None, turn=0, error=f"{text!r} is no number; let group 1 match digits")
+    assert result == CheckResult(
+        name="c", holds=None, turn=0, error=f"{text!r} is no number; let group 1 match digits"
+    )
 
 
 def test_a_group_that_took_no_part_is_no_number() -> None:
     turns = dialogue(("a", "free"), ("b", "5 euros"))
-    assert run_check(number(r"free|(\d+) euros"), turns) == CheckResult(name="c", holds=True, value=5.0, turn=1)
+    assert run_check(number(r"free|(\d+) euros"), turns) == CheckResult(
+        name="c", holds=True, value=5.0, turn=1
+    )
 
 
 def test_acts_count_and_words_said_on_leaving_too_but_not_silence() -> None:
@@ -155,7 +175,10 @@ def test_many_endless_patterns_share_one_limit() -> None:
     results = run_checks(checks, turns)
     assert time.monotonic() - begun < 4 * TOGETHER_S  # by themselves they would take 50 s
     assert all(result.holds is None for result in results)
-    assert results[-1].error == "the checks took longer than 2 s together on this dialogue; make them simpler"
+    assert (
+        results[-1].error
+        == "the checks took longer than 2 s together on this dialogue; make them simpler"
+    )
 
 
 def test_a_slow_pattern_on_many_turns_has_one_limit() -> None:
@@ -252,6 +275,12 @@ def test_what_a_whole_word_is_in_each_script(word: str, text: str, found: str | 
 
 def test_many_words_of_many_scripts_in_one_check() -> None:
     check = keyword("deal", "成交", "パン", "€", "ตกลง")
-    for text, value in [("No deal", "deal"), ("成交了", "成交"), ("パンだ", "パン"), ("5€", "€"), ("ฉันตกลง", "ตกลง")]:
+    for text, value in [
+        ("No deal", "deal"),
+        ("成交了", "成交"),
+        ("パンだ", "パン"),
+        ("5€", "€"),
+        ("ฉันตกลง", "ตกลง"),
+    ]:
         assert run_check(check, dialogue(("a", text))).value == value
     assert run_check(check, dialogue(("a", "ideal パンダ"))).holds is False

@@ -4,11 +4,20 @@ from collections.abc import Mapping
 
 import pytest
 
-from simworld.core.engine import Game, episode_seed, play, who_failed
+from simworld.core.engine import EpisodeGenerator, episode_seed, play, who_failed
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Observation
 from simworld.core.errors import Failure
-from simworld.core.protocols import Reply
-from simworld.core.scenario import Check, CheckKind, Limits, Persona, Relationship, Scenario, Seat, TurnOrder
+from simworld.core.protocols import ActResult
+from simworld.core.scenario import (
+    Check,
+    CheckKind,
+    Limits,
+    Persona,
+    Relationship,
+    Scenario,
+    Seat,
+    TurnOrder,
+)
 
 SPEAK = ActionKind.speak
 
@@ -23,7 +32,10 @@ def make_scenario(
 ) -> Scenario:
     seats = tuple(
         Seat(
-            name=name, persona=Persona(name=f"{name.title()} Smith"), goal=f"goal of {name}", secret=f"secret of {name}"
+            name=name,
+            persona=Persona(name=f"{name.title()} Smith"),
+            goal=f"goal of {name}",
+            secret=f"secret of {name}",
         )
         for name in names
     )
@@ -50,12 +62,12 @@ def cast(scenario: Scenario) -> dict[str, str]:
     return {seat.name: "someone" for seat in scenario.seats}
 
 
-def start(scenario: Scenario, seed: int = 1) -> tuple[Game, Mapping[str, Observation]]:
+def start(scenario: Scenario, seed: int = 1) -> tuple[EpisodeGenerator, Mapping[str, Observation]]:
     game = play(scenario, cast(scenario), seed)
     return game, next(game)
 
 
-def finish(game: Game, replies: Mapping[str, Reply]) -> Episode:
+def finish(game: EpisodeGenerator, replies: Mapping[str, ActResult]) -> Episode:
     with pytest.raises(StopIteration) as over:
         game.send(replies)
     episode = over.value.value
@@ -150,7 +162,9 @@ def test_a_check_that_ends_terminates_and_is_recorded() -> None:
     game.send({"ann": say("ann", "Deal?")})  # only bob's word counts
     episode = finish(game, {"bob": say("bob", "Deal!")})
     assert (episode.ending, episode.reason) == (Ending.terminated, "check:deal")
-    assert [(check.name, check.holds, check.turn) for check in episode.checks] == [("deal", True, 1)]
+    assert [(check.name, check.holds, check.turn) for check in episode.checks] == [
+        ("deal", True, 1)
+    ]
 
 
 def test_a_failure_ends_it_and_keeps_what_happened() -> None:
@@ -196,7 +210,10 @@ def test_who_failed_is_told_by_the_acts_alone(order: TurnOrder, turn: int, fails
         while turns < turn or fails not in due:  # bob leaves at once, unless it is he who fails
             leaves = ActionKind.leave if fails != "bob" else ActionKind.speak
             due = game.send(
-                {n: Act(seat=n, action=Action(kind=leaves if n == "bob" else SPEAK, text="a")) for n in due}
+                {
+                    n: Act(seat=n, action=Action(kind=leaves if n == "bob" else SPEAK, text="a"))
+                    for n in due
+                }
             )
             turns += 1
         failure = Failure(boundary="model", kind="timeout", message="no answer")
@@ -207,7 +224,9 @@ def test_who_failed_is_told_by_the_acts_alone(order: TurnOrder, turn: int, fails
 def test_of_several_who_failed_at_once_it_is_the_first_whose_failure_is_kept() -> None:
     scenario = make_scenario("ann", "bob", "cat", order=TurnOrder.simultaneous)
     game, _ = start(scenario)
-    failures = {name: Failure(boundary="model", kind=name, message="no answer") for name in ("bob", "cat")}
+    failures = {
+        name: Failure(boundary="model", kind=name, message="no answer") for name in ("bob", "cat")
+    }
     episode = finish(game, {"ann": say("ann"), **failures})
     assert episode.reason == who_failed(scenario, episode.turns, 1) == "bob"
 
@@ -223,7 +242,9 @@ def test_a_missing_cast_or_reply_is_the_callers_mistake() -> None:
 
 def test_the_episode_seed_is_made_of_names_and_never_of_the_cast() -> None:
     assert episode_seed(0, "s1-x", 0) == episode_seed(0, "s1-x", 0)
-    assert len({episode_seed(r, s, k) for r in (0, 1) for s in ("s1-x", "s1-y") for k in (0, 1)}) == 8
+    assert (
+        len({episode_seed(r, s, k) for r in (0, 1) for s in ("s1-x", "s1-y") for k in (0, 1)}) == 8
+    )
 
 
 def test_act_seeds_differ_by_turn_and_seat() -> None:

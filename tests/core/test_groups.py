@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simworld.core.groups import permutation_p, random_effects
+from simworld.stats.groups import permutation_p, random_effects
 
 
 def test_groups_are_drawn_to_the_mean_by_how_much_of_them_is_luck() -> None:
-    # Means 1 and 5, squares within 2 + 2 over 2 degrees of freedom: 2, so 1 for a mean of two. Q = 4 + 4, less 1 degree of
-    # freedom, over 2 - 2 / 2: τ² = 7, and 7 / 8 of each distance to 3 is kept.
+    # Means 1 and 5, squares within 2 + 2 over 2 degrees of freedom: 2, so 1 for a mean of two. Q =
+    # 4 + 4, less 1 degree of freedom, over 2 - 2 / 2: τ² = 7, and 7 / 8 of each distance to 3 is
+    # kept.
     expected, between = random_effects(np.array([0, 0, 1, 1]), np.array([0.0, 2.0, 4.0, 6.0]))
     np.testing.assert_allclose(expected, [-0.5 + 3 - 1.25, 3 + 1.75])
     assert between == pytest.approx(7**0.5)
@@ -29,10 +30,16 @@ def test_groups_without_luck_are_told_as_they_are() -> None:
 
 
 def test_p_is_the_share_of_orders_that_differ_as_much() -> None:
-    # Two of a group and one of the other in one family: the 1 falls to the other group in one order of three.
+    # Two of a group and one of the other in one family: the 1 falls to the other group in one order
+    # of three.
     group, values = np.array([0, 0, 1]), np.array([0.0, 0.0, 1.0])
-    assert permutation_p(group, values, np.zeros(3, dtype=np.int64)) == pytest.approx(1 / 3, abs=0.04)
-    assert permutation_p(group, values, np.array([0, 0, 1])) == 1.0  # nothing to exchange within families
+    assert permutation_p(group, values, np.zeros(3, dtype=np.int64)) == pytest.approx(
+        1 / 3, abs=0.04
+    )
+    # nothing to exchange within families
+    assert permutation_p(group, values, np.array([0, 0, 1])) == 1.0
     # Eight values whose groups are told apart in 2 of 70 orders.
     group, values = np.arange(8) % 2, np.where(np.arange(8) % 2, 1.0, -1.0)
-    assert permutation_p(group, values, np.zeros(8, dtype=np.int64)) == pytest.approx(2 / 70, abs=0.012)
+    assert permutation_p(group, values, np.zeros(8, dtype=np.int64)) == pytest.approx(
+        2 / 70, abs=0.012
+    )

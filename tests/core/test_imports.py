@@ -19,13 +19,17 @@ except SystemExit as over:
 def loaded_by(code: str, modules: tuple[str, ...]) -> tuple[list[str], str]:
     """Which of the modules a child interpreter has loaded after the code, and what it printed."""
     ask = f"import sys\n{code}\nprint('LOADED', *[m for m in {modules!r} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", ask], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     printed, _, last = done.stdout.rpartition("LOADED")
     return last.split(), printed
 
 
-@pytest.mark.parametrize("code", ["import simworld", "import simworld, simworld.cli", HELP], ids=["api", "cli", "help"])
+@pytest.mark.parametrize(
+    "code", ["import simworld", "import simworld, simworld.cli", HELP], ids=["api", "cli", "help"]
+)
 def test_nothing_heavy_is_loaded(code: str) -> None:
     loaded, printed = loaded_by(code, HEAVY)
     assert loaded == []
@@ -35,18 +39,27 @@ def test_nothing_heavy_is_loaded(code: str) -> None:
 
 
 def test_the_core_needs_numpy_and_regex_alone() -> None:
-    code = "import simworld.core.engine, simworld.core.stats, simworld.core.judgement, simworld.core.protocols"
-    loaded, _ = loaded_by(code, ("torch", "transformers", "sqlalchemy", "pydantic", "yaml", "click", "rich", "numpy"))
+    code = (
+        "import simworld.core.engine, simworld.stats.intervals, simworld.core.judgement,"
+        " simworld.core.protocols"
+    )
+    loaded, _ = loaded_by(
+        code, ("torch", "transformers", "sqlalchemy", "pydantic", "yaml", "click", "rich", "numpy")
+    )
     assert loaded == ["numpy"]
 
 
 def test_the_fakes_load_no_model_and_no_database() -> None:
-    loaded, _ = loaded_by("import simworld.testing", ("torch", "transformers", "sqlalchemy", "pydantic", "yaml"))
+    loaded, _ = loaded_by(
+        "import simworld.testing", ("torch", "transformers", "sqlalchemy", "pydantic", "yaml")
+    )
     assert loaded == []
 
 
 def test_agents_load_no_torch() -> None:
-    loaded, _ = loaded_by("from simworld import find_specs, make_agent", ("torch", "transformers", "sqlalchemy"))
+    loaded, _ = loaded_by(
+        "from simworld import find_specs, make_agent", ("torch", "transformers", "sqlalchemy")
+    )
     assert loaded == []
 
 

@@ -81,6 +81,10 @@ def test_everybody_is_called_something(name: str) -> None:
 
 
 def test_nobody_in_the_shipped_scenarios_got_another_name() -> None:
-    people = [seat.persona for found in (*read_library(), *read_heldout()) for seat in found.scenario.seats]
+    people = [
+        seat.persona
+        for found in (*read_library(), *read_heldout())
+        for seat in found.scenario.seats
+    ]
     assert len(people) > 180
     assert {p.name for p in people if p.called != (p.short or first_word(p.name))} == set()

@@ -10,12 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simworld.core.paired import Circumstance, Paired, compare, holm, sign_flip, with_holm
+from simworld.stats.paired_comparison import (
+    Circumstance,
+    Paired,
+    compare,
+    holm,
+    sign_flip,
+    with_holm,
+)
 
 Arms = dict[Circumstance, float]
 
 
-def at(family: str, scenario: str = "s", seat: str = "a", partner: str = "p", repeat: int = 0) -> Circumstance:
+def at(
+    family: str, scenario: str = "s", seat: str = "a", partner: str = "p", repeat: int = 0
+) -> Circumstance:
     return Circumstance(family=family, scenario=scenario, seat=seat, partner=partner, repeat=repeat)
 
 
@@ -27,12 +36,16 @@ def compared(first: Arms, second: Arms) -> Paired:
 
 def of_differences(*values: float) -> Paired:
     """A family for each difference."""
-    return compared({at(f"f{i}"): v for i, v in enumerate(values)}, {at(f"f{i}"): 0.0 for i in range(len(values))})
+    return compared(
+        {at(f"f{i}"): v for i, v in enumerate(values)},
+        {at(f"f{i}"): 0.0 for i in range(len(values))},
+    )
 
 
 def test_one_pair_per_family_by_hand() -> None:
-    # Differences 1, 2, 3: mean 2, deviation 1, standard error 1/√3, z = 2√3. For t with 2 degrees of freedom
-    # p = 1 − |t| / √(t² + 2) = 1 − √12 / √14. Of the 8 signs only +++ and −−− reach a sum of 6.
+    # Differences 1, 2, 3: mean 2, deviation 1, standard error 1/√3, z = 2√3. For t with 2 degrees
+    # of freedom p = 1 − |t| / √(t² + 2) = 1 − √12 / √14. Of the 8 signs only +++ and −−− reach a
+    # sum of 6.
     found = of_differences(1, 2, 3)
     assert (found.mean, found.pairs, found.cells, found.families) == (2.0, 3, 3, 3)
     assert found.se == pytest.approx(1 / math.sqrt(3))
@@ -45,7 +58,8 @@ def test_one_pair_per_family_by_hand() -> None:
 
 
 def test_repeats_are_averaged_in_a_cell_and_cells_in_a_family() -> None:
-    # Family f: cell (s1, a) has differences 0, 0, 6 → 2; cell (s2, a) has 4 → 4; so f is 3. Family g has 5. The mean is 4.
+    # Family f: cell (s1, a) has differences 0, 0, 6 → 2; cell (s2, a) has 4 → 4; so f is 3. Family
+    # g has 5. The mean is 4.
     first = {
         at("f", "s1", repeat=0): 0.0,
         at("f", "s1", repeat=1): 0.0,
@@ -77,7 +91,9 @@ def test_one_family_gives_a_difference_and_nothing_else() -> None:
     found = compared(first, dict.fromkeys(first, 0.0))
     assert found.mean == 4.0
     assert (found.se, found.z, found.p, found.sign_p, found.low, found.high) == (None,) * 6
-    assert found.notes == ("1 family: no z, p or interval; they need at least 2, and 20 to be trusted",)
+    assert found.notes == (
+        "1 family: no z, p or interval; they need at least 2, and 20 to be trusted",
+    )
 
 
 def test_few_families_are_warned_about_and_many_are_not() -> None:
@@ -89,7 +105,10 @@ def test_equal_differences_have_no_z_but_a_sign_flip_p() -> None:
     assert of_differences(0.1 + 0.2, 0.3, 0.3).z is None  # they differ by rounding alone
     same = of_differences(0.5, 0.5, 0.5, 0.5)
     assert (same.z, same.p, same.sign_p) == (None, None, 2 / 16)
-    assert same.notes[-1] == "every family has the same difference: z is not defined; see the sign-flip p"
+    assert (
+        same.notes[-1]
+        == "every family has the same difference: z is not defined; see the sign-flip p"
+    )
     nothing = of_differences(0.0, 0.0, 0.0)
     assert (nothing.mean, nothing.z, nothing.sign_p) == (0.0, None, 1.0)
 
@@ -107,7 +126,8 @@ def test_sign_flips_by_hand() -> None:
 
 
 def test_drawn_sign_flips_agree_with_the_binomial() -> None:
-    # 20 ones with k of them turned: p = 2 · P(Binomial(20, ½) ≥ 20 − k). For k = 5: 2 · 21700 / 2 ** 20 = .0414.
+    # 20 ones with k of them turned: p = 2 · P(Binomial(20, ½) ≥ 20 − k). For k = 5: 2 · 21700 / 2
+    # ** 20 = .0414.
     differences = np.array([1.0] * 15 + [-1.0] * 5)
     assert sign_flip(differences) == pytest.approx(0.0414, abs=0.005)
     assert sign_flip(np.ones(30)) == pytest.approx(1 / 20_001)  # never 0
@@ -122,7 +142,11 @@ def test_holm_by_hand() -> None:
 
 def test_holm_over_dimensions_leaves_the_rest_alone() -> None:
     made = with_holm(
-        {"goal": of_differences(1, 2, 3), "secret": of_differences(1, 1, 1), "none": of_differences(0, 1, 5)}
+        {
+            "goal": of_differences(1, 2, 3),
+            "secret": of_differences(1, 1, 1),
+            "none": of_differences(0, 1, 5),
+        }
     )
     assert made["goal"].p is not None
     assert made["goal"].p_holm == pytest.approx(2 * made["goal"].p)
@@ -170,11 +194,15 @@ def test_the_order_of_pairs_does_not_matter(
     order = list(both)
     shuffler.shuffle(order)
     straight = compared({c: p[0] for c, p in both.items()}, {c: p[1] for c, p in both.items()})
-    assert compared({c: both[c][0] for c in order}, {c: both[c][1] for c in reversed(order)}) == straight
+    assert (
+        compared({c: both[c][0] for c in order}, {c: both[c][1] for c in reversed(order)})
+        == straight
+    )
 
 
 def test_p_is_right_where_there_is_no_effect() -> None:
-    # Under no effect with normal family differences, p < .05 must happen in 5 % of 200 trials: 10, standard deviation 3.1.
+    # Under no effect with normal family differences, p < .05 must happen in 5 % of 200 trials: 10,
+    # standard deviation 3.1.
     draw = np.random.default_rng(3)
     trials = [of_differences(*draw.normal(size=12)) for _ in range(200)]
     for name in ("p", "sign_p"):

@@ -97,7 +97,10 @@ def test_a_bomb_is_refused_at_once(pattern: str, little_memory: None) -> None:
         ("a(", "not a valid regular expression: missing ) at position 3"),
         ("{9}", "not a valid regular expression: nothing to repeat at position 1"),
         (r"\L<words>", "not a valid regular expression: undefined named list at position 10"),
-        ("[" * 9_000, "not a valid regular expression: unterminated character set at position 9001"),
+        (
+            "[" * 9_000,
+            "not a valid regular expression: unterminated character set at position 9001",
+        ),
         ("\\", "not a valid regular expression: bad escape (end of pattern) at position 2"),
     ],
 )
@@ -150,7 +153,21 @@ PIECES = st.sampled_from(
             " ",
             "[:",
         ],
-        *["(?x)", "(?i)", "(?#", "(?V1)", "{ 900 }", "(?<=", "{e<=5}", "\\p{L}", "(?R)", "(?1)", "\ud83d", "\x00", "ß"],
+        *[
+            "(?x)",
+            "(?i)",
+            "(?#",
+            "(?V1)",
+            "{ 900 }",
+            "(?<=",
+            "{e<=5}",
+            "\\p{L}",
+            "(?R)",
+            "(?1)",
+            "\ud83d",
+            "\x00",
+            "ß",
+        ],
     ]
 )
 

@@ -1,13 +1,13 @@
 """Shares, rates and sums, worked out by hand."""
 
-from simworld.core.profile import Part, Profile, since, together
+from simworld.core.profile import Profile, ProfilePart, since, together
 
 
 def test_a_profile_as_data_names_what_is_left_over() -> None:
     parts = {
-        "decode": Part(seconds=6.0, tokens=300),
-        "storing": Part(seconds=1.0),
-        "judging": Part(seconds=0.0, tokens=0),
+        "decode": ProfilePart(seconds=6.0, tokens=300),
+        "storing": ProfilePart(seconds=1.0),
+        "judging": ProfilePart(seconds=0.0, tokens=0),
     }
     assert Profile(wall_s=8.0, parts=parts).plain() == {
         "wall_s": 8.0,
@@ -21,24 +21,37 @@ def test_a_profile_as_data_names_what_is_left_over() -> None:
 
 
 def test_no_time_at_all() -> None:
-    assert Profile(wall_s=0.0, parts={}).plain() == {"wall_s": 0.0, "parts": {"other": {"seconds": 0.0, "share": 0.0}}}
+    assert Profile(wall_s=0.0, parts={}).plain() == {
+        "wall_s": 0.0,
+        "parts": {"other": {"seconds": 0.0, "share": 0.0}},
+    }
 
 
 def test_what_was_spent_between_two_readings() -> None:
-    before = {"decode": Part(seconds=2.0, tokens=10), "judging": Part(seconds=1.0, tokens=5)}
-    now = {
-        "decode": Part(seconds=5.0, tokens=40),
-        "judging": Part(seconds=1.0, tokens=5),
-        "sampling": Part(seconds=0.5, tokens=40),
+    before = {
+        "decode": ProfilePart(seconds=2.0, tokens=10),
+        "judging": ProfilePart(seconds=1.0, tokens=5),
     }
-    assert since(now, before) == {"decode": Part(seconds=3.0, tokens=30), "sampling": Part(seconds=0.5, tokens=40)}
+    now = {
+        "decode": ProfilePart(seconds=5.0, tokens=40),
+        "judging": ProfilePart(seconds=1.0, tokens=5),
+        "sampling": ProfilePart(seconds=0.5, tokens=40),
+    }
+    assert since(now, before) == {
+        "decode": ProfilePart(seconds=3.0, tokens=30),
+        "sampling": ProfilePart(seconds=0.5, tokens=40),
+    }
 
 
 def test_sums_of_two_models() -> None:
-    one = {"decode": Part(seconds=1.0, tokens=10), "storing": Part(seconds=1.0)}
-    two = {"decode": Part(seconds=2.0, tokens=20), "storing": Part(seconds=0.5), "prefill": Part(seconds=3.0, tokens=9)}
+    one = {"decode": ProfilePart(seconds=1.0, tokens=10), "storing": ProfilePart(seconds=1.0)}
+    two = {
+        "decode": ProfilePart(seconds=2.0, tokens=20),
+        "storing": ProfilePart(seconds=0.5),
+        "prefill": ProfilePart(seconds=3.0, tokens=9),
+    }
     assert together(one, two) == {
-        "decode": Part(seconds=3.0, tokens=30),
-        "storing": Part(seconds=1.5),
-        "prefill": Part(seconds=3.0, tokens=9),
+        "decode": ProfilePart(seconds=3.0, tokens=30),
+        "storing": ProfilePart(seconds=1.5),
+        "prefill": ProfilePart(seconds=3.0, tokens=9),
     }

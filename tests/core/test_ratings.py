@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simworld.core.ratings import POINTS, Game, rate
+from simworld.stats.ratings import POINTS, Game, rate
 
 
 def game(first: str, second: str, result: float, family: str = "f") -> Game:
@@ -28,7 +28,9 @@ def test_three_wins_of_four_are_odds_of_three_to_one() -> None:
 
 def test_equal_agents_that_tie_half_of_their_games() -> None:
     # P(tie) = ν / (2 + ν) = ½, so ν = 2.
-    ratings = rate([game("a", "b", 1), game("a", "b", 0), game("a", "b", 0.5), game("b", "a", 0.5)], ridge=1e-9)
+    ratings = rate(
+        [game("a", "b", 1), game("a", "b", 0), game("a", "b", 0.5), game("b", "a", 0.5)], ridge=1e-9
+    )
     assert ratings.tie == pytest.approx(2, abs=1e-6)
     assert [r.points for r in ratings.ratings] == pytest.approx([1000, 1000])
     assert [(r.games, r.wins, r.ties) for r in ratings.ratings] == [(4, 1, 2), (4, 1, 2)]
@@ -51,7 +53,11 @@ def test_all_ties_are_equal_agents() -> None:
 
 
 def test_a_game_may_stand_for_several() -> None:
-    several = [Game(family="f", first="a", second="b", result=1, times=3), game("a", "b", 0), game("b", "a", 0.5, "g")]
+    several = [
+        Game(family="f", first="a", second="b", result=1, times=3),
+        game("a", "b", 0),
+        game("b", "a", 0.5, "g"),
+    ]
     one_by_one = [game("a", "b", 1)] * 3 + several[1:]
     assert rate(several, rounds=50) == rate(one_by_one, rounds=50)
     with pytest.raises(ValueError, match="played 0 times"):
@@ -102,16 +108,21 @@ def test_without_ties_it_is_what_choix_finds() -> None:
         6, [(int(won[1:]), int(lost[1:])) for won, lost in pairs], alpha=0.05
     )  # its penalty has no ½
     ours = points(games, ridge=0.1)
-    assert [ours[f"a{i}"] - 1000 for i in range(6)] == pytest.approx(list(POINTS * (theirs - theirs.mean())), abs=1e-2)
+    assert [ours[f"a{i}"] - 1000 for i in range(6)] == pytest.approx(
+        list(POINTS * (theirs - theirs.mean())), abs=1e-2
+    )
 
 
 @pytest.mark.slow
 def test_intervals_cover_the_truth() -> None:
-    """400 tournaments of 30 families, half of them with families that favour some agents: 92 to 98 % are covered."""
+    """400 tournaments of 30 families, half of them with families that favour some agents: 92 to 98
+    % are covered."""
     for spread in (0.0, 0.4):
         covered = total = 0
         for seed in range(200):
-            strengths, games = simulated(np.random.default_rng(seed), agents=5, families=30, ties=0.4, spread=spread)
+            strengths, games = simulated(
+                np.random.default_rng(seed), agents=5, families=30, ties=0.4, spread=spread
+            )
             for rating in rate(games, rounds=500, seed=seed).ratings:
                 truth = 1000 + POINTS * strengths[int(rating.agent[1:])]
                 assert rating.low is not None
@@ -124,7 +135,8 @@ def test_intervals_cover_the_truth() -> None:
 def simulated(
     rng: np.random.Generator, *, agents: int, families: int, ties: float, spread: float = 0.0
 ) -> tuple[np.ndarray, list[Game]]:
-    """Strengths that average 0, and two games of every pair in every family; families shift strengths by `spread`."""
+    """Strengths that average 0, and two games of every pair in every family; families shift
+    strengths by `spread`."""
     strengths = rng.normal(0, 0.5, agents)
     strengths -= strengths.mean()
     games = []
@@ -135,5 +147,9 @@ def simulated(
                 for _ in range(2):
                     a, b = np.exp(theta[i]), np.exp(theta[j])
                     u = rng.random() * (a + b + ties * np.sqrt(a * b))
-                    games.append(game(f"a{i}", f"a{j}", 1 if u < a else 0 if u < a + b else 0.5, f"f{family}"))
+                    games.append(
+                        game(
+                            f"a{i}", f"a{j}", 1 if u < a else 0 if u < a + b else 0.5, f"f{family}"
+                        )
+                    )
     return strengths, games

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simworld.core.rewards import (
-    Placed,
+    CreditAssignment,
     at_end,
     attributed,
     by_utterance,
@@ -25,7 +25,9 @@ WEIGHTS = st.lists(st.floats(0, 1e300), min_size=1, max_size=30)
 
 
 def test_dimensions_are_weighed_and_those_without_a_weight_do_not_count() -> None:
-    assert weigh({"goal": 1.0, "tone": 0.5, "rules": 0.0}, {"goal": 3.0, "tone": 1.0}) == pytest.approx(0.875)
+    assert weigh(
+        {"goal": 1.0, "tone": 0.5, "rules": 0.0}, {"goal": 3.0, "tone": 1.0}
+    ) == pytest.approx(0.875)
 
 
 def test_weights_must_weigh_something() -> None:
@@ -53,7 +55,7 @@ def test_families_have_means_of_their_own() -> None:
         (by_utterance([1, 0, 1, 1.2]), [0.125, -0.125, 0.125, 0.175]),
     ],
 )
-def test_a_level_of_a_half_is_taken_off(placed: Placed, rewards: list[float]) -> None:
+def test_a_level_of_a_half_is_taken_off(placed: CreditAssignment, rewards: list[float]) -> None:
     assert placed.less(0.5) == pytest.approx(rewards)
 
 
@@ -65,21 +67,27 @@ def test_weights_are_finite_and_not_negative(weights: list[float]) -> None:
 
 @given(SCORE, SCORE, st.integers(1, 40), st.sampled_from([at_end, uniform]))
 def test_even_shares_sum_to_the_score_less_the_level(
-    score: float, level: float, n: int, place: Callable[[float, int], Placed]
+    score: float, level: float, n: int, place: Callable[[float, int], CreditAssignment]
 ) -> None:
     assert place(score, n).less(level).sum() == pytest.approx(score - level)
 
 
 @given(SCORE, SCORE, WEIGHTS)
-def test_attributed_shares_sum_to_the_score_less_the_level(score: float, level: float, weights: list[float]) -> None:
+def test_attributed_shares_sum_to_the_score_less_the_level(
+    score: float, level: float, weights: list[float]
+) -> None:
     assert attributed(score, weights).less(level).sum() == pytest.approx(score - level)
 
 
 @given(SCORE, st.lists(SCORE, min_size=1, max_size=40))
-def test_differences_sum_to_the_last_score_less_the_level(level: float, scores: list[float]) -> None:
+def test_differences_sum_to_the_last_score_less_the_level(
+    level: float, scores: list[float]
+) -> None:
     assert differences(scores).less(level).sum() == pytest.approx(scores[-1] - level)
 
 
 @given(SCORE, st.lists(SCORE, min_size=1, max_size=40))
-def test_measured_utterances_sum_to_their_mean_less_the_level(level: float, values: list[float]) -> None:
+def test_measured_utterances_sum_to_their_mean_less_the_level(
+    level: float, values: list[float]
+) -> None:
     assert by_utterance(values).less(level).sum() == pytest.approx(float(np.mean(values)) - level)

@@ -60,7 +60,13 @@ FULL = Scenario(
     order=TurnOrder.random,
     limits=Limits(turns=12, silence=3),
     checks=(
-        Check(name="price", kind=CheckKind.number, pattern=r"(\d+) euros", between=(65.0, 90.0), last=True),
+        Check(
+            name="price",
+            kind=CheckKind.number,
+            pattern=r"(\d+) euros",
+            between=(65.0, 90.0),
+            last=True,
+        ),
         Check(name="deal", kind=CheckKind.keyword, words=("deal", "agreed"), by="buyer", ends=True),
     ),
     family="tickets",
@@ -169,11 +175,23 @@ def test_all_those_ids_differ() -> None:
 
 
 def test_defaults_written_out_leave_the_id() -> None:
-    ann = Persona(name="Ann Lee", short="", age=None, gender="", pronouns="", occupation="", public="", personality="")
+    ann = Persona(
+        name="Ann Lee",
+        short="",
+        age=None,
+        gender="",
+        pronouns="",
+        occupation="",
+        public="",
+        personality="",
+    )
     written = Scenario(
         name="hello",
         setting="A bench.",
-        seats=(Seat(name="ann", persona=ann, goal="Say hello.", knows="", secret=""), SMALL.seats[1]),
+        seats=(
+            Seat(name="ann", persona=ann, goal="Say hello.", knows="", secret=""),
+            SMALL.seats[1],
+        ),
         relationships={("ann", "bo"): Relationship.stranger},
         order=TurnOrder.round_robin,
         limits=Limits(turns=20, silence=2),
@@ -182,14 +200,26 @@ def test_defaults_written_out_leave_the_id() -> None:
     assert written.id == SMALL.id
     plain_check = Check(name="a", kind=CheckKind.regex, pattern="x")
     written_check = Check(
-        name="a", kind=CheckKind.regex, pattern="x", words=(), by="", between=None, last=False, absent=False, ends=False
+        name="a",
+        kind=CheckKind.regex,
+        pattern="x",
+        words=(),
+        by="",
+        between=None,
+        last=False,
+        absent=False,
+        ends=False,
     )
     assert _with(checks=(plain_check,)).id == _with(checks=(written_check,)).id
 
 
 def test_the_direction_of_a_relationship_does_not_matter() -> None:
     turned = _with(relationships={("buyer", "seller"): Relationship.friend})
-    assert turned.relationship("seller", "buyer") is turned.relationship("buyer", "seller") is Relationship.friend
+    assert (
+        turned.relationship("seller", "buyer")
+        is turned.relationship("buyer", "seller")
+        is Relationship.friend
+    )
     assert turned.id == FULL.id
 
 

@@ -48,7 +48,9 @@ def test_paths_are_kept_apart() -> None:
 
 
 @given(st.lists(names, max_size=4), st.lists(names, max_size=4))
-def test_seeds_are_equal_exactly_for_equal_paths(one: list[str | int], two: list[str | int]) -> None:
+def test_seeds_are_equal_exactly_for_equal_paths(
+    one: list[str | int], two: list[str | int]
+) -> None:
     assert (derive_seed(*one) == derive_seed(*two)) == (one == two)
     assert 0 <= derive_seed(*one) < 2**64
 

@@ -7,7 +7,7 @@ from math import inf, nan, sqrt
 import numpy as np
 import pytest
 
-from simworld.core.stats import Estimate, group_by, mean_by_family, wilson
+from simworld.stats.intervals import Estimate, group_by, mean_by_family, wilson
 
 VALUES = [("a", 1.0), ("a", 3.0), ("b", 5.0), ("c", 7.0)]
 
@@ -24,7 +24,8 @@ def test_two_families_give_the_three_means_that_resampling_can_give() -> None:
     # {a, a}: 0, {a, b} or {b, a}: 5, {b, b}: 10; a quarter of the draws each at the ends.
     estimate = mean_by_family([("a", 0.0), ("b", 10.0)], level=0.95)
     assert estimate == Estimate(mean=5.0, low=0.0, high=10.0, n=2, families=2)
-    # t with one degree of freedom is −.325 at .4; √2 · −.325 = −.459, and a normal lies below that in .32 of the cases.
+    # t with one degree of freedom is −.325 at .4; √2 · −.325 = −.459, and a normal lies below that
+    # in .32 of the cases.
     narrow = mean_by_family([("a", 0.0), ("b", 10.0)], level=0.2)
     assert (narrow.low, narrow.high) == (5.0, 5.0)
 
@@ -36,7 +37,9 @@ def test_a_large_family_does_not_narrow_the_interval() -> None:
 
 
 def test_one_family_has_no_interval() -> None:
-    assert mean_by_family([("a", 1.0), ("a", 2.0)]) == Estimate(mean=1.5, low=None, high=None, n=2, families=1)
+    assert mean_by_family([("a", 1.0), ("a", 2.0)]) == Estimate(
+        mean=1.5, low=None, high=None, n=2, families=1
+    )
 
 
 def test_families_that_agree_have_an_interval_of_no_width() -> None:
@@ -52,7 +55,9 @@ def test_the_order_of_values_does_not_matter() -> None:
 
 def test_rounding_does_not_depend_on_the_order_either() -> None:
     # Added from left to right, 1e16 + 1 - 1e16 is 0 and 1e16 - 1e16 + 1 is 1.
-    means = {mean_by_family([("a", x) for x in order]).mean for order in permutations([1e16, 1.0, -1e16])}
+    means = {
+        mean_by_family([("a", x) for x in order]).mean for order in permutations([1e16, 1.0, -1e16])
+    }
     assert len(means) == 1
 
 
@@ -86,13 +91,17 @@ def test_what_cannot_be_averaged(values: list[tuple[str, float]], message: str) 
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
-    # 30 families with a shift of their own, 3 values each, truth 0: of 95 % intervals about 95 % must cover it.
-    # 200 trials at .95 have a standard error of .015.
+    # 30 families with a shift of their own, 3 values each, truth 0: of 95 % intervals about 95 %
+    # must cover it. 200 trials at .95 have a standard error of .015.
     draw = np.random.default_rng(11)
     covered = 0
     for trial in range(200):
         shifts = draw.normal(size=30)
-        values = [(str(f), float(s + draw.normal(scale=0.3))) for f, s in enumerate(shifts) for _ in range(3)]
+        values = [
+            (str(f), float(s + draw.normal(scale=0.3)))
+            for f, s in enumerate(shifts)
+            for _ in range(3)
+        ]
         estimate = mean_by_family(values, rounds=400, seed=trial)
         assert estimate.low is not None
         assert estimate.high is not None
@@ -101,11 +110,14 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
 
 
 def test_intervals_of_few_families_are_wide_enough() -> None:
-    # Plain 95 % percentiles of six families cover about 86 %; 400 trials at .926 have a standard error of .013.
+    # Plain 95 % percentiles of six families cover about 86 %; 400 trials at .926 have a standard
+    # error of .013.
     draw = np.random.default_rng(6)
     covered = 0
     for trial in range(400):
-        estimate = mean_by_family([(str(f), float(draw.normal())) for f in range(6)], rounds=400, seed=trial)
+        estimate = mean_by_family(
+            [(str(f), float(draw.normal())) for f in range(6)], rounds=400, seed=trial
+        )
         assert estimate.low is not None
         assert estimate.high is not None
         covered += estimate.low <= 0 <= estimate.high

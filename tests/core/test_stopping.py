@@ -5,12 +5,24 @@ from __future__ import annotations
 import pytest
 
 from simworld.core.errors import BudgetSpent, Failure, Stopped
-from simworld.core.requests import ChatPrompt, Generate, Generated, Message, Sampling, Score, Scored, TextPrompt
+from simworld.core.requests import (
+    ChatPrompt,
+    Generate,
+    Generated,
+    Message,
+    Sampling,
+    Score,
+    Scored,
+    TextPrompt,
+)
 from simworld.core.stopping import MaxFailures, Stopping, is_final
 
 A, B = "openai:a@http://127.0.0.1:1/v1#auto", "openai:b@http://127.0.0.1:1/v1"
 ASK = Generate(
-    prompt=ChatPrompt(messages=(Message(role="user", content="x" * 40),)), sampling=Sampling(), seed=1, thread="t"
+    prompt=ChatPrompt(messages=(Message(role="user", content="x" * 40),)),
+    sampling=Sampling(),
+    seed=1,
+    thread="t",
 )
 REFUSED = Failure(boundary="model", kind="http-401", message="HTTP 401: who are you")
 SLOW = Failure(boundary="model", kind="timeout", message="no answer within 120 s")
@@ -39,7 +51,8 @@ def test_a_bad_request_may_be_about_the_key_or_the_name(message: str, final: boo
 
 
 @pytest.mark.parametrize(
-    ("boundary", "kind"), [("model", "timeout"), ("model", "http-429"), ("model", "invalid"), ("judge", "http-401")]
+    ("boundary", "kind"),
+    [("model", "timeout"), ("model", "http-429"), ("model", "invalid"), ("judge", "http-401")],
 )
 def test_other_failures_may_pass(boundary: str, kind: str) -> None:
     assert not is_final(Failure(boundary=boundary, kind=kind, message=""))
@@ -105,7 +118,9 @@ def test_more_failures_than_allowed_stop(most: MaxFailures, planned: int, stops_
         stopping.failed(failed, planned, "episodes")
         stopping.check()
     stopping.failed(stops_at, planned, "episodes")
-    with pytest.raises(Stopped, match=f"{stops_at} of {planned} episodes failed, more than --max-failures allows"):
+    with pytest.raises(
+        Stopped, match=f"{stops_at} of {planned} episodes failed, more than --max-failures allows"
+    ):
         stopping.check()
 
 
@@ -123,7 +138,12 @@ def test_tokens_are_those_that_servers_count_and_estimated_where_they_count_none
             logprobs=(-1.0,), lengths=(1,), prompt_tokens=5, latency_s=0.0
         ),
     )  # fmt: skip
-    assert (stopping.prompt_tokens, stopping.new_tokens, stopping.used, stopping.asked) == (75, 30, 105, 2)
+    assert (stopping.prompt_tokens, stopping.new_tokens, stopping.used, stopping.asked) == (
+        75,
+        30,
+        105,
+        2,
+    )
     stopping.answered(A, ASK, said(0, 0, text="eightch."))  # 40 and 8 characters
     assert (stopping.prompt_tokens, stopping.new_tokens) == (85, 32)
 
@@ -135,7 +155,8 @@ def test_the_first_piece_is_alone_and_shows_what_fits() -> None:
     stopping.answered(A, ASK, said())  # 100 tokens
     assert not stopping.may_begin(1)
     stopping.ended()
-    assert stopping.may_begin(3)  # 900 are left, and four of 100 need 800 with as much again to spare
+    # 900 are left, and four of 100 need 800 with as much again to spare
+    assert stopping.may_begin(3)
     assert not stopping.may_begin(4)
     assert not stopping.short
     for _ in range(8):
@@ -146,7 +167,9 @@ def test_the_first_piece_is_alone_and_shows_what_fits() -> None:
     stopping.ended()
     stopping.check_budget()
     assert not stopping.may_begin(0)
-    with pytest.raises(BudgetSpent, match="the budget of 1,000 tokens has no room for more \\(1,000 used\\)"):
+    with pytest.raises(
+        BudgetSpent, match="the budget of 1,000 tokens has no room for more \\(1,000 used\\)"
+    ):
         stopping.check_budget()
 
 

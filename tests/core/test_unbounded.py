@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simworld.core.ratings import POINTS, Game, Rating, rate
+from simworld.stats.ratings import POINTS, Game, Rating, rate
 
 
 def games(*results: tuple[str, str, float], families: int = 6, times: int = 2) -> list[Game]:
@@ -26,13 +26,19 @@ def ratings(played: list[Game], anchor: str | None = None) -> dict[str, Rating]:
 def ends(played: list[Game], anchor: str | None = None) -> dict[str, str]:
     """Agent → which of its ends are open."""
     found = ratings(played, anchor)
-    words = {(False, False): "", (True, False): "below", (False, True): "above", (True, True): "both"}
+    words = {
+        (False, False): "",
+        (True, False): "below",
+        (False, True): "above",
+        (True, True): "both",
+    }
     return {name: words[one.low == -math.inf, one.high == math.inf] for name, one in found.items()}
 
 
 @pytest.mark.parametrize("families", [2, 6, 24])
 def test_who_won_every_game_has_the_exact_lower_bound_of_its_chance(families: int) -> None:
-    # A chance p of winning a family gives F wins of F in 5 % of the cases where p^F = 0.05; p is odds, and odds are points.
+    # A chance p of winning a family gives F wins of F in 5 % of the cases where p^F = 0.05; p is
+    # odds, and odds are points.
     p = 0.05 ** (1 / families)
     bound = POINTS * math.log(p / (1 - p))
     found = ratings(games(("a", "b", 1), families=families), anchor="b")["a"]
@@ -69,7 +75,9 @@ def test_who_took_points_from_each_other_keep_their_intervals() -> None:
 
 
 def test_two_who_never_lose_to_the_others_are_open_both() -> None:
-    played = games(*((strong, weak, 1.0) for strong in "ab" for weak in "cd"), ("a", "b", 0.5), ("c", "d", 0.5))
+    played = games(
+        *((strong, weak, 1.0) for strong in "ab" for weak in "cd"), ("a", "b", 0.5), ("c", "d", 0.5)
+    )
     assert ends(played) == {"a": "above", "b": "above", "c": "below", "d": "below"}
 
 
@@ -80,7 +88,12 @@ def test_half_a_point_is_a_bound() -> None:
 
 def test_one_family_bounds_nothing_and_the_open_end_is_said_all_the_same() -> None:
     found = ratings(games(("a", "b", 1), families=1))
-    assert (found["a"].low, found["a"].high, found["b"].low, found["b"].high) == (None, math.inf, -math.inf, None)
+    assert (found["a"].low, found["a"].high, found["b"].low, found["b"].high) == (
+        None,
+        math.inf,
+        -math.inf,
+        None,
+    )
 
 
 def test_groups_that_never_met_are_judged_each_by_itself() -> None:
@@ -90,10 +103,15 @@ def test_groups_that_never_met_are_judged_each_by_itself() -> None:
 
 @given(st.integers(2, 5), st.integers(0, 10_000))
 def test_an_agent_is_open_above_exactly_if_better_and_better_fits(agents: int, seed: int) -> None:
-    # With all others tied to an anchor, moving one agent up without end costs likelihood exactly where it lost a point.
+    # With all others tied to an anchor, moving one agent up without end costs likelihood exactly
+    # where it lost a point.
     draw = random.Random(seed)
     names = [f"a{i}" for i in range(agents)]
-    ring = [(names[i], names[(i + 1) % (agents - 1)], 0.5) for i in range(agents - 1)] if agents > 2 else []
+    ring = (
+        [(names[i], names[(i + 1) % (agents - 1)], 0.5) for i in range(agents - 1)]
+        if agents > 2
+        else []
+    )
     last = [(names[-1], name, draw.choice([0.0, 0.5, 1.0])) for name in names[:-1]]
     found = ends(games(*[g for g in ring if g[0] != g[1]], *last, families=2), names[0])[names[-1]]
     scores = {result for _, _, result in last}

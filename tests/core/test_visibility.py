@@ -1,4 +1,5 @@
-"""Who sees what, by relationship; and that nothing private ever leaks, for random scenarios and random play."""
+"""Who sees what, by relationship; and that nothing private ever leaks, for random scenarios and
+random play."""
 
 import dataclasses
 import json
@@ -36,17 +37,24 @@ TEMPLATES = [parse(load_yaml(path), PromptTemplate) for path in sorted(PROMPTS.g
         (Relationship.know_by_name, {"name"}),
         (Relationship.acquaintance, {"name", "age", "gender", "pronouns", "occupation", "public"}),
         (Relationship.friend, {f.name for f in dataclasses.fields(FULL)} - {"short"}),
-        (Relationship.romantic_relationship, {f.name for f in dataclasses.fields(FULL)} - {"short"}),
+        (
+            Relationship.romantic_relationship,
+            {f.name for f in dataclasses.fields(FULL)} - {"short"},
+        ),
         (Relationship.family_member, {f.name for f in dataclasses.fields(FULL)} - {"short"}),
     ],
 )
-def test_the_relationship_decides_what_is_seen(relationship: Relationship, visible: set[str] | None) -> None:
+def test_the_relationship_decides_what_is_seen(
+    relationship: Relationship, visible: set[str] | None
+) -> None:
     seen = visible_persona(FULL, relationship)
     if visible is None:
         assert seen is None
     else:
         assert seen is not None
-        assert {name for name, value in dataclasses.asdict(seen).items() if value not in ("", None)} == visible
+        assert {
+            name for name, value in dataclasses.asdict(seen).items() if value not in ("", None)
+        } == visible
 
 
 def test_strangers_are_called_by_their_roles_and_namesakes_are_told_apart() -> None:
@@ -107,7 +115,9 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     )
 
 
-def _forbidden(scenario: Scenario, observation: Observation, whispers: list[tuple[str, set[str]]]) -> list[str]:
+def _forbidden(
+    scenario: Scenario, observation: Observation, whispers: list[tuple[str, set[str]]]
+) -> list[str]:
     forbidden = ["note-canary"]
     for index, seat in enumerate(scenario.seats):
         if seat.name == observation.seat:
@@ -116,7 +126,11 @@ def _forbidden(scenario: Scenario, observation: Observation, whispers: list[tupl
         relationship = scenario.relationship(observation.seat, seat.name)
         if relationship in (Relationship.stranger, Relationship.know_by_name):
             forbidden += [f"{field}-{index}-canary" for field in ("gender", "occupation", "public")]
-        if relationship in (Relationship.stranger, Relationship.know_by_name, Relationship.acquaintance):
+        if relationship in (
+            Relationship.stranger,
+            Relationship.know_by_name,
+            Relationship.acquaintance,
+        ):
             forbidden += [f"{field}-{index}-canary" for field in ("personality", "values")]
         if relationship is Relationship.stranger:
             forbidden.append(seat.persona.name)
@@ -129,7 +143,9 @@ def _everything(value: Any) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(scenario=scenarios(), data=st.data())
-def test_nothing_private_ever_reaches_an_observation_or_a_prompt(scenario: Scenario, data: st.DataObject) -> None:
+def test_nothing_private_ever_reaches_an_observation_or_a_prompt(
+    scenario: Scenario, data: st.DataObject
+) -> None:
     names = [seat.name for seat in scenario.seats]
     game = play(scenario, dict.fromkeys(names, "x"), data.draw(st.integers(0, 9)))
     whispers: list[tuple[str, set[str]]] = []
@@ -139,7 +155,9 @@ def test_nothing_private_ever_reaches_an_observation_or_a_prompt(scenario: Scena
             replies = {}
             for seat, observation in due.items():
                 shown = [_everything(observation)]
-                shown += [_everything(build_prompt(template, observation)) for template in TEMPLATES]
+                shown += [
+                    _everything(build_prompt(template, observation)) for template in TEMPLATES
+                ]
                 for canary in _forbidden(scenario, observation, whispers):
                     assert not any(canary in text for text in shown), (seat, canary)
                 assert f"goal-{names.index(seat)}-canary" in shown[1]
@@ -152,7 +170,9 @@ def test_nothing_private_ever_reaches_an_observation_or_a_prompt(scenario: Scena
                     replies[seat] = Act(seat=seat, action=Action(kind=kind, text=text, to=to))
                 else:
                     said = "" if kind in (ActionKind.none, ActionKind.leave) else text
-                    replies[seat] = Act(seat=seat, action=Action(kind=kind, text=said if not to else said and "hi"))
+                    replies[seat] = Act(
+                        seat=seat, action=Action(kind=kind, text=said if not to else said and "hi")
+                    )
             due = game.send(replies)
     except StopIteration as over:
         episode = over.value

@@ -1,4 +1,5 @@
-"""The tutorial on analysis: its notebook shows what it showed when its outputs were written, and the page's blocks run."""
+"""The tutorial on analysis: its notebook shows what it showed when its outputs were written, and
+the page's blocks run."""
 
 from __future__ import annotations
 
@@ -35,14 +36,17 @@ def test_the_notebook_shows_what_it_says(tutorial: tuple[Path, list[Any], list[A
         # `python -m tests.notebook docs/analysis.ipynb` writes them anew
         assert [where for where, _ in now] == [where for where, _ in was]
         assert [number(word) for _, text in now for word in text.split()] == [
-            pytest.approx(one, rel=0.03, abs=0.003, nan_ok=True) if isinstance(one := number(word), float) else one
+            pytest.approx(one, rel=0.03, abs=0.003, nan_ok=True)
+            if isinstance(one := number(word), float)
+            else one
             for _, text in was
             for word in text.split()
         ]
 
 
 def number(word: str) -> float | str:
-    """A word that is a number as one: the last digits of resampled intervals may change with what resamples them."""
+    """A word that is a number as one: the last digits of resampled intervals may change with what
+    resamples them."""
     try:
         return float(word)
     except ValueError:
@@ -53,7 +57,11 @@ def test_the_commands_of_the_page_run(
     tutorial: tuple[Path, list[Any], list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tutorial[0])
-    lines = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
+    lines = [
+        line
+        for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+        for line in block.splitlines()
+    ]
     assert lines[0] == "export SIMWORLD_DB=tutorial.db"
     assert len(lines) > 12
     for line in lines[1:]:
@@ -63,7 +71,7 @@ def test_the_commands_of_the_page_run(
         assert result.exit_code == 0, f"{line}: {result.output} {result.exception}"
 
 
-@pytest.mark.filterwarnings("ignore::simworld.analysis.questions.source.Note")
+@pytest.mark.filterwarnings("ignore::simworld.analysis.questions.query_source.Note")
 def test_the_python_of_the_page_runs(
     tutorial: tuple[Path, list[Any], list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,4 +84,6 @@ def test_the_python_of_the_page_runs(
         cells = [cell.strip().replace("−", "-") for cell in line[1].split("|")]
         columns = ["difference", "low", "high", "d_z", "pairs", "families", "settles"]
         said = [float(cell) for cell in (*cells[:4], *cells[5:])]
-        assert said == pytest.approx([float(x) for x in found.loc[line[0], columns]], abs=0.006, rel=0.002)
+        assert said == pytest.approx(
+            [float(x) for x in found.loc[line[0], columns]], abs=0.006, rel=0.002
+        )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from simworld.workflows.learn.grid import cells
-from simworld.workflows.learn.schema import ARMS
+from simworld.pipeline.learn.grid import cells
+from simworld.pipeline.learn.learn_file import ARMS
 from simworld.yamlfile import load_text
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "training.md").read_text("utf-8")

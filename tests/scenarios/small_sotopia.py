@@ -10,9 +10,15 @@ ENVIRONMENT: dict[str, Any] = {
     "pk": "01ENV",
     "codename": "borrow_money",
     "source": "hand-craft",
-    "scenario": 'Two friends at a party. <p viewer="environment">One is broke.</p> <p viewer="agent_1">You saw them.</p>',
+    "scenario": (
+        'Two friends at a party. <p viewer="environment">One is broke.</p> <p viewer="agent_1">You'
+        " saw them.</p>"
+    ),
     "agent_goals": [
-        "Borrow money (<extra_info>Extra information: you need $3000.<strategy_hint>Hint: be nice.</strategy_hint></extra_info>)",
+        (
+            "Borrow money (<extra_info>Extra information: you need $3000.<strategy_hint>Hint: be"
+            " nice.</strategy_hint></extra_info>)"
+        ),
         "Keep your money (<clarification_hint>Hint: you have $2000.</clarification_hint>)",
     ],
     "relationship": 3,
@@ -27,7 +33,14 @@ ANN: dict[str, Any] = {
     "personality_and_values": "Ann is meticulous.", "decision_making_style": "Analytical", "secret": "Has a twin",
     "model_id": "m1", "mbti": "ESTJ",
 }  # fmt: skip
-BO = {"pk": "01BOB", "first_name": "Bo", "last_name": "Li", "secret": "", "tag": "extra", "": "a name that is none"}
+BO = {
+    "pk": "01BOB",
+    "first_name": "Bo",
+    "last_name": "Li",
+    "secret": "",
+    "tag": "extra",
+    "": "a name that is none",
+}
 COMBO: dict[str, Any] = {"pk": "01COMBO", "env_id": "01ENV", "agent_ids": ["01ANN", "01BOB"]}
 
 

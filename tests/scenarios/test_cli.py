@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from scenarios import load_scenario
 from scenarios.personas import HELDOUT
-from scenarios.schema import scenario_json_schema
+from scenarios.scenario_file import scenario_json_schema
 from simworld.cli.scenario import scenario
 from simworld.core.errors import InputError
 from tests.scenarios.small_sotopia import write
@@ -43,8 +43,9 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_new_writes_a_template_that_passes_check_and_never_overwrites() -> None:
-    assert ok("new", "my-market") == (
-        "Wrote my-market.yaml: edit it; `simworld check` says what is wrong.\n"
+    assert (
+        ok("new", "my-market")
+        == "Wrote my-market.yaml: edit it; `simworld check` says what is wrong.\n"
         "next: simworld agent new my-agent other-agent\n"
     )
     assert ok("check", "my-market.yaml") == "1 scenario in 1 file: ok\n"
@@ -52,11 +53,15 @@ def test_new_writes_a_template_that_passes_check_and_never_overwrites() -> None:
     assert found.name == "my-market"
     assert found.title == "My market"
     text = Path("my-market.yaml").read_text(encoding="utf-8")
-    assert error("new", "my-market") == "my-market.yaml: exists already; choose another name or --out"
+    assert (
+        error("new", "my-market") == "my-market.yaml: exists already; choose another name or --out"
+    )
     assert Path("my-market.yaml").read_text(encoding="utf-8") == text
     assert ok("new", "12", "--out", "twelve.yaml")
     assert ok("check", ".") == "2 scenarios in 2 files: ok\n"
-    assert error("new", "x", "--out", "no/such/x.yaml") == "no/such/x.yaml: its folder does not exist"
+    assert (
+        error("new", "x", "--out", "no/such/x.yaml") == "no/such/x.yaml: its folder does not exist"
+    )
     assert "cannot be a scenario's name" in error("new", "My Market")
 
 
@@ -96,12 +101,17 @@ def test_check_counts_scenarios_files_and_personas() -> None:
 def test_list_as_table_and_json() -> None:
     table = ok("list", "--kind", "bargaining").splitlines()
     assert table[0].split() == ["name", "kind", "seats", "title"]
-    assert any(line.startswith("last-concert-ticket ") and line.endswith("The last ticket") for line in table)
+    assert any(
+        line.startswith("last-concert-ticket ") and line.endswith("The last ticket")
+        for line in table
+    )
     entries = json.loads(ok("list", "--json", "--tag", "price"))
     assert {"last-concert-ticket"} <= {entry["name"] for entry in entries}
     assert all("price" in entry["tags"] for entry in entries)
     assert "did you mean 'last-concert-ticket'?" in error("list", "last-concert-tiket")
-    assert {Path(entry["file"]).parent for entry in json.loads(ok("list", "heldout", "--json"))} == {HELDOUT}
+    assert {
+        Path(entry["file"]).parent for entry in json.loads(ok("list", "heldout", "--json"))
+    } == {HELDOUT}
 
 
 def test_show_prints_what_each_seat_sees_and_where_personas_came_from() -> None:
@@ -118,8 +128,9 @@ def test_show_prints_what_each_seat_sees_and_where_personas_came_from() -> None:
     (data,) = json.loads(ok("show", "last-concert-ticket", "--json", "--seat", "buyer"))
     assert list(data["sees"]) == ["buyer"]
     assert "restricted view" not in json.dumps(data["sees"])
-    assert error("show", "last-concert-ticket", "--seat", "x") == (
-        "last-concert-ticket has no seat 'x'; its seats are seller, buyer"
+    assert (
+        error("show", "last-concert-ticket", "--seat", "x")
+        == "last-concert-ticket has no seat 'x'; its seats are seller, buyer"
     )
 
 
@@ -137,11 +148,15 @@ def test_schema_prints_the_json_schema() -> None:
 
 def test_import_sotopia_then_check() -> None:
     write(Path("in"))
-    assert ok("import-sotopia", "in", "--out", "out") == (
-        "Wrote 1 scenario in 1 family and 2 personas to out. Next: simworld scenario check out\n"
+    assert (
+        ok("import-sotopia", "in", "--out", "out")
+        == "Wrote 1 scenario in 1 family and 2 personas to out. Next: simworld scenario check out\n"
     )
     assert ok("check", "out") == "1 scenario in 1 file and 2 personas: ok\n"
-    assert error("import-sotopia", "in", "--out", "out") == "out: the folder is not empty; name another, or use --force"
+    assert (
+        error("import-sotopia", "in", "--out", "out")
+        == "out: the folder is not empty; name another, or use --force"
+    )
     assert ok("import-sotopia", "in", "--out", "out", "--force").startswith("Wrote 1 scenario ")
 
 
@@ -158,12 +173,18 @@ def test_the_real_command_exits_with_2_and_without_a_traceback(tmp_path: Path) -
     code = "import sys; from simworld.cli import main; sys.argv[0] = 'simworld'; main()"
     command = [sys.executable, "-c", code, "scenario", "check", "rent.yaml"]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONSAFEPATH": "1"}
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONSAFEPATH": "1"},
     )
     assert done.returncode == 2
     assert done.stdout == ""
     assert (
-        done.stderr == "rent.yaml:7:5: seats.1.gaol: unknown field; did you mean 'goal'?\nError: 1 problem in 1 file\n"
+        done.stderr
+        == "rent.yaml:7:5: seats.1.gaol: unknown field; did you mean 'goal'?\nError: 1 problem in 1"
+        " file\n"
     )
 
 
@@ -173,16 +194,24 @@ def test_a_pipe_a_loop_and_a_dead_link_are_named_and_not_waited_for(tmp_path: Pa
     Path("dead.yaml").symlink_to("nowhere")
     for command in ("check", "show"):
         assert "pipe.yaml: is a pipe, not a file" in error(command, "pipe.yaml")
-        assert "loop.yaml: cannot be read: Too many levels of symbolic links" in error(command, "loop.yaml")
+        assert "loop.yaml: cannot be read: Too many levels of symbolic links" in error(
+            command, "loop.yaml"
+        )
         assert "dead.yaml: is a link to nothing" in error(command, "dead.yaml")
 
 
 def test_direction_characters_are_shown_and_not_obeyed() -> None:
     ok("new", "market")
     text = Path("market.yaml").read_text(encoding="utf-8")
-    text = text.replace("title: Market", 'title: "T\\u202e"').replace("kind: bargaining", 'kind: "k\\u202e"  #')
+    text = text.replace("title: Market", 'title: "T\\u202e"').replace(
+        "kind: bargaining", 'kind: "k\\u202e"  #'
+    )
     Path("market.yaml").write_text(text, encoding="utf-8")
-    for out in (ok("list", "market.yaml"), ok("show", "market.yaml"), ok("show", "market.yaml", "--json")):
+    for out in (
+        ok("list", "market.yaml"),
+        ok("show", "market.yaml"),
+        ok("show", "market.yaml", "--json"),
+    ):
         assert r"T\u202e" in out
         assert "\u202e" not in out
     assert json.loads(ok("show", "market.yaml", "--json"))[0]["title"] == "T\u202e"

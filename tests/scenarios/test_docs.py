@@ -11,7 +11,9 @@ GUIDE = Path(__file__).parents[2] / "docs" / "scenarios.md"
 
 
 def test_the_examples_load() -> None:
-    whole, variants = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    whole, variants = re.findall(
+        r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL
+    )
     (scenario,) = parse_scenario(whole)
     assert scenario.name == "last-concert-ticket"
     other = "- {name: visitor, persona: luc-tremblay, goal: Get the boat.}"

@@ -21,12 +21,25 @@ GOOD: dict[str, Any] = {
     "relationship": "friend",
     "relationships": [{"between": ["a", "b"], "is": "stranger"}],
     "seats": [
-        {"name": "a", "persona": {"name": "Ann", "age": 3}, "goal": "G", "knows": "k", "secret": "s"},
+        {
+            "name": "a",
+            "persona": {"name": "Ann", "age": 3},
+            "goal": "G",
+            "knows": "k",
+            "secret": "s",
+        },
         {"name": "b", "persona": "nadia-brandt", "goal": "pay {{price}}"},
     ],
     "limits": {"turns": "{{turns}}", "silence": 2},
     "checks": [
-        {"name": "c", "kind": "number", "pattern": "(\\d+)", "between": [1, "{{price}}"], "last": True, "by": "a"},
+        {
+            "name": "c",
+            "kind": "number",
+            "pattern": "(\\d+)",
+            "between": [1, "{{price}}"],
+            "last": True,
+            "by": "a",
+        },
         {"name": "d", "kind": "keyword", "words": ["w"], "absent": True},
         {"name": "e", "kind": "regex", "pattern": "w", "ends": True},
     ],
@@ -53,7 +66,13 @@ values = st.recursive(
 
 
 def places(data: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    children = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    children = (
+        data.items()
+        if isinstance(data, dict)
+        else enumerate(data)
+        if isinstance(data, list)
+        else ()
+    )
     return [at, *(place for key, value in children for place in places(value, (*at, key)))]
 
 
@@ -88,7 +107,9 @@ def test_any_change_of_a_good_scenario(data: Any) -> None:
         assert "\n" not in problem
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(changed(SOURCES))
 def test_any_change_of_good_sotopia_files(tmp_path: Path, data: Any) -> None:
     for name in SOURCES:

@@ -1,4 +1,5 @@
-"""Finding scenarios by name, file, folder, glob, tag and kind; and what the library and the held-out set promise."""
+"""Finding scenarios by name, file, folder, glob, tag and kind; and what the library and the
+held-out set promise."""
 
 from __future__ import annotations
 
@@ -63,12 +64,18 @@ def test_names_of_the_library_their_globs_variants_tags_and_kinds() -> None:
     everything = [loaded.scenario.name for loaded in library]
     assert names("all") == names("library") == everything
     assert names("last-*") == [name for name in everything if name.startswith("last-")]
-    template = next(loaded.template for loaded in library if loaded.template != loaded.scenario.name)
+    template = next(
+        loaded.template for loaded in library if loaded.template != loaded.scenario.name
+    )
     variants = [loaded.scenario.name for loaded in library if loaded.template == template]
     assert names(template) == variants
     assert names(variants[0]) == [variants[0]]
-    assert set(names("kind:bargaining")) == {s.scenario.name for s in library if s.scenario.kind == "bargaining"}
-    assert set(names("tag:price")) == {s.scenario.name for s in library if "price" in s.scenario.tags}
+    assert set(names("kind:bargaining")) == {
+        s.scenario.name for s in library if s.scenario.kind == "bargaining"
+    }
+    assert set(names("tag:price")) == {
+        s.scenario.name for s in library if "price" in s.scenario.tags
+    }
 
 
 def test_the_held_out_set_is_named_whole_or_one_by_one_and_never_by_accident() -> None:
@@ -77,7 +84,9 @@ def test_the_held_out_set_is_named_whole_or_one_by_one_and_never_by_accident() -
     assert names("heldout", heldout[0], "all") == [*heldout, *names("all")]  # each once
     assert names(heldout[3]) == [heldout[3]]
     assert not set(heldout) & set(names("all", "*", "kind:bargaining", "tag:price"))
-    assert lines("kind:giving-news")[0].startswith("no scenario of the library is of the kind 'giving-news'")
+    assert lines("kind:giving-news")[0].startswith(
+        "no scenario of the library is of the kind 'giving-news'"
+    )
     assert lines("the-numb-han") == [
         "no file, folder or library scenario 'the-numb-han'; did you mean 'the-numb-hand'?"
     ]
@@ -92,8 +101,13 @@ def test_a_file_of_ones_own_goes_before_the_held_out_scenario_of_its_name() -> N
 
 @pytest.mark.usefixtures("folder")
 def test_every_mistake_at_once() -> None:
-    assert lines("last-concert-tiket", "tag:pric", "kind:bargening", "on.yaml", "nowhere/x", "*.nope.yaml") == [
-        "no file, folder or library scenario 'last-concert-tiket'; did you mean 'last-concert-ticket'?",
+    assert lines(
+        "last-concert-tiket", "tag:pric", "kind:bargening", "on.yaml", "nowhere/x", "*.nope.yaml"
+    ) == [
+        (
+            "no file, folder or library scenario 'last-concert-tiket'; did you mean"
+            " 'last-concert-ticket'?"
+        ),
         "no scenario of the library has the tag 'pric'; did you mean 'price'?",
         "no scenario of the library is of the kind 'bargening'; did you mean 'bargaining'?",
         "on.yaml: no such file or folder; did you mean 'one.yaml'?",
@@ -117,7 +131,9 @@ def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
 
 def test_two_files_with_one_name_clash(folder: Path) -> None:
     (folder / "other.yaml").write_text(TEXT.format(name="one", goal="Z", more=""))
-    assert lines(".") == ["other.yaml:1:7: name: 'one' is already the name of the scenario in one.yaml"]
+    assert lines(".") == [
+        "other.yaml:1:7: name: 'one' is already the name of the scenario in one.yaml"
+    ]
     assert names("one.yaml") == ["one"]
 
 
@@ -127,7 +143,10 @@ def test_persona_files_are_known_by_folder_or_by_fields(folder: Path) -> None:
     assert (selection.files, selection.personas, selection.problems) == (2, 2, [])
     (folder / "di.yaml").write_text("name: Di\nage: three\n")
     (problem,) = read_files(scenario_files(folder), Personas()).problems
-    assert str(problem) == f"{folder / 'di.yaml'}:2:6: age: expected a whole number, found the text 'three'"
+    assert (
+        str(problem)
+        == f"{folder / 'di.yaml'}:2:6: age: expected a whole number, found the text 'three'"
+    )
 
 
 def test_personas_alone_are_no_selection(folder: Path) -> None:
@@ -169,7 +188,9 @@ def test_a_held_out_scenario_is_short_for_two_and_of_no_family_of_the_library(pa
     scenario, library = loaded.scenario, read_library()
     assert scenario.name == scenario.family == path.stem
     assert scenario.family not in {other.scenario.family for other in library}
-    assert scenario.name not in {name for other in library for name in (other.scenario.name, other.template)}
+    assert scenario.name not in {
+        name for other in library for name in (other.scenario.name, other.template)
+    }
     assert scenario.setting not in {other.scenario.setting for other in library}
     assert len(scenario.seats) == 2
     assert all(seat.goal and seat.knows and seat.secret for seat in scenario.seats)
@@ -178,12 +199,19 @@ def test_a_held_out_scenario_is_short_for_two_and_of_no_family_of_the_library(pa
 
 def test_there_is_a_scenario_in_every_language_but_english() -> None:
     found = [loaded.scenario for loaded in read_languages()]
-    assert sorted(scenario.language for scenario in found) == [code for code in known_languages() if code != "en"]
+    assert sorted(scenario.language for scenario in found) == [
+        code for code in known_languages() if code != "en"
+    ]
     assert names("languages") == [scenario.name for scenario in found]
     assert names("night-market-stall") == ["night-market-stall"]
-    assert not {scenario.name for scenario in found} & set(names("all", "heldout", "*", "tag:price", "kind:bargaining"))
+    assert not {scenario.name for scenario in found} & set(
+        names("all", "heldout", "*", "tag:price", "kind:bargaining")
+    )
     everything = [*found, *(loaded.scenario for loaded in (*read_library(), *read_heldout()))]
-    assert len({scenario.family for scenario in everything}) == len({s.family for s in everything[6:]}) + 6
+    assert (
+        len({scenario.family for scenario in everything})
+        == len({s.family for s in everything[6:]}) + 6
+    )
     for scenario in found:
         assert all(seat.goal and seat.knows and seat.secret for seat in scenario.seats)
         assert {"keyword"} <= {check.kind.value for check in scenario.checks}

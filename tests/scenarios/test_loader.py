@@ -1,4 +1,5 @@
-"""From YAML to the core's Scenario: the example of the design, and the exact line for every mistake."""
+"""From YAML to the core's Scenario: the example of the design, and the exact line for every
+mistake."""
 
 from __future__ import annotations
 
@@ -9,7 +10,16 @@ import pytest
 
 from scenarios import load_scenario, parse_scenario
 from simworld.core.errors import InputError
-from simworld.core.scenario import Check, CheckKind, Limits, Persona, Relationship, Scenario, Seat, TurnOrder
+from simworld.core.scenario import (
+    Check,
+    CheckKind,
+    Limits,
+    Persona,
+    Relationship,
+    Scenario,
+    Seat,
+    TurnOrder,
+)
 
 TICKET = r"""
 name: last-concert-ticket
@@ -72,12 +82,21 @@ def test_the_example_of_the_design() -> None:
             ),
         ),
         limits=Limits(turns=12, silence=2),
-        checks=(Check(name="price", kind=CheckKind.number, pattern=r"(\d+) euros", last=True, between=(65.0, 90.0)),),
+        checks=(
+            Check(
+                name="price",
+                kind=CheckKind.number,
+                pattern=r"(\d+) euros",
+                last=True,
+                between=(65.0, 90.0),
+            ),
+        ),
     )
 
 
 def test_the_golden_id_of_the_example() -> None:
-    # If this changes, stored episodes no longer find their scenario: raise the version in the id instead.
+    # If this changes, stored episodes no longer find their scenario: raise the version in the id
+    # instead.
     (scenario,) = parse_scenario(TICKET)
     assert scenario.id == "s1-859c87adc46ed46c4acf7318c0e0a366"
 
@@ -105,7 +124,10 @@ order: simultaneous
 """
     )
     (scenario,) = parse_scenario(text)
-    assert scenario.relationships == {("a", "b"): Relationship.friend, ("b", "c"): Relationship.family_member}
+    assert scenario.relationships == {
+        ("a", "b"): Relationship.friend,
+        ("b", "c"): Relationship.family_member,
+    }
     assert scenario.relationship("c", "a") is Relationship.stranger
     assert scenario.order is TurnOrder.simultaneous
     assert scenario.limits == Limits(turns=20, silence=2)
@@ -229,10 +251,16 @@ limits: {turns: 0}
 """
     assert lines(text) == [
         "x.yaml:2:10: setting: unknown parameter 'amount'; declare it in parameters or matrix",
-        "x.yaml:4:24: seats.0.persona: no persona 'nobody-we-know' beside the file, in personas/ or in the library",
+        (
+            "x.yaml:4:24: seats.0.persona: no persona 'nobody-we-know' beside the file, in"
+            " personas/ or in the library"
+        ),
         "x.yaml:5:12: seats.1.name: two seats are called 'a'",
         "x.yaml:5:36: seats.1.gaol: unknown field; did you mean 'goal'?",
-        "x.yaml:7:37: checks.0.pattern: not a valid regular expression: unterminated character set at position 2",
+        (
+            "x.yaml:7:37: checks.0.pattern: not a valid regular expression: unterminated character"
+            " set at position 2"
+        ),
         "x.yaml:7:46: checks.0.by: unknown seat 'tenant'; the seats are a, a",
         "x.yaml:8:17: limits.turns: expected at least 1, found the number 0",
     ]
@@ -246,10 +274,14 @@ def test_ten_thousand_lines_load_in_reasonable_time_or_say_one_clear_line(tmp_pa
     (scenario,) = load_scenario(path)
     assert scenario.setting.endswith("Line 2999.")
     path.write_text(BASE + "tags:\n" + "  - tag\n" * 10_000)
-    with pytest.raises(InputError, match=r"^.*long.yaml:7:3: tags: expected at most 1,?000 entries, found .*$"):
+    with pytest.raises(
+        InputError, match=r"^.*long.yaml:7:3: tags: expected at most 1,?000 entries, found .*$"
+    ):
         load_scenario(path)
     path.write_text(
-        BASE.replace("setting: S", "setting: |\n" + "  A line of some length, ten thousand times.\n" * 10_000)
+        BASE.replace(
+            "setting: S", "setting: |\n" + "  A line of some length, ten thousand times.\n" * 10_000
+        )
     )
     with pytest.raises(InputError) as caught:
         load_scenario(path)

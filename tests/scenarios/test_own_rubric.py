@@ -1,4 +1,5 @@
-"""`rubric: file.yaml` in a scenario: where the file is found, what is said when it is not, and that no seat is changed by it."""
+"""`rubric: file.yaml` in a scenario: where the file is found, what is said when it is not, and that
+no seat is changed by it."""
 
 from __future__ import annotations
 
@@ -77,8 +78,12 @@ def test_a_name_that_is_none_and_a_file_with_mistakes(tmp_path: Path) -> None:
     file = write(tmp_path / "study" / "x.yaml", SCENARIO.replace("RUBRIC", "sotopa"))
     with pytest.raises(InputError) as error:
         load_scenario(file)
-    assert str(error.value).startswith(f"{file}:6:9: rubric: no rubric named 'sotopa'; did you mean 'sotopia'?")
-    rubric = write(tmp_path / "study" / "mine.yaml", RUBRIC.replace("NAME", "x").replace("[0, 4]", "[4, 0]"))
+    assert str(error.value).startswith(
+        f"{file}:6:9: rubric: no rubric named 'sotopa'; did you mean 'sotopia'?"
+    )
+    rubric = write(
+        tmp_path / "study" / "mine.yaml", RUBRIC.replace("NAME", "x").replace("[0, 4]", "[4, 0]")
+    )
     file = write(tmp_path / "study" / "x.yaml", SCENARIO.replace("RUBRIC", "mine.yaml"))
     with pytest.raises(InputError) as error:
         load_scenario(file)

@@ -62,7 +62,10 @@ def test_the_id_follows_the_content(tmp_path: Path) -> None:
 
 
 def test_slots_are_filled_once() -> None:
-    assert fill("{name} kept {secret}.", {"name": "Ann", "secret": "the {name} {x"}) == "Ann kept the {name} {x."
+    assert (
+        fill("{name} kept {secret}.", {"name": "Ann", "secret": "the {name} {x"})
+        == "Ann kept the {name} {x."
+    )
 
 
 def test_every_problem_is_named_with_its_place(tmp_path: Path) -> None:
@@ -89,7 +92,10 @@ dimensions:
 """
     found = problems(tmp_path, text)
     assert found == [
-        "r.yaml:3:24: dimensions.0.range: found [5, 0], expected the lower end first and a higher one after it",
+        (
+            "r.yaml:3:24: dimensions.0.range: found [5, 0], expected the lower end first and a"
+            " higher one after it"
+        ),
         "r.yaml:3:42: dimensions.0.question: unknown slot {nme}; did you mean 'name'?",
         "r.yaml:4:12: dimensions.1.name: a second dimension 'wit'",
     ]
@@ -103,7 +109,9 @@ dimensions:
         ("gone.yaml", "no rubric file gone.yaml"),
     ],
 )
-def test_an_unknown_rubric(name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_rubric(
+    name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="no rubric") as error:
         load_rubric(name)

@@ -1,4 +1,5 @@
-"""The importer of Sotopia's files: by hand on a small folder, and word for word on the real one where it is at hand."""
+"""The importer of Sotopia's files: by hand on a small folder, and word for word on the real one
+where it is at hand."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ from simworld.core.errors import InputError
 from simworld.core.scenario import Limits, Relationship
 from tests.scenarios.small_sotopia import ANN, ENVIRONMENT, write
 
-REAL = Path(os.environ.get("SIMWORLD_SOTOPIA") or Path(__file__).parents[2].parent / "shared/data/sotopia")
+REAL = Path(
+    os.environ.get("SIMWORLD_SOTOPIA") or Path(__file__).parents[2].parent / "shared/data/sotopia"
+)
 needs_real = pytest.mark.skipif(
     not (REAL / "environments.json").is_file(),
     reason="Sotopia's files are not at hand; SIMWORLD_SOTOPIA names their folder",
@@ -38,7 +41,11 @@ def test_every_field_finds_its_place(tmp_path: Path) -> None:
     done = import_sotopia(write(tmp_path / "in"), tmp_path / "out")
     assert (done.scenarios, done.personas, done.families) == (1, 2, 1)
     path = tmp_path / "out" / "borrow-money-01env-01ann-01bob.yaml"
-    assert sorted(p.name for p in (tmp_path / "out").rglob("*.yaml")) == ["ann-ohara.yaml", "bo-li.yaml", path.name]
+    assert sorted(p.name for p in (tmp_path / "out").rglob("*.yaml")) == [
+        "ann-ohara.yaml",
+        "bo-li.yaml",
+        path.name,
+    ]
     (scenario,) = load_scenario(path)
     assert scenario.setting == "Two friends at a party."
     assert scenario.judge_note == "One is broke."
@@ -57,8 +64,10 @@ def test_every_field_finds_its_place(tmp_path: Path) -> None:
     ann = first.persona
     assert (ann.name, ann.called, ann.age, ann.occupation) == ("Ann O'Hara", "Ann", 45, "Architect")
     assert (ann.gender, ann.pronouns, ann.public) == ("woman", "she/her", "Ann paints.")
-    assert ann.personality == (
-        "Ann is meticulous. Big five: Openness to Experience - Low. Decision making: Analytical. Type: ESTJ."
+    assert (
+        ann.personality
+        == "Ann is meticulous. Big five: Openness to Experience - Low. Decision making: Analytical."
+        " Type: ESTJ."
     )
     assert ann.values == "Moral values: Care, Loyalty. Personal values: Conformity."
     assert scenario.meta == {
@@ -74,8 +83,14 @@ def test_every_field_finds_its_place(tmp_path: Path) -> None:
         ("a <extra_info>b", "<extra_info> is not closed"),
         ("a </extra_info>", "</extra_info> closes nothing"),
         ("<p viewer='environment'><extra_info>b</p></extra_info>", "</p> inside <extra_info>"),
-        ("<p viewer='agent_2'>b</p>", "unknown viewer 'agent_2'; expected environment, all or agent_0 to agent_1"),
-        ("<p viewer='nobody'>b</p>", "unknown viewer 'nobody'; expected environment, all or agent_0 to agent_1"),
+        (
+            "<p viewer='agent_2'>b</p>",
+            "unknown viewer 'agent_2'; expected environment, all or agent_0 to agent_1",
+        ),
+        (
+            "<p viewer='nobody'>b</p>",
+            "unknown viewer 'nobody'; expected environment, all or agent_0 to agent_1",
+        ),
     ],
 )
 def test_markup_that_cannot_be_read(text: str, message: str) -> None:
@@ -86,7 +101,9 @@ def test_markup_that_cannot_be_read(text: str, message: str) -> None:
 
 def test_markup_is_sorted_by_reader() -> None:
     parts = read_markup(
-        'A (<extra_info>x</extra_info>) <b>stays</b> 1 < 2 <p viewer="agent_0, agent_1">y</p><p viewer="all">z</p>', 2
+        'A (<extra_info>x</extra_info>) <b>stays</b> 1 < 2 <p viewer="agent_0, agent_1">y</p><p'
+        ' viewer="all">z</p>',
+        2,
     )
     assert parts.text == "A <b>stays</b> 1 < 2 z"
     assert parts.knows == [(None, "Extra information: x"), (0, "y"), (1, "y")]
@@ -103,13 +120,25 @@ def test_unknown_ids_shapes_and_markup_are_reported_at_once(tmp_path: Path) -> N
         "agents.json: 01BOB.first_name: expected text, found the number 3; put it in quotes",
         "environment_agent_combos.json: 0.agent_ids: required field is missing",
     ]
-    combos = [{"env_id": "01NOT", "agent_ids": ["01ANN", "01WHO"]}, {"env_id": "01ENV", "agent_ids": ["01ANN"] * 3}]
+    combos = [
+        {"env_id": "01NOT", "agent_ids": ["01ANN", "01WHO"]},
+        {"env_id": "01ENV", "agent_ids": ["01ANN"] * 3},
+    ]
     assert lines(write(tmp_path / "in", combos=combos), tmp_path / "out") == [
         "environment_agent_combos.json: 0.env_id: no environment '01NOT' in environments.json",
         "environment_agent_combos.json: 0.agent_ids.1: no agent '01WHO' in agents.json",
-        "environment_agent_combos.json: 1.agent_ids: expected 2 agents, one for each goal of 01ENV, found 3",
+        (
+            "environment_agent_combos.json: 1.agent_ids: expected 2 agents, one for each goal of"
+            " 01ENV, found 3"
+        ),
     ]
-    broken = {"01ENV": {**ENVIRONMENT, "scenario": "<p viewer='environment'>x", "agent_goals": ["()", "b"]}}
+    broken = {
+        "01ENV": {
+            **ENVIRONMENT,
+            "scenario": "<p viewer='environment'>x",
+            "agent_goals": ["()", "b"],
+        }
+    }
     assert lines(write(tmp_path / "in", broken), tmp_path / "out") == [
         "environments.json: 01ENV.scenario: <p> is not closed",
         "environments.json: 01ENV.agent_goals.0: is empty",
@@ -127,11 +156,16 @@ def test_malformed_json(tmp_path: Path) -> None:
     assert "not valid JSON" in found[0]
     assert found[1:] == [
         "agents.json: not valid JSON: the key 'a' occurs twice in one object",
-        "environment_agent_combos.json: is not UTF-8 text: byte 0x89 in line 1; save the file as UTF-8",
+        (
+            "environment_agent_combos.json: is not UTF-8 text: byte 0x89 in line 1; save the file"
+            " as UTF-8"
+        ),
     ]
     for name in NAMES:
         (source / name).write_text("[" * 100_000)
-    assert lines(source, tmp_path / "out") == [f"{name}: not valid JSON: nested too deeply" for name in NAMES]
+    assert lines(source, tmp_path / "out") == [
+        f"{name}: not valid JSON: nested too deeply" for name in NAMES
+    ]
     for name in NAMES:
         (source / name).unlink()
     assert lines(source, tmp_path / "out") == [
@@ -152,9 +186,14 @@ def test_what_looks_like_a_slot_is_text(tmp_path: Path) -> None:
         "agent_goals": [f"Borrow {SLOTS}", f"Keep {SLOTS} (<extra_info>{SLOTS}</extra_info>)"],
         "occupation_constraint": SLOTS,
     }
-    ann = ANN | dict.fromkeys(("first_name", "occupation", "public_info", "secret", "big_five"), f"Ann {SLOTS}")
+    ann = ANN | dict.fromkeys(
+        ("first_name", "occupation", "public_info", "secret", "big_five"), f"Ann {SLOTS}"
+    )
     bo = {"pk": "01BOB", "first_name": "Bo", "last_name": "Li", "secret": SLOTS}
-    import_sotopia(write(tmp_path / "in", {"01ENV": environment}, {"01ANN": ann, "01BOB": bo}), tmp_path / "out")
+    import_sotopia(
+        write(tmp_path / "in", {"01ENV": environment}, {"01ANN": ann, "01BOB": bo}),
+        tmp_path / "out",
+    )
     selection = read_files(scenario_files(tmp_path / "out"), Personas())
     assert selection.problems == []
     (loaded,) = selection.scenarios
@@ -175,11 +214,16 @@ def test_what_looks_like_a_slot_is_text(tmp_path: Path) -> None:
         ("a \x07 bell", "environments.json: 01ENV.scenario: control character U+0007"),
         ("a \x00 nothing", "environments.json: 01ENV.scenario: control character U+0000"),
         ("half \ud83d", "environments.json: 01ENV.scenario: half of a surrogate pair"),
-        ("x" * 50_001, "environments.json: 01ENV.scenario: 50,001 characters; at most 50,000 are read"),
+        (
+            "x" * 50_001,
+            "environments.json: 01ENV.scenario: 50,001 characters; at most 50,000 are read",
+        ),
     ],
     ids=lambda text: text[:12],
 )
-def test_what_no_scenario_can_hold_is_refused_before_anything_is_written(tmp_path: Path, text: str, says: str) -> None:
+def test_what_no_scenario_can_hold_is_refused_before_anything_is_written(
+    tmp_path: Path, text: str, says: str
+) -> None:
     source = write(tmp_path / "in", {"01ENV": ENVIRONMENT | {"scenario": text}})
     assert lines(source, tmp_path / "out") == [says]
     assert not (tmp_path / "out").exists()
@@ -207,7 +251,9 @@ def test_all_of_the_real_data_imports_and_passes_the_check(tmp_path: Path) -> No
 
 
 @needs_real
-def test_no_word_of_the_real_data_is_lost_and_no_private_word_becomes_public(tmp_path: Path) -> None:
+def test_no_word_of_the_real_data_is_lost_and_no_private_word_becomes_public(
+    tmp_path: Path,
+) -> None:
     import_sotopia(REAL, tmp_path / "out")
     environments, agents, combos = (
         json.loads((REAL / f"{name}.json").read_text(encoding="utf-8"))
@@ -218,9 +264,13 @@ def test_no_word_of_the_real_data_is_lost_and_no_private_word_becomes_public(tmp
     for combo in combos:
         scenario = by_combo[combo["pk"]]
         environment = environments[combo["env_id"]]
-        for goal, agent, seat in zip(environment["agent_goals"], combo["agent_ids"], scenario.seats, strict=True):
+        for goal, agent, seat in zip(
+            environment["agent_goals"], combo["agent_ids"], scenario.seats, strict=True
+        ):
             assert words(goal) - words(f"{seat.goal} {seat.knows}") == Counter()
-            person = {key: value for key, value in agents[agent].items() if key not in ("pk", "model_id")}
+            person = {
+                key: value for key, value in agents[agent].items() if key not in ("pk", "model_id")
+            }
             persona = seat.persona
             kept = " ".join(
                 map(str, (persona.name, persona.age, persona.gender, persona.pronouns, persona.occupation, persona.public,
@@ -229,12 +279,22 @@ def test_no_word_of_the_real_data_is_lost_and_no_private_word_becomes_public(tmp
             assert words(flat(person)) - words(kept) == Counter()
             private = re.findall(r"<p viewer=.environment.>(.*?)</p>", environment["scenario"])
             assert not any(text in scenario.setting for text in private)
-        assert words(environment["scenario"]) - words(f"{scenario.setting} {scenario.judge_note}") == Counter()
-        constraints = [v for k, v in environment.items() if k.endswith("constraint") and v not in (None, "nan")]
+        assert (
+            words(environment["scenario"]) - words(f"{scenario.setting} {scenario.judge_note}")
+            == Counter()
+        )
+        constraints = [
+            v for k, v in environment.items() if k.endswith("constraint") and v not in (None, "nan")
+        ]
         meta = " ".join(scenario.meta.values())
-        rest = flat([environment["pk"], environment["codename"], environment["source"], constraints, combo])
+        rest = flat(
+            [environment["pk"], environment["codename"], environment["source"], constraints, combo]
+        )
         assert words(rest) - words(f"{meta} {flat(combo)}") == Counter()
-        assert all(value in scenario.meta.values() for value in [combo["pk"], combo["env_id"], *combo["agent_ids"]])
+        assert all(
+            value in scenario.meta.values()
+            for value in [combo["pk"], combo["env_id"], *combo["agent_ids"]]
+        )
 
 
 def words(text: str) -> Counter[str]:

@@ -43,7 +43,8 @@ def test_a_matrix_expands_in_its_order_and_shares_the_family() -> None:
         "flat.price-60-5.mood-very-angry",
     ]
     assert {s.family for s in found} == {"flat"}
-    assert found[3].setting == "The rent is 60.50 euros and the landlord is Very angry."  # as the author wrote it
+    # as the author wrote it
+    assert found[3].setting == "The rent is 60.50 euros and the landlord is Very angry."
     assert found[3].checks[0].between == (50.0, 60.5)
     assert len({s.id for s in found}) == 4
 
@@ -67,7 +68,12 @@ seats:
 checks: [{name: c, kind: regex, pattern: 'x{2}', ends: "{{stop}}"}]
 """
     found = parse_scenario(text)
-    assert [(s.limits.turns, s.checks[0].ends) for s in found] == [(2, True), (2, False), (3, True), (3, False)]
+    assert [(s.limits.turns, s.checks[0].ends) for s in found] == [
+        (2, True),
+        (2, False),
+        (3, True),
+        (3, False),
+    ]
     assert found[0].seats[0].persona.name == "Nadia Brandt"
     assert found[0].seats[1].persona.age == 30
     assert found[0].seats[1].goal == "2"  # a text field takes a number as text
@@ -98,7 +104,9 @@ checks: [{name: c, kind: regex, pattern: 'x{2}', ends: "{{stop}}"}]
     ids=["misspelt", "unused", "unfinished", "in the name", "nested", "wrong type", "no value"],
 )  # fmt: skip
 def test_mistakes(change: tuple[str, str], expected: list[str]) -> None:
-    assert [line for line in lines(FLAT.replace(*change)) if "name: expected small" not in line] == expected
+    assert [
+        line for line in lines(FLAT.replace(*change)) if "name: expected small" not in line
+    ] == expected
 
 
 @pytest.mark.parametrize(
@@ -125,13 +133,16 @@ def test_variants_that_no_seat_can_tell_apart_are_refused() -> None:
         + "judge_note: '{{mood}}'\nmatrix: {mood: [calm, angry]}\n"
     )
     assert lines(text) == [
-        "x.yaml:10:1: matrix: the variants flat.mood-calm and flat.mood-angry show every seat the same; "
-        "use the parameter in a goal or the setting"
+        "x.yaml:10:1: matrix: the variants flat.mood-calm and flat.mood-angry show every seat the"
+        " same; use the parameter in a goal or the setting"
     ]
 
 
 def test_a_thousand_variants_expand() -> None:
-    matrix = f"matrix: {{price: [{', '.join(map(str, range(50, 150)))}], mood: [a, b, c, d, e, f, g, h, i, j]}}\n"
+    matrix = (
+        f"matrix: {{price: [{', '.join(map(str, range(50, 150)))}], mood: [a, b, c, d, e, f, g, h,"
+        " i, j]}\n"
+    )
     assert len(parse_scenario(FLAT + matrix)) == 1000
 
 
@@ -174,5 +185,7 @@ def test_variants_that_would_fill_the_memory_are_refused() -> None:
 def test_a_pattern_that_a_variant_makes_is_measured() -> None:
     text = BASE_OF_BOMB.replace("TEXT", "{{word}}").replace("VALUES", "2, 90000")
     text += "checks: [{name: c, kind: regex, pattern: '(ab){{{word}}}'}]\n"
-    with pytest.raises(InputError, match=r"scenario.yaml:7:42: checks.0.pattern: the pattern is too large"):
+    with pytest.raises(
+        InputError, match=r"scenario.yaml:7:42: checks.0.pattern: the pattern is too large"
+    ):
         parse_scenario(text)

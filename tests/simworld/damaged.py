@@ -1,4 +1,5 @@
-"""Databases damaged by a seed, and everything that reads them: what must end as an answer or as one clear line."""
+"""Databases damaged by a seed, and everything that reads them: what must end as an answer or as one
+clear line."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from starlette.testclient import TestClient
 
 import simworld
 import tests.campaign.damage
-from simworld.analysis.ready import ready_queries
+from simworld.analysis.ready_queries import ready_queries
 from simworld.cli import cli
 from simworld.core.errors import SimworldError
 from simworld.web.app import PAGES, make_app
@@ -30,7 +31,8 @@ Read = Callable[[], None]
 
 
 def readings(path: Path, episodes: list[str], out: Path) -> dict[str, Read]:
-    """Everything that reads a database like that of `tests.simworld.web.world`, by name; each raises for a bug."""
+    """Everything that reads a database like that of `tests.simworld.web.world`, by name; each
+    raises for a bug."""
     found: dict[str, Read] = {}
     for args in _commands(path, episodes, out):
         found[f"simworld {' '.join(args)}"] = lambda args=args: _command([*args, "--db", str(path)])  # type: ignore[misc]
@@ -42,13 +44,21 @@ def readings(path: Path, episodes: list[str], out: Path) -> dict[str, Read]:
 
 
 def _commands(path: Path, episodes: list[str], out: Path) -> Iterator[list[str]]:
-    yield from (["db", "info"], ["db", "info", "--json"], ["db", "export", "--out", str(out / "a.jsonl"), "--force"])
+    yield from (
+        ["db", "info"],
+        ["db", "info", "--json"],
+        ["db", "export", "--out", str(out / "a.jsonl"), "--force"],
+    )
     yield ["db", "export", "--vectors", "--out", str(out / "b.jsonl"), "--force"]
     yield from (["db", "query", f"@{name}", *_given(name, episodes)] for name in ready_queries())
     yield ["db", "query", "SELECT * FROM transcripts", "--csv"]
     yield from (["episode", "list"], ["episode", "list", "--run", "steered"], ["judge", "agree"])
     for id_ in episodes:
-        yield from (["episode", "show", id_], ["episode", "show", id_, "--json"], ["episode", "replay", id_, "--all"])
+        yield from (
+            ["episode", "show", id_],
+            ["episode", "show", id_, "--json"],
+            ["episode", "replay", id_, "--all"],
+        )
     cup = str(path.parent / "cup.yaml")
     yield from (
         ["tournament", "status", cup],
@@ -70,7 +80,12 @@ def _given(name: str, episodes: list[str]) -> list[str]:
 
 
 def _addresses(episodes: list[str]) -> Iterator[str]:
-    with_parts = ("/run/show/cup", "/run/show/steered", "/agent/show/a-plain", "/train/show/haggler")
+    with_parts = (
+        "/run/show/cup",
+        "/run/show/steered",
+        "/agent/show/a-plain",
+        "/train/show/haggler",
+    )
     yield from with_parts
     yield from (address for address in PAGES if "{" not in address)
     for id_ in episodes:

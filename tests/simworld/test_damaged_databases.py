@@ -1,6 +1,8 @@
-"""Whatever a disk or another program does to a database, everything that reads it gives an answer or one clear line, exit code 2.
+"""Whatever a disk or another program does to a database, everything that reads it gives an answer
+or one clear line, exit code 2.
 
-A few seeds at every run; `DAMAGED=500 pytest tests/simworld/test_damaged_databases.py` tries as many more.
+A few seeds at every run; `DAMAGED=500 pytest tests/simworld/test_damaged_databases.py` tries as
+many more.
 """
 
 from __future__ import annotations

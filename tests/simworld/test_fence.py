@@ -12,7 +12,9 @@ from simworld import fence
 
 
 def run(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=False
+    )
 
 
 def test_the_packages_of_this_checkout_pass() -> None:
@@ -37,7 +39,11 @@ def test_an_intruder_in_the_working_folder_is_named(tmp_path: Path, name: str, l
 def test_the_command_says_it_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "store.py").write_text("")
     done = subprocess.run(
-        [sys.executable, "-m", "simworld", "--help"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "simworld", "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 2
     assert done.stderr.startswith("Error: another package named 'store' (")
@@ -69,7 +75,9 @@ def test_folders_of_data_may_have_these_names(tmp_path: Path, code: str) -> None
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine.yaml").write_text("name: mine\n")
     finder = FINDER.format(names=("simworld", *fence.PACKAGES), home=str(home))
-    paths = [path for path in sys.path if path and Path(path).resolve() != home and Path(path).is_dir()]
+    paths = [
+        path for path in sys.path if path and Path(path).resolve() != home and Path(path).is_dir()
+    ]
     done = subprocess.run(
         [sys.executable, "-S", "-c", finder + code],
         cwd=tmp_path,

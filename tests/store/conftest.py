@@ -1,4 +1,5 @@
-"""Databases for the tests of the store: with the schema in them, and shared where making one takes long."""
+"""Databases for the tests of the store: with the schema in them, and shared where making one takes
+long."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from tests.conftest import make_database
 
 @pytest.fixture(scope="session")
 def postgresql_made(postgresql_server: str) -> str:
-    """The URL of the one database with our schema that tests share, for making one takes a second."""
+    """The URL of the one database with our schema that tests share, for making one takes a
+    second."""
     url = make_database(postgresql_server)
     open_store(url, create=True).close()
     return url

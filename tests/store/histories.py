@@ -1,4 +1,5 @@
-"""What may happen to a run, in any order: episodes that fail and are played again, judgements, rejudging, and changes by hand."""
+"""What may happen to a run, in any order: episodes that fail and are played again, judgements,
+rejudging, and changes by hand."""
 
 from __future__ import annotations
 
@@ -12,16 +13,29 @@ from sqlalchemy import delete, select, update
 from simworld.core.errors import Failure
 from simworld.core.scenario import Persona, Seat
 from store import RunRecord, Store
-from store.address import parse_address
 from store.connection import connect
+from store.database_address import parse_address
 from store.tables import EpisodeRow, JudgementRow, VerdictRow
-from tests.store.samples import AGENTS, NOON, RENT, TICKET, add, item, judged, plan, played, unjudgeable
+from tests.store.samples import (
+    AGENTS,
+    NOON,
+    RENT,
+    TICKET,
+    add,
+    item,
+    judged,
+    plan,
+    played,
+    unjudgeable,
+)
 
 RUN = RunRecord(name="cup", seed=1, code_version="0", created=NOON)
 TABLE = replace(
     RENT,
     name="table",
-    seats=tuple(Seat(name=name, persona=Persona(name=name), goal="g") for name in ("zoe", "ann", "max")),
+    seats=tuple(
+        Seat(name=name, persona=Persona(name=name), goal="g") for name in ("zoe", "ann", "max")
+    ),
 )
 SCENARIOS = (replace(TICKET, family="f"), replace(TABLE, family="g"))
 WORKS = tuple(
@@ -44,7 +58,8 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A judgement of the latest or the first attempt: shares by seat and dimension, or a failure."""
+    """A judgement of the latest or the first attempt: shares by seat and dimension, or a
+    failure."""
 
     work: int
     latest: bool
@@ -64,20 +79,34 @@ class ByHand:
 
 Event = Play | Judge | ByHand
 works = st.integers(0, len(WORKS) - 1)
-shares = st.lists(st.none() | st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.7, 1.0]), min_size=6, max_size=6).map(tuple)
+shares = st.lists(
+    st.none() | st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.7, 1.0]), min_size=6, max_size=6
+).map(tuple)
 plays = st.builds(Play, works, st.booleans())
 judges = st.builds(
-    Judge, works, st.booleans(), st.sampled_from(list(JUDGES)), st.integers(0, 2), st.just(()) | shares, st.booleans()
+    Judge,
+    works,
+    st.booleans(),
+    st.sampled_from(list(JUDGES)),
+    st.integers(0, 2),
+    st.just(()) | shares,
+    st.booleans(),
 )
-hands = st.builds(ByHand, st.sampled_from(["episode", "judgement", "verdict", "score"]), st.integers(0, 50))
+hands = st.builds(
+    ByHand, st.sampled_from(["episode", "judgement", "verdict", "score"]), st.integers(0, 50)
+)
 
 
 def begin(store: Store) -> None:
     """The run and its judges."""
     store.begin_run(RUN, [plan(work, scenario) for scenario, work in WORKS], SCENARIOS, AGENTS)
     for name, weights in JUDGES.items():
-        dimensions = [{"name": d, "low": -5.0, "high": 5.0, "weight": weight} for d, weight in weights.items()]
-        store.add_judge(name, name, {"rubric": {"id": f"{name}@0", "name": "sotopia", "dimensions": dimensions}})
+        dimensions = [
+            {"name": d, "low": -5.0, "high": 5.0, "weight": weight} for d, weight in weights.items()
+        ]
+        store.add_judge(
+            name, name, {"rubric": {"id": f"{name}@0", "name": "sotopia", "dimensions": dimensions}}
+        )
 
 
 def happen(store: Store, url: str, events: Sequence[Event]) -> None:
@@ -89,9 +118,20 @@ def happen(store: Store, url: str, events: Sequence[Event]) -> None:
                 attempts[number] += 1
                 scenario, work = WORKS[number]
                 episode = played(work, "x", failure=BROKEN if fails else None)
-                add(store, work, episode, attempts[number], scenario_name=scenario.name, family=scenario.family)
+                add(
+                    store,
+                    work,
+                    episode,
+                    attempts[number],
+                    scenario_name=scenario.name,
+                    family=scenario.family,
+                )
             case Judge(work=number) if attempts[number]:
-                _judge(store, event, WORKS[number][1].episode_id(attempts[number] if event.latest else 1))
+                _judge(
+                    store,
+                    event,
+                    WORKS[number][1].episode_id(attempts[number] if event.latest else 1),
+                )
             case ByHand():
                 _by_hand(url, event)
             case _:
@@ -105,7 +145,10 @@ def _judge(store: Store, event: Judge, episode_id: str) -> None:
     named = dict(zip(product(seats, ("goal", "tone")), event.shares, strict=False))
     given = {key: share for key, share in named.items() if share is not None}
     made = judged(
-        episode_id, {key: 10 * share - 5 for key, share in given.items()}, judge=event.judge, sample=event.sample
+        episode_id,
+        {key: 10 * share - 5 for key, share in given.items()},
+        judge=event.judge,
+        sample=event.sample,
     )
     if not event.shares:
         made = unjudgeable(episode_id, judge=event.judge, sample=event.sample)
@@ -119,7 +162,14 @@ def _by_hand(url: str, event: ByHand) -> None:
         key = list(of.__table__.primary_key)
         rows = connection.execute(select(*key).order_by(*key)).all()
         if rows:
-            which = [column == value for column, value in zip(key, rows[event.which % len(rows)], strict=True)]
-            change = update(VerdictRow).values(score=1.0, rescaled=0.6) if event.what == "score" else delete(of)
+            which = [
+                column == value
+                for column, value in zip(key, rows[event.which % len(rows)], strict=True)
+            ]
+            change = (
+                update(VerdictRow).values(score=1.0, rescaled=0.6)
+                if event.what == "score"
+                else delete(of)
+            )
             connection.execute(change.where(*which))
     engine.dispose()

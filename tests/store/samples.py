@@ -21,23 +21,53 @@ from simworld.core.episode import (
 )
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
-from simworld.core.scenario import Check, CheckKind, Limits, Persona, Relationship, Scenario, Seat, TurnOrder
+from simworld.core.scenario import (
+    Check,
+    CheckKind,
+    Limits,
+    Persona,
+    Relationship,
+    Scenario,
+    Seat,
+    TurnOrder,
+)
 from store import AgentRecord, PlannedItem, RunRecord, Store
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
-AGENTS = (AgentRecord(id="a1", name="smol", spec={"model": "m"}), AgentRecord(id="a2", name="rival", spec={"t": 0.5}))
+AGENTS = (
+    AgentRecord(id="a1", name="smol", spec={"model": "m"}),
+    AgentRecord(id="a2", name="rival", spec={"t": 0.5}),
+)
 TICKET = Scenario(
     name="ticket",
     title="The ticket",
     setting="One spare ticket.",
     seats=(
-        Seat(name="seller", persona=Persona(name="Nadia Brandt", age=41), goal="Sell.", secret="Bad view."),
-        Seat(name="buyer", persona=Persona(name="Tomás Okafor 🎻", pronouns="he/him"), goal="Buy.", knows="Sold out."),
+        Seat(
+            name="seller",
+            persona=Persona(name="Nadia Brandt", age=41),
+            goal="Sell.",
+            secret="Bad view.",
+        ),
+        Seat(
+            name="buyer",
+            persona=Persona(name="Tomás Okafor 🎻", pronouns="he/him"),
+            goal="Buy.",
+            knows="Sold out.",
+        ),
     ),
     relationships={("seller", "buyer"): Relationship.acquaintance},
     order=TurnOrder.simultaneous,
     limits=Limits(turns=6, silence=3),
-    checks=(Check(name="price", kind=CheckKind.number, pattern=r"(\d+) euros", between=(65.0, 90.5), last=True),),
+    checks=(
+        Check(
+            name="price",
+            kind=CheckKind.number,
+            pattern=r"(\d+) euros",
+            between=(65.0, 90.5),
+            last=True,
+        ),
+    ),
     family="tickets",
     kind="bargaining",
     tags=("money", "short"),
@@ -57,7 +87,10 @@ RENT = Scenario(
 
 
 def item(
-    run: str = "first", scenario: Scenario = TICKET, repeat: int = 0, agents: tuple[str, ...] = ("a1", "a2")
+    run: str = "first",
+    scenario: Scenario = TICKET,
+    repeat: int = 0,
+    agents: tuple[str, ...] = ("a1", "a2"),
 ) -> WorkItem:
     """A work item with agents by seat order."""
     cast = {seat.name: agent for seat, agent in zip(scenario.seats, agents, strict=True)}
@@ -73,7 +106,9 @@ def begin(
 ) -> list[WorkItem]:
     """Begins a run of one scenario and returns its items."""
     items = [item(run, scenario, repeat) for repeat in range(repeats)]
-    record = RunRecord(name=run, seed=seed, code_version="0.1", created=NOON, settings={"repeats": repeats})
+    record = RunRecord(
+        name=run, seed=seed, code_version="0.1", created=NOON, settings={"repeats": repeats}
+    )
     store.begin_run(record, [plan(work, scenario) for work in items], [scenario], AGENTS)
     return items
 
@@ -131,7 +166,13 @@ def judged(
     episode_id: str, scores: Mapping[tuple[str, str], float], *, judge: str = "j1", sample: int = 0
 ) -> Judgement:
     verdicts = tuple(
-        Verdict(seat=seat, dimension=dimension, score=score, reasoning="because", raw={"log_odds": score / 2})
+        Verdict(
+            seat=seat,
+            dimension=dimension,
+            score=score,
+            reasoning="because",
+            raw={"log_odds": score / 2},
+        )
         for (seat, dimension), score in scores.items()
     )
     return Judgement(
@@ -150,7 +191,9 @@ def judged(
     )
 
 
-def unjudgeable(episode_id: str, kind: str = "timeout", *, judge: str = "j1", sample: int = 0) -> Judgement:
+def unjudgeable(
+    episode_id: str, kind: str = "timeout", *, judge: str = "j1", sample: int = 0
+) -> Judgement:
     return Judgement(
         episode_id=episode_id,
         judge_id=judge,
@@ -164,7 +207,11 @@ def unjudgeable(episode_id: str, kind: str = "timeout", *, judge: str = "j1", sa
 def same(left: Any, right: Any) -> bool:
     """Equality that also compares arrays, by dtype, shape and bits."""
     if isinstance(left, np.ndarray):
-        return bool(left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes())
+        return bool(
+            left.dtype == right.dtype
+            and left.shape == right.shape
+            and left.tobytes() == right.tobytes()
+        )
     if hasattr(left, "__dataclass_fields__"):
         return type(left) is type(right) and all(
             same(getattr(left, name), getattr(right, name)) for name in left.__dataclass_fields__

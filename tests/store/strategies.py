@@ -82,7 +82,9 @@ def episodes(draw: st.DrawFn, work: WorkItem) -> Episode:
         cast=work.cast,
         seed=draw(seeds),
         turns=tuple(Turn(index=index, acts=tuple(part)) for index, part in enumerate(turns)),
-        ending=Ending.failed if failure else draw(st.sampled_from([Ending.terminated, Ending.turn_limit])),
+        ending=Ending.failed
+        if failure
+        else draw(st.sampled_from([Ending.terminated, Ending.turn_limit])),
         reason=draw(texts),
         checks=tuple(draw(st.lists(checks, max_size=3))),
         failure=failure,

@@ -1,4 +1,5 @@
-"""What users have instead of a database: each gives one line that says what it is and what to do, and nothing is harmed."""
+"""What users have instead of a database: each gives one line that says what it is and what to do,
+and nothing is harmed."""
 
 from __future__ import annotations
 
@@ -116,7 +117,9 @@ def test_a_file_locked_by_another_program(path: Path) -> None:
     with store.open_store(str(path), create=True, busy_timeout_s=0.1) as opened:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match=r"is locked by another program.*nothing new was stored"):
+        with pytest.raises(
+            StoreError, match=r"is locked by another program.*nothing new was stored"
+        ):
             begin(opened)
         assert opened.runs() == []  # reading goes on beside the writer
         other.execute("COMMIT")
@@ -130,7 +133,10 @@ def test_a_file_locked_whole(path: Path) -> None:
     other.execute("PRAGMA locking_mode=EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
     assert "is locked by another program" in str(refused(path))
-    with pytest.raises(StoreError, match="is locked"), store.query(str(path), "SELECT 1", busy_timeout_s=0.1):
+    with (
+        pytest.raises(StoreError, match="is locked"),
+        store.query(str(path), "SELECT 1", busy_timeout_s=0.1),
+    ):
         pass
     other.close()
 
@@ -170,7 +176,9 @@ def limit_pages(opened: store.Store, pages: int) -> None:
     from sqlalchemy import event
 
     opened._engine.dispose()
-    event.listen(opened._engine, "connect", lambda c, _: c.execute(f"PRAGMA max_page_count={pages}"))
+    event.listen(
+        opened._engine, "connect", lambda c, _: c.execute(f"PRAGMA max_page_count={pages}")
+    )
 
 
 @pytest.fixture
@@ -181,7 +189,8 @@ def kept() -> Iterator[Path]:
     with store.open_store(str(path), create=True) as opened:
         (work, *_) = begin(opened)
         add(opened, work, played(work, "x"))
-    with store.query(str(path), "SELECT 1") as answer:  # loads what a user without rights to our code could not load
+    # loads what a user without rights to our code could not load
+    with store.query(str(path), "SELECT 1") as answer:
         assert list(answer) == [(1,)]
     folder.chmod(0o755)
     yield path
@@ -211,10 +220,12 @@ def test_a_file_that_may_only_be_read(kept: Path, folder: int) -> None:
             (episode,) = opened.episodes()
             judgement = judged(episode.id, {})
             with pytest.raises(
-                StoreError, match=r"cannot be written: no permission; nothing of this judgement was stored"
+                StoreError,
+                match=r"cannot be written: no permission; nothing of this judgement was stored",
             ):
                 opened.add_judgement(judgement, {})
-        if os.access(sys.executable, os.X_OK, effective_ids=True):  # a query is run by a Python of this user
+        # a query is run by a Python of this user
+        if os.access(sys.executable, os.X_OK, effective_ids=True):
             with store.query(str(kept), "SELECT count(*) FROM episodes") as answer:
                 assert list(answer) == [(1,)]
 
@@ -290,7 +301,9 @@ def test_a_file_that_is_gone_takes_no_more_episodes(path: Path, moved: bool) -> 
     with store.open_store(str(path), create=True) as opened:
         work, *_ = begin(opened)
         path.rename(path.with_name("elsewhere.db")) if moved else path.unlink()
-        with pytest.raises(StoreError, match=r"was deleted, moved or replaced .*nothing of this episode was stored"):
+        with pytest.raises(
+            StoreError, match=r"was deleted, moved or replaced .*nothing of this episode was stored"
+        ):
             add(opened, work, played(work))
 
 

@@ -1,4 +1,5 @@
-"""A cell that simworld never stores: reading it is one line that names table, row and column, and says what was expected."""
+"""A cell that simworld never stores: reading it is one line that names table, row and column, and
+says what was expected."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ import pytest
 
 import store
 from simworld.core.errors import StoreDamaged, StoreError, StoreMismatch
-from store.address import parse_address
 from store.damage import find_damage
+from store.database_address import parse_address
 from tests.store.samples import add, begin, played
 
 
@@ -28,7 +29,9 @@ def change(path: Path, statement: str) -> None:
     """Runs a statement that the schema would not allow."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA writable_schema=ON")
-        connection.execute("UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '') WHERE type = 'table'")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '') WHERE type = 'table'"
+        )
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA foreign_keys=OFF")
         connection.execute("PRAGMA ignore_check_constraints=ON")
@@ -81,7 +84,9 @@ def test_the_cell_is_named(path: Path, statement: str, said: str) -> None:
 
 def test_an_episode_of_endless_turns_fills_no_memory(path: Path) -> None:
     change(path, f"UPDATE episodes SET turns = {10**15}")
-    with pytest.raises(StoreDamaged, match=r"episodes says turns=1000000000000000, table acts holds 2 acts"):
+    with pytest.raises(
+        StoreDamaged, match=r"episodes says turns=1000000000000000, table acts holds 2 acts"
+    ):
         read(path)
 
 
@@ -97,7 +102,8 @@ def test_a_profile_of_another_shape(path: Path, profile: str) -> None:
 def test_a_table_that_is_gone(path: Path, table: str) -> None:
     change(path, f"DROP TABLE {table}")
     with pytest.raises(
-        StoreDamaged, match=rf"is damaged, or another program has changed it \(no such table: .*{table}"
+        StoreDamaged,
+        match=rf"is damaged, or another program has changed it \(no such table: .*{table}",
     ):
         read(path)
 
@@ -105,11 +111,13 @@ def test_a_table_that_is_gone(path: Path, table: str) -> None:
 def test_a_vector_of_another_length(path: Path) -> None:
     change(
         path,
-        "INSERT INTO plan_steps (episode_id, turn, position, encoder_id, planner_id, noisy, state, state_dtype, state_shape) "
-        "SELECT episode_id, turn, position, 'e', '', 0, x'0000', '<f4', '[3]' FROM acts",
+        "INSERT INTO plan_steps (episode_id, turn, position, encoder_id, planner_id, noisy, state,"
+        " state_dtype, state_shape) SELECT episode_id, turn, position, 'e', '', 0, x'0000', '<f4',"
+        " '[3]' FROM acts",
     )
     with pytest.raises(
-        StoreDamaged, match="found a blob of 2 bytes; expected 12 bytes, as state_dtype and state_shape"
+        StoreDamaged,
+        match="found a blob of 2 bytes; expected 12 bytes, as state_dtype and state_shape",
     ):
         read(path)
 

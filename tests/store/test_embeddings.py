@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from simworld.core.errors import StoreError
 from store import Store, open_store
-from store.address import parse_address
 from store.connection import connect
+from store.database_address import parse_address
 from tests.store.samples import add, begin, played
 
 
@@ -23,7 +23,9 @@ def fill(store: Store, episodes: int) -> list[str]:
     return [one.episode_id(1) for one in work]
 
 
-def stored(store: Store, encoder: str, size: int = 2, run: str | None = None) -> dict[str, NDArray[np.float32]]:
+def stored(
+    store: Store, encoder: str, size: int = 2, run: str | None = None
+) -> dict[str, NDArray[np.float32]]:
     return {
         id_: vector
         for ids, block in store.embeddings(encoder, size, run=run)
@@ -31,7 +33,9 @@ def stored(store: Store, encoder: str, size: int = 2, run: str | None = None) ->
     }
 
 
-def test_embeddings_come_back_as_they_were_by_encoder_and_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_embeddings_come_back_as_they_were_by_encoder_and_run(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("store.embeddings.BLOCK", 2)
     ids = fill(store, 6)[:-1]
     vectors = {id_: np.array([n, -n / 3], np.float32) for n, id_ in enumerate(ids)}
@@ -39,7 +43,10 @@ def test_embeddings_come_back_as_they_were_by_encoder_and_run(store: Store, monk
     store.add_embeddings("other", {ids[0]: np.array([9, 9], ">f4")})
     found = stored(store, "one")
     assert found.keys() == vectors.keys()
-    assert all(found[id_].dtype == "<f4" and (found[id_] == vector).all() for id_, vector in vectors.items())
+    assert all(
+        found[id_].dtype == "<f4" and (found[id_] == vector).all()
+        for id_, vector in vectors.items()
+    )
     assert stored(store, "other")[ids[0]].tolist() == [9, 9]
     assert [len(block) for block, _ in store.embeddings("one", 2)] == [2, 2, 1]
     assert stored(store, "one", run="first").keys() == vectors.keys()

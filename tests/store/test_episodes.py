@@ -49,7 +49,9 @@ def test_an_agent_comes_back_equal(store: Store) -> None:
     assert store.agent("a2") == AGENTS[1]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_any_episode_comes_back_equal(store: Store, data: st.DataObject) -> None:
     work = item("any", repeat=next(NUMBERS))
@@ -98,7 +100,11 @@ def test_finished_counts_attempts_and_keeps_the_last_ending(store: Store) -> Non
         first.key: ItemState(attempts=1, ending=Ending.turn_limit),
         second.key: ItemState(attempts=2, ending=Ending.turn_limit),
     }
-    assert {planned.item.key for planned in store.planned("first")} == {first.key, second.key, third.key}
+    assert {planned.item.key for planned in store.planned("first")} == {
+        first.key,
+        second.key,
+        third.key,
+    }
     assert store.finished("never begun") == {}
 
 
@@ -132,7 +138,9 @@ def test_a_contradictory_episode_is_refused(store: Store) -> None:
 # Resuming
 
 
-def test_episodes_stream_by_id_in_batches_and_filter(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_episodes_stream_by_id_in_batches_and_filter(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("store.facade_episodes.BATCH", 2)
     items = begin(store, repeats=5)
     for work in items:
@@ -141,7 +149,9 @@ def test_episodes_stream_by_id_in_batches_and_filter(store: Store, monkeypatch: 
     assert [stored.id for stored in store.episodes()] == ids
     assert [stored.id for stored in store.episodes(limit=3)] == ids[:3]
     assert [stored.id for stored in store.episodes(limit=4)] == ids[:4]
-    assert [stored.id for stored in store.episodes(ending=Ending.failed)] == [items[4].episode_id(1)]
+    assert [stored.id for stored in store.episodes(ending=Ending.failed)] == [
+        items[4].episode_id(1)
+    ]
     for fits in (
         store.episodes(run="first"),
         store.episodes(scenario="ticket"),
@@ -190,7 +200,8 @@ def test_without_vectors_plans_are_left_out(store: Store) -> None:
 
 
 def test_an_episode_is_found_by_the_beginning_of_its_id(store: Store) -> None:
-    items = begin(store, repeats=20)  # by the pigeonhole principle two of 17 ids share their first digit
+    # by the pigeonhole principle two of 17 ids share their first digit
+    items = begin(store, repeats=20)
     for work in items:
         add(store, work, played(work, "x"))
     whole = items[0].episode_id(1)
@@ -225,9 +236,16 @@ def test_everything_is_there_when_opened_again(url: str) -> None:
 
 
 def test_seats_are_in_the_order_of_the_scenario(store: Store) -> None:
-    seats = tuple(Seat(name=name, persona=Persona(name=name.title()), goal="g") for name in ("zoe", "ann", "max"))
+    seats = tuple(
+        Seat(name=name, persona=Persona(name=name.title()), goal="g")
+        for name in ("zoe", "ann", "max")
+    )
     three = replace(RENT, seats=seats)
     work = item("three", three, agents=("a1", "a1", "a2"))
     store.begin_run(replace(RUN, name="three"), [plan(work, three)], [three], AGENTS)
     add(store, work, played(work, "x"), scenario_name="rent", family="rent")
-    assert [seat.seat for seat in store.episode(work.episode_id(1)).summary.seats] == ["zoe", "ann", "max"]
+    assert [seat.seat for seat in store.episode(work.episode_id(1)).summary.seats] == [
+        "zoe",
+        "ann",
+        "max",
+    ]

@@ -1,4 +1,5 @@
-"""SQL that would keep a machine busy or fill its memory is ended in time, whatever operation of SQLite it is in."""
+"""SQL that would keep a machine busy or fill its memory is ended in time, whatever operation of
+SQLite it is in."""
 
 from __future__ import annotations
 
@@ -27,7 +28,10 @@ ONE_OPERATION = {
 SERVED = {
     "sort": f"{NUMBERS}SELECT randomblob(100000) FROM c ORDER BY 1",
     "group_concat": f"{NUMBERS}SELECT group_concat(hex(zeroblob(10000)) || x) FROM c",
-    "cross": "SELECT sum(length(a.text)) FROM acts a, acts b, acts c, acts d, acts e, acts f, acts g, acts h, acts i",
+    "cross": (
+        "SELECT sum(length(a.text)) FROM acts a, acts b, acts c, acts d, acts e, acts f, acts g,"
+        " acts h, acts i"
+    ),
     "distinct": f"{NUMBERS}SELECT count(DISTINCT randomblob(1000)) FROM c",
 }
 TOO_MUCH = {
@@ -35,7 +39,10 @@ TOO_MUCH = {
     "blob": ("SELECT length(zeroblob(2000000000))", "too big"),
     "chain": ("SELECT hex(hex(hex(zeroblob(90000000))))", "too big"),
     "json": (
-        "SELECT count(*) FROM json_each('[' || replace(hex(zeroblob(40000000)), '00', '1,') || '1]')",
+        (
+            "SELECT count(*) FROM json_each('[' || replace(hex(zeroblob(40000000)), '00', '1,') ||"
+            " '1]')"
+        ),
         "memory|json|too big",
     ),
     "deep": (f"SELECT {'(' * 5000}1{')' * 5000}", "overflow|depth"),
@@ -56,7 +63,9 @@ def filled(tmp_path: Path) -> str:
     return made
 
 
-@pytest.mark.parametrize("sql", [*ONE_OPERATION.values(), *SERVED.values()], ids=[*ONE_OPERATION, *SERVED])
+@pytest.mark.parametrize(
+    "sql", [*ONE_OPERATION.values(), *SERVED.values()], ids=[*ONE_OPERATION, *SERVED]
+)
 def test_the_time_ends_every_query(filled: str, sql: str) -> None:
     begun = time.monotonic()
     with (
@@ -69,7 +78,10 @@ def test_the_time_ends_every_query(filled: str, sql: str) -> None:
 
 @pytest.mark.parametrize(("sql", "said"), list(TOO_MUCH.values()), ids=list(TOO_MUCH))
 def test_memory_is_bounded(url: str, sql: str, said: str) -> None:
-    with pytest.raises(InputError, match=said) as caught, store.query(url, sql, timeout_s=20) as answer:
+    with (
+        pytest.raises(InputError, match=said) as caught,
+        store.query(url, sql, timeout_s=20) as answer,
+    ):
         list(answer)
     assert len(str(caught.value)) < 500
     assert "\n" not in str(caught.value)
@@ -80,7 +92,9 @@ def test_an_answer_is_bounded_by_bytes_too(url: str) -> None:
     with store.query(url, rows, limit=100, most_bytes=10_000) as answer:
         assert [len(row[0]) for row in answer] == [1000] * 10
     assert answer.cut
-    assert answer.note("all: 0") == "only the first 10 rows: more are over 1 MB; ask for less of each"
+    assert (
+        answer.note("all: 0") == "only the first 10 rows: more are over 1 MB; ask for less of each"
+    )
     with store.query(url, rows, limit=10, most_bytes=10_000) as answer:
         assert sum(1 for _ in answer) == 10
     assert answer.note("all: 0") == "only the first 10 rows; all: 0"
@@ -94,7 +108,9 @@ def test_a_row_that_is_too_large_says_how_to_see_it(url: str) -> None:
     with store.query(url, sql, most_bytes=1 << 22) as answer:
         rows = iter(answer)
         assert next(rows) == (1,)
-        with pytest.raises(InputError, match=r"a row of 19 MB is more than the 4 MB .* substr\(text, 1, 1000\)"):
+        with pytest.raises(
+            InputError, match=r"a row of 19 MB is more than the 4 MB .* substr\(text, 1, 1000\)"
+        ):
             next(rows)
 
 
@@ -153,7 +169,8 @@ def test_ctrl_c_ends_a_query_at_once(url: str) -> None:
     with pytest.raises(KeyboardInterrupt), store.query(url, ONE_OPERATION["instr"]) as answer:
         list(answer)
     timer.join()
-    assert time.monotonic() - sent[0] < 2  # a few hundredths of a second, and what a busy machine adds
+    # a few hundredths of a second, and what a busy machine adds
+    assert time.monotonic() - sent[0] < 2
 
 
 def test_a_query_that_nobody_waits_for_is_ended(url: str) -> None:
@@ -161,7 +178,10 @@ def test_a_query_that_nobody_waits_for_is_ended(url: str) -> None:
     timer = threading.Timer(0.5, stop.set)
     timer.start()
     begun = time.monotonic()
-    with pytest.raises(InputError, match="stopped"), store.query(url, ONE_OPERATION["instr"], stopped=stop.is_set):
+    with (
+        pytest.raises(InputError, match="stopped"),
+        store.query(url, ONE_OPERATION["instr"], stopped=stop.is_set),
+    ):
         pass
     timer.join()
     assert 0.4 < time.monotonic() - begun < 5

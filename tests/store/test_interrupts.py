@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from store.address import parse_address
 from store.connection import connect
+from store.database_address import parse_address
 from store.interrupts import held_back
 
 
@@ -83,7 +83,9 @@ def test_ctrl_c_while_a_connection_is_closed_is_no_error_in_the_log(
 
     address = parse_address(str(tmp_path / "a.db"))
     connect(address, create=True).dispose()
-    monkeypatch.setattr("store.connection.sqlite3.connect", partial(sqlite3.connect, factory=Interrupted))
+    monkeypatch.setattr(
+        "store.connection.sqlite3.connect", partial(sqlite3.connect, factory=Interrupted)
+    )
     with pytest.raises(KeyboardInterrupt):
         connect(address, create=False).dispose()
     assert caplog.records == []

@@ -63,7 +63,9 @@ def test_a_failed_judgement_gives_way_only_to_a_retry(store: Store) -> None:
     assert [failure.kind for failure in stored.earlier_failures] == ["timeout", "refused"]
 
 
-def test_unjudged_leaves_out_what_is_judged_and_what_failed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unjudged_leaves_out_what_is_judged_and_what_failed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("store.facade_judgements.IDS", 2)
     items = begin(store, repeats=6)
     for work in items:
@@ -79,7 +81,9 @@ def test_unjudged_leaves_out_what_is_judged_and_what_failed(store: Store, monkey
     assert list(store.unjudged("j1", 0, run="other")) == []
 
 
-def test_unjudged_may_be_judged_while_it_streams(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unjudged_may_be_judged_while_it_streams(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("store.facade_judgements.IDS", 2)
     items = begin(store, repeats=5)
     for work in items:
@@ -101,9 +105,9 @@ def test_scores_carry_what_tables_group_by(store: Store, monkeypatch: pytest.Mon
         ("seller", "smol", 7.0, 0.7),
         ("buyer", "rival", 2.5, 0.25),
     }
-    assert {(row.judge_name, row.scenario_name, row.family, row.run, row.sample) for row in rows} == {
-        ("judge", "ticket", "tickets", "first", 0)
-    }
+    assert {
+        (row.judge_name, row.scenario_name, row.family, row.run, row.sample) for row in rows
+    } == {("judge", "ticket", "tickets", "first", 0)}
     assert len(list(store.scores())) == 4
     assert list(store.scores(run="other")) == []
     assert list(store.scores(dimension="secret")) == []

@@ -46,7 +46,9 @@ def test_a_run_alone_is_the_same_as_among_all(store: Store) -> None:
     first, *_ = begin(store, run="one")
     begin(store, run="two", repeats=2)
     add(store, first, played(first, "x"))
-    assert [store.run(name) for name in ("one", "two")] == sorted(store.runs(), key=lambda summary: summary.run.name)
+    assert [store.run(name) for name in ("one", "two")] == sorted(
+        store.runs(), key=lambda summary: summary.run.name
+    )
 
 
 def test_the_scenarios_and_judges_of_a_run(store: Store) -> None:
@@ -55,10 +57,14 @@ def test_the_scenarios_and_judges_of_a_run(store: Store) -> None:
     assert store.run_scenarios("one") == [RENT.id, TICKET.id]
     assert store.run_agents("one") == {"rival": "a2", "smol": "a1"}
     add(store, first, played(first, "x"))
-    rubric = {"rubric": {"name": "own", "id": "own@1", "dimensions": [{"name": "goal", "weight": 1}]}}
+    rubric = {
+        "rubric": {"name": "own", "id": "own@1", "dimensions": [{"name": "goal", "weight": 1}]}
+    }
     for judge in ("j1", "j2"):
         store.add_judge(judge, judge, rubric)
-    store.add_judgement(judged(first.episode_id(1), {("seller", "goal"): 5.0}), {("seller", "goal"): 0.5})
+    store.add_judgement(
+        judged(first.episode_id(1), {("seller", "goal"): 5.0}), {("seller", "goal"): 0.5}
+    )
     assert (store.judged_by("one"), store.judged_by("two")) == (["j1"], [])
 
 
@@ -73,7 +79,10 @@ def test_scenarios_by_a_piece_of_text(store: Store) -> None:
     first, *_ = begin(store, scenario=TICKET)
     begin(store, run="two", scenario=RENT)
     add(store, first, played(first, "x"))
-    assert [(line.name, line.episodes) for line in store.scenario_lines()] == [("rent", 0), ("ticket", 1)]
+    assert [(line.name, line.episodes) for line in store.scenario_lines()] == [
+        ("rent", 0),
+        ("ticket", 1),
+    ]
     assert [line.name for line in store.scenario_lines("BARGAIN")] == ["ticket"]
     assert [line.name for line in store.scenario_lines("%")] == []
     assert [line.name for line in store.scenario_lines(start=1, limit=5)] == ["ticket"]
@@ -85,8 +94,13 @@ def test_words_are_found_in_any_case_the_latest_first(store: Store) -> None:
     add(store, second, played(second, "GOOD  morning.\nEvening!"))
     add(store, third, played(third, "Nothing of it."))
 
-    def ids(*phrases: str, run: str | None = None, before: int | None = None, limit: int = 20) -> list[str]:
-        return [hit.episode_id for hit in store.search_text(phrases, run=run, before=before, limit=limit)]
+    def ids(
+        *phrases: str, run: str | None = None, before: int | None = None, limit: int = 20
+    ) -> list[str]:
+        return [
+            hit.episode_id
+            for hit in store.search_text(phrases, run=run, before=before, limit=limit)
+        ]
 
     both = [second.episode_id(1), first.episode_id(1)]
     assert ids("good", "evening") == both

@@ -1,4 +1,5 @@
-"""Several processes on one database: what two do at once is there once, and what a killed one had stored stays."""
+"""Several processes on one database: what two do at once is there once, and what a killed one had
+stored stays."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ import store
 from simworld.core.errors import StoreError
 from tests.store.samples import NOON, TICKET, add, begin, item, judged, plan, played
 
-SPAWN = multiprocessing.get_context("spawn")  # as separate commands are; a fork would share SQLite's connections
+# as separate commands are; a fork would share SQLite's connections
+SPAWN = multiprocessing.get_context("spawn")
 EPISODES = 8
 WAIT_S = 30
 
@@ -28,7 +30,8 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def add_all(url: str, together: Barrier, added: multiprocessing.Queue[int]) -> None:
-    """Adds every episode and a judgement of each, in step with the other process; reports how many were new."""
+    """Adds every episode and a judgement of each, in step with the other process; reports how many
+    were new."""
     with store.open_store(url) as opened:
         new = 0
         for repeat in range(EPISODES):
@@ -41,14 +44,17 @@ def add_all(url: str, together: Barrier, added: multiprocessing.Queue[int]) -> N
 
 
 def play_one_side(url: str, cast: tuple[str, str], together: Barrier) -> None:
-    """Plays and judges one cast of every repeat, in step with the other process, which plays the other."""
+    """Plays and judges one cast of every repeat, in step with the other process, which plays the
+    other."""
     with store.open_store(url) as opened:
         for repeat in range(EPISODES):
             work = item(repeat=repeat, agents=cast)
             together.wait(WAIT_S)
             add(opened, work, played(work, "one"))
             together.wait(WAIT_S)
-            opened.add_judgement(judged(work.episode_id(1), {("seller", "goal"): 5.0}), {("seller", "goal"): 0.5})
+            opened.add_judgement(
+                judged(work.episode_id(1), {("seller", "goal"): 5.0}), {("seller", "goal"): 0.5}
+            )
 
 
 def make(url: str, together: Barrier) -> None:
@@ -89,11 +95,18 @@ def test_two_processes_keep_the_same_cells(made_url: str) -> None:
     with store.open_store(made_url) as opened:
         begin(opened, repeats=EPISODES)
         run = store.RunRecord(name="first", seed=7, code_version="0.1", created=NOON)
-        opened.begin_run(run, [plan(item(repeat=n, agents=cast)) for n in range(EPISODES) for cast in casts], [], [])
+        opened.begin_run(
+            run,
+            [plan(item(repeat=n, agents=cast)) for n in range(EPISODES) for cast in casts],
+            [],
+            [],
+        )
         rubric = {"name": "small", "dimensions": [{"name": "goal", "weight": 1.0}]}
         opened.add_judge("j1", "judge", {"rubric": rubric})
     together = SPAWN.Barrier(2)
-    processes = [SPAWN.Process(target=play_one_side, args=(made_url, cast, together)) for cast in casts]
+    processes = [
+        SPAWN.Process(target=play_one_side, args=(made_url, cast, together)) for cast in casts
+    ]
     for process in processes:
         process.start()
     for process in processes:
@@ -120,7 +133,10 @@ def test_two_processes_make_one_database(url: str) -> None:
 
 def test_a_killed_process_leaves_whole_episodes(made_url: str) -> None:
     with store.open_store(made_url) as opened:
-        items = [store.PlannedItem(item=item(repeat=n), scenario_name="ticket", family="tickets") for n in range(3000)]
+        items = [
+            store.PlannedItem(item=item(repeat=n), scenario_name="ticket", family="tickets")
+            for n in range(3000)
+        ]
         run = store.RunRecord(name="first", seed=7, code_version="0.1", created=NOON)
         begin(opened)
         opened.begin_run(run, items, [TICKET], [])
@@ -134,12 +150,15 @@ def test_a_killed_process_leaves_whole_episodes(made_url: str) -> None:
     with store.open_store(made_url) as opened:
         stored = list(opened.episodes())
         assert len(stored) >= 6
-        assert all(len(found.episode.acts) == 20 and len(found.episode.checks) == 1 for found in stored)
+        assert all(
+            len(found.episode.acts) == 20 and len(found.episode.checks) == 1 for found in stored
+        )
         assert len(opened.finished("first")) == len(stored)
 
 
 def fill(path: str) -> None:
-    """Adds episodes while no file may grow beyond a few hundred kilobytes, and says how it went by its exit code."""
+    """Adds episodes while no file may grow beyond a few hundred kilobytes, and says how it went by
+    its exit code."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
     with store.open_store(path) as opened:
         try:
@@ -147,7 +166,9 @@ def fill(path: str) -> None:
                 work = item(repeat=repeat)
                 add(opened, work, played(work, "x" * 20_000))
         except StoreError as error:
-            whole = "nothing of this episode was stored" in str(error) and "run the same command again" in str(error)
+            whole = "nothing of this episode was stored" in str(
+                error
+            ) and "run the same command again" in str(error)
             os._exit(3 if whole and "\n" not in str(error) else 4)
     os._exit(5)
 

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from simworld.core.errors import InputError, StoreError, StoreMismatch
 from store import open_store
-from store.address import parse_address
 from store.connection import connect
+from store.database_address import parse_address
 from store.version import VERSION_TABLE
 from tests.store.samples import add, begin, played
 
@@ -73,7 +73,9 @@ def test_it_notices_another_version(url: str) -> None:
     engine.dispose()
 
 
-def test_it_waits_for_a_server_that_is_being_changed_no_longer_than_it_may(postgresql_url: str) -> None:
+def test_it_waits_for_a_server_that_is_being_changed_no_longer_than_it_may(
+    postgresql_url: str,
+) -> None:
     open_store(postgresql_url, create=True).close()
     engine = connect(parse_address(postgresql_url), create=False)
     with open_store(postgresql_url, read_only=True, busy_timeout_s=0.1) as reader:

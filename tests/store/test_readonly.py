@@ -29,14 +29,18 @@ def ask(url: str, sql: str, limit: int = 0, timeout_s: float = 30.0) -> list[tup
 
 
 def test_a_query_gives_columns_and_rows(filled: str) -> None:
-    with store.query(filled, "SELECT repeat AS r, turns FROM episodes ORDER BY repeat;\n") as answer:
+    with store.query(
+        filled, "SELECT repeat AS r, turns FROM episodes ORDER BY repeat;\n"
+    ) as answer:
         assert answer.columns == ("r", "turns")
         assert list(answer) == [(0, 2), (1, 2), (2, 2), (3, 2), (4, 2)]
         assert not answer.cut
 
 
 def test_comments_and_percent_signs_are_left_alone(filled: str) -> None:
-    assert ask(filled, "SELECT count(*) FROM acts WHERE text LIKE 'Bon%' -- and nothing else") == [(5,)]
+    assert ask(filled, "SELECT count(*) FROM acts WHERE text LIKE 'Bon%' -- and nothing else") == [
+        (5,)
+    ]
 
 
 def test_the_limit_cuts_and_says_so(filled: str) -> None:
@@ -63,7 +67,9 @@ def test_names_stand_for_values(filled: str) -> None:
 
 
 def test_a_value_is_never_read_as_sql(filled: str) -> None:
-    with store.query(filled, "SELECT count(*) FROM acts WHERE text = :t", {"t": "' OR 1 = 1 --"}) as answer:
+    with store.query(
+        filled, "SELECT count(*) FROM acts WHERE text = :t", {"t": "' OR 1 = 1 --"}
+    ) as answer:
         assert list(answer) == [(0,)]
 
 
@@ -71,7 +77,9 @@ def test_colons_in_text_and_casts_are_no_parameters(filled: str) -> None:
     sql = "SELECT ':a', '12:b', \":c\" FROM (SELECT 1 AS \":c\") x -- :d\nWHERE /* :e */ 1 = 1"
     assert ask(filled, sql) == [(":a", "12:b", 1)]
     if filled.startswith("postgresql"):
-        assert ask(filled, "SELECT '7'::integer, $q$ :f $q$, (ARRAY[5,6,7])[2:3]") == [(7, " :f ", [6, 7])]
+        assert ask(filled, "SELECT '7'::integer, $q$ :f $q$, (ARRAY[5,6,7])[2:3]") == [
+            (7, " :f ", [6, 7])
+        ]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +91,9 @@ def test_colons_in_text_and_casts_are_no_parameters(filled: str) -> None:
         ("SELECT :a", {"a": "x\x00"}, "the value of :a has a character that no stored text has"),
     ],
 )
-def test_values_and_names_that_do_not_meet(filled: str, sql: str, values: dict[str, str | int], said: str) -> None:
+def test_values_and_names_that_do_not_meet(
+    filled: str, sql: str, values: dict[str, str | int], said: str
+) -> None:
     with pytest.raises(InputError, match=said), store.query(filled, sql, values):
         pass
 

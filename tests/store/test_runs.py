@@ -31,7 +31,9 @@ def test_the_run_is_summarised(store: Store) -> None:
     add(store, first, played(first, "fine"))
     add(store, second, played(second, failure=TIMEOUT))
     store.add_judge("j1", "judge", {})
-    store.add_judgement(judged(first.episode_id(1), {("seller", "goal"): 5.0}), {("seller", "goal"): 0.5})
+    store.add_judgement(
+        judged(first.episode_id(1), {("seller", "goal"): 5.0}), {("seller", "goal"): 0.5}
+    )
     (summary,) = store.runs()
     assert summary.run.seed == 7
     assert summary.run.created == NOON
@@ -73,7 +75,9 @@ def test_a_scenario_keeps_its_language(store: Store) -> None:
 def test_changed_scenario_is_refused_and_nothing_is_stored(store: Store) -> None:
     begin(store)
     changed = replace(TICKET, setting="Two spare tickets.")
-    with pytest.raises(ResumeRefused, match=f"scenario 'ticket' was {TICKET.id[:15]}, now it is {changed.id[:15]}"):
+    with pytest.raises(
+        ResumeRefused, match=f"scenario 'ticket' was {TICKET.id[:15]}, now it is {changed.id[:15]}"
+    ):
         begin(store, scenario=changed)
     with pytest.raises(InputError):
         store.scenario(changed.id)
@@ -96,7 +100,9 @@ def test_a_changed_judge_note_is_no_other_scenario(store: Store) -> None:
 def test_one_name_for_two_contents_is_refused(store: Store) -> None:
     other = replace(RENT, name="ticket")
     with pytest.raises(InputError, match="two different scenarios are called 'ticket'"):
-        store.begin_run(RUN, [plan(item()), plan(item(scenario=other), other)], [TICKET, other], AGENTS)
+        store.begin_run(
+            RUN, [plan(item()), plan(item(scenario=other), other)], [TICKET, other], AGENTS
+        )
 
 
 def test_an_agent_keeps_the_name_it_has_in_each_run(store: Store) -> None:

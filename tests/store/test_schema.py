@@ -1,4 +1,5 @@
-"""The schema: migrations make exactly the tables of the code, and databases of older versions can be upgraded and used."""
+"""The schema: migrations make exactly the tables of the code, and databases of older versions can
+be upgraded and used."""
 
 from __future__ import annotations
 
@@ -14,16 +15,17 @@ from sqlalchemy import MetaData, create_engine, inspect, select, text
 
 import store
 from simworld.core.errors import StoreMismatch
-from store.address import parse_address
+from store.codebook import VIEWS, codebook, describe, meanings
 from store.connection import connect
-from store.describe import VIEWS, codebook, describe, meanings
-from store.migrations.run import config
+from store.database_address import parse_address
+from store.migrations.migrate import config
 from store.tables import Base
 from store.texts import INDEX
 from store.version import HEAD, VERSION_TABLE, VERSIONS
 from tests.store.samples import add, begin, played
 
-OLD = sorted((Path(__file__).parent / "old").glob("*.db"))  # one file per older version, written by that version
+# one file per older version, written by that version
+OLD = sorted((Path(__file__).parent / "old").glob("*.db"))
 
 
 def test_the_migrations_make_the_tables_of_the_code(url: str) -> None:
@@ -33,9 +35,13 @@ def test_the_migrations_make_the_tables_of_the_code(url: str) -> None:
             "version_table": VERSION_TABLE,
             "compare_type": True,
             "compare_server_default": True,
-            "include_name": lambda name, kind, parents: not str(name).startswith((INDEX, "ix_episode_texts_words")),
+            "include_name": lambda name, kind, parents: (
+                not str(name).startswith((INDEX, "ix_episode_texts_words"))
+            ),
         }
-        found = compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+        found = compare_metadata(
+            MigrationContext.configure(connection, opts=options), Base.metadata
+        )
     engine.dispose()
     assert found == []
 
@@ -51,7 +57,8 @@ def test_the_codebook_explains_every_column_of_tables_and_views(url: str) -> Non
     with engine.connect() as connection:
         inspector = inspect(connection)
         names = {*inspector.get_table_names(), *inspector.get_view_names()} - {VERSION_TABLE}
-        names = {name for name in names if not name.startswith(INDEX)}  # SQLite's index of words: no table of ours
+        # SQLite's index of words: no table of ours
+        names = {name for name in names if not name.startswith(INDEX)}
         there = {(name, column["name"]) for name in names for column in inspector.get_columns(name)}
     engine.dispose()
     lines = codebook()
@@ -65,7 +72,9 @@ def test_the_codebook_explains_every_column_of_tables_and_views(url: str) -> Non
 def test_every_column_of_a_server_carries_its_comment(postgresql_url: str) -> None:
     engine = connect(parse_address(postgresql_url), create=True)
     with engine.connect() as connection:
-        (said,) = [c["comment"] for c in inspect(connection).get_columns("acts") if c["name"] == "logprob"]
+        (said,) = [
+            c["comment"] for c in inspect(connection).get_columns("acts") if c["name"] == "logprob"
+        ]
     engine.dispose()
     assert said == "log-probability of the reply under the model, nats; null where unknown"
 
@@ -105,20 +114,26 @@ def test_an_empty_database_can_be_upgraded(postgresql_url: str) -> None:
 
 @pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)
 def test_a_database_of_each_older_version_is_upgraded_and_used(path: Path, tmp_path: Path) -> None:
-    """The files hold one episode of two acts, the first with vectors, and a judgement of both seats."""
+    """The files hold one episode of two acts, the first with vectors, and a judgement of both
+    seats."""
     copy = shutil.copy(path, tmp_path / path.name)
     assert store.upgrade(str(copy)) == (path.stem, HEAD)
     with store.open_store(str(copy)) as opened:
         (kept,) = opened.episodes()
         first, second = kept.episode.acts
-        assert (first.action.text, second.action.text) == ("Good evening.", "Good evening! 65 euros?")
+        assert (first.action.text, second.action.text) == (
+            "Good evening.",
+            "Good evening! 65 euros?",
+        )
         assert first.plan is not None
         assert first.plan.action is not None
         assert (first.plan.state.tolist(), first.plan.action.tolist()) == ([0, 1, 2, 3], [1, -1])
         (judgement,) = opened.judgements(kept.id)
         assert judgement.rescaled == {("seller", "goal"): 0.7, ("buyer", "goal"): 0.25}
         check_cells(opened, path.stem)
-        assert [hit.episode_id for hit in opened.search_text(["good evening", "euros"])] == [kept.id]
+        assert [hit.episode_id for hit in opened.search_text(["good evening", "euros"])] == [
+            kept.id
+        ]
         (trace,) = opened.traces(store.TraceQuery())
         assert (trace.seat, trace.scores[0].rescaled) == ("seller", {"goal": 0.7})
         (work, *_) = begin(opened, run="after the upgrade")
@@ -128,7 +143,8 @@ def test_a_database_of_each_older_version_is_upgraded_and_used(path: Path, tmp_p
 
 
 def check_cells(opened: store.Store, version: str) -> None:
-    """What the upgrade has made of the one episode; a judge with a rubric is only in the files from version 0003 on."""
+    """What the upgrade has made of the one episode; a judge with a rubric is only in the files from
+    version 0003 on."""
     (kept,) = opened.episodes()
     (cells,) = opened.cells("first", ["j1"], {kept.summary.scenario_id})
     assert cells.blocks == (("tickets", kept.summary.scenario_id, 0),)
@@ -143,13 +159,18 @@ def check_cells(opened: store.Store, version: str) -> None:
 
 def test_a_server_of_version_0003_is_upgraded_and_its_cells_are_made(postgresql_url: str) -> None:
     """The rows of that version's file, on a server."""
-    old, new = create_engine(f"sqlite:///{OLD[2]}"), create_engine(parse_address(postgresql_url).url)
+    old, new = (
+        create_engine(f"sqlite:///{OLD[2]}"),
+        create_engine(parse_address(postgresql_url).url),
+    )
     with old.connect() as source, new.begin() as target:
         command.upgrade(config(target), OLD[2].stem)
         made = MetaData()
         made.reflect(target)
         for into in made.sorted_tables:
-            if into.name != VERSION_TABLE and (rows := source.execute(select(into)).mappings().all()):
+            if into.name != VERSION_TABLE and (
+                rows := source.execute(select(into)).mappings().all()
+            ):
                 target.execute(into.insert(), [dict(row) for row in rows])
     for engine in (old, new):
         engine.dispose()
@@ -191,5 +212,9 @@ def test_a_database_is_described(made_url: str) -> None:
         (work, *_) = begin(opened)
         add(opened, work, played(work, "Good evening.", "Good evening!"))
     found = describe(made_url)
-    assert (found.version, dict(found.tables)["acts"], dict(found.tables)["work_items"]) == (HEAD, 2, 3)
+    assert (found.version, dict(found.tables)["acts"], dict(found.tables)["work_items"]) == (
+        HEAD,
+        2,
+        3,
+    )
     assert 50_000 < found.bytes < 100_000_000

@@ -1,4 +1,5 @@
-"""Trainings and their measurements, attributions, and the traces that training reads: the same on both databases."""
+"""Trainings and their measurements, attributions, and the traces that training reads: the same on
+both databases."""
 
 from __future__ import annotations
 
@@ -45,17 +46,25 @@ def steered(store: Store, repeats: int = 1) -> list[str]:
 
 def score(store: Store, judgement: Judgement) -> None:
     store.add_judge(judgement.judge_id, "judge", {})
-    rescaled = {(verdict.seat, verdict.dimension): verdict.score / 10 for verdict in judgement.verdicts}
+    rescaled = {
+        (verdict.seat, verdict.dimension): verdict.score / 10 for verdict in judgement.verdicts
+    }
     assert store.add_judgement(judgement, rescaled)
 
 
 def test_a_training_and_its_steps_come_back(store: Store) -> None:
     assert store.begin_training(TRAINING)
-    store.add_training_steps("haggler", [(0, {"critic": 1.5, "actor": math.nan}), (100, {"critic": 0.5})])
-    store.add_training_steps("haggler", [(100, {"critic": 9.0, "actor": math.inf})])  # a resume measures again
+    store.add_training_steps(
+        "haggler", [(0, {"critic": 1.5, "actor": math.nan}), (100, {"critic": 0.5})]
+    )
+    # a resume measures again
+    store.add_training_steps("haggler", [(100, {"critic": 9.0, "actor": math.inf})])
     first, actor, critic, last = store.training_steps("haggler")
     assert (first.metric, math.isnan(first.value)) == ("actor", True)
-    assert (actor, math.isnan(last.value)) == (TrainingStep(step=0, metric="critic", value=1.5), False)
+    assert (actor, math.isnan(last.value)) == (
+        TrainingStep(step=0, metric="critic", value=1.5),
+        False,
+    )
     assert store.training_steps("haggler", metric="critic") == [
         TrainingStep(step=0, metric="critic", value=1.5),
         TrainingStep(step=100, metric="critic", value=0.5),
@@ -73,7 +82,10 @@ def test_a_training_goes_on_only_with_the_same_settings_and_data(store: Store) -
     store.finish_training("haggler", status="failed")
     assert not store.begin_training(TRAINING)
     assert (store.training_runs()[0].status, store.training_runs()[0].finished) == ("running", None)
-    with pytest.raises(InputError, match="a training 'haggler' exists with other settings and data; give another name"):
+    with pytest.raises(
+        InputError,
+        match="a training 'haggler' exists with other settings and data; give another name",
+    ):
         store.begin_training(replace(TRAINING, settings={"alpha": 1.0}, data={}))
 
 
@@ -111,14 +123,25 @@ def test_attributions_belong_to_a_judgement_that_is_ok(store: Store) -> None:
 def test_traces_hold_the_acts_vectors_and_scores_of_a_seat(store: Store) -> None:
     (id_,) = steered(store)
     for sample in (1, 0):
-        score(store, judged(id_, {("seller", "goal"): 7.0 + sample, ("buyer", "goal"): 1.0}, sample=sample))
+        score(
+            store,
+            judged(id_, {("seller", "goal"): 7.0 + sample, ("buyer", "goal"): 1.0}, sample=sample),
+        )
     (trace,) = store.traces(TraceQuery())
-    assert (trace.episode_id, trace.seat, trace.agent_id, trace.agent_name) == (id_, "seller", "a1", "smol")
+    assert (trace.episode_id, trace.seat, trace.agent_id, trace.agent_name) == (
+        id_,
+        "seller",
+        "a1",
+        "smol",
+    )
     assert (trace.family, trace.run) == ("tickets", "first")
     (act,) = trace.acts
     assert (act.turn, act.text) == (0, "Good evening.")
     assert same(act.plan, PLAN)
-    assert [(scores.sample, scores.rescaled) for scores in trace.scores] == [(0, {"goal": 0.7}), (1, {"goal": 0.8})]
+    assert [(scores.sample, scores.rescaled) for scores in trace.scores] == [
+        (0, {"goal": 0.7}),
+        (1, {"goal": 0.8}),
+    ]
 
 
 def test_traces_are_streamed_in_order(store: Store) -> None:
@@ -132,9 +155,18 @@ def test_an_overview_counts_without_vectors(store: Store) -> None:
     empty = store.trace_overview(TraceQuery())
     score(store, judged(first, {("seller", "goal"): 7.0}))
     found = store.trace_overview(TraceQuery())
-    assert (dict(found.endings), found.planners, found.judges) == ({"turn_limit": 2}, {"p1": 2}, {"j1": 1})
+    assert (dict(found.endings), found.planners, found.judges) == (
+        {"turn_limit": 2},
+        {"p1": 2},
+        {"j1": 1},
+    )
     (kind,) = found.kinds
-    assert (kind.encoder_id, kind.state_shape, kind.action_shape, kind.acts) == ("enc%1", (3,), (2,), 2)
+    assert (kind.encoder_id, kind.state_shape, kind.action_shape, kind.acts) == (
+        "enc%1",
+        (3,),
+        (2,),
+        2,
+    )
     assert found.fingerprint != empty.fingerprint
     assert found.fingerprint == store.trace_overview(TraceQuery(runs=("first",))).fingerprint
     ((judgement, _, _),) = store.unattributed("j1", "attributed")

@@ -10,26 +10,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simworld.analysis.quality import dispersion
-from simworld.analysis.questions.names import choose, scope
-from simworld.analysis.questions.scores import rough
-from simworld.analysis.questions.source import Row, Source, json_value, noted, table
+from simworld.analysis.questions.mean_scores import rough
+from simworld.analysis.questions.query_source import QuerySource, SqlRow, json_value, noted, table
+from simworld.analysis.questions.scope import choose, scope
 from simworld.core.errors import InputError
-from simworld.core.stats import mean_by_family
+from simworld.results.language_quality import dispersion
+from simworld.stats.intervals import mean_by_family
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Steps:
-    """Acts of planners, in the order of their episodes' ids, which are hashes: a random sample, the same each time."""
+    """Acts of planners, in the order of their episodes' ids, which are hashes: a random sample, the
+    same each time.
+    """
 
-    rows: list[Row]  # episode, run, scenario, family, agent, seat, turn, kind, text, planner, encoder, noisy
+    # episode, run, scenario, family, agent, seat, turn, kind, text, planner, encoder, noisy
+    rows: list[SqlRow]
     actions: list[NDArray[np.float32]]
     states: list[NDArray[np.float32]]  # empty unless asked for
     notes: list[str]
 
 
 def actions(
-    source: Source,
+    source: QuerySource,
     *,
     planner: str | None,
     run: str | None,
@@ -47,18 +50,24 @@ def actions(
     for key, places in sorted(groups.items()):
         vectors = np.stack([steps.actions[place] for place in places]).astype(np.float64)
         rms = np.sqrt(np.square(vectors).mean(axis=1))
-        found = mean_by_family((steps.rows[place][3], float(value)) for place, value in zip(places, rms, strict=True))
+        found = mean_by_family(
+            (steps.rows[place][3], float(value)) for place, value in zip(places, rms, strict=True)
+        )
         noisy = sum(bool(steps.rows[place][11]) for place in places) / len(places)
         widest = max(widest, found.families)
         numbers = (found.mean, found.low, found.high, dispersion(vectors), _directions(vectors))
         rows.append((*key, *numbers, noisy, len(places), found.families))
-    number = dict.fromkeys(("rms", "low", "high", "dispersion", "directions", "noisy_share"), "float64")
+    number = dict.fromkeys(
+        ("rms", "low", "high", "dispersion", "directions", "noisy_share"), "float64"
+    )
     columns = {"agent": "", "planner": "", "encoder": "", "size": "int64", **number}
-    return noted(table(rows, {**columns, "n": "int64", "families": "int64"}), [*rough(widest), *steps.notes])
+    return noted(
+        table(rows, {**columns, "n": "int64", "families": "int64"}), [*rough(widest), *steps.notes]
+    )
 
 
 def vectors(
-    source: Source,
+    source: QuerySource,
     *,
     planner: str | None,
     run: str | None,
@@ -92,7 +101,7 @@ def vectors(
 
 
 def _read(
-    source: Source,
+    source: QuerySource,
     planner: str | None,
     run: str | None,
     scenario: str | None,
@@ -120,24 +129,33 @@ ORDER BY e.id, a.turn, a.position
         values = among.values | {"planner": id_} | ({"most": most + 1} if most else {})
         for number, row in enumerate(source.stream(sql, values)):
             if most and number == most:
-                steps.notes.append(f"{most:,} acts of a planner were read, those of the first episode ids; 0 reads all")
+                steps.notes.append(
+                    f"{most:,} acts of a planner were read, those of the first episode ids; 0"
+                    " reads all"
+                )
                 break
             steps.rows.append(row[:12])
             steps.actions.append(_vector(*row[12:15]))
             if states:
                 steps.states.append(_vector(*row[15:]))
     if not steps.rows:
-        raise InputError("no planner acted in these episodes; agents with `steering:` have planners")
+        raise InputError(
+            "no planner acted in these episodes; agents with `steering:` have planners"
+        )
     return steps
 
 
 def _vector(blob: bytes, dtype: str, shape: object) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = np.frombuffer(blob, dtype=np.dtype(dtype)).reshape(json_value(shape))
+    found: NDArray[np.float32] = np.frombuffer(blob, dtype=np.dtype(dtype)).reshape(
+        json_value(shape)
+    )
     return found
 
 
 def _directions(rows: NDArray[np.float64]) -> float | None:
-    """How many directions n vectors (n, d) vary along, 1 to d: the participation ratio of their covariance's eigenvalues."""
+    """How many directions n vectors (n, d) vary along, 1 to d: the participation ratio of their
+    covariance's eigenvalues.
+    """
     if len(rows) < 2:
         return None
     values = np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False) ** 2

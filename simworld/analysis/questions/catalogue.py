@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import pandas as pd
 
-from simworld.analysis.questions.names import Scope, scope
-from simworld.analysis.questions.source import Source, table
+from simworld.analysis.questions.query_source import QuerySource, table
+from simworld.analysis.questions.scope import Scope, scope
 
 
-def runs(source: Source) -> pd.DataFrame:
+def runs(source: QuerySource) -> pd.DataFrame:
     """See `Analysis.runs`."""
     rows = [
         (one.run.name, one.run.created, one.planned, one.done, one.failed, one.episodes, one.judged)
         for one in source.store.runs()
     ]
     found = table(
-        rows, {"run": "", "begun": "", **dict.fromkeys(("planned", "done", "failed", "episodes", "judged"), "int64")}
+        rows,
+        {
+            "run": "",
+            "begun": "",
+            **dict.fromkeys(("planned", "done", "failed", "episodes", "judged"), "int64"),
+        },
     )
     found["begun"] = pd.to_datetime(found["begun"], utc=True)
     return found
 
 
-def agents(source: Source, *, run: str | None) -> pd.DataFrame:
+def agents(source: QuerySource, *, run: str | None) -> pd.DataFrame:
     """See `Analysis.agents`."""
     among = scope(source, run=run) if run is not None else Scope()
     sql = f"""
@@ -34,7 +39,7 @@ ORDER BY e.run, s.agent_name"""
     return table(source.rows(sql, among.values), {"run": "", "agent": "", "agent_id": "", **counts})
 
 
-def judges(source: Source, *, run: str | None) -> pd.DataFrame:
+def judges(source: QuerySource, *, run: str | None) -> pd.DataFrame:
     """See `Analysis.judges`."""
     among = scope(source, run=run) if run is not None else Scope()
     sql = f"""
@@ -45,4 +50,6 @@ WHERE {among.episodes()}
 GROUP BY g.name, g.id, j.rubric_id
 ORDER BY g.name, g.id, j.rubric_id"""
     counts = dict.fromkeys(("judgements", "ok", "failed", "samples"), "int64")
-    return table(source.rows(sql, among.values), {"judge": "", "judge_id": "", "rubric": "", **counts})
+    return table(
+        source.rows(sql, among.values), {"judge": "", "judge_id": "", "rubric": "", **counts}
+    )

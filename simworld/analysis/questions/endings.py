@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from simworld.analysis.questions.names import scope
-from simworld.analysis.questions.scores import cells, grouping, one_meaning, rough
+from simworld.analysis.questions.mean_scores import cells, grouping, one_meaning, rough
+from simworld.analysis.questions.query_source import QuerySource, noted, table
+from simworld.analysis.questions.scope import scope
 from simworld.analysis.questions.seats import ALL
-from simworld.analysis.questions.source import Source, noted, table
-from simworld.core.stats import mean_of_sums
+from simworld.stats.intervals import mean_of_sums
 
 _COLUMNS = {
     "agent": "s.agent_name",
@@ -30,7 +30,7 @@ _LAST = """(e.ending <> 'failed' OR NOT EXISTS (
 
 
 def endings(
-    source: Source,
+    source: QuerySource,
     *,
     by: Sequence[str],
     run: str | None,
@@ -51,7 +51,9 @@ SELECT {"".join(f"{_COLUMNS[name]}, " for name in groups)}e.ending, e.reason, e.
 FROM episodes e {joined}
 WHERE {among.episodes()} AND {among.seats() if seats else "1 = 1"} AND {_LAST}
 GROUP BY {places} ORDER BY {places}"""
-    counts: dict[tuple[Any, ...], dict[tuple[str, str], dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
+    counts: dict[tuple[Any, ...], dict[tuple[str, str], dict[str, int]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
     totals: dict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     turns: dict[tuple[Any, ...], int] = defaultdict(int)
     for *key, ending, reason, unit, count, played in source.rows(sql, among.values):
@@ -63,9 +65,16 @@ GROUP BY {places} ORDER BY {places}"""
     for group, by_ending in counts.items():
         for (ending, reason), of_family in by_ending.items():
             n = sum(of_family.values())
-            share = mean_of_sums({unit: (of_family.get(unit, 0), all_) for unit, all_ in totals[group].items()})
-            rows.append((*group, ending, reason, n, *cells(share), turns[*group, ending, reason] / n))
+            share = mean_of_sums(
+                {unit: (of_family.get(unit, 0), all_) for unit, all_ in totals[group].items()}
+            )
+            rows.append(
+                (*group, ending, reason, n, *cells(share), turns[*group, ending, reason] / n)
+            )
     number = dict.fromkeys(("share", "low", "high"), "float64")
     columns = {**dict.fromkeys(groups, ""), "ending": "", "reason": "", "count": "int64", **number}
     families = len({unit for of_group in totals.values() for unit in of_group})
-    return noted(table(rows, {**columns, "n": "int64", "families": "int64", "turns": "float64"}), rough(families))
+    return noted(
+        table(rows, {**columns, "n": "int64", "families": "int64", "turns": "float64"}),
+        rough(families),
+    )

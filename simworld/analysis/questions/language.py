@@ -1,4 +1,6 @@
-"""How agents speak: lengths, repetition, variety and perplexity, from a sample of what they said."""
+"""How agents speak: lengths, repetition, variety and perplexity, from a sample of what they
+said.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +12,31 @@ from itertools import groupby
 
 import pandas as pd
 
-from simworld.analysis.quality import Quality, distinct, qualities, spoken_words
-from simworld.analysis.questions.names import Scope, scope
-from simworld.analysis.questions.scores import played, rough
+from simworld.analysis.questions.mean_scores import played, rough
+from simworld.analysis.questions.query_source import QuerySource, SqlRow, noted, table
+from simworld.analysis.questions.scope import Scope, scope
 from simworld.analysis.questions.seats import seat_frames
-from simworld.analysis.questions.source import Row, Source, noted, table
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.errors import InputError
-from simworld.core.stats import Estimate, mean_of_sums
+from simworld.results.language_quality import Quality, distinct, qualities, spoken_words
+from simworld.stats.intervals import Estimate, mean_of_sums
 
 _SHARES = ("words", "empty_share", "repeated_share")  # means, so they have intervals
 
 
 @dataclass(slots=True, kw_only=True)
-class _Said:
+class _SpokenSample:
     """What was read of one agent."""
 
-    seats: dict[str, list[tuple[Episode, str]]] = field(default_factory=lambda: defaultdict(list))  # by family
-    surprise: dict[str, tuple[float, int]] = field(default_factory=dict)  # family → −log p of the replies, their tokens
+    # by family
+    seats: dict[str, list[tuple[Episode, str]]] = field(default_factory=lambda: defaultdict(list))
+    # family → −log p of the replies, their tokens
+    surprise: dict[str, tuple[float, int]] = field(default_factory=dict)
     replies: int = 0  # with a log-probability
 
 
 def language(
-    source: Source,
+    source: QuerySource,
     *,
     run: str | None,
     scenario: str | None,
@@ -45,11 +49,18 @@ def language(
     counts = played(seat_frames(source, among, ()), ["agent"])
     there = {agent: seats - failed for (agent,), (seats, failed) in counts.items()}
     if not any(there.values()):
-        raise InputError(f"every episode of this failed, so nobody said anything; see episodes() of {source.where}")
+        raise InputError(
+            "every episode of this failed, so nobody said anything; see episodes() of"
+            f" {source.where}"
+        )
     said = {agent: _read(source, among, agent, most) for agent, seats in there.items() if seats}
-    words = {agent: spoken_words([seat for part in of.seats.values() for seat in part]) for agent, of in said.items()}
-    limit = min(sum(map(len, of_agent)) for of_agent in words.values())  # distinct-n falls as a text grows
-    rows: list[Row] = []
+    words = {
+        agent: spoken_words([seat for part in of.seats.values() for seat in part])
+        for agent, of in said.items()
+    }
+    # distinct-n falls as a text grows
+    limit = min(sum(map(len, of_agent)) for of_agent in words.values())
+    rows: list[SqlRow] = []
     for agent, of in said.items():
         parts = {unit: qualities({unit: seats})[unit] for unit, seats in of.seats.items()}
         for name in _SHARES:
@@ -59,17 +70,27 @@ def language(
             rows.append((agent, f"distinct_{n}", value, None, None, len(words[agent]), len(parts)))
         if of.surprise:
             found = mean_of_sums(of.surprise)
-            ends = (None if end is None else math.exp(end) for end in (found.mean, found.low, found.high))
+            ends = (
+                None if end is None else math.exp(end)
+                for end in (found.mean, found.low, found.high)
+            )
             rows.append((agent, "perplexity", *ends, of.replies, found.families))
     notes = rough(max(len(of.seats) for of in said.values()))
     if most and any(seats > most for seats in there.values()):
-        notes.append(f"{most:,} episodes of each agent were read, drawn by their ids; most=0 reads all")
+        notes.append(
+            f"{most:,} episodes of each agent were read, drawn by their ids; most=0 reads all"
+        )
     numbers = dict.fromkeys(("value", "low", "high"), "float64")
-    return noted(table(rows, {"agent": "", "measure": "", **numbers, "n": "int64", "families": "int64"}), notes)
+    return noted(
+        table(rows, {"agent": "", "measure": "", **numbers, "n": "int64", "families": "int64"}),
+        notes,
+    )
 
 
-def _read(source: Source, among: Scope, agent: str, most: int) -> _Said:
-    """The seats of an agent whose episodes' ids come first; ids are hashes, so they are a random sample, the same each time."""
+def _read(source: QuerySource, among: Scope, agent: str, most: int) -> _SpokenSample:
+    """The seats of an agent whose episodes' ids come first; ids are hashes, so they are a random
+    sample, the same each time.
+    """
     sql = f"""
 SELECT p.episode_id, p.seat, p.family, a.turn, a.position, a.seat, a.kind, a.text, a.logprob, a.new_tokens
 FROM (
@@ -82,11 +103,13 @@ FROM (
 JOIN acts a ON a.episode_id = p.episode_id
 ORDER BY p.episode_id, p.seat, a.turn, a.position"""
     values = among.values | {"sampled": agent} | ({"most": most} if most else {})
-    found = _Said()
+    found = _SpokenSample()
     for (_, seat, family), group in groupby(source.stream(sql, values), key=lambda row: row[:3]):
         rows = list(group)
         found.seats[family].append((_episode(rows), seat))
-        scored = [(row[8], row[9]) for row in rows if row[5] == seat and row[8] is not None and row[9]]
+        scored = [
+            (row[8], row[9]) for row in rows if row[5] == seat and row[8] is not None and row[9]
+        ]
         if scored:
             total, tokens = found.surprise.get(family, (0.0, 0))
             added = -math.fsum(logprob for logprob, _ in scored)
@@ -95,21 +118,29 @@ ORDER BY p.episode_id, p.seat, a.turn, a.position"""
     return found
 
 
-def _episode(rows: Sequence[Row]) -> Episode:
+def _episode(rows: Sequence[SqlRow]) -> Episode:
     """What language needs of an episode: its acts."""
     turns = [
         Turn(
             index=turn,
-            acts=tuple(Act(seat=row[5], action=Action(kind=ActionKind(row[6]), text=row[7])) for row in of_turn),
+            acts=tuple(
+                Act(seat=row[5], action=Action(kind=ActionKind(row[6]), text=row[7]))
+                for row in of_turn
+            ),
         )
         for turn, of_turn in groupby(rows, key=lambda row: row[3])
     ]
     return Episode(
-        scenario_id="", cast={}, seed=0, turns=tuple(turns), ending=Ending.turn_limit, reason=Ending.turn_limit.value
+        scenario_id="",
+        cast={},
+        seed=0,
+        turns=tuple(turns),
+        ending=Ending.turn_limit,
+        reason=Ending.turn_limit.value,
     )
 
 
-def _mean(parts: Mapping[str, Quality], of: _Said, name: str) -> Estimate | None:
+def _mean(parts: Mapping[str, Quality], of: _SpokenSample, name: str) -> Estimate | None:
     """A mean over all families, from what it is in each."""
     sums = {}
     for family, quality in parts.items():
@@ -124,5 +155,9 @@ def _acts(seats: Sequence[tuple[Episode, str]]) -> int:
     return sum(act.seat == seat for episode, seat in seats for act in episode.acts)
 
 
-def _cells(found: Estimate | None) -> Row:
-    return (None, None, None, 0, 0) if found is None else (found.mean, found.low, found.high, found.n, found.families)
+def _cells(found: Estimate | None) -> SqlRow:
+    return (
+        (None, None, None, 0, 0)
+        if found is None
+        else (found.mean, found.low, found.high, found.n, found.families)
+    )

@@ -1,7 +1,8 @@
 """The seats that were played, as frames: who sat where, whether it failed, and what a judge scored.
 
-They are read from the cells that the store keeps up to date, a few hundred scenarios and repeats at a time, so a hundred thousand
-episodes take a fraction of a second, and memory does not grow with the store.
+They are read from the cells that the store keeps up to date, a few hundred scenarios and repeats at
+a time, so a hundred thousand episodes take a fraction of a second, and memory does not grow with
+the store.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simworld.analysis.questions.judges import Judge
-from simworld.analysis.questions.measures import Measure, names_of
-from simworld.analysis.questions.names import Scope
-from simworld.analysis.questions.source import Source
+from simworld.analysis.questions.judge_choice import JudgeChoice
+from simworld.analysis.questions.judge_measures import Measure, names_of
+from simworld.analysis.questions.query_source import QuerySource
+from simworld.analysis.questions.scope import Scope
 from store import Cells
 
 COLUMNS = ("agent", "seat", "position", "run", "scenario", "family", "kind")
@@ -27,7 +28,7 @@ ALL = "all"  # a column that is the same everywhere: to group by where no other 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _RunScenario:
     """A scenario in a run."""
 
     name: str
@@ -35,21 +36,22 @@ class _Place:
 
 
 def seat_frames(
-    source: Source,
+    source: QuerySource,
     among: Scope,
     columns: Collection[str],
-    judge: Judge | None = None,
+    judge: JudgeChoice | None = None,
     measures: Sequence[Measure] = (),
 ) -> Iterator[pd.DataFrame]:
     """The seats of a scope in the last attempts at its work items; a row for each.
 
-    Columns: `agent`, `family`, `episode` (64 bits of its id), `failed` (whether it did), ALL; those asked for; and each measure,
-    NaN where there is no score.
+    Columns: `agent`, `family`, `episode` (64 bits of its id), `failed` (whether it did), ALL; those
+    asked for; and each measure, NaN where there is no score.
 
     Args:
         source: where to ask.
         among: whose seats.
-        columns: any of COLUMNS and CELL; each takes time. `partners` are the agents in the other seats.
+        columns: any of COLUMNS and CELL; each takes time. `partners` are the agents in the other
+            seats.
         judge: whose scores.
         measures: which of them.
 
@@ -65,11 +67,13 @@ def seat_frames(
             if len(cells.block):
                 frame = _frame(cells, run, places, seats, columns)
                 for measure in measures:
-                    frame[measure.name] = _values(cells, names_of(judge) if judge else {}, measure.name)
+                    frame[measure.name] = _values(
+                        cells, names_of(judge) if judge else {}, measure.name
+                    )
                 yield frame if agents is None else frame[frame["agent"].isin(agents)]
 
 
-def seat_names(source: Source, among: Scope) -> dict[str, tuple[str, ...]]:
+def seat_names(source: QuerySource, among: Scope) -> dict[str, tuple[str, ...]]:
     """Scenario id → its seats, in their order, for the scenarios of the scope's run."""
     if among.run is None:
         raise ValueError("several runs may be meant")
@@ -77,32 +81,41 @@ def seat_names(source: Source, among: Scope) -> dict[str, tuple[str, ...]]:
     return {id_: tuple(seat.name for seat in source.store.scenario(id_).seats) for id_ in places}
 
 
-def _runs(source: Source, among: Scope) -> list[str]:
-    return [among.run] if among.run is not None else source.column("SELECT name FROM runs ORDER BY name")
+def _runs(source: QuerySource, among: Scope) -> list[str]:
+    return (
+        [among.run]
+        if among.run is not None
+        else source.column("SELECT name FROM runs ORDER BY name")
+    )
 
 
-def _places(source: Source, among: Scope, run: str) -> dict[str, _Place]:
+def _places(source: QuerySource, among: Scope, run: str) -> dict[str, _RunScenario]:
     """Scenario id → what it is in a run, for those of the scope."""
     of_run = Scope(run=run, scenario=among.scenario, family=among.family)
     sql = f"""
 SELECT k.id, k.kind, (SELECT w.scenario_name FROM work_items w WHERE w.scenario_id = k.id AND w.run = :run LIMIT 1)
 FROM scenarios k
 WHERE EXISTS (SELECT 1 FROM episodes e WHERE e.scenario_id = k.id AND {of_run.episodes()})"""
-    return {id_: _Place(name=name, kind=kind) for id_, kind, name in source.rows(sql, of_run.values)}
+    return {
+        id_: _RunScenario(name=name, kind=kind)
+        for id_, kind, name in source.rows(sql, of_run.values)
+    }
 
 
-def _agents(source: Source, among: Scope, run: str) -> list[str] | None:
+def _agents(source: QuerySource, among: Scope, run: str) -> list[str] | None:
     """The names that the scope's agents have in a run; None: everybody."""
     if not among.agents:
         return None
-    named = source.rows("SELECT agent_name, agent_id FROM run_agents WHERE run = :run", {"run": run})
+    named = source.rows(
+        "SELECT agent_name, agent_id FROM run_agents WHERE run = :run", {"run": run}
+    )
     return [name for name, id_ in named if name in among.agents or id_ in among.agents]
 
 
 def _frame(
     cells: Cells,
     run: str,
-    places: Mapping[str, _Place],
+    places: Mapping[str, _RunScenario],
     seats: Callable[[str], Sequence[str]],
     columns: Collection[str],
 ) -> pd.DataFrame:
@@ -112,7 +125,9 @@ def _frame(
     of = [places[scenario] for _, scenario, _ in cells.blocks]
     names = _words(cells.names)[cells.agents]
     made: dict[str, Callable[[], Any]] = {
-        "seat": lambda: np.array([seats(scenario) for _, scenario, _ in cells.blocks], dtype=object)[block, position],
+        "seat": lambda: np.array(
+            [seats(scenario) for _, scenario, _ in cells.blocks], dtype=object
+        )[block, position],
         "position": lambda: position,
         "run": lambda: run,
         "scenario": lambda: _words([place.name for place in of])[block],
@@ -138,7 +153,10 @@ def _words(values: Sequence[str]) -> NDArray[Any]:
 def _partners(names: NDArray[Any]) -> NDArray[Any]:
     """(n, S) who sat in the other seats, in their order."""
     others = [np.delete(names, seat, axis=1) for seat in range(names.shape[1])]
-    joined = [rows[:, 0] if rows.shape[1] == 1 else _words([" + ".join(row) for row in rows]) for rows in others]
+    joined = [
+        rows[:, 0] if rows.shape[1] == 1 else _words([" + ".join(row) for row in rows])
+        for rows in others
+    ]
     return np.stack(joined, axis=1)
 
 

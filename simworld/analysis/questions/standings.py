@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import pandas as pd
 
-from simworld.analysis.games import count_cells
-from simworld.analysis.questions.judges import choose_judge
-from simworld.analysis.questions.measures import judge_measures
-from simworld.analysis.questions.names import one_run, scope
-from simworld.analysis.questions.scores import cells
+from simworld.analysis.questions.judge_choice import choose_judge
+from simworld.analysis.questions.judge_measures import judge_measures
+from simworld.analysis.questions.mean_scores import cells
+from simworld.analysis.questions.query_source import QuerySource, noted, table
+from simworld.analysis.questions.scope import one_run, scope
 from simworld.analysis.questions.seats import seat_names
-from simworld.analysis.questions.source import Source, noted, table
-from simworld.analysis.seat_scores import Reading, read_scores
-from simworld.analysis.standings import Standings, make_standings
 from simworld.core.errors import InputError
+from simworld.results.games import count_cells
+from simworld.results.seat_scores import ScoreCounts, read_scores
+from simworld.results.standings import Standings, make_standings
 
 
 def standings(
-    source: Source, *, measure: str, run: str | None, judge: str | None, tie: float, anchor: str | None
+    source: QuerySource,
+    *,
+    measure: str,
+    run: str | None,
+    judge: str | None,
+    tie: float,
+    anchor: str | None,
 ) -> pd.DataFrame:
     """See `Analysis.standings`."""
     found = _standings(source, measure, run, judge, tie, anchor)
@@ -35,20 +41,35 @@ def standings(
     columns |= dict.fromkeys(("games", "wins", "ties", "losses"), whole)
     columns |= {**dict.fromkeys(("mean", "low", "high"), number), "n": whole, "families": whole}
     return noted(
-        table(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)), (*found.warnings, *main.notes)
+        table(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)),
+        (*found.warnings, *main.notes),
     )
 
 
-def games(source: Source, *, measure: str, run: str | None, judge: str | None, tie: float) -> pd.DataFrame:
+def games(
+    source: QuerySource, *, measure: str, run: str | None, judge: str | None, tie: float
+) -> pd.DataFrame:
     """See `Analysis.games`."""
     records = _standings(source, measure, run, judge, tie, None).tables[measure].records
-    rows = [(*pair, record.wins, record.ties, record.losses, record.games) for pair, record in records.items()]
-    columns = {"agent": "", "opponent": "", **dict.fromkeys(("wins", "ties", "losses", "n"), "int64")}
+    rows = [
+        (*pair, record.wins, record.ties, record.losses, record.games)
+        for pair, record in records.items()
+    ]
+    columns = {
+        "agent": "",
+        "opponent": "",
+        **dict.fromkeys(("wins", "ties", "losses", "n"), "int64"),
+    }
     return noted(table(rows, columns), ())
 
 
 def _standings(
-    source: Source, measure: str, run: str | None, judge: str | None, tie: float, anchor: str | None
+    source: QuerySource,
+    measure: str,
+    run: str | None,
+    judge: str | None,
+    tie: float,
+    anchor: str | None,
 ) -> Standings:
     if not 0 <= tie < 1:
         raise InputError(f"tie is {tie}; it is a share of the range, at least 0 and below 1")
@@ -57,9 +78,15 @@ def _standings(
     chosen = choose_judge(source, judge, scope(source, run=run))
     (of,) = judge_measures(chosen, [measure])
     ties = {measure: tie * (1.0 if of.share else of.high - of.low)}
-    agents = source.column("SELECT agent_name FROM run_agents WHERE run = :run ORDER BY agent_name", {"run": run})
-    reading = Reading()
-    scores = read_scores(source.store, run, chosen.ids, seat_names(source, among), agents=agents, reading=reading)
+    agents = source.column(
+        "SELECT agent_name FROM run_agents WHERE run = :run ORDER BY agent_name", {"run": run}
+    )
+    reading = ScoreCounts()
+    scores = read_scores(
+        source.store, run, chosen.ids, seat_names(source, among), agents=agents, reading=reading
+    )
     counted = count_cells(scores, ties)
     there = [agent for agent in agents if agent in reading.counts]
-    return make_standings(counted, agents=there, measures=(measure,), seats=reading.counts, ties=ties, anchor=anchor)
+    return make_standings(
+        counted, agents=there, measures=(measure,), seats=reading.counts, ties=ties, anchor=anchor
+    )

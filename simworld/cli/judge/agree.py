@@ -8,28 +8,33 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.judge.given import known_run, run_option
+from simworld.cli.judge.judge_options import known_run, run_option
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
 
 if TYPE_CHECKING:
-    from simworld.analysis.agreement import Agreement, Figure
+    from simworld.results.agreement import Agreement, AgreementFigure
     from store import JudgeRecord
 
 
 @click.command()
-@click.option("--judges", metavar="A,B", help="Only these raters: names, ids, or beginnings of ids; default: all.")
+@click.option(
+    "--judges",
+    metavar="A,B",
+    help="Only these raters: names, ids, or beginnings of ids; default: all.",
+)
 @run_option
 @db_option
 @json_option
 def agree(db: str, judges: str | None, run_name: str | None, as_json: bool) -> None:
     """Measure how far raters agree about the same seats.
 
-    Krippendorff's alpha over all of them, rank correlations of each two, and how far each agrees with itself where it judged an
-    episode several times or was shown it with seats or names swapped; with 95 % intervals that resample families of scenarios.
+    Krippendorff's alpha over all of them, rank correlations of each two, and how far each agrees
+    with itself where it judged an episode several times or was shown it with seats or names
+    swapped; with 95 % intervals that resample families of scenarios.
     """
-    from simworld.analysis.agreement import agreement, find_raters
+    from simworld.results.agreement import agreement, find_raters
     from store import open_store
 
     names = [name.strip() for name in judges.split(",") if name.strip()] if judges else []
@@ -39,7 +44,10 @@ def agree(db: str, judges: str | None, run_name: str | None, as_json: bool) -> N
         raters = find_raters(store, names)
         found = agreement(store, [rater.id for rater in raters], run=run_name)
     if as_json:
-        plain = {"raters": {rater.id: rater.name for rater in raters}, "dimensions": [_plain(one) for one in found]}
+        plain = {
+            "raters": {rater.id: rater.name for rater in raters},
+            "dimensions": [_plain(one) for one in found],
+        }
         click.echo(plain_json(plain, indent=1))
         return
     _print(raters, found)
@@ -49,9 +57,14 @@ def _plain(found: Agreement) -> dict[str, object]:
     return {
         "dimension": found.dimension,
         "alpha": None if found.alpha is None else asdict(found.alpha),
-        "correlations": [{"judges": list(pair), **asdict(figure)} for pair, figure in found.correlations.items()],
+        "correlations": [
+            {"judges": list(pair), **asdict(figure)} for pair, figure in found.correlations.items()
+        ],
         "retests": [{"judge": id_, **asdict(figure)} for id_, figure in found.retests.items()],
-        "swaps": [{"judge": id_, "swap": swap, **asdict(figure)} for (id_, swap), figure in found.swaps.items()],
+        "swaps": [
+            {"judge": id_, "swap": swap, **asdict(figure)}
+            for (id_, swap), figure in found.swaps.items()
+        ],
     }
 
 
@@ -63,9 +76,16 @@ def _print(raters: Sequence[JudgeRecord], found: Sequence[Agreement]) -> None:
         for one in found
         for (a, b), figure in one.correlations.items()
     ]
-    retests = [(one.dimension, names[id_], figure) for one in found for id_, figure in one.retests.items()]
+    retests = [
+        (one.dimension, names[id_], figure) for one in found for id_, figure in one.retests.items()
+    ]
     few = "no seat of an episode has scores of two of these raters"
-    _table("Krippendorff's alpha, interval metric: 1 full agreement, 0 as by chance", "alpha", alphas, few)
+    _table(
+        "Krippendorff's alpha, interval metric: 1 full agreement, 0 as by chance",
+        "alpha",
+        alphas,
+        few,
+    )
     _table("Spearman's rank correlation of two raters", "rho", pairs, few)
     again = "no rater has judged an episode twice (simworld judge run --samples 2)"
     _table(
@@ -75,13 +95,22 @@ def _print(raters: Sequence[JudgeRecord], found: Sequence[Agreement]) -> None:
         again,
     )
     swaps = [
-        (one.dimension, f"{names[id_]} {swap}", figure) for one in found for (id_, swap), figure in one.swaps.items()
+        (one.dimension, f"{names[id_]} {swap}", figure)
+        for one in found
+        for (id_, swap), figure in one.swaps.items()
     ]
     unswapped = "no rater has judged swapped dialogues (simworld judge run --swap seats, or names)"
-    _table("Swapped seats or names: mean change of a score by it, share of the range", "change", swaps, unswapped)
+    _table(
+        "Swapped seats or names: mean change of a score by it, share of the range",
+        "change",
+        swaps,
+        unswapped,
+    )
 
 
-def _table(title: str, name: str, rows: Sequence[tuple[str, str, Figure]], empty: str) -> None:
+def _table(
+    title: str, name: str, rows: Sequence[tuple[str, str, AgreementFigure]], empty: str
+) -> None:
     if not rows:
         click.echo(f"{title}: not measured, for {empty}.\n")
         return
@@ -90,9 +119,20 @@ def _table(title: str, name: str, rows: Sequence[tuple[str, str, Figure]], empty
     columns = ("dimension", *(("raters",) if raters else ()), name, "95 %", "n", "families")
     table = grid(*columns, right=(name, "n", "families"))
     for dimension, rater, figure in rows:
-        interval = None if figure.low is None or figure.high is None else f"{figure.low:.2f} … {figure.high:.2f}"
+        interval = (
+            None
+            if figure.low is None or figure.high is None
+            else f"{figure.low:.2f} … {figure.high:.2f}"
+        )
         value = None if figure.value is None else f"{figure.value:.2f}"
-        cells = [dimension, *([rater] if raters else []), value, interval, figure.n, figure.families]
+        cells = [
+            dimension,
+            *([rater] if raters else []),
+            value,
+            interval,
+            figure.n,
+            figure.families,
+        ]
         table.add_row(*map(cell, cells))
     console().print(table)
     click.echo()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from simworld.cli.judge.given import judge_option, known_run, open_judge, run_option
+from simworld.cli.judge.judge_options import judge_option, known_run, open_judge, run_option
 from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.text import harmless, plain_json
-from simworld.judging.spec import load_judge
+from simworld.judging.judge_spec import load_judge
 
 
 @click.command()
@@ -17,7 +17,10 @@ from simworld.judging.spec import load_judge
     "--method",
     required=True,
     type=click.Choice(["attributed", "prefixes"]),
-    help="attributed: weights of single lines, by a judge of opposed statements; prefixes: scores of the dialogue so far.",
+    help=(
+        "attributed: weights of single lines, by a judge of opposed statements; prefixes: scores of"
+        " the dialogue so far."
+    ),
 )
 @run_option
 @threads_option
@@ -37,8 +40,8 @@ def attribute(
 
     For judgements that this judge has made; training shares their scores out with it (--place).
     """
-    from simworld.judging.attribute import attribute_episodes
     from simworld.judging.attribution import check_method
+    from simworld.judging.attribution_pass import attribute_episodes
     from store import open_store
 
     spec, _ = load_judge(judge_name)
@@ -46,7 +49,10 @@ def attribute(
     with open_store(db) as store:
         if run_name is not None:
             known_run(run_name, [summary.run.name for summary in store.runs()])
-        with open_judge(spec, threads, asking.server) as backend, progress_bar("attributing") as show:
+        with (
+            open_judge(spec, threads, asking.server) as backend,
+            progress_bar("attributing") as show,
+        ):
             shared = attribute_episodes(
                 store,
                 spec,
@@ -57,7 +63,13 @@ def attribute(
                 stopping=asking.stopping,
             )
     counts = {"attributed": shared.done, "failed": shared.failed}
-    click.echo(plain_json(counts) if as_json else f"{shared.done} attributed, {shared.failed} failed")
+    click.echo(
+        plain_json(counts) if as_json else f"{shared.done} attributed, {shared.failed} failed"
+    )
     if shared.last_failure:
-        click.echo(f"The last failure: {harmless(str(shared.last_failure))}; the same command tries again.", err=True)
+        click.echo(
+            f"The last failure: {harmless(str(shared.last_failure))}; the same command tries"
+            " again.",
+            err=True,
+        )
     asking.stopping.check_budget()

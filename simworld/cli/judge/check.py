@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from scenarios.rubrics import load_rubric
-from simworld.cli.judge.given import judge_option, open_judge
+from simworld.cli.judge.judge_options import judge_option, open_judge
 from simworld.cli.options import Asking, asking_options, json_option, threads_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.judging.spec import load_judge
+from simworld.judging.judge_spec import load_judge
 
 if TYPE_CHECKING:
     from simworld.judging.trust import Share, Trust
@@ -42,7 +42,8 @@ def check(
 ) -> None:
     """Measure how far to trust a judge.
 
-    How often it puts the better of two contrasting transcripts first, by dimension, with 95 % intervals.
+    How often it puts the better of two contrasting transcripts first, by dimension, with 95 %
+    intervals.
     """
     from simworld.judging.trust import check_dimensions, check_judge, load_pairs, shipped_pairs
 
@@ -65,7 +66,10 @@ def check(
         _print_trust(trust)
     failures = [outcome.failure for outcome in trust.outcomes if outcome.failure]
     if failures:
-        click.echo(f"{len(failures)} pairs were not judged; the last: {harmless(str(failures[-1]))}", err=True)
+        click.echo(
+            f"{len(failures)} pairs were not judged; the last: {harmless(str(failures[-1]))}",
+            err=True,
+        )
 
 
 def _print_trust(trust: Trust) -> None:
@@ -91,7 +95,8 @@ def _print_trust(trust: Trust) -> None:
         overall = trust.overall
         click.echo(f"All {overall.n} pairs: {_percent(overall.accuracy)} ordered rightly.")
     click.echo(
-        f"Judge {trust.judge_id}. Ties count half. 50 % is guessing; where an interval includes it, trust nothing."
+        f"Judge {trust.judge_id}. Ties count half. 50 % is guessing; where an interval includes it,"
+        " trust nothing."
     )
 
 
@@ -101,7 +106,14 @@ def _cells(share: Share) -> tuple[str, ...]:
     right = share.accuracy * share.n
     shown = f"{right:g}" if not math.isclose(right, round(right)) else f"{round(right)}"
     interval = f"{_percent(share.low)}–{_percent(share.high)}"
-    return (shown, str(share.n), _percent(share.accuracy), interval, str(share.ties), _percent(share.longer_wins))
+    return (
+        shown,
+        str(share.n),
+        _percent(share.accuracy),
+        interval,
+        str(share.ties),
+        _percent(share.longer_wins),
+    )
 
 
 def _percent(share: float | None) -> str:

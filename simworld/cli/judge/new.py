@@ -9,13 +9,18 @@ import click
 
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
-from simworld.judging.spec import JudgeSpec
+from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.template import judge_template
 
 
 @click.command()
 @names_argument
-@click.option("--rubric", default="", metavar="FILE", help="The rubric that it names; default: each scenario's own.")
+@click.option(
+    "--rubric",
+    default="",
+    metavar="FILE",
+    help="The rubric that it names; default: each scenario's own.",
+)
 @out_option
 def new(names: tuple[str, ...], rubric: str, out: Path | None) -> None:
     """Write commented judges to start from.
@@ -29,5 +34,8 @@ def new(names: tuple[str, ...], rubric: str, out: Path | None) -> None:
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of judge files, for editors."""
-    text = {"$schema": "https://json-schema.org/draft/2020-12/schema", **JudgeSpec.model_json_schema()}
+    text = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **JudgeSpec.model_json_schema(),
+    }
     click.echo(json.dumps(text | {"title": "simworld judge"}, indent=2, ensure_ascii=False))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scenarios.rubrics import load_rubric
-from simworld.cli.judge.given import judge_option, known_run, open_judge, run_option
+from simworld.cli.judge.judge_options import judge_option, known_run, open_judge, run_option
 from simworld.cli.next_command import next_command
 from simworld.cli.options import (
     Asking,
@@ -23,17 +23,21 @@ from simworld.cli.profile import print_profile
 from simworld.cli.progress import progress_bar
 from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError
-from simworld.judging.spec import load_judge
+from simworld.judging.judge_spec import load_judge
 
 if TYPE_CHECKING:
-    from simworld.judging.run import Tally
+    from simworld.judging.judging_pass import JudgingTally
     from simworld.judging.swap import Swap
 
 
 @click.command()
 @judge_option
 @run_option
-@click.option("--samples", type=click.IntRange(min=1), help="Judgements per episode; default: the judge's own.")
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    help="Judgements per episode; default: the judge's own.",
+)
 @click.option(
     "--retry-failed",
     is_flag=True,
@@ -42,7 +46,10 @@ if TYPE_CHECKING:
 @click.option(
     "--swap",
     type=click.Choice(["seats", "names"]),
-    help="As another judge that is shown people in reverse order, or under each other's names; see `judge agree`.",
+    help=(
+        "As another judge that is shown people in reverse order, or under each other's names; see"
+        " `judge agree`."
+    ),
 )
 @threads_option
 @asking_options
@@ -65,8 +72,8 @@ def run(
 
     Those that this judge has not judged yet; the same command again goes on where it stopped.
     """
-    from simworld.judging.run import JudgingRun
-    from simworld.runner.profile import Profiler
+    from simworld.judging.judging_pass import JudgingRun
+    from simworld.runner.profiler import Profiler
     from store import open_store
 
     spec, _ = load_judge(judge_name)
@@ -77,16 +84,26 @@ def run(
             known_run(run_name, [summary.run.name for summary in store.runs()])
         with open_judge(spec, threads, asking.server) as backend:
             judging = JudgingRun(
-                store, spec, backend, run=run_name, retry_failed=retry_failed, swap=swap, stopping=asking.stopping
+                store,
+                spec,
+                backend,
+                run=run_name,
+                retry_failed=retry_failed,
+                swap=swap,
+                stopping=asking.stopping,
             )
             profiler = Profiler({})
             try:
                 with progress_bar("judging") as show:
                     tally = judging.go(
-                        samples=samples, on_progress=lambda t: show(t.scored + t.failed, t.total - t.already, "")
+                        samples=samples,
+                        on_progress=lambda t: show(t.scored + t.failed, t.total - t.already, ""),
                     )
             except KeyboardInterrupt:
-                click.echo(f"{_counts(judging.tally)}. Stopped; the same command goes on from here.", err=True)
+                click.echo(
+                    f"{_counts(judging.tally)}. Stopped; the same command goes on from here.",
+                    err=True,
+                )
                 raise click.exceptions.Exit(130) from None
             if backend.loaded is not None:
                 profiler.add_backend(spec.model, backend.loaded)
@@ -95,7 +112,9 @@ def run(
     if as_json:
         click.echo(
             plain_json(
-                _plain(tally) | plain_tokens(asking.stopping) | ({"profile": profile.plain()} if with_profile else {})
+                _plain(tally)
+                | plain_tokens(asking.stopping)
+                | ({"profile": profile.plain()} if with_profile else {})
             )
         )
     else:
@@ -114,9 +133,14 @@ def run(
     asking.stopping.check_budget()
 
 
-def _counts(tally: Tally) -> str:
+def _counts(tally: JudgingTally) -> str:
     return f"{tally.scored} scored, {tally.failed} failed, {tally.already} already there"
 
 
-def _plain(tally: Tally) -> dict[str, object]:
-    return {"scored": tally.scored, "failed": tally.failed, "already": tally.already, "judges": list(tally.judge_ids)}
+def _plain(tally: JudgingTally) -> dict[str, object]:
+    return {
+        "scored": tally.scored,
+        "failed": tally.failed,
+        "already": tally.already,
+        "judges": list(tally.judge_ids),
+    }

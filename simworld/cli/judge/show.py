@@ -9,7 +9,7 @@ from simworld.cli import completion
 from simworld.cli.options import json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.judging.spec import DEFAULT_JUDGE, builtin_judges, load_judge
+from simworld.judging.judge_spec import DEFAULT_JUDGE, builtin_judges, load_judge
 
 
 @click.command("list")
@@ -19,7 +19,12 @@ def list_(as_json: bool) -> None:
     specs = [load_judge(name)[0] for name in builtin_judges()]
     if as_json:
         click.echo(
-            plain_json([{"name": s.name, "title": s.title, "method": s.method, "model": s.model} for s in specs])
+            plain_json(
+                [
+                    {"name": s.name, "title": s.title, "method": s.method, "model": s.model}
+                    for s in specs
+                ]
+            )
         )
         return
     table = grid("name", "method", "model", "what")
@@ -30,7 +35,9 @@ def list_(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("judge_name", metavar="SPEC", default=DEFAULT_JUDGE, shell_complete=completion.judges)
+@click.argument(
+    "judge_name", metavar="SPEC", default=DEFAULT_JUDGE, shell_complete=completion.judges
+)
 @json_option
 def show(judge_name: str, as_json: bool) -> None:
     """Show a judge's settings and its rubric.
@@ -41,7 +48,13 @@ def show(judge_name: str, as_json: bool) -> None:
     rubric = load_rubric(spec.rubric or "sotopia")
     if as_json:
         dimensions = [
-            {"name": d.name, "low": d.low, "high": d.high, "weight": d.weight, "question": d.question}
+            {
+                "name": d.name,
+                "low": d.low,
+                "high": d.high,
+                "weight": d.weight,
+                "question": d.question,
+            }
             for d in rubric.dimensions
         ]
         click.echo(
@@ -63,6 +76,8 @@ def show(judge_name: str, as_json: bool) -> None:
     note = "" if spec.rubric else " (unless a scenario names another)"
     click.echo(f"Rubric {rubric.id}{note}:")
     for d in rubric.dimensions:
-        click.echo(f"  {d.name} [{d.low:g}, {d.high:g}] weight {d.weight:g}: {harmless(d.question)}")
+        click.echo(
+            f"  {d.name} [{d.low:g}, {d.high:g}] weight {d.weight:g}: {harmless(d.question)}"
+        )
         for high, low in zip(d.high_statements, d.low_statements, strict=True):
             click.echo(f"    + {harmless(high)}\n    - {harmless(low)}")

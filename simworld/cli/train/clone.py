@@ -8,7 +8,7 @@ from typing import Any, Literal
 import click
 
 from simworld.cli.options import db_option, json_option, threads_option
-from simworld.cli.train.replies import (
+from simworld.cli.train.reply_options import (
     descent,
     lines_of,
     open_local,
@@ -21,7 +21,11 @@ from simworld.cli.train.replies import (
 
 @click.command()
 @click.option(
-    "--upmap", "base_folder", type=click.Path(path_type=Path), required=True, help="A checkpoint to start from."
+    "--upmap",
+    "base_folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A checkpoint to start from.",
 )
 @click.option(
     "--loss",
@@ -30,7 +34,9 @@ from simworld.cli.train.replies import (
     show_default=True,
     help="KL to the unsteered model, or cross-entropy of its replies.",
 )
-@click.option("--train-upmap", is_flag=True, help="The up-mapping learns too, and is held to its reach.")
+@click.option(
+    "--train-upmap", is_flag=True, help="The up-mapping learns too, and is held to its reach."
+)
 @click.option(
     "--reach",
     type=click.FloatRange(min=0),
@@ -46,9 +52,16 @@ from simworld.cli.train.replies import (
     help="With --train-upmap: what reach counts against the loss.",
 )
 @reply_options
-@click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="float32", show_default=True)
+@click.option(
+    "--dtype",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+)
 @threads_option
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The new checkpoint's folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The new checkpoint's folder."
+)
 @db_option
 @json_option
 def clone(
@@ -66,26 +79,30 @@ def clone(
 ) -> None:
     """Teach a planner to change nothing: the steered model says what the unsteered one would.
 
-    It learns from stored replies of unsteered agents, is chosen by those of other families, and is measured on those of families
-    it has never seen.
+    It learns from stored replies of unsteered agents, is chosen by those of other families, and is
+    measured on those of families it has never seen.
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
-    from agents.steering.folder import check_target
+    from agents.steering.checkpoint_folder import check_target
     from simworld.cli.progress import progress_bar
     from simworld.cli.text import harmless, plain_json
-    from simworld.training.clone import CloneSettings
-    from simworld.training.cloning import clone_planner, open_school
+    from simworld.training.cloning.clone_checkpoint import clone_planner, open_cloning_data
+    from simworld.training.cloning.self_cloning import CloneSettings
     from store import open_store
 
     check_target(out)
     base = load_checkpoint(base_folder)
     settings = CloneSettings(
-        loss=loss, train_upmap=train_upmap, reach_target=reach, reach_weight=reach_weight, descent=descent(given)
+        loss=loss,
+        train_upmap=train_upmap,
+        reach_target=reach,
+        reach_weight=reach_weight,
+        descent=descent(given),
     )
     with open_store(db) as store, progress_bar("cloning") as show:
         local = open_local(base, dtype, threads)
         with (
-            open_school(store, local, base, reply_query(given), show) as school,
+            open_cloning_data(store, local, base, reply_query(given), show) as school,
             recorded(store, "clone", out, settings.plain(), school.data) as (log, done),
         ):
 
@@ -93,11 +110,15 @@ def clone(
                 log(step, metrics)
                 show(step, settings.descent.steps, "learning")
 
-            made, found = clone_planner(school, base, settings, log=heard, show=show, work=work_of(out))
+            made, found = clone_planner(
+                school, base, settings, log=heard, show=show, work=work_of(out)
+            )
             save_checkpoint(out, made)
             done(made)
     if as_json:
-        click.echo(plain_json({"id": made.id, "folder": str(out), "metrics": dict(made.info.metrics)}))
+        click.echo(
+            plain_json({"id": made.id, "folder": str(out), "metrics": dict(made.info.metrics)})
+        )
         return
     click.echo(harmless(f"{out}: {made.id}"))
     click.echo("\n".join(lines_of(found)))

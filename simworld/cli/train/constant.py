@@ -1,4 +1,6 @@
-"""`simworld train constant`: the best constant action, which a planner must beat to be more than a fixed prefix."""
+"""`simworld train constant`: the best constant action, which a planner must beat to be more than a
+fixed prefix.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +11,27 @@ import click
 
 from simworld.cli.options import db_option, json_option
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.data import build, data_options, datasets_option
+from simworld.cli.train.dataset_options import build, data_options, datasets_option
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command()
-@click.option("--data", "dataset", type=FOLDER, help="A dataset's folder; default: built from --db by the query.")
+@click.option(
+    "--data",
+    "dataset",
+    type=FOLDER,
+    help="A dataset's folder; default: built from --db by the query.",
+)
 @data_options
 @datasets_option
-@click.option("--clone", "parent_folder", type=FOLDER, required=True, help="What the data were collected with.")
+@click.option(
+    "--clone",
+    "parent_folder",
+    type=FOLDER,
+    required=True,
+    help="What the data were collected with.",
+)
 @click.option("--out", type=FOLDER, required=True, help="The checkpoint's folder.")
 @db_option
 @json_option
@@ -33,24 +46,34 @@ def constant(
 ) -> None:
     """Find the best constant action, to compare a planner with.
 
-    By ridge regression of rewards on actions within families. R² says how much of the rewards it explains in families that it
-    was not fitted to: 0 or less means that no direction is better than another, as far as these data show.
+    By ridge regression of rewards on actions within families. R² says how much of the rewards it
+    explains in families that it
+    was not fitted to: 0 or less means that no direction is better than another, as far as these
+    data show.
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
-    from agents.steering.folder import check_target
-    from simworld.training.constant import constant_checkpoint
-    from simworld.training.folder import load_meta
-    from simworld.training.planners import load_data
+    from agents.steering.checkpoint_folder import check_target
+    from simworld.training.data.dataset_folder import load_meta
+    from simworld.training.rl.best_constant import constant_checkpoint
+    from simworld.training.rl.train_planner import load_data
 
     check_target(out)
     parent = load_checkpoint(parent_folder)
     folder = build(db, given, datasets) if dataset is None else dataset
     data, reward = load_data(folder), load_meta(folder).query.reward
-    made = constant_checkpoint(parent, data.transitions, by_act=reward.by_act, data=data.provenance, dtype=data.dtype)
+    made = constant_checkpoint(
+        parent, data.transitions, by_act=reward.by_act, data=data.provenance, dtype=data.dtype
+    )
     save_checkpoint(out, made)
     if as_json:
-        click.echo(plain_json({"id": made.id, "folder": str(out), **made.info.model_dump(mode="json")}))
+        click.echo(
+            plain_json({"id": made.id, "folder": str(out), **made.info.model_dump(mode="json")})
+        )
         return
     r2 = made.info.metrics.get("r2")
-    click.echo(harmless(f"{out}: {made.id}: R² {'unknown' if r2 is None else f'{r2:.4f}'} on held-out families"))
+    click.echo(
+        harmless(
+            f"{out}: {made.id}: R² {'unknown' if r2 is None else f'{r2:.4f}'} on held-out families"
+        )
+    )
     click.echo(harmless(f"  steering: {{planner: {out}}}"))

@@ -9,30 +9,36 @@ import click
 
 from simworld.cli.options import db_option
 from simworld.cli.text import harmless
-from simworld.cli.train.data import build, data_options, datasets_option
+from simworld.cli.train.dataset_options import build, data_options, datasets_option
 from simworld.core.errors import InputError
 
 
 @click.command()
-@click.option("--format", "format_", type=click.Choice(["npz", "minari"]), default="npz", show_default=True)
+@click.option(
+    "--format", "format_", type=click.Choice(["npz", "minari"]), default="npz", show_default=True
+)
 @click.option(
     "--out",
     required=True,
     type=click.Path(path_type=Path),
     help="npz: the file. minari: the folder that holds Minari's datasets.",
 )
-@click.option("--name", default="simworld-v0", show_default=True, help="minari: the dataset's name.")
+@click.option(
+    "--name", default="simworld-v0", show_default=True, help="minari: the dataset's name."
+)
 @click.option("--force", is_flag=True, help="npz: replace the file if it exists.")
 @data_options
 @datasets_option
 @db_option
-def export(db: str, datasets: Path | None, format_: str, out: Path, name: str, force: bool, **given: Any) -> None:
+def export(
+    db: str, datasets: Path | None, format_: str, out: Path, name: str, force: bool, **given: Any
+) -> None:
     """Write a dataset as .npz or for Minari.
 
     What is written is what `simworld train inspect` shows with the same options.
     """
     from simworld.export import new_file
-    from simworld.training.export import export_minari, export_npz
+    from simworld.training.data.dataset_export import export_minari, export_npz
 
     if format_ == "npz":
         with new_file(out, force=force) as part:

@@ -11,11 +11,11 @@ import click
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.data import build, data_options, datasets_option
+from simworld.cli.train.dataset_options import build, data_options, datasets_option
 
 if TYPE_CHECKING:
-    from simworld.training.inspect import Histogram, Inspection
-    from simworld.training.ridge import Explained
+    from simworld.training.data.inspection import Histogram, Inspection
+    from simworld.training.data.variance_explained import VarianceExplained
 
 BAR = 40  # characters of the longest bar
 FAMILIES = 12  # shown
@@ -31,7 +31,7 @@ def inspect_(db: str, datasets: Path | None, as_json: bool, **given: Any) -> Non
 
     Steered acts by default; the same options choose the data of the other commands.
     """
-    from simworld.training.inspect import inspect_dataset
+    from simworld.training.data.inspection import inspect_dataset
 
     folder = build(db, given, datasets)
     found = inspect_dataset(folder)
@@ -49,15 +49,32 @@ def _show(found: Inspection) -> None:
     meta = found.meta
     table = grid("", "")
     rows: list[tuple[str, str]] = [
-        ("transitions", f"{found.transitions:,} of {found.seats:,} seats in {found.episodes:,} episodes"),
+        (
+            "transitions",
+            f"{found.transitions:,} of {found.seats:,} seats in {found.episodes:,} episodes",
+        ),
         (
             "left out",
-            f"{meta.failed} failed episodes; seats: {meta.unscored} unscored, {meta.without_action} no action",
+            (
+                f"{meta.failed} failed episodes; seats: {meta.unscored} unscored,"
+                f" {meta.without_action} no action"
+            ),
         ),
-        ("endings of seats", ", ".join(f"{ending} {n}" for ending, n in sorted(meta.endings.items()))),
+        (
+            "endings of seats",
+            ", ".join(f"{ending} {n}" for ending, n in sorted(meta.endings.items())),
+        ),
         ("families", _families(found.families)),
-        ("state, action", f"{meta.d_state} numbers by {meta.encoder_id[:16]}, {meta.d_action} numbers"),
-        ("planners", ", ".join(f"{id_[:16] or 'none'} ({n} acts)" for id_, n in sorted(meta.planners.items()))),
+        (
+            "state, action",
+            f"{meta.d_state} numbers by {meta.encoder_id[:16]}, {meta.d_action} numbers",
+        ),
+        (
+            "planners",
+            ", ".join(
+                f"{id_[:16] or 'none'} ({n} acts)" for id_, n in sorted(meta.planners.items())
+            ),
+        ),
     ]
     if not meta.query.states_only:
         rows += [
@@ -70,7 +87,10 @@ def _show(found: Inspection) -> None:
         cosine = "" if d.cosine is None else f", mean cosine of pairs {d.cosine:.3f}"
         rows += [
             ("action direction", f"resultant length {d.resultant:.3f} (1: all alike){cosine}"),
-            ("action rank", f"{d.effective_rank:.1f} of {d.dimensions}; mean norm {d.mean_norm:.3f}"),
+            (
+                "action rank",
+                f"{d.effective_rank:.1f} of {d.dimensions}; mean norm {d.mean_norm:.3f}",
+            ),
             ("R² by episode", _explained(found.by_episode)),
         ]
         if meta.query.reward.by_act:
@@ -91,7 +111,11 @@ def _families(counts: dict[str, int]) -> str:
 
 def _reward(found: Inspection) -> str:
     reward = found.meta.query.reward
-    what = {"judged": ", ".join(found.meta.weights), "lexical": reward.pattern, "embedding": reward.text}
+    what = {
+        "judged": ", ".join(found.meta.weights),
+        "lexical": reward.pattern,
+        "embedding": reward.text,
+    }
     centred = "centred by family" if reward.centre else "not centred"
     return f"{reward.measure} ({what[reward.measure]}), {reward.placed}, {centred}"
 
@@ -101,19 +125,31 @@ def _noise(found: Inspection) -> str:
     if meta.judge_sd is None:
         return "unknown: nothing was judged twice by one judge"
     share = f"; {meta.judge_sd**2 / sd**2:.0%} of the scores' variance" if sd else ""
-    return f"sd {meta.judge_sd:.4f} between judgements of one seat ({meta.judge_repeats} seats){share}"
-
-
-def _explained(found: Explained | None) -> str:
-    if found is None:
-        return "unknown: it takes two families with two scored seats each, and scores that differ within one"
-    verdict = "nothing to learn for a linear planner without states" if found.r2 <= 0 else "there is something to learn"
     return (
-        f"{found.r2:.4f} on held-out families (n {found.n}, {found.families} families, {found.folds} folds): {verdict}"
+        f"sd {meta.judge_sd:.4f} between judgements of one seat ({meta.judge_repeats} seats){share}"
+    )
+
+
+def _explained(found: VarianceExplained | None) -> str:
+    if found is None:
+        return (
+            "unknown: it takes two families with two scored seats each, and scores that differ"
+            " within one"
+        )
+    verdict = (
+        "nothing to learn for a linear planner without states"
+        if found.r2 <= 0
+        else "there is something to learn"
+    )
+    return (
+        f"{found.r2:.4f} on held-out families (n {found.n}, {found.families} families,"
+        f" {found.folds} folds): {verdict}"
     )
 
 
 def _draw(histogram: Histogram) -> None:
     most = max(histogram.counts)
-    for low, high, count in zip(histogram.edges, histogram.edges[1:], histogram.counts, strict=False):
+    for low, high, count in zip(
+        histogram.edges, histogram.edges[1:], histogram.counts, strict=False
+    ):
         click.echo(f"  {low:+8.4f} to {high:+8.4f} {count:>9,} {'█' * round(BAR * count / most)}")

@@ -1,4 +1,6 @@
-"""`simworld train latent`: an up-mapping whose directions are ways of replying, made around a clone's prefix."""
+"""`simworld train latent`: an up-mapping whose directions are ways of replying, made around a
+clone's prefix.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +11,62 @@ import click
 
 from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.replies import lines_of, open_local, recorded, source_options, told, work_of
+from simworld.cli.train.reply_options import (
+    lines_of,
+    open_local,
+    recorded,
+    source_options,
+    told,
+    work_of,
+)
 
 POSITIVE = click.IntRange(min=1)
 
 
 @click.command()
 @click.option(
-    "--clone", "clone_folder", type=click.Path(path_type=Path), required=True, help="The clone to make it around."
+    "--clone",
+    "clone_folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The clone to make it around.",
 )
-@click.option("--size", type=POSITIVE, default=32, show_default=True, help="Directions; actions have one number more.")
-@click.option("--ways", type=POSITIVE, default=24, show_default=True, help="Ways of replying to know, at most.")
+@click.option(
+    "--size",
+    type=POSITIVE,
+    default=32,
+    show_default=True,
+    help="Directions; actions have one number more.",
+)
+@click.option(
+    "--ways",
+    type=POSITIVE,
+    default=24,
+    show_default=True,
+    help="Ways of replying to know, at most.",
+)
 @click.option(
     "--strength", type=click.FloatRange(min=0, min_open=True), default=4.0, show_default=True,
     help="Of a direction to begin with, in lengths of a token embedding.",
 )  # fmt: skip
 @source_options
-@click.option("--replies", type=POSITIVE, default=700, show_default=True, help="To learn from, at most.")
+@click.option(
+    "--replies", type=POSITIVE, default=700, show_default=True, help="To learn from, at most."
+)
 @click.option("--steps", type=POSITIVE, default=120, show_default=True)
 @click.option("--batch-size", type=POSITIVE, default=8, show_default=True, help="Replies a step.")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, show_default=True)
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of families, the choice and the order."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of families, the choice and the order.",
 )
 @threads_option
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The new checkpoint's folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The new checkpoint's folder."
+)
 @db_option
 @json_option
 def latent(
@@ -55,17 +88,22 @@ def latent(
 ) -> None:
     """Make an up-mapping whose directions are ways of replying.
 
-    An encoder reads what a stored unsteered reply means by its sentence embedding, and the up-mapping learns to turn that into the
-    prefix that makes the reply likeliest. The checkpoint takes the neutral action always. It knows ways of replying, the middles
-    of groups of replies; try these: `explore: {kind: ways}`.
+    An encoder reads what a stored unsteered reply means by its sentence embedding, and the
+    up-mapping learns to turn that into the prefix that makes the reply likeliest. The checkpoint
+    takes the neutral action always. It knows ways of replying, the middles of groups of replies;
+    try these: `explore: {kind: ways}`.
     """
-    from agents.models.sentences import load_sentences
+    from agents.lm.sentences import load_sentences
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
-    from agents.steering.folder import check_target
+    from agents.steering.checkpoint_folder import check_target
     from simworld.cli.progress import progress_bar
-    from simworld.training.cloning import ReplyQuery, latent_upmap, open_school
-    from simworld.training.descent import Descent
-    from simworld.training.latent import LatentSettings
+    from simworld.training.cloning.clone_checkpoint import (
+        ReplyQuery,
+        latent_upmap,
+        open_cloning_data,
+    )
+    from simworld.training.cloning.descent import Descent
+    from simworld.training.cloning.latent_learning import LatentSettings
     from store import open_store
 
     check_target(out)
@@ -74,10 +112,11 @@ def latent(
     settings = LatentSettings(size=size, ways=ways, strength=strength, descent=how)
     query = ReplyQuery(run=run_name, agent=agent, train=replies, dev=60, seed=seed)
     with open_store(db) as store, progress_bar("latent") as show:
-        # Likelihoods are those of the distribution that drew the replies, and so are read in its number format.
+        # Likelihoods are those of the distribution that drew the replies, and so are read in its
+        # number format.
         local = open_local(clone, clone.info.dtype, threads)
         with (
-            open_school(store, local, clone, query, show) as school,
+            open_cloning_data(store, local, clone, query, show) as school,
             recorded(store, "latent", out, settings.plain(), school.data) as (log, done),
         ):
 
@@ -86,14 +125,29 @@ def latent(
                 show(step, steps, "learning")
 
             made, found, neutrality = latent_upmap(
-                school, clone, settings, embed=load_sentences().encode, log=heard, show=show, work=work_of(out)
+                school,
+                clone,
+                settings,
+                embed=load_sentences().encode,
+                log=heard,
+                show=show,
+                work=work_of(out),
             )
             save_checkpoint(out, made)
             done(made)
     if as_json:
-        click.echo(plain_json({"id": made.id, "folder": str(out), "metrics": dict(made.info.metrics)}))
+        click.echo(
+            plain_json({"id": made.id, "folder": str(out), "metrics": dict(made.info.metrics)})
+        )
         return
-    click.echo(harmless(f"{out}: {made.id}: {made.info.d_action - 1} directions, {made.info.ways} ways of replying"))
-    click.echo(f"  a reply behind its own code {told(found.log_ratio)} nats likelier than behind another's")
+    click.echo(
+        harmless(
+            f"{out}: {made.id}: {made.info.d_action - 1} directions, {made.info.ways} ways of"
+            " replying"
+        )
+    )
+    click.echo(
+        f"  a reply behind its own code {told(found.log_ratio)} nats likelier than behind another's"
+    )
     click.echo("\n".join(lines_of(neutrality)))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}"))

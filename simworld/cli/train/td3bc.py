@@ -14,25 +14,36 @@ from click.core import ParameterSource
 
 from simworld.cli.options import db_option, json_option
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.data import build, data_options, datasets_option
-from simworld.cli.train.replies import work_of
+from simworld.cli.train.dataset_options import build, data_options, datasets_option
+from simworld.cli.train.reply_options import work_of
 from simworld.code_version import code_version
 
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint
-    from simworld.training.loop import Sink
-    from simworld.training.planners import Data, PlannerSettings
+    from simworld.training.rl.train_planner import PlannerSettings, TrainingData
+    from simworld.training.rl.training_loop import MetricsSink
     from store import TrainingRecord
 
 POSITIVE = click.IntRange(min=1)
 ABOVE_0 = click.FloatRange(min=0, min_open=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-# Defaults are those of the settings; None here, so that they stand in one place and no torch is loaded to show help.
-_TD3BC = ("alpha", "gamma", "actor_rate", "critic_rate", "critic_hidden", "layer_norm", "critic_penalty")
+# Defaults are those of the settings; None here, so that they stand in one place and no torch is
+# loaded to show help.
+_TD3BC = (
+    "alpha",
+    "gamma",
+    "actor_rate",
+    "critic_rate",
+    "critic_hidden",
+    "layer_norm",
+    "critic_penalty",
+)
 _LOOP = ("steps", "batch_size", "seed", "every", "held_out", "patience")
 
 
-def _widths(context: click.Context, parameter: click.Parameter, given: str | None) -> tuple[int, ...] | None:
+def _widths(
+    context: click.Context, parameter: click.Parameter, given: str | None
+) -> tuple[int, ...] | None:
     """Widths of layers: `256,256`; none for `linear`."""
     if given is None:
         return None
@@ -40,15 +51,28 @@ def _widths(context: click.Context, parameter: click.Parameter, given: str | Non
         return ()
     parts = [part.strip() for part in given.split(",")]
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise click.BadParameter(f"{given!r} is no list of widths; expected numbers above 0 as in 256,256, or linear")
+        raise click.BadParameter(
+            f"{given!r} is no list of widths; expected numbers above 0 as in 256,256, or linear"
+        )
     return tuple(map(int, parts))
 
 
 @click.command()
-@click.option("--data", "dataset", type=FOLDER, help="A dataset's folder; default: built from --db by the query.")
+@click.option(
+    "--data",
+    "dataset",
+    type=FOLDER,
+    help="A dataset's folder; default: built from --db by the query.",
+)
 @data_options
 @datasets_option
-@click.option("--clone", "clone_folder", type=FOLDER, required=True, help="The clone, or up-mapping, to start from.")
+@click.option(
+    "--clone",
+    "clone_folder",
+    type=FOLDER,
+    required=True,
+    help="The clone, or up-mapping, to start from.",
+)
 @click.option("--fresh", is_flag=True, help="Start from a new actor, although the clone has one.")
 @click.option("--out", type=FOLDER, required=True, help="The checkpoint's folder.")
 @click.option("--learner", type=click.Choice(["td3bc", "bc"]), default="td3bc", show_default=True)
@@ -57,16 +81,35 @@ def _widths(context: click.Context, parameter: click.Parameter, given: str | Non
 @click.option("--gamma", type=click.FloatRange(0, 1), help="Discount.")
 @click.option("--actor-rate", type=ABOVE_0, help="Learning rate.")
 @click.option("--critic-rate", type=ABOVE_0, help="Learning rate.")
-@click.option("--critic-hidden", metavar="WIDTHS", callback=_widths, help="As 256,256; or linear: no hidden layer.")
+@click.option(
+    "--critic-hidden",
+    metavar="WIDTHS",
+    callback=_widths,
+    help="As 256,256; or linear: no hidden layer.",
+)
 @click.option("--layer-norm/--no-layer-norm", default=None, help="In the critics.")
-@click.option("--critic-penalty", type=click.FloatRange(min=0), help="ReBRAC's, on the critics' goal.")
+@click.option(
+    "--critic-penalty", type=click.FloatRange(min=0), help="ReBRAC's, on the critics' goal."
+)
 @click.option("--batch-size", type=POSITIVE)
 @click.option("--seed", type=click.IntRange(min=0))
-@click.option("--every", type=POSITIVE, help="Updates between two evaluations; the state is saved there too.")
-@click.option("--held-out", type=click.FloatRange(0, 1, max_open=True), help="Share of families to evaluate on.")
+@click.option(
+    "--every", type=POSITIVE, help="Updates between two evaluations; the state is saved there too."
+)
+@click.option(
+    "--held-out",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Share of families to evaluate on.",
+)
 @click.option("--fqe-steps", type=POSITIVE, help="Updates of an evaluation.")
-@click.option("--patience", type=click.IntRange(min=0), help="Evaluations without gain before stopping; 0: never.")
-@click.option("--name", help="Of the training in the database. Default: the name of the --out folder.")
+@click.option(
+    "--patience",
+    type=click.IntRange(min=0),
+    help="Evaluations without gain before stopping; 0: never.",
+)
+@click.option(
+    "--name", help="Of the training in the database. Default: the name of the --out folder."
+)
 @click.option("--tensorboard", type=FOLDER, help="Write metrics for TensorBoard here too.")
 @db_option
 @json_option
@@ -86,15 +129,16 @@ def td3bc(
 ) -> None:
     """Train a planner by TD3+BC, or by behaviour cloning alone, on stored episodes.
 
-    The best actor by fitted-Q evaluation on held-out families is written as a checkpoint. An interrupted training goes on by the
-    same command. Metrics go to the database where the data come from there, or where --db is given.
+    The best actor by fitted-Q evaluation on held-out families is written as a checkpoint. An
+    interrupted training goes on by the same command. Metrics go to the database where the data come
+    from there, or where --db is given.
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
-    from agents.steering.folder import check_target
+    from agents.steering.checkpoint_folder import check_target
     from simworld.cli.progress import progress_bar
-    from simworld.training.inspect import coverage
-    from simworld.training.log import store_log, tensorboard_log
-    from simworld.training.planners import PlannerSettings, load_data, train_planner
+    from simworld.training.data.inspection import coverage
+    from simworld.training.metrics_log import store_log, tensorboard_log
+    from simworld.training.rl.train_planner import PlannerSettings, load_data, train_planner
     from store import open_store
 
     loop = _set(given, _LOOP) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
@@ -116,7 +160,9 @@ def td3bc(
             if tensorboard:
                 sinks.append(stack.enter_context(tensorboard_log(tensorboard)))
             show = stack.enter_context(progress_bar("training"))
-            planner = train_planner(data, clone, settings, folder=work, sink=_all(sinks), on_progress=show)
+            planner = train_planner(
+                data, clone, settings, folder=work, sink=_all(sinks), on_progress=show
+            )
             save_checkpoint(out, planner)
             if store:
                 metrics = {**planner.info.metrics, "coverage": coverage(folder)}
@@ -133,7 +179,7 @@ def _set(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: given[name] for name in names if given[name] is not None}
 
 
-def _record(name: str, settings: PlannerSettings, data: Data) -> TrainingRecord:
+def _record(name: str, settings: PlannerSettings, data: TrainingData) -> TrainingRecord:
     from store import TrainingRecord
 
     return TrainingRecord(
@@ -146,7 +192,7 @@ def _record(name: str, settings: PlannerSettings, data: Data) -> TrainingRecord:
     )
 
 
-def _all(sinks: Sequence[Sink]) -> Sink:
+def _all(sinks: Sequence[MetricsSink]) -> MetricsSink:
     def add(step: int, metrics: Mapping[str, float]) -> None:
         for sink in sinks:
             sink(step, metrics)
@@ -157,9 +203,16 @@ def _all(sinks: Sequence[Sink]) -> Sink:
 def _report(planner: Checkpoint, out: Path, as_json: bool) -> None:
     info = planner.info
     if as_json:
-        click.echo(plain_json({"id": planner.id, "folder": str(out), **info.model_dump(mode="json")}))
+        click.echo(
+            plain_json({"id": planner.id, "folder": str(out), **info.model_dump(mode="json")})
+        )
         return
-    click.echo(harmless(f"{out}: {planner.id}: update {info.metrics['best_step']:.0f} of {info.metrics['steps']:.0f}"))
+    click.echo(
+        harmless(
+            f"{out}: {planner.id}: update {info.metrics['best_step']:.0f} of"
+            f" {info.metrics['steps']:.0f}"
+        )
+    )
     for name in (
         "held_value",
         "held_return",

@@ -19,7 +19,9 @@ POSITIVE = click.IntRange(min=1)
 
 
 @click.command()
-@click.option("--model", default="builtin:smollm2-135m-instruct", show_default=True, help="builtin: or hf:.")
+@click.option(
+    "--model", default="builtin:smollm2-135m-instruct", show_default=True, help="builtin: or hf:."
+)
 @click.option(
     "--dtype",
     type=click.Choice(["auto", "float32", "bfloat16"]),
@@ -27,8 +29,20 @@ POSITIVE = click.IntRange(min=1)
     show_default=True,
     help="Of the model.",
 )
-@click.option("--tokens", type=POSITIVE, default=4, show_default=True, help="L, the number of prefix embeddings.")
-@click.option("--action-size", type=POSITIVE, default=32, show_default=True, help="d', the numbers of an action.")
+@click.option(
+    "--tokens",
+    type=POSITIVE,
+    default=4,
+    show_default=True,
+    help="L, the number of prefix embeddings.",
+)
+@click.option(
+    "--action-size",
+    type=POSITIVE,
+    default=32,
+    show_default=True,
+    help="d', the numbers of an action.",
+)
 @click.option(
     "--mode", type=click.Choice(["groups", "repeated"]), default="groups", show_default=True,
     help="groups: a part of the action for each embedding; repeated: one embedding, L times.",
@@ -45,7 +59,9 @@ POSITIVE = click.IntRange(min=1)
     "--text-encoder", default="", metavar="SPEC",
     help="States from a sentence encoder, like builtin:all-minilm-l6-v2; default: from the model.",
 )  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The checkpoint's folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The checkpoint's folder."
+)
 @json_option
 def upmap(
     model: str,
@@ -59,15 +75,17 @@ def upmap(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Make an up-mapping from actions to prefix embeddings, along principal directions of the token embeddings.
+    """Make an up-mapping from actions to prefix embeddings, along principal directions of the token
+    embeddings.
 
-    Its checkpoint has no planner yet: agents use it with `explore: {kind: random}`, to collect what a planner is trained on.
+    Its checkpoint has no planner yet: agents use it with `explore: {kind: random}`, to collect what
+    a planner is trained on.
     """
-    from agents.models.load import local_weights
-    from agents.models.local_model import load_local
+    from agents.lm.load import local_weights
+    from agents.lm.local.local_model import load_local
     from agents.steering.checkpoint import save_checkpoint
-    from agents.steering.folder import check_target
-    from agents.steering.pca import pca_checkpoint
+    from agents.steering.checkpoint_folder import check_target
+    from agents.steering.pca_checkpoint import pca_checkpoint
 
     check_target(out)
     weights = local_weights(model)
@@ -91,9 +109,14 @@ def upmap(
 def _report(checkpoint: Checkpoint, out: Path, as_json: bool) -> None:
     info = checkpoint.info
     if as_json:
-        click.echo(plain_json({"id": checkpoint.id, "folder": str(out), **info.model_dump(mode="json")}))
+        click.echo(
+            plain_json({"id": checkpoint.id, "folder": str(out), **info.model_dump(mode="json")})
+        )
         return
     length = info.act_norm * info.embedding_norm
-    what = f"{info.d_action} numbers to {info.tokens} embeddings of {info.width}, about {length:.3g} long, at {info.position}"
+    what = (
+        f"{info.d_action} numbers to {info.tokens} embeddings of {info.width}, about {length:.3g}"
+        f" long, at {info.position}"
+    )
     click.echo(harmless(f"{out}: {checkpoint.id}: {what}"))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: random}}}}"))

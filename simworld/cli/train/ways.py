@@ -1,4 +1,6 @@
-"""`simworld train ways`: which ways of replying were rewarded, and an up-mapping that knows only the best."""
+"""`simworld train ways`: which ways of replying were rewarded, and an up-mapping that knows only
+the best.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,13 @@ import click
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.data import build, data_options, datasets_option
+from simworld.cli.train.dataset_options import build, data_options, datasets_option
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint
-    from simworld.training.transitions import Transitions
-    from simworld.training.ways import WaysTried
+    from simworld.training.data.transitions import Transitions
+    from simworld.training.rl.ways_of_replying import WaysTried
     from store import Store
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -27,15 +29,28 @@ WIDTH = 90  # characters of an utterance that are shown
 @click.command()
 @data_options
 @datasets_option
-@click.option("--of", "parent_folder", type=FOLDER, help="With --out: the latent up-mapping they were collected with.")
-@click.option("--keep", type=click.IntRange(min=1), help="With --out: so many of the best. Default: all.")
+@click.option(
+    "--of",
+    "parent_folder",
+    type=FOLDER,
+    help="With --out: the latent up-mapping they were collected with.",
+)
+@click.option(
+    "--keep", type=click.IntRange(min=1), help="With --out: so many of the best. Default: all."
+)
 @click.option(
     "--share", "shares", type=click.FloatRange(0, 1, max_open=True), multiple=True, metavar="COSINE",
     help="With --out: know each way with this share of the neutral action: 0.7 as `train latent` makes them, less is stronger. "
     "May be given several times. Default: as they are.",
 )  # fmt: skip
-@click.option("--neutral", is_flag=True, help="With --out: know the neutral action too, to compare with.")
-@click.option("--out", type=FOLDER, help="Write a checkpoint that knows the best alone, to try them more often.")
+@click.option(
+    "--neutral", is_flag=True, help="With --out: know the neutral action too, to compare with."
+)
+@click.option(
+    "--out",
+    type=FOLDER,
+    help="Write a checkpoint that knows the best alone, to try them more often.",
+)
 @db_option
 @json_option
 def ways(
@@ -51,44 +66,64 @@ def ways(
 ) -> None:
     """Show which ways of replying were rewarded; keep the best.
 
-    For data collected with `explore: {kind: ways}`. Rewards are centred by family. `expected` is the mean drawn towards that of all
+    For data collected with `explore: {kind: ways}`. Rewards are centred by family. `expected` is
+    the mean drawn towards that of all
     ways, by how much ways differ at all: what to expect of it when it is tried again.
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
-    from simworld.training.folder import load_meta, load_transitions
-    from simworld.training.ways import ways_tried, with_ways
+    from simworld.training.data.dataset_folder import load_meta, load_transitions
+    from simworld.training.rl.ways_of_replying import ways_tried, with_ways
     from store import open_store
 
     if (out is None) != (parent_folder is None):
         raise InputError("--out and --of: give both, to write a checkpoint, or neither")
     if out is None and (keep or shares or neutral):
-        raise InputError("--keep, --share and --neutral say what a checkpoint knows; give --out and --of too")
+        raise InputError(
+            "--keep, --share and --neutral say what a checkpoint knows; give --out and --of too"
+        )
     parent = load_checkpoint(parent_folder) if parent_folder is not None else None
     folder = build(db, given, datasets)
     transitions, planners = load_transitions(folder), load_meta(folder).planners
     if parent is not None and parent.id not in planners:
         raise InputError(
-            f"--of {parent_folder}: is planner {parent.id}; the data were collected with {', '.join(sorted(planners))}"
+            f"--of {parent_folder}: is planner {parent.id}; the data were collected with"
+            f" {', '.join(sorted(planners))}"
         )
     tried = ways_tried(transitions)
     made: Checkpoint | None = None
     if parent is not None and out is not None:
-        made = with_ways(parent, tried, keep=keep or len(tried.ways), shares=shares, neutral=neutral)
+        made = with_ways(
+            parent, tried, keep=keep or len(tried.ways), shares=shares, neutral=neutral
+        )
         save_checkpoint(out, made)
     with open_store(db) as store:
         lines = [_line(store, transitions, way.row) for way in tried.ways]
     if as_json:
         found = [
-            {**asdict(way.reward), "expected": way.expected, "action": way.action.tolist(), "utterance": line}
+            {
+                **asdict(way.reward),
+                "expected": way.expected,
+                "action": way.action.tolist(),
+                "utterance": line,
+            }
             for way, line in zip(tried.ways, lines, strict=True)
         ]
-        told = {"between": tried.between, "p": tried.p, "counted": "acts" if tried.by_act else "seats", "ways": found}
-        click.echo(plain_json(told | ({"id": made.id, "folder": str(out)} if made else {}), indent=2))
+        told = {
+            "between": tried.between,
+            "p": tried.p,
+            "counted": "acts" if tried.by_act else "seats",
+            "ways": found,
+        }
+        click.echo(
+            plain_json(told | ({"id": made.id, "folder": str(out)} if made else {}), indent=2)
+        )
         return
     _show(tried, lines)
     if made:
         click.echo(harmless(f"{out}: {made.id}: {made.info.ways} ways of replying"))
-        click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways, per: episode}}}}"))
+        click.echo(
+            harmless(f"  steering: {{planner: {out}, explore: {{kind: ways, per: episode}}}}")
+        )
 
 
 def _line(store: Store, transitions: Transitions, row: int) -> str:
@@ -101,13 +136,30 @@ def _line(store: Store, transitions: Transitions, row: int) -> str:
 def _show(tried: WaysTried, lines: list[str]) -> None:
     counted = "acts" if tried.by_act else "seats"
     table = grid(
-        "way", counted, "reward", "95 %", "expected", "for example", right=("way", counted, "reward", "expected")
+        "way",
+        counted,
+        "reward",
+        "95 %",
+        "expected",
+        "for example",
+        right=("way", counted, "reward", "expected"),
     )
     for number, (way, line) in enumerate(zip(tried.ways, lines, strict=True), start=1):
         reward = way.reward
-        interval = "" if reward.low is None or reward.high is None else f"[{reward.low:+.3f}, {reward.high:+.3f}]"
+        interval = (
+            ""
+            if reward.low is None or reward.high is None
+            else f"[{reward.low:+.3f}, {reward.high:+.3f}]"
+        )
         shown = line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
-        table.add_row(str(number), str(reward.n), f"{reward.mean:+.4f}", interval, f"{way.expected:+.4f}", cell(shown))
+        table.add_row(
+            str(number),
+            str(reward.n),
+            f"{reward.mean:+.4f}",
+            interval,
+            f"{way.expected:+.4f}",
+            cell(shown),
+        )
     console().print(table)
     click.echo(f"between ways {tried.between:.4f} (standard deviation, of which luck is no part)")
     click.echo(f"p {tried.p:.2g} (as much or more by chance; permutations within families)")

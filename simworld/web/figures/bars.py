@@ -46,7 +46,9 @@ def histogram(shares: Sequence[float], names: Sequence[str], label: str) -> Mark
     parts = []
     for i, (share, name) in enumerate(zip(shares, names, strict=True)):
         tall = max(0.5, high * share / top)
-        parts.append(tag("rect", x=i * wide + 1, y=high - tall, width=wide - 2, height=tall, class_="fill"))
+        parts.append(
+            tag("rect", x=i * wide + 1, y=high - tall, width=wide - 2, height=tall, class_="fill")
+        )
         parts.append(tag("text", name, x=i * wide + wide / 2, y=high + 11, text_anchor="middle"))
     return picture(wide * len(shares), high + 14, parts, label=label, kind="histogram")
 
@@ -69,7 +71,9 @@ def columns(counts: Sequence[int], edges: Sequence[float], label: str) -> Markup
     parts = [tag("line", x1=0.0, x2=wide * len(counts), y1=high, y2=high, class_="tick")]
     for i, count in enumerate(counts):
         tall = high * count / top
-        parts.append(tag("rect", x=i * wide + 1, y=high - tall, width=wide - 2, height=tall, class_="fill"))
+        parts.append(
+            tag("rect", x=i * wide + 1, y=high - tall, width=wide - 2, height=tall, class_="fill")
+        )
     for i in sorted({0, len(counts) // 2, len(counts)}):
         anchor = "start" if i == 0 else "end" if i == len(counts) else "middle"
         parts.append(tag("text", f"{edges[i]:.3g}", x=i * wide, y=high + 12, text_anchor=anchor))

@@ -25,7 +25,9 @@ class Series:
 
 
 def curve(lines: Sequence[Series], label: str, *, mark: float | None = None) -> Markup:
-    """Some series on shared axes, the first in the accent's colour; `mark` is a level to compare with, such as zero."""
+    """Some series on shared axes, the first in the accent's colour; `mark` is a level to compare
+    with, such as zero.
+    """
     drawn = [Series(name=line.name, points=_thinned(line.points)) for line in lines]
     steps = [step for line in drawn for step, _ in line.points]
     across = Scale(*span(steps, margin=0.0), LEFT, WIDTH - RIGHT)
@@ -52,7 +54,9 @@ def _grid(across: Scale, up: Scale, mark: float | None) -> list[Markup]:
                 anchor = "end" if at > WIDTH - RIGHT - 14 else "middle"
                 parts.append(tag("text", text, x=at, y=HEIGHT - 8, text_anchor=anchor))
     if mark is not None:
-        parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=up(mark), y2=up(mark), class_="mark"))
+        parts.append(
+            tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=up(mark), y2=up(mark), class_="mark")
+        )
     return parts
 
 

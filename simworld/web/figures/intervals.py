@@ -1,4 +1,6 @@
-"""A number with its interval as a dot on a line, in a table's cell; and the axis that heads the column."""
+"""A number with its interval as a dot on a line, in a table's cell; and the axis that heads the
+column.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,11 @@ def interval(
     mark: float | None = None,
     small: bool = False,
 ) -> Markup:
-    """One row: the dot is the number, the line its interval, the thin vertical line a reference such as zero.
+    """One row: the dot is the number, the line its interval, the thin vertical line a reference
+    such as zero.
 
-    An infinite end is an arrow to the edge, and the dot is then hollow: the number is no estimate in the middle of anything.
+    An infinite end is an arrow to the edge, and the dot is then hollow: the number is no estimate
+    in the middle of anything.
     """
     width = SMALL if small else WIDTH
     scale = Scale(*ends, EDGE, width - EDGE)
@@ -36,10 +40,20 @@ def interval(
     if low is not None and high is not None:
         left, right = scale(low), scale(high)
         parts.append(tag("line", x1=left, x2=right, y1=middle, y2=middle, class_="whisker"))
-        parts += [_end(x, middle, infinite=math.isinf(end)) for x, end in ((left, low), (right, high))]
+        parts += [
+            _end(x, middle, infinite=math.isinf(end)) for x, end in ((left, low), (right, high))
+        ]
     if value is not None:
         bounded = all(end is None or math.isfinite(end) for end in (low, high))
-        parts.append(tag("circle", cx=scale(value), cy=middle, r=4.0, class_="dot" if bounded else "dot hollow"))
+        parts.append(
+            tag(
+                "circle",
+                cx=scale(value),
+                cy=middle,
+                r=4.0,
+                class_="dot" if bounded else "dot hollow",
+            )
+        )
     return picture(width, HEIGHT, parts, kind="interval")
 
 
@@ -48,7 +62,11 @@ def _end(x: float, middle: float, *, infinite: bool) -> Markup:
     if not infinite:
         return tag("line", x1=x, x2=x, y1=middle - 4, y2=middle + 4, class_="whisker")
     tip, back = (x - 6, x + 1) if x < 2 * EDGE else (x + 6, x - 1)
-    return tag("path", d=f"M{back:g} {middle - 5:g}L{tip:g} {middle:g}L{back:g} {middle + 5:g}z", class_="arrow")
+    return tag(
+        "path",
+        d=f"M{back:g} {middle - 5:g}L{tip:g} {middle:g}L{back:g} {middle + 5:g}z",
+        class_="arrow",
+    )
 
 
 def axis(ends: tuple[float, float], *, mark: float | None = None, small: bool = False) -> Markup:
@@ -61,6 +79,8 @@ def axis(ends: tuple[float, float], *, mark: float | None = None, small: bool = 
     for value in places:
         x = scale(value)
         anchor = "start" if x < 2.5 * EDGE else "end" if x > width - 2.5 * EDGE else "middle"
-        parts.append(tag("line", x1=x, x2=x, y1=14.0, y2=18.0, class_="mark" if value == mark else "tick"))
+        parts.append(
+            tag("line", x1=x, x2=x, y1=14.0, y2=18.0, class_="mark" if value == mark else "tick")
+        )
         parts.append(tag("text", tick_text(value, step), x=x, y=10.0, text_anchor=anchor))
     return picture(width, 18.0, parts, kind="axis")

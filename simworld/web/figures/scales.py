@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Numbers from `low` to `high` on places from `start` to `end`; what lies outside is put on the edge."""
+    """Numbers from `low` to `high` on places from `start` to `end`; what lies outside is put on the
+    edge.
+    """
 
     low: float
     high: float
@@ -22,7 +24,9 @@ class Scale:
         return self.start + (self.end - self.start) * min(1.0, max(0.0, share))
 
 
-def span(values: Iterable[float | None], *, around: float | None = None, margin: float = 0.06) -> tuple[float, float]:
+def span(
+    values: Iterable[float | None], *, around: float | None = None, margin: float = 0.06
+) -> tuple[float, float]:
     """The ends of an axis on which all the values have room; never of width 0."""
     found = [value for value in values if value is not None and math.isfinite(value)]
     if around is not None:

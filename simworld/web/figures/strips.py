@@ -1,4 +1,6 @@
-"""An action vector as a strip of coloured cells: one cell a coordinate, blue below zero and orange above it."""
+"""An action vector as a strip of coloured cells: one cell a coordinate, blue below zero and orange
+above it.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,18 @@ FULL = 2.0  # from here on the colour is full; actions have a mean square of 1
 
 
 def strip(values: Sequence[float], label: str, *, height: float = 14.0) -> Markup:
-    """The coordinates of an action from left to right; at most 512 wide, each shade drawn at one stroke."""
+    """The coordinates of an action from left to right; at most 512 wide, each shade drawn at one
+    stroke.
+    """
     wide = max(1.0, min(8.0, 512 / max(1, len(values))))
     shapes: dict[str, list[str]] = {}
     for i, value in enumerate(values):
-        shapes.setdefault(_shade(value), []).append(f"M{i * wide:g} 0h{wide:g}v{height:g}h-{wide:g}z")
-    cells = [tag("path", d="".join(shape), class_=f"h{shade}") for shade, shape in sorted(shapes.items())]
+        shapes.setdefault(_shade(value), []).append(
+            f"M{i * wide:g} 0h{wide:g}v{height:g}h-{wide:g}z"
+        )
+    cells = [
+        tag("path", d="".join(shape), class_=f"h{shade}") for shade, shape in sorted(shapes.items())
+    ]
     return picture(max(1.0, wide * len(values)), height, cells, label=label, kind="strip")
 
 

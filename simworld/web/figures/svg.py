@@ -11,7 +11,9 @@ from simworld.core.text import harmless
 
 
 def tag(name: str, *children: Markup | str, **attributes: object) -> Markup:
-    """An element; `class_` and `stroke_width` stand for `class` and `stroke-width`, None leaves an attribute out."""
+    """An element; `class_` and `stroke_width` stand for `class` and `stroke-width`, None leaves an
+    attribute out.
+    """
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"'
         for key, value in attributes.items()
@@ -22,13 +24,22 @@ def tag(name: str, *children: Markup | str, **attributes: object) -> Markup:
 
 
 def picture(
-    width: float, height: float, children: Iterable[Markup], *, label: str = "", kind: str = "", fit: bool = False
+    width: float,
+    height: float,
+    children: Iterable[Markup],
+    *,
+    label: str = "",
+    kind: str = "",
+    fit: bool = False,
 ) -> Markup:
-    """A whole picture. Without a label it only repeats what the text beside it says, and is hidden from screen readers.
+    """A whole picture. Without a label it only repeats what the text beside it says, and is hidden
+    from screen readers.
 
     With `fit` it is stretched to the width of what holds it.
     """
-    said: dict[str, object] = {"role": "img", "aria_label": label} if label else {"aria_hidden": "true"}
+    said: dict[str, object] = (
+        {"role": "img", "aria_label": label} if label else {"aria_hidden": "true"}
+    )
     return tag(
         "svg",
         *children,

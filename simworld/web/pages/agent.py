@@ -1,4 +1,6 @@
-"""Agents: who plays, by the content of its spec: its model, its prompt, how it is steered, how it stands, and what it says."""
+"""Agents: who plays, by the content of its spec: its model, its prompt, how it is steered, how it
+stands, and what it says.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simworld.analysis.standings import Standing
 from simworld.core.episode import ActionKind
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
-from simworld.web.desk import Desk
-from simworld.web.given import Given, NotHere
+from simworld.results.standings import Standing
+from simworld.web.app_state import AppState
 from simworld.web.page import Page
+from simworld.web.page_request import PageNotFound, PageRequest
 from simworld.web.pages import tournament
 from store import EpisodeSummary, Store
 
@@ -36,7 +38,7 @@ SHOWN = {*MODEL, "name", "prompt", "sampling", "steering", "lines"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stands:
+class AgentStanding:
     """How an agent stands in a run, by its first judge."""
 
     run: str
@@ -47,7 +49,7 @@ class Stands:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ExampleLine:
     """A line that an agent said."""
 
     episode: str
@@ -56,12 +58,12 @@ class Said:
     scenario: str
 
 
-def show(desk: Desk, store: Store, given: Given) -> Page:
+def show(desk: AppState, store: Store, given: PageRequest) -> Page:
     """One agent: what it is, how it stands, and what it said last."""
     try:
         agent = store.agent(given.part("id"))
     except InputError as error:
-        raise NotHere(error.problems) from None
+        raise PageNotFound(error.problems) from None
     spec: Mapping[str, Any] = agent.spec
     recent = store.summaries(agent=agent.id, limit=RECENT)[::-1]
     steering = _mapping(spec.get("steering"))
@@ -72,11 +74,21 @@ def show(desk: Desk, store: Store, given: Given) -> Page:
         title=f"Agent {agent.name}",
         values={
             "agent": agent,
-            "facts": [(title, spec[name]) for name, title in MODEL.items() if spec.get(name) not in (None, "")],
+            "facts": [
+                (title, spec[name])
+                for name, title in MODEL.items()
+                if spec.get(name) not in (None, "")
+            ],
             "sampling": _mapping(spec.get("sampling")),
-            "steering": {name: value for name, value in steering.items() if name != "planner" and value is not None},
+            "steering": {
+                name: value
+                for name, value in steering.items()
+                if name != "planner" and value is not None
+            },
             "planner": planner,
-            "training": next((one.name for one in trainings if planner and one.checkpoint_id == planner), None),
+            "training": next(
+                (one.name for one in trainings if planner and one.checkpoint_id == planner), None
+            ),
             "style": _mapping(spec.get("prompt")).get("style"),
             "prompt": _prompt(spec.get("prompt")),
             "script": spec["lines"] if isinstance(spec.get("lines"), list) else [],
@@ -98,15 +110,19 @@ def _prompt(prompt: Any) -> list[tuple[str, str]]:
     if not isinstance(prompt, dict):
         return [("Prompt", prompt)] if isinstance(prompt, str) else []
     return [
-        (title, text) for name, title in TEXTS.items() if isinstance(text := prompt.get(name), str) and text.strip()
+        (title, text)
+        for name, title in TEXTS.items()
+        if isinstance(text := prompt.get(name), str) and text.strip()
     ]
 
 
-def _stands(desk: Desk, store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -> list[Stands]:
+def _stands(
+    desk: AppState, store: Store, agent_id: str, recent: Sequence[EpisodeSummary]
+) -> list[AgentStanding]:
     """In its latest runs that somebody has judged."""
     found = []
     for run in list(dict.fromkeys(summary.run for summary in recent))[:RUNS]:
-        chosen = tournament.choose(desk, store, Given(query={"run": run}))
+        chosen = tournament.choose(desk, store, PageRequest(query={"run": run}))
         name = next((name for name, id_ in store.run_agents(run).items() if id_ == agent_id), None)
         if chosen is None or chosen.judge is None or name is None:
             continue
@@ -118,19 +134,30 @@ def _stands(desk: Desk, store: Store, agent_id: str, recent: Sequence[EpisodeSum
         for place, standing in enumerate(table.standings, 1):
             if standing.agent == name and (standing.score or standing.rating):
                 found.append(
-                    Stands(run=run, judge=chosen.judge, place=place, among=len(table.standings), standing=standing)
+                    AgentStanding(
+                        run=run,
+                        judge=chosen.judge,
+                        place=place,
+                        among=len(table.standings),
+                        standing=standing,
+                    )
                 )
     return found
 
 
-def _said(store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -> list[Said]:
+def _said(store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -> list[ExampleLine]:
     """Some of its lines, from the latest episodes that did not fail."""
     found = []
     for summary in [one for one in recent if one.failure is None][:HEARD]:
         stored = store.episode(summary.id, vectors=False).episode
         mine = {seat for seat, id_ in stored.cast.items() if id_ == agent_id}
         lines = [
-            Said(episode=summary.id, number=number, text=act.action.text, scenario=summary.scenario_name)
+            ExampleLine(
+                episode=summary.id,
+                number=number,
+                text=act.action.text,
+                scenario=summary.scenario_name,
+            )
             for number, act in enumerate(stored.acts)
             if act.seat in mine and act.action.kind is ActionKind.speak
         ]

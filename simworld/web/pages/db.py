@@ -11,15 +11,15 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from simworld.analysis.ready import ready_queries
+from simworld.analysis.ready_queries import ready_queries
 from simworld.core.errors import InputError
-from simworld.web.desk import Desk
-from simworld.web.given import Given
+from simworld.web.app_state import AppState
 from simworld.web.page import Page
+from simworld.web.page_request import PageRequest
 from store import Store, parameters
 from store import query as ask
-from store.describe import VIEWS, ColumnInfo, codebook, describe
-from store.parameters import Value
+from store.codebook import VIEWS, ColumnInfo, codebook, describe
+from store.parameters import ParameterValue
 
 LIMITS = ("100", "500", "2000")
 TIMEOUT_S = 10.0
@@ -30,7 +30,7 @@ TURNS = threading.BoundedSemaphore(2)  # queries at once: the other pages need t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class ResultTable:
     """An answer as a table shows it."""
 
     columns: Sequence[str]
@@ -39,14 +39,20 @@ class Rows:
     note: str  # why there are no more; empty where these are all
 
 
-def info(desk: Desk, store: Store, given: Given) -> Page:
+def info(desk: AppState, store: Store, given: PageRequest) -> Page:
     """Version, size, rows by table, and the codebook."""
     found = desk.remember("describe", lambda: describe(desk.url))
-    return Page(template="db_info.html", title="Database", values={"found": found, "books": books(codebook())})
+    return Page(
+        template="db_info.html",
+        title="Database",
+        values={"found": found, "books": books(codebook())},
+    )
 
 
-def query(desk: Desk, store: Store, given: Given) -> Page:
-    """One reading statement and its answer; a statement that another site sends is shown and not run."""
+def query(desk: AppState, store: Store, given: PageRequest) -> Page:
+    """One reading statement and its answer; a statement that another site sends is shown and not
+    run.
+    """
     limit = int(given.one_of("limit", LIMITS) or LIMITS[0])
     known = ready_queries()
     name = given.one_of("ready", list(known))
@@ -77,8 +83,12 @@ def query(desk: Desk, store: Store, given: Given) -> Page:
     return Page(template="db_query.html", title="SQL", values=values, status=status)
 
 
-def answer(desk: Desk, sql: str, values: Mapping[str, Value], limit: int) -> Rows:
-    """The first rows of a query. Raises InputError where it is wrong, writes, takes too long, or has to wait too long."""
+def answer(
+    desk: AppState, sql: str, values: Mapping[str, ParameterValue], limit: int
+) -> ResultTable:
+    """The first rows of a query. Raises InputError where it is wrong, writes, takes too long, or
+    has to wait too long.
+    """
     if not TURNS.acquire(timeout=TIMEOUT_S):
         raise InputError("other queries are still running; try again when they are done")
     try:
@@ -92,7 +102,7 @@ def answer(desk: Desk, sql: str, values: Mapping[str, Value], limit: int) -> Row
             stopped=desk.stopping.is_set,
         ) as found:
             raw = [[_kept(value) for value in row] for row in found]
-            return Rows(
+            return ResultTable(
                 columns=found.columns,
                 numeric=[_all_numbers([row[i] for row in raw]) for i in range(len(found.columns))],
                 rows=[[_text(value) for value in row] for row in raw],
@@ -110,7 +120,9 @@ def books(lines: Iterable[ColumnInfo]) -> list[tuple[str, list[ColumnInfo]]]:
 def _all_numbers(values: Sequence[Any]) -> bool:
     """Whether a column has numbers and nothing else."""
     there = [value for value in values if value is not None]
-    return bool(there) and all(isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in there)
+    return bool(there) and all(
+        isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in there
+    )
 
 
 def _kept(value: Any) -> Any:

@@ -9,13 +9,13 @@ from simworld.core.episode import Act, ActionKind, Ending
 from simworld.core.errors import InputError
 from simworld.core.scenario import Scenario
 from simworld.core.visibility import labels_for, perceives
-from simworld.web.desk import Desk
-from simworld.web.given import Given, NotHere
-from simworld.web.judged import judged
+from simworld.web.app_state import AppState
+from simworld.web.judgement_table import judged
 from simworld.web.page import Page
+from simworld.web.page_request import PageNotFound, PageRequest
 from simworld.web.pages.scenario import find as find_scenario
 from simworld.web.pages.scenario import role
-from simworld.web.steered import steering, thin
+from simworld.web.steering_strips import steering, thin
 from simworld.web.titles import titled
 from simworld.yamlfile import did_you_mean
 from store import EpisodeSummary, Store, StoredEpisode
@@ -27,7 +27,7 @@ FILTERS = ("run", "scenario", "family", "agent", "ending")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class TranscriptLine:
     """An act as the transcript shows it."""
 
     number: int  # of the act, from 0: its anchor
@@ -41,7 +41,7 @@ class Line:
     act: Act
 
 
-def list_(desk: Desk, store: Store, given: Given) -> Page:
+def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
     """Episodes that match, the latest first, page by page."""
     names = desk.remember("names", store.names)
     chosen = {name: given.text(name) for name in FILTERS}
@@ -70,7 +70,7 @@ def list_(desk: Desk, store: Store, given: Given) -> Page:
     )
 
 
-def show(desk: Desk, store: Store, given: Given) -> Page:
+def show(desk: AppState, store: Store, given: PageRequest) -> Page:
     """One episode."""
     stored = find(store, given.part("id"))
     scenario = find_scenario(store, stored.summary.scenario_id)
@@ -88,7 +88,9 @@ def show(desk: Desk, store: Store, given: Given) -> Page:
             "places": places(stored.summary),
             "made": given.one_of("made", ("1",)) is not None,
             "lines": lines(stored, labels, seat),
-            "hidden": sum(seat is not None and not perceives(seat, act) for act in stored.episode.acts),
+            "hidden": sum(
+                seat is not None and not perceives(seat, act) for act in stored.episode.acts
+            ),
             "checks": stored.episode.checks,
             "judgements": judged(store, stored),
             "steering": steered,
@@ -99,12 +101,14 @@ def show(desk: Desk, store: Store, given: Given) -> Page:
 
 
 def find(store: Store, id_: str) -> StoredEpisode:
-    """The episode with this id or beginning of one. Raises NotHere, and InputError as `check_size`."""
+    """The episode with this id or beginning of one. Raises NotHere, and InputError as
+    `check_size`.
+    """
     check_size(store, id_.lower())
     try:
         return store.episode(id_.lower())
     except InputError as error:
-        raise NotHere(error.problems) from None
+        raise PageNotFound(error.problems) from None
 
 
 def check_size(store: Store, id_: str) -> None:
@@ -112,8 +116,8 @@ def check_size(store: Store, id_: str) -> None:
     acts, characters = store.episode_size(id_)
     if acts > MOST_ACTS or characters > MOST_CHARACTERS:
         raise InputError(
-            f"the episode has {acts:,} acts of {characters:,} characters, more than a page can show; "
-            f"print it with: simworld episode show {id_}"
+            f"the episode has {acts:,} acts of {characters:,} characters, more than a page can"
+            f" show; print it with: simworld episode show {id_}"
         )
 
 
@@ -127,7 +131,9 @@ def places(summary: EpisodeSummary) -> dict[str, int]:
     return {seat.seat: place for place, seat in enumerate(summary.seats)}
 
 
-def lines(stored: StoredEpisode, labels: Mapping[str, str], seat: str | None = None) -> list[Line]:
+def lines(
+    stored: StoredEpisode, labels: Mapping[str, str], seat: str | None = None
+) -> list[TranscriptLine]:
     """The transcript, of a seat only what it perceived."""
     where = places(stored.summary)
     found = []
@@ -136,7 +142,7 @@ def lines(stored: StoredEpisode, labels: Mapping[str, str], seat: str | None = N
         for act in turn.acts:
             if seat is None or perceives(seat, act):
                 found.append(
-                    Line(
+                    TranscriptLine(
                         number=number,
                         turn=turn.index + 1,
                         seat=act.seat,
@@ -162,9 +168,12 @@ def _said(act: Act) -> str:
             return act.action.text
 
 
-def _seat(given: Given, scenario: Scenario) -> str | None:
+def _seat(given: PageRequest, scenario: Scenario) -> str | None:
     chosen = given.text("seat")
     seats = [seat.name for seat in scenario.seats]
     if chosen is not None and chosen not in seats:
-        raise InputError(f"no seat {chosen!r} here{did_you_mean(chosen, seats) or '; there are ' + ', '.join(seats)}")
+        raise InputError(
+            f"no seat {chosen!r}"
+            f" here{did_you_mean(chosen, seats) or '; there are ' + ', '.join(seats)}"
+        )
     return chosen

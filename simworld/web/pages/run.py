@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
-from simworld.web.desk import Desk
+from simworld.web.app_state import AppState
 from simworld.web.figures.bars import progress
-from simworld.web.given import Given, NotHere
 from simworld.web.page import Page
+from simworld.web.page_request import PageNotFound, PageRequest
 from store import EndingCount, EpisodeSummary, RunSummary, Store
 
 PAGE = 50
@@ -22,7 +22,7 @@ FAILURES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
+class ScenarioProgress:
     """What became of one scenario in a run."""
 
     id: str
@@ -32,7 +32,7 @@ class Played:
     failed: int
 
 
-def list_(desk: Desk, store: Store, given: Given) -> Page:
+def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
     """All runs, the latest first."""
     page = given.whole("page", low=1, high=1_000_000, default=1)
     summaries = desk.remember("runs", lambda: store.runs()[::-1])
@@ -49,13 +49,13 @@ def list_(desk: Desk, store: Store, given: Given) -> Page:
     )
 
 
-def show(desk: Desk, store: Store, given: Given) -> Page:
+def show(desk: AppState, store: Store, given: PageRequest) -> Page:
     """One run: counts, endings, scenarios, agents, and what it was begun with."""
     name = given.part("name")
     try:
         summary = desk.remember(("run", name), lambda: store.run(name))
     except InputError as error:
-        raise NotHere(error.problems) from None
+        raise PageNotFound(error.problems) from None
     counts = desk.remember(("endings", name), lambda: store.ending_counts(name))
     return Page(
         template="run_show.html",
@@ -68,7 +68,9 @@ def show(desk: Desk, store: Store, given: Given) -> Page:
             "scenarios": scenarios(counts),
             "families": any(count.family != count.scenario_name for count in counts),
             "settings": json.dumps(summary.run.settings, indent=1, ensure_ascii=False),
-            "failures": desk.remember(("failures", name), lambda: last_failures(store, name)) if summary.failed else (),
+            "failures": desk.remember(("failures", name), lambda: last_failures(store, name))
+            if summary.failed
+            else (),
             "commands": (summary.run.profile or {}).get("commands", ()),
         },
     )
@@ -94,7 +96,7 @@ def endings(counts: Iterable[EndingCount]) -> list[tuple[Ending, str, int]]:
     return [(ending, reason, n) for (ending, reason), n in found.most_common()]
 
 
-def scenarios(counts: Iterable[EndingCount]) -> list[Played]:
+def scenarios(counts: Iterable[EndingCount]) -> list[ScenarioProgress]:
     """Scenarios by name."""
     episodes: Counter[tuple[str, str, str]] = Counter()
     failed: Counter[tuple[str, str, str]] = Counter()
@@ -103,6 +105,8 @@ def scenarios(counts: Iterable[EndingCount]) -> list[Played]:
         episodes[key] += count.episodes
         failed[key] += count.episodes * (count.ending is Ending.failed)
     return [
-        Played(id=id_, name=name, family=family, episodes=n, failed=failed[name, id_, family])
+        ScenarioProgress(
+            id=id_, name=name, family=family, episodes=n, failed=failed[name, id_, family]
+        )
         for (name, id_, family), n in sorted(episodes.items())
     ]

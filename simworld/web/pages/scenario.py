@@ -9,19 +9,25 @@ from agents.prompting import facts
 from simworld.core.errors import InputError
 from simworld.core.scenario import Check, Scenario
 from simworld.core.visibility import labels_for, observe
-from simworld.web.desk import Desk
-from simworld.web.given import Given, NotHere
+from simworld.web.app_state import AppState
 from simworld.web.page import Page
+from simworld.web.page_request import PageNotFound, PageRequest
 from simworld.web.titles import titled
 from store import Store
 
 PAGE = 100
 RECENT = 20
-PRIVATE = {"persona": "Is", "goal": "Wants", "knows": "Knows", "secret": "Keeps secret", "others": "Sees"}
+PRIVATE = {
+    "persona": "Is",
+    "goal": "Wants",
+    "knows": "Knows",
+    "secret": "Keeps secret",
+    "others": "Sees",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
+class SeatBriefing:
     """What one seat knows before the first turn."""
 
     seat: str
@@ -29,7 +35,7 @@ class Role:
     facts: Mapping[str, str]  # what it is called → text; empty ones left out
 
 
-def list_(desk: Desk, store: Store, given: Given) -> Page:
+def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
     """Scenarios by name."""
     page = given.whole("page", low=1, high=1_000_000, default=1)
     text = given.text("text")
@@ -41,7 +47,7 @@ def list_(desk: Desk, store: Store, given: Given) -> Page:
     )
 
 
-def show(desk: Desk, store: Store, given: Given) -> Page:
+def show(desk: AppState, store: Store, given: PageRequest) -> Page:
     """One scenario, seat by seat."""
     scenario = find(store, given.part("id"))
     return Page(
@@ -66,13 +72,13 @@ def find(store: Store, id_: str) -> Scenario:
     try:
         return store.scenario(id_)
     except InputError as error:
-        raise NotHere(error.problems) from None
+        raise PageNotFound(error.problems) from None
 
 
-def role(scenario: Scenario, seat: str) -> Role:
+def role(scenario: Scenario, seat: str) -> SeatBriefing:
     """What a seat knows before the first turn, as its prompt says it."""
     known = facts(observe(scenario, seat, (), 0, 0))
-    return Role(
+    return SeatBriefing(
         seat=seat,
         name=labels_for(scenario, seat)[seat],
         facts={title: known[name] for name, title in PRIVATE.items() if known[name]},

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simworld.analysis.words import Found, lines, phrases
-from simworld.web.desk import Desk
-from simworld.web.given import Given
+from simworld.analysis.word_search import WordMatch, lines, phrases
+from simworld.web.app_state import AppState
 from simworld.web.page import Page
+from simworld.web.page_request import PageRequest
 from store import EpisodeSummary, Store
 
 PAGE = 20
@@ -19,27 +19,35 @@ BEGINNING = 2  # lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
+class SearchResult:
     """An episode that was found."""
 
     summary: EpisodeSummary
-    lines: Sequence[Found]  # by words: where they are; by meaning: the first ones
+    lines: Sequence[WordMatch]  # by words: where they are; by meaning: the first ones
     cosine: float | None  # by meaning: how near
 
 
-def search(desk: Desk, store: Store, given: Given) -> Page:
+def search(desk: AppState, store: Store, given: PageRequest) -> Page:
     """Episodes by words, the latest first; or by meaning, the nearest first."""
     text = given.text("text", longest=LONGEST)
     by = given.one_of("by", BY) or BY[0]
     run = given.text("run")
-    found: dict[str, Any] = {"hits": [], "older": None, "before": None, "nearest": None, "loading": False}
+    found: dict[str, Any] = {
+        "hits": [],
+        "older": None,
+        "before": None,
+        "nearest": None,
+        "loading": False,
+    }
     if text is not None:
         found |= (words if by == "words" else meaning)(desk, store, given, text, run)
     asked = {"text": text, "by": by, "run": run, "names": desk.remember("names", store.names)}
     return Page(template="search.html", title="Search", values={**found, **asked})
 
 
-def words(desk: Desk, store: Store, given: Given, text: str, run: str | None) -> dict[str, Any]:
+def words(
+    desk: AppState, store: Store, given: PageRequest, text: str, run: str | None
+) -> dict[str, Any]:
     """The latest episodes in which all words occur."""
     wanted = phrases(text)
     before = given.whole("before", low=1, high=2**62, default=0)
@@ -48,7 +56,9 @@ def words(desk: Desk, store: Store, given: Given, text: str, run: str | None) ->
     summaries = store.summaries_of([hit.episode_id for hit in shown])
     return {
         "hits": [
-            Hit(summary=summaries[hit.episode_id], lines=lines(hit.text, wanted), cosine=None)
+            SearchResult(
+                summary=summaries[hit.episode_id], lines=lines(hit.text, wanted), cosine=None
+            )
             for hit in shown
             if hit.episode_id in summaries
         ],
@@ -57,7 +67,9 @@ def words(desk: Desk, store: Store, given: Given, text: str, run: str | None) ->
     }
 
 
-def meaning(desk: Desk, store: Store, given: Given, text: str, run: str | None) -> dict[str, Any]:
+def meaning(
+    desk: AppState, store: Store, given: PageRequest, text: str, run: str | None
+) -> dict[str, Any]:
     """The episodes nearest in meaning among those that have an embedding."""
 
     def counts(encoder: str) -> tuple[int, int]:
@@ -70,7 +82,11 @@ def meaning(desk: Desk, store: Store, given: Given, text: str, run: str | None) 
     summaries, texts = store.summaries_of(ids), store.texts_of(ids)
     return {
         "hits": [
-            Hit(summary=summaries[hit.episode_id], lines=beginning(texts.get(hit.episode_id, "")), cosine=hit.cosine)
+            SearchResult(
+                summary=summaries[hit.episode_id],
+                lines=beginning(texts.get(hit.episode_id, "")),
+                cosine=hit.cosine,
+            )
             for hit in nearest.hits
             if hit.episode_id in summaries
         ],
@@ -78,7 +94,11 @@ def meaning(desk: Desk, store: Store, given: Given, text: str, run: str | None) 
     }
 
 
-def beginning(text: str) -> list[Found]:
+def beginning(text: str) -> list[WordMatch]:
     """The first lines of an episode."""
-    found = [Found(number=i, parts=((line, False),)) for i, line in enumerate(text.split("\n")) if line]
+    found = [
+        WordMatch(number=i, parts=((line, False),))
+        for i, line in enumerate(text.split("\n"))
+        if line
+    ]
     return found[:BEGINNING]

@@ -7,44 +7,47 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from simworld.analysis.compare import Difference
-from simworld.analysis.seat_scores import scales
-from simworld.analysis.shared import SharedCells
-from simworld.analysis.side_by_side import Pair, Scores, pairs, scores_of
-from simworld.analysis.standings import Record, Standing, Table
 from simworld.core.errors import InputError
-from simworld.core.ratings import CENTRE
+from simworld.results.differences import Difference
+from simworld.results.seat_scores import scales
+from simworld.results.shared_cells import SharedCells
+from simworld.results.side_by_side import EpisodePair, EpisodeScores, pairs, scores_of
+from simworld.results.standings import MeasureStandings, Standing, WinRecord
+from simworld.stats.ratings import CENTRE
 from simworld.tournament.loading import Tournament
-from simworld.tournament.plan import compared_seats, seat_counts
 from simworld.tournament.results import Results, differences_by, results_by
-from simworld.tournament.stored import stored_judges, stored_tournament
-from simworld.web.desk import Desk
+from simworld.tournament.stored_tournament import stored_judges, stored_tournament
+from simworld.tournament.tournament_plan import compared_seats, seat_counts
+from simworld.web.app_state import AppState
 from simworld.web.figures.intervals import axis, interval
 from simworld.web.figures.scales import span
-from simworld.web.given import Given
 from simworld.web.page import Page
+from simworld.web.page_request import PageRequest
 from simworld.web.pages import episode
 from simworld.web.titles import all_titled
 from store import EpisodeSummary, SeatRecord, Store
 
 PAIRS = 20
 SHARES = (0.0, 1.0)  # the scale of a measure that is a share of its range
-RATED = 200.0  # points on either side of the middle that a rating's axis shows at least: odds of three to one
-REACHES = (0.25, 0.5, 1.0)  # shares of the range that an axis of differences may show on either side
+# points on either side of the middle that a rating's axis shows at least: odds of three to one
+RATED = 200.0
+# shares of the range that an axis of differences may show on either side
+REACHES = (0.25, 0.5, 1.0)
 # Measure, each agent's mean score with its interval, and the ends of its scale
-Means = list[tuple[str, list[tuple[Standing, Markup]], tuple[float, float]]]
+MeanColumns = list[tuple[str, list[tuple[Standing, Markup]], tuple[float, float]]]
 # Agent, and its games against each agent with the class of their colour
-Matrix = list[tuple[str, list[tuple[Record | None, str]]]]
+WinMatrix = list[tuple[str, list[tuple[WinRecord | None, str]]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ChosenJudge:
     """A run and one of its judges, as the address names them."""
 
     runs: Sequence[str]
     tournament: Tournament
     scenarios: Mapping[str, str]  # id → title
-    counts: Callable[[EpisodeSummary, SeatRecord], bool]  # whether agents are compared in a seat of an episode
+    # whether agents are compared in a seat of an episode
+    counts: Callable[[EpisodeSummary, SeatRecord], bool]
     judges: Mapping[str, tuple[str, ...]]  # name → ids, one for each rubric
     judge: str | None  # name; None where nobody has judged
 
@@ -60,7 +63,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class StandingLine:
     """One agent in a table of standings."""
 
     standing: Standing
@@ -70,17 +73,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class DrawnMeasure:
     """A measure's table with its figures."""
 
-    table: Table
-    lines: Sequence[Line]
+    table: MeasureStandings
+    lines: Sequence[StandingLine]
     rating_axis: Markup
     score_axis: Markup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class ComparedMeasure:
     """One measure of two agents."""
 
     measure: str
@@ -90,21 +93,23 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class ComparedEpisode:
     """One of two episodes that are read side by side."""
 
     agent: str
-    pair: Pair
-    transcript: Sequence[episode.Line]
+    pair: EpisodePair
+    transcript: Sequence[episode.TranscriptLine]
     page: str  # id
 
 
-def standings(desk: Desk, store: Store, given: Given) -> Page:
+def standings(desk: AppState, store: Store, given: PageRequest) -> Page:
     """Ratings, scores and games of a run's agents by one judge, on one measure."""
     chosen = choose(desk, store, given)
     title = "Standings"
     if chosen is None or chosen.judge is None:
-        return Page(template="standings.html", title=title, values={"chosen": chosen, "found": None})
+        return Page(
+            template="standings.html", title=title, values={"chosen": chosen, "found": None}
+        )
     found = results_of(desk, store, chosen)
     measures = list(found.standings.tables)
     measure = given.one_of("measure", measures) or measures[0]
@@ -125,7 +130,7 @@ def standings(desk: Desk, store: Store, given: Given) -> Page:
     )
 
 
-def results_of(desk: Desk, store: Store, chosen: Chosen) -> Results:
+def results_of(desk: AppState, store: Store, chosen: ChosenJudge) -> Results:
     """The results of a run by its chosen judge, who must be there."""
     judge = chosen.judge or ""
     return desk.remember(
@@ -135,8 +140,10 @@ def results_of(desk: Desk, store: Store, chosen: Chosen) -> Results:
     )
 
 
-def compare(desk: Desk, store: Store, given: Given) -> Page:
-    """Two agents: their differences over all scenarios, and in one scenario episode beside episode."""
+def compare(desk: AppState, store: Store, given: PageRequest) -> Page:
+    """Two agents: their differences over all scenarios, and in one scenario episode beside
+    episode.
+    """
     chosen = choose(desk, store, given)
     values: dict[str, object] = {"chosen": chosen}
     if chosen is None:
@@ -146,7 +153,9 @@ def compare(desk: Desk, store: Store, given: Given) -> Page:
     if first is not None and first == second:
         raise InputError(f"{first!r} is compared with itself; choose two agents")
     shared = desk.remember(
-        ("shared", chosen.run), lambda: shared_cells(store, chosen.tournament), stamp=store.cells_size(chosen.run)
+        ("shared", chosen.run),
+        lambda: shared_cells(store, chosen.tournament),
+        stamp=store.cells_size(chosen.run),
     )
     first, second = shared.most(agents, first, second)
     scenario = given.one_of("scenario", list(chosen.scenarios))
@@ -161,17 +170,23 @@ def compare(desk: Desk, store: Store, given: Given) -> Page:
 
 
 def in_scenario(
-    store: Store, given: Given, chosen: Chosen, agents: tuple[str, str], scenario: str
+    store: Store, given: PageRequest, chosen: ChosenJudge, agents: tuple[str, str], scenario: str
 ) -> dict[str, object]:
     """The pairs of episodes of two agents in a scenario, a page of them, and one pair to read."""
     found = pairs(store, chosen.run, scenario, *agents, counts=chosen.counts)
     page = given.whole("page", low=1, high=1_000_000, default=1)
     begin = (page - 1) * PAIRS
-    number = given.whole("pair", low=1, high=max(1, len(found)), default=min(begin + 1, max(1, len(found))))
+    number = given.whole(
+        "pair", low=1, high=max(1, len(found)), default=min(begin + 1, max(1, len(found)))
+    )
     shown = found[begin : begin + PAIRS]
     read = found[number - 1] if found else None
     judges = [judge for judge in store.judges() if judge.id in chosen.ids]
-    needed = [side.id for pair in (*shown, *([read] if read else [])) for side in (pair.first, pair.second)]
+    needed = [
+        side.id
+        for pair in (*shown, *([read] if read else []))
+        for side in (pair.first, pair.second)
+    ]
     seen = scores_of(store, judges, needed)
     return {
         "pairs": [(i, pair, overall(seen, pair)) for i, pair in enumerate(shown, begin + 1)],
@@ -179,13 +194,17 @@ def in_scenario(
         "more": len(found) > begin + PAIRS,
         "number": number,
         "pair": read,
-        "sides": [side(store, agent, read, id_) for agent, id_ in _sides(*agents, read)] if read else [],
+        "sides": [side(store, agent, read, id_) for agent, id_ in _sides(*agents, read)]
+        if read
+        else [],
         "dimensions": dimensions(seen, read) if read else [],
     }
 
 
-def choose(desk: Desk, store: Store, given: Given) -> Chosen | None:
-    """The run and judge that are asked for; by default the latest run and its first judge. None where there is no run."""
+def choose(desk: AppState, store: Store, given: PageRequest) -> ChosenJudge | None:
+    """The run and judge that are asked for; by default the latest run and its first judge. None
+    where there is no run.
+    """
     runs = desk.remember("names", store.names).runs
     run = given.text("run") or next(iter(runs), None)
     if run is None:
@@ -193,7 +212,7 @@ def choose(desk: Desk, store: Store, given: Given) -> Chosen | None:
     tournament, scenarios, counts = desk.remember(("tournament", run), lambda: _asked(store, run))
     judges = desk.remember(("judges", run), lambda: stored_judges(store, run))
     judge = given.one_of("judge", list(judges)) or next(iter(judges), None)
-    return Chosen(
+    return ChosenJudge(
         runs=runs if run in runs else (run, *runs),
         tournament=tournament,
         scenarios=scenarios,
@@ -205,18 +224,24 @@ def choose(desk: Desk, store: Store, given: Given) -> Chosen | None:
 
 def shared_cells(store: Store, tournament: Tournament) -> SharedCells:
     """Who of a tournament has sat in the same seat beside the same partners, and how often."""
-    seats = {scenario.id: [seat.name for seat in scenario.seats] for scenario in tournament.scenarios}
+    seats = {
+        scenario.id: [seat.name for seat in scenario.seats] for scenario in tournament.scenarios
+    }
     return SharedCells.of(store, tournament.name, seats, compared=compared_seats(tournament))
 
 
-def _asked(store: Store, run: str) -> tuple[Tournament, dict[str, str], Callable[[EpisodeSummary, SeatRecord], bool]]:
+def _asked(
+    store: Store, run: str
+) -> tuple[Tournament, dict[str, str], Callable[[EpisodeSummary, SeatRecord], bool]]:
     found = stored_tournament(store, run)
     titles = all_titled(found.scenarios)
     return found, titles, seat_counts(found)
 
 
-def drawn(table: Table, score_ends: tuple[float, float]) -> Drawn:
-    """A table of standings with an interval for each number, ratings on one axis and scores on their own scale."""
+def drawn(table: MeasureStandings, score_ends: tuple[float, float]) -> DrawnMeasure:
+    """A table of standings with an interval for each number, ratings on one axis and scores on
+    their own scale.
+    """
     ratings = [standing.rating for standing in table.standings if standing.rating]
     shown = [v for r in ratings for v in (r.points, r.low, r.high)]
     rating_ends = span([*shown, CENTRE - RATED, CENTRE + RATED])
@@ -224,16 +249,18 @@ def drawn(table: Table, score_ends: tuple[float, float]) -> Drawn:
     for standing in table.standings:
         rating, score = standing.rating, standing.score
         lines.append(
-            Line(
+            StandingLine(
                 standing=standing,
                 rating=interval(rating.points, rating.low, rating.high, rating_ends, mark=CENTRE)
                 if rating
                 else Markup(),
-                score=interval(score.mean, score.low, score.high, score_ends) if score else Markup(),
+                score=interval(score.mean, score.low, score.high, score_ends)
+                if score
+                else Markup(),
                 lost=rating.games - rating.wins - rating.ties if rating else 0,
             )
         )
-    return Drawn(
+    return DrawnMeasure(
         table=table,
         lines=lines,
         rating_axis=axis(rating_ends, mark=CENTRE),
@@ -241,7 +268,7 @@ def drawn(table: Table, score_ends: tuple[float, float]) -> Drawn:
     )
 
 
-def means(found: Results, agents: Sequence[str]) -> Means:
+def means(found: Results, agents: Sequence[str]) -> MeanColumns:
     """Measure → each agent's mean score with its interval, on the measure's own scale."""
     rows = []
     for measure, table in found.standings.tables.items():
@@ -250,27 +277,38 @@ def means(found: Results, agents: Sequence[str]) -> Means:
         cells = []
         for agent in agents:
             score = by_agent[agent].score
-            drawn_ = interval(score.mean, score.low, score.high, ends, small=True) if score else Markup()
+            drawn_ = (
+                interval(score.mean, score.low, score.high, ends, small=True) if score else Markup()
+            )
             cells.append((by_agent[agent], drawn_))
         rows.append((measure, cells, ends))
     return rows
 
 
-def matrix(table: Table) -> Matrix:
-    """Agent → its games against each agent, and the class of their colour: by the share won, a tie counting half."""
+def matrix(table: MeasureStandings) -> WinMatrix:
+    """Agent → its games against each agent, and the class of their colour: by the share won, a tie
+    counting half.
+    """
     agents = [standing.agent for standing in table.standings]
-    return [(agent, [_cell(table.records.get((agent, other))) for other in agents]) for agent in agents]
+    return [
+        (agent, [_cell(table.records.get((agent, other))) for other in agents]) for agent in agents
+    ]
 
 
-def _cell(record: Record | None) -> tuple[Record | None, str]:
+def _cell(record: WinRecord | None) -> tuple[WinRecord | None, str]:
     if record is None or not record.games:
         return None, "none"
     share = (record.wins + record.ties / 2) / record.games
     step = round((share - 0.5) * 12)
-    return record, "even" if step == 0 else f"{'ahead' if step > 0 else 'behind'}{min(3, abs(step))}"
+    return (
+        record,
+        "even" if step == 0 else f"{'ahead' if step > 0 else 'behind'}{min(3, abs(step))}",
+    )
 
 
-def over_all(desk: Desk, store: Store, chosen: Chosen, first: str, second: str) -> list[Compared]:
+def over_all(
+    desk: AppState, store: Store, chosen: ChosenJudge, first: str, second: str
+) -> list[ComparedMeasure]:
     """The differences on every measure."""
     if chosen.judge is None:
         return []
@@ -285,7 +323,7 @@ def over_all(desk: Desk, store: Store, chosen: Chosen, first: str, second: str) 
 
 def drawn_differences(
     found: Mapping[str, Difference], ends: Mapping[str, tuple[float, float]] | None = None
-) -> list[Compared]:
+) -> list[ComparedMeasure]:
     """Differences drawn around zero as shares of their measure's scale, all on one axis.
 
     Args:
@@ -304,7 +342,7 @@ def drawn_differences(
     most = max((abs(v) for values in shares.values() for v in values if v is not None), default=0.0)
     reach = next((reach for reach in REACHES if most <= reach), REACHES[-1])
     return [
-        Compared(
+        ComparedMeasure(
             measure=measure,
             difference=difference,
             figure=interval(*shares[measure], ends=(-reach, reach), mark=0.0),
@@ -314,7 +352,9 @@ def drawn_differences(
     ]
 
 
-def overall(scores: Mapping[tuple[str, str], Scores], pair: Pair) -> tuple[float | None, float | None, float | None]:
+def overall(
+    scores: Mapping[tuple[str, str], EpisodeScores], pair: EpisodePair
+) -> tuple[float | None, float | None, float | None]:
     """The overall scores of a pair and their difference, as far as there are any."""
     one, two = (scores.get((id_, pair.seat)) for id_ in (pair.first.id, pair.second.id))
     a, b = (None if found is None else found.overall for found in (one, two))
@@ -322,11 +362,13 @@ def overall(scores: Mapping[tuple[str, str], Scores], pair: Pair) -> tuple[float
 
 
 def dimensions(
-    scores: Mapping[tuple[str, str], Scores], pair: Pair
+    scores: Mapping[tuple[str, str], EpisodeScores], pair: EpisodePair
 ) -> list[tuple[str, float | None, float | None, float | None]]:
     """Dimension, its score in either episode, and the difference."""
     one, two = (scores.get((id_, pair.seat)) for id_ in (pair.first.id, pair.second.id))
-    names = dict.fromkeys(name for found in (one, two) if found is not None for name in found.dimensions)
+    names = dict.fromkeys(
+        name for found in (one, two) if found is not None for name in found.dimensions
+    )
     rows = []
     for name in names:
         a, b = (None if found is None else found.dimensions.get(name) for found in (one, two))
@@ -334,11 +376,11 @@ def dimensions(
     return rows
 
 
-def side(store: Store, agent: str, pair: Pair, id_: str) -> Side:
+def side(store: Store, agent: str, pair: EpisodePair, id_: str) -> ComparedEpisode:
     """One of two episodes, to be read."""
     episode.check_size(store, id_)
     stored = store.episode(id_, vectors=False)
-    return Side(
+    return ComparedEpisode(
         agent=agent,
         pair=pair,
         transcript=episode.lines(stored, episode.names(stored.summary)),
@@ -346,5 +388,5 @@ def side(store: Store, agent: str, pair: Pair, id_: str) -> Side:
     )
 
 
-def _sides(first: str, second: str, pair: Pair) -> tuple[tuple[str, str], ...]:
+def _sides(first: str, second: str, pair: EpisodePair) -> tuple[tuple[str, str], ...]:
     return (first, pair.first.id), (second, pair.second.id)

@@ -9,12 +9,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from simworld.web.desk import Desk
+from simworld.web.app_state import AppState
 from simworld.web.figures.bars import columns
 from simworld.web.figures.curves import Series, curve
-from simworld.web.given import Given, NotHere
 from simworld.web.numbers import figure
 from simworld.web.page import Page
+from simworld.web.page_request import PageNotFound, PageRequest
 from store import Store, TrainingRecord, TrainingStep
 
 PAGE = 50
@@ -24,7 +24,9 @@ TEXTS = {
     "critic_loss": "Loss of the critics",
     "actor_loss": "Loss of the actor",
     "bc_distance": "Distance from the data's actions",
-    "action_shift": "How far the mean action is from the data's, in the data's own distances from it",
+    "action_shift": (
+        "How far the mean action is from the data's, in the data's own distances from it"
+    ),
     "action_dispersion": "Dispersion of actions: 0 where every state gets the same one",
     "mean_abs_q": "Mean size of the values",
     "q_bias": "Values less returns",
@@ -44,7 +46,7 @@ class Chart:
     figure: Markup
 
 
-def list_(desk: Desk, store: Store, given: Given) -> Page:
+def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
     """All trainings, the latest first."""
     page = given.whole("page", low=1, high=1_000_000, default=1)
     found = desk.remember("trainings", store.training_runs)[::-1]
@@ -59,12 +61,14 @@ def list_(desk: Desk, store: Store, given: Given) -> Page:
     )
 
 
-def show(desk: Desk, store: Store, given: Given) -> Page:
+def show(desk: AppState, store: Store, given: PageRequest) -> Page:
     """One training: losses, values against returns, coverage, settings."""
     name = given.part("name")
-    training = next((one for one in desk.remember("trainings", store.training_runs) if one.name == name), None)
+    training = next(
+        (one for one in desk.remember("trainings", store.training_runs) if one.name == name), None
+    )
     if training is None:
-        raise NotHere(f"no training {name!r}")
+        raise PageNotFound(f"no training {name!r}")
     steps = desk.remember(("steps", name), lambda: store.training_steps(name))
     return Page(
         template="train_show.html",
@@ -86,7 +90,9 @@ def charts(steps: Sequence[TrainingStep]) -> list[Chart]:
     points: dict[str, list[tuple[float, float]]] = {}
     for step in steps:
         points.setdefault(step.metric, []).append((step.step, step.value))
-    found = [chart for prefix in ("", HELD) if (chart := _values_and_returns(points, prefix)) is not None]
+    found = [
+        chart for prefix in ("", HELD) if (chart := _values_and_returns(points, prefix)) is not None
+    ]
     bases = list(dict.fromkeys(name.removeprefix(HELD) for name in points))
     known = [name for name in TEXTS if name.removeprefix(HELD) in bases]
     for base in dict.fromkeys([*(name.removeprefix(HELD) for name in known), *bases]):
@@ -97,11 +103,15 @@ def charts(steps: Sequence[TrainingStep]) -> list[Chart]:
         lines = [Series(name=_told(name), points=points[name]) for name in names]
         label = f"{title} by step; {'; '.join(_last(line) for line in lines)}"
         mark = 0.0 if base in ZERO else None
-        found.append(Chart(title=title, names=_legend(lines), figure=curve(lines, label, mark=mark)))
+        found.append(
+            Chart(title=title, names=_legend(lines), figure=curve(lines, label, mark=mark))
+        )
     return sorted(found, key=lambda chart: not chart.title.startswith("Loss"))
 
 
-def _values_and_returns(points: Mapping[str, list[tuple[float, float]]], prefix: str) -> Chart | None:
+def _values_and_returns(
+    points: Mapping[str, list[tuple[float, float]]], prefix: str
+) -> Chart | None:
     """The mean value of the data's actions beside their mean Monte-Carlo return."""
     bias, returns = (dict(points.get(prefix + name, ())) for name in ("q_bias", "mean_return"))
     shared = [step for step in bias if step in returns]
@@ -125,7 +135,11 @@ def _legend(lines: Sequence[Series]) -> list[str]:
 
 
 def _last(line: Series) -> str:
-    return f"{line.name} {figure(line.points[-1][1], 4)} at the last step" if line.points else line.name
+    return (
+        f"{line.name} {figure(line.points[-1][1], 4)} at the last step"
+        if line.points
+        else line.name
+    )
 
 
 def final(training: TrainingRecord) -> list[tuple[str, float]]:
@@ -146,13 +160,18 @@ def histograms(training: TrainingRecord) -> list[tuple[str, Markup]]:
     for key, title in (("rewards", "Rewards of utterances"), ("scores", "Scores of seats")):
         spread = coverage.get(key)
         if isinstance(spread, Mapping):
-            found.append((title, columns(spread["counts"], spread["edges"], _spoken(title, spread))))
+            found.append(
+                (title, columns(spread["counts"], spread["edges"], _spoken(title, spread)))
+            )
     return found
 
 
 def _spoken(title: str, spread: Mapping[str, Any]) -> str:
     low, high = spread["edges"][0], spread["edges"][-1]
-    return f"{title}: mean {figure(spread['mean'], 3)}, standard deviation {figure(spread['sd'], 3)}, {low:.3g} to {high:.3g}"
+    return (
+        f"{title}: mean {figure(spread['mean'], 3)}, standard deviation {figure(spread['sd'], 3)},"
+        f" {low:.3g} to {high:.3g}"
+    )
 
 
 def plain(data: Mapping[str, Any]) -> str:

@@ -24,11 +24,24 @@ def upgrade() -> None:
             nullable=False,
             comment="what made the vector: hash of the encoder's weights and of what it reads",
         ),
-        sa.Column("vector", sa.LargeBinary(), nullable=False, comment="embedding of the episode, of length 1"),
-        sa.Column("dtype", sa.Text(), nullable=False, comment="number format: <f4 is little-endian float32"),
+        sa.Column(
+            "vector",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="embedding of the episode, of length 1",
+        ),
+        sa.Column(
+            "dtype",
+            sa.Text(),
+            nullable=False,
+            comment="number format: <f4 is little-endian float32",
+        ),
         sa.Column("shape", JSON, nullable=False, comment="list of the vector's dimensions"),
         sa.ForeignKeyConstraint(
-            ["episode_id"], ["episodes.id"], name=op.f("fk_embeddings_episode_id"), ondelete="CASCADE"
+            ["episode_id"],
+            ["episodes.id"],
+            name=op.f("fk_embeddings_episode_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("episode_id", "encoder_id", name=op.f("pk_embeddings")),
     )

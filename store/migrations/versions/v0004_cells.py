@@ -1,4 +1,6 @@
-"""What standings read: cells by scenario and repeat, and triggers that notice what is changed by hand."""
+"""What standings read: cells by scenario and repeat, and triggers that notice what is changed by
+hand.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def upgrade() -> None:
     op.create_table(
         "cell_casts",
         sa.Column("run", sa.Text(), nullable=False, comment="the run"),
-        sa.Column("family", sa.Text(), nullable=False, comment="family of the scenario in this run"),
+        sa.Column(
+            "family", sa.Text(), nullable=False, comment="family of the scenario in this run"
+        ),
         sa.Column("scenario_id", sa.Text(), nullable=False, comment="the scenario"),
         sa.Column("repeat", sa.Integer(), nullable=False, comment="repeat, from 0"),
         sa.Column("seats", sa.Integer(), nullable=False, comment="number of seats"),
@@ -62,7 +66,10 @@ def upgrade() -> None:
             "stale",
             sa.Boolean(),
             nullable=False,
-            comment="whether an episode was changed by hand since: then this is made again before it is used",
+            comment=(
+                "whether an episode was changed by hand since: then this is made again before it is"
+                " used"
+            ),
         ),
         sa.Column(
             "casts",
@@ -70,13 +77,19 @@ def upgrade() -> None:
             nullable=False,
             comment="packed records, one for each work item that was played: store/cells.py",
         ),
-        sa.ForeignKeyConstraint(["run"], ["runs.name"], name=op.f("fk_cell_casts_run"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("run", "family", "scenario_id", "repeat", name=op.f("pk_cell_casts")),
+        sa.ForeignKeyConstraint(
+            ["run"], ["runs.name"], name=op.f("fk_cell_casts_run"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint(
+            "run", "family", "scenario_id", "repeat", name=op.f("pk_cell_casts")
+        ),
     )
     op.create_table(
         "cell_scores",
         sa.Column("run", sa.Text(), nullable=False, comment="the run"),
-        sa.Column("family", sa.Text(), nullable=False, comment="family of the scenario in this run"),
+        sa.Column(
+            "family", sa.Text(), nullable=False, comment="family of the scenario in this run"
+        ),
         sa.Column("scenario_id", sa.Text(), nullable=False, comment="the scenario"),
         sa.Column("repeat", sa.Integer(), nullable=False, comment="repeat, from 0"),
         sa.Column("judge_id", sa.Text(), nullable=False, comment="the judge"),
@@ -84,7 +97,10 @@ def upgrade() -> None:
             "stale",
             sa.Boolean(),
             nullable=False,
-            comment="whether a verdict was changed by hand since: then this is made again before it is used",
+            comment=(
+                "whether a verdict was changed by hand since: then this is made again before it is"
+                " used"
+            ),
         ),
         sa.Column(
             "scores",
@@ -98,27 +114,37 @@ def upgrade() -> None:
             nullable=False,
             comment="packed records, one for each episode with several samples: store/cells.py",
         ),
-        sa.ForeignKeyConstraint(["judge_id"], ["judges.id"], name=op.f("fk_cell_scores_judge_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["judge_id"], ["judges.id"], name=op.f("fk_cell_scores_judge_id"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(
             ["run", "family", "scenario_id", "repeat"],
             ["cell_casts.run", "cell_casts.family", "cell_casts.scenario_id", "cell_casts.repeat"],
             name=op.f("fk_cell_scores_run_family_scenario_id_repeat"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("run", "family", "scenario_id", "repeat", "judge_id", name=op.f("pk_cell_scores")),
+        sa.PrimaryKeyConstraint(
+            "run", "family", "scenario_id", "repeat", "judge_id", name=op.f("pk_cell_scores")
+        ),
     )
     postgresql = op.get_bind().dialect.name == "postgresql"
-    literals = {"true": "true", "empty": "''::bytea"} if postgresql else {"true": "1", "empty": "x''"}
+    literals = (
+        {"true": "true", "empty": "''::bytea"} if postgresql else {"true": "1", "empty": "x''"}
+    )
     for statement in (CASTS, SCORES):
         op.execute(statement.format(**literals))
     for name, event, when, body in TRIGGERS:
         body = body.format(**literals)
         if postgresql:
             op.execute(
-                f"CREATE FUNCTION simworld_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NULL; END $$"
+                f"CREATE FUNCTION simworld_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                f" {body} RETURN NULL; END $$"
             )
             op.execute(
-                f"CREATE TRIGGER simworld_{name} AFTER {event} FOR EACH ROW {when} EXECUTE FUNCTION simworld_{name}()"
+                f"CREATE TRIGGER simworld_{name} AFTER {event} FOR EACH ROW {when} EXECUTE FUNCTION"
+                f" simworld_{name}()"
             )
         else:
-            op.execute(f"CREATE TRIGGER simworld_{name} AFTER {event} FOR EACH ROW {when} BEGIN {body} END")
+            op.execute(
+                f"CREATE TRIGGER simworld_{name} AFTER {event} FOR EACH ROW {when} BEGIN {body} END"
+            )

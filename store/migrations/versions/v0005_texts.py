@@ -26,8 +26,10 @@ SELECT e.id, coalesce((
 FROM episodes e ORDER BY e.ended, e.id
 """
 INDEX_SQLITE = (
-    "CREATE VIRTUAL TABLE episode_words USING fts5("
-    "text, content='episode_texts', content_rowid='number', tokenize='unicode61 remove_diacritics 2')",
+    (
+        "CREATE VIRTUAL TABLE episode_words USING fts5(text, content='episode_texts',"
+        " content_rowid='number', tokenize='unicode61 remove_diacritics 2')"
+    ),
     """CREATE TRIGGER episode_texts_added AFTER INSERT ON episode_texts BEGIN
     INSERT INTO episode_words (rowid, text) VALUES (new.number, new.text);
     END""",
@@ -45,12 +47,23 @@ def upgrade() -> None:
     op.create_table(
         "episode_texts",
         sa.Column(
-            "number", sa.Integer(), nullable=False, comment="about the order in which episodes were stored, from 1"
+            "number",
+            sa.Integer(),
+            nullable=False,
+            comment="about the order in which episodes were stored, from 1",
         ),
         sa.Column("episode_id", sa.Text(), nullable=False, comment="the episode"),
-        sa.Column("text", sa.Text(), nullable=False, comment="what was said and done: a line for each act, in order"),
+        sa.Column(
+            "text",
+            sa.Text(),
+            nullable=False,
+            comment="what was said and done: a line for each act, in order",
+        ),
         sa.ForeignKeyConstraint(
-            ["episode_id"], ["episodes.id"], name=op.f("fk_episode_texts_episode_id"), ondelete="CASCADE"
+            ["episode_id"],
+            ["episodes.id"],
+            name=op.f("fk_episode_texts_episode_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_episode_texts")),
         sa.UniqueConstraint("episode_id", name=op.f("uq_episode_texts_episode_id")),

@@ -12,4 +12,6 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_index(op.f("ix_episodes_item_key"), "episodes", ["item_key"], unique=False)
-    op.create_index(op.f("ix_episodes_run_ended_id"), "episodes", ["run", "ended", "id"], unique=False)
+    op.create_index(
+        op.f("ix_episodes_run_ended_id"), "episodes", ["run", "ended", "id"], unique=False
+    )

@@ -14,4 +14,6 @@ COMMENT = "of the tokens written, those that were thought; null where unknown"
 
 
 def upgrade() -> None:
-    op.add_column("acts", sa.Column("reasoning_tokens", sa.Integer(), nullable=True, comment=COMMENT))
+    op.add_column(
+        "acts", sa.Column("reasoning_tokens", sa.Integer(), nullable=True, comment=COMMENT)
+    )

@@ -39,19 +39,30 @@ def make_info() -> Callable[..., CheckpointInfo]:
 
 @pytest.fixture(scope="session")
 def make_checkpoint(make_info: Callable[..., CheckpointInfo]) -> Callable[..., Checkpoint]:
-    """A checkpoint with random weights: `policy` is "actor", "constant" or "" for an up-mapping alone."""
+    """A checkpoint with random weights: `policy` is "actor", "constant" or "" for an up-mapping
+    alone."""
 
-    def make(policy: str = "", *, seed: int = 0, hidden: tuple[int, ...] = (5,), **changes: Any) -> Checkpoint:
+    def make(
+        policy: str = "", *, seed: int = 0, hidden: tuple[int, ...] = (5,), **changes: Any
+    ) -> Checkpoint:
         actor = ActorInfo(hidden=hidden, projection="sphere") if policy == "actor" else None
         info = make_info(actor=actor, constant=policy == "constant", **changes)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             weight = torch.randn(info.d_action, info.tokens * info.width)
-            made = Actor(info.d_state, info.d_action, hidden=hidden, projection="sphere") if actor else None
+            made = (
+                Actor(info.d_state, info.d_action, hidden=hidden, projection="sphere")
+                if actor
+                else None
+            )
             mean, std = torch.randn(info.d_state), torch.rand(info.d_state) + 0.5
             constant = torch.randn(info.d_action) if info.constant else None
             ways = torch.randn(info.ways, info.d_action) if info.ways else None
-        upmap = UpMap(weight, tokens=info.tokens, act_norm=info.act_norm, embedding_norm=info.embedding_norm)
-        return Checkpoint(info=info, upmap=upmap, actor=made, mean=mean, std=std, constant=constant, ways=ways)
+        upmap = UpMap(
+            weight, tokens=info.tokens, act_norm=info.act_norm, embedding_norm=info.embedding_norm
+        )
+        return Checkpoint(
+            info=info, upmap=upmap, actor=made, mean=mean, std=std, constant=constant, ways=ways
+        )
 
     return make

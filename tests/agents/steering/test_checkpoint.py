@@ -1,4 +1,5 @@
-"""Planner checkpoints: what goes in comes out, and whatever is broken is said in a line of its own."""
+"""Planner checkpoints: what goes in comes out, and whatever is broken is said in a line of its
+own."""
 
 import json
 import re
@@ -23,14 +24,16 @@ from agents.steering.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from agents.steering.folder import read_folder
-from agents.steering.info import GivenId
+from agents.steering.checkpoint_folder import read_folder
+from agents.steering.checkpoint_info import GivenId
 from agents.steering.upmap import UpMap
 from simworld.core.errors import InputError
 from simworld.core.requests import ModelInfo
 
 Make = Callable[..., Checkpoint]
-INFO = ModelInfo(spec="hf:tiny", id="hash-1", dtype="float32", context=64, width=3, embedding_norm=4.0)
+INFO = ModelInfo(
+    spec="hf:tiny", id="hash-1", dtype="float32", context=64, width=3, embedding_norm=4.0
+)
 FILES = ["planner.json", "planner.safetensors"]
 
 
@@ -40,7 +43,9 @@ def problems(folder: Path) -> list[str]:
     return [str(problem).replace(f"{folder}", "F") for problem in refused.value.problems]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     policy=st.sampled_from(["", "actor", "constant"]),
     width=st.integers(1, 5),
@@ -50,7 +55,9 @@ def problems(folder: Path) -> list[str]:
     text_encoder=st.booleans(),
     ways=st.integers(0, 3),
     seed=st.integers(0, 1000),
-    metrics=st.dictionaries(st.text(max_size=5), st.floats(allow_nan=False, allow_infinity=False), max_size=2),
+    metrics=st.dictionaries(
+        st.text(max_size=5), st.floats(allow_nan=False, allow_infinity=False), max_size=2
+    ),
 )
 def test_round_trip(
     tmp_path: Path, make_checkpoint: Make, policy: str, width: int, d_action: int, tokens: int, hidden: tuple[int, ...],
@@ -61,7 +68,8 @@ def test_round_trip(
         tokens=tokens, encoder=EncoderInfo(kind="text" if text_encoder else "lm", id="e", model="m"), metrics=metrics,
         data={"query": {"runs": ["a"]}, "rows": 5}, ways=ways,
     )  # fmt: skip
-    folder = save_checkpoint(tmp_path / "planner", made)  # again and again: an older checkpoint is replaced
+    # again and again: an older checkpoint is replaced
+    folder = save_checkpoint(tmp_path / "planner", made)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["planner"]
     assert sorted(path.name for path in folder.iterdir()) == FILES
     again = load_checkpoint(folder)
@@ -98,7 +106,10 @@ def test_the_id_is_the_content(make_checkpoint: Make) -> None:
         "lm_spec": "hf:/home/me/tiny",
         "metrics": {"kl": 0.1},
         "parent": "p1-0123",
-        "data": {"source": "/home/me/world.db", "query": {"runs": ["mine"], "since": "2026-01-01T00:00:00Z"}},
+        "data": {
+            "source": "/home/me/world.db",
+            "query": {"runs": ["mine"], "since": "2026-01-01T00:00:00Z"},
+        },
         "encoder": EncoderInfo(kind="lm", id="lm-1", model="hf:/home/me/sentences"),
     }
     assert make_checkpoint("actor", **words).id == plain.id  # only words about it
@@ -118,7 +129,9 @@ def test_the_id_never_changes(make_info: Callable[..., CheckpointInfo]) -> None:
     weight = torch.arange(12, dtype=torch.float32).reshape(2, 6)
     upmap = UpMap(weight, tokens=2, act_norm=0.5, embedding_norm=4.0)
     info = make_info(format="p1", data={"source": "world.db"}, parent="p1-0")
-    made = Checkpoint(info=make_info(format="p1"), upmap=upmap, mean=torch.zeros(4), std=torch.ones(4))
+    made = Checkpoint(
+        info=make_info(format="p1"), upmap=upmap, mean=torch.zeros(4), std=torch.ones(4)
+    )
     assert made.id == "p1-ae1843197aef196d0c13853515fdaae1"
     assert replace(made, info=info).id == "p1-9e22d1faa9e0de28a3a403937f78082b"
     assert replace(made, info=make_info()).id == "p2-a8f28d46cc90addf608f42ec305941cd"
@@ -141,10 +154,16 @@ def test_shipped_planners_keep_their_ids_and_name_no_machine() -> None:
         assert not re.search(r'"(/|~|[A-Z]:\\|\w+://)', path.read_text()), path
 
 
-def test_an_id_that_was_given_holds_for_its_content_alone(tmp_path: Path, make_checkpoint: Make) -> None:
-    first = make_checkpoint("actor", format="p1", data={"source": "/home/me/world.db", "sha256": "x"})
+def test_an_id_that_was_given_holds_for_its_content_alone(
+    tmp_path: Path, make_checkpoint: Make
+) -> None:
+    first = make_checkpoint(
+        "actor", format="p1", data={"source": "/home/me/world.db", "sha256": "x"}
+    )
     content = replace(first, info=first.info.derived()).id
-    info = first.info.model_copy(update={"data": {"sha256": "x"}, "given": GivenId(id=first.id, content=content)})
+    info = first.info.model_copy(
+        update={"data": {"sha256": "x"}, "given": GivenId(id=first.id, content=content)}
+    )
     folder = save_checkpoint(tmp_path / "planner", replace(first, info=info))
     assert load_checkpoint(folder).id == read_folder(folder).id == first.id
     assert load_checkpoint(folder).info.derived(parent=first.id).given is None
@@ -152,7 +171,8 @@ def test_an_id_that_was_given_holds_for_its_content_alone(tmp_path: Path, make_c
     for changes in ({"position": "start"}, {"format": "p2"}, {"data": {"sha256": "y"}}):
         (folder / "planner.json").write_text(json.dumps(written | changes))
         assert problems(folder) == [
-            f"F/planner.safetensors: its content is not what was given the id {first.id}; remove 'given' from planner.json"
+            f"F/planner.safetensors: its content is not what was given the id {first.id}; remove"
+            " 'given' from planner.json"
         ]
 
 
@@ -178,7 +198,10 @@ def test_every_problem_of_a_broken_folder_is_a_line(tmp_path: Path, make_checkpo
         "F/planner.json: act_norm: expected more than 0, found the number -1",
         "F/planner.json: positon: unknown field",
     ]
-    write({"d_state": 7, "constant": True}, {"std": np.zeros(4, np.float32), "extra": np.zeros(1, np.float32)})
+    write(
+        {"d_state": 7, "constant": True},
+        {"std": np.zeros(4, np.float32), "extra": np.zeros(1, np.float32)},
+    )
     assert problems(folder) == [
         f"F/planner.safetensors: {text}"
         for text in (
@@ -202,7 +225,10 @@ def test_every_problem_of_a_broken_folder_is_a_line(tmp_path: Path, make_checkpo
     (folder / "planner.safetensors").write_bytes(b"not one")
     assert problems(folder) == [
         "F/planner.json: invalid JSON: EOF while parsing an object at line 1 column 1",
-        "F/planner.safetensors: not a safetensors file of float32: Error while deserializing: header too small",
+        (
+            "F/planner.safetensors: not a safetensors file of float32: Error while deserializing:"
+            " header too small"
+        ),
     ]
 
 
@@ -242,12 +268,20 @@ def test_what_does_not_fit_together_is_no_checkpoint(
 ) -> None:
     made = make_checkpoint("actor")
     with pytest.raises(ValueError, match=r"tensor 'actor\.net\.0\.weight' is not known"):
-        Checkpoint(info=make_info(), upmap=made.upmap, actor=made.actor, mean=made.mean, std=made.std)
+        Checkpoint(
+            info=make_info(), upmap=made.upmap, actor=made.actor, mean=made.mean, std=made.std
+        )
     other = UpMap(made.upmap.weight, tokens=2, act_norm=1.0, embedding_norm=4.0)
     with pytest.raises(ValueError, match=r"act_norm is 1.0 in the up-mapping, 0.5 in the info"):
         Checkpoint(info=made.info, upmap=other, actor=made.actor, mean=made.mean, std=made.std)
     with pytest.raises(ValueError, match="tensor 'mean' holds a number that is not finite"):
-        Checkpoint(info=made.info, upmap=made.upmap, actor=made.actor, mean=made.mean * torch.nan, std=made.std)
+        Checkpoint(
+            info=made.info,
+            upmap=made.upmap,
+            actor=made.actor,
+            mean=made.mean * torch.nan,
+            std=made.std,
+        )
 
 
 @pytest.mark.parametrize(
@@ -258,11 +292,22 @@ def test_what_does_not_fit_together_is_no_checkpoint(
             "was made for hf:tiny (hash-1…), not for hf:other (hash-2…); use that model",
         ),
         ({"width": 5}, "makes embeddings of 3 numbers; hf:tiny has 5"),
-        ({"width": None, "spec": "openai:m@http://h"}, "needs a local model; openai:m@http://h is a server"),
+        (
+            {"width": None, "spec": "openai:m@http://h"},
+            "needs a local model; openai:m@http://h is a server",
+        ),
     ],
 )
-def test_another_model_is_refused_in_one_line(make_checkpoint: Make, changes: dict[str, object], message: str) -> None:
-    given_info = {"spec": "hf:tiny", "id": "hash-1", "dtype": "float32", "context": 64, "width": 3} | changes
+def test_another_model_is_refused_in_one_line(
+    make_checkpoint: Make, changes: dict[str, object], message: str
+) -> None:
+    given_info = {
+        "spec": "hf:tiny",
+        "id": "hash-1",
+        "dtype": "float32",
+        "context": 64,
+        "width": 3,
+    } | changes
     with pytest.raises(InputError) as refused:
         check_fits(make_checkpoint(), ModelInfo(**given_info))  # type: ignore[arg-type]
     assert message in str(refused.value)

@@ -46,10 +46,14 @@ def test_turns_differ_and_an_episode_is_one(sigma: float | None) -> None:
     assert not torch.allclose(first, second)
     first, second = explored(Exploration(sigma=sigma, per="episode"))
     assert torch.equal(first, second)
-    other_seat = Exploration(sigma=sigma, per="episode").explore(OBSERVATIONS[1], PLANNED, 4, "sphere")
+    other_seat = Exploration(sigma=sigma, per="episode").explore(
+        OBSERVATIONS[1], PLANNED, 4, "sphere"
+    )
     assert not torch.allclose(first, other_seat)
     elsewhere = replace(FIRST, episode_seed=FIRST.episode_seed + 1)
-    assert not torch.allclose(first, Exploration(sigma=sigma, per="episode").explore(elsewhere, PLANNED, 4, "sphere"))
+    assert not torch.allclose(
+        first, Exploration(sigma=sigma, per="episode").explore(elsewhere, PLANNED, 4, "sphere")
+    )
 
 
 def test_ways_are_tried_as_often_as_each_other_and_put_on_the_sphere() -> None:

@@ -1,4 +1,5 @@
-"""Checkpoint folders that were damaged or made to harm: one line for each problem, at once, and in little memory."""
+"""Checkpoint folders that were damaged or made to harm: one line for each problem, at once, and in
+little memory."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ import pytest
 from safetensors.numpy import load_file, save, save_file
 
 from agents.steering.checkpoint import Checkpoint, save_checkpoint
-from agents.steering.folder import read_folder
+from agents.steering.checkpoint_folder import read_folder
 from simworld.core.errors import InputError
 
 Make = Callable[..., Checkpoint]
@@ -72,7 +73,9 @@ def test_files_that_are_too_large(folder: Path) -> None:
     for name, most in (("planner.json", 4), ("planner.safetensors", 512)):
         with (folder / name).open("wb") as file:
             file.truncate(1 << 40)  # a terabyte that takes no room
-        assert f"F/{name}: is larger than {most} MiB, the most that is read here" in problems(folder)
+        assert f"F/{name}: is larger than {most} MiB, the most that is read here" in problems(
+            folder
+        )
 
 
 @pytest.mark.parametrize(
@@ -122,11 +125,21 @@ LYING = {
     "a long header": struct.pack("<Q", 1 << 24) + b" " * (1 << 24),
     "no JSON": struct.pack("<Q", 2) + b"\xff\xff",
     "offsets outside": header(mean={"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}),
-    "offsets backwards": header(mean={"dtype": "F32", "shape": [4], "data_offsets": [16, 0]}) + bytes(16),
-    "a shape that does not fit": header(mean={"dtype": "F32", "shape": [5], "data_offsets": [0, 16]}) + bytes(16),
-    "an endless shape": header(mean={"dtype": "F32", "shape": [2**62, 2**62], "data_offsets": [0, 16]}) + bytes(16),
-    "a negative shape": header(mean={"dtype": "F32", "shape": [-4], "data_offsets": [0, 16]}) + bytes(16),
-    "another number format": header(mean={"dtype": "F8_E5M2", "shape": [16], "data_offsets": [0, 16]}) + bytes(16),
+    "offsets backwards": (
+        header(mean={"dtype": "F32", "shape": [4], "data_offsets": [16, 0]}) + bytes(16)
+    ),
+    "a shape that does not fit": (
+        header(mean={"dtype": "F32", "shape": [5], "data_offsets": [0, 16]}) + bytes(16)
+    ),
+    "an endless shape": (
+        header(mean={"dtype": "F32", "shape": [2**62, 2**62], "data_offsets": [0, 16]}) + bytes(16)
+    ),
+    "a negative shape": (
+        header(mean={"dtype": "F32", "shape": [-4], "data_offsets": [0, 16]}) + bytes(16)
+    ),
+    "another number format": (
+        header(mean={"dtype": "F8_E5M2", "shape": [16], "data_offsets": [0, 16]}) + bytes(16)
+    ),
     "no format": header(mean={"dtype": "X", "shape": [4], "data_offsets": [0, 16]}) + bytes(16),
     "a deep header": struct.pack("<Q", 300_000) + b'{"a":' * 60_000,
     "zeros": bytes(64),
@@ -138,7 +151,10 @@ LYING = {
 @pytest.mark.parametrize("raw", list(LYING.values()), ids=list(LYING))
 def test_headers_that_lie(folder: Path, raw: bytes) -> None:
     (folder / "planner.safetensors").write_bytes(raw)
-    assert any("not a safetensors file of float32" in line or "is missing" in line for line in problems(folder))
+    assert any(
+        "not a safetensors file of float32" in line or "is missing" in line
+        for line in problems(folder)
+    )
 
 
 def test_many_tensors_are_not_many_lines(folder: Path) -> None:
@@ -177,7 +193,9 @@ def test_a_constant_that_says_nothing(tmp_path: Path, make_checkpoint: Make) -> 
     assert problems(folder) == [f"F/planner.safetensors: {said}"]
 
 
-def test_a_folder_of_many_entries_is_read_and_not_overwritten(tmp_path: Path, make_checkpoint: Make) -> None:
+def test_a_folder_of_many_entries_is_read_and_not_overwritten(
+    tmp_path: Path, make_checkpoint: Make
+) -> None:
     made = make_checkpoint("actor")
     folder = save_checkpoint(tmp_path / "planner", made)
     for number in range(2000):

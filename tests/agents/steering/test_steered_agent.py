@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from agents.lm_agent import LMAgent
 from agents.prompting import PromptTemplate, build_prompt
 from agents.steering.checkpoint import Checkpoint
-from agents.steering.encoder import LMEncoder, TextEncoder
 from agents.steering.exploration import Exploration
+from agents.steering.state_encoders import LMEncoder, TextEncoder
 from agents.steering.steering import Policy, Steering
 from simworld.core.episode import Act, Observation, PlanStep
 from simworld.core.errors import Failure
-from simworld.core.protocols import Reply
+from simworld.core.protocols import ActResult
 from simworld.core.requests import (
     Completion,
     Encode,
@@ -40,7 +40,9 @@ TOO_LONG = Failure(boundary="model", kind="too-long", message="900 tokens, 512 f
 LOST = Failure(boundary="model", kind="timeout", message="no answer")
 
 
-def steering(checkpoint: Checkpoint, *, position: Position = "end", exploration: Exploration | None = None) -> Steering:
+def steering(
+    checkpoint: Checkpoint, *, position: Position = "end", exploration: Exploration | None = None
+) -> Steering:
     policy = Policy(
         checkpoint=checkpoint,
         planner_id=checkpoint.id,
@@ -65,13 +67,16 @@ def make(how: Steering | None, *, agent_id: str = "a1-x", reasks: int = 2) -> LM
 
 
 def encoded(*state: float) -> Encoded:
-    return Encoded(state=np.array(state, np.float32), prompt_tokens=5, latency_s=0.0, dtype="float32")
+    return Encoded(
+        state=np.array(state, np.float32), prompt_tokens=5, latency_s=0.0, dtype="float32"
+    )
 
 
 def drive(
     agent: LMAgent, answers: Sequence[str | Completion], observation: Observation = LAST
-) -> tuple[list[Request], Reply]:
-    """What the agent asked, one answer per request, and what it made of them; every answer must be used."""
+) -> tuple[list[Request], ActResult]:
+    """What the agent asked, one answer per request, and what it made of them; every answer must be
+    used."""
     thinking = agent.act(observation)
     asked = [next(thinking)]
     for number, answer in enumerate(answers, 1):
@@ -83,7 +88,7 @@ def drive(
     raise AssertionError("the agent still asks")
 
 
-def step_of(reply: Reply) -> PlanStep:
+def step_of(reply: ActResult) -> PlanStep:
     assert isinstance(reply, Act)
     assert reply.plan is not None
     return reply.plan
@@ -95,14 +100,20 @@ def prefix_of(request: Request) -> NDArray[np.float32]:
     return request.prefix.embeddings
 
 
-def test_the_state_is_asked_for_first_and_the_reply_comes_behind_a_prefix(make_checkpoint: Make) -> None:
+def test_the_state_is_asked_for_first_and_the_reply_comes_behind_a_prefix(
+    make_checkpoint: Make,
+) -> None:
     checkpoint = make_checkpoint("actor")
     (state, reply), act = drive(make(steering(checkpoint)), [encoded(1, 2, 3), "Fine."])
     thread = f"{LAST.episode_seed}/a1-x/{LAST.seat}"
     assert state == Encode(prompt=build_prompt(TEMPLATE, LAST), thread=thread)
     assert isinstance(reply, Generate)
     assert reply.prefix is not None
-    assert (reply.prompt, reply.thread, reply.seed) == (build_prompt(TEMPLATE, LAST), thread, LAST.seed)
+    assert (reply.prompt, reply.thread, reply.seed) == (
+        build_prompt(TEMPLATE, LAST),
+        thread,
+        LAST.seed,
+    )
     with torch.no_grad():
         action = checkpoint.action(torch.tensor([[1, 2, 3, LEFT]]))
         expected = checkpoint.upmap(action)[0]
@@ -117,8 +128,12 @@ def test_the_state_is_asked_for_first_and_the_reply_comes_behind_a_prefix(make_c
 
 
 @pytest.mark.parametrize("position", ["start", "mid"])
-def test_a_prefix_further_up_has_a_thread_for_the_state(make_checkpoint: Make, position: Position) -> None:
-    (state, reply), _ = drive(make(steering(make_checkpoint("actor"), position=position)), [encoded(1, 2, 3), "Fine."])
+def test_a_prefix_further_up_has_a_thread_for_the_state(
+    make_checkpoint: Make, position: Position
+) -> None:
+    (state, reply), _ = drive(
+        make(steering(make_checkpoint("actor"), position=position)), [encoded(1, 2, 3), "Fine."]
+    )
     assert isinstance(state, Encode)
     assert isinstance(reply, Generate)
     assert reply.prefix is not None
@@ -135,7 +150,9 @@ def test_unsteered_agents_ask_for_the_reply_alone() -> None:
 
 
 def test_states_can_be_recorded_without_a_planner() -> None:
-    (state, reply), act = drive(make(Steering(encoder=LMEncoder(id="lm-1"))), [encoded(1, 2, 3), "Fine."])
+    (state, reply), act = drive(
+        make(Steering(encoder=LMEncoder(id="lm-1"))), [encoded(1, 2, 3), "Fine."]
+    )
     assert isinstance(state, Encode)
     assert isinstance(reply, Generate)
     assert (reply.prefix, state.thread) == (None, reply.thread)
@@ -159,7 +176,9 @@ def test_further_asks_use_the_same_action(make_checkpoint: Make) -> None:
 
 def test_a_repeat_that_is_kept_keeps_its_plan(make_checkpoint: Make) -> None:
     said = LAST.events[0].action.text
-    _, act = drive(make(steering(make_checkpoint("actor")), reasks=1), [encoded(1, 2, 3), said, "..."])
+    _, act = drive(
+        make(steering(make_checkpoint("actor")), reasks=1), [encoded(1, 2, 3), said, "..."]
+    )
     assert step_of(act).state.tolist() == [1, 2, 3, LEFT]
 
 
@@ -173,7 +192,9 @@ def test_a_state_that_does_not_fit_drops_the_oldest(make_checkpoint: Make) -> No
     assert (act.generation.dropped_events, act.generation.asks) == (1, 1)
 
 
-def test_a_reply_that_does_not_fit_has_the_state_of_the_shorter_prompt(make_checkpoint: Make) -> None:
+def test_a_reply_that_does_not_fit_has_the_state_of_the_shorter_prompt(
+    make_checkpoint: Make,
+) -> None:
     how = steering(make_checkpoint("actor"))
     asked, act = drive(make(how), [encoded(1, 2, 3), TOO_LONG, encoded(4, 5, 6), "Fine."])
     assert [type(request) for request in asked] == [Encode, Generate, Encode, Generate]
@@ -199,16 +220,22 @@ def test_a_constant_action_and_a_stronger_prefix(make_checkpoint: Make) -> None:
     assert checkpoint.constant is not None
     assert np.array_equal(cast(np.ndarray, step_of(act).action), checkpoint.constant.numpy())
     with torch.no_grad():
-        assert np.array_equal(prefix_of(asked[1]), checkpoint.upmap(checkpoint.constant[None])[0].numpy())
+        assert np.array_equal(
+            prefix_of(asked[1]), checkpoint.upmap(checkpoint.constant[None])[0].numpy()
+        )
 
 
 def test_two_agents_that_explore_alike_try_the_same(make_checkpoint: Make) -> None:
     one, two = (
-        make(steering(make_checkpoint("", seed=seed), exploration=Exploration(sigma=None)), agent_id=f"a1-{seed}")
+        make(
+            steering(make_checkpoint("", seed=seed), exploration=Exploration(sigma=None)),
+            agent_id=f"a1-{seed}",
+        )
         for seed in (1, 2)
     )
     steps = [
-        step_of(drive(agent, [encoded(*state), "Fine."])[1]) for agent, state in ((one, (1, 2, 3)), (two, (4, 5, 6)))
+        step_of(drive(agent, [encoded(*state), "Fine."])[1])
+        for agent, state in ((one, (1, 2, 3)), (two, (4, 5, 6)))
     ]
     assert np.array_equal(cast(np.ndarray, steps[0].action), cast(np.ndarray, steps[1].action))
     assert steps[0].noisy
@@ -219,7 +246,9 @@ def test_two_agents_that_explore_alike_try_the_same(make_checkpoint: Make) -> No
 
 def test_a_text_encoder_asks_the_model_nothing(make_checkpoint: Make) -> None:
     policy = steering(make_checkpoint("actor")).policy
-    encoder = TextEncoder(id="text-1", embed=lambda head, lines: np.full(3, len(lines), np.float32), size=3)
+    encoder = TextEncoder(
+        id="text-1", embed=lambda head, lines: np.full(3, len(lines), np.float32), size=3
+    )
     (reply,), act = drive(make(Steering(encoder=encoder, policy=policy)), ["Fine."])
     assert prefix_of(reply).shape == (2, 3)
     assert step_of(act).state.tolist() == [5, 5, 5, LEFT]

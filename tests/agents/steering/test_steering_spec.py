@@ -1,4 +1,5 @@
-"""The `steering:` block: what it may say, where planners are found, and what makes an agent another one."""
+"""The `steering:` block: what it may say, where planners are found, and what makes an agent another
+one."""
 
 import subprocess
 import sys
@@ -12,8 +13,8 @@ import torch
 from agents import agent_content, agent_id_of, find_specs, load_spec, make_agent
 from agents.lm_agent import LMAgent
 from agents.steering.checkpoint import Checkpoint, EncoderInfo, save_checkpoint
-from agents.steering.encoder import lm_encoder_id, load_text_encoder
 from agents.steering.exploration import Exploration
+from agents.steering.state_encoders import lm_encoder_id, load_text_encoder
 from simworld.core.errors import InputError, ModelError
 from simworld.core.requests import ModelInfo
 
@@ -21,12 +22,17 @@ Make = Callable[..., Checkpoint]
 LM = "name: mine\nmodel: hf:tiny\n"
 STEERED = LM + "steering: {planner: haggler}\n"
 RANDOM = LM + "steering: {planner: bare, explore: {kind: random}}\n"
-INFO = ModelInfo(spec="hf:tiny", id="hash-1", dtype="float32", context=64, width=3, embedding_norm=4.0)
+INFO = ModelInfo(
+    spec="hf:tiny", id="hash-1", dtype="float32", context=64, width=3, embedding_norm=4.0
+)
 
 
 @pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_checkpoint: Make) -> Callable[[str, str], Path]:
-    """Writes files into the working folder; there are the planners `haggler`, with an actor, and `bare`, without a policy."""
+def write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_checkpoint: Make
+) -> Callable[[str, str], Path]:
+    """Writes files into the working folder; there are the planners `haggler`, with an actor, and
+    `bare`, without a policy."""
     monkeypatch.chdir(tmp_path)
     save_checkpoint(Path("haggler"), make_checkpoint("actor"))
     save_checkpoint(Path("bare"), make_checkpoint())
@@ -129,7 +135,9 @@ def test_a_planner_beside_its_agent_comes_first(write: Write, make_checkpoint: M
 
 
 def test_a_planner_of_the_library_has_a_name_everywhere(write: Write) -> None:
-    steered = "name: mine\nmodel: builtin:smollm2-135m-instruct\nsteering: {planner: planners/thanks}\n"
+    steered = (
+        "name: mine\nmodel: builtin:smollm2-135m-instruct\nsteering: {planner: planners/thanks}\n"
+    )
     loaded = load_spec(write("deep/mine.yaml", steered))
     (shipped,) = find_specs(["smol-thanks"])
     assert loaded.planner is not None
@@ -147,7 +155,8 @@ def test_from_a_file_to_a_steered_agent(write: Write, make_checkpoint: Make) -> 
     assert (policy.planner_id, policy.position) == (make_checkpoint("actor").id, "mid")
     assert policy.exploration == Exploration(sigma=0.3, per="episode")
     action = torch.ones(1, 2)
-    assert torch.allclose(policy.upmap(action), 4 * make_checkpoint("actor").upmap(action))  # 2 in place of 0.5
+    # 2 in place of 0.5
+    assert torch.allclose(policy.upmap(action), 4 * make_checkpoint("actor").upmap(action))
     assert agent.steering.encoder.id == lm_encoder_id("hash-1", agent.template.version)
 
 
@@ -155,7 +164,8 @@ def test_ways_are_those_of_the_checkpoint(write: Write, make_checkpoint: Make) -
     made = make_checkpoint("", ways=3)
     save_checkpoint(Path("knowing"), made)
     agent = make_agent(
-        load_spec(write("mine.yaml", LM + "steering: {planner: knowing, explore: {kind: ways}}\n")), INFO
+        load_spec(write("mine.yaml", LM + "steering: {planner: knowing, explore: {kind: ways}}\n")),
+        INFO,
     )
     assert isinstance(agent, LMAgent)
     assert agent.steering is not None
@@ -199,10 +209,16 @@ def test_the_id_is_what_steers_and_not_where_it_lies(write: Write, make_checkpoi
         ],
     }
     ids = {
-        kind: {agent_id_of(load_spec(write("m.yaml", f"{LM}steering: {block}\n")), INFO) for block in texts}
+        kind: {
+            agent_id_of(load_spec(write("m.yaml", f"{LM}steering: {block}\n")), INFO)
+            for block in texts
+        }
         for kind, texts in blocks.items()
     }
-    plain = {agent_id_of(load_spec(write("m.yaml", text)), INFO) for text in (LM, LM + "record_states: true\n")}
+    plain = {
+        agent_id_of(load_spec(write("m.yaml", text)), INFO)
+        for text in (LM, LM + "record_states: true\n")
+    }
     assert len(ids["same"]) == 1
     assert len(ids["same"] | ids["apart"] | plain) == 10
 
@@ -221,15 +237,21 @@ def test_a_plain_agents_content_has_no_word_of_steering(write: Write) -> None:
 
 def test_a_planner_for_another_model_is_refused(write: Write) -> None:
     loaded = load_spec(write("mine.yaml", STEERED))
-    with pytest.raises(InputError, match=r"was made for hf:tiny \(hash-1…\), not for hf:tiny \(hash-2…\)"):
+    with pytest.raises(
+        InputError, match=r"was made for hf:tiny \(hash-1…\), not for hf:tiny \(hash-2…\)"
+    ):
         make_agent(loaded, replace(INFO, id="hash-2"))
 
 
-def test_a_planner_of_another_sentence_encoder_is_refused(write: Write, make_checkpoint: Make) -> None:
+def test_a_planner_of_another_sentence_encoder_is_refused(
+    write: Write, make_checkpoint: Make
+) -> None:
     encoder = load_text_encoder("builtin:all-minilm-l6-v2")
     for id_ in (encoder.id, "text-of-other-weights"):
         named = EncoderInfo(kind="text", id=id_, model="builtin:all-minilm-l6-v2")
-        save_checkpoint(Path("haggler"), make_checkpoint("actor", encoder=named, d_state=encoder.size + 1))
+        save_checkpoint(
+            Path("haggler"), make_checkpoint("actor", encoder=named, d_state=encoder.size + 1)
+        )
         loaded = load_spec(write("mine.yaml", STEERED))
         if id_ == encoder.id:
             made = make_agent(loaded, INFO)
@@ -237,7 +259,9 @@ def test_a_planner_of_another_sentence_encoder_is_refused(write: Write, make_che
             assert made.steering is not None
             assert made.steering.encoder.id == id_
         else:
-            with pytest.raises(InputError, match="was trained with another sentence encoder than it names now"):
+            with pytest.raises(
+                InputError, match="was trained with another sentence encoder than it names now"
+            ):
                 make_agent(loaded, INFO)
 
 
@@ -248,13 +272,17 @@ def warnings_of(path: Path, info: ModelInfo = INFO) -> tuple[str, ...]:
     return agent.steering.warnings
 
 
-def test_another_prompt_warns_and_another_dtype_does_not(write: Write, make_checkpoint: Make) -> None:
+def test_another_prompt_warns_and_another_dtype_does_not(
+    write: Write, make_checkpoint: Make
+) -> None:
     path = write("mine.yaml", STEERED)
     template = load_spec(path).template
     assert template is not None
     save_checkpoint(
         Path("haggler"),
-        make_checkpoint("actor", encoder=EncoderInfo(kind="lm", id=lm_encoder_id("hash-1", template.version))),
+        make_checkpoint(
+            "actor", encoder=EncoderInfo(kind="lm", id=lm_encoder_id("hash-1", template.version))
+        ),
     )
     assert warnings_of(path) == ()
     assert warnings_of(path, replace(INFO, dtype="bfloat16")) == ()
@@ -265,7 +293,8 @@ def test_another_prompt_warns_and_another_dtype_does_not(write: Write, make_chec
 
 def test_a_sentence_encoder_that_is_not_there(write: Write, make_checkpoint: Make) -> None:
     save_checkpoint(
-        Path("haggler"), make_checkpoint("actor", encoder=EncoderInfo(kind="text", id="t", model="hf:gone"))
+        Path("haggler"),
+        make_checkpoint("actor", encoder=EncoderInfo(kind="text", id="t", model="hf:gone")),
     )
     with pytest.raises(ModelError, match="sentence encoder 'hf:gone': expected builtin"):
         make_agent(load_spec(write("mine.yaml", STEERED)), INFO)

@@ -8,16 +8,22 @@ from hypothesis import strategies as st
 from agents.steering.planner import project
 from agents.steering.upmap import Mode, pca_upmap, principal_directions
 
-# Mean (2, 1); centred (-2, -1), (2, -1), (0, 2), whose products sum to 8, 6 and 0: the axes are the directions.
+# Mean (2, 1); centred (-2, -1), (2, -1), (0, 2), whose products sum to 8, 6 and 0: the axes are the
+# directions.
 THREE = torch.tensor([[0.0, 0.0], [4.0, 0.0], [2.0, 3.0]])
 NORM = (0 + 4 + 13**0.5) / 3
 
 
 def test_the_directions_of_three_embeddings() -> None:
     assert torch.equal(principal_directions(THREE, 2), torch.eye(2, dtype=torch.float64))
-    assert torch.equal(principal_directions(-THREE, 1), torch.tensor([[1.0, 0.0]], dtype=torch.float64))
-    tilted = THREE @ torch.tensor([[0.6, -0.8], [0.8, 0.6]])  # (1, 0) goes to (0.6, -0.8), so its sign is turned
-    assert torch.allclose(principal_directions(tilted, 1), torch.tensor([[-0.6, 0.8]]).double(), atol=1e-6)
+    assert torch.equal(
+        principal_directions(-THREE, 1), torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    )
+    # (1, 0) goes to (0.6, -0.8), so its sign is turned
+    tilted = THREE @ torch.tensor([[0.6, -0.8], [0.8, 0.6]])
+    assert torch.allclose(
+        principal_directions(tilted, 1), torch.tensor([[-0.6, 0.8]]).double(), atol=1e-6
+    )
 
 
 def test_repeated_is_one_vector_several_times() -> None:
@@ -49,7 +55,9 @@ def test_every_action_of_the_sphere_makes_a_prefix_of_the_same_strength(
 ) -> None:
     draw = torch.Generator().manual_seed(seed)
     embeddings = torch.randn(40, 12, generator=draw)
-    made = pca_upmap(embeddings, d_action=tokens * group, tokens=tokens, act_norm=act_norm, mode=mode)
+    made = pca_upmap(
+        embeddings, d_action=tokens * group, tokens=tokens, act_norm=act_norm, mode=mode
+    )
     action = project(torch.randn(1, tokens * group, generator=draw), "sphere")
     lengths = made(action).detach()[0].norm(dim=1)
     wanted = act_norm * float(embeddings.norm(dim=1).mean())

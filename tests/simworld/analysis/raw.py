@@ -1,4 +1,5 @@
-"""The scores of a run computed from episodes and verdicts, one by one: what those from kept cells must equal."""
+"""The scores of a run computed from episodes and verdicts, one by one: what those from kept cells
+must equal."""
 
 from __future__ import annotations
 
@@ -7,17 +8,21 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simworld.analysis.cells import SeatScore
-from simworld.analysis.seat_scores import SeatCount
 from simworld.core.episode import Ending
 from simworld.core.rewards import weigh
+from simworld.results.cells import SeatScore
+from simworld.results.seat_scores import SeatCount
 from store import EpisodeSummary, Store
 
-Values = dict[tuple[str, str], dict[str, list[float]]]  # episode id, seat → measure → one number for each sample
+# episode id, seat → measure → one number for each sample
+Values = dict[tuple[str, str], dict[str, list[float]]]
 
 
-def raw_scores(store: Store, run: str, judge: str) -> tuple[list[SeatScore], dict[str, SeatCount], int]:
-    """The scores of everybody, what became of the seats, and the number of last attempts with a score."""
+def raw_scores(
+    store: Store, run: str, judge: str
+) -> tuple[list[SeatScore], dict[str, SeatCount], int]:
+    """The scores of everybody, what became of the seats, and the number of last attempts with a
+    score."""
     samples = raw_samples(store, run, judge)
     last: dict[str, EpisodeSummary] = {}
     for summary in store.summaries(run=run):
@@ -41,13 +46,20 @@ def raw_scores(store: Store, run: str, judge: str) -> tuple[list[SeatScore], dic
                         family=summary.family,
                         scenario=summary.scenario_id,
                         seat=own.seat,
-                        partners=tuple(other.agent_name for other in summary.seats if other.seat != own.seat),
+                        partners=tuple(
+                            other.agent_name for other in summary.seats if other.seat != own.seat
+                        ),
                         repeat=summary.repeat,
                         episode=summary.id,
-                        values={name: math.fsum(values) / len(values) for name, values in found.items()},
+                        values={
+                            name: math.fsum(values) / len(values) for name, values in found.items()
+                        },
                     )
                 )
-    judged = sum(any((summary.id, seat.seat) in samples for seat in summary.seats) for summary in last.values())
+    judged = sum(
+        any((summary.id, seat.seat) in samples for seat in summary.seats)
+        for summary in last.values()
+    )
     return scores, dict(counts), judged
 
 
@@ -66,12 +78,16 @@ def raw_samples(store: Store, run: str, judge: str) -> Values:
 
 def raw_deviation(samples: Sequence[Sequence[float]]) -> float | None:
     """The standard deviation of the difference of two samples."""
-    squares = sum((value - sum(values) / len(values)) ** 2 for values in samples for value in values)
+    squares = sum(
+        (value - sum(values) / len(values)) ** 2 for values in samples for value in values
+    )
     freedom = sum(len(values) - 1 for values in samples)
     return math.sqrt(2 * squares / freedom) if freedom else None
 
 
-def _measures(given: Mapping[str, tuple[float, float]], rubric: Mapping[str, Any]) -> dict[str, float]:
+def _measures(
+    given: Mapping[str, tuple[float, float]], rubric: Mapping[str, Any]
+) -> dict[str, float]:
     weights = {d["name"]: d["weight"] for d in rubric["dimensions"]}
     shares = {name: share for name, (_, share) in given.items()}
     found = dict(shares)

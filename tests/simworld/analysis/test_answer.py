@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from simworld.analysis.connect import Analysis
-from simworld.analysis.questions.answer import Answer
-from simworld.analysis.questions.source import noted
+from simworld.analysis.questions.answer_frame import AnswerFrame
+from simworld.analysis.questions.query_source import noted
 
-pytestmark = pytest.mark.filterwarnings("ignore::simworld.analysis.questions.source.Note")
+pytestmark = pytest.mark.filterwarnings("ignore::simworld.analysis.questions.query_source.Note")
 WIDE = {
     "agent": "financial-adviser-of-a-large-bank",
     "measure": "financial_and_material_benefits",
@@ -29,14 +29,14 @@ def test_no_column_is_hidden_at_eighty_columns() -> None:
 
 
 def test_what_is_made_of_an_answer_is_printed_like_it() -> None:
-    answer = Answer(pd.DataFrame([WIDE] * 3))
+    answer = AnswerFrame(pd.DataFrame([WIDE] * 3))
     assert "high" in str(answer[answer["mean"] > 0].sort_values("n"))
     assert isinstance(answer["mean"], pd.Series)
 
 
 def test_options_that_somebody_set_hold() -> None:
     with pd.option_context("display.max_columns", 4, "display.precision", 2):
-        shown = str(Answer(pd.DataFrame([WIDE])))
+        shown = str(AnswerFrame(pd.DataFrame([WIDE])))
     assert "..." in shown
 
 
@@ -58,7 +58,9 @@ def test_every_question_answers_so(asked: Analysis) -> None:
         ]
         if len(wanted) == len(given.get(name, ())):
             answer = method(*given.get(name, ()))
-            assert isinstance(answer, Answer), name
-            assert [column for column in answer.columns if str(column) not in str(answer)] == [], name
+            assert isinstance(answer, AnswerFrame), name
+            assert [column for column in answer.columns if str(column) not in str(answer)] == [], (
+                name
+            )
             tried += 1
     assert tried >= 12

@@ -11,13 +11,13 @@ import pytest
 
 from simworld import connect
 from simworld.analysis.connect import Analysis
-from simworld.analysis.questions.source import Note
+from simworld.analysis.questions.query_source import Note
 from simworld.core.errors import InputError, SimworldError
 from store import AgentRecord, Store, open_store
 from tests.simworld.analysis import world
 from tests.store.samples import TICKET
 
-pytestmark = pytest.mark.filterwarnings("ignore::simworld.analysis.questions.source.Note")
+pytestmark = pytest.mark.filterwarnings("ignore::simworld.analysis.questions.query_source.Note")
 Ask = Callable[[Analysis], Any]
 
 NAMED: dict[str, Ask] = {
@@ -61,10 +61,16 @@ def refused(asked: Analysis, ask: Ask) -> str:
         (lambda a: a.checks(by=["chekc"]), "did you mean 'check'?"),
         (lambda a: a.paired("steered", "bsae"), "did you mean 'base'?"),
         (lambda a: a.paired("base", "base"), "'base' is compared with itself"),
-        (lambda a: a.paired("rival", "base"), "'rival' and 'base' share no scored cell in run 'first'"),
+        (
+            lambda a: a.paired("rival", "base"),
+            "'rival' and 'base' share no scored cell in run 'first'",
+        ),
         (lambda a: a.standings(anchor="stered"), "did you mean 'steered'?"),
         (lambda a: a.standings(tie=2), "tie is 2; it is a share of the range"),
-        (lambda a: a.episodes(ending="timeout"), "no ending 'timeout'; there are terminated, turn_limit, failed"),
+        (
+            lambda a: a.episodes(ending="timeout"),
+            "no ending 'timeout'; there are terminated, turn_limit, failed",
+        ),
         (lambda a: a.transcripts(episode="xyz"), "not an episode id: 'xyz'"),
         (lambda a: a.transcripts(episode="f" * 20), "no episode ffff"),
         (lambda a: a.planner_actions(planner="p2"), "no planner 'p2'; there are p1"),
@@ -81,7 +87,9 @@ def test_what_is_not_there_or_makes_no_sense(asked: Analysis, ask: Ask, said: st
 
 def test_an_endless_query_is_stopped(asked: Analysis) -> None:
     endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT "
-    assert "stopped after 0.2 seconds" in refused(asked, lambda a: a.sql(endless + "max(x) FROM c", timeout_s=0.2))
+    assert "stopped after 0.2 seconds" in refused(
+        asked, lambda a: a.sql(endless + "max(x) FROM c", timeout_s=0.2)
+    )
     with pytest.warns(Note, match="only the first 1,000 rows"):
         assert len(asked.sql(endless + "x FROM c", limit=1000)) == 1000
 
@@ -116,7 +124,10 @@ def test_a_judge_that_failed_everywhere(url: str) -> None:
         for name in JUDGED:
             message = refused(asked, NAMED[name])
             assert "judge 'j' has scored nothing of" in message
-            assert "judge: timeout: no answer; `simworld judge run --retry-failed` tries again" in message
+            assert (
+                "judge: timeout: no answer; `simworld judge run --retry-failed` tries again"
+                in message
+            )
 
 
 def test_every_episode_failed(url: str) -> None:
@@ -155,7 +166,9 @@ def test_two_versions_of_a_judge_are_never_mixed(url: str) -> None:
 def test_a_judge_of_swapped_dialogues_scores_nothing(url: str) -> None:
     with open_store(url, create=True) as store:
         ids = world.fill(store)
-        store.add_judge("j+@1", "j+seats", {"spec": {"of": "j@1", "swap": "seats"}, "rubric": world.RUBRIC})
+        store.add_judge(
+            "j+@1", "j+seats", {"spec": {"of": "j@1", "swap": "seats"}, "rubric": world.RUBRIC}
+        )
         for id_, one in zip(ids, world.WORLD, strict=True):
             world.judge(store, id_, one, judge_id="j+@1")
     with connect(url) as asked:
@@ -165,15 +178,21 @@ def test_a_judge_of_swapped_dialogues_scores_nothing(url: str) -> None:
 def test_one_name_for_two_agents(url: str) -> None:
     with open_store(url, create=True) as store:
         world.fill(store)
-        others = [AgentRecord(id=f"{agent.name}@2", name=agent.name, spec={}) for agent in world.AGENTS]
+        others = [
+            AgentRecord(id=f"{agent.name}@2", name=agent.name, spec={}) for agent in world.AGENTS
+        ]
         world.fill(store, run="second", agents=others)
     with connect(url) as asked:
-        assert "agent 'base' is another one in run 'first' than in run 'second'" in refused(asked, NAMED["scores"])
+        assert "agent 'base' is another one in run 'first' than in run 'second'" in refused(
+            asked, NAMED["scores"]
+        )
         assert "are together in 2 runs; say run=…: first, second" in refused(asked, NAMED["paired"])
         assert "2 runs are in" in refused(asked, NAMED["standings"])
         assert asked.scores(agents=["base@2"])["n"].tolist() == [3, 3, 3]
         assert len(asked.paired("steered", "base", run="second")) == 3
-        assert "are in run 'second' not both" in refused(asked, lambda a: a.paired("steered@1", "base", run="second"))
+        assert "are in run 'second' not both" in refused(
+            asked, lambda a: a.paired("steered@1", "base", run="second")
+        )
 
 
 @pytest.mark.parametrize(
@@ -181,31 +200,48 @@ def test_one_name_for_two_agents(url: str) -> None:
     [
         ({"episode": ["x"], "seat": ["y"]}, "values has no column of numbers"),
         ({"episode": ["x"], "words": [1.0]}, "values has no column seat"),
-        ({"episode": ["x", "x"], "seat": ["y", "y"], "n": [1, 2]}, "several rows for one episode and seat"),
+        (
+            {"episode": ["x", "x"], "seat": ["y", "y"], "n": [1, 2]},
+            "several rows for one episode and seat",
+        ),
         ({"episode": ["x"], "seat": ["y"], "n": [1]}, "share no scored cell"),
         ({"episode": ["x"], "seat": ["y"], "n": [float("nan")]}, "share no scored cell"),
     ],
 )
-def test_values_that_cannot_be_used(asked: Analysis, values: dict[str, list[Any]], said: str) -> None:
-    assert said in refused(asked, lambda a: a.paired("steered", "base", values=pd.DataFrame(values)))
+def test_values_that_cannot_be_used(
+    asked: Analysis, values: dict[str, list[Any]], said: str
+) -> None:
+    assert said in refused(
+        asked, lambda a: a.paired("steered", "base", values=pd.DataFrame(values))
+    )
 
 
 def test_values_beside_a_judge(asked: Analysis) -> None:
     given = pd.DataFrame({"episode": ["x"], "seat": ["y"], "n": [1]})
-    assert "two sources" in refused(asked, lambda a: a.paired("steered", "base", values=given, judge="j"))
+    assert "two sources" in refused(
+        asked, lambda a: a.paired("steered", "base", values=given, judge="j")
+    )
 
 
 def test_an_infinite_value(asked: Analysis) -> None:
     said = asked.transcripts(limit=0)
     given = said[["episode", "seat"]].drop_duplicates().assign(n=float("inf"))
-    assert "infinite numbers in n" in refused(asked, lambda a: a.paired("steered", "base", values=given))
+    assert "infinite numbers in n" in refused(
+        asked, lambda a: a.paired("steered", "base", values=given)
+    )
 
 
 def test_one_scenario_has_no_interval_and_says_so(url: str) -> None:
     with open_store(url, create=True) as store:
         world.fill(store, [one for one in world.WORLD if one.scenario is TICKET])
     with connect(url) as asked:
-        for ask in (NAMED["scores"], NAMED["paired"], NAMED["standings"], NAMED["endings"], NAMED["checks"]):
+        for ask in (
+            NAMED["scores"],
+            NAMED["paired"],
+            NAMED["standings"],
+            NAMED["endings"],
+            NAMED["checks"],
+        ):
             with pytest.warns(Note, match="1 family.* no .*intervals?"):
                 found = ask(asked)
             assert found["low"].isna().all()
@@ -217,7 +253,9 @@ def test_a_score_that_is_no_number(postgresql_url: str) -> None:
     with open_store(postgresql_url, create=True) as store:
         world.fill(store)
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
-        connection.execute("UPDATE verdicts SET rescaled = 'NaN' WHERE seat = 'tenant' AND dimension = 'goal'")
+        connection.execute(
+            "UPDATE verdicts SET rescaled = 'NaN' WHERE seat = 'tenant' AND dimension = 'goal'"
+        )
     with connect(postgresql_url) as asked:
         for name in JUDGED:
             assert "goal of seat 'tenant' by j@1 is" in refused(asked, NAMED[name])

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from simworld.analysis.seat_scores import scales
 from simworld.core.errors import StoreDamaged
+from simworld.results.seat_scores import scales
 from store import Store
 
 

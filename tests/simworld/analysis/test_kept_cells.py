@@ -1,4 +1,5 @@
-"""Standings from the cells that the store keeps are those from the raw scores, whatever happened and in whatever order."""
+"""Standings from the cells that the store keeps are those from the raw scores, whatever happened
+and in whatever order."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simworld.analysis.cells import CellScores, SeatScore
-from simworld.analysis.games import Counted, count, count_cells
-from simworld.analysis.seat_scores import Reading, deviations, read_scores
-from simworld.analysis.standings import make_standings
+from simworld.results.cells import CellScores, SeatScore
+from simworld.results.games import GameCounts, count, count_cells
+from simworld.results.seat_scores import ScoreCounts, deviations, read_scores
+from simworld.results.standings import make_standings
 from store import Store, open_store
 from tests.simworld.analysis.raw import raw_deviation, raw_samples, raw_scores
 from tests.store.histories import SCENARIOS, Event, begin, hands, happen, judges, plays
@@ -49,12 +50,18 @@ def plain(parts: Sequence[CellScores]) -> dict[tuple[object, ...], dict[str, flo
     found = {}
     for part in parts:
         columns = (part.place, part.seat, part.partners, part.agent, part.values)
-        for place, seat, partners, agent, values in zip(*(column.tolist() for column in columns), strict=True):
+        for place, seat, partners, agent, values in zip(
+            *(column.tolist() for column in columns), strict=True
+        ):
             where = part.places[place]
             beside = (AGENTS[partners],) if part.seats == 2 else partners
             key = (*where, SEATS[where[1]][seat], beside, part.agents[agent])
             assert key not in found
-            found[key] = {name: value for name, value in zip(part.measures, values, strict=True) if value == value}
+            found[key] = {
+                name: value
+                for name, value in zip(part.measures, values, strict=True)
+                if value == value
+            }
     return found
 
 
@@ -64,32 +71,44 @@ def key_of(score: SeatScore) -> tuple[object, ...]:
 
 def check(store: Store, judge: str) -> None:
     """Compares what is kept with what is computed from raw scores."""
-    reading = Reading()
+    reading = ScoreCounts()
     parts = list(read_scores(store, "cup", [judge], SEATS, agents=AGENTS, reading=reading))
     scores, counts, judged = raw_scores(store, "cup", judge)
     assert dict(reading.counts) == counts
     assert reading.judged == judged
     kept = plain([part for part in parts if part.seats == 2])
     assert kept == {
-        key_of(score): pytest.approx(score.values, rel=1e-12, abs=1e-12) for score in scores if len(score.partners) == 1
+        key_of(score): pytest.approx(score.values, rel=1e-12, abs=1e-12)
+        for score in scores
+        if len(score.partners) == 1
     }
     assert sum(len(part.agent) for part in parts) == len(scores)
-    assert same(count_cells(parts, {"goal": 0.25}), count(sorted(scores, key=lambda s: s.scenario), {"goal": 0.25}))
+    assert same(
+        count_cells(parts, {"goal": 0.25}),
+        count(sorted(scores, key=lambda s: s.scenario), {"goal": 0.25}),
+    )
     samples = raw_samples(store, "cup", judge)
     found = deviations(store, "cup", [judge], SEATS)
     for measure in ("overall", "sotopia_mean", "goal", "tone"):
-        expected = raw_deviation([by_measure[measure] for by_measure in samples.values() if measure in by_measure])
-        assert found.get(measure) == (None if expected is None else pytest.approx(expected, abs=1e-12))
+        expected = raw_deviation(
+            [by_measure[measure] for by_measure in samples.values() if measure in by_measure]
+        )
+        assert found.get(measure) == (
+            None if expected is None else pytest.approx(expected, abs=1e-12)
+        )
 
 
-def same(one: Counted, other: Counted) -> bool:
+def same(one: GameCounts, other: GameCounts) -> bool:
     """Equal counts, sums that differ by rounding at most, and so equal standings."""
     sums = [
         {(s.dimension, s.agent, s.family): (s.n, pytest.approx(s.total, abs=1e-9)) for s in c.sums}
         for c in (one, other)
     ]
     tables = [make_standings(c, agents=AGENTS, rounds=20).tables for c in (one, other)]
-    games = [{name: (table.games, table.ties, table.records) for name, table in t.items()} for t in tables]
+    games = [
+        {name: (table.games, table.ties, table.records) for name, table in t.items()}
+        for t in tables
+    ]
     return one.games == other.games and sums[0] == sums[1] and games[0] == games[1]
 
 

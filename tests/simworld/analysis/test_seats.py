@@ -1,4 +1,5 @@
-"""Seats as frames hold what the rows of the store say: several samples, rubrics, weights, and holes; so do pairs made of them."""
+"""Seats as frames hold what the rows of the store say: several samples, rubrics, weights, and
+holes; so do pairs made of them."""
 
 from __future__ import annotations
 
@@ -10,22 +11,30 @@ import pandas as pd
 import pytest
 
 from simworld import connect
-from simworld.analysis.compare import compare_agents
-from simworld.analysis.games import SeatScore
-from simworld.analysis.questions.judges import Judge, choose_judge
-from simworld.analysis.questions.measures import judge_measures, names_of
-from simworld.analysis.questions.names import scope
+from simworld.analysis.questions.judge_choice import JudgeChoice, choose_judge
+from simworld.analysis.questions.judge_measures import judge_measures, names_of
+from simworld.analysis.questions.query_source import QuerySource
+from simworld.analysis.questions.scope import scope
 from simworld.analysis.questions.seats import CELL, COLUMNS, seat_frames
-from simworld.analysis.questions.source import Source
 from simworld.core.errors import InputError
 from simworld.core.measures import measure, measures_of
+from simworld.results.differences import compare_agents
+from simworld.results.games import SeatScore
 from store import Store, open_store
 from store.cells import number_of
 from tests.simworld.analysis import world
 from tests.store.samples import judged
 
-pytestmark = pytest.mark.filterwarnings("ignore::simworld.analysis.questions.source.Note")
-SEVEN = ("believability", "relationship", "knowledge", "secret", "social_rules", "financial", "goal")
+pytestmark = pytest.mark.filterwarnings("ignore::simworld.analysis.questions.query_source.Note")
+SEVEN = (
+    "believability",
+    "relationship",
+    "knowledge",
+    "secret",
+    "social_rules",
+    "financial",
+    "goal",
+)
 
 
 def rubric(name: str, dimensions: tuple[str, ...], weights: tuple[float, ...]) -> dict[str, object]:
@@ -36,12 +45,16 @@ def rubric(name: str, dimensions: tuple[str, ...], weights: tuple[float, ...]) -
     return {"name": name, "id": f"{name}@0", "dimensions": parts}
 
 
-def score(store: Store, ids: list[str], judge: str, dimensions: tuple[str, ...], draw: random.Random) -> None:
+def score(
+    store: Store, ids: list[str], judge: str, dimensions: tuple[str, ...], draw: random.Random
+) -> None:
     """One to three samples of each episode, one in five scores missing."""
     for id_ in ids:
         seats = [seat.seat for seat in store.episode(id_).summary.seats]
         for sample in range(draw.randint(1, 3)):
-            shares = {(s, d): draw.random() for s in seats for d in dimensions if draw.random() < 0.8}
+            shares = {
+                (s, d): draw.random() for s in seats for d in dimensions if draw.random() < 0.8
+            }
             scores = {key: 10 * share - 5 for key, share in shares.items()}
             store.add_judgement(judged(id_, scores, judge=judge, sample=sample), shares)
 
@@ -56,16 +69,22 @@ def opened(url: str) -> Iterator[Store]:
         for id_, one in zip(ids, world.WORLD, strict=True):
             if one.failure is None:
                 by_scenario[one.scenario.name].append(id_)
-        store.add_judge("s@1", "s", {"spec": {}, "rubric": rubric("sotopia", SEVEN, (1, 2, 0, 1, 3, 1, 1))})
+        store.add_judge(
+            "s@1", "s", {"spec": {}, "rubric": rubric("sotopia", SEVEN, (1, 2, 0, 1, 3, 1, 1))}
+        )
         score(store, by_scenario["ticket"] + by_scenario["rent"], "s@1", SEVEN, draw)
-        store.add_judge("k@1", "k", {"spec": {}, "rubric": rubric("first", ("goal", "bond"), (3, 1))})
-        store.add_judge("k@2", "k", {"spec": {}, "rubric": rubric("second", ("goal", "calm"), (0, 2))})
+        store.add_judge(
+            "k@1", "k", {"spec": {}, "rubric": rubric("first", ("goal", "bond"), (3, 1))}
+        )
+        store.add_judge(
+            "k@2", "k", {"spec": {}, "rubric": rubric("second", ("goal", "calm"), (0, 2))}
+        )
         score(store, by_scenario["ticket"], "k@1", ("goal", "bond"), draw)
         score(store, by_scenario["rent"], "k@2", ("goal", "calm"), draw)
         yield store
 
 
-def row_by_row(store: Store, judge: Judge) -> dict[tuple[str, str], dict[str, float]]:
+def row_by_row(store: Store, judge: JudgeChoice) -> dict[tuple[str, str], dict[str, float]]:
     """(episode id, seat) → measure → value, from the rows of scores."""
     found: dict[tuple[str, str], dict[str, float]] = {}
     for record in judge.records:
@@ -74,7 +93,9 @@ def row_by_row(store: Store, judge: Judge) -> dict[tuple[str, str], dict[str, fl
         )
         for row in store.scores(judge_id=record.id):
             samples[row.episode_id, row.seat][row.sample][row.dimension] = (row.score, row.rescaled)
-        names = dict(zip(measures_of(record.spec["rubric"]), names_of(judge)[record.id], strict=True))
+        names = dict(
+            zip(measures_of(record.spec["rubric"]), names_of(judge)[record.id], strict=True)
+        )
         for key, of_seat in samples.items():
             measured = measure(of_seat.values(), record.spec["rubric"])
             found[key] = {names[name]: one.mean for name, one in measured.items()}
@@ -83,7 +104,7 @@ def row_by_row(store: Store, judge: Judge) -> dict[tuple[str, str], dict[str, fl
 
 @pytest.mark.parametrize("judge", ["s", "k"])
 def test_the_same_as_row_by_row(opened: Store, url: str, judge: str) -> None:
-    source = Source(url=url, store=opened, timeout_s=30)
+    source = QuerySource(url=url, store=opened, timeout_s=30)
     among = scope(source, run="first")
     chosen = choose_judge(source, judge, among)
     measures = [one.name for one in judge_measures(chosen)]
@@ -94,7 +115,12 @@ def test_the_same_as_row_by_row(opened: Store, url: str, judge: str) -> None:
     for summary in opened.summaries(run="first"):
         for seat in summary.seats:
             rows = frame[(frame["episode"] == number_of(summary.id)) & (frame["seat"] == seat.seat)]
-            if summary.scenario_name == "rent" and summary.failure and summary.attempt == 1 and rows.empty:
+            if (
+                summary.scenario_name == "rent"
+                and summary.failure
+                and summary.attempt == 1
+                and rows.empty
+            ):
                 continue  # it was tried again
             (row,) = rows.to_dict("records")
             others = [other.agent_name for other in summary.seats if other.seat != seat.seat]
@@ -130,6 +156,14 @@ def test_the_same_as_row_by_row(opened: Store, url: str, judge: str) -> None:
 def test_two_rubrics_have_their_names_before_dimensions(opened: Store, url: str) -> None:
     with connect(url) as asked:
         found = asked.scores(by=(), judge="k")
-        assert found["measure"].tolist() == ["overall", "first/goal", "first/bond", "second/goal", "second/calm"]
-        with pytest.raises(InputError, match="no measure of judge 'k', 'goal'; there are overall, first/goal"):
+        assert found["measure"].tolist() == [
+            "overall",
+            "first/goal",
+            "first/bond",
+            "second/goal",
+            "second/calm",
+        ]
+        with pytest.raises(
+            InputError, match="no measure of judge 'k', 'goal'; there are overall, first/goal"
+        ):
             asked.scores(judge="k", measures=["goal"])

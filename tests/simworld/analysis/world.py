@@ -4,10 +4,12 @@ Shares of the range; `overall` = (3 · goal + bond) / 4. Rival sits in the other
 
              ticket, seller     ticket, buyer      rent, owner        rent, tenant
              goal bond overall  goal bond overall  goal bond overall
-    base     .4   .5   .425     .2   .5   .275     .5   .5   .5       – (failed, again, then the judge failed)
-    steered  .8   .6   .75      .6   .6   .6       .7   .7   .7       – (the episode failed)
-    rival    .5   .5   .5  beside base and steered (as buyer: .6 .6 .6 beside base, .5 .5 .5 beside steered)
-                                                   as tenant: .5 .5 .5 beside base, .3 .5 .35 beside steered
+    base     .4   .5   .425     .2   .5   .275     .5   .5   .5       – (failed, again, then the
+    judge failed) steered  .8   .6   .75      .6   .6   .6       .7   .7   .7       – (the episode
+    failed) rival    .5   .5   .5  beside base and steered (as buyer: .6 .6 .6 beside base, .5 .5 .5
+    beside steered)
+                                                   as tenant: .5 .5 .5 beside base, .3 .5 .35 beside
+                                                       steered
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ from simworld.core.scenario import Scenario
 from store import AgentRecord, PlannedItem, RunRecord, Store, TrainingRecord
 from tests.store.samples import NOON, RENT, TICKET, judged, speak, unjudgeable
 
-AGENTS = tuple(AgentRecord(id=f"{name}@1", name=name, spec={"model": "m"}) for name in ("base", "steered", "rival"))
+AGENTS = tuple(
+    AgentRecord(id=f"{name}@1", name=name, spec={"model": "m"})
+    for name in ("base", "steered", "rival")
+)
 TIMEOUT = Failure(boundary="model", kind="timeout", message="no answer in 60 s")
 RUBRIC = {
     "name": "small",
@@ -55,7 +60,13 @@ class Played:
 
 
 WORLD = (
-    Played(scenario=TICKET, cast=("base", "rival"), ending=LEFT, scores=((0.4, 0.5), (0.6, 0.6)), holds=True),
+    Played(
+        scenario=TICKET,
+        cast=("base", "rival"),
+        ending=LEFT,
+        scores=((0.4, 0.5), (0.6, 0.6)),
+        holds=True,
+    ),
     Played(
         scenario=TICKET,
         cast=("steered", "rival"),
@@ -65,9 +76,17 @@ WORLD = (
         action=(3.0, 4.0),
     ),
     Played(scenario=TICKET, cast=("rival", "base"), scores=((0.5, 0.5), (0.2, 0.5)), holds=False),
-    Played(scenario=TICKET, cast=("rival", "steered"), ending=LEFT, scores=((0.5, 0.5), (0.6, 0.6))),
+    Played(
+        scenario=TICKET, cast=("rival", "steered"), ending=LEFT, scores=((0.5, 0.5), (0.6, 0.6))
+    ),
     Played(scenario=RENT, cast=("base", "rival"), scores=((0.5, 0.5), (0.5, 0.5)), holds=False),
-    Played(scenario=RENT, cast=("steered", "rival"), scores=((0.7, 0.7), (0.3, 0.5)), holds=True, action=(0.0, 5.0)),
+    Played(
+        scenario=RENT,
+        cast=("steered", "rival"),
+        scores=((0.7, 0.7), (0.3, 0.5)),
+        holds=True,
+        action=(0.0, 5.0),
+    ),
     Played(scenario=RENT, cast=("rival", "base"), failure=TIMEOUT, lines=()),
     Played(scenario=RENT, cast=("rival", "base"), attempt=2, holds=True, judge_fails=True),
     Played(scenario=RENT, cast=("rival", "steered"), failure=TIMEOUT, lines=("Hello.",)),
@@ -75,18 +94,27 @@ WORLD = (
 
 
 def fill(
-    store: Store, world: Sequence[Played] = WORLD, *, run: str = "first", agents: Sequence[AgentRecord] = AGENTS
+    store: Store,
+    world: Sequence[Played] = WORLD,
+    *,
+    run: str = "first",
+    agents: Sequence[AgentRecord] = AGENTS,
 ) -> list[str]:
     """Stores a world as a run and returns the ids of its episodes."""
     ids = {agent.name: agent.id for agent in agents}
     items = [_item(run, one, ids) for one in world]
     planned = {
-        item.key: PlannedItem(item=item, scenario_name=one.scenario.name, family=one.scenario.family)
+        item.key: PlannedItem(
+            item=item, scenario_name=one.scenario.name, family=one.scenario.family
+        )
         for item, one in zip(items, world, strict=True)
     }
     record = RunRecord(name=run, seed=7, code_version="0.1", created=NOON)
     store.begin_run(
-        record, list(planned.values()), list({one.scenario.id: one.scenario for one in world}.values()), agents
+        record,
+        list(planned.values()),
+        list({one.scenario.id: one.scenario for one in world}.values()),
+        agents,
     )
     store.add_judge("j@1", "j", {"spec": {"name": "j"}, "rubric": RUBRIC})
     for number, (item, one) in enumerate(zip(items, world, strict=True)):
@@ -106,11 +134,17 @@ def fill(
 
 def train(store: Store) -> None:
     """A training with two metrics."""
-    store.begin_training(TrainingRecord(name="haggler", kind="td3bc", code_version="0.1", created=NOON))
-    store.add_training_steps("haggler", [(0, {"loss": 2.0}), (10, {"loss": 1.0, "q": 0.5}), (20, {"loss": 0.25})])
+    store.begin_training(
+        TrainingRecord(name="haggler", kind="td3bc", code_version="0.1", created=NOON)
+    )
+    store.add_training_steps(
+        "haggler", [(0, {"loss": 2.0}), (10, {"loss": 1.0, "q": 0.5}), (20, {"loss": 0.25})]
+    )
 
 
-def judge(store: Store, episode: str, one: Played, *, judge_id: str = "j@1", sample: int = 0) -> None:
+def judge(
+    store: Store, episode: str, one: Played, *, judge_id: str = "j@1", sample: int = 0
+) -> None:
     """Stores what a judge makes of an episode, by the world's scores."""
     if one.scores is not None:
         shares = {
@@ -118,14 +152,19 @@ def judge(store: Store, episode: str, one: Played, *, judge_id: str = "j@1", sam
             for seat, of_seat in zip(one.scenario.seats, one.scores, strict=True)
             for dimension, share in zip(("goal", "bond"), of_seat, strict=True)
         }
-        store.add_judgement(judged(episode, in_range(shares), judge=judge_id, sample=sample), shares)
+        store.add_judgement(
+            judged(episode, in_range(shares), judge=judge_id, sample=sample), shares
+        )
     elif one.judge_fails:
         store.add_judgement(unjudgeable(episode, judge=judge_id, sample=sample), {})
 
 
 def in_range(shares: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], float]:
     """The scores of these shares."""
-    return {(seat, name): 10 * share - (5 if name == "bond" else 0) for (seat, name), share in shares.items()}
+    return {
+        (seat, name): 10 * share - (5 if name == "bond" else 0)
+        for (seat, name), share in shares.items()
+    }
 
 
 def with_scores(one: Played, scores: Any) -> Played:
@@ -148,7 +187,9 @@ def _episode(item: WorkItem, one: Played) -> Episode:
         act = speak(seats[index % 2], line, turn=index)
         if one.action is not None and index % 2 == 0:
             vectors = {"state": np.ones(3, np.float32), "action": np.array(one.action, np.float32)}
-            act = replace(act, plan=PlanStep(**vectors, encoder_id="e1", planner_id="p1", noisy=index > 0))
+            act = replace(
+                act, plan=PlanStep(**vectors, encoder_id="e1", planner_id="p1", noisy=index > 0)
+            )
         turns.append(Turn(index=index, acts=(act,)))
     ending, reason = (Ending.failed, one.failure.kind) if one.failure else one.ending
     name = "price" if one.scenario is TICKET else "word"

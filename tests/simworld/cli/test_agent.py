@@ -26,7 +26,9 @@ def invoke(*args: str) -> Result:
 
 def test_the_committed_schema_is_what_the_command_prints() -> None:
     committed = (LIBRARY.parent / "agent.schema.json").read_text()
-    assert committed == agent_schema_text(agent_json_schema()), "run: simworld agent schema > agents/agent.schema.json"
+    assert committed == agent_schema_text(agent_json_schema()), (
+        "run: simworld agent schema > agents/agent.schema.json"
+    )
     assert invoke("schema").output == committed
 
 
@@ -52,7 +54,10 @@ def test_check_says_everything_at_once(tmp_path: Path) -> None:
     result = invoke("check", str(tmp_path))
     assert isinstance(result.exception, InputError)
     text = str(result.exception)
-    assert f"{tmp_path}/a.yaml:3:12: sampling.temprature: unknown field; did you mean 'temperature'?" in text
+    assert (
+        f"{tmp_path}/a.yaml:3:12: sampling.temprature: unknown field; did you mean 'temperature'?"
+        in text
+    )
     assert f"{tmp_path}/b.yaml:3:8: lines: " in text
     assert f"{tmp_path}/d.yaml: the name 'c' is taken by {tmp_path}/c.yaml" in text
     assert invoke("check", str(tmp_path / "c.yaml")).output == "1 agent: ok\n"
@@ -90,10 +95,14 @@ def test_another_number_format_is_a_note(tmp_path: Path, dtype: str, noted: bool
         lm_id="hash-1", lm_spec="hf:tiny", dtype="float32", width=3, position="mid", encoder=EncoderInfo(kind="lm", id="e"),
         d_state=4, d_action=2, tokens=2, act_norm=0.5, embedding_norm=4.0, upmap="pca",
     )  # fmt: skip
-    save_checkpoint(tmp_path / "bare", Checkpoint(info=info, upmap=upmap, mean=torch.zeros(4), std=torch.ones(4)))
+    save_checkpoint(
+        tmp_path / "bare",
+        Checkpoint(info=info, upmap=upmap, mean=torch.zeros(4), std=torch.ones(4)),
+    )
     path = tmp_path / "a.yaml"
     path.write_text(
-        f"name: a\nmodel: hf:tiny\ndtype: {dtype}\nsteering: {{planner: bare, explore: {{kind: random}}}}\n"
+        f"name: a\nmodel: hf:tiny\ndtype: {dtype}\nsteering: {{planner: bare, explore: {{kind:"
+        " random}}\n"
     )
     notes = json.loads(invoke("show", str(path), "--json").output)["notes"]
     expected = "the planner was made with hf:tiny in float32, and the model runs in bfloat16 here"
@@ -102,7 +111,10 @@ def test_another_number_format_is_a_note(tmp_path: Path, dtype: str, noted: bool
 
 
 def test_show_says_that_a_planner_was_trained_with_another_prompt(tmp_path: Path) -> None:
-    spec = "name: mine\nmodel: builtin:smollm2-135m-instruct\ndtype: bfloat16\nsteering: {planner: planners/numbers}\n"
+    spec = (
+        "name: mine\nmodel: builtin:smollm2-135m-instruct\ndtype: bfloat16\nsteering: {planner:"
+        " planners/numbers}\n"
+    )
     path = tmp_path / "mine.yaml"
 
     def notes() -> list[str]:
@@ -113,5 +125,7 @@ def test_show_says_that_a_planner_was_trained_with_another_prompt(tmp_path: Path
     assert notes() == []
     path.write_text(spec + "prompt: script-2\n")
     (note,) = notes()
-    begin = "the planner was trained with another prompt version (dc45ba13afb9; the prompt script-2 is "
+    begin = (
+        "the planner was trained with another prompt version (dc45ba13afb9; the prompt script-2 is "
+    )
     assert re.fullmatch(re.escape(begin) + r"[0-9a-f]{12}\), so on other states", note)

@@ -59,7 +59,9 @@ def test_what_is_not_given_leaves_the_files_alone() -> None:
 
 
 def test_what_is_given_goes_before_the_files() -> None:
-    asking, _ = given("--timeout", "300", "--retries", "0", "--concurrency", "2", "--budget-tokens", "5000")
+    asking, _ = given(
+        "--timeout", "300", "--retries", "0", "--concurrency", "2", "--budget-tokens", "5000"
+    )
     assert asking is not None
     assert (asking.server.timeout, asking.server.retries, asking.server.concurrency) == (300, 0, 2)
     assert asking.stopping.budget_tokens == 5000

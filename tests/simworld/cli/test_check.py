@@ -26,9 +26,15 @@ FILES = {
     "says.yaml": "name: says\nkind: scripted\nlines: [Hello.]\n",
     "lm.yaml": "name: lm\nmodel: builtin:smollm2-135m-instruct\nprompt: short.yaml\n",
     "short.yaml": "style: script\ninstructions: You are {{name}}.\n",
-    "strict.yaml": "name: strict\nmodel: builtin:smollm2-135m-instruct\nmethod: answers\nrubric: calm.yaml\n",
-    "cup.yaml": "name: cup\nagents: [says.yaml, lm.yaml]\nscenarios: [bar.yaml]\njudges: [strict.yaml]\n",
-    "pairs.yaml": "- {setting: s, seat: Ann, dimension: goal, better: 'Ann: Yes.', worse: 'Ann: No.'}\n",
+    "strict.yaml": (
+        "name: strict\nmodel: builtin:smollm2-135m-instruct\nmethod: answers\nrubric: calm.yaml\n"
+    ),
+    "cup.yaml": (
+        "name: cup\nagents: [says.yaml, lm.yaml]\nscenarios: [bar.yaml]\njudges: [strict.yaml]\n"
+    ),
+    "pairs.yaml": (
+        "- {setting: s, seat: Ann, dimension: goal, better: 'Ann: Yes.', worse: 'Ann: No.'}\n"
+    ),
     # nothing of ours
     "compose.yaml": "services: {web: {image: nginx}}\nversion: '3'\n",
     "helm.yaml": "name: x\nvalues_file: {{ .Values.x }}\n",
@@ -51,19 +57,28 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def check(*arguments: str) -> tuple[int, str, str]:
     result = CliRunner().invoke(cli, ["check", *arguments])
     error = result.exception if isinstance(result.exception, InputError) else None
-    return error.exit_code if error else result.exit_code, result.stdout, result.stderr + str(error or "")
+    return (
+        error.exit_code if error else result.exit_code,
+        result.stdout,
+        result.stderr + str(error or ""),
+    )
 
 
 def test_everything_in_a_folder_by_its_kind(folder: Path) -> None:
     assert check() == (
         0,
-        "1 scenario, 1 persona, 1 rubric, 2 agents, 1 prompt, 1 judge, 1 tournament, 1 pairs: ok; "
-        "5 other YAML files left out\nnext: simworld tournament run cup.yaml\n",
+        (
+            "1 scenario, 1 persona, 1 rubric, 2 agents, 1 prompt, 1 judge, 1 tournament, 1 pairs:"
+            " ok; 5 other YAML files left out\nnext: simworld tournament run cup.yaml\n"
+        ),
         "",
     )
     assert check(".", "bar.yaml", "../" + folder.name) == check()
     assert check("ann.yaml", "calm.yaml") == (0, "1 persona, 1 rubric: ok\n", "")
-    assert check("bar.yaml")[1] == "1 scenario: ok\nnext: simworld run bar.yaml --cast '*=smol-script'\n"
+    assert (
+        check("bar.yaml")[1]
+        == "1 scenario: ok\nnext: simworld run bar.yaml --cast '*=smol-script'\n"
+    )
 
 
 def test_all_problems_at_once_with_their_places(folder: Path) -> None:
@@ -80,7 +95,8 @@ def test_all_problems_at_once_with_their_places(folder: Path) -> None:
     for name, (old, new) in wrong.items():
         (folder / name).write_text(FILES[name].replace(old, new), "utf-8")
     (folder / "list.yaml").write_text("- [a\n")  # broken, but nothing of ours
-    (folder / "says2.yaml").write_text("name: says2\nkind: scripted\nlines: [Hello.\n")  # broken, and ours
+    # broken, and ours
+    (folder / "says2.yaml").write_text("name: says2\nkind: scripted\nlines: [Hello.\n")
     code, out, error = check()
     assert (code, out) == (2, "")
     told = {line.split(":")[0] for line in error.splitlines()}
@@ -96,7 +112,10 @@ def test_a_file_that_is_named_must_be_of_ours(folder: Path) -> None:
     assert "compose.yaml: its keys tell none of our kinds of files" in error
     assert "gone.yaml: no such file or folder" in error
     code, _, error = check("deploy")
-    assert (code, error.startswith("no file of ours is here; 1 other YAML file left out")) == (2, True)
+    assert (code, error.startswith("no file of ours is here; 1 other YAML file left out")) == (
+        2,
+        True,
+    )
 
 
 def test_the_name_of_the_folder_is_a_hint(folder: Path) -> None:
@@ -111,5 +130,7 @@ def test_scenario_check_and_run_look_at_scenarios_alone(folder: Path) -> None:
     result = CliRunner().invoke(cli, ["scenario", "check", "."], catch_exceptions=False)
     left = "; 12 other files left out (`simworld check` looks at all kinds)"
     assert result.stdout == f"1 scenario in 1 file and 1 persona: ok{left}\n"
-    played = CliRunner().invoke(cli, ["run", ".", "--cast", "*=says", "--dry-run"], catch_exceptions=False)
+    played = CliRunner().invoke(
+        cli, ["run", ".", "--cast", "*=says", "--dry-run"], catch_exceptions=False
+    )
     assert "1 to play, 0 already there, 1 planned" in played.stdout

@@ -22,7 +22,9 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def complete(line: str) -> list[str]:
     *words, incomplete = line.split(" ")
-    found = ShellComplete(cli, {}, "simworld", "_SIMWORLD_COMPLETE").get_completions(words, incomplete)
+    found = ShellComplete(cli, {}, "simworld", "_SIMWORLD_COMPLETE").get_completions(
+        words, incomplete
+    )
     return [item.value for item in found]
 
 
@@ -50,8 +52,8 @@ def test_names(line: str, expected: list[str]) -> None:
 
 def test_runs_of_the_database_that_the_line_names() -> None:
     Path("kitchen.yaml").write_text(
-        "name: k\nsetting: S\nseats: [{name: a, goal: g, persona: {name: Ann}}, {name: b, goal: g, persona: {name: Bo}}]\n"
-        "limits: {turns: 1}\n"
+        "name: k\nsetting: S\nseats: [{name: a, goal: g, persona: {name: Ann}}, {name: b, goal: g,"
+        " persona: {name: Bo}}]\nlimits: {turns: 1}\n"
     )
     Path("says.yaml").write_text("name: says\nkind: scripted\nlines: [Hello.]\n")
     for name in ("first", "second"):

@@ -27,7 +27,9 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for work in items:
             add(opened, work, played(work, "Good evening.", "\x1b[2J[bold]Hi[/bold]"))
         opened.add_judge("j1", "judge", {})
-        opened.add_judgement(judged(items[0].episode_id(1), {("seller", "goal"): 7.5}), {("seller", "goal"): 0.75})
+        opened.add_judgement(
+            judged(items[0].episode_id(1), {("seller", "goal"): 7.5}), {("seller", "goal"): 0.75}
+        )
     return path
 
 
@@ -45,7 +47,9 @@ def test_info_shows_counts_version_and_runs(path: Path) -> None:
     out = run(path, "info").stdout
     assert f"version {HEAD}" in out
     assert ["episodes", "3"] in [line.split() for line in out.splitlines()]
-    assert ["first", "2026-11-23", "12:00", "3", "3", "0", "1"] in [line.split() for line in out.splitlines()]
+    assert ["first", "2026-11-23", "12:00", "3", "3", "0", "1"] in [
+        line.split() for line in out.splitlines()
+    ]
     data = json.loads(run(path, "info", "--json").stdout)
     assert data["tables"]["acts"] == 6
     assert data["runs"][0]["judged"] == 1
@@ -55,15 +59,26 @@ def test_the_codebook_needs_no_database(tmp_path: Path) -> None:
     out = run(tmp_path / "absent.db", "info", "--columns").stdout
     assert "log-probability of the reply under the model" in out
     rows = json.loads(run(tmp_path / "absent.db", "info", "--columns", "--json").stdout)
-    text = {"column": "text", "type": "text", "key": "→ acts.text", "comment": "what was said or done"}
-    assert {"table": "transcripts", "row": "A view: an act with the names of who acted.", **text} in rows
+    text = {
+        "column": "text",
+        "type": "text",
+        "key": "→ acts.text",
+        "comment": "what was said or done",
+    }
+    assert {
+        "table": "transcripts",
+        "row": "A view: an act with the names of who acted.",
+        **text,
+    } in rows
     (key,) = [row["key"] for row in rows if (row["table"], row["column"]) == ("acts", "episode_id")]
     assert key == "key → episodes.id"
     assert "acts: What a seat did in a turn, and what made it;" in out
 
 
 def test_query_shows_a_table_with_harmless_text(path: Path) -> None:
-    out = run(path, "query", "SELECT seat, text FROM transcripts WHERE repeat = 0 ORDER BY turn").stdout
+    out = run(
+        path, "query", "SELECT seat, text FROM transcripts WHERE repeat = 0 ORDER BY turn"
+    ).stdout
     assert "\x1b" not in out
     assert [line.split() for line in out.splitlines()] == [
         ["seat", "text"],
@@ -142,7 +157,11 @@ def test_names_in_a_query_of_ones_own(path: Path) -> None:
         (("SELECT 1 AS x, 2 AS x", "--json"), "several columns are called x"),
         (("SELECT 1", "--json", "--csv"), "exclude each other"),
         (
-            ("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x FROM c) SELECT max(x) FROM c", "--timeout", "0.1"),
+            (
+                "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x FROM c) SELECT max(x) FROM c",
+                "--timeout",
+                "0.1",
+            ),
             "0.1",
         ),
     ],
@@ -154,7 +173,9 @@ def test_query_mistakes_exit_with_2(path: Path, args: tuple[str, ...], said: str
     assert result.exception.exit_code == 2
 
 
-@pytest.mark.parametrize("args", [("info",), ("query", "SELECT 1"), ("export", "--out", "-"), ("upgrade",)])
+@pytest.mark.parametrize(
+    "args", [("info",), ("query", "SELECT 1"), ("export", "--out", "-"), ("upgrade",)]
+)
 def test_reading_commands_make_no_database(tmp_path: Path, args: tuple[str, ...]) -> None:
     run(tmp_path / "absent.db", *args, fails=InputError)
     assert list(tmp_path.iterdir()) == []
@@ -184,8 +205,12 @@ def test_export_writes_parquet(path: Path, tmp_path: Path) -> None:
     run(path, "export", "--out", str(out), "--run", "first")
     rows = pq.read_table(out).to_pylist()
     assert len(rows) == 3
-    assert {(row["turns"], len(row["acts"]), row["checks"][0]["number"]) for row in rows} == {(2, 2, 70.0)}
-    assert [row["judgements"][0]["verdicts"][0]["score"] for row in rows if row["judgements"]] == [7.5]
+    assert {(row["turns"], len(row["acts"]), row["checks"][0]["number"]) for row in rows} == {
+        (2, 2, 70.0)
+    }
+    assert [row["judgements"][0]["verdicts"][0]["score"] for row in rows if row["judgements"]] == [
+        7.5
+    ]
 
 
 def test_export_overwrites_only_when_forced(path: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from agents import ScriptedAgent
 from simworld.cli import cli
 from simworld.cli.demo import demo_plan
-from simworld.cli.demo_follow import Followed
+from simworld.cli.demo_follow import FollowedConversation
 from simworld.cli.demo_time import GFLOP, STARTING_S, seconds_for
 from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError
@@ -41,13 +41,19 @@ def test_one_conversation_is_printed_as_it_is_played_and_no_other() -> None:
     jobs = []
     for number, first in enumerate(("plain", "warm", "warm")):
         seated = dict(
-            zip(("host", "guest", "neighbour"), (agents[first], agents["plain"], agents["plain"]), strict=True)
+            zip(
+                ("host", "guest", "neighbour"),
+                (agents[first], agents["plain"], agents["plain"]),
+                strict=True,
+            )
         )
         cast = {seat: agent.id for seat, agent in seated.items()}
         item = WorkItem(run="r", scenario_id=scenario.id, cast=cast, repeat=number)
         jobs.append(Job(item=item, attempt=1, scenario=scenario, agents=seated, seed=number))
     screen = Console(file=io.StringIO(), width=80)
-    followed = Followed(screen, {name: agent.id for name, agent in agents.items()}, "warm")
+    followed = FollowedConversation(
+        screen, {name: agent.id for name, agent in agents.items()}, "warm"
+    )
     assert not followed.heard
     assert len(list(play_jobs(jobs, {}, on_acts=followed.hear))) == 3
     assert followed.heard
@@ -63,7 +69,9 @@ def test_one_conversation_is_printed_as_it_is_played_and_no_other() -> None:
 
 def test_a_page_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
     db = tmp_path / "demo.db"
-    done = CliRunner().invoke(cli, ["demo", "--db", f"sqlite:///{db}", "--out", str(tmp_path / "gone" / "page.html")])
+    done = CliRunner().invoke(
+        cli, ["demo", "--db", f"sqlite:///{db}", "--out", str(tmp_path / "gone" / "page.html")]
+    )
     assert isinstance(done.exception, InputError)
     assert "no folder" in str(done.exception)
     assert not db.exists()
@@ -76,7 +84,9 @@ def test_the_demo_plays_judges_and_shows_once(tmp_path: Path) -> None:
     first = CliRunner().invoke(cli, command, catch_exceptions=False)
     assert first.exit_code == 0, first.output
     lines = first.stdout.splitlines()
-    assert lines[0].startswith(f"The demo plays 2 conversations, judges them and writes {out}: about ")
+    assert lines[0].startswith(
+        f"The demo plays 2 conversations, judges them and writes {out}: about "
+    )
     assert lines[1] == "One of the conversations, as it is played: The last ticket"
     assert lines[3].startswith("  1 ")
     assert "2 episodes played, 0 were there already" in first.output

@@ -25,7 +25,10 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with store.open_store(str(path), create=True) as opened:
         first, second, third = begin(opened)
         kinds = (
-            Act(seat="seller", action=Action(kind=ActionKind.speak, text="Good evening.\x1b[31m\u202e")),
+            Act(
+                seat="seller",
+                action=Action(kind=ActionKind.speak, text="Good evening.\x1b[31m\u202e"),
+            ),
             Act(seat="buyer", action=Action(kind=ActionKind.non_verbal, text="nods")),
             Act(seat="seller", action=Action(kind=ActionKind.speak, text="psst", to=("buyer",))),
             Act(seat="buyer", action=Action(kind=ActionKind.none)),
@@ -37,7 +40,9 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         add(opened, third, played(third, failure=FAILED))
         for judge in ("j1", "j2"):
             opened.add_judge(judge, f"judge {judge}", {})
-        opened.add_judgement(judged(first.episode_id(1), {("seller", "goal"): 7.5}), {("seller", "goal"): 0.75})
+        opened.add_judgement(
+            judged(first.episode_id(1), {("seller", "goal"): 7.5}), {("seller", "goal"): 0.75}
+        )
         opened.add_judgement(unjudgeable(first.episode_id(1), judge="j2"), {})
     return path
 
@@ -59,8 +64,17 @@ def test_list_shows_the_latest_last(path: Path) -> None:
 def test_list_filters(path: Path) -> None:
     failed = json.loads(run(path, "list", "--ending", "failed", "--json").stdout)
     assert [(found["repeat"], found["failure"]) for found in failed] == [(2, str(FAILED))]
-    assert [(found["failed_seat"], found["failed_agent"]) for found in failed] == [("seller", "smol")]
-    assert len(json.loads(run(path, "list", "--agent", "smol", "--scenario", "ticket", "--json").stdout)) == 3
+    assert [(found["failed_seat"], found["failed_agent"]) for found in failed] == [
+        ("seller", "smol")
+    ]
+    assert (
+        len(
+            json.loads(
+                run(path, "list", "--agent", "smol", "--scenario", "ticket", "--json").stdout
+            )
+        )
+        == 3
+    )
     latest = run(path, "list", "--limit", "1", "--json")
     assert [found["repeat"] for found in json.loads(latest.stdout)] == [2]
     nothing = run(path, "list", "--run", "other")
@@ -102,11 +116,22 @@ def test_show_tells_thoughts_on_request_alone(tmp_path: Path) -> None:
         assert spoken.generation is not None
         raw = "<think>\nMy floor is 60.\n</think>\n\nSeventy."
         shown = replace(spoken, generation=replace(spoken.generation, raw=raw, reasoning_tokens=21))
-        hidden = replace(spoken, seat="buyer", generation=replace(spoken.generation, reasoning_tokens=9))
-        turns = (Turn(index=0, acts=(shown,)), Turn(index=1, acts=(hidden,)), Turn(index=2, acts=(spoken,)))
+        hidden = replace(
+            spoken, seat="buyer", generation=replace(spoken.generation, reasoning_tokens=9)
+        )
+        turns = (
+            Turn(index=0, acts=(shown,)),
+            Turn(index=1, acts=(hidden,)),
+            Turn(index=2, acts=(spoken,)),
+        )
         add(opened, first, replace(played(first), turns=turns))
-    lines = [line.strip() for line in run(path, "show", first.episode_id(1), "--reasoning").stdout.splitlines()]
-    assert lines.index("thought (21 tokens): My floor is 60.") + 1 == lines.index("1 Nadia Brandt: Seventy.")
+    lines = [
+        line.strip()
+        for line in run(path, "show", first.episode_id(1), "--reasoning").stdout.splitlines()
+    ]
+    assert lines.index("thought (21 tokens): My floor is 60.") + 1 == lines.index(
+        "1 Nadia Brandt: Seventy."
+    )
     assert "thought (9 tokens): the server did not show it" in lines
     assert len([line for line in lines if line.startswith("thought")]) == 2
     assert "floor" not in run(path, "show", first.episode_id(1)).stdout

@@ -1,4 +1,5 @@
-"""`simworld episode branch`: the parent's beginning, another agent after it, and both in one table."""
+"""`simworld episode branch`: the parent's beginning, another agent after it, and both in one
+table."""
 
 from __future__ import annotations
 
@@ -76,7 +77,10 @@ def test_a_branch_keeps_the_beginning_and_names_its_parent(folder: Path) -> None
         "at": 3,
         "played": 1,
     }
-    rows = {(row["what"], row["of"]): (row["parent"], row["branch"], row["difference"]) for row in report["rows"]}
+    rows = {
+        (row["what"], row["of"]): (row["parent"], row["branch"], row["difference"])
+        for row in report["rows"]
+    }
     assert rows["agent", "guest"] == ("other", "dear", None)
     assert rows["turns", ""] == (4, 4, 0)
     assert rows["check price", "found"] == (None, 9, None)
@@ -104,11 +108,23 @@ def test_the_same_command_again_plays_nothing_and_shows_new_scores(folder: Path)
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--at", "4", "--cast", "guest=rude"], "--at 4: episode {id} has 4 turns and ended: turn_limit; expected"),
+        (
+            ["--at", "4", "--cast", "guest=rude"],
+            "--at 4: episode {id} has 4 turns and ended: turn_limit; expected",
+        ),
         (["--at", "-1", "--cast", "guest=rude"], "expected the number of turns to keep, 0 to 3"),
-        (["--at", "1", "--cast", "gest=rude"], "--cast: no seat 'gest' in scenario 'kitchen'; did you mean 'guest'?"),
-        (["--at", "1", "--cast", "guest=rood"], "no agent 'rood': no such file, and no such name in the library"),
-        (["--at", "1", "--cast", "guest=rude", "--name", " "], "--name ' ': expected a word or more"),
+        (
+            ["--at", "1", "--cast", "gest=rude"],
+            "--cast: no seat 'gest' in scenario 'kitchen'; did you mean 'guest'?",
+        ),
+        (
+            ["--at", "1", "--cast", "guest=rood"],
+            "no agent 'rood': no such file, and no such name in the library",
+        ),
+        (
+            ["--at", "1", "--cast", "guest=rude", "--name", " "],
+            "--name ' ': expected a word or more",
+        ),
         (["--at", "1", "--cast", "guest"], "--cast 'guest' is not understood"),
     ],
 )
@@ -139,4 +155,7 @@ def test_an_agent_that_stays_must_be_the_one_that_played(folder: Path) -> None:
 
 def test_a_name_that_another_run_has_is_refused(folder: Path) -> None:
     result = branch("--at", "1", "--cast", "guest=rude", "--name", "dinner", code=1)
-    assert str(result.exception) == "run 'dinner' exists and is another one than this branch; give another --name"
+    assert (
+        str(result.exception)
+        == "run 'dinner' exists and is another one than this branch; give another --name"
+    )

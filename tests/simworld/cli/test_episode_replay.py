@@ -1,4 +1,5 @@
-"""`simworld episode replay`: turn by turn at a terminal, at once without one, and as one seat saw it."""
+"""`simworld episode replay`: turn by turn at a terminal, at once without one, and as one seat saw
+it."""
 
 from __future__ import annotations
 
@@ -78,7 +79,9 @@ def test_an_unknown_seat_and_options_that_exclude_each_other(path: Path) -> None
     assert "exclude each other" in run(path, "--all", "--speed", "1", code=2).output
 
 
-@pytest.mark.parametrize(("keys", "seen"), [("\n\nq\n", 2), ("\na\n", 4), ("\n\x04", 1)], ids=["stop", "all", "end"])
+@pytest.mark.parametrize(
+    ("keys", "seen"), [("\n\nq\n", 2), ("\na\n", 4), ("\n\x04", 1)], ids=["stop", "all", "end"]
+)
 def test_a_terminal_shows_a_turn_for_each_enter(path: Path, keys: str, seen: int) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "simworld", "episode", "replay", ID, "--db", str(path)]

@@ -1,4 +1,5 @@
-"""`simworld episode search` from the outside; the encoder is the built-in one, so most of it is marked."""
+"""`simworld episode search` from the outside; the encoder is the built-in one, so most of it is
+marked."""
 
 from __future__ import annotations
 
@@ -13,7 +14,10 @@ from simworld.core.errors import InputError
 from store import open_store
 from tests.store.samples import add, begin, played
 
-APOLOGY = ("I broke your vase. I feel terrible about it.", "It is all right, really. Let us forget it.")
+APOLOGY = (
+    "I broke your vase. I feel terrible about it.",
+    "It is all right, really. Let us forget it.",
+)
 HAGGLING = ("Sixty euros for the ticket.", "I can pay fifty at most.")
 
 
@@ -51,7 +55,9 @@ def test_the_nearest_episode_comes_first(db: str) -> None:
         "cosine",
         *sorted((line.split()[0] for line in lines[1:]), reverse=True),
     ]
-    (hit,) = json.loads(search(db, "someone apologises and is forgiven", "--limit", "1", "--json").stdout)
+    (hit,) = json.loads(
+        search(db, "someone apologises and is forgiven", "--limit", "1", "--json").stdout
+    )
     with open_store(db) as store:
         assert store.episode(hit["id"]).episode.acts[0].action.text == APOLOGY[0]
     assert hit["cosine"] > 0.2

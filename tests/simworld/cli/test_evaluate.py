@@ -14,7 +14,7 @@ from agents import ScriptedAgent
 from simworld.cli.evaluate import evaluate
 from simworld.core.episode import Observation
 from simworld.core.errors import InputError
-from simworld.core.protocols import Thinking
+from simworld.core.protocols import ActGenerator
 
 SCENE = """\
 name: kitchen-{n}
@@ -31,12 +31,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for n in range(6):
         (tmp_path / f"k{n}.yaml").write_text(SCENE.format(n=n))
     for name, line in {"rude": "Go away.", "polite": "Please come in.", "mute": "Hm."}.items():
-        (tmp_path / f"{name}.yaml").write_text(f"name: {name}\nkind: scripted\nlines: [{line}, Well.]\n")
+        (tmp_path / f"{name}.yaml").write_text(
+            f"name: {name}\nkind: scripted\nlines: [{line}, Well.]\n"
+        )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-ARMS = ("--agents", "base=rude.yaml,steered=polite.yaml", "--scenarios", "k*.yaml", "--partners", "mute.yaml")
+ARMS = (
+    "--agents",
+    "base=rude.yaml,steered=polite.yaml",
+    "--scenarios",
+    "k*.yaml",
+    "--partners",
+    "mute.yaml",
+)
 MEASURE = ("--lexical", "(?i)please", "--quality", "0", "--db", "x.db")
 
 
@@ -50,7 +59,8 @@ def test_the_report_and_the_gate(folder: Path) -> None:
     report = json.loads(done.stdout)
     (comparison,) = report["comparisons"]
     lexical = comparison["measures"]["lexical"]
-    # Each seat speaks twice and says please once: .5 against 0 in each of six families, so z is not defined; 2 / 2 ** 6.
+    # Each seat speaks twice and says please once: .5 against 0 in each of six families, so z is not
+    # defined; 2 / 2 ** 6.
     assert (lexical["mean"], lexical["z"], lexical["sign_p"]) == (0.5, None, 0.03125)
     assert (lexical["pairs"], lexical["cells"], lexical["families"]) == (12, 12, 6)
     assert report["requirements"][0]["holds"] is True
@@ -73,10 +83,12 @@ def test_tables_for_people(folder: Path) -> None:
     assert "6 families: fewer than 20" in done.stderr
 
 
-def test_what_failed_is_told_with_its_seat_and_agent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_failed_is_told_with_its_seat_and_agent(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     act = ScriptedAgent.act
 
-    def broken(agent: ScriptedAgent, observation: Observation) -> Thinking:
+    def broken(agent: ScriptedAgent, observation: Observation) -> ActGenerator:
         if observation.label == "Bo" and "number 3" in observation.setting:
             raise RuntimeError("no idea")
         return act(agent, observation)
@@ -88,7 +100,9 @@ def test_what_failed_is_told_with_its_seat_and_agent(folder: Path, monkeypatch: 
 
 
 def test_seats(folder: Path) -> None:
-    report = json.loads(call(*ARMS, *MEASURE, "--seats", "second", "--repeats", "2", "--json").stdout)
+    report = json.loads(
+        call(*ARMS, *MEASURE, "--seats", "second", "--repeats", "2", "--json").stdout
+    )
     assert report["arms"]["base"]["planned"] == 12  # six scenarios, one seat, two repeats
     assert report["comparisons"][0]["measures"]["lexical"]["cells"] == 6
 
@@ -98,21 +112,31 @@ def test_seats(folder: Path) -> None:
     [
         ({"--agents": "base=rude.yaml"}, "1 arm is given; a comparison needs two"),
         ({"--agents": "base=rude.yaml,steered=polit.yaml"}, "no agent 'polit.yaml'"),
-        ({"--agents": "base=rude.yaml,polite.yaml"}, "--agents 'polite.yaml' is not understood; write ARM=AGENT"),
+        (
+            {"--agents": "base=rude.yaml,polite.yaml"},
+            "--agents 'polite.yaml' is not understood; write ARM=AGENT",
+        ),
         ({"--agents": "base=rude.yaml,base=polite.yaml"}, "names the arm 'base' twice"),
         ({"--scenarios": "q*.yaml"}, "q*.yaml: no YAML file matches"),
         ({"--scenarios": ","}, "no scenario is given"),
         ({"--partners": "nobody"}, "no agent 'nobody'"),
         ({"--partners": ","}, "no partner is given"),
         ({"--lexical": "("}, "not a valid regular expression"),
-        ({"--judge": "smol-statments"}, "no judge named 'smol-statments'; did you mean 'smol-statements'?"),
+        (
+            {"--judge": "smol-statments"},
+            "no judge named 'smol-statments'; did you mean 'smol-statements'?",
+        ),
         ({"--require": "steerd>base"}, "no arm 'steerd'; did you mean 'steered'?"),
         ({"--require": "steered>base:goal"}, "no measure 'goal'; there are lexical"),
         ({"--like": "be kind"}, "--lexical and --like are two measures"),
     ],
 )
 def test_bad_input(folder: Path, changed: dict[str, str], message: str) -> None:
-    options = dict(zip(ARMS[::2], ARMS[1::2], strict=True)) | {"--lexical": "please", "--db": "y.db"} | changed
+    options = (
+        dict(zip(ARMS[::2], ARMS[1::2], strict=True))
+        | {"--lexical": "please", "--db": "y.db"}
+        | changed
+    )
     done = call(*(part for option in options.items() for part in option))
     assert isinstance(done.exception, InputError)
     assert message in str(done.exception)
@@ -147,13 +171,20 @@ def test_everything_wrong_comes_at_once_with_exit_code_2(folder: Path) -> None:
     )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    for part in ("1 arm is given", "no agent 'nobody'", "none.yaml", "not a valid regular expression"):
+    for part in (
+        "1 arm is given",
+        "no agent 'nobody'",
+        "none.yaml",
+        "not a valid regular expression",
+    ):
         assert part in done.stderr
 
 
 def test_a_changed_agent_is_refused(folder: Path) -> None:
     call(*ARMS, *MEASURE)
-    (folder / "polite.yaml").write_text("name: polite\nkind: scripted\nlines: [Please sit., Well.]\n")
+    (folder / "polite.yaml").write_text(
+        "name: polite\nkind: scripted\nlines: [Please sit., Well.]\n"
+    )
     done = call(*ARMS, *MEASURE)
     assert isinstance(done.exception, InputError)
     assert "polite" in str(done.exception)

@@ -18,11 +18,14 @@ def test_whose_failures_how_often_and_what_to_do(tmp_path: Path) -> None:
     with open_store(str(tmp_path / "x.db"), create=True) as store:
         items = begin(store, repeats=4, scenario=RENT)
         assert failure_lines(store, "first") == []
-        add(store, items[0], played(items[0], failure=timeout("no answer")))  # nobody spoke: it was the first seat
-        add(store, items[1], played(items[1], "Well?", failure=timeout("no answer")))  # the owner spoke: the tenant
+        # nobody spoke: it was the first seat
+        add(store, items[0], played(items[0], failure=timeout("no answer")))
+        # the owner spoke: the tenant
+        add(store, items[1], played(items[1], "Well?", failure=timeout("no answer")))
         add(store, items[2], played(items[2], failure=timeout("no answer")))
         add(store, items[3], played(items[3], failure=timeout("lost")))
-        add(store, items[3], played(items[3], "Well?", "Yes."), attempt=2)  # went well when played again
+        # went well when played again
+        add(store, items[3], played(items[3], "Well?", "Yes."), attempt=2)
         assert failure_lines(store, "first") == [
             "  failed 2 times: owner (smol): model: timeout: no answer",
             "  failed: tenant (rival): model: timeout: no answer",

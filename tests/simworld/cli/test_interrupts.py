@@ -1,4 +1,5 @@
-"""Ctrl-C at any moment from the first line on: one line at most, exit code 130, never a traceback."""
+"""Ctrl-C at any moment from the first line on: one line at most, exit code 130, never a
+traceback."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("module", "arguments"),
     [
-        ("simworld.cli.running", ["--help"]),
+        ("simworld.cli.run_command", ["--help"]),
         ("click", ["--help"]),
         ("simworld.cli.text", ["--help"]),
         ("simworld.fence", RUN),
@@ -54,15 +55,19 @@ def folder(tmp_path: Path) -> Path:
         ("yaml", RUN),
         ("pydantic", RUN),
         ("sqlalchemy", RUN),
-        ("simworld.runner.live", RUN),
+        ("simworld.runner.conversations", RUN),
         ("simworld.cli.train.upmap", ["train", "upmap", "--out", "x"]),
         ("torch", ["train", "upmap", "--out", "x"]),
     ],
 )
-def test_while_a_module_is_loaded(folder: Path, module: str, arguments: list[str], times: int) -> None:
+def test_while_a_module_is_loaded(
+    folder: Path, module: str, arguments: list[str], times: int
+) -> None:
     again = "os.kill(os.getpid(), signal.SIGINT)" if times == 2 else ""
     code = AT_A_MODULE.format(module=module, arguments=arguments, again=again)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, timeout=120
+    )
     assert done.returncode == 130, done.stderr
     assert done.stderr.split() == ["Stopped."]
 
@@ -106,7 +111,11 @@ main()
 
 def test_ctrl_c_in_a_finalizer_is_not_lost() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", IN_A_FINALIZER], capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-c", IN_A_FINALIZER],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (130, "Stopped.\n")
 
@@ -130,5 +139,7 @@ main()
 
 
 def test_what_was_half_made_when_ctrl_c_came_is_quiet() -> None:
-    done = subprocess.run([sys.executable, "-c", HALF_MADE], capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", HALF_MADE], capture_output=True, text=True, timeout=50, check=False
+    )
     assert (done.returncode, done.stderr) == (130, "Stopped.\n")

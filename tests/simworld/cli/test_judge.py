@@ -13,7 +13,7 @@ from simworld.cli import cli
 from simworld.cli.judge import judge
 from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError
-from simworld.judging.spec import builtin_judges
+from simworld.judging.judge_spec import builtin_judges
 from simworld.testing import FakeBackend
 from store import AgentRecord, PlannedItem, RunRecord, open_store
 from tests.simworld.judging.helpers import lamp, talk
@@ -46,10 +46,14 @@ def db(tmp_path: Path) -> str:
     planned = [PlannedItem(item=item, scenario_name="lamp", family="lamp") for item in items]
     with open_store(url, create=True) as store:
         agents = [AgentRecord(id="agent", name="agent", spec={})]
-        store.begin_run(RunRecord(name="r", seed=0, code_version="", created=NOW), planned, [scenario], agents)
+        store.begin_run(
+            RunRecord(name="r", seed=0, code_version="", created=NOW), planned, [scenario], agents
+        )
         for item, text in zip(items, ("Forty, and it is yours.", "Go away."), strict=True):
             episode = talk(scenario, ("seller", text), ("buyer", "*nods*"))
-            store.add_episode(item, 1, episode, scenario_name="lamp", family="lamp", started=NOW, ended=NOW)
+            store.add_episode(
+                item, 1, episode, scenario_name="lamp", family="lamp", started=NOW, ended=NOW
+            )
     return url
 
 
@@ -57,7 +61,9 @@ def test_list_and_show() -> None:
     shown = run("list")
     assert shown.exit_code == 0
     assert all(name in shown.output for name in builtin_judges())
-    assert [row["name"] for row in json.loads(run("list", "--json").output)] == list(builtin_judges())
+    assert [row["name"] for row in json.loads(run("list", "--json").output)] == list(
+        builtin_judges()
+    )
     text = run("show").output
     assert "smol-statements (built in)" in text
     assert "financial_and_material_benefits [-5, 5]" in text
@@ -77,7 +83,9 @@ def test_list_and_show() -> None:
         (["run", "--db", "foo://bar"], "foo"),
     ],
 )
-def test_one_clear_line(arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_clear_line(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     result = run(*arguments)
     assert result.exit_code != 0
@@ -98,8 +106,12 @@ def test_help_names_the_commands() -> None:
     assert all(name in text for name in ("run", "check", "list", "show"))
 
 
-def test_the_profile_says_how_long_a_backend_was_waited_for(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simworld.runner.models.load_backend", lambda *args, **settings: FakeBackend())
+def test_the_profile_says_how_long_a_backend_was_waited_for(
+    db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "simworld.runner.loaded_agents.load_backend", lambda *args, **settings: FakeBackend()
+    )
     data = json.loads(run("run", "--db", db, "--json", "--profile").stdout)
     assert data["scored"] == 2
     assert set(data["profile"]["parts"]) == {"waiting", "storing", "other"}

@@ -1,4 +1,5 @@
-"""`simworld judge agree` and `import` from the outside: a judge and a person as raters of the same episodes."""
+"""`simworld judge agree` and `import` from the outside: a judge and a person as raters of the same
+episodes."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from tests.store.samples import RENT, add, begin, judged, played
 
 @pytest.fixture
 def db(tmp_path: Path) -> str:
-    """Three families of one episode, which a judge has scored twice, and a file in which a person scores them."""
+    """Three families of one episode, which a judge has scored twice, and a file in which a person
+    scores them."""
     url = str(tmp_path / "x.db")
     lines = ["episode,seat,dimension,score"]
     with open_store(url, create=True) as store:
@@ -30,7 +32,8 @@ def db(tmp_path: Path) -> str:
                 key = ("owner", "goal")
                 score = 3.0 * n + sample
                 store.add_judgement(
-                    judged(work.episode_id(1), {key: score}, judge="smol@1", sample=sample), {key: score / 10}
+                    judged(work.episode_id(1), {key: score}, judge="smol@1", sample=sample),
+                    {key: score / 10},
                 )
             lines.append(f"{work.episode_id(1)},owner,goal,{2 * n}")
     (tmp_path / "ann.csv").write_text("\n".join(lines))
@@ -45,7 +48,10 @@ def call(db: str, *args: str, code: int = 0) -> Result:
 
 def test_a_person_is_one_more_rater(db: str) -> None:
     alone = call(db, "agree").stdout
-    assert "Krippendorff's alpha, interval metric: 1 full agreement, 0 as by chance: not measured" in alone
+    assert (
+        "Krippendorff's alpha, interval metric: 1 full agreement, 0 as by chance: not measured"
+        in alone
+    )
     done = call(db, "import", str(Path(db).parent / "ann.csv"), "--rater", "Ann")
     assert done.stdout == "3 episodes scored by Ann, 0 already there; 3 scores in the file\n"
     lines = [line.split() for line in call(db, "agree").stdout.splitlines()]
@@ -54,10 +60,13 @@ def test_a_person_is_one_more_rater(db: str) -> None:
     data = json.loads(call(db, "agree", "--judges", "Ann,smol", "--json").stdout)
     (goal,) = [one for one in data["dimensions"] if one["correlations"]]
     assert (goal["dimension"], goal["alpha"]["n"]) == ("goal", 3)
-    # Judge .05 .35 .65 and Ann 0 .2 .4: D_o = Σ (v − w)² / 3 = .0875 / 3, D_e = 2 Σ (v − mean)² / 5 = 2 · .29375 / 5
+    # Judge .05 .35 .65 and Ann 0 .2 .4: D_o = Σ (v − w)² / 3 = .0875 / 3, D_e = 2 Σ (v − mean)² / 5
+    # = 2 · .29375 / 5
     assert goal["alpha"]["value"] == pytest.approx(1 - (0.0875 / 3) / (2 * 0.29375 / 5))
     assert goal["swaps"] == []
-    assert "mean change of a score by it, share of the range: not measured" in call(db, "agree").stdout
+    assert (
+        "mean change of a score by it, share of the range: not measured" in call(db, "agree").stdout
+    )
 
 
 def test_one_clear_line(db: str, tmp_path: Path) -> None:
@@ -74,13 +83,24 @@ def test_one_clear_line(db: str, tmp_path: Path) -> None:
     assert "no judge at all in" in str(call(empty, "agree", code=1).exception)
 
 
-def test_swapped_dialogues_are_judged_beside_the_plain_ones(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simworld.runner.models.load_backend", lambda *args, **settings: FakeBackend())
+def test_swapped_dialogues_are_judged_beside_the_plain_ones(
+    db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "simworld.runner.loaded_agents.load_backend", lambda *args, **settings: FakeBackend()
+    )
     call(db, "run")
-    assert call(db, "run", "--swap", "names").stdout.startswith("3 scored, 0 failed, 0 already there\n")
+    assert call(db, "run", "--swap", "names").stdout.startswith(
+        "3 scored, 0 failed, 0 already there\n"
+    )
     data = json.loads(call(db, "agree", "--judges", "smol-statements", "--json").stdout)
     swaps = {one["dimension"]: one["swaps"] for one in data["dimensions"]}
     assert len(swaps) == 7
-    assert all((swap["swap"], swap["n"], swap["families"]) == ("names", 6, 3) for (swap,) in swaps.values())
-    lines = [line.split() for line in call(db, "agree", "--judges", "smol-statements").stdout.splitlines()]
+    assert all(
+        (swap["swap"], swap["n"], swap["families"]) == ("names", 6, 3) for (swap,) in swaps.values()
+    )
+    lines = [
+        line.split()
+        for line in call(db, "agree", "--judges", "smol-statements").stdout.splitlines()
+    ]
     assert ["goal", "smol-statements", "names"] in [line[:3] for line in lines]

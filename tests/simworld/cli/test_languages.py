@@ -1,4 +1,5 @@
-"""Conversations in the seven languages, played by scripted agents and by models of a small server, checked and judged."""
+"""Conversations in the seven languages, played by scripted agents and by models of a small server,
+checked and judged."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from agents.names import Names
-from agents.replies import parse_reply
+from agents.people_names import PeopleNames
+from agents.reply_parsing import parse_reply
 from simworld.cli import cli
 from simworld.core.episode import Act, Action, ActionKind
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
@@ -95,13 +96,24 @@ def scenario_of(code: str) -> dict[str, Any]:
         "setting": talk.setting,
         "relationship": "friend",
         "seats": [
-            {"name": seat, "persona": {"name": name, "age": 30}, "goal": talk.setting, "secret": f"{talk.setting} {i}"}
+            {
+                "name": seat,
+                "persona": {"name": name, "age": 30},
+                "goal": talk.setting,
+                "secret": f"{talk.setting} {i}",
+            }
             for i, (seat, name) in enumerate(zip(talk.seats, talk.people, strict=True))
         ],
         "limits": {"turns": 6},
         "checks": [
             {"name": "deal", "kind": "keyword", "words": [talk.agreed]},
-            {"name": "price", "kind": "number", "pattern": talk.number, "last": True, "between": [65, 65]},
+            {
+                "name": "price",
+                "kind": "number",
+                "pattern": talk.number,
+                "last": True,
+                "between": [65, 65],
+            },
         ],
     }
 
@@ -115,7 +127,9 @@ def labels_of(code: str) -> list[str]:
 
 
 def whispered(words: Language, names: list[str], text: str) -> str:
-    return words.acts.private.format(to=words.acts.to.format(names=words.acts.comma.join(names)), text=text)
+    return words.acts.private.format(
+        to=words.acts.to.format(names=words.acts.comma.join(names)), text=text
+    )
 
 
 def replies(code: str) -> list[str]:
@@ -146,7 +160,8 @@ def expected(code: str) -> list[Act]:
 
 @dataclass(slots=True, kw_only=True)
 class Server:
-    """An OpenAI-compatible server whose model `player` says what is due and whose model `judge` fills the schema."""
+    """An OpenAI-compatible server whose model `player` says what is due and whose model `judge`
+    fills the schema."""
 
     due: list[str] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -156,7 +171,9 @@ class Server:
         self.asked.append(dict(request))
         if request["model"] == "player":
             return self.due.pop(0)
-        return json.dumps(_filled(request["response_format"]["json_schema"]["schema"]), ensure_ascii=False)
+        return json.dumps(
+            _filled(request["response_format"]["json_schema"]["schema"]), ensure_ascii=False
+        )
 
 
 def _filled(schema: Mapping[str, Any]) -> Any:
@@ -172,7 +189,13 @@ def server() -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self._send(
-                {"object": "list", "data": [{"id": "player", "object": "model"}, {"id": "judge", "object": "model"}]}
+                {
+                    "object": "list",
+                    "data": [
+                        {"id": "player", "object": "model"},
+                        {"id": "judge", "object": "model"},
+                    ],
+                }
             )
 
         def do_POST(self) -> None:
@@ -242,7 +265,9 @@ def test_scripted_agents_play_in_every_language(folder: Path, code: str) -> None
     lines, talk = replies(code), TALKS[code]
     casts: list[str] = []
     for i, seat in enumerate(talk.seats):
-        file = write(f"agent-{i}.yaml", {"name": f"agent-{i}", "kind": "scripted", "lines": lines[i::3]})
+        file = write(
+            f"agent-{i}.yaml", {"name": f"agent-{i}", "kind": "scripted", "lines": lines[i::3]}
+        )
         casts += ["--cast", f"{seat}={file}"]
     write("ticket.yaml", scenario_of(code))
     command("run", "ticket.yaml", *casts)
@@ -252,12 +277,22 @@ def test_scripted_agents_play_in_every_language(folder: Path, code: str) -> None
 
 @pytest.mark.parametrize("prompt", ["chat", "script"])
 @pytest.mark.parametrize("code", TALKS)
-def test_models_play_and_a_model_judges_in_every_language(folder: Path, server: Server, code: str, prompt: str) -> None:
+def test_models_play_and_a_model_judges_in_every_language(
+    folder: Path, server: Server, code: str, prompt: str
+) -> None:
     talk, words = TALKS[code], load_language(code)
     first, second, third = labels_of(code)
     server.due = replies(code)
-    agent = {"name": "player", "model": f"openai:player@{server.address}", "prompt": prompt, "max_similarity": 1}
-    rubric = {"name": "r", "dimensions": [{"name": "calm", "range": [0, 10], "question": "How calm was {name}?"}]}
+    agent = {
+        "name": "player",
+        "model": f"openai:player@{server.address}",
+        "prompt": prompt,
+        "max_similarity": 1,
+    }
+    rubric = {
+        "name": "r",
+        "dimensions": [{"name": "calm", "range": [0, 10], "question": "How calm was {name}?"}],
+    }
     judge = {
         "name": "j",
         "model": f"openai:judge@{server.address}",
@@ -271,12 +306,18 @@ def test_models_play_and_a_model_judges_in_every_language(folder: Path, server: 
         check_played(code, store)
         (played,) = store.episodes()
         (stored,) = store.judgements(played.id)
-        assert {(v.seat, v.score) for v in stored.judgement.verdicts} == {(seat, 7.0) for seat in talk.seats}
+        assert {(v.seat, v.score) for v in stored.judgement.verdicts} == {
+            (seat, 7.0) for seat in talk.seats
+        }
         version = played.episode.acts[0].generation
         assert version is not None
-        assert version.prompt_version.partition("+")[2].partition(".")[0] == ("2" if code == "en" else code)
+        assert version.prompt_version.partition("+")[2].partition(".")[0] == (
+            "2" if code == "en" else code
+        )
 
-    *turns, judging = [" ".join(str(m["content"]) for m in request["messages"]) for request in server.asked]
+    *turns, judging = [
+        " ".join(str(m["content"]) for m in request["messages"]) for request in server.asked
+    ]
     assert len(turns) == 6
     assert [talk.whisper in turn for turn in turns] == [
         False,
@@ -296,9 +337,13 @@ def test_models_play_and_a_model_judges_in_every_language(folder: Path, server: 
         judged.line.format(who=first, text=talk.offer),
         judged.private_line.format(who=second, names=first, text=talk.whisper),
         judged.line.format(who=third, text=f"*{talk.nod[1:-1]}*"),
-        judged.line.format(who=second, text=f"{talk.goodbye}{judged.between_sentences}*{judged.leaves}*"),
+        judged.line.format(
+            who=second, text=f"{talk.goodbye}{judged.between_sentences}*{judged.leaves}*"
+        ),
         judged.cut_off,
-        judged.between.format(one=first, other=second, relation=judged.relations[Relationship.friend]),
+        judged.between.format(
+            one=first, other=second, relation=judged.relations[Relationship.friend]
+        ),
     ):
         assert line in lines.split("\n"), line
     assert judging
@@ -311,17 +356,26 @@ def test_a_reply_is_read_by_the_marks_that_prompts_show(code: str) -> None:
         Seat(name=seat, persona=Persona(name=name), goal="G")
         for seat, name in zip(talk.seats, talk.people, strict=True)
     )
-    pairs = {(a, b): Relationship.friend for i, a in enumerate(talk.seats) for b in talk.seats[i + 1 :]}
+    pairs = {
+        (a, b): Relationship.friend for i, a in enumerate(talk.seats) for b in talk.seats[i + 1 :]
+    }
     scenario = Scenario(name="x", setting="S", seats=seats, relationships=pairs, language=code)
-    names = Names.of(observe(scenario, talk.seats[0], (), 0, 0))
+    names = PeopleNames.of(observe(scenario, talk.seats[0], (), 0, 0))
     first, second, third = labels_of(code)
     for to in ([second], [third], [second, third]):
         wanted = Action(
-            kind=ActionKind.speak, text=talk.whisper, to=tuple(talk.seats[labels_of(code).index(n)] for n in to)
+            kind=ActionKind.speak,
+            text=talk.whisper,
+            to=tuple(talk.seats[labels_of(code).index(n)] for n in to),
         )
         mark = words.acts.to.format(names=words.acts.comma.join(to))
         assert parse_reply(whispered(words, to, talk.whisper), names) == wanted
-        assert parse_reply(words.acts.private_line.format(who=first, to=mark, text=talk.whisper), names) == wanted
+        assert (
+            parse_reply(
+                words.acts.private_line.format(who=first, to=mark, text=talk.whisper), names
+            )
+            == wanted
+        )
     for prompt in (words.prompts.chat_system if words.prompts else "[nods] [leaves]",):
         nod, leave = [part.split("]")[0] for part in prompt.split("[")[1:]]
         assert parse_reply(f"[{nod}]", names) == Action(kind=ActionKind.non_verbal, text=nod)

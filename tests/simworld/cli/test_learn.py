@@ -16,8 +16,14 @@ def report(families: int | None) -> dict[str, Any]:
 
 def test_the_numbers_are_explained() -> None:
     assert meaning([report(20), report(19)], "mine").splitlines() == [
-        "difference: the planner's mean polite less the other arm's, over n pairs (same scenario, seat, partner, seed);",
-        "p: how often chance alone makes one as large; perplexity: how much more surprising the lines are, as a ratio.",
+        (
+            "difference: the planner's mean polite less the other arm's, over n pairs (same"
+            " scenario, seat, partner, seed);"
+        ),
+        (
+            "p: how often chance alone makes one as large; perplexity: how much more surprising the"
+            " lines are, as a ratio."
+        ),
     ]
 
 
@@ -28,6 +34,10 @@ def test_the_numbers_are_explained() -> None:
         ("mine", "more scenarios under `scenarios: {test: …}` tell more."),
     ],
 )
-def test_a_small_run_says_that_it_cannot_show_an_effect_and_what_could(name: str, more: str) -> None:
+def test_a_small_run_says_that_it_cannot_show_an_effect_and_what_could(
+    name: str, more: str
+) -> None:
     last = meaning([report(4), report(None)], name).splitlines()[-1]
-    assert last == f"4 families show that it runs and not an effect, which takes 20 and more; {more}"
+    assert (
+        last == f"4 families show that it runs and not an effect, which takes 20 and more; {more}"
+    )

@@ -33,7 +33,9 @@ def test_what_a_command_raises_becomes_an_exit_code(
     def fails() -> None:
         raise raised
 
-    monkeypatch.setattr("simworld.cli.lazy.LazyGroup.get_command", lambda self, ctx, name: fails)
+    monkeypatch.setattr(
+        "simworld.cli.lazy_group.LazyGroup.get_command", lambda self, ctx, name: fails
+    )
     monkeypatch.setattr(sys, "argv", ["simworld", "run"])
     with pytest.raises(SystemExit) as stopped:
         main()
@@ -46,7 +48,9 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("simworld.cli.lazy.LazyGroup.get_command", lambda self, ctx, name: fails)
+    monkeypatch.setattr(
+        "simworld.cli.lazy_group.LazyGroup.get_command", lambda self, ctx, name: fails
+    )
     monkeypatch.setattr(sys, "argv", ["simworld", "run"])
     with pytest.raises(RuntimeError, match="a bug"):
         main()
@@ -64,15 +68,20 @@ def test_every_command_loads_and_has_help(name: str) -> None:
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:
-    done = subprocess.run([sys.executable, "-m", "simworld", "rnu"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "simworld", "rnu"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2
     assert "No such command 'rnu'" in done.stderr
 
 
 def shell(command: str) -> subprocess.CompletedProcess[str]:
-    """A command line in which `simworld` is this one; its exit code is simworld's and not that of what it is piped to."""
+    """A command line in which `simworld` is this one; its exit code is simworld's and not that of
+    what it is piped to."""
     line = f'simworld() {{ "{sys.executable}" -m simworld "$@"; }}; set -o pipefail; {command}'
-    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 @pytest.mark.parametrize("command", ["scenario list", "scenario schema", "db info --columns"])
@@ -81,7 +90,9 @@ def test_output_that_nobody_reads_or_that_finds_no_space(command: str) -> None:
     assert (unread.returncode, unread.stderr.replace("61 scenarios\n", "")) in ((0, ""), (1, ""))
     full = shell(f"simworld {command} >/dev/full")
     assert full.returncode == 1
-    assert full.stderr.splitlines()[-1].startswith("Error: the output cannot be written: No space left on device")
+    assert full.stderr.splitlines()[-1].startswith(
+        "Error: the output cannot be written: No space left on device"
+    )
     assert "Traceback" not in full.stderr
 
 
@@ -90,11 +101,17 @@ def test_closed_streams_are_no_error() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("given", ["scenario show", "agent show", "judge show", "episode show", "agent check", ""])
+@pytest.mark.parametrize(
+    "given", ["scenario show", "agent show", "judge show", "episode show", "agent check", ""]
+)
 def test_messages_repeat_no_control_characters(given: str) -> None:
     done = shell(f"simworld {given} $'a\\e[31m\\u202e.yaml'")
     assert done.returncode in (1, 2)
-    assert r"a\x1b[31m\u202e.yaml" in done.stderr or "\\x1b[31m" in done.stderr or given == "episode show"
+    assert (
+        r"a\x1b[31m\u202e.yaml" in done.stderr
+        or "\\x1b[31m" in done.stderr
+        or given == "episode show"
+    )
     assert "\x1b" not in done.stderr
     assert "\u202e" not in done.stderr
 
@@ -109,9 +126,13 @@ seats:
 
 
 @pytest.mark.parametrize("encoding", ["ascii:strict", "cp1252:strict", "utf-8"])
-def test_an_output_that_cannot_show_a_character_shows_an_escape(tmp_path: Path, encoding: str) -> None:
+def test_an_output_that_cannot_show_a_character_shows_an_escape(
+    tmp_path: Path, encoding: str
+) -> None:
     (tmp_path / "s.yaml").write_text(STRANGE, encoding="utf-8")
-    (tmp_path / "a.yaml").write_text('name: a\nkind: scripted\nlines: ["你好 🦄"]\n', encoding="utf-8")
+    (tmp_path / "a.yaml").write_text(
+        'name: a\nkind: scripted\nlines: ["你好 🦄"]\n', encoding="utf-8"
+    )
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     commands = (
         ["run", "s.yaml", "--cast", "*=a.yaml", "--name", "r🦄"],
@@ -137,7 +158,9 @@ def test_a_path_that_cannot_be_used_is_one_line(
     def fails() -> None:
         Path("x" * 5000).exists()
 
-    monkeypatch.setattr("simworld.cli.lazy.LazyGroup.get_command", lambda self, ctx, name: fails)
+    monkeypatch.setattr(
+        "simworld.cli.lazy_group.LazyGroup.get_command", lambda self, ctx, name: fails
+    )
     monkeypatch.setattr(sys, "argv", ["simworld", "run"])
     with pytest.raises(SystemExit) as stopped:
         main()

@@ -1,4 +1,5 @@
-"""`… new`: files to start from, and a study from nothing in eight commands, each named by the one before."""
+"""`… new`: files to start from, and a study from nothing in eight commands, each named by the one
+before."""
 
 from __future__ import annotations
 
@@ -39,10 +40,15 @@ def test_a_template_passes_check_and_is_never_written_over_a_file(kind: str, nam
     assert shown.splitlines()[-1].startswith("next: simworld ")
     assert simworld("check").startswith(f"1 {kind}: ok")
     text = Path(f"{name}.yaml").read_text()
-    assert refused(kind, "new", "other", name) == f"{name}.yaml: exists already; choose another name or --out"
+    assert (
+        refused(kind, "new", "other", name)
+        == f"{name}.yaml: exists already; choose another name or --out"
+    )
     assert not Path("other.yaml").exists()  # all or none
     assert Path(f"{name}.yaml").read_text() == text
-    assert f"cannot be a{'n' if kind == 'agent' else ''} {kind}'s name" in refused(kind, "new", "Not A Name")
+    assert f"cannot be a{'n' if kind == 'agent' else ''} {kind}'s name" in refused(
+        kind, "new", "Not A Name"
+    )
     assert refused(kind, "new", "x", "--out", "no/x.yaml") == "no/x.yaml: its folder does not exist"
     assert "--out is the file of one" in refused(kind, "new", "x", "y", "--out", "z.yaml")
 
@@ -61,8 +67,12 @@ def test_what_a_judge_and_a_tournament_name_may_have_any_characters() -> None:
     assert simworld("check").startswith("1 rubric, 1 agent, 1 judge, 1 tournament: ok")
 
 
-def test_a_study_takes_eight_commands_each_named_by_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simworld.runner.models.load_backend", lambda *args, **settings: FakeBackend())
+def test_a_study_takes_eight_commands_each_named_by_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "simworld.runner.loaded_agents.load_backend", lambda *args, **settings: FakeBackend()
+    )
     commands = ["scenario new one two three"]
     while len(commands) < 8 and not commands[-1].startswith("report"):
         *_, last = simworld(*shlex.split(commands[-1])).splitlines()
@@ -70,7 +80,9 @@ def test_a_study_takes_eight_commands_each_named_by_the_one_before(monkeypatch: 
         if commands[-1].startswith("agent"):  # what a person edits
             for i, name in enumerate(("one", "two", "three")):
                 text = Path(f"{name}.yaml").read_text().replace("third time", f"{i + 2}. time")
-                text = text.replace("turns: 12", "turns: 2").replace("rubric: sotopia", "rubric: my-rubric.yaml")
+                text = text.replace("turns: 12", "turns: 2").replace(
+                    "rubric: sotopia", "rubric: my-rubric.yaml"
+                )
                 Path(f"{name}.yaml").write_text(text)
         if commands[-1].startswith("rubric"):
             for name in ("my-agent", "other-agent"):

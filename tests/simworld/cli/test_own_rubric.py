@@ -1,4 +1,5 @@
-"""A scenario with a rubric of its own, from `check` to `judge run` in another folder, when the file is long gone."""
+"""A scenario with a rubric of its own, from `check` to `judge run` in another folder, when the file
+is long gone."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ dimensions:
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("simworld.runner.models.load_backend", lambda *args, **settings: FakeBackend())
+    monkeypatch.setattr(
+        "simworld.runner.loaded_agents.load_backend", lambda *args, **settings: FakeBackend()
+    )
     (tmp_path / "study").mkdir()
     (tmp_path / "study" / "bar.yaml").write_text(SCENARIO)
     (tmp_path / "plain.yaml").write_text(
@@ -44,8 +47,12 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "study"
 
 
-@pytest.mark.parametrize("command", [["scenario", "check"], ["run", "--cast", "*=smol-script", "--db", "x.db"]])
-def test_a_missing_rubric_is_refused_before_anything_is_done(command: list[str], study: Path) -> None:
+@pytest.mark.parametrize(
+    "command", [["scenario", "check"], ["run", "--cast", "*=smol-script", "--db", "x.db"]]
+)
+def test_a_missing_rubric_is_refused_before_anything_is_done(
+    command: list[str], study: Path
+) -> None:
     result = CliRunner().invoke(cli, [*command, "study/bar.yaml"])
     assert isinstance(result.exception, InputError)
     line = "study/bar.yaml:7:9: rubric: no rubric file wit.yaml; looked in study, ."
@@ -59,11 +66,14 @@ def test_judging_needs_no_file(study: Path) -> None:
     play = ["run", "study/bar.yaml", "plain.yaml", "--cast", "*=study/says.yaml", "--db", "x.db"]
     assert CliRunner().invoke(cli, play, catch_exceptions=False).exit_code == 0
     (study / "wit.yaml").unlink()
-    judged = CliRunner().invoke(cli, ["judge", "run", "--db", "x.db", "--json"], catch_exceptions=False)
+    judged = CliRunner().invoke(
+        cli, ["judge", "run", "--db", "x.db", "--json"], catch_exceptions=False
+    )
     assert json.loads(judged.stdout)["scored"] == 2
     with sqlite3.connect("x.db") as connection:
         found = connection.execute(
-            "SELECT scenario_name, count(DISTINCT dimension) FROM episode_scores GROUP BY 1 ORDER BY 1"
+            "SELECT scenario_name, count(DISTINCT dimension) FROM episode_scores GROUP BY 1 ORDER"
+            " BY 1"
         )
         assert found.fetchall() == [("bar", 1), ("plain", 7)]
 
@@ -79,8 +89,11 @@ def test_a_database_from_before_looks_for_the_file_and_judges_the_rest(study: Pa
     assert result.stdout.startswith("1 scored, 0 failed, 0 already there")
     assert isinstance(result.exception, InputError)
     (line,) = str(result.exception).splitlines()
-    assert line.startswith("scenario 'bar': no rubric file wit.yaml; looked in .; its episodes stay unjudged")
+    assert line.startswith(
+        "scenario 'bar': no rubric file wit.yaml; looked in .; its episodes stay unjudged"
+    )
 
-    CliRunner().invoke(cli, play, catch_exceptions=False)  # what the line advises: plays nothing, stores the rubric
+    # what the line advises: plays nothing, stores the rubric
+    CliRunner().invoke(cli, play, catch_exceptions=False)
     again = CliRunner().invoke(cli, ["judge", "run", "--db", "x.db"], catch_exceptions=False)
     assert again.stdout.startswith("1 scored, 0 failed, 1 already there")

@@ -1,4 +1,5 @@
-"""Every option and argument that takes a path, with paths that no file can have: one line, exit code 2, at once."""
+"""Every option and argument that takes a path, with paths that no file can have: one line, exit
+code 2, at once."""
 
 from __future__ import annotations
 
@@ -44,7 +45,9 @@ GIVEN = {  # what fits, for what must be given beside the one that is tried
 }  # fmt: skip
 
 
-def commands(command: click.Command, name: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def commands(
+    command: click.Command, name: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     if not isinstance(command, click.Group):
         if name != ("demo",):  # loads the model before anything else
             yield name, command
@@ -77,9 +80,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for agent in ("al", "be"):
         Path(f"{agent}.yaml").write_text(f"name: {agent}\nkind: scripted\nlines: [hi {agent}]\n")
-    seats = "seats: [{name: a, persona: {name: Ann}, goal: g}, {name: b, persona: {name: Ben}, goal: h}]\n"
+    seats = (
+        "seats: [{name: a, persona: {name: Ann}, goal: g}, {name: b, persona: {name: Ben}, goal:"
+        " h}]\n"
+    )
     Path("s.yaml").write_text(f"name: s\nsetting: x\n{seats}")
-    Path("t.yaml").write_text("name: t\nagents: [al.yaml, be.yaml]\nscenarios: [s.yaml]\nself_play: true\n")
+    Path("t.yaml").write_text(
+        "name: t\nagents: [al.yaml, be.yaml]\nscenarios: [s.yaml]\nself_play: true\n"
+    )
     Path("circle.yaml").symlink_to("circle.yaml")
     os.mkfifo("pipe.yaml")
     open_store("good.db", create=True).close()
@@ -92,7 +100,9 @@ def test_every_command_is_tried() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "command", "tried"), TRIED, ids=[f"{' '.join(name)} {tried.name}" for name, _, tried in TRIED]
+    ("name", "command", "tried"),
+    TRIED,
+    ids=[f"{' '.join(name)} {tried.name}" for name, _, tried in TRIED],
 )
 def test_paths_that_no_file_can_have(
     folder: Path,
@@ -112,7 +122,9 @@ def test_paths_that_no_file_can_have(
             elif isinstance(parameter.type, click.Choice) and parameter.required:
                 value = str(parameter.type.choices[0])
             elif (
-                parameter.name == "db" or parameter.required or (name == ("evaluate",) and parameter.name == "lexical")
+                parameter.name == "db"
+                or parameter.required
+                or (name == ("evaluate",) and parameter.name == "lexical")
             ):
                 value = GIVEN.get(str(parameter.name), "given")
             else:
@@ -126,7 +138,9 @@ def test_paths_that_no_file_can_have(
         try:
             main()
             code = 0
-        except SystemExit as stopped:  # anything else that is raised is a traceback, and fails the test
+        except (
+            SystemExit
+        ) as stopped:  # anything else that is raised is a traceback, and fails the test
             code = int(stopped.code or 0)
         said = capsys.readouterr().err
         assert code in (0, 2), said

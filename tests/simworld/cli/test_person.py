@@ -1,4 +1,5 @@
-"""A person's seat at a real terminal: what stands on the screen, and what is left to play after they stop."""
+"""A person's seat at a real terminal: what stands on the screen, and what is left to play after
+they stop."""
 
 from __future__ import annotations
 
@@ -28,14 +29,29 @@ limits: {turns: 5}
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "stairs.yaml").write_text(SCENARIO)
     (tmp_path / "me.yaml").write_text("name: me\nkind: human\n")
-    (tmp_path / "porter.yaml").write_text("name: p\nkind: scripted\nlines: ['Good evening.', 'No.']\n")
-    (tmp_path / "boy.yaml").write_text("name: b\nkind: scripted\nlines: ['(to Porter) She lies.', 'Yes.']\n")
+    (tmp_path / "porter.yaml").write_text(
+        "name: p\nkind: scripted\nlines: ['Good evening.', 'No.']\n"
+    )
+    (tmp_path / "boy.yaml").write_text(
+        "name: b\nkind: scripted\nlines: ['(to Porter) She lies.', 'Yes.']\n"
+    )
     return tmp_path
 
 
 def at_a_terminal(folder: Path, *typed: str) -> tuple[str, int]:
-    """The screen of a run, and its exit code; each text is typed as soon as something is asked for."""
-    command = [sys.executable, "-m", "simworld", "run", "stairs.yaml", "--repeats", "2", "--db", "x.db"]
+    """The screen of a run, and its exit code; each text is typed as soon as something is asked
+    for."""
+    command = [
+        sys.executable,
+        "-m",
+        "simworld",
+        "run",
+        "stairs.yaml",
+        "--repeats",
+        "2",
+        "--db",
+        "x.db",
+    ]
     command += ["--agents", "me.yaml,porter.yaml,boy.yaml"]
     pid, screen = pty.fork()
     if not pid:

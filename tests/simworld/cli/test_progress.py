@@ -10,18 +10,20 @@ from rich.console import Console
 
 from simworld.cli import progress
 from simworld.cli.progress import playing_bar, progress_bar
-from simworld.runner.stored import Progress
+from simworld.runner.stored_run import RunProgress
 
 
 def test_nothing_is_drawn_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bar("playing") as show, playing_bar() as tell:
         show(1, 3, "a note", share=0.5)
         show(0, 0)
-        tell(Progress(planned=3, before=0, played=1, new_tokens=100, share=0.5))
+        tell(RunProgress(planned=3, before=0, played=1, new_tokens=100, share=0.5))
     assert capsys.readouterr() == ("", "")
 
 
-def test_without_a_terminal_plain_lines_come_though_the_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_plain_lines_come_though_the_work_says_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     now = 0.0
     with progress_bar("cloning", every_s=0.01, clock=lambda: now) as show:
         show(0, 8, "reading")
@@ -41,7 +43,7 @@ def test_without_a_terminal_plain_lines_come_though_the_work_says_nothing(capsys
 
 def test_a_run_that_is_not_shown_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with playing_bar(shown=False) as tell:
-        tell(Progress(planned=3, before=0, played=1, new_tokens=100, share=0.5))
+        tell(RunProgress(planned=3, before=0, played=1, new_tokens=100, share=0.5))
     assert capsys.readouterr() == ("", "")
 
 
@@ -52,8 +54,8 @@ def test_a_terminal_shows_episodes_tokens_and_failures(monkeypatch: pytest.Monke
     clock = iter([100.0, 102.0])
     monkeypatch.setattr("simworld.cli.progress.time.monotonic", lambda: next(clock, 102.0))
     with playing_bar() as tell:
-        tell(Progress(planned=9, before=2, played=0, new_tokens=10, share=0.1))
-        tell(Progress(planned=9, before=2, played=1, failed=1, new_tokens=250, share=0.2))
+        tell(RunProgress(planned=9, before=2, played=0, new_tokens=10, share=0.1))
+        tell(RunProgress(planned=9, before=2, played=1, failed=1, new_tokens=250, share=0.2))
     assert "3/9" in drawn.getvalue()
     assert "120 tokens/s · 1 failed" in drawn.getvalue()
 
@@ -68,7 +70,11 @@ def test_a_bar_begins_anew_with_each_stage(monkeypatch: pytest.MonkeyPatch) -> N
         show(4, 4, "episodes")
         assert bar.tasks[0].finished
         show.begin("clone-2")
-        assert (bar.tasks[0].description, bar.tasks[0].total, bar.tasks[0].finished) == ("clone-2", None, False)
+        assert (bar.tasks[0].description, bar.tasks[0].total, bar.tasks[0].finished) == (
+            "clone-2",
+            None,
+            False,
+        )
         show(700, 700, "reading")
         show(1, 120, "learning")
         assert not bar.tasks[0].finished

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from agents.models.load import identify
+from agents.lm.load import identify
 from simworld.cli import cli
 from simworld.testing import FakeBackend
 
@@ -35,18 +35,27 @@ AGENT = "name: {name}\nkind: scripted\nlines: [Good evening., And then?, '[nods]
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "kitchen.yaml").write_text(TWO.format(name="kitchen"))
     (tmp_path / "polite.yaml").write_text(AGENT.format(name="polite"))
-    (tmp_path / "other.yaml").write_text(AGENT.format(name="other").replace("Good evening.", "Hello."))
+    (tmp_path / "other.yaml").write_text(
+        AGENT.format(name="other").replace("Good evening.", "Hello.")
+    )
     return tmp_path
 
 
 def simworld(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "simworld", *args], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-m", "simworld", *args],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
 def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    return simworld(folder, "run", "kitchen.yaml", "--agents", "polite.yaml,other.yaml", "--db", "x.db", *args)
+    return simworld(
+        folder, "run", "kitchen.yaml", "--agents", "polite.yaml,other.yaml", "--db", "x.db", *args
+    )
 
 
 def test_the_same_command_again_plays_nothing_twice(folder: Path) -> None:
@@ -76,13 +85,21 @@ def test_a_changed_scenario_or_agent_is_refused_and_named(folder: Path) -> None:
     assert run(folder, "--name", "new").returncode == 0
 
 
-def test_one_content_is_one_run_however_it_is_written_and_an_edit_begins_another(folder: Path) -> None:
+def test_one_content_is_one_run_however_it_is_written_and_an_edit_begins_another(
+    folder: Path,
+) -> None:
     (folder / "more").mkdir()
     (folder / "more" / "polite.yaml").write_text((folder / "polite.yaml").read_text())
     first = json.loads(run(folder, "--json").stdout)
     spellings = (
         ["./kitchen.yaml", "--agents", "./polite.yaml,other"],
-        [str(folder / "kitchen.yaml"), "--cast", "guest=other.yaml", "--cast", "cook=more/polite.yaml"],
+        [
+            str(folder / "kitchen.yaml"),
+            "--cast",
+            "guest=other.yaml",
+            "--cast",
+            "cook=more/polite.yaml",
+        ],
         ["kitchen", "--cast", "*=polite,guest=other"],
     )
     for spelling in spellings:
@@ -101,7 +118,9 @@ def test_a_run_that_was_named_by_what_was_typed_is_still_found(folder: Path) -> 
     run(folder, "--name", earlier)
     again = json.loads(run(folder, "--json", "--repeats", "2").stdout)
     assert (again["run"], again["already_there"], again["played"]) == (earlier, 1, 1)
-    (folder / "kitchen.yaml").write_text((folder / "kitchen.yaml").read_text().replace("evening", "morning"))
+    (folder / "kitchen.yaml").write_text(
+        (folder / "kitchen.yaml").read_text().replace("evening", "morning")
+    )
     edited = json.loads(run(folder, "--json").stdout)
     assert edited["run"] != earlier
     assert edited["played"] == 1
@@ -124,10 +143,15 @@ def test_a_dry_run_says_what_would_be_played_and_makes_nothing(folder: Path) -> 
     assert seeds == [dry["episodes"][0]["seed"]]
     shown = run(folder, "--dry-run", "--repeats", "2").stdout
     assert "cook=polite, guest=other" in shown
-    assert f"run {played['run']}, seed 0: 1 to play, 1 already there, 2 planned. Nothing was played." in shown
+    assert (
+        f"run {played['run']}, seed 0: 1 to play, 1 already there, 2 planned. Nothing was played."
+        in shown
+    )
 
 
-def test_a_rerun_that_plays_nothing_loads_no_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rerun_that_plays_nothing_loads_no_model(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loaded: list[str] = []
 
     class Loaded(FakeBackend):
@@ -137,7 +161,7 @@ def test_a_rerun_that_plays_nothing_loads_no_model(folder: Path, monkeypatch: py
         loaded.append(spec)
         return Loaded() if spec.startswith("openai:") else FakeBackend()
 
-    monkeypatch.setattr("simworld.runner.models.load_backend", load)
+    monkeypatch.setattr("simworld.runner.loaded_agents.load_backend", load)
     monkeypatch.chdir(folder)
     (folder / "lm.yaml").write_text("name: lm\nmodel: openai:m@http://127.0.0.1:9/v1\n")
     model = "model: builtin:smollm2-135m-instruct\ndtype: float32\n"
@@ -156,13 +180,22 @@ def test_a_rerun_that_plays_nothing_loads_no_model(folder: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["run", "kitchen.yaml"], "no agents are given; use --agents A,B in seat order, or --cast '*=A'"),
-        (["run", "kitchen.yaml", "--agents", "polite.yaml"], "has the seats cook, guest, but --agents names 1"),
+        (
+            ["run", "kitchen.yaml"],
+            "no agents are given; use --agents A,B in seat order, or --cast '*=A'",
+        ),
+        (
+            ["run", "kitchen.yaml", "--agents", "polite.yaml"],
+            "has the seats cook, guest, but --agents names 1",
+        ),
         (
             ["run", "kitchen.yaml", "--cast", "cook"],
             "--cast 'cook' is not understood; write SEAT=AGENT, '*=AGENT' or several with commas",
         ),
-        (["run", "kitchen.yaml", "--cast", "cook=polite,cook=other"], "--cast names seat 'cook' twice"),
+        (
+            ["run", "kitchen.yaml", "--cast", "cook=polite,cook=other"],
+            "--cast names seat 'cook' twice",
+        ),
         (["run", "kitchen.yaml", "--cast", "cook=polite,"], "--cast '' is not understood"),
         (["run", "kitchen.yaml", "--cast", "*=smol-scrip"], "no agent 'smol-scrip'"),
         (["run", "kitchn.yaml", "--cast", "*=polite"], "kitchn.yaml"),
@@ -223,7 +256,9 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(folder: Path) -> None:
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130
-    assert re.fullmatch(r"Stopped: \d+ episodes of run run-\w+ are stored; the same command plays the rest\.\n", err)
+    assert re.fullmatch(
+        r"Stopped: \d+ episodes of run run-\w+ are stored; the same command plays the rest\.\n", err
+    )
     assert "Traceback" not in err
 
 
@@ -236,7 +271,9 @@ def long_run(folder: Path) -> subprocess.Popen[str]:
     command += ["--db", "x.db", "--repeats", "5000"]
     heard = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        child = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
     finally:
         signal.signal(signal.SIGINT, heard)
     deadline = time.monotonic() + 60
@@ -253,10 +290,20 @@ def count(database: Path) -> int:
         return 0
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(50, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize(
+    "kills", [6, pytest.param(50, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+)
 def test_kill_9_at_random_moments_loses_and_doubles_nothing(folder: Path, kills: int) -> None:
     repeats = 400
-    command = [sys.executable, "-m", "simworld", "run", "kitchen.yaml", "--agents", "polite.yaml,other.yaml"]
+    command = [
+        sys.executable,
+        "-m",
+        "simworld",
+        "run",
+        "kitchen.yaml",
+        "--agents",
+        "polite.yaml,other.yaml",
+    ]
     command += ["--repeats", str(repeats), "--json", "--db"]
     chance = random.Random(7)
     killed = rounds = 0
@@ -264,9 +311,13 @@ def test_kill_9_at_random_moments_loses_and_doubles_nothing(folder: Path, kills:
         database = folder / f"killed-{rounds}.db"
         rounds += 1
         while True:
-            child = subprocess.Popen([*command, str(database)], cwd=folder, stdout=subprocess.PIPE, text=True)
+            child = subprocess.Popen(
+                [*command, str(database)], cwd=folder, stdout=subprocess.PIPE, text=True
+            )
             try:
-                out, _ = child.communicate(timeout=chance.uniform(0.7, 3.0) if killed < kills else 120)
+                out, _ = child.communicate(
+                    timeout=chance.uniform(0.7, 3.0) if killed < kills else 120
+                )
             except subprocess.TimeoutExpired:
                 os.kill(child.pid, signal.SIGKILL)
                 child.communicate()
@@ -288,7 +339,10 @@ def whole(database: Path) -> None:
         return
     with sqlite3.connect(database) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        tables = {
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
         if "acts" not in tables:
             return
         rows = connection.execute(
@@ -308,10 +362,17 @@ def test_a_name_must_be_shown_as_it_is(folder: Path) -> None:
 
 def test_a_person_at_a_closed_terminal_stops_the_run_and_nothing_is_stored(folder: Path) -> None:
     (folder / "me.yaml").write_text("name: me\nkind: human\n")
-    command = f"{sys.executable} -m simworld run kitchen.yaml --agents me.yaml,polite.yaml --db x.db <&-"
-    done = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    command = (
+        f"{sys.executable} -m simworld run kitchen.yaml --agents me.yaml,polite.yaml --db x.db <&-"
+    )
+    done = subprocess.run(
+        command, shell=True, cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == 2
-    assert "Error: the terminal was closed, and with it a person's seat; the same command plays the rest" in done.stderr
+    assert (
+        "Error: the terminal was closed, and with it a person's seat; the same command plays the"
+        " rest" in done.stderr
+    )
     assert count(folder / "x.db") == 0
 
 
@@ -320,7 +381,9 @@ def test_a_database_deleted_during_a_run_is_noticed(folder: Path) -> None:
     (folder / "x.db").unlink()
     _, err = child.communicate(timeout=60)
     assert child.returncode == 1
-    assert re.fullmatch(r"Error: x\.db was deleted, moved or replaced while it was in use; .*\n", err)
+    assert re.fullmatch(
+        r"Error: x\.db was deleted, moved or replaced while it was in use; .*\n", err
+    )
 
 
 def test_a_server_that_hangs_is_a_stored_failure_after_the_time_the_user_gave(folder: Path) -> None:
@@ -337,6 +400,6 @@ def test_a_server_that_hangs_is_a_stored_failure_after_the_time_the_user_gave(fo
     assert done.returncode == 1
     assert json.loads(done.stdout)["failed"] == 1
     with sqlite3.connect(folder / "x.db") as connection:
-        assert connection.execute("SELECT ending, failure_boundary, failure_kind FROM episodes").fetchall() == [
-            ("failed", "model", "timeout")
-        ]
+        assert connection.execute(
+            "SELECT ending, failure_boundary, failure_kind FROM episodes"
+        ).fetchall() == [("failed", "model", "timeout")]

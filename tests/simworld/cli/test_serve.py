@@ -41,19 +41,29 @@ def test_a_port_that_is_taken(url: str) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(InputError, match=rf"cannot listen on 127.0.0.1, port {port}: .* try --port 0"):
-            CliRunner().invoke(cli, ["serve", "--port", str(port), "--db", url], catch_exceptions=False)
+        with pytest.raises(
+            InputError, match=rf"cannot listen on 127.0.0.1, port {port}: .* try --port 0"
+        ):
+            CliRunner().invoke(
+                cli, ["serve", "--port", str(port), "--db", url], catch_exceptions=False
+            )
 
 
 def test_an_address_that_is_not_of_this_machine(url: str) -> None:
     with pytest.raises(InputError, match=r"cannot listen on 203\.0\.113\.7"):
-        CliRunner().invoke(cli, ["serve", "--host", "203.0.113.7", "--db", url], catch_exceptions=False)
+        CliRunner().invoke(
+            cli, ["serve", "--host", "203.0.113.7", "--db", url], catch_exceptions=False
+        )
 
 
 def test_a_database_that_is_not_there_or_none_of_ours(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no database"):
-        CliRunner().invoke(cli, ["serve", "--db", str(tmp_path / "none.db")], catch_exceptions=False)
+        CliRunner().invoke(
+            cli, ["serve", "--db", str(tmp_path / "none.db")], catch_exceptions=False
+        )
     assert not (tmp_path / "none.db").exists()
     (tmp_path / "empty.db").touch()
     with pytest.raises(StoreMismatch, match="is empty"):
-        CliRunner().invoke(cli, ["serve", "--db", str(tmp_path / "empty.db")], catch_exceptions=False)
+        CliRunner().invoke(
+            cli, ["serve", "--db", str(tmp_path / "empty.db")], catch_exceptions=False
+        )

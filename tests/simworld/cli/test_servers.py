@@ -1,4 +1,5 @@
-"""Playing and judging at servers from the command line: keys, patience, stops, budgets, and judges of many sorts."""
+"""Playing and judging at servers from the command line: keys, patience, stops, budgets, and judges
+of many sorts."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from simworld.cli import cli
 from simworld.core.errors import BudgetSpent, Stopped
 from simworld.core.judgement import Judgement
 from store import open_store
-from tests.agents.models.faults import FaultyServer, serving
+from tests.agents.lm.faults import FaultyServer, serving
 
 SCENE = """\
 name: kitchen
@@ -47,10 +48,14 @@ def no(status: int, message: str, **more: Any) -> tuple[int, Any]:
 
 def verdicts(body: dict[str, Any], score: Any = 0) -> dict[str, Any]:
     """What the form in the prompt asks for, which stands there with or without a schema."""
-    prompt = next(m["content"] for m in body["messages"] if "JSON object of this form" in m["content"])
+    prompt = next(
+        m["content"] for m in body["messages"] if "JSON object of this form" in m["content"]
+    )
     form = json.loads(prompt[prompt.rindex("of this form:\n") + len("of this form:\n") :])
     return {
-        name: {d: {"reason": "because", "score": score(d) if callable(score) else score} for d in asked}
+        name: {
+            d: {"reason": "because", "score": score(d) if callable(score) else score} for d in asked
+        }
         for name, asked in form.items()
     }
 
@@ -85,7 +90,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: FaultyServer
 
 
 def agent(folder: Path, name: str, server: FaultyServer, more: str = "") -> None:
-    text = f"name: {name}\nmodel: openai:{name}@{server.url}\nprompt: chat\nretries: 0\nmax_similarity: 1\n{more}"
+    text = (
+        f"name: {name}\nmodel: openai:{name}@{server.url}\nprompt: chat\nretries:"
+        f" 0\nmax_similarity: 1\n{more}"
+    )
     (folder / f"{name}.yaml").write_text(text)
 
 
@@ -118,11 +126,21 @@ def judgements() -> list[Judgement]:
 
 @pytest.mark.usefixtures("folder")
 def test_tokens_are_told_at_the_end() -> None:
-    assert play(2).stdout.splitlines()[-2] == "Servers: 400 tokens (360 read, 40 written) in 4 replies."
-    assert judged().stdout.splitlines()[-2] == "Servers: 400 tokens (360 read, 40 written) in 4 replies."
+    assert (
+        play(2).stdout.splitlines()[-2]
+        == "Servers: 400 tokens (360 read, 40 written) in 4 replies."
+    )
+    assert (
+        judged().stdout.splitlines()[-2]
+        == "Servers: 400 tokens (360 read, 40 written) in 4 replies."
+    )
     assert judged().stdout.splitlines()[-1] == "next: simworld serve --db sqlite:///x.db"
     assert "tokens" not in json.loads(play(2, "--json").stdout)
-    assert json.loads(play(3, "--json").stdout)["tokens"] == {"prompt": 180, "new": 20, "replies": 2}
+    assert json.loads(play(3, "--json").stdout)["tokens"] == {
+        "prompt": 180,
+        "new": 20,
+        "replies": 2,
+    }
 
 
 @pytest.mark.parametrize(
@@ -131,7 +149,10 @@ def test_tokens_are_told_at_the_end() -> None:
         (no(401, "Incorrect API key provided"), "HTTP 401: Incorrect API key provided"),
         (no(403, "Your project has no access"), "HTTP 403: Your project has no access"),
         (no(404, "The model `lm` does not exist"), "HTTP 404: The model `lm` does not exist"),
-        (no(429, "You exceeded your current quota", code="insufficient_quota"), "You exceeded your current quota"),
+        (
+            no(429, "You exceeded your current quota", code="insufficient_quota"),
+            "You exceeded your current quota",
+        ),
         (no(402, "Insufficient Balance"), "HTTP 402: Insufficient Balance"),
         (no(400, "API key not valid"), "HTTP 400: API key not valid"),
     ],
@@ -155,7 +176,9 @@ def test_what_no_retry_can_mend_stops_and_the_same_command_does_the_rest(
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_failed_judgement_names_boundary_and_kind_and_the_rest_goes_on(server: FaultyServer) -> None:
+def test_a_failed_judgement_names_boundary_and_kind_and_the_rest_goes_on(
+    server: FaultyServer,
+) -> None:
     play(10)
     faults = iter(["500", "ok", "body <html>", "ok", "ok", "drop", "ok", "ok", "ok", "500"] * 20)
 
@@ -173,11 +196,16 @@ def test_a_failed_judgement_names_boundary_and_kind_and_the_rest_goes_on(server:
     assert "The last failure: model: " in done.stderr
     failures = [judgement.failure for judgement in judgements()]
     assert sum(failure is None for failure in failures) == scored
-    assert {f"{f.boundary}: {f.kind}" for f in failures if f} <= {"model: http-500", "model: invalid"}
+    assert {f"{f.boundary}: {f.kind}" for f in failures if f} <= {
+        "model: http-500",
+        "model: invalid",
+    }
     told = json.loads(call("db", "query", "@unscored", "--json").stdout)
     assert all(row["message"].startswith(("model: http-500: ", "model: invalid: ")) for row in told)
     server.rule = well
-    assert judged("--retry-failed").stdout.startswith(f"{failed} scored, 0 failed, {scored} already there")
+    assert judged("--retry-failed").stdout.startswith(
+        f"{failed} scored, 0 failed, {scored} already there"
+    )
 
 
 @pytest.mark.usefixtures("folder")
@@ -194,9 +222,14 @@ def test_too_many_failures_stop_where_a_number_was_given(server: FaultyServer) -
 def test_a_budget_is_kept_and_the_same_command_goes_on() -> None:
     first = play(10, "--budget-tokens", "900")
     assert isinstance(first.exception, BudgetSpent)
-    assert str(first.exception).startswith("the budget of 900 tokens has no room for more (800 used)")
+    assert str(first.exception).startswith(
+        "the budget of 900 tokens has no room for more (800 used)"
+    )
     assert "4 episodes played (0 failed), 0 already there, 10 planned" in first.stdout
-    assert "6 episodes played (0 failed), 4 already there" in play(10, "--budget-tokens", "1200").stdout
+    assert (
+        "6 episodes played (0 failed), 4 already there"
+        in play(10, "--budget-tokens", "1200").stdout
+    )
     first = judged("--budget-tokens", "450")
     assert isinstance(first.exception, BudgetSpent)
     assert first.stdout.startswith("2 scored, 0 failed, 0 already there")
@@ -229,9 +262,12 @@ def test_two_servers_get_their_own_keys_in_one_command(
             "kitchen.yaml", "--judge", "j.yaml", "--quality", "0", "--json",
         )  # fmt: skip
         assert done.exit_code == 0, done.output
-        assert {headers.get("authorization") for headers in other.headers} == {"Bearer key-of-the-judge"}
+        assert {headers.get("authorization") for headers in other.headers} == {
+            "Bearer key-of-the-judge"
+        }
     sent = {
-        (body["model"], headers.get("authorization")) for body, headers in zip(server.seen, server.headers, strict=True)
+        (body["model"], headers.get("authorization"))
+        for body, headers in zip(server.seen, server.headers, strict=True)
     }
     assert sent == {("lm", "Bearer key-of-the-player"), ("plain", None)}
     assert b"key-of-the" not in (folder / "x.db").read_bytes()
@@ -245,13 +281,23 @@ def test_two_servers_get_their_own_keys_in_one_command(
         lambda body: chat(
             None,
             tool_calls=[
-                {"id": "1", "type": "function", "function": {"name": "f", "arguments": json.dumps(verdicts(body))}}
+                {
+                    "id": "1",
+                    "type": "function",
+                    "function": {"name": "f", "arguments": json.dumps(verdicts(body))},
+                }
             ],
         ),
         lambda body: chat([{"type": "text", "text": json.dumps(verdicts(body))}]),
-        lambda body: chat(f"<think>A draft: {json.dumps(verdicts(body, -1))}</think>{json.dumps(verdicts(body))}"),
-        lambda body: chat(f"A draft: {json.dumps(verdicts(body, -1))}</think>{json.dumps(verdicts(body))}"),
-        lambda body: chat(json.dumps(verdicts(body)), reasoning_content=json.dumps(verdicts(body, -1))),
+        lambda body: chat(
+            f"<think>A draft: {json.dumps(verdicts(body, -1))}</think>{json.dumps(verdicts(body))}"
+        ),
+        lambda body: chat(
+            f"A draft: {json.dumps(verdicts(body, -1))}</think>{json.dumps(verdicts(body))}"
+        ),
+        lambda body: chat(
+            json.dumps(verdicts(body)), reasoning_content=json.dumps(verdicts(body, -1))
+        ),
         lambda body: chat(f"```JSON\n{json.dumps(verdicts(body))}\n```"),
         lambda body: chat(json.dumps({"evaluations": verdicts(body, "0 (nothing happened)")})),
     ],
@@ -268,11 +314,15 @@ def test_a_verdict_is_read_wherever_a_server_puts_it(server: FaultyServer, rule:
 @pytest.mark.parametrize(
     "rule",
     [
-        lambda body: chat(None, reasoning_content=f"A draft: {json.dumps(verdicts(body))}. Hm, or rather"),
+        lambda body: chat(
+            None, reasoning_content=f"A draft: {json.dumps(verdicts(body))}. Hm, or rather"
+        ),
         lambda body: chat("I am done.", reasoning_content=json.dumps(verdicts(body))),
         lambda body: chat(f"<think>{json.dumps(verdicts(body))}"),
         lambda body: chat(f"{json.dumps(verdicts(body))}</think>"),
-        lambda body: chat([{"type": "thinking", "thinking": f"A draft: {json.dumps(verdicts(body))}"}]),
+        lambda body: chat(
+            [{"type": "thinking", "thinking": f"A draft: {json.dumps(verdicts(body))}"}]
+        ),
     ],
 )
 @pytest.mark.usefixtures("folder")
@@ -291,10 +341,16 @@ def picky(*refused: str) -> Rule:
     def rule(body: dict[str, Any]) -> tuple[int, Any] | None:
         for name in refused:
             if name in body:
-                return no(400, f"Unsupported parameter: '{name}' is not supported with this model.", param=name)
+                return no(
+                    400,
+                    f"Unsupported parameter: '{name}' is not supported with this model.",
+                    param=name,
+                )
         if body.get("temperature", 1) != 1:
             return no(
-                400, "Unsupported value: 'temperature' does not support 0.0 with this model.", param="temperature"
+                400,
+                "Unsupported value: 'temperature' does not support 0.0 with this model.",
+                param="temperature",
             )
         return well(body)
 
@@ -304,7 +360,15 @@ def picky(*refused: str) -> Rule:
 @pytest.mark.parametrize(
     "rule",
     [
-        picky("max_tokens", "top_k", "min_p", "repetition_penalty", "repeat_penalty", "stop", "logprobs"),
+        picky(
+            "max_tokens",
+            "top_k",
+            "min_p",
+            "repetition_penalty",
+            "repeat_penalty",
+            "stop",
+            "logprobs",
+        ),
         picky("response_format"),
         picky("response_format", "logprobs", "seed", "top_p", "temperature"),
         lambda body: (
@@ -319,8 +383,14 @@ def test_the_shipped_server_judge_works_with_models_that_refuse_parameters(
 ) -> None:
     play(3)
     shipped = CliRunner().invoke(cli, ["judge", "show", "server", "--json"]).stdout
-    spec = {name: value for name, value in json.loads(shipped)["spec"].items() if value not in (None, {}, "")}
-    (folder / "j.yaml").write_text(json.dumps(spec | {"model": f"openai:judge@{server.url}", "retries": 0}))
+    spec = {
+        name: value
+        for name, value in json.loads(shipped)["spec"].items()
+        if value not in (None, {}, "")
+    }
+    (folder / "j.yaml").write_text(
+        json.dumps(spec | {"model": f"openai:judge@{server.url}", "retries": 0})
+    )
     server.rule = rule
     assert judged().stdout.startswith("3 scored, 0 failed")
 
@@ -333,7 +403,10 @@ def test_a_thought_that_takes_all_tokens_is_no_verdict(server: FaultyServer) -> 
         {
             "choices": [
                 {
-                    "message": {"content": None, "reasoning_content": json.dumps(verdicts(body))[:-9]},
+                    "message": {
+                        "content": None,
+                        "reasoning_content": json.dumps(verdicts(body))[:-9],
+                    },
                     "finish_reason": "length",
                 }
             ]
@@ -345,12 +418,22 @@ def test_a_thought_that_takes_all_tokens_is_no_verdict(server: FaultyServer) -> 
 
 
 EVALUATE = (
-    *("evaluate", "--agents", "base=lm.yaml,other=too.yaml", "--partners", "lm.yaml", "--scenarios", "kitchen.yaml"),
+    *(
+        "evaluate",
+        "--agents",
+        "base=lm.yaml,other=too.yaml",
+        "--partners",
+        "lm.yaml",
+        "--scenarios",
+        "kitchen.yaml",
+    ),
     *("--judge", "j.yaml", "--quality", "0", "--repeats", "4", "--json"),
 )
 
 
-def test_an_evaluation_that_its_budget_cannot_pay_shows_nothing_and_goes_on(folder: Path, server: FaultyServer) -> None:
+def test_an_evaluation_that_its_budget_cannot_pay_shows_nothing_and_goes_on(
+    folder: Path, server: FaultyServer
+) -> None:
     agent(folder, "too", server)
     gate = call(*EVALUATE, "--budget-tokens", "500", "--require", "other>base")
     assert gate.exit_code == 1
@@ -367,17 +450,22 @@ def test_an_evaluation_that_its_budget_cannot_pay_shows_nothing_and_goes_on(fold
 
 def test_an_evaluation_stops_where_the_judge_is_refused(folder: Path, server: FaultyServer) -> None:
     agent(folder, "too", server)
-    server.rule = lambda body: no(403, "no access to this model") if is_judging(body) else well(body)
+    server.rule = lambda body: (
+        no(403, "no access to this model") if is_judging(body) else well(body)
+    )
     stopped = call(*EVALUATE)
     assert isinstance(stopped.exception, Stopped)
     server.rule = well
     assert call(*EVALUATE).exit_code == 0
 
 
-def test_a_tournament_keeps_its_budget_and_stops_and_goes_on(folder: Path, server: FaultyServer) -> None:
+def test_a_tournament_keeps_its_budget_and_stops_and_goes_on(
+    folder: Path, server: FaultyServer
+) -> None:
     agent(folder, "too", server)
     (folder / "cup.yaml").write_text(
-        "name: cup\nagents: [lm.yaml, too.yaml]\nscenarios: [kitchen.yaml]\nformat: round_robin\nrepeats: 5\njudges: [j.yaml]\n"
+        "name: cup\nagents: [lm.yaml, too.yaml]\nscenarios: [kitchen.yaml]\nformat:"
+        " round_robin\nrepeats: 5\njudges: [j.yaml]\n"
     )
     server.rule = lambda body: no(401, "who are you") if body["model"] == "judge" else well(body)
     assert isinstance(call("tournament", "run", "cup.yaml").exception, Stopped)
@@ -396,10 +484,14 @@ def test_a_branch_is_played_within_a_budget(folder: Path, server: FaultyServer) 
     with open_store("sqlite:///x.db") as store:
         (summary,) = store.summaries()
     server.rule = lambda body: no(401, "who are you")
-    failed = call("episode", "branch", summary.id, "--at", "0", "--cast", "*=too.yaml", "--retries", "0")
+    failed = call(
+        "episode", "branch", summary.id, "--at", "0", "--cast", "*=too.yaml", "--retries", "0"
+    )
     assert failed.exit_code == 1
     server.rule = well
-    again = call("episode", "branch", summary.id, "--at", "0", "--cast", "*=too.yaml", "--retry-failed")
+    again = call(
+        "episode", "branch", summary.id, "--at", "0", "--cast", "*=too.yaml", "--retry-failed"
+    )
     assert again.exit_code == 0
 
 

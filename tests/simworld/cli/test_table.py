@@ -18,7 +18,9 @@ LONG = "a-scenario-with-a-very-long-name-that-somebody-gave-it"
 
 
 def drawn(table: Grid, width: int, *, terminal: bool = True) -> list[str]:
-    screen = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None, highlight=False)
+    screen = Console(
+        file=io.StringIO(), width=width, force_terminal=terminal, color_system=None, highlight=False
+    )
     screen.print(table)
     assert isinstance(screen.file, io.StringIO)
     return [line.rstrip() for line in screen.file.getvalue().splitlines()]
@@ -75,7 +77,9 @@ def test_columns_that_do_not_fit_stand_below_behind_the_first() -> None:
 def test_in_parts_a_row_keeps_its_name() -> None:
     table = Grid(["agent", "one", "two", "three"], right=["one", "two", "three"])
     table.add_row("base-with-a-long-name", "1234567890", "2234567890", "3234567890")
-    assert [line[:21] for line in drawn(table, 40) if "base" in line] == ["base-with-a-long-name"] * 3
+    assert [line[:21] for line in drawn(table, 40) if "base" in line] == [
+        "base-with-a-long-name"
+    ] * 3
 
 
 def test_a_long_heading_takes_several_lines() -> None:
@@ -107,7 +111,10 @@ def test_a_table_without_rows(names: list[str]) -> None:
 
 
 @given(
-    st.lists(st.tuples(st.text("ab-", min_size=1, max_size=60), st.floats(-1e6, 1e6), st.floats(0, 1)), min_size=1),
+    st.lists(
+        st.tuples(st.text("ab-", min_size=1, max_size=60), st.floats(-1e6, 1e6), st.floats(0, 1)),
+        min_size=1,
+    ),
     st.integers(30, 100),
 )
 def test_no_line_is_wider_than_the_screen_and_no_number_is_cut(
@@ -119,7 +126,9 @@ def test_no_line_is_wider_than_the_screen_and_no_number_is_cut(
     lines = drawn(table, width)
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
-    assert [float(found) for found in re.findall(r"[+-]\d+\.\d{3}", text)] == [round(value, 3) for _, value, _ in rows]
+    assert [float(found) for found in re.findall(r"[+-]\d+\.\d{3}", text)] == [
+        round(value, 3) for _, value, _ in rows
+    ]
     assert len(re.findall(r"\d\.\d{3} … \d\.\d{3}", text)) == len(rows)
 
 

@@ -14,12 +14,15 @@ def test_controls_and_directions_are_written_out() -> None:
 
 
 def test_json_hides_what_a_terminal_would_obey() -> None:
-    assert plain_json({"é": "\x1b\u202e\x9b\U000e0001ü"}) == ('{"é": "\\u001b\\u202e\\u009b\\udb40\\udc01ü"}')
+    assert plain_json({"é": "\x1b\u202e\x9b\U000e0001ü"}) == (
+        '{"é": "\\u001b\\u202e\\u009b\\udb40\\udc01ü"}'
+    )
 
 
 @given(
     st.recursive(
-        st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+        st.text() | st.integers() | st.none(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )
 def test_json_is_the_same_data(data: object) -> None:

@@ -11,14 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from simworld.analysis.games import Counted
-from simworld.analysis.standings import make_standings
 from simworld.cli.standings import show_results
 from simworld.cli.tournament import tournament as command
 from simworld.core.errors import Failure, InputError, SimworldError
+from simworld.results.games import GameCounts
+from simworld.results.standings import make_standings
 from simworld.testing.fakes import FakeBackend
-from simworld.tournament.report import plain_results
 from simworld.tournament.results import Results
+from simworld.tournament.results_json import plain_results
 from store import open_store
 from tests.simworld.tournament.small import play, tournament, write
 
@@ -43,15 +43,17 @@ def call(*args: str) -> Result:
 
 
 def test_check_and_schema(folder: Path) -> None:
-    assert call("check", "cup.yaml").stdout == "cup: 4 agents, 6 scenarios, 6 families, 96 episodes\n"
+    assert (
+        call("check", "cup.yaml").stdout == "cup: 4 agents, 6 scenarios, 6 families, 96 episodes\n"
+    )
     assert json.loads(call("schema").stdout)["title"] == "simworld tournament"
 
 
 def test_a_dry_run_makes_no_database(folder: Path) -> None:
     done = call("run", "cup.yaml", "--dry-run", "--db", "x.db")
     assert done.exit_code == 0
-    assert done.stdout == (
-        "cup: 96 episodes, 0 played, 96 left\njudgements: 96 to make\n"
+    assert (
+        done.stdout == "cup: 96 episodes, 0 played, 96 left\njudgements: 96 to make\n"
         "tokens: unknown\nminutes: playing unknown, judging unknown\n"
     )
     assert "`run --episodes 8` plays a few" in done.stderr
@@ -59,9 +61,13 @@ def test_a_dry_run_makes_no_database(folder: Path) -> None:
 
 
 def test_run_plays_judges_and_shows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simworld.runner.models.load_backend", lambda *args, **settings: FakeBackend())  # the judge's
+    # the judge's
+    monkeypatch.setattr(
+        "simworld.runner.loaded_agents.load_backend", lambda *args, **settings: FakeBackend()
+    )
     tournament(folder, "anchor: ada\nbudget: {episodes: 80}")
-    done = call("run", "cup.yaml", "--db", "x.db", "--json", "--episodes", "10")  # goes before the file's budget
+    # goes before the file's budget
+    done = call("run", "cup.yaml", "--db", "x.db", "--json", "--episodes", "10")
     assert "The budget of 10 episodes is spent: 86 episodes are left" in done.stderr
     cost = json.loads(call("run", "cup.yaml", "--db", "x.db", "--json", "--dry-run").stdout)
     assert (cost["left"], cost["judgements"], cost["unmeasured"]) == (86, 86, [])
@@ -87,7 +93,11 @@ def test_standings_for_people(played: Path) -> None:
     assert "6 families: fewer than 20" in done.stderr
     assert "anchor" in next(line for line in done.stdout.splitlines() if line.startswith("ada"))
     assert "different partners" not in done.stderr
-    names = [line.split()[0] for line in done.stdout.splitlines() if line[:3] in {"ada", "ben", "cyn", "dov"}]
+    names = [
+        line.split()[0]
+        for line in done.stdout.splitlines()
+        if line[:3] in {"ada", "ben", "cyn", "dov"}
+    ]
     assert len(names) == 8  # the standings and the matrix
 
 
@@ -97,16 +107,27 @@ def test_standings_on_one_dimension(played: Path) -> None:
     assert "Games on goal: won-tied-lost" in done.stdout
 
 
-def test_who_won_every_game_has_no_upper_bound(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_won_every_game_has_no_upper_bound(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = tournament(folder, "anchor: ada")
-    pairs = (("ada", "ben"), ("ada", "cyn"), ("ben", "cyn"))  # in two families each; dov has no game
-    counted = Counted(
+    # in two families each; dov has no game
+    pairs = (("ada", "ben"), ("ada", "cyn"), ("ben", "cyn"))
+    counted = GameCounts(
         families=("k0", "k1"),
         agents=("ada", "ben", "cyn"),
         measures=("overall",),
         totals=np.zeros((2, 3, 1)),
         numbers=np.ones((2, 3, 1), dtype=np.int64),
-        wins=np.array([[[[int((a, b) in pairs)] for b in ("ada", "ben", "cyn")] for a in ("ada", "ben", "cyn")]] * 2),
+        wins=np.array(
+            [
+                [
+                    [[int((a, b) in pairs)] for b in ("ada", "ben", "cyn")]
+                    for a in ("ada", "ben", "cyn")
+                ]
+            ]
+            * 2
+        ),
         ties=np.zeros((2, 3, 3, 1), dtype=np.int64),
     )
     found = Results(
@@ -119,7 +140,11 @@ def test_who_won_every_game_has_no_upper_bound(folder: Path, capsys: pytest.Capt
     )
     show_results("cup", found)
     shown = capsys.readouterr()
-    lines = {line.split()[0]: line for line in shown.out.splitlines() if line[:3] in ("ada", "ben", "cyn")}
+    lines = {
+        line.split()[0]: line
+        for line in shown.out.splitlines()
+        if line[:3] in ("ada", "ben", "cyn")
+    }
     # Two families won of two: the chance p with p² = 0.05 is odds of -216 points
     assert "784 or more" in shown.out
     assert "1216 or less" in shown.out
@@ -148,7 +173,10 @@ def test_means_of_agents_with_different_partners_come_with_a_note(folder: Path) 
     with open_store("sqlite:///x.db", create=True) as store:
         play(made, store)
     done = call("standings", "cup.yaml", "--db", "x.db")
-    assert "Note: agents have met different partners, so ratings compare, and mean scores do not." in done.stderr
+    assert (
+        "Note: agents have met different partners, so ratings compare, and mean scores do not."
+        in done.stderr
+    )
 
 
 def test_compare_is_a_gate(played: Path) -> None:
@@ -156,10 +184,19 @@ def test_compare_is_a_gate(played: Path) -> None:
     better = ("ada", "ben") if report["measures"]["overall"]["mean"] > 0 else ("ben", "ada")
     assert report["measures"]["overall"]["pairs"] == 48
     done = call(
-        "compare", "cup.yaml", "ada", "ben", "--db", "x.db", "--require", f"{better[0]}>{better[1]}:overall:p<0.99"
+        "compare",
+        "cup.yaml",
+        "ada",
+        "ben",
+        "--db",
+        "x.db",
+        "--require",
+        f"{better[0]}>{better[1]}:overall:p<0.99",
     )
     assert done.exit_code == 0, done.stdout
-    done = call("compare", "cup.yaml", "ada", "ben", "--db", "x.db", "--require", f"{better[1]}>{better[0]}")
+    done = call(
+        "compare", "cup.yaml", "ada", "ben", "--db", "x.db", "--require", f"{better[1]}>{better[0]}"
+    )
     assert done.exit_code == 1
     assert "does not hold" in done.stdout
 
@@ -167,12 +204,21 @@ def test_compare_is_a_gate(played: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("compare", "cup.yaml", "ada", "bne"), "no agent 'bne' in tournament 'cup'; did you mean 'ben'?"),
+        (
+            ("compare", "cup.yaml", "ada", "bne"),
+            "no agent 'bne' in tournament 'cup'; did you mean 'ben'?",
+        ),
         (("compare", "cup.yaml", "ada", "ada"), "'ada' is compared with itself; name two agents"),
-        (("standings", "cup.yaml", "--judge", "x"), "tournament 'cup' has no judge 'x'; there are fake"),
+        (
+            ("standings", "cup.yaml", "--judge", "x"),
+            "tournament 'cup' has no judge 'x'; there are fake",
+        ),
         (("standings", "cup.yaml", "--measure", "goa"), "no measure 'goa'; did you mean 'goal'?"),
         (("standings", "cap.yaml"), "no tournament file cap.yaml"),
-        (("compare", "cup.yaml", "ada", "ben", "--require", "ada>ben:goa"), "no measure 'goa'; did you mean 'goal'?"),
+        (
+            ("compare", "cup.yaml", "ada", "ben", "--require", "ada>ben:goa"),
+            "no measure 'goa'; did you mean 'goal'?",
+        ),
     ],
 )
 def test_what_is_refused_in_one_line(played: Path, args: tuple[str, ...], message: str) -> None:
@@ -182,20 +228,30 @@ def test_what_is_refused_in_one_line(played: Path, args: tuple[str, ...], messag
     assert "\n" not in str(done.exception)
 
 
-def test_a_judge_that_fails_everywhere_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_judge_that_fails_everywhere_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = Failure(boundary="model", kind="broken", message="no")
-    monkeypatch.setattr("simworld.runner.models.load_backend", lambda *args, **settings: FakeBackend(lambda _: broken))
+    monkeypatch.setattr(
+        "simworld.runner.loaded_agents.load_backend",
+        lambda *args, **settings: FakeBackend(lambda _: broken),
+    )
     done = call("run", "cup.yaml", "--db", "x.db")
     assert isinstance(done.exception, InputError)
     assert done.exception.exit_code == 2
-    text = "judge 'fake' scored no episode of tournament 'cup': its judgements failed, like this one: model: broken: no"
+    text = (
+        "judge 'fake' scored no episode of tournament 'cup': its judgements failed, like this one:"
+        " model: broken: no"
+    )
     assert str(done.exception).startswith(text)
     assert "\n" not in str(done.exception)
 
 
 def test_a_score_that_is_no_number_is_one_line(played: Path) -> None:
     with sqlite3.connect("x.db") as database:
-        database.execute("UPDATE verdicts SET score = 9e999 WHERE rowid = (SELECT min(rowid) FROM verdicts)")
+        database.execute(
+            "UPDATE verdicts SET score = 9e999 WHERE rowid = (SELECT min(rowid) FROM verdicts)"
+        )
     done = call("standings", "cup.yaml", "--db", "x.db")
     assert isinstance(done.exception, InputError)
     assert "no finite number; delete that judgement and judge again" in str(done.exception)

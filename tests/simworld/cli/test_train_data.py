@@ -21,7 +21,12 @@ def folder(tmp_path: Path) -> Path:
     with new_store(tmp_path) as store:
         for name in ("lamp", "chair"):
             for repeat, goal in enumerate((0.25, 0.75)):
-                judge(store, play(store, scenario(name), LINES[: 5 - 2 * repeat], repeat=repeat), goal, goal)
+                judge(
+                    store,
+                    play(store, scenario(name), LINES[: 5 - 2 * repeat], repeat=repeat),
+                    goal,
+                    goal,
+                )
     return tmp_path
 
 
@@ -58,7 +63,10 @@ def test_inspect_for_programs(folder: Path) -> None:
     assert found["meta"]["query"]["since"] == "2026-11-24T00:00:00Z"
     assert found["rewards"]["mean"] == 0.25
     assert found["warnings"] == [
-        "one family only, 'lamp': nothing can be held out, and what is learned may hold nowhere else",
+        (
+            "one family only, 'lamp': nothing can be held out, and what is learned may hold nowhere"
+            " else"
+        ),
         "all scores are equal: there is nothing to prefer",  # there is one
     ]
 
@@ -69,7 +77,9 @@ def test_an_npz_is_written_once(folder: Path) -> None:
     with np.load(out) as found:
         assert found["states"].shape == (10, 3)
     assert "exists; give another --out" in said(train(folder, "export", "--out", str(out)))
-    assert train(folder, "export", "--out", str(out), "--force", "--place", "uniform").exit_code == 0
+    assert (
+        train(folder, "export", "--out", str(out), "--force", "--place", "uniform").exit_code == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +91,10 @@ def test_an_npz_is_written_once(folder: Path) -> None:
         (["--weight", "goal=-1"], "--weight: weights are finite numbers of at least 0"),
         (["--lexical", "("], "--lexical: not a valid regular expression"),
         (["--lexical", "x", "--like", "y"], "--lexical and --like: give one of them"),
-        (["--lexical", "x", "--place", "prefixes"], "reward: place 'prefixes' does not go with 'lexical'"),
+        (
+            ["--lexical", "x", "--place", "prefixes"],
+            "reward: place 'prefixes' does not go with 'lexical'",
+        ),
         (["--place", "attributed"], "simworld judge attribute --method attributed makes them"),
     ],
 )

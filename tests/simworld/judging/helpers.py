@@ -6,15 +6,27 @@ from collections.abc import Callable, Sequence
 
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.judgement import Dimension, Rubric
-from simworld.core.requests import Completion, Finished, Generate, Generated, ModelInfo, Request, Score, Scored
+from simworld.core.requests import (
+    Completion,
+    Finished,
+    Generate,
+    Generated,
+    ModelInfo,
+    Request,
+    Score,
+    Scored,
+)
 from simworld.core.scenario import Persona, Scenario, Seat
 from simworld.judging.local import Judging
 
 
 class AnsweringBackend:
-    """Answers each request with `answer(request)`, last in first out, so that order cannot be relied on."""
+    """Answers each request with `answer(request)`, last in first out, so that order cannot be
+    relied on."""
 
-    def __init__(self, answer: Callable[[Request], Completion], model_id: str = "answering") -> None:
+    def __init__(
+        self, answer: Callable[[Request], Completion], model_id: str = "answering"
+    ) -> None:
         self.answer = answer
         self.asked: list[Request] = []
         self.most_open = 0
@@ -42,16 +54,31 @@ class AnsweringBackend:
 
 
 def scored(request: Request, value: Callable[[str, str], float]) -> Scored:
-    """The completion in which each continuation has the log-probability `value(prompt, continuation)`."""
+    """The completion in which each continuation has the log-probability `value(prompt,
+    continuation)`."""
     assert isinstance(request, Score)
-    prompt = request.prompt.text if hasattr(request.prompt, "text") else request.prompt.messages[-1].content
+    prompt = (
+        request.prompt.text
+        if hasattr(request.prompt, "text")
+        else request.prompt.messages[-1].content
+    )
     logprobs = tuple(value(prompt, c) for c in request.continuations)
-    return Scored(logprobs=logprobs, lengths=(1,) * len(logprobs), prompt_tokens=10, latency_s=0.5, dtype="float32")
+    return Scored(
+        logprobs=logprobs,
+        lengths=(1,) * len(logprobs),
+        prompt_tokens=10,
+        latency_s=0.5,
+        dtype="float32",
+    )
 
 
 def replied(text: str, *, finish: str = "stop") -> Generated:
     return Generated(
-        text=text, prompt_tokens=100, new_tokens=20, finish="length" if finish == "length" else "stop", latency_s=1.0
+        text=text,
+        prompt_tokens=100,
+        new_tokens=20,
+        finish="length" if finish == "length" else "stop",
+        latency_s=1.0,
     )
 
 
@@ -76,7 +103,11 @@ def lamp(rubric: str = "sotopia") -> Scenario:
                 goal="Sell the lamp for 40 euros.",
                 secret="It flickers.",
             ),
-            Seat(name="buyer", persona=Persona(name="Bob Ray", age=40, occupation="baker"), goal="Pay at most 20."),
+            Seat(
+                name="buyer",
+                persona=Persona(name="Bob Ray", age=40, occupation="baker"),
+                goal="Pay at most 20.",
+            ),
         ),
         rubric=rubric,
         judge_note="Lamps like it go for 30.",
@@ -89,7 +120,8 @@ def talk(scenario: Scenario, *acts: tuple[str, str]) -> Episode:
         Act(
             seat=seat,
             action=Action(
-                kind=ActionKind.non_verbal if text.startswith("*") else ActionKind.speak, text=text.strip("*")
+                kind=ActionKind.non_verbal if text.startswith("*") else ActionKind.speak,
+                text=text.strip("*"),
             ),
         )
         for seat, text in acts
@@ -128,4 +160,13 @@ def small_rubric() -> Rubric:
     )
 
 
-__all__ = ["AnsweringBackend", "Generate", "finish", "lamp", "replied", "scored", "small_rubric", "talk"]
+__all__ = [
+    "AnsweringBackend",
+    "Generate",
+    "finish",
+    "lamp",
+    "replied",
+    "scored",
+    "small_rubric",
+    "talk",
+]

@@ -1,4 +1,5 @@
-"""What a judge says about single utterances: weights of lines, and scores of the dialogue so far."""
+"""What a judge says about single utterances: weights of lines, and scores of the dialogue so
+far."""
 
 from __future__ import annotations
 
@@ -14,11 +15,11 @@ from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.errors import Failure, InputError
 from simworld.core.judgement import Dimension, Judgement, JudgementStatus, Rubric, Verdict
 from simworld.core.requests import Completion, Request
-from simworld.judging.attribute import attribute_episodes
 from simworld.judging.attribution import check_method, score_prefixes, weigh_lines
+from simworld.judging.attribution_pass import attribute_episodes
 from simworld.judging.judge import make_judge
-from simworld.judging.run import judge_episodes
-from simworld.judging.spec import JudgeSpec
+from simworld.judging.judge_spec import JudgeSpec
+from simworld.judging.judging_pass import judge_episodes
 from store import AgentRecord, PlannedItem, RunRecord, open_store
 from tests.simworld.judging.helpers import AnsweringBackend, lamp, scored
 
@@ -33,7 +34,8 @@ GOAL = Dimension(
 )
 RUBRIC = Rubric(name="one", dimensions=(GOAL,))
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-TEXTS = ("Forty euros.", "Too much.", "Thirty?", "", "Thirty. Deal.")  # the seller speaks in turns 0, 2 and 4
+# the seller speaks in turns 0, 2 and 4
+TEXTS = ("Forty euros.", "Too much.", "Thirty?", "", "Thirty. Deal.")
 
 
 def spoken(*texts: str) -> Episode:
@@ -50,10 +52,19 @@ def spoken(*texts: str) -> Episode:
         for turn, text in enumerate(texts)
     )
     cast = {"seller": "a", "buyer": "b"}
-    return Episode(scenario_id=lamp().id, cast=cast, seed=0, turns=turns, ending=Ending.turn_limit, reason="turn_limit")
+    return Episode(
+        scenario_id=lamp().id,
+        cast=cast,
+        seed=0,
+        turns=turns,
+        ending=Ending.turn_limit,
+        reason="turn_limit",
+    )
 
 
-def finish(asking: Generator[Request, Completion, Any], answer: Callable[[Request], Completion]) -> Any:
+def finish(
+    asking: Generator[Request, Completion, Any], answer: Callable[[Request], Completion]
+) -> Any:
     try:
         request = next(asking)
         while True:
@@ -63,14 +74,22 @@ def finish(asking: Generator[Request, Completion, Any], answer: Callable[[Reques
 
 
 def test_a_line_that_mattered_weighs_more() -> None:
-    """Log-odds 2 + log 3 for the deal, 2 − log 3 for the price, 2 for the question: less their mean, sigmoids 3/4, 1/4, 1/2."""
-    odds = {"Forty euros.": 2 - 1.0986123, "Thirty?": 2.0, "Thirty. Deal.": 2 + 1.0986123, "Too much.": 0.5}
+    """Log-odds 2 + log 3 for the deal, 2 − log 3 for the price, 2 for the question: less their
+    mean, sigmoids 3/4, 1/4, 1/2."""
+    odds = {
+        "Forty euros.": 2 - 1.0986123,
+        "Thirty?": 2.0,
+        "Thirty. Deal.": 2 + 1.0986123,
+        "Too much.": 0.5,
+    }
 
     def value(prompt: str, text: str) -> float:
         line = next(line for line in sorted(odds, key=len, reverse=True) if text.endswith(line))
         return odds[line] if "mattered" in text else 0.0
 
-    found = finish(weigh_lines(SPEC, lamp(), spoken(*TEXTS), ("seller", "buyer")), lambda r: scored(r, value))
+    found = finish(
+        weigh_lines(SPEC, lamp(), spoken(*TEXTS), ("seller", "buyer")), lambda r: scored(r, value)
+    )
     weights = {(part.seat, part.turn): part.value for part in found}
     assert weights == {
         ("seller", 0): pytest.approx(0.25),
@@ -92,9 +111,16 @@ def test_prefixes_end_before_the_seats_next_turn() -> None:
     episode = spoken(*TEXTS)
     verdict = Verdict(seat="seller", dimension="goal", score=9.0)
     judgement = Judgement(
-        episode_id="e", judge_id=judge.id, sample=0, status=JudgementStatus.ok, rubric_id=RUBRIC.id, verdicts=(verdict,)
+        episode_id="e",
+        judge_id=judge.id,
+        sample=0,
+        status=JudgementStatus.ok,
+        rubric_id=RUBRIC.id,
+        verdicts=(verdict,),
     )
-    found = finish(score_prefixes(judge, lamp(), episode, judgement, ("seller",)), lambda r: scored(r, value))
+    found = finish(
+        score_prefixes(judge, lamp(), episode, judgement, ("seller",)), lambda r: scored(r, value)
+    )
     assert {(part.turn, part.dimension): part.value for part in found} == {
         (0, "goal"): 0.5,
         (2, "goal"): 0.5,
@@ -105,29 +131,44 @@ def test_prefixes_end_before_the_seats_next_turn() -> None:
 
 def test_a_failure_is_handed_on() -> None:
     failure = Failure(boundary="model", kind="timeout", message="no answer")
-    assert finish(weigh_lines(SPEC, lamp(), spoken(*TEXTS), ("seller",)), lambda r: failure) == failure
+    assert (
+        finish(weigh_lines(SPEC, lamp(), spoken(*TEXTS), ("seller",)), lambda r: failure) == failure
+    )
 
 
 def test_only_statements_weigh_lines() -> None:
     answers = JudgeSpec(name="digits", model="answering", method="answers")
     check_method(answers, "prefixes")
-    with pytest.raises(InputError, match="judge digits works by 'answers': only a judge by 'statements'"):
+    with pytest.raises(
+        InputError, match="judge digits works by 'answers': only a judge by 'statements'"
+    ):
         check_method(answers, "attributed")
 
 
 @pytest.mark.parametrize("method", ["attributed", "prefixes"])
 def test_a_pass_over_the_store_asks_nothing_twice(tmp_path: Path, method: str) -> None:
     spec = SPEC.model_copy(update={"rubric": "sotopia"})
-    backend = AnsweringBackend(lambda request: scored(request, lambda prompt, text: float(len(text) % 7)))
+    backend = AnsweringBackend(
+        lambda request: scored(request, lambda prompt, text: float(len(text) % 7))
+    )
     with open_store(f"sqlite:///{tmp_path / 'world.db'}", create=True) as store:
         scenario = lamp()
         for repeat in range(2):
-            item = WorkItem(run="r", scenario_id=scenario.id, cast={"seller": "a", "buyer": "b"}, repeat=repeat)
+            item = WorkItem(
+                run="r", scenario_id=scenario.id, cast={"seller": "a", "buyer": "b"}, repeat=repeat
+            )
             planned = PlannedItem(item=item, scenario_name="lamp", family="lamp")
             agents = [AgentRecord(id=id_, name=id_, spec={}) for id_ in ("a", "b")]
-            store.begin_run(RunRecord(name="r", seed=1, code_version="0", created=NOON), [planned], [scenario], agents)
+            store.begin_run(
+                RunRecord(name="r", seed=1, code_version="0", created=NOON),
+                [planned],
+                [scenario],
+                agents,
+            )
             episode = replace(spoken(*TEXTS), seed=repeat)
-            store.add_episode(item, 1, episode, scenario_name="lamp", family="lamp", started=NOON, ended=NOON)
+            store.add_episode(
+                item, 1, episode, scenario_name="lamp", family="lamp", started=NOON, ended=NOON
+            )
         with pytest.raises(InputError, match="has judged nothing"):
             attribute_episodes(store, spec, backend, method)
         judge_episodes(store, spec, backend)

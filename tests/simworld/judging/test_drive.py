@@ -37,7 +37,9 @@ def test_each_judgement_gets_its_own_answers_and_a_bad_one_fails_alone() -> None
     prompts: list[tuple[str, ...]] = [("a", "bb"), ("bad", "a"), ("ccc",), ()]
     ended = {j.key: j.outcome for j in drive(((p, judging(*p)) for p in prompts), backend)}
     assert isinstance(ended.pop(("bad", "a")), Failure)
-    scores = {key: outcome[0].score for key, outcome in ended.items() if not isinstance(outcome, Failure)}
+    scores = {
+        key: outcome[0].score for key, outcome in ended.items() if not isinstance(outcome, Failure)
+    }
     assert scores == {("a", "bb"): 3.0, ("ccc",): 3.0, (): 0.0}
 
 
@@ -62,7 +64,11 @@ def test_at_most_live_judgements_are_begun() -> None:
 def test_equal_scores_are_asked_once_and_cost_once() -> None:
     backend = AnsweringBackend(length)
     ended = list(drive(((i, judging("same", "same too")) for i in range(10)), backend, live=4))
-    assert [r.prompt.text for r in backend.asked if isinstance(r, Score) and isinstance(r.prompt, TextPrompt)] == [
+    assert [
+        r.prompt.text
+        for r in backend.asked
+        if isinstance(r, Score) and isinstance(r.prompt, TextPrompt)
+    ] == [
         "same",
         "same too",
     ]

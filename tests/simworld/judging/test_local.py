@@ -12,7 +12,7 @@ from simworld.core.errors import Failure
 from simworld.core.judgement import Dimension, Rubric, Verdict
 from simworld.core.requests import Completion, ModelInfo, Request, Score, TextPrompt
 from simworld.judging.judge import Judge
-from simworld.judging.spec import Calibration, JudgeSpec
+from simworld.judging.judge_spec import Calibration, JudgeSpec
 from tests.simworld.judging.helpers import finish, lamp, replied, scored, small_rubric, talk
 
 SCENARIO = lamp()
@@ -49,16 +49,25 @@ AFTER = {
 
 def answer(request: Request) -> Completion:
     # Without the dialogue every statement has −3, but for "Ann won." with −2.5: a prior of 0.5.
-    return scored(request, lambda prompt, c: AFTER[c] if "Forty." in prompt else (-2.5 if c == " Ann won." else -3.0))
+    return scored(
+        request,
+        lambda prompt, c: AFTER[c] if "Forty." in prompt else (-2.5 if c == " Ann won." else -3.0),
+    )
 
 
 def test_log_odds_are_summed_over_wordings_less_the_prior_and_mapped() -> None:
-    found = verdicts(finish(judge(calibration={"goal": Calibration(a=2.0, b=-1.0)}).judging(SCENARIO, EPISODE), answer))
+    found = verdicts(
+        finish(
+            judge(calibration={"goal": Calibration(a=2.0, b=-1.0)}).judging(SCENARIO, EPISODE),
+            answer,
+        )
+    )
     ann = found["seller", "goal"]
     assert ann.raw == {"log_odds": 1.5, "log_odds_0": 3.0, "log_odds_1": -1.0, "prior": 0.5}
     assert ann.score == pytest.approx(10 / (1 + math.exp(-2.0)))  # 2 · 1.5 − 1
     assert found["buyer", "goal"].score == pytest.approx(10 / (1 + math.exp(1.0)))
-    assert found["seller", "secret"].score == pytest.approx(-10 + 10 / (1 + math.exp(2.0)))  # no calibration: x itself
+    # no calibration: x itself
+    assert found["seller", "secret"].score == pytest.approx(-10 + 10 / (1 + math.exp(2.0)))
 
 
 def test_without_the_prior_one_request_is_made() -> None:
@@ -74,7 +83,9 @@ def test_without_the_prior_one_request_is_made() -> None:
     assert isinstance(request, Score)
     assert set(request.continuations) == set(AFTER)
     assert isinstance(request.prompt, TextPrompt)
-    assert request.prompt.text.endswith("Bob's goal: Pay at most 20.\n\nAnn: Forty.\nBob: *pays*\n\nOutcome:")
+    assert request.prompt.text.endswith(
+        "Bob's goal: Pay at most 20.\n\nAnn: Forty.\nBob: *pays*\n\nOutcome:"
+    )
     assert request.thread == "e1"
 
 
@@ -109,7 +120,9 @@ def test_a_backend_that_only_writes_text_is_a_failure() -> None:
 
 @pytest.mark.parametrize("settings", [{}, {"method": "answers", "answers": "yes-no"}])
 def test_a_rubric_without_statements_is_named(settings: dict[str, object]) -> None:
-    rubric = Rubric(name="bare", dimensions=(Dimension(name="wit", low=0, high=5, question="Is {name} witty?"),))
+    rubric = Rubric(
+        name="bare", dimensions=(Dimension(name="wit", low=0, high=5, question="Is {name} witty?"),)
+    )
     result = finish(judge(rubric, **settings).judging(SCENARIO, EPISODE), answer)
     assert isinstance(result, Failure)
     assert result.kind == "no-statements"
@@ -117,7 +130,8 @@ def test_a_rubric_without_statements_is_named(settings: dict[str, object]) -> No
 
 
 def test_digits_map_linearly_and_their_mass_is_kept() -> None:
-    # 0.1 on " 3", 0.3 on " 9", next to nothing elsewhere: (0.1·3 + 0.3·9) / 0.4 = 7.5 of 9, mass 0.4.
+    # 0.1 on " 3", 0.3 on " 9", next to nothing elsewhere: (0.1·3 + 0.3·9) / 0.4 = 7.5 of 9, mass
+    # 0.4.
     def digits(request: Request) -> Completion:
         return scored(request, lambda p, c: math.log({" 3": 0.1, " 9": 0.3}.get(c, 1e-30)))
 
@@ -138,7 +152,9 @@ def test_yes_and_no_count_with_both_spellings(chat: bool) -> None:
     def yes(request: Request) -> Completion:
         return scored(request, lambda p, c: math.log(shares[c.strip()]))
 
-    asked = judge(method="answers", answers="yes-no", chat=chat, calibration={"every": {"a": 1.0, "b": 0.0}})
+    asked = judge(
+        method="answers", answers="yes-no", chat=chat, calibration={"every": {"a": 1.0, "b": 0.0}}
+    )
     goal = verdicts(finish(asked.judging(SCENARIO, EPISODE), yes))["seller", "goal"]
     assert goal.score == pytest.approx(7.5)
     assert goal.raw["log_odds"] == pytest.approx(math.log(3))
@@ -150,7 +166,9 @@ def test_yes_and_no_count_with_both_spellings(chat: bool) -> None:
     a=st.floats(1e-6, 1e6),
     b=st.floats(-1e6, 1e6),
 )
-def test_whatever_the_model_says_scores_stay_in_their_range(values: list[float], a: float, b: float) -> None:
+def test_whatever_the_model_says_scores_stay_in_their_range(
+    values: list[float], a: float, b: float
+) -> None:
     by_text = dict(zip(AFTER, values, strict=True))
     asked = judge(prior=False, calibration={"every": Calibration(a=a, b=b)})
     for verdict in verdicts(

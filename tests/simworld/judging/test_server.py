@@ -12,8 +12,8 @@ from simworld.core.errors import Failure
 from simworld.core.judgement import Dimension, Rubric, Verdict
 from simworld.core.requests import ChatPrompt, Completion, Generate, ModelInfo, Request
 from simworld.judging.judge import Judge
-from simworld.judging.replies import Unusable, read_reply, schema_for
-from simworld.judging.spec import JudgeSpec
+from simworld.judging.judge_spec import JudgeSpec
+from simworld.judging.verdict_parsing import UnusableReply, read_reply, schema_for
 from tests.simworld.judging.helpers import finish, lamp, replied, small_rubric, talk
 
 SCENARIO = lamp()
@@ -23,7 +23,9 @@ INFO = ModelInfo(spec="openai:m@http://x/v1", id="m1", dtype="", context=None)
 
 
 def judge(rubric: Rubric | None = None, **settings: object) -> Judge:
-    spec = JudgeSpec.model_validate({"name": "s", "model": INFO.spec, "method": "server"} | settings)
+    spec = JudgeSpec.model_validate(
+        {"name": "s", "model": INFO.spec, "method": "server"} | settings
+    )
     rubric = rubric or small_rubric()
     return Judge(id=spec.id(INFO, rubric), spec=spec, rubric=rubric, info=INFO)
 
@@ -72,9 +74,17 @@ def test_one_call_per_dimension_and_verdicts_by_key() -> None:
     result = finish(judge().judging(SCENARIO, EPISODE, thread="e1"), server)
     assert result == (
         Verdict(seat="seller", dimension="goal", score=2, reasoning="goal of Ann", raw={"asks": 1}),
-        Verdict(seat="seller", dimension="secret", score=-4, reasoning="secret of Ann", raw={"asks": 1}),
+        Verdict(
+            seat="seller", dimension="secret", score=-4, reasoning="secret of Ann", raw={"asks": 1}
+        ),
         Verdict(seat="buyer", dimension="goal", score=9, reasoning="goal of Bob", raw={"asks": 1}),
-        Verdict(seat="buyer", dimension="secret", score=0, reasoning="nothing to judge", raw={"asked": 0.0}),
+        Verdict(
+            seat="buyer",
+            dimension="secret",
+            score=0,
+            reasoning="nothing to judge",
+            raw={"asked": 0.0},
+        ),
     )
     goal, secret = server.asked
     assert "Did Ann reach this: Sell the lamp for 40 euros?" in text_of(goal)
@@ -112,7 +122,9 @@ def test_after_the_last_reask_the_judgement_fails_and_says_why() -> None:
     server = Server(goal=[replied("I would say seven.")])
     failure = failed(finish(judge(reasks=2).judging(SCENARIO, EPISODE), server))
     assert (failure.boundary, failure.kind) == ("judge", "not-json")
-    assert failure.message == "3 replies could not be used; the last: there is no JSON object in it."
+    assert (
+        failure.message == "3 replies could not be used; the last: there is no JSON object in it."
+    )
     assert len(server.asked) == 3
 
 
@@ -151,12 +163,16 @@ def test_the_schema_asks_the_reason_first_and_lists_whole_scores() -> None:
 
 def test_a_range_without_whole_steps_takes_any_number() -> None:
     share = Dimension(name="share", low=0, high=1, question="?")
-    assert schema_for({"Ann": [share]})["properties"]["Ann"]["properties"]["share"]["properties"]["score"] == {
+    assert schema_for({"Ann": [share]})["properties"]["Ann"]["properties"]["share"]["properties"][
+        "score"
+    ] == {
         "type": "number",
         "minimum": 0,
         "maximum": 1,
     }
-    assert read_reply(reply(Ann={"share": 0.25}), {"Ann": [share]}) == {("Ann", "share"): (0.25, "share of Ann")}
+    assert read_reply(reply(Ann={"share": 0.25}), {"Ann": [share]}) == {
+        ("Ann", "share"): (0.25, "share of Ann")
+    }
 
 
 @pytest.mark.parametrize(
@@ -173,7 +189,10 @@ def test_a_range_without_whole_steps_takes_any_number() -> None:
 )
 def test_tolerated(wrap: Callable[[str], str]) -> None:
     scores = read_reply(wrap(GOALS), {"Ann": [GOAL], "Bob": [GOAL]})
-    assert {key: score for key, (score, _) in scores.items()} == {("Ann", "goal"): 2, ("Bob", "goal"): 9}
+    assert {key: score for key, (score, _) in scores.items()} == {
+        ("Ann", "goal"): 2,
+        ("Bob", "goal"): 9,
+    }
 
 
 @pytest.mark.parametrize(
@@ -205,7 +224,7 @@ def test_tolerated(wrap: Callable[[str], str]) -> None:
     ],
 )
 def test_refused(text: str, kind: str) -> None:
-    with pytest.raises(Unusable) as error:
+    with pytest.raises(UnusableReply) as error:
         read_reply(text, {"Ann": [GOAL]})
     assert error.value.kind == kind
 

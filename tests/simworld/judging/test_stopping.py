@@ -12,18 +12,20 @@ from simworld.core.errors import Failure, InputError, Stopped
 from simworld.core.judgement import Dimension, Rubric
 from simworld.core.requests import Completion, Generated, ModelInfo, Request
 from simworld.core.stopping import MaxFailures, Stopping
-from simworld.judging.attribute import attribute_episodes
-from simworld.judging.run import JudgingRun, Tally
-from simworld.judging.spec import JudgeSpec
+from simworld.judging.attribution_pass import attribute_episodes
+from simworld.judging.judge_spec import JudgeSpec
+from simworld.judging.judging_pass import JudgingRun, JudgingTally
 from simworld.judging.trust import check_judge, shipped_pairs
 from store import Store, open_store
 from tests.simworld.judging.helpers import AnsweringBackend
-from tests.simworld.judging.test_run import fill
+from tests.simworld.judging.test_judging_pass import fill
 
 MODEL = "openai:m@http://127.0.0.1:1/v1"
 SPEC = JudgeSpec(name="s", model=MODEL, method="server", one_call=True, reasks=0, rubric="r.yaml")
 RUBRIC = "name: r\ndimensions:\n  - {name: goal, range: [0, 10], question: 'Did {name} win?'}\n"
-NO_MONEY = Failure(boundary="model", kind="quota", message="HTTP 429: you exceeded your current quota")
+NO_MONEY = Failure(
+    boundary="model", kind="quota", message="HTTP 429: you exceeded your current quota"
+)
 
 
 class Asked(AnsweringBackend):
@@ -35,13 +37,19 @@ class Asked(AnsweringBackend):
 
 
 def verdict(*names: str) -> Generated:
-    text = json.dumps({name: {"goal": {"reason": "so", "score": 7}} for name in names or ("Ann", "Bob")})
+    text = json.dumps(
+        {name: {"goal": {"reason": "so", "score": 7}} for name in names or ("Ann", "Bob")}
+    )
     return Generated(text=text, prompt_tokens=80, new_tokens=20, finish="stop", latency_s=0.0)
 
 
 def pass_over(
-    store: Store, answer: Callable[[Request], Completion], stopping: Stopping | None = None, *, live: int = 4
-) -> Tally:
+    store: Store,
+    answer: Callable[[Request], Completion],
+    stopping: Stopping | None = None,
+    *,
+    live: int = 4,
+) -> JudgingTally:
     return JudgingRun(store, SPEC, Asked(answer), stopping=stopping).go(live=live)
 
 
@@ -65,7 +73,9 @@ def test_spent_money_stops_and_the_same_command_judges_all(store: Store, live: i
 def test_what_was_judged_before_stays(store: Store) -> None:
     left = iter(range(3))
     with pytest.raises(Stopped):
-        pass_over(store, lambda request: verdict() if next(left, None) is not None else NO_MONEY, live=1)
+        pass_over(
+            store, lambda request: verdict() if next(left, None) is not None else NO_MONEY, live=1
+        )
     tally = pass_over(store, lambda request: verdict())
     assert (tally.scored, tally.failed, tally.already) == (7, 0, 3)
 
@@ -80,7 +90,12 @@ def test_failures_that_pass_are_counted_and_the_pass_goes_on(store: Store) -> No
 
 def test_more_failures_than_allowed_stop_a_pass(store: Store) -> None:
     with pytest.raises(Stopped, match="2 of 10 judgements failed, more than --max-failures allows"):
-        pass_over(store, lambda request: verdict("Ann"), Stopping(max_failures=MaxFailures(count=1)), live=1)
+        pass_over(
+            store,
+            lambda request: verdict("Ann"),
+            Stopping(max_failures=MaxFailures(count=1)),
+            live=1,
+        )
     tally = pass_over(store, lambda request: verdict())
     assert (tally.scored, tally.failed, tally.already) == (8, 0, 2)
 
@@ -98,13 +113,17 @@ def test_attribution_keeps_to_the_same_rules(store: Store) -> None:
     fill(store, *(f"Price {i}." for i in range(10)), run="long", turns=3)
     pass_over(store, lambda request: verdict())
     with pytest.raises(Stopped, match="failed for good"):
-        attribute_episodes(store, SPEC, Asked(lambda request: NO_MONEY), "prefixes", live=1, stopping=Stopping())
+        attribute_episodes(
+            store, SPEC, Asked(lambda request: NO_MONEY), "prefixes", live=1, stopping=Stopping()
+        )
 
 
 def test_a_check_that_its_budget_cannot_pay_says_so() -> None:
     rubric = Rubric(name="r", dimensions=(Dimension(name="goal", low=0, high=10, question="?"),))
     sets = [
-        type(found)(name=found.name, pairs=tuple(pair for pair in found.pairs if pair.dimension == "goal"))
+        type(found)(
+            name=found.name, pairs=tuple(pair for pair in found.pairs if pair.dimension == "goal")
+        )
         for found in shipped_pairs()
     ]
 

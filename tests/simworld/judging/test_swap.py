@@ -9,8 +9,8 @@ import pytest
 
 from simworld.core.requests import Score
 from simworld.core.scenario import Persona, Scenario, Seat
-from simworld.judging.run import JudgingRun
-from simworld.judging.spec import load_judge
+from simworld.judging.judge_spec import load_judge
+from simworld.judging.judging_pass import JudgingRun
 from simworld.judging.swap import SWAPS, Swap, swapped
 from simworld.judging.transcript import read
 from simworld.testing import FakeBackend
@@ -19,7 +19,11 @@ from tests.simworld.judging.helpers import lamp, talk
 from tests.store.samples import RENT, add, begin, played
 
 LAMP = lamp()
-SAID = talk(LAMP, ("seller", "Mr Ray, may I call you Bob? I am Ann."), ("buyer", "Annual Lee sale, Ann Lee? *Bob*"))
+SAID = talk(
+    LAMP,
+    ("seller", "Mr Ray, may I call you Bob? I am Ann."),
+    ("buyer", "Annual Lee sale, Ann Lee? *Bob*"),
+)
 
 
 def test_seats_are_listed_in_reverse_order_and_nothing_else_changes() -> None:
@@ -61,12 +65,15 @@ def test_three_people_and_names_that_are_shared() -> None:
     episode = talk(scenario, ("s0", "Annie, Ann, Bo, Cy and Mrs Bell."))
     told, renamed = swapped("names", scenario, episode)
     assert [seat.goal for seat in told.seats] == ["Help Bo Bell.", "Help Cy.", "Help Annie."]
-    assert renamed.acts[0].action.text == "Bo, Bo, Cy, Annie and Mrs Bell."  # which of the Bells is not said
+    # which of the Bells is not said
+    assert renamed.acts[0].action.text == "Bo, Bo, Cy, Annie and Mrs Bell."
 
 
 def test_names_are_found_where_no_space_stands_beside_them() -> None:
     scenario = replace(
-        trio(("小红", ""), ("田中 花子", "花子")), language="zh", setting="小红和田中 花子都在，花子先到。"
+        trio(("小红", ""), ("田中 花子", "花子")),
+        language="zh",
+        setting="小红和田中 花子都在，花子先到。",
     )
     told, episode = swapped("names", scenario, talk(scenario, ("s0", "花子，我是小红啊。")))
     assert told.setting == "花子和小红都在，小红先到。"
@@ -83,7 +90,9 @@ def test_a_swapped_judge_is_another_judge_beside_the_plain_one(tmp_path: Path) -
             backend = FakeBackend()
             tally = JudgingRun(store, spec, backend, swap=swap).go()
             assert (tally.scored, tally.failed) == (1, 0)
-            prompts.append([request.prompt for request in backend.requests if isinstance(request, Score)])
+            prompts.append(
+                [request.prompt for request in backend.requests if isinstance(request, Score)]
+            )
         judges = {judge.name: judge for judge in store.judges()}
         plain, *others = (judges[f"smol-statements{end}"] for end in ("", "~seats", "~names"))
         assert len(judges) == 3

@@ -49,21 +49,29 @@ def test_all_kinds_of_acts_are_told_apart_and_inaction_is_left_out() -> None:
 
 def test_the_head_holds_what_is_asked_for_and_no_more() -> None:
     reading = read(lamp(), talk(lamp()))
-    assert reading.head() == (
-        "A flea market.\n\nLamps like it go for 30.\n\n"
+    assert (
+        reading.head() == "A flea market.\n\nLamps like it go for 30.\n\n"
         "Ann: Ann Lee.\nAnn's goal: Sell the lamp for 40 euros.\nAnn's secret: It flickers.\n"
         "Bob: Bob Ray. 40, baker.\nBob's goal: Pay at most 20."
     )
-    assert reading.head(("goal",)) == "Ann's goal: Sell the lamp for 40 euros.\nBob's goal: Pay at most 20."
+    assert (
+        reading.head(("goal",))
+        == "Ann's goal: Sell the lamp for 40 euros.\nBob's goal: Pay at most 20."
+    )
     assert reading.head(()) == ""
     assert reading.dialogue == ""
     assert reading.end == ""
 
 
 def test_two_people_of_one_name_keep_distinct_names() -> None:
-    seats = tuple(Seat(name=name, persona=Persona(name="Ann Lee"), goal="Win.") for name in ("chair", "clerk"))
+    seats = tuple(
+        Seat(name=name, persona=Persona(name="Ann Lee"), goal="Win.") for name in ("chair", "clerk")
+    )
     scenario = Scenario(
-        name="two", setting="", seats=seats, relationships={("chair", "clerk"): Relationship.family_member}
+        name="two",
+        setting="",
+        seats=seats,
+        relationships={("chair", "clerk"): Relationship.family_member},
     )
     reading = read(scenario, talk(scenario, ("clerk", "Hello.")))
     assert len(set(reading.names.values())) == 2
@@ -76,25 +84,50 @@ def test_two_people_of_one_name_keep_distinct_names() -> None:
     [
         (
             "de",
-            "Ann: Ann Lee.\nZiel von Ann: Sell the lamp for 40 euros.\nGeheimnis von Ann: It flickers.\n"
-            "Bob: Bob Ray. 40 Jahre alt, baker.\nZiel von Bob: Pay at most 20.\nAnn und Bob: befreundet",
-            ("Ann: Forty.", "Bob: *nods*", "Ann (nur zu Bob): Deal.", "Bob: *geht*", "Ann: Bye. *geht*"),
+            (
+                "Ann: Ann Lee.\nZiel von Ann: Sell the lamp for 40 euros.\nGeheimnis von Ann: It"
+                " flickers.\nBob: Bob Ray. 40 Jahre alt, baker.\nZiel von Bob: Pay at most 20.\nAnn"
+                " und Bob: befreundet"
+            ),
+            (
+                "Ann: Forty.",
+                "Bob: *nods*",
+                "Ann (nur zu Bob): Deal.",
+                "Bob: *geht*",
+                "Ann: Bye. *geht*",
+            ),
             "Das Gespräch wurde abgebrochen, weil die Höchstzahl an Redebeiträgen erreicht war.",
             "(Niemand hat etwas gesagt oder getan.)",
         ),
         (
             "zh",
-            "Ann：Ann Lee。\nAnn的目标：Sell the lamp for 40 euros.\nAnn的秘密：It flickers.\n"
-            "Bob：Bob Ray。40岁，baker。\nBob的目标：Pay at most 20.\nAnn和Bob：朋友",
-            ("Ann：Forty.", "Bob：*nods*", "Ann（只对Bob说）：Deal.", "Bob：*离开*", "Ann：Bye.*离开*"),
+            (
+                "Ann：Ann Lee。\nAnn的目标：Sell the lamp for 40 euros.\nAnn的秘密：It flickers.\n"
+                "Bob：Bob Ray。40岁，baker。\nBob的目标：Pay at most 20.\nAnn和Bob：朋友"
+            ),
+            (
+                "Ann：Forty.",
+                "Bob：*nods*",
+                "Ann（只对Bob说）：Deal.",
+                "Bob：*离开*",
+                "Ann：Bye.*离开*",
+            ),
             "对话达到轮数上限，被中断。",
             "（没有人说话，也没有人做任何事。）",
         ),
         (
             "ar",
-            "Ann: Ann Lee.\nهدف Ann: Sell the lamp for 40 euros.\nسرّ Ann: It flickers.\n"
-            "Bob: Bob Ray. العمر 40، baker.\nهدف Bob: Pay at most 20.\nAnn وBob: صداقة",
-            ("Ann: Forty.", "Bob: *nods*", "Ann (إلى Bob فقط): Deal.", "Bob: *مغادرة*", "Ann: Bye. *مغادرة*"),
+            (
+                "Ann: Ann Lee.\nهدف Ann: Sell the lamp for 40 euros.\nسرّ Ann: It flickers.\n"
+                "Bob: Bob Ray. العمر 40، baker.\nهدف Bob: Pay at most 20.\nAnn وBob: صداقة"
+            ),
+            (
+                "Ann: Forty.",
+                "Bob: *nods*",
+                "Ann (إلى Bob فقط): Deal.",
+                "Bob: *مغادرة*",
+                "Ann: Bye. *مغادرة*",
+            ),
             "انقطعت المحادثة عند بلوغ الحد الأقصى لعدد الأدوار.",
             "(لم يقل أحد شيئًا ولم يفعل شيئًا.)",
         ),
@@ -114,7 +147,12 @@ def test_the_words_between_are_those_of_the_scenarios_language(
     )
     turns = tuple(Turn(index=i, acts=(a,)) for i, a in enumerate(acts))
     episode = Episode(
-        scenario_id=scenario.id, cast={}, seed=0, turns=turns, ending=Ending.turn_limit, reason="turn_limit"
+        scenario_id=scenario.id,
+        cast={},
+        seed=0,
+        turns=turns,
+        ending=Ending.turn_limit,
+        reason="turn_limit",
     )
     reading = read(scenario, episode)
     assert reading.head(("persona", "relationship", "goal", "secret")) == head

@@ -12,20 +12,29 @@ from simworld.core.episode import ActionKind
 from simworld.core.errors import Failure, InputError
 from simworld.core.requests import ChatPrompt, Completion, Generate, Request, Score, TextPrompt
 from simworld.core.scenario import Relationship
-from simworld.core.stats import wilson
-from simworld.judging.pairs import Pair, Scene, lines
-from simworld.judging.spec import JudgeSpec
+from simworld.judging.contrast_pairs import ContrastPair, PairEpisodes, lines
+from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.transcript import read
 from simworld.judging.trust import PairSet, check_judge, load_pairs, shipped_pairs
+from simworld.stats.intervals import wilson
 from tests.simworld.judging.helpers import AnsweringBackend, replied, scored
 
 RUBRIC = load_rubric("sotopia")
 STATEMENTS = JudgeSpec(name="s", model="builtin:m", method="statements")
 
 
-def pair(better: str = "Ann: good", worse: str = "Ann: bad", dimension: str = "goal", **more: str) -> Pair:
-    row = {"setting": "A room", "seat": "Ann", "goal": "Win", "dimension": dimension, "better": better, "worse": worse}
-    return Pair.model_validate(row | more)
+def pair(
+    better: str = "Ann: good", worse: str = "Ann: bad", dimension: str = "goal", **more: str
+) -> ContrastPair:
+    row = {
+        "setting": "A room",
+        "seat": "Ann",
+        "goal": "Win",
+        "dimension": dimension,
+        "better": better,
+        "worse": worse,
+    }
+    return ContrastPair.model_validate(row | more)
 
 
 def likes_good(request: Request) -> Completion:
@@ -35,8 +44,14 @@ def likes_good(request: Request) -> Completion:
     text = request.prompt.text
     if "broken" in text:
         return Failure(boundary="model", kind="too-long", message="")
-    high = {t.replace("{name}", "Ann").replace("{goal}", "Win") for d in RUBRIC.dimensions for t in d.high_statements}
-    return scored(request, lambda prompt, c: float(prompt.count("good")) - 5 if c.strip() in high else -5.0)
+    high = {
+        t.replace("{name}", "Ann").replace("{goal}", "Win")
+        for d in RUBRIC.dimensions
+        for t in d.high_statements
+    }
+    return scored(
+        request, lambda prompt, c: float(prompt.count("good")) - 5 if c.strip() in high else -5.0
+    )
 
 
 def test_a_row_becomes_a_scenario_and_episodes() -> None:
@@ -47,7 +62,7 @@ def test_a_row_becomes_a_scenario_and_episodes() -> None:
         knows="It is old.",
         relationship="friend",
     )
-    scene = Scene(pair=row)
+    scene = PairEpisodes(pair=row)
     assert scene.speakers == ("Ann", "Mr Ray", "Eve")
     reading = read(scene.scenario, scene.episode(row.better))
     assert reading.lines == ("Ann: I want it.", "Mr Ray: *nods*", "Ann: Good: then sign here.")
@@ -60,18 +75,18 @@ def test_a_row_becomes_a_scenario_and_episodes() -> None:
 
 
 def test_a_relationship_in_words_is_a_note_to_the_judge() -> None:
-    scene = Scene(pair=pair(relationship="landlord and tenant"))
+    scene = PairEpisodes(pair=pair(relationship="landlord and tenant"))
     assert scene.scenario.relationships == {}
     assert scene.scenario.judge_note == "Relationship: landlord and tenant"
 
 
 @pytest.mark.parametrize("seat", ["Ann", "ann", "Ann Lee"])
 def test_the_seat_is_found_among_the_speakers(seat: str) -> None:
-    assert Scene(pair=pair("Bob: Hi\nAnn: Hi", seat=seat)).seat == "Ann"
+    assert PairEpisodes(pair=pair("Bob: Hi\nAnn: Hi", seat=seat)).seat == "Ann"
 
 
 def test_a_silent_seat_stays() -> None:
-    assert Scene(pair=pair("Bob: Hi", "Bob: Ho")).speakers == ("Ann", "Bob")
+    assert PairEpisodes(pair=pair("Bob: Hi", "Bob: Ho")).speakers == ("Ann", "Bob")
 
 
 def test_text_before_any_name_is_ignored() -> None:
@@ -90,10 +105,20 @@ def test_the_record_counts_ties_half_and_leaves_failures_out() -> None:
     backend = AnsweringBackend(likes_good)
     seen: list[tuple[int, int]] = []
     trust = check_judge(
-        STATEMENTS, backend, RUBRIC, [PairSet(name="x", pairs=pairs)], on_progress=lambda *p: seen.append(p)
+        STATEMENTS,
+        backend,
+        RUBRIC,
+        [PairSet(name="x", pairs=pairs)],
+        on_progress=lambda *p: seen.append(p),
     )
     goal = trust.by_dimension["goal"]
-    assert (goal.n, goal.failed, goal.ties, goal.accuracy, goal.longer_wins) == (4, 1, 1, 2.5 / 4, 1.5 / 4)
+    assert (goal.n, goal.failed, goal.ties, goal.accuracy, goal.longer_wins) == (
+        4,
+        1,
+        1,
+        2.5 / 4,
+        1.5 / 4,
+    )
     assert (goal.low, goal.high) == wilson(2.5, 4)
     data = json.loads(json.dumps(trust.plain()))
     assert data["n"] == 5
@@ -104,14 +129,22 @@ def test_the_record_counts_ties_half_and_leaves_failures_out() -> None:
 
 
 def test_sets_are_reported_apart_too() -> None:
-    sets = [PairSet(name="dev", pairs=(pair(),)), PairSet(name="test", pairs=(pair("Ann: bad", "Ann: good"),))]
+    sets = [
+        PairSet(name="dev", pairs=(pair(),)),
+        PairSet(name="test", pairs=(pair("Ann: bad", "Ann: good"),)),
+    ]
     data = check_judge(STATEMENTS, AnsweringBackend(likes_good), RUBRIC, sets).plain()
     assert data["accuracy"] == 0.5
-    assert {name: part["accuracy"] for name, part in data["by_set"].items()} == {"dev": 1.0, "test": 0.0}
+    assert {name: part["accuracy"] for name, part in data["by_set"].items()} == {
+        "dev": 1.0,
+        "test": 0.0,
+    }
 
 
 def test_a_judge_that_always_fails_has_no_accuracy() -> None:
-    backend = AnsweringBackend(lambda request: Failure(boundary="model", kind="http-500", message=""))
+    backend = AnsweringBackend(
+        lambda request: Failure(boundary="model", kind="http-500", message="")
+    )
     data = check_judge(STATEMENTS, backend, RUBRIC, [PairSet(name="x", pairs=(pair(),))]).plain()
     assert (data["n"], data["failed"], data["accuracy"], data["interval"]) == (0, 1, None, None)
 
@@ -130,7 +163,9 @@ def test_a_server_is_asked_as_it_would_be_for_stored_episodes(one_call: bool) ->
         return replied(json.dumps({"Ann": value}))
 
     spec = JudgeSpec(name="s", model="openai:m@u", method="server", one_call=one_call)
-    trust = check_judge(spec, AnsweringBackend(answer), RUBRIC, [PairSet(name="x", pairs=(pair(),))])
+    trust = check_judge(
+        spec, AnsweringBackend(answer), RUBRIC, [PairSet(name="x", pairs=(pair(),))]
+    )
     assert trust.overall.accuracy == 1.0
     assert trust.outcomes[0].better == 10
 
@@ -138,7 +173,10 @@ def test_a_server_is_asked_as_it_would_be_for_stored_episodes(one_call: bool) ->
 def test_a_dimension_of_another_rubric_is_refused() -> None:
     with pytest.raises(InputError, match="unknown dimension 'gaol'; did you mean 'goal'"):
         check_judge(
-            STATEMENTS, AnsweringBackend(likes_good), RUBRIC, [PairSet(name="x", pairs=(pair(dimension="gaol"),))]
+            STATEMENTS,
+            AnsweringBackend(likes_good),
+            RUBRIC,
+            [PairSet(name="x", pairs=(pair(dimension="gaol"),))],
         )
 
 

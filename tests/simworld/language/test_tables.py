@@ -1,4 +1,5 @@
-"""The tables of words: complete, checked when they are read, and safe to show in either direction of writing."""
+"""The tables of words: complete, checked when they are read, and safe to show in either direction
+of writing."""
 
 from __future__ import annotations
 
@@ -38,13 +39,16 @@ def test_a_table_is_whole_and_holds_no_hidden_character(code: str) -> None:
         assert set(relations) == set(Relationship)
         assert len(set(relations.values())) == len(Relationship)
     found = {unicodedata.category(character) for character in text(code) if character != "\n"}
-    assert not found & {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}  # a mark of direction would show as an escape
+    # a mark of direction would show as an escape
+    assert not found & {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_no_word_was_left_in_english(code: str) -> None:
     english, other = (flat(yaml.safe_load(text(c))) for c in ("en", code))
-    written = {key for key, words in english.items() if any(map(str.isalpha, re.sub(r"{\w+}", "", words)))}
+    written = {
+        key for key, words in english.items() if any(map(str.isalpha, re.sub(r"{\w+}", "", words)))
+    }
     assert {key for key in written & set(other) if english[key] == other[key]} == set()
     assert len(written & set(other)) > 25
 
@@ -71,7 +75,9 @@ def problems(changed: str) -> list[str]:
 
 def test_what_is_wrong_with_a_table_is_said_with_its_place() -> None:
     german = text("de")
-    (line,) = problems(german.replace('bare: "{who} ist {relation}."', 'bare: "{who} ist {relatoin}."'))
+    (line,) = problems(
+        german.replace('bare: "{who} ist {relation}."', 'bare: "{who} ist {relatoin}."')
+    )
     assert line.endswith("others.bare: expected {who}, {relation}, found {relatoin}, {who}")
     (line,) = problems(german.replace('to: "(zu {names})"', 'to: "(zu {names)"'))
     assert "acts.to: braces that do not match" in line

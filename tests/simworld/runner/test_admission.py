@@ -1,4 +1,5 @@
-"""How many conversations are let in, by numbers worked out by hand, and with a backend that has room for few."""
+"""How many conversations are let in, by numbers worked out by hand, and with a backend that has
+room for few."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from simworld.core.episode import WorkItem
 from simworld.core.requests import Finished, Generate, Generated, Sampling, TextPrompt
 from simworld.core.scenario import Limits, Persona, Scenario, Seat
 from simworld.runner import Job, play_jobs
-from simworld.runner.admission import Admission, Guest
+from simworld.runner.admission import Admission, LiveConversation
 from simworld.testing import FakeBackend
 from tests.simworld.runner.helpers import MODEL, talker
 
@@ -32,20 +33,29 @@ class Small(FakeBackend):
 
 
 def scenario(turns: int) -> Scenario:
-    seats = tuple(Seat(name=name, persona=Persona(name=name.title()), goal="Talk.") for name in ("ann", "bo"))
-    return Scenario(name="bench", setting="A bench.", seats=seats, limits=Limits(turns=turns, silence=99))
+    seats = tuple(
+        Seat(name=name, persona=Persona(name=name.title()), goal="Talk.") for name in ("ann", "bo")
+    )
+    return Scenario(
+        name="bench", setting="A bench.", seats=seats, limits=Limits(turns=turns, silence=99)
+    )
 
 
 def job(repeat: int, turns: int = 4) -> Job:
     what = scenario(turns)
     item = WorkItem(run="r", scenario_id=what.id, cast={"ann": "lm", "bo": "lm"}, repeat=repeat)
     agents = {"ann": talker(), "bo": talker()}
-    return Job(item=item, attempt=1, scenario=what, agents=agents, seed=episode_seed(0, what.id, repeat))
+    return Job(
+        item=item, attempt=1, scenario=what, agents=agents, seed=episode_seed(0, what.id, repeat)
+    )
 
 
 def asks(thread: str, characters: int = 60, new: int = 10) -> Generate:
     return Generate(
-        prompt=TextPrompt(text="x" * characters), sampling=Sampling(max_new_tokens=new), seed=0, thread=thread
+        prompt=TextPrompt(text="x" * characters),
+        sampling=Sampling(max_new_tokens=new),
+        seed=0,
+        thread=thread,
     )
 
 
@@ -60,23 +70,26 @@ class Door:
         self.backend = Small(room)
         self.admission = Admission({MODEL: self.backend})
 
-    def guest(self, turns: int) -> Guest:
+    def guest(self, turns: int) -> LiveConversation:
         return self.admission.guest(scenario(turns), {"ann": talker(), "bo": talker()})
 
-    def turn(self, guest: Guest, seat: str, turn: int, prompt: int, new: int) -> None:
+    def turn(self, guest: LiveConversation, seat: str, turn: int, prompt: int, new: int) -> None:
         request = asks(f"{id(guest)}/{seat}", new=10)
         self.admission.asked(guest, seat, request)
         self.admission.answered(guest, seat, turn, request, says(prompt, new))
 
 
 @pytest.mark.parametrize(("room", "fits"), [(279, False), (280, True)])
-def test_before_any_answer_prompts_are_guessed_and_replies_are_as_long_as_they_may_be(room: int, fits: bool) -> None:
+def test_before_any_answer_prompts_are_guessed_and_replies_are_as_long_as_they_may_be(
+    room: int, fits: bool
+) -> None:
     door = Door(room)
     first = door.guest(turns=5)
     assert door.admission.fits(first)
     door.admission.enter(first)
     door.admission.asked(first, "ann", asks("a", characters=60, new=10))
-    # 60 characters are 20 tokens; with a reply of 10 and four more turns of 10: 70 for each of four seats.
+    # 60 characters are 20 tokens; with a reply of 10 and four more turns of 10: 70 for each of four
+    # seats.
     assert door.admission.fits(door.guest(turns=5)) is fits
 
 
@@ -85,10 +98,12 @@ def test_what_was_seen_replaces_the_guess(room: int, fits: bool) -> None:
     door = Door(room)
     guest = door.guest(turns=19)
     door.admission.enter(guest)
-    for turn in range(0, 18, 2):  # ann has 22, 26, … 54 tokens, bo 24, 28, … 56: two more with every turn
+    # ann has 22, 26, … 54 tokens, bo 24, 28, … 56: two more with every turn
+    for turn in range(0, 18, 2):
         door.turn(guest, "ann", turn, 20 + 2 * turn, 2)
         door.turn(guest, "bo", turn + 1, 20 + 2 * (turn + 1), 2)
-    # In turn 18 ann will have 58 and bo, last heard in turn 17, 58; others begin with 24 at most, and make four turns: 32 and 32.
+    # In turn 18 ann will have 58 and bo, last heard in turn 17, 58; others begin with 24 at most,
+    # and make four turns: 32 and 32.
     other = door.guest(turns=5)
     assert door.admission.fits(other) is (room >= 58 + 58 + 32 + 32)
     door.admission.enter(other)
@@ -104,7 +119,9 @@ def test_the_first_is_let_in_whatever_it_needs() -> None:
     assert door.admission.fits(door.guest(turns=50))
 
 
-def test_threads_are_forgotten_at_the_end_unless_another_conversation_has_one_of_that_name() -> None:
+def test_threads_are_forgotten_at_the_end_unless_another_conversation_has_one_of_that_name() -> (
+    None
+):
     door = Door(10**6)
     one, two = door.guest(turns=5), door.guest(turns=5)
     for guest, threads in ((one, {"ann": "shared", "bo": "own"}), (two, {"ann": "shared"})):

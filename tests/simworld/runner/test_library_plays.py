@@ -3,12 +3,12 @@
 import pytest
 
 from agents import find_specs
-from agents.repeats import similarity
+from agents.line_similarity import similarity
 from scenarios import find_scenarios
 from simworld.core.episode import ActionKind, Ending
 from simworld.runner import play_jobs
-from simworld.runner.models import open_crew
-from simworld.runner.plan import Cast, Plan
+from simworld.runner.loaded_agents import load_agents
+from simworld.runner.run_plan import Cast, RunPlan
 
 
 @pytest.mark.slow
@@ -18,13 +18,22 @@ def test_every_library_scenario_plays_through() -> None:
     (loaded,) = find_specs(["smol-script"])
     name = loaded.spec.name
     scenarios = tuple(found.scenario for found in find_scenarios(["library"]))
-    plan = Plan(
-        run="library", seed=0, repeats=1, scenarios=scenarios, casts=(Cast(by_seat={"*": name}),), specs={name: loaded}
+    plan = RunPlan(
+        run="library",
+        seed=0,
+        repeats=1,
+        scenarios=scenarios,
+        casts=(Cast(by_seat={"*": name}),),
+        specs={name: loaded},
     )
-    with open_crew([loaded]) as crew:
+    with load_agents([loaded]) as crew:
         played = list(play_jobs(plan.jobs(crew.agents), crew.backends, live=len(scenarios)))
     assert {p.job.scenario.name for p in played} == {scenario.name for scenario in scenarios}
-    failed = {p.job.scenario.name: str(p.episode.failure) for p in played if p.episode.ending is Ending.failed}
+    failed = {
+        p.job.scenario.name: str(p.episode.failure)
+        for p in played
+        if p.episode.ending is Ending.failed
+    }
     assert not failed
     spoken = [
         (act.action.text, [earlier.action.text for earlier in p.episode.acts[:place]])

@@ -1,4 +1,5 @@
-"""Same seed, same episode: on the built-in model, in float32, whatever is played beside it and in whatever order."""
+"""Same seed, same episode: on the built-in model, in float32, whatever is played beside it and in
+whatever order."""
 
 from dataclasses import replace
 
@@ -8,13 +9,15 @@ from agents import find_specs
 from scenarios import find_scenarios
 from simworld.core.episode import Episode
 from simworld.runner import play_jobs
-from simworld.runner.models import Crew, open_crew
-from simworld.runner.plan import Cast, Plan
+from simworld.runner.loaded_agents import LoadedAgents, load_agents
+from simworld.runner.run_plan import Cast, RunPlan
 
 NAMES = ["last-concert-ticket", "whose-dog-is-it", "dinner-gone-cold", "cake-by-friday"]
 
 
-def play(crew: Crew, plan: Plan, *, live: int, backwards: bool = False) -> dict[str, list[str]]:
+def play(
+    crew: LoadedAgents, plan: RunPlan, *, live: int, backwards: bool = False
+) -> dict[str, list[str]]:
     jobs = plan.jobs(crew.agents)
     played = play_jobs(jobs[::-1] if backwards else jobs, crew.backends, live=live)
     return {p.job.item.key: transcript(p.episode) for p in played}
@@ -30,13 +33,19 @@ def test_transcripts_do_not_depend_on_the_batch_the_order_or_the_other_cast() ->
     (loaded,) = find_specs(["smol-script"])
     loaded = replace(loaded, spec=loaded.spec.model_copy(update={"dtype": "float32"}))
     scenarios = tuple(
-        replace(found.scenario, limits=replace(found.scenario.limits, turns=3)) for found in find_scenarios(NAMES)
+        replace(found.scenario, limits=replace(found.scenario.limits, turns=3))
+        for found in find_scenarios(NAMES)
     )
     name = loaded.spec.name
-    plan = Plan(
-        run="r", seed=5, repeats=1, scenarios=scenarios, casts=(Cast(by_seat={"*": name}),), specs={name: loaded}
+    plan = RunPlan(
+        run="r",
+        seed=5,
+        repeats=1,
+        scenarios=scenarios,
+        casts=(Cast(by_seat={"*": name}),),
+        specs={name: loaded},
     )
-    with open_crew([loaded]) as crew:
+    with load_agents([loaded]) as crew:
         alone = play(crew, plan, live=1)
         together = play(crew, plan, live=4, backwards=True)
     assert len(alone) == 4

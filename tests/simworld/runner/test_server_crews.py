@@ -1,4 +1,5 @@
-"""Agents at servers: each way of asking a backend of its own, and every missing key before anything is loaded."""
+"""Agents at servers: each way of asking a backend of its own, and every missing key before anything
+is loaded."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from agents import find_specs
-from agents.models.server_options import ServerFields
+from agents.lm.server.options import ServerFields
 from simworld.core.errors import ModelError
-from simworld.runner.models import borrow, open_crew
+from simworld.runner.loaded_agents import borrow, load_agents
 
 SERVER = "model: openai:m@http://127.0.0.1:9/v1\n"
 
@@ -34,7 +35,7 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_agents_that_ask_alike_share_a_backend() -> None:
-    with open_crew(find_specs(["plain", "again", "keyed", "effort"])) as crew:
+    with load_agents(find_specs(["plain", "again", "keyed", "effort"])) as crew:
         assert len(crew.backends) == 3
         assert crew.agents["plain"].model == crew.agents["again"].model
         assert len({crew.agents[name].id for name in ("plain", "again", "keyed")}) == 1
@@ -47,10 +48,13 @@ def test_agents_that_ask_alike_share_a_backend() -> None:
 
 
 def test_every_missing_key_is_told_before_a_model_is_loaded() -> None:
-    with pytest.raises(ModelError) as missing, open_crew(find_specs(["small", "lost", "maker"])):
+    with pytest.raises(ModelError) as missing, load_agents(find_specs(["small", "lost", "maker"])):
         pass
     assert str(missing.value).splitlines() == [
         "agent 'lost': m at http://127.0.0.1:9/v1 needs a key: set the environment variable TWO",
-        "agent 'maker': gpt-4o at https://api.openai.com/v1 needs a key: set the environment variable OPENAI_API_KEY",
+        (
+            "agent 'maker': gpt-4o at https://api.openai.com/v1 needs a key: set the environment"
+            " variable OPENAI_API_KEY"
+        ),
     ]
     assert missing.value.exit_code == 2

@@ -14,9 +14,9 @@ from simworld.core.errors import BudgetSpent, Failure, Stopped
 from simworld.core.requests import Completion, Generated, Request
 from simworld.core.scenario import Limits, Persona, Scenario, Seat
 from simworld.core.stopping import MaxFailures, Stopping
-from simworld.runner.models import Crew
-from simworld.runner.plan import Cast, Plan
-from simworld.runner.stored import Progress, run_plan
+from simworld.runner.loaded_agents import LoadedAgents
+from simworld.runner.run_plan import Cast, RunPlan
+from simworld.runner.stored_run import RunProgress, run_plan
 from store import Store, open_store
 from tests.simworld.judging.helpers import AnsweringBackend
 
@@ -24,7 +24,9 @@ MODEL = "openai:m@http://127.0.0.1:1/v1"
 PAIR = Scenario(
     name="bench",
     setting="A bench.",
-    seats=tuple(Seat(name=name, persona=Persona(name=name.title()), goal="Talk.") for name in ("ann", "bo")),
+    seats=tuple(
+        Seat(name=name, persona=Persona(name=name.title()), goal="Talk.") for name in ("ann", "bo")
+    ),
     limits=Limits(turns=4, silence=9),
 )
 UNKNOWN = Failure(boundary="model", kind="http-404", message="HTTP 404: no model m")
@@ -41,7 +43,9 @@ def cast() -> tuple[LoadedSpec, LoadedSpec]:
     template = PromptTemplate(style="script", instructions="{{goal}}")
     return (
         LoadedSpec(spec=ann, source=Path("hello.yaml"), template=None, template_source=None),
-        LoadedSpec(spec=bo, source=Path("lm.yaml"), template=template, template_source=Path("script.yaml")),
+        LoadedSpec(
+            spec=bo, source=Path("lm.yaml"), template=template, template_source=Path("script.yaml")
+        ),
     )
 
 
@@ -52,14 +56,16 @@ def play(
     *,
     repeats: int = 10,
     live: int = 3,
-) -> tuple[Progress, AnsweringBackend]:
+) -> tuple[RunProgress, AnsweringBackend]:
     """Ann is scripted, Bo asks the model twice an episode, 50 tokens each time."""
     ann, bo = cast()
     backend = AnsweringBackend(answer)
     agents = {"hello": make_agent(ann), "lm": make_agent(bo, backend.info)}
     assert isinstance(bo.spec, LMSpec)
-    crew = Crew(agents=agents, backends={model_key(bo.spec): backend}, infos={"lm": backend.info})
-    plan = Plan(
+    crew = LoadedAgents(
+        agents=agents, backends={model_key(bo.spec): backend}, infos={"lm": backend.info}
+    )
+    plan = RunPlan(
         run="r",
         seed=0,
         repeats=repeats,
@@ -80,8 +86,12 @@ def endings(store: Store) -> list[Ending]:
 
 
 @pytest.mark.parametrize("live", [1, 3, 32])
-def test_a_row_of_final_failures_stops_and_the_same_command_plays_all_of_them(store: Store, live: int) -> None:
-    with pytest.raises(Stopped, match="5 requests in a row failed for good; the last: HTTP 404: no model m"):
+def test_a_row_of_final_failures_stops_and_the_same_command_plays_all_of_them(
+    store: Store, live: int
+) -> None:
+    with pytest.raises(
+        Stopped, match="5 requests in a row failed for good; the last: HTTP 404: no model m"
+    ):
         play(store, lambda request: UNKNOWN, live=live)
     assert endings(store) == []
     done, _ = play(store, lambda request: said(), live=live)

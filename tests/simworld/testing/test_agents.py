@@ -9,7 +9,7 @@ import pytest
 
 from simworld.core.episode import Act, Action, ActionKind, Observation
 from simworld.core.errors import Failure
-from simworld.core.protocols import Thinking
+from simworld.core.protocols import ActGenerator
 from simworld.core.requests import (
     Ask,
     ChatPrompt,
@@ -39,25 +39,27 @@ def line(seat: str, text: str = "Hello.", *, to: tuple[str, ...] = ()) -> Act:
 class Odd:
     """An agent whose `act` is given."""
 
-    def __init__(self, act: Callable[..., Any], *, model: str = "fake:model", agent_id: str = "odd") -> None:
+    def __init__(
+        self, act: Callable[..., Any], *, model: str = "fake:model", agent_id: str = "odd"
+    ) -> None:
         self.id = agent_id
         self.model = model
         self._act = act
 
-    def act(self, observation: Observation) -> Thinking:
-        thinking: Thinking = self._act(observation)
+    def act(self, observation: Observation) -> ActGenerator:
+        thinking: ActGenerator = self._act(observation)
         return thinking
 
 
-def fine(observation: Observation) -> Thinking:
+def fine(observation: Observation) -> ActGenerator:
     answer = yield Ask(observation=observation)
     return answer if isinstance(answer, Failure) else line(observation.seat)
 
 
-def stateful() -> Callable[[Observation], Thinking]:
+def stateful() -> Callable[[Observation], ActGenerator]:
     count = [0]
 
-    def act(observation: Observation) -> Thinking:
+    def act(observation: Observation) -> ActGenerator:
         count[0] += 1
         yield Ask(observation=observation)
         return line(observation.seat, f"Hello number {count[0]}.")
@@ -65,10 +67,10 @@ def stateful() -> Callable[[Observation], Thinking]:
     return act
 
 
-def between_requests() -> Callable[[Observation], Thinking]:
+def between_requests() -> Callable[[Observation], ActGenerator]:
     current: list[str] = []
 
-    def act(observation: Observation) -> Thinking:
+    def act(observation: Observation) -> ActGenerator:
         current[:] = [observation.seat]
         yield Ask(observation=observation)
         return line(observation.seat, f"I am {current[0]}.")
@@ -76,8 +78,8 @@ def between_requests() -> Callable[[Observation], Thinking]:
     return act
 
 
-def returns(make: Callable[[Observation], Any]) -> Callable[[Observation], Thinking]:
-    def act(observation: Observation) -> Thinking:
+def returns(make: Callable[[Observation], Any]) -> Callable[[Observation], ActGenerator]:
+    def act(observation: Observation) -> ActGenerator:
         yield Ask(observation=observation)
         reply: Act = make(observation)
         return reply
@@ -85,8 +87,8 @@ def returns(make: Callable[[Observation], Any]) -> Callable[[Observation], Think
     return act
 
 
-def yields(request: Any) -> Callable[[Observation], Thinking]:
-    def act(observation: Observation) -> Thinking:
+def yields(request: Any) -> Callable[[Observation], ActGenerator]:
+    def act(observation: Observation) -> ActGenerator:
         while True:
             yield request
 
@@ -97,14 +99,21 @@ def test_an_agent_that_keeps_the_promises_passes() -> None:
     check_agent(Odd(fine))
 
 
-def steering(vectors: Callable[[Observation], Any]) -> Callable[[Observation], Thinking]:
-    def act(observation: Observation) -> Thinking:
+def steering(vectors: Callable[[Observation], Any]) -> Callable[[Observation], ActGenerator]:
+    def act(observation: Observation) -> ActGenerator:
         encoded = yield Encode(prompt=TextPrompt(text=observation.setting))
         if not isinstance(encoded, Encoded):
             return Failure(boundary="model", kind="state", message="no state")
-        request = replace(ask(seed=observation.seed), prefix=Prefix(position="end", embeddings=vectors(observation)))
+        request = replace(
+            ask(seed=observation.seed),
+            prefix=Prefix(position="end", embeddings=vectors(observation)),
+        )
         reply = yield request
-        return line(observation.seat, reply.text) if isinstance(reply, Generated) else line(observation.seat)
+        return (
+            line(observation.seat, reply.text)
+            if isinstance(reply, Generated)
+            else line(observation.seat)
+        )
 
     return act
 

@@ -85,7 +85,11 @@ class AllOrNothing(FakeBackend):
     def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
         done = super().poll(wait_s)
         failures = [each.completion for each in done if isinstance(each.completion, Failure)]
-        return tuple(Finished(ticket=each.ticket, completion=failures[0]) for each in done) if failures else done
+        return (
+            tuple(Finished(ticket=each.ticket, completion=failures[0]) for each in done)
+            if failures
+            else done
+        )
 
 
 class NoWidth(FakeBackend):
@@ -101,21 +105,31 @@ class NoWidth(FakeBackend):
 
     def _complete(self, ticket: int) -> Any:
         done, request = super()._complete(ticket), self.requests[ticket - 1]
-        what = "prefix" if isinstance(request, Generate) and request.prefix else type(request).__name__
-        return Failure(boundary="model", kind="unsupported", message=what) if what in self._unable else done
+        what = (
+            "prefix" if isinstance(request, Generate) and request.prefix else type(request).__name__
+        )
+        return (
+            Failure(boundary="model", kind="unsupported", message=what)
+            if what in self._unable
+            else done
+        )
 
 
 class AnyPrefix(FakeBackend):
     """Looks at no prefix."""
 
     def submit(self, request: Request) -> int:
-        return super().submit(replace(request, prefix=None) if isinstance(request, Generate) else request)
+        return super().submit(
+            replace(request, prefix=None) if isinstance(request, Generate) else request
+        )
 
 
 def encoding(state: Any) -> FakeBackend:
     """Every prompt has the same state."""
     encoded = Encoded(state=state, prompt_tokens=3, latency_s=0.0)
-    return FakeBackend(lambda request: encoded if isinstance(request, Encode) else fake_answer(request))
+    return FakeBackend(
+        lambda request: encoded if isinstance(request, Encode) else fake_answer(request)
+    )
 
 
 class Truncates(FakeBackend):
@@ -136,7 +150,9 @@ def test_the_fake_keeps_the_promises() -> None:
     check_backend(make(context=600))
     check_backend(make(delay=lambda request: len(str(request)) % 7))
     no_scores = Failure(boundary="model", kind="unsupported", message="no scores here")
-    answer = {"answer": lambda request: no_scores if isinstance(request, Score) else fake_answer(request)}
+    answer = {
+        "answer": lambda request: no_scores if isinstance(request, Score) else fake_answer(request)
+    }
     check_backend(make(**answer), scores=False)
     check_backend(lambda: NoWidth("Encode", "prefix"))
     assert len(made) == 4

@@ -33,12 +33,17 @@ def tickets(finished: Sequence[Finished]) -> list[int]:
 
 def test_answers_depend_on_prompt_and_seed_alone() -> None:
     assert fake_answer(ask(seed=1)) == fake_answer(ask(seed=1))
-    assert len({str(fake_answer(ask(text, seed=seed))) for text in ("a", "b") for seed in (0, 1)}) == 4
+    assert (
+        len({str(fake_answer(ask(text, seed=seed))) for text in ("a", "b") for seed in (0, 1)}) == 4
+    )
 
 
 def test_the_fake_can_be_steered() -> None:
     vectors = np.ones((2, FAKE_WIDTH), np.float32)
-    steered = [replace(ask(), prefix=Prefix(position="end", embeddings=v)) for v in (vectors, vectors.copy(), -vectors)]
+    steered = [
+        replace(ask(), prefix=Prefix(position="end", embeddings=v))
+        for v in (vectors, vectors.copy(), -vectors)
+    ]
     one, two, three = map(fake_answer, steered)
     assert one == two
     assert len({str(one), str(three), str(fake_answer(ask()))}) == 3
@@ -63,7 +68,9 @@ def test_scores_are_log_probabilities_of_each_text() -> None:
 
 
 def test_requests_finish_out_of_order_by_their_delay() -> None:
-    backend = FakeBackend(delay=lambda request: request.seed if isinstance(request, Generate) else 0)
+    backend = FakeBackend(
+        delay=lambda request: request.seed if isinstance(request, Generate) else 0
+    )
     slow, quick, middle = (backend.submit(ask(seed=seed)) for seed in (5, 0, 2))
     assert tickets(backend.poll()) == [quick]
     late = backend.submit(ask(seed=0))

@@ -1,4 +1,5 @@
-"""A small tournament of scripted agents on scenarios that need no model, judged by a backend that is none."""
+"""A small tournament of scripted agents on scenarios that need no model, judged by a backend that
+is none."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ from pathlib import Path
 from agents import make_agent
 from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Request
-from simworld.judging.spec import JudgeSpec
-from simworld.runner.models import Crew
+from simworld.judging.judge_spec import JudgeSpec
+from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import FakeBackend, fake_answer
 from simworld.tournament.loading import Tournament, open_tournament
-from simworld.tournament.running import OpenJudge, Ran, play_tournament
+from simworld.tournament.play import OpenJudge, TournamentOutcome, play_tournament
 from store import Store, open_store
 
 SCENE = """\
@@ -38,30 +39,47 @@ limits: {{turns: 6}}
 AGENTS = ("ada", "ben", "cyn", "dov")
 
 
-def write(folder: Path, *, families: int = 6, tables: int = 0, agents: Sequence[str] = AGENTS) -> None:
-    """Scenarios k0.yaml, …, with three seats t0.yaml, …, an agent per name, and the judge fake.yaml."""
+def write(
+    folder: Path, *, families: int = 6, tables: int = 0, agents: Sequence[str] = AGENTS
+) -> None:
+    """Scenarios k0.yaml, …, with three seats t0.yaml, …, an agent per name, and the judge
+    fake.yaml."""
     for n in range(families):
         (folder / f"k{n}.yaml").write_text(SCENE.format(n=n))
     for n in range(tables):
         (folder / f"t{n}.yaml").write_text(THREE.format(n=n))
     for name in agents:
-        (folder / f"{name}.yaml").write_text(f"name: {name}\nkind: scripted\nlines: [I am {name}., Yes., Well.]\n")
-    (folder / "fake.yaml").write_text("name: fake\nmodel: builtin:smollm2-135m-instruct\nmethod: statements\n")
+        (folder / f"{name}.yaml").write_text(
+            f"name: {name}\nkind: scripted\nlines: [I am {name}., Yes., Well.]\n"
+        )
+    (folder / "fake.yaml").write_text(
+        "name: fake\nmodel: builtin:smollm2-135m-instruct\nmethod: statements\n"
+    )
 
 
 def tournament(
-    folder: Path, settings: str = "", *, agents: Sequence[str] = AGENTS, scenarios: str = "[k*.yaml]"
+    folder: Path,
+    settings: str = "",
+    *,
+    agents: Sequence[str] = AGENTS,
+    scenarios: str = "[k*.yaml]",
 ) -> Tournament:
     """The tournament `cup` of these agents; `settings` are further lines of its file."""
     names = ", ".join(f"{name}.yaml" for name in agents)
-    text = f"name: cup\nagents: [{names}]\nscenarios: {scenarios}\njudges: [fake.yaml]\n{settings}\n"
+    text = (
+        f"name: cup\nagents: [{names}]\nscenarios: {scenarios}\njudges: [fake.yaml]\n{settings}\n"
+    )
     (folder / "cup.yaml").write_text(text)
     return open_tournament(str(folder / "cup.yaml"))
 
 
-def crew(made: Tournament) -> Crew:
+def crew(made: Tournament) -> LoadedAgents:
     """The scripted agents; no model is asked."""
-    return Crew(agents={name: make_agent(loaded) for name, loaded in made.specs.items()}, backends={}, infos={})
+    return LoadedAgents(
+        agents={name: make_agent(loaded) for name, loaded in made.specs.items()},
+        backends={},
+        infos={},
+    )
 
 
 def judge(answer: Callable[[Request], str | Completion] | None = None) -> OpenJudge:
@@ -74,9 +92,17 @@ def judge(answer: Callable[[Request], str | Completion] | None = None) -> OpenJu
     return opened
 
 
-def play(made: Tournament, store: Store, open_judge: OpenJudge | None = None, *, retry_failed: bool = False) -> Ran:
+def play(
+    made: Tournament,
+    store: Store,
+    open_judge: OpenJudge | None = None,
+    *,
+    retry_failed: bool = False,
+) -> TournamentOutcome:
     """Plays and judges what is missing."""
-    return play_tournament(made, crew(made), store, open_judge=open_judge or judge(), live=4, retry_failed=retry_failed)
+    return play_tournament(
+        made, crew(made), store, open_judge=open_judge or judge(), live=4, retry_failed=retry_failed
+    )
 
 
 def play_slowly(folder: str, url: str, going: Event) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from simworld.runner.stored import Progress
+from simworld.runner.stored_run import RunProgress
 from simworld.tournament.budget import Spending
-from simworld.tournament.schema import Budget
+from simworld.tournament.tournament_file import Budget
 
 
 class Clock:
@@ -17,8 +17,8 @@ class Clock:
         return self.now
 
 
-def told(tokens: int) -> Progress:
-    return Progress(planned=9, before=0, new_tokens=tokens)
+def told(tokens: int) -> RunProgress:
+    return RunProgress(planned=9, before=0, new_tokens=tokens)
 
 
 def test_without_a_budget_nothing_is_spent() -> None:

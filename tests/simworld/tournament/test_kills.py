@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from simworld.tournament.loading import open_tournament
-from simworld.tournament.report import plain_results
 from simworld.tournament.results import results
+from simworld.tournament.results_json import plain_results
 from store import open_store
 from tests.simworld.tournament.small import play, play_slowly, tournament, write
 
@@ -32,7 +32,9 @@ def standings(folder: Path, url: str) -> dict[str, object]:
         return plain_results(made, results(made, store, made.judges[0], rounds=100))
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize(
+    "kills", [5, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+)
 def test_killed_at_random_moments(tmp_path: Path, kills: int) -> None:
     write(tmp_path)
     made = tournament(tmp_path)

@@ -1,4 +1,5 @@
-"""What a tournament file may say, and what is said about one that cannot be played: everything at once, each with its place."""
+"""What a tournament file may say, and what is said about one that cannot be played: everything at
+once, each with its place."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ import pytest
 
 from simworld.core.errors import InputError
 from simworld.tournament.loading import open_tournament, shipped
-from simworld.tournament.plan import matches_of, plan_of, same_partners
-from simworld.tournament.schema import tournament_schema_text
+from simworld.tournament.tournament_file import tournament_schema_text
+from simworld.tournament.tournament_plan import matches_of, plan_of, same_partners
 from simworld.yamlfile import load_yaml
 from tests.simworld.tournament.small import tournament, write
 
@@ -40,11 +41,14 @@ def test_the_shipped_tournament_fits_the_schema_and_can_be_planned(
     made = open_tournament("small")
     assert made.file == open_tournament(str(SHIPPED)).file  # in a checkout it also has a path
     assert len(made.agents) == 4
-    assert len(plan_of(made, matches_of(made)).seatings()) == len(made.scenarios) * 7  # two seats, one cast shared
+    # two seats, one cast shared
+    assert len(plan_of(made, matches_of(made)).seatings()) == len(made.scenarios) * 7
     assert len({scenario.family for scenario in made.scenarios}) == 6
 
 
-def test_a_file_here_goes_before_the_shipped_one_of_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_here_goes_before_the_shipped_one_of_its_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tournament(folder)
     (folder / "cup.yaml").rename(folder / "small.yaml")
     monkeypatch.chdir(folder)
@@ -63,7 +67,8 @@ def test_names_beside_the_file_go_first_wherever_one_works(folder: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "pattern", ["{here}/k*.yaml", "k**.yaml", "**/k*.yaml", "./k*.yaml", "{here}/**/k?.yaml", "*/../k*"]
+    "pattern",
+    ["{here}/k*.yaml", "k**.yaml", "**/k*.yaml", "./k*.yaml", "{here}/**/k?.yaml", "*/../k*"],
 )
 def test_scenarios_by_a_pattern_beside_the_file(folder: Path, pattern: str) -> None:
     (folder / "sub").mkdir()
@@ -81,7 +86,9 @@ def test_scenarios_by_a_pattern_beside_the_file(folder: Path, pattern: str) -> N
     ],
     ids=lambda text: text[:20],
 )
-def test_a_pattern_that_matches_nothing_is_one_line_with_its_place(folder: Path, pattern: str, message: str) -> None:
+def test_a_pattern_that_matches_nothing_is_one_line_with_its_place(
+    folder: Path, pattern: str, message: str
+) -> None:
     text = f"name: cup\nagents: [ada.yaml, ben.yaml]\nself_play: true\nscenarios: ['{pattern}']\n"
     (line,) = problems(folder / "cup.yaml", text)
     assert line == f"4:13: scenarios.0: {message}"
@@ -90,8 +97,8 @@ def test_a_pattern_that_matches_nothing_is_one_line_with_its_place(folder: Path,
 def test_all_problems_at_once(folder: Path) -> None:
     found = problems(
         folder / "cup.yaml",
-        "name: cup\nagents: [ada.yaml, bne.yaml, smol-scrip]\nscenarios: [k9.yaml, tag:nothing]\nformat: focal\n"
-        "judges: [nope]\nanchor: zoe\nrounds: 3\ntie: 2.0\n",
+        "name: cup\nagents: [ada.yaml, bne.yaml, smol-scrip]\nscenarios: [k9.yaml,"
+        " tag:nothing]\nformat: focal\njudges: [nope]\nanchor: zoe\nrounds: 3\ntie: 2.0\n",
     )
     places = ["2:20", "2:30", "3:13", "3:22", "4:9", "5:10", "6:9", "7:9", "8:6"]
     assert [":".join(line.split(":")[:2]) for line in found] == places
@@ -104,12 +111,21 @@ def test_all_problems_at_once(folder: Path) -> None:
     [
         ("agents: [ada.yaml]", "2:9: agents: one agent is given; a tournament needs at least two"),
         ("agents: []", "2:9: agents: expected at least 1 entry"),
-        ("repeats: 1000000000", "4:10: repeats: expected at most 100000, found the number 1000000000"),
+        (
+            "repeats: 1000000000",
+            "4:10: repeats: expected at most 100000, found the number 1000000000",
+        ),
         ("agents: [ada.yaml, ada.yaml]", "2:20: agents.1: 'ada.yaml' is named twice"),
-        ("agents: [ada.yaml, twin.yaml]", "'ada' and 'twin' are the same agent under two names; leave one out"),
+        (
+            "agents: [ada.yaml, twin.yaml]",
+            "'ada' and 'twin' are the same agent under two names; leave one out",
+        ),
         ("agents: [ada.yaml, me.yaml]", "'me' is a person; a tournament plays by itself"),
         ("self_play: false", "two agents never meet the same partner without it"),
-        ("format: focal\nfocal: ada\nself_play: false", "self_play: two agents never meet the same partner without it"),
+        (
+            "format: focal\nfocal: ada\nself_play: false",
+            "self_play: two agents never meet the same partner without it",
+        ),
         ("scenarios: [k9*.yaml]", "3:13: scenarios.0: "),
         ("tie: .nan", "4:6: tie:"),
         ("tie: measured", "judge 'fake' takes one sample, so nothing is measured; give a number"),
@@ -117,12 +133,17 @@ def test_all_problems_at_once(folder: Path) -> None:
         ("dimensions: [goa]", "no dimension 'goa'; did you mean 'goal'?"),
         ("format: swiss", "swiss needs `rounds`"),
         ("format: fixed_partner", "fixed_partner needs `partners`"),
-        ("format: swiss\nrounds: 7", "found 7, expected at most half as many as agents (1); else use round_robin"),
+        (
+            "format: swiss\nrounds: 7",
+            "found 7, expected at most half as many as agents (1); else use round_robin",
+        ),
         ("budget: {episodes: 0}", "budget.episodes: expected at least 1, found the number 0"),
     ],
 )
 def test_one_line_says_what_is_wrong(folder: Path, changed: str, message: str) -> None:
-    (folder / "twin.yaml").write_text((folder / "ada.yaml").read_text().replace("name: ada", "name: twin"))
+    (folder / "twin.yaml").write_text(
+        (folder / "ada.yaml").read_text().replace("name: ada", "name: twin")
+    )
     (folder / "me.yaml").write_text("name: me\nkind: human\n")
     lines = {"agents": "agents: [ada.yaml, ben.yaml]", "scenarios": "scenarios: [k1.yaml]"}
     key, _, rest = changed.partition(":")
@@ -135,14 +156,27 @@ def test_one_line_says_what_is_wrong(folder: Path, changed: str, message: str) -
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("format: focal\nfocal: ada\nself_play: false", "nobody meets the partners of the focal agent without it"),
-        ("format: swiss\nrounds: 1\nself_play: false", "two agents never meet the same partner without it"),
+        (
+            "format: focal\nfocal: ada\nself_play: false",
+            "nobody meets the partners of the focal agent without it",
+        ),
+        (
+            "format: swiss\nrounds: 1\nself_play: false",
+            "two agents never meet the same partner without it",
+        ),
     ],
 )
-def test_formats_in_which_nobody_could_be_compared(folder: Path, settings: str, message: str) -> None:
+def test_formats_in_which_nobody_could_be_compared(
+    folder: Path, settings: str, message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         tournament(folder, settings)
-    assert tournament(folder, settings.replace("false", "true")).agents == ("ada", "ben", "cyn", "dov")
+    assert tournament(folder, settings.replace("false", "true")).agents == (
+        "ada",
+        "ben",
+        "cyn",
+        "dov",
+    )
     fixed = "format: fixed_partner\npartners: [dov.yaml]\nself_play: false"
     assert tournament(folder, fixed, agents=("ada", "ben")).agents == ("ada", "ben")
 
@@ -158,7 +192,9 @@ def test_formats_in_which_nobody_could_be_compared(folder: Path, settings: str, 
         ("format: swiss\nrounds: 2", "[k*.yaml]", False),
     ],
 )
-def test_where_all_meet_the_same_partners(folder: Path, settings: str, scenarios: str, same: bool) -> None:
+def test_where_all_meet_the_same_partners(
+    folder: Path, settings: str, scenarios: str, same: bool
+) -> None:
     write(folder, tables=1)
     assert same_partners(tournament(folder, settings, scenarios=scenarios)) == same
 
@@ -175,7 +211,10 @@ def test_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tournament(folder)
     monkeypatch.chdir(folder)
     assert open_tournament("cup").name == "cup"
-    message = r"no tournament 'cap': neither cap.yaml nor tournaments/cap.yaml is here; the library has small"
+    message = (
+        r"no tournament 'cap': neither cap.yaml nor tournaments/cap.yaml is here; the library has"
+        r" small"
+    )
     with pytest.raises(InputError, match=message):
         open_tournament("cap")
     with pytest.raises(InputError, match=r"no tournament file cap.yaml"):

@@ -33,9 +33,14 @@ def test_formats() -> None:
 
 
 def test_every_seat_of_three() -> None:
-    casts = [tuple(cast.values()) for _, cast in seatings([example_scenario()], [Match("a", "p")], "both")]
+    casts = [
+        tuple(cast.values())
+        for _, cast in seatings([example_scenario()], [Match("a", "p")], "both")
+    ]
     assert casts == [("a", "p", "p"), ("p", "a", "p"), ("p", "p", "a")]
-    assert [tuple(c.values()) for _, c in seatings([example_scenario()], [Match("a", "p")], "second")] == [casts[1]]
+    assert [
+        tuple(c.values()) for _, c in seatings([example_scenario()], [Match("a", "p")], "second")
+    ] == [casts[1]]
 
 
 @given(NAMES)
@@ -48,7 +53,9 @@ def test_another_agent_adds_matches_and_changes_none(names: list[str]) -> None:
     assert all(names[-1] in (match.agent, match.partner) for match in new)
 
 
-def partners_of(scenario: Scenario, matches: Sequence[Match]) -> dict[str, set[tuple[str, tuple[str, ...]]]]:
+def partners_of(
+    scenario: Scenario, matches: Sequence[Match]
+) -> dict[str, set[tuple[str, tuple[str, ...]]]]:
     """Agent → the cells in which it sits: the seat, and who holds the others."""
     found: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
     for _, cast in seatings([scenario], matches, "both"):
@@ -66,7 +73,8 @@ def test_in_a_round_robin_of_two_seats_all_meet_the_same_partners(names: list[st
     assert all(cells == met[names[0]] for cells in met.values())
     alone = partners_of(two, round_robin(names, self_play=False))
     assert not all(cells == alone[names[0]] for cells in alone.values())
-    mixed = partners_of(scenario, round_robin(names))  # of three seats: who is not there cannot sit between two others
+    # of three seats: who is not there cannot sit between two others
+    mixed = partners_of(scenario, round_robin(names))
     assert all(cells == mixed[names[0]] for cells in mixed.values()) == (len(names) == 2)
 
 
@@ -75,8 +83,12 @@ def test_swiss_pairs_neighbours_who_have_not_met() -> None:
     assert swiss_pairs("dcba", points, [], seed=0) == (("a", "b"), ("c", "d"))
     met = [frozenset("ab"), frozenset("cd")]
     assert swiss_pairs("abcd", points, met, seed=0) == (("a", "c"), ("b", "d"))
-    # Four have met two others each: only these pairs are left, which the greedy choice a-d would still allow.
-    assert swiss_pairs("abcd", points, [*met, frozenset("ac"), frozenset("bd")], seed=0) == (("a", "d"), ("b", "c"))
+    # Four have met two others each: only these pairs are left, which the greedy choice a-d would
+    # still allow.
+    assert swiss_pairs("abcd", points, [*met, frozenset("ac"), frozenset("bd")], seed=0) == (
+        ("a", "d"),
+        ("b", "c"),
+    )
 
 
 def test_who_has_met_most_has_the_bye() -> None:

@@ -1,4 +1,5 @@
-"""Pendulum-v1 for comparing learners: data of a noisy controller, and what a policy returns. For the test and its reference."""
+"""Pendulum-v1 for comparing learners: data of a noisy controller, and what a policy returns. For
+the test and its reference."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from simworld.training.transitions import Transitions
+from simworld.training.data.transitions import Transitions
 
 EPISODES, LENGTH, STARTS = 100, 200, 20
 TORQUE = 2.0  # of an action of 1
@@ -18,7 +19,8 @@ Floats = NDArray[np.float32]
 
 
 def controller(th: float, speed: float, rng: np.random.Generator) -> float:
-    """Pumps energy until the pole is up, then holds it with a weak spring; noisy, and now and then quite random. In [-1, 1]."""
+    """Pumps energy until the pole is up, then holds it with a weak spring; noisy, and now and then
+    quite random. In [-1, 1]."""
     if rng.random() < 0.2:
         return float(rng.uniform(-1, 1))
     angle = (th + np.pi) % (2 * np.pi) - np.pi
@@ -30,7 +32,8 @@ def controller(th: float, speed: float, rng: np.random.Generator) -> float:
 def collect(seed: int = 7) -> Transitions:
     """20,000 transitions in 100 episodes, all cut by the time limit.
 
-    States and rewards are rounded at every step, so that processors whose sines differ in the last bit make the same data.
+    States and rewards are rounded at every step, so that processors whose sines differ in the last
+    bit make the same data.
     """
     rng = np.random.default_rng(seed)
     states, actions, rewards = [], [], []
@@ -67,18 +70,24 @@ def collect(seed: int = 7) -> Transitions:
 
 
 def sha256(data: Transitions) -> str:
-    return hashlib.sha256(data.states.tobytes() + data.actions.tobytes() + data.rewards.tobytes()).hexdigest()
+    return hashlib.sha256(
+        data.states.tobytes() + data.actions.tobytes() + data.rewards.tobytes()
+    ).hexdigest()
 
 
 def mean_return(policy: Callable[[Floats], Floats]) -> float:
-    """The mean undiscounted return from 20 fixed starts; the policy gets raw states (20, 3) and gives actions (20, 1)."""
+    """The mean undiscounted return from 20 fixed starts; the policy gets raw states (20, 3) and
+    gives actions (20, 1)."""
     envs = [_env() for _ in range(STARTS)]
     for number, env in enumerate(envs):
         env.reset(seed=number)
     total = 0.0
     for _ in range(LENGTH):
         actions = policy(np.array([_seen(env) for env in envs], np.float32))
-        total += sum(float(env.step(np.clip(a, -1, 1) * TORQUE)[1]) for env, a in zip(envs, actions, strict=True))
+        total += sum(
+            float(env.step(np.clip(a, -1, 1) * TORQUE)[1])
+            for env, a in zip(envs, actions, strict=True)
+        )
     return total / STARTS
 
 

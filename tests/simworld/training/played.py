@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Generation, PlanStep, Turn, WorkItem
+from simworld.core.episode import (
+    Act,
+    Action,
+    ActionKind,
+    Ending,
+    Episode,
+    Generation,
+    PlanStep,
+    Turn,
+    WorkItem,
+)
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
 from simworld.core.scenario import Persona, Scenario, Seat
@@ -36,9 +46,15 @@ def scenario(name: str, family: str = "") -> Scenario:
 
 
 def step(
-    turn: int, *, encoder: str = "e1", planner: str = "p1", width: int = 3, action: Sequence[float] = ()
+    turn: int,
+    *,
+    encoder: str = "e1",
+    planner: str = "p1",
+    width: int = 3,
+    action: Sequence[float] = (),
 ) -> PlanStep:
-    """A state of `width` numbers from 10 × turn on, and an action that differs by turn unless it is given."""
+    """A state of `width` numbers from 10 × turn on, and an action that differs by turn unless it is
+    given."""
     chosen = action or ((1.0, -1.0), (-1.0, 1.0), (1.0, 1.0))[turn % 3]
     return PlanStep(
         state=np.arange(width, dtype=np.float32) + 10 * turn,
@@ -60,13 +76,18 @@ def play(
     failed: bool = False,
     dtype: str = "",
 ) -> str:
-    """Stores an episode of alternating lines, the seller first and steered in each of its turns; returns its id.
+    """Stores an episode of alternating lines, the seller first and steered in each of its turns;
+    returns its id.
 
     With a `dtype` the lines are those of a model that ran in it.
     """
-    item = WorkItem(run=run, scenario_id=scene.id, cast={"seller": "s1", "buyer": "b1"}, repeat=repeat)
+    item = WorkItem(
+        run=run, scenario_id=scene.id, cast={"seller": "s1", "buyer": "b1"}, repeat=repeat
+    )
     planned = PlannedItem(item=item, scenario_name=scene.name, family=scene.family)
-    store.begin_run(RunRecord(name=run, seed=1, code_version="0", created=NOON), [planned], [scene], AGENTS)
+    store.begin_run(
+        RunRecord(name=run, seed=1, code_version="0", created=NOON), [planned], [scene], AGENTS
+    )
     given = {turn: step(turn) for turn in range(0, len(lines), 2)} if plans is None else plans
     turns = tuple(
         Turn(
@@ -106,12 +127,25 @@ def _written(line: str, dtype: str) -> Generation:
 
 
 def judge(
-    store: Store, episode_id: str, goal: float, tone: float = 0.5, *, judge_id: str = "j1", sample: int = 0
+    store: Store,
+    episode_id: str,
+    goal: float,
+    tone: float = 0.5,
+    *,
+    judge_id: str = "j1",
+    sample: int = 0,
 ) -> None:
-    """Scores, as shares of their ranges, of both seats; the judge's rubric weighs goal 3 and tone 1."""
+    """Scores, as shares of their ranges, of both seats; the judge's rubric weighs goal 3 and tone
+    1."""
     store.add_judge(judge_id, judge_id.removesuffix("-b"), RUBRIC)
-    rescaled = {(seat, name): v for seat in ("seller", "buyer") for name, v in (("goal", goal), ("tone", tone))}
-    verdicts = tuple(Verdict(seat=seat, dimension=name, score=10 * v) for (seat, name), v in rescaled.items())
+    rescaled = {
+        (seat, name): v
+        for seat in ("seller", "buyer")
+        for name, v in (("goal", goal), ("tone", tone))
+    }
+    verdicts = tuple(
+        Verdict(seat=seat, dimension=name, score=10 * v) for (seat, name), v in rescaled.items()
+    )
     judgement = Judgement(
         episode_id=episode_id,
         judge_id=judge_id,

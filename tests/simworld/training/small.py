@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simworld.training.transitions import Transitions
+from simworld.training.data.transitions import Transitions
 
 
 def episodes(
@@ -18,7 +18,8 @@ def episodes(
     families: Sequence[str] | None = None,
     cut: Sequence[int] = (),
 ) -> Transitions:
-    """Transitions of episodes; those in `cut` end without a terminal, with one state more than actions."""
+    """Transitions of episodes; those in `cut` end without a terminal, with one state more than
+    actions."""
     at, state, next_state, terminal, episode, turns = 0, [], [], [], [], []
     for number, taken in enumerate(actions):
         for turn in range(len(taken)):
@@ -57,7 +58,8 @@ def directions(count: int, size: int, rng: np.random.Generator) -> NDArray[np.fl
 
 
 def bandit(count: int = 60, *, size: int = 4, families: int = 6, seed: int = 0) -> Transitions:
-    """Episodes of two turns; an action's reward is the cosine between it and the first axis, whatever the state."""
+    """Episodes of two turns; an action's reward is the cosine between it and the first axis,
+    whatever the state."""
     rng = np.random.default_rng(seed)
     actions = directions(2 * count, size, rng).reshape(count, 2, size)
     return episodes(

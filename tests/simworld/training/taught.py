@@ -1,4 +1,5 @@
-"""A tiny random language model, and episodes that its agents really played, with the prompts they asked."""
+"""A tiny random language model, and episodes that its agents really played, with the prompts they
+asked."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from typing import Any
 import torch
 
 from agents import LMAgent
-from agents.models.load import local_weights
-from agents.models.local_model import LocalModel, load_local
+from agents.lm.load import local_weights
+from agents.lm.local.local_model import LocalModel, load_local
 from agents.prompting import PromptTemplate
 from agents.steering.upmap import UpMap
 from simworld.core.engine import play
@@ -20,7 +21,7 @@ from simworld.core.episode import Act, Episode, WorkItem
 from simworld.core.requests import ChatPrompt, Generate, Generated, ModelInfo, Prompt, Sampling
 from simworld.core.scenario import Limits, Persona, Scenario, Seat
 from simworld.core.visibility import observe
-from simworld.training.replies import Sample
+from simworld.training.cloning.stored_replies import StoredReply
 from store import AgentRecord, PlannedItem, RunRecord, Store
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -32,17 +33,28 @@ CHATML = (
 
 
 def save_tiny(folder: Path, family: str = "llama") -> Path:
-    """A model folder: two layers of width 32, a token for each byte, weights large enough that prefixes matter."""
+    """A model folder: two layers of width 32, a token for each byte, weights large enough that
+    prefixes matter."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast
+    from transformers import (
+        LlamaConfig,
+        LlamaForCausalLM,
+        MistralConfig,
+        MistralForCausalLM,
+        PreTrainedTokenizerFast,
+    )
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     specials = ["</s>", "<|im_start|>", "<|im_end|>"]
-    core = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate([*specials, *letters])}, merges=[]))
+    core = Tokenizer(
+        models.BPE(vocab={token: i for i, token in enumerate([*specials, *letters])}, merges=[])
+    )
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core, eos_token="</s>", additional_special_tokens=["<|im_start|>", "<|im_end|>"]
+        tokenizer_object=core,
+        eos_token="</s>",
+        additional_special_tokens=["<|im_start|>", "<|im_end|>"],
     )
     tokenizer.chat_template = CHATML
     shape: dict[str, Any] = {
@@ -81,7 +93,9 @@ def scene(name: str, turns: int = 4) -> Scenario:
 
 def upmap(d_action: int = 4, tokens: int = 2, width: int = 32, seed: int = 1) -> UpMap:
     torch.manual_seed(seed)
-    return UpMap(torch.randn(d_action, tokens * width) * 0.3, tokens=tokens, act_norm=1.0, embedding_norm=1.7)
+    return UpMap(
+        torch.randn(d_action, tokens * width) * 0.3, tokens=tokens, act_norm=1.0, embedding_norm=1.7
+    )
 
 
 WARM = Sampling(temperature=0.7)
@@ -95,9 +109,9 @@ def sample(
     family: str = "f",
     turn: int = 1,
     sampling: Sampling = WARM,
-) -> Sample:
+) -> StoredReply:
     observation = observe(scene(family), "seller", (), turn, 3)
-    return Sample(
+    return StoredReply(
         prompt=prompt,
         reply=reply,
         stop=stop,
@@ -120,16 +134,23 @@ class Played:
 
 def agent(model_id: str, name: str = "plain") -> tuple[LMAgent, AgentRecord]:
     info = ModelInfo(spec="hf:tiny", id=model_id, dtype="float32", context=1024)
-    made = LMAgent(id=name, model="hf:tiny#float32", info=info, template=SCRIPT, sampling=Sampling())
+    made = LMAgent(
+        id=name, model="hf:tiny#float32", info=info, template=SCRIPT, sampling=Sampling()
+    )
     return made, AgentRecord(
         id=name,
         name=name,
-        spec={"kind": "lm", "prompt": SCRIPT.model_dump(mode="json"), "sampling": {"temperature": 0.7}},
+        spec={
+            "kind": "lm",
+            "prompt": SCRIPT.model_dump(mode="json"),
+            "sampling": {"temperature": 0.7},
+        },
     )
 
 
 def play_lines(who: LMAgent, scenario: Scenario, lines: Sequence[str]) -> Played:
-    """An episode in which the model writes these lines, one a turn; the last is cut at its length."""
+    """An episode in which the model writes these lines, one a turn; the last is cut at its
+    length."""
     game = play(scenario, {seat.name: who.id for seat in scenario.seats}, seed=5)
     prompts: list[ChatPrompt] = []
     due = next(game)
@@ -160,9 +181,21 @@ def play_lines(who: LMAgent, scenario: Scenario, lines: Sequence[str]) -> Played
     raise AssertionError("the episode has more turns than lines")
 
 
-def add(store: Store, played: Played, scenario: Scenario, record: AgentRecord, *, run: str = "first") -> None:
+def add(
+    store: Store, played: Played, scenario: Scenario, record: AgentRecord, *, run: str = "first"
+) -> None:
     episode = played.episode
     item = WorkItem(run=run, scenario_id=scenario.id, cast=episode.cast, repeat=0)
     planned = PlannedItem(item=item, scenario_name=scenario.name, family=scenario.family)
-    store.begin_run(RunRecord(name=run, seed=1, code_version="0", created=NOON), [planned], [scenario], [record])
-    store.add_episode(item, 1, episode, scenario_name=scenario.name, family=scenario.family, started=NOON, ended=NOON)
+    store.begin_run(
+        RunRecord(name=run, seed=1, code_version="0", created=NOON), [planned], [scenario], [record]
+    )
+    store.add_episode(
+        item,
+        1,
+        episode,
+        scenario_name=scenario.name,
+        family=scenario.family,
+        started=NOON,
+        ended=NOON,
+    )

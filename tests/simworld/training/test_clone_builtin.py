@@ -1,4 +1,5 @@
-"""Self-cloning of the built-in model, from replies it writes here: neutral, and still able to steer."""
+"""Self-cloning of the built-in model, from replies it writes here: neutral, and still able to
+steer."""
 
 from __future__ import annotations
 
@@ -10,14 +11,14 @@ import torch
 from click.testing import CliRunner
 
 from agents import find_specs
-from agents.models.load import local_weights
-from agents.models.local_model import load_local
+from agents.lm.load import local_weights
+from agents.lm.local.local_model import load_local
 from agents.steering.checkpoint import from_folder
 from simworld.cli.run import run
 from simworld.cli.train.clone import clone
 from simworld.cli.train.upmap import upmap
-from simworld.training.cloning import ReplyQuery, open_school
-from simworld.training.measure import measure
+from simworld.training.cloning.clone_checkpoint import ReplyQuery, open_cloning_data
+from simworld.training.cloning.neutrality import measure
 from store import open_store
 
 
@@ -30,19 +31,33 @@ def call(command: object, *args: str) -> dict[str, object]:
 
 @pytest.mark.model
 def test_the_shipped_map_is_neutral_and_its_directions_say_something(tmp_path: Path) -> None:
-    """On replies of three families that it was not made from: a glance at what the slow test below looks at."""
+    """On replies of three families that it was not made from: a glance at what the slow test below
+    looks at."""
     db = f"sqlite:///{tmp_path / 'world.db'}"
-    call(run, "hall-until-one", "sofa-for-three-weeks", "the-captains-knee", "--cast", "*=smol-script", "--db", db)
+    call(
+        run,
+        "hall-until-one",
+        "sofa-for-three-weeks",
+        "the-captains-knee",
+        "--cast",
+        "*=smol-script",
+        "--db",
+        db,
+    )
     (thanks,) = find_specs(["smol-thanks"])
     assert thanks.planner is not None
     shipped = from_folder(thanks.planner)
-    local = load_local(local_weights(shipped.info.lm_spec), dtype="float32", device="cpu", threads=None)
+    local = load_local(
+        local_weights(shipped.info.lm_spec), dtype="float32", device="cpu", threads=None
+    )
     few = ReplyQuery(train=5, dev=5, test=5)
     neutral = torch.zeros(1, shipped.info.d_action)
     neutral[0, 0] = shipped.info.d_action**0.5
-    with open_store(db) as store, open_school(store, local, shipped, few) as school:
+    with open_store(db) as store, open_cloning_data(store, local, shipped, few) as school:
         lessons = [lesson for part in school.lessons.values() for lesson in part]
-        found = measure(school.teacher, lessons, lambda state: neutral.expand(len(state), -1), shipped.upmap)
+        found = measure(
+            school.teacher, lessons, lambda state: neutral.expand(len(state), -1), shipped.upmap
+        )
     assert found.replies == 15
     assert found.kl.mean <= 0.02
     assert found.kl.mean <= found.random_kl.mean / 4
@@ -54,7 +69,11 @@ def test_the_shipped_map_is_neutral_and_its_directions_say_something(tmp_path: P
 @pytest.mark.model
 @pytest.mark.timeout(3600)
 def test_a_clone_of_the_built_in_model_is_neutral_and_can_steer(tmp_path: Path) -> None:
-    db, base, out = f"sqlite:///{tmp_path / 'world.db'}", str(tmp_path / "pca"), str(tmp_path / "clone")
+    db, base, out = (
+        f"sqlite:///{tmp_path / 'world.db'}",
+        str(tmp_path / "pca"),
+        str(tmp_path / "clone"),
+    )
     call(run, "library", "--cast", "*=smol-script", "--db", db)
     call(upmap, "--tokens", "4", "--action-size", "32", "--out", base)
     more = ["--steps", "160", "--replies", "240", "--dtype", "bfloat16"]

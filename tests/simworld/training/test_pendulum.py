@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from simworld.training.bc import Bc, BcSettings
-from simworld.training.learner import Learner
-from simworld.training.loop import LoopSettings, train
-from simworld.training.networks import new_actor
-from simworld.training.td3bc import Td3bc, Td3bcSettings
-from simworld.training.transitions import Transitions
+from simworld.training.data.transitions import Transitions
+from simworld.training.rl.bc import Bc, BcSettings
+from simworld.training.rl.learner import Learner
+from simworld.training.rl.networks import new_actor
+from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.training_loop import LoopSettings, train
 from tests.simworld.training.pendulum import collect, mean_return, sha256
 
-REFERENCE: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "pendulum_reference.json").read_text())
+REFERENCE: dict[str, Any] = json.loads(
+    (Path(__file__).parent / "data" / "pendulum_reference.json").read_text()
+)
 
 
 def test_the_data_are_those_of_the_reference() -> None:
@@ -40,7 +42,9 @@ def test_returns_come_within_a_tenth_of_the_reference_learners_gain_over_cloning
     ours = float(np.mean([returned(data, "td3bc", seed) for seed in seeds]))
     our_clone = float(np.mean([returned(data, "bc", seed) for seed in seeds]))
     assert gain > 300  # else there is nothing to compare
-    assert abs(ours - reference) <= 0.1 * gain, f"ours {ours:.1f}, reference {reference:.1f}, its clone {cloned:.1f}"
+    assert abs(ours - reference) <= 0.1 * gain, (
+        f"ours {ours:.1f}, reference {reference:.1f}, its clone {cloned:.1f}"
+    )
     assert ours - our_clone >= 0.8 * gain
 
 
@@ -58,7 +62,9 @@ def returned(data: Transitions, kind: str, seed: int, **changed: int) -> float:
             **{name: given[name] for name in ("alpha", "gamma", "tau")},
         )
         learner, steps = Td3bc(actor, settings, seed=seed), given["steps"]
-    loop = LoopSettings(steps=steps, batch_size=given["batch_size"], seed=seed, every=steps, held_out=0)
+    loop = LoopSettings(
+        steps=steps, batch_size=given["batch_size"], seed=seed, every=steps, held_out=0
+    )
     scale = train(learner, data, loop, gamma=given["gamma"]).scale
     with torch.no_grad():
         return mean_return(lambda state: actor(scale.states(torch.from_numpy(state))).numpy())

@@ -1,4 +1,5 @@
-"""One world for all tests of the pages, a client that asks without a network, and a browser that asks a real server."""
+"""One world for all tests of the pages, a client that asks without a network, and a browser that
+asks a real server."""
 
 from __future__ import annotations
 
@@ -42,8 +43,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> str:
 def small(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A tournament of the built-in model, played once and kept.
 
-    `tournaments/small.yaml` on three of its scenarios, a planner trained on its actions for a few minutes, and the embeddings of
-    a search. The file is of version 0003 and is brought to this one.
+    `tournaments/small.yaml` on three of its scenarios, a planner trained on its actions for a few
+    minutes, and the embeddings of a search. The file is of version 0003 and is brought to this one.
     """
     path = tmp_path_factory.mktemp("small") / "small.db"
     path.write_bytes(lzma.decompress((HERE / "small.db.xz").read_bytes()))
@@ -54,7 +55,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def client(world: str) -> Iterator[TestClient]:
     """Asks the pages of the world."""
-    with TestClient(make_app(world), base_url="http://127.0.0.1:8137", raise_server_exceptions=False) as made:
+    with TestClient(
+        make_app(world), base_url="http://127.0.0.1:8137", raise_server_exceptions=False
+    ) as made:
         yield made
 
 
@@ -89,7 +92,9 @@ def small_site(small: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a window."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    path = (
+        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
     if path is None:
         reason = "no Chromium here (Debian: apt-get install chromium fonts-dejavu-core)"
         (pytest.fail if os.environ.get("SIMWORLD_NEEDS_CHROMIUM") else pytest.skip)(reason)

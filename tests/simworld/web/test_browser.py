@@ -1,4 +1,5 @@
-"""The pages in a real browser: light and dark, wide and narrow, by keyboard, with hostile texts, and the report from disk."""
+"""The pages in a real browser: light and dark, wide and narrow, by keyboard, with hostile texts,
+and the report from disk."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Request
 
 from simworld.web.links import link
-from simworld.web.report import make_report
+from simworld.web.report_file import make_report
 from store import open_store
 from tests.simworld.web.world import ARABIC, BROKEN, CHINESE, HOSTILE, SCRIPT
 
@@ -25,7 +26,7 @@ NARROW = 390  # pixels: a phone
 def addresses(small: str) -> dict[str, str]:
     """Every page of a real tournament, by name."""
     with open_store(small) as store:
-        (scenario, *_) = store.run_scenarios("small")
+        scenario, *_ = store.run_scenarios("small")
         steered = store.summaries(agent="smol-numbers", limit=1)[0].id
         failed = store.summaries(agent="smol-numbers-td3bc")[0].id
         agent = store.run_agents("small")["smol-numbers"]
@@ -39,7 +40,11 @@ def addresses(small: str) -> dict[str, str]:
         "scenario": f"/scenario/show/{scenario}",
         "episodes": "/episode/list?run=small&agent=smol-numbers",
         "episode": f"/episode/show/{steered}?made=1",
-        "seat": f"/episode/show/{steered}?seat=buyer" if _is_ticket(small, steered) else f"/episode/show/{steered}",
+        "seat": (
+            f"/episode/show/{steered}?seat=buyer"
+            if _is_ticket(small, steered)
+            else f"/episode/show/{steered}"
+        ),
         "failed": f"/episode/show/{failed}",
         "agent": f"/agent/show/{agent}",
         "search": "/episode/search?text=the+cake",
@@ -58,13 +63,17 @@ def _is_ticket(url: str, episode: str) -> bool:
 
 
 @contextmanager
-def watched(context: BrowserContext, origin: str, *, expected: tuple[str, ...] = ()) -> Iterator[Page]:
+def watched(
+    context: BrowserContext, origin: str, *, expected: tuple[str, ...] = ()
+) -> Iterator[Page]:
     """A page on which nothing may go wrong: no error, no dialog, no request elsewhere."""
     faults: list[str] = []
     page = context.new_page()
 
     def on_console(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not message.text.startswith(expected or ("\0",)):
+        if message.type in ("error", "warning") and not message.text.startswith(
+            expected or ("\0",)
+        ):
             faults.append(f"console: {message.text}")
 
     def on_dialog(dialog: Dialog) -> None:
@@ -88,9 +97,14 @@ def violations(page: Page, *rules: str) -> list[str]:
     """What axe-core finds that keeps people out, by all its rules or by some."""
     page.evaluate(AXE)
     options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
-    found: list[dict[str, Any]] = page.evaluate("(options) => axe.run(options).then((r) => r.violations)", options)
+    found: list[dict[str, Any]] = page.evaluate(
+        "(options) => axe.run(options).then((r) => r.violations)", options
+    )
     return [
-        f"{one['id']}: {node['html'][:150]}" for one in found if one["impact"] in SERIOUS for node in one["nodes"][:3]
+        f"{one['id']}: {node['html'][:150]}"
+        for one in found
+        if one["impact"] in SERIOUS
+        for node in one["nodes"][:3]
     ]
 
 
@@ -114,7 +128,9 @@ def test_every_page_is_usable_and_quiet(
     assert {name: found for name, found in faults.items() if found} == {}
 
 
-def test_every_page_fits_a_phone(browser: Browser, small_site: str, addresses: dict[str, str]) -> None:
+def test_every_page_fits_a_phone(
+    browser: Browser, small_site: str, addresses: dict[str, str]
+) -> None:
     context = browser.new_context(viewport={"width": NARROW, "height": 844}, has_touch=True)
     page = context.new_page()
     too_wide = {}
@@ -135,11 +151,16 @@ def test_the_whole_navigation_is_seen_on_a_phone(browser: Browser, small_site: s
     for place in places:
         assert place is not None
         assert 0 <= place["x"] <= place["x"] + place["width"] <= 320
-    assert page.evaluate("document.querySelector('nav ul').scrollWidth <= document.querySelector('nav ul').clientWidth")
+    assert page.evaluate(
+        "document.querySelector('nav ul').scrollWidth <= document.querySelector('nav"
+        " ul').clientWidth"
+    )
     page.close()
 
 
-def test_a_transcript_reads_from_where_its_language_begins(browser: Browser, world: str, world_site: str) -> None:
+def test_a_transcript_reads_from_where_its_language_begins(
+    browser: Browser, world: str, world_site: str
+) -> None:
     with open_store(world) as store:
         ids = {run: store.summaries(run=run)[0].id for run in (ARABIC.run, CHINESE.run)}
     page = browser.new_page()
@@ -151,10 +172,14 @@ def test_a_transcript_reads_from_where_its_language_begins(browser: Browser, wor
             line_place, name_place = line.bounding_box(), line.locator("b").bounding_box()
             assert line_place is not None
             assert name_place is not None
-            begins = line_place["x"] + line_place["width"] if direction == "rtl" else line_place["x"]
+            begins = (
+                line_place["x"] + line_place["width"] if direction == "rtl" else line_place["x"]
+            )
             name = name_place["x"] + name_place["width"] if direction == "rtl" else name_place["x"]
             assert abs(begins - name) < 2
-        assert page.locator("header nav").evaluate("nav => getComputedStyle(nav).direction") == "ltr"
+        assert (
+            page.locator("header nav").evaluate("nav => getComputedStyle(nav).direction") == "ltr"
+        )
     page.close()
 
 
@@ -165,7 +190,9 @@ def test_light_and_dark_differ(browser: Browser, small_site: str) -> None:
         page = browser.new_page(color_scheme=scheme)
         page.goto(small_site)
         colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        grounds[scheme] = sum(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
+        grounds[scheme] = sum(
+            int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")
+        )
         page.close()
     assert grounds["dark"] < 150 < 600 < grounds["light"]
 
@@ -208,11 +235,14 @@ def test_hostile_texts_stay_texts(browser: Browser, world: str, world_site: str)
     context.close()
 
 
-def test_the_keyboard_reaches_everything(browser: Browser, small_site: str, addresses: dict[str, str]) -> None:
+def test_the_keyboard_reaches_everything(
+    browser: Browser, small_site: str, addresses: dict[str, str]
+) -> None:
     page = browser.new_page()
     for name in ("standings", "episode", "search", "query"):
         page.goto(small_site + addresses[name])
-        # what is hidden inside closed details, and all but one of a group of radio buttons, are rightly passed over
+        # what is hidden inside closed details, and all but one of a group of radio buttons, are
+        # rightly passed over
         wanted = page.evaluate(
             f"""[...document.querySelectorAll("{FOCUSABLE}")].filter((e) => e.checkVisibility()
                 && !(e.type === 'radio' && !e.checked)).length"""
@@ -265,10 +295,15 @@ def test_a_query_is_sent_by_keyboard(browser: Browser, small_site: str) -> None:
     page.close()
 
 
-def test_a_query_that_another_site_links_to_is_shown_and_not_run(browser: Browser, small_site: str) -> None:
+def test_a_query_that_another_site_links_to_is_shown_and_not_run(
+    browser: Browser, small_site: str
+) -> None:
     page = browser.new_page()
     hostile = f'<a href="{small_site}/db/query?sql=SELECT+40%2B2">look</a>'
-    page.route("http://elsewhere.example/**", lambda route: route.fulfill(body=hostile, content_type="text/html"))
+    page.route(
+        "http://elsewhere.example/**",
+        lambda route: route.fulfill(body=hostile, content_type="text/html"),
+    )
     page.goto("http://elsewhere.example/")
     page.get_by_text("look").click()
     assert "it was not run" in page.get_by_role("alert").inner_text()
@@ -277,7 +312,9 @@ def test_a_query_that_another_site_links_to_is_shown_and_not_run(browser: Browse
     page.close()
 
 
-def test_without_scripts_everything_works(browser: Browser, small_site: str, addresses: dict[str, str]) -> None:
+def test_without_scripts_everything_works(
+    browser: Browser, small_site: str, addresses: dict[str, str]
+) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(small_site + addresses["standings"])

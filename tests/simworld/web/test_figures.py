@@ -42,7 +42,13 @@ def test_an_interval_stands_where_its_numbers_are() -> None:
     inner = WIDTH - 2 * EDGE
     assert numbers(drawn, "circle", "cx") == [EDGE + inner / 2]
     # the rail, the mark, the line and its two ends
-    assert numbers(drawn, "line", "x1") == [EDGE, EDGE, EDGE + inner / 4, EDGE + inner / 4, WIDTH - EDGE]
+    assert numbers(drawn, "line", "x1") == [
+        EDGE,
+        EDGE,
+        EDGE + inner / 4,
+        EDGE + inner / 4,
+        WIDTH - EDGE,
+    ]
 
 
 def test_what_is_not_known_is_not_drawn() -> None:
@@ -73,7 +79,10 @@ def test_a_scale_keeps_what_lies_outside_on_its_edge() -> None:
 
 def test_no_values_have_an_axis() -> None:
     assert span([]) == (0.0, 1.0)
-    assert span([None, 3.0, 3.0]) == (2.4, 3.6) or span([None, 3.0, 3.0])[0] < 3 < span([None, 3.0, 3.0])[1]
+    assert (
+        span([None, 3.0, 3.0]) == (2.4, 3.6)
+        or span([None, 3.0, 3.0])[0] < 3 < span([None, 3.0, 3.0])[1]
+    )
     assert tick_text(-0.5, 0.5) == "−0.5"
 
 
@@ -102,12 +111,19 @@ def test_a_curve_leaves_gaps_where_there_is_no_number() -> None:
     assert drawn.count("<circle") == 1  # one point alone is a dot
     assert "nan" not in drawn
     assert "<svg" in curve([Series(name="a", points=[(0, nan)])], "nothing")
-    assert curve([Series(name="a", points=[(i, float(i)) for i in range(10_000)])], "long").count(",") < 1000
+    assert (
+        curve([Series(name="a", points=[(i, float(i)) for i in range(10_000)])], "long").count(",")
+        < 1000
+    )
 
 
 def test_histograms_say_what_they_show() -> None:
     assert "0 to 9" in histogram([0.1] * 10, [str(i) for i in range(10)], "answers 0 to 9")
-    assert numbers(columns([1, 4, 0], [0.0, 1.0, 2.0, 3.0], "x"), "rect", "height") == [22.5, 90.0, 0.0]
+    assert numbers(columns([1, 4, 0], [0.0, 1.0, 2.0, 3.0], "x"), "rect", "height") == [
+        22.5,
+        90.0,
+        0.0,
+    ]
 
 
 def test_texts_in_pictures_are_escaped() -> None:

@@ -23,11 +23,13 @@ VOID = {"meta", "link", "input", "br", "img"}
 
 
 class Reader(HTMLParser):
-    """A page as a reader meets it: its text, its links, its elements; elements must be closed in order."""
+    """A page as a reader meets it: its text, its links, its elements; elements must be closed in
+    order."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.undirected: list[str] = []  # texts that are in no element whose direction is that of its text
+        # texts that are in no element whose direction is that of its text
+        self.undirected: list[str] = []
         self._directions: list[str | None] = []
         self.links: list[str] = []
         self.tags: list[str] = []
@@ -110,7 +112,9 @@ def test_texts_stay_texts_wherever_they_come_from(pages: dict[str, Reader]) -> N
     for path, page in pages.items():
         assert page.tags.count("script") == 1, path  # our own file
         assert "img" not in page.tags, path
-        assert not [name for name in page.attributes if name.startswith("on") or name == "style"], path
+        assert not [name for name in page.attributes if name.startswith("on") or name == "style"], (
+            path
+        )
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", page.text), path
         assert "987000" not in page.text, path  # no template in a text was evaluated
 
@@ -121,13 +125,23 @@ def test_every_text_that_people_or_models_wrote_has_its_own_direction(
 ) -> None:
     there = {path: page for path, page in pages.items() if re.search(language.letters, page.text)}
     kinds = {path.split("?")[0].rsplit("/", 1)[0] for path in there}
-    assert {"/run/show", "/episode/show", "/scenario/show", "/agent/show", "/train/show", "/tournament"} <= kinds
+    assert {
+        "/run/show",
+        "/episode/show",
+        "/scenario/show",
+        "/agent/show",
+        "/train/show",
+        "/tournament",
+    } <= kinds
     for path, page in there.items():
         assert [text for text in page.undirected if re.search(language.letters, text)] == [], path
 
 
 def test_what_is_found_and_asked_has_its_own_direction(client: TestClient) -> None:
-    for path in ("/episode/search?text=مساء", "/db/query?sql=SELECT+text+FROM+acts+WHERE+seat+LIKE+'السوق%25'"):
+    for path in (
+        "/episode/search?text=مساء",
+        "/db/query?sql=SELECT+text+FROM+acts+WHERE+seat+LIKE+'السوق%25'",
+    ):
         page = read(client, path)
         assert ARABIC.lines[0] in page.text.replace(" ، ", "، ")
         assert [text for text in page.undirected if re.search(ARABIC.letters, text)] == [], path
@@ -135,7 +149,8 @@ def test_what_is_found_and_asked_has_its_own_direction(client: TestClient) -> No
 
 def test_the_runs(client: TestClient) -> None:
     page = read(client, "/")
-    # done of planned, failed, judged: 3 scenarios with 9 casts, and at a table of three 3 + 3 · 6 casts
+    # done of planned, failed, judged: 3 scenarios with 9 casts, and at a table of three 3 + 3 · 6
+    # casts
     assert "48 / 48 0 48" in page.text
     assert "3 / 5 1 3" in page.text
     assert link("/run/show", f"run/{BROKEN}") in page.links
@@ -150,9 +165,17 @@ def test_a_run(client: TestClient) -> None:
 
 def test_a_scenario_as_each_seat_sees_it(client: TestClient) -> None:
     page = read(client, f"/scenario/show/{MARKET.id}")
-    assert "Nadia seller Is 41 Wants Sell for 65. Keeps secret It is the last. Sees Tomas (known by name)" in page.text
-    assert "Tomas buyer Wants Buy for 50. Knows It rains soon. Sees Nadia (known by name)" in page.text
-    assert "somebody says a number as in (\\d+) euros, between 50 and 65; the last one counts" in page.text
+    assert (
+        "Nadia seller Is 41 Wants Sell for 65. Keeps secret It is the last. Sees Tomas (known by"
+        " name)" in page.text
+    )
+    assert (
+        "Tomas buyer Wants Buy for 50. Knows It rains soon. Sees Nadia (known by name)" in page.text
+    )
+    assert (
+        "somebody says a number as in (\\d+) euros, between 50 and 65; the last one counts"
+        in page.text
+    )
 
 
 def test_an_episode(client: TestClient, episodes: dict[str, str]) -> None:
@@ -166,15 +189,18 @@ def test_an_episode(client: TestClient, episodes: dict[str, str]) -> None:
     assert "tokens read" not in page.text
 
 
-def test_a_failed_episode_says_whose_failure_it_was_and_how_to_try_again(client: TestClient, world: str) -> None:
+def test_a_failed_episode_says_whose_failure_it_was_and_how_to_try_again(
+    client: TestClient, world: str
+) -> None:
     with open_store(world) as store:
         (failed,) = store.summaries(run="steered", ending=Ending.failed)
     page = read(client, f"/episode/show/{failed.id}")
     # The seller spoke, so that it was the buyer's turn
     assert (
-        "This episode failed after 1 turn Seat buyer , Tomas Okafor Agent plain Boundary model Kind timeout "
-        "Message no answer in 60 s Try again the command that plays run steered , once more with --retry-failed"
-    ) in page.text
+        "This episode failed after 1 turn Seat buyer , Tomas Okafor Agent plain Boundary model Kind"
+        " timeout Message no answer in 60 s Try again the command that plays run steered , once"
+        " more with --retry-failed" in page.text
+    )
     assert "judge run" not in page.text
     for path in ("/episode/list?run=steered&ending=failed", "/agent/show/a-plain"):
         assert "failed timeout of buyer , plain" in read(client, path).text
@@ -182,7 +208,9 @@ def test_a_failed_episode_says_whose_failure_it_was_and_how_to_try_again(client:
     assert f"{failed.id[:10]} buyer plain model: timeout : no answer in 60 s market" in run.text
 
 
-def test_what_made_each_line_is_shown_when_asked(client: TestClient, episodes: dict[str, str]) -> None:
+def test_what_made_each_line_is_shown_when_asked(
+    client: TestClient, episodes: dict[str, str]
+) -> None:
     page = read(client, f"/episode/show/{episodes['steered']}?made=1")
     assert "100 tokens read, 7 written in 0.25 s, log-probability −12.50 nats" in page.text
 
@@ -219,7 +247,11 @@ def test_filters_and_pages_of_episodes(client: TestClient) -> None:
         ("/episode/show/00000000000000000000", 404, "no episode 00000000000000000000"),
         ("/scenario/show/s1-none", 404, "no scenario s1-none"),
         ("/agent/show/none", 404, "no agent none"),
-        ("/episode/list?ending=lost", 400, "ending: there is no 'lost'; there are terminated, turn_limit, failed"),
+        (
+            "/episode/list?ending=lost",
+            400,
+            "ending: there is no 'lost'; there are terminated, turn_limit, failed",
+        ),
         ("/episode/list?ending=faild", 400, "did you mean 'failed'?"),
         ("/?page=0", 400, "page: found '0', expected a whole number between 1 and 1000000"),
         ("/?page=²", 400, "page: found '²'"),
@@ -228,7 +260,9 @@ def test_filters_and_pages_of_episodes(client: TestClient) -> None:
         ("/episode/list?agent=%00%ed%a0%80", 200, "No episode matches."),
     ],
 )
-def test_what_cannot_be_shown_is_a_page_that_says_why(client: TestClient, path: str, status: int, said: str) -> None:
+def test_what_cannot_be_shown_is_a_page_that_says_why(
+    client: TestClient, path: str, status: int, said: str
+) -> None:
     assert said in read(client, path, status).text
 
 
@@ -297,16 +331,39 @@ def test_search_by_words(client: TestClient) -> None:
     assert "No episode found." in read(client, "/episode/search?text=zebra").text
     assert "No episode found." in read(client, "/episode/search?text=euros&run=cup").text
     assert "nothing to look for" in read(client, "/episode/search?text=%22%22+-", 400).text
-    for odd in ("AND", "NEAR(a b)", "text:a", "a*", '"', "'; DROP TABLE episodes; --", "(", "^a", "{a b}", "a OR b"):
-        client.get("/episode/search", params={"text": odd}).raise_for_status() if odd not in ('"', "(") else None
+    for odd in (
+        "AND",
+        "NEAR(a b)",
+        "text:a",
+        "a*",
+        '"',
+        "'; DROP TABLE episodes; --",
+        "(",
+        "^a",
+        "{a b}",
+        "a OR b",
+    ):
+        (
+            client.get("/episode/search", params={"text": odd}).raise_for_status()
+            if odd
+            not in (
+                '"',
+                "(",
+            )
+            else None
+        )
 
 
 def test_a_query(client: TestClient) -> None:
-    page = read(client, "/db/query?sql=SELECT+run,+count(*)+AS+n+FROM+episodes+GROUP+BY+run+ORDER+BY+run")
+    page = read(
+        client, "/db/query?sql=SELECT+run,+count(*)+AS+n+FROM+episodes+GROUP+BY+run+ORDER+BY+run"
+    )
     assert "Answer 5 rows" in page.text
     assert "run n cup 48" in page.text
     assert "episode_scores has a row for each" in page.text
-    assert "only the first 100 rows" in read(client, "/db/query?sql=SELECT+*+FROM+acts&limit=100").text
+    assert (
+        "only the first 100 rows" in read(client, "/db/query?sql=SELECT+*+FROM+acts&limit=100").text
+    )
 
 
 def test_ready_queries(client: TestClient) -> None:
@@ -317,7 +374,10 @@ def test_ready_queries(client: TestClient) -> None:
     assert "ada turn_limit" in some.text
     assert "plain turn_limit" not in some.text
     assert "Give :episode a value, and run it." in read(client, "/db/query?ready=transcript").text
-    assert "there is no 'ending'; did you mean 'endings'?" in read(client, "/db/query?ready=ending", 400).text
+    assert (
+        "there is no 'ending'; did you mean 'endings'?"
+        in read(client, "/db/query?ready=ending", 400).text
+    )
 
 
 def test_parameters_of_a_query(client: TestClient) -> None:
@@ -357,7 +417,9 @@ def test_a_query_from_another_site_is_not_run(client: TestClient) -> None:
 
 
 def test_a_huge_value_is_cut(client: TestClient) -> None:
-    response = client.get("/db/query", params={"sql": "SELECT hex(zeroblob(1000000)) AS wide, x'00ff' AS blob"})
+    response = client.get(
+        "/db/query", params={"sql": "SELECT hex(zeroblob(1000000)) AS wide, x'00ff' AS blob"}
+    )
     assert len(response.content) < 60_000
     assert "1,999,500 more characters" in response.text
     assert "2 bytes" in response.text
@@ -376,7 +438,9 @@ def copied(world: str, tmp_path: Path) -> Iterator[tuple[TestClient, sqlite3.Con
     path.write_bytes(Path(world.removeprefix("sqlite:///")).read_bytes())
     with (
         closing(sqlite3.connect(path, isolation_level=None)) as connection,
-        TestClient(make_app(str(path)), base_url="http://127.0.0.1:8137", raise_server_exceptions=False) as client,
+        TestClient(
+            make_app(str(path)), base_url="http://127.0.0.1:8137", raise_server_exceptions=False
+        ) as client,
     ):
         yield client, connection
 
@@ -384,8 +448,12 @@ def copied(world: str, tmp_path: Path) -> Iterator[tuple[TestClient, sqlite3.Con
 def test_pages_read_no_row_that_is_too_large(copied: tuple[TestClient, sqlite3.Connection]) -> None:
     client, connection = copied
     (id_,) = connection.execute("SELECT min(id) FROM episodes WHERE run = 'steered'").fetchone()
-    connection.execute("UPDATE acts SET text = ? WHERE episode_id = ? AND turn = 0", ("word " * 2_000_000, id_))
-    connection.execute("UPDATE agents SET spec = json_object('model', ?) WHERE name = 'plain'", ("m" * 9_000_000,))
+    connection.execute(
+        "UPDATE acts SET text = ? WHERE episode_id = ? AND turn = 0", ("word " * 2_000_000, id_)
+    )
+    connection.execute(
+        "UPDATE agents SET spec = json_object('model', ?) WHERE name = 'plain'", ("m" * 9_000_000,)
+    )
     for address in (f"/episode/show/{id_}", "/agent/show/a-plain"):
         response = client.get(address)
         assert response.status_code == 503
@@ -394,7 +462,9 @@ def test_pages_read_no_row_that_is_too_large(copied: tuple[TestClient, sqlite3.C
     assert client.get("/episode/list").status_code == 200
 
 
-def test_an_episode_of_very_many_acts_is_no_page(copied: tuple[TestClient, sqlite3.Connection]) -> None:
+def test_an_episode_of_very_many_acts_is_no_page(
+    copied: tuple[TestClient, sqlite3.Connection],
+) -> None:
     client, connection = copied
     (id_,) = connection.execute("SELECT min(id) FROM episodes WHERE run = 'steered'").fetchone()
     connection.execute(
@@ -411,7 +481,10 @@ def test_an_episode_of_very_many_acts_is_no_page(copied: tuple[TestClient, sqlit
 
 def test_an_answer_of_sql_is_bounded_by_bytes(client: TestClient) -> None:
     numbers = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) "
-    found = client.get("/db/query", params={"sql": numbers + "SELECT hex(zeroblob(1000000)) FROM c", "limit": "2000"})
+    found = client.get(
+        "/db/query",
+        params={"sql": numbers + "SELECT hex(zeroblob(1000000)) FROM c", "limit": "2000"},
+    )
     assert found.status_code == 200
     assert "only the first 8 rows: more are over 16 MB" in found.text
     found = client.get("/db/query", params={"sql": "SELECT hex(zeroblob(20000000))"})

@@ -16,7 +16,8 @@ from tests.simworld.web.world import ARABIC, MARKET
 
 def test_variants_are_told_apart(client: TestClient) -> None:
     variants = [
-        replace(MARKET, name=name, setting=name) for name in ("m.price-50.mood-calm", "m.price-70.mood-calm", "m")
+        replace(MARKET, name=name, setting=name)
+        for name in ("m.price-50.mood-calm", "m.price-70.mood-calm", "m")
     ]
     assert [titled(one) for one in variants] == [
         "At the market (price 50, mood calm)",
@@ -34,7 +35,9 @@ def test_variants_are_told_apart(client: TestClient) -> None:
 def test_an_agent(client: TestClient) -> None:
     spoken = read(client, link("/agent/show", f"a-{ARABIC.words}"))
     assert "Prompt chat" in spoken.text
-    assert f"System message {ARABIC.words} {{{{name}}}} Opening message {ARABIC.words}" in spoken.text
+    assert (
+        f"System message {ARABIC.words} {{{{name}}}} Opening message {ARABIC.words}" in spoken.text
+    )
     assert f"Model {ARABIC.words}" in spoken.text
     assert "Sampling Temperature 0.5" in spoken.text
     assert f"Steering Planner {ARABIC.words}" in spoken.text
@@ -49,5 +52,9 @@ def agent_of(client: TestClient, name: str) -> str:
     """The id of an agent of the cup."""
     links = read(client, "/run/show/cup").links
     return unquote(
-        next(path for path in links if path.startswith("/agent/show/") and f"Agent {name} ·" in read(client, path).text)
+        next(
+            path
+            for path in links
+            if path.startswith("/agent/show/") and f"Agent {name} ·" in read(client, path).text
+        )
     ).removeprefix("/agent/show/")

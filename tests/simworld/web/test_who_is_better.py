@@ -1,4 +1,5 @@
-"""Standings and comparisons as they are drawn: on which scale, with which ends, and of whom first."""
+"""Standings and comparisons as they are drawn: on which scale, with which ends, and of whom
+first."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from simworld.analysis.standings import Standing, Table
 from simworld.core.episode import Act, Action, ActionKind
-from simworld.core.ratings import Rating
-from simworld.core.stats import Estimate
+from simworld.results.standings import MeasureStandings, Standing
+from simworld.stats.intervals import Estimate
+from simworld.stats.ratings import Rating
 from simworld.web.app import make_app
 from simworld.web.numbers import bounds
 from simworld.web.pages.tournament import drawn
@@ -27,19 +28,34 @@ def test_compare_opens_on_the_agents_that_share_most(world: str, tmp_path: Path)
     write(tmp_path, families=2, agents=("ada", "ben", "cyn"))
     url = f"sqlite:///{tmp_path / 'x.db'}"
     with open_store(url, create=True) as store:
-        # ada and ben sit beside cyn alone, and never in one seat; ben and cyn have both sat beside everybody
+        # ada and ben sit beside cyn alone, and never in one seat; ben and cyn have both sat beside
+        # everybody
         made = tournament(tmp_path, agents=("ada", "ben", "cyn"))
         keep = {("ben", "cyn"), ("cyn", "cyn"), ("ben", "ben"), ("cyn", "ben"), ("ada", "cyn")}
-        agents = {name: AgentRecord(id=f"{name}@1", name=name, spec={}) for name in ("ada", "ben", "cyn")}
+        agents = {
+            name: AgentRecord(id=f"{name}@1", name=name, spec={}) for name in ("ada", "ben", "cyn")
+        }
         for number, scenario in enumerate(made.scenarios):
             casts = keep if number else {("ada", "cyn")}
             for cast in sorted(casts):
-                (item,) = begin(store, "cup", scenario, [agents[name].id for name in cast], 1, tuple(agents.values()))
+                (item,) = begin(
+                    store,
+                    "cup",
+                    scenario,
+                    [agents[name].id for name in cast],
+                    1,
+                    tuple(agents.values()),
+                )
                 add(
                     store,
                     item,
                     scenario,
-                    [Act(seat="cook", action=Action(kind=ActionKind.speak, text=f"I am {cast[0]}."))],
+                    [
+                        Act(
+                            seat="cook",
+                            action=Action(kind=ActionKind.speak, text=f"I am {cast[0]}."),
+                        )
+                    ],
                 )
     with TestClient(make_app(url), base_url="http://127.0.0.1:8137") as client:
         page = read(client, "/tournament/compare")
@@ -56,7 +72,16 @@ def test_scores_are_drawn_on_their_own_scale_whatever_they_are() -> None:
         return Standing(agent=agent, score=score, rating=None)
 
     near = [standing("ada", 0.4860), standing("ben", 0.4853)]
-    table = Table(measure="goal", standings=tuple(near), records={}, games=0, ties=0, tie=0.0, groups=(), anchor=None)
+    table = MeasureStandings(
+        measure="goal",
+        standings=tuple(near),
+        records={},
+        games=0,
+        ties=0,
+        tie=0.0,
+        groups=(),
+        anchor=None,
+    )
     made = drawn(table, (0.0, 1.0))
     places = [float(re.search(r'cx="([\d.]+)"', line.score)[1]) for line in made.lines]  # type: ignore[index]
     # 204 units from 0 to 1, beginning at 8
@@ -66,7 +91,7 @@ def test_scores_are_drawn_on_their_own_scale_whatever_they_are() -> None:
 
 def test_an_interval_without_end_is_an_arrow() -> None:
     rating = Rating(agent="ada", points=1600.0, low=784.0, high=math.inf, games=4, wins=4, ties=0)
-    table = Table(
+    table = MeasureStandings(
         measure="goal",
         standings=(Standing(agent="ada", score=None, rating=rating),),
         records={},

@@ -1,4 +1,5 @@
-"""A small world to look at: a tournament of scripted agents, a steered run, a hostile one, and trainings."""
+"""A small world to look at: a tournament of scripted agents, a steered run, a hostile one, and
+trainings."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ from tests.simworld.tournament.small import play, tournament, write
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SCRIPT = "<script>document.title='taken'</script>"
-BROKEN = "\"'><img src=x onerror=\"document.title='taken'\"> {{ 987 * 1000 }} '; DROP TABLE episodes; --"
+BROKEN = (
+    "\"'><img src=x onerror=\"document.title='taken'\"> {{ 987 * 1000 }} '; DROP TABLE episodes; --"
+)
 CONTROLS = "before\x1b[31m\u202eafter\x07"
 MARKET = Scenario(
     name="market",
@@ -37,19 +40,33 @@ MARKET = Scenario(
     setting="A stall, late in the day.",
     seats=(
         Seat(
-            name="seller", persona=Persona(name="Nadia Brandt", age=41), goal="Sell for 65.", secret="It is the last."
+            name="seller",
+            persona=Persona(name="Nadia Brandt", age=41),
+            goal="Sell for 65.",
+            secret="It is the last.",
         ),
-        Seat(name="buyer", persona=Persona(name="Tomas Okafor"), goal="Buy for 50.", knows="It rains soon."),
+        Seat(
+            name="buyer",
+            persona=Persona(name="Tomas Okafor"),
+            goal="Buy for 50.",
+            knows="It rains soon.",
+        ),
     ),
     relationships={("seller", "buyer"): Relationship.know_by_name},
-    checks=(Check(name="price", kind=CheckKind.number, pattern=r"(\d+) euros", between=(50, 65), last=True),),
+    checks=(
+        Check(
+            name="price", kind=CheckKind.number, pattern=r"(\d+) euros", between=(50, 65), last=True
+        ),
+    ),
 )
 HOSTILE = Scenario(
     name=f"hostile{SCRIPT}",
     title=f"</title>{SCRIPT}",
     setting=BROKEN,
     seats=(
-        Seat(name=f"one{SCRIPT}", persona=Persona(name=f"Ann{BROKEN}"), goal=SCRIPT, secret=CONTROLS),
+        Seat(
+            name=f"one{SCRIPT}", persona=Persona(name=f"Ann{BROKEN}"), goal=SCRIPT, secret=CONTROLS
+        ),
         Seat(name="two", persona=Persona(name=f"Bo{SCRIPT}"), goal=BROKEN, knows=SCRIPT),
     ),
     kind=SCRIPT,
@@ -58,7 +75,9 @@ HOSTILE = Scenario(
 )
 AGENTS = (
     AgentRecord(id="a-plain", name="plain", spec={"model": "none"}),
-    AgentRecord(id="a-steered", name="steered", spec={"model": "none", "steering": {"planner": "p1-0123"}}),
+    AgentRecord(
+        id="a-steered", name="steered", spec={"model": "none", "steering": {"planner": "p1-0123"}}
+    ),
     AgentRecord(id=f"a-{SCRIPT}", name=f"agent{BROKEN}", spec={SCRIPT: BROKEN}),
 )
 
@@ -68,7 +87,9 @@ def build(folder: Path) -> str:
     write(folder, families=3, tables=1, agents=("ada", "ben", "cyn"))
     url = f"sqlite:///{folder / 'world.db'}"
     with open_store(url, create=True) as store:
-        play(tournament(folder, agents=("ada", "ben", "cyn"), scenarios="[k*.yaml, t*.yaml]"), store)
+        play(
+            tournament(folder, agents=("ada", "ben", "cyn"), scenarios="[k*.yaml, t*.yaml]"), store
+        )
         steered(store)
         hostile(store)
         trainings(store)
@@ -86,14 +107,28 @@ def begin(
     agents: Sequence[AgentRecord] = AGENTS,
 ) -> list[WorkItem]:
     seats = {seat.name: agent for seat, agent in zip(scenario.seats, cast, strict=True)}
-    items = [WorkItem(run=run, scenario_id=scenario.id, cast=seats, repeat=repeat) for repeat in range(repeats)]
-    planned = [PlannedItem(item=item, scenario_name=scenario.name, family=scenario.family) for item in items]
-    record = RunRecord(name=run, seed=7, code_version="0.1", created=NOON, settings={"repeats": repeats})
+    items = [
+        WorkItem(run=run, scenario_id=scenario.id, cast=seats, repeat=repeat)
+        for repeat in range(repeats)
+    ]
+    planned = [
+        PlannedItem(item=item, scenario_name=scenario.name, family=scenario.family)
+        for item in items
+    ]
+    record = RunRecord(
+        name=run, seed=7, code_version="0.1", created=NOON, settings={"repeats": repeats}
+    )
     store.begin_run(record, planned, [scenario], agents)
     return items
 
 
-def add(store: Store, item: WorkItem, scenario: Scenario, acts: Sequence[Act], failure: Failure | None = None) -> str:
+def add(
+    store: Store,
+    item: WorkItem,
+    scenario: Scenario,
+    acts: Sequence[Act],
+    failure: Failure | None = None,
+) -> str:
     episode = Episode(
         scenario_id=scenario.id,
         cast=item.cast,
@@ -117,7 +152,8 @@ def add(store: Store, item: WorkItem, scenario: Scenario, acts: Sequence[Act], f
 
 
 def steered(store: Store) -> None:
-    """Four episodes of which the last failed; the seller is steered, and a judge spoke digits, twice."""
+    """Four episodes of which the last failed; the seller is steered, and a judge spoke digits,
+    twice."""
     rng = np.random.default_rng(0)
     items = begin(store, "steered", MARKET, ("a-steered", "a-plain"), 5)
     judge = {
@@ -125,7 +161,15 @@ def steered(store: Store) -> None:
         "rubric": {
             "name": "own",
             "id": "own@1",
-            "dimensions": [{"name": "goal", "low": 0, "high": 10, "weight": 1, "question": "Did {name} get it?"}],
+            "dimensions": [
+                {
+                    "name": "goal",
+                    "low": 0,
+                    "high": 10,
+                    "weight": 1,
+                    "question": "Did {name} get it?",
+                }
+            ],
         },
     }
     store.add_judge("j-digits", "digits", judge)
@@ -175,7 +219,9 @@ def line(seat: str, text: str, turn: int, rng: np.random.Generator) -> Act:
     if seat == "seller":
         action = rng.standard_normal(16).astype(np.float32)
         state = rng.standard_normal(8).astype(np.float32)
-        plan = PlanStep(state=state, action=action, encoder_id="e1", planner_id="p1-0123", noisy=turn == 2)
+        plan = PlanStep(
+            state=state, action=action, encoder_id="e1", planner_id="p1-0123", noisy=turn == 2
+        )
     to = ("buyer",) if turn == 2 else ()
     return Act(seat=seat, action=Action(kind=kind, text=text, to=to), generation=made, plan=plan)
 
@@ -190,8 +236,15 @@ class Language:
     lines: tuple[str, str]
 
 
-ARABIC = Language(run="عربي", letters="[\u0600-\u06ff]", words="السوق", lines=("مساء الخير، ٦٥ يورو.", "هذا كثير!"))
-CHINESE = Language(run="中文", letters="[\u4e00-\u9fff]", words="市场", lines=("晚上好，65欧元。", "太贵了！"))
+ARABIC = Language(
+    run="عربي",
+    letters="[\u0600-\u06ff]",
+    words="السوق",
+    lines=("مساء الخير، ٦٥ يورو.", "هذا كثير!"),
+)
+CHINESE = Language(
+    run="中文", letters="[\u4e00-\u9fff]", words="市场", lines=("晚上好，65欧元。", "太贵了！")
+)
 LANGUAGES = (ARABIC, CHINESE)
 
 
@@ -199,7 +252,13 @@ def spoken(store: Store, language: Language) -> None:
     """An episode, a failed one, scores and an agent, of which every text is of one language."""
     words = language.words
     seats = tuple(
-        Seat(name=f"{words}{n}", persona=Persona(name=f"{words} {n}"), goal=words, knows=words, secret=words)
+        Seat(
+            name=f"{words}{n}",
+            persona=Persona(name=f"{words} {n}"),
+            goal=words,
+            knows=words,
+            secret=words,
+        )
         for n in "ab"
     )
     check = Check(name=words, kind=CheckKind.keyword, words=(words,))
@@ -224,7 +283,12 @@ def spoken(store: Store, language: Language) -> None:
     agent = AgentRecord(id=f"a-{words}", name=words, spec=spec)
     played, failed = begin(store, language.run, scenario, (agent.id, agent.id), 2, (agent,))
     acts = [
-        Act(seat=seat.name, action=Action(kind=ActionKind.speak, text=text, to=(seats[0].name,) * (seat is seats[1])))
+        Act(
+            seat=seat.name,
+            action=Action(
+                kind=ActionKind.speak, text=text, to=(seats[0].name,) * (seat is seats[1])
+            ),
+        )
         for seat, text in zip(seats, language.lines, strict=True)
     ]
     id_ = add(store, played, scenario, acts)
@@ -232,18 +296,34 @@ def spoken(store: Store, language: Language) -> None:
     dimension = {"name": words, "low": 0, "high": 10, "weight": 1, "question": words}
     judge = f"j-{words}"
     store.add_judge(
-        judge, words, {"spec": {"method": words}, "rubric": {"name": words, "id": words, "dimensions": [dimension]}}
+        judge,
+        words,
+        {
+            "spec": {"method": words},
+            "rubric": {"name": words, "id": words, "dimensions": [dimension]},
+        },
     )
     verdicts = tuple(
-        Verdict(seat=seat.name, dimension=words, score=5.0, reasoning=words, raw={words: 1.0}) for seat in seats
+        Verdict(seat=seat.name, dimension=words, score=5.0, reasoning=words, raw={words: 1.0})
+        for seat in seats
     )
     judgement = Judgement(
-        episode_id=id_, judge_id=judge, sample=0, status=JudgementStatus.ok, rubric_id=words, verdicts=verdicts
+        episode_id=id_,
+        judge_id=judge,
+        sample=0,
+        status=JudgementStatus.ok,
+        rubric_id=words,
+        verdicts=verdicts,
     )
     store.add_judgement(judgement, {(seat.name, words): 0.5 for seat in seats})
     store.begin_training(
         TrainingRecord(
-            name=words, kind=words, code_version="0.1", created=NOON, settings={words: words}, data={words: words}
+            name=words,
+            kind=words,
+            code_version="0.1",
+            created=NOON,
+            settings={words: words},
+            data={words: words},
         )
     )
     store.add_training_steps(words, [(step, {words: 1.0}) for step in range(2)])
@@ -252,7 +332,9 @@ def spoken(store: Store, language: Language) -> None:
 def score(store: Store, episode_id: str, sample: int, scores: dict[str, float]) -> None:
     raw = {f"p{i}": 0.5 if i == 6 else 0.5 / 9 for i in range(10)}
     verdicts = tuple(
-        Verdict(seat=seat, dimension="goal", score=value, reasoning=f"{seat} got {value:g}.", raw=raw)
+        Verdict(
+            seat=seat, dimension="goal", score=value, reasoning=f"{seat} got {value:g}.", raw=raw
+        )
         for seat, value in scores.items()
     )
     store.add_judgement(
@@ -273,12 +355,23 @@ def hostile(store: Store) -> None:
     seats = [seat.name for seat in HOSTILE.seats]
     (item,) = begin(store, f"run/{BROKEN}", HOSTILE, (AGENTS[2].id, "a-plain"), 1)
     texts = (SCRIPT, BROKEN, CONTROLS)
-    acts = [Act(seat=seats[i % 2], action=Action(kind=ActionKind.speak, text=text)) for i, text in enumerate(texts)]
-    id_ = add(store, item, HOSTILE, acts, Failure(boundary="model", kind=SCRIPT, message=f"{BROKEN}{CONTROLS}"))
+    acts = [
+        Act(seat=seats[i % 2], action=Action(kind=ActionKind.speak, text=text))
+        for i, text in enumerate(texts)
+    ]
+    id_ = add(
+        store,
+        item,
+        HOSTILE,
+        acts,
+        Failure(boundary="model", kind=SCRIPT, message=f"{BROKEN}{CONTROLS}"),
+    )
     dimension = {"name": SCRIPT, "low": 0, "high": 10, "weight": 1, "question": BROKEN}
     rubric = {"name": SCRIPT, "id": "x@1", "dimensions": [dimension]}
     store.add_judge("j-hostile", f"judge{BROKEN}", {"spec": {"method": SCRIPT}, "rubric": rubric})
-    verdict = Verdict(seat=seats[0], dimension=SCRIPT, score=5.0, reasoning=BROKEN, raw={SCRIPT: 1.0})
+    verdict = Verdict(
+        seat=seats[0], dimension=SCRIPT, score=5.0, reasoning=BROKEN, raw={SCRIPT: 1.0}
+    )
     judgement = Judgement(
         episode_id=id_,
         judge_id="j-hostile",
@@ -305,7 +398,15 @@ def trainings(store: Store) -> None:
             )
         )
         for step in range(0, 1000, 100):
-            measured = {"critic_loss": 1 / (step + 50), "actor_loss": -step / 500, "q_bias": 0.2 - step / 4000}
-            store.add_training_steps(name, [(step, {**measured, "q_correlation": step / 2000, SCRIPT: float("nan")})])
-    store.finish_training("haggler", checkpoint_id="p1-abc", metrics={"best_step": 700, "held_value": 0.1})
+            measured = {
+                "critic_loss": 1 / (step + 50),
+                "actor_loss": -step / 500,
+                "q_bias": 0.2 - step / 4000,
+            }
+            store.add_training_steps(
+                name, [(step, {**measured, "q_correlation": step / 2000, SCRIPT: float("nan")})]
+            )
+    store.finish_training(
+        "haggler", checkpoint_id="p1-abc", metrics={"best_step": 700, "held_value": 0.1}
+    )
     store.finish_training(f"training/{BROKEN}", status="failed")

@@ -1,4 +1,5 @@
-"""Files by folder and by glob, on disks as they are: links in a circle, pipes, and more files than anybody means."""
+"""Files by folder and by glob, on disks as they are: links in a circle, pipes, and more files than
+anybody means."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def disk(tmp_path: Path) -> Path:
         ("s**.yaml", ["s1.yaml"]),  # `**` within a name is `*`
         ("?1.yaml", ["s1.yaml"]),
         ("s[12].*", ["s1.yaml", "s2.yml"]),
-        ("*/s*.yaml", ["[x]/s6.yaml", "a/s3.yaml", "round/s1.yaml"]),  # a link that is named by a pattern is followed
+        # a link that is named by a pattern is followed
+        ("*/s*.yaml", ["[x]/s6.yaml", "a/s3.yaml", "round/s1.yaml"]),
         ("[[]x]/*.yaml", ["[x]/s6.yaml"]),
         ("**/s*.yaml", ["[x]/s6.yaml", "a/b/s4.yaml", "a/s3.yaml", "s1.yaml"]),
         ("**/**/**/**/**/b/*.yaml", ["a/b/s4.yaml"]),
@@ -79,7 +81,10 @@ def test_more_than_anybody_means_is_refused(disk: Path, monkeypatch: pytest.Monk
     with pytest.raises(InputError, match=r"^\*\*/\*: more than 3 YAML files; name fewer$"):
         matching_files("**/*", disk)
     monkeypatch.setattr(finding, "MAX_ENTRIES", 10)
-    with pytest.raises(InputError, match="more than 10 files and folders to look through; name a folder further down"):
+    with pytest.raises(
+        InputError,
+        match="more than 10 files and folders to look through; name a folder further down",
+    ):
         yaml_files(disk)
 
 

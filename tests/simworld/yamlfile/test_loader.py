@@ -145,9 +145,15 @@ def test_honest_aliases_work() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "is not UTF-8 text: byte 0x89 in line 1; save the file as UTF-8"),
+        (
+            b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
+            "is not UTF-8 text: byte 0x89 in line 1; save the file as UTF-8",
+        ),
         (b"name: x\n\xff\xfe", "is not UTF-8 text: byte 0xff in line 2; save the file as UTF-8"),
-        ("name: é".encode("utf-16"), "is not UTF-8 text: byte 0xff in line 1; save the file as UTF-8"),
+        (
+            "name: é".encode("utf-16"),
+            "is not UTF-8 text: byte 0xff in line 1; save the file as UTF-8",
+        ),
         (b"x" * (4 * 1024 * 1024 + 1), "is larger than 4 MiB, the most that is read"),
     ],
 )
@@ -181,7 +187,11 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path: Path) -> Non
 words = st.text(st.characters(min_codepoint=32, max_codepoint=126))
 keys = st.from_regex(r"[a-z]{1,8}", fullmatch=True)
 plain_data = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | words,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | words,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
     max_leaves=20,
 )
@@ -201,7 +211,9 @@ def test_any_text_loads_or_is_one_known_error(text: str) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_load_or_are_one_known_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_any_bytes_load_or_are_one_known_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_bytes(content)
     for problem in problems_of(lambda: load_yaml(path)):
@@ -217,7 +229,9 @@ def test_the_slow_parser_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None
     text = "a: no\nb: '1'\nc: [1, {d: 2.5}]\ne: |\n  x\n"
     fast = load_text(text, "f").data
     monkeypatch.setattr(document, "_Loader", Slow)
-    assert load_text(text, "f").data == fast == {"a": "no", "b": "1", "c": [1, {"d": 2.5}], "e": "x\n"}
+    assert (
+        load_text(text, "f").data == fast == {"a": "no", "b": "1", "c": [1, {"d": 2.5}], "e": "x\n"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -230,11 +244,15 @@ def test_the_slow_parser_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None
         (r'a: "\uffff"', "f.yaml:1:4: control character U+FFFF in the text"),
     ],
 )
-def test_control_characters_by_escapes_are_refused_with_their_place(text: str, problem: str) -> None:
+def test_control_characters_by_escapes_are_refused_with_their_place(
+    text: str, problem: str
+) -> None:
     with pytest.raises(InputError) as caught:
         load_text(text, "f.yaml")
     assert str(caught.value) == problem
 
 
 def test_line_ends_tabs_and_direction_marks_are_text() -> None:
-    assert load_text(r'a: "x\n\ty\u202e\u200f\u2028"', "f.yaml").data == {"a": "x\n\ty\u202e\u200f\u2028"}
+    assert load_text(r'a: "x\n\ty\u202e\u200f\u2028"', "f.yaml").data == {
+        "a": "x\n\ty\u202e\u200f\u2028"
+    }

@@ -1,4 +1,5 @@
-"""From a document to a model: the exact line for every kind of mistake, in the order of the file."""
+"""From a document to a model: the exact line for every kind of mistake, in the order of the
+file."""
 
 from __future__ import annotations
 
@@ -97,14 +98,23 @@ by_name: {a: {agee: 3, name: no}}
 """
     assert lines(text) == [
         "f.yaml:1:7: name: expected text, found the number 12; put it in quotes",
-        "f.yaml:2:8: order: expected round-robin or random, found the text 'round_robin'; did you mean 'round-robin'?",
+        (
+            "f.yaml:2:8: order: expected round-robin or random, found the text 'round_robin'; did"
+            " you mean 'round-robin'?"
+        ),
         "f.yaml:3:10: between: expected at most 2 entries, found 3 entries",
         "f.yaml:6:5: seats.0.gaol: unknown field; did you mean 'goal'?",
         "f.yaml:7:15: seats.0.persona.nam: unknown field; did you mean 'name'?",
         "f.yaml:7:30: seats.0.persona.age: expected a whole number, found the text '4'",
         "f.yaml:9:11: seats.1.name: must not be empty",
-        "f.yaml:10:10: seats.1.goal: expected text, found nothing; write a value or remove the line",
-        "f.yaml:11:14: seats.1.persona: expected text or a mapping, found the number 3; put it in quotes",
+        (
+            "f.yaml:10:10: seats.1.goal: expected text, found nothing; write a value or remove the"
+            " line"
+        ),
+        (
+            "f.yaml:11:14: seats.1.persona: expected text or a mapping, found the number 3; put it"
+            " in quotes"
+        ),
         "f.yaml:12:15: by_name.a.agee: unknown field; did you mean 'age'?",
     ]
 

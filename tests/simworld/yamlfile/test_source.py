@@ -27,8 +27,16 @@ def test_a_link_to_nothing_and_a_link_to_itself(tmp_path: Path) -> None:
 
 
 def test_what_a_shell_pipes_in_is_read() -> None:
-    code = "from pathlib import Path\nfrom simworld.yamlfile.source import read_source\nprint(read_source(Path('/dev/stdin')))"
+    code = (
+        "from pathlib import Path\nfrom simworld.yamlfile.source import"
+        " read_source\nprint(read_source(Path('/dev/stdin')))"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code], input="name: x", capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code],
+        input="name: x",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert (done.stdout, done.stderr) == ("name: x\n", "")

@@ -1,9 +1,12 @@
-"""Writes `pendulum_reference.json`: what torchrl's TD3+BC and plain behaviour cloning return on Pendulum, with the test's data.
+"""Writes `pendulum_reference.json`: what torchrl's TD3+BC and plain behaviour cloning return on
+Pendulum, with the test's data.
 
-    pip install torchrl==0.14.1 tensordict==0.15.3     # beside the project and its development packages
-    OMP_NUM_THREADS=1 python -m tests.simworld.training.data.make_pendulum_reference     # about five minutes
+    pip install torchrl==0.14.1 tensordict==0.15.3     # beside the project and its development
+    packages OMP_NUM_THREADS=1 python -m tests.simworld.training.data.make_pendulum_reference     #
+    about five minutes
 
-Of simworld it uses the data alone. The test reads its settings from the file, so both learners have the same.
+Of simworld it uses the data alone. The test reads its settings from the file, so both learners have
+the same.
 """
 
 from __future__ import annotations
@@ -67,7 +70,8 @@ def main() -> None:
             "next": {
                 "observation": torch.from_numpy((data.states[data.next_state] - mean) / std),
                 "reward": torch.from_numpy(data.rewards)[:, None],
-                "done": torch.zeros(len(data), 1, dtype=torch.bool),  # cut by the time limit, so bootstrapped
+                # cut by the time limit, so bootstrapped
+                "done": torch.zeros(len(data), 1, dtype=torch.bool),
                 "terminated": torch.zeros(len(data), 1, dtype=torch.bool),
             },
         },
@@ -76,15 +80,22 @@ def main() -> None:
 
     def returned(policy: nn.Module) -> float:
         with torch.no_grad():
-            return round(mean_return(lambda state: policy(torch.from_numpy((state - mean) / std)).numpy()), 1)
+            return round(
+                mean_return(lambda state: policy(torch.from_numpy((state - mean) / std)).numpy()), 1
+            )
 
     found: dict[str, list[float]] = {"td3bc": [], "bc": []}
     for seed in range(SEEDS):
         found["td3bc"].append(returned(td3bc(whole, seed)))
         found["bc"].append(returned(bc(whole, seed)))
-    made = f"torchrl {torchrl.__version__}, tensordict {tensordict.__version__}, torch {torch.__version__}"
+    made = (
+        f"torchrl {torchrl.__version__}, tensordict {tensordict.__version__}, torch"
+        f" {torch.__version__}"
+    )
     written = {"versions": made, "sha256": sha256(data), "settings": SETTINGS, "returns": found}
-    Path(__file__).with_name("pendulum_reference.json").write_text(json.dumps(written, indent=1) + "\n")
+    Path(__file__).with_name("pendulum_reference.json").write_text(
+        json.dumps(written, indent=1) + "\n"
+    )
 
 
 def td3bc(whole: TensorDict, seed: int) -> nn.Module:

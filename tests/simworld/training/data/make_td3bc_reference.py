@@ -1,10 +1,12 @@
-"""Writes `td3bc_reference.npz`: losses and gradients of torchrl's `TD3BCLoss` on one batch, with fixed weights and given noise.
+"""Writes `td3bc_reference.npz`: losses and gradients of torchrl's `TD3BCLoss` on one batch, with
+fixed weights and given noise.
 
     pip install torchrl==0.14.1 tensordict==0.15.3     # beside torch 2.13.0
     python tests/simworld/training/data/make_td3bc_reference.py
 
-Arrays: the batch; `noise` (B, d'), scaled but not clipped; weights of `actor`, `slow_actor`, `critic` and `slow_critic` by layer,
-(out, in) as in `nn.Linear`, those of critics stacked (2, out, in); `target`, `loss.*` and `grad.*`. `versions` says what made it.
+Arrays: the batch; `noise` (B, d'), scaled but not clipped; weights of `actor`, `slow_actor`,
+`critic` and `slow_critic` by layer, (out, in) as in `nn.Linear`, those of critics stacked (2, out,
+in); `target`, `loss.*` and `grad.*`. `versions` says what made it.
 """
 
 from __future__ import annotations
@@ -37,7 +39,11 @@ class Value(nn.Module):
 
 def perceptron(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Linear(inputs, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, outputs)
+        nn.Linear(inputs, HIDDEN),
+        nn.ReLU(),
+        nn.Linear(HIDDEN, HIDDEN),
+        nn.ReLU(),
+        nn.Linear(HIDDEN, outputs),
     )
 
 
@@ -66,7 +72,11 @@ def main() -> None:
         "terminated": terminal,
     }
     batch = TensorDict(
-        {"observation": torch.randn(BATCH, D_STATE), "action": torch.rand(BATCH, D_ACTION) * 2 - 1, "next": after},
+        {
+            "observation": torch.randn(BATCH, D_STATE),
+            "action": torch.rand(BATCH, D_ACTION) * 2 - 1,
+            "next": after,
+        },
         [BATCH],
     )
     noise_state = torch.get_rng_state()
@@ -97,11 +107,17 @@ def main() -> None:
     ):
         found = list(weights.flatten_keys(".").items())
         for key, value in found:
-            layer, part = [piece for piece in key.split(".") if piece.isdigit()][-1], key.rsplit(".", 1)[1]
+            layer, part = (
+                [piece for piece in key.split(".") if piece.isdigit()][-1],
+                key.rsplit(".", 1)[1],
+            )
             arrays[f"{name}.{layer}.{part}"] = value
             if value.grad is not None:
                 arrays[f"grad.{name}.{layer}.{part}"] = value.grad
-    made = f"torchrl {torchrl.__version__}, tensordict {tensordict.__version__}, torch {torch.__version__}"
+    made = (
+        f"torchrl {torchrl.__version__}, tensordict {tensordict.__version__}, torch"
+        f" {torch.__version__}"
+    )
     np.savez(
         Path(__file__).with_name("td3bc_reference.npz"),
         versions=np.array(made),

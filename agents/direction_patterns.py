@@ -1,0 +1,185 @@
+"""Words for leaving, silence, gestures and whispers in the languages of replies: data, no code.
+
+English stage directions are read by the finer rules of `replies`; here is what the other languages
+write in brackets. All languages are read at every table, so a pattern must not be an English phrase
+of another meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectionPatterns:
+    """One language's patterns, case ignored, for the inside of a stage direction."""
+
+    leaving: str  # from the direction's start: the seat leaves for good
+    silence: str  # the whole direction: nothing is said
+    gestures: str  # anywhere in it: a gesture or a look
+    whispers: str  # anywhere in it: said so that not everybody hears
+    told: str  # the whole direction is a mark of privacy; the group `to` holds the addressees
+
+
+GERMAN = DirectionPatterns(
+    leaving=(
+        r"(?:\w+ ){0,3}?(?:verlässt(?! sich\b)|(?:geht|gehen)(?: (?:weg|fort|hinaus|raus|davon|nach"
+        r" hause))?\W*$|"
+        r"(?:weg|fort|hinaus)gehen\W*$|verlassen\W*$|legt auf\W*$|verabschiedet sich\W*$)"
+    ),
+    silence=r"(?:\w+ ){0,2}?(?:schweigt|schweigen|sagt nichts|bleibt (?:still|stumm)|stille)",
+    gestures=r"\b(?:nickt|nicken|schüttelt|lächelt|seufzt|zuckt|lacht|grinst|blickt|schaut|starrt|winkt|zwinkert|errötet|"
+    r"weint|lehnt|zögert|hustet|räuspert|verbeugt|umarmt|flüstert|runzelt)\b",
+    whispers=r"\b(?:flüster\w*|heimlich zu|vertraulich|unter vier augen|ins ohr|zu sich selbst)\b",
+    told=(
+        r"(?:(?:flüster\w*|leise|nur|heimlich|vertraulich|privat|sagt)["
+        r" ,:]+)*(?:zu|an)\s+(?P<to>[^:,]+?)"
+        r"(?:,?\s+(?:flüster\w*|leise|allein|privat|gewandt))*|"
+        r"flüster\w*\s+(?P<to2>[^:,]+?)\s+(?:zu|ins ohr)|nur für (?P<to3>[^:,]+)"
+    ),
+)
+FRENCH = DirectionPatterns(
+    leaving=(
+        r"(?:\w+ ){0,3}?(?:s['’]en va\b|s['’]en aller\W*$|part\W*$|part pour de bon\b|partir\W*$|"
+        r"quitte"
+        r" (?:la|le|les|cette|ce|l['’])\s?(?:pièce|salle|magasin|boutique|maison|conversation|table|appartement|bureau|café|"
+        r"restaurant|scène|réunion|lieux?)\b|sort\W*$|sort (?:de la|du|de"
+        r" l['’])\s?(?:pièce|salle|magasin|boutique|maison|"
+        r"appartement|bureau|café|restaurant|réunion)\b|raccroche\b)"
+    ),
+    silence=r"(?:\w+ ){0,2}?(?:ne dit rien|se tait|reste silencieu(?:x|se)|garde le silence)",
+    gestures=r"\b(?:hoche|acquiesce|sourit|souriant|soupire|hausse|rit|regarde|pleure|rougit|hésite|tousse|réfléchit|chuchote|"
+    r"murmure|fronce|cligne|incline|embrasse)\b",
+    whispers=(
+        r"\b(?:chuchot\w*|à voix basse|en privé|en aparté|en secret|à l['’]oreille|à"
+        r" (?:elle|lui|soi)-même)(?!\w)"
+    ),
+    told=(
+        r"(?:(?:chuchot\w*|murmur\w*|à voix basse|en privé|en aparté|en secret|dit|seulement|tout"
+        r" bas)[ ,:]+)*"
+        r"(?:à(?: l['’]oreille de)?|pour)\s+(?P<to>[^:,]+?)(?:,?\s+(?:seulement|à voix basse|en"
+        r" privé|tout bas))*"
+    ),
+)
+SPANISH = DirectionPatterns(
+    leaving=r"(?:\w+ ){0,3}?(?:se va\b|se marcha\b|se retira\b|irse\W*$|marcharse\W*$|sale\W*$|"
+    r"(?:sale (?:de la|del|de)|abandona (?:la|el))"
+    r" (?:sala|habitación|tienda|casa|local|conversación|edificio|cocina|café|bar|"
+    r"restaurante|oficina|reunión|lugar)\b|cuelga\W*$)",
+    silence=r"(?:\w+ ){0,2}?(?:no dice nada|guarda silencio|calla|se queda callad[oa]|silencio)",
+    gestures=(
+        r"\b(?:asiente|sonríe|suspira|ríe|se"
+        r" ríe|mira|llora|duda|piensa|tose|señala|susurra|guiña|saluda|encoge|niega|"
+        r"frunce|inclina|abraza)\b"
+    ),
+    whispers=r"\b(?:susurr\w*|en voz baja|en privado|en secreto|al oído|a sí mism[oa]|para sí)\b",
+    told=(
+        r"(?:(?:susurr\w*|en voz baja|en privado|en secreto|dice|solo|sólo|aparte)[ ,:]+)*(?:al"
+        r" oído de|a|para)\s+"
+        r"(?P<to>[^:,]+?)(?:,?\s+(?:en voz baja|en privado|solamente|al oído))*"
+    ),
+)
+CHINESE = DirectionPatterns(
+    leaving=(
+        r"(?![^，。]*(?:看|望|让|讓|叫|请|請|不|没|沒|想|要|准备|準備|打算|等|差点|如果))[^，。"
+        r"]{0,12}?"
+        r"(?:离开|離開|离去|離去|离场|離場|离席|退场|退場|走开|走開|走了|走出|转身就?走|轉身就?走|挂断|掛斷|挂了?电话|告辞|拂袖而去)"
+    ),
+    silence=r"(?:保持)?(?:沉默(?:不语)?|不说话|不說話|一言不发|一言不發|什么也没说|什么都没说|无言|無言)",
+    gestures=r"点了?点?头|點了?點?頭|摇了?摇?头|搖了?搖?頭|笑|叹|嘆|耸|聳|看|望|凝视|挥手|揮手|眨|脸红|哭|皱眉|犹豫|沉思|思考|"
+    r"咳|指着|鞠躬|拥抱|低头|抬头",
+    whispers=r"悄悄|耳语|耳語|私下|私聊|私信|低声对|小声对|偷偷|只有.{1,8}(?:听|聽)|耳边|耳邊|耳畔|附耳|自言自语|自言自語|"
+    r"[对對跟向](?!我)[^，。]{1,12}?(?<!来)(?<!來)[说說道讲]",
+    told=r"(?:悄悄地?|小声地?|低声地?|私下里?|偷偷地?|单独|只|私聊|耳语[:：]?)*"
+    r"(?:(?:对|對|跟|向|给|給)着?(?!方)(?P<to>[^，"
+    r",:：\s]+?)(?:悄悄地?|小声地?|低声地?|私下里?|耳语|说道?|說道?)*|"
+    r"(?:私聊|私信|仅|只有?|只给|只對)[:： ]*(?P<to2>[^，"
+    r",:：\s]+?)(?:能|可以?)?(?:听见|听到|聽見|可见)?)",
+)
+JAPANESE = DirectionPatterns(
+    leaving=(
+        r"(?![^、。]*(?:見|ない|せず|ようと|たい|まま))[^、。"
+        r"]{0,12}?(?:立ち去|去る|退出|退室|退場|出て行|出ていく|出て行った|"
+        r"帰る|電話を切る|その場を離れる|(?:部屋|店|家)を出(?:る|て))"
+    ),
+    silence=r"(?:沈黙|黙る|黙って(?:いる)?|何も言わない|無言)",
+    gestures=r"うなず|頷|首を(?:横に)?振|微笑|笑|ため息|肩をすくめ|見る|見つめ|手を振|泣|眉|ためら|考え|咳|指さ|お辞儀|抱き|目を",
+    whispers=r"小声で|耳打ち|ささや|囁|こっそり|内緒|だけ(?:に)?聞こえ|耳元|独り言|心の中で",
+    told=(
+        r"(?:小声で|こっそり|内緒で)*(?P<to>[^、"
+        r",:：\s]+?)(?:だけ)?(?:に(?:対して|向かって|だけ)?|へ|のみ)"
+        r"(?:小声で|こっそり|内緒で|だけ)*(?:ささやく|囁く|耳打ち(?:する)?|言う|話す)?"
+    ),
+)
+ARABIC = DirectionPatterns(
+    leaving=(
+        r"(?!.*(?:\bلا\b|\bلم\b|قبل|يريد|تريد|يشاهد|تشاهد))(?:\w+"
+        r" ){0,3}?(?:[يت]?غادر\w*|[يت]رحل\b|[يت]خرج\b|[يت]نصرف\b|مغادرة|"
+        r"[يت]نهي المكالمة)"
+    ),
+    silence=r"(?:صمت|[يت]صمت|لا [يت]قول شيئ\w*|[يت]بقى صامت\w*)",
+    gestures=r"[يت]ومئ|[يت]هز|[يت]بتسم|[يت]تنهد|[يت]ضحك|[يت]نظر|[يت]بكي|[يت]تردد|[يت]فكر|[يت]شير|[يت]همس|[يت]لوح|إيماءة|ابتسامة|تنهيدة|ضحكة|نظرة|هزة",
+    whispers=r"همس|سر[ًا]{1,2}\b|على انفراد",
+    told=(
+        r"(?:(?:[يت]?همس\w*|سر[ًا]{1,2}|على انفراد|بصوت منخفض|فقط)["
+        r" ،:]+)*(?:إلى|الى|لـ?)\s*(?P<to>[^:،,]+?)"
+        r"(?:[،,]?\s+(?:فقط|سر[ًا]{1,2}))*"
+    ),
+)
+EVERYONE = (
+    r"(?:alle[nrs]?|allen zusammen|tous|toutes|tout le monde|todos|todas|"
+    r"大家|所有人|各位|众人|眾人|全体|全體|他们|她们|みんな|みなさん|皆さん|皆|全員|"
+    r"الجميع|الكل)"
+)
+SOMEBODY = r"(?:他|她|它|您|你|他们|她们|彼|彼女|あなた|ihm|ihr|ihnen|dir|lui|elle|eux|él|ella|ellos|ellas|ti)"
+# A name-like word after `zu`, `à`, `a`; and up to three letters after `对`.
+NAME_LIKE = (
+    r"(?:zu"
+    r" (?!(?:Hause|Fuß|Recht|Unrecht|Beginn|Anfang|Ende|Tisch|Bett|Mittag|Gott|Boden|Land|Weihnachten|Ostern)\b)|"
+    r"[àÀ] |a )[A-ZÀ-Þ][^\W\d_]+|[对對](?![此方不了的吧啊呀哦嗯对對着我自])[\u3400-\u9fff]{1,3}"
+)
+# `(au maire)`, `(zum Chef)`, `(إلى العمدة)`: said to a role. In doubt it is one; these are things,
+# places and phrases.
+_GERMAN_THINGS = (
+    r"Hause|Fuß|Recht|Unrecht|Beginn|Anfang|Ende|Tisch|Bett|Mittag|Gott|Boden|Land|Weihnachten|Ostern|Glück|Beispiel|Schluss|"
+    r"Fenster|Tür|Seite|Himmel|Spaß|Thema|Teil|Abschied|Erklärung|Sache|Zeit|Ruhe|Hälfte|Not|Sicherheit|Wand|Decke|Ausgang|Essen|"
+    r"Abendessen|Stirn|Brust|Kasse|Theke|Straße|Küche|Uhr|Sonne|Arbeit|Musik|Probe|Strafe|Verfügung|Hand"
+)
+_FRENCH_THINGS = (
+    r"revoir|fond|fait|moins|début|contraire|fenêtre|porte|table|fois|maison|gauche|droite|suite|fin|mur|ciel|sol|téléphone|"
+    r"passage|besoin|choix|plaisir|moment|milieu|pied|bout|loin|hasard|vue|limite|rigueur|longue|place|main|tête|lit|plafond|"
+    r"hauteur|cuisine|rue|caisse|même|prochaine|vérité|aise|instant|heure|avance|aide|secours|honneur"
+)
+_SPANISH_THINGS = (
+    r"fondo|final|lado|menos|contrario|principio|suelo|cielo|teléfono|rato|día|azar|derecha|izquierda|ventana|puerta|mesa|pared|"
+    r"vez|larga|fuerza|vista|casa|calle|cocina|cámara|techo|pie|aire|mano|hora|próxima|verdad|salida|barra|caja|mar|sol"
+)
+_ARABIC_THINGS = (
+    r"حد|الأبد|اليسار|اليمين|الأمام|الوراء|الخلف|الباب|النافذة|الأرض|السماء|الأعلى|الأسفل|ذلك|هنا|هناك|الآن|اليوم|الغد|البيت|المنزل|"
+    r"السوق|اللقاء|الداخل|الخارج|الطاولة|الساعة|الجدار|السقف|أين|متى|درجة|جانب"
+)
+_JAPANESE_THINGS = (
+    r"先|一緒|急|静か|窓|ドア|扉|床|空|外|中|上|下|右|左|前|後ろ|横|机|椅子|次|最後|最初|特|本当|すぐ|時|家|店|部屋|壁|奥|遠く|近く|手|目|耳|口|頭|"
+    r"代わり|ついで|確か|明らか|正直|残念|別|逆|常|既|互い|同時|一気|勝手|無言|自然|不意|そこ|ここ|どこ"
+)
+TO_A_ROLE = (
+    (
+        r"(?:zum|zur|(?:nur )?(?:an|für) (?:d(?:en|ie|as)|[msd]?eine[nrm]?|ihre[nrm]?))"
+        rf" (?!(?:{_GERMAN_THINGS})\b)[A-ZÄÖÜ]\w+"
+    ),
+    rf"(?:[Aa]ux?|[Àà] l(?:a|['’])|[Àà] (?:mon|ma|mes|son|sa|ses)|[Pp]our"
+    rf" (?:l(?:e|a|es|['’])|mon|ma|mes|son|sa|ses)) ?"
+    rf"(?!(?:{_FRENCH_THINGS})\b)\w+(?: \w+)?",
+    (
+        r"(?:[Aa]l|[Aa] (?:las?|los|mis?|sus?)|[Pp]ara (?:el|las?|los|mis?|sus?))"
+        rf" (?!(?:{_SPANISH_THINGS})\b)\w+(?: \w+)?"
+    ),
+    rf"(?:(?:إلى|الى) (?!(?:{_ARABIC_THINGS})\b)|لل)[\u0600-\u06ff]+(?: [\u0600-\u06ff]+){{0,2}}",
+    rf"(?!(?:{_JAPANESE_THINGS})(?:に|へ))[\u30a0-\u30ff\u3400-\u9fffー]{{1,8}}(?:さん|様|ちゃん|くん)?(?:だけ)?(?:に(?:だけ)?|へ)",
+    r"[给給](?![你我他她了过過钱錢票出力])[\u3400-\u9fff]{2,4}",
+)
+TITLES = (
+    r"(?:さん|様|ちゃん|くん|君|先生|先輩|女士|小姐|"
+    r"\b(?:herrn?|frau|mme|monsieur|madame|mlle|señora?|sra?|don|doña)\b\.?|\bm\.)"
+)
+OTHER_LANGUAGES = (GERMAN, FRENCH, SPANISH, CHINESE, JAPANESE, ARABIC)

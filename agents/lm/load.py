@@ -1,0 +1,178 @@
+"""From a model spec to a backend."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agents.lm.server.address import read_address, read_key
+from agents.lm.server.options import Reasoning, ServerOptions
+from simworld.core.errors import ModelError
+from simworld.core.protocols import Backend
+from simworld.core.requests import ModelInfo
+
+if TYPE_CHECKING:
+    from agents.lm.local.weights import Weights
+
+FORMS = "builtin:NAME, hf:FOLDER or hf:HUB-ID, openai:MODEL@URL"
+
+
+def load_backend(
+    spec: str,
+    *,
+    dtype: str = "auto",
+    device: str = "auto",
+    batch_size: int = 32,
+    cache_bytes: int | None = None,
+    threads: int | None = None,
+    server: ServerOptions | None = None,
+    reasoning: Reasoning | None = None,
+) -> Backend:
+    """The backend a spec names, loaded and ready.
+
+    Args:
+        spec: `builtin:smollm2-135m-instruct`, `hf:<folder or hub id>`, or `openai:<model>@<base
+            url>`.
+        dtype: "auto", "float32" or "bfloat16"; local models only. `auto` is bfloat16 where the
+            hardware multiplies it fast, else float32.
+        device: "auto", "cpu" or "cuda"; local models only.
+        batch_size: rows decoded together, at most; local models only.
+        cache_bytes: memory for caches; default: a quarter of what is free. Local models only.
+        threads: of torch, for the whole process; default: torch's choice (OMP_NUM_THREADS, or one
+            per core), but no more than the cores that this process may use.
+        server: how a server is asked; servers only. Default: `ServerOptions()`.
+        reasoning: how the model marks its thoughts; default: as the common makers' models do.
+
+    Raises:
+        ModelError: the spec names nothing that can be loaded, or the key of a server is not there.
+        MissingExtra: `openai:` without the package that it needs.
+    """
+    kind, colon, name = spec.strip().partition(":")
+    if not colon or not name or kind not in ("builtin", "hf", "openai"):
+        raise ModelError(f"model {spec!r} is not understood; write {FORMS}{_hint(spec)}")
+    server = server or ServerOptions()
+    for setting, value in (
+        ("batch_size", batch_size),
+        ("concurrency", server.concurrency),
+        ("threads", threads),
+        ("cache_bytes", cache_bytes),
+    ):
+        if value is not None and value < 1:
+            raise ModelError(f"{setting} is {value}; it must be at least 1")
+    if kind == "openai":
+        from agents.lm.server.openai_backend import open_server
+
+        return open_server(spec.strip(), server, reasoning=reasoning)
+    weights = local_weights(spec)
+
+    from agents.lm.local.local_model import load_local
+    from agents.lm.local.transformers_backend import TransformersBackend
+
+    local = load_local(weights, dtype=dtype, device=device, threads=threads, reasoning=reasoning)
+    meta = {"device": str(local.device), "architecture": type(local.model).__name__}
+    return TransformersBackend(
+        local,
+        spec=spec.strip(),
+        model_id=weights.id,
+        batch_size=batch_size,
+        cache_bytes=cache_bytes,
+        meta=meta,
+    )
+
+
+def identify(spec: str, dtype: str | None = None) -> ModelInfo:
+    """What ids are made of: the model's content id and, where `dtype` is given, the number format
+    it would get; nothing is loaded.
+
+    Raises:
+        ModelError: the spec names nothing that can be loaded; of `builtin:` models only the name is
+            looked at.
+    """
+    kind, _, name = spec.strip().partition(":")
+    if kind == "openai":
+        return ModelInfo(spec=spec.strip(), id=read_address(spec).id, dtype="", context=None)
+    from agents.lm.local.weights import BUILTIN, hf_weights
+
+    check_local(spec)
+    id_ = BUILTIN[name].sha256 if kind == "builtin" else hf_weights(name).id
+    if dtype == "auto":
+        from agents.lm.local.number_formats import default_device, dtype_in_use  # torch
+
+        dtype = dtype_in_use(dtype, default_device())
+    return ModelInfo(spec=spec.strip(), id=id_, dtype=dtype or "", context=None)
+
+
+def check_server(spec: str, server: ServerOptions) -> None:
+    """Raises ModelError where the key that a server's model needs is not there; nothing for local
+    models.
+    """
+    if spec.strip().startswith("openai:"):
+        read_key(read_address(spec), server.api_key_env)
+
+
+def local_weights(spec: str) -> Weights:
+    """The weights of `builtin:` or `hf:` models. Raises ModelError where there are none, and for
+    servers.
+    """
+    from agents.lm.local.weights import builtin_weights, hf_weights
+
+    check_local(spec)
+    kind, _, name = spec.strip().partition(":")
+    return builtin_weights(name) if kind == "builtin" else hf_weights(name)
+
+
+def check_spec(spec: str) -> None:
+    """Raises ModelError for a spec that can mean no model; nothing is loaded, and nothing of a
+    model is looked at.
+
+    What may be there later, the snapshot of a hub id for one, passes.
+    """
+    kind, colon, name = spec.strip().partition(":")
+    if not colon or not name.strip() or kind not in ("builtin", "hf", "openai"):
+        raise ModelError(f"model {spec!r} is not understood; write {FORMS}{_hint(spec)}")
+    if kind == "openai":
+        read_address(spec)
+        return
+    check_local(spec)
+    if kind == "builtin":
+        from agents.lm.local.weights import check_speaks
+
+        check_speaks(name)
+    elif _is_path(name) and not Path(name).expanduser().is_dir():
+        raise ModelError(f"{spec.strip()}: no such folder")
+
+
+def _is_path(place: str) -> bool:
+    """Whether what follows `hf:` is a folder and can be no hub id."""
+    return place.startswith((".", "/", "~")) or "\\" in place or place.rstrip("/").count("/") > 1
+
+
+def check_local(spec: str) -> None:
+    """Raises ModelError where a spec cannot mean a local model: another form, or a `builtin:` name
+    that is none.
+    """
+    from agents.lm.local.weights import BUILTIN
+
+    kind, _, name = spec.strip().partition(":")
+    if kind not in ("builtin", "hf") or not name:
+        raise ModelError(
+            f"model {spec!r}: expected a local one, builtin:NAME or hf:FOLDER{_hint(spec)}"
+        )
+    if kind == "builtin" and name not in BUILTIN:
+        raise ModelError(
+            f"builtin:{name} is not a built-in model; there is {', '.join(BUILTIN)}{_hint(spec)}"
+        )
+
+
+def _hint(spec: str) -> str:
+    from agents.lm.local.weights import BUILTIN
+
+    known = [f"builtin:{name}" for name in BUILTIN]
+    wanted = (
+        spec.strip()
+        if spec.strip().startswith("builtin:")
+        else f"builtin:{spec.strip().rpartition(':')[2]}"
+    )
+    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,171 @@
+"""Prompts as text: chat templates with their quirks, and where in the text instructions end and the
+header of the reply begins.
+
+No special token comes from somebody's words: a model that writes `<|im_end|>` letter by letter must
+not end a turn with it.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from agents.lm.reasoning import closed
+from agents.lm.server.options import Reasoning
+from simworld.core.requests import Message, Prompt, TextPrompt
+
+_ROLES = {"system": "", "user": "User: ", "assistant": "Assistant: "}
+_HEADER = "Assistant:"  # where there is no template
+
+
+class PromptError(ValueError):
+    """A prompt cannot be rendered for this model; the message is one line."""
+
+
+class ChatTemplate:
+    """Renders prompts as text for one tokenizer."""
+
+    def __init__(self, tokenizer: Any, reasoning: Reasoning | None = None) -> None:
+        self._tokenizer = tokenizer
+        self._reasoning = reasoning
+        added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+        self._specials = tuple(sorted({t for t in (*tokenizer.all_special_tokens, *added) if t}))
+        self._exists = bool(tokenizer.chat_template)
+        self._takes_system = self._exists and self._accepts_system()
+
+    def text(self, prompt: Prompt) -> str:
+        """The prompt as the model reads it, the begun reply included. Raises PromptError."""
+        if isinstance(prompt, TextPrompt):
+            return self.plain(prompt.text)
+        turns = self._turns(*self._split(prompt.messages))
+        reply_start = self.plain(prompt.reply_start)
+        if not self._exists:
+            lines = [f"{_ROLES[role]}{text}" for role, text in turns]
+            return "\n\n".join([*lines, _HEADER]) + (f" {reply_start}" if reply_start else "")
+        rendered = self._render(turns)
+        # What is begun is said: a thought that the template opens is ended before it.
+        return closed(rendered, self._reasoning) + reply_start if reply_start else rendered
+
+    def begun(self, prompt: Prompt, text: str) -> int | None:
+        """Where in a prompt's `text` its `reply_start` begins, in characters; None where there is
+        none.
+        """
+        if isinstance(prompt, TextPrompt) or not (reply_start := self.plain(prompt.reply_start)):
+            return None
+        return len(text) - len(reply_start)
+
+    def place(self, prompt: Prompt, text: str, position: Literal["mid", "end"]) -> int:
+        """Where in a prompt's `text` a prefix goes, in characters.
+
+        `end`: before what the template adds for a reply; in a begun reply, which is a script,
+        before its last line, the speaker's `Name:` (the whole of a reply of one line). A text
+        prompt has no header: at its end. `mid`: where the begun reply begins, the script; else
+        after the system message, or after its text where it stands in the first user message.
+
+        Raises PromptError for `mid` where there are no instructions to stand behind.
+        """
+        begun = self.begun(prompt, text)
+        if begun is not None:
+            return begun if position == "mid" else max(begun, text.rfind("\n", begun) + 1)
+        if isinstance(prompt, TextPrompt):
+            if position == "mid":
+                raise PromptError(
+                    "a text prompt has no place between instructions and dialogue for a prefix at"
+                    " 'mid'"
+                )
+            return len(text)
+        system, turns = self._split(prompt.messages)
+        if position == "mid":
+            return self._after_system(system, text)
+        if not self._exists:
+            return len(text) - len(_HEADER)
+        before = self._render(self._turns(system, turns), header=False)
+        return len(os.path.commonprefix([text, before]))  # noqa: RUF071  # characters are what is meant
+
+    def plain(self, text: str) -> str:
+        """The text without special tokens, also without those that come about when others are taken
+        out.
+        """
+        found = [token for token in self._specials if token in text]
+        while found:
+            for token in found:
+                text = text.replace(token, "")
+            found = [token for token in self._specials if token in text]
+        return text
+
+    def _after_system(self, system: str, text: str) -> int:
+        if not system:
+            raise PromptError(
+                "a prefix at 'mid' needs a system message before it, or a begun reply after it"
+            )
+        if self._takes_system:
+            try:
+                head = self._render([("system", system)], header=False)
+            except PromptError:  # many templates want a user message too
+                head = ""
+            if system.strip() in head and text.startswith(head):
+                return len(head)
+        for words in (f"{system}\n\n", system.strip()):
+            if (at := text.find(words)) >= 0:
+                return at + len(words)
+        raise PromptError(
+            "the model's chat template changes the system text: there is no place for a prefix at"
+            " 'mid'"
+        )
+
+    def _split(self, messages: Sequence[Message]) -> tuple[str, list[tuple[str, str]]]:
+        """The system text, and (role, text) in the order templates insist on; neighbours of one
+        role are joined.
+        """
+        turns: list[tuple[str, str]] = []
+        for message in messages:
+            text = self.plain(message.content)
+            if turns and turns[-1][0] == message.role:
+                turns[-1] = (message.role, f"{turns[-1][1]}\n\n{text}")
+            else:
+                turns.append((message.role, text))
+        system = turns.pop(0)[1] if turns and turns[0][0] == "system" else ""
+        roles = [role for role, _ in turns]
+        if not turns or roles != ["user", "assistant"] * (len(turns) // 2) + ["user"]:
+            raise PromptError(
+                "messages must alternate, user first and user last; found"
+                f" {', '.join(roles) or 'none'}"
+            )
+        return system, turns
+
+    def _turns(self, system: str, turns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """All messages; the system text merged into the first user message where it is refused."""
+        if not system:
+            return list(turns)
+        if self._takes_system or not self._exists:
+            return [("system", system), *turns]
+        return [("user", f"{system}\n\n{turns[0][1]}"), *turns[1:]]
+
+    def _render(self, turns: Sequence[tuple[str, str]], *, header: bool = True) -> str:
+        import jinja2
+
+        messages = [{"role": role, "content": text} for role, text in turns]
+        try:
+            return str(
+                self._tokenizer.apply_chat_template(
+                    messages, tokenize=False, add_generation_prompt=header
+                )
+            )
+        except (
+            jinja2.TemplateError,
+            TypeError,
+            ValueError,
+            KeyError,
+        ) as error:  # what templates make of odd messages
+            raise PromptError(f"the model's chat template refuses the messages: {error}") from None
+
+    def _accepts_system(self) -> bool:
+        """Whether the template shows system text, tried out: some raise, some drop it without a
+        word.
+        """
+        probe = "simworld-system-probe"
+        try:
+            return probe in self._render([("system", probe), ("user", "Hello.")])
+        except PromptError:
+            return False

@@ -1,0 +1,48 @@
+"""How much memory caches may take."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+_SHARE = 4  # a quarter of what is free
+_FALLBACK = 2**30
+_GROUP = Path("/sys/fs/cgroup")
+
+
+def default_budget(device: torch.device) -> int:
+    """A quarter of the device's free memory, in bytes; a gibibyte where the system does not say."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free) // _SHARE
+    return free_memory() // _SHARE
+
+
+def free_memory(group: Path = _GROUP) -> int:
+    """Bytes that this process may still take: free in the system, and within its control group's
+    limit where it shows one.
+    """
+    try:
+        limit, used = (
+            (group / name).read_text(encoding="ascii").strip()
+            for name in ("memory.max", "memory.current")
+        )
+        return min(_free(), max(0, int(limit) - int(used)))
+    except (OSError, ValueError):  # no such file, or "max": no limit
+        return _free()
+
+
+def _free() -> int:
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (OSError, ValueError, AttributeError):
+        return _FALLBACK * _SHARE

@@ -1,0 +1,156 @@
+"""Log-probabilities of continuations after a shared prompt: the prompt is read once into its
+thread's cache, and the continuations as a tree behind it, in one packed sequence in which each
+token attends to the prompt and to its own ancestors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from agents.lm.local.attention import PackedPass, Span
+from agents.lm.local.local_model import LocalModel
+from agents.lm.local.meter import Meter
+from agents.lm.local.prefix_cache import PrefixCache
+from agents.lm.local.prompt_tokens import Continuation, common_prefix
+
+_CHUNK = 512  # tokens of a tree per pass, unless a single continuation is longer
+
+
+@dataclass(slots=True, eq=False)
+class _Tree:
+    """Continuations merged where they begin alike; node 0 is the prompt's last token, which is read
+    already.
+    """
+
+    tokens: list[int] = field(default_factory=lambda: [-1])
+    parents: list[int] = field(default_factory=lambda: [-1])
+    # per continuation the node before each of its tokens
+    paths: list[list[int]] = field(default_factory=list)
+    children: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def new_nodes(self, tail: Sequence[int]) -> int:
+        """How many nodes a continuation would add; its last token is never read."""
+        node = 0
+        for i, token in enumerate(tail[:-1]):
+            found = self.children.get((node, token))
+            if found is None:
+                return len(tail) - 1 - i
+            node = found
+        return 0
+
+    def add(self, tail: Sequence[int]) -> None:
+        node, path = 0, [0]
+        for token in tail[:-1]:
+            child = self.children.setdefault((node, token), len(self.tokens))
+            if child == len(self.tokens):
+                self.tokens.append(token)
+                self.parents.append(node)
+            node = child
+            path.append(node)
+        self.paths.append(path)
+
+    def span(self, kv: Tensor, start: int) -> Span:
+        """The nodes but the first as new tokens behind the prompt."""
+        count = len(self.tokens) - 1
+        sees = torch.eye(count, dtype=torch.bool)
+        depths = [0] * count
+        for i, parent in enumerate(self.parents[1:]):
+            if parent:
+                sees[i] |= sees[parent - 1]
+                depths[i] = depths[parent - 1] + 1
+        return Span(kv, start, count, torch.tensor(depths, device=kv.device), sees.to(kv.device))
+
+
+def score(
+    local: LocalModel,
+    threads: PrefixCache,
+    meter: Meter,
+    thread: str,
+    continuations: Sequence[Continuation],
+) -> list[float]:
+    """The log-probability of each continuation given what stands before it, nats, summed over its
+    tokens; in order.
+
+    Their prompts may differ; what all of them begin with is read once and stays in the thread.
+    """
+    shared = _shared(continuations)
+    prompt = list(continuations[0].ids[:shared])
+    tails = [list(c.ids[shared:]) for c in continuations]
+    parked = threads.open(thread, prompt, shared + max(_CHUNK, max(map(len, tails))))
+    start = min(len(parked.ids), shared - 1)
+    parked.ids = parked.ids[:start]
+    unread = prompt[start:]
+    after = torch.empty(0)
+    results = [0.0] * len(tails)
+    for chosen, tree in _trees(tails):
+        # The rest of the prompt goes with the first tree: a pass over a few tokens costs as much as
+        # one over many.
+        ids, spans = unread + tree.tokens[1:], []
+        if unread:
+            spans.append(Span(parked.kv, start, len(unread)))
+        if len(tree.tokens) > 1:
+            spans.append(tree.span(parked.kv, shared))
+        logits = (
+            _read(local, meter, ids, spans, range(max(0, len(unread) - 1), len(ids)))
+            if ids
+            else after
+        )
+        if unread:
+            after, parked.ids, unread = logits[:1], prompt, []
+        elif ids:
+            logits = torch.cat([after, logits])
+        nodes = [node for path in tree.paths for node in path]
+        wanted = [token for i in chosen for token in tails[i]]
+        found = _log_probabilities(logits, nodes, wanted)
+        at = 0
+        for i in chosen:
+            each = found[at : at + len(tails[i])]
+            at += len(tails[i])
+            results[i] = sum(each[continuations[i].start - shared :])
+    return results
+
+
+def _shared(continuations: Sequence[Continuation]) -> int:
+    """How many tokens all prompts begin with; at least 1, for which the prompts must begin
+    alike.
+    """
+    first = continuations[0]
+    return min(min(c.start, common_prefix(first.ids[: first.start], c.ids)) for c in continuations)
+
+
+def _read(
+    local: LocalModel, meter: Meter, ids: Sequence[int], spans: Sequence[Span], keep: Sequence[int]
+) -> Tensor:
+    meter.scored += len(ids)
+    return local.read(ids, PackedPass((), spans, local.device), keep)
+
+
+def _trees(tails: Sequence[list[int]]) -> Iterator[tuple[list[int], _Tree]]:
+    """Trees of bounded size with the numbers of their continuations; neighbours in the order of
+    their tokens share most.
+    """
+    tree, chosen = _Tree(), list[int]()
+    for i in sorted(range(len(tails)), key=lambda i: tails[i]):
+        if chosen and len(tree.tokens) + tree.new_nodes(tails[i]) > _CHUNK:
+            yield chosen, tree
+            tree, chosen = _Tree(), []
+        tree.add(tails[i])
+        chosen.append(i)
+    if chosen:
+        yield chosen, tree
+
+
+def _log_probabilities(logits: Tensor, nodes: Sequence[int], tokens: Sequence[int]) -> list[float]:
+    """Of each token after its node."""
+    with torch.inference_mode():
+        values = logits.float()
+        totals = values.logsumexp(-1)
+        at = torch.tensor(nodes, device=logits.device)
+        found = (
+            values[at, torch.tensor(tokens, device=logits.device)].double() - totals[at].double()
+        )
+    return [float(value) for value in found.tolist()]

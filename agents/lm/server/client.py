@@ -1,0 +1,182 @@
+"""One server over HTTP: a call and its answer of any status, bounded in time and size, and a key
+that stays at its address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agents.lm.server.address import ServerAddress, ServerKey
+from agents.lm.server.payload import Payload
+from simworld.core.errors import Failure, MissingExtra
+from simworld.core.requests import Completion, Generated
+from simworld.core.text import harmless
+
+_LEAST_SECRET = 6  # characters
+MOST_BYTES = 8_000_000  # of an answer, unpacked
+_MOST_CHARACTERS = 600  # of a failure's message
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A server's answer as it came, without the key should it have said it again."""
+
+    status: int
+    body: bytes
+    retry_after_s: float | None = None  # for how long it asks to be left alone
+    location: str = ""  # where it sends us on to
+
+
+class Client:
+    """The connections to one server, made on first use inside the event loop that they live in."""
+
+    def __init__(
+        self,
+        address: ServerAddress,
+        key: ServerKey,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        concurrency: int,
+    ) -> None:
+        """Nothing is sent yet. Raises MissingExtra."""
+        try:
+            import httpx2
+        except ImportError:
+            raise MissingExtra("openai: models", "openai") from None
+        self._httpx = httpx2
+        self._address, self._key = address, key
+        self._headers = {
+            "content-type": "application/json",
+            "accept": "application/json",
+            "accept-encoding": "identity",  # what is packed small may be large
+            "user-agent": "simworld",
+            **key.headers,
+            **headers,
+        }
+        self._timeout_s, self._concurrency = timeout_s, concurrency
+        self._open: Any = None
+
+    async def post(self, call: Payload) -> Response | Failure:
+        """The answer to a call."""
+        return await self._send("POST", call.endpoint, call.body)
+
+    async def get(self, path: str) -> Response | Failure:
+        """What stands under a path of the server's, "models" for example."""
+        return await self._send("GET", path, None)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._open is not None:
+            await self._open.aclose()
+
+    def without_key(self, done: Completion) -> Completion:
+        """The same without the key in any spelling of JSON, and a failure in one harmless line."""
+        key = self._secret
+        if isinstance(done, Failure):
+            text = done.message.replace(key, "***") if key else done.message
+            return replace(done, message=harmless(" ".join(text.split()))[:_MOST_CHARACTERS])
+        if isinstance(done, Generated) and key:
+            return replace(
+                done,
+                text=done.text.replace(key, "***"),
+                reasoning=done.reasoning.replace(key, "***"),
+            )
+        return done
+
+    @property
+    def _secret(self) -> str:
+        """The key, where it is long enough to be one: a short word would be blanked out of ordinary
+        text.
+        """
+        return self._key.value if len(self._key.value) >= _LEAST_SECRET else ""
+
+    async def _send(self, method: str, path: str, content: bytes | None) -> Response | Failure:
+        httpx, url = self._httpx, self._address.url
+        # reading the machine's certificates takes a while, and none of the server's time
+        self._connections()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._exchange(method, self._address.endpoint(path), content)
+        except (TimeoutError, httpx.TimeoutException):
+            return _failure("timeout", f"{url}: no answer within {self._timeout_s:g} s")
+        except httpx.ConnectError as error:
+            return _failure("refused", f"{url}: cannot be reached: {error}")
+        except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
+            return _failure(
+                "invalid", f"{url}: the answer broke off: {str(error) or type(error).__name__}"
+            )
+
+    async def _exchange(self, method: str, url: str, content: bytes | None) -> Response | Failure:
+        async with self._connections().stream(
+            method, url, content=content, headers=self._headers
+        ) as response:
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    return _failure(
+                        "invalid",
+                        f"{self._address.url}: the answer has more than {MOST_BYTES:,} bytes",
+                    )
+            unpacked = self._unpacked(
+                bytes(body), response.headers.get("content-encoding", "").lower()
+            )
+            if isinstance(unpacked, Failure):
+                return unpacked
+            key = self._secret.encode()
+            return Response(
+                status=response.status_code,
+                body=unpacked.replace(key, b"***") if key else unpacked,
+                retry_after_s=_retry_after_s(response.headers.get("retry-after", "")),
+                location=response.headers.get("location", ""),
+            )
+
+    def _unpacked(self, body: bytes, packing: str) -> bytes | Failure:
+        if packing in ("", "identity"):
+            return body
+        if packing not in ("gzip", "x-gzip", "deflate"):
+            message = f"the answer is packed with {packing!r} although this was not asked for"
+            return _failure("invalid", f"{self._address.url}: {message}")
+        # 47: gzip or zlib, whichever it is
+        return zlib.decompressobj(47).decompress(body, MOST_BYTES)
+
+    def _connections(self) -> Any:
+        if self._open is None:
+            limits = self._httpx.Limits(
+                max_connections=None, max_keepalive_connections=self._concurrency
+            )
+            # A proxy from the environment never leads to this machine. A redirect is not followed:
+            # a key stays at its address.
+            trusted = self._address.host not in _LOOPBACK
+            self._open = self._httpx.AsyncClient(
+                trust_env=trusted, timeout=None, limits=limits, follow_redirects=False
+            )
+        return self._open
+
+
+def _retry_after_s(value: str) -> float | None:
+    """Seconds from a Retry-After header, given as seconds or as a date; None where there is
+    none.
+    """
+    if not value.strip():
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def _failure(kind: str, message: str) -> Failure:
+    return Failure(boundary="model", kind=kind, message=message)

@@ -1,0 +1,314 @@
+"""Any OpenAI-compatible server as a backend: bounded concurrency, retries, and failures as data.
+
+The client's event loop runs in a thread of its own, so `submit` returns at once and `poll` only
+waits on a queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import random
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agents.lm.reasoning import spent_on_thinking, thinks_by_name
+from agents.lm.server.address import ServerAddress, ServerKey, read_address, read_key
+from agents.lm.server.client import Client, Response
+from agents.lm.server.context import Context
+from agents.lm.server.options import Reasoning, ServerOptions
+from agents.lm.server.payload import Payload, payload
+from agents.lm.server.refusals import failure_of, newly_refused, read_refusal
+from agents.lm.server.reply import ServerAnswer, read_answer
+from simworld.core.errors import Failure
+from simworld.core.requests import Completion, Finished, Generate, ModelInfo, Request
+
+_RETRIED_STATUS = frozenset({408, 409, 425, 429})  # and all from 500
+_RETRIED_KINDS = frozenset({"timeout", "refused", "invalid", "empty"})
+# of the loop before it is closed: a connection that was begun a moment ago cannot be cancelled
+# unheard
+_STEPS = 10
+# replies that were cut and have no mark, after which a model is taken for one that does not think
+_UNDECIDED = 4
+# rounds of one request with less; each takes something out, so this is never reached
+_MOST_LEFT_OUT = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryDelays:
+    """How long to wait between attempts."""
+
+    first_wait_s: float = 0.5  # doubled each time, and drawn between half of it and the whole
+    longest_wait_s: float = 30.0
+    longest_retry_after_s: float = 120.0  # a server that asks for more is given up
+
+
+def open_server(
+    spec: str,
+    options: ServerOptions | None = None,
+    *,
+    reasoning: Reasoning | None = None,
+    pace: RetryDelays | None = None,
+) -> OpenAIBackend:
+    """A backend for `openai:<model>@<base url>`. Nothing is sent yet.
+
+    Raises ModelError for an address that is not understood and for a key that is not there, and
+    MissingExtra.
+    """
+    options = options or ServerOptions()
+    address = read_address(spec)
+    key = read_key(address, options.api_key_env)
+    return OpenAIBackend(
+        spec=spec,
+        address=address,
+        key=key,
+        options=options,
+        reasoning=reasoning,
+        pace=pace or RetryDelays(),
+    )
+
+
+class OpenAIBackend:
+    """A Backend that asks a server. `submit` and `poll` may be called from one thread at a time."""
+
+    def __init__(
+        self,
+        *,
+        spec: str,
+        address: ServerAddress,
+        key: ServerKey,
+        options: ServerOptions,
+        reasoning: Reasoning | None,
+        pace: RetryDelays,
+    ) -> None:
+        self._client = Client(
+            address,
+            key,
+            headers=options.headers,
+            timeout_s=options.timeout_s,
+            concurrency=options.concurrency,
+        )
+        self._address, self._key, self._options, self._pace = address, key, options, pace
+        meta = {"model": address.model, "url": address.url}
+        self._info = ModelInfo(spec=spec, id=address.id, dtype="", context=None, meta=meta)
+        self._reasoning = reasoning
+        # Whether its template opens a thought, so that a reply cut short is one, and whether a stop
+        # string might end a thought.
+        self._opens = reasoning == "on" or (reasoning is None and thinks_by_name(address.model))
+        self._thinks = self._opens or (reasoning is not None and reasoning != "off")
+        # Replies that ended a thought which they had not begun; those without any, whole and cut.
+        self._alone = self._plain = self._cut = 0
+        self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
+        self._tickets = 0
+        self._open = 0
+        self._closing = False
+        self._refused: frozenset[str] = frozenset()
+        self._random = random.Random()  # spreads retries only, and so needs no seed
+        self._loop = asyncio.new_event_loop()
+        self._slots = asyncio.Semaphore(options.concurrency)
+        self._context = Context()
+        self._thread = threading.Thread(target=self._run, name="simworld-openai", daemon=True)
+        self._thread.start()
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is asked here; the id hashes the model's name and the address."""
+        return self._info
+
+    def submit(self, request: Request) -> int:
+        """A ticket for the request, which is on its way as soon as a slot is free."""
+        if self._loop.is_closed():
+            raise RuntimeError("the backend is closed")
+        ticket = self._tickets
+        self._tickets += 1
+        self._open += 1
+        if isinstance(request, Generate) and request.prefix is not None:
+            message = (
+                "a server takes no prefix embeddings; use a local model (builtin: or hf:) for"
+                " steered agents"
+            )
+            self._done.put(Finished(ticket=ticket, completion=_failure("unsupported", message)))
+        elif isinstance(request, Generate):
+            asyncio.run_coroutine_threadsafe(
+                self._serve(ticket, request, time.perf_counter()), self._loop
+            )
+        else:
+            what = type(request).__name__
+            message = (
+                f"a server cannot answer {what} requests; use a local model (builtin: or hf:) for"
+                " likelihoods and states"
+            )
+            self._done.put(Finished(ticket=ticket, completion=_failure("unsupported", message)))
+        return ticket
+
+    def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
+        """Waits until a ticket is done or `wait_s` seconds are over; empty at once if none is
+        open.
+        """
+        if not self._open:
+            return []
+        found = []
+        try:
+            found.append(self._done.get(timeout=wait_s))
+            while True:
+                found.append(self._done.get_nowait())
+        except queue.Empty:
+            pass
+        self._open -= len(found)
+        return found
+
+    def close(self) -> None:
+        """Cancels what is under way, closes the connections and joins the thread; closing twice
+        does nothing.
+        """
+        if self._loop.is_closed():
+            return
+        self._closing = True
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._open = 0
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        for _ in range(_STEPS):
+            self._loop.run_until_complete(asyncio.sleep(0))
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.run_until_complete(self._client.close())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+
+    async def _serve(self, ticket: int, request: Generate, submitted: float) -> None:
+        async with self._slots:
+            if self._closing:
+                return
+            try:
+                done = await self._ask(request, submitted)
+            except (
+                Exception
+            ) as error:  # the boundary: whatever goes wrong in the client fails this request alone
+                done = _failure("error", str(error) or type(error).__name__)
+        self._done.put(Finished(ticket=ticket, completion=self._client.without_key(done)))
+
+    async def _ask(self, request: Generate, submitted: float) -> Completion:
+        """The completion, after as many attempts as are allowed. Leaving out a refused parameter
+        costs no retry.
+        """
+        attempt = left_out = 0
+        refused = self._refused
+        while True:
+            call = payload(
+                request, self._address.model, refused | self._unstopped(), self._options.extra_body
+            )
+            got = await self._client.post(call)
+            wanted_s = None
+            if isinstance(got, Failure):
+                done: Failure = got
+            elif got.status == 200:
+                answer = self._read(got.body, request, submitted)
+                if isinstance(answer, ServerAnswer):
+                    self._refused |= refused  # remembered only now that leaving it out has helped
+                    self._context.counted(len(call.body), answer.generated.prompt_tokens)
+                    if answer.silent and answer.generated.finish == "length":
+                        tokens = answer.generated.reasoning_tokens
+                        return spent_on_thinking(request.sampling.max_new_tokens, tokens)
+                    if answer.silent and "stop" in call.sent:
+                        # a stop string may have ended it inside its thought: now none is sent
+                        continue
+                    return answer.generated
+                done = answer
+            else:
+                refusal = read_refusal(got.status, got.body)
+                done, wanted_s = (
+                    self._refusal_text(got, failure_of(refusal, self._address.url)),
+                    got.retry_after_s,
+                )
+                if (
+                    done.kind == f"http-{got.status}"
+                    and left_out < _MOST_LEFT_OUT
+                    and (more := newly_refused(refusal, call))
+                ):
+                    refused |= more
+                    left_out += 1
+                    continue
+                if done.kind in ("http-400", "http-422") and await self._is_long(call, request):
+                    return replace(done, kind="too-long")
+            retried = done.kind in _RETRIED_KINDS or _is_retried_status(done.kind)
+            if not retried or attempt >= self._options.retries:
+                return done
+            wait_s = self._wait_s(attempt) if wanted_s is None else wanted_s
+            if wait_s > self._pace.longest_retry_after_s:
+                return done
+            await asyncio.sleep(wait_s)
+            attempt += 1
+
+    def _unstopped(self) -> frozenset[str]:
+        """A stop string would end a thought as well as an answer, and a thought that the template
+        began has no mark then.
+
+        So none is sent to a model that thinks, or that may, as far as its replies have shown; its
+        answer is cut here.
+        """
+        known = self._reasoning == "off" or self._plain > 0 or self._cut >= _UNDECIDED
+        return frozenset({"stop"}) if self._thinks or not known else frozenset()
+
+    def _read(self, body: bytes, request: Generate, submitted: float) -> ServerAnswer | Failure:
+        answer = read_answer(
+            body,
+            request,
+            place=self._address.url,
+            latency_s=time.perf_counter() - submitted,
+            reasoning=self._reasoning,
+            begun=self._reasoning != "off" and (self._opens or self._alone > self._plain),
+        )
+        if isinstance(answer, ServerAnswer):
+            self._thinks |= answer.thinks
+            self._alone += answer.alone
+            self._plain += not answer.thinks and not answer.cut
+            self._cut += not answer.thinks and answer.cut
+        return answer
+
+    async def _is_long(self, call: Payload, request: Generate) -> bool:
+        """Whether a refusal that nobody understands may be one of the prompt's length, by what the
+        list of models says.
+        """
+        if not self._context.asked:
+            self._context.asked = True
+            listed = await self._client.get("models")
+            if isinstance(listed, Response) and listed.status == 200:
+                self._context.learn(listed.body, self._address.model)
+        return self._context.is_full(len(call.body), request.sampling.max_new_tokens)
+
+    def _refusal_text(self, got: Response, failure: Failure) -> Failure:
+        hint = ""
+        if 300 <= got.status < 400:
+            hint = (
+                f"; it sends us on to {got.location[:200]!r}: write the address that answers into"
+                " the file"
+            )
+        elif got.status in (401, 403) and self._key.value:
+            hint = f"; the key was that of {self._key.variable}"
+        elif got.status in (401, 403):
+            hint = "; no key was sent: name its environment variable in the file, api_key_env: NAME"
+        elif got.status in (404, 405) and not self._address.url.endswith("/v1"):
+            hint = "; the address of most servers ends in /v1"
+        return replace(failure, message=failure.message + hint)
+
+    def _wait_s(self, attempt: int) -> float:
+        wait: float = min(self._pace.first_wait_s * 2**attempt, self._pace.longest_wait_s)
+        return wait * (0.5 + 0.5 * self._random.random())
+
+
+def _is_retried_status(kind: str) -> bool:
+    status = int(kind.removeprefix("http-")) if kind.startswith("http-") else 0
+    return status in _RETRIED_STATUS or status >= 500
+
+
+def _failure(kind: str, message: str) -> Failure:
+    return Failure(boundary="model", kind=kind, message=message)

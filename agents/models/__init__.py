@@ -1,5 +1,0 @@
-"""Model backends behind one protocol: `load_backend` opens what a spec names."""
-
-from agents.models.load import load_backend
-
-__all__ = ["load_backend"]

@@ -1,0 +1,174 @@
+"""What people at the table may be called by one seat, and whom a name means."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from agents.privacy_words import ARTICLES, HONORIFICS, KINSHIP, LITTLE, PARTICLES, THINGS, VERBS
+from simworld.core.episode import Observation
+from simworld.core.scenario import Relationship
+
+SCRIPT_WITHOUT_SPACES = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f"
+)
+_NO_SPACES = re.compile(f"[{SCRIPT_WITHOUT_SPACES}]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleNames:
+    """What people are called in a dialogue as one seat writes it."""
+
+    own: tuple[str, ...]  # the seat's own names, longest first
+    others: Mapping[str, str]  # what others are called → seat
+    meant: Mapping[str, frozenset[str]] = field(
+        default_factory=dict
+    )  # looser words for others → the seats they may mean
+
+    @classmethod
+    def of(cls, observation: Observation) -> PeopleNames:
+        """The names a seat may use, from its observation."""
+        own = {
+            observation.label,
+            observation.persona.name,
+            observation.persona.called,
+            _role(observation.seat),
+        }
+        others = {other.label: other.seat for other in observation.others}
+        for other in observation.others:
+            if other.persona is not None:
+                others.setdefault(other.persona.name, other.seat)
+        return cls(own=_longest_first(own), others=others, meant=_looser(observation))
+
+    @property
+    def seats(self) -> frozenset[str]:
+        """The other seats."""
+        return frozenset(self.others.values())
+
+    def called(self) -> dict[str, frozenset[str]]:
+        """Every word for another, as it is spelled → the seats it may mean; one seat where it is
+        unambiguous.
+
+        What stands earlier wins: labels and full names, then the parts of names, then roles,
+        occupations and relationships.
+        """
+        whole = list(self.others.items())
+        parts = [(part, seat) for name, seat in whole for part in _parts(name)]
+        roles = [
+            (_role(seat), seat)
+            for seat in self.seats
+            if folded(_role(seat)) not in ARTICLES | LITTLE
+        ]
+        looser = [(word, seat) for word, seats in self.meant.items() for seat in seats]
+        found: dict[str, frozenset[str]] = {}
+        known: set[str] = set()
+        for words in (whole, roles, parts, looser):
+            new: dict[str, set[str]] = {}
+            for word, seat in words:
+                if folded(word) not in known:
+                    new.setdefault(folded(word), set()).add(seat)
+            found |= {
+                word: frozenset(new[folded(word)]) for word, _ in words if folded(word) in new
+            }
+            known |= set(new)
+        return found
+
+
+def either(labels: Iterable[str]) -> str:
+    """A pattern for any of the labels, the longest first; with spaces, and with composed letters,
+    as replies are read.
+    """
+    return "|".join(_escaped(label) for label in _longest_first(labels))
+
+
+def words_of(labels: Iterable[str]) -> str:
+    """As `either`, as whole words where the script has spaces."""
+    return "|".join(_bounded(label) for label in _longest_first(labels))
+
+
+def resembles(word: str, known: Iterable[str]) -> bool:
+    """Whether a word may be one of the known ones, misspelt."""
+    word = folded(word)
+    return any(_alike(word, other) for other in known)
+
+
+def folded(text: str) -> str:
+    """A name as it is compared: composed, case and outer spaces ignored."""
+    return _plain(text).casefold().replace("’", "'")
+
+
+def _alike(word: str, other: str) -> bool:
+    if _NO_SPACES.search(other):
+        return len(word) == len(other) > 1 and not set(word).isdisjoint(other)
+    if min(len(word), len(other)) < 3 or abs(len(word) - len(other)) > 3:
+        return False
+    return difflib.SequenceMatcher(None, word, other).ratio() >= 0.75
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _role(seat: str) -> str:
+    return seat.replace("-", " ").replace("_", " ")
+
+
+def _longest_first(labels: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(filter(None, labels), key=lambda label: (-len(label), label)))
+
+
+def _bounded(label: str) -> str:
+    # An Arabic "and" is written together with the word after it.
+    bound = rf"(?:(?<![^\W{SCRIPT_WITHOUT_SPACES}])|(?<=\bو))"
+    before = bound if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
+    after = (
+        rf"(?![^\W{SCRIPT_WITHOUT_SPACES}])"
+        if label[-1:].isalnum() and not _NO_SPACES.match(label[-1:])
+        else ""
+    )
+    return f"{before}{_escaped(label)}{after}"
+
+
+def _escaped(label: str) -> str:
+    return re.sub("['’]", "['’]", re.escape(_plain(label)))
+
+
+def _parts(name: str) -> Iterable[str]:
+    # `Ann (Doctor)` is also called Ann, `Mrs. Ana Lopes` Ana and Lopes.
+    bare = re.sub(r"\([^()]*\)", " ", name)
+    words = [word.strip("\"'“”‘’.,:;()[]") for word in re.split(r"[\s-]", name)]
+    for word in words:
+        short = folded(word).rstrip(".")
+        long = len(word) > 1 or (word and unicodedata.category(word) == "So")  # an emoji is a name
+        if long and not word.isdigit() and short not in HONORIFICS | ARTICLES | LITTLE | PARTICLES:
+            yield word
+    if folded(bare) not in {folded(name), ""}:
+        yield _plain(bare)
+
+
+def _looser(observation: Observation) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+
+    def add(words: Iterable[str], seat: str) -> None:
+        for word in filter(None, map(folded, words)):
+            found[word] = found.get(word, frozenset()) | {seat}
+
+    for other in observation.others:
+        add(KINSHIP.get(other.relationship.value, ()), other.seat)
+        if other.persona is not None:
+            add(
+                [other.persona.called] if other.relationship is not Relationship.stranger else [],
+                other.seat,
+            )
+            trade = other.persona.occupation
+            add(
+                {
+                    trade,
+                    *(word for word in trade.split()[-1:] if folded(word) not in THINGS | VERBS),
+                },
+                other.seat,
+            )
+    return found

@@ -1,0 +1,83 @@
+"""Speakers' labels in a reply: the seat's own is taken off, and at another's the reply ends."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from agents.people_names import PeopleNames, either
+
+SAYING = (
+    r"(?:says?|said|repl(?:y|ies|ied)|asks?|asked|answers?|answered|adds?|added|continues?|continued|whispers?|whispered|"
+    r"sagt|fragt|antwortet|flüstert|dit|répond|demande|murmure|dice|responde|pregunta|susurra|说道?|說道?|问道?|答道|は?言う|"
+    r"(?:قال|قالت|[يت]قول))"
+)
+COLON = "[:：﹕]"
+_OPEN, _CLOSE = r"[\"“\[(「『【（［]?[*_]{0,3}", r"[*_]{0,3}[\])」』】）］”\"]?"
+# `Nadia to my dear Ida: …` is the seat's own.
+_TO = re.compile(
+    r"(?i)(?:\b(?:to|zu|an|à|a|إلى)\s|→\s?|->\s?)(?:(?:the|my|our|her|his|dear|friend|mr|mrs|ms|miss|dr)\.?\s){0,3}"
+    r"[\"“'‘*_@]{0,3}$"
+)
+_BRACKETED = (
+    r"(?:\([^()\n]{0,200}(?:\([^()\n]{0,100}\)[^()\n]{0,100})?\)|（[^（）\n]{0,200}）|\[[^\[\]\n]{0,200}\]|"
+    r"【[^【】\n]{0,200}】)"
+)
+
+
+def own_part(text: str, names: PeopleNames) -> str:
+    """What the seat itself says: up to another speaker's label, or to a second line under its own
+    name.
+
+    A label opens a line, or stands in it with its colon after a space or the end of a sentence.
+    """
+    others, own, own_word = _patterns(names.own, tuple(sorted(names.others)))
+    if others is not None:
+        labels = (match.start() for match in others.finditer(text))
+        text = text[
+            : next((at for at in labels if not _TO.search(text[max(0, at - 60) : at])), len(text))
+        ]
+    first = own.split(text, maxsplit=1)[0]
+    if not re.sub(r"[\W_]", "", own_word.sub("", first)):
+        first = text  # nothing but the label before it
+    return re.sub(r"^\s*[-–—>•]\s+", "", first).strip()
+
+
+def without_own_name(line: str, names: PeopleNames) -> str:
+    """The line without the labels it begins with: `Nadia:`, `**Nadia:**`, `Nadia (smiling):`,
+    `Nadia said:`, `Nadia says, "…`.
+    """
+    label, told = _own_labels(names.own)
+    at = 0
+    while match := label.match(line, at):
+        at = match.end()
+    match = told.match(line, at)
+    return line[match.end() if match else at :]
+
+
+@lru_cache(maxsize=256)
+def _patterns(
+    own: tuple[str, ...], others: tuple[str, ...]
+) -> tuple[re.Pattern[str] | None, re.Pattern[str], re.Pattern[str]]:
+    other = None
+    if others:
+        one = either(others)
+        label = rf"(?:[\[【「『［](?:{one})[\]】」』］]|[*_]{{0,3}}(?:{one})[*_]{{0,3}})(?:\s?{_BRACKETED})?[*_]{{0,3}}\s?{COLON}"
+        other = re.compile(
+            rf"(?im)^\s?{label}|^\s?(?:{one})\s?(?=[「『])|(?-i:(?<=[\s*。！？…」』”）】]){label})"
+        )
+    own_one = either(own)
+    second = re.compile(
+        rf"(?i)(?<=\S)\s?\n\s?[*_]{{0,3}}(?:{own_one})[*_]{{0,3}}\s?{COLON}(?=[^\n]{{0,40}}?\S)"
+    )
+    return other, second, re.compile(rf"(?i){own_one}")
+
+
+@lru_cache(maxsize=256)
+def _own_labels(own: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    name = rf"{_OPEN}(?:{either(own)}){_CLOSE}"
+    manner = rf"(?:\s?(?:{_BRACKETED}|\*[^*:：\n]{{0,200}}\*))?"
+    label = re.compile(
+        rf"(?i){name}(?:\s?{SAYING})?{manner}\s?(?:{COLON}[*_]{{0,3}}\s*|(?=[「『]))"
+    )
+    return label, re.compile(rf"(?i){name}\s+{SAYING}{manner}\s?,\s?(?=[\"“'‘])")

@@ -1,0 +1,141 @@
+"""Where the stage directions of a line stand: in brackets of any script, asterisks or underscores.
+One pass over the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+OPENING = {
+    "(": ")",
+    "[": "]",
+    "（": "）",
+    "［": "］",
+    "【": "】",
+    "〔": "〕",
+    "〖": "〗",
+    "﹙": "﹚",
+}
+PAIRED = {
+    **OPENING,
+    "{": "}",
+    "<": ">",
+    "｛": "｝",
+    "〈": "〉",
+}  # these last hold marks of privacy alone; else they are speech
+CLOSING = {closing: opening for opening, closing in PAIRED.items()}
+_BRACKET = re.compile("[" + re.escape("".join([*PAIRED, *CLOSING])) + "]")
+_EMPHASIS = re.compile(
+    r"(?<![\w*])\*{1,2}(?![\s*])([^*\n]+)(?<!\s)\*{1,2}(?!\w)|(?<!\w)_(?!\s)([^_\n]+)(?<!\s)_(?!\w)|"
+    r"(?<!＊)＊{1,2}(?![\s＊])([^＊\n]+)＊{1,2}"
+)
+_START = re.compile("[*_＊" + re.escape("".join(PAIRED)) + "]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageDirection:
+    """A part of a line that is set off from speech."""
+
+    start: int
+    end: int
+    inner: str
+    opening: str  # the bracket or "*" or "_"
+    closed: bool = True
+
+    @property
+    def bracket(self) -> bool:
+        """Whether it stands in brackets, which stress no word."""
+        return self.opening in PAIRED
+
+    @property
+    def stage(self) -> bool:
+        """Whether it is a stage direction whatever it says."""
+        return self.closed and (self.opening in OPENING or not self.bracket)
+
+
+def directions(line: str) -> list[StageDirection]:
+    """The stage directions, in order; what stands inside another one is part of it."""
+    return [found for found in _set_off(line) if found.stage]
+
+
+def set_off(line: str) -> list[StageDirection]:
+    """All that is set off, in order: stage directions, parts in braces and angle brackets, and what
+    an unclosed bracket opens.
+
+    An unclosed one goes on to the next bracket of another kind that closes, to the next that opens,
+    or to the end of its line.
+    """
+    return list(_set_off(line))
+
+
+def stresses(line: str, part: StageDirection) -> bool:
+    """Whether a part stands inside a sentence: asterisks there stress a word, `That is *really*
+    good`.
+    """
+    before, after = (
+        line[max(0, part.start - 2) : part.start].rstrip(),
+        line[part.end : part.end + 3],
+    )
+    return (
+        bool(before)
+        and before[-1] not in '.!?…"”*)]'
+        and bool(re.match(r"[,;]?\s*\w|[.!?]", after))
+    )
+
+
+def without(line: str, parts: list[StageDirection]) -> str:
+    """The line with a space in place of each part."""
+    kept, at = [], 0
+    for part in parts:
+        kept += [line[at : part.start], " "]
+        at = part.end
+    return "".join([*kept, line[at:]])
+
+
+def _set_off(line: str) -> Iterator[StageDirection]:
+    ends = _ends(line)
+    at = 0
+    for match in _START.finditer(line):
+        start = match.start()
+        if start < at:
+            continue
+        opening = match.group()
+        if start in ends:
+            at = ends[start] + 1
+            yield StageDirection(
+                start=start, end=at, inner=line[start + 1 : at - 1].strip(), opening=opening
+            )
+        elif opening not in PAIRED and (found := _EMPHASIS.match(line, start)):
+            at = found.end()
+            inner = next(filter(None, found.groups()), "").strip()
+            yield StageDirection(start=start, end=at, inner=inner, opening=opening)
+        elif found := _UNCLOSED.match(line, start):
+            yield StageDirection(
+                start=start,
+                end=found.end(),
+                inner=found.group(1).strip(),
+                opening=opening,
+                closed=False,
+            )
+
+
+_BRACKETS = re.escape("".join([*PAIRED, *CLOSING]))
+_UNCLOSED = re.compile(
+    rf"(?:(?<![^\s\"'“‘])[*＊]{{1,2}}(?!\s)|[{re.escape(''.join(PAIRED))}])"
+    rf"(\s?[\"'“‘@]?\w[^\n*＊{_BRACKETS}]*)[)\]）］】}}>]?"
+)
+
+
+def _ends(line: str) -> dict[int, int]:
+    # Opening bracket → its closing one. A bracket without its partner is passed over.
+    found: dict[int, int] = {}
+    open_at: dict[str, list[int]] = {opening: [] for opening in PAIRED}
+    for match in _BRACKET.finditer(line):
+        bracket = match.group()
+        if bracket in PAIRED:
+            open_at[bracket].append(match.start())
+        elif open_at[CLOSING[bracket]]:
+            found[open_at[CLOSING[bracket]].pop()] = match.start()
+    return found

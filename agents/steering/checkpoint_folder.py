@@ -1,0 +1,295 @@
+"""A checkpoint's folder: `planner.json` beside `planner.safetensors`, read, checked, hashed and
+written without torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from agents.steering.checkpoint_info import CheckpointInfo
+from simworld.core.errors import InputError, Problem
+from simworld.yamlfile import problem_texts, read_regular, shorten
+
+MOST_INFO = 1 << 22  # bytes
+MOST_TENSORS = 1 << 29
+MOST_HEADER = 1 << 20
+MOST_SAID = 200  # characters of another library's message
+MOST_UNKNOWN = 5  # names of tensors in messages
+INFO = "planner.json"
+TENSORS = "planner.safetensors"
+TAUGHT = ("rows", "sha256", "settings")  # what of `data` is content: the rest says where it lay
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlannerFolder:
+    """A checkpoint as it lies in its folder."""
+
+    path: Path
+    info: CheckpointInfo
+    arrays: Arrays
+    id: str
+
+
+def read_folder(folder: Path) -> PlannerFolder:
+    """The checkpoint of a folder, checked. Raises InputError with every problem."""
+    if not os.path.isdir(folder):  # False also for names that no file can have
+        raise InputError([Problem(where=str(folder), message="no such checkpoint folder")])
+    problems: list[Problem] = []
+    info: CheckpointInfo | None = None
+    arrays: Arrays | None = None
+    try:
+        info = _read_info(folder / INFO)
+    except InputError as error:
+        problems += error.problems
+    try:
+        arrays = _read_tensors(folder / TENSORS)
+    except InputError as error:
+        problems += error.problems
+    if info is not None and arrays is not None:
+        problems += [
+            Problem(where=str(folder / TENSORS), message=text) for text in misfits(info, arrays)
+        ]
+    if problems or info is None or arrays is None:
+        raise InputError(problems)
+    return PlannerFolder(path=folder, info=info, arrays=arrays, id=content_id(info, arrays))
+
+
+def misfits(info: CheckpointInfo, arrays: Arrays) -> list[str]:
+    """What is wrong with tensors for what the info says, one line each; empty where they fit."""
+    texts: list[str] = []
+    if info.encoder.kind == "lm" and info.d_state != info.width + 1:
+        texts.append(
+            f"d_state is {info.d_state}; a state of this model has {info.width} + 1 numbers"
+        )
+    if info.actor is not None and info.constant:
+        texts.append("it has an actor and a constant action; expected one of them at most")
+    expected = _shapes(info)
+    texts += [f"tensor {name!r} is missing" for name in expected if name not in arrays]
+    unknown = sorted(arrays.keys() - expected.keys())
+    texts += [f"tensor {shorten(name)!r} is not known" for name in unknown[:MOST_UNKNOWN]]
+    if len(unknown) > MOST_UNKNOWN:
+        texts.append(f"… and {len(unknown) - MOST_UNKNOWN:,} more tensors are not known")
+    for name, array in sorted(arrays.items()):
+        if name not in expected:
+            continue
+        if array.dtype != np.float32:
+            texts.append(f"tensor {name!r} is {array.dtype}; expected float32")
+        elif array.shape != expected[name]:
+            texts.append(f"tensor {name!r} has the shape {array.shape}; expected {expected[name]}")
+        elif not np.isfinite(array).all():
+            texts.append(f"tensor {name!r} holds a number that is not finite")
+        elif name == "std" and not (array > 0).all():
+            texts.append("tensor 'std' holds a number that is not above 0")
+    if not texts and (useless := _useless(info, arrays)):
+        texts.append(useless)
+    if (
+        info.given is not None
+        and not texts
+        and (info.format, info.given.content) != ("p1", content_hash(info, arrays))
+    ):
+        texts.append(
+            f"its content is not what was given the id {info.given.id}; remove 'given' from {INFO}"
+        )
+    return texts
+
+
+def _useless(info: CheckpointInfo, arrays: Arrays) -> str:
+    """Why a checkpoint cannot steer, whatever it is asked; empty where it can."""
+    with np.errstate(all="ignore"):
+        for what, actions in _samples(info, arrays):
+            if not np.isfinite(actions).all():
+                return f"{what} are no finite numbers; its weights are too large"
+            if not actions.any():
+                return f"{what} are all zero; its weights say nothing"
+        prefixes = (
+            np.ones(info.d_action, np.float32)
+            * info.act_norm
+            * info.embedding_norm
+            @ arrays["upmap.weight"]
+        )
+        if not np.isfinite(prefixes).all():
+            return "its prefixes are no finite numbers; tensor 'upmap.weight' is too large"
+        if not arrays["upmap.weight"].any():
+            return "its prefixes are all zero; tensor 'upmap.weight' says nothing"
+    return ""
+
+
+def _samples(info: CheckpointInfo, arrays: Arrays) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Some of its actions before they are projected, and what they are called."""
+    if info.constant:
+        yield "its constant action's numbers", arrays["constant"]
+    if info.ways:
+        yield "its ways of replying", arrays["ways"]
+    if info.actor is not None:
+        states = np.stack(
+            [np.zeros(info.d_state, np.float32), np.ones(info.d_state, np.float32), arrays["mean"]]
+        )
+        found = (states - arrays["mean"]) / arrays["std"]
+        last = len(info.actor.hidden)
+        for layer in range(last + 1):
+            found = (
+                found @ arrays[f"actor.net.{2 * layer}.weight"].T
+                + arrays[f"actor.net.{2 * layer}.bias"]
+            )
+            found = found if layer == last else np.maximum(found, 0)
+        yield "its planner's actions", found
+
+
+def content_id(info: CheckpointInfo, arrays: Arrays) -> str:
+    """The id of a checkpoint: `p2-` and its content's hash; of the first format `p1-` and the hash
+    of that time.
+    """
+    if info.format == "p2":
+        return content_hash(info, arrays)
+    if info.given is not None and info.given.content == content_hash(info, arrays):
+        return info.given.id
+    described = info.model_dump(
+        mode="json", exclude={"lm_spec": True, "metrics": True, "given": True, "encoder": {"model"}}
+    )
+    if not info.ways:  # ids are as they were before there were ways
+        del described["ways"]
+    return f"p1-{_digest(described, arrays)}"
+
+
+def content_hash(info: CheckpointInfo, arrays: Arrays) -> str:
+    """`p2-` and 128 bits of the SHA-256 of tensors and of what they mean, whatever places, models
+    and parents were called.
+
+    Of `data`, what was learned from and how. What has its default is left out, so that fields can
+    come without changing ids.
+    """
+    words = {"format", "given", "lm_spec", "metrics", "data", "parent"}
+    described = info.model_dump(
+        mode="json",
+        exclude=dict.fromkeys(words, True) | {"encoder": {"model"}},
+        exclude_defaults=True,
+    )
+    described["data"] = {name: info.data[name] for name in TAUGHT if name in info.data}
+    return f"p2-{_digest(described, arrays)}"
+
+
+def _digest(described: Mapping[str, object], arrays: Arrays) -> str:
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    for name in sorted(arrays):
+        digest.update(f"\n{name} {arrays[name].shape}\n".encode())
+        digest.update(np.ascontiguousarray(arrays[name], dtype="<f4").tobytes())
+    return digest.hexdigest()[:32]
+
+
+def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
+    """Writes both files, all or nothing; an older checkpoint there is replaced.
+
+    Raises InputError where the folder holds anything else, cannot be written, or where info and
+    tensors do not fit.
+    """
+    from safetensors.numpy import save
+
+    if texts := misfits(info, arrays):
+        raise InputError([Problem(where=str(folder), message=text) for text in texts])
+    check_target(folder)
+    work: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        new = work / "new"
+        new.mkdir()
+        text = info.model_dump_json(indent=1, exclude=None if info.given else {"given"})
+        (new / INFO).write_text(text + "\n", encoding="utf-8")
+        # Its own save_file makes a file that nobody else may read, whatever the umask says.
+        (new / TENSORS).write_bytes(
+            save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        )
+        if folder.exists():
+            os.rename(folder, work / "old")
+        os.rename(new, folder)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: the checkpoint cannot be written: {error.strerror or error}"
+        ) from None
+    finally:
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _read_info(path: Path) -> CheckpointInfo:
+    try:
+        return CheckpointInfo.model_validate_json(read_regular(path, MOST_INFO), strict=True)
+    except ValidationError as error:
+        raise InputError(
+            [Problem(where=str(path), message=text) for text in problem_texts(error)]
+        ) from None
+
+
+def _read_tensors(path: Path) -> Arrays:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    raw = read_regular(path, MOST_TENSORS)
+    try:
+        if MOST_HEADER < int.from_bytes(raw[:8], "little") < len(raw):
+            raise ValueError(f"its header is longer than {MOST_HEADER >> 20} MiB")
+        return load(raw)
+    except (SafetensorError, KeyError, ValueError) as error:  # damaged, or a dtype that numpy lacks
+        message = f"not a safetensors file of float32: {' '.join(str(error).split())[:MOST_SAID]}"
+        raise InputError([Problem(where=str(path), message=message)]) from None
+
+
+def _shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:
+    """The tensors that belong to a checkpoint, with their shapes."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "upmap.weight": (info.d_action, info.tokens * info.width),
+        "mean": (info.d_state,),
+        "std": (info.d_state,),
+    }
+    if info.constant:
+        shapes["constant"] = (info.d_action,)
+    if info.ways:
+        shapes["ways"] = (info.ways, info.d_action)
+    if info.actor is not None:
+        layers = pairwise([info.d_state, *info.actor.hidden, info.d_action])
+        for index, (before, after) in enumerate(layers):
+            shapes[f"actor.net.{2 * index}.weight"] = (after, before)
+            shapes[f"actor.net.{2 * index}.bias"] = (after,)
+    return shapes
+
+
+def check_target(folder: Path) -> None:
+    """Raises InputError for a folder that no checkpoint can be written to; also called before
+    minutes of work.
+    """
+    try:
+        os.lstat(folder)
+    except FileNotFoundError:  # its parents are made when it is written
+        return
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            f"{shorten(str(folder))}: the checkpoint cannot be written: {reason}"
+        ) from None
+    if not folder.is_dir() or folder.is_symlink():
+        raise InputError(
+            f"{folder}: is there and is no folder; choose another name for the checkpoint"
+        )
+    with os.scandir(folder) as entries:  # of which there may be millions
+        others = sorted(
+            islice(
+                (entry.name for entry in entries if entry.name not in (INFO, TENSORS)), MOST_UNKNOWN
+            )
+        )
+    if others:
+        raise InputError(
+            f"{folder}: holds other files ({shorten(', '.join(others))}); choose another folder"
+        )

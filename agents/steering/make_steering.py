@@ -1,0 +1,63 @@
+"""From a `steering:` block and its planner to the Steering of an agent."""
+
+from __future__ import annotations
+
+from agents.steering.checkpoint import Checkpoint, check_fits, from_folder
+from agents.steering.checkpoint_folder import PlannerFolder
+from agents.steering.exploration import Exploration
+from agents.steering.state_encoders import LMEncoder, StateEncoder, lm_encoder_id, load_text_encoder
+from agents.steering.steering import Policy, Steering
+from agents.steering.steering_spec import SteeringSpec
+from agents.steering.upmap import UpMap
+from simworld.core.errors import InputError
+from simworld.core.requests import ModelInfo
+
+
+def record_states(info: ModelInfo, prompt_version: str) -> Steering:
+    """States alone, for an agent that is not steered."""
+    return Steering(encoder=LMEncoder(id=lm_encoder_id(info.id, prompt_version)))
+
+
+def steer(
+    spec: SteeringSpec, planner: PlannerFolder, info: ModelInfo, prompt_version: str
+) -> Steering:
+    """The steering of an agent. Raises InputError where the planner does not fit its model,
+    ModelError for a sentence encoder.
+    """
+    checkpoint = from_folder(planner)
+    check_fits(checkpoint, info)
+    warnings = []
+    encoder = _encoder(checkpoint, info, prompt_version)
+    if checkpoint.actor is not None and encoder.id != checkpoint.info.encoder.id:
+        if checkpoint.info.encoder.kind == "text":
+            raise InputError(
+                f"planner {planner.id[:11]}… was trained with another sentence encoder than it"
+                " names now"
+            )
+        warnings.append(
+            f"planner {planner.id[:11]}… was trained with another prompt, so on other states"
+        )
+    made = checkpoint.upmap
+    norm = spec.act_norm or made.act_norm
+    upmap = UpMap(
+        made.weight.detach(), tokens=made.tokens, act_norm=norm, embedding_norm=made.embedding_norm
+    )
+    explore = None
+    if spec.explore is not None:
+        ways = checkpoint.ways if spec.explore.kind == "ways" else None
+        explore = Exploration(sigma=spec.explore.sigma, per=spec.explore.per, ways=ways)
+    policy = Policy(
+        checkpoint=checkpoint,
+        planner_id=planner.id,
+        upmap=upmap,
+        position=spec.position or checkpoint.info.position,
+        exploration=explore,
+    )
+    return Steering(encoder=encoder, policy=policy, warnings=tuple(warnings))
+
+
+def _encoder(checkpoint: Checkpoint, info: ModelInfo, prompt_version: str) -> StateEncoder:
+    made = checkpoint.info.encoder
+    if made.kind == "text":
+        return load_text_encoder(made.model)
+    return LMEncoder(id=lm_encoder_id(info.id, prompt_version))

@@ -1,0 +1,143 @@
+"""The `steering:` block of an agent file, and the planner it names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+
+from agents.steering.checkpoint_folder import INFO, PlannerFolder, read_folder
+from simworld.core.errors import InputError, Problem
+from simworld.core.requests import Position
+from simworld.yamlfile import Document, closest, load_yaml, shorten
+
+SHOWN = 10  # names in a message
+
+
+class ExploreSpec(BaseModel):
+    """How the agent tries something else than its planner says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["random", "noise", "ways"] = Field(
+        description=(
+            "random: any direction, whatever the planner says; noise: the planner's action and"
+            " noise; ways: one of the ways of replying that a latent up-mapping knows."
+        )
+    )
+    sigma: PositiveFloat | None = Field(
+        default=None, description="noise: its standard deviation for each coordinate of an action."
+    )
+    per: Literal["turn", "episode"] = Field(
+        default="turn", description="How often the random numbers are drawn."
+    )
+
+    @model_validator(mode="after")
+    def _sigma_is_for_noise(self) -> ExploreSpec:
+        if self.kind == "noise" and self.sigma is None:
+            raise ValueError("noise needs sigma, like 'sigma: 0.3'")
+        if self.kind != "noise" and self.sigma is not None:
+            what = "random directions" if self.kind == "random" else "ways"
+            raise ValueError(f"{what} take no sigma; remove it, or write 'kind: noise'")
+        return self
+
+
+class SteeringSpec(BaseModel):
+    """Which planner steers the agent, and how."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    planner: str = Field(
+        min_length=1,
+        description="A checkpoint folder, beside this file, in the working folder or the library.",
+    )
+    position: Position | None = Field(
+        default=None, description="Where the prefix goes; default: as trained."
+    )
+    act_norm: PositiveFloat | None = Field(
+        default=None,
+        description="The prefix's strength, in lengths of a token embedding; default: as trained.",
+    )
+    explore: ExploreSpec | None = Field(default=None, description="Default: the planner alone.")
+
+    def content(self, planner: PlannerFolder) -> dict[str, Any]:
+        """What decides how the agent is steered: the planner's id in place of its folder, defaults
+        filled in.
+        """
+        info = planner.info
+        return {
+            "planner": planner.id,
+            "position": self.position or info.position,
+            "act_norm": self.act_norm or info.act_norm,
+            "explore": self.explore.model_dump(mode="json") if self.explore else None,
+        }
+
+
+def find_planner(spec: SteeringSpec, document: Document, library: Path) -> PlannerFolder:
+    """The planner's folder, looked up beside the agent's file, in the working folder, then in the
+    library. Raises InputError.
+    """
+    places = (Path(document.name).parent, Path(), library)
+    folder = next((path for place in places if os.path.isdir(path := place / spec.planner)), None)
+    if folder is None:
+        message = (
+            f"no checkpoint folder '{shorten(spec.planner)}' beside this file, in the working"
+            " folder or the library" + _meant(spec.planner, places, library)
+        )
+        raise InputError([document.problem(("steering", "planner"), message)])
+    planner = read_folder(folder)
+    if problem := _no_policy(spec, planner, document):
+        raise InputError([problem])
+    return planner
+
+
+def _meant(name: str, places: Sequence[Path], library: Path) -> str:
+    """What may have been meant: the planner of the agent of that name, a name like it, or else what
+    there is.
+    """
+    agent = library / f"{Path(name).stem}.yaml"
+    if os.path.isfile(agent):
+        steering = load_yaml(agent).data.get("steering")
+        if steering:
+            return f"; '{agent.stem}' is an agent, and its planner is '{steering['planner']}'"
+        return f"; '{agent.stem}' is an agent, and not steered; there are {_listed(places)}"
+    known = _checkpoints(places)
+    by_end = {path.rpartition("/")[2]: path for path in reversed(known)}
+    close = closest(name, known) or by_end.get(closest(Path(name).name, by_end) or "")
+    return f"; did you mean '{close}'?" if close else f"; there are {_listed(places)}"
+
+
+def _listed(places: Sequence[Path]) -> str:
+    known = _checkpoints(places)
+    return ", ".join(known[:SHOWN]) + (
+        f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    )
+
+
+def _checkpoints(places: Sequence[Path]) -> list[str]:
+    """The checkpoint folders of these places and one folder further down, as a file names them."""
+    found: dict[str, None] = {}
+    for place in places:
+        for info in (*sorted(place.glob(f"*/{INFO}")), *sorted(place.glob(f"*/*/{INFO}"))):
+            found[info.parent.relative_to(place).as_posix()] = None
+    return list(found)
+
+
+def _no_policy(spec: SteeringSpec, planner: PlannerFolder, document: Document) -> Problem | None:
+    kind = None if spec.explore is None else spec.explore.kind
+    if kind == "ways" and not planner.info.ways:
+        message = (
+            "this checkpoint knows no ways of replying to try; make one with `simworld train"
+            " latent`"
+        )
+        return document.problem(("steering", "explore"), message)
+    if planner.info.actor is not None or planner.info.constant or kind in ("random", "ways"):
+        return None
+    message = (
+        "this checkpoint is an up-mapping without a trained planner; add 'explore: {kind: random}',"
+        " or train one"
+    )
+    return document.problem(("steering", "planner"), message)

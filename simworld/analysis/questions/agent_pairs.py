@@ -1,0 +1,258 @@
+"""Two agents in equal circumstances: how far apart they are, for whom, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import fsum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from simworld.analysis.questions.judge_choice import choose_judge
+from simworld.analysis.questions.judge_measures import judge_measures
+from simworld.analysis.questions.mean_scores import GroupKey, grouping
+from simworld.analysis.questions.query_source import QuerySource, noted, table
+from simworld.analysis.questions.scope import Scope, scope
+from simworld.analysis.questions.seats import ALL, seat_frames
+from simworld.core.errors import InputError
+from simworld.core.measures import OVERALL
+from simworld.results.differences import Difference, differences
+from simworld.stats.paired_comparison import Paired, compare_families
+from store.cells import number_of
+
+BY = ("family", "scenario", "kind", "seat", "position")
+CELL = ["family", "scenario_id", "position", "partners"]
+NEEDED = (*BY, *CELL, "repeat")
+_NUMBERS = ("difference", "low", "high", "d_z", "z", "p", "p_holm", "sign_p")
+_PLACE = ["episode", "seat"]  # what names a seat in a frame of values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPair:
+    """Two agents, and where they are compared; what is None does not restrict."""
+
+    first: str
+    second: str
+    run: str | None = None
+    scenario: str | None = None
+    family: str | None = None
+
+
+def paired(
+    source: QuerySource,
+    two: AgentPair,
+    *,
+    by: Sequence[str],
+    measures: Sequence[str],
+    judge: str | None,
+    values: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """See `Analysis.paired`."""
+    groups = grouping(by, BY)
+    two, among = _meet(source, two)
+    seats, names = _seats(source, among, measures, judge, values)
+    beside = _beside(seats, two, names)
+    lost = _lost(seats, groups, names)
+    rows: list[tuple[Any, ...]] = []
+    found: list[Paired] = []
+    for key, of_group in beside.groupby(groups):
+        compared = differences(
+            {name: one for name in names if (one := _compared(of_group, name)) is not None}
+        )
+        found += [difference.paired for difference in compared.values()]
+        (failed_1, unscored_1), (failed_2, unscored_2) = (
+            lost.get((*key, a), (0, 0)) for a in (two.first, two.second)
+        )
+        counts = (failed_1, failed_2, unscored_1, unscored_2)
+        rows += [
+            (*key, name, *_cells(compared[name]), *counts) for name in names if name in compared
+        ]
+    if not rows:
+        raise InputError(
+            f"{two.first!r} and {two.second!r} share no scored cell in run {among.run!r}: "
+            "the same scenario, seat, partners and repeat, played and judged for both"
+        )
+    whole = "int64"
+    columns = {**dict.fromkeys(groups, ""), "measure": "", **dict.fromkeys(_NUMBERS, "float64")}
+    columns |= {**dict.fromkeys(("pairs", "cells", "families"), whole), "settles": "Int64"}
+    columns |= dict.fromkeys(
+        ("failed_first", "failed_second", "unscored_first", "unscored_second"), whole
+    )
+    return noted(table(rows, columns).drop(columns=ALL, errors="ignore"), _notes(found))
+
+
+def pairs(
+    source: QuerySource,
+    two: AgentPair,
+    *,
+    measure: str | None,
+    judge: str | None,
+    values: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """See `Analysis.pairs`."""
+    two, among = _meet(source, two)
+    wanted = [measure or OVERALL] if values is None else [measure] if measure else []
+    seats, (name, *_) = _seats(source, among, wanted, judge, values)
+    beside = _beside(seats, two, [name]).dropna(subset=[f"{name}_first", f"{name}_second"])
+    ids = {
+        number_of(id_): id_
+        for id_ in source.column("SELECT id FROM episodes WHERE run = :run", {"run": among.run})
+    }
+    columns = ["family", "scenario", "seat", "partners", "repeat"]
+    found = beside.sort_values(columns).reset_index(drop=True)[columns]
+    ordered = beside.sort_values(columns)
+    for side in ("first", "second"):
+        found[side] = ordered[f"{name}_{side}"].to_numpy()
+    found["difference"] = found["first"] - found["second"]
+    for side in ("first", "second"):
+        found[f"episode_{side}"] = [ids[number] for number in ordered[f"episode_{side}"]]
+    return noted(found, ())
+
+
+def _meet(source: QuerySource, two: AgentPair) -> tuple[AgentPair, Scope]:
+    """The two by their names in the one run in which both are, and the scope of their seats
+    there.
+    """
+    if two.first == two.second:
+        raise InputError(f"{two.first!r} is compared with itself; name two agents")
+    scope(source, run=two.run, agents=(two.first, two.second))  # all are there
+    meant = {"first": two.first, "second": two.second}
+    sql = """
+SELECT a.run, a.agent_name, b.agent_name
+FROM run_agents a JOIN run_agents b ON b.run = a.run
+WHERE (a.agent_name = :first OR a.agent_id = :first) AND (b.agent_name = :second OR b.agent_id = :second)
+ORDER BY a.run"""
+    both = [row for row in source.rows(sql, meant) if two.run in (None, row[0])]
+    if not both:
+        where = "no run together" if two.run is None else f"run {two.run!r} not both"
+        raise InputError(
+            f"{two.first!r} and {two.second!r} are in {where}, so they have no equal circumstances"
+        )
+    if len(both) > 1:
+        runs = ", ".join(row[0] for row in both)
+        raise InputError(
+            f"{two.first!r} and {two.second!r} are together in {len(both)} runs; say run=…: {runs}"
+        )
+    run, first, second = both[0]
+    among = scope(source, run=run, scenario=two.scenario, family=two.family, agents=(first, second))
+    return (
+        AgentPair(first=first, second=second, run=run, scenario=two.scenario, family=two.family),
+        among,
+    )
+
+
+def _seats(
+    source: QuerySource,
+    among: Scope,
+    measures: Sequence[str],
+    judge: str | None,
+    values: pd.DataFrame | None,
+) -> tuple[pd.DataFrame, list[str]]:
+    """The seats of both with what is known of them, and the names of the measures."""
+    if values is None:
+        chosen = choose_judge(source, judge, among)
+        asked = judge_measures(chosen, measures)
+        return pd.concat(seat_frames(source, among, NEEDED, chosen, asked)), [
+            measure.name for measure in asked
+        ]
+    if judge is not None:
+        raise InputError("values=… and judge=… are two sources of numbers; give one of them")
+    names = [measures] if isinstance(measures, str) else list(measures) or _measures(values)
+    if lost := [name for name in (*_PLACE, *names) if name not in values.columns]:
+        raise InputError(
+            f"values has no column {', '.join(lost)}; it needs episode, seat, and a number for each"
+            " measure"
+        )
+    given = values[[*_PLACE, *names]].dropna(subset=_PLACE)
+    if given.duplicated(_PLACE).any():
+        raise InputError("values has several rows for one episode and seat; average them first")
+    if infinite := [name for name in names if np.isinf(given[name].astype("float64")).any()]:
+        raise InputError(
+            f"values has infinite numbers in {', '.join(infinite)}; correct them, or leave them out"
+        )
+    sql = "SELECT id FROM episodes WHERE run = :run"
+    known = pd.DataFrame({"id": source.column(sql, {"run": among.run})})
+    known["episode"] = known["id"].map(number_of).astype("uint64")
+    given = given.rename(columns={"episode": "id"}).merge(known, on="id").drop(columns="id")
+    return pd.concat(seat_frames(source, among, NEEDED)).merge(given, on=_PLACE, how="left"), names
+
+
+def _measures(values: pd.DataFrame) -> list[str]:
+    """The columns of a frame of values that are measures."""
+    found = [str(name) for name in values.select_dtypes("number").columns if name not in _PLACE]
+    if not found:
+        raise InputError(
+            "values has no column of numbers; it needs episode, seat, and a number for each measure"
+        )
+    return found
+
+
+def _beside(seats: pd.DataFrame, two: AgentPair, names: Sequence[str]) -> pd.DataFrame:
+    """A row for each circumstance in which both sat: the columns of seats, and each measure of the
+    first and of the second.
+    """
+    ended = seats[~seats["failed"]]
+    sides = [ended[ended["agent"] == agent] for agent in (two.first, two.second)]
+    other = sides[1][[*CELL, "repeat", "episode", *names]]
+    return sides[0].merge(other, on=[*CELL, "repeat"], suffixes=("_first", "_second"))
+
+
+def _compared(beside: pd.DataFrame, name: str) -> Paired | None:
+    """The first less the second: repeats averaged within cells, cells within families."""
+    gaps = (
+        beside[CELL]
+        .assign(gap=beside[f"{name}_first"] - beside[f"{name}_second"])
+        .dropna(subset="gap")
+    )
+    if gaps.empty:
+        return None
+    cells = gaps.groupby(CELL)["gap"].mean()
+    families = [fsum(of_family) / len(of_family) for _, of_family in cells.groupby(level="family")]
+    return compare_families(families, pairs=len(gaps), cells=len(cells))
+
+
+def _lost(
+    seats: pd.DataFrame, groups: Sequence[str], names: Sequence[str]
+) -> dict[GroupKey, tuple[int, int]]:
+    """(Group, agent) → seats of failed episodes, and seats that ended without any score."""
+    unscored = ~seats["failed"] & seats[list(names)].isna().all(axis=1)
+    counted = (
+        seats.assign(unscored=unscored)
+        .groupby([*groups, "agent"])[["failed", "unscored"]]
+        .sum()
+        .reset_index()
+    )
+    return {
+        tuple(key): (int(lost), int(blank)) for *key, lost, blank in counted.itertuples(index=False)
+    }
+
+
+def _notes(found: Iterable[Paired]) -> list[str]:
+    """What a reader must know of all groups: of the one with the fewest families, and of those
+    without any scatter.
+    """
+    ordered = sorted(found, key=lambda paired: paired.families)
+    fewest = ordered[0].families
+    return [
+        note
+        for paired in ordered
+        for note in paired.notes
+        if paired.families == fewest or paired.z is None
+    ]
+
+
+def _cells(difference: Difference) -> tuple[Any, ...]:
+    found = difference.paired
+    numbers = (
+        found.mean,
+        found.low,
+        found.high,
+        difference.effect,
+        found.z,
+        found.p,
+        found.p_holm,
+        found.sign_p,
+    )
+    return (*numbers, found.pairs, found.cells, found.families, difference.settles)

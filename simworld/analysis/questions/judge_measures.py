@@ -1,0 +1,70 @@
+"""What a judge scores: its measures, and the scales they are on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simworld.analysis.questions.judge_choice import JudgeChoice
+from simworld.analysis.questions.scope import choose
+from simworld.core.measures import OVERALL, SOTOPIA_MEAN, measures_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """Something that a judge scores, on the scale on which it was asked; values are shares of it,
+    but of `sotopia_mean`.
+    """
+
+    name: str
+    low: float
+    high: float
+
+    @property
+    def share(self) -> bool:
+        """Whether values are shares of the range; else they are in the range itself."""
+        return self.name != SOTOPIA_MEAN
+
+    def in_range(self, value: float) -> float:
+        """A value on the scale on which it was asked."""
+        return self.low + (self.high - self.low) * value if self.share else value
+
+
+def names_of(judge: JudgeChoice) -> dict[str, list[str]]:
+    """Judge id → names of its measures, in the order of the rubric's; where there are several
+    rubrics, with theirs before.
+    """
+    several = len(judge.records) > 1
+    return {
+        id_: [
+            f"{rubric['name']}/{name}" if several and name not in (OVERALL, SOTOPIA_MEAN) else name
+            for name in measures_of(rubric)
+        ]
+        for id_, rubric in judge.rubrics.items()
+    }
+
+
+def judge_measures(judge: JudgeChoice, names: Sequence[str] = ()) -> list[Measure]:
+    """The measures of these names, or all, `overall` first; raises InputError for one that the
+    judge does not give.
+    """
+    known: dict[str, Measure] = {}
+    for id_, given in names_of(judge).items():
+        dimensions = judge.rubrics[id_]["dimensions"]
+        scales = (
+            [(0.0, 1.0)] if given[1:2] != [SOTOPIA_MEAN] else [(0.0, 1.0), _mean_scale(dimensions)]
+        )
+        scales += [(float(d["low"]), float(d["high"])) for d in dimensions]
+        for name, (low, high) in zip(given, scales, strict=True):
+            known.setdefault(name, Measure(name=name, low=low, high=high))
+    first = [known[name] for name in (OVERALL, SOTOPIA_MEAN) if name in known]
+    every = {measure.name: measure for measure in (*first, *known.values())}
+    wanted = [names] if isinstance(names, str) else list(names) or list(every)
+    return [
+        every[choose(name, list(every), f"measure of judge {judge.name!r},")] for name in wanted
+    ]
+
+
+def _mean_scale(dimensions: Sequence[dict[str, float]]) -> tuple[float, float]:
+    low, high = (sum(d[end] for d in dimensions) / len(dimensions) for end in ("low", "high"))
+    return low, high

@@ -1,0 +1,152 @@
+"""How well agents do: mean scores with intervals over families."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from simworld.analysis.questions.judge_choice import choose_judge
+from simworld.analysis.questions.judge_measures import judge_measures
+from simworld.analysis.questions.query_source import QuerySource, SqlRow, noted, table
+from simworld.analysis.questions.scope import Scope, choose, scope
+from simworld.analysis.questions.seats import ALL, COLUMNS, seat_frames
+from simworld.core.errors import InputError
+from simworld.stats.intervals import Estimate, means_of_sums
+from simworld.stats.paired_comparison import ENOUGH_FAMILIES
+
+GroupKey = tuple[Any, ...]
+UNIT = "unit"  # the family, where it may be a column to group by as well
+
+
+def scores(
+    source: QuerySource,
+    *,
+    by: Sequence[str],
+    measures: Sequence[str],
+    run: str | None,
+    judge: str | None,
+    scenario: str | None,
+    family: str | None,
+    agents: Sequence[str],
+) -> pd.DataFrame:
+    """See `Analysis.scores`."""
+    groups = grouping(by, COLUMNS)
+    among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    one_meaning(source, among)
+    chosen = choose_judge(source, judge, among)
+    asked = judge_measures(chosen, measures)
+    names = [measure.name for measure in asked]
+    sums, counts, seats = [], [], []
+    for frame in seat_frames(source, among, groups, chosen, asked):
+        seats.append(_played(frame, groups))
+        ended = (
+            frame[~frame["failed"]]
+            .assign(**{UNIT: frame["family"]})
+            .groupby([UNIT, *groups])[names]
+        )
+        sums.append(ended.sum())
+        counts.append(ended.count())
+    total, n = _together(sums, groups), _together(counts, groups)
+    found = dict(zip(total.columns, means_of_sums(total.to_numpy(), n.to_numpy()), strict=True))
+    rows = []
+    for key, (all_, failed) in _add_up(seats, groups).items():
+        for measure in asked:
+            mean = found.get((measure.name, *key))
+            unscored = all_ - failed - (mean.n if mean else 0)
+            in_range = None if mean is None else measure.in_range(mean.mean)
+            rows.append((*key, measure.name, *cells(mean), in_range, all_, failed, unscored))
+    number, whole = "float64", "int64"
+    columns = {
+        **dict.fromkeys(groups, ""),
+        "measure": "",
+        **dict.fromkeys(("mean", "low", "high"), number),
+    }
+    columns |= {"n": whole, "families": whole, "score": number}
+    families = int((n.to_numpy() > 0).any(axis=1).sum())
+    return noted(
+        table(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)),
+        rough(families),
+    )
+
+
+def grouping(by: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The columns to group by, ALL without any; raises InputError for what is not known."""
+    names = [by] if isinstance(by, str) else list(by)
+    return [choose(name, known, "column to group by,") for name in dict.fromkeys(names)] or [ALL]
+
+
+def one_meaning(source: QuerySource, among: Scope) -> None:
+    """Raises InputError where a name means agents with different contents in the runs of the
+    scope.
+    """
+    condition = "WHERE run = :run" if among.run is not None else ""
+    sql = f"SELECT agent_name, run, agent_id FROM run_agents {condition} ORDER BY agent_name, run"
+    ids: dict[str, dict[str, str]] = defaultdict(dict)
+    for name, run, id_ in source.rows(sql, {"run": among.run} if among.run is not None else {}):
+        if not among.agents or name in among.agents:
+            ids[name].setdefault(id_, run)
+    for name, runs in ids.items():
+        if len(runs) > 1:
+            raise InputError(
+                f"agent {name!r} is another one in run"
+                f" {' than in run '.join(map(repr, list(runs.values())[:2]))} (model, prompt,"
+                " sampling or planner differ), so their numbers do not mix; say run=…, or agents=…"
+                " with ids"
+            )
+
+
+def played(
+    frames: Iterable[pd.DataFrame], groups: Sequence[str]
+) -> dict[GroupKey, tuple[int, int]]:
+    """Group → seats, and of them those of episodes that failed."""
+    return _add_up([_played(frame, groups) for frame in frames], groups)
+
+
+def _played(frame: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+    return frame.groupby(list(groups))["failed"].agg(["size", "sum"])
+
+
+def _add_up(
+    parts: Sequence[pd.DataFrame], groups: Sequence[str]
+) -> dict[GroupKey, tuple[int, int]]:
+    if not parts:
+        return {}
+    whole = pd.concat(parts).groupby(level=list(groups)).sum().reset_index()
+    return {
+        tuple(key): (int(seats), int(failed))
+        for *key, seats, failed in whole.itertuples(index=False)
+    }
+
+
+def _together(parts: Sequence[pd.DataFrame], groups: Sequence[str]) -> pd.DataFrame:
+    """From (family, group) × measure, in parts: family × (measure, *group), zero where there is
+    nothing.
+    """
+    return pd.concat(parts).groupby(level=[UNIT, *groups]).sum().unstack(groups).fillna(0)
+
+
+def cells(found: Estimate | None) -> SqlRow:
+    """The values of the columns mean, low, high, n and families."""
+    return (
+        (None, None, None, 0, 0)
+        if found is None
+        else (found.mean, found.low, found.high, found.n, found.families)
+    )
+
+
+def rough(families: int) -> list[str]:
+    """What a reader must know about intervals over so many families."""
+    if families == 1:
+        return [
+            f"1 family of scenarios: no intervals; they need at least 2, and {ENOUGH_FAMILIES} to"
+            " be trusted"
+        ]
+    few = 1 < families < ENOUGH_FAMILIES
+    return (
+        [f"{families} families of scenarios: fewer than {ENOUGH_FAMILIES}, so intervals are rough"]
+        if few
+        else []
+    )

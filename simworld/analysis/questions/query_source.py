@@ -1,0 +1,104 @@
+"""Where questions are asked: SQL that can only read, and frames whose numbers are numbers."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+import store
+from simworld.analysis.questions.answer_frame import AnswerFrame
+from simworld.core.errors import InputError
+from store import Store
+from store.parameters import ParameterValue
+from store.readonly import MOST_BYTES
+
+SqlRow = tuple[Any, ...]
+
+
+class Note(UserWarning):
+    """What a reader must know about an answer: it was cut, or its intervals are rough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuerySource:
+    """A database that is asked. Every question goes through the guard of the user's own SQL
+    (store.readonly).
+    """
+
+    url: str
+    store: Store
+    timeout_s: float
+
+    @property
+    def where(self) -> str:
+        """The file, or the URL without its password."""
+        return self.store.where
+
+    def rows(self, sql: str, values: Mapping[str, ParameterValue] | None = None) -> list[SqlRow]:
+        """All rows of an aggregate. Raises InputError where they are too large to hold."""
+        with store.query(
+            self.url, sql, values, most_bytes=MOST_BYTES, timeout_s=self.timeout_s
+        ) as answer:
+            found = list(answer)
+        if answer.cut:
+            raise InputError(f"{self.where}: an answer is too large: {answer.note('')}")
+        return found
+
+    def stream(
+        self, sql: str, values: Mapping[str, ParameterValue] | None = None
+    ) -> Iterator[SqlRow]:
+        """The rows one by one, so that memory holds no more than one."""
+        with store.query(self.url, sql, values, timeout_s=self.timeout_s) as answer:
+            yield from answer
+
+    def column(self, sql: str, values: Mapping[str, ParameterValue] | None = None) -> list[Any]:
+        """The first column of all rows."""
+        return [row[0] for row in self.rows(sql, values)]
+
+    def frame(
+        self,
+        sql: str,
+        values: Mapping[str, ParameterValue] | None = None,
+        *,
+        limit: int,
+        timeout_s: float | None = None,
+    ) -> pd.DataFrame:
+        """At most `limit` rows (0: all) as they come, with a Note where there were more."""
+        seconds = self.timeout_s if timeout_s is None else timeout_s
+        with store.query(
+            self.url, sql, values, limit=limit, most_bytes=MOST_BYTES, timeout_s=seconds
+        ) as answer:
+            found = pd.DataFrame([_plain(row) for row in answer], columns=list(answer.columns))
+        return noted(found, (answer.note("limit=0 gives all"),) if answer.cut else ())
+
+
+def table(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+    """A frame of rows; `columns`: name → dtype, empty for text and whatever else is to stay as it
+    is.
+    """
+    found = AnswerFrame([_plain(row) for row in rows], columns=list(columns))
+    return found.astype({name: dtype for name, dtype in columns.items() if dtype})
+
+
+def noted(frame: pd.DataFrame, notes: Iterable[str]) -> pd.DataFrame:
+    """The answer, with its notes in `attrs["notes"]`, each also given as a warning."""
+    frame = AnswerFrame(frame)
+    frame.attrs["notes"] = list(dict.fromkeys(notes))
+    for note in frame.attrs["notes"]:
+        warnings.warn(note, Note, stacklevel=4)
+    return frame
+
+
+def json_value(value: Any) -> Any:
+    """The data in a JSON column, which SQLite gives as text."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _plain(row: Sequence[Any]) -> SqlRow:
+    return tuple(float(value) if isinstance(value, Decimal) else value for value in row)

@@ -1,0 +1,135 @@
+"""What a question is about: runs, scenarios, families, agents and judges by name, each checked
+against what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from simworld.analysis.questions.query_source import QuerySource
+from simworld.core.errors import InputError
+from simworld.yamlfile import did_you_mean
+from store.parameters import ParameterValue
+
+_THERE = {
+    "run": "SELECT name FROM runs ORDER BY created, name",
+    "scenario": (
+        "SELECT DISTINCT scenario_name FROM episodes UNION SELECT DISTINCT scenario_id FROM"
+        " episodes"
+    ),
+    "family": "SELECT DISTINCT family FROM episodes",
+    "agent": (
+        "SELECT DISTINCT agent_name FROM run_agents UNION SELECT DISTINCT agent_id FROM run_agents"
+    ),
+}
+_CONDITIONS = {
+    "run": "e.run = :run",
+    "scenario": "(e.scenario_name = :scenario OR e.scenario_id = :scenario)",
+    "family": "e.family = :family",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which episodes, and which of their seats; what is None does not restrict."""
+
+    run: str | None = None
+    scenario: str | None = None  # name or id
+    family: str | None = None
+    agents: tuple[str, ...] = ()  # names or ids of who sat in the seat; empty: everybody
+    values: dict[str, ParameterValue] = field(init=False)
+
+    def __post_init__(self) -> None:
+        given = {"run": self.run, "scenario": self.scenario, "family": self.family}
+        values: dict[str, ParameterValue] = {
+            name: value for name, value in given.items() if value is not None
+        }
+        object.__setattr__(
+            self, "values", values | {f"agent{i}": name for i, name in enumerate(self.agents)}
+        )
+
+    def episodes(self) -> str:
+        """A condition on the episode `e`, true for all of the scope, whoever sits there."""
+        parts = [_CONDITIONS[name] for name in _CONDITIONS if name in self.values]
+        if self.agents:
+            parts.append(
+                "EXISTS (SELECT 1 FROM episode_seats q WHERE q.episode_id = e.id AND"
+                f" {self._agent('q')})"
+            )
+        return " AND ".join(parts) or "1 = 1"
+
+    def seats(self) -> str:
+        """A condition on the seat `s`."""
+        return self._agent("s") if self.agents else "1 = 1"
+
+    def _agent(self, alias: str) -> str:
+        names = ", ".join(f":agent{i}" for i in range(len(self.agents)))
+        return f"({alias}.agent_name IN ({names}) OR {alias}.agent_id IN ({names}))"
+
+
+def scope(
+    source: QuerySource,
+    *,
+    run: str | None = None,
+    scenario: str | None = None,
+    family: str | None = None,
+    agents: Sequence[str] = (),
+) -> Scope:
+    """The scope of these names.
+
+    Raises:
+        InputError: one of them is not there, with the nearest that is; or there are no episodes at
+            all.
+    """
+    if not source.rows("SELECT 1 FROM episodes LIMIT 1"):
+        raise InputError(f"no episodes in {source.where} yet; `simworld run` plays some")
+    named = (agents,) if isinstance(agents, str) else tuple(agents)
+    for kind, name in (
+        ("run", run),
+        ("scenario", scenario),
+        ("family", family),
+        *(("agent", a) for a in named),
+    ):
+        if name is not None:
+            known = source.column(_THERE[kind])
+            if name not in known:
+                raise InputError(f"no {kind} {name!r} in {source.where}{_hint(name, known)}")
+    return Scope(run=run, scenario=scenario, family=family, agents=named)
+
+
+def one_run(source: QuerySource, run: str | None) -> str:
+    """The run that is named, or the only one that has episodes.
+
+    Raises:
+        InputError: there are several and none is named.
+    """
+    if run is not None:
+        return run
+    sql = (
+        "SELECT name FROM runs r WHERE EXISTS (SELECT 1 FROM episodes e WHERE e.run = r.name) ORDER"
+        " BY created, name"
+    )
+    found = source.column(sql)
+    if len(found) > 1:
+        raise InputError(f"{len(found)} runs are in {source.where}; say run=…: {_listed(found)}")
+    if not found:
+        raise InputError(f"no episodes in {source.where} yet; `simworld run` plays some")
+    return str(found[0])
+
+
+def choose(word: str, known: Sequence[str], what: str) -> str:
+    """The word, if it is one of the known; raises InputError with the nearest otherwise."""
+    if word not in known:
+        raise InputError(f"no {what} {word!r}{_hint(word, known)}")
+    return word
+
+
+def _hint(name: str, known: Sequence[Any]) -> str:
+    return did_you_mean(name, known) or f"; there are {_listed(known)}"
+
+
+def _listed(names: Sequence[Any], most: int = 8) -> str:
+    shown = [str(name) for name in names[:most]]
+    return (", ".join(shown) + (", …" if len(names) > most else "")) or "none"

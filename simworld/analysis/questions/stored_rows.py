@@ -1,0 +1,95 @@
+"""Rows as they are stored: episodes, and what was said in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from simworld.analysis.questions.query_source import QuerySource, json_value
+from simworld.analysis.questions.scope import choose, scope
+from simworld.core.episode import Ending
+from simworld.core.errors import InputError
+
+_EPISODE_COLUMNS = (
+    "e.id AS episode, e.run, e.scenario_name AS scenario, e.family, e.repeat, e.attempt, e.ending,"
+    " e.reason, e.failure_boundary, e.failure_kind, e.failure_message, e.turns, e.prompt_tokens,"
+    " e.new_tokens, e.started, e.ended, e.parent_id AS parent"
+)
+_ACT_COLUMNS = (
+    "e.id AS episode, e.run, e.scenario_name AS scenario, e.family, e.repeat, e.ending, a.turn,"
+    " a.position, a.seat, s.persona, s.agent_name AS agent, a.kind, a.text, a.recipients,"
+    " a.prompt_tokens, a.new_tokens, a.latency_s, a.logprob, a.asks"
+)
+
+
+def episodes(
+    source: QuerySource,
+    *,
+    run: str | None,
+    scenario: str | None,
+    family: str | None,
+    agents: Sequence[str],
+    ending: str | None,
+    limit: int,
+) -> pd.DataFrame:
+    """See `Analysis.episodes`."""
+    among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    condition = "1 = 1" if ending is None else "e.ending = :ending"
+    values = among.values
+    if ending is not None:
+        values = values | {"ending": choose(ending, [kind.value for kind in Ending], "ending")}
+    sql = (
+        f"SELECT {_EPISODE_COLUMNS} FROM episodes e WHERE {among.episodes()} AND {condition} ORDER"
+        " BY e.ended DESC, e.id DESC"
+    )
+    found = source.frame(sql, values, limit=limit)
+    for name in ("started", "ended"):
+        found[name] = pd.to_datetime(found[name], utc=True)
+    return found
+
+
+def transcripts(
+    source: QuerySource,
+    *,
+    episode: str | None,
+    run: str | None,
+    scenario: str | None,
+    family: str | None,
+    agents: Sequence[str],
+    limit: int,
+) -> pd.DataFrame:
+    """See `Analysis.transcripts`."""
+    among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    values, condition = among.values, "1 = 1"
+    if episode is not None:
+        values, condition = (
+            values | {"episode": _episode(source, episode)},
+            "a.episode_id = :episode",
+        )
+    sql = f"""
+SELECT {_ACT_COLUMNS}
+FROM acts a
+JOIN episodes e ON e.id = a.episode_id
+JOIN episode_seats s ON s.episode_id = a.episode_id AND s.seat = a.seat
+WHERE {among.episodes()} AND {among.seats()} AND {condition}
+ORDER BY a.episode_id, a.turn, a.position"""
+    found = source.frame(sql, values, limit=limit)
+    found["recipients"] = [json_value(value) for value in found["recipients"]]
+    return found
+
+
+def _episode(source: QuerySource, prefix: str) -> str:
+    """The one id that begins so."""
+    if not prefix or not set(prefix) <= set("0123456789abcdef"):
+        raise InputError(f"not an episode id: {prefix!r}; ids are hexadecimal, see episodes()")
+    found = source.column(
+        "SELECT id FROM episodes WHERE id LIKE :like ORDER BY id LIMIT 3", {"like": f"{prefix}%"}
+    )
+    if len(found) == 1:
+        return str(found[0])
+    if not found:
+        raise InputError(f"no episode {prefix} in {source.where}; see episodes()")
+    raise InputError(
+        f"several episodes begin with {prefix}: {', '.join(found[:2])}, …; give more of the id"
+    )

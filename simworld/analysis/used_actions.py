@@ -1,0 +1,136 @@
+"""How an episode was steered: each action, how far actions differ, and which earlier ones were
+nearest.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simworld.results.language_quality import dispersion
+from store import Store, StoredEpisode, UsedAction
+
+NEAREST = 3
+EARLIER = 64  # episodes of the run that are looked at
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearestAction:
+    """An earlier action."""
+
+    episode_id: str
+    turn: int  # from 0
+    seat: str
+    text: str  # what was said under it
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteeredAct:
+    """One action as it was used."""
+
+    number: int  # of the act in the episode, from 0
+    turn: int  # from 0
+    action: tuple[float, ...]
+    norm: float
+    noisy: bool
+    text: str
+    moved: float | None  # cosine distance from the seat's action before, 0 to 2; None for the first
+    nearest: tuple[NearestAction, ...]  # the nearest first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteeredSeat:
+    """One seat's actions by one planner."""
+
+    seat: str
+    planner_id: str
+    steps: tuple[SteeredAct, ...]
+    dispersion: float | None  # mean cosine distance of two actions; None for a single one
+    # earlier actions that the nearest were sought among, those of this episode left out
+    looked_at: int
+
+
+def steering(store: Store, stored: StoredEpisode) -> list[SteeredSeat]:
+    """The actions of an episode by seat and planner; empty where nothing was steered.
+
+    Nearest are sought among the seat's own earlier actions here and those of the same planner in
+    the last 64 episodes of the run that ended before this one.
+    """
+    own: dict[tuple[str, str], list[tuple[int, UsedAction]]] = defaultdict(list)
+    number = 0
+    for turn in stored.episode.turns:
+        for act in turn.acts:
+            if act.plan is not None and act.plan.action is not None:
+                used = UsedAction(
+                    episode_id=stored.id,
+                    turn=turn.index,
+                    seat=act.seat,
+                    text=act.action.text,
+                    action=act.plan.action,
+                    noisy=act.plan.noisy,
+                )
+                own[act.seat, act.plan.planner_id].append((number, used))
+            number += 1
+    return [_seat(store, stored, seat, planner, steps) for (seat, planner), steps in own.items()]
+
+
+def _seat(
+    store: Store,
+    stored: StoredEpisode,
+    seat: str,
+    planner: str,
+    steps: Sequence[tuple[int, UsedAction]],
+) -> SteeredSeat:
+    size = steps[0][1].action.size
+    earlier = [
+        used
+        for used in store.earlier_actions(stored.id, planner, EARLIER)
+        if used.action.size == size
+    ]
+    same = [(number, used) for number, used in steps if used.action.size == size]
+    unit = _unit([used.action for used in (*earlier, *(used for _, used in same))], size)
+    found = []
+    for i, (number, used) in enumerate(same):
+        at = len(earlier) + i
+        cosines = unit[:at] @ unit[at]
+        best = np.argsort(-cosines, kind="stable")[:NEAREST]
+        before = (*earlier, *(other for _, other in same[:i]))
+        found.append(
+            SteeredAct(
+                number=number,
+                turn=used.turn,
+                action=tuple(used.action.ravel().tolist()),
+                norm=float(np.linalg.norm(used.action)),
+                noisy=used.noisy,
+                text=used.text,
+                moved=None if i == 0 else float(1 - unit[at] @ unit[at - 1]),
+                nearest=tuple(_near(before[place], float(cosines[place])) for place in best),
+            )
+        )
+    return SteeredSeat(
+        seat=seat,
+        planner_id=planner,
+        steps=tuple(found),
+        dispersion=dispersion(np.stack([used.action.ravel() for _, used in same])),
+        looked_at=len(earlier),
+    )
+
+
+def _unit(actions: Sequence[NDArray[np.float32]], size: int) -> Floats:
+    rows = np.array([action.ravel() for action in actions], dtype=np.float64).reshape(-1, size)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Floats = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    return unit
+
+
+def _near(used: UsedAction, cosine: float) -> NearestAction:
+    return NearestAction(
+        episode_id=used.episode_id, turn=used.turn, seat=used.seat, text=used.text, cosine=cosine
+    )

@@ -1,0 +1,151 @@
+"""What kind of file a YAML file is, by its keys and its folder; and the check of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from agents import LMSpec, load_spec
+from agents.prompt_template import PromptTemplate
+from scenarios.library import PERSONA_ONLY, SCENARIO_ONLY, name_clashes, read_files
+from scenarios.personas import Personas
+from scenarios.rubrics import load_rubric
+from simworld.core.errors import InputError, Problem
+from simworld.judging.judge_spec import load_judge
+from simworld.judging.trust import load_pairs
+from simworld.pipeline.learn.grid import cells
+from simworld.pipeline.learn.shipped_files import open_file
+from simworld.tournament.loading import open_tournament
+from simworld.yamlfile import in_order, load_yaml, parse, top_keys
+
+KINDS = (
+    "scenario",
+    "persona",
+    "rubric",
+    "agent",
+    "prompt",
+    "judge",
+    "tournament",
+    "learn",
+    "pairs",
+)
+# Of each kind, sets of keys of which any one, wholly there, tells it; the first kind that fits is
+# taken.
+SIGNS: Mapping[str, tuple[frozenset[str], ...]] = {
+    "pairs": (frozenset({"better", "worse"}),),
+    "scenario": tuple(frozenset({key}) for key in SCENARIO_ONLY),
+    "rubric": (frozenset({"dimensions", "name"}),),
+    "tournament": tuple(
+        frozenset({"agents", key})
+        for key in ("scenarios", "format", "judges", "partners", "focal", "anchor")
+    ),
+    "learn": tuple(
+        frozenset({"agent", key}) for key in ("partners", "reward", "collect", "evaluate", "clone")
+    ),
+    "judge": tuple(
+        frozenset({"method", key}) for key in ("model", "rubric", "calibration", "head")
+    ),
+    "prompt": (
+        frozenset({"style", "system"}),
+        frozenset({"style", "instructions"}),
+        frozenset({"style", "opening"}),
+    ),
+    "agent": (
+        frozenset({"kind", "lines"}),
+        *(frozenset({"model", key}) for key in ("sampling", "prompt", "steering", "record_states")),
+    ),
+    "persona": tuple(frozenset({key}) for key in PERSONA_ONLY),
+}
+_FORMS = ("builtin:", "hf:", "openai:")
+
+
+def kind_of(path: Path) -> str | None:
+    """The kind of a YAML file, or None for one that is nothing of ours."""
+    keys, rows = top_keys(path)
+    if rows:
+        return "pairs" if {"better", "worse"} & keys else None
+    folder = path.parent.name.removesuffix("s")
+    if "personas" in path.parts[:-1] and not keys & set(SCENARIO_ONLY):
+        return "persona"
+    for kind, signs in SIGNS.items():
+        if any(sign <= keys for sign in signs):
+            return kind
+    if keys and folder in KINDS:
+        return folder
+    if {"name", "model"} <= keys <= LMSpec.model_fields.keys():
+        return "agent"
+    return "agent" if "name" in keys and _names_our_model(path) else None
+
+
+def _names_our_model(path: Path) -> bool:
+    """Whether a file has a model of one of our forms, or a kind of agent."""
+    try:
+        data = load_yaml(path).data
+    except InputError:
+        return False
+    if not isinstance(data, dict):
+        return False
+    return str(data.get("model", "")).startswith(_FORMS) or data.get("kind") in (
+        "lm",
+        "scripted",
+        "human",
+    )
+
+
+def check_files(files: Mapping[str, list[Path]]) -> list[Problem]:
+    """Every problem of files by kind, each with its place, files that belong together together; no
+    model is loaded.
+    """
+    selection = read_files([*files.get("scenario", ()), *files.get("persona", ())], Personas())
+    problems = [
+        *selection.problems,
+        *name_clashes(selection.scenarios),
+        *agent_problems(files.get("agent", ())),
+    ]
+    for kind, check in _CHECKS.items():
+        for path in files.get(kind, ()):
+            try:
+                check(path)
+            except InputError as error:
+                problems += error.problems
+    return in_order(problems)
+
+
+def agent_problems(files: Sequence[Path]) -> list[Problem]:
+    """What is wrong with agent files, names that two of them share included."""
+    problems: list[Problem] = []
+    names: dict[str, Path] = {}
+    for path in files:
+        try:
+            name = load_spec(path).spec.name
+        except InputError as error:
+            problems += error.problems
+            continue
+        if name in names:
+            problems.append(
+                Problem(where=str(path), message=f"the name {name!r} is taken by {names[name]}")
+            )
+        names.setdefault(name, path)
+    return problems
+
+
+def _judge(path: Path) -> None:
+    spec, _ = load_judge(str(path))
+    if spec.rubric:
+        try:
+            load_rubric(spec.rubric, beside=path.parent)
+        except InputError as error:
+            document = load_yaml(path)
+            raise InputError(
+                p if p.where else document.problem(("rubric",), p.message) for p in error.problems
+            ) from None
+
+
+_CHECKS: Mapping[str, Callable[[Path], object]] = {
+    "rubric": lambda path: load_rubric(str(path)),
+    "prompt": lambda path: parse(load_yaml(path), PromptTemplate),
+    "judge": _judge,
+    "tournament": lambda path: open_tournament(str(path)),
+    "learn": lambda path: cells(open_file(str(path))),
+    "pairs": load_pairs,
+}

@@ -1,0 +1,44 @@
+"""`simworld judge import`: people as raters."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from simworld.cli.options import db_option, json_option
+from simworld.cli.text import harmless, plain_json
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--rater", required=True, metavar="NAME", help="Whose scores these are.")
+@click.option(
+    "--rubric",
+    default="",
+    metavar="NAME",
+    help="Name or file; default: that of each episode's scenario.",
+)
+@db_option
+@json_option
+def import_(file: Path, rater: str, rubric: str, db: str, as_json: bool) -> None:
+    """Store scores that a person gave, as one more judge.
+
+    FILE is CSV with the columns episode, seat, dimension, score and, if wanted, reasoning; an
+    episode is named by its id or the beginning of it. All of it is stored or, where anything is
+    wrong, nothing.
+    """
+    from simworld.judging.human_ratings import import_ratings
+    from store import open_store
+
+    with open_store(db) as store:
+        done = import_ratings(store, file, rater, rubric=rubric)
+    if as_json:
+        click.echo(plain_json(asdict(done)))
+        return
+    counts = (
+        f"{done.added} episodes scored by {rater}, {done.already} already there; {done.verdicts}"
+        " scores in the file"
+    )
+    click.echo(harmless(counts))

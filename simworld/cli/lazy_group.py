@@ -1,0 +1,46 @@
+"""A group of commands, each of which is imported when it is used, so that `--help` needs neither
+torch nor SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+Homes = Mapping[str, tuple[str, str, str]]  # name → (module, attribute, one line of help)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in other modules."""
+
+    def __init__(
+        self,
+        *args: Any,
+        homes: Homes,
+        sections: Mapping[str, tuple[str, ...]] | None = None,
+        **others: Any,
+    ) -> None:
+        """`sections` are headings with their commands, for the help; default: all under one."""
+        super().__init__(*args, **others)
+        self._homes = homes
+        self._sections = sections or {"Commands": tuple(homes)}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._homes)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._homes:
+            return None
+        module, attribute, _ = self._homes[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, self._homes))
+        for heading, names in self._sections.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), self._homes[name][2]) for name in names])

@@ -1,0 +1,155 @@
+"""One command from its arguments to its exit code: what goes wrong is one line, and only a bug
+shows its traceback.
+"""
+
+from __future__ import annotations
+
+import _thread
+import errno
+import io
+import os
+import signal
+import sys
+import threading
+
+import click
+
+from simworld import fence
+from simworld.cli.commands import cli
+from simworld.cli.text import harmless
+from simworld.core.errors import BudgetSpent, SimworldError
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+PATHS = (  # what is wrong with a path that somebody gave, wherever it is first used
+    *(
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EACCES,
+        errno.EPERM,
+    ),
+    *(errno.EROFS, errno.ENXIO, errno.ENODEV, errno.EINVAL),
+)
+
+
+def run_command() -> None:
+    """Runs the command of `sys.argv`, and exits with its code; KeyboardInterrupt and bugs go on to
+    the caller.
+    """
+    _open_closed()
+    _show_what_it_can()
+    wait_passively()
+    _keep_interrupts()
+    try:
+        fence.check()
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()  # here, where what cannot be written is still told
+    except click.ClickException as error:
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(harmless(shown.getvalue()), err=True, nl=False)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except fence.NameTaken as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except BudgetSpent as spent:
+        click.echo(f"Stopped: {harmless(str(spent))}.", err=True)
+        sys.exit(spent.exit_code)
+    except SimworldError as error:
+        click.echo(f"Error: {harmless(str(error))}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # whoever read our output has read enough
+        _drop_output()
+        sys.exit(1)
+    except OSError as error:
+        line = _line(error)
+        if not line:
+            raise
+        if error.errno in NO_SPACE:
+            _drop_output()
+        click.echo(f"Error: {line}", err=True)
+        sys.exit(1 if error.errno in NO_SPACE else 2)
+    if isinstance(code, int):  # what a command gave to `Exit`; click returns it here
+        sys.exit(code)
+
+
+def _line(error: OSError) -> str:
+    """What an error of the operating system says to people; empty if it tells of a bug of ours."""
+    from simworld.yamlfile import shorten
+
+    where = (
+        harmless(shorten(os.fsdecode(error.filename)))
+        if isinstance(error.filename, str | bytes)
+        else ""
+    )
+    if error.errno in NO_SPACE:
+        what = f"cannot be written: {error.strerror}; free space and run the same command again"
+        return f"{where or 'the output'} {what}"
+    return f"{where}: {error.strerror}" if where and error.errno in PATHS else ""
+
+
+def _show_what_it_can() -> None:
+    """Lets a stream that cannot show a character (`LC_ALL=C`, a Windows code page) write it as an
+    escape.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def wait_passively() -> None:
+    """Lets idle threads of a model sleep instead of spin; must happen before torch is loaded.
+
+    Spinning makes two threads three times slower than one as soon as another program needs a core.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+
+def _keep_interrupts() -> None:
+    """Sends Ctrl-C again where it came in a place that cannot raise, a library's `__del__` say:
+    Python would drop it there.
+    """
+    others = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if unraisable.exc_type is None or not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            others(unraisable)
+            return
+        again = threading.Timer(0.01, _interrupt)  # once this place is left
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = hook
+
+
+def _interrupt() -> None:
+    """Sends SIGINT to the main thread; where the system allows it also out of a call that waits."""
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
+
+
+def _open_closed() -> None:
+    """Puts the null device where a stream was closed (`>&-`), which Python shows as None."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115 - for as long as the process lives, as the stream it stands for
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+
+
+def _drop_output() -> None:
+    """Sends what is still buffered nowhere: Python would try to write it once more at its end, and
+    complain.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,156 @@
+"""Options of commands that learn from stored replies, and what they share: the model, the store's
+table of training, and words.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from simworld.core.errors import InputError
+
+if TYPE_CHECKING:
+    from agents.lm.local.local_model import LocalModel
+    from agents.steering.checkpoint import Checkpoint
+    from simworld.stats.intervals import Estimate
+    from simworld.training.cloning.clone_checkpoint import ReplyQuery
+    from simworld.training.cloning.descent import Descent, MetricsSink
+    from simworld.training.cloning.neutrality import Neutrality
+    from store import Store
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_SOURCE = (
+    click.option("--run", "run_name", metavar="NAME", help="Only replies of this run."),
+    click.option("--agent", metavar="NAME", help="Only replies of this agent, by name or id."),
+)
+_OPTIONS = (
+    *_SOURCE,
+    click.option("--replies", type=click.IntRange(min=1), default=240, show_default=True, help="To learn from, at most."),
+    click.option("--steps", type=click.IntRange(min=1), default=160, show_default=True),
+    click.option("--batch-size", type=click.IntRange(min=1), default=2, show_default=True, help="Replies a step."),
+    click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, show_default=True),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of families, order, weights."),
+)  # fmt: skip
+
+
+def source_options(command: Command) -> Command:
+    """Adds the options that say whose replies are meant."""
+    for option in reversed(_SOURCE):
+        command = option(command)
+    return command
+
+
+def reply_options(command: Command) -> Command:
+    """Adds the options; the command gets them as keywords, and gives them to `reply_query` and
+    `descent`.
+    """
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def reply_query(given: Mapping[str, Any]) -> ReplyQuery:
+    """Which replies a command's options mean."""
+    from simworld.training.cloning.clone_checkpoint import ReplyQuery
+
+    return ReplyQuery(
+        run=given["run_name"], agent=given["agent"], train=given["replies"], seed=given["seed"]
+    )
+
+
+def descent(given: Mapping[str, Any]) -> Descent:
+    """How a command's options say to descend."""
+    from simworld.training.cloning.descent import Descent
+
+    return Descent(
+        steps=given["steps"], batch_size=given["batch_size"], lr=given["lr"], seed=given["seed"]
+    )
+
+
+def open_local(base: Checkpoint, dtype: str, threads: int | None) -> LocalModel:
+    """The language model that a checkpoint is for. Raises InputError where what its spec names is
+    another now.
+    """
+    from agents.lm.load import local_weights
+    from agents.lm.local.local_model import load_local
+
+    weights = local_weights(base.info.lm_spec)
+    if weights.id != base.info.lm_id:
+        raise InputError(
+            f"the checkpoint was made for {base.info.lm_spec} ({base.info.lm_id[:12]}…), which is"
+            f" another model here ({weights.id[:12]}…)"
+        )
+    click.echo(f"loading {base.info.lm_spec} …", err=True)
+    return load_local(weights, dtype=dtype, device="auto", threads=threads)
+
+
+@contextmanager
+def recorded(
+    store: Store, kind: str, out: Path, settings: Mapping[str, Any], data: Mapping[str, Any]
+) -> Iterator[tuple[MetricsSink, Callable[[Checkpoint], None]]]:
+    """A training in the store: where its steps go, and whom to tell about the checkpoint it came
+    to, once that is saved.
+    """
+    from datetime import UTC, datetime
+
+    from simworld.code_version import code_version
+    from store import TrainingRecord
+
+    now = datetime.now(UTC)
+    name = f"{kind} {out.name} {now:%Y-%m-%d %H:%M:%S.%f}"
+    store.begin_training(
+        TrainingRecord(
+            name=name,
+            kind=kind,
+            code_version=code_version(),
+            created=now,
+            settings=settings,
+            data=data,
+        )
+    )
+
+    def done(checkpoint: Checkpoint) -> None:
+        store.finish_training(name, checkpoint_id=checkpoint.id, metrics=checkpoint.info.metrics)
+        shutil.rmtree(work_of(out), ignore_errors=True)
+
+    try:
+        yield (lambda step, metrics: store.add_training_steps(name, [(step, metrics)])), done
+    except KeyboardInterrupt:
+        store.finish_training(name, status="failed")
+        click.echo("Stopped; the same command goes on from where it was.", err=True)
+        raise click.exceptions.Exit(130) from None
+    except BaseException:
+        store.finish_training(name, status="failed")
+        raise
+
+
+def work_of(out: Path) -> Path:
+    """Where a training keeps its state until its checkpoint is saved in `out`."""
+    return out.with_name(f".{out.name}-training")
+
+
+def lines_of(found: Neutrality) -> list[str]:
+    """What a planner is worth, for people."""
+    return [
+        f"  KL to the unsteered model   {told(found.kl)} nats per token",
+        f"    of random directions      {told(found.random_kl)}",
+        f"  reach                       {told(found.reach)}",
+        f"  greedy agreement            {told(found.agreement)}",
+        f"  perplexity, steered/plain   {told(found.perplexity_ratio)}",
+        (
+            f"  on {found.replies} replies, {found.kl.n} tokens, of {found.kl.families} families"
+            " that it has not seen"
+        ),
+    ]
+
+
+def told(estimate: Estimate) -> str:
+    """A number with its interval."""
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.mean:.4f}"
+    return f"{estimate.mean:.4f} [{estimate.low:.4f}, {estimate.high:.4f}]"

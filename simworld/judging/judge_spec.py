@@ -1,0 +1,176 @@
+"""Judge specs: YAML in, a JudgeSpec out. Built in by name, or any file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.lm.load import check_spec
+from agents.lm.server.options import ServerFields, only_shaping
+from scenarios.rubrics import SUFFIXES
+from simworld.core.errors import InputError, ModelError
+from simworld.core.judgement import Rubric
+from simworld.core.requests import ModelInfo
+from simworld.judging.prompts import PROMPTS_VERSION
+from simworld.judging.transcript import PARTS, ContextPart
+from simworld.yamlfile import Document, did_you_mean, load_text, load_yaml, parse
+
+DEFAULT_JUDGE = "smol-statements"
+EVERY = "every"  # the calibration of dimensions that have none of their own
+
+
+class Calibration(BaseModel):
+    """How log-odds x become a score: low + (high − low) · sigmoid(a·x + b)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    a: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    b: float = Field(default=0.0, allow_inf_nan=False)
+
+
+class JudgeSpec(ServerFields):
+    """How a judge judges; everything that shapes what it says is part of its id."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    title: str = ""
+    model: str = Field(
+        min_length=1, description="builtin:…, hf:…, or openai:<model>@<url> (server method only)"
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    method: Literal["statements", "answers", "server"]
+    rubric: str = Field(
+        default="", description="a rubric's name or file; empty: the scenario's own"
+    )
+    head: tuple[ContextPart, ...] = Field(
+        default=PARTS, description="what the judge knows besides the dialogue"
+    )
+    # statements
+    ask: str = Field(
+        default="", description="statements: what stands between the dialogue and the statement"
+    )
+    prior: bool = Field(
+        default=True, description="statements: take off the log-odds without the dialogue"
+    )
+    # answers
+    answers: Literal["digits", "yes-no"] = Field(
+        default="digits", description="answers: what the answer tokens are"
+    )
+    chat: bool = Field(default=False, description="answers: ask through the model's chat template")
+    # local methods
+    calibration: Mapping[str, Calibration] = Field(
+        default_factory=dict, description=f"per dimension, or '{EVERY}'; statements and yes-no"
+    )
+    # server
+    one_call: bool = Field(
+        default=False, description="server: all dimensions in one call instead of one call each"
+    )
+    temperature: float = Field(default=0.0, ge=0, le=5, description="server")
+    max_new_tokens: int = Field(default=800, ge=16, le=100_000, description="server: of one reply")
+    reasks: int = Field(
+        default=2,
+        ge=0,
+        le=20,
+        description="server: how often a reply that cannot be used is asked again",
+    )
+    samples: int = Field(
+        default=1, ge=1, le=1000, description="judgements per episode, each from a seed of its own"
+    )
+
+    def calibrated(self, dimension: str) -> Calibration:
+        """The calibration of a dimension, else of every one, else x itself."""
+        return self.calibration.get(dimension) or self.calibration.get(EVERY) or Calibration()
+
+    def content(self) -> dict[str, Any]:
+        """The spec as plain JSON data, without how the server is reached and waited for: what is
+        stored and compared.
+        """
+        return only_shaping(self.model_dump(mode="json"))
+
+    def id(self, info: ModelInfo, rubric: Rubric) -> str:
+        """`name@` and 64 bits of the SHA-256 of model, dtype in use, method, prompts, rubric and
+        calibration.
+        """
+        left_out = {"name", "title", "model", "dtype", "rubric", "samples"}
+        content = {
+            "spec": {name: value for name, value in self.content().items() if name not in left_out},
+            "model": info.id,
+            "dtype": info.dtype,
+            "rubric": rubric.id,
+            "prompts": PROMPTS_VERSION,
+        }
+        return f"{self.name}@{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]}"
+
+
+def builtin_judges() -> tuple[str, ...]:
+    """The names of the shipped judges, sorted."""
+    return tuple(
+        sorted(
+            p.name.removesuffix(".yaml") for p in _folder().iterdir() if p.name.endswith(".yaml")
+        )
+    )
+
+
+def load_judge(name: str) -> tuple[JudgeSpec, str]:
+    """The judge of a shipped name or a file, and where it came from; a rubric file is first looked
+    for beside the judge's.
+
+    Raises:
+        InputError: there is no such judge, or its file is wrong; every problem with its place.
+    """
+    if name in builtin_judges():
+        return (
+            _spec(load_text((_folder() / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")),
+            "built in",
+        )
+    if not name.endswith(SUFFIXES):
+        known = builtin_judges()
+        hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+        raise InputError(
+            f"no judge named {name!r}{hint} (a judge of your own is named by its .yaml file)"
+        )
+    path = Path(name)
+    if not os.path.lexists(path):
+        raise InputError(f"no judge file {name}")
+    spec = _spec(load_yaml(path))
+    beside = path.parent / spec.rubric
+    # also where the name is too long for a file
+    if spec.rubric.endswith(SUFFIXES) and os.path.isfile(beside):
+        spec = spec.model_copy(update={"rubric": str(beside)})
+    return spec, str(path)
+
+
+def _spec(document: Document) -> JudgeSpec:
+    spec = parse(document, JudgeSpec)
+    server = spec.model.startswith("openai:")
+    problems = [] if server else spec.local_problems(document)
+    try:
+        check_spec(spec.model)
+    except ModelError as error:
+        problems.append(document.problem(("model",), str(error)))
+    if server and spec.method != "server":
+        message = (
+            f"found {spec.method!r}: a server gives no log-probabilities of a text; expected"
+            " 'server'"
+        )
+        problems.append(document.problem(("method",), message))
+    if spec.method == "statements" and spec.prior and not (spec.head or spec.ask):
+        message = (
+            "without head and ask there is nothing to read but the dialogue; add one of them, or"
+            " write 'prior: false'"
+        )
+        problems.append(document.problem(("prior",), message))
+    if problems:
+        raise InputError(problems)
+    return spec
+
+
+def _folder() -> Traversable:
+    return resources.files("simworld.judging") / "judges"

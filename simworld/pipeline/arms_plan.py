@@ -1,0 +1,156 @@
+"""The plan of an evaluation: every arm in the same scenarios and seats, beside the same partners,
+with the same random numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from agents import HumanSpec, find_specs
+from scenarios import find_scenarios
+from simworld.core.episode import WorkItem
+from simworld.core.errors import InputError, Problem
+from simworld.core.scenario import Scenario
+from simworld.results.arms import ArmSeat
+from simworld.runner.run_plan import RunPlan
+from simworld.stats.paired_comparison import Circumstance
+
+Seats = Literal["both", "first", "second"]
+BASE = "base"
+FOCUS = ("planner", "steered")  # the arm that is compared with all others, by convention
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmsPlan(RunPlan):
+    """A run in which arms take turns in a seat while partners hold the others.
+
+    Episodes of one scenario and repeat have one seed, whoever plays: the arms share their random
+    numbers.
+    """
+
+    arms: Mapping[str, str]  # arm → agent name
+    partners: tuple[str, ...]  # agent names
+    seats: Seats
+
+    @property
+    def base(self) -> str:
+        """The arm that the others are compared with: `base`, else the first."""
+        return BASE if BASE in self.arms else next(iter(self.arms))
+
+    @property
+    def focus(self) -> str:
+        """The arm that is compared with all others: `planner` or `steered`, else the last."""
+        return next((name for name in FOCUS if name in self.arms), tuple(self.arms)[-1])
+
+    def placings(self) -> Iterator[tuple[str, Scenario, str, str, dict[str, str]]]:
+        """Arm, scenario, the arm's seat, partner, and seat → agent name."""
+        for scenario in self.scenarios:
+            names = [seat.name for seat in scenario.seats]
+            chosen = {"both": names, "first": names[:1], "second": names[1:2]}[self.seats]
+            for seat in chosen:
+                for partner in self.partners:
+                    for arm, agent in self.arms.items():
+                        yield (
+                            arm,
+                            scenario,
+                            seat,
+                            partner,
+                            {n: agent if n == seat else partner for n in names},
+                        )
+
+    def seatings(self) -> list[tuple[Scenario, dict[str, str]]]:
+        """Each scenario with each of its casts; where two arms cast alike, once in the end."""
+        return [(scenario, seating) for _, scenario, _, _, seating in self.placings()]
+
+    def places(self, ids: Mapping[str, str]) -> dict[str, list[ArmSeat]]:
+        """Arm → where it plays; `ids` are those of the agents, by name."""
+        found: dict[str, list[ArmSeat]] = {arm: [] for arm in self.arms}
+        for arm, scenario, seat, partner, seating in self.placings():
+            cast = {name: ids[agent] for name, agent in seating.items()}
+            for repeat in range(self.repeats):
+                item = WorkItem(run=self.run, scenario_id=scenario.id, cast=cast, repeat=repeat)
+                circumstance = Circumstance(
+                    family=scenario.family,
+                    scenario=scenario.id,
+                    seat=seat,
+                    partner=partner,
+                    repeat=repeat,
+                )
+                found[arm].append(ArmSeat(circumstance=circumstance, item_key=item.key))
+        return found
+
+    def jobs_planned(self) -> int:
+        """How many episodes there are, where no two arms are the same agent."""
+        casts = {
+            (scenario.id, tuple(sorted(seating.items()))) for scenario, seating in self.seatings()
+        }
+        return len(casts) * self.repeats
+
+
+def plan_arms(
+    arms: Mapping[str, str],
+    *,
+    scenarios: Sequence[str],
+    partners: Sequence[str],
+    seats: Seats = "both",
+    repeats: int = 1,
+    seed: int = 0,
+    run: str,
+) -> ArmsPlan:
+    """The plan of arms and partners given by names or files, in scenarios given as for `simworld
+    run`.
+
+    Raises:
+        InputError: everything wrong with arms, partners and scenarios at once.
+    """
+    problems: list[Problem] = []
+    if len(arms) < 2:
+        message = (
+            f"{len(arms)} arm is given; a comparison needs two: --agents base=AGENT,steered=AGENT"
+        )
+        problems.append(Problem(message=message))
+    if not partners:
+        problems.append(Problem(message="no partner is given; use --partners AGENT"))
+    if not scenarios:
+        problems.append(
+            Problem(
+                message="no scenario is given; use --scenarios NAME (a name, file, folder or glob)"
+            )
+        )
+    found_scenarios: tuple[Scenario, ...] = ()
+    try:
+        found_scenarios = (
+            tuple(loaded.scenario for loaded in find_scenarios(scenarios)) if scenarios else ()
+        )
+    except InputError as error:
+        problems += error.problems
+    given = tuple(dict.fromkeys((*arms.values(), *partners)))
+    names: dict[str, str] = {}
+    specs = {}
+    try:
+        loaded_specs = find_specs(given)
+        names = {name: loaded.spec.name for name, loaded in zip(given, loaded_specs, strict=True)}
+        specs = {loaded.spec.name: loaded for loaded in loaded_specs}
+    except InputError as error:
+        problems += error.problems
+    for arm, agent in arms.items():
+        loaded = specs.get(names.get(agent, ""))
+        if loaded is not None and isinstance(loaded.spec, HumanSpec):
+            problems.append(
+                Problem(message=f"arm {arm!r} is a person; an evaluation plays by itself")
+            )
+    if problems:
+        raise InputError(dict.fromkeys(problems))
+    return ArmsPlan(
+        run=run,
+        seed=seed,
+        repeats=repeats,
+        scenarios=found_scenarios,
+        casts=(),
+        specs=specs,
+        arms={arm: names[agent] for arm, agent in arms.items()},
+        partners=tuple(dict.fromkeys(names[partner] for partner in partners)),
+        seats=seats,
+    )

@@ -1,0 +1,91 @@
+"""Evaluating from start to end: play what is missing, judge what is unjudged, compare. Safe to stop
+and to start again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agents.lm.server.options import ServerFields
+from simworld.core.stopping import Stopping
+from simworld.judging.judging_pass import JudgingRun, JudgingTally
+from simworld.pipeline.arms_plan import ArmsPlan
+from simworld.pipeline.evaluation_measures import EvaluationMeasures
+from simworld.pipeline.evaluation_result import Evaluation, read_arms
+from simworld.results.language_quality import Embed
+from simworld.runner.loaded_agents import LoadedAgents, borrow
+from simworld.runner.stored_run import RunProgress, run_plan
+from store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationListener:
+    """Who is told how far it is."""
+
+    playing: Callable[[RunProgress], None] = lambda progress: None
+    judging: Callable[[JudgingTally], None] = lambda tally: None
+
+
+def evaluate(
+    plan: ArmsPlan,
+    crew: LoadedAgents,
+    store: Store,
+    scoring: EvaluationMeasures,
+    *,
+    retry_failed: bool = False,
+    live: int = 32,
+    threads: int | None = None,
+    replies_read: int = 400,
+    embed: Embed | None = None,
+    watch: EvaluationListener | None = None,
+    server: ServerFields | None = None,
+    stopping: Stopping | None = None,
+) -> Evaluation:
+    """Plays, judges and compares the arms of a plan.
+
+    Args:
+        plan: the arms, and where they play.
+        crew: agents and backends for it.
+        store: where the run is begun or resumed.
+        scoring: what to compare by.
+        retry_failed: play and judge again what failed.
+        live: conversations under way at once.
+        threads: of a judge's own local model.
+        replies_read: replies of an arm that are read for perplexity and embeddings; 0: none.
+        embed: sentence embeddings for the dispersion of utterances.
+        watch: who is told how far it is.
+        server: how the judge's server is asked, over what its file says.
+        stopping: when to stop before the end.
+
+    Raises:
+        ResumeRefused: the run exists with other content.
+        StoreError: the database cannot be written; what was committed stays.
+        ModelError: the judge's model cannot be loaded.
+        Stopped: too much failed.
+        BudgetSpent: there is no room for the rest in the budget.
+    """
+    watch = watch or EvaluationListener()
+    stopping = stopping or Stopping()
+    run_plan(
+        plan,
+        crew,
+        store,
+        retry_failed=retry_failed,
+        live=live,
+        on_progress=watch.playing,
+        stopping=stopping,
+    )
+    stopping.check_budget()
+    judge_ids: tuple[str, ...] = ()
+    if scoring.judge is not None:
+        judge = scoring.judge
+        with borrow(
+            crew, judge.model, judge.dtype, fields=judge, server=server, threads=threads
+        ) as backend:
+            judging = JudgingRun(
+                store, judge, backend, run=plan.run, retry_failed=retry_failed, stopping=stopping
+            )
+            judge_ids = judging.go(on_progress=watch.judging).judge_ids
+        stopping.check_budget()
+    return read_arms(plan, crew, store, scoring, judge_ids, replies_read=replies_read, embed=embed)

@@ -1,0 +1,204 @@
+"""What an evaluation found: every arm against the base, the focus against every arm, and the
+language of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from agents import LMSpec, model_key
+from simworld.core.episode import Ending
+from simworld.pipeline.arms_plan import ArmsPlan
+from simworld.pipeline.evaluation_measures import EvaluationMeasures
+from simworld.results.arms import Arm, ArmSeat, arm_of, judged_seats, latest
+from simworld.results.language_quality import Embed, Quality, qualities, spread
+from simworld.results.perplexity import perplexity, replies
+from simworld.runner.loaded_agents import LoadedAgents
+from simworld.stats.intervals import Estimate, mean_by_family
+from simworld.stats.paired_comparison import Paired, compare, with_holm
+from simworld.training.data.dataset_query import RewardSettings
+from simworld.training.data.measured_rewards import make_utterance_reward
+from store import EpisodeSummary, Store, StoredEpisode
+
+# arm → episodes that ended, and its seat in each
+_PlayedSeats = Mapping[str, Sequence[tuple[StoredEpisode, str]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One arm less another, by measure; None where they share no scored circumstance."""
+
+    first: str
+    second: str
+    by_measure: Mapping[str, Paired | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What an evaluation found."""
+
+    run: str
+    main: str  # the measure that decides
+    judge_ids: tuple[str, ...]
+    arms: Mapping[str, Arm]
+    agents: Mapping[str, str]  # arm → agent id
+    levels: Mapping[str, Mapping[str, Estimate]]  # arm → measure → mean
+    comparisons: tuple[Comparison, ...]
+    quality: Mapping[str, Quality]
+    measures: tuple[str, ...]
+
+    def paired(self, first: str, second: str, measure: str) -> Paired | None:
+        """One arm less another on one measure; raw, without a correction for others."""
+        return _compare(self.arms[first], self.arms[second], measure)
+
+
+def read_arms(
+    plan: ArmsPlan,
+    crew: LoadedAgents,
+    store: Store,
+    scoring: EvaluationMeasures,
+    judge_ids: Sequence[str] = (),
+    *,
+    replies_read: int = 400,
+    embed: Embed | None = None,
+) -> Evaluation:
+    """Compares what is stored of a plan: each arm with the base, and the focus with every other
+    arm.
+
+    Args:
+        plan: of the evaluation.
+        crew: its agents; their models tell perplexities.
+        store: where it was played.
+        scoring: what to compare by.
+        judge_ids: of the judge, as its `Tally` names them.
+        replies_read: replies of an arm that are read for perplexity and embeddings; 0: none.
+        embed: sentence embeddings for the dispersion of utterances.
+
+    Raises:
+        InputError: a pattern took too long on an utterance.
+    """
+    places = plan.places(crew.ids)
+    episodes = latest(store, plan.run)
+    seats = {key: dict(values) for key, values in judged_seats(store, plan.run, judge_ids).items()}
+    played = _played(store, plan.run, places, episodes)
+    if scoring.reward is not None:
+        for key, value in _measured(played, scoring.reward).items():
+            seats.setdefault(key, {})[scoring.reward.measure] = value
+    arms = {
+        arm: arm_of(of_arm, episodes, seats, main=scoring.main) for arm, of_arm in places.items()
+    }
+    found = {name: None for arm in arms.values() for name in arm.values}
+    measures = (
+        *(m for m in (scoring.main,) if m in found),
+        *(m for m in found if m != scoring.main),
+    )
+    quality = qualities(
+        {
+            arm: [(stored.episode, seat) for stored, seat in of_arm]
+            for arm, of_arm in played.items()
+        },
+        embed=embed if replies_read else None,
+        most=replies_read,
+    )
+    if replies_read:
+        specs = {arm: plan.specs[agent].spec for arm, agent in plan.arms.items()}
+        quality = {
+            arm: _with_perplexity(of_arm, played[arm], spec, crew, store, replies_read)
+            if isinstance(spec := specs[arm], LMSpec)
+            else of_arm
+            for arm, of_arm in quality.items()
+        }
+    return Evaluation(
+        run=plan.run,
+        main=scoring.main,
+        judge_ids=tuple(judge_ids),
+        arms=arms,
+        agents={arm: crew.ids[agent] for arm, agent in plan.arms.items()},
+        levels={arm: _levels(arms[arm], measures) for arm in arms},
+        comparisons=tuple(
+            _comparison(arms, first, second, measures, scoring.main)
+            for first, second in _pairs(plan)
+        ),
+        quality=quality,
+        measures=measures,
+    )
+
+
+def _played(
+    store: Store,
+    run: str,
+    places: Mapping[str, Sequence[ArmSeat]],
+    episodes: Mapping[str, EpisodeSummary],
+) -> dict[str, list[tuple[StoredEpisode, str]]]:
+    wanted = {summary.id for summary in episodes.values() if summary.ending is not Ending.failed}
+    stored = {each.id: each for each in store.episodes(run=run) if each.id in wanted}
+    found = {}
+    for arm, of_arm in places.items():
+        seats = [
+            (episodes[place.item_key].id, place.seat)
+            for place in of_arm
+            if place.item_key in episodes
+        ]
+        found[arm] = [(stored[id_], seat) for id_, seat in seats if id_ in stored]
+    return found
+
+
+def _measured(played: _PlayedSeats, reward: RewardSettings) -> dict[tuple[str, str], float]:
+    """(episode id, seat) → the mean over the seat's acts; a seat that never had a turn has none."""
+    signal = make_utterance_reward(reward)
+    if signal is None:
+        return {}
+    found = {}
+    for stored, seat in (pair for of_arm in played.values() for pair in of_arm):
+        texts = [act.action.text for act in stored.episode.acts if act.seat == seat]
+        if texts and (stored.id, seat) not in found:
+            found[stored.id, seat] = float(signal.measure(texts).mean())
+    return found
+
+
+def _with_perplexity(
+    quality: Quality,
+    seats: Sequence[tuple[StoredEpisode, str]],
+    spec: LMSpec,
+    crew: LoadedAgents,
+    store: Store,
+    most: int,
+) -> Quality:
+    backend = crew.shared(model_key(spec))
+    if backend is None:
+        return quality
+    requests = list(replies(store, seats, backend.info.id))
+    return replace(quality, perplexity=perplexity(spread(requests, most), backend).value)
+
+
+def _pairs(plan: ArmsPlan) -> Iterator[tuple[str, str]]:
+    """Every arm against the base, then the focus against every other arm."""
+    yield from ((arm, plan.base) for arm in plan.arms if arm != plan.base)
+    if plan.focus != plan.base:
+        yield from ((plan.focus, arm) for arm in plan.arms if arm not in (plan.focus, plan.base))
+
+
+def _comparison(
+    arms: Mapping[str, Arm], first: str, second: str, measures: Sequence[str], main: str
+) -> Comparison:
+    """P is corrected over the dimensions; the main measure is not one of them."""
+    found = {measure: _compare(arms[first], arms[second], measure) for measure in measures}
+    corrected = with_holm(
+        {name: paired for name, paired in found.items() if paired is not None and name != main}
+    )
+    return Comparison(first=first, second=second, by_measure={**found, **corrected})
+
+
+def _compare(first: Arm, second: Arm, measure: str) -> Paired | None:
+    return compare(first.values.get(measure, {}), second.values.get(measure, {}))
+
+
+def _levels(arm: Arm, measures: Sequence[str]) -> dict[str, Estimate]:
+    found = {}
+    for measure in measures:
+        if values := arm.values.get(measure):
+            found[measure] = mean_by_family(
+                (circumstance.family, value) for circumstance, value in values.items()
+            )
+    return found

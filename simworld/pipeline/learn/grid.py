@@ -1,0 +1,99 @@
+"""Grids: any key of a learn file may be a list, and then every combination is a file of its own."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from simworld.core.errors import InputError, Problem
+from simworld.pipeline.learn.learn_file import LearnFile
+from simworld.yamlfile import Document, parse
+
+KeyPath = tuple[str, ...]
+MAX_CELLS = 500
+
+
+class GridPoint(BaseModel):
+    """One combination: the file it makes, and the values that tell it from the others."""
+
+    file: LearnFile
+    values: dict[str, Any]  # dotted key → value
+
+
+def cells(document: Document) -> tuple[GridPoint, ...]:
+    """Every combination of a document, in the order of the file, the last list changing fastest;
+    one where nothing is a list.
+
+    A key that takes a list anyhow is varied by a list of lists; inside the blocks of a list nothing
+    is varied again. Raises InputError with every problem of every combination.
+    """
+    axes = list(_axes(document.data, LearnFile, ()))
+    problems: list[Problem] = [
+        document.problem(path, "an empty list leaves nothing to run")
+        for path, values in axes
+        if not values
+    ]
+    count = 1
+    for _, values in axes:
+        count *= len(values)
+    if count > MAX_CELLS:
+        problems.append(
+            document.problem(
+                axes[0][0], f"{count} combinations; at most {MAX_CELLS} are run from one file"
+            )
+        )
+    if problems:
+        raise InputError(problems)
+    found: list[GridPoint] = []
+    for chosen in itertools.product(*(values for _, values in axes)):
+        data = copy.deepcopy(document.data)
+        for (path, _), value in zip(axes, chosen, strict=True):
+            inner = data
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = value
+        named = {".".join(path): value for (path, _), value in zip(axes, chosen, strict=True)}
+        try:
+            found.append(GridPoint(file=parse(document, LearnFile, data=data), values=named))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(dict.fromkeys(problems))
+    return tuple(found)
+
+
+def _axes(data: Any, model: type[BaseModel], path: KeyPath) -> Iterator[tuple[KeyPath, list[Any]]]:
+    if not isinstance(data, Mapping):
+        return
+    for key, value in data.items():
+        field = model.model_fields.get(key) if isinstance(key, str) else None
+        if field is None:
+            continue  # validation says so
+        kinds = _kinds(field.annotation)
+        takes_lists = any(get_origin(kind) is tuple for kind in kinds)
+        if isinstance(value, list) and (
+            not takes_lists or (value and all(isinstance(each, list) for each in value))
+        ):
+            yield (*path, key), value
+        elif isinstance(value, Mapping) and any(get_origin(kind) is dict for kind in kinds):
+            yield from (
+                ((*path, key, name), each) for name, each in value.items() if isinstance(each, list)
+            )
+        elif inner := next(
+            (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None
+        ):
+            yield from _axes(value, inner, (*path, key))
+
+
+def _kinds(annotation: Any) -> tuple[Any, ...]:
+    """The alternatives of a type, one where it is no union."""
+    return (
+        get_args(annotation)
+        if get_origin(annotation) in (Union, types.UnionType)
+        else (annotation,)
+    )

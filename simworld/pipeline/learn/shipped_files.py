@@ -1,0 +1,38 @@
+"""The shipped learn files, by name."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from simworld.core.errors import InputError
+from simworld.yamlfile import Document, did_you_mean, load_text, load_yaml
+
+
+def shipped() -> tuple[str, ...]:
+    """Their names, sorted."""
+    return tuple(
+        sorted(
+            p.name.removesuffix(".yaml") for p in _folder().iterdir() if p.name.endswith(".yaml")
+        )
+    )
+
+
+def open_file(name: str) -> Document:
+    """The document of a shipped name or a file. Raises InputError where there is none."""
+    if name in shipped():
+        return load_text((_folder() / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")
+    if not name.endswith((".yaml", ".yml")):
+        hint = did_you_mean(name, shipped()) or f"; there are {', '.join(shipped())}"
+        raise InputError(
+            f"no learn file named {name!r}{hint} (one of your own is named by its .yaml file)"
+        )
+    if not os.path.lexists(name):
+        raise InputError(f"no learn file {name}")
+    return load_yaml(Path(name))
+
+
+def _folder() -> Traversable:
+    return resources.files("simworld.pipeline.learn") / "files"

@@ -1,0 +1,110 @@
+"""Requirements on an evaluation, `steered>base` and the like: what makes it usable as a gate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from simworld.core.errors import InputError, Problem
+from simworld.stats.paired_comparison import Paired
+from simworld.yamlfile import did_you_mean
+
+FORM = "ARM>ARM, ARM>ARM:MEASURE or ARM>ARM:MEASURE:p<0.05"
+_REQUIREMENT = re.compile(
+    r"\s*([\w.-]+)\s*>\s*([\w.-]+)\s*(?::\s*([\w/.-]+?)\s*)?(?::\s*p\s*<\s*([0-9.eE-]+)\s*)?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """One arm must be better than another: a higher mean, and a two-sided p below `alpha`."""
+
+    text: str
+    better: str
+    worse: str
+    measure: str
+    alpha: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementOutcome:
+    """Whether a requirement holds, and why."""
+
+    requirement: Requirement
+    holds: bool
+    reason: str
+
+
+def read_requirements(
+    texts: Collection[str],
+    *,
+    arms: Collection[str],
+    measures: Collection[str],
+    main: str,
+    alpha: float = 0.05,
+) -> tuple[Requirement, ...]:
+    """Requirements from their texts; without a measure they mean the main one. Raises InputError
+    with every problem.
+    """
+    found: list[Requirement] = []
+    problems: list[Problem] = []
+    for text in texts:
+        match = _REQUIREMENT.fullmatch(text)
+        if match is None:
+            problems.append(Problem(message=f"--require {text!r} is not understood; write {FORM}"))
+            continue
+        better, worse, measure, p = match.groups()
+        for arm in (better, worse):
+            if arm not in arms:
+                hint = did_you_mean(arm, tuple(arms)) or f"; there are {', '.join(arms)}"
+                problems.append(Problem(message=f"--require {text!r}: no arm {arm!r}{hint}"))
+        if better == worse:
+            problems.append(
+                Problem(message=f"--require {text!r}: an arm is never better than itself")
+            )
+        if measure is not None and measure not in measures:
+            hint = did_you_mean(measure, tuple(measures)) or f"; there are {', '.join(measures)}"
+            problems.append(Problem(message=f"--require {text!r}: no measure {measure!r}{hint}"))
+        limit = _share(p) if p is not None else alpha
+        if limit is None:
+            problems.append(
+                Problem(message=f"--require {text!r}: p must lie below a number between 0 and 1")
+            )
+            continue
+        found.append(
+            Requirement(text=text, better=better, worse=worse, measure=measure or main, alpha=limit)
+        )
+    if problems:
+        raise InputError(problems)
+    return tuple(found)
+
+
+def judge_requirement(requirement: Requirement, paired: Paired | None) -> RequirementOutcome:
+    """Whether a comparison (better less worse) meets a requirement.
+
+    p is that of t; where every family has the same difference, that of the sign flips. One family
+    never proves anything.
+    """
+    if paired is None:
+        return RequirementOutcome(
+            requirement=requirement, holds=False, reason="the two arms share no scored circumstance"
+        )
+    p = paired.sign_p if paired.p is None else paired.p
+    if p is None:
+        return RequirementOutcome(
+            requirement=requirement, holds=False, reason=f"{paired.families} family gives no p"
+        )
+    holds = paired.mean > 0 and p < requirement.alpha
+    reason = (
+        f"difference {paired.mean:+.4g}, p {p:.3g}; required above 0 with p < {requirement.alpha:g}"
+    )
+    return RequirementOutcome(requirement=requirement, holds=holds, reason=reason)
+
+
+def _share(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 < value < 1 else None

@@ -1,0 +1,132 @@
+"""Scores by cell: one by one, and as arrays.
+
+A *cell* is a scenario, a seat, the agents in the other seats, and a repeat: equal circumstances for
+all who play it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simworld.stats.paired_comparison import Circumstance
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+CellSeat = tuple[str, str, int]  # family, scenario id, repeat
+T = TypeVar("T", bound=Hashable)
+_MOST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatScore:
+    """What an agent got in a cell: measure → value."""
+
+    agent: str
+    family: str
+    scenario: str  # id
+    seat: str
+    partners: tuple[str, ...]  # agents in the other seats, in their order
+    repeat: int
+    episode: str  # id
+    values: Mapping[str, float]
+
+    @property
+    def circumstance(self) -> Circumstance:
+        """The cell, as paired comparisons know it."""
+        return Circumstance(
+            family=self.family,
+            scenario=self.scenario,
+            seat=self.seat,
+            partner=" + ".join(self.partners),
+            repeat=self.repeat,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CellScores:
+    """N scores, each of an agent in a cell, by M measures. The order of the scores means
+    nothing.
+    """
+
+    agents: tuple[str, ...]
+    measures: tuple[str, ...]
+    places: tuple[CellSeat, ...]  # in order
+    place: Ints  # (N,) into `places`
+    seat: Ints  # (N,) a number for each
+    partners: Ints  # (N,) a number for each combination of agents in the other seats
+    seats: int  # of the scenarios
+    episode: NDArray[np.uint64]  # (N,) a number for each
+    agent: Ints  # (N,) into `agents`
+    values: Floats  # (N, M); NaN where there is none
+
+    @classmethod
+    def of(cls, scores: Sequence[SeatScore]) -> Self:
+        """The same from single scores, at least one, on scenarios with equally many seats.
+
+        Raises:
+            ValueError: a value is not finite.
+        """
+        for score in scores:
+            for measure, value in score.values.items():
+                if not math.isfinite(value):
+                    raise ValueError(
+                        f"episode {score.episode}: {measure} of {score.agent!r} is not finite:"
+                        f" {value}"
+                    )
+        agents, agent = _numbered([score.agent for score in scores])
+        places, place = _numbered(
+            [(score.family, score.scenario, score.repeat) for score in scores]
+        )
+        measures = tuple(dict.fromkeys(name for score in scores for name in score.values))
+        return cls(
+            agents=agents,
+            measures=measures,
+            places=places,
+            place=place,
+            seat=_numbered([score.seat for score in scores])[1],
+            partners=_numbered([score.partners for score in scores])[1],
+            seats=1 + len(scores[0].partners),
+            episode=_numbered([score.episode for score in scores])[1].astype(np.uint64),
+            agent=agent,
+            values=np.array(
+                [[score.values.get(name, np.nan) for name in measures] for score in scores]
+            ),
+        )
+
+    def dense(self) -> tuple[Ints, Floats]:
+        """By cell, in the order of places: one of its scores (C,), and its values (C, K, M) for the
+        K agents.
+        """
+        first, cell = combined(self.place, self.seat, self.partners)
+        values = np.full((len(first), len(self.agents), len(self.measures)), np.nan)
+        values[cell, self.agent] = self.values
+        return first, values
+
+
+def combined(*columns: Ints) -> tuple[Ints, Ints]:
+    """Columns (n,) of numbers from 0: where each different row is first, rows in order; and the
+    place of every row among these.
+    """
+    first = number = np.zeros(len(columns[0]), dtype=np.int64)
+    count = 1  # numbers are below it
+    for column in columns:
+        more = int(column.max()) + 1
+        if count * more > _MOST:
+            _, number = np.unique(number, return_inverse=True)
+            count = int(number.max()) + 1
+        number, count = number * more + column, count * more
+    _, first, number = np.unique(number, return_index=True, return_inverse=True)
+    return first, number
+
+
+def _numbered(values: Sequence[T]) -> tuple[tuple[T, ...], Ints]:
+    """The different values in order, and for each value its place among them."""
+    known = sorted(set(values))  # type: ignore[type-var]
+    places = {value: place for place, value in enumerate(known)}
+    return tuple(known), np.array([places[value] for value in values], dtype=np.int64)

@@ -1,0 +1,267 @@
+"""The scores of a run by cell, from what the store keeps for standings; memory holds some hundred
+scenarios and repeats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simworld.core.errors import StoreDamaged
+from simworld.core.measures import OVERALL, SOTOPIA_MEAN, measures_of
+from simworld.core.measures import SOTOPIA as SOTOPIA
+from simworld.results.cells import CellScores, Floats, Ints, combined
+from store import Cells, Store
+
+Bools = NDArray[np.bool_]
+# Scenario id, agent by seat → the seats in which agents are compared
+ComparedSeats = Callable[[str, Mapping[str, str]], Collection[str]]
+
+
+@dataclass(slots=True, kw_only=True)
+class SeatCount:
+    """What became of the seats that an agent has played. A seat counts once for each work item."""
+
+    played: int = 0
+    failed: int = 0  # the episode's last attempt failed
+    unscored: int = 0  # the episode ended, but this judge has no score of the seat
+
+
+@dataclass(slots=True, kw_only=True)
+class ScoreCounts:
+    """Scores as they are read; the counts are complete once all are."""
+
+    counts: dict[str, SeatCount] = field(default_factory=lambda: defaultdict(SeatCount))  # by agent
+    judged: int = 0  # episodes with a score
+
+
+def scales(store: Store, judge_ids: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Measure → the ends of its scale, for every measure that these judges give; dimensions last,
+    in their rubric's order.
+    """
+    rubrics = _rubrics(store, judge_ids)
+    names = dict.fromkeys(name for columns in _columns(rubrics).values() for name in columns)
+    found = {OVERALL: (0.0, 1.0)} | dict.fromkeys(names, (0.0, 1.0))
+    for rubric in rubrics.values():
+        if SOTOPIA_MEAN in measures_of(rubric):
+            low, high = (_mean([d[end] for d in rubric["dimensions"]]) for end in ("low", "high"))
+            found[SOTOPIA_MEAN] = low, high
+    first = {name: found[name] for name in (OVERALL, SOTOPIA_MEAN) if name in found}
+    return first | found
+
+
+def deviations(
+    store: Store, run: str, judge_ids: Sequence[str], scenarios: Collection[str]
+) -> dict[str, float]:
+    """Measure → the standard deviation of the difference of two samples of one judge; without those
+    never judged twice.
+    """
+    sums: dict[str, Floats] = defaultdict(lambda: np.zeros(2))
+    for judge, names in _columns(_rubrics(store, judge_ids)).items():
+        for scenario, of_scenario in sorted(store.retests(run, judge).items()):
+            if scenario in scenarios:
+                for name, found in zip(names, of_scenario, strict=True):
+                    sums[name] += found
+    return {
+        name: math.sqrt(2 * squares / freedom)
+        for name, (squares, freedom) in sums.items()
+        if freedom
+    }
+
+
+def read_scores(
+    store: Store,
+    run: str,
+    judge_ids: Sequence[str],
+    scenarios: Mapping[str, Sequence[str]],
+    *,
+    agents: Sequence[str],
+    compared: ComparedSeats = lambda scenario, cast: cast.keys(),
+    reading: ScoreCounts | None = None,
+) -> Iterator[CellScores]:
+    """Every score of a run: dimensions and `overall` as shares of their range in [0, 1],
+    `sotopia_mean` raw; samples averaged.
+
+    Args:
+        store: where it was played.
+        run: its name.
+        judge_ids: of one judge: an id for each rubric. With several rubrics their names stand
+            before those of dimensions.
+        scenarios: id → names of the seats.
+        agents: whose scores are wanted, by name.
+        compared: which seats of an episode count.
+        reading: counts what is read.
+
+    Raises:
+        InputError: a score is not finite.
+    """
+    reader = _ScoreReader(
+        _columns(_rubrics(store, judge_ids)),
+        tuple(agents),
+        scenarios,
+        compared,
+        reading or ScoreCounts(),
+    )
+    for cells in store.cells(run, judge_ids, scenarios):
+        yield from reader.read(cells)
+
+
+class _ScoreReader:
+    """Turns cells into scores of the agents and seats that count."""
+
+    def __init__(
+        self,
+        columns: Mapping[str, Sequence[str]],
+        agents: tuple[str, ...],
+        scenarios: Mapping[str, Sequence[str]],
+        compared: ComparedSeats,
+        reading: ScoreCounts,
+    ) -> None:
+        self._columns, self._agents, self._scenarios = columns, agents, scenarios
+        self._compared, self._reading = compared, reading
+        self._measures = tuple(dict.fromkeys(name for names in columns.values() for name in names))
+        # scenario id and cast → by seat, whether it counts
+        self._counting: dict[tuple[Any, ...], Sequence[bool]] = {}
+        self._partners: dict[tuple[int, ...], int] = {}
+
+    def read(self, cells: Cells) -> Iterator[CellScores]:
+        """The scores in a part of the cells, if there are any."""
+        if not len(cells.block):
+            return
+        values = self._values(cells)
+        scored = _there(values)
+        column = np.array(
+            [self._agents.index(name) if name in self._agents else -1 for name in cells.names]
+        )
+        agents = column[cells.agents]
+        wanted = self._counts(cells) & (agents >= 0)
+        self._reading.judged += int(scored.any(axis=1).sum())
+        scored &= wanted & ~cells.failed[:, None]
+        self._tally(agents, wanted, wanted & cells.failed[:, None], scored)
+        item, seat = np.nonzero(scored)
+        if not len(item):
+            return
+        yield CellScores(
+            agents=self._agents,
+            measures=self._measures,
+            places=cells.blocks,
+            place=cells.block[item],
+            seat=seat,
+            partners=self._beside(cells.agents)[item, seat],
+            seats=cells.agents.shape[1],
+            episode=cells.episode[item],
+            agent=agents[item, seat],
+            values=values[item, seat],
+        )
+
+    def _values(self, cells: Cells) -> Floats:
+        """(n, S, M) of all rubrics together."""
+        if len(cells.values) == 1:
+            return next(iter(cells.values.values()))
+        found = np.full((*cells.agents.shape, len(self._measures)), np.nan)
+        for judge, names in self._columns.items():
+            values = cells.values[judge]
+            there = _there(values)
+            mine = np.full((int(there.sum()), len(self._measures)), np.nan)
+            mine[:, [self._measures.index(name) for name in names]] = values[there]
+            found[there] = mine
+        return found
+
+    def _counts(self, cells: Cells) -> Bools:
+        """(n, S) whether agents are compared in a seat. It is asked once for each cast of a
+        scenario.
+        """
+        ids = {
+            id_: number
+            for number, id_ in enumerate(dict.fromkeys(id_ for _, id_, _ in cells.blocks))
+        }
+        scenario = np.array([ids[id_] for _, id_, _ in cells.blocks])[cells.block]
+        first, cast = combined(scenario, *cells.agents.T)
+        names, known = list(ids), self._counting
+        counting = []
+        for number, agents in zip(
+            scenario[first].tolist(), cells.agents[first].tolist(), strict=True
+        ):
+            key = (names[number], *agents)
+            if key not in known:
+                seats = self._scenarios[names[number]]
+                compared = self._compared(
+                    names[number], {s: cells.names[a] for s, a in zip(seats, agents, strict=True)}
+                )
+                known[key] = [seat in compared for seat in seats]
+            counting.append(known[key])
+        found: Bools = np.array(counting)[cast]
+        return found
+
+    def _beside(self, agents: Ints) -> Ints:
+        """(n, S) a number for each combination of agents in the other seats, the same in all
+        parts.
+        """
+        seats = agents.shape[1]
+        if seats == 2:
+            return agents[:, ::-1]
+        others = np.stack(
+            [np.delete(agents, seat, axis=1) for seat in range(seats)], axis=1
+        ).reshape(-1, seats - 1)
+        first, place = combined(*others.T)
+        numbers = [
+            self._partners.setdefault(tuple(beside), len(self._partners))
+            for beside in others[first].tolist()
+        ]
+        return np.array(numbers)[place].reshape(agents.shape)
+
+    def _tally(self, agents: Ints, played: Bools, failed: Bools, scored: Bools) -> None:
+        counts = [
+            np.bincount(agents[mask], minlength=len(self._agents))
+            for mask in (played, failed, scored)
+        ]
+        for name, in_all, lost, with_score in zip(self._agents, *counts, strict=True):
+            if in_all:
+                count = self._reading.counts[name]
+                count.played += int(in_all)
+                count.failed += int(lost)
+                count.unscored += int(in_all - lost - with_score)
+
+
+def _rubrics(store: Store, judge_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    for record in store.judges():
+        if record.id in judge_ids:
+            rubric = record.spec.get("rubric")
+            if not isinstance(rubric, dict) or not {"id", "name", "dimensions"} <= rubric.keys():
+                what = "expected the judge's rubric with id, name and dimensions"
+                raise StoreDamaged(
+                    f"judges, id {record.id!r}: spec: {what}; the database is damaged, restore a"
+                    " copy"
+                )
+            found[record.id] = rubric
+    return found
+
+
+def _columns(rubrics: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Judge id → the names of its measures; where there are several rubrics, dimensions are named
+    with theirs.
+    """
+    several = len({rubric["id"] for rubric in rubrics.values()}) > 1
+    return {
+        id_: [
+            f"{rubric['name']}/{name}" if several and name not in (OVERALL, SOTOPIA_MEAN) else name
+            for name in measures_of(rubric)
+        ]
+        for id_, rubric in rubrics.items()
+    }
+
+
+def _there(values: Floats) -> Bools:
+    """(n, S) whether a seat has a value."""
+    return np.asarray(~np.isnan(values).all(axis=2))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)

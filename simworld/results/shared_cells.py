@@ -1,0 +1,122 @@
+"""Which agents have sat in the same circumstances, and how often: where two can be compared at
+all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Self
+
+import numpy as np
+
+from simworld.results.cells import Ints, combined
+from simworld.results.seat_scores import ComparedSeats
+from store import Cells, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedCells:
+    """The cells (scenario, seat, partners, repeat) that each two agents have both played, judged or
+    not.
+    """
+
+    counts: Mapping[tuple[str, str, str], int]  # (scenario id, agent, agent), both ways round
+
+    @classmethod
+    def of(
+        cls,
+        store: Store,
+        run: str,
+        scenarios: Mapping[str, Sequence[str]],
+        *,
+        compared: ComparedSeats,
+    ) -> Self:
+        """Those of a run.
+
+        Args:
+            store: where it was played.
+            run: its name.
+            scenarios: id → names of the seats.
+            compared: which seats of an episode count.
+        """
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for cells in store.cells(run, (), scenarios):
+            if len(cells.block):
+                _count(cells, scenarios, compared, counts)
+        return cls(counts=counts)
+
+    def most(
+        self, agents: Sequence[str], first: str | None = None, second: str | None = None
+    ) -> tuple[str | None, str | None]:
+        """The two of these agents that share most cells, of equal ones the first.
+
+        Those that are given stay. None stands for one that there is not.
+        """
+        totals: Counter[tuple[str, str]] = Counter()
+        for (_, one, other), count in self.counts.items():
+            totals[one, other] += count
+        ones = agents if first is None else [first]
+        others = agents if second is None else [second]
+        found = [(one, other) for one in ones for other in others if one != other]
+        return max(found, key=lambda pair: totals[pair], default=(first, second))
+
+    def where(self, first: str, second: str, scenarios: Sequence[str]) -> str | None:
+        """The one of these scenarios in which two agents share most cells, of equal ones the
+        first.
+        """
+        return max(
+            scenarios,
+            key=lambda scenario: self.counts.get((scenario, first, second), 0),
+            default=None,
+        )
+
+
+def _count(
+    cells: Cells,
+    scenarios: Mapping[str, Sequence[str]],
+    compared: ComparedSeats,
+    counts: Counter[tuple[str, str, str]],
+) -> None:
+    ids = [scenario for _, scenario, _ in cells.blocks]
+    counting = _counting(cells, ids, scenarios, compared)
+    for seat in range(cells.agents.shape[1]):
+        wanted = counting[:, seat]
+        if not wanted.any():
+            continue
+        beside = np.delete(cells.agents, seat, axis=1)[wanted]
+        first, cell = combined(cells.block[wanted], *beside.T)
+        there = np.zeros((len(first), len(cells.names)), dtype=np.int64)
+        there[cell, cells.agents[wanted, seat]] = 1
+        of_cell = np.array(ids, dtype=object)[cells.block[wanted][first]]
+        for scenario in dict.fromkeys(of_cell.tolist()):
+            both = there[of_cell == scenario]
+            met: Ints = both.T @ both
+            for i, j in combinations(range(len(cells.names)), 2):
+                if met[i, j]:
+                    counts[scenario, cells.names[i], cells.names[j]] += int(met[i, j])
+                    counts[scenario, cells.names[j], cells.names[i]] += int(met[i, j])
+
+
+def _counting(
+    cells: Cells,
+    ids: Sequence[str],
+    scenarios: Mapping[str, Sequence[str]],
+    compared: ComparedSeats,
+) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """(n, S) whether agents are compared in a seat; asked once for each cast of a scenario."""
+    numbers = {id_: number for number, id_ in enumerate(dict.fromkeys(ids))}
+    scenario = np.array([numbers[id_] for id_ in ids])[cells.block]
+    first, cast = combined(scenario, *cells.agents.T)
+    found = []
+    for item in first.tolist():
+        id_ = ids[cells.block[item]]
+        seated = {
+            seat: cells.names[a]
+            for seat, a in zip(scenarios[id_], cells.agents[item].tolist(), strict=True)
+        }
+        wanted = compared(id_, seated)
+        found.append([seat in wanted for seat in seated])
+    return np.array(found, dtype=np.bool_)[cast]

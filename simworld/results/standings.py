@@ -1,0 +1,293 @@
+"""Who is better, and how sure that is: scores, wins and ratings from sums and counts, measure by
+measure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simworld.core.measures import OVERALL, SOTOPIA_MEAN
+from simworld.results.cells import Ints
+from simworld.results.games import GameCounts
+from simworld.results.seat_scores import SeatCount
+from simworld.stats.intervals import Estimate, means_of_sums
+from simworld.stats.paired_comparison import ENOUGH_FAMILIES
+from simworld.stats.ratings import Rating, rate_counts
+
+BESIDE = 400  # bootstrap resamples of ratings on other measures than the first
+_NO_WIDTH = 1e-3  # points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WinRecord:
+    """Games of one agent against another."""
+
+    wins: int
+    ties: int
+    losses: int
+
+    @property
+    def games(self) -> int:
+        """All of them."""
+        return self.wins + self.ties + self.losses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One agent on one measure. What nothing is known of is None."""
+
+    agent: str
+    score: Estimate | None  # mean with an interval over families
+    rating: Rating | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureStandings:
+    """All agents on one measure, the best rating first; without a rating, the best score first."""
+
+    measure: str
+    standings: tuple[Standing, ...]
+    records: Mapping[tuple[str, str], WinRecord]  # (agent, opponent), both ways round
+    games: int
+    ties: int
+    tie: float  # a difference below it is a tie
+    # agents that games link; ratings compare within a group only
+    groups: tuple[tuple[str, ...], ...]
+    anchor: str | None  # the agent that has 1000 points here by definition
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of intervals of ratings that are open, or of no width; a line for
+        each kind.
+        """
+        ways: dict[str, list[str]] = {}
+        for standing in self.standings:
+            if (
+                standing.rating is not None
+                and (why := _why_odd(standing.rating))
+                and standing.agent != self.anchor
+            ):
+                ways.setdefault(why, []).append(standing.agent)
+        return tuple(f"{', '.join(agents)} {why}" for why, agents in ways.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standings:
+    """The tables of a tournament, the deciding measure first."""
+
+    tables: Mapping[str, MeasureStandings]
+    seats: Mapping[str, SeatCount]  # agent → seats played, failed and unscored
+    families: int
+    anchor: str | None
+    warnings: tuple[str, ...]
+
+
+def make_standings(
+    counted: GameCounts,
+    *,
+    agents: Sequence[str],
+    measures: Collection[str] = (),
+    seats: Mapping[str, SeatCount] | None = None,
+    ties: Mapping[str, float] | None = None,
+    anchor: str | None = None,
+    rounds: int = 1000,
+    seed: int = 0,
+) -> Standings:
+    """Standings from sums and counts.
+
+    Args:
+        counted: by agent; agents that are not wanted are left out.
+        agents: who is in the standings, also without a score.
+        measures: in this order; default: all, `overall` and `sotopia_mean` first.
+        seats: what became of the seats that each agent played.
+        ties: measure → the difference below which games were counted as ties.
+        anchor: the agent with 1000 points; default: the mean of all has them.
+        rounds: bootstrap resamples of the first measure's ratings; of the others' at most 400, for
+            they only stand beside it.
+        seed: of the resampling.
+    """
+    among = [counted.agents.index(agent) for agent in sorted(agents) if agent in counted.agents]
+    chosen = tuple(measures) or tuple(
+        m for m in sorted(counted.measures, key=_main_first) if _known(counted, among, m)
+    )
+    scores = _scores(counted, among, seed)
+    tables = {
+        name: _table(
+            name,
+            counted,
+            among,
+            scores,
+            agents,
+            (ties or {}).get(name, 0.0),
+            anchor,
+            resamples,
+            seed,
+        )
+        for name, resamples in zip(
+            chosen, (rounds, *([min(rounds, BESIDE)] * len(chosen))), strict=False
+        )
+    }
+    families = int(counted.numbers[:, among].any(axis=(1, 2)).sum())
+    found = dict(seats or {})
+    return Standings(
+        tables=tables,
+        seats={agent: found.get(agent, SeatCount()) for agent in agents},
+        families=families,
+        anchor=anchor,
+        warnings=tuple(_warnings(tables, families, anchor)),
+    )
+
+
+def _why_odd(rating: Rating) -> str:
+    if not rating.unbounded:
+        sure = (
+            rating.low is not None
+            and rating.high is not None
+            and rating.high - rating.low < _NO_WIDTH
+        )
+        return (
+            "had the same results in every family: the interval has no width, which is no certainty"
+            if sure
+            else ""
+        )
+    lost = rating.games - rating.wins - rating.ties
+    if rating.low == -math.inf and rating.high == math.inf:
+        return (
+            "won every game against agents below and lost every game to agents above: no bound on"
+            " either side"
+        )
+    if rating.high == math.inf:
+        why = "won every game" if rating.wins == rating.games else "lost no points to agents below"
+        return f"{why}: only a lower bound of the rating is known"
+    why = "lost every game" if lost == rating.games else "took no points from agents above"
+    return f"{why}: only an upper bound of the rating is known"
+
+
+def _main_first(measure: str) -> tuple[int, str]:
+    return (
+        (OVERALL, SOTOPIA_MEAN).index(measure)
+        if measure
+        in (
+            OVERALL,
+            SOTOPIA_MEAN,
+        )
+        else 2
+    ), measure
+
+
+def _known(counted: GameCounts, among: Sequence[int], measure: str) -> bool:
+    return bool(counted.numbers[:, among, counted.measures.index(measure)].any())
+
+
+def _scores(
+    counted: GameCounts, among: Sequence[int], seed: int
+) -> dict[tuple[str, str], Estimate]:
+    """(Measure, agent) → mean score."""
+    keys = [(measure, counted.agents[agent]) for agent in among for measure in counted.measures]
+    shape = (len(counted.families), len(keys))
+    totals, numbers = (
+        counted.totals[:, among].reshape(shape),
+        counted.numbers[:, among].reshape(shape),
+    )
+    estimates = means_of_sums(totals, numbers, seed=seed)
+    return {key: found for key, found in zip(keys, estimates, strict=True) if found is not None}
+
+
+def _table(
+    measure: str,
+    counted: GameCounts,
+    among: Sequence[int],
+    scores: Mapping[tuple[str, str], Estimate],
+    agents: Sequence[str],
+    tie: float,
+    anchor: str | None,
+    rounds: int,
+    seed: int,
+) -> MeasureStandings:
+    names, wins, ties = _games(counted, among, measure)
+    ratings: dict[str, Rating] = {}
+    groups: tuple[tuple[str, ...], ...] = ()
+    known = anchor if anchor in names else None
+    if names:
+        found = rate_counts(names, wins, ties, anchor=known, rounds=rounds, seed=seed)
+        ratings = {rating.agent: rating for rating in found.ratings}
+        groups = found.groups
+    groups += tuple((agent,) for agent in sorted(set(agents) - set(ratings)) if len(agents) > 1)
+    standings = [
+        Standing(agent=agent, score=scores.get((measure, agent)), rating=ratings.get(agent))
+        for agent in agents
+    ]
+    records = _records(names, wins.sum(0), ties.sum(0))
+    return MeasureStandings(
+        measure=measure,
+        standings=tuple(sorted(standings, key=_rank)),
+        records=records,
+        games=sum(record.games for record in records.values()) // 2,
+        ties=sum(record.ties for record in records.values()) // 2,
+        tie=tie,
+        groups=groups,
+        anchor=known,
+    )
+
+
+def _games(counted: GameCounts, among: Sequence[int], measure: str) -> tuple[list[str], Ints, Ints]:
+    """The agents that have games, in order, and their wins and ties (families, K, K) in the
+    families that have games.
+    """
+    if measure not in counted.measures:
+        return [], *np.zeros((2, 0, 0, 0), dtype=np.int64)
+    m = counted.measures.index(measure)
+    wins, ties = (found[:, among][:, :, among, m] for found in (counted.wins, counted.ties))
+    played = wins + wins.swapaxes(1, 2) + ties
+    families, met = np.flatnonzero(played.any(axis=(1, 2))), np.flatnonzero(played.any(axis=(0, 1)))
+    names = [counted.agents[among[i]] for i in met.tolist()]
+    return names, wins[np.ix_(families, met, met)], ties[np.ix_(families, met, met)]
+
+
+def _records(names: Sequence[str], wins: Ints, ties: Ints) -> dict[tuple[str, str], WinRecord]:
+    return {
+        (names[i], names[j]): WinRecord(
+            wins=int(wins[i, j]), ties=int(ties[i, j]), losses=int(wins[j, i])
+        )
+        for i, j in np.argwhere(wins + wins.T + ties).tolist()
+    }
+
+
+def _rank(standing: Standing) -> tuple[float, float, str]:
+    points = -standing.rating.points if standing.rating else float("inf")
+    return points, -standing.score.mean if standing.score else float("inf"), standing.agent
+
+
+def _warnings(
+    tables: Mapping[str, MeasureStandings], families: int, anchor: str | None
+) -> Iterable[str]:
+    if families == 1:
+        yield (
+            f"1 family of scenarios: no intervals; they need at least 2, and {ENOUGH_FAMILIES} to"
+            " be trusted"
+        )
+    elif 1 < families < ENOUGH_FAMILIES:
+        yield f"{families} families: fewer than {ENOUGH_FAMILIES}, so intervals are rough"
+    for table in list(tables.values())[:1]:
+        rated = {standing.agent for standing in table.standings if standing.rating}
+        if not table.games:
+            yield (
+                "no two agents have a score in the same cell, so there are no games and no ratings"
+            )
+        elif len(table.groups) > 1:
+            names = " | ".join(", ".join(group) for group in table.groups)
+            yield f"{table.measure}: ratings compare only within a group, for no games link {names}"
+        if table.games and table.ties == table.games:
+            yield (
+                f"{table.measure}: all {table.games} games are ties, so nothing tells the agents"
+                " apart"
+            )
+        if anchor is not None and table.games and anchor not in rated:
+            yield (
+                f"the anchor {anchor!r} has no games, so the mean of all agents has 1000 points"
+                " instead"
+            )

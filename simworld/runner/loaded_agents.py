@@ -1,0 +1,265 @@
+"""The models a cast needs, each loaded once: agents of one model and dtype share a backend, and so
+a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+
+from agents import (
+    HUMAN_MODEL,
+    HumanSpec,
+    LMAgent,
+    LMSpec,
+    LoadedSpec,
+    TerminalBackend,
+    agent_id_of,
+    backend_key,
+    make_agent,
+    model_key,
+)
+from agents.lm import load_backend
+from agents.lm.late_backend import LateBackend
+from agents.lm.load import check_server, identify
+from agents.lm.server.options import ServerFields
+from simworld.core.errors import ModelError
+from simworld.core.protocols import Agent, Backend
+from simworld.core.requests import ModelInfo
+
+
+class LoadedAgents:
+    """Agents ready to act, and the backends that answer them."""
+
+    def __init__(
+        self,
+        *,
+        agents: Mapping[str, Agent],
+        backends: Mapping[str, Backend],
+        infos: Mapping[str, ModelInfo],
+    ) -> None:
+        """Agents by name, backends by `Agent.model`, and the models of agents with a language model
+        by the agent's name.
+        """
+        self._agents, self._backends, self._infos = agents, backends, infos
+
+    @property
+    def agents(self) -> Mapping[str, Agent]:
+        """By name."""
+        return self._agents
+
+    @property
+    def backends(self) -> Mapping[str, Backend]:
+        """By `Agent.model`."""
+        return self._backends
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        """Of the agents, by name; known before anything is loaded."""
+        return {name: agent.id for name, agent in self._agents.items()}
+
+    @property
+    def infos(self) -> Mapping[str, ModelInfo]:
+        """By agent name, for agents with a language model: what makes ids, known before anything is
+        loaded.
+        """
+        return self._infos
+
+    def shared(self, key: str) -> Backend | None:
+        """The backend of that key, if the crew has it: loaded, or to be loaded by the first
+        request.
+        """
+        return self._backends.get(key)
+
+    def load(self) -> None:
+        """Loads what is not loaded yet: models, and planners onto them."""
+
+
+class _AgentsToLoad(LoadedAgents):
+    """One whose models are loaded when its agents or backends are asked for."""
+
+    def __init__(self, specs: Sequence[LoadedSpec], load: Callable[[], LoadedAgents]) -> None:
+        self._specs, self._load = specs, load
+        self._keys = {
+            model_key(loaded.spec): loaded.spec
+            for loaded in specs
+            if isinstance(loaded.spec, LMSpec)
+        }
+        self._loaded: LoadedAgents | None = None
+        lm = [
+            (loaded.spec.name, loaded.spec.model)
+            for loaded in specs
+            if isinstance(loaded.spec, LMSpec)
+        ]
+        models = {model: identify(model) for model in dict.fromkeys(model for _, model in lm)}
+        self._infos = {name: models[model] for name, model in lm}
+
+    @property
+    def agents(self) -> Mapping[str, Agent]:
+        return self._whole.agents
+
+    @property
+    def backends(self) -> Mapping[str, Backend]:
+        return self._whole.backends
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        return {s.spec.name: agent_id_of(s, self._infos.get(s.spec.name)) for s in self._specs}
+
+    def shared(self, key: str) -> Backend | None:
+        if self._loaded is not None:
+            return self._loaded.shared(key)
+        spec = self._keys.get(key)
+        return (
+            None
+            if spec is None
+            else LateBackend(identify(spec.model, spec.dtype), lambda: self.backends[key])
+        )
+
+    def load(self) -> None:
+        if self._loaded is None:
+            self._loaded = self._load()
+
+    @property
+    def _whole(self) -> LoadedAgents:
+        self.load()
+        assert self._loaded is not None
+        return self._loaded
+
+
+@contextmanager
+def load_agents(
+    specs: Iterable[LoadedSpec],
+    *,
+    terminal: TerminalBackend | None = None,
+    batch_size: int = 32,
+    cache_bytes: int | None = None,
+    threads: int | None = None,
+    server: ServerFields | None = None,
+    before_load: Callable[[str], None] = lambda model: None,
+    warn: Callable[[str], None] = lambda line: None,
+) -> Iterator[LoadedAgents]:
+    """The agents of some specs; their models are loaded when the first is needed, and closed at the
+    end of the block.
+
+    `cache_bytes` is for all local models together, in equal shares; by default each takes a quarter
+    of the memory that is free when it is loaded. `server` is what the command line says of servers;
+    it goes before what the agents' files say. The other settings are those of
+    `agents.lm.load_backend`.
+
+    Raises:
+        ModelError: a model or a server's key is not there, or a person has a seat and there is no
+            terminal. Once agents are needed, also that a model cannot be loaded.
+        InputError: then, a planner was made for another model.
+        MissingExtra: then, an optional package is missing.
+    """
+    specs = list(specs)
+    keys = {
+        model_key(s.spec)
+        for s in specs
+        if isinstance(s.spec, LMSpec) and not s.spec.model.startswith("openai:")
+    }
+    share = None if cache_bytes is None else max(1, cache_bytes // max(1, len(keys)))
+    _check_servers(specs, server)
+    for spec in (loaded.spec for loaded in specs):
+        if isinstance(spec, HumanSpec) and terminal is None:
+            raise ModelError(
+                f"agent {spec.name!r} is a person, and there is no terminal to ask one"
+            )
+
+    def load() -> LoadedAgents:
+        backends: dict[str, Backend] = {}
+        for loaded in specs:
+            spec = loaded.spec
+            if isinstance(spec, LMSpec) and model_key(spec) not in backends:
+                before_load(spec.model)
+                backend = load_backend(
+                    spec.model,
+                    dtype=spec.dtype,
+                    batch_size=batch_size,
+                    cache_bytes=share,
+                    threads=threads,
+                    server=spec.server_options(server),
+                    reasoning=spec.reasoning,
+                )
+                stack.callback(backend.close)
+                backends[model_key(spec)] = backend
+            elif isinstance(spec, HumanSpec) and terminal is not None:
+                backends[HUMAN_MODEL] = terminal
+        infos = {
+            loaded.spec.name: backends[model_key(loaded.spec)].info
+            for loaded in specs
+            if isinstance(loaded.spec, LMSpec)
+        }
+        agents = {
+            loaded.spec.name: make_agent(loaded, infos.get(loaded.spec.name)) for loaded in specs
+        }
+        for name, agent in agents.items():
+            if isinstance(agent, LMAgent) and agent.steering is not None:
+                for line in agent.steering.warnings:
+                    warn(f"agent {name!r}: {line}")
+        return LoadedAgents(agents=agents, backends=backends, infos=infos)
+
+    with ExitStack() as stack:
+        yield _AgentsToLoad(specs, load)
+
+
+def _check_servers(specs: Iterable[LoadedSpec], server: ServerFields | None) -> None:
+    """Raises ModelError with every key that is not there, before any model is loaded."""
+    missing: dict[str, None] = {}
+    for spec in (loaded.spec for loaded in specs):
+        if isinstance(spec, LMSpec):
+            try:
+                check_server(spec.model, spec.server_options(server))
+            except ModelError as error:
+                missing[f"agent {spec.name!r}: {error}"] = None
+    if missing:
+        raise ModelError("\n".join(missing))
+
+
+@contextmanager
+def borrow(
+    crew: LoadedAgents,
+    model: str,
+    dtype: str,
+    *,
+    fields: ServerFields | None = None,
+    server: ServerFields | None = None,
+    threads: int | None = None,
+) -> Iterator[Backend]:
+    """A model for other work, a judge's say: the crew's where it has it, else one of the block's
+    own, loaded by its first request.
+
+    Raises ModelError. `fields` are those of the judge's file, and `server` those of the command
+    line, which go before them.
+    """
+    fields = fields or ServerFields()
+    if (shared := crew.shared(backend_key(model, dtype, fields))) is not None:
+        yield shared
+        return
+    with open_late(model, dtype, fields=fields, server=server, threads=threads) as backend:
+        yield backend
+
+
+@contextmanager
+def open_late(
+    model: str,
+    dtype: str,
+    *,
+    fields: ServerFields,
+    server: ServerFields | None = None,
+    threads: int | None = None,
+) -> Iterator[LateBackend]:
+    """A model that its first request loads; closed at the end of the block. Raises ModelError, as
+    `borrow` does.
+    """
+    options = fields.server_options(server)
+    check_server(model, options)
+
+    def load() -> Backend:
+        return load_backend(
+            model, dtype=dtype, threads=threads, server=options, reasoning=fields.reasoning
+        )
+
+    with closing(LateBackend(identify(model, dtype), load)) as backend:
+        yield backend

@@ -1,0 +1,169 @@
+"""Work items: which episodes a run consists of, derived from names and content, never from the
+order of a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents import LoadedSpec, ScriptedAgent
+from simworld.core.engine import episode_seed
+from simworld.core.episode import WorkItem
+from simworld.core.errors import InputError, Problem
+from simworld.core.protocols import Agent
+from simworld.core.scenario import Scenario
+from simworld.core.seeding import derive_seed
+from simworld.core.visibility import observe
+from simworld.runner.conversations import Job
+
+EVERYONE = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Who plays whom, by agent name: in seat order, or by seat name, where `*` stands for every
+    seat not named.
+    """
+
+    by_order: tuple[str, ...] = ()
+    by_seat: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The agents named."""
+        return self.by_order or tuple(self.by_seat.values())
+
+    def renamed(self, names: Mapping[str, str]) -> Cast:
+        """The cast with every agent given by the name in its spec, where it was given as a file."""
+        return Cast(
+            by_order=tuple(names[given] for given in self.by_order),
+            by_seat={seat: names[given] for seat, given in self.by_seat.items()},
+        )
+
+    def seats(self, scenario: Scenario) -> dict[str, str]:
+        """Seat → agent name for a scenario. Raises InputError where it does not fit."""
+        seats = [seat.name for seat in scenario.seats]
+        where = f"scenario {scenario.name!r} has the seats {', '.join(seats)}"
+        if self.by_order:
+            if len(self.by_order) != len(seats):
+                given = ", ".join(self.by_order)
+                raise InputError(
+                    f"{where}, but --agents names {len(self.by_order)} ({given}); or use --cast"
+                    " '*=AGENT'"
+                )
+            return dict(zip(seats, self.by_order, strict=True))
+        if unknown := [name for name in self.by_seat if name != EVERYONE and name not in seats]:
+            raise InputError(f"{where}; there is no seat {', '.join(map(repr, unknown))}")
+        named = {seat: self.by_seat.get(seat, self.by_seat.get(EVERYONE)) for seat in seats}
+        if empty := [seat for seat, name in named.items() if name is None]:
+            raise InputError(
+                f"{where}; nobody is cast for {', '.join(empty)}: add --cast '{empty[0]}=AGENT' or"
+                " '*=AGENT'"
+            )
+        return {seat: name for seat, name in named.items() if name is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedEpisode:
+    """An episode of a plan, known before anybody who plays it is there."""
+
+    item: WorkItem
+    scenario: Scenario
+    seating: Mapping[str, str]  # seat → agent name
+    seed: int
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """Everything a run is made of: scenarios, casts, repeats and the seed."""
+
+    run: str
+    seed: int
+    repeats: int
+    scenarios: tuple[Scenario, ...]
+    casts: tuple[Cast, ...]
+    specs: Mapping[str, LoadedSpec]  # by agent name
+    # each scenario with one cast, drawn by its name, instead of with every cast
+    one_cast_each: bool = False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is stored with the run."""
+        return {"repeats": self.repeats}
+
+    def seatings(self) -> list[tuple[Scenario, dict[str, str]]]:
+        """Each scenario with its casts as seat → agent name. Raises InputError with everything that
+        does not fit.
+        """
+        found: list[tuple[Scenario, dict[str, str]]] = []
+        problems: list[Problem] = []
+        for scenario in self.scenarios:
+            casts = self.casts
+            if self.one_cast_each:
+                casts = (casts[derive_seed("cast", scenario.name) % len(casts)],)
+            for cast in casts:
+                try:
+                    found.append((scenario, cast.seats(scenario)))
+                except InputError as error:
+                    problems += error.problems
+        if problems:
+            raise InputError(dict.fromkeys(problems))
+        return found
+
+    def episodes(self, ids: Mapping[str, str]) -> list[PlannedEpisode]:
+        """Every episode at its first attempt: all first repeats, then all second ones; equal items
+        once.
+
+        `ids` are those of the agents, by name.
+        """
+        found: dict[str, PlannedEpisode] = {}
+        # hashing takes a while
+        scenario_ids = {id(scenario): scenario.id for scenario in self.scenarios}
+        seatings = self.seatings()
+        for repeat in range(self.repeats):
+            for scenario, seating in seatings:
+                cast = {seat: ids[name] for seat, name in seating.items()}
+                id_ = scenario_ids[id(scenario)]
+                item = WorkItem(run=self.run, scenario_id=id_, cast=cast, repeat=repeat)
+                seed = episode_seed(self.seed, id_, repeat)
+                found.setdefault(
+                    item.key,
+                    PlannedEpisode(item=item, scenario=scenario, seating=seating, seed=seed),
+                )
+        return list(found.values())
+
+    def jobs(
+        self, agents: Mapping[str, Agent], episodes: Sequence[PlannedEpisode] | None = None
+    ) -> list[Job]:
+        """What is to be done for these episodes, or for all. Raises InputError where a scripted
+        line is for nobody.
+        """
+        self._refuse_lines_for_nobody(agents)
+        if episodes is None:
+            episodes = self.episodes({name: agent.id for name, agent in agents.items()})
+        return [self._job(episode, agents) for episode in episodes]
+
+    def _job(self, episode: PlannedEpisode, agents: Mapping[str, Agent]) -> Job:
+        return Job(
+            item=episode.item,
+            attempt=episode.attempt,
+            scenario=episode.scenario,
+            agents={seat: agents[name] for seat, name in episode.seating.items()},
+            seed=episode.seed,
+        )
+
+    def _refuse_lines_for_nobody(self, agents: Mapping[str, Agent]) -> None:
+        # Whom a scripted line may name is known once its agent has a seat.
+        problems: list[Problem] = []
+        for scenario, seating in self.seatings():
+            for seat, name in seating.items():
+                agent = agents[name]
+                if isinstance(agent, ScriptedAgent):
+                    where = f"agent {name!r} as {seat!r} in scenario {scenario.name!r}"
+                    found = agent.unclear(observe(scenario, seat, (), 0, 0))
+                    problems += [Problem(message=line, where=where) for line in found]
+        if problems:
+            raise InputError(dict.fromkeys(problems))

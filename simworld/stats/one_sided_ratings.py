@@ -1,0 +1,112 @@
+"""Ratings that games bound on one side only, or on neither: of who won every game, lost every game,
+and the like.
+
+An agent that has won all its games may be a little better than the others or better without end.
+The data have no upper bound, and a bootstrap, in which it wins every game of every resample too,
+would give an interval of no width.
+What they do bound is how low its rating can be: the bound is that at which the games are 20 times
+less likely than at best (a profile likelihood, one-sided 95 %). For this a family counts as one
+game between two agents, since its games may all hang on the same thing. Where an agent has beaten
+another in each of F families, it is the exact bound: the chance of winning p with p^F = 0.05.
+
+Who is unbounded is a question of who took points from whom (Ford 1957, The American Mathematical
+Monthly 64, 28–33): beside j, the rating of i has an upper bound exactly if a chain of agents leads
+from j to i, each of whom took points from the next; and a lower one if a chain leads from i to j.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simworld.stats.bradley_terry import Floats, chances, fit
+
+_WEAK = 1e-4  # a ridge that keeps what has no bound finite, and matters no further
+_HALVINGS = 40
+
+Bools = NDArray[np.bool_]
+
+
+def unbounded(took: Bools, anchor: int | None) -> tuple[Bools, Bools, Floats]:
+    """Whose rating has no upper bound (K,), whose no lower one (K,), and beside what each is rated
+    (K, K), weights by row.
+
+    Agents are rated beside the anchor; without one, beside the largest set of agents who all took
+    points from each other, directly or through others; without such a set, beside all whom games
+    link to them.
+
+    Args:
+        took: (K, K) whether the agent of the row took at least half a point from that of the
+            column.
+        anchor: place of the agent that all others are compared with, or None.
+    """
+    chain, linked = _closed(took), _closed(took | took.T)
+    beside = np.array([_beside(chain, np.flatnonzero(group), anchor) for group in linked])
+    above = np.array([not chain[others, i].all() for i, others in enumerate(beside)])
+    below = np.array([not chain[i, others].all() for i, others in enumerate(beside)])
+    return above, below, beside / beside.sum(1, keepdims=True)
+
+
+def bounds(
+    counts: Floats,
+    agents: Sequence[int],
+    sides: Sequence[int],
+    beside: Floats,
+    *,
+    odds: float = 20.0,
+) -> Floats:
+    """θ of some agents beside others at their one bound, (n,).
+
+    Args:
+        counts: (3, F, P) as for `fit`, by family.
+        agents: (n,) places of those that are bounded on one side.
+        sides: (n,) -1 where that is the lower one, +1 where it is the upper one.
+        beside: (n, K) weights of those whom each is compared with.
+        odds: how much less likely the games are at the bound than at best.
+    """
+    each = (counts / np.maximum(1, counts.sum(0))).sum(1)[:, None]  # a family is one game of a pair
+    wide = beside.shape[1]
+    direction = (np.eye(wide)[list(agents)] - beside) * np.array(sides)[:, None]
+    best = _likelihood(each, *fit(each, wide, _WEAK))
+    many = np.repeat(each, len(agents), axis=1)
+    low, high = np.zeros(len(agents)), np.full(len(agents), 2 * float(each.sum()))
+    theta = np.zeros((len(agents), wide))
+    for _ in range(_HALVINGS):
+        pull = (low + high) / 2
+        theta, tie = fit(many, wide, _WEAK, tilt=direction * pull[:, None])
+        near = best - _likelihood(many, theta, tie) < np.log(odds)
+        low, high = np.where(near, pull, low), np.where(near, high, pull)
+    found: Floats = (theta * direction).sum(1) * np.array(sides)
+    return found
+
+
+def _likelihood(counts: Floats, theta: Floats, tie: Floats) -> Floats:
+    """The logarithm of the likelihood of each data set, (R,)."""
+    one, other = np.triu_indices(theta.shape[1], 1)
+    won, tied = chances(theta[:, one] - theta[:, other], np.log(tie) if tie.any() else None)
+    shares = np.stack([won, np.maximum(0.0, 1 - won - tied), tied])
+    found: Floats = (counts * np.log(np.maximum(shares, 1e-300))).sum(axis=(0, 2))
+    return found
+
+
+def _beside(chain: Bools, group: NDArray[np.int64], anchor: int | None) -> Bools:
+    """Beside whom a group of linked agents is rated, (K,)."""
+    others = np.zeros(len(chain), dtype=np.bool_)
+    if anchor is not None and anchor in group:
+        others[anchor] = True
+        return others
+    mutual = chain & chain.T
+    sizes = mutual[group].sum(1)
+    largest = group[sizes == sizes.max()]
+    others[largest if len(largest) == sizes.max() > 1 else group] = True
+    return others
+
+
+def _closed(there: Bools) -> Bools:
+    """Whether a chain leads from each to each."""
+    found = there | np.eye(len(there), dtype=np.bool_)
+    for k in range(len(found)):
+        found |= np.outer(found[:, k], found[k])
+    return found

@@ -1,0 +1,235 @@
+"""Paired comparisons of two arms (promise 8): differences in equal circumstances, their mean, and
+how sure it is.
+
+A pair is one family, scenario, seat, partner and repeat, played by both arms. Differences are
+averaged over the repeats of a cell, over the cells of a family, and then over the families, which
+count as independent of each other, and nothing smaller does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr
+
+from simworld.core.seeding import derive_seed, generator
+from simworld.stats.intervals import tail
+
+ENOUGH_FAMILIES = 20  # below it intervals of skewed differences cover less than they say
+EXACT_FAMILIES = 14  # up to it all 2 ** G sign flips are counted
+FLIPS = 20_000  # drawn above it
+_ROWS = 2048  # of drawn signs at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Circumstance:
+    """All that two arms share in one pair."""
+
+    family: str
+    scenario: str
+    seat: str
+    partner: str
+    repeat: int  # from 0
+
+    @property
+    def cell(self) -> tuple[str, str, str]:
+        """What repeats of it have in common, within the family."""
+        return self.scenario, self.seat, self.partner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """How much higher the first arm is than the second. What too few families cannot give is
+    None.
+    """
+
+    mean: float  # over families
+    se: float | None  # standard error of the mean
+    z: float | None  # mean / se
+    p: float | None  # two-sided, t with G − 1 degrees of freedom
+    sign_p: float | None  # two-sided, sign flips of whole families
+    low: float | None  # bootstrap over families
+    high: float | None
+    pairs: int
+    cells: int
+    families: int  # G
+    p_holm: float | None = None  # p corrected for the dimensions tested beside it, see `with_holm`
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know about these numbers, one line each."""
+        if self.families < 2:
+            return (
+                (
+                    f"{self.families} family: no z, p or interval; they need at least 2, and"
+                    f" {ENOUGH_FAMILIES} to be trusted"
+                ),
+            )
+        found = []
+        if self.families < ENOUGH_FAMILIES:
+            found.append(
+                f"{self.families} families: fewer than {ENOUGH_FAMILIES}, so p and interval are"
+                " rough"
+            )
+        if self.z is None:
+            found.append(
+                "every family has the same difference: z is not defined; see the sign-flip p"
+            )
+        return tuple(found)
+
+
+def compare(
+    first: Mapping[Circumstance, float],
+    second: Mapping[Circumstance, float],
+    *,
+    level: float = 0.95,
+    rounds: int = 2000,
+    seed: int = 0,
+) -> Paired | None:
+    """How much higher the first arm is where both have a value; None where they share no
+    circumstance.
+
+    The interval and the drawn sign flips depend on values and seed alone, not on the order of the
+    mappings; swapping the arms turns the signs of mean, z and interval and changes no p.
+
+    Args:
+        first: circumstance → value of one arm.
+        second: of the other.
+        level: of the interval, in (0, 1).
+        rounds: bootstrap resamples.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    shared = sorted(first.keys() & second.keys())
+    cells: dict[str, dict[tuple[str, str, str], list[float]]] = {}
+    for circumstance in shared:
+        difference = first[circumstance] - second[circumstance]
+        if not math.isfinite(difference):
+            raise ValueError(
+                f"{circumstance}: {first[circumstance]} and {second[circumstance]} have no finite"
+                " difference"
+            )
+        cells.setdefault(circumstance.family, {}).setdefault(circumstance.cell, []).append(
+            difference
+        )
+    if not shared:
+        return None
+    means = [
+        _mean([_mean(repeats) for repeats in of_family.values()]) for of_family in cells.values()
+    ]
+    count = sum(map(len, cells.values()))
+    return compare_families(
+        means, pairs=len(shared), cells=count, level=level, rounds=rounds, seed=seed
+    )
+
+
+def compare_families(
+    means: Sequence[float],
+    *,
+    pairs: int,
+    cells: int,
+    level: float = 0.95,
+    rounds: int = 2000,
+    seed: int = 0,
+) -> Paired:
+    """How much higher the first arm is, from the mean difference of each family, at least one; in
+    the order of the families' names.
+
+    Args:
+        means: over the cells of a family, of the means over their repeats.
+        pairs: how many differences there were.
+        cells: how many cells.
+        level: of the interval, in (0, 1).
+        rounds: bootstrap resamples.
+        seed: of the resampling.
+    """
+    families = np.array(means)
+    mean = _mean(means)
+    count = len(families)
+    se = z = p = sign_p = low = high = None
+    if count > 1:
+        se = float(families.std(ddof=1)) / math.sqrt(count)
+        if se > 1e-12 * float(np.abs(families).max()):  # else only rounding differs
+            z = mean / se
+            p = 2 * float(stdtr(count - 1, -abs(z)))
+        sign_p = sign_flip(families, seed=seed)
+        low, high = _interval(families, level=level, rounds=rounds, seed=seed)
+    return Paired(
+        mean=mean,
+        se=se,
+        z=z,
+        p=p,
+        sign_p=sign_p,
+        low=low,
+        high=high,
+        pairs=pairs,
+        cells=cells,
+        families=count,
+    )
+
+
+def sign_flip(differences: NDArray[np.float64], *, seed: int = 0) -> float:
+    """How often random signs give a sum at least as far from 0, (0, 1]: all signs of up to 14
+    families, else drawn ones.
+
+    Needs no normal distribution, but differences that are symmetric around 0 if there is no effect.
+    """
+    count = len(differences)
+    scale = float(np.abs(differences).sum())
+    if scale == 0:
+        return 1.0
+    observed = abs(float(differences.sum())) - 1e-9 * scale  # equal sums in another order are equal
+    if count <= EXACT_FAMILIES:
+        bits = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
+        return float(np.mean(np.abs((2 * bits - 1) @ differences) >= observed))
+    draws = generator(derive_seed("sign flips", seed))
+    extreme = 0
+    for start in range(0, FLIPS, _ROWS):
+        signs = 2 * draws.integers(2, size=(min(_ROWS, FLIPS - start), count)) - 1
+        extreme += int(np.count_nonzero(np.abs(signs @ differences) >= observed))
+    # what was observed counts as one of the draws, so p is never 0
+    return (extreme + 1) / (FLIPS + 1)
+
+
+def holm(ps: Sequence[float | None]) -> list[float | None]:
+    """The p of several tests made together, corrected by Holm's step-down method; None stays None
+    and counts for nothing.
+    """
+    order = sorted((p, i) for i, p in enumerate(ps) if p is not None)
+    found: list[float | None] = [None] * len(ps)
+    largest = 0.0
+    for rank, (p, i) in enumerate(order):
+        largest = max(largest, min(1.0, p * (len(order) - rank)))
+        found[i] = largest
+    return found
+
+
+def with_holm(comparisons: Mapping[str, Paired]) -> dict[str, Paired]:
+    """The same comparisons, by dimension, each with its `p_holm`."""
+    corrected = holm([paired.p for paired in comparisons.values()])
+    return {
+        name: replace(paired, p_holm=p)
+        for (name, paired), p in zip(comparisons.items(), corrected, strict=True)
+    }
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return math.fsum(found) / len(found)
+
+
+def _interval(
+    families: NDArray[np.float64], *, level: float, rounds: int, seed: int
+) -> tuple[float, float]:
+    draws = generator(derive_seed("bootstrap", seed)).integers(
+        len(families), size=(rounds, len(families))
+    )
+    cut = tail(len(families), level)
+    low, high = np.quantile(families[draws].mean(axis=1), [cut, 1 - cut])
+    return float(low), float(high)

@@ -1,0 +1,259 @@
+"""Ratings from games: Bradley–Terry with ties, a ridge, and intervals that resample whole families.
+
+The model with ties is Davidson's (1970): agents have strengths θ, and
+
+    P(i beats j) ∝ exp(θ_i),  P(j beats i) ∝ exp(θ_j),  P(tie) ∝ ν exp((θ_i + θ_j) / 2),
+
+which without ties is Bradley and Terry's (1952). All games are fitted at once, so their order
+cannot matter, as it does for Elo's updates. Intervals are percentiles of a bootstrap, taken as far
+out as `stats.tail` says; where the games bound a rating on one side only, as that of an agent that
+always wins, they are one-sided (see `unbounded`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simworld.core.seeding import derive_seed
+from simworld.stats.bradley_terry import Floats, fit
+from simworld.stats.intervals import resamples, tail
+from simworld.stats.one_sided_ratings import bounds, unbounded
+
+POINTS = 400 / np.log(10)  # per unit of θ: 400 points are odds of ten to one
+CENTRE = 1000.0
+Numbers = NDArray[np.float64] | NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Game:
+    """Two agents compared under equal conditions, once or with the same result several times."""
+
+    family: str
+    first: str
+    second: str
+    result: float  # 1: the first wins, 0: the second, 0.5: a tie
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rating:
+    """An agent's strength in points.
+
+    `low` is -inf and `high` is inf where the games have no such bound: `points` are then finite by
+    the ridge alone. Else they are None where fewer than two families give no interval.
+    """
+
+    agent: str
+    points: float
+    low: float | None
+    high: float | None
+    games: int
+    wins: int
+    ties: int
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether the games leave one side of it open, or both."""
+        return self.high == math.inf or self.low == -math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratings:
+    """All agents, the best first."""
+
+    ratings: tuple[Rating, ...]
+    tie: float  # ν, 0 where there are no ties: two equal agents tie with probability ν / (2 + ν)
+    games: int
+    families: int
+    groups: tuple[
+        tuple[str, ...], ...
+    ]  # agents that are linked by games; with more than one group, ratings compare only within
+
+
+def rate(
+    games: Iterable[Game],
+    *,
+    anchor: str | None = None,
+    ridge: float = 0.1,
+    level: float = 0.95,
+    rounds: int = 1000,
+    seed: int = 0,
+) -> Ratings:
+    """Maximum likelihood with a ridge, and percentile bootstrap intervals over families.
+
+    Args:
+        games: in any order.
+        anchor: the agent that has 1000 points by definition, so that tournaments compare; else the
+            mean is 1000.
+        ridge: precision of a normal prior on each θ (and on log ν) around 0; keeps an agent that
+            always wins finite.
+        level: of the intervals, in (0, 1).
+        rounds: bootstrap resamples.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: no games, an agent against itself, a result that is not 0, ½ or 1, an anchor
+            without games, a ridge ≤ 0.
+    """
+    games = list(games)
+    if not games:
+        raise ValueError("no games to rate")
+    agents = sorted({name for game in games for name in (game.first, game.second)})
+    wins, ties = _count(games, agents)
+    return rate_counts(
+        agents, wins, ties, anchor=anchor, ridge=ridge, level=level, rounds=rounds, seed=seed
+    )
+
+
+def rate_counts(
+    agents: Sequence[str],
+    wins: Numbers,
+    ties: Numbers,
+    *,
+    anchor: str | None = None,
+    ridge: float = 0.1,
+    level: float = 0.95,
+    rounds: int = 1000,
+    seed: int = 0,
+) -> Ratings:
+    """As `rate`, from counts of games.
+
+    Args:
+        agents: names in order; each has a game.
+        wins: (families, K, K) won by the agent of the row against that of the column; each family
+            has a game.
+        ties: (families, K, K) symmetric.
+        anchor: as for `rate`, and so on.
+        ridge: of the prior.
+        level: of the intervals.
+        rounds: bootstrap resamples.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: an anchor without games, a ridge ≤ 0.
+    """
+    if ridge <= 0:
+        raise ValueError(f"the ridge is {ridge}; it must be above 0")
+    if anchor is not None and anchor not in agents:
+        raise ValueError(
+            f"the anchor {anchor!r} has no games; it must be one of {', '.join(agents)}"
+        )
+    families = len(wins)
+    won, tied = wins.sum(0), ties.sum(0)
+    one, other = np.triu_indices(len(agents), 1)
+    # By family and pair of agents: won by the one, won by the other, tied.
+    counts = np.stack([wins[:, one, other], wins[:, other, one], ties[:, one, other]]).astype(
+        np.float64
+    )
+    theta, tie = fit(counts.sum(1, keepdims=True), len(agents), ridge)
+    points = _points(theta, agents, anchor)[0]
+    low: Sequence[float | None] = [None] * len(agents)
+    high: Sequence[float | None] = [None] * len(agents)
+    if families > 1:
+        times = resamples(families, rounds, derive_seed("ratings", seed))
+        spread = _points(
+            fit(times @ counts, len(agents), ridge, near=(theta, tie))[0], agents, anchor
+        )
+        cut = tail(families, level)
+        low, high = (list(map(float, q)) for q in np.quantile(spread, [cut, 1 - cut], axis=0))
+    low, high = _open(
+        low,
+        high,
+        points,
+        counts,
+        (won + tied) > 0,
+        None if anchor is None else agents.index(anchor),
+    )
+    ratings = [
+        Rating(
+            agent=agent,
+            points=float(points[i]),
+            low=low[i],
+            high=high[i],
+            games=int(won[i].sum() + won[:, i].sum() + tied[i].sum()),
+            wins=int(won[i].sum()),
+            ties=int(tied[i].sum()),
+        )
+        for i, agent in enumerate(agents)
+    ]
+    return Ratings(
+        ratings=tuple(sorted(ratings, key=lambda rating: (-rating.points, rating.agent))),
+        tie=float(tie[0]),
+        games=int(won.sum() + tied.sum() / 2),
+        families=families,
+        groups=_groups(agents, (won + won.T + tied) > 0),
+    )
+
+
+def _count(games: Sequence[Game], agents: Sequence[str]) -> tuple[Floats, Floats]:
+    """Wins (families, K, K) of row over column, and ties (families, K, K) symmetric."""
+    place = {agent: i for i, agent in enumerate(agents)}
+    families = {family: i for i, family in enumerate(sorted({game.family for game in games}))}
+    wins = np.zeros((len(families), len(agents), len(agents)))
+    ties = np.zeros_like(wins)
+    for game in games:
+        f, i, j = families[game.family], place[game.first], place[game.second]
+        if i == j:
+            raise ValueError(f"{game.first!r} cannot play against itself")
+        if game.times < 1:
+            raise ValueError(f"a game was played {game.times} times; it must be at least once")
+        if game.result == 0.5:
+            ties[f, i, j] += game.times
+            ties[f, j, i] += game.times
+        elif game.result in (0, 1):
+            wins[(f, i, j) if game.result == 1 else (f, j, i)] += game.times
+        else:
+            raise ValueError(f"a game's result is {game.result}; it must be 0, 0.5 or 1")
+    return wins, ties
+
+
+def _points(theta: Floats, agents: Sequence[str], anchor: str | None) -> Floats:
+    zero = theta.mean(1, keepdims=True) if anchor is None else theta[:, [agents.index(anchor)]]
+    points: Floats = CENTRE + POINTS * (theta - zero)
+    return points
+
+
+def _open(
+    low: Sequence[float | None],
+    high: Sequence[float | None],
+    points: Floats,
+    counts: Floats,
+    took: NDArray[np.bool_],
+    anchor: int | None,
+) -> tuple[list[float | None], list[float | None]]:
+    """The ends of intervals, infinite where the games have no bound; the other end is then that of
+    the likelihood.
+    """
+    above, below, beside = unbounded(took, anchor)
+    lows = [-math.inf if open_ else end for open_, end in zip(below.tolist(), low, strict=True)]
+    highs = [math.inf if open_ else end for open_, end in zip(above.tolist(), high, strict=True)]
+    one_sided = np.flatnonzero(above ^ below)
+    if counts.shape[1] > 1 and len(one_sided):
+        sides = np.where(above[one_sided], -1, 1).tolist()
+        found = beside[one_sided] @ points + POINTS * bounds(
+            counts, one_sided.tolist(), sides, beside[one_sided]
+        )
+        for i, side, end in zip(one_sided.tolist(), sides, found.tolist(), strict=True):
+            (lows if side < 0 else highs)[i] = end
+    return lows, highs
+
+
+def _groups(agents: Sequence[str], met: NDArray[np.bool_]) -> tuple[tuple[str, ...], ...]:
+    """The agents by connected component of the graph of games, in order of name."""
+    left = list(range(len(agents)))
+    groups = []
+    while left:
+        reached, border = {left[0]}, [left[0]]
+        while border:
+            for other in np.flatnonzero(met[border.pop()]).tolist():
+                if other not in reached:
+                    reached.add(other)
+                    border.append(other)
+        groups.append(tuple(agents[i] for i in sorted(reached)))
+        left = [i for i in left if i not in reached]
+    return tuple(groups)

@@ -1,0 +1,159 @@
+"""Playing a tournament: what is missing is played, what is unjudged is judged, round by round where
+pairs depend on results.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from agents.lm.server.options import ServerFields
+from simworld.core.errors import Stopped
+from simworld.core.protocols import Backend
+from simworld.core.stopping import Stopping
+from simworld.judging.judge_spec import JudgeSpec
+from simworld.judging.judging_pass import JudgingRun, JudgingTally
+from simworld.runner.loaded_agents import LoadedAgents, borrow
+from simworld.runner.stored_run import RunProgress, run_plan
+from simworld.tournament.budget import Spending
+from simworld.tournament.loading import Tournament
+from simworld.tournament.measured_rates import judging_entry
+from simworld.tournament.swiss_points import points_of
+from simworld.tournament.tournament_file import Budget
+from simworld.tournament.tournament_plan import matches_of, plan_of
+from store import Store
+
+OpenJudge = Callable[[JudgeSpec], AbstractContextManager[Backend]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TournamentListener:
+    """Who is told how far it is."""
+
+    playing: Callable[[RunProgress], None] = lambda progress: None
+    judging: Callable[[str, JudgingTally], None] = lambda judge, tally: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TournamentOutcome:
+    """What a command did."""
+
+    played: int
+    failed: int
+    spent: str  # of what the budget ran out; empty if of nothing
+    tallies: Mapping[str, JudgingTally]  # by judge, of the last round
+
+
+def play_tournament(
+    tournament: Tournament,
+    crew: LoadedAgents,
+    store: Store,
+    *,
+    open_judge: OpenJudge,
+    budget: Budget | None = None,
+    retry_failed: bool = False,
+    live: int = 32,
+    watch: TournamentListener | None = None,
+    stopping: Stopping | None = None,
+) -> TournamentOutcome:
+    """Plays and judges what is missing; safe to kill at any moment and to start again.
+
+    When the budget is spent, what was played is still judged.
+
+    Args:
+        tournament: what is played, as one run of its name.
+        crew: agents and backends for it.
+        store: where the run is begun or resumed.
+        open_judge: a judge's model, open for a block.
+        budget: for playing; default: the file's.
+        retry_failed: play and judge again what failed.
+        live: conversations under way at once.
+        watch: who is told how far it is.
+        stopping: when to stop before the end; once the budget in it has no room, nothing more is
+            judged either.
+
+    Raises:
+        ResumeRefused: the run exists with other content.
+        StoreError: the database cannot be written; what was committed stays.
+        ModelError: a judge's model cannot be loaded.
+        Stopped: too much failed.
+    """
+    stopping = stopping or Stopping()
+    watch = watch or TournamentListener()
+    spending = Spending(budget or tournament.file.budget)
+    played = failed = 0
+    tallies: dict[str, JudgingTally] = {}
+
+    def on_progress(progress: RunProgress) -> None:
+        spending.seen(progress)
+        watch.playing(progress)
+
+    for number in range(1, (tournament.file.rounds or 1) + 1):
+        plan = plan_of(
+            tournament, matches_of(tournament, points_of(tournament, store), rounds=number)
+        )
+        progress = run_plan(
+            plan,
+            crew,
+            store,
+            retry_failed=retry_failed,
+            live=live,
+            on_progress=on_progress,
+            go_on=spending.may_begin,
+            stopping=stopping,
+        )
+        spending.next_round()
+        played, failed = played + progress.played, failed + progress.failed
+        for judge in tournament.judges:
+            with open_judge(judge) as backend:
+                judging = JudgingRun(
+                    store,
+                    judge,
+                    backend,
+                    run=tournament.name,
+                    retry_failed=retry_failed,
+                    stopping=stopping,
+                )
+                tallies[judge.name] = _judged(judging, judge.name, tournament, store, watch)
+        if spending.spent or stopping.short:
+            break
+    return TournamentOutcome(played=played, failed=failed, spent=spending.spent, tallies=tallies)
+
+
+def _judged(
+    judging: JudgingRun, name: str, tournament: Tournament, store: Store, watch: TournamentListener
+) -> JudgingTally:
+    """A pass of a judge; what it took is added to the run's profile, also where Ctrl-C is its
+    end.
+    """
+    started, begun = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+
+    def remember() -> None:
+        if judging.tally.scored + judging.tally.failed:
+            entry = judging_entry(
+                name, judging.tally, started=started, wall_s=time.monotonic() - begun
+            )
+            store.add_profile(tournament.name, entry)
+
+    try:
+        tally = judging.go(on_progress=partial(watch.judging, name))
+    except (KeyboardInterrupt, Stopped):
+        remember()
+        raise
+    remember()
+    return tally
+
+
+def judges_of(
+    crew: LoadedAgents, *, threads: int | None = None, server: ServerFields | None = None
+) -> OpenJudge:
+    """A judge's model: the crew's where it has it, else loaded for the block; `server` goes before
+    what its file says.
+    """
+    return lambda spec: borrow(
+        crew, spec.model, spec.dtype, fields=spec, server=server, threads=threads
+    )

@@ -1,0 +1,81 @@
+"""Results as plain JSON data, for programs and for files."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from simworld.results.differences import Difference
+from simworld.results.standings import MeasureStandings, Standing
+from simworld.tournament.loading import Tournament
+from simworld.tournament.results import Results
+
+
+def plain_results(tournament: Tournament, found: Results) -> dict[str, Any]:
+    """Everything in the standings. What could not be computed is null; `warnings` and `notes` say
+    why.
+    """
+    standings = found.standings
+    return {
+        "tournament": tournament.name,
+        "judge": found.judge,
+        "judge_ids": list(found.judge_ids),
+        "judged": found.judged,
+        "families": standings.families,
+        "anchor": standings.anchor,
+        "agents": {agent: asdict(seats) for agent, seats in standings.seats.items()},
+        "measures": {name: _table(table) for name, table in standings.tables.items()},
+        "tables_of_three_and_more": None
+        if found.tables is None
+        else [asdict(rating) for rating in found.tables],
+        "warnings": list(standings.warnings),
+    }
+
+
+def plain_differences(first: str, second: str, found: dict[str, Difference]) -> dict[str, Any]:
+    """One agent less another, by measure."""
+    return {
+        "first": first,
+        "second": second,
+        "measures": {
+            measure: {
+                **asdict(difference.paired),
+                "d_z": difference.effect,
+                "families_needed": difference.settles,
+                "notes": list(difference.paired.notes),
+            }
+            for measure, difference in found.items()
+        },
+    }
+
+
+def _table(table: MeasureStandings) -> dict[str, Any]:
+    return {
+        "standings": [_standing(standing) for standing in table.standings],
+        "notes": list(table.notes),
+        "games": table.games,
+        "ties": table.ties,
+        "tie": table.tie,
+        "groups": [list(group) for group in table.groups],
+        "matrix": [
+            {"agent": agent, "opponent": opponent, **asdict(record)}
+            for (agent, opponent), record in table.records.items()
+        ],
+    }
+
+
+def _standing(standing: Standing) -> dict[str, Any]:
+    """One agent; a rating's end that the games leave open is null."""
+    data = asdict(standing)
+    if standing.rating is not None:
+        ends = {name: data["rating"][name] for name in ("low", "high")}
+        data["rating"] |= {
+            name: end if end is not None and math.isfinite(end) else None
+            for name, end in ends.items()
+        }
+        data["rating"]["unbounded"] = {
+            "above": ends["high"] == math.inf,
+            "below": ends["low"] == -math.inf,
+        }
+    return data

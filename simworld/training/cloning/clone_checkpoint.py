@@ -1,0 +1,291 @@
+"""From stored replies to a checkpoint: a cloned planner, or a latent up-mapping with its neutral
+action.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import mode
+
+import torch
+
+from agents.lm.local.local_model import LocalModel
+from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
+from agents.steering.planner import project
+from agents.steering.state_encoders import lm_encoder_id, load_text_encoder
+from simworld.core.errors import InputError
+from simworld.training.cloning.descent import DescentCheckpoint, MetricsSink
+from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
+from simworld.training.cloning.latent_learning import Embed, LatentMap, LatentSettings, learn_latent
+from simworld.training.cloning.neutrality import Neutrality, measure
+from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone, standard
+from simworld.training.cloning.stored_replies import (
+    DataSplit,
+    ReplyStore,
+    StoredReply,
+    part_of,
+    stored_replies,
+    take,
+)
+
+PROGRESS = "descent.safetensors"
+DEV = 16  # replies that a checkpoint is chosen by
+
+ReportProgress = Callable[[int, int, str], None]  # (done, total, what)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyQuery:
+    """Which stored replies teach."""
+
+    run: str | None = None
+    agent: str | None = None
+    train: int = 240  # replies, at most
+    dev: int = DEV
+    test: int = 60
+    seed: int = 0  # of the split of families and of the choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CloningData:
+    """A teacher with its lessons, of families that do not overlap."""
+
+    teacher: FrozenLM
+    lessons: dict[DataSplit, list[EncodedReply]]
+    data: dict[str, object]  # for the checkpoint: the query, rows, content hash
+    prompt_version: str
+    dtype: str  # in which most replies were written
+
+
+@contextmanager
+def open_cloning_data(
+    store: ReplyStore,
+    local: LocalModel,
+    base: Checkpoint,
+    query: ReplyQuery,
+    show: ReportProgress = lambda done, total, what: None,
+) -> Iterator[CloningData]:
+    """The lessons of a query for the language model and the place of a checkpoint's prefix.
+
+    Raises InputError where no reply fits, where they come from several prompts, or from too few
+    families.
+    """
+    samples = list(
+        stored_replies(store, model_id=base.info.lm_id, run=query.run, agent=query.agent)
+    )
+    _check(samples, base, query)
+    parts = part_of((sample.family for sample in samples), seed=query.seed)
+    taken: dict[DataSplit, list[StoredReply]] = {}
+    wanted: dict[DataSplit, int] = {"train": query.train, "dev": query.dev, "test": query.test}
+    for part, count in wanted.items():
+        taken[part] = take((s for s in samples if parts[s.family] == part), count, seed=query.seed)
+    digest = hashlib.sha256(
+        json.dumps(
+            [(s.family, s.episode, s.observation.turn, s.reply) for s in taken["train"]]
+        ).encode()
+    )
+    data = {
+        "query": asdict(query),
+        "rows": len(taken["train"]),
+        "sha256": digest.hexdigest(),
+        "families": {part: sorted({s.family for s in found}) for part, found in taken.items()},
+    }
+    with open_frozen_lm(local, base.info.position) as teacher:
+        total, read = sum(map(len, taken.values())), 0
+        lessons: dict[DataSplit, list[EncodedReply]] = {}
+        for part, found in taken.items():
+            lessons[part] = _with_states(teacher.lessons(found, _after(read, total, show)), base)
+            if not lessons[part]:
+                raise InputError(
+                    f"no reply of the {part} families fits the model's context of {local.context}"
+                    " tokens"
+                )
+            read += len(found)
+        yield CloningData(
+            teacher=teacher,
+            lessons=lessons,
+            data=data,
+            prompt_version=samples[0].template_version,
+            dtype=mode(sorted(sample.dtype for sample in samples)) or local.dtype,
+        )
+
+
+def clone_planner(
+    school: CloningData,
+    base: Checkpoint,
+    settings: CloneSettings,
+    *,
+    log: MetricsSink,
+    show: ReportProgress,
+    work: Path | None = None,
+) -> tuple[Checkpoint, Neutrality]:
+    """A checkpoint with a planner that changes nothing, as far as that goes, and what it is worth
+    on the test families.
+
+    In the folder `work` the state of the descent is kept, from which the same call goes on.
+    """
+    lessons = school.lessons
+    before = (
+        ClonedPlanner(base.actor, base.mean, base.std, base.upmap) if base.actor else base.constant
+    )
+    planner = clone(
+        school.teacher,
+        lessons["train"],
+        lessons["dev"],
+        base.upmap,
+        settings,
+        start=before,
+        log=log,
+        keep=_keep(work, school, base, settings),
+    )
+    found = measure(
+        school.teacher,
+        lessons["test"],
+        planner.action,
+        planner.upmap,
+        seed=settings.descent.seed,
+        on_progress=lambda done, total: show(done, total, "measuring"),
+    )
+    info = base.info.derived(
+        **_made_here(school, base),
+        actor=ActorInfo(hidden=planner.actor.hidden, projection="sphere"),
+        constant=False,
+        upmap="cloned" if settings.train_upmap else base.info.upmap,
+        metrics=found.plain(),
+    )
+    made = Checkpoint(
+        info=info,
+        upmap=planner.upmap,
+        actor=planner.actor,
+        mean=planner.mean,
+        std=planner.std,
+        ways=base.ways,
+    )
+    return made, found
+
+
+def latent_upmap(
+    school: CloningData,
+    clone: Checkpoint,
+    settings: LatentSettings,
+    *,
+    embed: Embed,
+    log: MetricsSink,
+    show: ReportProgress,
+    work: Path | None = None,
+) -> tuple[Checkpoint, LatentMap, Neutrality]:
+    """A checkpoint with a latent up-mapping and its neutral action as a constant, and what both are
+    worth on the test families.
+
+    In the folder `work` the state of the descent is kept, from which the same call goes on.
+
+    Raises InputError where the checkpoint to begin with is no clone: an up-mapping alone has no
+    prefix that changes nothing.
+    """
+    if clone.actor is None and clone.constant is None:
+        raise InputError(
+            f"checkpoint {clone.id[:11]}… has no planner; a latent up-mapping is made around a"
+            " clone's prefix (train clone)"
+        )
+    lessons = school.lessons
+    with torch.no_grad():
+        actions = clone.action(torch.stack([lesson.state for lesson in lessons["train"]]))
+    latent = learn_latent(
+        school.teacher,
+        lessons["train"],
+        lessons["dev"],
+        lessons["test"],
+        clone.upmap,
+        project(actions.mean(0), clone.projection),
+        settings,
+        embed=embed,
+        log=log,
+        keep=_keep(work, school, clone, settings),
+    )
+    neutral = latent.neutral
+    found = measure(
+        school.teacher,
+        lessons["test"],
+        lambda state: neutral.expand(len(state), -1),
+        latent.upmap,
+        on_progress=lambda done, total: show(done, total, "measuring"),
+    )
+    info = clone.info.derived(
+        **_made_here(school, clone),
+        actor=None,
+        constant=True,
+        d_action=latent.upmap.d_action,
+        upmap="latent",
+        ways=len(latent.ways),
+        metrics=found.plain() | {"log_ratio": latent.log_ratio.mean},
+    )
+    mean, std = standard([lesson.state for lesson in lessons["train"]])
+    made = Checkpoint(
+        info=info, upmap=latent.upmap, mean=mean, std=std, constant=neutral, ways=latent.ways
+    )
+    return made, latent, found
+
+
+def _keep(
+    work: Path | None,
+    school: CloningData,
+    base: Checkpoint,
+    settings: CloneSettings | LatentSettings,
+) -> DescentCheckpoint | None:
+    if work is None:
+        return None
+    return DescentCheckpoint(
+        file=work / PROGRESS,
+        identity={"base": base.id, "data": school.data["sha256"], **settings.plain()},
+    )
+
+
+def _after(before: int, total: int, show: ReportProgress) -> Callable[[int, int], None]:
+    return lambda done, _: show(before + done, total, "reading")
+
+
+def _made_here(school: CloningData, base: Checkpoint) -> dict[str, object]:
+    encoder = base.info.encoder
+    if encoder.kind == "lm":
+        encoder = EncoderInfo(kind="lm", id=lm_encoder_id(base.info.lm_id, school.prompt_version))
+    return {
+        "dtype": school.dtype,
+        "encoder": encoder,
+        "data": school.data,
+        "parent": base.id,
+        "prompt_version": school.prompt_version,
+    }
+
+
+def _with_states(lessons: Sequence[EncodedReply], base: Checkpoint) -> list[EncodedReply]:
+    """The lessons with states of the checkpoint's encoder: the model's own are there already."""
+    if base.info.encoder.kind == "lm":
+        return list(lessons)
+    encoder = load_text_encoder(base.info.encoder.model)
+    return [
+        replace(lesson, state=torch.from_numpy(encoder.state(lesson.sample.observation, None)))
+        for lesson in lessons
+    ]
+
+
+def _check(samples: Sequence[StoredReply], base: Checkpoint, query: ReplyQuery) -> None:
+    asked = " ".join(
+        f"--{name} {value}" for name in ("run", "agent") if (value := getattr(query, name))
+    )
+    if not samples:
+        raise InputError(
+            f"no unsteered replies of {base.info.lm_spec} ({base.info.lm_id[:12]}…) are"
+            f" stored{asked and f' for {asked}'}; play some with `simworld run` and an agent of"
+            " that model without steering"
+        )
+    versions = sorted({sample.template_version for sample in samples})
+    if len(versions) > 1:
+        raise InputError(
+            f"these replies were made with {len(versions)} prompts ({', '.join(versions)}); choose"
+            " with --agent"
+        )

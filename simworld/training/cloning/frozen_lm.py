@@ -1,0 +1,286 @@
+"""A frozen language model that reads stored replies behind a prefix, with gradients back to the
+prefix and no further.
+
+Everything before the place of the prefix is read without gradients and kept as keys and values: one
+cache for each seat of an episode, for its prompts grow out of one another; it begins as a copy of
+what another seat has read of the same words. Behind the prefix only the header and the reply are
+read (at `end`), which is what makes training on a processor possible. Caches beyond the budget are
+dropped, those used longest ago first, and read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.lm.local.local_model import LocalModel
+from agents.lm.local.memory import default_budget
+from agents.lm.local.prompt_tokens import common_prefix
+from simworld.core.errors import ModelError
+from simworld.core.requests import Position
+from simworld.training.cloning.stored_replies import StoredReply
+
+_CLOSE = 1e-3  # largest difference of logits, as a share of the largest
+
+
+@dataclass(slots=True, eq=False)
+class _ReadTokens:
+    """Tokens that one seat has read; only ever grows."""
+
+    ids: list[int]
+    # keys and values, each (1, kv heads, tokens, head size); empty: dropped
+    layers: list[tuple[Tensor, Tensor]]
+    last: Tensor  # (width,), the model's output at the last of the tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EncodedReply:
+    """A sample as tokens, with what the unsteered model makes of it."""
+
+    sample: StoredReply
+    thread: _ReadTokens
+    at: int  # tokens before the prefix
+    ids: tuple[int, ...]  # those after the prefix: header and reply
+    reply: int  # the last so many of them are the reply
+    begun: tuple[int, ...]  # tokens before the reply that a repetition penalty counts with it
+    state: Tensor  # (width + 1,) float32: the dialogue's state, and the share of turns left
+    # (reply, width): the unsteered model's outputs from which the reply's tokens follow
+    hidden: Tensor
+
+    @property
+    def targets(self) -> Tensor:
+        """The reply's tokens, (reply,) int64."""
+        return torch.tensor(self.ids[-self.reply :])
+
+
+class FrozenLM:
+    """Reads replies behind prefixes. Made by `open_frozen_lm`; keeps the keys and values of all
+    lessons it has given.
+    """
+
+    def __init__(self, model: Any, local: LocalModel, position: Position, budget: int) -> None:
+        if local.input_scale is None:
+            raise ModelError(
+                f"{type(model).__name__} cannot work from embeddings alone; there is no place for a"
+                " prefix"
+            )
+        self._model, self._local, self._position = model, local, position
+        self._embed = model.get_input_embeddings()
+        self._threads: dict[tuple[str, str], _ReadTokens] = {}
+        self._held: dict[int, _ReadTokens] = {}  # with keys and values; used longest ago first
+        self._budget = budget
+        end = getattr(model.generation_config, "eos_token_id", None)
+        self._end = end if isinstance(end, int) else min(end or local.ends, default=None)
+        self._check_head()
+
+    @property
+    def width(self) -> int:
+        """d_model."""
+        return self._local.width
+
+    @property
+    def embeddings(self) -> Tensor:
+        """(V, width) float32, one row for each token, as the first layer gets them."""
+        table: Tensor = self._embed.weight.detach().float().cpu()
+        return table * (self._local.input_scale or 1.0)
+
+    def lessons(
+        self,
+        samples: Sequence[StoredReply],
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> list[EncodedReply]:
+        """Samples as lessons, in their order. One that does not fit the model's context is left
+        out.
+        """
+        # The turns of a seat one after the other: each reads only what is new.
+        order = sorted(
+            range(len(samples)),
+            key=lambda i: (
+                samples[i].episode,
+                samples[i].observation.seat,
+                samples[i].observation.turn,
+            ),
+        )
+        made: dict[int, EncodedReply] = {}
+        for done, i in enumerate(order):
+            lesson = self._lesson(samples[i])
+            if lesson is not None:
+                made[i] = lesson
+            on_progress(done + 1, len(order))
+        return [made[i] for i in sorted(made)]
+
+    def read(self, lesson: EncodedReply, prefixes: Tensor) -> Tensor:
+        """The outputs from which the reply's tokens follow, behind each prefix.
+
+        Args:
+            lesson: of this teacher.
+            prefixes: (K, L, width) float32, as the first layer gets them.
+
+        Returns:
+            (K, reply, width), with gradients to the prefixes.
+        """
+        return self._run(lesson.thread, lesson.at, lesson.ids, prefixes)[:, -lesson.reply - 1 : -1]
+
+    def log_probs(self, hidden: Tensor) -> Tensor:
+        """(…, vocabulary) float32 log-probabilities at temperature 1 from outputs (…, width)."""
+        return self.logits(hidden).float().log_softmax(-1)
+
+    def _lesson(self, sample: StoredReply) -> EncodedReply | None:
+        renderer = self._local.renderer
+        (whole,) = renderer.continuations(sample.prompt, [sample.reply + (sample.stop or "")])
+        ids, start = list(whole.ids), whole.start
+        if sample.stop == "" and self._end is not None:
+            ids.append(self._end)
+        if self._local.context is not None and len(ids) > self._local.context:
+            return None
+        tokens = renderer.tokens(sample.prompt, self._position)
+        at = tokens.place
+        header = renderer.tokens(sample.prompt, "end").place
+        with torch.no_grad():
+            thread = self._thread((sample.episode, sample.observation.seat), ids[:at])
+            out = self._run(thread, at, ids[at:], None)[0]
+        seen = sample.observation
+        state = out[header - 1 - at] if header > at else thread.last
+        left = torch.tensor([(seen.turns_limit - seen.turn) / seen.turns_limit])
+        return EncodedReply(
+            sample=sample,
+            thread=thread,
+            at=at,
+            ids=tuple(ids[at:]),
+            reply=len(ids) - start,
+            begun=tuple(ids[tokens.begun : start]),
+            state=torch.cat([state.float().cpu(), left]),
+            hidden=out[start - 1 - at : -1].clone(),
+        )
+
+    def _thread(self, key: tuple[str, str], ids: list[int]) -> _ReadTokens:
+        """The seat's cache, grown by what is new of these tokens; a new one where they do not
+        continue what it has read.
+        """
+        thread = self._threads.get(key)
+        if thread is None or common_prefix(thread.ids, ids) < len(thread.ids):
+            thread = self._threads[key] = self._begin(ids)
+        if len(thread.ids) < len(ids):
+            self._read_on(thread, ids)
+        return thread
+
+    def _begin(self, ids: list[int]) -> _ReadTokens:
+        """A new cache, with what one of those kept has read of the same tokens: of all but the
+        last, whose output is needed.
+        """
+        kept, shared = max(
+            ((thread, common_prefix(thread.ids, ids)) for thread in self._held.values()),
+            key=lambda found: found[1],
+            default=(None, 0),
+        )
+        shared = min(shared, len(ids) - 1)
+        layers = (
+            []
+            if kept is None or shared < 1
+            else [(k[:, :, :shared], v[:, :, :shared]) for k, v in kept.layers]
+        )
+        return _ReadTokens(
+            ids=ids[:shared] if layers else [], layers=layers, last=torch.zeros(self.width)
+        )
+
+    @torch.no_grad()
+    def _read_on(self, thread: _ReadTokens, ids: list[int]) -> None:
+        """Reads those of the tokens whose keys and values are missing."""
+        cache = self._model_cache(thread, None, 1)
+        new = self._tensor(ids[cache.get_seq_length() :])
+        out = self._model.base_model(input_ids=new[None], past_key_values=cache, use_cache=True)
+        thread.layers = [(layer.keys, layer.values) for layer in cache.layers]
+        thread.last, thread.ids = out.last_hidden_state[0, -1], list(ids)
+        self._held[id(thread)] = thread
+        while len(self._held) > 1 and sum(map(_bytes, self._held.values())) > self._budget:
+            self._held.pop(next(iter(self._held))).layers = []
+
+    def _run(
+        self, thread: _ReadTokens, at: int, ids: Sequence[int], prefixes: Tensor | None
+    ) -> Tensor:
+        """The model's outputs at prefix and tokens, (K, L + tokens, width), after the first `at`
+        tokens of a thread.
+        """
+        tokens = self._embed(self._tensor(ids))[None]
+        if prefixes is not None:
+            # the model multiplies what it is given
+            own = prefixes.to(tokens) / (self._local.input_scale or 1.0)
+            tokens = torch.cat([own, tokens.expand(len(own), -1, -1)], dim=1)
+        out = self._model.base_model(
+            inputs_embeds=tokens,
+            past_key_values=self._cache(thread, at, len(tokens)),
+            use_cache=True,
+        )
+        found: Tensor = out.last_hidden_state
+        return found
+
+    def _cache(self, thread: _ReadTokens, at: int, rows: int) -> Any:
+        """A cache of the first `at` tokens of a thread, for so many rows; what was dropped is read
+        again.
+        """
+        if at and not thread.layers:
+            self._read_on(thread, thread.ids)
+        if self._held.pop(id(thread), None):
+            self._held[id(thread)] = thread  # used last
+        return self._model_cache(thread, at, rows)
+
+    def _model_cache(self, thread: _ReadTokens, at: int | None, rows: int) -> Any:
+        from transformers import DynamicCache
+
+        shape = (rows, -1, -1, -1)
+        kept = [
+            (keys[:, :, :at].expand(shape), values[:, :, :at].expand(shape))
+            for keys, values in thread.layers
+        ]
+        return DynamicCache(kept if at != 0 and kept else None)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(…, vocabulary) as the model makes them, from outputs (…, width)."""
+        logits: Tensor = self._model.get_output_embeddings()(hidden)
+        cap = getattr(self._model.config.get_text_config(), "final_logit_softcapping", None)
+        return torch.tanh(logits / cap) * cap if cap else logits
+
+    def _check_head(self) -> None:
+        ids = torch.arange(8, device=self._local.device)[None]
+        with torch.no_grad():
+            expected = self._model(input_ids=ids, use_cache=False).logits
+            found = self.logits(
+                self._model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+            )
+        if float((found - expected).abs().max()) > _CLOSE * float(expected.abs().max()):
+            name = type(self._model).__name__
+            raise ModelError(
+                f"{name} makes its logits in a way of its own; planners cannot be cloned for it"
+            )
+
+    def _tensor(self, ids: Sequence[int]) -> Tensor:
+        return torch.tensor(ids, device=self._local.device)
+
+
+@contextmanager
+def open_frozen_lm(
+    local: LocalModel, position: Position, *, cache_bytes: int | None = None
+) -> Iterator[FrozenLM]:
+    """A teacher around a local model, whose weights are frozen from now on; the model reads for
+    others again after the block.
+
+    `cache_bytes` bounds the kept keys and values, but for those in use; default: a quarter of the
+    free memory. Raises ModelError for a model that cannot work from embeddings.
+    """
+    with local.plain() as model:
+        model.requires_grad_(False)
+        yield FrozenLM(
+            model,
+            local,
+            position,
+            default_budget(local.device) if cache_bytes is None else cache_bytes,
+        )
+
+
+def _bytes(thread: _ReadTokens) -> int:
+    return sum(keys.nbytes + values.nbytes for keys, values in thread.layers)

@@ -1,0 +1,216 @@
+"""The latent up-mapping: directions of the action space are ways of replying.
+
+An action should carry what distinguishes one reply from another (DESIGN §4). A small encoder reads
+a reply u of the unsteered model, and W learns to turn the code f(u) into the prefix that makes u
+most likely:
+
+    L = −log p(u | f(u)) / |u| − w log [p(u | f(u)) / (p(u | f(u)) + p(u | f(u′)))] + k KL(unsteered
+    ‖ behind f(u′))
+
+with u′ another reply, so that codes are told apart and the language stays the model's own. p is the
+distribution that replies were drawn from. W begins at what a code says of a reply's words: with
+prefixes in the direction of their embeddings.
+
+The first number of an action is the share of the clone's prefix, which changes nothing: (√d', 0, …,
+0) is neutral. While W learns, actions lie between the neutral one and those of no share, as those
+of exploration do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agents.steering.planner import project
+from agents.steering.upmap import UpMap
+from simworld.core.errors import InputError
+from simworld.core.seeding import derive_seed, generator
+from simworld.stats.intervals import Estimate, mean_by_family
+from simworld.training.cloning.descent import Descent, DescentCheckpoint, MetricsSink, descend
+from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
+from simworld.training.cloning.likelihood import likelihoods
+from simworld.training.cloning.neutrality import kl_divergence
+from simworld.training.cloning.reply_codes import fit_reply_codes, ways_of_replying, words_by_code
+
+Embed = Callable[[Sequence[str]], NDArray[np.floating]]  # n texts → (n, d)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatentSettings:
+    """How to learn."""
+
+    size: int = 32  # K; actions have one number more
+    # of a direction to begin with, in lengths of the clone's token embeddings
+    strength: float = 4.0
+    contrast: float = 0.1  # w
+    kl: float = 0.1  # k, of nats per token
+    ways: int = 24  # that groups of replies have in common, at most
+    descent: Descent = field(default_factory=lambda: Descent(steps=120, batch_size=8))
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LatentMap:
+    """The up-mapping, its neutral action, and what its directions tell on replies that it was not
+    made from.
+    """
+
+    upmap: UpMap
+    neutral: Tensor  # (K + 1,) float32
+    ways: Tensor  # (n, K + 1) float32, the actions of what groups of replies have in common
+    # nats per reply by which it is likelier behind its own code than behind another's
+    log_ratio: Estimate
+
+
+class _LatentParameters(nn.Module):
+    """The rows of W that learn, beside the one that stays."""
+
+    def __init__(self, neutral: Tensor, rows: Tensor, like: UpMap) -> None:
+        super().__init__()
+        self.neutral, self.like = neutral, like
+        self.rows = nn.Parameter(rows)
+
+    def upmap(self) -> UpMap:
+        """As it is now, without gradients."""
+        like, weight = self.like, torch.cat([self.neutral[None], self.rows.detach()])
+        made = UpMap(
+            weight, tokens=like.tokens, act_norm=like.act_norm, embedding_norm=like.embedding_norm
+        )
+        return made.requires_grad_(False)
+
+    def prefixes(self, codes: Tensor, share: float) -> Tensor:
+        """(B, L, width) behind which codes (B, K) speak, beside so large a share of the neutral
+        prefix.
+        """
+        scale = self.like.act_norm * self.like.embedding_norm / (len(self.rows) + 1) ** 0.5
+        weight = torch.cat([self.neutral[None], self.rows])
+        prefixes: Tensor = (_actions(codes, share) @ weight * scale).unflatten(
+            -1, (self.like.tokens, self.like.d_model)
+        )
+        return prefixes
+
+
+def learn_latent(
+    teacher: FrozenLM,
+    train: Sequence[EncodedReply],
+    dev: Sequence[EncodedReply],
+    test: Sequence[EncodedReply],
+    upmap: UpMap,
+    neutral: Tensor,
+    settings: LatentSettings,
+    *,
+    embed: Embed,
+    log: MetricsSink = lambda step, metrics: None,
+    keep: DescentCheckpoint | None = None,
+) -> LatentMap:
+    """A latent up-mapping around a prefix that changes nothing.
+
+    Args:
+        teacher: gave the lessons.
+        train: replies to learn from.
+        dev: of other families, to choose the best moment by.
+        test: of yet others: what the directions tell is measured on them.
+        upmap: of the clone.
+        neutral: the clone's action (d',), the same for all states.
+        settings: see there.
+        embed: sentence embeddings.
+        log: told the loss of every step.
+        keep: see `descend`.
+
+    Raises:
+        InputError: fewer than two families to learn from, or replies drawn at temperature 0.
+    """
+    families = [lesson.sample.family for lesson in train]
+    if len(set(families)) < 2:
+        raise InputError(
+            "all replies to learn from are of one family; directions would carry what it is about"
+            " alone"
+        )
+
+    def embedded(lessons: Sequence[EncodedReply]) -> NDArray[np.float64]:
+        return np.asarray(embed([lesson.sample.reply for lesson in lessons]), dtype=np.float64)
+
+    meanings = fit_reply_codes(embedded(train), families, settings.size)
+    codes: dict[int, Tensor] = {}
+    for lessons in (train, dev, test):
+        found = meanings.codes(embedded(lessons), [lesson.sample.family for lesson in lessons])
+        codes |= {id(lesson): code for lesson, code in zip(lessons, found, strict=True)}
+    own = torch.stack([codes[id(lesson)] for lesson in train])
+    rows = words_by_code(own, [lesson.targets for lesson in train], families, teacher.embeddings)
+    size = len(rows) + 1
+    with torch.no_grad():
+        centre = upmap(neutral[None])[0].flatten() / (upmap.act_norm * upmap.embedding_norm)
+    latent = _LatentParameters(centre, rows.repeat(1, upmap.tokens) * settings.strength, upmap)
+
+    def loss(lesson: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
+        draw = generator(seed)
+        pair = torch.stack([codes[id(lesson)], own[draw.integers(len(own))]])
+        hidden = teacher.read(lesson, latent.prefixes(pair, _share(draw)))
+        nats = likelihoods(teacher, lesson, hidden)
+        apart, tokens = nats.log_softmax(0)[0], len(lesson.targets)
+        with torch.no_grad():
+            plain = teacher.log_probs(lesson.hidden)
+        strayed = kl_divergence(plain, teacher.log_probs(hidden[1])).mean()
+        metrics = {
+            "nats": -nats[0].item() / tokens,
+            "log_ratio": (nats[0] - nats[1]).item(),
+            "kl": strayed.item(),
+        }
+        return -nats[0] / tokens - settings.contrast * apart + settings.kl * strayed, metrics
+
+    descend(latent, loss, train, dev, settings.descent, log, keep=keep)
+    first = torch.zeros(size)
+    first[0] = size**0.5
+    return LatentMap(
+        upmap=latent.upmap(),
+        neutral=first,
+        ways=_actions(ways_of_replying(own, settings.ways, settings.descent.seed % 2**32), 1.0),
+        log_ratio=_log_ratio(teacher, test, latent, codes, settings),
+    )
+
+
+def _actions(codes: Tensor, share: float) -> Tensor:
+    """(B, K + 1): codes (B, K) beside so large a share of the neutral action, in the length of a
+    code.
+    """
+    size = codes.shape[1] + 1
+    return project(
+        torch.cat([torch.full((len(codes), 1), share * size**0.5), codes], dim=1), "sphere"
+    )
+
+
+def _share(draw: np.random.Generator) -> float:
+    """Of the neutral prefix, in the length of a code: as in exploring around it, between, or hardly
+    any.
+    """
+    return (1.0, draw.uniform(0.3, 1.0), draw.normal(0, 0.3))[draw.integers(3)]
+
+
+@torch.no_grad()
+def _log_ratio(
+    teacher: FrozenLM,
+    lessons: Sequence[EncodedReply],
+    latent: _LatentParameters,
+    codes: Mapping[int, Tensor],
+    settings: LatentSettings,
+) -> Estimate:
+    order = (
+        generator(derive_seed(settings.descent.seed, "pairs")).permutation(len(lessons)).tolist()
+    )
+    rows = []
+    for i, j in zip(order, order[1:] + order[:1], strict=True):
+        pair = torch.stack([codes[id(lessons[i])], codes[id(lessons[j])]])
+        one, other = likelihoods(
+            teacher, lessons[i], teacher.read(lessons[i], latent.prefixes(pair, 1.0))
+        ).tolist()
+        rows.append((lessons[i].sample.family, one - other))
+    return mean_by_family(rows)

@@ -1,0 +1,39 @@
+"""How likely a stored reply is behind prefixes, read back through the frozen model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from agents.lm.local.sampling import log_likelihood
+from simworld.core.errors import InputError
+from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
+
+
+def likelihoods(teacher: FrozenLM, lesson: EncodedReply, hidden: Tensor) -> Tensor:
+    """The log-probability of the reply behind each of K prefixes, (K,) float32 in nats, with
+    gradients to the outputs.
+
+    p is the distribution that the reply was drawn from, with its temperature, repetition penalty
+    and cuts.
+
+    Args:
+        teacher: gave the lesson.
+        lesson: whose reply it is.
+        hidden: (K, reply, width), the outputs behind the prefixes (`FrozenLM.read`).
+
+    Raises:
+        InputError: the reply was not drawn: at temperature 0 it has no likelihood.
+    """
+    sampling = lesson.sample.sampling
+    if not sampling.temperature > 0:
+        raise InputError(
+            f"episode {lesson.sample.episode}: its replies were made at temperature 0, so they have"
+            " no likelihood to follow; play with a temperature above 0"
+        )
+    targets = lesson.targets.to(hidden.device)
+    before = torch.tensor([*lesson.begun, *lesson.targets.tolist()], device=hidden.device)
+    seen = [before[: len(lesson.begun) + i] for i in range(len(targets))]
+    return torch.stack(
+        [log_likelihood(logits, targets, sampling, seen).sum() for logits in teacher.logits(hidden)]
+    )

@@ -1,0 +1,159 @@
+"""Self-cloning: a planner, and if wanted an up-mapping, whose steered model says what the unsteered
+one would (DAT, first stage).
+
+The planner sees the state of the prompt alone. What is lowered is KL(unsteered ‖ steered) over the
+whole vocabulary, or the cross-entropy of the stored replies as in the paper. An up-mapping that
+learns along could become one that steers nowhere, or one that steers at the price of the language;
+so its loss also has `weight · |reach − target|`, reach being the KL between the replies under two
+random actions. (A smaller W changes little, for the first layer normalises its input.) The moment
+that is kept is the most neutral one of those whose reach is within a factor of two of the target.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from agents.steering.planner import Actor
+from agents.steering.upmap import UpMap
+from simworld.training.cloning.descent import Descent, DescentCheckpoint, MetricsSink, descend
+from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
+from simworld.training.cloning.neutrality import kl_divergence, random_actions
+from simworld.training.rl.networks import start_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloneSettings:
+    """How to clone."""
+
+    loss: Literal["kl", "ce"] = "kl"
+    train_upmap: bool = False
+    reach_target: float = 0.2  # nats per token; with `train_upmap`
+    reach_weight: float = 3.0
+    hidden: tuple[int, ...] = (256, 256)
+    descent: Descent = field(default_factory=Descent)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON data."""
+        return asdict(self)
+
+    def rank(self, means: Mapping[str, float]) -> float:
+        """How bad a moment is, by its mean loss and metrics.
+
+        Where the up-mapping learns it is KL or cross-entropy, as long as reach is within a factor
+        of two of the target: reach varies so much from reply to reply that its part of the loss
+        would outweigh the rest.
+        """
+        if not self.train_upmap or self.reach_target == 0:
+            return means["loss"]
+        off = abs(math.log(max(means["reach"], 1e-9) / self.reach_target)) - math.log(2)
+        return means[self.loss] + self.reach_weight * max(0.0, off)
+
+
+class ClonedPlanner(nn.Module):
+    """Standardisation, actor and up-mapping: from raw states to prefixes."""
+
+    def __init__(self, actor: Actor, mean: Tensor, std: Tensor, upmap: UpMap) -> None:
+        super().__init__()
+        self.actor, self.mean, self.std, self.upmap = actor, mean, std, upmap
+
+    def action(self, state: Tensor) -> Tensor:
+        """Actions (B, d') for raw states (B, d_s)."""
+        action: Tensor = self.actor((state - self.mean) / self.std)
+        return action
+
+
+def clone(
+    teacher: FrozenLM,
+    train: Sequence[EncodedReply],
+    dev: Sequence[EncodedReply],
+    upmap: UpMap,
+    settings: CloneSettings,
+    *,
+    start: Tensor | ClonedPlanner | None = None,
+    log: MetricsSink = lambda step, metrics: None,
+    keep: DescentCheckpoint | None = None,
+) -> ClonedPlanner:
+    """A planner over a copy of the up-mapping, as it was best on the dev lessons.
+
+    Args:
+        teacher: gave the lessons.
+        train: to learn from.
+        dev: of other families, to choose by.
+        upmap: frozen, unless the settings say that it learns along.
+        settings: see there.
+        start: a planner to go on from; or the action (d',) from which a new one starts in all
+            states, nearly neutral if one is known; default: a random action.
+        log: told the loss of every step.
+        keep: see `descend`.
+    """
+    planner = ClonedPlanner(*_actor(train, upmap, settings, start), copy_of(upmap))
+    planner.upmap.requires_grad_(settings.train_upmap)
+
+    def loss(lesson: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
+        actions = planner.action(lesson.state[None])
+        if settings.train_upmap:
+            actions = torch.cat([actions, random_actions(2, upmap.d_action, seed)])
+        found = teacher.log_probs(teacher.read(lesson, planner.upmap(actions)))
+        value = reply_loss(teacher, lesson, found[0], settings.loss)
+        metrics: dict[str, float] = {settings.loss: value.item()}
+        if settings.train_upmap:
+            reach = kl_divergence(found[1], found[2]).mean()
+            metrics["reach"] = reach.item()
+            value = value + settings.reach_weight * (reach - settings.reach_target).abs()
+        return value, metrics
+
+    descend(planner, loss, train, dev, settings.descent, log, rank=settings.rank, keep=keep)
+    return planner.requires_grad_(False)
+
+
+def _actor(
+    train: Sequence[EncodedReply],
+    upmap: UpMap,
+    settings: CloneSettings,
+    start: Tensor | ClonedPlanner | None,
+) -> tuple[Actor, Tensor, Tensor]:
+    """The network to begin with, and the scale of its states."""
+    if isinstance(start, ClonedPlanner):
+        return copy.deepcopy(start.actor).requires_grad_(True), start.mean, start.std
+    mean, std = standard([lesson.state for lesson in train])
+    seed = settings.descent.seed
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed % 2**63)
+        actor = Actor(len(mean), upmap.d_action, hidden=settings.hidden, projection="sphere")
+    start_at(actor, random_actions(1, upmap.d_action, seed)[0] if start is None else start)
+    return actor, mean, std
+
+
+def reply_loss(
+    teacher: FrozenLM, lesson: EncodedReply, found: Tensor, kind: Literal["kl", "ce"]
+) -> Tensor:
+    """The mean over the reply's tokens of KL(unsteered ‖ found), or of the cross-entropy; `found`
+    is (reply, vocabulary).
+    """
+    if kind == "ce":
+        return -found.gather(-1, lesson.targets.to(found.device)[:, None]).mean()
+    with torch.no_grad():
+        plain = teacher.log_probs(lesson.hidden)
+    return kl_divergence(plain, found).mean()
+
+
+def standard(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (d,) of vectors; a coordinate that hardly varies gets 1."""
+    table = torch.stack(list(rows))
+    std = table.std(0, correction=0)
+    return table.mean(0), torch.where(std > 1e-6, std, torch.ones_like(std))
+
+
+def copy_of(upmap: UpMap) -> UpMap:
+    """The same up-mapping with weights of its own."""
+    weight = upmap.weight.detach().clone()
+    return UpMap(
+        weight, tokens=upmap.tokens, act_norm=upmap.act_norm, embedding_norm=upmap.embedding_norm
+    )

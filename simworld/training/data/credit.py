@@ -1,0 +1,112 @@
+"""The reward of one seat's steered utterances: scored by judges or measured, and placed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simworld.core.rewards import (
+    CreditAssignment,
+    at_end,
+    attributed,
+    by_utterance,
+    differences,
+    uniform,
+    weigh,
+)
+from simworld.training.data.dataset_query import RewardPlacement
+from store import SeatScores, SeatTrace
+
+RewardWeights = Mapping[str, Mapping[str, float]]  # judge id → dimension → weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatReward:
+    """What a seat's part of an episode is worth."""
+
+    placed: CreditAssignment
+    scores: tuple[float, ...]  # of each judgement; their mean is the sum of `placed.parts`
+
+
+def judged_rewards(
+    trace: SeatTrace, turns: Sequence[int], weights: RewardWeights, place: RewardPlacement
+) -> SeatReward | None:
+    """The mean over the judgements of a trace, placed on its steered turns; None where one needed
+    is not there.
+    """
+    found = [given for given in trace.scores if given.judge_id in weights]
+    if any(
+        name not in given.rescaled
+        for given in found
+        for name, weight in weights[given.judge_id].items()
+        if weight
+    ):
+        return None
+    scores = [weigh(given.rescaled, weights[given.judge_id]) for given in found]
+    parts = [
+        _placed(given, score, turns, weights[given.judge_id], place)
+        for given, score in zip(found, scores, strict=True)
+    ]
+    there = [placed for placed in parts if placed is not None]
+    if not parts or len(there) < len(parts):
+        return None
+    mean = CreditAssignment(
+        parts=np.mean([placed.parts for placed in there], axis=0),
+        spread=np.mean([placed.spread for placed in there], axis=0),
+    )
+    return SeatReward(placed=mean, scores=tuple(scores))
+
+
+def measured_rewards(values: NDArray[np.float64], place: RewardPlacement) -> SeatReward:
+    """Numbers measured on utterances, whose mean is the score."""
+    score = float(values.mean())
+    if place == "utterance":
+        return SeatReward(placed=by_utterance(list(values)), scores=(score,))
+    return SeatReward(
+        placed=(at_end if place == "end" else uniform)(score, len(values)), scores=(score,)
+    )
+
+
+def _placed(
+    given: SeatScores,
+    score: float,
+    turns: Sequence[int],
+    weights: Mapping[str, float],
+    place: RewardPlacement,
+) -> CreditAssignment | None:
+    if place == "end":
+        return at_end(score, len(turns))
+    if place == "uniform":
+        return uniform(score, len(turns))
+    if place == "attributed":
+        said = given.attributions.get(("attributed", ""), {})
+        return (
+            attributed(score, [said[turn] for turn in turns])
+            if all(turn in said for turn in turns)
+            else None
+        )
+    return _prefixes(
+        given, score, turns, {name: weight for name, weight in weights.items() if weight}
+    )
+
+
+def _prefixes(
+    given: SeatScores, score: float, turns: Sequence[int], weights: Mapping[str, float]
+) -> CreditAssignment | None:
+    """A stored score is that of the dialogue up to the seat's next turn, steered or not; the last
+    one is the episode's.
+    """
+    said = {name: given.attributions.get(("prefixes", name), {}) for name in weights}
+    if any(turn not in values for values in said.values() for turn in turns):
+        return None
+    after = []
+    for following in turns[1:]:
+        last = {
+            name: values[max(turn for turn in values if turn < following)]
+            for name, values in said.items()
+        }
+        after.append(weigh(last, weights))
+    return differences([*after, score])

@@ -1,0 +1,260 @@
+"""A dataset's folder: written as episodes come, and read as transitions that stay in their
+files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
+
+from simworld.core.errors import InputError, StoreError
+from simworld.core.rewards import CreditAssignment, family_means
+from simworld.training.data.dataset_query import FORMAT, DataQuery
+from simworld.training.data.npy_stream import RowFile, map_rows, read_column, save_array
+from simworld.training.data.transitions import Transitions
+from simworld.yamlfile import read_regular
+
+META = "meta.json"
+MOST_META = 1 << 26  # bytes
+MOST_NAMES = 1024  # bytes of the names for each row
+MOST_SAID = 200  # characters of another library's message
+NAMES = TypeAdapter(list[str])
+# what reading a file of numbers raises
+DAMAGED = (OSError, ValueError, EOFError, MemoryError, InputError)
+
+
+class DatasetMeta(BaseModel):
+    """What is in a dataset's folder, and where it came from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: str
+    source: str  # the database, without a password
+    query: DataQuery
+    rows: NonNegativeInt
+    sha256: str  # of states, actions, rewards, lengths, turns, families and names
+    encoder_id: str
+    d_state: int
+    d_action: int
+    planners: dict[str, int]  # planner id → acts that fit the query
+    dtypes: dict[str, int] = {}  # number format of the model that acted → acts that fit the query
+    weights: dict[str, dict[str, float]]  # judge id → dimension → weight
+    families: tuple[str, ...]
+    family_means: dict[str, float]  # taken off the scores where they were centred
+    failed: int  # episodes that fit the query and were left out
+    unscored: int  # seats left out, for no judgement that is ok scores or attributes them
+    without_action: int  # seats left out, for only their states were recorded
+    endings: dict[str, int]  # of the seats taken
+    # of one judge's samples of one seat, pooled; None where it judged nothing twice
+    judge_sd: float | None
+    judge_repeats: int  # seats with more than one judgement
+
+    @property
+    def dtype(self) -> str:
+        """The number format in which most acts were made; empty where the dataset is of a version
+        that did not say.
+        """
+        return max(sorted(self.dtypes), key=lambda name: self.dtypes[name], default="")
+
+    def provenance(self) -> dict[str, Any]:
+        """What a checkpoint says about its data: of the database its name alone, for a checkpoint
+        travels.
+        """
+        return {
+            "source": PurePath(self.source).name,
+            "query": self.query.plain(),
+            "rows": self.rows,
+            "sha256": self.sha256,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatEpisode:
+    """One seat's steered acts in one episode, n at least 1."""
+
+    name: str  # "<episode id>/<seat>"
+    family: str
+    states: NDArray[np.float32]  # (n, d_s)
+    actions: NDArray[np.float32]  # (n, d')
+    turns: Sequence[int]  # n
+    placed: CreditAssignment
+
+
+def write_dataset(
+    folder: Path, episodes: Iterable[SeatEpisode], d_state: int, d_action: int, centre: bool
+) -> dict[str, Any]:
+    """Writes episodes as they come; only their scores and names stay in memory. Returns rows,
+    sha256, families and their means.
+
+    Raises InputError for a state, action or reward that is not finite.
+    """
+    lengths, family, turns = array("q"), array("q"), array("q")  # by episode, turns by transition
+    # by episode, the others by transition
+    scores, parts, spreads = array("d"), array("d"), array("d")
+    names: list[str] = []
+    families: dict[str, int] = {}
+    with (
+        RowFile(folder / "states.npy", d_state) as states,
+        RowFile(folder / "actions.npy", d_action) as actions,
+    ):
+        for episode in episodes:
+            for what, values in (
+                ("state", episode.states),
+                ("action", episode.actions),
+                ("reward", episode.placed.parts),
+            ):
+                if not np.isfinite(values).all():
+                    raise InputError(
+                        f"episode {episode.name}: a {what} is no number (NaN or infinite); leave"
+                        " the episode out of the query"
+                    )
+            states.append(episode.states)
+            actions.append(episode.actions)
+            lengths.append(len(episode.states))
+            turns.extend(episode.turns)
+            family.append(families.setdefault(episode.family, len(families)))
+            names.append(episode.name)
+            scores.append(float(episode.placed.parts.sum()))
+            parts.frombytes(episode.placed.parts.tobytes())
+            spreads.frombytes(episode.placed.spread.tobytes())
+    order = list(families)
+    means = family_means((order[index], score) for index, score in zip(family, scores, strict=True))
+    level = np.array([means[order[index]] if centre else 0.0 for index in family])
+    taken = np.repeat(level, np.array(lengths, dtype=np.int64)) * np.array(spreads)
+    rewards = (np.array(parts) - taken).astype(np.float32)
+    digests = [
+        states.sha256,
+        actions.sha256,
+        save_array(folder / "rewards.npy", rewards),
+        save_array(folder / "lengths.npy", np.array(lengths, dtype=np.int64)),
+        save_array(folder / "turns.npy", np.array(turns, dtype=np.int64)),
+        save_array(folder / "families.npy", np.array(family, dtype=np.int64)),
+        save_array(folder / "scores.npy", np.array(scores)),
+        hashlib.sha256("\n".join([*names, *order]).encode()).hexdigest(),
+    ]
+    (folder / "episodes.json").write_text(json.dumps(names), "utf-8")
+    return {
+        "rows": len(rewards),
+        "sha256": hashlib.sha256("\n".join(digests).encode()).hexdigest(),
+        "families": tuple(order),
+        "family_means": means,
+    }
+
+
+def load_transitions(folder: Path) -> Transitions:
+    """The transitions of a dataset; states and actions stay in their files. Raises InputError where
+    it is not one or damaged.
+
+    The last utterance of a seat in an episode is terminal, at the turn limit too, for the score is
+    that of the finished episode.
+    """
+    meta = load_meta(folder)
+    try:
+        states = map_rows(folder / "states.npy")
+        actions = map_rows(folder / "actions.npy")
+        rewards = read_column(folder / "rewards.npy", np.float32, meta.rows)
+        turns = read_column(folder / "turns.npy", np.int64, meta.rows)
+        names = NAMES.validate_json(
+            read_regular(folder / "episodes.json", MOST_NAMES * (meta.rows + 1))
+        )
+        lengths = read_column(folder / "lengths.npy", np.int64, len(names))
+        families = read_column(folder / "families.npy", np.int64, len(names))
+        if (
+            len(states) != meta.rows
+            or len(actions) != meta.rows
+            or lengths.sum() != meta.rows
+            or (lengths < 1).any()
+        ):
+            raise ValueError("files of different length")
+        if families.size and not (families.min() >= 0 and families.max() < len(meta.families)):
+            raise ValueError("families that have no name")
+    except DAMAGED as error:
+        said = " ".join(str(error).split())[:MOST_SAID]
+        raise InputError(
+            f"{folder}: the dataset is damaged ({said}); delete the folder and build it again"
+        ) from None
+    state = np.arange(meta.rows)
+    terminal = np.zeros(meta.rows, dtype=np.bool_)
+    terminal[np.cumsum(lengths) - 1] = True
+    return Transitions(
+        states=states,
+        actions=actions,
+        rewards=rewards,
+        state=state,
+        next_state=np.where(terminal, state, state + 1),
+        terminal=terminal,
+        episode=np.repeat(np.arange(len(lengths)), lengths),
+        turn=turns,
+        family=np.repeat(families, lengths),
+        episodes=names,
+        families=meta.families,
+    )
+
+
+def load_meta(folder: Path) -> DatasetMeta:
+    """What a dataset says about itself. Raises InputError where there is none, or one of another
+    format.
+    """
+    try:
+        if not os.path.lexists(folder / META):
+            raise InputError(f"{folder}: no dataset ({META} is missing)")
+        meta = DatasetMeta.model_validate_json(read_regular(folder / META, MOST_META))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(
+            f"{folder / META}: {where}: {first['msg']}; build the dataset again"
+        ) from None
+    if meta.format != FORMAT:
+        raise InputError(
+            f"{folder}: a dataset of format {meta.format}, this version reads {FORMAT}; build the"
+            " dataset again"
+        )
+    return meta
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder to write in, which becomes `target` when the block ends well; if another process was
+    faster, its one stays.
+    """
+    work = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".spilling-", dir=target.parent))
+        yield work
+        try:
+            os.rename(work, target)
+        except OSError:
+            if not (target / META).is_file():
+                raise
+    except OSError as error:
+        raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
+    finally:
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def load_scores(folder: Path, seats: int) -> NDArray[np.float64]:
+    """The score of each seat's part of an episode, not centred, in the order of
+    `Transitions.episodes`, (E,); E is `seats`. Raises InputError.
+    """
+    try:
+        return read_column(folder / "scores.npy", np.float64, seats)
+    except DAMAGED as error:
+        raise InputError(
+            f"{folder}: the dataset is damaged ({error}); delete the folder and build it again"
+        ) from None

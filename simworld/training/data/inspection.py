@@ -1,0 +1,203 @@
+"""What is in a dataset, and whether anything can be learned from it: coverage, dispersion, and how
+far actions explain rewards.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simworld.training.data.dataset_folder import (
+    DatasetMeta,
+    load_meta,
+    load_scores,
+    load_transitions,
+)
+from simworld.training.data.transitions import Transitions
+from simworld.training.data.variance_explained import VarianceExplained, variance_explained
+
+CHUNK = 8192  # rows read at a time
+BINS = 10
+MOST_FAMILIES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """How numbers are spread."""
+
+    edges: tuple[float, ...]  # one more than counts
+    counts: tuple[int, ...]
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispersion:
+    """How far actions differ."""
+
+    resultant: float  # length of the mean direction: 1 all alike, near 0 all over the sphere
+    cosine: float | None  # mean over pairs; None for one action
+    effective_rank: (
+        # exp of the entropy of the covariance's spectrum (Roy & Vetterli 2007), 0 to d'; 0: no
+        # spread
+        float
+    )
+    dimensions: int  # d'
+    mean_norm: float
+    distinct: bool  # whether at least two actions differ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """A dataset's coverage."""
+
+    meta: DatasetMeta
+    episodes: int
+    seats: int  # seats of episodes
+    transitions: int
+    families: dict[str, int]  # family → transitions
+    rewards: Histogram
+    scores: Histogram  # of the seats' parts of episodes, before centring
+    dispersion: Dispersion | None  # None: states only
+    by_episode: VarianceExplained | None  # a seat's centred score by the mean of its actions
+    # an act's reward by its action, where rewards are told apart act by act
+    by_act: VarianceExplained | None
+    warnings: tuple[str, ...]
+
+
+def inspect_dataset(folder: Path) -> Inspection:
+    """What is in a dataset; reads its actions a few at a time. Raises InputError where the folder
+    is no dataset.
+    """
+    meta, data = load_meta(folder), load_transitions(folder)
+    scores = load_scores(folder, len(data.episodes))
+    dispersion = action_dispersion(data.actions) if meta.d_action else None
+    learnable = meta.d_action > 0 and len(meta.families) > 1
+    family_of = data.family[_first_rows(data)]
+    centred = scores - np.array([meta.family_means[name] for name in meta.families])[family_of]
+    by_episode = variance_explained(_episode_means(data), centred, family_of) if learnable else None
+    by_act = (
+        variance_explained(data.actions, data.rewards, data.family)
+        if learnable and meta.query.reward.by_act
+        else None
+    )
+    return Inspection(
+        meta=meta,
+        episodes=len({name.split("/")[0] for name in data.episodes}),
+        seats=len(data.episodes),
+        transitions=len(data),
+        families={meta.families[i]: n for i, n in sorted(Counter(data.family.tolist()).items())},
+        rewards=histogram(np.asarray(data.rewards, dtype=np.float64)),
+        scores=histogram(scores),
+        dispersion=dispersion,
+        by_episode=by_episode,
+        by_act=by_act,
+        warnings=tuple(_warnings(meta, data, scores, dispersion)),
+    )
+
+
+def coverage(folder: Path) -> dict[str, Any]:
+    """What a planner was taught from, as plain JSON data for the record of its training; the 200
+    largest families.
+    """
+    meta, data = load_meta(folder), load_transitions(folder)
+    scores = load_scores(folder, len(data.episodes))
+    families = Counter(data.family.tolist()).most_common(MOST_FAMILIES)
+    return {
+        "episodes": len({name.split("/")[0] for name in data.episodes}),
+        "seats": len(data.episodes),
+        "transitions": len(data),
+        "families": {meta.families[i]: n for i, n in families},
+        "rewards": asdict(histogram(np.asarray(data.rewards, dtype=np.float64))),
+        "scores": asdict(histogram(scores)),
+        "dispersion": asdict(action_dispersion(data.actions)) if meta.d_action else None,
+        "endings": meta.endings,
+        "failed": meta.failed,
+        "unscored": meta.unscored,
+    }
+
+
+def histogram(values: NDArray[np.float64]) -> Histogram:
+    """Ten bins over the values' range; one bin where they are all alike."""
+    low, high = float(values.min()), float(values.max())
+    bins = BINS if high > low else 1
+    counts, edges = np.histogram(
+        values, bins=bins, range=(low, high) if high > low else (low - 0.5, low + 0.5)
+    )
+    return Histogram(
+        edges=tuple(float(edge) for edge in edges),
+        counts=tuple(int(count) for count in counts),
+        mean=float(values.mean()),
+        sd=float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+    )
+
+
+def action_dispersion(actions: NDArray[np.float32]) -> Dispersion:
+    """How far actions (N, d') differ, from their first two moments."""
+    n, width = actions.shape
+    total, unit_total = np.zeros(width), np.zeros(width)
+    second = np.zeros((width, width))
+    norms, distinct = 0.0, False
+    origin = np.asarray(actions[0], dtype=np.float64)
+    for start in range(0, n, CHUNK):
+        rows = np.asarray(actions[start : start + CHUNK], dtype=np.float64)
+        length = np.linalg.norm(rows, axis=1, keepdims=True)
+        moved = rows - origin  # so that equal actions have a covariance of exactly 0
+        distinct = distinct or bool(moved.any())
+        total += moved.sum(axis=0)
+        second += moved.T @ moved
+        norms += float(length.sum())
+        unit_total += np.divide(rows, length, out=np.zeros_like(rows), where=length > 0).sum(axis=0)
+    squared = float(unit_total @ unit_total)
+    spectrum = np.clip(np.linalg.eigvalsh(second / n - np.outer(total, total) / n**2), 0.0, None)
+    share = spectrum / spectrum.sum() if spectrum.sum() > 0 else np.zeros(0)
+    share = share[share > 0]
+    return Dispersion(
+        resultant=squared**0.5 / n,
+        cosine=(squared - n) / (n * (n - 1)) if n > 1 else None,
+        effective_rank=float(np.exp(-(share * np.log(share)).sum())) if len(share) else 0.0,
+        dimensions=width,
+        mean_norm=norms / n,
+        distinct=distinct,
+    )
+
+
+def _first_rows(data: Transitions) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.flatnonzero(data.terminal)[:-1] + 1]).astype(np.int64)
+
+
+def _episode_means(data: Transitions) -> NDArray[np.float64]:
+    """The mean action of each seat's part of an episode, (E, d')."""
+    sums = np.zeros((len(data.episodes), data.actions.shape[1]))
+    for start in range(0, len(data), CHUNK):
+        np.add.at(sums, data.episode[start : start + CHUNK], data.actions[start : start + CHUNK])
+    return sums / np.bincount(data.episode)[:, None]
+
+
+def _warnings(
+    meta: DatasetMeta, data: Transitions, scores: NDArray[np.float64], dispersion: Dispersion | None
+) -> list[str]:
+    found = []
+    if dispersion is not None and not dispersion.distinct:
+        found.append(
+            f"all {len(data)} acts have the same action, so nothing can be learned about others;"
+            " collect with exploration"
+        )
+    if len(meta.families) == 1:
+        found.append(
+            f"one family only, '{meta.families[0]}': nothing can be held out, and what is learned"
+            " may hold nowhere else"
+        )
+    singles = sum(count == 1 for count in Counter(data.family[_first_rows(data)].tolist()).values())
+    if meta.query.reward.centre and singles and not meta.query.states_only:
+        found.append(
+            f"{singles} families have one scored seat each: centred by family, its reward is 0"
+        )
+    if not meta.query.states_only and not np.ptp(scores):
+        found.append("all scores are equal: there is nothing to prefer")
+    return found

@@ -1,0 +1,73 @@
+"""Rewards that need no judge: what a seat's utterances say, measured by a pattern or by likeness to
+a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simworld.core.checks import TIMEOUT_S
+from simworld.core.errors import InputError
+from simworld.core.patterns import compile_pattern
+from simworld.training.data.dataset_query import RewardSettings
+
+
+class UtteranceReward(Protocol):
+    """Something measured on utterances."""
+
+    def measure(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """A number per text, (n,)."""
+        ...
+
+
+class LexicalReward:
+    """1 for an utterance in which a pattern is found, else 0."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = compile_pattern(pattern)
+
+    def measure(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """1 or 0 per text. Raises InputError where the pattern takes too long on one."""
+        try:
+            return np.array(
+                [float(bool(self._pattern.search(text, timeout=TIMEOUT_S))) for text in texts]
+            )
+        except TimeoutError:
+            raise InputError(
+                f"reward.pattern: {self._pattern.pattern!r} took longer than {TIMEOUT_S} s on one"
+                " utterance; make it simpler"
+            ) from None
+
+
+class EmbeddingReward:
+    """The cosine between an utterance's sentence embedding and that of a text, [−1, 1]; an empty
+    utterance is unlike any.
+    """
+
+    def __init__(self, text: str) -> None:
+        from agents.lm.sentences import load_sentences
+
+        self._encoder = load_sentences()
+        self._target = self._encode([text])[0]
+        self._known: dict[str, float] = {"": 0.0}
+
+    def measure(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """A cosine per text."""
+        new = sorted({text for text in texts if text.strip() and text not in self._known})
+        if new:
+            self._known.update(zip(new, (self._encode(new) @ self._target).tolist(), strict=True))
+        return np.array([self._known[text] if text.strip() else 0.0 for text in texts])
+
+    def _encode(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        return self._encoder.encode(texts).astype(np.float64)
+
+
+def make_utterance_reward(reward: RewardSettings) -> UtteranceReward | None:
+    """What measures a reward's utterances; None where a judge does."""
+    if reward.measure == "lexical":
+        return LexicalReward(reward.pattern)
+    return EmbeddingReward(reward.text) if reward.measure == "embedding" else None

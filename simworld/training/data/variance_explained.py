@@ -1,0 +1,132 @@
+"""How much of a reward a linear function of the action explains within families, on families it was
+not fitted to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+CHUNK = 8192  # rows read at a time
+FOLDS = 10
+STRENGTHS = np.logspace(-4, 4, 17)  # penalties, in units of the mean squared coordinate times n
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VarianceExplained:
+    """Cross-validated R²; 0 or less: a linear function of the action foretells nothing beyond the
+    family's mean.
+    """
+
+    r2: float
+    n: int
+    families: int  # with at least two rows, for others say nothing within themselves
+    folds: int
+
+
+@dataclass(slots=True)
+class _Moments:
+    xx: Vector
+    xy: Vector
+    yy: float = 0.0
+    n: int = 0  # rows less one per family: degrees of freedom after centring
+
+
+def variance_explained(
+    x: NDArray[np.floating], y: NDArray[np.floating], family: NDArray[np.int64]
+) -> VarianceExplained | None:
+    """R² of y (n,) on x (n, d), both centred by family, by ridge regression with whole families
+    held out in turn.
+
+    The penalty is chosen on the fitted families by generalised cross-validation (Golub, Heath &
+    Wahba 1979). Closed form from second moments, so x may lie in a file. None where fewer than two
+    families have two rows, or y never differs within one.
+    """
+    counts = np.bincount(family)
+    kept = np.flatnonzero(counts > 1)
+    if len(kept) < 2:
+        return None
+    folds = min(FOLDS, len(kept))
+    fold_of = np.full(len(counts), -1)
+    # folds of like size
+    fold_of[kept[np.argsort(-counts[kept], kind="stable")]] = np.arange(len(kept)) % folds
+    moments = _moments(x, np.asarray(y, dtype=np.float64), family, counts, fold_of, folds)
+    error = total = 0.0
+    for held in moments:
+        rest = [m for m in moments if m is not held]
+        weights = _ridge(
+            sum((m.xx for m in rest), np.zeros_like(held.xx)),
+            sum((m.xy for m in rest), np.zeros_like(held.xy)),
+            sum(m.yy for m in rest),
+            sum(m.n for m in rest),
+        )
+        error += held.yy - 2 * float(weights @ held.xy) + float(weights @ held.xx @ weights)
+        total += held.yy
+    if not total > 0:
+        return None
+    return VarianceExplained(
+        r2=1 - error / total, n=int(counts[kept].sum()), families=len(kept), folds=folds
+    )
+
+
+def fitted(x: NDArray[np.floating], y: NDArray[np.floating], family: NDArray[np.int64]) -> Vector:
+    """The ridge weights (d,) of y (n,) on x (n, d), both centred by family, fitted to all of them;
+    see `variance_explained`.
+    """
+    counts = np.bincount(family)
+    fold_of = np.where(counts > 1, 0, -1)
+    (all_of_them,) = _moments(x, np.asarray(y, dtype=np.float64), family, counts, fold_of, 1)
+    return _ridge(all_of_them.xx, all_of_them.xy, all_of_them.yy, all_of_them.n)
+
+
+def _moments(
+    x: NDArray[np.floating],
+    y: Vector,
+    family: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    fold_of: NDArray[np.int64],
+    folds: int,
+) -> list[_Moments]:
+    width = x.shape[1]
+    present = np.maximum(counts, 1)
+    sums = np.zeros((len(counts), width))
+    for start in range(0, len(y), CHUNK):
+        np.add.at(sums, family[start : start + CHUNK], x[start : start + CHUNK])
+    x_mean = sums / present[:, None]
+    y_mean = np.bincount(family, weights=y) / present
+    moments = [_Moments(np.zeros((width, width)), np.zeros(width)) for _ in range(folds)]
+    for start in range(0, len(y), CHUNK):
+        of = family[start : start + CHUNK]
+        rows, values = x[start : start + CHUNK] - x_mean[of], y[start : start + CHUNK] - y_mean[of]
+        for fold in np.unique(fold_of[of]):
+            if fold < 0:
+                continue
+            chosen = fold_of[of] == fold
+            part, target = rows[chosen], values[chosen]
+            moments[fold].xx += part.T @ part
+            moments[fold].xy += part.T @ target
+            moments[fold].yy += float(target @ target)
+    for fold, made in enumerate(moments):
+        made.n = int((counts[fold_of == fold] - 1).sum())
+    return moments
+
+
+def _ridge(xx: Vector, xy: Vector, yy: float, n: int) -> Vector:
+    values, vectors = np.linalg.eigh(xx)
+    values = np.clip(values, 0.0, None)
+    scale = float(values.mean())
+    if not scale > 0:
+        return np.zeros_like(xy)
+    rotated = vectors.T @ xy
+    best, chosen = np.inf, np.zeros_like(xy)
+    for penalty in STRENGTHS * scale:
+        weights = rotated / (values + penalty)
+        error = yy - 2 * float(weights @ rotated) + float(weights**2 @ values)
+        free = n - float((values / (values + penalty)).sum())
+        if free > 0 and (criterion := n * max(error, 0.0) / free**2) < best:
+            best, chosen = criterion, weights
+    return vectors @ chosen

@@ -1,0 +1,43 @@
+"""Where a training's metrics go: the store's table, and TensorBoard where it is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from simworld.core.errors import MissingExtra
+from simworld.training.rl.training_loop import MetricsSink
+from store import Store, TrainingRecord
+
+
+@contextmanager
+def store_log(store: Store, training: TrainingRecord) -> Iterator[MetricsSink]:
+    """A sink into the store's table under the training's name; one that fails is marked as failed,
+    one that is interrupted stays open.
+
+    Metrics that are there already stay as they are. Raises InputError where the name belongs to
+    another training.
+    """
+    store.begin_training(training)
+    try:
+        yield lambda step, metrics: store.add_training_steps(training.name, [(step, metrics)])
+    except Exception:
+        store.finish_training(training.name, status="failed")
+        raise
+
+
+@contextmanager
+def tensorboard_log(folder: Path) -> Iterator[MetricsSink]:
+    """A sink that writes scalars for TensorBoard. Raises MissingExtra where it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise MissingExtra("--tensorboard", "tensorboard") from None
+    with SummaryWriter(str(folder)) as writer:
+
+        def add(step: int, metrics: Mapping[str, float]) -> None:
+            for name, value in metrics.items():
+                writer.add_scalar(name, value, step)
+
+        yield add

@@ -1,0 +1,141 @@
+"""The best constant action: what a planner must beat to be more than a fixed prefix (DESIGN §4,
+Arms).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agents.steering.checkpoint import Checkpoint
+from simworld.core.errors import InputError
+from simworld.training.data.dataset_checks import check_trainable
+from simworld.training.data.transitions import Transitions
+from simworld.training.data.variance_explained import CHUNK, fitted, variance_explained
+
+Floats = NDArray[np.float64]
+
+
+def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float32]:
+    """The action (d',) float32 of length √d' that a linear fit foretells the highest reward for,
+    everywhere the same.
+
+    Reward and action are centred by family, and w comes from ridge regression. The answer is the
+    mean action and, in the direction
+    of w, the distance that the data keep from it, put on the sphere: for actions from all over the
+    sphere √d' · w / |w|, the maximum of w · a; for actions near a planner's the furthest that the
+    data speak of.
+
+    Args:
+        transitions: to choose by.
+        by_act: fit each act's reward to its action, for rewards told apart act by act; else the sum
+            of a seat's rewards in an episode to the mean of its actions.
+
+    Raises:
+        InputError: for data from which nothing can be learned about actions.
+    """
+    check_trainable(transitions, held_out=0)
+    weights = fitted(*_rows(transitions, by_act))
+    length = float(np.linalg.norm(weights))
+    if not length > 0:
+        raise InputError(
+            "within families rewards do not change with actions, so no constant action is best; "
+            "collect more than one episode per family, with exploration"
+        )
+    mean, square = _moments(transitions.actions)
+    count, size = transitions.actions.shape
+    # Rayleigh's statistic: n |mean|² of actions from all over the sphere has the mean d' and the
+    # variance 2 d'
+    if count * float(mean @ mean) < size + 6 * (2 * size) ** 0.5:
+        mean, away = np.zeros(size), square**0.5
+    else:
+        away = max(square - float(mean @ mean), 0.0) ** 0.5
+    best = mean + weights * (away / length)
+    on_sphere: NDArray[np.float32] = (
+        best * (len(best) ** 0.5 / float(np.linalg.norm(best)))
+    ).astype(np.float32)
+    return on_sphere
+
+
+def constant_checkpoint(
+    parent: Checkpoint,
+    transitions: Transitions,
+    *,
+    by_act: bool,
+    data: Mapping[str, Any] | None = None,
+    dtype: str = "",
+) -> Checkpoint:
+    """A planner that always takes the best constant action through the parent's up-mapping.
+
+    Args:
+        parent: whose up-mapping it is.
+        transitions: what it is chosen by.
+        by_act: as `best_constant`.
+        data: what the checkpoint says about them.
+        dtype: of the model in their episodes; empty: not known, so the parent's.
+
+    Raises:
+        InputError: as `best_constant`, or for actions of another size than the parent's.
+    """
+    if transitions.actions.shape[1] != parent.info.d_action:
+        raise InputError(
+            f"the dataset's actions have {transitions.actions.shape[1]} numbers, those of planner"
+            f" {parent.id[:11]}… {parent.info.d_action}; choose the checkpoint that the data were"
+            " collected with"
+        )
+    action = best_constant(transitions, by_act=by_act)
+    found = variance_explained(*_rows(transitions, by_act))
+    info = parent.info.derived(
+        dtype=dtype or parent.info.dtype,
+        actor=None,
+        constant=True,
+        data=dict(data or {}),
+        metrics={} if found is None else {"r2": found.r2},
+        parent=parent.id,
+    )
+    return Checkpoint(
+        info=info,
+        upmap=parent.upmap,
+        mean=parent.mean,
+        std=parent.std,
+        constant=torch.from_numpy(action),
+        ways=parent.ways,
+    )
+
+
+def _moments(actions: NDArray[np.float32]) -> tuple[Floats, float]:
+    """The mean (d',) and the mean squared length of actions (n, d'), which may lie in a file."""
+    total, square = np.zeros(actions.shape[1]), 0.0
+    for start in range(0, len(actions), CHUNK):
+        part = actions[start : start + CHUNK].astype(np.float64)
+        total += part.sum(0)
+        square += float(np.square(part).sum())
+    return total / len(actions), square / len(actions)
+
+
+def _rows(
+    transitions: Transitions, by_act: bool
+) -> tuple[NDArray[np.floating], Floats, NDArray[np.int64]]:
+    """Actions (n, d'), what they brought (n,), and families (n,)."""
+    acts = np.bincount(transitions.episode, minlength=len(transitions.episodes))
+    rewards = transitions.rewards.astype(np.float64)
+    if by_act:  # a part of the score is smaller where there are more of them
+        return transitions.actions, rewards * acts[transitions.episode], transitions.family
+    sums = np.zeros((len(acts), transitions.actions.shape[1]))
+    for start in range(0, len(rewards), CHUNK):
+        np.add.at(
+            sums,
+            transitions.episode[start : start + CHUNK],
+            transitions.actions[start : start + CHUNK],
+        )
+    present = np.flatnonzero(acts)
+    family = np.zeros(len(acts), dtype=np.int64)
+    family[transitions.episode] = transitions.family
+    total = np.bincount(transitions.episode, weights=rewards, minlength=len(acts)).astype(
+        np.float64
+    )
+    return sums[present] / acts[present, None], total[present], family[present]

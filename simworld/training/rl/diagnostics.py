@@ -1,0 +1,86 @@
+"""What to look at while a learner learns: its values against the data's returns, and what its actor
+does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from simworld.core.seeding import derive_seed, generator
+from simworld.training.data.normalizer import Normalizer
+from simworld.training.data.returns import monte_carlo_returns
+from simworld.training.data.transitions import TransitionBatch, Transitions
+from simworld.training.rl.learner import Learner
+
+ROWS = 2048  # enough for a correlation to within .03
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DiagnosticBatch:
+    """Some transitions to look at again and again, standardised, and their Monte-Carlo returns
+    (B,), NaN where unknown.
+    """
+
+    batch: TransitionBatch
+    returns: NDArray[np.float64]
+
+
+def diagnostic_batch(
+    transitions: Transitions, scale: Normalizer, *, gamma: float, seed: int
+) -> DiagnosticBatch:
+    """At most 2,048 of the transitions (`followed` ones), drawn by the seed."""
+    order = generator(derive_seed(seed, "diagnostic_batch")).permutation(len(transitions))
+    rows = np.sort(order[:ROWS])
+    returns = monte_carlo_returns(transitions, gamma)[rows]
+    return DiagnosticBatch(batch=scale.batch(transitions.at(rows)), returns=returns)
+
+
+@torch.no_grad()
+def diagnose(learner: Learner, seen: DiagnosticBatch) -> dict[str, float]:
+    """The learner's state in a few numbers.
+
+    bc_distance         mean((π(s) − a)²) action_shift        |mean π(s) − mean a| by the root mean
+    square distance of the a from their mean: the data speak of about 1;
+                        far above 2 the critic is taken at its word. Not where all a are one
+    action_dispersion   1 − |mean π(s)|² / mean |π(s)|²: 0 where every state gets the same action, 1
+    where they cancel out mean_abs_q          mean |Q₁(s, π(s))| mean_return         mean
+    Monte-Carlo return of the same transitions q_bias              mean of Q₁(s, a) less the
+    Monte-Carlo return; the return is that of the collecting policy, so a learner
+                        that improves has a positive one
+    q_correlation       of the same two over transitions (Pearson)
+
+    Those from mean_abs_q on only of learners with a critic, the last three of them only where
+    returns are known.
+    """
+    batch = seen.batch
+    action = learner.actor(batch.state)
+    found = {
+        "bc_distance": (action - batch.action).square().mean().item(),
+        "action_dispersion": dispersion(action),
+    }
+    mean = batch.action.mean(0)
+    if away := (batch.action - mean).square().sum(-1).mean().sqrt().item():
+        found["action_shift"] = (action.mean(0) - mean).norm().item() / away
+    if learner.critic is None:
+        return found
+    found["mean_abs_q"] = learner.critic.first(batch.state, action).abs().mean().item()
+    known = ~np.isnan(seen.returns)
+    if known.any():
+        values = learner.critic.first(batch.state, batch.action).double().numpy()[known]
+        returns = seen.returns[known]
+        found["mean_return"] = float(returns.mean())
+        found["q_bias"] = float((values - returns).mean())
+        if values.std() > 0 and returns.std() > 0:
+            found["q_correlation"] = float(np.corrcoef(values, returns)[0, 1])
+    return found
+
+
+def dispersion(actions: Tensor) -> float:
+    """1 − |mean a|² / mean |a|², in [0, 1], of actions (B, d'); 0 for actions that are all zero."""
+    size = actions.square().sum(-1).mean()
+    return (1 - actions.mean(0).square().sum() / size).clamp(0, 1).item() if size > 0 else 0.0

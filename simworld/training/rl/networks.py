@@ -1,0 +1,119 @@
+"""The networks of learners: twin critics computed together, and actors with weights of a seed of
+their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from agents.steering.planner import Actor, Projection
+
+_SMALL = 0.01  # of the last layer's usual weights
+
+
+class TwinCritic(nn.Module):
+    """Q₁ and Q₂ (s, a) → (2, B): two multilayer perceptrons with weights of their own, in one
+    product per layer.
+
+    LayerNorm, where wanted, stands after each hidden activation, as in ReBRAC (arXiv 2305.09836).
+    """
+
+    def __init__(
+        self,
+        d_state: int,
+        d_action: int,
+        *,
+        hidden: Sequence[int] = (256, 256),
+        layer_norm: bool = False,
+        generator: torch.Generator,
+    ) -> None:
+        """New weights and biases, uniform in ±1/√inputs as those of `nn.Linear`.
+
+        Without hidden layers a hundredth of that: where the data say nothing about a direction, a
+        linear critic keeps what it began with, and the actor would go that way.
+        """
+        super().__init__()
+        sizes = [d_state + d_action, *hidden, 1]
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        self.gains, self.shifts = nn.ParameterList(), nn.ParameterList()
+        for inputs, outputs in pairwise(sizes):
+            bound = (1 if hidden else _SMALL) / math.sqrt(inputs)
+            self.weights.append(
+                torch.empty(2, inputs, outputs).uniform_(-bound, bound, generator=generator)
+            )
+            self.biases.append(
+                torch.empty(2, 1, outputs).uniform_(-bound, bound, generator=generator)
+            )
+        for size in hidden if layer_norm else ():
+            self.gains.append(torch.ones(2, 1, size))
+            self.shifts.append(torch.zeros(2, 1, size))
+
+    def forward(self, state: Tensor, action: Tensor) -> Tensor:
+        """Both values, (2, B) float32, from standardised states (B, d_s) and actions (B, d')."""
+        return _values(self._layers(), torch.cat((state, action), -1), critics=2)
+
+    def first(self, state: Tensor, action: Tensor) -> Tensor:
+        """Q₁ alone, (B,) float32: what the actor climbs. Gives the action a gradient, but not the
+        critic's weights.
+        """
+        layers = [[part.detach()[:1] for part in layer] for layer in self._layers()]
+        return _values(layers, torch.cat((state, action), -1), critics=1)[0]
+
+    def _layers(self) -> list[list[Tensor]]:
+        """Of each layer the weight and the bias, and where it is normalised the gain and the
+        shift.
+        """
+        layers = [[weight, bias] for weight, bias in zip(self.weights, self.biases, strict=True)]
+        # the last layer has none
+        for layer, *norm in zip(layers, self.gains, self.shifts, strict=False):
+            layer += norm
+        return layers
+
+
+def _values(layers: Sequence[Sequence[Tensor]], given: Tensor, *, critics: int) -> Tensor:
+    x = given.expand(critics, *given.shape)
+    for number, (weight, bias, *norm) in enumerate(layers):
+        x = torch.baddbmm(bias, x, weight)
+        if number < len(layers) - 1:
+            x = F.relu(x)
+        if norm:
+            x = F.layer_norm(x, x.shape[-1:]) * norm[0] + norm[1]
+    return x[..., 0]
+
+
+def follow(slow: Sequence[Tensor], fast: Sequence[Tensor], tau: float) -> None:
+    """Moves slow copies of weights a share τ towards the weights, in place."""
+    with torch.no_grad():
+        get_ema_multi_avg_fn(1 - tau)(slow, fast, 0)  # type: ignore[no-untyped-call]
+
+
+def new_actor(
+    d_state: int,
+    d_action: int,
+    *,
+    hidden: Sequence[int] = (256, 256),
+    projection: Projection,
+    seed: int,
+) -> Actor:
+    """An actor with the weights of a seed; torch's global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Actor(d_state, d_action, hidden=hidden, projection=projection)
+
+
+def start_at(actor: Actor, action: Tensor) -> None:
+    """Makes an actor take nearly one action (d',) in all states, without taking its gradients
+    away.
+    """
+    last = actor.net[-1]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight.mul_(_SMALL)
+        last.bias.copy_(action)

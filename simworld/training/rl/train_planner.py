@@ -1,0 +1,181 @@
+"""From a dataset and a clone to a trained planner: a learner by name, warm-started, trained, and
+put into a checkpoint.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, assert_never
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
+from agents.steering.planner import Actor
+from agents.steering.state_encoders import is_lm_encoder
+from simworld.core.errors import InputError
+from simworld.core.seeding import derive_seed
+from simworld.training.data.dataset_folder import load_meta, load_transitions
+from simworld.training.data.normalizer import Normalizer
+from simworld.training.data.transitions import Transitions
+from simworld.training.rl.bc import Bc, BcSettings
+from simworld.training.rl.learner import Learner
+from simworld.training.rl.networks import new_actor, start_at
+from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.training_loop import LoopSettings, MetricsSink, ReportProgress, train
+
+
+class PlannerSettings(BaseModel):
+    """How a planner is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    learner: Literal["td3bc", "bc"] = "td3bc"
+    fresh: bool = False  # a new actor, although the clone has one
+    hidden: tuple[int, ...] = (256, 256)  # of a new actor
+    # to a deviation of 1: a part of a score is smaller than what new critics say by chance
+    scale_rewards: bool = True
+    td3bc: Td3bcSettings = Td3bcSettings()  # its gamma is also that of the evaluation
+    bc: BcSettings = BcSettings()
+    loop: LoopSettings = LoopSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingData:
+    """Transitions, and what a checkpoint says about them."""
+
+    transitions: Transitions
+    encoder_id: str  # of what made the states
+    provenance: Mapping[str, Any]  # query, rows, sha256
+    dtype: str = ""  # of the model in the episodes; empty: not known
+
+
+def load_data(folder: Path) -> TrainingData:
+    """The data of a dataset's folder. Raises InputError."""
+    meta = load_meta(folder)
+    return TrainingData(
+        transitions=load_transitions(folder),
+        encoder_id=meta.encoder_id,
+        provenance=meta.provenance(),
+        dtype=meta.dtype,
+    )
+
+
+def train_planner(
+    data: TrainingData,
+    clone: Checkpoint,
+    settings: PlannerSettings,
+    *,
+    folder: Path | None = None,
+    sink: MetricsSink = lambda step, metrics: None,
+    on_progress: ReportProgress = lambda done, total, note: None,
+) -> Checkpoint:
+    """A checkpoint with the clone's up-mapping, a trained actor, and what it was trained on.
+
+    A clone's actor is where training starts, with the clone's scale of states, without which it
+    would be another policy. Where there is none, or `fresh` is set, a new actor starts with the
+    scale of the data; nearly at the clone's constant action, if it has one.
+
+    Args:
+        data: what to learn from.
+        clone: whose up-mapping the planner's actions go through.
+        settings: of all parts.
+        folder: where training is kept to go on from; see `loop.train`.
+        sink: gets the metrics.
+        on_progress: told after each step.
+
+    Raises:
+        InputError: for data that was not made with this up-mapping's sizes and encoder, or that
+            cannot be learned from.
+    """
+    encoder = _fitting_encoder(data, clone)
+    info, loop = clone.info, settings.loop
+    if clone.actor is not None and not settings.fresh:
+        actor = copy.deepcopy(clone.actor).requires_grad_(True)
+        scale = Normalizer(mean=clone.mean, std=clone.std)
+    else:
+        seed = derive_seed(loop.seed, "actor")
+        actor = new_actor(
+            info.d_state, info.d_action, hidden=settings.hidden, projection="sphere", seed=seed
+        )
+        if clone.constant is not None and not settings.fresh:
+            start_at(actor, clone.constant)
+        scale = None
+    transitions = data.transitions
+    if settings.scale_rewards and (deviation := float(transitions.rewards.std())) > 0:
+        transitions = replace(
+            transitions, rewards=(transitions.rewards / deviation).astype(np.float32)
+        )
+    trained = train(
+        _learner(actor, settings),
+        transitions,
+        loop,
+        gamma=settings.td3bc.gamma,
+        scale=scale,
+        identity={
+            "clone": clone.id,
+            "data": data.provenance.get("sha256", ""),
+            **settings.model_dump(mode="json", exclude={"loop"}),
+        },
+        folder=folder,
+        sink=sink,
+        on_progress=on_progress,
+    )
+    actor.load_state_dict(trained.actor)
+    actor.requires_grad_(False)
+    metrics = {**trained.metrics, "best_step": float(trained.step), "steps": float(trained.steps)}
+    made = info.derived(
+        dtype=data.dtype or info.dtype,
+        encoder=encoder,
+        actor=ActorInfo(hidden=actor.hidden, projection=actor.projection),
+        constant=False,
+        data={**data.provenance, "settings": settings.model_dump(mode="json")},
+        metrics=metrics,
+        parent=clone.id,
+    )
+    return Checkpoint(
+        info=made,
+        upmap=clone.upmap,
+        actor=actor,
+        mean=trained.scale.mean,
+        std=trained.scale.std,
+        ways=clone.ways,
+    )
+
+
+def _learner(actor: Actor, settings: PlannerSettings) -> Learner:
+    match settings.learner:
+        case "td3bc":
+            return Td3bc(actor, settings.td3bc, seed=derive_seed(settings.loop.seed, "td3bc"))
+        case "bc":
+            return Bc(actor, settings.bc)
+        case _:
+            assert_never(settings.learner)
+
+
+def _fitting_encoder(data: TrainingData, clone: Checkpoint) -> EncoderInfo:
+    """What the planner will read states with. Raises InputError where states or actions are not
+    those of the checkpoint.
+    """
+    info, transitions = clone.info, data.transitions
+    found = (transitions.states.shape[1], transitions.actions.shape[1])
+    if found != (info.d_state, info.d_action):
+        raise InputError(
+            f"the dataset has states of {found[0]} and actions of {found[1]} numbers; checkpoint"
+            f" {clone.id[:11]}… takes {info.d_state} and {info.d_action}; take the checkpoint that"
+            " the episodes were played with, or one cloned from it"
+        )
+    if clone.actor is None and info.encoder.kind == "lm" and is_lm_encoder(data.encoder_id):
+        # An up-mapping reads no states: it fits those of the model that were recorded with it,
+        # whatever the prompt was.
+        return EncoderInfo(kind="lm", id=data.encoder_id)
+    if data.encoder_id != info.encoder.id:
+        raise InputError(
+            f"the dataset's states were made by encoder {data.encoder_id[:12]}, those of checkpoint"
+            f" {clone.id[:11]}… by {info.encoder.id[:12]}; choose the data with --encoder, or"
+            " another checkpoint"
+        )
+    return info.encoder

@@ -1,0 +1,102 @@
+"""Pages as HTML: one Jinja environment in which every text is escaped and made harmless before it
+is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from simworld.core.text import harmless
+from simworld.web import numbers
+from simworld.web.links import link
+from simworld.web.titles import titled
+
+NAVIGATION = (
+    ("/", "Runs"),
+    ("/tournament/standings", "Standings"),
+    ("/tournament/compare", "Compare"),
+    ("/scenario/list", "Scenarios"),
+    ("/episode/list", "Episodes"),
+    ("/episode/search", "Search"),
+    ("/train/list", "Training"),
+    ("/db/query", "SQL"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseHeading:
+    """The database, as the head of a page names it."""
+
+    full: str
+
+    @property
+    def name(self) -> str:
+        """Its last part."""
+        return self.full.rstrip("/").rsplit("/", 1)[-1]
+
+
+def environment() -> Environment:
+    """The templates of this package, with the functions and filters that they use."""
+    made = Environment(
+        loader=PackageLoader("simworld.web"),
+        autoescape=True,
+        finalize=shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {
+        "count": numbers.count,
+        "figure": numbers.figure,
+        "signed": numbers.signed,
+        "bounds": numbers.bounds,
+        "percent": numbers.percent,
+        "when": when,
+        "bdi": isolated,
+        "titled": titled,
+        "short": lambda id_: str(id_)[:10],
+    }
+    made.globals |= {"link": link, "navigation": NAVIGATION}
+    return made
+
+
+def render(made: Environment, template: str, values: Mapping[str, Any]) -> str:
+    """A page as text."""
+    return made.get_template(template).render(values)
+
+
+def shown(value: Any) -> Any:
+    """What stands on the page for a value: nothing for None, texts made harmless; the environment
+    escapes them.
+    """
+    if value is None:
+        return ""
+    return harmless(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def isolated(value: object) -> Markup:
+    """A text that people or models wrote, within a line: in its own direction, whatever stands
+    around it.
+    """
+    return (
+        Markup("")
+        if value is None
+        else Markup('<bdi dir="auto">{}</bdi>').format(harmless(str(value)))
+    )
+
+
+def when(moment: datetime | None) -> Markup:
+    """A time to the minute, UTC."""
+    if moment is None:
+        return Markup("–")
+    stamp = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return Markup(
+        '<time datetime="{}" title="{:%Y-%m-%d %H:%M:%S} UTC">{:%Y-%m-%d %H:%M}</time>'
+    ).format(stamp, moment, moment)

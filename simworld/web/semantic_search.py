@@ -1,0 +1,86 @@
+"""Search by meaning in a server: the encoder is loaded when somebody first asks, and stays."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simworld.analysis.embeddings_in_memory import EmbeddingsInMemory
+from simworld.analysis.semantic_search import Encoder, SimilarEpisode, encoder_id
+from simworld.core.errors import SimworldError
+from store import Store
+
+Counts = Callable[[str], tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SemanticSearchResult:
+    """What a search by meaning found."""
+
+    hits: list[SimilarEpisode]  # the nearest first
+    compared: int  # episodes that have an embedding
+    episodes: int  # in which something happened
+
+
+class SemanticSearch:
+    """The sentence encoder and the embeddings it made."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loading: threading.Thread | None = None
+        self._loaded: tuple[Encoder, EmbeddingsInMemory] | None = None
+        self._fault: SimworldError | None = None
+
+    def find(
+        self, store: Store, text: str, counts: Counts, *, run: str | None, limit: int
+    ) -> SemanticSearchResult | None:
+        """The nearest episodes; None while the encoder is being loaded, which takes some seconds
+        once.
+
+        Args:
+            store: where they are.
+            text: what they are compared with.
+            counts: encoder id → `Store.embedding_counts`.
+            run: only episodes of this run.
+            limit: the most.
+
+        Raises:
+            SimworldError: there is no encoder.
+        """
+        if self._loaded is None:
+            self._begin()
+            return None
+        encoder, embedded = self._loaded
+        with self._lock:  # one text at a time, for the encoder uses all the threads it may
+            vector = encoder.encode([text])[0]
+        compared, episodes = counts(encoder_id(encoder))
+        hits = embedded.nearest(store, vector, there=compared, limit=limit, run=run)
+        return SemanticSearchResult(hits=hits, compared=compared, episodes=episodes)
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._fault is not None:
+                fault, self._fault, self._loading = self._fault, None, None
+                raise fault
+            if self._loading is None:
+                self._loading = threading.Thread(
+                    target=self._load, name="load the encoder", daemon=True
+                )
+                self._loading.start()
+
+    def _load(self) -> None:
+        import torch
+
+        from agents.lm.sentences import load_sentences
+
+        torch.set_num_threads(1)  # one short text needs no more, and other pages are made beside it
+        try:
+            encoder = load_sentences()
+        except SimworldError as error:
+            self._fault = error
+            return
+        self._loaded = (
+            encoder,
+            EmbeddingsInMemory(encoder_id(encoder), encoder.encode(["a"]).shape[1]),
+        )

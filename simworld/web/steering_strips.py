@@ -1,0 +1,40 @@
+"""Steering as it is drawn: a strip for each action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from simworld.analysis.used_actions import SteeredAct, SteeredSeat
+from simworld.analysis.used_actions import steering as ask
+from simworld.web.figures.strips import strip
+from store import Store, StoredEpisode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteeringStrips:
+    """One seat's actions."""
+
+    steered: SteeredSeat
+    steps: tuple[tuple[SteeredAct, Markup], ...]
+
+
+def steering(store: Store, stored: StoredEpisode) -> list[SteeringStrips]:
+    """How an episode was steered, seat by seat."""
+    return [
+        SteeringStrips(
+            steered=found,
+            steps=tuple((step, strip(step.action, _label(step))) for step in found.steps),
+        )
+        for found in ask(store, stored)
+    ]
+
+
+def thin(step: SteeredAct) -> Markup:
+    """The same strip, low, for the transcript."""
+    return strip(step.action, _label(step), height=6.0)
+
+
+def _label(step: SteeredAct) -> str:
+    return f"action of turn {step.turn + 1}: {len(step.action)} coordinates"

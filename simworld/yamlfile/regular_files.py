@@ -1,0 +1,50 @@
+"""Files that others made, read whole: only what is a file, and no more of it than belongs there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from simworld.core.errors import InputError, Problem
+
+
+def regular_size(path: Path) -> int:
+    """The bytes of a file. Raises InputError, one line, where there is none, or it is a folder, a
+    pipe or a device.
+    """
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise _refusal(
+            "is a link to nothing" if os.path.islink(path) else "no such file", path
+        ) from None
+    except (OSError, ValueError) as error:
+        raise _refusal(f"cannot be read: {_reason(error)}", path) from None
+    if stat.S_ISDIR(status.st_mode):
+        raise _refusal("is a folder; expected a file", path)
+    if not stat.S_ISREG(status.st_mode):
+        raise _refusal("is a pipe, a socket or a device; expected a file", path)
+    return status.st_size
+
+
+def read_regular(path: Path, most_bytes: int) -> bytes:
+    """The content of a file of at most `most_bytes`. Raises InputError, one line, also as
+    `regular_size`.
+    """
+    size = regular_size(path)
+    if size > most_bytes:
+        raise _refusal(f"is larger than {most_bytes >> 20} MiB, the most that is read here", path)
+    try:
+        with path.open("rb") as file:
+            return file.read(size)  # room is made for as much as is asked for
+    except OSError as error:
+        raise _refusal(f"cannot be read: {_reason(error)}", path) from None
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _refusal(message: str, path: Path) -> InputError:
+    return InputError([Problem(message=message, where=str(path))])

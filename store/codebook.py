@@ -1,0 +1,157 @@
+"""What a database holds, and the codebook of its tables and views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import MetaData, Table, func, select, text
+from sqlalchemy.dialects import postgresql
+
+from store.connection import connect
+from store.damage import explained
+from store.database_address import parse_address
+from store.database_errors import faults
+from store.tables import Base
+from store.version import HEAD
+
+# View → column → the table and column it shows; the views themselves are made by the migrations
+_EPISODE = {
+    name: ("episodes", name)
+    for name in ("run", "scenario_name", "family", "repeat", "attempt", "ending")
+}
+VIEWS: dict[str, dict[str, tuple[str, str]]] = {
+    "episode_scores": {
+        "episode_id": ("episodes", "id"),
+        "run": ("episodes", "run"),
+        "scenario_id": ("episodes", "scenario_id"),
+        **_EPISODE,
+        "judge_id": ("judgements", "judge_id"),
+        "judge_name": ("judges", "name"),
+        "sample": ("judgements", "sample"),
+        "rubric_id": ("judgements", "rubric_id"),
+        "seat": ("verdicts", "seat"),
+        "agent_id": ("episode_seats", "agent_id"),
+        "agent_name": ("episode_seats", "agent_name"),
+        "persona": ("episode_seats", "persona"),
+        "dimension": ("verdicts", "dimension"),
+        "score": ("verdicts", "score"),
+        "rescaled": ("verdicts", "rescaled"),
+        "reasoning": ("verdicts", "reasoning"),
+    },
+    "transcripts": {
+        "episode_id": ("episodes", "id"),
+        **_EPISODE,
+        "turn": ("acts", "turn"),
+        "position": ("acts", "position"),
+        "seat": ("acts", "seat"),
+        "persona": ("episode_seats", "persona"),
+        "agent_name": ("episode_seats", "agent_name"),
+        "kind": ("acts", "kind"),
+        "text": ("acts", "text"),
+        "recipients": ("acts", "recipients"),
+    },
+}
+
+
+VIEW_MEANINGS = {
+    "episode_scores": (
+        "A view: a score with what tables group by, for each episode, judge, sample, seat and"
+        " dimension."
+    ),
+    "transcripts": "A view: an act with the names of who acted.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnInfo:
+    """A line of the codebook."""
+
+    table: str  # or view
+    name: str
+    type: str
+    # "key" for a part of the table's key, "→ table.column" for what it names there, both, or empty
+    key: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a database holds."""
+
+    where: str
+    version: str
+    bytes: int
+    tables: tuple[tuple[str, int], ...]  # name and rows
+
+
+def codebook() -> list[ColumnInfo]:
+    """Every column of every table and view, from the comments in `store.tables`."""
+    metadata: MetaData = Base.metadata
+    lines = [
+        ColumnInfo(
+            table=table.name,
+            name=column.name,
+            type=_type(table, column.name),
+            key=" ".join(
+                [
+                    *(["key"] if column.primary_key else []),
+                    *(f"→ {k.target_fullname}" for k in column.foreign_keys),
+                ]
+            ),
+            comment=column.comment or "",
+        )
+        for table in metadata.sorted_tables
+        for column in table.columns
+    ]
+    for view, columns in VIEWS.items():
+        for name, (table_name, column_name) in columns.items():
+            source = metadata.tables[table_name]
+            comment = source.columns[column_name].comment or ""
+            of = _type(source, column_name)
+            lines.append(
+                ColumnInfo(
+                    table=view,
+                    name=name,
+                    type=of,
+                    key=f"→ {table_name}.{column_name}",
+                    comment=comment,
+                )
+            )
+    return lines
+
+
+def meanings() -> dict[str, str]:
+    """Table or view → what a row of it is."""
+    tables = {
+        str(mapper.local_table): mapper.class_.__doc__ or "" for mapper in Base.registry.mappers
+    }
+    return {name: text.splitlines()[0] for name, text in tables.items()} | VIEW_MEANINGS
+
+
+def describe(url: str) -> Description:
+    """Tables with counts, version and size of a database; raises as `open_store`."""
+    address = parse_address(url)
+    engine = connect(address, create=False, read_only=True)
+    try:
+        with explained(address), faults(str(address)), engine.connect() as connection:
+            counts = tuple(
+                (
+                    table.name,
+                    connection.execute(select(func.count()).select_from(table)).scalar_one(),
+                )
+                for table in Base.metadata.sorted_tables
+            )
+            size = (
+                "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+                if address.path is not None
+                else "SELECT pg_database_size(current_database())"
+            )
+            bytes_ = int(connection.execute(text(size)).scalar_one())
+    finally:
+        engine.dispose()
+    return Description(where=str(address), version=HEAD, bytes=bytes_, tables=counts)
+
+
+def _type(table: Table, column: str) -> str:
+    """The column's type as PostgreSQL calls it, in lower case."""
+    return table.columns[column].type.compile(dialect=postgresql.dialect()).lower()  # type: ignore[no-untyped-call]

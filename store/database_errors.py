@@ -1,0 +1,106 @@
+"""What databases say when they cannot go on, said in one line; anything unknown stays a bug with
+its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+
+from simworld.core.errors import StoreDamaged, StoreError, StoreMismatch
+
+FULL = "no space is left"
+RESTORE = "restore it from a copy, or save what is left with: sqlite3 FILE .recover"
+AGAIN = "free space and run the same command again"
+
+# SQLite has codes, but Python 3.11's exceptions reach us with them only sometimes; the messages are
+# stable
+SQLITE: tuple[tuple[str, type[StoreError], str], ...] = (
+    ("file is not a database", StoreMismatch, "is not an SQLite database"),
+    (
+        "database is locked",
+        StoreError,
+        "is locked by another program; end that program or try again later",
+    ),
+    (
+        "database table is locked",
+        StoreError,
+        "is locked by another program; end that program or try again later",
+    ),
+    ("disk is full", StoreError, f"cannot be written: {FULL}; {AGAIN}"),
+    (
+        "disk i/o error",
+        StoreError,
+        f"cannot be read or written: the disk failed, or {FULL}; {AGAIN}",
+    ),
+    ("readonly database", StoreError, "cannot be written: no permission"),
+    (
+        "unable to open database file",
+        StoreError,
+        "cannot be opened: no such folder, or no permission",
+    ),
+    (
+        "too big",
+        StoreError,
+        "holds a row that is too large to be read here; look at it with `simworld db query`",
+    ),
+    ("malformed", StoreDamaged, f"is damaged; {RESTORE}"),
+)
+# PostgreSQL's SQLSTATE, whole or its class of two characters
+POSTGRESQL: tuple[tuple[str, type[StoreError], str], ...] = (
+    ("53100", StoreError, f"cannot be written: {FULL} on the server; {AGAIN}"),
+    ("53", StoreError, "has no resources left"),
+    ("28", StoreError, "refuses this user or password"),
+    ("3D000", StoreError, "does not exist on that server; make it with: createdb NAME"),
+    ("42501", StoreError, "does not let this user do that"),
+    ("25006", StoreError, "cannot be written: it is read-only"),
+    ("55P03", StoreError, "is locked by another program; try again later"),
+    ("40", StoreError, "had to undo a change that met another one; run the same command again"),
+    ("57P", StoreError, "is shutting down or starting; try again later"),
+    ("08", StoreError, "cannot be reached"),
+)
+
+
+@contextmanager
+def faults(where: str, lost: str = "") -> Iterator[None]:
+    """Turns what the database cannot do now into StoreError or StoreMismatch; `lost` says what that
+    means for the caller's data.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        known = explain(error, where, lost)
+        if known is None:
+            raise
+        raise known from error
+
+
+def explain(error: DBAPIError, where: str, lost: str = "") -> StoreError | None:
+    """The error for people, or None where it is not one that a user can meet."""
+    original = error.orig
+    said = " ".join(str(original).split())
+    tail = f"; {lost}" if lost else ""
+    state = getattr(original, "sqlstate", None)
+    if state:
+        for start, kind, text in POSTGRESQL:
+            if state.startswith(start):
+                return kind(f"{where} {text} ({said}){tail}")
+        return None
+    if (known := explain_sqlite(said, where, tail)) is not None:
+        return known
+    if (
+        type(original).__module__.startswith("psycopg")
+        and type(original).__name__ == "OperationalError"
+    ):
+        return StoreError(f"{where} cannot be reached: {said}{tail}")
+    return None
+
+
+def explain_sqlite(said: str, where: str, tail: str = "") -> StoreError | None:
+    """The error for people behind a message of SQLite, or None where it is not known."""
+    for words, kind, text in SQLITE:
+        if words in said.lower():
+            return kind(f"{where} {text}{tail}")
+    return None

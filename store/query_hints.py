@@ -1,0 +1,75 @@
+"""What a query probably meant by a name that is not there: the nearest columns of its own tables,
+or the nearest table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher, get_close_matches
+
+NEAR = 5  # columns that are named where none is really near
+_MISSING = re.compile(
+    r'no such (?P<a>table|column): "?(?P<b>[\w.]+)|(?P<c>relation|column) "?(?P<d>[\w.]+)"? does'
+    r" not exist"
+)
+_TEXTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)  # what names nothing
+
+
+def hinted(said: str, sql: str, names: Iterable[Sequence[str]]) -> str:
+    """The database's message, and the name that was probably meant.
+
+    Args:
+        said: the message.
+        sql: the query.
+        names: (table, column) of all that there are.
+    """
+    found = _MISSING.search(said)
+    if not found:
+        return said
+    tables: dict[str, list[str]] = {}
+    for table, column in names:
+        tables.setdefault(table, []).append(column)
+    owner, _, wrong = (found["b"] or found["d"]).rpartition(".")
+    if (found["a"] or found["c"]) != "column":
+        near = get_close_matches(wrong, tables, n=1)
+        return f"{said}; " + (
+            f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(tables))}"
+        )
+    return f"{said}; {_column(wrong, owner, sql, tables)}"
+
+
+def _column(wrong: str, owner: str, sql: str, tables: Mapping[str, Sequence[str]]) -> str:
+    used = _used(owner, sql, tables)
+    columns = list(dict.fromkeys(column for table in used for column in tables[table]))
+    if owners := sorted(table for table in tables if wrong in tables[table]):
+        return f"{wrong!r} is a column of {', '.join(owners)}"
+    if near := get_close_matches(wrong, columns, n=1):
+        return f"did you mean {near[0]!r}?"
+    if not used:
+        every = list(dict.fromkeys(column for columns in tables.values() for column in columns))
+        near = get_close_matches(wrong, every, n=1)
+        return (
+            f"did you mean {near[0]!r}?"
+            if near
+            else "`simworld db info --columns` lists those that there are"
+        )
+    ranked = sorted(
+        columns, key=lambda column: -SequenceMatcher(None, wrong.lower(), column.lower()).ratio()
+    )
+    return f"the nearest columns of {', '.join(used)} are {', '.join(ranked[:NEAR])}"
+
+
+def _used(owner: str, sql: str, tables: Iterable[str]) -> list[str]:
+    """The tables that a query names, in its order; where a column's owner is given, an alias
+    perhaps, only that one.
+    """
+    said = _TEXTS.sub(" ", sql)
+    pattern = "|".join(map(re.escape, tables)) or r"(?!)"
+    known = {table.lower(): table for table in tables}
+    if owner:
+        of = re.search(rf'\b({pattern})"?(?:\s+as)?\s+"?{re.escape(owner)}\b', said, re.IGNORECASE)
+        if of or owner.lower() in known:
+            return [known[(of[1] if of else owner).lower()]]
+    there = re.findall(rf"(?<![\w.])({pattern})\b(?!\s*\.)", said, re.IGNORECASE)
+    return list(dict.fromkeys(known[table.lower()] for table in there))

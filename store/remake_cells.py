@@ -1,0 +1,120 @@
+"""Making kept cells again from the tables that they copy: after changes by hand, and in upgraded
+databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, select, true, update
+
+from simworld.core.episode import Ending
+from simworld.core.measures import measures_of, rubric_in
+from store.blocks import Block, at, block_columns, same_block
+from store.cells import cast_record, put_attempt, retest_record, score_record
+from store.sample_measures import scored, verdicts_of
+from store.tables import (
+    CellCastRow,
+    CellScoreRow,
+    EpisodeRow,
+    EpisodeSeatRow,
+    JudgementRow,
+    JudgeRow,
+    table,
+)
+
+ROWS = {"yield_per": 5000}  # read at a time
+
+
+def remake_all(connection: Connection) -> None:
+    """Makes everything again that is stale."""
+    for of, remake in ((CellCastRow, remake_casts), (CellScoreRow, remake_scores)):
+        scenarios = select(*block_columns(of)[:3]).where(table(of).columns["stale"]).distinct()
+        for scenario in connection.execute(scenarios).all():
+            remake(connection, scenario)
+
+
+def remake_casts(connection: Connection, begins: Block) -> None:
+    """Makes those rows of `cell_casts` again that are stale, of the blocks that begin so."""
+    for block, casts in made_casts(connection, begins):
+        connection.execute(
+            update(CellCastRow).where(at(CellCastRow, block)).values(casts=casts, stale=False)
+        )
+    left = and_(at(CellCastRow, begins), CellCastRow.stale)
+    connection.execute(update(CellCastRow).where(left).values(casts=b"", stale=False))
+
+
+def remake_scores(connection: Connection, begins: Block, judge_id: str | None = None) -> None:
+    """Makes those rows of `cell_scores` again that are stale, of the blocks that begin so and of
+    one judge or all.
+    """
+    for (*block, judge), scores, retests in made_scores(connection, begins, judge_id):
+        this = and_(at(CellScoreRow, block), CellScoreRow.judge_id == judge)
+        connection.execute(
+            update(CellScoreRow).where(this).values(scores=scores, retests=retests, stale=False)
+        )
+    left = and_(
+        at(CellScoreRow, begins), CellScoreRow.stale, _of_judge(CellScoreRow.judge_id, judge_id)
+    )
+    connection.execute(
+        update(CellScoreRow).where(left).values(scores=b"", retests=b"", stale=False)
+    )
+
+
+def made_casts(connection: Connection, begins: Block) -> Iterator[tuple[Block, bytes]]:
+    """What the stale rows of `cell_casts` should hold, from the tables of episodes; those that
+    should hold nothing are left out.
+    """
+    attempt = (EpisodeRow.item_key, EpisodeRow.attempt, EpisodeRow.id, EpisodeRow.ending)
+    query = (
+        select(*block_columns(EpisodeRow), *attempt, EpisodeSeatRow.agent_name)
+        .join(EpisodeSeatRow, EpisodeSeatRow.episode_id == EpisodeRow.id)
+        .where(at(EpisodeRow, begins), exists().where(CellCastRow.stale, *same_block(CellCastRow)))
+        .order_by(
+            *block_columns(EpisodeRow),
+            EpisodeRow.item_key,
+            EpisodeRow.attempt,
+            EpisodeSeatRow.position,
+        )
+    )
+    found = connection.execute(query, execution_options=ROWS)
+    for block, rows in groupby(found, key=lambda row: row[:4]):
+        casts = b""
+        for (item_key, number, id_, ending), seats in groupby(rows, key=lambda row: row[4:8]):
+            names = [seat.agent_name for seat in seats]
+            casts = put_attempt(
+                casts, cast_record(item_key, id_, number, ending == Ending.failed.value, names)
+            )
+        yield block, casts
+
+
+def made_scores(
+    connection: Connection, begins: Block, judge_id: str | None = None
+) -> Iterator[tuple[Block, bytes, bytes]]:
+    """What the stale rows of `cell_scores` should hold, by block and judge; those that should hold
+    nothing are left out.
+    """
+    judges = connection.execute(
+        select(JudgeRow.id, JudgeRow.spec).where(_of_judge(JudgeRow.id, judge_id))
+    ).all()
+    rubrics = {id_: rubric for id_, spec in judges if (rubric := rubric_in(spec)) is not None}
+    stale = exists().where(
+        CellScoreRow.stale,
+        CellScoreRow.judge_id == JudgementRow.judge_id,
+        *same_block(CellScoreRow),
+    )
+    where = and_(at(EpisodeRow, begins), _of_judge(JudgementRow.judge_id, judge_id), stale)
+    rows = connection.execute(verdicts_of(where), execution_options=ROWS)
+    for (*block, judge), episodes in groupby(scored(rows, rubrics), key=lambda pair: pair[0][:5]):
+        measures = measures_of(rubrics[judge])
+        scores, retests = b"", b""
+        for (*_, id_), seats in episodes:
+            scores += score_record(id_, seats, measures).tobytes()
+            retests += retest_record(id_, seats, measures).tobytes()
+        yield (*block, judge), scores, retests
+
+
+def _of_judge(column: Any, judge_id: str | None) -> ColumnElement[bool]:
+    return true() if judge_id is None else column == judge_id

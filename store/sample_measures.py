@@ -1,0 +1,77 @@
+"""What judges' samples of an episode come to, seat by seat: from verdicts to measures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, select
+
+from simworld.core.judgement import JudgementStatus
+from simworld.core.measures import Measured, measure
+from store.blocks import block_columns
+from store.tables import EpisodeRow, EpisodeSeatRow, JudgementRow, VerdictRow
+
+StoredRubric = Mapping[str, Any]
+SeatMeasures = list[
+    dict[str, Measured] | None
+]  # by position; None where a score is no finite number
+SampleKey = tuple[Any, ...]  # block, judge id, episode id
+
+
+def verdicts_of(where: ColumnElement[bool]) -> Select[Any]:
+    """All verdicts of judgements that are ok, with what `scored` groups them by; a seat without one
+    has a row too.
+    """
+    key = (*block_columns(EpisodeRow), JudgementRow.judge_id, EpisodeRow.id)
+    rest = (
+        EpisodeSeatRow.position,
+        JudgementRow.sample,
+        VerdictRow.dimension,
+        VerdictRow.score,
+        VerdictRow.rescaled,
+    )
+    return (
+        select(*key, *rest)
+        .select_from(JudgementRow)
+        .join(EpisodeRow, EpisodeRow.id == JudgementRow.episode_id)
+        .join(EpisodeSeatRow, EpisodeSeatRow.episode_id == EpisodeRow.id)
+        .outerjoin(
+            VerdictRow,
+            and_(
+                VerdictRow.judgement_id == JudgementRow.id, VerdictRow.seat == EpisodeSeatRow.seat
+            ),
+        )
+        .where(where, JudgementRow.status == JudgementStatus.ok.value)
+        .order_by(*key, EpisodeSeatRow.position, JudgementRow.sample)
+    )
+
+
+def scored(
+    rows: Iterable[Any], rubrics: Mapping[str, StoredRubric]
+) -> Iterator[tuple[SampleKey, SeatMeasures]]:
+    """What each judge's samples of each episode come to, in the order of the rows of `verdicts_of`;
+    without a score none.
+    """
+    for key, of_episode in groupby(rows, key=lambda row: tuple(row[:6])):
+        if (rubric := rubrics.get(key[4])) is not None:
+            seats = [
+                _seat(list(of_seat), rubric)
+                for _, of_seat in groupby(of_episode, key=itemgetter(6))
+            ]
+            if any(seat is None or seat for seat in seats):
+                yield key, seats
+
+
+def _seat(rows: Sequence[Any], rubric: StoredRubric) -> dict[str, Measured] | None:
+    given = [row[7:] for row in rows if row[8] is not None]
+    if not all(math.isfinite(score) and math.isfinite(share) for _, _, score, share in given):
+        return None
+    samples = groupby(given, key=itemgetter(0))
+    return measure(
+        ({name: (score, share) for _, name, score, share in of_sample} for _, of_sample in samples),
+        rubric,
+    )

@@ -1,0 +1,73 @@
+"""Scores for tables and intervals, in batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, select, tuple_
+
+from store.records import ScoreRow
+from store.tables import EpisodeRow, EpisodeSeatRow, JudgementRow, JudgeRow, VerdictRow
+
+EpisodeKey = tuple[str, ...]
+
+
+def score_batch(
+    connection: Connection,
+    *,
+    judge_id: str | None,
+    run: str | None,
+    dimension: str | None,
+    scenario: str | None = None,
+    after: EpisodeKey | None,
+    size: int,
+) -> list[tuple[EpisodeKey, ScoreRow]]:
+    """The next `size` scores after a key, each with its key: (judgement id, seat, dimension)."""
+    key = (VerdictRow.judgement_id, VerdictRow.seat, VerdictRow.dimension)
+    columns: dict[str, Any] = {
+        "judge_id": JudgementRow.judge_id,
+        "judge_name": JudgeRow.name,
+        "sample": JudgementRow.sample,
+        "run": EpisodeRow.run,
+        "scenario_id": EpisodeRow.scenario_id,
+        "scenario_name": EpisodeRow.scenario_name,
+        "family": EpisodeRow.family,
+        "episode_id": EpisodeRow.id,
+        "repeat": EpisodeRow.repeat,
+        "seat": VerdictRow.seat,
+        "agent_id": EpisodeSeatRow.agent_id,
+        "agent_name": EpisodeSeatRow.agent_name,
+        "dimension": VerdictRow.dimension,
+        "score": VerdictRow.score,
+        "rescaled": VerdictRow.rescaled,
+    }
+    query = (
+        select(VerdictRow.judgement_id, *(column.label(name) for name, column in columns.items()))
+        .join(JudgementRow, JudgementRow.id == VerdictRow.judgement_id)
+        .join(JudgeRow, JudgeRow.id == JudgementRow.judge_id)
+        .join(EpisodeRow, EpisodeRow.id == JudgementRow.episode_id)
+        .join(
+            EpisodeSeatRow,
+            (EpisodeSeatRow.episode_id == EpisodeRow.id) & (EpisodeSeatRow.seat == VerdictRow.seat),
+        )
+        .order_by(*key)
+        .limit(size)
+    )
+    if judge_id is not None:
+        query = query.where(JudgementRow.judge_id == judge_id)
+    if run is not None:
+        query = query.where(EpisodeRow.run == run)
+    if dimension is not None:
+        query = query.where(VerdictRow.dimension == dimension)
+    if scenario is not None:
+        query = query.where(EpisodeRow.scenario_id == scenario)
+    if after is not None:
+        query = query.where(tuple_(*key) > tuple_(*after))
+    rows = connection.execute(query).mappings()
+    return [
+        (
+            (row["judgement_id"], row["seat"], row["dimension"]),
+            ScoreRow(**{name: row[name] for name in columns}),
+        )
+        for row in rows
+    ]

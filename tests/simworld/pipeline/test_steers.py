@@ -1,0 +1,94 @@
+"""Does steering steer? The shipped planner at a small size, and the shipped experiments in full:
+about an hour each on one core."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from simworld.cli import cli
+
+THANKS = "Thank you so much, I really appreciate your help."
+HELD_OUT = (
+    "a-crack-in-the-soundboard",
+    "beds-for-twelve-singers",
+    "hall-until-one",
+    "mushrooms-in-a-basket",
+    "reference-by-telephone",
+    "sofa-for-three-weeks",
+    "the-captains-knee",
+    "whose-name-comes-first",
+)
+
+
+def learn(name: str, folder: Path) -> dict[str, Any]:
+    """The report of a shipped loop's arms."""
+    ran = CliRunner().invoke(
+        cli,
+        ["learn", name, "--db", str(folder / "x.db"), "--work", str(folder / "work")],
+        catch_exceptions=False,
+    )
+    assert ran.exit_code == 0, ran.output
+    (path,) = (folder / "work").glob("evaluate-*.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def difference(report: dict[str, Any], first: str, second: str) -> dict[str, Any]:
+    (found,) = (c for c in report["comparisons"] if (c["first"], c["second"]) == (first, second))
+    measured: dict[str, Any] = found["measures"][report["main"]]
+    return measured
+
+
+@pytest.mark.model
+def test_the_shipped_planner_is_more_thankful_than_the_agent_without_it(tmp_path: Path) -> None:
+    """On families that it was not trained on."""
+    arms = (
+        "--agents",
+        "base=smol-script,planner=smol-thanks",
+        "--partners",
+        "smol-script",
+        "--like",
+        THANKS,
+    )
+    where = (
+        "--scenarios",
+        ",".join(HELD_OUT),
+        "--quality",
+        "0",
+        "--db",
+        str(tmp_path / "x.db"),
+        "--json",
+    )
+    ran = CliRunner().invoke(cli, ["evaluate", *arms, *where], catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    found = difference(json.loads(ran.stdout), "planner", "base")
+    assert found["families"] == 8
+    assert found["mean"] > 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(10 * 3600)
+def test_a_direction_found_in_the_store_carries_over_to_families_never_seen(tmp_path: Path) -> None:
+    """Seen: z 3.76, and 3.34 with a milder up-mapping."""
+    found = difference(learn("steers", tmp_path), "constant", "base")
+    assert found["families"] >= 20
+    assert found["z"] > 2.5
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(10 * 3600)
+def test_the_planner_beats_the_clone_and_random_directions(tmp_path: Path) -> None:
+    """Seen: z 10.6 and 13.7, perplexity 1.04 times the base's; 86 minutes on two cores."""
+    report = learn("thanks", tmp_path)
+    for control in ("clone", "random"):
+        found = difference(report, "planner", control)
+        assert found["families"] >= 20
+        assert found["z"] > 4
+    assert "constant" in report["arms"]  # stands beside it, whoever is better
+    perplexity = {arm: values["quality"]["perplexity"] for arm, values in report["arms"].items()}
+    assert 1 / 1.15 < perplexity["planner"] / perplexity["base"] < 1.15
