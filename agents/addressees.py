@@ -48,7 +48,8 @@ _ONE_OF = re.compile(
 )
 _CLAUSE_END = re.compile(r"[,;:!?()\n—–]|\.\s")
 _AFTER_NOUN = re.compile(
-    r"(?i)\b(?:of|in|at|on|with|by|from|who|that|which|near|behind|for|as|and|or|where|when|while)\b"
+    r"(?i)\b(?:of|in|at|on|with|by|from|who|that|which|near|behind|for|as|and|or|where|when|"
+    r"while)\b"
 )
 _WORD = re.compile(r"[^\W_](?:[\w'’-]*[^\W_])?")
 _KIN = frozenset(word for words in KINSHIP.values() for word in words)

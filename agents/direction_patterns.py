@@ -42,7 +42,8 @@ FRENCH = DirectionPatterns(
     leaving=(
         r"(?:\w+ ){0,3}?(?:s['’]en va\b|s['’]en aller\W*$|part\W*$|part pour de bon\b|partir\W*$|"
         r"quitte"
-        r" (?:la|le|les|cette|ce|l['’])\s?(?:pièce|salle|magasin|boutique|maison|conversation|table|appartement|bureau|café|"
+        r" (?:la|le|les|cette|ce|l['’])\s?(?:pièce|salle|magasin|boutique|maison|conversation|"
+        r"table|appartement|bureau|café|"
         r"restaurant|scène|réunion|lieux?)\b|sort\W*$|sort (?:de la|du|de"
         r" l['’])\s?(?:pièce|salle|magasin|boutique|maison|"
         r"appartement|bureau|café|restaurant|réunion)\b|raccroche\b)"
@@ -135,27 +136,37 @@ SOMEBODY = r"(?:他|她|它|您|你|他们|她们|彼|彼女|あなた|ihm|ihr|i
 # A name-like word after `zu`, `à`, `a`; and up to three letters after `对`.
 NAME_LIKE = (
     r"(?:zu"
-    r" (?!(?:Hause|Fuß|Recht|Unrecht|Beginn|Anfang|Ende|Tisch|Bett|Mittag|Gott|Boden|Land|Weihnachten|Ostern)\b)|"
+    r" (?!(?:Hause|Fuß|Recht|Unrecht|Beginn|Anfang|Ende|Tisch|Bett|Mittag|Gott|Boden|Land|"
+    r"Weihnachten|Ostern)\b)|"
     r"[àÀ] |a )[A-ZÀ-Þ][^\W\d_]+|[对對](?![此方不了的吧啊呀哦嗯对對着我自])[\u3400-\u9fff]{1,3}"
 )
 # `(au maire)`, `(zum Chef)`, `(إلى العمدة)`: said to a role. In doubt it is one; these are things,
 # places and phrases.
 _GERMAN_THINGS = (
-    r"Hause|Fuß|Recht|Unrecht|Beginn|Anfang|Ende|Tisch|Bett|Mittag|Gott|Boden|Land|Weihnachten|Ostern|Glück|Beispiel|Schluss|"
-    r"Fenster|Tür|Seite|Himmel|Spaß|Thema|Teil|Abschied|Erklärung|Sache|Zeit|Ruhe|Hälfte|Not|Sicherheit|Wand|Decke|Ausgang|Essen|"
-    r"Abendessen|Stirn|Brust|Kasse|Theke|Straße|Küche|Uhr|Sonne|Arbeit|Musik|Probe|Strafe|Verfügung|Hand"
+    r"Hause|Fuß|Recht|Unrecht|Beginn|Anfang|Ende|Tisch|Bett|Mittag|Gott|Boden|Land|"
+    r"Weihnachten|Ostern|Glück|Beispiel|Schluss|"
+    r"Fenster|Tür|Seite|Himmel|Spaß|Thema|Teil|Abschied|Erklärung|Sache|Zeit|Ruhe|Hälfte|Not|"
+    r"Sicherheit|Wand|Decke|Ausgang|Essen|"
+    r"Abendessen|Stirn|Brust|Kasse|Theke|Straße|Küche|Uhr|Sonne|Arbeit|Musik|Probe|Strafe|"
+    r"Verfügung|Hand"
 )
 _FRENCH_THINGS = (
-    r"revoir|fond|fait|moins|début|contraire|fenêtre|porte|table|fois|maison|gauche|droite|suite|fin|mur|ciel|sol|téléphone|"
-    r"passage|besoin|choix|plaisir|moment|milieu|pied|bout|loin|hasard|vue|limite|rigueur|longue|place|main|tête|lit|plafond|"
-    r"hauteur|cuisine|rue|caisse|même|prochaine|vérité|aise|instant|heure|avance|aide|secours|honneur"
+    r"revoir|fond|fait|moins|début|contraire|fenêtre|porte|table|fois|maison|gauche|droite|"
+    r"suite|fin|mur|ciel|sol|téléphone|"
+    r"passage|besoin|choix|plaisir|moment|milieu|pied|bout|loin|hasard|vue|limite|rigueur|"
+    r"longue|place|main|tête|lit|plafond|"
+    r"hauteur|cuisine|rue|caisse|même|prochaine|vérité|aise|instant|heure|avance|aide|secours|"
+    r"honneur"
 )
 _SPANISH_THINGS = (
-    r"fondo|final|lado|menos|contrario|principio|suelo|cielo|teléfono|rato|día|azar|derecha|izquierda|ventana|puerta|mesa|pared|"
-    r"vez|larga|fuerza|vista|casa|calle|cocina|cámara|techo|pie|aire|mano|hora|próxima|verdad|salida|barra|caja|mar|sol"
+    r"fondo|final|lado|menos|contrario|principio|suelo|cielo|teléfono|rato|día|azar|derecha|"
+    r"izquierda|ventana|puerta|mesa|pared|"
+    r"vez|larga|fuerza|vista|casa|calle|cocina|cámara|techo|pie|aire|mano|hora|próxima|verdad|"
+    r"salida|barra|caja|mar|sol"
 )
 _ARABIC_THINGS = (
-    r"حد|الأبد|اليسار|اليمين|الأمام|الوراء|الخلف|الباب|النافذة|الأرض|السماء|الأعلى|الأسفل|ذلك|هنا|هناك|الآن|اليوم|الغد|البيت|المنزل|"
+    r"حد|الأبد|اليسار|اليمين|الأمام|الوراء|الخلف|الباب|النافذة|الأرض|السماء|الأعلى|الأسفل|ذلك|"
+    r"هنا|هناك|الآن|اليوم|الغد|البيت|المنزل|"
     r"السوق|اللقاء|الداخل|الخارج|الطاولة|الساعة|الجدار|السقف|أين|متى|درجة|جانب"
 )
 _JAPANESE_THINGS = (
@@ -175,7 +186,8 @@ TO_A_ROLE = (
         rf" (?!(?:{_SPANISH_THINGS})\b)\w+(?: \w+)?"
     ),
     rf"(?:(?:إلى|الى) (?!(?:{_ARABIC_THINGS})\b)|لل)[\u0600-\u06ff]+(?: [\u0600-\u06ff]+){{0,2}}",
-    rf"(?!(?:{_JAPANESE_THINGS})(?:に|へ))[\u30a0-\u30ff\u3400-\u9fffー]{{1,8}}(?:さん|様|ちゃん|くん)?(?:だけ)?(?:に(?:だけ)?|へ)",
+    rf"(?!(?:{_JAPANESE_THINGS})(?:に|へ))[\u30a0-\u30ff\u3400-\u9fffー]{{1,8}}(?:さん|様|ちゃん|"
+    rf"くん)?(?:だけ)?(?:に(?:だけ)?|へ)",
     r"[给給](?![你我他她了过過钱錢票出力])[\u3400-\u9fff]{2,4}",
 )
 TITLES = (

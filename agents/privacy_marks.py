@@ -42,14 +42,18 @@ _OTHER_SOMEBODY = re.compile(f"(?i){SOMEBODY}")
 _OTHER_NAME_LIKE = re.compile("|".join([NAME_LIKE, *TO_A_ROLE]))
 _TO_WITHOUT_SPACE = re.compile(rf"(?i)\bto(?=[{SCRIPT_WITHOUT_SPACES}])")
 _OTHER_EVERYONE = re.compile(f"(?i){EVERYONE}")
-_OTHER = r"[^\x00-\x7f]|\b(?:zu|an|nur|pour|aux?|a|al|para|zum|zur|für|susurr|chuchot|murmur|en|solo|vertraulich|heimlich|unter)"
+_OTHER = (
+    r"[^\x00-\x7f]|\b(?:zu|an|nur|pour|aux?|a|al|para|zum|zur|für|susurr|chuchot|murmur|en|solo|"
+    r"vertraulich|heimlich|unter)"
+)
 _OTHER_LETTERS = re.compile(f"(?i){_OTHER}")
 _OTHER_LITTLE = re.compile(
     rf"(?i)\b(?:und|et|y|e|le|la|die|der|den|dem|el|al)\b|{TITLES}|[和与跟とو、،,&]"
 )
 _LONGEST_TOLD = 200  # characters of a mark in the other languages
 _PERHAPS = re.compile(  # most directions are none, and are not looked at further
-    rf"(?i)\b(?:to|{'|'.join(sorted(PRIVATELY | ONLY))})\b|->|→|{LOW_VOICE}|{HEARING}|{ASIDE}|{_OTHER}"
+    rf"(?i)\b(?:to|{'|'.join(sorted(PRIVATELY | ONLY))})\b|->|→|{LOW_VOICE}|{HEARING}|{ASIDE}|"
+    rf"{_OTHER}"
 )
 
 

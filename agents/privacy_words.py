@@ -135,15 +135,15 @@ LITTLE = _words("""
 # Words above that are also names, and so are not cleared where they are written like one: `(to
 # Mark)`.
 NAMES_TOO = _words("""
-    amber angel april art august autumn bill brook chance charity chase christian clay cliff cook crystal daisy
-    dawn dean drew duke earl earnest faith forest frank gene ginger glen grace grant guy harry heath holly hope
-    hunter iris ivy jack jasmine joy june lance lily mark max may miles nick olive pat penny pepper pierce
-    prudence reed rich river rob robin rose ruby sandy sky skip star stone storm sue summer trip victor violet
-    wade ward will wood
+    amber angel april art august autumn bill brook chance charity chase christian clay cliff cook
+    crystal daisy dawn dean drew duke earl earnest faith forest frank gene ginger glen grace grant
+    guy harry heath holly hope hunter iris ivy jack jasmine joy june lance lily mark max may miles
+    nick olive pat penny pepper pierce prudence reed rich river rob robin rose ruby sandy sky skip
+    star stone storm sue summer trip victor violet wade ward will wood
     """)
 NOBODY_ENDS = (
-    "ness", "ment", "tion", "sion", "ance", "ence", "ism", "ship", "hood", "dom", "ize", "ise", "ify",
-    "ing",
+    "ness", "ment", "tion", "sion", "ance", "ence", "ism", "ship", "hood", "dom", "ize", "ise",
+    "ify", "ing",
 )  # fmt: skip
 # People who are called by what they are, although an ending above would clear them.
 PEOPLE = _words("""

@@ -25,7 +25,8 @@ from simworld.core.episode import Action, ActionKind
 # model was cut
 LONGEST = 40_000
 _PLACE = (
-    r"(?:room|shop|store|house|building|office|apartment|flat|kitchen|caf[eé]|restaurant|bar|conversation|call|chat|scene|area|"
+    r"(?:room|shop|store|house|building|office|apartment|flat|kitchen|caf[eé]|restaurant|bar|"
+    r"conversation|call|chat|scene|area|"
     r"place|premises|meeting|stage|party|hall|station)"
 )
 _LEAVING = re.compile(
@@ -36,7 +37,8 @@ _LEAVING = re.compile(
     r"hangs? up(?! (?:a|an|her|his|my|the|their) (?!phone|call))\b)"
 )
 _NOT_LEAVING = re.compile(
-    r"(?i)\b(?:watch\w*|sees?|lets?|makes?|as|when|while|if|before|until|not|never|to|nearly|almost|about|and"
+    r"(?i)\b(?:watch\w*|sees?|lets?|makes?|as|when|while|if|before|until|not|never|to|nearly|"
+    r"almost|about|and"
     r" (?:he|she|they))\b"
 )
 _NOTHING = re.compile(
@@ -44,8 +46,10 @@ _NOTHING = re.compile(
     r"silence|nothing|none)\W*$"
 )
 _GESTURE = re.compile(
-    r"(?i)\b(?:nod|shake|smil|sigh|shrug|laugh|chuckl|grin|frown|look|glanc|gaz|star|gestur|wav|wink|blink|blush|cr(?:y|ie)|"
-    r"weep|sob|roll|rais|lean|paus|hesitat|think|cough|clear|point|bow|squint|gulp|swallow|bit|cross|fold|hug|whisper)\w*\b"
+    r"(?i)\b(?:nod|shake|smil|sigh|shrug|laugh|chuckl|grin|frown|look|glanc|gaz|star|gestur|"
+    r"wav|wink|blink|blush|cr(?:y|ie)|"
+    r"weep|sob|roll|rais|lean|paus|hesitat|think|cough|clear|point|bow|squint|gulp|swallow|"
+    r"bit|cross|fold|hug|whisper)\w*\b"
 )
 _LEAVING_ELSEWHERE = re.compile(
     "(?i)" + "|".join(f"(?:{words.leaving})" for words in OTHER_LANGUAGES)

@@ -8,19 +8,23 @@ from functools import lru_cache
 from agents.people_names import PeopleNames, either
 
 SAYING = (
-    r"(?:says?|said|repl(?:y|ies|ied)|asks?|asked|answers?|answered|adds?|added|continues?|continued|whispers?|whispered|"
-    r"sagt|fragt|antwortet|flüstert|dit|répond|demande|murmure|dice|responde|pregunta|susurra|说道?|說道?|问道?|答道|は?言う|"
+    r"(?:says?|said|repl(?:y|ies|ied)|asks?|asked|answers?|answered|adds?|added|continues?|"
+    r"continued|whispers?|whispered|"
+    r"sagt|fragt|antwortet|flüstert|dit|répond|demande|murmure|dice|responde|pregunta|susurra|"
+    r"说道?|說道?|问道?|答道|は?言う|"
     r"(?:قال|قالت|[يت]قول))"
 )
 COLON = "[:：﹕]"
 _OPEN, _CLOSE = r"[\"“\[(「『【（［]?[*_]{0,3}", r"[*_]{0,3}[\])」』】）］”\"]?"
 # `Nadia to my dear Ida: …` is the seat's own.
 _TO = re.compile(
-    r"(?i)(?:\b(?:to|zu|an|à|a|إلى)\s|→\s?|->\s?)(?:(?:the|my|our|her|his|dear|friend|mr|mrs|ms|miss|dr)\.?\s){0,3}"
+    r"(?i)(?:\b(?:to|zu|an|à|a|إلى)\s|→\s?|->\s?)(?:(?:the|my|our|her|his|dear|friend|mr|mrs|"
+    r"ms|miss|dr)\.?\s){0,3}"
     r"[\"“'‘*_@]{0,3}$"
 )
 _BRACKETED = (
-    r"(?:\([^()\n]{0,200}(?:\([^()\n]{0,100}\)[^()\n]{0,100})?\)|（[^（）\n]{0,200}）|\[[^\[\]\n]{0,200}\]|"
+    r"(?:\([^()\n]{0,200}(?:\([^()\n]{0,100}\)[^()\n]{0,100})?\)|（[^（）\n]{0,200}）|"
+    r"\[[^\[\]\n]{0,200}\]|"
     r"【[^【】\n]{0,200}】)"
 )
 
@@ -62,7 +66,8 @@ def _patterns(
     other = None
     if others:
         one = either(others)
-        label = rf"(?:[\[【「『［](?:{one})[\]】」』］]|[*_]{{0,3}}(?:{one})[*_]{{0,3}})(?:\s?{_BRACKETED})?[*_]{{0,3}}\s?{COLON}"
+        name = rf"(?:[\[【「『［](?:{one})[\]】」』］]|[*_]{{0,3}}(?:{one})[*_]{{0,3}})"
+        label = rf"{name}(?:\s?{_BRACKETED})?[*_]{{0,3}}\s?{COLON}"
         other = re.compile(
             rf"(?im)^\s?{label}|^\s?(?:{one})\s?(?=[「『])|(?-i:(?<=[\s*。！？…」』”）】]){label})"
         )

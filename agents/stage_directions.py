@@ -28,7 +28,8 @@ PAIRED = {
 CLOSING = {closing: opening for opening, closing in PAIRED.items()}
 _BRACKET = re.compile("[" + re.escape("".join([*PAIRED, *CLOSING])) + "]")
 _EMPHASIS = re.compile(
-    r"(?<![\w*])\*{1,2}(?![\s*])([^*\n]+)(?<!\s)\*{1,2}(?!\w)|(?<!\w)_(?!\s)([^_\n]+)(?<!\s)_(?!\w)|"
+    r"(?<![\w*])\*{1,2}(?![\s*])([^*\n]+)(?<!\s)\*{1,2}(?!\w)|"
+    r"(?<!\w)_(?!\s)([^_\n]+)(?<!\s)_(?!\w)|"
     r"(?<!＊)＊{1,2}(?![\s＊])([^＊\n]+)＊{1,2}"
 )
 _START = re.compile("[*_＊" + re.escape("".join(PAIRED)) + "]")

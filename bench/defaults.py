@@ -35,13 +35,17 @@ STATE, ACTION, ACTS, FAMILIES = 577, 32, 4, 30
 ALIKE = 4  # state numbers that are no other in another family; the first of them matters
 CHANGES: tuple[dict[str, Any], ...] = (
     {},
-    {"alpha": 1.0}, {"alpha": 5.0}, {"alpha": 10.0},
+    {"alpha": 1.0},
+    {"alpha": 5.0},
+    {"alpha": 10.0},
     {"gamma": 0.0},
-    {"actor_rate": 3e-5}, {"actor_rate": 1e-3},
+    {"actor_rate": 3e-5},
+    {"actor_rate": 1e-3},
     {"critic_rate": 1e-3},
     {"layer_norm": True},
-    {"critic_hidden": ()}, {"critic_hidden": (), "gamma": 0.0, "actor_rate": 1e-3, "critic_rate": 1e-3},
-)  # fmt: skip
+    {"critic_hidden": ()},
+    {"critic_hidden": (), "gamma": 0.0, "actor_rate": 1e-3, "critic_rate": 1e-3},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,13 +142,16 @@ def main() -> None:
         found = [value(change, seed, given) for seed in range(given.seeds)]
         values = [one["value"] for one in found]
         line = {
-            "bench": "defaults", "changed": change, "place": "end" if given.end else "utterance",
+            "bench": "defaults",
+            "changed": change,
+            "place": "end" if given.end else "utterance",
             "value": round(statistics.mean(values), 3),
             "sd": round(statistics.stdev(values), 3) if len(values) > 1 else None,
             "constant": round(statistics.mean(one["constant"] for one in found), 3),
             "best_step": round(statistics.mean(one["step"] for one in found)),
-            "seeds": given.seeds, "seconds": round(time.perf_counter() - begun, 1),
-        }  # fmt: skip
+            "seeds": given.seeds,
+            "seconds": round(time.perf_counter() - begun, 1),
+        }
         print(json.dumps(line), flush=True)
 
 

@@ -148,9 +148,13 @@ def main() -> None:
             for name, update in sides.items():
                 found[name].append(per_second(update, given.updates))
         result: dict[str, object] = {
-            "bench": "td3bc", "d_state": d_state, "d_action": d_action, "hidden": hidden, "batch": size,
+            "bench": "td3bc",
+            "d_state": d_state,
+            "d_action": d_action,
+            "hidden": hidden,
+            "batch": size,
             "threads": torch.get_num_threads(),
-        }  # fmt: skip
+        }
         result |= {
             f"{name}_per_s": round(statistics.median(values), 1) for name, values in found.items()
         }

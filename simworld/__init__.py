@@ -60,12 +60,42 @@ _LAZY = {name: module for module, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
 __all__ = [  # noqa: RUF022 - grouped by home, checked against _LAZY in the tests
-    "find_specs", "make_agent", "load_backend", "find_scenarios", "load_scenario",
-    "connect", "episode_seed", "play", "Act", "Action", "ActionKind", "Ending", "Episode", "Observation", "Turn", "WorkItem",
-    "Failure", "InputError", "SimworldError", "Dimension", "Judgement", "Rubric", "Verdict",
-    "Check", "Limits", "Persona", "Relationship", "Scenario", "Seat", "Estimate", "mean_by_family",
-    "Job", "Played", "play_jobs", "open_store",
-]  # fmt: skip
+    "find_specs",
+    "make_agent",
+    "load_backend",
+    "find_scenarios",
+    "load_scenario",
+    "connect",
+    "episode_seed",
+    "play",
+    "Act",
+    "Action",
+    "ActionKind",
+    "Ending",
+    "Episode",
+    "Observation",
+    "Turn",
+    "WorkItem",
+    "Failure",
+    "InputError",
+    "SimworldError",
+    "Dimension",
+    "Judgement",
+    "Rubric",
+    "Verdict",
+    "Check",
+    "Limits",
+    "Persona",
+    "Relationship",
+    "Scenario",
+    "Seat",
+    "Estimate",
+    "mean_by_family",
+    "Job",
+    "Played",
+    "play_jobs",
+    "open_store",
+]
 
 
 def __getattr__(name: str) -> Any:

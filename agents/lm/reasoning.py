@@ -30,7 +30,8 @@ _GAP = "[_▁ -]"
 # `final` alone is said.
 _OPEN = (
     # DeepSeek, Qwen, Phi, Seed, EXAONE, Hunyuan, ERNIE, Nova, LongCat, OpenThinker, Cohere, Solar …
-    rf"<\s*{_BAR}(?:(?:begin|start){_GAP}(?:of{_GAP})?)?{_WORDS}(?:{_GAP}(?:begin|start))?(?:\s[^<>\n]{{0,80}})?{_BAR}>",
+    rf"<\s*{_BAR}(?:(?:begin|start){_GAP}(?:of{_GAP})?)?{_WORDS}(?:{_GAP}(?:begin|"
+    rf"start))?(?:\s[^<>\n]{{0,80}})?{_BAR}>",
     r"\[(?-i:THINK(?:ING)?|THOUGHTS?|REASONING)\]",  # Magistral
     rf"◁\s*{_WORDS}\s*▷",  # Kimi
     r"<\|inner_prefix\|>",  # Apertus
@@ -60,7 +61,8 @@ _HARMONY = frozenset({"<|channel|>", "<|message|>", "<|constrain|>"})
 _END = r"<\|(?:end|return|call)\|>"  # of one channel
 _MARK = re.compile(
     r"(?i)(?=<\s{0,8}[/|｜]{0,2}\s{0,8}\w|\[[/TR]|◁)"  # most of what is no mark goes here, fast
-    rf"(?:(?P<close>{'|'.join(_CLOSE)})|(?P<open>{'|'.join(_OPEN)})|(?P<end>{_END})|(?P<drop>{'|'.join(_DROPPED)}))"
+    rf"(?:(?P<close>{'|'.join(_CLOSE)})|(?P<open>{'|'.join(_OPEN)})|(?P<end>{_END})|"
+    rf"(?P<drop>{'|'.join(_DROPPED)}))"
 )
 # Marks that are plain words count only where they begin the reply, and end only what they began;
 # the last must be ended.
@@ -86,7 +88,8 @@ _CUT_MARK = re.compile(r"(?:<[|｜]?|◁|\[(?=/|THI|REA))\s*(?P<close>/?)\s*[\w:
 # Models whose chat templates open a thought in the prompt, so that a reply cut short has no mark at
 # all.
 _THINKERS = re.compile(
-    r"(?i)deepseek-?r1|\br1\b|qwq|qvq|[-_:]thinking\b|[-_:]reason(?:er|ing)\b|[-_:]think\b|magistral|gpt-oss|phi-4-reasoning|marco-o1|"
+    r"(?i)deepseek-?r1|\br1\b|qwq|qvq|[-_:]thinking\b|[-_:]reason(?:er|ing)\b|[-_:]think\b|"
+    r"magistral|gpt-oss|phi-4-reasoning|marco-o1|"
     r"skywork-o1|openthinker|exaone-deep|minimax-m[12]|nemotron-nano|seed-oss|s1\.1"
 )
 

@@ -27,8 +27,15 @@ from simworld.core.errors import InputError
 from simworld.core.requests import ModelInfo
 
 __all__ = [
-    "ActorInfo", "Checkpoint", "CheckpointInfo", "EncoderInfo", "check_fits", "from_folder", "load_checkpoint", "save_checkpoint",
-]  # fmt: skip
+    "ActorInfo",
+    "Checkpoint",
+    "CheckpointInfo",
+    "EncoderInfo",
+    "check_fits",
+    "from_folder",
+    "load_checkpoint",
+    "save_checkpoint",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -21,9 +21,11 @@ MAX_PARTS = 100_000  # characters once repeats are written out: some 25 MB and a
 _HEAD = re.compile(r"(?:\(\?(?:[aiLmsuxbefprw]|V[01])+\))*")
 _REREAD = re.compile(r"\(\?[a-zA-Z0-9]*(?:[xV\s-]|(?<=[a-zA-Z0-9])#)")
 _PLAIN = r"""
-    \\(?s:.)                                                                      # an escape
-  | \[\^?\]?(?>(?:\\(?s:.)|\[:\^?[\w\ &.-]*+(?:[:=][\w\ &/.-]*+)?:\]|[^\]\\])*)\]?   # a set; ] may stand first
-  | (?P<nothing>\(\?\#(?:\\(?s:.)|[^)\\])*\)? | \(\?[a-zA-Z0-9]*\))                # a comment, or flags
+    \\(?s:.)  # an escape
+  # a set; ] may stand first
+  | \[\^?\]?(?>(?:\\(?s:.)|\[:\^?[\w\ &.-]*+(?:[:=][\w\ &/.-]*+)?:\]|[^\]\\])*)\]?
+  # a comment, or flags
+  | (?P<nothing>\(\?\#(?:\\(?s:.)|[^)\\])*\)? | \(\?[a-zA-Z0-9]*\))
 """
 _COUNT = r"\{(?P<low>[0-9]*)(?P<comma>,)?(?P<high>[0-9]*)\}"
 _TOKEN = re.compile(rf"{_PLAIN} | {_COUNT} | (?s:.)", re.VERBOSE)

@@ -45,8 +45,8 @@ _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc", "'"))
 
 
 def comparable(text: str) -> str:
-    """The text as words are looked for in it: NFKC (ＯＫ is OK, e + ´ is é), one apostrophe, without
-    what may be left out.
+    """The text as words are looked for in it: NFKC (ＯＫ is OK, e + ´ is é), one apostrophe,
+    without what may be left out.
     """
     if text.isascii():
         return text

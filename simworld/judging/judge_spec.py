@@ -106,7 +106,8 @@ class JudgeSpec(ServerFields):
             "rubric": rubric.id,
             "prompts": PROMPTS_VERSION,
         }
-        return f"{self.name}@{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]}"
+        text = json.dumps(content, sort_keys=True)
+        return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def builtin_judges() -> tuple[str, ...]:

@@ -29,9 +29,9 @@ class Difference:
     paired: Paired
     # Cohen's d_z over families: mean / standard deviation; None where it is not defined
     effect: float | None
-    settles: (
-        int | None
-    )  # families with which a difference like this one is found in 80 % of the cases; None: above a million
+    # families with which a difference like this one is found in 80 % of the cases; None: above a
+    # million
+    settles: int | None
 
 
 def compare_agents(scores: Iterable[SeatScore], first: str, second: str) -> dict[str, Difference]:

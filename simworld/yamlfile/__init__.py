@@ -16,7 +16,25 @@ from simworld.yamlfile.scalars import as_text
 from simworld.yamlfile.writing import write_new
 
 __all__ = [
-    "Document", "YamlLocation", "as_text", "closest", "did_you_mean", "found", "in_order", "is_glob", "load_text", "load_yaml",
-    "matching_files", "one_of", "parse", "parse_text", "problem_texts", "read_regular", "regular_size", "shorten", "top_keys",
-    "write_new", "yaml_files",
-]  # fmt: skip
+    "Document",
+    "YamlLocation",
+    "as_text",
+    "closest",
+    "did_you_mean",
+    "found",
+    "in_order",
+    "is_glob",
+    "load_text",
+    "load_yaml",
+    "matching_files",
+    "one_of",
+    "parse",
+    "parse_text",
+    "problem_texts",
+    "read_regular",
+    "regular_size",
+    "shorten",
+    "top_keys",
+    "write_new",
+    "yaml_files",
+]

@@ -144,7 +144,8 @@ def load_local(
             model = AutoModelForCausalLM.from_pretrained(
                 folder, dtype=DTYPES[dtype], use_safetensors=True, **where
             )
-    except Exception as error:  # whatever a broken folder makes the library raise is the user's problem, not a bug of ours
+    # whatever a broken folder makes the library raise is the user's problem, not a bug of ours
+    except Exception as error:
         reason = str(error).strip().splitlines()
         raise ModelError(
             f"{folder}: cannot be loaded: {type(error).__name__}: {reason[0] if reason else ''}"

@@ -36,7 +36,8 @@ class ReasoningMarks(BaseModel):
 
 
 Reasoning = ReasoningMarks | Literal["on", "off"]
-"""Marks of a model's own; `on`: it thinks before each reply, in the usual marks; `off`: its text holds no thoughts."""
+"""Marks of a model's own; `on`: it thinks before each reply, in the usual marks; `off`: its text
+holds no thoughts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

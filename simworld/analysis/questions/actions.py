@@ -117,8 +117,9 @@ def _read(
     steps = _Steps(rows=[], actions=[], states=[], notes=[])
     for id_ in chosen:
         sql = f"""
-SELECT e.id, e.run, e.scenario_name, e.family, s.agent_name, a.seat, a.turn, a.kind, a.text, p.planner_id, p.encoder_id, p.noisy,
-  p.action, p.action_dtype, p.action_shape{", p.state, p.state_dtype, p.state_shape" if states else ""}
+SELECT e.id, e.run, e.scenario_name, e.family, s.agent_name, a.seat, a.turn, a.kind, a.text,
+  p.planner_id, p.encoder_id, p.noisy, p.action, p.action_dtype, p.action_shape
+  {", p.state, p.state_dtype, p.state_shape" if states else ""}
 FROM episodes e
 JOIN plan_steps p ON p.episode_id = e.id
 JOIN acts a ON a.episode_id = p.episode_id AND a.turn = p.turn AND a.position = p.position

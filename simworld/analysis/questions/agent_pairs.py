@@ -122,7 +122,8 @@ def _meet(source: QuerySource, two: AgentPair) -> tuple[AgentPair, Scope]:
     sql = """
 SELECT a.run, a.agent_name, b.agent_name
 FROM run_agents a JOIN run_agents b ON b.run = a.run
-WHERE (a.agent_name = :first OR a.agent_id = :first) AND (b.agent_name = :second OR b.agent_id = :second)
+WHERE (a.agent_name = :first OR a.agent_id = :first)
+  AND (b.agent_name = :second OR b.agent_id = :second)
 ORDER BY a.run"""
     both = [row for row in source.rows(sql, meant) if two.run in (None, row[0])]
     if not both:

@@ -30,7 +30,8 @@ def agents(source: QuerySource, *, run: str | None) -> pd.DataFrame:
     """See `Analysis.agents`."""
     among = scope(source, run=run) if run is not None else Scope()
     sql = f"""
-SELECT e.run, s.agent_name, s.agent_id, count(*), count(DISTINCT e.family), sum(CASE WHEN e.ending = 'failed' THEN 1 ELSE 0 END)
+SELECT e.run, s.agent_name, s.agent_id, count(*), count(DISTINCT e.family),
+  sum(CASE WHEN e.ending = 'failed' THEN 1 ELSE 0 END)
 FROM episodes e JOIN episode_seats s ON s.episode_id = e.id
 WHERE {among.episodes()}
 GROUP BY e.run, s.agent_name, s.agent_id

@@ -26,7 +26,8 @@ _COLUMNS = {
 _OF_SEATS = {"agent", "seat", "position"}
 # The last attempt at each work item; only one that failed is ever tried again
 _LAST = """(e.ending <> 'failed' OR NOT EXISTS (
-  SELECT 1 FROM episodes l WHERE l.run = e.run AND l.item_key = e.item_key AND l.attempt > e.attempt))"""
+  SELECT 1 FROM episodes l WHERE l.run = e.run AND l.item_key = e.item_key
+    AND l.attempt > e.attempt))"""
 
 
 def endings(
@@ -47,7 +48,8 @@ def endings(
     joined = "JOIN episode_seats s ON s.episode_id = e.id" if seats else ""
     places = ", ".join(str(place + 1) for place in range(len(groups) + 3))
     sql = f"""
-SELECT {"".join(f"{_COLUMNS[name]}, " for name in groups)}e.ending, e.reason, e.family, count(*), sum(e.turns)
+SELECT {"".join(f"{_COLUMNS[name]}, " for name in groups)}e.ending, e.reason, e.family,
+  count(*), sum(e.turns)
 FROM episodes e {joined}
 WHERE {among.episodes()} AND {among.seats() if seats else "1 = 1"} AND {_LAST}
 GROUP BY {places} ORDER BY {places}"""

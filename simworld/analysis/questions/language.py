@@ -92,11 +92,13 @@ def _read(source: QuerySource, among: Scope, agent: str, most: int) -> _SpokenSa
     sample, the same each time.
     """
     sql = f"""
-SELECT p.episode_id, p.seat, p.family, a.turn, a.position, a.seat, a.kind, a.text, a.logprob, a.new_tokens
+SELECT p.episode_id, p.seat, p.family, a.turn, a.position, a.seat, a.kind, a.text,
+  a.logprob, a.new_tokens
 FROM (
   SELECT s.episode_id, s.seat, e.family
-  FROM episode_seats s CROSS JOIN episodes e -- in this order SQLite walks the ids and stops as soon as there are enough
-  WHERE e.id = s.episode_id AND e.ending <> 'failed' AND s.agent_name = :sampled AND {among.episodes()} AND {among.seats()}
+  FROM episode_seats s CROSS JOIN episodes e -- so SQLite walks the ids, and stops soon
+  WHERE e.id = s.episode_id AND e.ending <> 'failed' AND s.agent_name = :sampled
+    AND {among.episodes()} AND {among.seats()}
   ORDER BY s.episode_id, s.seat
   {"LIMIT :most" if most else ""}
 ) p

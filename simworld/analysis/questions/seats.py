@@ -93,7 +93,8 @@ def _places(source: QuerySource, among: Scope, run: str) -> dict[str, _RunScenar
     """Scenario id → what it is in a run, for those of the scope."""
     of_run = Scope(run=run, scenario=among.scenario, family=among.family)
     sql = f"""
-SELECT k.id, k.kind, (SELECT w.scenario_name FROM work_items w WHERE w.scenario_id = k.id AND w.run = :run LIMIT 1)
+SELECT k.id, k.kind,
+  (SELECT w.scenario_name FROM work_items w WHERE w.scenario_id = k.id AND w.run = :run LIMIT 1)
 FROM scenarios k
 WHERE EXISTS (SELECT 1 FROM episodes e WHERE e.scenario_id = k.id AND {of_run.episodes()})"""
     return {

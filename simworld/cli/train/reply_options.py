@@ -30,12 +30,32 @@ _SOURCE = (
 )
 _OPTIONS = (
     *_SOURCE,
-    click.option("--replies", type=click.IntRange(min=1), default=240, show_default=True, help="To learn from, at most."),
+    click.option(
+        "--replies",
+        type=click.IntRange(min=1),
+        default=240,
+        show_default=True,
+        help="To learn from, at most.",
+    ),
     click.option("--steps", type=click.IntRange(min=1), default=160, show_default=True),
-    click.option("--batch-size", type=click.IntRange(min=1), default=2, show_default=True, help="Replies a step."),
-    click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, show_default=True),
-    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of families, order, weights."),
-)  # fmt: skip
+    click.option(
+        "--batch-size",
+        type=click.IntRange(min=1),
+        default=2,
+        show_default=True,
+        help="Replies a step.",
+    ),
+    click.option(
+        "--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, show_default=True
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Of families, order, weights.",
+    ),
+)
 
 
 def source_options(command: Command) -> Command:

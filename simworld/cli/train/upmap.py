@@ -44,21 +44,33 @@ POSITIVE = click.IntRange(min=1)
     help="d', the numbers of an action.",
 )
 @click.option(
-    "--mode", type=click.Choice(["groups", "repeated"]), default="groups", show_default=True,
+    "--mode",
+    type=click.Choice(["groups", "repeated"]),
+    default="groups",
+    show_default=True,
     help="groups: a part of the action for each embedding; repeated: one embedding, L times.",
-)  # fmt: skip
+)
 @click.option(
-    "--position", type=click.Choice(["start", "mid", "end"]), default="end", show_default=True,
-    help="Before the prompt, between instructions and dialogue, or before the header that opens the reply.",
-)  # fmt: skip
+    "--position",
+    type=click.Choice(["start", "mid", "end"]),
+    default="end",
+    show_default=True,
+    help="Before the prompt, between instructions and dialogue, or before the header that opens "
+    "the reply.",
+)
 @click.option(
-    "--act-norm", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
+    "--act-norm",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
     help="Length of a prefix embedding, in lengths of a token embedding.",
-)  # fmt: skip
+)
 @click.option(
-    "--text-encoder", default="", metavar="SPEC",
+    "--text-encoder",
+    default="",
+    metavar="SPEC",
     help="States from a sentence encoder, like builtin:all-minilm-l6-v2; default: from the model.",
-)  # fmt: skip
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="The checkpoint's folder."
 )

@@ -39,10 +39,14 @@ WIDTH = 90  # characters of an utterance that are shown
     "--keep", type=click.IntRange(min=1), help="With --out: so many of the best. Default: all."
 )
 @click.option(
-    "--share", "shares", type=click.FloatRange(0, 1, max_open=True), multiple=True, metavar="COSINE",
-    help="With --out: know each way with this share of the neutral action: 0.7 as `train latent` makes them, less is stronger. "
-    "May be given several times. Default: as they are.",
-)  # fmt: skip
+    "--share",
+    "shares",
+    type=click.FloatRange(0, 1, max_open=True),
+    multiple=True,
+    metavar="COSINE",
+    help="With --out: know each way with this share of the neutral action: 0.7 as `train latent` "
+    "makes them, less is stronger. May be given several times. Default: as they are.",
+)
 @click.option(
     "--neutral", is_flag=True, help="With --out: know the neutral action too, to compare with."
 )

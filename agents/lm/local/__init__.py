@@ -1,0 +1,1 @@
+"""A language model in this process: weights, batched decoding, and caches across turns."""

@@ -1,0 +1,1 @@
+"""From verdicts to conclusions: scores of seats, standings, differences, agreement, language."""

@@ -1,0 +1,1 @@
+"""Statistics: intervals over families, paired comparisons, ratings; numbers in, numbers out."""

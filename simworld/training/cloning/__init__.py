@@ -1,0 +1,1 @@
+"""Learning from stored replies: self-cloning, and up-mappings whose directions are ways of replying."""

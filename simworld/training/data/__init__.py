@@ -1,0 +1,1 @@
+"""Datasets: stored acts as transitions, with their rewards, checks and statistics."""

@@ -1,0 +1,1 @@
+"""Learning from transitions: learners, their loop, and what their planners are compared with."""
