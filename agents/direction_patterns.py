@@ -132,7 +132,10 @@ EVERYONE = (
     r"大家|所有人|各位|众人|眾人|全体|全體|他们|她们|みんな|みなさん|皆さん|皆|全員|"
     r"الجميع|الكل)"
 )
-SOMEBODY = r"(?:他|她|它|您|你|他们|她们|彼|彼女|あなた|ihm|ihr|ihnen|dir|lui|elle|eux|él|ella|ellos|ellas|ti)"
+SOMEBODY = (
+    r"(?:他|她|它|您|你|他们|她们|彼|彼女|あなた|ihm|ihr|ihnen|dir|lui|elle|eux|"
+    r"él|ella|ellos|ellas|ti)"
+)
 # A name-like word after `zu`, `à`, `a`; and up to three letters after `对`.
 NAME_LIKE = (
     r"(?:zu"

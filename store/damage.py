@@ -31,6 +31,7 @@ from store.database_errors import RESTORE
 from store.scenario_json import scenario_of
 from store.tables import Base
 from store.types import Json, SeedText, Utc
+from store.writing import RowValues
 
 LOOK_S = 5.0  # seconds to look for the cell to blame
 ROWS = 1000  # between two looks at the clock
@@ -50,7 +51,6 @@ ADVICE = (
     " read what is whole"
 )
 
-RowValues = Mapping[str, Any]
 CellRule = Callable[[Any], str]  # what was expected; empty where the value is that
 
 

@@ -8,7 +8,7 @@ stale is made again from those tables.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -21,9 +21,7 @@ from store.cells import cast_record, put, put_attempt, retest_record, score_reco
 from store.remake_cells import remake_casts, remake_scores
 from store.sample_measures import StoredRubric, scored, verdicts_of
 from store.tables import Base, CellCastRow, CellScoreRow, EpisodeRow, JudgementRow, table
-from store.writing import insert_new
-
-RowValues = Mapping[str, Any]
+from store.writing import RowValues, insert_new
 
 
 def keep_episode(connection: Connection, episode: RowValues, seats: Sequence[RowValues]) -> None:

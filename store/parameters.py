@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from simworld.core.errors import InputError
 from store.types import UNSTORABLE
 
-ParameterValue = str | int | float | None
+BoundValue = str | int | float | None
 
 # Text, quoted names and comments are passed over; `::` is PostgreSQL's cast
 _PART = re.compile(
@@ -22,7 +22,7 @@ def names(sql: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found[2] for found in _PART.finditer(sql) if found[2]))
 
 
-def check(sql: str, values: Mapping[str, ParameterValue]) -> None:
+def check(sql: str, values: Mapping[str, BoundValue]) -> None:
     """Raises InputError unless every parameter has a value that can be stored, and every value a
     parameter.
     """

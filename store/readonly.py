@@ -20,7 +20,7 @@ from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect
 from store.database_address import DatabaseAddress, parse_address, sqlite_uri
 from store.database_errors import explain_sqlite
 from store.query_hints import hinted
-from store.sqlite_process import QueryError, QueryProcess, ShouldStop
+from store.sqlite_process import QueryError, QueryProcess, ShouldStop, SqlRow
 from store.sqlite_worker import MEMORY
 
 TIMEOUT_S = 30.0
@@ -37,7 +37,6 @@ TABLES_POSTGRESQL = (
     "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema ="
     " current_schema()"
 )
-SqlRow = tuple[Any, ...]
 SqlRows = Generator[SqlRow, None, None]
 OpenedQuery = tuple[tuple[str, ...], SqlRows]
 
@@ -93,7 +92,7 @@ class QueryResult:
 def query(
     url: str,
     sql: str,
-    values: Mapping[str, parameters.ParameterValue] | None = None,
+    values: Mapping[str, parameters.BoundValue] | None = None,
     *,
     limit: int = 0,
     most_bytes: int = 0,
@@ -148,7 +147,7 @@ def query(
 def _sqlite(
     address: DatabaseAddress,
     sql: str,
-    values: Mapping[str, parameters.ParameterValue],
+    values: Mapping[str, parameters.BoundValue],
     timeout_s: float,
     row_bytes: int,
     stopped: ShouldStop,
@@ -215,7 +214,7 @@ def _sqlite_faults(
 def _postgresql(
     address: DatabaseAddress,
     sql: str,
-    values: Mapping[str, parameters.ParameterValue],
+    values: Mapping[str, parameters.BoundValue],
     timeout_s: float,
     row_bytes: int,
 ) -> Iterator[OpenedQuery]:

@@ -43,7 +43,7 @@ class QueryProcess:
         self,
         uri: str,
         sql: str,
-        values: Mapping[str, parameters.ParameterValue],
+        values: Mapping[str, parameters.BoundValue],
         *,
         timeout_s: float,
         row_bytes: int,

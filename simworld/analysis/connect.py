@@ -24,7 +24,7 @@ from simworld.core.errors import SimworldError
 from simworld.results.arms import OVERALL
 from store import open_store
 from store.damage import explain_damage
-from store.parameters import ParameterValue
+from store.parameters import BoundValue
 
 MOST_ROWS = 100_000
 T = TypeVar("T")
@@ -101,7 +101,7 @@ class Analysis:
         *,
         limit: int = MOST_ROWS,
         timeout_s: float | None = None,
-        **values: ParameterValue,
+        **values: BoundValue,
     ) -> pd.DataFrame:
         """The rows of one SELECT, VALUES or WITH; `:name` in it stands for the argument of that
         name. Nothing can be written.
@@ -119,7 +119,7 @@ class Analysis:
         """
         return self._source.frame(query, values, limit=limit, timeout_s=timeout_s)
 
-    def ready(self, name: str, *, limit: int = MOST_ROWS, **values: ParameterValue) -> pd.DataFrame:
+    def ready(self, name: str, *, limit: int = MOST_ROWS, **values: BoundValue) -> pd.DataFrame:
         """The rows of a ready query (`ready_queries` lists them); `limit` as for `sql`.
 
         Args:

@@ -12,7 +12,7 @@ from importlib import resources
 import store
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
-from store.parameters import ParameterValue
+from store.parameters import BoundValue
 
 _ENTRY = re.compile(r"^-- (:?)(\w+) {2,}(.+)$")
 _DEFAULT = "; default: "
@@ -45,7 +45,7 @@ class ReadyQuery:
         """The parameters that have no default."""
         return tuple(name for name, meaning in self.parameters.items() if _DEFAULT not in meaning)
 
-    def values(self, given: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
+    def values(self, given: Mapping[str, BoundValue]) -> dict[str, BoundValue]:
         """A value for every parameter; raises InputError for those that are missing or unknown."""
         for name in given:
             if name not in self.parameters:
@@ -85,7 +85,7 @@ def ready_query(name: str) -> ReadyQuery:
     return known[name]
 
 
-def check_names(url: str, values: Mapping[str, ParameterValue]) -> None:
+def check_names(url: str, values: Mapping[str, BoundValue]) -> None:
     """Raises InputError for a run, judge, agent or dimension that is not in the database, with the
     nearest that is.
     """

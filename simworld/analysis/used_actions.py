@@ -11,13 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simworld.core.arrays import Floats
 from simworld.results.language_quality import dispersion
 from store import Store, StoredEpisode, UsedAction
 
 NEAREST = 3
 EARLIER = 64  # episodes of the run that are looked at
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from simworld.cli.text import harmless
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import write_new
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 names_argument = click.argument("names", metavar="NAME...", nargs=-1, required=True)
 out_option = click.option(

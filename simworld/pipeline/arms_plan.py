@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from agents import HumanSpec, find_specs
 from scenarios import find_scenarios
@@ -16,8 +15,8 @@ from simworld.core.scenario import Scenario
 from simworld.results.arms import ArmSeat
 from simworld.runner.run_plan import RunPlan
 from simworld.stats.paired_comparison import Circumstance
+from simworld.yamlfile.fields import Seats
 
-Seats = Literal["both", "first", "second"]
 BASE = "base"
 FOCUS = ("planner", "steered")  # the arm that is compared with all others, by convention
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agents.lm.server.options import ServerFields
+from simworld.core.arrays import Embed
 from simworld.core.stopping import Stopping
 from simworld.judging.judging_pass import JudgingRun, JudgingTally
 from simworld.pipeline.arms_plan import ArmsPlan
 from simworld.pipeline.evaluation_measures import EvaluationMeasures
 from simworld.pipeline.evaluation_result import Evaluation, read_arms
-from simworld.results.language_quality import Embed
 from simworld.runner.loaded_agents import LoadedAgents, borrow
 from simworld.runner.stored_run import RunProgress, run_plan
 from store import Store

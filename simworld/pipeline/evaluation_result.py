@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agents import LMSpec, model_key
+from simworld.core.arrays import Embed
 from simworld.core.episode import Ending
 from simworld.pipeline.arms_plan import ArmsPlan
 from simworld.pipeline.evaluation_measures import EvaluationMeasures
 from simworld.results.arms import Arm, ArmSeat, arm_of, judged_seats, latest
-from simworld.results.language_quality import Embed, Quality, qualities, spread
+from simworld.results.language_quality import Quality, qualities, spread
 from simworld.results.perplexity import perplexity, replies
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.stats.intervals import Estimate, mean_by_family

@@ -17,6 +17,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from simworld.core.arrays import Floats
 from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed, generator
 from simworld.stats.intervals import mean_by_family, tail
@@ -24,7 +25,6 @@ from store import JudgeRecord, Store
 
 LEVEL = 0.95
 ROUNDS = 1000
-Floats = NDArray[np.float64]
 Unit = tuple[str, str]  # (episode id, seat): what is rated
 
 

@@ -14,10 +14,9 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from simworld.core.arrays import Floats, Ints
 from simworld.stats.paired_comparison import Circumstance
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 CellSeat = tuple[str, str, int]  # family, scenario id, repeat
 T = TypeVar("T", bound=Hashable)
 _MOST = 2**63 - 1

@@ -13,7 +13,8 @@ from itertools import combinations, groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from simworld.results.cells import CellScores, Floats, Ints
+from simworld.core.arrays import Floats, Ints
+from simworld.results.cells import CellScores
 from simworld.results.cells import SeatScore as SeatScore
 
 _BYTE = 255  # the most that a byte can count

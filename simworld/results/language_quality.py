@@ -8,7 +8,7 @@ up to the words of the shortest.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.line_similarity import similarity
+from simworld.core.arrays import Embed
 from simworld.core.episode import Act, ActionKind, Episode
 
 T = TypeVar("T")
@@ -24,7 +25,6 @@ REPEATED = (
     # agents' default
     0.6
 )
-Embed = Callable[[Sequence[str]], NDArray[np.floating]]  # n texts → (n, d)
 
 _WORD = re.compile(r"\w+")
 

@@ -11,15 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simworld.core.arrays import Bools, Floats, Ints
 from simworld.core.errors import StoreDamaged
 from simworld.core.measures import OVERALL, SOTOPIA_MEAN, measures_of
 from simworld.core.measures import SOTOPIA as SOTOPIA
-from simworld.results.cells import CellScores, Floats, Ints, combined
+from simworld.results.cells import CellScores, combined
 from store import Cells, Store
 
-Bools = NDArray[np.bool_]
 # Scenario id, agent by seat → the seats in which agents are compared
 ComparedSeats = Callable[[str, Mapping[str, str]], Collection[str]]
 

@@ -12,7 +12,8 @@ from typing import Self
 
 import numpy as np
 
-from simworld.results.cells import Ints, combined
+from simworld.core.arrays import Ints
+from simworld.results.cells import combined
 from simworld.results.seat_scores import ComparedSeats
 from store import Cells, Store
 

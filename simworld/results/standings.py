@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simworld.core.arrays import Ints
 from simworld.core.measures import OVERALL, SOTOPIA_MEAN
-from simworld.results.cells import Ints
 from simworld.results.games import GameCounts
 from simworld.results.seat_scores import SeatCount
 from simworld.stats.intervals import Estimate, means_of_sums

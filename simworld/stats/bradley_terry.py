@@ -5,12 +5,11 @@ method.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from simworld.core.arrays import Floats
 
 _STEPS = 100
 _CLOSE = 1e-6  # the next step of Newton's method would be about the square of it
-
-Floats = NDArray[np.float64]
 
 
 def fit(

@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simworld.core.arrays import Floats
 from simworld.core.seeding import derive_seed, generator
-
-Floats = NDArray[np.float64]
 
 
 def random_effects(group: NDArray[np.int64], values: Floats) -> tuple[Floats, float]:

@@ -21,12 +21,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simworld.stats.bradley_terry import Floats, chances, fit
+from simworld.core.arrays import Bools, Floats
+from simworld.stats.bradley_terry import chances, fit
 
 _WEAK = 1e-4  # a ridge that keeps what has no bound finite, and matters no further
 _HALVINGS = 40
-
-Bools = NDArray[np.bool_]
 
 
 def unbounded(took: Bools, anchor: int | None) -> tuple[Bools, Bools, Floats]:

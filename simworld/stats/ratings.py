@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simworld.core.arrays import Floats
 from simworld.core.seeding import derive_seed
-from simworld.stats.bradley_terry import Floats, fit
+from simworld.stats.bradley_terry import fit
 from simworld.stats.intervals import resamples, tail
 from simworld.stats.one_sided_ratings import bounds, unbounded
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from simworld.core.scenario import Scenario
 from simworld.core.seeding import derive_seed
-from simworld.tournament.tournament_file import Seats
+from simworld.yamlfile.fields import Seats
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -7,14 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from simworld.core.episode import MOST_REPEATS
 from simworld.judging.judge_spec import DEFAULT_JUDGE
+from simworld.yamlfile.fields import Count, Repeats, Seats
 
-Count = Annotated[int, Field(ge=1)]
-Repeats = Annotated[int, Field(ge=1, le=MOST_REPEATS)]
 Rounds = Annotated[int, Field(ge=1, le=1_000)]
 Format = Literal["round_robin", "fixed_partner", "focal", "swiss"]
-Seats = Literal["both", "first", "second"]
 
 
 class _TournamentPart(BaseModel):

@@ -21,7 +21,7 @@ from simworld.tournament.schedule import (
     swiss_pairs,
     swiss_round,
 )
-from simworld.tournament.tournament_file import Seats
+from simworld.yamlfile.fields import Seats
 from store import EpisodeSummary, SeatRecord
 
 # What the rounds so far came to: the casts that count → agent → points.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from simworld.core.errors import MissingExtra
-from simworld.training.rl.training_loop import MetricsSink
+from simworld.core.progress import MetricsSink
 from store import Store, TrainingRecord
 
 

@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simworld.analysis.questions.mean_scores import rough
-from simworld.analysis.questions.query_source import QuerySource, SqlRow, json_value, noted, table
+from simworld.analysis.questions.query_source import QuerySource, json_value, noted, table
 from simworld.analysis.questions.scope import choose, scope
 from simworld.core.errors import InputError
 from simworld.results.language_quality import dispersion
 from simworld.stats.intervals import mean_by_family
+from store.sqlite_process import SqlRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,14 @@ from itertools import groupby
 import pandas as pd
 
 from simworld.analysis.questions.mean_scores import played, rough
-from simworld.analysis.questions.query_source import QuerySource, SqlRow, noted, table
+from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, scope
 from simworld.analysis.questions.seats import seat_frames
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.errors import InputError
 from simworld.results.language_quality import Quality, distinct, qualities, spoken_words
 from simworld.stats.intervals import Estimate, mean_of_sums
+from store.sqlite_process import SqlRow
 
 _SHARES = ("words", "empty_share", "repeated_share")  # means, so they have intervals
 

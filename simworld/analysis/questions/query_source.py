@@ -15,10 +15,9 @@ import store
 from simworld.analysis.questions.answer_frame import AnswerFrame
 from simworld.core.errors import InputError
 from store import Store
-from store.parameters import ParameterValue
+from store.parameters import BoundValue
 from store.readonly import MOST_BYTES
-
-SqlRow = tuple[Any, ...]
+from store.sqlite_process import SqlRow
 
 
 class Note(UserWarning):
@@ -40,7 +39,7 @@ class QuerySource:
         """The file, or the URL without its password."""
         return self.store.where
 
-    def rows(self, sql: str, values: Mapping[str, ParameterValue] | None = None) -> list[SqlRow]:
+    def rows(self, sql: str, values: Mapping[str, BoundValue] | None = None) -> list[SqlRow]:
         """All rows of an aggregate. Raises InputError where they are too large to hold."""
         with store.query(
             self.url, sql, values, most_bytes=MOST_BYTES, timeout_s=self.timeout_s
@@ -50,21 +49,19 @@ class QuerySource:
             raise InputError(f"{self.where}: an answer is too large: {answer.note('')}")
         return found
 
-    def stream(
-        self, sql: str, values: Mapping[str, ParameterValue] | None = None
-    ) -> Iterator[SqlRow]:
+    def stream(self, sql: str, values: Mapping[str, BoundValue] | None = None) -> Iterator[SqlRow]:
         """The rows one by one, so that memory holds no more than one."""
         with store.query(self.url, sql, values, timeout_s=self.timeout_s) as answer:
             yield from answer
 
-    def column(self, sql: str, values: Mapping[str, ParameterValue] | None = None) -> list[Any]:
+    def column(self, sql: str, values: Mapping[str, BoundValue] | None = None) -> list[Any]:
         """The first column of all rows."""
         return [row[0] for row in self.rows(sql, values)]
 
     def frame(
         self,
         sql: str,
-        values: Mapping[str, ParameterValue] | None = None,
+        values: Mapping[str, BoundValue] | None = None,
         *,
         limit: int,
         timeout_s: float | None = None,

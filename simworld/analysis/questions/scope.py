@@ -11,7 +11,7 @@ from typing import Any
 from simworld.analysis.questions.query_source import QuerySource
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
-from store.parameters import ParameterValue
+from store.parameters import BoundValue
 
 _THERE = {
     "run": "SELECT name FROM runs ORDER BY created, name",
@@ -39,11 +39,11 @@ class Scope:
     scenario: str | None = None  # name or id
     family: str | None = None
     agents: tuple[str, ...] = ()  # names or ids of who sat in the seat; empty: everybody
-    values: dict[str, ParameterValue] = field(init=False)
+    values: dict[str, BoundValue] = field(init=False)
 
     def __post_init__(self) -> None:
         given = {"run": self.run, "scenario": self.scenario, "family": self.family}
-        values: dict[str, ParameterValue] = {
+        values: dict[str, BoundValue] = {
             name: value for name, value in given.items() if value is not None
         }
         object.__setattr__(

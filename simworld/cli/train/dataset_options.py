@@ -4,19 +4,18 @@ choose.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from simworld.cli.options import Command
 from simworld.core.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from simworld.training.data.dataset_query import DataQuery
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 WHEN = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
 
 # option → the field of DataQuery or RewardSettings it fills, for messages

@@ -8,22 +8,23 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from simworld.cli.options import Command
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
     from agents.lm.local.local_model import LocalModel
     from agents.steering.checkpoint import Checkpoint
+    from simworld.core.progress import MetricsSink
     from simworld.stats.intervals import Estimate
     from simworld.training.cloning.clone_checkpoint import ReplyQuery
-    from simworld.training.cloning.descent import Descent, MetricsSink
+    from simworld.training.cloning.descent import Descent
     from simworld.training.cloning.neutrality import Neutrality
     from store import Store
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 _SOURCE = (
     click.option("--run", "run_name", metavar="NAME", help="Only replies of this run."),
     click.option("--agent", metavar="NAME", help="Only replies of this agent, by name or id."),

@@ -20,8 +20,8 @@ from simworld.code_version import code_version
 
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint
+    from simworld.core.progress import MetricsSink
     from simworld.training.rl.train_planner import PlannerSettings, TrainingData
-    from simworld.training.rl.training_loop import MetricsSink
     from store import TrainingRecord
 
 POSITIVE = click.IntRange(min=1)

@@ -15,14 +15,14 @@ from agents.steering.checkpoint_folder import read_folder
 from agents.steering.steering_spec import ExploreSpec, SteeringSpec
 from scenarios import find_scenarios
 from simworld.core.errors import InputError, Problem
+from simworld.core.progress import ReportProgress
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import Stopping
 from simworld.judging.judge_spec import JudgeSpec, load_judge
-from simworld.pipeline.arms_plan import ArmsPlan, Seats
+from simworld.pipeline.arms_plan import ArmsPlan
 from simworld.pipeline.learn.learn_file import LearnFile
+from simworld.yamlfile.fields import Seats
 from store import Store
-
-ReportProgress = Callable[[int, int, str], None]  # (done, of how many, what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

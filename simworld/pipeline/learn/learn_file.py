@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
 from agents.steering.steering_spec import ExploreSpec
-from simworld.core.episode import MOST_REPEATS
 from simworld.core.requests import Position
-from simworld.pipeline.arms_plan import Seats
 from simworld.training.data.dataset_query import RewardSettings
 from simworld.training.rl.train_planner import PlannerSettings
+from simworld.yamlfile.fields import Count, Repeats, Seats
 
-Count = Annotated[int, Field(ge=1)]
-Repeats = Annotated[int, Field(ge=1, le=MOST_REPEATS)]
 ArmName = Literal["base", "clone", "random", "explorer", "constant", "planner"]
 ARMS: tuple[ArmName, ...] = get_args(ArmName)
 RANDOM = ExploreSpec(kind="random")

@@ -1,1 +1,1 @@
-"""Learning from stored replies: self-cloning, and up-mappings whose directions are ways of replying."""
+"""Learning from stored replies: self-cloning, and up-mappings of ways of replying."""

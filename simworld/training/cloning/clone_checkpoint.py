@@ -18,10 +18,12 @@ from agents.lm.local.local_model import LocalModel
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
 from agents.steering.planner import project
 from agents.steering.state_encoders import lm_encoder_id, load_text_encoder
+from simworld.core.arrays import Embed
 from simworld.core.errors import InputError
-from simworld.training.cloning.descent import DescentCheckpoint, MetricsSink
+from simworld.core.progress import MetricsSink, ReportProgress
+from simworld.training.cloning.descent import DescentCheckpoint
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
-from simworld.training.cloning.latent_learning import Embed, LatentMap, LatentSettings, learn_latent
+from simworld.training.cloning.latent_learning import LatentMap, LatentSettings, learn_latent
 from simworld.training.cloning.neutrality import Neutrality, measure
 from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone, standard
 from simworld.training.cloning.stored_replies import (
@@ -35,8 +37,6 @@ from simworld.training.cloning.stored_replies import (
 
 PROGRESS = "descent.safetensors"
 DEV = 16  # replies that a checkpoint is chosen by
-
-ReportProgress = Callable[[int, int, str], None]  # (done, total, what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from simworld.core.errors import InputError
+from simworld.core.progress import MetricsSink
 from simworld.core.seeding import derive_seed, generator
 from simworld.training.cloning.frozen_lm import EncodedReply
 from simworld.training.rl.learner import load_optimiser, optimiser_state, prefixed, under
@@ -22,7 +23,6 @@ from simworld.training.training_state import load_progress, save_progress
 
 # of a lesson, with a seed for its random actions
 Loss = Callable[[EncodedReply, int], tuple[Tensor, Mapping[str, float]]]
-MetricsSink = Callable[[int, Mapping[str, float]], None]  # (step from 1, metrics)
 Rank = Callable[[Mapping[str, float]], float]  # mean metrics of the dev lessons → how bad that is
 
 KEEP_EVERY = 5  # steps between two states that are kept

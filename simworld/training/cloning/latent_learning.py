@@ -18,7 +18,7 @@ of exploration do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -29,16 +29,16 @@ from torch import Tensor, nn
 
 from agents.steering.planner import project
 from agents.steering.upmap import UpMap
+from simworld.core.arrays import Embed
 from simworld.core.errors import InputError
+from simworld.core.progress import MetricsSink
 from simworld.core.seeding import derive_seed, generator
 from simworld.stats.intervals import Estimate, mean_by_family
-from simworld.training.cloning.descent import Descent, DescentCheckpoint, MetricsSink, descend
+from simworld.training.cloning.descent import Descent, DescentCheckpoint, descend
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.likelihood import likelihoods
 from simworld.training.cloning.neutrality import kl_divergence
 from simworld.training.cloning.reply_codes import fit_reply_codes, ways_of_replying, words_by_code
-
-Embed = Callable[[Sequence[str]], NDArray[np.floating]]  # n texts → (n, d)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-Floats = NDArray[np.float64]
+from simworld.core.arrays import Floats
 
 _RIDGE = 10.0  # replies' worth of knowing nothing
 

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from agents.steering.planner import Actor
 from agents.steering.upmap import UpMap
-from simworld.training.cloning.descent import Descent, DescentCheckpoint, MetricsSink, descend
+from simworld.core.progress import MetricsSink
+from simworld.training.cloning.descent import Descent, DescentCheckpoint, descend
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.neutrality import kl_divergence, random_actions
 from simworld.training.rl.networks import start_at

@@ -5,7 +5,7 @@ query and content.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError, StoreError
+from simworld.core.progress import ReportProgress
 from simworld.core.rewards import CreditAssignment
 from simworld.training.data.credit import SeatReward, judged_rewards, measured_rewards
 from simworld.training.data.dataset_folder import (
@@ -32,7 +33,6 @@ from simworld.training.data.measured_rewards import make_utterance_reward
 from store import SeatTrace, Store
 
 CHUNK = 64  # traces measured at a time
-ReportProgress = Callable[[int, int, str], None]  # (episodes done, of how many, note)
 
 
 @dataclass(slots=True, kw_only=True)

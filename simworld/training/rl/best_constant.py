@@ -12,12 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from agents.steering.checkpoint import Checkpoint
+from simworld.core.arrays import Floats
 from simworld.core.errors import InputError
 from simworld.training.data.dataset_checks import check_trainable
 from simworld.training.data.transitions import Transitions
 from simworld.training.data.variance_explained import CHUNK, fitted, variance_explained
-
-Floats = NDArray[np.float64]
 
 
 def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
 from agents.steering.planner import Actor
 from agents.steering.state_encoders import is_lm_encoder
 from simworld.core.errors import InputError
+from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed
 from simworld.training.data.dataset_folder import load_meta, load_transitions
 from simworld.training.data.normalizer import Normalizer
@@ -25,7 +26,7 @@ from simworld.training.rl.bc import Bc, BcSettings
 from simworld.training.rl.learner import Learner
 from simworld.training.rl.networks import new_actor, start_at
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
-from simworld.training.rl.training_loop import LoopSettings, MetricsSink, ReportProgress, train
+from simworld.training.rl.training_loop import LoopSettings, train
 
 
 class PlannerSettings(BaseModel):

@@ -5,7 +5,7 @@ can stop and go on.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from simworld.core.errors import InputError
+from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed, generator
 from simworld.training.data.dataset_checks import check_batch, check_trainable, split_families
 from simworld.training.data.normalizer import Normalizer, fit_normalizer
@@ -25,9 +26,6 @@ from simworld.training.rl.learner import Learner, prefixed, under
 from simworld.training.training_state import load_progress, save_progress
 
 PROGRESS = "training.safetensors"
-
-MetricsSink = Callable[[int, Mapping[str, float]], None]  # (step, metrics)
-ReportProgress = Callable[[int, int, str], None]  # (done, total, note)
 
 
 class LoopSettings(BaseModel):

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from agents.steering.checkpoint import Checkpoint
+from simworld.core.arrays import Floats
 from simworld.core.errors import InputError
 from simworld.stats.groups import permutation_p, random_effects
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.training.data.transitions import Transitions
 
-Floats = NDArray[np.float64]
 MOST_WAYS = 256
 
 

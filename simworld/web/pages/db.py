@@ -19,7 +19,7 @@ from simworld.web.page_request import PageRequest
 from store import Store, parameters
 from store import query as ask
 from store.codebook import VIEWS, ColumnInfo, codebook, describe
-from store.parameters import ParameterValue
+from store.parameters import BoundValue
 
 LIMITS = ("100", "500", "2000")
 TIMEOUT_S = 10.0
@@ -83,9 +83,7 @@ def query(desk: AppState, store: Store, given: PageRequest) -> Page:
     return Page(template="db_query.html", title="SQL", values=values, status=status)
 
 
-def answer(
-    desk: AppState, sql: str, values: Mapping[str, ParameterValue], limit: int
-) -> ResultTable:
+def answer(desk: AppState, sql: str, values: Mapping[str, BoundValue], limit: int) -> ResultTable:
     """The first rows of a query. Raises InputError where it is wrong, writes, takes too long, or
     has to wait too long.
     """

@@ -1,0 +1,13 @@
+"""Fields that several kinds of file have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simworld.core.episode import MOST_REPEATS
+
+Count = Annotated[int, Field(ge=1)]
+Repeats = Annotated[int, Field(ge=1, le=MOST_REPEATS)]
+Seats = Literal["both", "first", "second"]
