@@ -18,6 +18,7 @@ from agents.lm.local.local_model import LocalModel
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
 from agents.steering.planner import project
 from agents.steering.state_encoders import lm_encoder_id, load_text_encoder
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.training.cloning.descent import DescentCheckpoint, MetricsSink
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
@@ -286,6 +287,6 @@ def _check(samples: Sequence[StoredReply], base: Checkpoint, query: ReplyQuery) 
     versions = sorted({sample.template_version for sample in samples})
     if len(versions) > 1:
         raise InputError(
-            f"these replies were made with {len(versions)} prompts ({', '.join(versions)}); choose"
-            " with --agent"
+            f"these replies were made with {counted(len(versions), 'prompt')}"
+            f" ({', '.join(versions)}); choose with --agent"
         )
