@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+from simworld.cli.options import Command
+
 GOES_ON = "; the same command goes on from here"
 
 
