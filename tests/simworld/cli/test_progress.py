@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 
 import pytest
 from rich.console import Console
@@ -11,6 +10,7 @@ from rich.console import Console
 from simworld.cli import progress
 from simworld.cli.progress import playing_bar, progress_bar
 from simworld.runner.stored_run import RunProgress
+from tests.waiting import until
 
 
 def test_nothing_is_drawn_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,12 +31,9 @@ def test_without_a_terminal_plain_lines_come_though_the_work_says_nothing(
         show(1, 8, "reading")
         now = 30.0
         show(2, 8, "reading")
-        out = ""
-        deadline = time.monotonic() + 30
-        while out.count("\n") < 3 and time.monotonic() < deadline:
-            time.sleep(0.01)
-            out += capsys.readouterr().err
-    lines = out.splitlines()
+        said: list[str] = []
+        until(lambda: said.append(capsys.readouterr().err) or "".join(said).count("\n") >= 3)
+    lines = "".join(said).splitlines()
     assert "cloning, reading: about 2 min in all, at the pace of the first pieces" in lines
     assert lines.count("cloning: 2 of 8, 30 s gone, 4 a minute, about 60 s left, reading") >= 2
 

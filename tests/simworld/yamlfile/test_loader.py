@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,10 +131,8 @@ def test_billion_laughs_are_counted_and_not_written_out() -> None:
     laughs = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 30)
     )
-    started = time.perf_counter()
     (line,) = lines(laughs)
     assert line == "f.yaml:6:5: more than 200,000 values once every alias is written out"
-    assert time.perf_counter() - started < 2
 
 
 def test_honest_aliases_work() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -199,30 +200,28 @@ def test_an_interrupted_conversion_leaves_nothing_that_counts(
     assert list((cache / "models").iterdir()) == []
 
 
-def _write_slowly(_: Path, folder: Path) -> None:
-    import time
+def _convert_in_a_process(root: str, inside: Barrier) -> None:
+    def write(_: Path, folder: Path) -> None:
+        (folder / "model.safetensors").write_bytes(b"weights")
+        inside.wait(60)  # until the other process is here too
 
-    (folder / "model.safetensors").write_bytes(b"weights")
-    time.sleep(0.3)  # both processes are inside at once
-
-
-def _convert_in_a_process(root: str) -> None:
     os.environ["SIMWORLD_CACHE"] = root
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(weights, "_write_safetensors", _write_slowly)
+        patch.setattr(weights, "_write_safetensors", write)
         patch.setattr(weights, "verified_file", lambda _: Path("x.gguf"))
         convert(SMOL)
 
 
 def test_two_processes_convert_at_once(cache: Path) -> None:
     context = get_context("fork")
+    inside = context.Barrier(2)
     processes = [
-        context.Process(target=_convert_in_a_process, args=(str(cache),)) for _ in range(2)
+        context.Process(target=_convert_in_a_process, args=(str(cache), inside)) for _ in range(2)
     ]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(30)
+        process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     assert is_converted(SMOL)
     assert len(list((cache / "models").iterdir())) == 1
