@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress, ProgressColumn
 
 from simworld.cli import progress
 from simworld.cli.progress import playing_bar, progress_bar
@@ -61,8 +63,15 @@ def test_a_bar_begins_anew_with_each_stage(monkeypatch: pytest.MonkeyPatch) -> N
     drawn = io.StringIO()
     terminal = Console(file=drawn, force_terminal=True, width=200, color_system=None)
     monkeypatch.setattr(progress, "Console", lambda **_: terminal)
+    bars: list[Progress] = []
+
+    def made(*columns: ProgressColumn, **settings: Any) -> Progress:
+        bars.append(Progress(*columns, **settings))
+        return bars[-1]
+
+    monkeypatch.setattr(progress, "Progress", made)
     with progress_bar("learning") as show:
-        bar = show._progress
+        (bar,) = bars
         show.begin("collect-1")
         show(4, 4, "episodes")
         assert bar.tasks[0].finished

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simworld.core.patterns import MAX_DEPTH, PatternError, _size, compile_pattern
+from simworld.core.patterns import MAX_DEPTH, PatternError, compile_pattern, pattern_size
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ from simworld.core.patterns import MAX_DEPTH, PatternError, _size, compile_patte
     ],
 )
 def test_the_size_of_a_pattern(pattern: str, parts: int, depth: int) -> None:
-    assert _size(pattern) == (parts, depth)
+    assert pattern_size(pattern) == (parts, depth)
 
 
 @pytest.fixture

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Engine, event
-
 from agents import make_agent
 from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Request
@@ -21,6 +19,7 @@ from simworld.testing.fakes import FakeBackend
 from simworld.tournament.loading import Tournament, open_tournament
 from simworld.tournament.play import OpenJudge, TournamentOutcome, play_tournament
 from store import Store, open_store
+from tests.sql_events import at_each
 
 SCENE = """\
 name: kitchen-{n}
@@ -126,8 +125,5 @@ def statements_counted(at_most: int | None = None) -> Iterator[Counter[str]]:
         if count["statements"] == at_most:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    event.listen(Engine, "before_cursor_execute", one_more)
-    try:
+    with at_each("before_cursor_execute", one_more):
         yield count
-    finally:
-        event.remove(Engine, "before_cursor_execute", one_more)
