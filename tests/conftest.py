@@ -19,6 +19,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from store import open_store
+
 hypothesis.settings.register_profile("any machine", deadline=None)  # how busy it is decides nothing
 hypothesis.settings.load_profile("any machine")
 
@@ -151,3 +153,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'world.db'}"
     return str(request.getfixturevalue("postgresql_url"))
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with the schema and no rows: copied in a tenth of the time that making one
+    takes."""
+    path = tmp_path_factory.mktemp("template") / "world.db"
+    open_store(f"sqlite:///{path}", create=True).close()
+    return path

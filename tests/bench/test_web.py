@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from store import open_store
-from tests.simworld.tournament.small import play, tournament, write
+from tests.factories.tournaments import play, tournament, write
 
 
 def test_every_kind_of_page_is_read_while_a_tournament_is_written(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ import pytest
 
 import store
 from simworld.core.errors import InputError, SimworldError, StoreError, StoreMismatch
+from tests.factories.stored import add, begin, judged, played
 from tests.sql_events import at_each
-from tests.store.samples import add, begin, judged, played
 
 
 @pytest.fixture

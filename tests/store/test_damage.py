@@ -13,8 +13,8 @@ import store
 from simworld.core.errors import StoreDamaged, StoreError, StoreMismatch
 from store.damage import find_damage
 from store.database_address import parse_address
+from tests.factories.stored import add, begin, played
 from tests.sql_events import at_each
-from tests.store.samples import add, begin, played
 
 
 @pytest.fixture

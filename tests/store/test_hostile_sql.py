@@ -15,7 +15,7 @@ import pytest
 
 import store
 from simworld.core.errors import InputError
-from tests.store.samples import add, begin, played
+from tests.factories.stored import add, begin, played
 
 NUMBERS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
 # Each is one operation of SQLite that lasts for minutes

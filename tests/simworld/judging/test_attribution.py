@@ -21,7 +21,7 @@ from simworld.judging.judge import make_judge
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import judge_episodes
 from store import AgentRecord, PlannedItem, RunRecord, open_store
-from tests.simworld.judging.helpers import AnsweringBackend, lamp, scored
+from tests.factories.judging import AnsweringBackend, lamp, scored
 
 SPEC = JudgeSpec(name="weigher", model="answering", method="statements", prior=False)
 GOAL = Dimension(

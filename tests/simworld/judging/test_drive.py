@@ -9,7 +9,7 @@ from simworld.core.judgement import Verdict
 from simworld.core.requests import Completion, Request, Score, Scored, TextPrompt
 from simworld.judging.drive import drive
 from simworld.judging.local import Judging
-from tests.simworld.judging.helpers import AnsweringBackend, scored
+from tests.factories.judging import AnsweringBackend, scored
 
 
 def judging(*prompts: str) -> Judging:

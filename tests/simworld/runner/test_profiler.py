@@ -22,7 +22,7 @@ from simworld.runner.stored_run import RunProgress, run_plan
 from simworld.runner.turn_progress import TurnProgress
 from simworld.testing import FakeBackend, example_scenario
 from store import Store, open_store
-from tests.simworld.runner.helpers import talker
+from tests.factories.asking import talker
 
 SCRIPTED = (
     "name: {name}\nkind: scripted\nlines: [Good evening., And then?, '[nods]']\nafter: repeat\n"

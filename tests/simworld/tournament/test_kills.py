@@ -13,7 +13,7 @@ from simworld.tournament.loading import open_tournament
 from simworld.tournament.results import results
 from simworld.tournament.results_json import plain_results
 from store import open_store
-from tests.simworld.tournament.small import (
+from tests.factories.tournaments import (
     play,
     play_at_most,
     statements_counted,

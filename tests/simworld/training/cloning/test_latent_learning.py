@@ -15,7 +15,7 @@ from simworld.training.cloning.descent import Descent
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
 from simworld.training.cloning.latent_learning import LatentSettings, learn_latent
 from simworld.training.cloning.likelihood import likelihoods
-from tests.simworld.training import taught
+from tests.factories import taught
 
 REPLIES = (" Yes, 5.", " No!", " Maybe 7?", " Go away.", " Deal.", " Hm, 3")
 

@@ -15,7 +15,7 @@ from simworld.training.cloning.descent import Descent, DescentCheckpoint, descen
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
 from simworld.training.cloning.neutrality import kl_divergence, measure, random_actions
 from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone
-from tests.simworld.training import taught
+from tests.factories import taught
 
 REPLIES = (" Yes, 5.", " No!", " Maybe 7?", " Go away.", " Deal.", " Hm, 3")
 

@@ -23,7 +23,7 @@ from simworld.training.rl.fqe import FqeSettings, fitted_q
 from simworld.training.rl.networks import TwinCritic, new_actor
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
 from simworld.training.rl.training_loop import PROGRESS, LoopSettings, Trained, train
-from tests.simworld.training.small import bandit, episodes
+from tests.factories.transitions import bandit, episodes
 
 QUICK = FqeSettings(steps=3, batch_size=8, hidden=(8,))
 SETTINGS = LoopSettings(steps=12, batch_size=16, every=4, held_out=0.3, fqe=QUICK)
