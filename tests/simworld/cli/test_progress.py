@@ -34,7 +34,12 @@ def test_without_a_terminal_plain_lines_come_though_the_work_says_nothing(
         now = 30.0
         show(2, 8, "reading")
         said: list[str] = []
-        until(lambda: said.append(capsys.readouterr().err) or "".join(said).count("\n") >= 3)
+
+        def three_lines() -> bool:
+            said.append(capsys.readouterr().err)
+            return "".join(said).count("\n") >= 3
+
+        until(three_lines)
     lines = "".join(said).splitlines()
     assert "cloning, reading: about 2 min in all, at the pace of the first pieces" in lines
     assert lines.count("cloning: 2 of 8, 30 s gone, 4 a minute, about 60 s left, reading") >= 2
