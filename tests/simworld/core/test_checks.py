@@ -164,6 +164,13 @@ def test_words_are_no_patterns() -> None:
 ENDLESS = r"(?:a|a)*(a+)+\1x?$"
 
 
+@pytest.fixture
+def half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All patterns together have half a second, so that a test needs no more."""
+    monkeypatch.setattr("simworld.core.checks.TOGETHER_S", 0.5)
+
+
+@pytest.mark.usefixtures("half_a_second")
 def test_many_endless_patterns_share_one_limit() -> None:
     checks = tuple(Check(name=f"c{i}", kind=CheckKind.regex, pattern=ENDLESS) for i in range(200))
     turns = dialogue(("a", "a" * 5000 + "!"))
@@ -171,17 +178,18 @@ def test_many_endless_patterns_share_one_limit() -> None:
     assert all(result.holds is None for result in results)
     assert (
         results[-1].error
-        == "the checks took longer than 2 s together on this dialogue; make them simpler"
+        == "the checks took longer than 0.5 s together on this dialogue; make them simpler"
     )
 
 
+@pytest.mark.usefixtures("half_a_second")
 def test_a_slow_pattern_on_many_turns_has_one_limit() -> None:
     turns = dialogue(*[("a", "a" * 22 + "!")] * 2000)
     (result,) = run_checks([regex(r"(a|aa)+$")], turns)
     assert result.holds is None
     assert (
         result.error
-        == "the checks took longer than 2 s together on this dialogue; make them simpler"
+        == "the checks took longer than 0.5 s together on this dialogue; make them simpler"
     )
 
 
