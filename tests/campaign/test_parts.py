@@ -34,7 +34,7 @@ def test_a_command_that_ends_in_a_traceback_is_a_finding(monkeypatch: pytest.Mon
     assert run_command(["scenario", "check", "absent.yaml"]).code == 2
     monkeypatch.setattr("simworld.fence.check", lambda: dict[str, str]()["x"])
     (found,) = faults(run_command(["scenario", "list"]), kind="x")
-    assert found.what.startswith("x: traceback: KeyError in cli/running.py")
+    assert found.what.startswith("x: traceback: KeyError in cli/run_command.py")
 
 
 def test_damage_is_the_same_for_the_same_seed() -> None:
