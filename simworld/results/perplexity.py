@@ -5,18 +5,17 @@ prefix, and then the reply.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from agents.prompting import PromptTemplate, build_prompt, is_outdated
 from simworld.core.errors import Failure
 from simworld.core.protocols import Backend
-from simworld.core.requests import Score, Scored
+from simworld.core.requests import Completion, Request, Score, Scored
 from simworld.core.visibility import observe
+from simworld.driver import drive_one
 from store import Store, StoredEpisode
-
-OPEN = 32  # requests under way at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,39 +32,26 @@ class Perplexity:
 
 def perplexity(requests: Sequence[Score], backend: Backend) -> Perplexity:
     """The perplexity of the first continuation of each request, over all tokens."""
-    waiting = iter(requests)
-    open_: set[int] = set()
-    total, tokens, replies, failed, failure = 0.0, 0, 0, 0, None
-    while True:
-        while len(open_) < OPEN and (request := next(waiting, None)) is not None:
-            open_.add(backend.submit(request))
-        if not open_:
-            value = math.exp(-total / tokens) if tokens else None
-            return Perplexity(
-                value=value, replies=replies, tokens=tokens, failed=failed, failure=failure
+    total, tokens, scored, failed, failure = 0.0, 0, 0, 0, None
+    for ended in drive_one(((None, _ask(request)) for request in requests), backend):
+        answer = ended.outcome
+        if isinstance(answer, Scored) and math.isfinite(answer.logprobs[0]):
+            total, tokens, scored = (
+                total + answer.logprobs[0],
+                tokens + answer.lengths[0],
+                scored + 1,
             )
-        done = [finished for finished in backend.poll(None) if finished.ticket in open_]
-        if not done:
-            failure = Failure(
-                boundary="model", kind="lost", message=f"{backend.info.spec} never answered"
+        else:
+            unusable = Failure(
+                boundary="model", kind="not-finite", message="the log-probability is not finite"
             )
-            failed += len(open_)
-            open_.clear()
-        for finished in done:
-            open_.discard(finished.ticket)
-            answer = finished.completion
-            if isinstance(answer, Scored) and math.isfinite(answer.logprobs[0]):
-                total, tokens, replies = (
-                    total + answer.logprobs[0],
-                    tokens + answer.lengths[0],
-                    replies + 1,
-                )
-            else:
-                failed += 1
-                unusable = Failure(
-                    boundary="model", kind="not-finite", message="the log-probability is not finite"
-                )
-                failure = answer if isinstance(answer, Failure) else unusable
+            failed, failure = failed + 1, answer if isinstance(answer, Failure) else unusable
+    value = math.exp(-total / tokens) if tokens else None
+    return Perplexity(value=value, replies=scored, tokens=tokens, failed=failed, failure=failure)
+
+
+def _ask(request: Score) -> Generator[Request, Completion, Completion]:
+    return (yield request)
 
 
 def replies(

@@ -108,7 +108,7 @@ def run(
             if backend.loaded is not None:
                 profiler.add_backend(spec.model, backend.loaded)
             profiler.add("storing", judging.storing_s)
-            profile = profiler.profile({spec.model: judging.waited.seconds})
+            profile = profiler.profile({spec.model: sum(judging.waited.values())})
     if as_json:
         click.echo(
             plain_json(
