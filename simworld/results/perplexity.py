@@ -9,11 +9,10 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from agents.prompting import PromptTemplate, build_prompt, is_outdated
+from agents.prompt_rebuilding import answered_prompts
 from simworld.core.errors import Failure
 from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Request, Score, Scored
-from simworld.core.visibility import observe
 from simworld.driver import drive_one
 from store import Store, StoredEpisode
 
@@ -63,25 +62,9 @@ def replies(
     Left out are replies whose prompt was filled by rules that were mended since, for it is not the
     text that they were sent.
     """
-    scenario_of, agent_of = cache(store.scenario), cache(store.agent)
+    scenario_of, spec_of = cache(store.scenario), cache(lambda id_: store.agent(id_).spec)
     for stored, seat in episodes:
-        episode = stored.episode
-        for number, turn in enumerate(episode.turns):
-            for act in turn.acts:
-                made = act.generation
-                if (
-                    act.seat != seat
-                    or made is None
-                    or made.model_id != model_id
-                    or not made.raw.strip()
-                ):
-                    continue
-                scenario = scenario_of(episode.scenario_id)
-                seen = observe(scenario, seat, episode.turns[:number], turn.index, episode.seed)
-                template = PromptTemplate.model_validate(
-                    agent_of(episode.cast[seat]).spec["prompt"]
-                )
-                if is_outdated(made.prompt_version, template, seen):
-                    continue
-                prompt = build_prompt(template, seen, drop_events=made.dropped_events)
-                yield Score(prompt=prompt, continuations=(made.raw,))
+        for sent in answered_prompts(
+            stored.episode, (seat,), model_id, scenario_of=scenario_of, spec_of=spec_of
+        ):
+            yield Score(prompt=sent.prompt, continuations=(sent.reply.raw,))

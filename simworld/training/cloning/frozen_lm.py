@@ -21,6 +21,7 @@ from torch import Tensor
 from agents.lm.local.local_model import LocalModel
 from agents.lm.local.memory import default_budget
 from agents.lm.local.prompt_tokens import common_prefix
+from agents.steering.state_encoders import with_turns_left
 from simworld.core.errors import ModelError
 from simworld.core.requests import Position
 from simworld.training.cloning.stored_replies import StoredReply
@@ -144,9 +145,7 @@ class FrozenLM:
         with torch.no_grad():
             thread = self._thread((sample.episode, sample.observation.seat), ids[:at])
             out = self._run(thread, at, ids[at:], None)[0]
-        seen = sample.observation
         state = out[header - 1 - at] if header > at else thread.last
-        left = torch.tensor([(seen.turns_limit - seen.turn) / seen.turns_limit])
         return EncodedReply(
             sample=sample,
             thread=thread,
@@ -154,7 +153,9 @@ class FrozenLM:
             ids=tuple(ids[at:]),
             reply=len(ids) - start,
             begun=tuple(ids[tokens.begun : start]),
-            state=torch.cat([state.float().cpu(), left]),
+            state=torch.from_numpy(
+                with_turns_left(state.float().cpu().numpy(), sample.observation)
+            ),
             hidden=out[start - 1 - at : -1].clone(),
         )
 
