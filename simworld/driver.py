@@ -40,8 +40,7 @@ class RoutedRequest:
 class RoutedAnswer:
     """What came of a request."""
 
-    name: str
-    request: Request
+    to: RoutedRequest
     completion: Completion | Exception  # an exception where the backend did not take the request
 
 
@@ -185,11 +184,8 @@ class _LivePiece(Generic[K, R]):
     out: int = 0  # requests without an answer
 
 
-@dataclass(slots=True)
-class _OpenRequest(Generic[K, R]):
-    request: Request
-    waiting: list[tuple[_LivePiece[K, R], str]]  # for the answer, each with its name for it
-    score: _ScoreKey | None  # of one that is asked once
+# who waits for one answer, each with its own request; all of these are equal
+_Waiting = list[tuple[_LivePiece[K, R], RoutedRequest]]
 
 
 class _Driver(Generic[K, R]):
@@ -206,10 +202,10 @@ class _Driver(Generic[K, R]):
         self._waited = waited
         self._stopping = stopping
         # by model and ticket
-        self._open: dict[str, dict[int, _OpenRequest[K, R]]] = {model: {} for model in backends}
+        self._open: dict[str, dict[int, _Waiting[K, R]]] = {model: {} for model in backends}
         self._most_kept = kept_scores
         self._kept: OrderedDict[_ScoreKey, Scored] = OrderedDict()
-        self._scores: dict[_ScoreKey, _OpenRequest[K, R]] = {}  # under way
+        self._scores: dict[_ScoreKey, _Waiting[K, R]] = {}  # those that are open
 
     def begin(self, key: K, generator: Piece[R]) -> None:
         """Runs a piece up to its first request."""
@@ -221,9 +217,9 @@ class _Driver(Generic[K, R]):
         busy = [model for model, requests in self._open.items() if requests]
         for model in busy:
             for finished in self._poll(model, None if len(busy) == 1 else _TURN_ABOUT_S):
-                opened = self._open[model].pop(finished.ticket, None)
-                if opened is not None:  # else of a run that was abandoned before this one
-                    self._answer(model, opened, finished.completion)
+                waiting = self._open[model].pop(finished.ticket, None)
+                if waiting is not None:  # else of a run that was abandoned before this one
+                    self._answer(model, waiting, finished.completion)
 
     def _poll(self, model: str, wait_s: float | None) -> Sequence[Finished]:
         begun = time.perf_counter()
@@ -240,24 +236,23 @@ class _Driver(Generic[K, R]):
         lost = Failure(boundary="model", kind="lost", message=message)
         return [Finished(ticket=ticket, completion=lost) for ticket in self._open[model]]
 
-    def _answer(self, model: str, opened: _OpenRequest[K, R], completion: Completion) -> None:
-        request = opened.request
-        if opened.score is not None:
-            del self._scores[opened.score]
+    def _answer(self, model: str, waiting: _Waiting[K, R], completion: Completion) -> None:
+        request = waiting[0][1].request
+        if score := self._score_key(waiting[0][1]):
+            del self._scores[score]
             if isinstance(completion, Scored):
-                self._kept[opened.score] = completion
+                self._kept[score] = completion
                 if len(self._kept) > self._most_kept:
                     self._kept.popitem(last=False)
         self._stopping.answered(model, request, completion)
-        opened.waiting[0][0].usage.add(completion)  # the others get it for nothing
-        for piece, name in opened.waiting:
-            answer = RoutedAnswer(name=name, request=request, completion=completion)
-            self._go_on(piece, answer)
+        waiting[0][0].usage.add(completion)  # the others get it for nothing
+        for piece, routed in waiting:
+            piece.out -= 1
+            self._go_on(piece, RoutedAnswer(to=routed, completion=completion))
 
     def _go_on(self, piece: _LivePiece[K, R], answer: RoutedAnswer | None) -> None:
         """Runs a piece until it waits for a model, or ends."""
         at_hand: deque[RoutedAnswer] = deque()
-        piece.out -= answer is not None
         try:
             asked = next(piece.generator) if answer is None else piece.generator.send(answer)
             while True:
@@ -266,10 +261,7 @@ class _Driver(Generic[K, R]):
                     if completion is None:
                         piece.out += 1
                     else:
-                        name, request = routed.name, routed.request
-                        at_hand.append(
-                            RoutedAnswer(name=name, request=request, completion=completion)
-                        )
+                        at_hand.append(RoutedAnswer(to=routed, completion=completion))
                 if not at_hand:
                     break
                 asked = piece.generator.send(at_hand.popleft())
@@ -283,19 +275,22 @@ class _Driver(Generic[K, R]):
 
     def _ask(self, piece: _LivePiece[K, R], routed: RoutedRequest) -> Completion | Exception | None:
         """Asks, and returns what is known of the answer at once."""
-        model, request = routed.model, routed.request
-        score = (model, request) if self._most_kept and isinstance(request, Score) else None
-        if score is not None and score in self._kept:
+        score = self._score_key(routed)
+        if score and score in self._kept:
             self._kept.move_to_end(score)
             return self._kept[score]
-        if score is not None and score in self._scores:
-            self._scores[score].waiting.append((piece, routed.name))
+        if score and score in self._scores:
+            self._scores[score].append((piece, routed))
             return None
         try:
-            ticket = self._backends[model].submit(request)
+            ticket = self._backends[routed.model].submit(routed.request)
         except Exception as error:  # handed to the piece, which knows whose request it was
             return error
-        opened = self._open[model][ticket] = _OpenRequest(request, [(piece, routed.name)], score)
-        if score is not None:
-            self._scores[score] = opened
+        waiting = self._open[routed.model][ticket] = [(piece, routed)]
+        if score:
+            self._scores[score] = waiting
         return None
+
+    def _score_key(self, routed: RoutedRequest) -> _ScoreKey | None:
+        request = routed.request
+        return (routed.model, request) if self._most_kept and isinstance(request, Score) else None

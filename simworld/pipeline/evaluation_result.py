@@ -170,7 +170,7 @@ def _with_perplexity(
     if backend is None:
         return quality
     requests = list(replies(store, seats, backend.info.id))
-    return replace(quality, perplexity=perplexity(spread(requests, most), backend).value)
+    return replace(quality, perplexity=perplexity(spread(requests, most), backend))
 
 
 def _pairs(plan: ArmsPlan) -> Iterator[tuple[str, str]]:

@@ -144,7 +144,7 @@ class _Conversation:
             while self.thinking:
                 answer = yield asked
                 self._count(answer)
-                asked = self._think(answer.name, answer.completion)
+                asked = self._think(answer.to.name, answer.completion)
         ended = datetime.now(UTC)
         pulse.turns += len(episode.turns) - max(0, self.turn)
         pulse.limits_live -= job.scenario.limits.turns
@@ -190,7 +190,8 @@ class _Conversation:
             return
         if isinstance(completion, Generated):
             self.pulse.new_tokens += completion.new_tokens
-        self.admission.answered(self.guest, answer.name, self.turn, answer.request, completion)
+        seat, request = answer.to.name, answer.to.request
+        self.admission.answered(self.guest, seat, self.turn, request, completion)
 
     def _broken(self, seat: str, error: Exception) -> Failure:
         _log.error("agent %s failed in seat %s", self.job.agents[seat].id, seat, exc_info=error)

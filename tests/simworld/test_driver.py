@@ -103,7 +103,7 @@ def asks(*models: str, rounds: int = 1) -> Piece[list[str]]:
         for _ in models:
             answer = yield requests
             completion, requests = answer.completion, []
-            text = str(completion) if isinstance(completion, Exception) else answer.name
+            text = str(completion) if isinstance(completion, Exception) else answer.to.name
             heard.append(completion.message if isinstance(completion, Failure) else text)
     return heard
 

@@ -28,12 +28,12 @@ from simworld.training.cloning.neutrality import Neutrality, measure
 from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone, standard
 from simworld.training.cloning.stored_replies import (
     DataSplit,
-    ReplyStore,
     StoredReply,
     part_of,
     stored_replies,
     take,
 )
+from store import Store
 
 PROGRESS = "descent.safetensors"
 DEV = 16  # replies that a checkpoint is chosen by
@@ -64,7 +64,7 @@ class CloningData:
 
 @contextmanager
 def open_cloning_data(
-    store: ReplyStore,
+    store: Store,
     local: LocalModel,
     base: Checkpoint,
     query: ReplyQuery,

@@ -7,16 +7,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from agents.prompt_rebuilding import AnsweredPrompt, answered_prompts
 from agents.prompting import stop_strings, template_version
 from simworld.core.episode import Observation
 from simworld.core.errors import InputError
 from simworld.core.requests import Prompt, Sampling
-from simworld.core.scenario import Scenario
 from simworld.core.seeding import derive_seed
-from store import AgentRecord, StoredEpisode
+from store import Store, StoredEpisode
 
 DataSplit = Literal["train", "dev", "test"]
 
@@ -37,26 +36,8 @@ class StoredReply:
     dtype: str  # in which the model wrote it
 
 
-class ReplyStore(Protocol):
-    """The part of a store that is read here."""
-
-    def episodes(
-        self, *, run: str | None = None, agent: str | None = None
-    ) -> Iterator[StoredEpisode]:
-        """Whole episodes."""
-        ...
-
-    def scenario(self, id_: str) -> Scenario:
-        """A scenario by its id."""
-        ...
-
-    def agent(self, id_: str) -> AgentRecord:
-        """An agent by its id."""
-        ...
-
-
 def stored_replies(
-    store: ReplyStore, *, model_id: str, run: str | None = None, agent: str | None = None
+    store: Store, *, model_id: str, run: str | None = None, agent: str | None = None
 ) -> Iterator[StoredReply]:
     """The replies that a language model wrote without steering, each with the prompt of its turn.
 
