@@ -100,7 +100,7 @@ def drive(
         pieces: drawn one by one, so there may be no end of them.
         backends: by `RoutedRequest.model`.
         live: how many may be under way.
-        fits: whether a piece may begin now; always, where none is under way.
+        fits: whether a piece may begin beside those that are under way.
         kept_scores: Score requests whose answers are kept, so that equal ones are asked once; 0:
             every request is asked.
         waited: counted up: seconds that each backend worked or was waited for.
@@ -124,7 +124,9 @@ def drive(
         # model is waited for.
         while driver.live < live and not driver.ended:
             waiting = waiting or next(queue, None)
-            if waiting is None or not stopping.may_begin(driver.live) or not fits(waiting[0]):
+            if waiting is None or not stopping.may_begin(driver.live):
+                break
+            if driver.live and not fits(waiting[0]):
                 break
             driver.begin(*waiting)
             waiting = None
