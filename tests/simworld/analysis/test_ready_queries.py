@@ -164,6 +164,7 @@ def test_a_transcript_and_a_branch(url: str) -> None:
         opened.add_episode(branch, 1, shorter, started=NOON, ended=NOON, **place)
     with connect(url) as asked:
         said = asked.ready("transcript", episode=ids[1][:10])
+        assert said["number"].tolist() == [1, 2, 3]  # as `episode show` prints them
         assert said[["turn", "seat", "agent", "text"]].values.tolist() == [
             [0, "seller", "steered", "Take it for 70 euros."],
             [1, "buyer", "rival", "Fine."],
@@ -199,7 +200,7 @@ def test_ready_queries_are_listed(asked: Analysis) -> None:
 @pytest.mark.parametrize(
     ("name", "values", "said"),
     [
-        ("scroes", {}, "no ready query @scroes; did you mean 'scores'?"),
+        ("scroes", {}, "no ready query @scroes; did you mean '@scores'?"),
         ("xyz", {}, "no ready query @xyz; there are branches, checks,"),
         ("scores", {"rnu": "first"}, "@scores has no parameter 'rnu'; did you mean 'run'?"),
         ("paired", {"first": "base"}, "@paired needs second=…"),
