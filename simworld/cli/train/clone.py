@@ -105,13 +105,8 @@ def clone(
             open_cloning_data(store, local, base, reply_query(given), show) as school,
             recorded(store, "clone", out, settings.plain(), school.data) as (log, done),
         ):
-
-            def heard(step: int, metrics: Any) -> None:
-                log(step, metrics)
-                show(step, settings.descent.steps, "learning")
-
             made, found = clone_planner(
-                school, base, settings, log=heard, show=show, work=work_of(out)
+                school, base, settings, log=log, show=show, work=work_of(out)
             )
             save_checkpoint(out, made)
             done(made)

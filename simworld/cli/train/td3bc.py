@@ -32,13 +32,13 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 _TD3BC = (
     "alpha",
     "gamma",
-    "actor_rate",
-    "critic_rate",
+    "actor_lr",
+    "critic_lr",
     "critic_hidden",
     "layer_norm",
     "critic_penalty",
 )
-_LOOP = ("steps", "batch_size", "seed", "every", "held_out", "patience")
+_LOOP = ("steps", "batch_size", "seed", "eval_interval", "held_out", "patience")
 
 
 def _widths(
@@ -79,8 +79,8 @@ def _widths(
 @click.option("--steps", type=POSITIVE, help="Updates.")
 @click.option("--alpha", type=ABOVE_0, help="Weight of the values against staying near the data.")
 @click.option("--gamma", type=click.FloatRange(0, 1), help="Discount.")
-@click.option("--actor-rate", type=ABOVE_0, help="Learning rate.")
-@click.option("--critic-rate", type=ABOVE_0, help="Learning rate.")
+@click.option("--actor-rate", "actor_lr", type=ABOVE_0, help="Learning rate.")
+@click.option("--critic-rate", "critic_lr", type=ABOVE_0, help="Learning rate.")
 @click.option(
     "--critic-hidden",
     metavar="WIDTHS",
@@ -94,7 +94,10 @@ def _widths(
 @click.option("--batch-size", type=POSITIVE)
 @click.option("--seed", type=click.IntRange(min=0))
 @click.option(
-    "--every", type=POSITIVE, help="Updates between two evaluations; the state is saved there too."
+    "--every",
+    "eval_interval",
+    type=POSITIVE,
+    help="Updates between two evaluations; the state is saved there too.",
 )
 @click.option(
     "--held-out",

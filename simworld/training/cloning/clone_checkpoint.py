@@ -21,7 +21,6 @@ from agents.steering.state_encoders import lm_encoder_id, load_text_encoder
 from simworld.core.arrays import Embed
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
-from simworld.training.cloning.descent import DescentCheckpoint
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
 from simworld.training.cloning.latent_learning import LatentMap, LatentSettings, learn_latent
 from simworld.training.cloning.neutrality import Neutrality, measure
@@ -34,6 +33,7 @@ from simworld.training.cloning.stored_replies import (
     stored_replies,
     take,
 )
+from simworld.training.training_state import TrainingFile
 
 PROGRESS = "descent.safetensors"
 DEV = 16  # replies that a checkpoint is chosen by
@@ -141,7 +141,8 @@ def clone_planner(
         settings,
         start=before,
         log=log,
-        keep=_keep(work, school, base, settings),
+        on_progress=show,
+        file=_training_file(work, school, base, settings),
     )
     found = measure(
         school.teacher,
@@ -205,7 +206,8 @@ def latent_upmap(
         settings,
         embed=embed,
         log=log,
-        keep=_keep(work, school, clone, settings),
+        on_progress=show,
+        file=_training_file(work, school, clone, settings),
     )
     neutral = latent.neutral
     found = measure(
@@ -231,16 +233,16 @@ def latent_upmap(
     return made, latent, found
 
 
-def _keep(
+def _training_file(
     work: Path | None,
     school: CloningData,
     base: Checkpoint,
     settings: CloneSettings | LatentSettings,
-) -> DescentCheckpoint | None:
+) -> TrainingFile | None:
     if work is None:
         return None
-    return DescentCheckpoint(
-        file=work / PROGRESS,
+    return TrainingFile(
+        path=work / PROGRESS,
         identity={"base": base.id, "data": school.data["sha256"], **settings.plain()},
     )
 

@@ -31,14 +31,15 @@ from agents.steering.planner import project
 from agents.steering.upmap import UpMap
 from simworld.core.arrays import Embed
 from simworld.core.errors import InputError
-from simworld.core.progress import MetricsSink
+from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed, generator
 from simworld.stats.intervals import Estimate, mean_by_family
-from simworld.training.cloning.descent import Descent, DescentCheckpoint, descend
+from simworld.training.cloning.descent import Descent, descend
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.likelihood import likelihoods
 from simworld.training.cloning.neutrality import kl_divergence
 from simworld.training.cloning.reply_codes import fit_reply_codes, ways_of_replying, words_by_code
+from simworld.training.training_state import TrainingFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class LatentSettings:
 
     def plain(self) -> dict[str, Any]:
         """As JSON data."""
-        return asdict(self)
+        return asdict(self) | {"descent": self.descent.plain()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,7 +111,8 @@ def learn_latent(
     *,
     embed: Embed,
     log: MetricsSink = lambda step, metrics: None,
-    keep: DescentCheckpoint | None = None,
+    on_progress: ReportProgress = lambda done, total, note: None,
+    file: TrainingFile | None = None,
 ) -> LatentMap:
     """A latent up-mapping around a prefix that changes nothing.
 
@@ -124,7 +126,8 @@ def learn_latent(
         settings: see there.
         embed: sentence embeddings.
         log: told the loss of every step.
-        keep: see `descend`.
+        on_progress: told after each step.
+        file: see `descend`.
 
     Raises:
         InputError: fewer than two families to learn from, or replies drawn at temperature 0.
@@ -167,7 +170,7 @@ def learn_latent(
         }
         return -nats[0] / tokens - settings.contrast * apart + settings.kl * strayed, metrics
 
-    descend(latent, loss, train, dev, settings.descent, log, keep=keep)
+    descend(latent, loss, train, dev, settings.descent, log=log, on_progress=on_progress, file=file)
     first = torch.zeros(size)
     first[0] = size**0.5
     return LatentMap(

@@ -22,11 +22,12 @@ from torch import Tensor, nn
 
 from agents.steering.planner import Actor
 from agents.steering.upmap import UpMap
-from simworld.core.progress import MetricsSink
-from simworld.training.cloning.descent import Descent, DescentCheckpoint, descend
+from simworld.core.progress import MetricsSink, ReportProgress
+from simworld.training.cloning.descent import Descent, descend
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.neutrality import kl_divergence, random_actions
 from simworld.training.rl.networks import start_at
+from simworld.training.training_state import TrainingFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class CloneSettings:
 
     def plain(self) -> dict[str, Any]:
         """As JSON data."""
-        return asdict(self)
+        return asdict(self) | {"descent": self.descent.plain()}
 
     def rank(self, means: Mapping[str, float]) -> float:
         """How bad a moment is, by its mean loss and metrics.
@@ -79,7 +80,8 @@ def clone(
     *,
     start: Tensor | ClonedPlanner | None = None,
     log: MetricsSink = lambda step, metrics: None,
-    keep: DescentCheckpoint | None = None,
+    on_progress: ReportProgress = lambda done, total, note: None,
+    file: TrainingFile | None = None,
 ) -> ClonedPlanner:
     """A planner over a copy of the up-mapping, as it was best on the dev lessons.
 
@@ -92,7 +94,8 @@ def clone(
         start: a planner to go on from; or the action (d',) from which a new one starts in all
             states, nearly neutral if one is known; default: a random action.
         log: told the loss of every step.
-        keep: see `descend`.
+        on_progress: told after each step.
+        file: see `descend`.
     """
     planner = ClonedPlanner(*_actor(train, upmap, settings, start), copy_of(upmap))
     planner.upmap.requires_grad_(settings.train_upmap)
@@ -110,7 +113,17 @@ def clone(
             value = value + settings.reach_weight * (reach - settings.reach_target).abs()
         return value, metrics
 
-    descend(planner, loss, train, dev, settings.descent, log, rank=settings.rank, keep=keep)
+    descend(
+        planner,
+        loss,
+        train,
+        dev,
+        settings.descent,
+        rank=settings.rank,
+        log=log,
+        on_progress=on_progress,
+        file=file,
+    )
     return planner.requires_grad_(False)
 
 

@@ -6,21 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
 from agents.steering.planner import Actor
 from simworld.training.data.transitions import TransitionBatch
-from simworld.training.rl.learner import adam, load_optimiser, optimiser_state, prefixed, under
+from simworld.training.rl.learner import TrainingSettings, adam
+from simworld.training.trainer import gradient_step
+from simworld.training.training_state import load_optimiser, optimiser_state, prefixed, under
 
 
-class BcSettings(BaseModel):
+class BcSettings(TrainingSettings):
     """How the actor is fitted."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    actor_rate: float = Field(3e-4, gt=0)
+    actor_lr: float = Field(3e-4, gt=0, alias="actor_rate")
 
 
 class Bc:
@@ -31,7 +31,7 @@ class Bc:
     def __init__(self, actor: Actor, settings: BcSettings) -> None:
         """Takes the actor as it is and trains it in place."""
         self._actor = actor
-        self._adam = adam(list(actor.parameters()), settings.actor_rate)
+        self._adam = adam(list(actor.parameters()), settings.actor_lr)
 
     @property
     def actor(self) -> Actor:
@@ -39,9 +39,7 @@ class Bc:
 
     def update(self, batch: TransitionBatch) -> Mapping[str, Tensor]:
         loss = F.mse_loss(self._actor(batch.state), batch.action)
-        self._adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._adam.step()
+        gradient_step(self._adam, [loss])
         return {"bc_distance": loss.detach()}
 
     def state(self) -> dict[str, Tensor]:

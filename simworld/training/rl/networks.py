@@ -88,10 +88,10 @@ def _values(layers: Sequence[Sequence[Tensor]], given: Tensor, *, critics: int) 
     return x[..., 0]
 
 
-def follow(slow: Sequence[Tensor], fast: Sequence[Tensor], tau: float) -> None:
-    """Moves slow copies of weights a share τ towards the weights, in place."""
+def follow(targets: Sequence[Tensor], online: Sequence[Tensor], tau: float) -> None:
+    """Moves the weights of target networks a share τ towards those that learn, in place."""
     with torch.no_grad():
-        get_ema_multi_avg_fn(1 - tau)(slow, fast, 0)  # type: ignore[no-untyped-call]
+        get_ema_multi_avg_fn(1 - tau)(targets, online, 0)  # type: ignore[no-untyped-call]
 
 
 def new_actor(

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal, assert_never
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
 from agents.steering.planner import Actor
@@ -23,16 +22,14 @@ from simworld.training.data.dataset_folder import load_meta, load_transitions
 from simworld.training.data.normalizer import Normalizer
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import Bc, BcSettings
-from simworld.training.rl.learner import Learner
+from simworld.training.rl.learner import Learner, TrainingSettings
 from simworld.training.rl.networks import new_actor, start_at
+from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
-from simworld.training.rl.training_loop import LoopSettings, train
 
 
-class PlannerSettings(BaseModel):
+class PlannerSettings(TrainingSettings):
     """How a planner is trained."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     learner: Literal["td3bc", "bc"] = "td3bc"
     fresh: bool = False  # a new actor, although the clone has one
@@ -84,7 +81,7 @@ def train_planner(
         data: what to learn from.
         clone: whose up-mapping the planner's actions go through.
         settings: of all parts.
-        folder: where training is kept to go on from; see `loop.train`.
+        folder: where the state is kept to go on from; see `train_offline`.
         sink: gets the metrics.
         on_progress: told after each step.
 
@@ -110,7 +107,7 @@ def train_planner(
         transitions = replace(
             transitions, rewards=(transitions.rewards / deviation).astype(np.float32)
         )
-    trained = train(
+    trained = train_offline(
         _learner(actor, settings),
         transitions,
         loop,
@@ -125,7 +122,7 @@ def train_planner(
         sink=sink,
         on_progress=on_progress,
     )
-    actor.load_state_dict(trained.actor)
+    actor.load_state_dict(trained.weights)
     actor.requires_grad_(False)
     metrics = {**trained.metrics, "best_step": float(trained.step), "steps": float(trained.steps)}
     made = info.derived(

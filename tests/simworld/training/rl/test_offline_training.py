@@ -21,12 +21,17 @@ from simworld.training.data.transitions import Transitions
 from simworld.training.rl.diagnostics import diagnose, diagnostic_batch, dispersion
 from simworld.training.rl.fqe import FqeSettings, fitted_q
 from simworld.training.rl.networks import TwinCritic, new_actor
+from simworld.training.rl.offline_training import (
+    PROGRESS,
+    LoopSettings,
+    TrainedActor,
+    train_offline,
+)
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
-from simworld.training.rl.training_loop import PROGRESS, LoopSettings, Trained, train
 from tests.simworld.training.small import bandit, episodes
 
 QUICK = FqeSettings(steps=3, batch_size=8, hidden=(8,))
-SETTINGS = LoopSettings(steps=12, batch_size=16, every=4, held_out=0.3, fqe=QUICK)
+SETTINGS = LoopSettings(steps=12, batch_size=16, eval_interval=4, held_out=0.3, fqe=QUICK)
 UNSCALED = Normalizer(mean=torch.zeros(1), std=torch.ones(1))
 
 
@@ -41,7 +46,7 @@ def run(
     *,
     folder: Path | None = None,
     stop_at: int | None = None,
-) -> tuple[Trained, list[tuple[int, Mapping[str, float]]], dict[str, Tensor]]:
+) -> tuple[TrainedActor, list[tuple[int, Mapping[str, float]]], dict[str, Tensor]]:
     logged: list[tuple[int, Mapping[str, float]]] = []
 
     def watch(done: int, total: int, note: str) -> None:
@@ -49,7 +54,7 @@ def run(
             raise KeyboardInterrupt
 
     one = learner()
-    trained = train(
+    trained = train_offline(
         one,
         data,
         settings,
@@ -67,7 +72,7 @@ def test_an_interrupted_training_ends_bitwise_like_one_in_one_go(tmp_path: Path)
         run(bandit(), folder=tmp_path, stop_at=6)  # two steps behind the state that was saved
     resumed, relogged, restate = run(bandit(), folder=tmp_path)
     assert all(torch.equal(state[name], restate[name]) for name in state)
-    assert all(torch.equal(whole.actor[name], resumed.actor[name]) for name in whole.actor)
+    assert all(torch.equal(whole.weights[name], resumed.weights[name]) for name in whole.weights)
     assert (whole.step, whole.steps, whole.metrics) == (
         resumed.step,
         resumed.steps,
@@ -102,13 +107,15 @@ def test_the_actor_of_the_best_look_is_kept() -> None:
     trained = run(bandit())[0]
     assert trained.step == best
     until = run(bandit(), SETTINGS.model_copy(update={"steps": best}))[2]
-    assert all(torch.equal(trained.actor[name], until[f"actor.{name}"]) for name in trained.actor)
+    assert all(
+        torch.equal(trained.weights[name], until[f"actor.{name}"]) for name in trained.weights
+    )
 
 
 def test_an_evaluation_that_ran_away_is_the_worst(monkeypatch: pytest.MonkeyPatch) -> None:
     found = iter([math.nan, 1.0, math.nan])
     monkeypatch.setattr(
-        "simworld.training.rl.training_loop.fitted_q", lambda *args, **kwargs: next(found)
+        "simworld.training.rl.offline_training.fitted_q", lambda *args, **kwargs: next(found)
     )
     assert run(bandit())[0].step == 8
 
@@ -221,7 +228,7 @@ def test_fitted_q_finds_the_values_of_a_chain() -> None:
         (taken * [1, 2]).tolist(),
         families=["a"] * 150,
     ).followed()
-    settings = FqeSettings(steps=600, batch_size=64, hidden=(32,), rate=3e-3)
+    settings = FqeSettings(steps=600, batch_size=64, hidden=(32,), lr=3e-3)
     for value in (0.5, -0.5):
         found = fitted_q(constant(value), data, UNSCALED, settings, gamma=0.9, seed=0)
         assert found == pytest.approx(value + 0.9 * 2 * value, abs=0.1)
@@ -251,7 +258,7 @@ def test_patience_ends_a_training_that_gains_nothing(tmp_path: Path) -> None:
     data = episodes([[[0]], [[1]], [[2]]], [[[0.1]], [[0.2]], [[0.3]]], [[1], [2], [3]])
     settings = SETTINGS.model_copy(update={"steps": 400, "patience": 2, "batch_size": 1})
     for _ in range(2):  # the second time it has stopped already
-        trained = train(Known(), data, settings, gamma=0.9, folder=tmp_path)
+        trained = train_offline(Known(), data, settings, gamma=0.9, folder=tmp_path)
         assert (trained.step, trained.steps) == (4, 12)
 
 
