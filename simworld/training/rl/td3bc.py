@@ -1,5 +1,5 @@
-"""TD3+BC: offline TD3 whose actor is held to the data's actions. The maths only; the training loop
-drives it.
+"""TD3+BC: offline TD3 whose actor is held to the data's actions (docs/design/dat.md). The maths
+only; the training loop drives it.
 
 Sources: TD3+BC (Fujimoto & Gu 2021, arXiv 2106.06860, eq. 3–5) on TD3 (arXiv 1802.09477, algorithm
 1), with ReBRAC's critic LayerNorm and critic penalty as options (arXiv 2305.09836). Deviations: on
@@ -95,8 +95,8 @@ def critic_loss(critic: TwinCritic, batch: TransitionBatch, targets: Tensor) -> 
 def actor_loss(
     actor: Actor, critic: TwinCritic, batch: TransitionBatch, *, alpha: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The scalar −λ · mean Q₁(s, π(s)) + mean((π(s) − a)²) with λ = α / mean|Q₁(s, π(s))|, detached;
-    and its parts, to log.
+    """The scalar −λ · mean Q₁(s, π(s)) + mean((π(s) − a)²) and its parts, to log; λ is
+    α / mean|Q₁(s, π(s))|, detached.
     """
     action = actor(batch.state)
     value = critic.first(batch.state, action)

@@ -92,7 +92,7 @@ def test_from_outside(folder: Path, delay_ms: int) -> None:
 
 IN_A_FINALIZER = """
 import sys, time
-from simworld.cli import running
+from simworld.cli import run_command as running
 
 class Held:
     def __del__(self):
@@ -121,7 +121,7 @@ def test_ctrl_c_in_a_finalizer_is_not_lost() -> None:
 
 
 HALF_MADE = """
-from simworld.cli import running
+from simworld.cli import run_command as running
 
 class Half:
     def __init__(self):

@@ -15,7 +15,7 @@ from simworld.cli import cli
 from simworld.core.errors import BudgetSpent, Stopped
 from simworld.core.judgement import Judgement
 from store import open_store
-from tests.agents.lm.faults import FaultyServer, serving
+from tests.agents.lm.server.faults import FaultyServer, serving
 
 SCENE = """\
 name: kitchen

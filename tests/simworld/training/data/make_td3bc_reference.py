@@ -1,5 +1,4 @@
-"""Writes `td3bc_reference.npz`: losses and gradients of torchrl's `TD3BCLoss` on one batch, with
-fixed weights and given noise.
+"""Writes `td3bc_reference.npz`: losses and gradients of torchrl's `TD3BCLoss` on one batch, with fixed weights and given noise.
 
     pip install torchrl==0.14.1 tensordict==0.15.3     # beside torch 2.13.0
     python tests/simworld/training/data/make_td3bc_reference.py
