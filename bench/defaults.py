@@ -102,19 +102,21 @@ def value(change: dict[str, Any], seed: int, given: argparse.Namespace) -> dict[
     settings = Td3bcSettings(**change)
     actor = new_actor(STATE, ACTION, hidden=(256, 256), projection="sphere", seed=seed)
     loop = LoopSettings(seed=seed)
-    made = train_offline(Td3bc(actor, settings, seed=seed), data, loop, gamma=settings.gamma)
-    actor.load_state_dict(made.weights)
+    position, scale = train_offline(
+        Td3bc(actor, settings, seed=seed), data, loop, gamma=settings.gamma
+    )
+    actor.load_state_dict(position.best_weights)
     fresh = draw.normal(size=(4096, STATE)).astype(np.float32)
     fresh[:, ALIKE:] += draw.normal(size=(FAMILIES, STATE - ALIKE)).astype(np.float32)[
         np.arange(4096) % FAMILIES
     ]
     with torch.no_grad():
-        actions = actor(made.scale.states(torch.from_numpy(fresh))).numpy().astype(np.float64)
+        actions = actor(scale.states(torch.from_numpy(fresh))).numpy().astype(np.float64)
     ridge = fitted(data.actions, data.rewards, data.family)
     return {
         "value": float((actions * world.best(fresh)).sum(1).mean()) / ACTION**0.5,
         "constant": float((ridge / np.linalg.norm(ridge) * world.best(fresh)).sum(1).mean()),
-        "step": float(made.step),
+        "step": float(position.best_step),
     }
 
 

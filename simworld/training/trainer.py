@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
@@ -22,7 +22,11 @@ from simworld.training.training_state import TrainingFile, prefixed, under
 
 
 class TrainingTask(Protocol):
-    """What the loop trains. Tensors that it gives may share memory with what is trained."""
+    """What the loop trains."""
+
+    @property
+    def module(self) -> nn.Module:
+        """What is trained; its weights at the best moment are the result."""
 
     def step(self, number: int) -> Mapping[str, float]:
         """Takes step `number`, from 1, and gives its metrics.
@@ -37,11 +41,8 @@ class TrainingTask(Protocol):
     def evaluate(self) -> tuple[Mapping[str, float], float | None]:
         """Gives metrics and a score, the higher the better; None: the latest is the best."""
 
-    def weights(self) -> Mapping[str, Tensor]:
-        """Gives what is kept of the best moment."""
-
     def state(self) -> Mapping[str, Tensor]:
-        """Gives everything that later steps depend on."""
+        """Gives everything that later steps depend on; may share memory."""
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Goes on from what `state` gave."""
@@ -159,7 +160,7 @@ def _evaluated(
     position.evals_since_best += 1
     if score is None or best is None or score > best:
         position.best_weights = {
-            name: tensor.detach().clone() for name, tensor in task.weights().items()
+            name: tensor.detach().clone() for name, tensor in task.module.state_dict().items()
         }
         position.best_step, position.best_score, position.best_metrics = position.step, score, whole
         position.evals_since_best = 0

@@ -143,9 +143,6 @@ class _DescentTask:
         badness = self.rank(means)
         return {"dev_loss": badness}, -badness
 
-    def weights(self) -> Mapping[str, Tensor]:
-        return self.module.state_dict()
-
     def state(self) -> Mapping[str, Tensor]:
         module = prefixed("module", self.module.state_dict())
         return module | prefixed("adam", optimiser_state(self.adam))

@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
-from torch import Tensor
 
 from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed, generator
@@ -21,7 +19,7 @@ from simworld.training.data.transitions import Transitions
 from simworld.training.rl.diagnostics import DiagnosticBatch, diagnose, diagnostic_batch
 from simworld.training.rl.fqe import FqeSettings, fitted_q
 from simworld.training.rl.learner import Learner, TrainingSettings
-from simworld.training.trainer import Schedule, train
+from simworld.training.trainer import Schedule, TrainingPosition, train
 from simworld.training.training_state import TrainingFile
 
 PROGRESS = "training.safetensors"
@@ -42,19 +40,6 @@ class LoopSettings(TrainingSettings):
     fqe: FqeSettings = FqeSettings()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TrainedActor:
-    """What training gave: the actor's weights at its best evaluation, the scale of its states, and
-    what was measured there.
-    """
-
-    weights: dict[str, Tensor]
-    scale: Normalizer
-    step: int  # of the best evaluation
-    steps: int  # taken in all
-    metrics: dict[str, float]
-
-
 def train_offline(
     learner: Learner,
     transitions: Transitions,
@@ -66,9 +51,10 @@ def train_offline(
     folder: Path | None = None,
     sink: MetricsSink = lambda step, metrics: None,
     on_progress: ReportProgress = lambda done, total, note: None,
-) -> TrainedActor:
-    """Trains the learner and gives its best actor by fitted-Q evaluation on held-out families
-    (`fqe` says how noisy that is).
+) -> tuple[TrainingPosition, Normalizer]:
+    """Trains the learner; gives the position reached, whose best weights are those of the best actor
+    by fitted-Q evaluation on held-out families (`fqe` says how noisy that is), and the scale of its
+    states.
 
     The same seed and data give bitwise the same weights, interrupted or not.
 
@@ -99,7 +85,7 @@ def train_offline(
         itself = {**(identity or {}), "gamma": gamma, **settings.model_dump(exclude={"steps"})}
         file = TrainingFile(path=folder / PROGRESS, identity=itself)
     interval = settings.eval_interval
-    reached = train(
+    position = train(
         _OfflineTask(learner, learning, held, scale, settings, gamma),
         Schedule(
             steps=settings.steps,
@@ -112,13 +98,7 @@ def train_offline(
         sink=sink,
         on_progress=on_progress,
     )
-    return TrainedActor(
-        weights=reached.best_weights,
-        scale=scale,
-        step=reached.best_step,
-        steps=reached.step,
-        metrics=reached.best_metrics,
-    )
+    return position, scale
 
 
 class _OfflineTask:
@@ -136,6 +116,7 @@ class _OfflineTask:
         gamma: float,
     ) -> None:
         self.learner, self.learning, self.held = learner, learning, held
+        self.module, self.state, self.load = learner.actor, learner.state, learner.load
         self.scale, self.settings, self.gamma = scale, settings, gamma
         self.probes: dict[str, DiagnosticBatch] = {
             "": diagnostic_batch(learning, scale, gamma=gamma, seed=settings.seed)
@@ -155,7 +136,7 @@ class _OfflineTask:
 
     def failure(self, number: int, metrics: Mapping[str, float]) -> str | None:
         lost = [name for name, value in metrics.items() if not math.isfinite(value)]
-        if not all(bool(weights.isfinite().all()) for weights in self.weights().values()):
+        if not all(bool(weights.isfinite().all()) for weights in self.module.parameters()):
             lost.append("the actor's weights")
         return (
             f"after {number} updates {', '.join(lost)} are no finite numbers; lower the learning"
@@ -172,7 +153,7 @@ class _OfflineTask:
         if self.held is None:
             return metrics, None
         metrics["held_value"] = fitted_q(
-            self.learner.actor,
+            self.module,
             self.held,
             self.scale,
             self.settings.fqe,
@@ -180,12 +161,3 @@ class _OfflineTask:
             seed=self.settings.seed,
         )
         return metrics, metrics["held_value"]
-
-    def weights(self) -> Mapping[str, Tensor]:
-        return self.learner.actor.state_dict()
-
-    def state(self) -> Mapping[str, Tensor]:
-        return self.learner.state()
-
-    def load(self, state: Mapping[str, Tensor]) -> None:
-        self.learner.load(state)

@@ -107,7 +107,7 @@ def train_planner(
         transitions = replace(
             transitions, rewards=(transitions.rewards / deviation).astype(np.float32)
         )
-    trained = train_offline(
+    position, scale = train_offline(
         _learner(actor, settings),
         transitions,
         loop,
@@ -122,9 +122,13 @@ def train_planner(
         sink=sink,
         on_progress=on_progress,
     )
-    actor.load_state_dict(trained.weights)
+    actor.load_state_dict(position.best_weights)
     actor.requires_grad_(False)
-    metrics = {**trained.metrics, "best_step": float(trained.step), "steps": float(trained.steps)}
+    metrics = {
+        **position.best_metrics,
+        "best_step": float(position.best_step),
+        "steps": float(position.step),
+    }
     made = info.derived(
         dtype=data.dtype or info.dtype,
         encoder=encoder,
@@ -138,8 +142,8 @@ def train_planner(
         info=made,
         upmap=clone.upmap,
         actor=actor,
-        mean=trained.scale.mean,
-        std=trained.scale.std,
+        mean=scale.mean,
+        std=scale.std,
         ways=clone.ways,
     )
 

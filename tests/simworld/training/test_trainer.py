@@ -21,10 +21,11 @@ class Counting:
     """Counts its steps; its loss is the number of the step, its scores are given."""
 
     def __init__(self, scores: Sequence[float | None] = (), *, fails_at: int = 0) -> None:
-        self.count, self.scores, self.fails_at = torch.zeros(1), list(scores), fails_at
+        self.module, self.scores, self.fails_at = nn.Module(), list(scores), fails_at
+        self.module.register_buffer("count", torch.zeros(1))
 
     def step(self, number: int) -> Mapping[str, float]:
-        self.count += 1
+        self.count.add_(1)
         return {"loss": float(number)} | ({"even": float(number)} if number % 2 == 0 else {})
 
     def failure(self, number: int, metrics: Mapping[str, float]) -> str | None:
@@ -33,14 +34,15 @@ class Counting:
     def evaluate(self) -> tuple[Mapping[str, float], float | None]:
         return {"count": float(self.count)}, self.scores.pop(0) if self.scores else None
 
-    def weights(self) -> Mapping[str, Tensor]:
-        return {"count": self.count}
+    @property
+    def count(self) -> Tensor:
+        return self.module.get_buffer("count")
 
     def state(self) -> Mapping[str, Tensor]:
         return {"count": self.count}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        self.count = state["count"].clone()
+        self.count.copy_(state["count"])
 
 
 def every(interval: int, steps: int, patience: int = 0) -> Schedule:

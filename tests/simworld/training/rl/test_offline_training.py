@@ -24,10 +24,10 @@ from simworld.training.rl.networks import TwinCritic, new_actor
 from simworld.training.rl.offline_training import (
     PROGRESS,
     LoopSettings,
-    TrainedActor,
     train_offline,
 )
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.trainer import TrainingPosition
 from tests.simworld.training.small import bandit, episodes
 
 QUICK = FqeSettings(steps=3, batch_size=8, hidden=(8,))
@@ -46,7 +46,7 @@ def run(
     *,
     folder: Path | None = None,
     stop_at: int | None = None,
-) -> tuple[TrainedActor, list[tuple[int, Mapping[str, float]]], dict[str, Tensor]]:
+) -> tuple[TrainingPosition, list[tuple[int, Mapping[str, float]]], dict[str, Tensor]]:
     logged: list[tuple[int, Mapping[str, float]]] = []
 
     def watch(done: int, total: int, note: str) -> None:
@@ -54,7 +54,7 @@ def run(
             raise KeyboardInterrupt
 
     one = learner()
-    trained = train_offline(
+    trained, _ = train_offline(
         one,
         data,
         settings,
@@ -72,11 +72,14 @@ def test_an_interrupted_training_ends_bitwise_like_one_in_one_go(tmp_path: Path)
         run(bandit(), folder=tmp_path, stop_at=6)  # two steps behind the state that was saved
     resumed, relogged, restate = run(bandit(), folder=tmp_path)
     assert all(torch.equal(state[name], restate[name]) for name in state)
-    assert all(torch.equal(whole.weights[name], resumed.weights[name]) for name in whole.weights)
-    assert (whole.step, whole.steps, whole.metrics) == (
+    assert all(
+        torch.equal(whole.best_weights[name], resumed.best_weights[name])
+        for name in whole.best_weights
+    )
+    assert (whole.step, whole.best_step, whole.best_metrics) == (
         resumed.step,
-        resumed.steps,
-        resumed.metrics,
+        resumed.best_step,
+        resumed.best_metrics,
     )
     assert [step for step, _ in logged] == [4, 8, 12]
     assert relogged == logged[1:]
@@ -105,10 +108,11 @@ def test_the_actor_of_the_best_look_is_kept() -> None:
     values = {step: metrics["held_value"] for step, metrics in logged}
     best = max(values, key=lambda step: values[step])
     trained = run(bandit())[0]
-    assert trained.step == best
+    assert trained.best_step == best
     until = run(bandit(), SETTINGS.model_copy(update={"steps": best}))[2]
     assert all(
-        torch.equal(trained.weights[name], until[f"actor.{name}"]) for name in trained.weights
+        torch.equal(trained.best_weights[name], until[f"actor.{name}"])
+        for name in trained.best_weights
     )
 
 
@@ -117,7 +121,7 @@ def test_an_evaluation_that_ran_away_is_the_worst(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(
         "simworld.training.rl.offline_training.fitted_q", lambda *args, **kwargs: next(found)
     )
-    assert run(bandit())[0].step == 8
+    assert run(bandit())[0].best_step == 8
 
 
 def test_going_on_with_other_settings_or_a_damaged_state_is_refused(tmp_path: Path) -> None:
@@ -170,7 +174,7 @@ def test_everything_wrong_is_told_at_once() -> None:
 
 def test_one_family_is_enough_without_evaluation() -> None:
     trained, logged, _ = run(bandit(families=1), SETTINGS.model_copy(update={"held_out": 0.0}))
-    assert trained.step == 12
+    assert trained.best_step == 12
     assert "held_value" not in logged[-1][1]
 
 
@@ -258,8 +262,8 @@ def test_patience_ends_a_training_that_gains_nothing(tmp_path: Path) -> None:
     data = episodes([[[0]], [[1]], [[2]]], [[[0.1]], [[0.2]], [[0.3]]], [[1], [2], [3]])
     settings = SETTINGS.model_copy(update={"steps": 400, "patience": 2, "batch_size": 1})
     for _ in range(2):  # the second time it has stopped already
-        trained = train_offline(Known(), data, settings, gamma=0.9, folder=tmp_path)
-        assert (trained.step, trained.steps) == (4, 12)
+        trained, _ = train_offline(Known(), data, settings, gamma=0.9, folder=tmp_path)
+        assert (trained.best_step, trained.step) == (4, 12)
 
 
 def test_diagnostics_of_a_known_learner() -> None:

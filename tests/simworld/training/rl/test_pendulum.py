@@ -65,6 +65,6 @@ def returned(data: Transitions, kind: str, seed: int, **changed: int) -> float:
     loop = LoopSettings(
         steps=steps, batch_size=given["batch_size"], seed=seed, eval_interval=steps, held_out=0
     )
-    scale = train_offline(learner, data, loop, gamma=given["gamma"]).scale
+    _, scale = train_offline(learner, data, loop, gamma=given["gamma"])
     with torch.no_grad():
         return mean_return(lambda state: actor(scale.states(torch.from_numpy(state))).numpy())
