@@ -24,7 +24,7 @@ from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
 from simworld.training.cloning.latent_learning import LatentMap, LatentSettings, learn_latent
 from simworld.training.cloning.neutrality import Neutrality, measure
-from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone, standard
+from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone
 from simworld.training.cloning.stored_replies import (
     DataSplit,
     ReplyStore,
@@ -33,6 +33,7 @@ from simworld.training.cloning.stored_replies import (
     stored_replies,
     take,
 )
+from simworld.training.data.normalizer import fit_to_lessons
 from simworld.training.training_state import TrainingFile
 
 PROGRESS = "descent.safetensors"
@@ -130,9 +131,7 @@ def clone_planner(
     In the folder `work` the state of the descent is kept, from which the same call goes on.
     """
     lessons = school.lessons
-    before = (
-        ClonedPlanner(base.actor, base.mean, base.std, base.upmap) if base.actor else base.constant
-    )
+    before = ClonedPlanner(base.actor, base.normalizer, base.upmap) if base.actor else base.constant
     planner = clone(
         school.teacher,
         lessons["train"],
@@ -163,8 +162,8 @@ def clone_planner(
         info=info,
         upmap=planner.upmap,
         actor=planner.actor,
-        mean=planner.mean,
-        std=planner.std,
+        mean=planner.normalizer.mean,
+        std=planner.normalizer.std,
         ways=base.ways,
     )
     return made, found
@@ -226,9 +225,14 @@ def latent_upmap(
         ways=len(latent.ways),
         metrics=found.plain() | {"log_ratio": latent.log_ratio.mean},
     )
-    mean, std = standard([lesson.state for lesson in lessons["train"]])
+    scale = fit_to_lessons([lesson.state for lesson in lessons["train"]])
     made = Checkpoint(
-        info=info, upmap=latent.upmap, mean=mean, std=std, constant=neutral, ways=latent.ways
+        info=info,
+        upmap=latent.upmap,
+        mean=scale.mean,
+        std=scale.std,
+        constant=neutral,
+        ways=latent.ways,
     )
     return made, latent, found
 

@@ -20,13 +20,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from agents.steering.planner import Actor
+from agents.steering.planner import Actor, Normalizer
 from agents.steering.upmap import UpMap
 from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.training.cloning.descent import Descent, descend
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.neutrality import kl_divergence, random_actions
-from simworld.training.rl.networks import start_at
+from simworld.training.data.normalizer import fit_to_lessons
+from simworld.training.rl.networks import new_actor, start_at
 from simworld.training.training_state import TrainingFile
 
 
@@ -61,13 +62,13 @@ class CloneSettings:
 class ClonedPlanner(nn.Module):
     """Standardisation, actor and up-mapping: from raw states to prefixes."""
 
-    def __init__(self, actor: Actor, mean: Tensor, std: Tensor, upmap: UpMap) -> None:
+    def __init__(self, actor: Actor, normalizer: Normalizer, upmap: UpMap) -> None:
         super().__init__()
-        self.actor, self.mean, self.std, self.upmap = actor, mean, std, upmap
+        self.actor, self.normalizer, self.upmap = actor, normalizer, upmap
 
     def action(self, state: Tensor) -> Tensor:
         """Actions (B, d') for raw states (B, d_s)."""
-        action: Tensor = self.actor((state - self.mean) / self.std)
+        action: Tensor = self.actor(self.normalizer.states(state))
         return action
 
 
@@ -132,17 +133,16 @@ def _actor(
     upmap: UpMap,
     settings: CloneSettings,
     start: Tensor | ClonedPlanner | None,
-) -> tuple[Actor, Tensor, Tensor]:
-    """The network to begin with, and the scale of its states."""
+) -> tuple[Actor, Normalizer]:
+    """The network to begin with, and what its states are standardised by."""
     if isinstance(start, ClonedPlanner):
-        return copy.deepcopy(start.actor).requires_grad_(True), start.mean, start.std
-    mean, std = standard([lesson.state for lesson in train])
-    seed = settings.descent.seed
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed % 2**63)
-        actor = Actor(len(mean), upmap.d_action, hidden=settings.hidden, projection="sphere")
+        return copy.deepcopy(start.actor).requires_grad_(True), start.normalizer
+    normalizer = fit_to_lessons([lesson.state for lesson in train])
+    seed, sizes = settings.descent.seed, (len(normalizer.mean), upmap.d_action)
+    # torch takes no larger seed
+    actor = new_actor(*sizes, hidden=settings.hidden, projection="sphere", seed=seed % 2**63)
     start_at(actor, random_actions(1, upmap.d_action, seed)[0] if start is None else start)
-    return actor, mean, std
+    return actor, normalizer
 
 
 def reply_loss(
@@ -156,13 +156,6 @@ def reply_loss(
     with torch.no_grad():
         plain = teacher.log_probs(lesson.hidden)
     return kl_divergence(plain, found).mean()
-
-
-def standard(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (d,) of vectors; a coordinate that hardly varies gets 1."""
-    table = torch.stack(list(rows))
-    std = table.std(0, correction=0)
-    return table.mean(0), torch.where(std > 1e-6, std, torch.ones_like(std))
 
 
 def copy_of(upmap: UpMap) -> UpMap:

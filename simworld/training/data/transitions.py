@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.steering.planner import Normalizer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionBatch:
@@ -23,6 +25,12 @@ class TransitionBatch:
     # (B, d'), of no meaning where not `follows`; only from `followed` transitions
     next_action: Tensor | None = None
     follows: Tensor | None = None  # (B,), 1 where a next action is known, else 0
+
+    def standardised(self, scale: Normalizer) -> TransitionBatch:
+        """The same batch with standardised states."""
+        return replace(
+            self, state=scale.states(self.state), next_state=scale.states(self.next_state)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

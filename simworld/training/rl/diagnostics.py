@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.steering.planner import Normalizer
 from simworld.core.seeding import derive_seed, generator
-from simworld.training.data.normalizer import Normalizer
 from simworld.training.data.returns import monte_carlo_returns
 from simworld.training.data.transitions import TransitionBatch, Transitions
 from simworld.training.rl.learner import Learner
@@ -37,7 +37,7 @@ def diagnostic_batch(
     order = generator(derive_seed(seed, "diagnostic_batch")).permutation(len(transitions))
     rows = np.sort(order[:ROWS])
     returns = monte_carlo_returns(transitions, gamma)[rows]
-    return DiagnosticBatch(batch=scale.batch(transitions.at(rows)), returns=returns)
+    return DiagnosticBatch(batch=transitions.at(rows).standardised(scale), returns=returns)
 
 
 @torch.no_grad()

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from agents.steering.planner import Actor
+from agents.steering.planner import Actor, Normalizer
 from simworld.core.seeding import derive_seed, generator
-from simworld.training.data.normalizer import ROWS, Normalizer
+from simworld.training.data.normalizer import ROWS
 from simworld.training.data.returns import first_rows
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.learner import TrainingSettings
@@ -75,7 +75,7 @@ def fitted_q(
     )
     draws = generator(derive_seed(seed, "fitted-q", "batches"))
     for _ in range(settings.steps):
-        batch = scale.batch(transitions.draw(draws, settings.batch_size))
+        batch = transitions.draw(draws, settings.batch_size).standardised(scale)
         with torch.no_grad():
             next_action = actor(batch.next_state)
             # the mean of both, not the smaller: this is to measure the policy, not to hold it back

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from agents.steering.planner import Normalizer
 from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed, generator
 from simworld.training.data.dataset_checks import check_batch, check_trainable, split_families
-from simworld.training.data.normalizer import Normalizer, fit_normalizer
+from simworld.training.data.normalizer import fit_to_transitions
 from simworld.training.data.returns import first_rows, monte_carlo_returns
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.diagnostics import DiagnosticBatch, diagnose, diagnostic_batch
@@ -52,9 +53,9 @@ def train_offline(
     sink: MetricsSink = lambda step, metrics: None,
     on_progress: ReportProgress = lambda done, total, note: None,
 ) -> tuple[TrainingPosition, Normalizer]:
-    """Trains the learner; gives the position reached, whose best weights are those of the best actor
-    by fitted-Q evaluation on held-out families (`fqe` says how noisy that is), and the scale of its
-    states.
+    """Trains the learner; gives the position reached and the scale of the states. The position has
+    the weights of the best actor by fitted-Q evaluation on held-out families (`fqe` says how noisy
+    that is).
 
     The same seed and data give bitwise the same weights, interrupted or not.
 
@@ -79,7 +80,7 @@ def train_offline(
     check_trainable(transitions, held_out=settings.held_out)
     learning, held = split_families(transitions, held_out=settings.held_out, seed=settings.seed)
     check_batch(learning, settings.batch_size)
-    scale = scale or fit_normalizer(learning)
+    scale = scale or fit_to_transitions(learning)
     file = None
     if folder is not None:
         itself = {**(identity or {}), "gamma": gamma, **settings.model_dump(exclude={"steps"})}
@@ -131,7 +132,7 @@ class _OfflineTask:
 
     def step(self, number: int) -> Mapping[str, float]:
         draws = generator(derive_seed(self.settings.seed, "batch", number - 1))
-        batch = self.scale.batch(self.learning.draw(draws, self.settings.batch_size))
+        batch = self.learning.draw(draws, self.settings.batch_size).standardised(self.scale)
         return {name: value.item() for name, value in self.learner.update(batch).items()}
 
     def failure(self, number: int, metrics: Mapping[str, float]) -> str | None:

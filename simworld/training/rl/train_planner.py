@@ -13,13 +13,12 @@ from typing import Any, Literal, assert_never
 import numpy as np
 
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
-from agents.steering.planner import Actor
+from agents.steering.planner import Actor, Normalizer
 from agents.steering.state_encoders import is_lm_encoder
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed
 from simworld.training.data.dataset_folder import load_meta, load_transitions
-from simworld.training.data.normalizer import Normalizer
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import Bc, BcSettings
 from simworld.training.rl.learner import Learner, TrainingSettings
@@ -93,7 +92,7 @@ def train_planner(
     info, loop = clone.info, settings.loop
     if clone.actor is not None and not settings.fresh:
         actor = copy.deepcopy(clone.actor).requires_grad_(True)
-        scale = Normalizer(mean=clone.mean, std=clone.std)
+        scale: Normalizer | None = clone.normalizer
     else:
         seed = derive_seed(loop.seed, "actor")
         actor = new_actor(

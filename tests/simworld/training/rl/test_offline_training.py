@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.steering.planner import Actor
+from agents.steering.planner import Actor, Normalizer
 from simworld.core.errors import InputError
 from simworld.training.data.dataset_checks import split_families
-from simworld.training.data.normalizer import Normalizer, fit_normalizer
+from simworld.training.data.normalizer import fit_to_lessons, fit_to_transitions
 from simworld.training.data.returns import first_rows, monte_carlo_returns
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.diagnostics import diagnose, diagnostic_batch, dispersion
@@ -210,9 +210,16 @@ def test_batches_carry_the_next_action_where_one_follows() -> None:
 
 def test_states_are_scaled_by_those_acted_in() -> None:
     far = replace(CHAIN, states=CHAIN.states + 1e4)
-    scale = fit_normalizer(far)  # of 0, 1, 3, 4
+    scale = fit_to_transitions(far)  # of 0, 1, 3, 4
     torch.testing.assert_close(scale.mean, torch.tensor([1e4 + 2.0]))
     torch.testing.assert_close(scale.std, torch.tensor([2.5**0.5 + 1e-3]))
+
+
+def test_a_coordinate_that_hardly_varies_keeps_its_scale_in_cloning() -> None:
+    rows = [torch.tensor([0.0, 5.0]), torch.tensor([4.0, 5.0 + 1e-6])]
+    scale = fit_to_lessons(rows)
+    assert scale.std.tolist() == [2.0, 1.0]
+    torch.testing.assert_close(scale.states(rows[1]), torch.tensor([1.0, 0.0]), atol=1e-5, rtol=0)
 
 
 def constant(value: float) -> Actor:
