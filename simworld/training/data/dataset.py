@@ -25,8 +25,6 @@ from simworld.training.data.dataset_folder import (
     new_folder,
     write_dataset,
 )
-from simworld.training.data.dataset_folder import load_meta as load_meta
-from simworld.training.data.dataset_folder import load_transitions as load_transitions
 from simworld.training.data.dataset_query import FORMAT, DataQuery
 from simworld.training.data.dataset_selection import DatasetSelection, select_data
 from simworld.training.data.measured_rewards import make_utterance_reward

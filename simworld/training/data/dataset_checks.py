@@ -26,9 +26,9 @@ def check_trainable(transitions: Transitions, *, held_out: float) -> None:
         if not good.all():
             first = transitions.episodes[transitions.episode[int(np.argmin(good))]]
             problems.append(
-                f"{np.count_nonzero(~good)} of {len(good)} transitions have a {what} that is no"
-                f" number (NaN or infinite), first in episode {first}; leave such episodes out of"
-                " the query"
+                f"{np.count_nonzero(~good)} of {len(good)} transitions have a non-finite {what}"
+                f" (NaN or infinite), first in episode {first}; leave such episodes out of the"
+                " query"
             )
     if not varied:
         problems.append(

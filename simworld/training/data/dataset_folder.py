@@ -118,8 +118,8 @@ def write_dataset(
             ):
                 if not np.isfinite(values).all():
                     raise InputError(
-                        f"episode {episode.name}: a {what} is no number (NaN or infinite); leave"
-                        " the episode out of the query"
+                        f"episode {episode.name}: a non-finite {what} (NaN or infinite); leave the"
+                        " episode out of the query"
                     )
             states.append(episode.states)
             actions.append(episode.actions)

@@ -78,9 +78,11 @@ def inspect_dataset(folder: Path) -> Inspection:
     scores = load_scores(folder, len(data.episodes))
     dispersion = action_dispersion(data.actions) if meta.d_action else None
     learnable = meta.d_action > 0 and len(meta.families) > 1
-    family_of = data.family[_first_rows(data)]
+    family_of = data.episode_families
     centred = scores - np.array([meta.family_means[name] for name in meta.families])[family_of]
-    by_episode = variance_explained(_episode_means(data), centred, family_of) if learnable else None
+    by_episode = (
+        variance_explained(data.episode_actions(), centred, family_of) if learnable else None
+    )
     by_act = (
         variance_explained(data.actions, data.rewards, data.family)
         if learnable and meta.query.reward.by_act
@@ -167,18 +169,6 @@ def action_dispersion(actions: NDArray[np.float32]) -> Dispersion:
     )
 
 
-def _first_rows(data: Transitions) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.flatnonzero(data.terminal)[:-1] + 1]).astype(np.int64)
-
-
-def _episode_means(data: Transitions) -> NDArray[np.float64]:
-    """The mean action of each seat's part of an episode, (E, d')."""
-    sums = np.zeros((len(data.episodes), data.actions.shape[1]))
-    for start in range(0, len(data), CHUNK):
-        np.add.at(sums, data.episode[start : start + CHUNK], data.actions[start : start + CHUNK])
-    return sums / np.bincount(data.episode)[:, None]
-
-
 def _warnings(
     meta: DatasetMeta, data: Transitions, scores: NDArray[np.float64], dispersion: Dispersion | None
 ) -> list[str]:
@@ -193,7 +183,7 @@ def _warnings(
             f"one family only, '{meta.families[0]}': nothing can be held out, and what is learned"
             " may hold nowhere else"
         )
-    singles = sum(count == 1 for count in Counter(data.family[_first_rows(data)].tolist()).values())
+    singles = sum(count == 1 for count in Counter(data.episode_families.tolist()).values())
     if meta.query.reward.centre and singles and not meta.query.states_only:
         found.append(
             f"{singles} families have one scored seat each: centred by family, its reward is 0"

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from agents.steering.planner import Normalizer
 
+ROWS = 8192  # actions read at a time, for they may be mapped from a file
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionBatch:
@@ -71,6 +73,22 @@ class Transitions:
             next_action=None if after is None else torch.from_numpy(self.actions[after]),
             follows=None if after is None else torch.from_numpy((after >= 0).astype(np.float32)),
         )
+
+    @property
+    def episode_families(self) -> NDArray[np.int64]:
+        """The family of each episode, (E,); 0 for one without transitions."""
+        families = np.zeros(len(self.episodes), dtype=np.int64)
+        families[self.episode] = self.family
+        return families
+
+    def episode_actions(self) -> NDArray[np.float64]:
+        """The mean action of each episode, (E, d'); 0 for one without transitions."""
+        sums = np.zeros((len(self.episodes), self.actions.shape[1]))
+        for start in range(0, len(self), ROWS):
+            part = slice(start, start + ROWS)
+            np.add.at(sums, self.episode[part], self.actions[part])
+        counts = np.bincount(self.episode, minlength=len(sums))
+        return sums / np.maximum(counts, 1)[:, None]
 
     def draw(self, generator: np.random.Generator, size: int) -> TransitionBatch:
         """Transitions drawn evenly, with replacement."""

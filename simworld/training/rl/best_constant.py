@@ -124,17 +124,12 @@ def _rows(
     rewards = transitions.rewards.astype(np.float64)
     if by_act:  # a part of the score is smaller where there are more of them
         return transitions.actions, rewards * acts[transitions.episode], transitions.family
-    sums = np.zeros((len(acts), transitions.actions.shape[1]))
-    for start in range(0, len(rewards), CHUNK):
-        np.add.at(
-            sums,
-            transitions.episode[start : start + CHUNK],
-            transitions.actions[start : start + CHUNK],
-        )
     present = np.flatnonzero(acts)
-    family = np.zeros(len(acts), dtype=np.int64)
-    family[transitions.episode] = transitions.family
     total = np.bincount(transitions.episode, weights=rewards, minlength=len(acts)).astype(
         np.float64
     )
-    return sums[present] / acts[present, None], total[present], family[present]
+    return (
+        transitions.episode_actions()[present],
+        total[present],
+        transitions.episode_families[present],
+    )

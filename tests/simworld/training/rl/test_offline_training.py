@@ -145,9 +145,9 @@ def spoilt(field: str, at: int, value: float) -> Transitions:
     [
         (
             spoilt("rewards", 5, np.nan),
-            r"1 of 120 transitions have a reward that is no number .* episode e2/ann",
+            r"1 of 120 transitions have a non-finite reward .* episode e2/ann",
         ),
-        (spoilt("actions", 5, np.inf), r"1 of 120 transitions have a action that is no number"),
+        (spoilt("actions", 5, np.inf), r"1 of 120 transitions have a non-finite action"),
         (
             replace(bandit(), actions=np.ones((120, 4), np.float32)),
             "all 120 transitions have the same action",
