@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from simworld.core.errors import InputError
 
 VERSION = 2  # of the file's layout; a training that another version began is refused
+
+StateParts = Mapping[str, nn.Module | Optimizer]  # by name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,36 +74,41 @@ class TrainingFile:
         return json.dumps({**self.identity, "version": VERSION}, sort_keys=True)
 
 
-def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimiser's moments and counters as "<parameter's number>.<name>"; empty before its first
-    step.
+def tensors_of(parts: StateParts) -> dict[str, Tensor]:
+    """The weights of modules, and the moments and counters of optimisers, as "<part>.<name>". They
+    share memory.
     """
-    state = optimiser.state_dict()["state"]
-    return {
-        f"{number}.{name}": value
-        for number, values in state.items()
-        for name, value in values.items()
-    }
+    found: dict[str, Tensor] = {}
+    for prefix, part in parts.items():
+        if isinstance(part, nn.Module):
+            found |= prefixed(prefix, part.state_dict())
+            continue
+        for number, values in part.state_dict()["state"].items():
+            found |= prefixed(f"{prefix}.{number}", values)
+    return found
 
 
-def load_optimiser(optimiser: torch.optim.Optimizer, state: Mapping[str, Tensor]) -> None:
-    """Makes the optimiser go on from what `optimiser_state` gave."""
-    whole = optimiser.state_dict()
-    whole["state"] = {}
-    for key, value in state.items():
-        number, _, name = key.partition(".")
-        whole["state"].setdefault(int(number), {})[name] = value.clone()
-    optimiser.load_state_dict(whole)
+def load_tensors(parts: StateParts, tensors: Mapping[str, Tensor]) -> None:
+    """Makes modules and optimisers go on from what `tensors_of` gave."""
+    for prefix, part in parts.items():
+        if isinstance(part, nn.Module):
+            part.load_state_dict(under(prefix, tensors))
+            continue
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in under(prefix, tensors).items():
+            number, _, name = key.partition(".")
+            state.setdefault(int(number), {})[name] = value.clone()
+        part.load_state_dict(part.state_dict() | {"state": state})
 
 
-def prefixed(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors under "<prefix>.<name>"."""
-    return {f"{prefix}.{name}": value for name, value in state.items()}
+    return {f"{prefix}.{name}": value for name, value in tensors.items()}
 
 
-def under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors that `prefixed` put under a prefix."""
     start = prefix + "."
     return {
-        name.removeprefix(start): value for name, value in state.items() if name.startswith(start)
+        name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)
     }

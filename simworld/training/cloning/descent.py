@@ -17,13 +17,7 @@ from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed, generator
 from simworld.training.cloning.frozen_lm import EncodedReply
 from simworld.training.trainer import Schedule, gradient_step, train
-from simworld.training.training_state import (
-    TrainingFile,
-    load_optimiser,
-    optimiser_state,
-    prefixed,
-    under,
-)
+from simworld.training.training_state import TrainingFile, load_tensors, tensors_of
 
 # of a lesson, with a seed for its random actions
 Loss = Callable[[EncodedReply, int], tuple[Tensor, Mapping[str, float]]]
@@ -144,12 +138,10 @@ class _DescentTask:
         return {"dev_loss": badness}, -badness
 
     def state(self) -> Mapping[str, Tensor]:
-        module = prefixed("module", self.module.state_dict())
-        return module | prefixed("adam", optimiser_state(self.adam))
+        return tensors_of({"module": self.module, "adam": self.adam})
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        self.module.load_state_dict(under("module", state))
-        load_optimiser(self.adam, under("adam", state))
+        load_tensors({"module": self.module, "adam": self.adam}, state)
 
     def _measured(
         self, lesson: EncodedReply, seed: int, means: dict[str, float], count: int

@@ -136,16 +136,7 @@ class DataQuery(BaseModel):
 
     def traces(self) -> TraceQuery:
         """The part that the store answers."""
-        names = (
-            "runs",
-            "agents",
-            "scenarios",
-            "families",
-            "since",
-            "until",
-            "encoders",
-            "planners",
-        )
+        names = TraceQuery.__dataclass_fields__
         return TraceQuery(**{name: getattr(self, name) for name in names})
 
     def plain(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from agents.steering.planner import Actor
 from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.learner import TrainingSettings, adam
 from simworld.training.trainer import gradient_step
-from simworld.training.training_state import load_optimiser, optimiser_state, prefixed, under
+from simworld.training.training_state import StateParts, load_tensors, tensors_of
 
 
 class BcSettings(TrainingSettings):
@@ -32,6 +32,7 @@ class Bc:
         """Takes the actor as it is and trains it in place."""
         self._actor = actor
         self._adam = adam(list(actor.parameters()), settings.actor_lr)
+        self._parts: StateParts = {"actor": actor, "adam": self._adam}
 
     @property
     def actor(self) -> Actor:
@@ -43,11 +44,7 @@ class Bc:
         return {"bc_distance": loss.detach()}
 
     def state(self) -> dict[str, Tensor]:
-        return {
-            **prefixed("actor", self._actor.state_dict()),
-            **prefixed("adam", optimiser_state(self._adam)),
-        }
+        return tensors_of(self._parts)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        self._actor.load_state_dict(under("actor", state))
-        load_optimiser(self._adam, under("adam", state))
+        load_tensors(self._parts, state)

@@ -23,7 +23,7 @@ from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.learner import TrainingSettings, adam
 from simworld.training.rl.networks import TwinCritic, follow
 from simworld.training.trainer import gradient_step
-from simworld.training.training_state import load_optimiser, optimiser_state, prefixed, under
+from simworld.training.training_state import StateParts, load_tensors, tensors_of
 
 
 class Td3bcSettings(TrainingSettings):
@@ -131,6 +131,14 @@ class Td3bc:
         self._adam_critic = adam(list(self._critic.parameters()), settings.critic_lr)
         self._online = [*actor.parameters(), *self._critic.parameters()]
         self._targets = [*self.target_actor.parameters(), *self.target_critic.parameters()]
+        self._parts: StateParts = {
+            "actor": actor,
+            "critic": self._critic,
+            "target_actor": self.target_actor,
+            "target_critic": self.target_critic,
+            "adam_actor": self._adam_actor,
+            "adam_critic": self._adam_critic,
+        }
         self._updates = 0
 
     @property
@@ -175,22 +183,12 @@ class Td3bc:
 
     def state(self) -> dict[str, Tensor]:
         return {
-            **prefixed("actor", self._actor.state_dict()),
-            **prefixed("critic", self._critic.state_dict()),
-            **prefixed("target_actor", self.target_actor.state_dict()),
-            **prefixed("target_critic", self.target_critic.state_dict()),
-            **prefixed("adam_actor", optimiser_state(self._adam_actor)),
-            **prefixed("adam_critic", optimiser_state(self._adam_critic)),
+            **tensors_of(self._parts),
             "generator": self._generator.get_state(),
             "updates": torch.tensor(self._updates),
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        self._actor.load_state_dict(under("actor", state))
-        self._critic.load_state_dict(under("critic", state))
-        self.target_actor.load_state_dict(under("target_actor", state))
-        self.target_critic.load_state_dict(under("target_critic", state))
-        load_optimiser(self._adam_actor, under("adam_actor", state))
-        load_optimiser(self._adam_critic, under("adam_critic", state))
+        load_tensors(self._parts, state)
         self._generator.set_state(state["generator"])
         self._updates = int(state["updates"])
