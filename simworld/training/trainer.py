@@ -53,16 +53,32 @@ class Schedule:
     """When the loop does what. Intervals are in steps; the last step ends all of them."""
 
     steps: int
-    log_interval: int
     # a fraction spreads evaluations evenly over steps that their number does not divide
     eval_interval: int | Fraction
-    save_interval: int
     eval_first: bool = False  # before the first step too
+    log_interval: int | None = None  # default: that of evaluations
+    save_interval: int | None = None  # default: that of evaluations
     patience: int = 0  # evaluations without a better one before giving up; 0: never
 
-    def due(self, interval: int | Fraction, step: int) -> bool:
+    def due(self, interval: int | Fraction | None, step: int) -> bool:
         """Whether an interval ends with a step."""
+        interval = interval or self.eval_interval
         return step == self.steps or step // interval > (step - 1) // interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRecorder:
+    """Where a training keeps its state, and whom it tells how it goes."""
+
+    file: TrainingFile | None = None  # written now and then; a stopped training goes on from there
+    # gets the means of the metrics since it was last told, with those of an evaluation; after an
+    # interruption the last ones may come again, the same
+    sink: MetricsSink = lambda step, metrics: None
+    on_progress: ReportProgress = lambda done, total, note: None  # told after each step
+    note: str = ""  # for `on_progress`
+
+
+SILENT = TrainingRecorder()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,13 +94,7 @@ class TrainingPosition:
 
 
 def train(
-    task: TrainingTask,
-    schedule: Schedule,
-    *,
-    file: TrainingFile | None = None,
-    sink: MetricsSink = lambda step, metrics: None,
-    on_progress: ReportProgress = lambda done, total, note: None,
-    note: str = "",
+    task: TrainingTask, schedule: Schedule, recorder: TrainingRecorder = SILENT
 ) -> TrainingPosition:
     """Trains until the last step, or until patience is at an end, and gives the position reached.
 
@@ -93,20 +103,16 @@ def train(
     Args:
         task: trained in place; its weights are those of the last step.
         schedule: when to do what.
-        file: where the state is kept and resumed from.
-        sink: gets the means of the metrics since it was last told, with those of an evaluation.
-            After an interruption the last ones may come again, the same.
-        on_progress: told after each step.
-        note: what `on_progress` is told that this is.
+        recorder: where the state is kept, and whom to tell.
 
     Raises:
         InputError: for a file of another training, or a task that says it cannot go on; then the
             file is deleted, for nobody wants to go on from there.
     """
-    position = _resumed(task, file)
+    file, position = recorder.file, _resumed(task, recorder.file)
     if schedule.eval_first and position.step == 0:
-        sink(0, _evaluated(task, position, {}))
-        on_progress(0, schedule.steps, note)
+        recorder.sink(0, _evaluated(task, position, {}))
+        recorder.on_progress(0, schedule.steps, recorder.note)
     values: dict[str, list[float]] = {}
     while position.step < schedule.steps and not (
         0 < schedule.patience <= position.evals_since_best
@@ -122,10 +128,10 @@ def train(
                 if file is not None:
                     file.path.unlink(missing_ok=True)
                 raise InputError(failure)
-            sink(step, _evaluated(task, position, metrics) if evaluated else metrics)
+            recorder.sink(step, _evaluated(task, position, metrics) if evaluated else metrics)
         if file is not None and schedule.due(schedule.save_interval, step):
             _save(task, position, file)
-        on_progress(step, schedule.steps, note)
+        recorder.on_progress(step, schedule.steps, recorder.note)
     return position
 
 

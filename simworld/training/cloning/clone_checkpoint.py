@@ -34,6 +34,7 @@ from simworld.training.cloning.stored_replies import (
     take,
 )
 from simworld.training.data.normalizer import fit_to_lessons
+from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
 
 PROGRESS = "descent.safetensors"
@@ -139,9 +140,7 @@ def clone_planner(
         base.upmap,
         settings,
         start=before,
-        log=log,
-        on_progress=show,
-        file=_training_file(work, school, base, settings),
+        recorder=_recorder(school, base, settings, log, show, work),
     )
     found = measure(
         school.teacher,
@@ -204,9 +203,7 @@ def latent_upmap(
         project(actions.mean(0), clone.projection),
         settings,
         embed=embed,
-        log=log,
-        on_progress=show,
-        file=_training_file(work, school, clone, settings),
+        recorder=_recorder(school, clone, settings, log, show, work),
     )
     neutral = latent.neutral
     found = measure(
@@ -237,18 +234,17 @@ def latent_upmap(
     return made, latent, found
 
 
-def _training_file(
-    work: Path | None,
+def _recorder(
     school: CloningData,
     base: Checkpoint,
     settings: CloneSettings | LatentSettings,
-) -> TrainingFile | None:
-    if work is None:
-        return None
-    return TrainingFile(
-        path=work / PROGRESS,
-        identity={"base": base.id, "data": school.data["sha256"], **settings.plain()},
-    )
+    log: MetricsSink,
+    show: ReportProgress,
+    work: Path | None,
+) -> TrainingRecorder:
+    identity = {"base": base.id, "data": school.data["sha256"], **settings.plain()}
+    file = TrainingFile(path=work / PROGRESS, identity=identity) if work else None
+    return TrainingRecorder(file=file, sink=log, on_progress=show, note="learning")
 
 
 def _after(before: int, total: int, show: ReportProgress) -> Callable[[int, int], None]:

@@ -13,11 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed, generator
 from simworld.training.cloning.frozen_lm import EncodedReply
-from simworld.training.trainer import Schedule, gradient_step, train
-from simworld.training.training_state import TrainingFile, load_tensors, tensors_of
+from simworld.training.trainer import SILENT, Schedule, TrainingRecorder, gradient_step, train
+from simworld.training.training_state import load_tensors, tensors_of
 
 # of a lesson, with a seed for its random actions
 Loss = Callable[[EncodedReply, int], tuple[Tensor, Mapping[str, float]]]
@@ -51,9 +50,7 @@ def descend(
     how: Descent,
     *,
     rank: Rank = lambda means: means["loss"],
-    log: MetricsSink = lambda step, metrics: None,
-    on_progress: ReportProgress = lambda done, total, note: None,
-    file: TrainingFile | None = None,
+    recorder: TrainingRecorder = SILENT,
 ) -> None:
     """Trains the parameters that want gradients, and leaves the module as it was best on `dev`.
 
@@ -68,28 +65,18 @@ def descend(
         how: see there.
         rank: how bad a moment is, by the means of the loss and its metrics over the dev lessons;
             default: the loss.
-        log: told the metrics of every step.
-        on_progress: told after each step.
-        file: where to keep the state now and then; a descent that was stopped goes on from there to
-            bitwise the same end.
+        recorder: where the state is kept, and who is told the metrics of every step.
     """
     if not lessons or not dev:
         raise ValueError("no lessons to train on, or none to choose by")
     schedule = Schedule(
         steps=how.steps,
-        log_interval=1,
         eval_interval=Fraction(how.steps, how.evals),
-        save_interval=SAVE_INTERVAL,
         eval_first=True,
+        log_interval=1,
+        save_interval=SAVE_INTERVAL,
     )
-    reached = train(
-        _DescentTask(module, loss, lessons, dev, how, rank),
-        schedule,
-        file=file,
-        sink=log,
-        on_progress=on_progress,
-        note="learning",
-    )
+    reached = train(_DescentTask(module, loss, lessons, dev, how, rank), schedule, recorder)
     module.load_state_dict(reached.best_weights)
 
 

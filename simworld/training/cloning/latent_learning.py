@@ -32,7 +32,6 @@ from agents.steering.planner import project
 from agents.steering.upmap import UpMap
 from simworld.core.arrays import Embed
 from simworld.core.errors import InputError
-from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed, generator
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.training.cloning.descent import Descent, descend
@@ -40,7 +39,7 @@ from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.likelihood import likelihoods
 from simworld.training.cloning.neutrality import kl_divergence
 from simworld.training.cloning.reply_codes import fit_reply_codes, ways_of_replying, words_by_code
-from simworld.training.training_state import TrainingFile
+from simworld.training.trainer import SILENT, TrainingRecorder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +110,7 @@ def learn_latent(
     settings: LatentSettings,
     *,
     embed: Embed,
-    log: MetricsSink = lambda step, metrics: None,
-    on_progress: ReportProgress = lambda done, total, note: None,
-    file: TrainingFile | None = None,
+    recorder: TrainingRecorder = SILENT,
 ) -> LatentMap:
     """A latent up-mapping around a prefix that changes nothing.
 
@@ -126,9 +123,7 @@ def learn_latent(
         neutral: the clone's action (d',), the same for all states.
         settings: see there.
         embed: sentence embeddings.
-        log: told the loss of every step.
-        on_progress: told after each step.
-        file: see `descend`.
+        recorder: see `descend`.
 
     Raises:
         InputError: fewer than two families to learn from, or replies drawn at temperature 0.
@@ -171,7 +166,7 @@ def learn_latent(
         }
         return -nats[0] / tokens - settings.contrast * apart + settings.kl * strayed, metrics
 
-    descend(latent, loss, train, dev, settings.descent, log=log, on_progress=on_progress, file=file)
+    descend(latent, loss, train, dev, settings.descent, recorder=recorder)
     first = torch.zeros(size)
     first[0] = size**0.5
     return LatentMap(

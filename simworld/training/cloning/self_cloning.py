@@ -22,13 +22,12 @@ from torch import Tensor, nn
 
 from agents.steering.planner import Actor, Normalizer
 from agents.steering.upmap import UpMap
-from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.training.cloning.descent import Descent, descend
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.neutrality import kl_divergence, random_actions
 from simworld.training.data.normalizer import fit_to_lessons
 from simworld.training.rl.networks import new_actor, start_at
-from simworld.training.training_state import TrainingFile
+from simworld.training.trainer import SILENT, TrainingRecorder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +79,7 @@ def clone(
     settings: CloneSettings,
     *,
     start: Tensor | ClonedPlanner | None = None,
-    log: MetricsSink = lambda step, metrics: None,
-    on_progress: ReportProgress = lambda done, total, note: None,
-    file: TrainingFile | None = None,
+    recorder: TrainingRecorder = SILENT,
 ) -> ClonedPlanner:
     """A planner over a copy of the up-mapping, as it was best on the dev lessons.
 
@@ -94,9 +91,7 @@ def clone(
         settings: see there.
         start: a planner to go on from; or the action (d',) from which a new one starts in all
             states, nearly neutral if one is known; default: a random action.
-        log: told the loss of every step.
-        on_progress: told after each step.
-        file: see `descend`.
+        recorder: see `descend`.
     """
     planner = ClonedPlanner(*_actor(train, upmap, settings, start), copy_of(upmap))
     planner.upmap.requires_grad_(settings.train_upmap)
@@ -114,17 +109,8 @@ def clone(
             value = value + settings.reach_weight * (reach - settings.reach_target).abs()
         return value, metrics
 
-    descend(
-        planner,
-        loss,
-        train,
-        dev,
-        settings.descent,
-        rank=settings.rank,
-        log=log,
-        on_progress=on_progress,
-        file=file,
-    )
+    how, rank = settings.descent, settings.rank
+    descend(planner, loss, train, dev, how, rank=rank, recorder=recorder)
     return planner.requires_grad_(False)
 
 

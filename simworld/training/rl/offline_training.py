@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
 from pydantic import Field
 
 from agents.steering.planner import Normalizer
-from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed, generator
 from simworld.training.data.dataset_checks import check_batch, check_trainable, split_families
 from simworld.training.data.normalizer import fit_to_transitions
@@ -20,10 +18,7 @@ from simworld.training.data.transitions import Transitions
 from simworld.training.rl.diagnostics import DiagnosticBatch, diagnose, diagnostic_batch
 from simworld.training.rl.fqe import FqeSettings, fitted_q
 from simworld.training.rl.learner import Learner, TrainingSettings
-from simworld.training.trainer import Schedule, TrainingPosition, train
-from simworld.training.training_state import TrainingFile
-
-PROGRESS = "training.safetensors"
+from simworld.training.trainer import SILENT, Schedule, TrainingPosition, TrainingRecorder, train
 
 
 class LoopSettings(TrainingSettings):
@@ -48,10 +43,7 @@ def train_offline(
     *,
     gamma: float,
     scale: Normalizer | None = None,
-    identity: Mapping[str, object] | None = None,
-    folder: Path | None = None,
-    sink: MetricsSink = lambda step, metrics: None,
-    on_progress: ReportProgress = lambda done, total, note: None,
+    recorder: TrainingRecorder = SILENT,
 ) -> tuple[TrainingPosition, Normalizer]:
     """Trains the learner; gives the position reached and the scale of the states. The position has
     the weights of the best actor by fitted-Q evaluation on held-out families (`fqe` says how noisy
@@ -66,40 +58,21 @@ def train_offline(
         gamma: discount of the evaluation and of the Monte-Carlo returns; the learner's own.
         scale: of the states; by default that of the families learned from. A warm-started actor
             needs its own.
-        identity: what makes this training itself (data, learner settings), plain JSON; going on
-            with another is refused.
-        folder: where the state is kept after each evaluation; training goes on from there.
-        sink: gets the metrics of each evaluation; after an interruption the last ones may come
-            again, the same.
-        on_progress: told after each step.
+        recorder: where the state is kept, and who is told the metrics, after each evaluation.
 
     Raises:
-        InputError: for a dataset that cannot be learned from, a folder of another training, or
-            losses that are no longer finite.
+        InputError: for a dataset that cannot be learned from, a file of another training, or losses
+            that are no longer finite.
     """
     check_trainable(transitions, held_out=settings.held_out)
     learning, held = split_families(transitions, held_out=settings.held_out, seed=settings.seed)
     check_batch(learning, settings.batch_size)
     scale = scale or fit_to_transitions(learning)
-    file = None
-    if folder is not None:
-        itself = {**(identity or {}), "gamma": gamma, **settings.model_dump(exclude={"steps"})}
-        file = TrainingFile(path=folder / PROGRESS, identity=itself)
-    interval = settings.eval_interval
-    position = train(
-        _OfflineTask(learner, learning, held, scale, settings, gamma),
-        Schedule(
-            steps=settings.steps,
-            log_interval=interval,
-            eval_interval=interval,
-            save_interval=interval,
-            patience=settings.patience,
-        ),
-        file=file,
-        sink=sink,
-        on_progress=on_progress,
+    schedule = Schedule(
+        steps=settings.steps, eval_interval=settings.eval_interval, patience=settings.patience
     )
-    return position, scale
+    task = _OfflineTask(learner, learning, held, scale, settings, gamma)
+    return train(task, schedule, recorder), scale
 
 
 class _OfflineTask:

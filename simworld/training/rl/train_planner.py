@@ -25,6 +25,10 @@ from simworld.training.rl.learner import Learner, TrainingSettings
 from simworld.training.rl.networks import new_actor, start_at
 from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.trainer import TrainingRecorder
+from simworld.training.training_state import TrainingFile
+
+PROGRESS = "training.safetensors"
 
 
 class PlannerSettings(TrainingSettings):
@@ -80,7 +84,8 @@ def train_planner(
         data: what to learn from.
         clone: whose up-mapping the planner's actions go through.
         settings: of all parts.
-        folder: where the state is kept to go on from; see `train_offline`.
+        folder: where the state is kept to go on from; a training of other data or settings is
+            refused, but that it may be longer.
         sink: gets the metrics.
         on_progress: told after each step.
 
@@ -106,20 +111,20 @@ def train_planner(
         transitions = replace(
             transitions, rewards=(transitions.rewards / deviation).astype(np.float32)
         )
+    identity = {
+        "clone": clone.id,
+        "data": data.provenance.get("sha256", ""),
+        **settings.model_dump(mode="json", exclude={"loop"}),
+        **loop.model_dump(mode="json", exclude={"steps"}),
+    }
+    file = TrainingFile(path=folder / PROGRESS, identity=identity) if folder else None
     position, scale = train_offline(
         _learner(actor, settings),
         transitions,
         loop,
         gamma=settings.td3bc.gamma,
         scale=scale,
-        identity={
-            "clone": clone.id,
-            "data": data.provenance.get("sha256", ""),
-            **settings.model_dump(mode="json", exclude={"loop"}),
-        },
-        folder=folder,
-        sink=sink,
-        on_progress=on_progress,
+        recorder=TrainingRecorder(file=file, sink=sink, on_progress=on_progress),
     )
     actor.load_state_dict(position.best_weights)
     actor.requires_grad_(False)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from simworld.core.errors import InputError
-from simworld.training.trainer import Schedule, gradient_step, train
+from simworld.training.trainer import Schedule, TrainingRecorder, gradient_step, train
 from simworld.training.training_state import TrainingFile
 
 
@@ -46,17 +47,14 @@ class Counting:
 
 
 def every(interval: int, steps: int, patience: int = 0) -> Schedule:
-    return Schedule(
-        steps=steps,
-        log_interval=interval,
-        eval_interval=interval,
-        save_interval=interval,
-        patience=patience,
-    )
+    return Schedule(steps=steps, eval_interval=interval, patience=patience)
 
 
-def file(folder: Path, **identity: object) -> TrainingFile:
-    return TrainingFile(path=folder / "work" / "t.safetensors", identity={"seed": 1} | identity)
+def recorder(
+    folder: Path, *, identity: Mapping[str, object] | None = None, **told: Any
+) -> TrainingRecorder:
+    file = TrainingFile(path=folder / "work" / "t.safetensors", identity=identity or {"seed": 1})
+    return TrainingRecorder(file=file, **told)
 
 
 def test_metrics_are_means_since_they_were_last_told() -> None:
@@ -65,9 +63,11 @@ def test_metrics_are_means_since_they_were_last_told() -> None:
     train(
         Counting(),
         every(2, 5),
-        sink=lambda *row: told.append(row),
-        on_progress=lambda *row: done.append(row),
-        note="counting",
+        TrainingRecorder(
+            sink=lambda *row: told.append(row),
+            on_progress=lambda *row: done.append(row),
+            note="counting",
+        ),
     )
     assert told == [
         (2, {"loss": 1.5, "even": 2, "count": 2}),
@@ -82,7 +82,7 @@ def test_evaluations_are_spread_evenly_and_may_come_before_the_first_step() -> N
     schedule = Schedule(
         steps=10, log_interval=1, eval_interval=Fraction(10, 4), save_interval=5, eval_first=True
     )
-    train(Counting(), schedule, sink=lambda *row: told.append(row))
+    train(Counting(), schedule, TrainingRecorder(sink=lambda *row: told.append(row)))
     assert [step for step, _ in told] == list(range(11))
     # at the first step at or after 2.5, 5, 7.5 and 10
     assert [step for step, metrics in told if "count" in metrics] == [0, 3, 5, 8, 10]
@@ -107,9 +107,9 @@ def test_the_best_moment_is_kept(scores: Sequence[float | None], best: int) -> N
 
 def test_patience_counts_evaluations_without_a_better_one(tmp_path: Path) -> None:
     scores = (1.0, 2.0, 0.0, 0.0, 9.0)
-    reached = train(Counting(scores), every(3, 99, patience=2), file=file(tmp_path))
+    reached = train(Counting(scores), every(3, 99, patience=2), recorder(tmp_path))
     assert (reached.step, reached.best_step, reached.evals_since_best) == (12, 6, 2)
-    again = train(Counting(scores), every(3, 99, patience=2), file=file(tmp_path))
+    again = train(Counting(scores), every(3, 99, patience=2), recorder(tmp_path))
     assert again == reached  # it had stopped already
 
 
@@ -120,32 +120,32 @@ def test_a_stopped_training_goes_on_from_its_file(tmp_path: Path) -> None:
 
     schedule, scores = every(2, 8), (4.0, 1.0, math.nan, 2.0)
     with pytest.raises(KeyboardInterrupt):
-        train(Counting(scores), schedule, file=file(tmp_path), on_progress=stop)
+        train(Counting(scores), schedule, recorder(tmp_path, on_progress=stop))
     told: list[int] = []
-    reached = train(
-        Counting(scores[2:]), schedule, file=file(tmp_path), sink=lambda step, _: told.append(step)
-    )
+    again = recorder(tmp_path, sink=lambda step, _: told.append(step))
+    reached = train(Counting(scores[2:]), schedule, again)
     assert told == [6, 8]
     assert reached == train(Counting(scores), schedule)
 
 
 def test_a_training_that_cannot_go_on_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="lost at 4"):
-        train(Counting(fails_at=3), every(2, 8), file=file(tmp_path))
-    assert not file(tmp_path).path.exists()
+        train(Counting(fails_at=3), every(2, 8), recorder(tmp_path))
+    assert not list((tmp_path / "work").iterdir())
 
 
 def test_another_training_another_version_and_damage_are_refused(tmp_path: Path) -> None:
-    train(Counting(), every(2, 4), file=file(tmp_path))
+    train(Counting(), every(2, 4), recorder(tmp_path))
     with pytest.raises(InputError, match="is of a training with another seed, size; train into"):
-        train(Counting(), every(2, 4), file=file(tmp_path, seed=2, size=3))
+        train(Counting(), every(2, 4), recorder(tmp_path, identity={"seed": 2, "size": 3}))
     metadata = {"place": '{"step": 2, "looks_since": 0}', "training": '{"seed": 1}'}
-    save_file({"learner.count": torch.ones(1)}, file(tmp_path).path, metadata=metadata)
+    (file,) = (tmp_path / "work").iterdir()
+    save_file({"learner.count": torch.ones(1)}, file, metadata=metadata)
     with pytest.raises(InputError, match="is of a training with another version; train into"):
-        train(Counting(), every(2, 4), file=file(tmp_path))
-    file(tmp_path).path.write_bytes(b"not tensors")
+        train(Counting(), every(2, 4), recorder(tmp_path))
+    file.write_bytes(b"not tensors")
     with pytest.raises(InputError, match="not the state of a training"):
-        train(Counting(), every(2, 4), file=file(tmp_path))
+        train(Counting(), every(2, 4), recorder(tmp_path))
 
 
 def test_a_gradient_step_moves_the_optimisers_parameters_alone() -> None:

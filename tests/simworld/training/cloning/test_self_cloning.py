@@ -15,6 +15,7 @@ from simworld.training.cloning.descent import Descent, descend
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
 from simworld.training.cloning.neutrality import kl_divergence, measure, random_actions
 from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone
+from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
 from tests.simworld.training import taught
 
@@ -214,7 +215,12 @@ def test_a_descent_that_was_stopped_ends_bitwise_like_one_in_one_go(
 
         settings = CloneSettings(train_upmap=True, descent=how, hidden=(8,))
         return clone(
-            teacher, lessons[:-1], lessons[-1:], taught.upmap(), settings, log=log, file=file
+            teacher,
+            lessons[:-1],
+            lessons[-1:],
+            taught.upmap(),
+            settings,
+            recorder=TrainingRecorder(file=file, sink=log),
         ), heard
 
     whole, _ = run()
@@ -245,7 +251,8 @@ def test_descent_keeps_the_best_and_refuses_a_loss_that_is_no_number(
         return (module.weight**2).sum(), {}
 
     how = Descent(steps=6, batch_size=1, lr=1.0, evals=6)  # far too fast: it overshoots
-    descend(module, loss, lessons, lessons, how, log=lambda step, metrics: heard.append(step))
+    recorder = TrainingRecorder(sink=lambda step, metrics: heard.append(step))
+    descend(module, loss, lessons, lessons, how, recorder=recorder)
     assert float(module.weight.detach()) == pytest.approx(0.1)  # where it began
     assert heard == list(range(7))
     with torch.no_grad():

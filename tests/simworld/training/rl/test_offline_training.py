@@ -21,13 +21,10 @@ from simworld.training.data.transitions import Transitions
 from simworld.training.rl.diagnostics import diagnose, diagnostic_batch, dispersion
 from simworld.training.rl.fqe import FqeSettings, fitted_q
 from simworld.training.rl.networks import TwinCritic, new_actor
-from simworld.training.rl.offline_training import (
-    PROGRESS,
-    LoopSettings,
-    train_offline,
-)
+from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
-from simworld.training.trainer import TrainingPosition
+from simworld.training.trainer import TrainingPosition, TrainingRecorder
+from simworld.training.training_state import TrainingFile
 from tests.simworld.training.small import bandit, episodes
 
 QUICK = FqeSettings(steps=3, batch_size=8, hidden=(8,))
@@ -59,9 +56,11 @@ def run(
         data,
         settings,
         gamma=0.9,
-        folder=folder,
-        sink=lambda *row: logged.append(row),
-        on_progress=watch,
+        recorder=TrainingRecorder(
+            file=TrainingFile(path=folder / "t.safetensors", identity={}) if folder else None,
+            sink=lambda *row: logged.append(row),
+            on_progress=watch,
+        ),
     )
     return trained, logged, one.state()
 
@@ -122,15 +121,6 @@ def test_an_evaluation_that_ran_away_is_the_worst(monkeypatch: pytest.MonkeyPatc
         "simworld.training.rl.offline_training.fitted_q", lambda *args, **kwargs: next(found)
     )
     assert run(bandit())[0].best_step == 8
-
-
-def test_going_on_with_other_settings_or_a_damaged_state_is_refused(tmp_path: Path) -> None:
-    run(bandit(), folder=tmp_path)
-    with pytest.raises(InputError, match="another batch_size, seed; train into another folder"):
-        run(bandit(), SETTINGS.model_copy(update={"batch_size": 8, "seed": 9}), folder=tmp_path)
-    (tmp_path / PROGRESS).write_bytes(b"not tensors")
-    with pytest.raises(InputError, match="not the state of a training"):
-        run(bandit(), folder=tmp_path)
 
 
 def spoilt(field: str, at: int, value: float) -> Transitions:
@@ -265,12 +255,11 @@ class Known:
         pass
 
 
-def test_patience_ends_a_training_that_gains_nothing(tmp_path: Path) -> None:
+def test_patience_ends_a_training_that_gains_nothing() -> None:
     data = episodes([[[0]], [[1]], [[2]]], [[[0.1]], [[0.2]], [[0.3]]], [[1], [2], [3]])
     settings = SETTINGS.model_copy(update={"steps": 400, "patience": 2, "batch_size": 1})
-    for _ in range(2):  # the second time it has stopped already
-        trained, _ = train_offline(Known(), data, settings, gamma=0.9, folder=tmp_path)
-        assert (trained.best_step, trained.step) == (4, 12)
+    trained, _ = train_offline(Known(), data, settings, gamma=0.9)
+    assert (trained.best_step, trained.step) == (4, 12)
 
 
 def test_diagnostics_of_a_known_learner() -> None:

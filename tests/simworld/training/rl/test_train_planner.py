@@ -109,6 +109,21 @@ def test_a_new_actor_starts_with_the_scale_of_the_data(fresh: bool) -> None:
     assert "q_bias" not in planner.info.metrics
 
 
+def test_going_on_with_other_settings_is_refused_and_longer_is_not(tmp_path: Path) -> None:
+    def trained(**changed: int) -> Checkpoint:
+        loop = LOOP.model_copy(update=changed)
+        settings = SETTINGS.model_copy(update={"loop": loop})
+        return train_planner(DATA, start(actor=True), settings, folder=tmp_path)
+
+    trained()
+    with pytest.raises(InputError, match="another batch_size, every, seed; train into another"):
+        trained(batch_size=9, eval_interval=2, seed=9)
+    other = replace(DATA, provenance={"sha256": "other"})
+    with pytest.raises(InputError, match="training with another clone, data; train into another"):
+        train_planner(other, start(actor=False), SETTINGS, folder=tmp_path)
+    assert trained(steps=9).info.metrics["steps"] == 9
+
+
 def test_data_of_another_checkpoint_is_refused() -> None:
     with pytest.raises(
         InputError, match=r"states of 3 and actions of 4 numbers; checkpoint p2-.* takes 3 and 2;"
