@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from simworld.core.errors import InputError, Problem
 from simworld.core.seeding import derive_seed
-from simworld.training.data.normalizer import ROWS
-from simworld.training.data.transitions import Transitions
+from simworld.training.data.transitions import ACTION_ROWS, Transitions
 
 
 def check_trainable(transitions: Transitions, *, held_out: float) -> None:
@@ -50,9 +49,9 @@ def _actions(actions: NDArray[np.float32]) -> tuple[NDArray[np.bool_], bool]:
     from the first.
     """
     finite, varied = np.empty(len(actions), dtype=np.bool_), False
-    for start in range(0, len(actions), ROWS):
-        part = actions[start : start + ROWS]
-        finite[start : start + ROWS] = np.isfinite(part).all(1)
+    for start in range(0, len(actions), ACTION_ROWS):
+        part = actions[start : start + ACTION_ROWS]
+        finite[start : start + ACTION_ROWS] = np.isfinite(part).all(1)
         varied = varied or bool((part != actions[0]).any())
     return finite, varied
 

@@ -18,10 +18,9 @@ from simworld.training.data.dataset_folder import (
     load_scores,
     load_transitions,
 )
-from simworld.training.data.transitions import Transitions
+from simworld.training.data.transitions import ACTION_ROWS, Transitions
 from simworld.training.data.variance_explained import VarianceExplained, variance_explained
 
-CHUNK = 8192  # rows read at a time
 BINS = 10
 MOST_FAMILIES = 200
 
@@ -146,8 +145,8 @@ def action_dispersion(actions: NDArray[np.float32]) -> Dispersion:
     second = np.zeros((width, width))
     norms, distinct = 0.0, False
     origin = np.asarray(actions[0], dtype=np.float64)
-    for start in range(0, n, CHUNK):
-        rows = np.asarray(actions[start : start + CHUNK], dtype=np.float64)
+    for start in range(0, n, ACTION_ROWS):
+        rows = np.asarray(actions[start : start + ACTION_ROWS], dtype=np.float64)
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         moved = rows - origin  # so that equal actions have a covariance of exactly 0
         distinct = distinct or bool(moved.any())

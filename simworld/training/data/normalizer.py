@@ -15,12 +15,11 @@ import torch
 from torch import Tensor
 
 from agents.steering.planner import Normalizer
-from simworld.training.data.transitions import Transitions
+from simworld.training.data.transitions import STATE_ROWS, Transitions
 
 # added to the deviation, as in TD3+BC's own code
 EPSILON = 1e-3
 HARDLY_VARIES = 1e-6  # a deviation
-ROWS = 2048  # read at a time, for states may be mapped from a file
 
 
 def fit_to_lessons(states: Sequence[Tensor]) -> Normalizer:
@@ -43,8 +42,8 @@ def fit_to_transitions(transitions: Transitions) -> Normalizer:
     rows = np.sort(transitions.state)
     # keeps the difference of squares exact where means are large
     origin = transitions.states[rows[0]].astype(np.float64)
-    for start in range(0, len(rows), ROWS):
-        part = transitions.states[rows[start : start + ROWS]].astype(np.float64) - origin
+    for start in range(0, len(rows), STATE_ROWS):
+        part = transitions.states[rows[start : start + STATE_ROWS]].astype(np.float64) - origin
         total += part.sum(0)
         squares += np.square(part).sum(0)
     mean = total / len(rows)

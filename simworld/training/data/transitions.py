@@ -12,7 +12,9 @@ from torch import Tensor
 
 from agents.steering.planner import Normalizer
 
-ROWS = 8192  # actions read at a time, for they may be mapped from a file
+# read at a time, for they may be mapped from a file
+ACTION_ROWS = 8192
+STATE_ROWS = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +86,8 @@ class Transitions:
     def episode_actions(self) -> NDArray[np.float64]:
         """The mean action of each episode, (E, d'); 0 for one without transitions."""
         sums = np.zeros((len(self.episodes), self.actions.shape[1]))
-        for start in range(0, len(self), ROWS):
-            part = slice(start, start + ROWS)
+        for start in range(0, len(self), ACTION_ROWS):
+            part = slice(start, start + ACTION_ROWS)
             np.add.at(sums, self.episode[part], self.actions[part])
         counts = np.bincount(self.episode, minlength=len(sums))
         return sums / np.maximum(counts, 1)[:, None]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-CHUNK = 8192  # rows read at a time
+from simworld.training.data.transitions import ACTION_ROWS
+
 FOLDS = 10
 STRENGTHS = np.logspace(-4, 4, 17)  # penalties, in units of the mean squared coordinate times n
 
@@ -94,14 +95,17 @@ def _moments(
     width = x.shape[1]
     present = np.maximum(counts, 1)
     sums = np.zeros((len(counts), width))
-    for start in range(0, len(y), CHUNK):
-        np.add.at(sums, family[start : start + CHUNK], x[start : start + CHUNK])
+    for start in range(0, len(y), ACTION_ROWS):
+        np.add.at(sums, family[start : start + ACTION_ROWS], x[start : start + ACTION_ROWS])
     x_mean = sums / present[:, None]
     y_mean = np.bincount(family, weights=y) / present
     moments = [_Moments(np.zeros((width, width)), np.zeros(width)) for _ in range(folds)]
-    for start in range(0, len(y), CHUNK):
-        of = family[start : start + CHUNK]
-        rows, values = x[start : start + CHUNK] - x_mean[of], y[start : start + CHUNK] - y_mean[of]
+    for start in range(0, len(y), ACTION_ROWS):
+        of = family[start : start + ACTION_ROWS]
+        rows, values = (
+            x[start : start + ACTION_ROWS] - x_mean[of],
+            y[start : start + ACTION_ROWS] - y_mean[of],
+        )
         for fold in np.unique(fold_of[of]):
             if fold < 0:
                 continue

@@ -15,8 +15,8 @@ from agents.steering.checkpoint import Checkpoint
 from simworld.core.arrays import Floats
 from simworld.core.errors import InputError
 from simworld.training.data.dataset_checks import check_trainable
-from simworld.training.data.transitions import Transitions
-from simworld.training.data.variance_explained import CHUNK, fitted, variance_explained
+from simworld.training.data.transitions import ACTION_ROWS, Transitions
+from simworld.training.data.variance_explained import fitted, variance_explained
 
 
 def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float32]:
@@ -109,8 +109,8 @@ def constant_checkpoint(
 def _moments(actions: NDArray[np.float32]) -> tuple[Floats, float]:
     """The mean (d',) and the mean squared length of actions (n, d'), which may lie in a file."""
     total, square = np.zeros(actions.shape[1]), 0.0
-    for start in range(0, len(actions), CHUNK):
-        part = actions[start : start + CHUNK].astype(np.float64)
+    for start in range(0, len(actions), ACTION_ROWS):
+        part = actions[start : start + ACTION_ROWS].astype(np.float64)
         total += part.sum(0)
         square += float(np.square(part).sum())
     return total / len(actions), square / len(actions)

@@ -20,9 +20,8 @@ from pydantic import Field
 
 from agents.steering.planner import Actor, Normalizer
 from simworld.core.seeding import derive_seed, generator
-from simworld.training.data.normalizer import ROWS
 from simworld.training.data.returns import first_rows
-from simworld.training.data.transitions import Transitions
+from simworld.training.data.transitions import STATE_ROWS, Transitions
 from simworld.training.rl.learner import TrainingSettings
 from simworld.training.rl.networks import TwinCritic, follow
 from simworld.training.rl.td3bc import critic_loss, td_target
@@ -85,7 +84,9 @@ def fitted_q(
         follow(targets, parameters, settings.tau)
     total, rows = 0.0, np.sort(transitions.state[first_rows(transitions)])
     with torch.no_grad():
-        for start in range(0, len(rows), ROWS):
-            states = scale.states(torch.from_numpy(transitions.states[rows[start : start + ROWS]]))
+        for start in range(0, len(rows), STATE_ROWS):
+            states = scale.states(
+                torch.from_numpy(transitions.states[rows[start : start + STATE_ROWS]])
+            )
             total += float(target_critic(states, actor(states)).mean(0).sum())
     return total / len(rows)
