@@ -52,8 +52,8 @@ def run_command() -> None:
         error.show(shown)
         click.echo(harmless(shown.getvalue()), err=True, nl=False)
         sys.exit(error.exit_code)
-    except click.Abort:
-        raise KeyboardInterrupt from None
+    except click.Abort as abort:  # what click makes of Ctrl-C
+        raise KeyboardInterrupt(*getattr(abort.__cause__, "args", ())) from None
     except fence.NameTaken as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)

@@ -134,7 +134,7 @@ def test_tokens_are_told_at_the_end() -> None:
         judged().stdout.splitlines()[-2]
         == "Servers: 400 tokens (360 read, 40 written) in 4 replies."
     )
-    assert judged().stdout.splitlines()[-1] == "next: simworld serve --db sqlite:///x.db"
+    assert judged().stdout.splitlines()[-1] == "next: simworld episode list --db sqlite:///x.db"
     assert "tokens" not in json.loads(play(2, "--json").stdout)
     assert json.loads(play(3, "--json").stdout)["tokens"] == {
         "prompt": 180,
