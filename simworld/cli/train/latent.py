@@ -126,11 +126,11 @@ def latent(
         # number format.
         local = open_local(clone, clone.info.dtype, threads)
         with (
-            open_cloning_data(store, local, clone, query, show) as school,
-            recorded(store, "latent", out, settings.plain(), school.data) as (log, done),
+            open_cloning_data(store, local, clone, query, show) as cloning,
+            recorded(store, "latent", out, settings.plain(), cloning.data) as (log, done),
         ):
             made, found, neutrality = latent_upmap(
-                school,
+                cloning,
                 clone,
                 settings,
                 embed=load_sentences().encode,

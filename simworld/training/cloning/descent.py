@@ -1,5 +1,5 @@
-"""Gradient descent over lessons: one reply at a time, some of them a step, and the best of what was
-seen is kept.
+"""Gradient descent over lessons: a step takes some replies, one at a time, and the weights that
+were best on other families' replies are kept.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from simworld.training.cloning.frozen_lm import EncodedReply
 from simworld.training.trainer import SILENT, Schedule, TrainingRecorder, gradient_step, train
 from simworld.training.training_state import load_tensors, tensors_of
 
-# of a lesson, with a seed for its random actions
+# of a lesson, with a seed for its random draws: the scalar to lower, and metrics
 Loss = Callable[[EncodedReply, int], tuple[Tensor, Mapping[str, float]]]
-Rank = Callable[[Mapping[str, float]], float]  # mean metrics of the dev lessons → how bad that is
+Rank = Callable[[Mapping[str, float]], float]  # mean metrics on the dev lessons → how bad
 
 SAVE_INTERVAL = 5  # steps between two states that are kept
 MAX_NORM = 1.0  # of a step's gradient
@@ -28,7 +28,9 @@ MAX_NORM = 1.0  # of a step's gradient
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Descent:
-    """How to descend. The rate falls to zero along a half cosine; gradients are cut at norm 1."""
+    """Settings of a descent by Adam. The learning rate falls from `lr` to zero along a half cosine;
+    gradients are cut at norm 1.
+    """
 
     steps: int = 160
     batch_size: int = 2  # lessons a step
@@ -37,7 +39,7 @@ class Descent:
     seed: int = 0
 
     def plain(self) -> dict[str, Any]:
-        """The settings as JSON data, under the names that stored trainings have."""
+        """Gives the settings as JSON data, under the names that stored trainings have."""
         names = {"evals": "checks"}
         return {names.get(name, name): value for name, value in asdict(self).items()}
 
@@ -52,20 +54,23 @@ def descend(
     rank: Rank = lambda means: means["loss"],
     recorder: TrainingRecorder = SILENT,
 ) -> None:
-    """Trains the parameters that want gradients, and leaves the module as it was best on `dev`.
+    """Trains the module's parameters that want gradients, and leaves it as it was best on `dev`.
 
-    Lessons come in a random order, each once before any comes again. Raises ValueError without
-    lessons, and InputError where the loss is no longer a number.
+    Lessons come in a random order, each once before any comes again.
 
     Args:
         module: what learns.
         loss: of a lesson.
         lessons: to learn from.
-        dev: to choose by.
-        how: see there.
-        rank: how bad a moment is, by the means of the loss and its metrics over the dev lessons;
+        dev: lessons to choose by.
+        how: settings.
+        rank: how bad weights are, by the means of the loss and its metrics over the dev lessons;
             default: the loss.
-        recorder: where the state is kept, and who is told the metrics of every step.
+        recorder: keeps the state every few steps, and is told the metrics of every step.
+
+    Raises:
+        ValueError: there are no lessons.
+        InputError: the loss is no longer finite, or the state is of another training.
     """
     if not lessons or not dev:
         raise ValueError("no lessons to train on, or none to choose by")
@@ -133,7 +138,9 @@ class _DescentTask:
     def _measured(
         self, lesson: EncodedReply, seed: int, means: dict[str, float], count: int
     ) -> Tensor:
-        """A lesson's share of the loss over `count` of them; its metrics are added to the means."""
+        """Gives a lesson's share of the loss over `count` lessons, and adds its metrics to the
+        means.
+        """
         value, parts = self.loss(lesson, seed)
         for name, part in {"loss": value.item(), **parts}.items():
             means[name] = means.get(name, 0.0) + part / count

@@ -1,12 +1,13 @@
-"""Self-cloning: a planner, and if wanted an up-mapping, whose steered model says what the unsteered
-one would (DAT, first stage).
+"""Self-cloning: a planner learns to change nothing, and an up-mapping may learn along. The steered
+model then says what the unsteered one would.
 
-The planner sees the state of the prompt alone. What is lowered is KL(unsteered ‖ steered) over the
-whole vocabulary, or the cross-entropy of the stored replies as in the paper. An up-mapping that
-learns along could become one that steers nowhere, or one that steers at the price of the language;
-so its loss also has `weight · |reach − target|`, reach being the KL between the replies under two
-random actions. (A smaller W changes little, for the first layer normalises its input.) The moment
-that is kept is the most neutral one of those whose reach is within a factor of two of the target.
+Source: DAT, first stage (docs/design/dat.md). The planner sees the state of the prompt alone. The
+loss is KL(unsteered ‖ steered) over the whole vocabulary, or the cross-entropy of the stored
+replies as in the paper. Deviation: an up-mapping that learns along could come to steer nowhere, or
+to steer at the price of the language; so its loss also has `weight · |reach − target|`. Reach is
+the KL between the replies under two random actions. (A smaller W changes little, for the first
+layer normalises its input.) The weights that are kept are the most neutral ones of those whose
+reach is within a factor of two of the target.
 """
 
 from __future__ import annotations
@@ -32,25 +33,25 @@ from simworld.training.trainer import SILENT, TrainingRecorder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloneSettings:
-    """How to clone."""
+    """Settings of cloning; `reach_target` is in nats per token, and counts with `train_upmap`."""
 
     loss: Literal["kl", "ce"] = "kl"
     train_upmap: bool = False
-    reach_target: float = 0.2  # nats per token; with `train_upmap`
+    reach_target: float = 0.2
     reach_weight: float = 3.0
     hidden: tuple[int, ...] = (256, 256)
     descent: Descent = field(default_factory=Descent)
 
     def plain(self) -> dict[str, Any]:
-        """As JSON data."""
+        """Gives the settings as JSON data, for the record of a training."""
         return asdict(self) | {"descent": self.descent.plain()}
 
     def rank(self, means: Mapping[str, float]) -> float:
-        """How bad a moment is, by its mean loss and metrics.
+        """Tells how bad weights are, by their mean loss and metrics on the dev lessons.
 
-        Where the up-mapping learns it is KL or cross-entropy, as long as reach is within a factor
-        of two of the target: reach varies so much from reply to reply that its part of the loss
-        would outweigh the rest.
+        Where the up-mapping learns, that is KL or cross-entropy alone, as long as reach is within a
+        factor of two of the target: reach varies so much from reply to reply that its part of the
+        loss would outweigh the rest.
         """
         if not self.train_upmap or self.reach_target == 0:
             return means["loss"]
@@ -59,14 +60,14 @@ class CloneSettings:
 
 
 class ClonedPlanner(nn.Module):
-    """Standardisation, actor and up-mapping: from raw states to prefixes."""
+    """Turns raw states into prefixes: standardises them, and maps the actor's actions up."""
 
     def __init__(self, actor: Actor, normalizer: Normalizer, upmap: UpMap) -> None:
         super().__init__()
         self.actor, self.normalizer, self.upmap = actor, normalizer, upmap
 
     def action(self, state: Tensor) -> Tensor:
-        """Actions (B, d') for raw states (B, d_s)."""
+        """Gives actions (B, d') for raw states (B, d_s)."""
         action: Tensor = self.actor(self.normalizer.states(state))
         return action
 
@@ -81,30 +82,34 @@ def clone(
     start: Tensor | ClonedPlanner | None = None,
     recorder: TrainingRecorder = SILENT,
 ) -> ClonedPlanner:
-    """A planner over a copy of the up-mapping, as it was best on the dev lessons.
+    """Trains a planner over a copy of the up-mapping, and gives it as it was best on `dev`.
 
     Args:
-        teacher: gave the lessons.
-        train: to learn from.
-        dev: of other families, to choose by.
-        upmap: frozen, unless the settings say that it learns along.
-        settings: see there.
+        teacher: the language model that wrote the replies.
+        train: lessons to learn from.
+        dev: lessons of other families, to choose by.
+        upmap: stays as it is, unless the settings say that its copy learns along.
+        settings: of cloning.
         start: a planner to go on from; or the action (d',) from which a new one starts in all
             states, nearly neutral if one is known; default: a random action.
-        recorder: see `descend`.
+        recorder: keeps the state and is told the metrics, see `descend`.
+
+    Raises:
+        ValueError: there are no lessons.
+        InputError: the loss is no longer finite, or the state is of another training.
     """
-    planner = ClonedPlanner(*_actor(train, upmap, settings, start), copy_of(upmap))
+    planner = ClonedPlanner(*_actor(train, upmap, settings, start), copy.deepcopy(upmap))
     planner.upmap.requires_grad_(settings.train_upmap)
 
     def loss(lesson: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
         actions = planner.action(lesson.state[None])
         if settings.train_upmap:
             actions = torch.cat([actions, random_actions(2, upmap.d_action, seed)])
-        found = teacher.log_probs(teacher.read(lesson, planner.upmap(actions)))
-        value = reply_loss(teacher, lesson, found[0], settings.loss)
+        steered, *at_random = teacher.log_probs(teacher.read(lesson, planner.upmap(actions)))
+        value = _reply_loss(teacher, lesson, steered, settings.loss)
         metrics: dict[str, float] = {settings.loss: value.item()}
         if settings.train_upmap:
-            reach = kl_divergence(found[1], found[2]).mean()
+            reach = kl_divergence(*at_random).mean()
             metrics["reach"] = reach.item()
             value = value + settings.reach_weight * (reach - settings.reach_target).abs()
         return value, metrics
@@ -120,7 +125,7 @@ def _actor(
     settings: CloneSettings,
     start: Tensor | ClonedPlanner | None,
 ) -> tuple[Actor, Normalizer]:
-    """The network to begin with, and what its states are standardised by."""
+    """Gives the network to begin with, and what its states are standardised by."""
     if isinstance(start, ClonedPlanner):
         return copy.deepcopy(start.actor).requires_grad_(True), start.normalizer
     normalizer = fit_to_lessons([lesson.state for lesson in train])
@@ -131,22 +136,14 @@ def _actor(
     return actor, normalizer
 
 
-def reply_loss(
-    teacher: FrozenLM, lesson: EncodedReply, found: Tensor, kind: Literal["kl", "ce"]
+def _reply_loss(
+    teacher: FrozenLM, lesson: EncodedReply, steered: Tensor, kind: Literal["kl", "ce"]
 ) -> Tensor:
-    """The mean over the reply's tokens of KL(unsteered ‖ found), or of the cross-entropy; `found`
-    is (reply, vocabulary).
+    """Gives the mean over the reply's tokens of KL(unsteered ‖ steered), or of the cross-entropy,
+    in nats; `steered` are log-probabilities (reply, vocabulary).
     """
     if kind == "ce":
-        return -found.gather(-1, lesson.targets.to(found.device)[:, None]).mean()
+        return -steered.gather(-1, lesson.targets.to(steered.device)[:, None]).mean()
     with torch.no_grad():
-        plain = teacher.log_probs(lesson.hidden)
-    return kl_divergence(plain, found).mean()
-
-
-def copy_of(upmap: UpMap) -> UpMap:
-    """The same up-mapping with weights of its own."""
-    weight = upmap.weight.detach().clone()
-    return UpMap(
-        weight, tokens=upmap.tokens, act_norm=upmap.act_norm, embedding_norm=upmap.embedding_norm
-    )
+        unsteered = teacher.log_probs(lesson.hidden)
+    return kl_divergence(unsteered, steered).mean()

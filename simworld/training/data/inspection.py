@@ -1,5 +1,5 @@
-"""What is in a dataset, and whether anything can be learned from it: coverage, dispersion, and how
-far actions explain rewards.
+"""An inspection tells what is in a dataset and whether anything can be learned from it: coverage,
+dispersion, and how far actions explain rewards.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOST_FAMILIES = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """How numbers are spread."""
+    """Counts of numbers in bins."""
 
     edges: tuple[float, ...]  # one more than counts
     counts: tuple[int, ...]
@@ -54,7 +54,7 @@ class Dispersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """A dataset's coverage."""
+    """What a dataset covers, and what speaks against learning from it."""
 
     meta: DatasetMeta
     episodes: int
@@ -71,8 +71,8 @@ class Inspection:
 
 
 def inspect_dataset(folder: Path) -> Inspection:
-    """What is in a dataset; reads its actions a few at a time. Raises InputError where the folder
-    is no dataset.
+    """Inspects a dataset, and reads its actions a few at a time. Raises InputError where the folder
+    holds none.
     """
     meta, data = load_meta(folder), load_transitions(folder)
     scores = load_scores(folder, len(data.episodes))
@@ -104,8 +104,8 @@ def inspect_dataset(folder: Path) -> Inspection:
 
 
 def coverage(folder: Path) -> dict[str, Any]:
-    """What a planner was taught from, as plain JSON data for the record of its training; the 200
-    largest families.
+    """Gives what a planner was trained on, as plain JSON data for the record of its training; of
+    families the 200 largest.
     """
     meta, data = load_meta(folder), load_transitions(folder)
     scores = load_scores(folder, len(data.episodes))
@@ -125,7 +125,7 @@ def coverage(folder: Path) -> dict[str, Any]:
 
 
 def histogram(values: NDArray[np.float64]) -> Histogram:
-    """Ten bins over the values' range; one bin where they are all alike."""
+    """Counts values (n,) in ten bins over their range, or in one where they are all alike."""
     low, high = float(values.min()), float(values.max())
     bins = BINS if high > low else 1
     counts, edges = np.histogram(
@@ -140,7 +140,7 @@ def histogram(values: NDArray[np.float64]) -> Histogram:
 
 
 def action_dispersion(actions: NDArray[np.float32]) -> Dispersion:
-    """How far actions (N, d') differ, from their first two moments."""
+    """Tells how far actions (N, d') differ, from their first two moments."""
     n, width = actions.shape
     total, unit_total = np.zeros(width), np.zeros(width)
     second = np.zeros((width, width))

@@ -1,4 +1,4 @@
-"""What states are standardised by (`Normalizer`), from the data that a planner learns from.
+"""A `Normalizer` is fitted to the states that a planner learns from.
 
 A deviation that is nearly 0 would blow a coordinate up, and cloning and the offline learners keep
 that from happening by two rules. Both stay as they are, float32 and float64 included: mean and
@@ -23,9 +23,7 @@ HARDLY_VARIES = 1e-6  # a deviation
 
 
 def fit_to_lessons(states: Sequence[Tensor]) -> Normalizer:
-    """The normalizer of states (d_s,) in memory; a coordinate that hardly varies is left at its
-    scale.
-    """
+    """Fits to states (d_s,) in memory; a coordinate that hardly varies is left at its scale."""
     table = torch.stack(list(states))
     std = table.std(0, correction=0)
     return Normalizer(
@@ -34,9 +32,7 @@ def fit_to_lessons(states: Sequence[Tensor]) -> Normalizer:
 
 
 def fit_to_transitions(transitions: Transitions) -> Normalizer:
-    """The normalizer of the states in which the transitions' actions were taken; the deviation has
-    1e-3 added.
-    """
+    """Fits to the states in which actions were taken; adds 1e-3 to the deviation."""
     total = np.zeros(transitions.states.shape[1])
     squares = np.zeros_like(total)
     rows = np.sort(transitions.state)

@@ -18,13 +18,13 @@ from simworld.training.training_state import StateParts, load_tensors, tensors_o
 
 
 class BcSettings(TrainingSettings):
-    """How the actor is fitted."""
+    """Settings of behaviour cloning."""
 
     actor_lr: float = Field(3e-4, gt=0, alias="actor_rate")
 
 
 class Bc:
-    """The learner: minimises mean((π(s) − a)²)."""
+    """The learner that minimises mean((π(s) − a)²)."""
 
     critic = None
 

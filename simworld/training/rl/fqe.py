@@ -29,12 +29,12 @@ from simworld.training.trainer import gradient_step
 
 
 class FqeSettings(TrainingSettings):
-    """How the values are fitted."""
+    """How fitted-Q evaluation fits its values. `decay` is of weights, by AdamW."""
 
     steps: int = Field(500, ge=1)
     batch_size: int = Field(256, ge=1)
     lr: float = Field(1e-3, gt=0, alias="rate")
-    decay: float = Field(1e-2, ge=0)  # of weights, by AdamW
+    decay: float = Field(1e-2, ge=0)
     tau: float = Field(0.02, gt=0, le=1)
     hidden: tuple[int, ...] = (256, 256)
     layer_norm: bool = False
@@ -49,12 +49,12 @@ def fitted_q(
     gamma: float,
     seed: int,
 ) -> float:
-    """The mean over the episodes' first states of Q^π(s₀, π(s₀)).
+    """Gives the mean over the episodes' first states of Q^π(s₀, π(s₀)), in units of the rewards.
 
     Args:
-        actor: π.
+        actor: π, the policy that is evaluated.
         transitions: held out from training, `followed`.
-        scale: of the states.
+        scale: standardises the states for the actor and for the values.
         settings: of the fit.
         gamma: discount in [0, 1].
         seed: of the networks' first weights and of the batches.
@@ -85,8 +85,7 @@ def fitted_q(
     total, rows = 0.0, np.sort(transitions.state[first_rows(transitions)])
     with torch.no_grad():
         for start in range(0, len(rows), STATE_ROWS):
-            states = scale.states(
-                torch.from_numpy(transitions.states[rows[start : start + STATE_ROWS]])
-            )
+            part = transitions.states[rows[start : start + STATE_ROWS]]
+            states = scale.states(torch.from_numpy(part))
             total += float(target_critic(states, actor(states)).mean(0).sum())
     return total / len(rows)

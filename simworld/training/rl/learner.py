@@ -1,4 +1,4 @@
-"""What a learner is, what its settings share, and its optimiser."""
+"""What all learners share: their protocol, the names of their settings, their optimiser."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TrainingSettings(BaseModel):
 
 
 class Learner(Protocol):
-    """Learns an actor from batches; what it is at any moment can be written down and read back."""
+    """Learns an actor from batches; its state can be written down and read back at any moment."""
 
     @property
     def actor(self) -> Actor:
@@ -48,5 +48,5 @@ class Learner(Protocol):
 
 
 def adam(parameters: list[nn.Parameter], lr: float) -> torch.optim.Adam:
-    """Adam in one fused kernel."""
+    """Gives Adam in one fused kernel."""
     return torch.optim.Adam(parameters, lr=lr, fused=True)

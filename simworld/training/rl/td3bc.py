@@ -27,8 +27,8 @@ from simworld.training.training_state import StateParts, load_tensors, tensors_o
 
 
 class Td3bcSettings(TrainingSettings):
-    """How TD3+BC learns. Noise is in units of the action's coordinates, whose root mean square is 1
-    on the sphere.
+    """Settings of TD3+BC. Noise is in units of the action's coordinates, whose root mean square is
+    1 on the sphere.
     """
 
     # weight of the values against the BC term; for BC alone there is the learner `bc`
@@ -48,7 +48,7 @@ class Td3bcSettings(TrainingSettings):
 
 
 def smoothed(action: Tensor, noise: Tensor, *, clip: float, projection: Projection) -> Tensor:
-    """Target policy smoothing: the action with clipped noise (…, d'), projected."""
+    """Smooths the target policy: gives the action with clipped noise (…, d'), projected."""
     return project(action + noise.clamp(-clip, clip), projection)
 
 
@@ -60,8 +60,8 @@ def td_target(
     gamma: float,
     penalty: float = 0.0,
 ) -> Tensor:
-    """What the critics are fitted to, (B,): y = r + γ (1 − terminal) (min(Q̄₁, Q̄₂) − β₂ · mean((a' −
-    a'_data)²)).
+    """Gives what the critics are fitted to, (B,): y = r + γ (1 − terminal) (min(Q̄₁, Q̄₂) − β₂ ·
+    mean((a' − a'_data)²)).
 
     Args:
         batch: with `next_action` where there is a penalty; where no action follows, the penalty is
@@ -87,7 +87,7 @@ def td_target(
 
 
 def critic_loss(critic: TwinCritic, batch: TransitionBatch, targets: Tensor) -> Tensor:
-    """mean((Q₁(s, a) − y)²) + mean((Q₂(s, a) − y)²), a scalar, with targets y (B,)."""
+    """Gives the scalar mean((Q₁(s, a) − y)²) + mean((Q₂(s, a) − y)²) with targets y (B,)."""
     # the mean is over both critics
     return 2 * F.mse_loss(critic(batch.state, batch.action), targets.expand(2, -1))
 
@@ -95,7 +95,7 @@ def critic_loss(critic: TwinCritic, batch: TransitionBatch, targets: Tensor) -> 
 def actor_loss(
     actor: Actor, critic: TwinCritic, batch: TransitionBatch, *, alpha: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The scalar −λ · mean Q₁(s, π(s)) + mean((π(s) − a)²) and its parts, to log; λ is
+    """Gives the scalar −λ · mean Q₁(s, π(s)) + mean((π(s) − a)²) and its parts, to log; λ is
     α / mean|Q₁(s, π(s))|, detached.
     """
     action = actor(batch.state)
@@ -168,7 +168,7 @@ class Td3bc:
 
     @torch.no_grad()
     def td_target(self, batch: TransitionBatch, noise: Tensor) -> Tensor:
-        """What the critics are fitted to, (B,), with given noise (B, d') before clipping."""
+        """Gives what the critics are fitted to, (B,), with given noise (B, d') before clipping."""
         next_action = smoothed(
             self.target_actor(batch.next_state),
             noise,

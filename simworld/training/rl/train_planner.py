@@ -1,5 +1,5 @@
-"""From a dataset and a clone to a trained planner: a learner by name, warm-started, trained, and
-put into a checkpoint.
+"""A dataset and a clone become a trained planner: a learner starts from the clone, is trained, and
+its actor is put into a checkpoint.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PROGRESS = "training.safetensors"
 
 
 class PlannerSettings(TrainingSettings):
-    """How a planner is trained."""
+    """Settings of a planner's training."""
 
     learner: Literal["td3bc", "bc"] = "td3bc"
     fresh: bool = False  # a new actor, although the clone has one
@@ -46,7 +46,7 @@ class PlannerSettings(TrainingSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingData:
-    """Transitions, and what a checkpoint says about them."""
+    """Transitions to train on, and what a checkpoint says about them."""
 
     transitions: Transitions
     encoder_id: str  # of what made the states
@@ -55,7 +55,9 @@ class TrainingData:
 
 
 def load_data(folder: Path) -> TrainingData:
-    """The data of a dataset's folder. Raises InputError."""
+    """Reads the data of a dataset's folder. Raises InputError where it holds none, or a damaged
+    one.
+    """
     meta = load_meta(folder)
     return TrainingData(
         transitions=load_transitions(folder),
@@ -74,24 +76,24 @@ def train_planner(
     sink: MetricsSink = lambda step, metrics: None,
     on_progress: ReportProgress = lambda done, total, note: None,
 ) -> Checkpoint:
-    """A checkpoint with the clone's up-mapping, a trained actor, and what it was trained on.
+    """Trains an actor, and gives a checkpoint of it with the clone's up-mapping.
 
-    A clone's actor is where training starts, with the clone's scale of states, without which it
-    would be another policy. Where there is none, or `fresh` is set, a new actor starts with the
-    scale of the data; nearly at the clone's constant action, if it has one.
+    Training starts from the clone's actor and its normalizer, without which it would be another
+    policy. Where there is none, or `fresh` is set, a new actor starts with the normalizer of the
+    data; nearly at the clone's constant action, if it has one and `fresh` is not set.
 
     Args:
         data: what to learn from.
         clone: whose up-mapping the planner's actions go through.
-        settings: of all parts.
+        settings: of the learner, its actor and the training.
         folder: where the state is kept to go on from; a training of other data or settings is
             refused, but that it may be longer.
-        sink: gets the metrics.
+        sink: gets the metrics of each evaluation.
         on_progress: told after each step.
 
     Raises:
         InputError: for data that was not made with this up-mapping's sizes and encoder, or that
-            cannot be learned from.
+            cannot be learned from; for losses that are no longer finite.
     """
     encoder = _fitting_encoder(data, clone)
     info, loop = clone.info, settings.loop
@@ -163,8 +165,8 @@ def _learner(actor: Actor, settings: PlannerSettings) -> Learner:
 
 
 def _fitting_encoder(data: TrainingData, clone: Checkpoint) -> EncoderInfo:
-    """What the planner will read states with. Raises InputError where states or actions are not
-    those of the checkpoint.
+    """Gives the encoder that the planner will read states with. Raises InputError where states or
+    actions are not those of the checkpoint.
     """
     info, transitions = clone.info, data.transitions
     found = (transitions.states.shape[1], transitions.actions.shape[1])
