@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
@@ -167,19 +168,14 @@ def _fields_at(model: type[BaseModel], loc: YamlPath) -> list[str]:
     types: list[Any] = [model]
     for part in loc:
         types = [found for kind in types for found in _step(kind, part)]
-    names = [name for kind in types for m in _models(kind) for name in field_names(m)]
+    names = [name for kind in types for m in _models(kind) for name in fields_in_file(m)]
     return list(dict.fromkeys(names))
 
 
 def _step(kind: Any, part: str | int) -> list[Any]:
     if isinstance(part, str):
         models = _models(kind)
-        stepped = [
-            f.annotation
-            for m in models
-            for name, f in m.model_fields.items()
-            if part in (name, f.alias)
-        ]
+        stepped = [f.annotation for m in models if (f := fields_in_file(m).get(part))]
         if stepped:
             return stepped
     return list(_models(kind)) or [kind]
@@ -192,6 +188,6 @@ def _models(kind: Any) -> list[type[BaseModel]]:
     return [m for argument in get_args(kind) for m in _models(argument)]
 
 
-def field_names(model: type[BaseModel]) -> list[str]:
-    """The names that a model's fields have in a file."""
-    return [field.alias or name for name, field in model.model_fields.items()]
+def fields_in_file(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the names that they have in a file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
