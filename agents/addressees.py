@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
+from agents.name_forms import spelling
 from agents.people_names import PeopleNames, folded, resembles, words_of
 from agents.privacy_words import (
     ARTICLES,
@@ -89,6 +90,10 @@ class PeoplePresent:
         """The other seat where there is just one."""
         return tuple(self.seats) if len(self.seats) == 1 else ()
 
+    def knows(self, *words: str) -> bool:
+        """Whether one of the words is how somebody here is called."""
+        return any(folded(word) in self._called for word in words)
+
     def named(self, text: str) -> tuple[str, ...] | None:
         """The seats that a text names, in order; None where a name may mean two."""
         found = [self._meant(match) for match in self._others(text)]
@@ -136,7 +141,13 @@ class PeoplePresent:
         return self._seats(phrase, start)
 
     def _meant(self, match: re.Match[str]) -> frozenset[str]:
-        return self._called.get(folded(match.group()), frozenset())
+        word = folded(match.group())
+        if word in self._called:
+            return self._called[word]
+        spelled = (
+            seats for known, seats in self._called.items() if re.fullmatch(spelling(known), word)
+        )
+        return frozenset().union(*spelled)
 
     def _others(self, text: str) -> list[re.Match[str]]:
         return list(self._other.finditer(text)) if self._other else []

@@ -24,7 +24,7 @@ from agents.steering.checkpoint_folder import PlannerFolder
 from agents.steering.steering_spec import SteeringSpec, find_planner
 from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.requests import Sampling
-from simworld.yamlfile import Document, did_you_mean, found, load_yaml, one_of, parse
+from simworld.yamlfile import Document, did_you_mean, found, load_yaml, meant_file, one_of, parse
 
 LIBRARY = Path(__file__).parent / "library"
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]*$")
@@ -215,7 +215,7 @@ def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
         path = _find(name, beside=Path(), library=LIBRARY)
         if path is None:
             hint = (
-                did_you_mean(name, library_names())
+                meant_file(name, "agents", known=library_names())
                 or f"; the library has {', '.join(library_names())}"
             )
             problems.append(
@@ -278,11 +278,15 @@ def _parse(document: Document) -> AgentSpec:
 
 
 def _find_prompt(name: str, document: Document) -> Path:
-    prompt = _find(name, beside=Path(document.name).parent, library=PROMPTS)
+    beside = Path(document.name).parent
+    prompt = _find(name, beside=beside, library=PROMPTS)
     if prompt is None:
-        known = sorted(path.stem for path in PROMPTS.glob("*.yaml"))
+        known = tuple(sorted(path.stem for path in PROMPTS.glob("*.yaml")))
         message = f"no prompt {name!r} beside this file, in the working folder or in the library"
-        hint = did_you_mean(name, known) or f"; the library has {', '.join(known)}"
+        hint = (
+            meant_file(name, "prompts", beside=beside, known=known)
+            or f"; the library has {', '.join(known)}"
+        )
         raise InputError([document.problem(("prompt",), message + hint)])
     return prompt
 

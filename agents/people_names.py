@@ -8,14 +8,18 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from agents.name_forms import ARABIC_PREFIXES, SCRIPT_WITHOUT_SPACES, forms, spelling
 from agents.privacy_words import ARTICLES, HONORIFICS, KINSHIP, LITTLE, PARTICLES, THINGS, VERBS
 from simworld.core.episode import Observation
 from simworld.core.scenario import Relationship
 
-SCRIPT_WITHOUT_SPACES = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f"
-)
 _NO_SPACES = re.compile(f"[{SCRIPT_WITHOUT_SPACES}]")
+# Where a word begins and ends: no two letters of a script with spaces touch there. Once for all
+# words: it is slow to compile.
+_LETTER = rf"[^\W{SCRIPT_WITHOUT_SPACES}]"
+_JOINED = "".join(rf"|(?<=\b{prefix})" for prefix in ARABIC_PREFIXES)
+_BEGINS = rf"(?:(?<!{_LETTER})|(?!{_LETTER}){_JOINED})"
+_ENDS = rf"(?:(?!{_LETTER})|(?<!{_LETTER}))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +85,13 @@ def either(labels: Iterable[str]) -> str:
     """A pattern for any of the labels, the longest first; with spaces, and with composed letters,
     as replies are read.
     """
-    return "|".join(_escaped(label) for label in _longest_first(labels))
+    return "|".join(spelling(label) for label in _longest_first(labels))
 
 
 def words_of(labels: Iterable[str]) -> str:
     """As `either`, as whole words where the script has spaces."""
-    return "|".join(_bounded(label) for label in _longest_first(labels))
+    words = either(labels)
+    return f"{_BEGINS}(?:{words}){_ENDS}" if words else ""
 
 
 def resembles(word: str, known: Iterable[str]) -> bool:
@@ -120,22 +125,6 @@ def _longest_first(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(filter(None, labels), key=lambda label: (-len(label), label)))
 
 
-def _bounded(label: str) -> str:
-    # An Arabic "and" is written together with the word after it.
-    bound = rf"(?:(?<![^\W{SCRIPT_WITHOUT_SPACES}])|(?<=\bو))"
-    before = bound if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
-    after = (
-        rf"(?![^\W{SCRIPT_WITHOUT_SPACES}])"
-        if label[-1:].isalnum() and not _NO_SPACES.match(label[-1:])
-        else ""
-    )
-    return f"{before}{_escaped(label)}{after}"
-
-
-def _escaped(label: str) -> str:
-    return re.sub("['’]", "['’]", re.escape(_plain(label)))
-
-
 def _parts(name: str) -> Iterable[str]:
     # `Ann (Doctor)` is also called Ann, `Mrs. Ana Lopes` Ana and Lopes.
     bare = re.sub(r"\([^()]*\)", " ", name)
@@ -157,8 +146,14 @@ def _looser(observation: Observation) -> dict[str, frozenset[str]]:
             found[word] = found.get(word, frozenset()) | {seat}
 
     for other in observation.others:
+        role, language = _role(other.seat), observation.language
         add(KINSHIP.get(other.relationship.value, ()), other.seat)
+        add(forms(role, language), other.seat)
         if other.persona is not None:
+            add(
+                forms(other.persona.name, language, callings=(role, other.persona.occupation)),
+                other.seat,
+            )
             add(
                 [other.persona.called] if other.relationship is not Relationship.stranger else [],
                 other.seat,

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from agents.direction_patterns import FOR_SOMEBODY
 from agents.people_names import PeopleNames, either
 from agents.privacy_marks import MEANING, SUBJECT, UNCLEAR, Mark, Marks
 from agents.privacy_words import GOING, LOW_VOICE
@@ -36,6 +37,7 @@ _LABEL = re.compile(
     r"(?im)^[\s*_>\"“-]{0,6}((?:[^\W\d_][\w'’-]*[ ,]+){0,6}?"
     r"(?:to\s+[^\n:：\"“()\[\]]{1,60}|privately|aside|whisper(?:s|ing)?))[*_]{0,3}\s*[:：]"
 )
+_OTHER_LABEL = re.compile(rf"(?im)^[\s*_>\"“-]{{0,6}}({FOR_SOMEBODY})[*_]{{0,3}}\s*[:：]\s*")
 _FENCED = re.compile(r"(?m)^([|/~=+]{1,3}|-{1,3}|[—–])\s?(\w[^\n]{0,80}?)\s?\1(?=\s|$)")
 _NUMBERED = re.compile(r"\d{1,2}[.)]\s(?=[(\[（【*_])")
 _COMMAND = re.compile(r"(?im)^\s*/(?:w|whisper|msg|tell|dm|pm)\b")
@@ -123,6 +125,11 @@ class _MarkReader:
             yield from _placed(
                 self._marks.direction(match.group(1), boundary=True, first=False), match
             )
+        for match in _OTHER_LABEL.finditer(line):
+            if self._marks.table.named(match.group(1)) != ():
+                yield from _placed(
+                    self._marks.direction(match.group(1), boundary=True, first=False), match
+                )
         for match in _FENCED.finditer(line):
             yield from _placed(
                 self._marks.direction(match.group(2), boundary=True, first=False), match

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from agents.name_forms import CHINESE_TITLES
 from agents.people_names import PeopleNames, either
 
 SAYING = (
@@ -16,12 +17,23 @@ SAYING = (
 )
 COLON = "[:：﹕]"
 _OPEN, _CLOSE = r"[\"“\[(「『【（［]?[*_]{0,3}", r"[*_]{0,3}[\])」』】）］”\"]?"
-# `Nadia to my dear Ida: …` is the seat's own.
 _TO = re.compile(
-    r"(?i)(?:\b(?:to|zu|an|à|a|إلى)\s|→\s?|->\s?)(?:(?:the|my|our|her|his|dear|friend|mr|mrs|"
-    r"ms|miss|dr)\.?\s){0,3}"
+    r"(?i)(?:\b(?:to|zu[mr]?|an|für|aux?|à|pour|al?|para|[إا]لى|و|et|und|y|and)\s|[对對跟向给給和与と]|"
+    r"→\s?|->\s?)"
+    r"(?:(?:the|my|our|her|his|dear|friend|mr|mrs|ms|miss|dr|d(?:ie|e[rnm]|as)|"
+    r"[mdsu]\w{0,4}eine[nmr]?|herrn?|frau|"
+    r"l[ea]s?|m(?:on|a|es)|m|mme|mlle|el|los|mis?|sus?|señora?|sra?)\.?\s){0,3}(?:l['’])?"
     r"[\"“'‘*_@]{0,3}$"
 )
+# Before and after a name in a label; in the middle of a line it begins a sentence.
+_BEGINNINGS = (
+    r"The|D(?:er|ie|as)|L[ea]s?|El|Los|Mrs?\.?|Ms\.?|Herr|Frau|M\.|Mme|Monsieur|Madame|Señora?"
+)
+_ARTICLE = rf"(?:(?:{_BEGINNINGS})\s|L['’]|[这那這]位|[そこ]の)"
+_TITLE = rf"(?:さん|様|さま|ちゃん|くん|{CHINESE_TITLES})?"
+_IN_SENTENCE = re.compile(
+    r"\b(?:d(?:er|ie|as|em|en|es)|(?:m|d|s)?ein\w{0,2}|unser\w{0,2})\s$"
+)  # `Ich sage dem Käufer: nein.`
 _BRACKETED = (
     r"(?:\([^()\n]{0,200}(?:\([^()\n]{0,100}\)[^()\n]{0,100})?\)|（[^（）\n]{0,200}）|"
     r"\[[^\[\]\n]{0,200}\]|"
@@ -39,7 +51,7 @@ def own_part(text: str, names: PeopleNames) -> str:
     if others is not None:
         labels = (match.start() for match in others.finditer(text))
         text = text[
-            : next((at for at in labels if not _TO.search(text[max(0, at - 60) : at])), len(text))
+            : next((at for at in labels if not _in_sentence(text[max(0, at - 60) : at])), len(text))
         ]
     first = own.split(text, maxsplit=1)[0]
     if not re.sub(r"[\W_]", "", own_word.sub("", first)):
@@ -59,6 +71,11 @@ def without_own_name(line: str, names: PeopleNames) -> str:
     return line[match.end() if match else at :]
 
 
+def _in_sentence(before: str) -> bool:
+    # `Nadia to my dear Ida: …` is the seat's own.
+    return bool(_TO.search(before) or _IN_SENTENCE.search(before))
+
+
 @lru_cache(maxsize=256)
 def _patterns(
     own: tuple[str, ...], others: tuple[str, ...]
@@ -66,8 +83,11 @@ def _patterns(
     other = None
     if others:
         one = either(others)
-        name = rf"(?:[\[【「『［](?:{one})[\]】」』］]|[*_]{{0,3}}(?:{one})[*_]{{0,3}})"
-        label = rf"{name}(?:\s?{_BRACKETED})?[*_]{{0,3}}\s?{COLON}"
+        label = (
+            rf"(?:[\[【「『［](?:{one})[\]】」』］]|[*_]{{0,3}}(?:{_ARTICLE}(?i:{one})|"
+            rf"{one}){_TITLE}[*_]{{0,3}})"
+            rf"(?:\s?{_BRACKETED})?[*_]{{0,3}}\s?{COLON}"
+        )
         other = re.compile(
             rf"(?im)^\s?{label}|^\s?(?:{one})\s?(?=[「『])|(?-i:(?<=[\s*。！？…」』”）】]){label})"
         )
@@ -80,7 +100,7 @@ def _patterns(
 
 @lru_cache(maxsize=256)
 def _own_labels(own: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    name = rf"{_OPEN}(?:{either(own)}){_CLOSE}"
+    name = rf"{_OPEN}{_ARTICLE}?(?:{either(own)}){_TITLE}{_CLOSE}"
     manner = rf"(?:\s?(?:{_BRACKETED}|\*[^*:：\n]{{0,200}}\*))?"
     label = re.compile(
         rf"(?i){name}(?:\s?{SAYING})?{manner}\s?(?:{COLON}[*_]{{0,3}}\s*|(?=[「『]))"

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from scenarios.loader import LoadedScenario, load_document
-from scenarios.personas import HELDOUT, LANGUAGES, LIBRARY, SUFFIXES, Personas
+from scenarios.personas import HELDOUT, LANGUAGES, LIBRARY, SUFFIXES, Personas, told_once
 from scenarios.scenario_file import PersonaFields
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import (
@@ -21,6 +21,7 @@ from simworld.yamlfile import (
     is_glob,
     load_yaml,
     matching_files,
+    meant_file,
     parse,
     shorten,
     top_keys,
@@ -87,7 +88,7 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
         problems.append(
             Problem(message="name a scenario, a file or a folder; 'all' is the whole library")
         )
-    problems += name_clashes(chosen.values())
+    problems = told_once([*problems, *name_clashes(chosen.values())])
     if problems:
         raise InputError(in_order(problems))
     return tuple(chosen.values())
@@ -126,6 +127,7 @@ def read_files(paths: Iterable[Path], personas: Personas) -> ScenarioSelection:
                 selection.files += 1
         except InputError as error:
             selection.problems += error.problems
+    selection.problems = told_once(selection.problems)
     return selection
 
 
@@ -255,15 +257,8 @@ def _below_personas(path: Path, folder: Path) -> bool:
 
 
 def _no_file(selector: str) -> list[Path]:
-    folder = Path(selector).parent
-    names = (
-        [str(path) for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES]
-        if os.path.isdir(folder)
-        else []
-    )
-    raise InputError(
-        [Problem(message=f"no such file or folder{did_you_mean(selector, names)}", where=selector)]
-    )
+    message = f"no such file or folder{meant_file(selector, 'scenarios')}"
+    raise InputError([Problem(message=message, where=selector)])
 
 
 def _in_library(selector: str, library: Sequence[LoadedScenario]) -> list[LoadedScenario]:
@@ -301,7 +296,7 @@ def _not_found(selector: str, shipped: _ShippedScenarios) -> str:
         *(loaded.template for loaded in everything),
     ]
     hint = (
-        did_you_mean(selector, dict.fromkeys(names))
+        meant_file(selector, "scenarios", known=(*dict.fromkeys(names),))
         or "; `simworld scenario list` shows the library"
     )
     return f"no file, folder or library scenario '{shorten(selector)}'{hint}"

@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from scenarios.personas import Personas, to_persona
+from scenarios.personas import BrokenPersona, Personas, to_persona, told_once
 from scenarios.rubrics import own_rubric
 from scenarios.scenario_file import ScenarioFile, SeatFields
 from scenarios.scenario_rules import rule_problems
@@ -72,7 +72,7 @@ def load_document(document: Document, path: Path, personas: Personas) -> tuple[L
     if not problems:
         problems += _twins(document, found_all)
     if problems:
-        raise InputError(in_order(problems))
+        raise InputError(told_once(in_order(problems)))
     return tuple(found_all)
 
 
@@ -126,10 +126,13 @@ def _find_personas(
         name = seat.get("persona") if isinstance(seat, dict) else None
         if not isinstance(name, str) or not name.strip() or "{{" in name:
             continue
-        source, its_problems, missing = personas.find(name.strip(), path.parent)
+        source, its_problems, missing, file = personas.find(name.strip(), path.parent)
         problems += its_problems
         if source is None:
-            problems.append(document.problem(("seats", i, "persona"), missing))
+            problem = document.problem(("seats", i, "persona"), missing)
+            if file is not None:
+                problem = BrokenPersona(message=problem.message, where=problem.where, persona=file)
+            problems.append(problem)
         else:
             found[i], paths[i] = source.persona, source.path
     return found, problems, paths

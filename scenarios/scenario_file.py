@@ -57,7 +57,7 @@ def _slug(text: str) -> str:
     return text
 
 
-def _seat_name(text: str) -> str:
+def _name_in_any_script(text: str) -> str:
     parts = text.split("-")
     if not all(part and part == part.lower() and _WORD.fullmatch(part) for part in parts):
         raise ValueError(
@@ -113,9 +113,9 @@ Slug = Annotated[
     str, AfterValidator(_slug), Field(json_schema_extra={"pattern": f"^{SLUG.pattern}$"})
 ]
 # For editors, which know no classes of letters: no capitals A-Z, spaces or punctuation of ASCII.
-SeatName = Annotated[
+NameInAnyScript = Annotated[
     str,
-    AfterValidator(_seat_name),
+    AfterValidator(_name_in_any_script),
     Field(json_schema_extra={"pattern": r"^[^\sA-Z!-,./:-@\[-`{-~]+$"}, max_length=200),
 ]
 Family = Annotated[
@@ -158,7 +158,7 @@ class PersonaFields(_ScenarioPart):
 class SeatFields(_ScenarioPart):
     """A place at the table."""
 
-    name: SeatName = Field(description="The role, known to all: seller, 卖家.")
+    name: NameInAnyScript = Field(description="The role, known to all: seller, 卖家.")
     persona: Text | PersonaFields = Field(
         description="The name of a persona file without '.yaml', or a persona written in place."
     )
@@ -188,7 +188,9 @@ class LimitsFields(_ScenarioPart):
 class CheckFields(_ScenarioPart):
     """A question to the dialogue that needs no judge."""
 
-    name: Slug
+    name: NameInAnyScript = Field(
+        description="Small letters of any script, digits and dashes: price, 成交."
+    )
     kind: CheckKind = Field(
         description=(
             "regex: the pattern occurs. keyword: one of the words occurs. number: the pattern's"

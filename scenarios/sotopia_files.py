@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from scenarios.scenario_file import MAX_TEXT
+from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import problem_texts, shorten
 from simworld.yamlfile.source import FORBIDDEN, read_source
@@ -210,8 +211,8 @@ def _bad_references(
             goals = len(environments[combo.env_id].agent_goals)
             if goals != len(combo.agent_ids):
                 what = (
-                    f"{i}.agent_ids: expected {goals} agents, one for each goal of {combo.env_id},"
-                    f" found {len(combo.agent_ids)}"
+                    f"{i}.agent_ids: expected {counted(goals, 'agent')}, one for each goal of "
+                    f"{combo.env_id}, found {len(combo.agent_ids)}"
                 )
                 problems.append(Problem(message=what, where=str(path)))
         for j, agent in enumerate(combo.agent_ids):

@@ -32,7 +32,9 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
         InputError: the file exists and `force` is not set, or there is no such folder.
         StoreError: the disk is full or forbids it.
     """
-    if path.exists() and (not force or path.is_dir()):
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give --out the name of a file, like {path / 'NAME'}")
+    if path.exists() and not force:
         raise InputError(f"{path} exists; give another --out, or --force to replace it")
     if not path.parent.is_dir():
         raise InputError(f"{path} cannot be made: no folder {path.parent}")

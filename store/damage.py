@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import JsonValue, NonNegativeInt, TypeAdapter, ValidationError
 from sqlalchemy import Boolean, Column, Float, Integer, LargeBinary, Table
 
+from simworld.core.counts import counted
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.errors import SimworldError, StoreDamaged
 from simworld.core.judgement import JudgementStatus
@@ -190,9 +191,9 @@ def _shown(value: Any) -> str:
         case None:
             return "nothing"
         case _NotText():
-            return f"text that is not UTF-8, {len(value):,} bytes"
+            return f"text that is not UTF-8, {counted(len(value), 'byte')}"
         case bytes():
-            return f"a blob of {len(value):,} bytes"
+            return f"a blob of {counted(len(value), 'byte')}"
         case str():
             return repr(value if len(value) <= SHOWN else f"{value[:SHOWN]}…")
         case _:
@@ -294,7 +295,9 @@ def _vector(name: str) -> Callable[[RowValues], str]:
             size = np.dtype(row[kind]).itemsize * math.prod(json.loads(row[shape]))
         except (TypeError, ValueError):
             return f"a number format in {kind} and dimensions in {shape}"
-        return "" if len(row[name]) == size else f"{size:,} bytes, as {kind} and {shape} say"
+        return (
+            "" if len(row[name]) == size else f"{counted(size, 'byte')}, as {kind} and {shape} say"
+        )
 
     return rule
 

@@ -31,6 +31,17 @@ class JudgementMethods(Database):
         with self._write("the judge was not stored") as connection:
             judgements.add_judge(connection, JudgeRecord(id=judge_id, name=name, spec=spec))
 
+    def measure_judge(
+        self, judge_id: str, name: str, spec: Mapping[str, Any], measured: Mapping[str, Any]
+    ) -> None:
+        """Stores a judge if it is not there, and with it what its last check came to, under
+        `measured` in its spec.
+        """
+        with self._write("what the check came to was not stored") as connection:
+            judgements.measure_judge(
+                connection, JudgeRecord(id=judge_id, name=name, spec=spec), measured
+            )
+
     def add_judgement(
         self,
         judgement: Judgement,

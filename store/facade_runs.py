@@ -11,6 +11,7 @@ from simworld.core.errors import InputError
 from simworld.core.scenario import Scenario
 from store import overview, runs
 from store.database import Database
+from store.known import check_names
 from store.records import (
     AgentRecord,
     EndingCount,
@@ -69,21 +70,18 @@ class RunMethods(Database):
     def run(self, name: str) -> RunSummary:
         """One run with its counts; raises InputError where there is none."""
         with self._read() as connection:
-            found = runs.run_summaries(connection, name)
-        if not found:
-            raise InputError(f"no run {name!r} in {self.where}")
-        return found[0]
+            check_names(connection, run=name)
+            return runs.run_summaries(connection, name)[0]
 
     def run_record(self, name: str) -> RunRecord:
         """A run as it was begun; raises InputError where there is none."""
         with self._read() as connection:
+            check_names(connection, run=name)
             row = (
                 connection.execute(select(table(RunRow)).where(RunRow.name == name))
                 .mappings()
-                .one_or_none()
+                .one()
             )
-        if row is None:
-            raise InputError(f"no run {name!r} in {self.where}")
         return RunRecord(**row)
 
     def run_scenarios(self, run: str) -> list[str]:
@@ -105,6 +103,20 @@ class RunMethods(Database):
         """The names that filters may use."""
         with self._read() as connection:
             return overview.names(connection)
+
+    def check_names(
+        self,
+        *,
+        run: str | None = None,
+        scenario: str | None = None,
+        family: str | None = None,
+        agent: str | None = None,
+    ) -> None:
+        """Raises InputError, with what was probably meant, where nothing is called so; scenarios
+        and agents may be ids.
+        """
+        with self._read() as connection:
+            check_names(connection, run=run, scenario=scenario, family=family, agent=agent)
 
     def scenario_lines(
         self, text: str | None = None, *, start: int = 0, limit: int = 100

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, exists, select, true
+from sqlalchemy import Connection, RowMapping, and_, delete, exists, select, true, update
 
 from simworld.core.episode import Ending
 from simworld.core.errors import Failure
@@ -30,6 +30,16 @@ PLAIN = ("rubric_id", "model_id", "dtype", "prompt_tokens", "new_tokens", "laten
 def add_judge(connection: Connection, judge: JudgeRecord) -> None:
     """Stores a judge unless it is there."""
     insert_missing(connection, JudgeRow, [{"id": judge.id, "name": judge.name, "spec": judge.spec}])
+
+
+def measure_judge(connection: Connection, judge: JudgeRecord, measured: Mapping[str, Any]) -> None:
+    """Keeps what the last check of a judge came to in its record, which is stored where it is not
+    there yet.
+    """
+    add_judge(connection, judge)
+    kept = select(JudgeRow.spec).where(JudgeRow.id == judge.id).with_for_update()
+    spec = {**connection.execute(kept).scalar_one(), "measured": dict(measured)}
+    connection.execute(update(JudgeRow).where(JudgeRow.id == judge.id).values(spec=spec))
 
 
 def add_judgement(

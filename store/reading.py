@@ -23,6 +23,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from simworld.core.counts import counted
 from simworld.core.engine import who_failed
 from simworld.core.episode import (
     Act,
@@ -37,6 +38,7 @@ from simworld.core.episode import (
 )
 from simworld.core.errors import InputError, StoreDamaged
 from simworld.core.scenario import SCENARIO_ID_VERSION
+from store.known import no_episode
 from store.records import EpisodeSummary, SeatRecord, StoredEpisode
 from store.scenario_json import scenario_of
 from store.tables import (
@@ -125,9 +127,7 @@ def read_batch(
 def find_episode(connection: Connection, prefix: str, vectors: bool) -> StoredEpisode:
     """The one episode whose id begins with `prefix`; raises InputError where none or several do."""
     if not prefix or not set(prefix) <= set("0123456789abcdef"):
-        raise InputError(
-            f"not an episode id: {prefix!r}; ids are hexadecimal, see `simworld episode list`"
-        )
+        raise no_episode(connection, prefix)
     rows = connection.execute(
         select(table(EpisodeRow))
         # unlike LIKE, a range uses the key's index
@@ -137,7 +137,7 @@ def find_episode(connection: Connection, prefix: str, vectors: bool) -> StoredEp
     )
     found = rows.mappings().all()
     if not found:
-        raise InputError(f"no episode {prefix}; see `simworld episode list`")
+        raise no_episode(connection, prefix)
     if len(found) > 1:
         shown = ", ".join(row["id"] for row in found[:3]) + (", …" if len(found) > 3 else "")
         raise InputError(f"several episodes begin with {prefix}: {shown}; give more of the id")
@@ -241,8 +241,9 @@ def _episode(
     # else memory would be filled with turns in which nothing happened
     if summary.turns > len(acts) + MOST_EMPTY:
         raise StoreDamaged(
-            f"episode {summary.id} is damaged: table episodes says turns={summary.turns}, table"
-            f" acts holds {len(acts)} acts; correct the number, or restore the database from a copy"
+            f"episode {summary.id} is damaged: table episodes says turns={summary.turns}, "
+            f"table acts holds {counted(len(acts), 'act')}; "
+            "correct the number, or restore the database from a copy"
         )
     by_turn: dict[int, list[Act]] = defaultdict(list)
     for row in acts:

@@ -28,8 +28,8 @@ def project(raw: Tensor, projection: Projection) -> Tensor:
 
 
 class Actor(nn.Module):
-    """π(s) → a: a multilayer perceptron over standardised states (DESIGN §4; the released code
-    normalises its output likewise).
+    """π(s) → a: a multilayer perceptron over standardised states (docs/design/dat.md; the released
+    code normalises its output likewise).
     """
 
     def __init__(

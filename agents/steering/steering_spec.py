@@ -107,6 +107,10 @@ def _meant(name: str, places: Sequence[Path], library: Path) -> str:
     known = _checkpoints(places)
     by_end = {path.rpartition("/")[2]: path for path in reversed(known)}
     close = closest(name, known) or by_end.get(closest(Path(name).name, by_end) or "")
+    if close is None and (
+        alias := closest(Path(name).stem, [path.stem for path in library.glob("*.yaml")])
+    ):
+        return _meant(alias, places, library)
     return f"; did you mean '{close}'?" if close else f"; there are {_listed(places)}"
 
 

@@ -17,7 +17,7 @@ _CHUNK = 8192  # rows of a vocabulary turned to float64 at once
 
 class UpMap(nn.Module):
     """Turns actions into prefixes: `act_norm · embedding_norm · (a W) / √d'`, as L vectors of
-    d_model (DESIGN §4).
+    d_model (docs/design/dat.md).
 
     Actions have length √d', so with orthonormal rows in W a prefix vector has the length act_norm ·
     embedding_norm.

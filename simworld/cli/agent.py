@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -18,13 +16,12 @@ from agents import (
 )
 from agents.new_agent_template import template
 from simworld.cli import completion
+from simworld.cli.kind_check import kind_check
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
 from simworld.cli.options import json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.core.errors import InputError, Problem
-from simworld.yamlfile import yaml_files
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,22 +95,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     next_command("rubric new", "my-rubric")
 
 
-@agent.command()
-@click.argument(
-    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-def check(paths: tuple[Path, ...]) -> None:
-    """Check agent files and folders.
-
-    Every problem is named with its place; no model is loaded.
-    """
-    from simworld.cli.file_kinds import agent_problems
-
-    files, problems = _files(paths)
-    problems += agent_problems(files)
-    if problems:
-        raise InputError(problems)
-    click.echo(f"{len(files)} agent{'s' if len(files) != 1 else ''}: ok")
+agent.add_command(kind_check("agent"))
 
 
 @agent.command()
@@ -143,20 +125,6 @@ def _notes(loaded: LoadedSpec) -> list[str]:
             f" prompt {loaded.spec.prompt} is {loaded.template.version}), so on other states"
         )
     return notes
-
-
-def _files(paths: Sequence[Path]) -> tuple[list[Path], list[Problem]]:
-    files: list[Path] = []
-    problems: list[Problem] = []
-    for path in paths:
-        if os.path.isdir(path):
-            found = yaml_files(path)
-            files += found
-            if not found:
-                problems.append(Problem(where=str(path), message="the folder holds no YAML file"))
-        else:
-            files.append(path)  # a missing file is reported when it is read
-    return list(dict.fromkeys(files)), problems
 
 
 def _summary(loaded: LoadedSpec) -> dict[str, str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -16,11 +17,13 @@ from typing import Any
 import click
 
 import store
+from simworld.analysis.empty import why_empty
 from simworld.analysis.ready_queries import ReadyQuery, check_names, ready_queries, ready_query
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError
+from simworld.yamlfile import did_you_mean
 
 TABLE_LIMIT = 1000  # rows for people, unless they ask for more
 TABLE_BYTES = 1 << 24  # of an answer in tables
@@ -65,7 +68,7 @@ def query(
     \b
     simworld db query --list
     simworld db query @scores --set run=first
-    simworld db query "SELECT agent_name, dimension, avg(score) FROM episode_scores GROUP BY 1, 2"
+    simworld db query "SELECT family, avg(score) FROM episode_scores GROUP BY 1"
     """  # noqa: D301  # click reads the escape: it keeps the examples' lines
     if as_json and as_csv:
         raise InputError("--json and --csv exclude each other")
@@ -82,6 +85,10 @@ def query(
             raise InputError("--show prints a ready query: give its @NAME")
         click.echo(ready.text, nl=False)
         return
+    if re.fullmatch(r"[\w-]+", sql) and (
+        hint := did_you_mean(sql, ready_queries(), told="@{}".format)
+    ):
+        raise InputError(f"{sql!r} is no SQL{hint}")
     values = _values(given)
     if ready is not None:
         sql, values = ready.sql, ready.values(values)
@@ -91,6 +98,7 @@ def query(
     if limit is None:
         limit = 0 if as_json or as_csv else TABLE_LIMIT
     most_bytes = 0 if as_json or as_csv else TABLE_BYTES
+    empty = False
     with store.query(
         db, sql, values, limit=limit, most_bytes=most_bytes, timeout_s=timeout
     ) as answer:
@@ -99,9 +107,12 @@ def query(
         elif as_csv:
             _print_csv(answer.columns, answer)
         else:
-            _print_tables(answer.columns, answer)
+            empty = not _print_tables(answer.columns, answer)
         if answer.cut:
             click.echo(f"{answer.note('--limit 0 gives all').capitalize()}.", err=True)
+    if empty:
+        why = f": {why_empty(db, ready, values)}" if ready is not None else ""
+        click.echo(harmless(f"No rows{why}."), err=True)
 
 
 def _values(given: Sequence[str]) -> dict[str, Any]:
@@ -138,8 +149,10 @@ def _list(found: Sequence[ReadyQuery], as_json: bool) -> None:
     console().print(table)
 
 
-def _print_tables(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Tables of a few hundred rows each, so that a long answer needs no memory."""
+def _print_tables(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> int:
+    """Tables of a few hundred rows each, so that a long answer needs no memory. Gives the number of
+    rows.
+    """
     left = iter(rows)
     screen = console()
     total = 0
@@ -154,8 +167,7 @@ def _print_tables(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> 
         for row in chunk:
             table.add_row(*(cell(value) for value in row))
         screen.print(table)
-    if not total:
-        click.echo("No rows.", err=True)
+    return total
 
 
 def _print_json(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:

@@ -18,10 +18,12 @@ from simworld.cli.demo_time import seconds_for
 from simworld.cli.options import threads_option
 from simworld.cli.progress import playing_bar, progress_bar
 from simworld.cli.remaining_time import spoken
+from simworld.cli.resuming import resumes
 from simworld.cli.run import make_plan
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless
 from simworld.cli.transcript import print_transcript
+from simworld.core.counts import counted
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.errors import InputError
 from simworld.stats.intervals import Estimate, group_by, mean_by_family
@@ -84,6 +86,7 @@ THANKS = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
     help=f"How many scenarios, at most {len(SCENARIOS)}; each makes two conversations.",
 )
 @threads_option
+@resumes
 def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None:
     """Play a dozen conversations, judge them, and write a page that shows what came out.
 
@@ -102,7 +105,7 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
     plan = demo_plan(count, seed)
     with open_store(db, create=True) as store:
         left = 2 * count - len(store.finished(plan.run))
-        what = f"The demo plays {2 * count} conversations, judges them and writes {out}"
+        what = f"The demo plays {counted(2 * count, 'conversation')}, judges them and writes {out}"
         click.echo(harmless(f"{what}: {_time(left, threads)}."))
         say = console()
         with load_agents(
@@ -122,7 +125,8 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
         write_page(store, plan.run, out)
     failed = f" ({done.failed} failed)" if done.failed else ""
     click.echo(
-        f"\n{done.played} episodes played{failed}, {done.before} were there already; all in {db}."
+        f"\n{counted(done.played, 'episode')} played{failed}, {done.before} already there; all in"
+        f" {db}."
     )
     click.echo(
         "A model of 135 million parameters shows the machinery, not social behaviour: expect lines"
@@ -170,9 +174,7 @@ def _transcript(say: Console, store: Store, run: str) -> None:
         stored,
         key=lambda s: (s.ending is Ending.failed, SCENARIOS.index(s.scenario_name), s.item_key),
     )
-    print_transcript(
-        say, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id).title
-    )
+    print_transcript(say, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id))
 
 
 def write_page(store: Store, run: str, out: Path) -> None:

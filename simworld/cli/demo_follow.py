@@ -39,7 +39,7 @@ class FollowedConversation:
         if job.item.key == self._key:
             names = _names(job)
             for act in acts:
-                self._screen.print(act_text(turn, act, names))
+                self._screen.print(act_text(turn, act, names, job.scenario.language))
 
     def _head(self, job: Job) -> None:
         title = (

@@ -10,6 +10,7 @@ import click
 
 import store
 from simworld.cli.lazy_group import Homes, LazyGroup
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
@@ -76,6 +77,7 @@ def list_(
 ) -> None:
     """List episodes, the latest last."""
     with store.open_store(db) as opened:
+        opened.check_names(run=run, scenario=scenario, family=family, agent=agent)
         found = opened.summaries(
             run=run,
             scenario=scenario,
@@ -119,6 +121,7 @@ def list_(
     console().print(table)
     if limit and len(found) == limit:
         click.echo(f"The latest {limit:,}; --limit 0 lists all.", err=True)
+    next_command("episode show", found[-1].id[:SHORT_ID], db=db)
 
 
 @click.command()
@@ -138,16 +141,20 @@ def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:
     with store.open_store(db) as opened:
         found = opened.episode(id_.lower(), vectors=as_json)
         judgements = opened.judgements(found.id)
-        title = opened.scenario(found.summary.scenario_id).title
+        scenario = opened.scenario(found.summary.scenario_id)
     if as_json:
         from simworld.export import record
 
         click.echo(plain_json(record(found, judgements), indent=1))
         return
     screen = console()
-    print_transcript(screen, found, title, reasoning=reasoning)
+    print_transcript(screen, found, scenario, reasoning=reasoning)
     print_checks(screen, found.episode.checks)
     print_scores(screen, judgements)
+    if found.summary.failure is None and not judgements:
+        next_command("judge run", "--run", found.summary.run, db=db)
+    elif found.summary.failure is None:
+        next_command("serve", db=db)
 
 
 def _summary(summary: EpisodeSummary) -> dict[str, Any]:

@@ -93,7 +93,9 @@ def _turns(stored: StoredEpisode, scenario: Scenario, seat: str | None) -> Itera
         return seat is None or perceives(seat, act)
 
     for turn in stored.episode.turns:
-        if lines := [act_text(turn.index, act, names) for act in turn.acts if seen(act)]:
+        if lines := [
+            act_text(turn.index, act, names, scenario.language) for act in turn.acts if seen(act)
+        ]:
             yield lines
 
 

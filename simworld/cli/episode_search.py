@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 import store
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.progress import progress_bar
+from simworld.cli.resuming import resumes
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
 from simworld.cli.transcript import SHORT_ID
@@ -25,6 +27,7 @@ from simworld.core.errors import InputError
 @click.option("--run", metavar="NAME", help="Only this run's episodes.")
 @db_option
 @json_option
+@resumes
 def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> None:
     """Find episodes by meaning: 'someone apologises and is forgiven'.
 
@@ -35,10 +38,7 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
     if not text.strip():
         raise InputError("nothing to look for; write what happens in the episode")
     with store.open_store(db) as opened:
-        if run is not None:
-            from simworld.cli.judge.judge_options import known_run
-
-            known_run(run, [summary.run.name for summary in opened.runs()])
+        opened.check_names(run=run)
         from agents.lm.sentences import load_sentences
         from simworld.analysis.semantic_search import index_episodes
         from simworld.analysis.semantic_search import search as find
@@ -81,3 +81,4 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
         )
         table.add_row(f"{hit.cosine:.2f}", *map(cell, row))
     console().print(table)
+    next_command("episode show", found[0][0].episode_id[:SHORT_ID], db=db)

@@ -11,6 +11,7 @@ import click
 from rich.text import Text
 
 from simworld.cli.failures import failure_lines
+from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -20,6 +21,8 @@ from simworld.cli.options import (
     tokens_used,
 )
 from simworld.cli.progress import progress_bar
+from simworld.cli.resuming import resumes
+from simworld.cli.standings import show_notes
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.core.episode import MOST_REPEATS
@@ -124,6 +127,7 @@ QUALITY = {
 @asking_options
 @db_option
 @json_option
+@resumes
 def evaluate(
     arms: tuple[str, ...],
     scenarios: tuple[str, ...],
@@ -154,7 +158,8 @@ def evaluate(
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
     from agents.lm.sentences import load_sentences
-    from simworld.judging.judge_spec import load_judge
+    from simworld.cli.judge.judge_options import given_judge
+    from simworld.judging.caution import cautions
     from simworld.pipeline.arms_plan import EvaluationMeasures, plan_arms
     from simworld.pipeline.evaluate import evaluate as run_evaluation
     from simworld.pipeline.evaluation_result import plain
@@ -167,7 +172,7 @@ def evaluate(
     reward = _reward(lexical, like, problems)
     judge = None
     with _collecting(problems):
-        judge = load_judge(judge_name)[0] if judge_name else None
+        judge = given_judge(judge_name)[0] if judge_name else None
     if judge is None and reward is None and judge_name is None and not problems:
         problems.append(Problem(message="nothing to compare by; use --judge, --lexical or --like"))
     plan = None
@@ -234,18 +239,24 @@ def evaluate(
             click.echo(f"Stopped: {spent}; what is required is not shown yet.", err=True)
             raise click.exceptions.Exit(1) from None
         failures = failure_lines(store, plan.run)
+        noted = cautions(store, evaluation.judge_ids, run=plan.run)
     outcomes = tuple(
         judge_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements
     )
     if used := tokens_used(asking.stopping):
         click.echo(used, err=True)
     if as_json:
-        click.echo(plain_json(plain(evaluation, outcomes), indent=1))
+        click.echo(plain_json(plain(evaluation, outcomes) | {"cautions": list(noted)}, indent=1))
     else:
         show(evaluation)
+        show_notes(noted)
         _show_outcomes(outcomes)
     for line in failures:
         click.echo(line, err=True)
+    if not as_json and failures:
+        same_command("--retry-failed")
+    elif not as_json:
+        next_command("episode list", "--run", plan.run, db=db)
     if not all(outcome.holds for outcome in outcomes):
         raise click.exceptions.Exit(1)
 

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from simworld.cli.text import harmless
+from simworld.core.counts import counted
 
 if TYPE_CHECKING:
     from store import Store
@@ -31,7 +32,8 @@ def failure_lines(store: Store, run: str) -> list[str]:
     ]
     if len(kinds) > MOST:
         lines.append(
-            f"  {len(kinds) - MOST} more kinds: simworld episode list --run {run} --ending failed"
+            f"  {counted(len(kinds) - MOST, 'more kind')}: simworld episode list --run {run}"
+            " --ending failed"
         )
     return [harmless(line) for line in lines] + ["  play them again with --retry-failed"] * bool(
         kinds

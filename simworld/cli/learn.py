@@ -12,6 +12,7 @@ import click
 from rich.text import Text
 
 from simworld.cli.failures import failure_lines
+from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -21,9 +22,11 @@ from simworld.cli.options import (
     tokens_used,
 )
 from simworld.cli.progress import progress_bar
+from simworld.cli.resuming import resumes
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.code_version import code_version
+from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem, StoreMismatch
 
 if TYPE_CHECKING:
@@ -65,6 +68,7 @@ ENOUGH_FAMILIES = 20  # with fewer, intervals are rough
 @asking_options
 @db_option
 @json_option
+@resumes
 def learn(
     file: str,
     dry_run: bool,
@@ -141,6 +145,18 @@ def learn(
         _show_stages(results)
     else:
         _show(found, results, folder)
+    if as_json:
+        return
+    if dry_run:
+        same_command(without="--dry-run")
+    elif any(
+        stage.made is not None and stage.made.failed
+        for looped in results
+        for stage in looped.stages
+    ):
+        same_command("--retry-failed")
+    else:
+        next_command("serve", db=db)
 
 
 @contextmanager
@@ -199,7 +215,7 @@ def _show_stages(results: Sequence[LearnResult]) -> None:
         )
     console().print(table)
     left = sum(stage.episodes for stage in seen.values() if stage.made is None)
-    click.echo(f"{left} episodes to play, at most")
+    click.echo(f"{counted(left, 'episode')} to play, at most")
 
 
 def _show(found: Sequence[GridPoint], results: Sequence[LearnResult], folder: Path) -> None:
@@ -260,8 +276,8 @@ def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
             else "more scenarios under `scenarios: {test: …}` tell more"
         )
         lines.append(
-            f"{families} families show that it runs and not an effect, which takes"
-            f" {ENOUGH_FAMILIES} and more; {more}."
+            f"{counted(families, 'family shows', 'families show')} that it runs and not an effect, "
+            f"which takes {ENOUGH_FAMILIES} and more; {more}."
         )
     return harmless("\n".join(lines))
 

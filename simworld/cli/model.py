@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
@@ -36,6 +37,7 @@ def fetch(spec: str | None) -> None:
         raise ModelError(
             f"{spec!r} cannot be fetched; give nothing for the built-in models, or hf:HUB-ID"
         )
+    next_command("demo")
 
 
 @model.command("list")

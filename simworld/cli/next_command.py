@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 import click
 
 from simworld.cli.text import harmless
 
 DEFAULT_DB = "sqlite:///simworld.db"
+GIVEN = "simworld.given"  # in a context's `meta`: the words after `simworld`
 
 
 def next_command(command: str, *arguments: str, db: str | None = None) -> None:
     """Prints `next: simworld …`; `db` is left out where it is the default."""
-    words = [*arguments, *(["--db", db] if db not in (None, DEFAULT_DB) else [])]
-    click.echo(harmless(" ".join(["next: simworld", command, *map(shlex.quote, map(str, words))])))
+    _say(
+        [
+            *command.split(),
+            *map(str, arguments),
+            *(["--db", db] if db not in (None, DEFAULT_DB) else []),
+        ]
+    )
+
+
+def same_command(*options: str, without: str = "") -> None:
+    """Prints as the next command the one that is running, with these options where it lacks them,
+    and without a flag.
+    """
+    words: Sequence[str] = click.get_current_context().meta.get(GIVEN, ())
+    given = [word for word in words if word != without]
+    end = given.index("--") if "--" in given else len(given)  # after it, all words are arguments
+    _say([*given[:end], *(option for option in options if option not in given), *given[end:]])
+
+
+def _say(words: Sequence[str]) -> None:
+    click.echo(harmless(" ".join(["next: simworld", *map(shlex.quote, words)])))

@@ -1,4 +1,4 @@
-"""`simworld rubric`: write rubrics; what they are of is scored by `simworld judge`."""
+"""`simworld rubric`: write and check rubrics; what they are of is scored by `simworld judge`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from simworld.cli.kind_check import kind_check
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def rubric() -> None:
-    """Write rubrics: what a judge scores."""
+    """Write and check rubrics: what a judge scores."""
 
 
 @rubric.command()
@@ -28,6 +29,9 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 
     files = write_templates(names, out, lambda name, file, _: rubric_template(name, file))
     next_command("judge new", "my-judge", "--rubric", str(files[0]))
+
+
+rubric.add_command(kind_check("rubric"))
 
 
 @rubric.command()

@@ -18,10 +18,12 @@ from scenarios.personas import LIBRARY_PERSONAS, Personas
 from scenarios.scenario_file import persona_json_schema, scenario_json_schema, schema_text
 from scenarios.sotopia import import_sotopia
 from simworld.cli import completion
+from simworld.cli.alike import note_alike
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
 from simworld.cli.options import json_option
 from simworld.cli.text import harmless, plain_json
+from simworld.core.counts import counted
 from simworld.core.episode import Observation
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import ENGLISH, Persona, Scenario, plain
@@ -45,9 +47,9 @@ def scenario() -> None:
 def list_(
     selectors: tuple[str, ...], tags: tuple[str, ...], kind: str | None, as_json: bool
 ) -> None:
-    """List the library, another set (`heldout`, `languages`), or files and folders.
+    """List the library, another set, or files and folders.
 
-    Prints name, kind, number of seats and title.
+    The other sets are `heldout` and `languages`. Prints name, kind, number of seats and title.
     """
     found = [
         loaded
@@ -60,7 +62,7 @@ def list_(
     shown = [loaded.scenario for loaded in found]
     rows = [(s.name, harmless(s.kind), str(len(s.seats)), harmless(s.title)) for s in shown]
     _echo_table(("name", "kind", "seats", "title"), rows)
-    click.echo(f"{_count(len(found), 'scenario')}", err=True)
+    click.echo(counted(len(found), "scenario"), err=True)
 
 
 @scenario.command()
@@ -125,24 +127,25 @@ def check(paths: tuple[Path, ...]) -> None:
     selection = read_files(files.values(), Personas())
     others -= files.keys()
     left_out = (
-        f"; {_count(len(others), 'other file')} left out (`simworld check` looks at all kinds)"
+        f"; {counted(len(others), 'other file')} left out (`simworld check` looks at all kinds)"
         if others
         else ""
     )
+    note_alike("scenario", ((loaded.scenario.id, loaded.path) for loaded in selection.scenarios))
     problems = in_order([*problems, *selection.problems, *name_clashes(selection.scenarios)])
     if problems:
         for problem in problems:
             click.echo(harmless(str(problem)), err=True)
         raise InputError(
-            f"{_count(len(problems), 'problem')} in {_count(len(files), 'file')}{left_out}"
+            f"{counted(len(problems), 'problem')} in {counted(len(files), 'file')}{left_out}"
         )
     parts = []
     if selection.files:
         parts.append(
-            f"{_count(len(selection.scenarios), 'scenario')} in {_count(selection.files, 'file')}"
+            f"{counted(len(selection.scenarios), 'scenario')} in {counted(selection.files, 'file')}"
         )
     if selection.personas:
-        parts.append(_count(selection.personas, "persona"))
+        parts.append(counted(selection.personas, "persona"))
     click.echo(f"{' and '.join(parts)}: ok{left_out}")
 
 
@@ -173,10 +176,11 @@ def import_sotopia_(folder: Path, out: Path, force: bool) -> None:
     """
     done = import_sotopia(folder, out, force=force)
     scenarios = (
-        f"{_count(done.scenarios, 'scenario')} in {_count(done.families, 'family', 'families')}"
+        f"{counted(done.scenarios, 'scenario')} in {counted(done.families, 'family', 'families')}"
     )
-    what = f"{scenarios} and {_count(done.personas, 'persona')}"
-    click.echo(harmless(f"Wrote {what} to {out}. Next: simworld scenario check {out}"))
+    what = f"{scenarios} and {counted(done.personas, 'persona')}"
+    click.echo(harmless(f"Wrote {what} to {out}."))
+    next_command("scenario check", str(out))
 
 
 def _summary(loaded: LoadedScenario) -> dict[str, Any]:
@@ -240,9 +244,9 @@ def _lines(loaded: LoadedScenario, only: str | None) -> list[str]:
     lines += _field("family", scenario.family)
     lines += _field("kind", scenario.kind)
     lines += _field("tags", ", ".join(scenario.tags))
-    order = f"{scenario.order.value}, at most {_count(scenario.limits.turns, 'turn')}"
+    order = f"{scenario.order.value}, at most {counted(scenario.limits.turns, 'turn')}"
     lines += _field(
-        "order", f"{order}, silence of {_count(scenario.limits.silence, 'turn')} ends it"
+        "order", f"{order}, silence of {counted(scenario.limits.silence, 'turn')} ends it"
     )
     for check in scenario.checks:
         lines += _field(
@@ -317,7 +321,3 @@ def _echo_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
-
-
-def _count(n: int, word: str, plural: str = "") -> str:
-    return f"{n:,} {word}" if n == 1 else f"{n:,} {plural or word + 's'}"

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
@@ -94,8 +95,7 @@ def show_results(
             "Note: agents have met different partners, so ratings compare, and mean scores do not.",
             err=True,
         )
-    for warning in (*standings.warnings, *main.notes):
-        click.echo(harmless(f"Note: {warning}"), err=True)
+    show_notes((*found.cautions, *standings.warnings, *main.notes))
 
 
 def _main_table(main: MeasureStandings, standings: Standings) -> object:
@@ -204,6 +204,12 @@ def show_differences(first: str, second: str, found: Mapping[str, Difference]) -
         click.echo(f"Note: {note}", err=True)
 
 
+def show_notes(lines: Sequence[str]) -> None:
+    """What a reader of the numbers must know."""
+    for line in lines:
+        click.echo(harmless(f"Note: {line}"), err=True)
+
+
 def show_outcomes(outcomes: Sequence[RequirementOutcome]) -> None:
     """Whether each requirement holds."""
     for outcome in outcomes:
@@ -220,7 +226,7 @@ def show_price(name: str, cost: Price, as_json: bool) -> None:
     failed = f", {cost.failed:,} of them failed" if cost.failed else ""
     click.echo(
         harmless(
-            f"{name}: {most}{cost.episodes:,} episodes, {cost.played:,} played{failed},"
+            f"{name}: {most}{counted(cost.episodes, 'episode')}, {cost.played:,} played{failed},"
             f" {cost.left:,} left"
         )
     )

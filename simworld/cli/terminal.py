@@ -7,6 +7,7 @@ from rich.text import Text
 
 from simworld.cli.table import Grid
 from simworld.cli.text import harmless
+from simworld.core.counts import counted
 
 # characters of one cell of a table; more is no table any longer, and wrapping it takes minutes
 LONGEST_CELL = 20_000
@@ -21,11 +22,12 @@ def cell(value: object) -> Text:
     if isinstance(value, float):
         return Text(f"{value:.6g}")
     if isinstance(value, bytes):
-        return Text(f"{len(value)} bytes", style="dim")
+        return Text(counted(len(value), "byte"), style="dim")
     text = str(value)
     if len(text) > LONGEST_CELL:
         text = (
-            f"{text[:LONGEST_CELL]}… ({len(text):,} characters in all; --json or --csv gives them)"
+            f"{text[:LONGEST_CELL]}… ({counted(len(text), 'character')} in all; --json or --csv"
+            " gives them)"
         )
     return Text(harmless(text))
 

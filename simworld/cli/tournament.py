@@ -13,8 +13,9 @@ import click
 
 from simworld.cli import completion
 from simworld.cli.failures import failure_lines
+from simworld.cli.judge.judge_options import overruled_note
 from simworld.cli.new import names_argument, out_option, write_templates
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -25,8 +26,16 @@ from simworld.cli.options import (
     tokens_used,
 )
 from simworld.cli.progress import playing_bar, progress_bar
-from simworld.cli.standings import show_differences, show_outcomes, show_price, show_results
+from simworld.cli.resuming import resumes
+from simworld.cli.standings import (
+    show_differences,
+    show_notes,
+    show_outcomes,
+    show_price,
+    show_results,
+)
 from simworld.cli.text import harmless, plain_json
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
     from simworld.runner.stored_run import RunProgress
     from simworld.tournament.loading import Tournament
     from simworld.tournament.play import TournamentListener
+    from simworld.tournament.price import Price
 
 judge_option = click.option(
     "--judge", "judge_name", metavar="NAME", help="One of the file's judges; default: the first."
@@ -65,21 +75,25 @@ def check(file: str, as_json: bool) -> None:
         "families": len({scenario.family for scenario in found.scenarios}),
         "episodes": casts * found.file.repeats,
     }
-    text = ", ".join(f"{number:,} {name}" for name, number in counts.items())
-    click.echo(
-        plain_json({"tournament": found.name, **counts})
-        if as_json
-        else harmless(f"{found.name}: {text}")
+    if as_json:
+        click.echo(plain_json({"tournament": found.name, **counts}))
+        return
+    text = ", ".join(
+        counted(number, "family" if name == "families" else name.removesuffix("s"), name)
+        for name, number in counts.items()
     )
+    click.echo(harmless(f"{found.name}: {text}"))
+    next_command("tournament run", file)
 
 
 @tournament.command()
 @names_argument
 @out_option
 def new(names: tuple[str, ...], out: Path | None) -> None:
-    """Write commented tournaments of the agents, scenarios and judges in this folder.
+    """Write commented tournaments to start from.
 
-    Of the library's where there are none. Never overwrites a file.
+    Of the agents, scenarios and judges in this folder, or of the library's where there are none.
+    Never overwrites a file.
     """
     from simworld.cli.file_kinds import kind_of
     from simworld.tournament.template import template
@@ -131,6 +145,7 @@ def schema() -> None:
 @asking_options
 @db_option
 @json_option
+@resumes
 def run(
     file: str,
     dry_run: bool,
@@ -162,6 +177,8 @@ def run(
     check_store(db)
     if dry_run:
         _price(found, db, as_json, retry_failed=retry_failed)
+        if not as_json:
+            same_command(without="--dry-run")
         return
     budget = (
         found.file.budget
@@ -204,27 +221,36 @@ def run(
         if ran.spent:
             left = price(found, store).left
             click.echo(
-                f"The budget of {ran.spent} is spent: {left:,} episodes are left; the same command"
-                " plays on with a fresh budget.",
+                f"The budget of {ran.spent} is spent: {counted(left, 'episode is', 'episodes are')}"
+                " left; the same command plays on with a fresh budget.",
                 err=True,
             )
-        for line in failure_lines(store, found.name):
+        failures = failure_lines(store, found.name)
+        for line in failures:
             click.echo(line, err=True)
+        by_name = {judge.name: judge for judge in found.judges}
         for judge, tally in ran.tallies.items():
+            if not as_json:
+                show_notes(overruled_note(by_name[judge].rubric, tally.overruled))
             if tally.last_failure:
                 click.echo(
                     harmless(
-                        f"{tally.failed} judgements by {judge} failed, the last:"
+                        f"{counted(tally.failed, 'judgement')} by {judge} failed, the last:"
                         f" {tally.last_failure}"
                     ),
                     err=True,
                 )
     if used := tokens_used(asking.stopping):
         click.echo(used, err=True)
-    _standings(found, db, found.judges[0], None, as_json)
-    asking.stopping.check_budget()
-    if not as_json:
-        next_command("report", found.name, "--out", f"{found.name}.html", db=db)
+    failed = bool(failures) or any(tally.failed for tally in ran.tallies.values())
+    try:
+        _standings(found, db, found.judges[0], None, as_json)
+        asking.stopping.check_budget()
+    finally:  # also where everything failed, so that there are no standings
+        if not as_json and failed:
+            same_command("--retry-failed")
+    if not as_json and not failed:
+        _report_next(found, db)
 
 
 @tournament.command()
@@ -235,7 +261,16 @@ def status(file: str, db: str, as_json: bool) -> None:
     """Show how far a tournament is, and what is left."""
     from simworld.tournament.loading import open_tournament
 
-    _price(open_tournament(file), db, as_json)
+    found = open_tournament(file)
+    cost = _price(found, db, as_json)
+    if as_json:
+        return
+    if cost.left or cost.judgements:
+        next_command("tournament run", file, db=db)
+    elif cost.failed:
+        next_command("tournament run", file, "--retry-failed", db=db)
+    else:
+        next_command("tournament standings", file, db=db)
 
 
 @tournament.command()
@@ -254,6 +289,8 @@ def standings(
 
     found = open_tournament(file)
     _standings(found, db, _judge(found, judge_name), measure, as_json)
+    if not as_json:
+        _report_next(found, db)
 
 
 @tournament.command()
@@ -282,14 +319,16 @@ def compare(
     db: str,
     as_json: bool,
 ) -> None:
-    """Compare two agents where they had the same scenario, seat, partner and seed.
+    """Compare two agents in equal circumstances.
 
-    Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
+    Where they had the same scenario, seat, partner and seed. Exit codes: 0, and every requirement
+    holds; 1, one does not; 2, something given cannot be used.
     """
+    from simworld.judging.caution import cautions
     from simworld.pipeline.requirements import judge_requirement, read_requirements
     from simworld.results.arms import OVERALL
     from simworld.tournament.loading import open_tournament
-    from simworld.tournament.results import differences
+    from simworld.tournament.results import differences, judge_ids
     from simworld.tournament.results_json import plain_differences
     from store import open_store
 
@@ -302,6 +341,7 @@ def compare(
     if first == second:
         raise InputError(f"{first!r} is compared with itself; name two agents")
     with open_store(db) as store:
+        noted = cautions(store, judge_ids(store, found.name, judge), run=found.name)
         both = {
             (a, b): differences(found, store, judge, a, b)
             for a, b in ((first, second), (second, first))
@@ -320,13 +360,16 @@ def compare(
         outcomes.append(judge_requirement(requirement, difference.paired if difference else None))
     if as_json:
         data = plain_differences(first, second, measures)
+        data["cautions"] = list(noted)
         data["requirements"] = [
             {"text": o.requirement.text, "holds": o.holds, "reason": o.reason} for o in outcomes
         ]
         click.echo(plain_json(data, indent=1))
     else:
         show_differences(first, second, measures)
+        show_notes(noted)
         show_outcomes(outcomes)
+        _report_next(found, db)
     if not all(outcome.holds for outcome in outcomes):
         raise click.exceptions.Exit(1)
 
@@ -360,6 +403,10 @@ def _watching() -> Iterator[TournamentListener]:
         yield TournamentListener(playing=playing, judging=judging)
 
 
+def _report_next(found: Tournament, db: str) -> None:
+    next_command("report", found.name, "--out", f"{found.name}.html", db=db)
+
+
 def _judge(found: Tournament, name: str | None) -> JudgeSpec:
     names = [judge.name for judge in found.judges]
     if name is not None and name not in names:
@@ -369,7 +416,7 @@ def _judge(found: Tournament, name: str | None) -> JudgeSpec:
     return found.judges[0] if name is None else found.judges[names.index(name)]
 
 
-def _price(found: Tournament, db: str, as_json: bool, *, retry_failed: bool = False) -> None:
+def _price(found: Tournament, db: str, as_json: bool, *, retry_failed: bool = False) -> Price:
     from simworld.tournament.price import price
     from store import open_store
     from store.database_address import parse_address
@@ -381,6 +428,7 @@ def _price(found: Tournament, db: str, as_json: bool, *, retry_failed: bool = Fa
         with open_store(db) as store:
             cost = price(found, store, retry_failed=retry_failed)
     show_price(found.name, cost, as_json)
+    return cost
 
 
 def _standings(

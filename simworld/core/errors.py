@@ -1,15 +1,16 @@
 """The errors a user can meet, each shown as one line; anything else is a bug and keeps its
 traceback.
 
-SimworldError                  exit code 1 ├── InputError                 exit code 2: files,
-options or settings; carries every problem at once │   └── ResumeRefused          the content of a
-run's scenarios or agents has changed ├── MissingExtra               exit code 2: an optional
-package is not installed ├── StoreError                 the database: locked, full, unreachable │
-└── StoreMismatch          exit code 2: not ours, or of another version │       └── StoreDamaged
-exit code 2: ours, and what is stored cannot be read ├── ModelError                 a model cannot
-be found, loaded or reached at all ├── Stopped                    exit code 2: too much failed; what
-is stored stays └── BudgetSpent                exit code 0: no error, the budget of a command has no
-room for more
+SimworldError                  exit code 1
+├── InputError                 exit code 2: files, options or settings; carries every problem
+│   └── ResumeRefused          the content of a run's scenarios or agents has changed
+├── MissingExtra               exit code 2: an optional package is not installed
+├── StoreError                 the database: locked, full, unreachable
+│   └── StoreMismatch          exit code 2: not ours, or of another version
+│       └── StoreDamaged       exit code 2: ours, and what is stored cannot be read
+├── ModelError                 a model cannot be found, loaded or reached at all
+├── Stopped                    exit code 2: too much failed; what is stored stays
+└── BudgetSpent                exit code 0: no error, the budget of a command has no room for more
 
 A failure inside an episode or a judgement is no exception: it is a `Failure`, and it is stored.
 """

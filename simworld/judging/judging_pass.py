@@ -39,6 +39,9 @@ class JudgingTally:
     total: int = 0
     judge_ids: tuple[str, ...] = ()  # one per rubric
     last_failure: Failure | None = None
+    overruled: tuple[
+        str, ...
+    ] = ()  # names of scenarios that name a rubric, while the judge scores by its own, another one
     # scenarios stored without their rubric's content, whose file is not there now
     no_rubric: tuple[Problem, ...] = ()
 
@@ -90,6 +93,7 @@ class JudgingRun:
         self._scenarios: dict[str, Scenario] = {}
         self._rubrics: dict[str, Rubric | Problem] = {}  # by scenario
         self._others: dict[str, Rubric] = {}  # rubrics met that are not the one in hand, by id
+        self._overruled: dict[str, None] = {}  # names of scenarios, in order
         self._unread: set[str] = set()  # episodes whose rubric cannot be read
 
     def go(
@@ -141,7 +145,9 @@ class JudgingRun:
             report(self.tally)
         self._stopping.check()
         problems = tuple(found for found in self._rubrics.values() if isinstance(found, Problem))
-        self.tally = replace(self.tally, no_rubric=tuple(dict.fromkeys(problems)))
+        self.tally = replace(
+            self.tally, no_rubric=tuple(dict.fromkeys(problems)), overruled=tuple(self._overruled)
+        )
         if not self._stopping.short:
             done = self.tally.scored + self.tally.failed + len(self._unread) * count
             self.tally = replace(self.tally, already=everything - done)
@@ -157,6 +163,8 @@ class JudgingRun:
         for id_ in self._store.unjudged(judge.id, sample, run=self._run, retry_failed=self._retry):
             stored = self._store.episode(id_, vectors=False)
             scenario = self._scenario(stored.episode.scenario_id)
+            if self._spec.rubric and _names_another(scenario, judge.rubric):
+                self._overruled[scenario.name] = None
             if not self._spec.rubric:
                 rubric = self._rubric(scenario, stored.episode.scenario_id)
                 if isinstance(rubric, Problem):
@@ -234,6 +242,13 @@ class JudgingRun:
                 self._scenarios.pop(next(iter(self._scenarios)))
             self._scenarios[id_] = self._store.scenario(id_)
         return self._scenarios[id_]
+
+
+def _names_another(scenario: Scenario, rubric: Rubric) -> bool:
+    """Whether a scenario names a rubric that is not this one; the default counts as none."""
+    if scenario.own_rubric is not None:
+        return scenario.own_rubric.id != rubric.id
+    return scenario.rubric not in (DEFAULT_RUBRIC, rubric.name)
 
 
 def judge_episodes(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
+from simworld.core.counts import counted
 from simworld.core.seeding import derive_seed, generator
 from simworld.stats.intervals import tail
 
@@ -72,8 +73,8 @@ class Paired:
         found = []
         if self.families < ENOUGH_FAMILIES:
             found.append(
-                f"{self.families} families: fewer than {ENOUGH_FAMILIES}, so p and interval are"
-                " rough"
+                f"{counted(self.families, 'family', 'families')}: fewer than {ENOUGH_FAMILIES}, so"
+                " p and interval are rough"
             )
         if self.z is None:
             found.append(

@@ -30,7 +30,9 @@ from simworld.yamlfile import (
     load_text,
     load_yaml,
     matching_files,
+    meant_file,
     parse,
+    shorten,
 )
 
 T = TypeVar("T")
@@ -88,14 +90,21 @@ def _document(path: str) -> Document:
         if not named and path in shipped():
             return load_text((_library() / f"{path}.yaml").read_text("utf-8"), f"{path}.yaml")
         if not named:
-            hint = did_you_mean(path, shipped()) or f"; the library has {', '.join(shipped())}"
+            hint = (
+                meant_file(path, "tournaments", known=shipped())
+                or f"; the library has {', '.join(shipped())}"
+            )
             raise InputError(
                 f"no tournament {path!r}: neither {path}.yaml nor tournaments/{path}.yaml is"
                 f" here{hint}"
             )
         path = named[0]
     if not os.path.lexists(path):
-        raise InputError(f"no tournament file {path}")
+        hint = (
+            meant_file(path, "tournaments", known=shipped())
+            or "; `simworld tournament new NAME` writes one"
+        )
+        raise InputError(f"no tournament file {shorten(path)}{hint}")
     return load_yaml(Path(path))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from simworld.core.errors import InputError, MissingExtra
 from simworld.core.measures import OVERALL
+from simworld.judging.caution import cautions
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.results.cells import CellScores
 from simworld.results.differences import Difference, compare_cells
@@ -32,6 +33,7 @@ class Results:
     # scenarios with three and more seats; None where there is none
     tables: tuple[TableRating, ...] | None
     scales: Mapping[str, tuple[float, float]]  # measure → the ends of its scale
+    cautions: tuple[str, ...] = ()  # what a reader must know of the judge, a line each
 
 
 def results(
@@ -86,6 +88,7 @@ def results_by(
         standings=standings,
         tables=rated,
         scales=scales(store, ids),
+        cautions=cautions(store, ids, run=tournament.name),
     )
 
 

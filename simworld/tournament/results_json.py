@@ -30,6 +30,7 @@ def plain_results(tournament: Tournament, found: Results) -> dict[str, Any]:
         if found.tables is None
         else [asdict(rating) for rating in found.tables],
         "warnings": list(standings.warnings),
+        "cautions": list(found.cautions),
     }
 
 

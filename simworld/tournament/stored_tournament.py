@@ -55,7 +55,11 @@ def stored_judges(store: Store, run: str) -> dict[str, tuple[str, ...]]:
     same: dict[tuple[str, str], list[JudgeRecord]] = defaultdict(list)
     for record in store.judges():
         if record.id in scored:
-            made = {key: value for key, value in record.spec.items() if key != "rubric"}
+            made = {
+                key: value
+                for key, value in record.spec.items()
+                if key not in ("rubric", "measured")
+            }
             same[record.name, json.dumps(made, sort_keys=True)].append(record)
     names = Counter(name for name, _ in same)
     found = {}

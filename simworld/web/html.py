@@ -12,7 +12,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from simworld.core.counts import counted
 from simworld.core.text import harmless
+from simworld.language.shown import only_to
 from simworld.web import numbers
 from simworld.web.links import link
 from simworld.web.titles import titled
@@ -54,6 +56,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "count": numbers.count,
+        "counted": counted,
         "figure": numbers.figure,
         "signed": numbers.signed,
         "bounds": numbers.bounds,
@@ -63,7 +66,7 @@ def environment() -> Environment:
         "titled": titled,
         "short": lambda id_: str(id_)[:10],
     }
-    made.globals |= {"link": link, "navigation": NAVIGATION}
+    made.globals |= {"link": link, "navigation": NAVIGATION, "only_to": only_to}
     return made
 
 

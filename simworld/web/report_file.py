@@ -128,8 +128,9 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
     ]
     room = most_bytes - len(page(bare).encode())
     kept: dict[str, list[Markup]] = {}
-    for made in _in_turns([summaries[scenario.id] for scenario in tournament.scenarios]):
-        drawn_ = _episode(store, judges, made, of_episode)
+    scenarios = {scenario.id: scenario for scenario in tournament.scenarios}
+    for made in _in_turns([summaries[id_] for id_ in scenarios]):
+        drawn_ = _episode(store, judges, scenarios[made.scenario_id], made, of_episode)
         room -= len(drawn_.encode()) + 1
         if room < 0:
             break
@@ -182,7 +183,11 @@ def _in_turns(by_scenario: Sequence[Sequence[EpisodeSummary]]) -> Iterator[Episo
 
 
 def _episode(
-    store: Store, judges: Sequence[JudgeRecord], summary: EpisodeSummary, template: Template
+    store: Store,
+    judges: Sequence[JudgeRecord],
+    scenario: Scenario,
+    summary: EpisodeSummary,
+    template: Template,
 ) -> Markup:
     stored = store.episode(summary.id)
     steered = steering(store, stored)
@@ -190,7 +195,8 @@ def _episode(
     return Markup(
         template.render(
             summary=summary,
-            lines=episode.lines(stored, episode.names(summary)),
+            lines=episode.lines(stored, scenario, episode.names(summary)),
+            language=scenario.language,
             strips={step.number: thin(step) for drawn_ in steered for step, _ in drawn_.steps},
             places=episode.places(summary),
             checks=stored.episode.checks,

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from simworld.analysis.used_actions import SteeredAct, SteeredSeat
 from simworld.analysis.used_actions import steering as ask
+from simworld.core.counts import counted
 from simworld.web.figures.strips import strip
 from store import Store, StoredEpisode
 
@@ -37,4 +38,4 @@ def thin(step: SteeredAct) -> Markup:
 
 
 def _label(step: SteeredAct) -> str:
-    return f"action of turn {step.turn + 1}: {len(step.action)} coordinates"
+    return f"action of turn {step.turn + 1}: {counted(len(step.action), 'coordinate')}"

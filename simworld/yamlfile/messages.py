@@ -11,21 +11,37 @@ from typing import Any
 
 import yaml
 
+from simworld.core.counts import counted
+
 MAX_SHOWN = 40  # characters of a value in a message
 
 
-def did_you_mean(word: object, candidates: Iterable[str]) -> str:
-    """`; did you mean 'goal'?` for a near miss, else an empty text."""
-    close = closest(word, candidates)
-    return f"; did you mean '{close}'?" if close else ""
+CUTOFF = 0.6  # of likeness, from 0 to 1, for words
 
 
-def closest(word: object, candidates: Iterable[str]) -> str | None:
-    """The candidate that `word` most likely stands for: other case or dashes, else few letters
-    apart.
+def did_you_mean(
+    word: object,
+    candidates: Iterable[str],
+    *,
+    cutoff: float = CUTOFF,
+    told: Callable[[str], str] = str,
+) -> str:
+    """`; did you mean 'goal'?` for a near miss, else an empty text; `told` gives what is said of
+    the candidate.
+    """
+    close = closest(word, candidates, cutoff=cutoff)
+    return f"; did you mean '{told(close)}'?" if close else ""
+
+
+def closest(word: object, candidates: Iterable[str], *, cutoff: float = CUTOFF) -> str | None:
+    """The candidate that `word` most likely stands for: other case or dashes, few letters apart, or
+    else its beginning.
     """
     known = {_folded(candidate): candidate for candidate in candidates}
-    found = difflib.get_close_matches(_folded(str(word)), known, n=1, cutoff=0.6)
+    wanted = _folded(str(word))
+    found = difflib.get_close_matches(wanted, known, n=1, cutoff=cutoff)
+    if not found and len(wanted) >= 3:
+        found = [name for name in known if name.startswith(wanted)]
     return known[found[0]] if found else None
 
 
@@ -124,9 +140,9 @@ _WORDINGS: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
     "less_than": lambda c, f: f"expected less than {c['lt']:g}, found {f}",
     "less_than_equal": lambda c, f: f"expected at most {c['le']:g}, found {f}",
     "too_short": lambda c, f: (
-        f"expected at least {_count(c['min_length'])}, found {_count(c['actual_length'])}"
+        f"expected at least {_entries(c['min_length'])}, found {_entries(c['actual_length'])}"
     ),
-    "too_long": lambda c, f: f"expected at most {_count(c['max_length'])}, found {_more(c)}",
+    "too_long": lambda c, f: f"expected at most {_entries(c['max_length'])}, found {_more(c)}",
     "string_too_short": lambda c, f: (
         "must not be empty" if c["min_length"] == 1 else f"too short: at least {c['min_length']}"
     ),
@@ -165,18 +181,23 @@ def _folded(word: str) -> str:
 
 def one_of(choices: Sequence[str]) -> str:
     """`a, b or c`."""
-    return (
-        choices[0]
-        if len(choices) == 1
-        else f"{', '.join(choices[:-1])} or {choices[-1]}"
-        if choices
-        else "another value"
-    )
+    return _listed(choices, "or") or "another value"
 
 
-def _count(n: int) -> str:
-    return f"{n} entry" if n == 1 else f"{n} entries"
+def all_of(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return _listed(names, "and")
+
+
+def _listed(words: Sequence[str], last: str) -> str:
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def _entries(n: int) -> str:
+    return counted(n, "entry", "entries")
 
 
 def _more(context: Mapping[str, Any]) -> str:
-    return _count(context["actual_length"]) if context.get("actual_length") is not None else "more"
+    return (
+        _entries(context["actual_length"]) if context.get("actual_length") is not None else "more"
+    )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile.document import Document, load_text
 from simworld.yamlfile.messages import (
@@ -66,7 +67,7 @@ def problem_texts(error: ValidationError) -> list[str]:
             message = value_message(kind, item, item["input"], None)
         texts.append(f"{dotted(item['loc'])}: {message}" if item["loc"] else message)
     if len(errors) > MAX_PROBLEMS:
-        texts.append(f"… and {len(errors) - MAX_PROBLEMS:,} more problems")
+        texts.append(f"… and {counted(len(errors) - MAX_PROBLEMS, 'more problem')}")
     return list(dict.fromkeys(texts))
 
 
@@ -91,7 +92,7 @@ def _problems(
             # the branch of a union that was not meant, or a list whose entries are wrong already
             continue
         if len(problems) >= MAX_PROBLEMS:
-            more = f"… and {len(errors) - len(problems):,} more problems"
+            more = f"… and {counted(len(errors) - len(problems), 'more problem')}"
             return [*problems, Problem(message=more, where=document.name)]
         key = _about_key(items)
         problems += [

@@ -168,6 +168,25 @@ def test_an_unknown_agent_gets_a_hint(write: Callable[[str, str], Path]) -> None
     ]
 
 
+def test_an_agent_or_a_prompt_in_another_folder_gets_a_hint(
+    write: Callable[[str, str], Path],
+) -> None:
+    write("agents/brief.yaml", "name: brief\nkind: human\n")
+    write("judges/strict.yaml", "")
+    write("prompts/short.yaml", "")
+    write("mine.yaml", LM + "prompt: short.yaml\n")
+    none = "no such file, and no such name in the library"
+    assert problems(["brief.yaml", "breif", "strict.yaml", "mine.yaml"]) == [
+        f"no agent 'brief.yaml': {none}; did you mean 'agents/brief.yaml'?",
+        f"no agent 'breif': {none}; did you mean 'agents/brief.yaml'?",
+        f"no agent 'strict.yaml': {none}; the library has {', '.join(library_names())}",
+        (
+            "mine.yaml:3:9: prompt: no prompt 'short.yaml' beside this file, in the working folder"
+            " or in the library; did you mean 'prompts/short.yaml'?"
+        ),
+    ]
+
+
 @pytest.mark.parametrize("name", ["", "x" * 5000, "a\0b", ".", "/", "no/such/file.yaml"])
 def test_strange_names_are_one_line(write: Callable[[str, str], Path], name: str) -> None:
     (message,) = problems([name])

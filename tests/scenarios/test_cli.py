@@ -150,7 +150,8 @@ def test_import_sotopia_then_check() -> None:
     write(Path("in"))
     assert (
         ok("import-sotopia", "in", "--out", "out")
-        == "Wrote 1 scenario in 1 family and 2 personas to out. Next: simworld scenario check out\n"
+        == "Wrote 1 scenario in 1 family and 2 personas to out.\nnext: simworld scenario check"
+        " out\n"
     )
     assert ok("check", "out") == "1 scenario in 1 file and 2 personas: ok\n"
     assert (

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from simworld.analysis.questions.mean_scores import rough
 from simworld.analysis.questions.query_source import QuerySource, json_value, noted, table
 from simworld.analysis.questions.scope import choose, scope
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.results.language_quality import dispersion
 from simworld.stats.intervals import mean_by_family
@@ -132,8 +133,8 @@ ORDER BY e.id, a.turn, a.position
         for number, row in enumerate(source.stream(sql, values)):
             if most and number == most:
                 steps.notes.append(
-                    f"{most:,} acts of a planner were read, those of the first episode ids; 0"
-                    " reads all"
+                    f"{counted(most, 'act of a planner was', 'acts of a planner were')} read, "
+                    "those of the first episode ids; 0 reads all"
                 )
                 break
             steps.rows.append(row[:12])

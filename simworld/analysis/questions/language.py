@@ -16,6 +16,7 @@ from simworld.analysis.questions.mean_scores import played, rough
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, scope
 from simworld.analysis.questions.seats import seat_frames
+from simworld.core.counts import counted
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.errors import InputError
 from simworld.results.language_quality import Quality, distinct, qualities, spoken_words
@@ -79,7 +80,8 @@ def language(
     notes = rough(max(len(of.seats) for of in said.values()))
     if most and any(seats > most for seats in there.values()):
         notes.append(
-            f"{most:,} episodes of each agent were read, drawn by their ids; most=0 reads all"
+            f"{counted(most, 'episode of each agent was', 'episodes of each agent were')} read, "
+            "drawn by their ids; most=0 reads all"
         )
     numbers = dict.fromkeys(("value", "low", "high"), "float64")
     return noted(

@@ -10,6 +10,7 @@ from simworld.analysis.questions.query_source import QuerySource, json_value
 from simworld.analysis.questions.scope import choose, scope
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
+from store.known import MOST_IDS, meant_id
 
 _EPISODE_COLUMNS = (
     "e.id AS episode, e.run, e.scenario_name AS scenario, e.family, e.repeat, e.attempt, e.ending,"
@@ -89,7 +90,13 @@ def _episode(source: QuerySource, prefix: str) -> str:
     if len(found) == 1:
         return str(found[0])
     if not found:
-        raise InputError(f"no episode {prefix} in {source.where}; see episodes()")
+        ids = source.column(
+            "SELECT id FROM episodes ORDER BY ended DESC, id DESC LIMIT :most", {"most": MOST_IDS}
+        )
+        raise InputError(
+            f"no episode {prefix} in {source.where}; see"
+            f" episodes(){meant_id(prefix, map(str, ids))}"
+        )
     raise InputError(
         f"several episodes begin with {prefix}: {', '.join(found[:2])}, …; give more of the id"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.judge.judge_options import known_run, run_option
+from simworld.cli.judge.judge_options import run_option
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
@@ -39,8 +39,7 @@ def agree(db: str, judges: str | None, run_name: str | None, as_json: bool) -> N
 
     names = [name.strip() for name in judges.split(",") if name.strip()] if judges else []
     with open_store(db) as store:
-        if run_name is not None:
-            known_run(run_name, [summary.run.name for summary in store.runs()])
+        store.check_names(run=run_name)
         raters = find_raters(store, names)
         found = agreement(store, [rater.id for rater in raters], run=run_name)
     if as_json:

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option, threads_option
+from simworld.cli.resuming import resumes
 from simworld.cli.train.reply_options import (
     descent,
     lines_of,
@@ -57,6 +59,7 @@ from simworld.cli.train.reply_options import (
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="float32",
     show_default=True,
+    help="Numbers of the model.",
 )
 @threads_option
 @click.option(
@@ -64,6 +67,7 @@ from simworld.cli.train.reply_options import (
 )
 @db_option
 @json_option
+@resumes
 def clone(
     base_folder: Path,
     loss: Literal["kl", "ce"],
@@ -100,9 +104,11 @@ def clone(
         descent=descent(given),
     )
     with open_store(db) as store, progress_bar("cloning") as show:
+        query = reply_query(given)
+        store.check_names(run=query.run, agent=query.agent)  # before the model is loaded
         local = open_local(base, dtype, threads)
         with (
-            open_cloning_data(store, local, base, reply_query(given), show) as school,
+            open_cloning_data(store, local, base, query, show) as school,
             recorded(store, "clone", out, settings.plain(), school.data) as (log, done),
         ):
 
@@ -122,3 +128,4 @@ def clone(
         return
     click.echo(harmless(f"{out}: {made.id}"))
     click.echo("\n".join(lines_of(found)))
+    next_command("train td3bc", "--clone", str(out), "--out", f"{out}-planner", db=db)

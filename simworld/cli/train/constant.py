@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.dataset_options import build, data_options, datasets_option
@@ -77,3 +78,4 @@ def constant(
         )
     )
     click.echo(harmless(f"  steering: {{planner: {out}}}"))
+    next_command("agent new", "my-agent")

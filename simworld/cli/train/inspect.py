@@ -12,6 +12,7 @@ from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.dataset_options import build, data_options, datasets_option
+from simworld.core.counts import counted
 
 if TYPE_CHECKING:
     from simworld.training.data.inspection import Histogram, Inspection
@@ -51,7 +52,10 @@ def _show(found: Inspection) -> None:
     rows: list[tuple[str, str]] = [
         (
             "transitions",
-            f"{found.transitions:,} of {found.seats:,} seats in {found.episodes:,} episodes",
+            (
+                f"{found.transitions:,} of {counted(found.seats, 'seat')} in"
+                f" {counted(found.episodes, 'episode')}"
+            ),
         ),
         (
             "left out",
@@ -67,12 +71,16 @@ def _show(found: Inspection) -> None:
         ("families", _families(found.families)),
         (
             "state, action",
-            f"{meta.d_state} numbers by {meta.encoder_id[:16]}, {meta.d_action} numbers",
+            (
+                f"{counted(meta.d_state, 'number')} by {meta.encoder_id[:16]},"
+                f" {counted(meta.d_action, 'number')}"
+            ),
         ),
         (
             "planners",
             ", ".join(
-                f"{id_[:16] or 'none'} ({n} acts)" for id_, n in sorted(meta.planners.items())
+                f"{id_[:16] or 'none'} ({counted(n, 'act')})"
+                for id_, n in sorted(meta.planners.items())
             ),
         ),
     ]
@@ -126,7 +134,8 @@ def _noise(found: Inspection) -> str:
         return "unknown: nothing was judged twice by one judge"
     share = f"; {meta.judge_sd**2 / sd**2:.0%} of the scores' variance" if sd else ""
     return (
-        f"sd {meta.judge_sd:.4f} between judgements of one seat ({meta.judge_repeats} seats){share}"
+        f"sd {meta.judge_sd:.4f} between judgements of one seat"
+        f" ({counted(meta.judge_repeats, 'seat')}){share}"
     )
 
 
@@ -141,9 +150,10 @@ def _explained(found: VarianceExplained | None) -> str:
         if found.r2 <= 0
         else "there is something to learn"
     )
+    families = counted(found.families, "family", "families")
     return (
-        f"{found.r2:.4f} on held-out families (n {found.n}, {found.families} families,"
-        f" {found.folds} folds): {verdict}"
+        f"{found.r2:.4f} on held-out families (n {found.n}, {families}, {found.folds} folds):"
+        f" {verdict}"
     )
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option, threads_option
+from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.reply_options import (
     lines_of,
@@ -19,6 +21,7 @@ from simworld.cli.train.reply_options import (
     told,
     work_of,
 )
+from simworld.core.counts import counted
 
 POSITIVE = click.IntRange(min=1)
 
@@ -53,9 +56,15 @@ POSITIVE = click.IntRange(min=1)
 @click.option(
     "--replies", type=POSITIVE, default=700, show_default=True, help="To learn from, at most."
 )
-@click.option("--steps", type=POSITIVE, default=120, show_default=True)
+@click.option("--steps", type=POSITIVE, default=120, show_default=True, help="Updates.")
 @click.option("--batch-size", type=POSITIVE, default=8, show_default=True, help="Replies a step.")
-@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, show_default=True)
+@click.option(
+    "--lr",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.006,
+    show_default=True,
+    help="Learning rate.",
+)
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -69,6 +78,7 @@ POSITIVE = click.IntRange(min=1)
 )
 @db_option
 @json_option
+@resumes
 def latent(
     clone_folder: Path,
     size: int,
@@ -112,6 +122,7 @@ def latent(
     settings = LatentSettings(size=size, ways=ways, strength=strength, descent=how)
     query = ReplyQuery(run=run_name, agent=agent, train=replies, dev=60, seed=seed)
     with open_store(db) as store, progress_bar("latent") as show:
+        store.check_names(run=run_name, agent=agent)  # before the model is loaded
         # Likelihoods are those of the distribution that drew the replies, and so are read in its
         # number format.
         local = open_local(clone, clone.info.dtype, threads)
@@ -142,8 +153,8 @@ def latent(
         return
     click.echo(
         harmless(
-            f"{out}: {made.id}: {made.info.d_action - 1} directions, {made.info.ways} ways of"
-            " replying"
+            f"{out}: {made.id}: {counted(made.info.d_action - 1, 'direction')},"
+            f" {counted(made.info.ways, 'way')} of replying"
         )
     )
     click.echo(
@@ -151,3 +162,4 @@ def latent(
     )
     click.echo("\n".join(lines_of(neutrality)))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}"))
+    next_command("agent new", "my-agent")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simworld.cli.options import Command
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ _OPTIONS = (
         show_default=True,
         help="To learn from, at most.",
     ),
-    click.option("--steps", type=click.IntRange(min=1), default=160, show_default=True),
+    click.option(
+        "--steps", type=click.IntRange(min=1), default=160, show_default=True, help="Updates."
+    ),
     click.option(
         "--batch-size",
         type=click.IntRange(min=1),
@@ -47,7 +50,11 @@ _OPTIONS = (
         help="Replies a step.",
     ),
     click.option(
-        "--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, show_default=True
+        "--lr",
+        type=click.FloatRange(min=0, min_open=True),
+        default=0.006,
+        show_default=True,
+        help="Learning rate.",
     ),
     click.option(
         "--seed",
@@ -157,16 +164,14 @@ def work_of(out: Path) -> Path:
 
 def lines_of(found: Neutrality) -> list[str]:
     """What a planner is worth, for people."""
+    read = f"{counted(found.replies, 'reply', 'replies')}, {counted(found.kl.n, 'token')}"
     return [
         f"  KL to the unsteered model   {told(found.kl)} nats per token",
         f"    of random directions      {told(found.random_kl)}",
         f"  reach                       {told(found.reach)}",
         f"  greedy agreement            {told(found.agreement)}",
         f"  perplexity, steered/plain   {told(found.perplexity_ratio)}",
-        (
-            f"  on {found.replies} replies, {found.kl.n} tokens, of {found.kl.families} families"
-            " that it has not seen"
-        ),
+        f"  on {read}, of {counted(found.kl.families, 'family', 'families')} that it has not seen",
     ]
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
+from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.dataset_options import build, data_options, datasets_option
 from simworld.cli.train.reply_options import work_of
@@ -75,7 +77,13 @@ def _widths(
 )
 @click.option("--fresh", is_flag=True, help="Start from a new actor, although the clone has one.")
 @click.option("--out", type=FOLDER, required=True, help="The checkpoint's folder.")
-@click.option("--learner", type=click.Choice(["td3bc", "bc"]), default="td3bc", show_default=True)
+@click.option(
+    "--learner",
+    type=click.Choice(["td3bc", "bc"]),
+    default="td3bc",
+    show_default=True,
+    help="bc: stay near the data alone, to compare with.",
+)
 @click.option("--steps", type=POSITIVE, help="Updates.")
 @click.option("--alpha", type=ABOVE_0, help="Weight of the values against staying near the data.")
 @click.option("--gamma", type=click.FloatRange(0, 1), help="Discount.")
@@ -91,8 +99,8 @@ def _widths(
 @click.option(
     "--critic-penalty", type=click.FloatRange(min=0), help="ReBRAC's, on the critics' goal."
 )
-@click.option("--batch-size", type=POSITIVE)
-@click.option("--seed", type=click.IntRange(min=0))
+@click.option("--batch-size", type=POSITIVE, help="Transitions an update.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of all that is drawn.")
 @click.option(
     "--every", type=POSITIVE, help="Updates between two evaluations; the state is saved there too."
 )
@@ -113,6 +121,7 @@ def _widths(
 @click.option("--tensorboard", type=FOLDER, help="Write metrics for TensorBoard here too.")
 @db_option
 @json_option
+@resumes
 def td3bc(
     db: str,
     dataset: Path | None,
@@ -225,3 +234,4 @@ def _report(planner: Checkpoint, out: Path, as_json: bool) -> None:
         if name in info.metrics:
             click.echo(f"  {name:<20}{info.metrics[name]:>9.3f}")
     click.echo(harmless(f"  steering: {{planner: {out}}}"))
+    next_command("agent new", "my-agent")

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.dataset_options import build, data_options, datasets_option
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -124,10 +126,11 @@ def ways(
         return
     _show(tried, lines)
     if made:
-        click.echo(harmless(f"{out}: {made.id}: {made.info.ways} ways of replying"))
+        click.echo(harmless(f"{out}: {made.id}: {counted(made.info.ways, 'way')} of replying"))
         click.echo(
             harmless(f"  steering: {{planner: {out}, explore: {{kind: ways, per: episode}}}}")
         )
+        next_command("agent new", "my-agent")
 
 
 def _line(store: Store, transitions: Transitions, row: int) -> str:

@@ -15,6 +15,7 @@ from agents.lm.server.options import ServerFields
 from agents.steering.checkpoint_folder import read_folder
 from agents.steering.steering_spec import ExploreSpec, SteeringSpec
 from scenarios import find_scenarios
+from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 from simworld.core.progress import ReportProgress
 from simworld.core.scenario import Scenario
@@ -168,7 +169,7 @@ def _unfit(
     if shared := sorted({s.family for s in train} & {s.family for s in test}):
         named = ", ".join(shared[:5]) + (", …" if len(shared) > 5 else "")
         unfit.append(
-            f"scenarios: {len(shared)} families are in both train and test ({named}); a planner is"
-            " tested on others"
+            f"scenarios: {counted(len(shared), 'family is', 'families are')} in both train and test"
+            f" ({named}); a planner is tested on others"
         )
     return [Problem(message=message) for message in unfit]

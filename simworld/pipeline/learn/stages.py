@@ -19,6 +19,7 @@ from agents.lm.sentences import load_sentences
 from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from agents.steering.pca_checkpoint import pca_checkpoint
 from simworld.code_version import code_version
+from simworld.core.counts import counted
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
@@ -177,8 +178,8 @@ def judge(
         ids = [id_ for id_ in tally.judge_ids if any(store.scores(judge_id=id_, run=run))]
         if not ids:
             raise InputError(
-                f"judge {spec.name!r} scored none of the {tally.total} episodes of run {run}:"
-                f" {tally.last_failure}"
+                f"judge {spec.name!r} scored none of the {counted(tally.total, 'episode')} of run"
+                f" {run}: {tally.last_failure}"
             )
         shared = AttributionTally()
         if method is not None:
@@ -194,8 +195,9 @@ def judge(
             stopping.check_budget()
             if shared.failed >= tally.total - tally.failed:
                 raise InputError(
-                    f"judge {spec.name!r} could tell of none of the {shared.failed} judged episodes"
-                    f" of run {run} what an utterance was worth ({method}): {shared.last_failure}"
+                    f"judge {spec.name!r} could tell of none of the"
+                    f" {counted(shared.failed, 'judged episode')} of run {run} what an utterance"
+                    f" was worth ({method}): {shared.last_failure}"
                 )
     path = f"{label}.json"
     judged = {"run": run, "attribution": method, "judges": ids}

@@ -19,6 +19,7 @@ from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
 from agents.steering.planner import project
 from agents.steering.state_encoders import lm_encoder_id, load_text_encoder
 from simworld.core.arrays import Embed
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.training.cloning.descent import DescentCheckpoint
@@ -286,6 +287,6 @@ def _check(samples: Sequence[StoredReply], base: Checkpoint, query: ReplyQuery) 
     versions = sorted({sample.template_version for sample in samples})
     if len(versions) > 1:
         raise InputError(
-            f"these replies were made with {len(versions)} prompts ({', '.join(versions)}); choose"
-            " with --agent"
+            f"these replies were made with {counted(len(versions), 'prompt')}"
+            f" ({', '.join(versions)}); choose with --agent"
         )

@@ -1,7 +1,8 @@
 """The latent up-mapping: directions of the action space are ways of replying.
 
-An action should carry what distinguishes one reply from another (DESIGN §4). A small encoder reads
-a reply u of the unsteered model, and W learns to turn the code f(u) into the prefix that makes u
+An action should carry what distinguishes one reply from another (docs/design/dat.md). A small
+encoder reads a reply u of the unsteered model, and W learns to turn the code f(u) into the prefix
+that makes u
 most likely:
 
     L = −log p(u | f(u)) / |u| − w log [p(u | f(u)) / (p(u | f(u)) + p(u | f(u′)))] + k KL(unsteered

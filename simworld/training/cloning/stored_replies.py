@@ -16,6 +16,7 @@ from agents.prompting import (
     stop_strings,
     template_version,
 )
+from simworld.core.counts import counted
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import InputError
 from simworld.core.requests import Prompt, Sampling
@@ -112,8 +113,9 @@ def part_of(
     if len(place) < 3:
         named = ", ".join(sorted(place)) or "none"
         raise InputError(
-            f"found {len(place)} families with replies ({named}); training, choosing and testing"
-            " need one each: collect replies on at least three scenarios"
+            f"found {counted(len(place), 'family', 'families')} with replies ({named}); "
+            "training, choosing and testing need one each: "
+            "collect replies on at least three scenarios"
         )
     order = sorted(place, key=lambda family: place[family])
     tests = max(1, sum(place[family] < test for family in order))

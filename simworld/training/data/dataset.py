@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simworld.core.counts import counted
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError, StoreError
 from simworld.core.progress import ReportProgress
@@ -61,6 +62,15 @@ def build_dataset(
             that is not finite.
         StoreError: the disk is full, or episodes were added meanwhile.
     """
+    named = {
+        "run": query.runs,
+        "agent": query.agents,
+        "scenario": query.scenarios,
+        "family": query.families,
+    }
+    for kind, names in named.items():
+        for name in names:
+            store.check_names(**{kind: name})
     found = store.trace_overview(query.traces())
     chosen = select_data(query, found, store.judges())
     target = folder / query.key(f"{store.where}\n{found.fingerprint}")
@@ -200,5 +210,6 @@ def _nothing(query: DataQuery, tally: DatasetTally) -> str:
             f" {method} makes them"
         )
     return (
-        f"nothing to take: {tally.unscored} seats have no score, {tally.without_action} no action"
+        f"nothing to take: {counted(tally.unscored, 'seat has', 'seats have')} no score,"
+        f" {tally.without_action} no action"
     )

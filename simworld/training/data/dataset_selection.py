@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from simworld.core.counts import counted
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 from simworld.training.data.dataset_query import DataQuery
@@ -49,8 +50,8 @@ def _one_kind(query: DataQuery, found: TraceOverview) -> VectorKind:
         raise InputError(f"no episode fits the query{_shown(query)}; see `simworld episode list`")
     if episodes == failed:
         raise InputError(
-            f"all {failed} episodes that fit the query failed; simworld run --retry-failed plays"
-            " them again"
+            f"{'the one episode that fits' if failed == 1 else f'all {failed:,} episodes that fit'}"
+            " the query failed; simworld run --retry-failed plays them again"
         )
     if not found.kinds:
         hint = (
@@ -59,8 +60,9 @@ def _one_kind(query: DataQuery, found: TraceOverview) -> VectorKind:
             else ""
         )
         raise InputError(
-            f"none of the {episodes - failed} episodes that fit the query has vectors that"
-            f" do{hint}; play with a steered agent, or with `record_states: true`"
+            f"none of the {counted(episodes - failed, 'episode that fits', 'episodes that fit')}"
+            f" the query has vectors that do{hint}; play with a steered agent, or with"
+            " `record_states: true`"
         )
     fitting = [kind for kind in found.kinds if query.states_only or kind.action_shape is not None]
     if not fitting:
@@ -87,7 +89,9 @@ def _one_kind(query: DataQuery, found: TraceOverview) -> VectorKind:
 def _weights(
     query: DataQuery, found: TraceOverview, judges: Mapping[str, JudgeRecord]
 ) -> Mapping[str, Mapping[str, float]]:
-    there = "; ".join(f"{id_} ({count} episodes)" for id_, count in sorted(found.judges.items()))
+    there = "; ".join(
+        f"{id_} ({counted(count, 'episode')})" for id_, count in sorted(found.judges.items())
+    )
     if not there:
         raise InputError(
             "none of these episodes has been judged; simworld judge run judges them, or choose a"
@@ -130,7 +134,7 @@ def _told(kind: VectorKind) -> str:
     action = "no action" if kind.action_shape is None else f"actions {list(kind.action_shape)}"
     return (
         f"encoder {kind.encoder_id[:HEX]} with states {list(kind.state_shape)}, {action}"
-        f" ({kind.acts} acts)"
+        f" ({counted(kind.acts, 'act')})"
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simworld.core.counts import counted
 from simworld.training.data.dataset_folder import (
     DatasetMeta,
     load_meta,
@@ -185,8 +186,8 @@ def _warnings(
     found = []
     if dispersion is not None and not dispersion.distinct:
         found.append(
-            f"all {len(data)} acts have the same action, so nothing can be learned about others;"
-            " collect with exploration"
+            f"all {counted(len(data), 'act has', 'acts have')} the same action, so nothing can be"
+            " learned about others; collect with exploration"
         )
     if len(meta.families) == 1:
         found.append(
@@ -196,7 +197,8 @@ def _warnings(
     singles = sum(count == 1 for count in Counter(data.family[_first_rows(data)].tolist()).values())
     if meta.query.reward.centre and singles and not meta.query.states_only:
         found.append(
-            f"{singles} families have one scored seat each: centred by family, its reward is 0"
+            f"{counted(singles, 'family has', 'families have')} one scored seat each: centred by"
+            " family, its reward is 0"
         )
     if not meta.query.states_only and not np.ptp(scores):
         found.append("all scores are equal: there is nothing to prefer")

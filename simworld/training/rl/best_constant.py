@@ -1,5 +1,5 @@
-"""The best constant action: what a planner must beat to be more than a fixed prefix (DESIGN §4,
-Arms).
+"""The best constant action: what a planner must beat to be more than a fixed prefix
+(docs/design/dat.md, Arms).
 """
 
 from __future__ import annotations

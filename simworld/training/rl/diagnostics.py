@@ -44,14 +44,16 @@ def diagnostic_batch(
 def diagnose(learner: Learner, seen: DiagnosticBatch) -> dict[str, float]:
     """The learner's state in a few numbers.
 
-    bc_distance         mean((π(s) − a)²) action_shift        |mean π(s) − mean a| by the root mean
-    square distance of the a from their mean: the data speak of about 1;
-                        far above 2 the critic is taken at its word. Not where all a are one
-    action_dispersion   1 − |mean π(s)|² / mean |π(s)|²: 0 where every state gets the same action, 1
-    where they cancel out mean_abs_q          mean |Q₁(s, π(s))| mean_return         mean
-    Monte-Carlo return of the same transitions q_bias              mean of Q₁(s, a) less the
-    Monte-Carlo return; the return is that of the collecting policy, so a learner
-                        that improves has a positive one
+    bc_distance         mean((π(s) − a)²)
+    action_shift        |mean π(s) − mean a| over the root mean square distance of the a from their
+                        mean: the data speak of about 1; far above 2 the critic is taken at its
+                        word. Absent where all a are one
+    action_dispersion   1 − |mean π(s)|² / mean |π(s)|²: 0 where every state gets the same action,
+                        1 where they cancel out
+    mean_abs_q          mean |Q₁(s, π(s))|
+    mean_return         mean Monte-Carlo return of the same transitions
+    q_bias              mean of Q₁(s, a) less the Monte-Carlo return, which is that of the
+                        collecting policy, so a learner that improves has a positive one
     q_correlation       of the same two over transitions (Pearson)
 
     Those from mean_abs_q on only of learners with a critic, the last three of them only where

@@ -1,5 +1,5 @@
-"""TD3+BC: offline TD3 whose actor is held to the data's actions (DESIGN §4). The maths only; `loop`
-drives it.
+"""TD3+BC: offline TD3 whose actor is held to the data's actions (docs/design/dat.md). The maths
+only; `loop` drives it.
 
 Sources: TD3+BC (Fujimoto & Gu 2021, arXiv 2106.06860, eq. 3–5) on TD3 (arXiv 1802.09477, algorithm
 1), with ReBRAC's critic LayerNorm and critic penalty as options (arXiv 2305.09836). Deviations: on

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from simworld.analysis.empty import why_empty
 from simworld.analysis.ready_queries import ready_queries
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
@@ -37,6 +39,7 @@ class ResultTable:
     numeric: Sequence[bool]  # by column
     rows: Sequence[Sequence[str | None]]
     note: str  # why there are no more; empty where these are all
+    why_none: str = ""  # why there are none, where that is known
 
 
 def info(desk: AppState, store: Store, given: PageRequest) -> Page:
@@ -76,7 +79,10 @@ def query(desk: AppState, store: Store, given: PageRequest) -> Page:
     }
     if sql and given.own and not values["lost"]:
         try:
-            values["answer"] = answer(desk, sql, wanted, limit)
+            found = answer(desk, sql, wanted, limit)
+            if ready is not None and sql == ready.sql and not found.rows:
+                found = replace(found, why_none=why_empty(desk.url, ready, wanted))
+            values["answer"] = found
         except InputError as error:
             values["fault"] = str(error)
     status = 200 if values["fault"] is None else 400
@@ -126,11 +132,11 @@ def _all_numbers(values: Sequence[Any]) -> bool:
 def _kept(value: Any) -> Any:
     """What is held of a value while the others are read: no more than is shown of it."""
     if isinstance(value, bytes | memoryview):
-        return f"{len(value):,} bytes"
+        return counted(len(value), "byte")
     if isinstance(value, dict | list):
         value = json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, str) and len(value) > LONGEST_CELL:
-        return f"{value[:LONGEST_CELL]} … {len(value) - LONGEST_CELL:,} more characters"
+        return f"{value[:LONGEST_CELL]} … {counted(len(value) - LONGEST_CELL, 'more character')}"
     return value
 
 

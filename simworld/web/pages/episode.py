@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from simworld.core.episode import Act, ActionKind, Ending
+from simworld.core.counts import counted
+from simworld.core.episode import Act, Ending
 from simworld.core.errors import InputError
 from simworld.core.scenario import Scenario
 from simworld.core.visibility import labels_for, perceives
+from simworld.language.shown import told
 from simworld.web.app_state import AppState
 from simworld.web.judgement_table import judged
 from simworld.web.page import Page
@@ -87,7 +89,7 @@ def show(desk: AppState, store: Store, given: PageRequest) -> Page:
             "role": None if seat is None else role(scenario, seat),
             "places": places(stored.summary),
             "made": given.one_of("made", ("1",)) is not None,
-            "lines": lines(stored, labels, seat),
+            "lines": lines(stored, scenario, labels, seat),
             "hidden": sum(
                 seat is not None and not perceives(seat, act) for act in stored.episode.acts
             ),
@@ -95,7 +97,9 @@ def show(desk: AppState, store: Store, given: PageRequest) -> Page:
             "judgements": judged(store, stored),
             "steering": steered,
             "strips": {step.number: thin(step) for drawn in steered for step, _ in drawn.steps},
-            "numbers": {(line.turn - 1, line.seat): line.number for line in lines(stored, {})},
+            "numbers": {
+                (line.turn - 1, line.seat): line.number for line in lines(stored, scenario, {})
+            },
         },
     )
 
@@ -116,8 +120,8 @@ def check_size(store: Store, id_: str) -> None:
     acts, characters = store.episode_size(id_)
     if acts > MOST_ACTS or characters > MOST_CHARACTERS:
         raise InputError(
-            f"the episode has {acts:,} acts of {characters:,} characters, more than a page can"
-            f" show; print it with: simworld episode show {id_}"
+            f"the episode has {counted(acts, 'act')} of {counted(characters, 'character')}, more"
+            f" than a page can show; print it with: simworld episode show {id_}"
         )
 
 
@@ -132,9 +136,9 @@ def places(summary: EpisodeSummary) -> dict[str, int]:
 
 
 def lines(
-    stored: StoredEpisode, labels: Mapping[str, str], seat: str | None = None
+    stored: StoredEpisode, scenario: Scenario, labels: Mapping[str, str], seat: str | None = None
 ) -> list[TranscriptLine]:
-    """The transcript, of a seat only what it perceived."""
+    """The transcript in the words of the scenario's language, of a seat only what it perceived."""
     where = places(stored.summary)
     found = []
     number = 0
@@ -149,23 +153,13 @@ def lines(
                         place=where.get(act.seat, 0),
                         who=labels.get(act.seat, act.seat),
                         kind=act.action.kind.value,
-                        text=_said(act),
+                        text=told(act.action, scenario.language),
                         to=tuple(labels.get(other, other) for other in act.action.to),
                         act=act,
                     )
                 )
             number += 1
     return found
-
-
-def _said(act: Act) -> str:
-    match act.action.kind:
-        case ActionKind.leave:
-            return f"leaves: {act.action.text}" if act.action.text else "leaves"
-        case ActionKind.none:
-            return "does nothing"
-        case _:
-            return act.action.text
 
 
 def _seat(given: PageRequest, scenario: Scenario) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from simworld.core.errors import InputError
+from simworld.judging.caution import cautions
 from simworld.results.differences import Difference
 from simworld.results.seat_scores import scales
 from simworld.results.shared_cells import SharedCells
@@ -24,6 +25,7 @@ from simworld.web.figures.scales import span
 from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
 from simworld.web.pages import episode
+from simworld.web.pages.scenario import find as find_scenario
 from simworld.web.titles import all_titled
 from store import EpisodeSummary, SeatRecord, Store
 
@@ -99,6 +101,7 @@ class ComparedEpisode:
     agent: str
     pair: EpisodePair
     transcript: Sequence[episode.TranscriptLine]
+    language: str  # of its scenario
     page: str  # id
 
 
@@ -165,6 +168,11 @@ def compare(desk: AppState, store: Store, given: PageRequest) -> Page:
     if first is None or second is None or scenario is None:
         return Page(template="compare.html", title="Compare", values=values)
     values["compared"] = over_all(desk, store, chosen, first, second)
+    values["cautions"] = desk.remember(
+        ("cautions", chosen.run, chosen.judge or ""),
+        lambda: cautions(store, chosen.ids, run=chosen.run),
+        stamp=store.cells_size(chosen.run),
+    )
     values |= in_scenario(store, given, chosen, (first, second), scenario)
     return Page(template="compare.html", title=f"{first} beside {second}", values=values)
 
@@ -380,10 +388,12 @@ def side(store: Store, agent: str, pair: EpisodePair, id_: str) -> ComparedEpiso
     """One of two episodes, to be read."""
     episode.check_size(store, id_)
     stored = store.episode(id_, vectors=False)
+    scenario = find_scenario(store, stored.summary.scenario_id)
     return ComparedEpisode(
         agent=agent,
         pair=pair,
-        transcript=episode.lines(stored, episode.names(stored.summary)),
+        transcript=episode.lines(stored, scenario, episode.names(stored.summary)),
+        language=scenario.language,
         page=id_,
     )
 

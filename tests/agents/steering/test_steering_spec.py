@@ -58,6 +58,10 @@ Write = Callable[[str, str], Path]
             "bad.yaml:3:21: steering.planner: no checkpoint folder 'hagler' beside this file, in the working folder or the library"
             "; did you mean 'haggler'?"
         ]),
+        (LM + "steering: {planner: smol-thnaks}\n", [
+            "bad.yaml:3:21: steering.planner: no checkpoint folder 'smol-thnaks' beside this file, in the working folder or the "
+            "library; 'smol-thanks' is an agent, and its planner is 'planners/thanks'"
+        ]),
         (LM + "steering: {planner: smol-thanks}\n", [
             "bad.yaml:3:21: steering.planner: no checkpoint folder 'smol-thanks' beside this file, in the working folder or the "
             "library; 'smol-thanks' is an agent, and its planner is 'planners/thanks'"

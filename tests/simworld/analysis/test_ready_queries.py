@@ -164,6 +164,7 @@ def test_a_transcript_and_a_branch(url: str) -> None:
         opened.add_episode(branch, 1, shorter, started=NOON, ended=NOON, **place)
     with connect(url) as asked:
         said = asked.ready("transcript", episode=ids[1][:10])
+        assert said["number"].tolist() == [1, 2, 3]  # as `episode show` prints them
         assert said[["turn", "seat", "agent", "text"]].values.tolist() == [
             [0, "seller", "steered", "Take it for 70 euros."],
             [1, "buyer", "rival", "Fine."],

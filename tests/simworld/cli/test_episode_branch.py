@@ -88,7 +88,8 @@ def test_a_branch_keeps_the_beginning_and_names_its_parent(folder: Path) -> None
 
 def test_the_same_command_again_plays_nothing_and_shows_new_scores(folder: Path) -> None:
     first = branch("--at", "1", "--cast", "guest=rude")
-    assert "is not judged: simworld judge run --run branch-" in first.stderr
+    assert "is not judged yet" in first.stderr
+    assert "next: simworld judge run --run branch-" in first.stdout
     (parent,) = stored("dinner")
     with store.open_store("x.db") as opened:
         (made,) = (s for s in opened.summaries() if s.parent_id == parent.id)

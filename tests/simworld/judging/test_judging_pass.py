@@ -199,8 +199,9 @@ def test_a_lost_rubric_leaves_its_scenarios_unjudged_and_the_rest_is_judged(stor
     assert (tally.scored, tally.failed, tally.already, tally.left) == (1, 0, 0, 2)
     (line,) = map(str, tally.no_rubric)
     assert line.startswith(
-        "scenario 'lost': no rubric file gone.yaml; looked in .; its episodes stay unjudged"
+        "scenario 'lost': no rubric file gone.yaml; looked in .; with simworld comes sotopia, and "
     )
+    assert "`simworld rubric new NAME` writes one of your own; its episodes stay unjudged" in line
     assert len(store.judgements(usual)) == 1
     asked = len(backend.asked)
     tally = JudgingRun(store, SPEC, backend).go()

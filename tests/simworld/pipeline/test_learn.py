@@ -176,7 +176,7 @@ def test_states_of_a_sentence_encoder(folder: Path) -> None:
         (
             "test: [lamp.yaml, door.yaml]",
             "test: [lamp.yaml, hat.yaml]",
-            "1 families are in both train and test (hat)",
+            "1 family is in both train and test (hat)",
         ),
         ("alpha: 2", "alfa: 2", "loop.yaml:10:"),
         ("alpha: 2", "alpha: []", "an empty list leaves nothing to run"),

@@ -373,6 +373,8 @@ def test_ready_queries(client: TestClient) -> None:
     some = read(client, "/db/query?ready=endings&set.run=cup")
     assert "ada turn_limit" in some.text
     assert "plain turn_limit" not in some.text
+    none = read(client, "/db/query?ready=transcript&set.episode=ffff")
+    assert "No rows: nothing there is of episode=ffff." in none.text
     assert "Give :episode a value, and run it." in read(client, "/db/query?ready=transcript").text
     assert (
         "there is no 'ending'; did you mean 'endings'?"

@@ -1,12 +1,10 @@
-"""Writes `td3bc_reference.npz`: losses and gradients of torchrl's `TD3BCLoss` on one batch, with
-fixed weights and given noise.
+"""Writes `td3bc_reference.npz`: losses and gradients of torchrl's `TD3BCLoss` on one batch, with fixed weights and given noise.
 
     pip install torchrl==0.14.1 tensordict==0.15.3     # beside torch 2.13.0
     python tests/simworld/training/data/make_td3bc_reference.py
 
-Arrays: the batch; `noise` (B, d'), scaled but not clipped; weights of `actor`, `slow_actor`,
-`critic` and `slow_critic` by layer, (out, in) as in `nn.Linear`, those of critics stacked (2, out,
-in); `target`, `loss.*` and `grad.*`. `versions` says what made it.
+Arrays: the batch; `noise` (B, d'), scaled but not clipped; weights of `actor`, `slow_actor`, `critic` and `slow_critic` by layer,
+(out, in) as in `nn.Linear`, those of critics stacked (2, out, in); `target`, `loss.*` and `grad.*`. `versions` says what made it.
 """
 
 from __future__ import annotations

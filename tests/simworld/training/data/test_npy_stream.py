@@ -76,7 +76,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from simworld.core.rewards import uniform
-from simworld.training import spill
+from simworld.training.data import npy_stream as spill
 from simworld.training.rl.best_constant import best_constant
 from simworld.training.data.dataset_folder import META, DatasetMeta, SeatEpisode, load_transitions, write_dataset
 from simworld.training.rl.fqe import FqeSettings

@@ -28,7 +28,7 @@ from simworld.training.rl.td3bc import (
 )
 from tests.simworld.training.small import bandit, episodes
 
-REFERENCE = Path(__file__).parent / "data" / "td3bc_reference.npz"
+REFERENCE = Path(__file__).parent.parent / "data" / "td3bc_reference.npz"
 close = partial(torch.testing.assert_close, atol=1e-5, rtol=1e-5)
 
 

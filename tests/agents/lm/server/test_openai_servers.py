@@ -14,7 +14,7 @@ from agents.lm.server.openai_backend import OpenAIBackend, RetryDelays, open_ser
 from agents.lm.server.options import ReasoningMarks, ServerOptions
 from simworld.core.errors import Failure
 from simworld.core.requests import ChatPrompt, Generate, Generated, Message, Sampling
-from tests.agents.lm.faults import FaultyServer, serving
+from tests.agents.lm.server.faults import FaultyServer, serving
 
 FAST = ServerOptions(timeout_s=20, retries=2)
 PACE = RetryDelays(first_wait_s=0.01, longest_wait_s=0.02)

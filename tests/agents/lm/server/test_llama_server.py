@@ -19,7 +19,7 @@ from agents.lm.server.openai_backend import OpenAIBackend, RetryDelays, open_ser
 from agents.lm.server.options import ServerOptions
 from simworld.core.errors import Failure
 from simworld.core.requests import ChatPrompt, Generate, Generated, Message, Sampling, TextPrompt
-from tests.agents.lm.faults import serving
+from tests.agents.lm.server.faults import serving
 
 pytestmark = [
     pytest.mark.model,

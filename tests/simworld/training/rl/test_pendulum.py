@@ -19,7 +19,7 @@ from simworld.training.rl.training_loop import LoopSettings, train
 from tests.simworld.training.pendulum import collect, mean_return, sha256
 
 REFERENCE: dict[str, Any] = json.loads(
-    (Path(__file__).parent / "data" / "pendulum_reference.json").read_text()
+    (Path(__file__).parent.parent / "data" / "pendulum_reference.json").read_text()
 )
 
 

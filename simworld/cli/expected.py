@@ -1,0 +1,38 @@
+"""Files that are of another kind than the one that is wanted: said in one line instead of by the
+keys that are missing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from simworld.core.errors import InputError
+
+
+@contextmanager
+def expected(kind: str, name: str | Path) -> Iterator[None]:
+    """Reads the file `name` as one of `kind` in the block; what is wrong with a file of another
+    kind is that alone.
+
+    Raises:
+        InputError: the block's own, or that the file is of another kind.
+    """
+    try:
+        yield
+    except InputError:
+        from simworld.cli.file_kinds import kind_of  # knows every kind, and is slow to import
+
+        path = Path(name)
+        found = kind_of(path) if os.path.isfile(path) else None
+        if found in (None, kind):
+            raise
+        raise InputError(f"{path}: its keys tell {_a(found)}, and {_a(kind)} is expected") from None
+
+
+def _a(kind: str | None) -> str:
+    if kind in ("pairs", None):
+        return "a list of pairs"
+    return f"an {kind}" if kind == "agent" else f"a {kind} file" if kind == "learn" else f"a {kind}"
