@@ -110,7 +110,7 @@ def reads(
 ) -> Callable[Concatenate[Database, _Arguments], _Answer]:
     """The method that answers with a function of a connection, in one transaction."""
 
-    def method(self: Database, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
+    def method(self: Database, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
         with self._read() as connection:
             return function(connection, *args, **kwargs)
 
@@ -124,7 +124,7 @@ def writes(
     `lost` says what a failure means.
     """
 
-    def method(self: Database, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
+    def method(self: Database, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
         with self._write(lost) as connection:
             return function(connection, *args, **kwargs)
 
@@ -137,7 +137,7 @@ def streams(
     """The method that yields what a generator of a connection does, all in one transaction."""
 
     def method(
-        self: Database, *args: _Arguments.args, **kwargs: _Arguments.kwargs
+        self: Database, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs
     ) -> Iterator[_Answer]:
         with self._read() as connection:
             yield from function(connection, *args, **kwargs)
@@ -159,7 +159,7 @@ def batches(
     """
 
     def method(
-        self: Database, *args: _Arguments.args, **kwargs: _Arguments.kwargs
+        self: Database, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs
     ) -> Iterator[_Answer]:
         after: _Place | None = None
         while True:
