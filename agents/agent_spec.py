@@ -25,6 +25,7 @@ from agents.steering.steering_spec import SteeringSpec, find_planner
 from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.requests import Sampling
 from simworld.yamlfile import Document, did_you_mean, found, load_yaml, meant_file, one_of, parse
+from simworld.yamlfile.json_schema import json_schema
 
 LIBRARY = Path(__file__).parent / "library"
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]*$")
@@ -249,7 +250,7 @@ def library_names() -> tuple[str, ...]:
 
 def agent_json_schema() -> dict[str, Any]:
     """The JSON Schema of an agent file."""
-    schema = AgentFile.model_json_schema()
+    schema = json_schema(AgentFile)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
