@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile.document import Document, load_text
+from simworld.yamlfile.document import Document
 from simworld.yamlfile.messages import (
     closest,
     did_you_mean,
@@ -43,11 +43,6 @@ def parse(document: Document, model: type[M], *, data: Any = _UNSET) -> M:
         return model.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         raise InputError(_problems(document, model, value, error)) from None
-
-
-def parse_text(text: str, name: str, model: type[M]) -> M:
-    """As `parse`, for a text; `name` stands for the file in messages."""
-    return parse(load_text(text, name), model)
 
 
 def problem_texts(error: ValidationError) -> list[str]:
