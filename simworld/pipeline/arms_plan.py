@@ -80,13 +80,6 @@ class ArmsPlan(RunPlan):
                 found[arm].append(ArmSeat(circumstance=circumstance, item_key=item.key))
         return found
 
-    def jobs_planned(self) -> int:
-        """How many episodes there are, where no two arms are the same agent."""
-        casts = {
-            (scenario.id, tuple(sorted(seating.items()))) for scenario, seating in self.seatings()
-        }
-        return len(casts) * self.repeats
-
 
 def plan_arms(
     arms: Mapping[str, str],
