@@ -16,7 +16,7 @@ from simworld.core.arrays import Bools, Floats, Ints
 from simworld.core.errors import StoreDamaged
 from simworld.core.measures import OVERALL, SOTOPIA_MEAN, measures_of
 from simworld.core.measures import SOTOPIA as SOTOPIA
-from simworld.results.cells import CellScores, combined
+from simworld.results.cells import SeatScores, combined
 from store import Cells, Store
 
 # Scenario id, agent by seat → the seats in which agents are compared
@@ -83,7 +83,7 @@ def read_scores(
     agents: Sequence[str],
     compared: ComparedSeats = lambda scenario, cast: cast.keys(),
     reading: ScoreCounts | None = None,
-) -> Iterator[CellScores]:
+) -> Iterator[SeatScores]:
     """Every score of a run: dimensions and `overall` as shares of their range in [0, 1],
     `sotopia_mean` raw; samples averaged.
 
@@ -129,7 +129,7 @@ class _ScoreReader:
         self._counting: dict[tuple[Any, ...], Sequence[bool]] = {}
         self._partners: dict[tuple[int, ...], int] = {}
 
-    def read(self, cells: Cells) -> Iterator[CellScores]:
+    def read(self, cells: Cells) -> Iterator[SeatScores]:
         """The scores in a part of the cells, if there are any."""
         if not len(cells.block):
             return
@@ -146,7 +146,7 @@ class _ScoreReader:
         item, seat = np.nonzero(scored)
         if not len(item):
             return
-        yield CellScores(
+        yield SeatScores(
             agents=self._agents,
             measures=self._measures,
             places=cells.blocks,

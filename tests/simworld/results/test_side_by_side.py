@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from simworld.results.side_by_side import pairs, scores_of
+from simworld.results.episode_scores import scores_of
+from simworld.results.side_by_side import pairs
 from store import Store, open_store
 from tests.simworld.tournament.small import play, tournament, write
 
