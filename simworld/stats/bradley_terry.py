@@ -5,6 +5,7 @@ method.
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import softmax
 
 from simworld.core.arrays import Floats
 
@@ -82,7 +83,5 @@ def chances(gap: Floats, log_tie: Floats | None) -> tuple[Floats, Floats]:
     logits = [gap / 2, -gap / 2]
     if log_tie is not None:
         logits.append(np.broadcast_to(log_tie[:, None], gap.shape))
-    top = np.maximum.reduce(logits)
-    weights = [np.exp(logit - top) for logit in logits]
-    total = sum(weights[1:], start=weights[0])
-    return weights[0] / total, weights[2] / total if log_tie is not None else np.zeros_like(gap)
+    shares = softmax(np.stack(logits), axis=0)
+    return shares[0], shares[2] if log_tie is not None else np.zeros_like(gap)

@@ -18,7 +18,7 @@ def game(first: str, second: str, result: float, family: str = "f") -> Game:
 
 
 def points(games: list[Game], **settings: object) -> dict[str, float]:
-    return {r.agent: r.points for r in rate(games, rounds=10, **settings).ratings}  # type: ignore[arg-type]
+    return {r.agent: r.points for r in rate(games, rounds=10, **settings).ratings}
 
 
 def test_three_wins_of_four_are_odds_of_three_to_one() -> None:
@@ -84,7 +84,7 @@ def test_groups_that_never_met_are_named() -> None:
 )
 def test_what_cannot_be_rated(games: list[Game], settings: dict[str, object], text: str) -> None:
     with pytest.raises(ValueError, match=text):
-        rate(games, **settings)  # type: ignore[arg-type]
+        rate(games, **settings)
 
 
 @settings(max_examples=30, deadline=None)

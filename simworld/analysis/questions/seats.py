@@ -17,9 +17,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simworld.analysis.questions.judge_choice import JudgeChoice
-from simworld.analysis.questions.judge_measures import Measure, names_of
+from simworld.analysis.questions.judge_measures import Measure
 from simworld.analysis.questions.query_source import QuerySource
 from simworld.analysis.questions.scope import Scope
+from simworld.core.measures import measure_names
 from store import Cells
 
 COLUMNS = ("agent", "seat", "position", "run", "scenario", "family", "kind")
@@ -59,17 +60,15 @@ def seat_frames(
         InputError: a score is not finite.
     """
     seats = cache(lambda scenario: [seat.name for seat in source.store.scenario(scenario).seats])
+    names = measure_names(judge.rubrics) if judge is not None else {}
     for run in _runs(source, among):
         places = _places(source, among, run)
         agents = _agents(source, among, run)
-        ids = judge.ids if judge is not None else ()
-        for cells in source.store.cells(run, ids, places):
+        for cells in source.store.cells(run, list(names), places):
             if len(cells.block):
                 frame = _frame(cells, run, places, seats, columns)
                 for measure in measures:
-                    frame[measure.name] = _values(
-                        cells, names_of(judge) if judge else {}, measure.name
-                    )
+                    frame[measure.name] = _values(cells, names, measure.name)
                 yield frame if agents is None else frame[frame["agent"].isin(agents)]
 
 
