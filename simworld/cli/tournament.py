@@ -286,8 +286,8 @@ def compare(
 
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
+    from simworld.core.measures import OVERALL
     from simworld.pipeline.requirements import judge_requirement, read_requirements
-    from simworld.results.arms import OVERALL
     from simworld.tournament.loading import open_tournament
     from simworld.tournament.results import differences
     from simworld.tournament.results_json import plain_differences

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simworld.core.measures import OVERALL
 from simworld.judging.judge import dimension_names
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.pipeline.arms_plan import ArmsPlan
-from simworld.results.arms import OVERALL
 from simworld.training.data.dataset_query import RewardSettings
 
 

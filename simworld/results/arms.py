@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simworld.core.episode import Ending
-from simworld.core.measures import OVERALL as OVERALL
+from simworld.core.measures import OVERALL
 from simworld.results.cells import SeatScore
 from simworld.results.episode_scores import scores_of
 from store import EpisodeSummary, Store

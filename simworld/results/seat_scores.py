@@ -21,7 +21,6 @@ from simworld.core.measures import (
     measures_of,
     sotopia_scale,
 )
-from simworld.core.measures import SOTOPIA as SOTOPIA
 from simworld.results.cells import SeatScores, combined
 from store import Cells, Store
 

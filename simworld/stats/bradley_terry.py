@@ -22,7 +22,7 @@ def fit(
     tilt: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """θ (R, K) and ν (R,) for R data sets, by Newton's method on the concave penalised
-    log-likelihood.
+    log-likelihood. Two equal agents tie with probability ν / (2 + ν); ν is 0 where nothing tied.
 
     A pair is an exponential family in θ_i − θ_j and log ν; its statistics are the score of i (1, ½,
     0) and whether it was a tie.

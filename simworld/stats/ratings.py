@@ -57,9 +57,6 @@ class Ratings:
     """All agents, the best first."""
 
     ratings: tuple[Rating, ...]
-    tie: float  # ν, 0 where there are no ties: two equal agents tie with probability ν / (2 + ν)
-    games: int
-    families: int
     groups: tuple[
         tuple[str, ...], ...
     ]  # agents that are linked by games; with more than one group, ratings compare only within
@@ -140,9 +137,6 @@ def rate_counts(
     ]
     return Ratings(
         ratings=tuple(sorted(ratings, key=lambda rating: (-rating.points, rating.agent))),
-        tie=float(tie[0]),
-        games=int(won.sum() + tied.sum() / 2),
-        families=families,
         groups=_groups(agents, (won + won.T + tied) > 0),
     )
 
