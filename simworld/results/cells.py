@@ -51,7 +51,9 @@ class SeatScores:
     seats: int  # of the scenarios
     episode: NDArray[np.uint64]  # (N,) a number for each
     agent: Ints  # (N,) into `agents`
-    values: Floats  # (N, M); NaN where there is none
+    # (N, M) shares of the range, but `sotopia_mean` and the dimensions of an evaluation, which are
+    # shown raw; NaN where there is none
+    values: Floats
 
     def dense(self) -> tuple[Ints, Floats]:
         """By cell, in the order of places: one of its scores (C,), and its values (C, K, M) for the

@@ -139,7 +139,7 @@ class _ScoreReader:
         """The scores in a part of the cells, if there are any."""
         if not len(cells.block):
             return
-        values = self._values(cells)
+        values = seat_values(cells, self._columns, self._measures)
         scored = _there(values)
         column = np.array(
             [self._agents.index(name) if name in self._agents else -1 for name in cells.names]
@@ -165,19 +165,6 @@ class _ScoreReader:
             agent=agents[item, seat],
             values=values[item, seat],
         )
-
-    def _values(self, cells: Cells) -> Floats:
-        """(n, S, M) of all rubrics together."""
-        if len(cells.values) == 1:
-            return next(iter(cells.values.values()))
-        found = np.full((*cells.agents.shape, len(self._measures)), np.nan)
-        for judge, names in self._columns.items():
-            values = cells.values[judge]
-            there = _there(values)
-            mine = np.full((int(there.sum()), len(self._measures)), np.nan)
-            mine[:, [self._measures.index(name) for name in names]] = values[there]
-            found[there] = mine
-        return found
 
     def _beside(self, agents: Ints) -> Ints:
         """(n, S) a number for each combination of agents in the other seats, the same in all
@@ -207,6 +194,25 @@ class _ScoreReader:
                 count.played += int(in_all)
                 count.failed += int(lost)
                 count.unscored += int(in_all - lost - with_score)
+
+
+def seat_values(
+    cells: Cells, names: Mapping[str, Sequence[str]], measures: Sequence[str]
+) -> Floats:
+    """(n, S, M) what seats have of these measures, of all rubrics of one judge together.
+
+    Args:
+        cells: a part of them.
+        names: judge id → the names of its measures, in the order of the store's.
+        measures: which are wanted.
+    """
+    found = np.full((*cells.agents.shape, len(measures)), np.nan)
+    for judge, values in cells.values.items():
+        there = _there(values)
+        for column, name in enumerate(measures):
+            if name in names[judge]:
+                found[there, column] = values[there, names[judge].index(name)]
+    return found
 
 
 def counting(

@@ -21,6 +21,7 @@ from simworld.analysis.questions.judge_measures import Measure
 from simworld.analysis.questions.query_source import QuerySource
 from simworld.analysis.questions.scope import Scope
 from simworld.core.measures import measure_names
+from simworld.results.seat_scores import seat_values
 from store import Cells
 
 COLUMNS = ("agent", "seat", "position", "run", "scenario", "family", "kind")
@@ -61,14 +62,15 @@ def seat_frames(
     """
     seats = cache(lambda scenario: [seat.name for seat in source.store.scenario(scenario).seats])
     names = measure_names(judge.rubrics) if judge is not None else {}
+    wanted = [measure.name for measure in measures]
     for run in _runs(source, among):
         places = _places(source, among, run)
         agents = _agents(source, among, run)
         for cells in source.store.cells(run, list(names), places):
             if len(cells.block):
                 frame = _frame(cells, run, places, seats, columns)
-                for measure in measures:
-                    frame[measure.name] = _values(cells, names, measure.name)
+                if wanted:
+                    frame[wanted] = seat_values(cells, names, wanted).reshape(-1, len(wanted))
                 yield frame if agents is None else frame[frame["agent"].isin(agents)]
 
 
@@ -158,13 +160,3 @@ def _partners(names: NDArray[Any]) -> NDArray[Any]:
         for rows in others
     ]
     return np.stack(joined, axis=1)
-
-
-def _values(cells: Cells, names: Mapping[str, Sequence[str]], measure: str) -> NDArray[np.float64]:
-    """The values of a measure, whichever of the judge's rubrics gives it."""
-    found = np.full(cells.agents.size, np.nan)
-    for id_, given in names.items():
-        if measure in given and id_ in cells.values:
-            values = cells.values[id_][:, :, given.index(measure)].ravel()
-            found = np.where(np.isnan(found), values, found)
-    return found
