@@ -78,6 +78,7 @@ def branch(
     nothing and compares again. ID may be the beginning of an id.
     """
     from simworld.results.branches import compare_branch
+    from simworld.results.last_attempts import last_attempts
     from simworld.runner.branch import make_branch
     from store import open_store
 
@@ -96,7 +97,7 @@ def branch(
         done = _play(
             plan, store, retry_failed=retry_failed, threads=threads, memory=memory, asking=asking
         )
-        made = max(store.summaries(run=plan.run), key=lambda summary: summary.attempt)
+        (made,) = last_attempts(store.summaries(run=plan.run)).values()
         judgements = store.judgements_of([parent.id, made.id])
         rows = compare_branch(parent, store.episode(made.id), judgements)
     if as_json:
