@@ -96,11 +96,11 @@ class PeoplePresent:
 
     def named(self, text: str) -> tuple[str, ...] | None:
         """The seats that a text names, in order; None where a name may mean two."""
-        found = [self._meant(match) for match in self._others(text)]
+        meanings = [self._meant(match) for match in self._others(text)]
         return (
             None
-            if any(len(seats) != 1 for seats in found)
-            else tuple(dict.fromkeys(s for seats in found for s in seats))
+            if any(len(seats) != 1 for seats in meanings)
+            else tuple(dict.fromkeys(s for seats in meanings for s in seats))
         )
 
     def without_names(self, text: str) -> str:
@@ -175,8 +175,8 @@ class PeoplePresent:
                 return UNKNOWN
             kept = tuple(seat for seat in sorted(self.seats) if seat not in left_out.to)
             return Addressed(to=kept or None, speech=left_out.speech, tail=left_out.tail)
-        found = _end((), phrase, at)
-        return UNKNOWN if _BUT.search(f" {found.tail}") else found
+        addressed = _end((), phrase, at)
+        return UNKNOWN if _BUT.search(f" {addressed.tail}") else addressed
 
     def _seats(self, phrase: str, at: int) -> Addressed | None:
         to: list[str] = []
@@ -207,8 +207,8 @@ class PeoplePresent:
                 and self._joined(another.group(), phrase[another.end() :])
             ):
                 return UNKNOWN
-            found = _end(tuple(dict.fromkeys(to)), phrase, at)
-            return UNKNOWN if _names_more(found.tail) else found
+            addressed = _end(tuple(dict.fromkeys(to)), phrase, at)
+            return UNKNOWN if _names_more(addressed.tail) else addressed
 
     def _joined(self, by: str, rest: str) -> bool:
         # `Ida and Zed`, `Ida, Zed`, `Ida, the waiter`; but `Ida, quietly`, `Ida, while Bob looks

@@ -137,7 +137,7 @@ class TerminalBackend:
 
     def _head(self, observation: Observation) -> None:
         known = facts(observation)
-        told = {
+        briefing = {
             "Setting": known["setting"],
             "You": who(observation),
             "With you": known["others"],
@@ -146,7 +146,7 @@ class TerminalBackend:
             "Your secret": known["secret"],
         }
         self._say(f"── You are {observation.label} ──")
-        for name, value in told.items():
+        for name, value in briefing.items():
             if value:
                 self._say(f"{name}: {value}")
         self._say(_marks(observation))

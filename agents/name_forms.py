@@ -72,8 +72,8 @@ def forms(name: str, language: str, *, callings: Iterable[str] = ()) -> Iterable
         yield from _german(name)
     elif language == "zh" and 2 <= len(name) <= 4 and _HAN.fullmatch(name):
         surname = name[: 2 if name[:2] in _TWO_LETTER_SURNAMES else 1]
-        given = name[len(surname) :]
-        yield from (given,) if len(given) > 1 else ()
+        given_name = name[len(surname) :]
+        yield from (given_name,) if len(given_name) > 1 else ()
         yield from (
             surname + title
             for title in [*CHINESE_TITLES.split("|"), *filter(_HAN.fullmatch, callings)]

@@ -67,18 +67,18 @@ class PeopleNames:
             if folded(_role(seat)) not in ARTICLES | LITTLE
         ]
         looser = [(word, seat) for word, seats in self.meant.items() for seat in seats]
-        found: dict[str, frozenset[str]] = {}
+        seats_by_word: dict[str, frozenset[str]] = {}
         known: set[str] = set()
         for words in (whole, roles, parts, looser):
             new: dict[str, set[str]] = {}
             for word, seat in words:
                 if folded(word) not in known:
                     new.setdefault(folded(word), set()).add(seat)
-            found |= {
+            seats_by_word |= {
                 word: frozenset(new[folded(word)]) for word, _ in words if folded(word) in new
             }
             known |= set(new)
-        return found
+        return seats_by_word
 
 
 def either(labels: Iterable[str]) -> str:
@@ -139,11 +139,11 @@ def _parts(name: str) -> Iterable[str]:
 
 
 def _looser(observation: Observation) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
+    seats_by_word: dict[str, frozenset[str]] = {}
 
     def add(words: Iterable[str], seat: str) -> None:
         for word in filter(None, map(folded, words)):
-            found[word] = found.get(word, frozenset()) | {seat}
+            seats_by_word[word] = seats_by_word.get(word, frozenset()) | {seat}
 
     for other in observation.others:
         role, language = _role(other.seat), observation.language
@@ -166,4 +166,4 @@ def _looser(observation: Observation) -> dict[str, frozenset[str]]:
                 },
                 other.seat,
             )
-    return found
+    return seats_by_word

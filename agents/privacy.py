@@ -109,9 +109,9 @@ class _MarkReader:
 
     def marks(self, line: str) -> list[_LocatedMark]:
         """All marks, in order, none inside another."""
-        found = [*self._labels(line), *self._narrations(line), *self._directions(line)]
+        located = [*self._labels(line), *self._narrations(line), *self._directions(line)]
         kept: list[_LocatedMark] = []
-        for placed in sorted(found, key=lambda placed: (placed.start, -placed.end)):
+        for placed in sorted(located, key=lambda placed: (placed.start, -placed.end)):
             if not kept or placed.start >= kept[-1].end:
                 kept.append(placed)
         return kept
@@ -150,16 +150,16 @@ class _MarkReader:
                     yield from _placed(self._marks.label(manner), match, group=1)
 
     def _directions(self, line: str) -> Iterator[_LocatedMark]:
-        said = False  # something, so far
+        spoken = False  # something, so far
         at = 0
         last = max((match.end() for match in MEANING.finditer(line)), default=0)
         for part in set_off(line):
-            said = said or bool(MEANING.search(line, at, part.start))
+            spoken = spoken or bool(MEANING.search(line, at, part.start))
             at = max(at, part.end if part.closed else part.start)
             if not MEANING.search(part.inner):
                 continue
             boundary = (
-                not said
+                not spoken
                 or last <= part.end
                 or bool(_SENTENCE_OVER.search(line[max(0, part.start - 8) : part.start]))
             )
@@ -172,7 +172,9 @@ class _MarkReader:
             inner = part.inner
             if not part.closed and inner[:3].casefold() == "to ":
                 inner = " ".join(inner.split()[:2])  # where it ends is not known
-            mark = self._marks.direction(inner, boundary=boundary, first=part.bracket and not said)
+            mark = self._marks.direction(
+                inner, boundary=boundary, first=part.bracket and not spoken
+            )
             if mark is None or (mark.to is None and self._goes_there(line, part)):
                 continue
             if not part.closed and (mark.speech or mark.act or inner != part.inner):
@@ -224,14 +226,14 @@ def _together(line: str, marks: Sequence[_LocatedMark]) -> PrivateLine | Unresol
         speaks = [False, *(True for _ in marks)]
     elif not speaks[-1]:
         speaks[-1] = True
-    told = [to for to, speaking in zip(for_whom, speaks, strict=True) if speaking]
-    if len({frozenset(to) for to in told}) > 1:
+    hearers = [to for to, speaking in zip(for_whom, speaks, strict=True) if speaking]
+    if len({frozenset(to) for to in hearers}) > 1:
         return UnresolvedAddressee(reason="one part of it is for other people than another")
     text = " ".join(filter(None, (text.strip(" ") for text in texts)))
     acts = [placed.mark.act for placed in marks if placed.mark.act]
     if acts and not MEANING.search(text):
         text = f"[{', '.join(acts)}]"
-    return PrivateLine(line=text.strip(), to=told[0])
+    return PrivateLine(line=text.strip(), to=hearers[0])
 
 
 def _placed(mark: Mark | None, match: re.Match[str], *, group: int = 0) -> Iterator[_LocatedMark]:

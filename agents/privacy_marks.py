@@ -109,15 +109,15 @@ class Marks:
         text = self._own.sub("", bare, count=1) if self._own.match(bare) else bare
         if not text:
             return None
-        found = self._read(text, boundary)
-        if found is None and first and self.table.named(text) != ():
+        mark = self._read(text, boundary)
+        if mark is None and first and self.table.named(text) != ():
             # `(Ida) …`: said to her, or by her?
             return (
                 None
                 if MEANING.search(_OTHER_BESIDE.sub(" ", self.table.without_names(text)))
                 else UNCLEAR
             )
-        return found
+        return mark
 
     def _read(self, text: str, boundary: bool) -> Mark | None:
         text = _TO_WITHOUT_SPACE.sub("to ", text)
@@ -140,13 +140,13 @@ class Marks:
             clause = list(takewhile(lambda word: word not in _PAUSES, reversed(before)))
             if not (low or (_manners(clause) and not (clause and clause[0] in _MOVING))):
                 continue
-            found = self.table.addressed(text[tokens[place].end() :].lstrip(" :"))
+            addressed = self.table.addressed(text[tokens[place].end() :].lstrip(" :"))
             explicit = low or "only" in before or not PRIVATELY.isdisjoint(before)
-            if found is None and not (explicit and boundary):
+            if addressed is None and not (explicit and boundary):
                 continue
-            found = found or UNKNOWN
-            pure = only_manners and _manners(_TOKEN.findall(found.tail))
-            return Mark(to=found.to, speech=found.speech, act="" if pure else text)
+            addressed = addressed or UNKNOWN
+            pure = only_manners and _manners(_TOKEN.findall(addressed.tail))
+            return Mark(to=addressed.to, speech=addressed.speech, act="" if pure else text)
         return None
 
     def _without_to(self, text: str, boundary: bool) -> Mark | None:
@@ -188,8 +188,8 @@ class Marks:
         for pattern, beside in _OTHER_TOLD if len(head) <= _LONGEST_TOLD else ():
             match = pattern.fullmatch(head.strip(" ,،、"))
             phrase = next(filter(None, match.groups()), "") if match else ""
-            if phrase and (found := self._told(phrase, whispers, beside)):
-                return Mark(to=found.to, speech=speech.strip())
+            if phrase and (mark := self._told(phrase, whispers, beside)):
+                return Mark(to=mark.to, speech=speech.strip())
         if boundary and len(head) <= _LONGEST_TOLD and _OTHER_NAME_LIKE.fullmatch(head.strip()):
             return UNCLEAR
         if not whispers:

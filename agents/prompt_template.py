@@ -80,5 +80,5 @@ def in_language(template: PromptTemplate, code: str) -> PromptTemplate:
 
 @cache
 def _built_in() -> Mapping[str, Literal["chat", "script"]]:
-    found = [parse(load_yaml(path), PromptTemplate) for path in sorted(PROMPTS.glob("*.yaml"))]
-    return {template.version: template.style for template in found}
+    templates = [parse(load_yaml(path), PromptTemplate) for path in sorted(PROMPTS.glob("*.yaml"))]
+    return {template.version: template.style for template in templates}

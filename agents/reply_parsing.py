@@ -91,40 +91,40 @@ def parse_reply(
     line = own_part(
         "\n".join(filter(None, (" ".join(line.split()) for line in text.splitlines()))), names
     )
-    told = privately(line, names)
-    if isinstance(told, UnresolvedAddressee):
-        return told
-    line, to = told.line, told.to
+    private = privately(line, names)
+    if isinstance(private, UnresolvedAddressee):
+        return private
+    line, to = private.line, private.to
     line = _spoken(without_own_name(line, names), names)
     line = _narrated(_without_emphasis(line), names)
     unclosed = _UNCLOSED.match(line)
-    found = directions(line)
-    said = [direction.inner for direction in found]
-    speech = " ".join(without(line, found).split())
-    if said:
+    stage = directions(line)
+    done = [direction.inner for direction in stage]
+    speech = " ".join(without(line, stage).split())
+    if done:
         speech = re.sub(r" (?=[.,;!?](?: |$))", "", speech)
     speech = _tidy(_UNCLOSED_TAIL.sub("", speech))
-    if not said and unclosed:
-        said, speech = [unclosed.group(1).strip()], ""
+    if not done and unclosed:
+        done, speech = [unclosed.group(1).strip()], ""
     if cut:
         speech = _whole_sentences(speech)
-    return _action(speech, [inner for inner in said if _own_act(inner, names)], to)
+    return _action(speech, [inner for inner in done if _own_act(inner, names)], to)
 
 
-def _action(speech: str, said: list[str], to: tuple[str, ...]) -> Action | None:
-    if any(map(_leaving, said)):
+def _action(speech: str, done: list[str], to: tuple[str, ...]) -> Action | None:
+    if any(map(_leaving, done)):
         return Action(kind=ActionKind.leave, text=speech if MEANING.search(speech) else "", to=to)
     if MEANING.search(speech):
         return Action(kind=ActionKind.speak, text=speech, to=to)
-    if not said:
+    if not done:
         return None
     if all(
-        _NOTHING.match(direction) or _NOTHING_ELSEWHERE.fullmatch(direction) for direction in said
+        _NOTHING.match(direction) or _NOTHING_ELSEWHERE.fullmatch(direction) for direction in done
     ):
         return Action(kind=ActionKind.none)
-    gesture = _GESTURE.search(said[0]) or _GESTURE_ELSEWHERE.search(said[0])
+    gesture = _GESTURE.search(done[0]) or _GESTURE_ELSEWHERE.search(done[0])
     kind = ActionKind.non_verbal if gesture else ActionKind.action
-    return Action(kind=kind, text=_tidy(", ".join(said)), to=to)
+    return Action(kind=kind, text=_tidy(", ".join(done)), to=to)
 
 
 def _own_act(direction: str, names: PeopleNames) -> bool:
@@ -163,13 +163,13 @@ def _narrated(line: str, names: PeopleNames) -> str:
     )
     if match is None or "\n" in line:
         return line
-    told = match.group(1)
+    deed = match.group(1)
     english = re.match(r"\s+(\w+s\b)", line[match.start(1) - 1 :]) and (
-        _GESTURE.match(told) or _leaving(told)
+        _GESTURE.match(deed) or _leaving(deed)
     )
     return (
-        f"[{told}]"
-        if english or _GESTURE_ELSEWHERE.match(told) or _LEAVING_ELSEWHERE.match(told)
+        f"[{deed}]"
+        if english or _GESTURE_ELSEWHERE.match(deed) or _LEAVING_ELSEWHERE.match(deed)
         else line
     )
 

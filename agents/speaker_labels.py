@@ -63,11 +63,11 @@ def without_own_name(line: str, names: PeopleNames) -> str:
     """The line without the labels it begins with: `Nadia:`, `**Nadia:**`, `Nadia (smiling):`,
     `Nadia said:`, `Nadia says, "…`.
     """
-    label, told = _own_labels(names.own)
+    label, quoting = _own_labels(names.own)
     at = 0
     while match := label.match(line, at):
         at = match.end()
-    match = told.match(line, at)
+    match = quoting.match(line, at)
     return line[match.end() if match else at :]
 
 
@@ -82,20 +82,20 @@ def _patterns(
 ) -> tuple[re.Pattern[str] | None, re.Pattern[str], re.Pattern[str]]:
     other = None
     if others:
-        one = either(others)
+        name = either(others)
         label = (
-            rf"(?:[\[【「『［](?:{one})[\]】」』］]|[*_]{{0,3}}(?:{_ARTICLE}(?i:{one})|"
-            rf"{one}){_TITLE}[*_]{{0,3}})"
+            rf"(?:[\[【「『［](?:{name})[\]】」』］]|[*_]{{0,3}}(?:{_ARTICLE}(?i:{name})|"
+            rf"{name}){_TITLE}[*_]{{0,3}})"
             rf"(?:\s?{_BRACKETED})?[*_]{{0,3}}\s?{COLON}"
         )
         other = re.compile(
-            rf"(?im)^\s?{label}|^\s?(?:{one})\s?(?=[「『])|(?-i:(?<=[\s*。！？…」』”）】]){label})"
+            rf"(?im)^\s?{label}|^\s?(?:{name})\s?(?=[「『])|(?-i:(?<=[\s*。！？…」』”）】]){label})"
         )
-    own_one = either(own)
+    own_name = either(own)
     second = re.compile(
-        rf"(?i)(?<=\S)\s?\n\s?[*_]{{0,3}}(?:{own_one})[*_]{{0,3}}\s?{COLON}(?=[^\n]{{0,40}}?\S)"
+        rf"(?i)(?<=\S)\s?\n\s?[*_]{{0,3}}(?:{own_name})[*_]{{0,3}}\s?{COLON}(?=[^\n]{{0,40}}?\S)"
     )
-    return other, second, re.compile(rf"(?i){own_one}")
+    return other, second, re.compile(rf"(?i){own_name}")
 
 
 @lru_cache(maxsize=256)

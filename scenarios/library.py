@@ -62,16 +62,16 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
     shipped = _ShippedScenarios(personas)
     for selector in selectors:
         try:
-            found = _paths(selector)
+            files = _paths(selector)
         except InputError as error:
             problems += error.problems
             continue
-        if found is not None:
-            fresh = [path for path in found if os.path.realpath(path) not in paths]
+        if files is not None:
+            fresh = [path for path in files if os.path.realpath(path) not in paths]
             paths |= dict.fromkeys(os.path.realpath(path) for path in fresh)
             its = read_files(fresh, personas)
             problems += its.problems
-            if not its.scenarios and not its.problems and len(fresh) == len(found):
+            if not its.scenarios and not its.problems and len(fresh) == len(files):
                 problems.append(Problem(message="holds personas and no scenario", where=selector))
             chosen |= {
                 (os.path.realpath(loaded.path), loaded.scenario.name): loaded
@@ -135,24 +135,24 @@ def scenario_files(folder: Path) -> list[Path]:
     """The YAML files of a folder and its subfolders, hidden ones left out. Raises InputError if
     there are none.
     """
-    found = yaml_files(folder)
-    if not found:
+    files = yaml_files(folder)
+    if not files:
         raise InputError([Problem(message="no YAML file in this folder", where=str(folder))])
-    return found
+    return files
 
 
 def ours(files: Sequence[Path]) -> list[Path]:
     """Those that hold scenarios or personas, as their keys tell; all where none does, for then
     something is wrong.
     """
-    found = [path for path in files if _is_ours(path)]
-    return found or list(files)
+    own = [path for path in files if _is_ours(path)]
+    return own or list(files)
 
 
 def _is_ours(path: Path) -> bool:
     keys, rows = top_keys(path)
-    told = not rows and bool(keys & {*SCENARIO_ONLY, *PERSONA_ONLY})
-    return told or path.parent.name in ("scenarios", "personas")
+    by_keys = not rows and bool(keys & {*SCENARIO_ONLY, *PERSONA_ONLY})
+    return by_keys or path.parent.name in ("scenarios", "personas")
 
 
 def is_persona(document: Document, path: Path) -> bool:
@@ -172,8 +172,8 @@ def name_clashes(scenarios: Iterable[LoadedScenario]) -> list[Problem]:
     for loaded in scenarios:
         name = loaded.scenario.name
         if name in first and os.path.realpath(first[name].path) != os.path.realpath(loaded.path):
-            what = f"name: '{name}' is already the name of the scenario in {first[name].path}"
-            problems.append(Problem(message=what, where=loaded.where))
+            message = f"name: '{name}' is already the name of the scenario in {first[name].path}"
+            problems.append(Problem(message=message, where=loaded.where))
         first.setdefault(name, loaded)
     return problems
 
@@ -213,9 +213,9 @@ class _ShippedScenarios:
             return list(self.heldout)
         if selector == WHOLE_LANGUAGES:
             return list(self.languages)
-        found = _in_library(selector, self.library)
-        if found or selector.startswith(("tag:", "kind:")):
-            return found
+        chosen = _in_library(selector, self.library)
+        if chosen or selector.startswith(("tag:", "kind:")):
+            return chosen
         others = (*self.heldout, *self.languages)
         return [loaded for loaded in others if selector in (loaded.scenario.name, loaded.template)]
 
@@ -237,7 +237,7 @@ def _paths(selector: str) -> list[Path] | None:
     if "\0" in selector:
         raise InputError("a file's name cannot hold a NUL character")
     if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
-        return ours([found for found in scenario_files(path) if not _below_personas(found, path)])
+        return ours([file for file in scenario_files(path) if not _below_personas(file, path)])
     if os.path.isfile(path):
         return [path]
     if is_glob(selector):

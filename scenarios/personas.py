@@ -81,10 +81,10 @@ class Personas:
                 self._read[path] = FoundPersona(persona=load_persona(path), path=path)
             except InputError as error:
                 self._read[path] = error
-        found = self._read[path]
-        if isinstance(found, FoundPersona):
-            return found, (), "", path
-        problems = () if path in self._reported else found.problems
+        loaded = self._read[path]
+        if isinstance(loaded, FoundPersona):
+            return loaded, (), "", path
+        problems = () if path in self._reported else loaded.problems
         self._reported.add(path)
         return None, problems, f"the persona's file {path} has problems of its own", path
 
@@ -102,15 +102,15 @@ def told_once(problems: Iterable[Problem]) -> list[Problem]:
     """The problems, each once; of seats that share a broken persona the first one, which names the
     other files.
     """
-    told = list(dict.fromkeys(problems))
+    distinct = list(dict.fromkeys(problems))
     files: dict[Path, dict[str, None]] = {}
-    for problem in told:
+    for problem in distinct:
         if isinstance(problem, BrokenPersona):
             files.setdefault(problem.persona, {})[problem.where.split(":")[0]] = None
-    found: list[Problem] = []
-    for problem in told:
+    merged: list[Problem] = []
+    for problem in distinct:
         if not isinstance(problem, BrokenPersona):
-            found.append(problem)
+            merged.append(problem)
         elif problem.persona in files:
             _, *others = files.pop(problem.persona)
             too = (
@@ -118,8 +118,8 @@ def told_once(problems: Iterable[Problem]) -> list[Problem]:
                 if others
                 else ""
             )
-            found.append(replace(problem, message=problem.message + too))
-    return found
+            merged.append(replace(problem, message=problem.message + too))
+    return merged
 
 
 def load_persona(path: Path) -> Persona:

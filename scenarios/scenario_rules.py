@@ -51,12 +51,12 @@ def _entries(data: Mapping[str, Any], section: str) -> Iterator[tuple[int, Mappi
 
 
 def _same_names(
-    document: Document, data: Mapping[str, Any], section: str, what: str
+    document: Document, data: Mapping[str, Any], section: str, noun: str
 ) -> Iterator[Problem]:
     seen: set[str] = set()
     for i, _, name in _named(data, section):
         if name in seen:
-            yield document.problem((section, i, "name"), f"{what} '{shorten(name)}'")
+            yield document.problem((section, i, "name"), f"{noun} '{shorten(name)}'")
         seen.add(name)
 
 
@@ -98,8 +98,8 @@ def _checks(document: Document, data: Mapping[str, Any], seats: list[str]) -> It
         if kind in ("regex", "keyword", "number"):
             for name, kinds in _ONLY_FOR.items():
                 if name in check and kind not in kinds:
-                    what = f"a {kind} check has no '{name}'; it belongs to {' and '.join(kinds)}"
-                    yield document.problem((*loc, name), what, key=True)
+                    message = f"a {kind} check has no '{name}'; it belongs to {' and '.join(kinds)}"
+                    yield document.problem((*loc, name), message, key=True)
             needed = "words" if kind == "keyword" else "pattern"
             if not check.get(needed) and (needed not in check or check[needed] == []):
                 yield document.problem(loc, f"a {kind} check needs '{needed}'")

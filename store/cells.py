@@ -91,10 +91,10 @@ def retest_record(
         for j, name in enumerate(measures):
             if seat and name in seat and seat[name].samples > 1:
                 sums[i, j] = seat[name].squares, seat[name].samples - 1
-    made = np.array(
+    record = np.array(
         [(number_of(episode_id), sums)], retest_records(len(seats), len(measures)).dtype
     )
-    return made if sums[..., 1].any() else made[:0]
+    return record if sums[..., 1].any() else record[:0]
 
 
 def put(blob: bytes, record: Records, key: str) -> bytes:

@@ -98,15 +98,15 @@ def explain_damage(where: str | DatabaseAddress, error: Exception) -> StoreDamag
     address = parse_address(where) if isinstance(where, str) else where
     cause = getattr(error, "orig", None)
     try:
-        if (found := find_damage(address)) is not None:
-            return StoreDamaged(f"{address} is damaged: {found}; {ADVICE}")
+        if (damage := find_damage(address)) is not None:
+            return StoreDamaged(f"{address} is damaged: {damage}; {ADVICE}")
     except (sqlite3.Error, UnicodeDecodeError) as other:  # the latter of names in the schema
         cause = other
     if type(cause) not in UNREADABLE:
         return None
-    said = " ".join(str(cause).split())[:LONGEST]
+    reason = " ".join(str(cause).split())[:LONGEST]
     return StoreDamaged(
-        f"{address} is damaged, or another program has changed it ({said}); {RESTORE}"
+        f"{address} is damaged, or another program has changed it ({reason}); {RESTORE}"
     )
 
 
@@ -121,8 +121,8 @@ def find_damage(address: DatabaseAddress) -> Damage | None:
     with closing(sqlite3.connect(uri, uri=True, timeout=1, isolation_level=None)) as connection:
         connection.text_factory = _text
         for table in Base.metadata.sorted_tables:
-            if (found := _in_table(connection, table, deadline)) is not None:
-                return found
+            if (damage := _in_table(connection, table, deadline)) is not None:
+                return damage
         return _lost(connection)
 
 
@@ -161,10 +161,10 @@ def _in_table(connection: sqlite3.Connection, table: Table, deadline: float) -> 
 
 def _lost(connection: sqlite3.Connection) -> Damage | None:
     """A row that belongs to one that is not there."""
-    found = connection.execute("PRAGMA foreign_key_check").fetchone()
-    if found is None:
+    orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
+    if orphan is None:
         return None
-    table, rowid, parent, number = found
+    table, rowid, parent, number = orphan
     columns = [
         row[3]
         for row in connection.execute(f'PRAGMA foreign_key_list("{table}")')
@@ -313,7 +313,7 @@ def _failure(status: str) -> Callable[[RowValues], str]:
         expected = row[status] == "failed"
         return (
             ""
-            if all(found == expected for found in there)
+            if all(present == expected for present in there)
             else f"a failure exactly where {status} is failed"
         )
 

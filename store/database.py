@@ -90,7 +90,7 @@ def _identity(address: DatabaseAddress) -> tuple[int, int] | None:
     if address.path is None:
         return None
     try:
-        found = address.path.stat()
+        stat = address.path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return stat.st_dev, stat.st_ino

@@ -68,7 +68,7 @@ def parse_address(text: str) -> DatabaseAddress:
     raise InputError(f"no databases of the kind {kind!r} here; {HOW}")
 
 
-def _sqlite(given: str, path: str) -> DatabaseAddress:
+def _sqlite(text: str, path: str) -> DatabaseAddress:
     try:
         os.stat(path)
     except ValueError:
@@ -77,7 +77,7 @@ def _sqlite(given: str, path: str) -> DatabaseAddress:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             shown = path if len(path) < MAX_SHOWN else f"{path[:MAX_SHOWN]}…"
             raise InputError(f"{shown} can be no database file: {error.strerror}") from None
-    return DatabaseAddress(given=given, url=URL.create("sqlite", database=path), path=Path(path))
+    return DatabaseAddress(given=text, url=URL.create("sqlite", database=path), path=Path(path))
 
 
 def sqlite_uri(path: Path, *, create: bool = False, read_only: bool = False) -> tuple[str, bool]:

@@ -80,27 +80,27 @@ def faults(where: str, lost: str = "") -> Iterator[None]:
 def explain(error: DBAPIError, where: str, lost: str = "") -> StoreError | None:
     """The error for people, or None where it is not one that a user can meet."""
     original = error.orig
-    said = " ".join(str(original).split())
+    message = " ".join(str(original).split())
     tail = f"; {lost}" if lost else ""
     state = getattr(original, "sqlstate", None)
     if state:
         for start, kind, text in POSTGRESQL:
             if state.startswith(start):
-                return kind(f"{where} {text} ({said}){tail}")
+                return kind(f"{where} {text} ({message}){tail}")
         return None
-    if (known := explain_sqlite(said, where, tail)) is not None:
+    if (known := explain_sqlite(message, where, tail)) is not None:
         return known
     if (
         type(original).__module__.startswith("psycopg")
         and type(original).__name__ == "OperationalError"
     ):
-        return StoreError(f"{where} cannot be reached: {said}{tail}")
+        return StoreError(f"{where} cannot be reached: {message}{tail}")
     return None
 
 
-def explain_sqlite(said: str, where: str, tail: str = "") -> StoreError | None:
+def explain_sqlite(message: str, where: str, tail: str = "") -> StoreError | None:
     """The error for people behind a message of SQLite, or None where it is not known."""
     for words, kind, text in SQLITE:
-        if words in said.lower():
+        if words in message.lower():
             return kind(f"{where} {text}{tail}")
     return None

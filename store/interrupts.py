@@ -22,7 +22,7 @@ def held_back() -> Iterator[None]:
         yield
         return
     heard: list[tuple[Any, ...]] = []
-    signal.signal(signal.SIGINT, lambda *given: heard.append(given))
+    signal.signal(signal.SIGINT, lambda *signal_: heard.append(signal_))
     try:
         yield
     finally:

@@ -125,9 +125,9 @@ def judgements_of(
     connection: Connection, episode_ids: Sequence[str], judge_ids: Sequence[str] | None = None
 ) -> dict[str, list[StoredJudgement]]:
     """Episode id → its judgements, by judge and sample; of all judges, or of these."""
-    found: dict[str, list[StoredJudgement]] = defaultdict(list)
+    by_episode: dict[str, list[StoredJudgement]] = defaultdict(list)
     if not episode_ids:
-        return found
+        return by_episode
     of_judges = true() if judge_ids is None else JudgementRow.judge_id.in_(judge_ids)
     wanted = and_(JudgementRow.episode_id.in_(episode_ids), of_judges)
     rows = (
@@ -149,8 +149,8 @@ def judgements_of(
     ).mappings():
         verdicts[verdict["judgement_id"]].append(verdict)
     for row in rows:
-        found[row["episode_id"]].append(_stored(row, verdicts[row["id"]]))
-    return found
+        by_episode[row["episode_id"]].append(_stored(row, verdicts[row["id"]]))
+    return by_episode
 
 
 def unjudged_batch(

@@ -30,14 +30,14 @@ def check_names(
 
     `scenario` and `agent` may be ids as well.
     """
-    given = (
+    filters = (
         ("run", run, (RunRow.name,)),
         ("scenario", scenario, (ScenarioRow.name, ScenarioRow.id)),
         ("family", family, (ScenarioRow.family,)),
         ("agent", agent, (RunAgentRow.agent_name, RunAgentRow.agent_id)),
     )
     unknown = []
-    for kind, name, columns in given:
+    for kind, name, columns in filters:
         if name is None:
             continue
         is_it = select(columns[0]).where(or_(*(column == name for column in columns))).limit(1)

@@ -19,7 +19,7 @@ _PART = re.compile(
 
 def names(sql: str) -> tuple[str, ...]:
     """The parameters of a statement without their colons, in order of first appearance."""
-    return tuple(dict.fromkeys(found[2] for found in _PART.finditer(sql) if found[2]))
+    return tuple(dict.fromkeys(part[2] for part in _PART.finditer(sql) if part[2]))
 
 
 def check(sql: str, values: Mapping[str, BoundValue]) -> None:

@@ -128,16 +128,16 @@ def query(
         sql.encode()
     except UnicodeEncodeError:
         raise InputError("the query is not UTF-8 text") from None
-    given = dict(values or {})
-    parameters.check(sql, given)
+    bound = dict(values or {})
+    parameters.check(sql, bound)
     address = parse_address(url)
     # The checks of version and kind, with their messages
     connect(address, create=False, busy_timeout_s=busy_timeout_s, read_only=True).dispose()
     row_bytes = min(most_bytes or MOST_BYTES, MOST_BYTES)
     running = (
-        _sqlite(address, sql, given, timeout_s, row_bytes, stopped)
+        _sqlite(address, sql, bound, timeout_s, row_bytes, stopped)
         if address.path is not None
-        else _postgresql(address, sql, given, timeout_s, row_bytes)
+        else _postgresql(address, sql, bound, timeout_s, row_bytes)
     )
     with running as (columns, rows), closing(rows):
         yield QueryResult(columns, rows, limit, most_bytes)
@@ -183,7 +183,7 @@ def _sqlite_faults(
     try:
         yield
     except QueryError as error:
-        said = error.said
+        message = error.message
         match error.kind:
             case "time":
                 raise InputError(_too_long(timeout_s)) from error
@@ -192,22 +192,22 @@ def _sqlite_faults(
                     f"the query needs more than {MEMORY >> 20:,} MB of memory; ask for less"
                 ) from error
             case "row":
-                raise InputError(_too_large(int(said), row_bytes)) from error
+                raise InputError(_too_large(int(message), row_bytes)) from error
             case "process":
                 raise InputError(
-                    f"the query was ended by the system ({said}); ask for less"
+                    f"the query was ended by the system ({message}); ask for less"
                 ) from error
-        if "not authorized" in said or "prohibited" in said or "readonly" in said:
+        if "not authorized" in message or "prohibited" in message or "readonly" in message:
             raise InputError(
-                f"only reading is allowed here ({said}); one SELECT, VALUES or WITH"
+                f"only reading is allowed here ({message}); one SELECT, VALUES or WITH"
             ) from error
-        if "full" in said or "disk I/O" in said:
+        if "full" in message or "disk I/O" in message:
             raise InputError(
-                f"the query needs more room on the disk for sorting than there is ({said})"
+                f"the query needs more room on the disk for sorting than there is ({message})"
             ) from error
         # too big: a value of the query's own
-        known = None if "too big" in said else explain_sqlite(said, str(address))
-        raise (known or InputError(f"SQL: {hinted(said, sql, error.names)}")) from error
+        known = None if "too big" in message else explain_sqlite(message, str(address))
+        raise (known or InputError(f"SQL: {hinted(message, sql, error.names)}")) from error
 
 
 @contextmanager
@@ -255,12 +255,12 @@ def _postgresql(
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 raise StoreError(f"{address}: {_first_line(error)}") from error
             except psycopg.Error as error:
-                said = _first_line(error)
+                message = _first_line(error)
                 if isinstance(error, psycopg.errors.SyntaxError) and not READING.match(sql):
                     raise InputError(
-                        f"only reading is allowed here ({said}); one SELECT, VALUES or WITH"
+                        f"only reading is allowed here ({message}); one SELECT, VALUES or WITH"
                     ) from error
-                raise InputError(f"SQL: {hinted(said, sql, names)}") from error
+                raise InputError(f"SQL: {hinted(message, sql, names)}") from error
 
         # A cursor's declaration takes no parameters, so values go in as literals that psycopg
         # quotes

@@ -79,8 +79,8 @@ def made_casts(connection: Connection, begins: Block) -> Iterator[tuple[Block, b
             EpisodeSeatRow.position,
         )
     )
-    found = connection.execute(query, execution_options=ROWS)
-    for block, rows in groupby(found, key=lambda row: row[:4]):
+    attempts = connection.execute(query, execution_options=ROWS)
+    for block, rows in groupby(attempts, key=lambda row: row[:4]):
         casts = b""
         for (item_key, number, id_, ending), seats in groupby(rows, key=lambda row: row[4:8]):
             names = [seat.agent_name for seat in seats]

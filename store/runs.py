@@ -185,8 +185,8 @@ def _refuse_ambiguous(items: Sequence[PlannedItem], agents: Sequence[AgentRecord
             ("scenario", scenarios),
             ("agent", _by_name((agent.name, agent.id) for agent in agents)),
         )
-        for name, found in ids.items()
-        if len(found) > 1
+        for name, contents in ids.items()
+        if len(contents) > 1
     ]
     if problems:
         raise InputError(problems)
@@ -243,10 +243,10 @@ def _rows(connection: Connection, query: Any, where: Any) -> Iterator[tuple[str,
 
 
 def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
+    ids: dict[str, set[str]] = {}
     for name, id_ in pairs:
-        found.setdefault(name, set()).add(id_)
-    return found
+        ids.setdefault(name, set()).add(id_)
+    return ids
 
 
 def _short(ids: set[str]) -> str:

@@ -67,10 +67,10 @@ def scored(
 
 
 def _seat(rows: Sequence[Any], rubric: StoredRubric) -> dict[str, Measured] | None:
-    given = [row[7:] for row in rows if row[8] is not None]
-    if not all(math.isfinite(score) and math.isfinite(share) for _, _, score, share in given):
+    scored = [row[7:] for row in rows if row[8] is not None]
+    if not all(math.isfinite(score) and math.isfinite(share) for _, _, score, share in scored):
         return None
-    samples = groupby(given, key=itemgetter(0))
+    samples = groupby(scored, key=itemgetter(0))
     return measure(
         ({name: (score, share) for _, name, score, share in of_sample} for _, of_sample in samples),
         rubric,

@@ -111,8 +111,8 @@ def training_steps(connection: Connection, name: str, metric: str | None) -> lis
     if metric is not None:
         query = query.where(TrainingStepRow.metric == metric)
     return [
-        TrainingStep(step=step, metric=found, value=math.nan if value is None else value)
-        for step, found, value in connection.execute(
+        TrainingStep(step=step, metric=name_, value=math.nan if value is None else value)
+        for step, name_, value in connection.execute(
             query.order_by(TrainingStepRow.step, TrainingStepRow.metric)
         )
     ]

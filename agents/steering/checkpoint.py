@@ -169,18 +169,18 @@ def check_fits(checkpoint: Checkpoint, info: ModelInfo) -> None:
 
     Another number format of the same model is none of these: `agent show` notes it.
     """
-    made, planner = checkpoint.info, f"planner {checkpoint.id[:11]}…"
+    fitted, planner = checkpoint.info, f"planner {checkpoint.id[:11]}…"
     if info.width is None:
         raise InputError(
             f"{planner} needs a local model; {info.spec} is a server, which takes no prefix"
             " embeddings"
         )
-    if made.lm_id != info.id:
+    if fitted.lm_id != info.id:
         raise InputError(
-            f"{planner} was made for {made.lm_spec} ({made.lm_id[:12]}…), not for {info.spec}"
+            f"{planner} was made for {fitted.lm_spec} ({fitted.lm_id[:12]}…), not for {info.spec}"
             f" ({info.id[:12]}…); use that model or train a planner for this one"
         )
-    if made.width != info.width:
+    if fitted.width != info.width:
         raise InputError(
-            f"{planner} makes embeddings of {made.width} numbers; {info.spec} has {info.width}"
+            f"{planner} makes embeddings of {fitted.width} numbers; {info.spec} has {info.width}"
         )

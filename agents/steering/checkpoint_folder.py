@@ -109,11 +109,11 @@ def misfits(info: CheckpointInfo, arrays: Arrays) -> list[str]:
 def _useless(info: CheckpointInfo, arrays: Arrays) -> str:
     """Why a checkpoint cannot steer, whatever it is asked; empty where it can."""
     with np.errstate(all="ignore"):
-        for what, actions in _samples(info, arrays):
+        for label, actions in _samples(info, arrays):
             if not np.isfinite(actions).all():
-                return f"{what} are no finite numbers; its weights are too large"
+                return f"{label} are no finite numbers; its weights are too large"
             if not actions.any():
-                return f"{what} are all zero; its weights say nothing"
+                return f"{label} are all zero; its weights say nothing"
         prefixes = (
             np.ones(info.d_action, np.float32)
             * info.act_norm
@@ -137,15 +137,15 @@ def _samples(info: CheckpointInfo, arrays: Arrays) -> Iterator[tuple[str, NDArra
         states = np.stack(
             [np.zeros(info.d_state, np.float32), np.ones(info.d_state, np.float32), arrays["mean"]]
         )
-        found = (states - arrays["mean"]) / arrays["std"]
+        actions = (states - arrays["mean"]) / arrays["std"]
         last = len(info.actor.hidden)
         for layer in range(last + 1):
-            found = (
-                found @ arrays[f"actor.net.{2 * layer}.weight"].T
+            actions = (
+                actions @ arrays[f"actor.net.{2 * layer}.weight"].T
                 + arrays[f"actor.net.{2 * layer}.bias"]
             )
-            found = found if layer == last else np.maximum(found, 0)
-        yield "its planner's actions", found
+            actions = actions if layer == last else np.maximum(actions, 0)
+        yield "its planner's actions", actions
 
 
 def content_id(info: CheckpointInfo, arrays: Arrays) -> str:

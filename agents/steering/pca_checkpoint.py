@@ -84,5 +84,5 @@ def token_embeddings(local: LocalModel) -> Tensor:
     """
     embed = local.model.get_input_embeddings()  # called, for with some families it scales
     with torch.no_grad():
-        found: Tensor = embed(torch.arange(embed.weight.shape[0], device=embed.weight.device))
-    return found.float().cpu() * (local.input_scale or 1.0)
+        embeddings: Tensor = embed(torch.arange(embed.weight.shape[0], device=embed.weight.device))
+    return embeddings.float().cpu() * (local.input_scale or 1.0)

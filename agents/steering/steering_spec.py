@@ -40,8 +40,8 @@ class ExploreSpec(BaseModel):
         if self.kind == "noise" and self.sigma is None:
             raise ValueError("noise needs sigma, like 'sigma: 0.3'")
         if self.kind != "noise" and self.sigma is not None:
-            what = "random directions" if self.kind == "random" else "ways"
-            raise ValueError(f"{what} take no sigma; remove it, or write 'kind: noise'")
+            kind = "random directions" if self.kind == "random" else "ways"
+            raise ValueError(f"{kind} take no sigma; remove it, or write 'kind: noise'")
         return self
 
 
@@ -123,11 +123,11 @@ def _listed(places: Sequence[Path]) -> str:
 
 def _checkpoints(places: Sequence[Path]) -> list[str]:
     """The checkpoint folders of these places and one folder further down, as a file names them."""
-    found: dict[str, None] = {}
+    folders: dict[str, None] = {}
     for place in places:
         for info in (*sorted(place.glob(f"*/{INFO}")), *sorted(place.glob(f"*/*/{INFO}"))):
-            found[info.parent.relative_to(place).as_posix()] = None
-    return list(found)
+            folders[info.parent.relative_to(place).as_posix()] = None
+    return list(folders)
 
 
 def _no_policy(spec: SteeringSpec, planner: PlannerFolder, document: Document) -> Problem | None:

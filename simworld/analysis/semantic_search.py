@@ -144,19 +144,19 @@ def lines(scenario: Scenario, episode: Episode) -> list[str]:
     name.
     """
     names = full_labels(scenario)
-    found = [" ".join(scenario.setting.split())]
+    texts = [" ".join(scenario.setting.split())]
     for act in episode.acts:
-        said, name = " ".join(act.action.text.split()), names[act.seat]
+        text, name = " ".join(act.action.text.split()), names[act.seat]
         match act.action.kind:
             case ActionKind.speak:
-                found.append(f"{name}: {said}")
+                texts.append(f"{name}: {text}")
             case ActionKind.leave:
-                found.append(f"{name} leaves. {said}".strip())
+                texts.append(f"{name} leaves. {text}".strip())
             case ActionKind.none:
                 pass
             case _:
-                found.append(f"{name} *{said}*")
-    return [line for line in found if line]
+                texts.append(f"{name} *{text}*")
+    return [line for line in texts if line]
 
 
 def cut(lines: Sequence[str], encoder: Encoder) -> list[str]:

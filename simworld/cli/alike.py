@@ -21,7 +21,7 @@ def note_alike(kind: str, contents: Iterable[tuple[str, Path]]) -> None:
     for content, path in contents:
         files.setdefault(content, {})[str(path)] = None
     for same in dict.fromkeys(tuple(paths) for paths in files.values() if len(paths) > 1):
-        what = (
+        message = (
             f"{all_of(same)} hold the same {kind} under {len(same)} names; edit them, or keep one"
         )
-        click.echo(harmless(f"Note: {what}."), err=True)
+        click.echo(harmless(f"Note: {message}."), err=True)

@@ -31,13 +31,13 @@ def check(paths: tuple[Path, ...]) -> None:
     seen: set[str] = set()
     problems: list[Problem] = []
     others = 0
-    for given in paths or (Path(),):
+    for folder in paths or (Path(),):
         try:
-            found = yaml_files(given) if os.path.isdir(given) else [given]
+            inside = yaml_files(folder) if os.path.isdir(folder) else [folder]
         except InputError as error:
             problems += error.problems
             continue
-        for path in found:
+        for path in inside:
             if os.path.realpath(path) in seen:
                 continue
             seen.add(os.path.realpath(path))

@@ -105,8 +105,10 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
     plan = demo_plan(count, seed)
     with open_store(db, create=True) as store:
         left = 2 * count - len(store.finished(plan.run))
-        what = f"The demo plays {counted(2 * count, 'conversation')}, judges them and writes {out}"
-        click.echo(harmless(f"{what}: {_time(left, threads)}."))
+        question = (
+            f"The demo plays {counted(2 * count, 'conversation')}, judges them and writes {out}"
+        )
+        click.echo(harmless(f"{question}: {_time(left, threads)}."))
         say = console()
         with load_agents(
             plan.specs.values(),
@@ -235,9 +237,9 @@ def _thanks(store: Store, run: str) -> None:
         for act in stored.episode.acts:
             if agents[act.seat] in lines and act.action.kind is ActionKind.speak:
                 lines[agents[act.seat]].append(bool(THANKS.search(act.action.text)))
-    for agent, found in lines.items():
-        share = f"{sum(found) / len(found):.0%}" if found else "–"
-        table.add_row(agent, share, str(len(found)))
+    for agent, of_agent in lines.items():
+        share = f"{sum(of_agent) / len(of_agent):.0%}" if of_agent else "–"
+        table.add_row(agent, share, str(len(of_agent)))
     console().print(
         Text(
             "\nThe same agent with and without a planner that learned to be thankful (few lines;"

@@ -96,31 +96,31 @@ def branch(
         done = _play(
             plan, store, retry_failed=retry_failed, threads=threads, memory=memory, asking=asking
         )
-        made = max(store.summaries(run=plan.run), key=lambda summary: summary.attempt)
-        judgements = store.judgements_of([parent.id, made.id])
-        rows = compare_branch(parent, store.episode(made.id), judgements)
+        branched = max(store.summaries(run=plan.run), key=lambda summary: summary.attempt)
+        judgements = store.judgements_of([parent.id, branched.id])
+        rows = compare_branch(parent, store.episode(branched.id), judgements)
     if as_json:
         report = {
             "run": plan.run,
             "parent": parent.id,
-            "branch": made.id,
+            "branch": branched.id,
             "at": at,
             "played": done.played,
         }
         lines = [asdict(row) | {"difference": row.difference} for row in rows]
         click.echo(plain_json(report | {"rows": lines}, indent=1))
     else:
-        _print(rows, parent.id, made.id)
-        if made.failure is not None:
+        _print(rows, parent.id, branched.id)
+        if branched.failure is not None:
             same_command("--retry-failed")
-        elif not judgements[made.id]:
+        elif not judgements[branched.id]:
             click.echo("The branch is not judged yet.", err=True)
             next_command("judge run", "--run", plan.run, db=db)
         else:
-            next_command("episode show", made.id[:SHORT_ID], db=db)
-    if made.failure is not None:
+            next_command("episode show", branched.id[:SHORT_ID], db=db)
+    if branched.failure is not None:
         click.echo(
-            harmless(f"The branch failed: {made.failure_told}; --retry-failed plays it again."),
+            harmless(f"The branch failed: {branched.failure_told}; --retry-failed plays it again."),
             err=True,
         )
         raise click.exceptions.Exit(1)

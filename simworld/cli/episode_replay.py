@@ -48,19 +48,19 @@ def replay(id_: str, db: str, seat: str | None, speed: float | None, at_once: bo
     if speed is not None and at_once:
         raise click.UsageError("--speed and --all exclude each other")
     with store.open_store(db) as opened:
-        found = opened.episode(id_.lower(), vectors=False)
-        scenario = opened.scenario(found.summary.scenario_id)
+        stored = opened.episode(id_.lower(), vectors=False)
+        scenario = opened.scenario(stored.summary.scenario_id)
     if seat is not None and seat not in (seats := [own.name for own in scenario.seats]):
         hint = did_you_mean(seat, seats) or f"; there are {', '.join(seats)}"
-        raise InputError(f"no seat {seat!r} in episode {found.id}{hint}")
+        raise InputError(f"no seat {seat!r} in episode {stored.id}{hint}")
     screen = console()
     if seat is None:
-        print_heading(screen, found, scenario.title)
+        print_heading(screen, stored, scenario.title)
     else:
-        _print_role(screen, found, scenario, seat)
-    if not _show(screen, _turns(found, scenario, seat), _pace(speed, at_once)):
+        _print_role(screen, stored, scenario, seat)
+    if not _show(screen, _turns(stored, scenario, seat), _pace(speed, at_once)):
         return
-    print_ending(screen, found)
+    print_ending(screen, stored)
 
 
 def _print_role(screen: Console, stored: StoredEpisode, scenario: Scenario, seat: str) -> None:

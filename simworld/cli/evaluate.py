@@ -338,9 +338,9 @@ def _show_outcomes(outcomes: Sequence[RequirementOutcome]) -> None:
 
 
 def _arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    arms: dict[str, str] = {}
     for part in _split(texts):
-        arm, equals, agent = (each.strip() for each in part.partition("="))
+        arm, equals, agent = (side.strip() for side in part.partition("="))
         if not (arm and equals and agent):
             problems.append(
                 Problem(
@@ -350,11 +350,11 @@ def _arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
                     )
                 )
             )
-        elif arm in found:
+        elif arm in arms:
             problems.append(Problem(message=f"--agents names the arm {arm!r} twice"))
         else:
-            found[arm] = agent
-    return found
+            arms[arm] = agent
+    return arms
 
 
 def _reward(

@@ -26,10 +26,10 @@ def expected(kind: str, name: str | Path) -> Iterator[None]:
         from simworld.cli.file_kinds import kind_of  # knows every kind, and is slow to import
 
         path = Path(name)
-        found = kind_of(path) if os.path.isfile(path) else None
-        if found in (None, kind):
+        other = kind_of(path) if os.path.isfile(path) else None
+        if other in (None, kind):
             raise
-        raise InputError(f"{path}: its keys tell {_a(found)}, and {_a(kind)} is expected") from None
+        raise InputError(f"{path}: its keys tell {_a(other)}, and {_a(kind)} is expected") from None
 
 
 def _a(kind: str | None) -> str:

@@ -27,8 +27,8 @@ def failure_lines(store: Store, run: str) -> list[str]:
     )
     frequent = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
     lines = [
-        f"  failed{f' {times} times' if times > 1 else ''}: {told}"
-        for told, times in frequent[:MOST]
+        f"  failed{f' {times} times' if times > 1 else ''}: {cause}"
+        for cause, times in frequent[:MOST]
     ]
     if len(kinds) > MOST:
         lines.append(

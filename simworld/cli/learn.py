@@ -95,8 +95,8 @@ def learn(
     from simworld.pipeline.learn.shipped_files import open_file
     from simworld.pipeline.learn.stage_cache import StageCache
 
-    found = cells(open_file(file))
-    folder = work or Path(f"learn-{found[0].file.name}")
+    points = cells(open_file(file))
+    folder = work or Path(f"learn-{points[0].file.name}")
     with _store(db, dry_run) as store, progress_bar("learning") as bar:
         settings = {
             "live": live,
@@ -104,7 +104,9 @@ def learn(
             "server": asking.server,
             "stopping": asking.stopping,
         }
-        shops = _all_at_once(found, store, folder, retry_failed=retry_failed, tell=bar, **settings)
+        contexts = _all_at_once(
+            points, store, folder, retry_failed=retry_failed, tell=bar, **settings
+        )
 
         def on_stage(stage: Stage) -> None:
             if dry_run:
@@ -113,18 +115,18 @@ def learn(
                 bar.begin(stage.label)
             _tell(stage)
             if stage.made is not None and stage.made.failed:
-                for line in failure_lines(store, f"{found[0].file.name}-{stage.label}")[:-1]:
+                for line in failure_lines(store, f"{points[0].file.name}-{stage.label}")[:-1]:
                     click.echo(line, err=True)
 
-        bench = StageCache(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
+        cache = StageCache(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
         results: list[LearnResult] = []
         try:
-            for number, (one, shop) in enumerate(zip(found, shops, strict=True), 1):
-                if len(found) > 1:
+            for number, (point, context) in enumerate(zip(points, contexts, strict=True), 1):
+                if len(points) > 1:
                     click.echo(
-                        harmless(f"{number} of {len(found)}: {_named(one.values)}"), err=True
+                        harmless(f"{number} of {len(points)}: {_named(point.values)}"), err=True
                     )
-                results.append(run_loop(shop, bench))
+                results.append(run_loop(context, cache))
         except KeyboardInterrupt:
             click.echo("Stopped; the same command goes on from here.", err=True)
             raise click.exceptions.Exit(130) from None
@@ -133,13 +135,14 @@ def learn(
     if as_json:
         click.echo(
             plain_json(
-                [_plain(one, looped) for one, looped in zip(found, results, strict=True)], indent=1
+                [_plain(point, looped) for point, looped in zip(points, results, strict=True)],
+                indent=1,
             )
         )
     elif dry_run:
         _show_stages(results)
     else:
-        _show(found, results, folder)
+        _show(points, results, folder)
     if as_json:
         return
     if dry_run:
@@ -173,20 +176,20 @@ def _store(db: str, dry_run: bool) -> Iterator[Store]:
 
 
 def _all_at_once(
-    found: Sequence[GridPoint], store: Store, folder: Path, **settings: Any
+    points: Sequence[GridPoint], store: Store, folder: Path, **settings: Any
 ) -> list[PipelineContext]:
     """A shop for each cell; everything wrong with any of them at once."""
     from simworld.pipeline.learn.context import open_context
 
-    shops, problems = [], dict[Problem, None]()
-    for one in found:
+    contexts, problems = [], dict[Problem, None]()
+    for point in points:
         try:
-            shops.append(open_context(one.file, store, folder, **settings))
+            contexts.append(open_context(point.file, store, folder, **settings))
         except InputError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
         raise InputError(problems)
-    return shops
+    return contexts
 
 
 def _tell(stage: Stage) -> None:
@@ -213,27 +216,27 @@ def _show_stages(results: Sequence[LearnResult]) -> None:
     click.echo(f"{counted(left, 'episode')} to play, at most")
 
 
-def _show(found: Sequence[GridPoint], results: Sequence[LearnResult], folder: Path) -> None:
-    rows = [(one, looped, looped.report) for one, looped in zip(found, results, strict=True)]
-    keys = tuple(dict.fromkeys(key for one in found for key in one.values))
+def _show(points: Sequence[GridPoint], results: Sequence[LearnResult], folder: Path) -> None:
+    rows = [(point, looped, looped.report) for point, looped in zip(points, results, strict=True)]
+    keys = tuple(dict.fromkeys(key for point in points for key in point.values))
     numbers = ("difference", "z", "p", "n", "families", "perplexity")
     table = grid(
         *keys, "planner less", "measure", *numbers[:1], "95 % interval", *numbers[1:], right=numbers
     )
-    for one, _, report in rows:
+    for point, _, report in rows:
         for comparison in (report or {}).get("comparisons", ()):
             if comparison["first"] == "planner" or "planner" not in (report or {})["arms"]:
                 table.add_row(
-                    *(cell(str(one.values.get(key, ""))) for key in keys),
+                    *(cell(str(point.values.get(key, ""))) for key in keys),
                     *_cells(report or {}, comparison),
                 )
     say = console()
     say.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
     say.print(table)
     if reports := [report for _, _, report in rows if report]:
-        click.echo(meaning(reports, found[0].file.name))
-    for one, looped, _ in rows:
-        named = f" ({_named(one.values)})" if one.values else ""
+        click.echo(meaning(reports, points[0].file.name))
+    for point, looped, _ in rows:
+        named = f" ({_named(point.values)})" if point.values else ""
         click.echo(harmless(f"planner{named}: {looped.planner}"))
     click.echo(
         harmless(
@@ -257,13 +260,13 @@ def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
             " lines are, as a ratio."
         ),
     ]
-    found = [
+    compared = [
         p
         for report in reports
         for c in report["comparisons"]
         if (p := c["measures"].get(report["main"]))
     ]
-    families = max((paired["families"] for paired in found), default=0)
+    families = max((paired["families"] for paired in compared), default=0)
     if families < ENOUGH_FAMILIES:
         more = (
             "at full size: simworld learn steers (an hour and more)"
@@ -304,9 +307,9 @@ def _cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) -> list[Any
     ]
 
 
-def _plain(one: GridPoint, looped: LearnResult) -> dict[str, Any]:
+def _plain(point: GridPoint, looped: LearnResult) -> dict[str, Any]:
     return {
-        "values": one.values,
+        "values": point.values,
         "stages": [
             {
                 "stage": stage.label,

@@ -44,10 +44,11 @@ def write_templates(
         raise InputError(problems)
     write_new(texts)
     files = list(texts)
-    what = "it" if len(files) == 1 else "them"
+    pronoun = "it" if len(files) == 1 else "them"
     click.echo(
         harmless(
-            f"Wrote {', '.join(map(str, files))}: edit {what}; `simworld check` says what is wrong."
+            f"Wrote {', '.join(map(str, files))}: edit {pronoun};"
+            " `simworld check` says what is wrong."
         )
     )
     return files

@@ -29,9 +29,9 @@ def same_command(*options: str, without: str = "") -> None:
     and without a flag.
     """
     words: Sequence[str] = click.get_current_context().meta.get(GIVEN, ())
-    given = [word for word in words if word != without]
-    end = given.index("--") if "--" in given else len(given)  # after it, all words are arguments
-    _say([*given[:end], *(option for option in options if option not in given), *given[end:]])
+    kept = [word for word in words if word != without]
+    end = kept.index("--") if "--" in kept else len(kept)  # after it, all words are arguments
+    _say([*kept[:end], *(option for option in options if option not in kept), *kept[end:]])
 
 
 def _say(words: Sequence[str]) -> None:

@@ -119,11 +119,11 @@ class Pace:
         if now - self._moved < max(_FIRST_PIECES_S, self._burst_s) or not self._burst:
             return None
         before, since = self._burst_over - self._counted, self._done - self._first - self._burst
-        each = before / self._burst
+        per_piece = before / self._burst
         if since:
             later = (self._grew - self._burst_over) / since
-            each = later if since >= self._burst else min(each, later)
-        return max(0.0, each * (self._total - self._done) - min(now - self._grew, before))
+            per_piece = later if since >= self._burst else min(per_piece, later)
+        return max(0.0, per_piece * (self._total - self._done) - min(now - self._grew, before))
 
     @property
     def _burst_s(self) -> float:

@@ -236,9 +236,9 @@ def make_plan(
     scenarios: tuple[Scenario, ...] = ()
     specs: tuple[LoadedSpec, ...] = ()
     try:
-        found = find_scenarios(selectors)
-        note_alike("scenario", ((loaded.scenario.id, loaded.path) for loaded in found))
-        scenarios = tuple(loaded.scenario for loaded in found)
+        loaded_scenarios = find_scenarios(selectors)
+        note_alike("scenario", ((loaded.scenario.id, loaded.path) for loaded in loaded_scenarios))
+        scenarios = tuple(loaded.scenario for loaded in loaded_scenarios)
     except InputError as error:
         problems += error.problems
     try:
@@ -256,7 +256,7 @@ def make_plan(
         repeats=repeats,
         scenarios=scenarios,
         casts=tuple(
-            cast.renamed({given: loaded.spec.name for given, loaded in names.items()})
+            cast.renamed({name: loaded.spec.name for name, loaded in names.items()})
             for cast in casts
         ),
         specs={loaded.spec.name: loaded for loaded in specs},

@@ -68,8 +68,8 @@ class Grid:
 
     def add_row(self, *cells: str | Text, style: str = "") -> None:
         """One row, of a cell for each column; texts may hold rich's markup."""
-        made = [text if isinstance(text, Text) else Text.from_markup(text) for text in cells]
-        self._rows.append(([*made, *(Text() for _ in self._names[len(made) :])], style))
+        texts = [text if isinstance(text, Text) else Text.from_markup(text) for text in cells]
+        self._rows.append(([*texts, *(Text() for _ in self._names[len(texts) :])], style))
 
     def __rich_console__(self, screen: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
         """The parts of the table."""

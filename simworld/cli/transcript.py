@@ -70,11 +70,13 @@ def print_ending(screen: Console, stored: StoredEpisode) -> None:
 
 def thought_text(act: Act) -> Text | None:
     """What the model of an act thought before it; None where it kept no thought."""
-    made = act.generation
-    thought = split(made.raw).thought if made is not None else ""
-    if made is None or (not thought and not made.reasoning_tokens):
+    generation = act.generation
+    thought = split(generation.raw).thought if generation is not None else ""
+    if generation is None or (not thought and not generation.reasoning_tokens):
         return None
-    tokens = f" ({counted(made.reasoning_tokens, 'token')})" if made.reasoning_tokens else ""
+    tokens = (
+        f" ({counted(generation.reasoning_tokens, 'token')})" if generation.reasoning_tokens else ""
+    )
     shown = thought or "the server did not show it"
     return Text(f"    thought{tokens}: {harmless(shown)}", style="dim")
 
@@ -95,10 +97,10 @@ def act_text(turn: int, act: Act, names: Mapping[str, str], language: str) -> Te
             ),
             style="dim",
         )
-    said = harmless(told(act.action, language))
+    text = harmless(told(act.action, language))
     if act.action.kind is ActionKind.speak:
-        return line.append(f"{colon(language)}{said}", style="default")
-    return line.append(f" [{said}]", style="italic")
+        return line.append(f"{colon(language)}{text}", style="default")
+    return line.append(f" [{text}]", style="italic")
 
 
 def print_checks(screen: Console, checks: tuple[CheckResult, ...]) -> None:

@@ -26,7 +26,7 @@ def run_check(check: Check, turns: Sequence[Turn], *, until: float = float("inf"
     A pattern that takes too long or cannot be used gives `holds=None` and an error, no exception.
     """
     try:
-        found = list(_occurrences(check, turns, until))
+        occurrences = list(_occurrences(check, turns, until))
     except TimeoutError:
         error = f"the pattern took longer than {TIMEOUT_S} s on one utterance; make it simpler"
         if time.monotonic() >= until:
@@ -38,9 +38,11 @@ def run_check(check: Check, turns: Sequence[Turn], *, until: float = float("inf"
     except PatternError as error:
         return CheckResult(name=check.name, holds=None, error=str(error))
     if check.kind is CheckKind.number:
-        return _number(check, found)
-    value, turn = found[0] if found else (None, None)
-    return CheckResult(name=check.name, holds=bool(found) != check.absent, value=value, turn=turn)
+        return _number(check, occurrences)
+    value, turn = occurrences[0] if occurrences else (None, None)
+    return CheckResult(
+        name=check.name, holds=bool(occurrences) != check.absent, value=value, turn=turn
+    )
 
 
 def run_checks(checks: Sequence[Check], turns: Sequence[Turn]) -> tuple[CheckResult, ...]:
@@ -101,10 +103,10 @@ def _occurrences(check: Check, turns: Sequence[Turn], until: float) -> Iterator[
                     yield match.group(group), turn.index
 
 
-def _number(check: Check, found: Sequence[tuple[str, int]]) -> CheckResult:
-    if not found:
+def _number(check: Check, occurrences: Sequence[tuple[str, int]]) -> CheckResult:
+    if not occurrences:
         return CheckResult(name=check.name, holds=False)
-    text, turn = found[-1 if check.last else 0]
+    text, turn = occurrences[-1 if check.last else 0]
     try:
         value = float(_plain_number(text))
         if not isfinite(value):

@@ -64,18 +64,18 @@ def measure(samples: Iterable[DimensionScores], rubric: Mapping[str, Any]) -> di
     """
     weights = {str(d["name"]): float(d["weight"]) for d in rubric["dimensions"]}
     weighed = [name for name, weight in weights.items() if weight]
-    found: dict[str, list[float]] = defaultdict(list)
+    samples_of: dict[str, list[float]] = defaultdict(list)
     for scores in samples:
         shares = {name: scores[name][1] for name in weights if name in scores}
         for name, share in shares.items():
-            found[name].append(share)
+            samples_of[name].append(share)
         if weighed and all(name in shares for name in weighed):
-            found[OVERALL].append(weigh(shares, weights))
+            samples_of[OVERALL].append(weigh(shares, weights))
         if rubric["name"] == SOTOPIA and len(shares) == len(weights):
-            found[SOTOPIA_MEAN].append(
+            samples_of[SOTOPIA_MEAN].append(
                 math.fsum(scores[name][0] for name in weights) / len(weights)
             )
-    return {name: _measured(values) for name, values in found.items()}
+    return {name: _measured(values) for name, values in samples_of.items()}
 
 
 def _measured(values: list[float]) -> Measured:

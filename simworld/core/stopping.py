@@ -97,11 +97,11 @@ class Stopping:
                 self.prompt_tokens += _characters(request) // _CHARACTERS
                 self.new_tokens += len(completion.text) // _CHARACTERS
 
-    def failed(self, failed: int, planned: int, what: str) -> None:
+    def failed(self, failed: int, planned: int, noun: str) -> None:
         """So many of so many planned episodes or judgements have failed."""
         if self.max_failures is not None and failed > self.max_failures.allowed(planned):
             self._stop = (
-                f"{failed} of {planned} {what} failed, more than --max-failures allows. {KEPT}; "
+                f"{failed} of {planned} {noun} failed, more than --max-failures allows. {KEPT}; "
                 "the same command does the rest, and with --retry-failed what failed as well"
             )
 
@@ -120,9 +120,9 @@ class Stopping:
         if self.budget_tokens is None:
             return True
         known = self._pieces and (self.used > self._before or not self._servers)
-        each = (self.used - self._before) / self._pieces if known else 0.0
+        per_piece = (self.used - self._before) / self._pieces if known else 0.0
         room = self.budget_tokens - self.used
-        fits = room > 0 and room >= (2 * (under_way + 1) if under_way else 1) * each
+        fits = room > 0 and room >= (2 * (under_way + 1) if under_way else 1) * per_piece
         self.short |= not fits and not under_way
         return fits and bool(known or not under_way)
 

@@ -125,11 +125,13 @@ class _TournamentReader:
         partners = self._each("partners", file.partners, lambda name: find_specs([name])[0])
         scenarios = self._each("scenarios", file.scenarios, lambda name: find_scenarios([name]))
         judges = self._each("judges", file.judges, lambda name: load_judge(name)[0])
-        names = {given: spec.spec.name for given, spec in {**partners, **loaded}.items()}
-        agents = tuple(dict.fromkeys(names[given] for given in loaded))
+        names = {selector: spec.spec.name for selector, spec in {**partners, **loaded}.items()}
+        agents = tuple(dict.fromkeys(names[selector] for selector in loaded))
         specs = {spec.spec.name: spec for spec in (*loaded.values(), *partners.values())}
         played = {
-            found.scenario.id: found.scenario for each in scenarios.values() for found in each
+            variant.scenario.id: variant.scenario
+            for variants in scenarios.values()
+            for variant in variants
         }
         self._check_format(len(file.agents))
         self._check_agents({**partners, **loaded}, specs)
@@ -145,7 +147,7 @@ class _TournamentReader:
             tie=file.tie if file.tie is not None else "measured" if asked_twice else 0.0,
             specs=specs,
             agents=agents,
-            partners=tuple(dict.fromkeys(names[given] for given in partners)),
+            partners=tuple(dict.fromkeys(names[selector] for selector in partners)),
             focal=focal,
             anchor=anchor or None,
             scenarios=tuple(played.values()),
@@ -155,26 +157,26 @@ class _TournamentReader:
     def _say(self, loc: Sequence[str | int], message: str) -> None:
         self._problems.append(self._document.problem(loc, message))
 
-    def _each(self, key: str, given: Sequence[str], find: Callable[[str], T]) -> dict[str, T]:
+    def _each(self, key: str, names: Sequence[str], find: Callable[[str], T]) -> dict[str, T]:
         """Given name → what it names; problems that have no place of their own get that of the
         name.
         """
-        found: dict[str, T] = {}
-        for i, name in enumerate(given):
-            if name in found:
+        loaded: dict[str, T] = {}
+        for i, name in enumerate(names):
+            if name in loaded:
                 self._say((key, i), f"{name!r} is named twice")
                 continue
             path = name
             try:
                 path = self._path(name)
-                found[name] = find(path)
+                loaded[name] = find(path)
             except InputError as error:
                 for problem in error.problems:
                     if problem.where in ("", path):
                         self._say((key, i), str(problem))
                     else:
                         self._problems.append(problem)
-        return found
+        return loaded
 
     def _path(self, name: str) -> str:
         """A file, folder or glob beside the tournament goes before one in the working folder."""
@@ -185,16 +187,16 @@ class _TournamentReader:
         return str(beside) if looks_like_a_path and os.path.lexists(beside) else name
 
     def _named(self, key: str, names: dict[str, str], agents: Sequence[str]) -> str:
-        given: str = getattr(self._file, key)
-        name = names.get(given, given)
+        agent: str = getattr(self._file, key)
+        name = names.get(agent, agent)
         if name and agents and name not in agents:
             hint = did_you_mean(name, agents) or f"; there are {', '.join(agents)}"
-            self._say((key,), f"{given!r} is not one of the agents{hint}")
+            self._say((key,), f"{agent!r} is not one of the agents{hint}")
         return name
 
-    def _check_agents(self, given: dict[str, LoadedSpec], specs: dict[str, LoadedSpec]) -> None:
+    def _check_agents(self, loaded: dict[str, LoadedSpec], specs: dict[str, LoadedSpec]) -> None:
         first: dict[str, str] = {}
-        for spec in given.values():
+        for spec in loaded.values():
             if isinstance(spec.spec, HumanSpec):
                 self._say(
                     ("agents",), f"{spec.spec.name!r} is a person; a tournament plays by itself"

@@ -91,7 +91,7 @@ def _items(tournament: Tournament, store: Store | None) -> set[PricedItem]:
 
 def _played(tournament: Tournament, store: Store) -> Mapping[PricedItem, bool]:
     """What is played → whether its last attempt failed."""
-    found: dict[PricedItem, tuple[int, bool]] = {}
+    played: dict[PricedItem, tuple[int, bool]] = {}
     for scenario in tournament.scenarios:
         for summary in store.summaries(run=tournament.name, scenario=scenario.id):
             key = (
@@ -99,10 +99,10 @@ def _played(tournament: Tournament, store: Store) -> Mapping[PricedItem, bool]:
                 tuple(seat.agent_name for seat in summary.seats),
                 summary.repeat,
             )
-            found[key] = max(
-                found.get(key, (0, False)), (summary.attempt, summary.ending is Ending.failed)
+            played[key] = max(
+                played.get(key, (0, False)), (summary.attempt, summary.ending is Ending.failed)
             )
-    return {key: failed for key, (_, failed) in found.items()}
+    return {key: failed for key, (_, failed) in played.items()}
 
 
 def _tokens(

@@ -19,11 +19,11 @@ def points_of(tournament: Tournament, store: Store) -> Points:
 
     def points(casts: frozenset[frozenset[str]]) -> dict[str, float]:
         ids = judge_ids(store, tournament.name, tournament.judges[0])
-        found: dict[str, float] = {}
+        won: dict[str, float] = {}
         for game in count_cells(scores(tournament, store, ids, casts=casts)).games:
             if game.dimension == OVERALL:
-                found[game.first] = found.get(game.first, 0.0) + game.wins + game.ties / 2
-                found[game.second] = found.get(game.second, 0.0) + game.losses + game.ties / 2
-        return found
+                won[game.first] = won.get(game.first, 0.0) + game.wins + game.ties / 2
+                won[game.second] = won.get(game.second, 0.0) + game.losses + game.ties / 2
+        return won
 
     return points

@@ -93,8 +93,8 @@ def section(path: str) -> str:
     """The entry of the navigation under which a page is found."""
     group = path.split("/")[1]
     near = {"run": "/", "agent": "/episode/list", "db": "/db/query"}
-    found = [own for own, _ in NAVIGATION if own == path] or [near.get(group, "")]
-    return found[0] or next((own for own, _ in NAVIGATION if own.startswith(f"/{group}/")), "")
+    entries = [own for own, _ in NAVIGATION if own == path] or [near.get(group, "")]
+    return entries[0] or next((own for own, _ in NAVIGATION if own.startswith(f"/{group}/")), "")
 
 
 def endpoint(
@@ -103,13 +103,13 @@ def endpoint(
     """What answers the requests for one page."""
 
     def respond(request: Request) -> Response:
-        given = PageRequest(
+        asked = PageRequest(
             path=request.path_params,
             query=dict(request.query_params),
             own=sent_by_us(request.headers),
         )
         try:
-            return answer(request, maker(desk, desk.store(), given))
+            return answer(request, maker(desk, desk.store(), asked))
         except SimworldError as error:
             return answer(request, error_page(error))
         except Exception as error:
@@ -140,7 +140,7 @@ def error_page(error: SimworldError) -> Page:
 
 def http_page(status: int) -> Page:
     """A page for what is no page of ours."""
-    said = {
+    wording = {
         404: (
             "No such page",
             "There is no page at this address; the links above lead to those that there are.",
@@ -153,4 +153,6 @@ def http_page(status: int) -> Page:
             "This page could not be made; the terminal of `simworld serve` shows why.",
         ),
     )
-    return Page(template="error.html", title=said[0], values={"lines": [said[1]]}, status=status)
+    return Page(
+        template="error.html", title=wording[0], values={"lines": [wording[1]]}, status=status
+    )

@@ -45,7 +45,7 @@ class DatabaseHeading:
 
 def environment() -> Environment:
     """The templates of this package, with the functions and filters that they use."""
-    made = Environment(
+    templates = Environment(
         loader=PackageLoader("simworld.web"),
         autoescape=True,
         finalize=shown,
@@ -54,7 +54,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {
+    templates.filters |= {
         "count": numbers.count,
         "counted": counted,
         "figure": numbers.figure,
@@ -66,13 +66,13 @@ def environment() -> Environment:
         "titled": titled,
         "short": lambda id_: str(id_)[:10],
     }
-    made.globals |= {"link": link, "navigation": NAVIGATION, "only_to": only_to}
-    return made
+    templates.globals |= {"link": link, "navigation": NAVIGATION, "only_to": only_to}
+    return templates
 
 
-def render(made: Environment, template: str, values: Mapping[str, Any]) -> str:
+def render(templates: Environment, template: str, values: Mapping[str, Any]) -> str:
     """A page as text."""
-    return made.get_template(template).render(values)
+    return templates.get_template(template).render(values)
 
 
 def shown(value: Any) -> Any:

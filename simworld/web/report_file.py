@@ -51,7 +51,7 @@ MOST_PAIRS = 28  # of agents; of more, each beside the best one only
 class JudgeSection:
     """What one judge's scores come to."""
 
-    found: Results
+    results: Results
     measure: str
     drawn: DrawnMeasure
     means: MeanColumns
@@ -88,9 +88,9 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
     templates = environment()
     by_name = stored_judges(store, run)
     judged_ = [
-        one
+        section
         for name, ids in by_name.items()
-        if (one := _judged(store, tournament, name, ids)) is not None
+        if (section := _judged(store, tournament, name, ids)) is not None
     ]
     main = next(iter(by_name.values()), ())
     judges = [judge for judge in store.judges() if judge.id in main]
@@ -107,8 +107,8 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
             summary=summary,
             judged=judged_,
             played=played,
-            shown=sum(len(one.episodes) for one in played),
-            total=sum(one.total for one in played),
+            shown=sum(len(scenario.episodes) for scenario in played),
+            total=sum(scenario.total for scenario in played),
             failures=failures,
             style=Markup(style),
             style_hash=_hash(style),
@@ -129,21 +129,21 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
     room = most_bytes - len(page(bare).encode())
     kept: dict[str, list[Markup]] = {}
     scenarios = {scenario.id: scenario for scenario in tournament.scenarios}
-    for made in _in_turns([summaries[id_] for id_ in scenarios]):
-        drawn_ = _episode(store, judges, scenarios[made.scenario_id], made, of_episode)
+    for summary_ in _in_turns([summaries[id_] for id_ in scenarios]):
+        drawn_ = _episode(store, judges, scenarios[summary_.scenario_id], summary_, of_episode)
         room -= len(drawn_.encode()) + 1
         if room < 0:
             break
-        kept.setdefault(made.scenario_id, []).append(drawn_)
+        kept.setdefault(summary_.scenario_id, []).append(drawn_)
     return page(
         [
             PlayedScenario(
-                scenario=one.scenario,
-                roles=one.roles,
-                episodes=kept.get(one.scenario.id, ()),
-                total=one.total,
+                scenario=section.scenario,
+                roles=section.roles,
+                episodes=kept.get(section.scenario.id, ()),
+                total=section.total,
             )
-            for one in bare
+            for section in bare
         ]
     )
 
@@ -151,8 +151,8 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
 def _judged(
     store: Store, tournament: Tournament, name: str, ids: Sequence[str]
 ) -> JudgeSection | None:
-    found = results_by(tournament, store, name, ids)
-    tables = found.standings.tables
+    results = results_by(tournament, store, name, ids)
+    tables = results.standings.tables
     if not tables:
         return None
     measure = next(iter(tables))
@@ -167,10 +167,10 @@ def _judged(
             compared.append((first, second, difference))
     figures = drawn_differences({f"{a}\0{b}": difference for a, b, difference in compared})
     return JudgeSection(
-        found=found,
+        results=results,
         measure=measure,
-        drawn=drawn(tables[measure], found.scales.get(measure, SHARES)),
-        means=means(found, agents),
+        drawn=drawn(tables[measure], results.scales.get(measure, SHARES)),
+        means=means(results, agents),
         matrix=matrix(tables[measure]),
         pairs=[(a, b, figure) for (a, b, _), figure in zip(compared, figures, strict=True)],
     )
@@ -178,8 +178,8 @@ def _judged(
 
 def _in_turns(by_scenario: Sequence[Sequence[EpisodeSummary]]) -> Iterator[EpisodeSummary]:
     """The first episode of each scenario, then the second of each, and so on."""
-    for each in zip_longest(*by_scenario):
-        yield from (summary for summary in each if summary is not None)
+    for round_ in zip_longest(*by_scenario):
+        yield from (summary for summary in round_ if summary is not None)
 
 
 def _episode(
@@ -201,7 +201,7 @@ def _episode(
             places=episode.places(summary),
             checks=stored.episode.checks,
             judgements=judged(store, stored),
-            seats={seat: found for (_, seat), found in scores.items()},
+            seats={seat: scored for (_, seat), scored in scores.items()},
         )
     )
 

@@ -82,8 +82,8 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         if listening is not None:
             listening.close()
-        said = getattr(error, "strerror", None) or str(error)
+        reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
-            f"cannot listen on {host}, port {port}: {said}; try --port 0 for a free one"
+            f"cannot listen on {host}, port {port}: {reason}; try --port 0 for a free one"
         ) from error
     return listening

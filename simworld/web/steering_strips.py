@@ -25,10 +25,10 @@ def steering(store: Store, stored: StoredEpisode) -> list[SteeringStrips]:
     """How an episode was steered, seat by seat."""
     return [
         SteeringStrips(
-            steered=found,
-            steps=tuple((step, strip(step.action, _label(step))) for step in found.steps),
+            steered=steered,
+            steps=tuple((step, strip(step.action, _label(step))) for step in steered.steps),
         )
-        for found in ask(store, stored)
+        for steered in ask(store, stored)
     ]
 
 

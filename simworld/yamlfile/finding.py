@@ -36,9 +36,9 @@ def yaml_files(folder: Path) -> list[Path]:
         raise InputError(
             [Problem(message=f"cannot be read: {reason}", where=str(folder))]
         ) from None
-    found = _match(folder, ("**", "*"), _counter(str(folder)))
+    entries = _match(folder, ("**", "*"), _counter(str(folder)))
     return _some(
-        str(folder), (path for path in found if path.suffix in SUFFIXES and os.path.isfile(path))
+        str(folder), (path for path in entries if path.suffix in SUFFIXES and os.path.isfile(path))
     )
 
 
@@ -58,9 +58,9 @@ def matching_files(pattern: str, beside: Path = Path()) -> list[Path]:
     start, parts = (
         (Path(path.anchor), path.parts[1:]) if path.is_absolute() else (beside, path.parts)
     )
-    found = _match(start, _joined(parts), _counter(pattern))
+    entries = _match(start, _joined(parts), _counter(pattern))
     return _some(
-        pattern, (path for path in found if path.suffix in SUFFIXES and os.path.isfile(path))
+        pattern, (path for path in entries if path.suffix in SUFFIXES and os.path.isfile(path))
     )
 
 
@@ -118,18 +118,18 @@ def _counter(where: str) -> Callable[[], None]:
         nonlocal left
         left -= 1
         if left < 0:
-            what = (
+            message = (
                 f"more than {MAX_ENTRIES:,} files and folders to look through; name a folder"
                 " further down"
             )
-            raise InputError([Problem(message=what, where=where)])
+            raise InputError([Problem(message=message, where=where)])
 
     return count
 
 
-def _some(where: str, found: Iterator[Path]) -> list[Path]:
+def _some(where: str, paths: Iterator[Path]) -> list[Path]:
     files: dict[Path, None] = {}
-    for path in found:
+    for path in paths:
         files[path] = None
         if len(files) > MAX_FILES:
             raise InputError(

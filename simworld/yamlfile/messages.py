@@ -39,10 +39,10 @@ def closest(word: object, candidates: Iterable[str], *, cutoff: float = CUTOFF) 
     """
     known = {_folded(candidate): candidate for candidate in candidates}
     wanted = _folded(str(word))
-    found = difflib.get_close_matches(wanted, known, n=1, cutoff=cutoff)
-    if not found and len(wanted) >= 3:
-        found = [name for name in known if name.startswith(wanted)]
-    return known[found[0]] if found else None
+    close = difflib.get_close_matches(wanted, known, n=1, cutoff=cutoff)
+    if not close and len(wanted) >= 3:
+        close = [name for name in known if name.startswith(wanted)]
+    return known[close[0]] if close else None
 
 
 def dotted(loc: Sequence[str | int]) -> str:

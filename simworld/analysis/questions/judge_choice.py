@@ -91,7 +91,9 @@ def _has(source: QuerySource, record: JudgeRecord, scope: Scope) -> bool:
 
 
 def _why_nothing(source: QuerySource, judges: Sequence[JudgeRecord], scope: Scope) -> str:
-    what = f"run {scope.run!r}" if scope.run else "these episodes" if scope.values else source.where
+    subject = (
+        f"run {scope.run!r}" if scope.run else "these episodes" if scope.values else source.where
+    )
     for record in judges:
         sql = (
             "SELECT j.failure_boundary, j.failure_kind, j.failure_message FROM judgements j JOIN"
@@ -100,17 +102,17 @@ def _why_nothing(source: QuerySource, judges: Sequence[JudgeRecord], scope: Scop
         )
         for boundary, kind, message in source.rows(sql, {"judge": record.id, **scope.values}):
             return (
-                f"judge {record.name!r} has scored nothing of {what}: its judgements failed, the"
+                f"judge {record.name!r} has scored nothing of {subject}: its judgements failed, the"
                 f" last one like this: {boundary}: {kind}: {message}; `simworld judge run"
                 " --retry-failed` tries again"
             )
     ended = f"SELECT e.ending FROM episodes e WHERE {scope.episodes()} GROUP BY e.ending"
     endings = source.column(ended, scope.values)
     if not endings:
-        return f"no episodes of {what} in {source.where}"
+        return f"no episodes of {subject} in {source.where}"
     if endings == ["failed"]:
         return (
-            f"every episode of {what} failed, so there is nothing to score; see `simworld episode"
-            " list`"
+            f"every episode of {subject} failed, so there is nothing to score; see"
+            " `simworld episode list`"
         )
-    return f"nothing of {what} is judged yet; `simworld judge run` does it"
+    return f"nothing of {subject} is judged yet; `simworld judge run` does it"

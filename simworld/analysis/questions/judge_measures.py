@@ -49,13 +49,13 @@ def judge_measures(judge: JudgeChoice, names: Sequence[str] = ()) -> list[Measur
     judge does not give.
     """
     known: dict[str, Measure] = {}
-    for id_, given in names_of(judge).items():
+    for id_, names_ in names_of(judge).items():
         dimensions = judge.rubrics[id_]["dimensions"]
         scales = (
-            [(0.0, 1.0)] if given[1:2] != [SOTOPIA_MEAN] else [(0.0, 1.0), _mean_scale(dimensions)]
+            [(0.0, 1.0)] if names_[1:2] != [SOTOPIA_MEAN] else [(0.0, 1.0), _mean_scale(dimensions)]
         )
         scales += [(float(d["low"]), float(d["high"])) for d in dimensions]
-        for name, (low, high) in zip(given, scales, strict=True):
+        for name, (low, high) in zip(names_, scales, strict=True):
             known.setdefault(name, Measure(name=name, low=low, high=high))
     first = [known[name] for name in (OVERALL, SOTOPIA_MEAN) if name in known]
     every = {measure.name: measure for measure in (*first, *known.values())}

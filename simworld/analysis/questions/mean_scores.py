@@ -51,11 +51,11 @@ def scores(
         sums.append(ended.sum())
         counts.append(ended.count())
     total, n = _together(sums, groups), _together(counts, groups)
-    found = dict(zip(total.columns, means_of_sums(total.to_numpy(), n.to_numpy()), strict=True))
+    estimates = dict(zip(total.columns, means_of_sums(total.to_numpy(), n.to_numpy()), strict=True))
     rows = []
     for key, (all_, failed) in _add_up(seats, groups).items():
         for measure in asked:
-            mean = found.get((measure.name, *key))
+            mean = estimates.get((measure.name, *key))
             unscored = all_ - failed - (mean.n if mean else 0)
             in_range = None if mean is None else measure.in_range(mean.mean)
             rows.append((*key, measure.name, *cells(mean), in_range, all_, failed, unscored))
@@ -129,12 +129,12 @@ def _together(parts: Sequence[pd.DataFrame], groups: Sequence[str]) -> pd.DataFr
     return pd.concat(parts).groupby(level=[UNIT, *groups]).sum().unstack(groups).fillna(0)
 
 
-def cells(found: Estimate | None) -> SqlRow:
+def cells(estimate: Estimate | None) -> SqlRow:
     """The values of the columns mean, low, high, n and families."""
     return (
         (None, None, None, 0, 0)
-        if found is None
-        else (found.mean, found.low, found.high, found.n, found.families)
+        if estimate is None
+        else (estimate.mean, estimate.low, estimate.high, estimate.n, estimate.families)
     )
 
 

@@ -125,7 +125,7 @@ def _frame(
     position = np.tile(np.arange(size), items)
     of = [places[scenario] for _, scenario, _ in cells.blocks]
     names = _words(cells.names)[cells.agents]
-    made: dict[str, Callable[[], Any]] = {
+    makers: dict[str, Callable[[], Any]] = {
         "seat": lambda: np.array(
             [seats(scenario) for _, scenario, _ in cells.blocks], dtype=object
         )[block, position],
@@ -144,7 +144,7 @@ def _frame(
         "failed": np.repeat(cells.failed, size),
         ALL: "",
     }
-    return pd.DataFrame(always | {name: make() for name, make in made.items() if name in columns})
+    return pd.DataFrame(always | {name: make() for name, make in makers.items() if name in columns})
 
 
 def _words(values: Sequence[str]) -> NDArray[Any]:
@@ -163,9 +163,9 @@ def _partners(names: NDArray[Any]) -> NDArray[Any]:
 
 def _values(cells: Cells, names: Mapping[str, Sequence[str]], measure: str) -> NDArray[np.float64]:
     """The values of a measure, whichever of the judge's rubrics gives it."""
-    found = np.full(cells.agents.size, np.nan)
-    for id_, given in names.items():
-        if measure in given and id_ in cells.values:
-            values = cells.values[id_][:, :, given.index(measure)].ravel()
-            found = np.where(np.isnan(found), values, found)
-    return found
+    merged = np.full(cells.agents.size, np.nan)
+    for id_, columns in names.items():
+        if measure in columns and id_ in cells.values:
+            values = cells.values[id_][:, :, columns.index(measure)].ravel()
+            merged = np.where(np.isnan(merged), values, merged)
+    return merged

@@ -26,11 +26,11 @@ def standings(
     anchor: str | None,
 ) -> pd.DataFrame:
     """See `Analysis.standings`."""
-    found = _standings(source, measure, run, judge, tie, anchor)
-    main = found.tables[measure]
+    results = _standings(source, measure, run, judge, tie, anchor)
+    main = results.tables[measure]
     rows = []
     for standing in main.standings:
-        rating, seats = standing.rating, found.seats[standing.agent]
+        rating, seats = standing.rating, results.seats[standing.agent]
         points = (None, None, None) if rating is None else (rating.points, rating.low, rating.high)
         games = (0, 0, 0) if rating is None else (rating.games, rating.wins, rating.ties)
         lost = games[0] - games[1] - games[2]
@@ -42,7 +42,7 @@ def standings(
     columns |= {**dict.fromkeys(("mean", "low", "high"), number), "n": whole, "families": whole}
     return noted(
         table(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)),
-        (*found.warnings, *main.notes),
+        (*results.warnings, *main.notes),
     )
 
 

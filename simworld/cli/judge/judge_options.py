@@ -53,22 +53,22 @@ class OfAJudge(click.Command):
         return rest
 
 
-def _instead(command: str, given: str) -> str:
+def _instead(command: str, word: str) -> str:
     """What was meant by a word that no option introduces."""
     from simworld.cli.file_kinds import kind_of  # knows every kind, and is slow to import
 
-    there = os.path.isfile(given)
-    kind = kind_of(Path(given)) if there else "judge"
-    quoted = shlex.quote(given)
+    there = os.path.isfile(word)
+    kind = kind_of(Path(word)) if there else "judge"
+    quoted = shlex.quote(word)
     checked = f"`simworld check {quoted}` checks the file" if there else ""
     if kind == "pairs" and command == "check":
         return (
-            f"{given}: pairs are named with --pairs: `simworld judge check --judge SPEC --pairs"
+            f"{word}: pairs are named with --pairs: `simworld judge check --judge SPEC --pairs"
             f" {quoted}`"
         )
     if kind not in ("judge", None):
-        return f"{given} is no judge: its keys tell another kind of file ({kind}); {checked}"
-    usual = f"{given}: a judge is named with --judge: `simworld judge {command} --judge {quoted}`"
+        return f"{word} is no judge: its keys tell another kind of file ({kind}); {checked}"
+    usual = f"{word}: a judge is named with --judge: `simworld judge {command} --judge {quoted}`"
     return f"{usual}; {checked}" if checked else usual
 
 
@@ -102,8 +102,8 @@ def overruled_note(rubric: str, scenarios: Sequence[str]) -> list[str]:
     if not scenarios:
         return []
     more = f" and {len(scenarios) - 3} more" if len(scenarios) > 3 else ""
-    those = f"scenario{'s' if len(scenarios) > 1 else ''} {', '.join(scenarios[:3])}{more}"
+    named = f"scenario{'s' if len(scenarios) > 1 else ''} {', '.join(scenarios[:3])}{more}"
     return [
-        f"scored by the judge's own rubric, {rubric}, and not by the one that {those}"
+        f"scored by the judge's own rubric, {rubric}, and not by the one that {named}"
         f" name{'s' * (len(scenarios) == 1)}"
     ]

@@ -135,7 +135,7 @@ def latent(
                 log(step, metrics)
                 show(step, steps, "learning")
 
-            made, found, neutrality = latent_upmap(
+            checkpoint, measured, neutrality = latent_upmap(
                 school,
                 clone,
                 settings,
@@ -144,21 +144,24 @@ def latent(
                 show=show,
                 work=work_of(out),
             )
-            save_checkpoint(out, made)
-            done(made)
+            save_checkpoint(out, checkpoint)
+            done(checkpoint)
     if as_json:
         click.echo(
-            plain_json({"id": made.id, "folder": str(out), "metrics": dict(made.info.metrics)})
+            plain_json(
+                {"id": checkpoint.id, "folder": str(out), "metrics": dict(checkpoint.info.metrics)}
+            )
         )
         return
     click.echo(
         harmless(
-            f"{out}: {made.id}: {counted(made.info.d_action - 1, 'direction')},"
-            f" {counted(made.info.ways, 'way')} of replying"
+            f"{out}: {checkpoint.id}: {counted(checkpoint.info.d_action - 1, 'direction')},"
+            f" {counted(checkpoint.info.ways, 'way')} of replying"
         )
     )
     click.echo(
-        f"  a reply behind its own code {told(found.log_ratio)} nats likelier than behind another's"
+        f"  a reply behind its own code {told(measured.log_ratio)} nats likelier than behind"
+        " another's"
     )
     click.echo("\n".join(lines_of(neutrality)))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}"))

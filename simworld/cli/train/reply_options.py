@@ -82,21 +82,27 @@ def reply_options(command: Command) -> Command:
     return command
 
 
-def reply_query(given: Mapping[str, Any]) -> ReplyQuery:
+def reply_query(options: Mapping[str, Any]) -> ReplyQuery:
     """Which replies a command's options mean."""
     from simworld.training.cloning.clone_checkpoint import ReplyQuery
 
     return ReplyQuery(
-        run=given["run_name"], agent=given["agent"], train=given["replies"], seed=given["seed"]
+        run=options["run_name"],
+        agent=options["agent"],
+        train=options["replies"],
+        seed=options["seed"],
     )
 
 
-def descent(given: Mapping[str, Any]) -> Descent:
+def descent(options: Mapping[str, Any]) -> Descent:
     """How a command's options say to descend."""
     from simworld.training.cloning.descent import Descent
 
     return Descent(
-        steps=given["steps"], batch_size=given["batch_size"], lr=given["lr"], seed=given["seed"]
+        steps=options["steps"],
+        batch_size=options["batch_size"],
+        lr=options["lr"],
+        seed=options["seed"],
     )
 
 
@@ -162,16 +168,17 @@ def work_of(out: Path) -> Path:
     return out.with_name(f".{out.name}-training")
 
 
-def lines_of(found: Neutrality) -> list[str]:
+def lines_of(neutrality: Neutrality) -> list[str]:
     """What a planner is worth, for people."""
-    read = f"{counted(found.replies, 'reply', 'replies')}, {counted(found.kl.n, 'token')}"
+    families = counted(neutrality.kl.families, "family", "families")
+    read = f"{counted(neutrality.replies, 'reply', 'replies')}, {counted(neutrality.kl.n, 'token')}"
     return [
-        f"  KL to the unsteered model   {told(found.kl)} nats per token",
-        f"    of random directions      {told(found.random_kl)}",
-        f"  reach                       {told(found.reach)}",
-        f"  greedy agreement            {told(found.agreement)}",
-        f"  perplexity, steered/plain   {told(found.perplexity_ratio)}",
-        f"  on {read}, of {counted(found.kl.families, 'family', 'families')} that it has not seen",
+        f"  KL to the unsteered model   {told(neutrality.kl)} nats per token",
+        f"    of random directions      {told(neutrality.random_kl)}",
+        f"  reach                       {told(neutrality.reach)}",
+        f"  greedy agreement            {told(neutrality.agreement)}",
+        f"  perplexity, steered/plain   {told(neutrality.perplexity_ratio)}",
+        f"  on {read}, of {families} that it has not seen",
     ]
 
 

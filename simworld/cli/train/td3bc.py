@@ -44,17 +44,17 @@ _LOOP = ("steps", "batch_size", "seed", "every", "held_out", "patience")
 
 
 def _widths(
-    context: click.Context, parameter: click.Parameter, given: str | None
+    context: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[int, ...] | None:
     """Widths of layers: `256,256`; none for `linear`."""
-    if given is None:
+    if text is None:
         return None
-    if given == "linear":
+    if text == "linear":
         return ()
-    parts = [part.strip() for part in given.split(",")]
+    parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise click.BadParameter(
-            f"{given!r} is no list of widths; expected numbers above 0 as in 256,256, or linear"
+            f"{text!r} is no list of widths; expected numbers above 0 as in 256,256, or linear"
         )
     return tuple(map(int, parts))
 
@@ -134,7 +134,7 @@ def td3bc(
     tensorboard: Path | None,
     as_json: bool,
     fqe_steps: int | None,
-    **given: Any,
+    **options: Any,
 ) -> None:
     """Train a planner by TD3+BC, or by behaviour cloning alone, on stored episodes.
 
@@ -150,13 +150,13 @@ def td3bc(
     from simworld.training.rl.train_planner import PlannerSettings, load_data, train_planner
     from store import open_store
 
-    loop = _set(given, _LOOP) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
+    loop = _set(options, _LOOP) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
     settings = PlannerSettings.model_validate(
-        {"learner": learner, "fresh": fresh, "td3bc": _set(given, _TD3BC), "loop": loop}
+        {"learner": learner, "fresh": fresh, "td3bc": _set(options, _TD3BC), "loop": loop}
     )
     check_target(out)
     clone = load_checkpoint(clone_folder)
-    folder = build(db, given, datasets) if dataset is None else dataset
+    folder = build(db, options, datasets) if dataset is None else dataset
     data = load_data(folder)
     source = click.get_current_context().get_parameter_source("db")
     logged = dataset is None or source is not ParameterSource.DEFAULT
@@ -183,9 +183,9 @@ def td3bc(
     _report(planner, out, as_json)
 
 
-def _set(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _set(options: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """The options that were given; the settings know the defaults of the others."""
-    return {name: given[name] for name in names if given[name] is not None}
+    return {name: options[name] for name in names if options[name] is not None}
 
 
 def _record(name: str, settings: PlannerSettings, data: TrainingData) -> TrainingRecord:

@@ -58,10 +58,10 @@ class ExampleLine:
     scenario: str
 
 
-def show(desk: AppState, store: Store, given: PageRequest) -> Page:
+def show(desk: AppState, store: Store, request: PageRequest) -> Page:
     """One agent: what it is, how it stands, and what it said last."""
     try:
-        agent = store.agent(given.part("id"))
+        agent = store.agent(request.part("id"))
     except InputError as error:
         raise PageNotFound(error.problems) from None
     spec: Mapping[str, Any] = agent.spec
@@ -87,7 +87,12 @@ def show(desk: AppState, store: Store, given: PageRequest) -> Page:
             },
             "planner": planner,
             "training": next(
-                (one.name for one in trainings if planner and one.checkpoint_id == planner), None
+                (
+                    training.name
+                    for training in trainings
+                    if planner and training.checkpoint_id == planner
+                ),
+                None,
             ),
             "style": _mapping(spec.get("prompt")).get("style"),
             "prompt": _prompt(spec.get("prompt")),
@@ -120,7 +125,7 @@ def _stands(
     desk: AppState, store: Store, agent_id: str, recent: Sequence[EpisodeSummary]
 ) -> list[AgentStanding]:
     """In its latest runs that somebody has judged."""
-    found = []
+    in_runs = []
     for run in list(dict.fromkeys(summary.run for summary in recent))[:RUNS]:
         chosen = tournament.choose(desk, store, PageRequest(query={"run": run}))
         name = next((name for name, id_ in store.run_agents(run).items() if id_ == agent_id), None)
@@ -133,7 +138,7 @@ def _stands(
         table = standings.tables.get(OVERALL) or next(iter(standings.tables.values()))
         for place, standing in enumerate(table.standings, 1):
             if standing.agent == name and (standing.score or standing.rating):
-                found.append(
+                in_runs.append(
                     AgentStanding(
                         run=run,
                         judge=chosen.judge,
@@ -142,13 +147,13 @@ def _stands(
                         standing=standing,
                     )
                 )
-    return found
+    return in_runs
 
 
 def _said(store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -> list[ExampleLine]:
     """Some of its lines, from the latest episodes that did not fail."""
-    found = []
-    for summary in [one for one in recent if one.failure is None][:HEARD]:
+    examples = []
+    for summary in [episode for episode in recent if episode.failure is None][:HEARD]:
         stored = store.episode(summary.id, vectors=False).episode
         mine = {seat for seat, id_ in stored.cast.items() if id_ == agent_id}
         lines = [
@@ -161,5 +166,5 @@ def _said(store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -> list
             for number, act in enumerate(stored.acts)
             if act.seat in mine and act.action.kind is ActionKind.speak
         ]
-        found += lines[:LINES]
-    return found
+        examples += lines[:LINES]
+    return examples

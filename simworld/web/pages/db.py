@@ -42,26 +42,26 @@ class ResultTable:
     why_none: str = ""  # why there are none, where that is known
 
 
-def info(desk: AppState, store: Store, given: PageRequest) -> Page:
+def info(desk: AppState, store: Store, request: PageRequest) -> Page:
     """Version, size, rows by table, and the codebook."""
-    found = desk.remember("describe", lambda: describe(desk.url))
+    description = desk.remember("describe", lambda: describe(desk.url))
     return Page(
         template="db_info.html",
         title="Database",
-        values={"found": found, "books": books(codebook())},
+        values={"database": description, "books": books(codebook())},
     )
 
 
-def query(desk: AppState, store: Store, given: PageRequest) -> Page:
+def query(desk: AppState, store: Store, request: PageRequest) -> Page:
     """One reading statement and its answer; a statement that another site sends is shown and not
     run.
     """
-    limit = int(given.one_of("limit", LIMITS) or LIMITS[0])
+    limit = int(request.one_of("limit", LIMITS) or LIMITS[0])
     known = ready_queries()
-    name = given.one_of("ready", list(known))
+    name = request.one_of("ready", list(known))
     ready = None if name is None else known[name]
-    sql = given.text("sql", longest=LONGEST_SQL) or (ready.sql if ready else "")
-    wanted = {name: given.text(f"set.{name}") for name in parameters.names(sql)}
+    sql = request.text("sql", longest=LONGEST_SQL) or (ready.sql if ready else "")
+    wanted = {name: request.text(f"set.{name}") for name in parameters.names(sql)}
     values: dict[str, Any] = {
         "sql": sql,
         "wanted": wanted,
@@ -72,17 +72,17 @@ def query(desk: AppState, store: Store, given: PageRequest) -> Page:
         "limits": LIMITS,
         "answer": None,
         "fault": None,
-        "held": bool(sql) and not given.own,
+        "held": bool(sql) and not request.own,
         "views": [(name, columns) for name, columns in books(codebook()) if name in VIEWS],
         "tables": [(name, columns) for name, columns in books(codebook()) if name not in VIEWS],
         "seconds": TIMEOUT_S,
     }
-    if sql and given.own and not values["lost"]:
+    if sql and request.own and not values["lost"]:
         try:
-            found = answer(desk, sql, wanted, limit)
-            if ready is not None and sql == ready.sql and not found.rows:
-                found = replace(found, why_none=why_empty(desk.url, ready, wanted))
-            values["answer"] = found
+            table = answer(desk, sql, wanted, limit)
+            if ready is not None and sql == ready.sql and not table.rows:
+                table = replace(table, why_none=why_empty(desk.url, ready, wanted))
+            values["answer"] = table
         except InputError as error:
             values["fault"] = str(error)
     status = 200 if values["fault"] is None else 400
@@ -104,13 +104,13 @@ def answer(desk: AppState, sql: str, values: Mapping[str, BoundValue], limit: in
             most_bytes=MOST_BYTES,
             timeout_s=TIMEOUT_S,
             stopped=desk.stopping.is_set,
-        ) as found:
-            raw = [[_kept(value) for value in row] for row in found]
+        ) as result:
+            raw = [[_kept(value) for value in row] for row in result]
             return ResultTable(
-                columns=found.columns,
-                numeric=[_all_numbers([row[i] for row in raw]) for i in range(len(found.columns))],
+                columns=result.columns,
+                numeric=[_all_numbers([row[i] for row in raw]) for i in range(len(result.columns))],
                 rows=[[_text(value) for value in row] for row in raw],
-                note=found.note("choose more above"),
+                note=result.note("choose more above"),
             )
     finally:
         TURNS.release()

@@ -43,13 +43,13 @@ class TranscriptLine:
     act: Act
 
 
-def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
+def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
     """Episodes that match, the latest first, page by page."""
     names = desk.remember("names", store.names)
-    chosen = {name: given.text(name) for name in FILTERS}
-    ending = given.one_of("ending", [ending.value for ending in Ending])
-    before = given.text("before")
-    found = store.summaries(
+    chosen = {name: request.text(name) for name in FILTERS}
+    ending = request.one_of("ending", [ending.value for ending in Ending])
+    before = request.text("before")
+    summaries = store.summaries(
         run=chosen["run"],
         scenario=chosen["scenario"],
         family=chosen["family"],
@@ -62,21 +62,21 @@ def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
         template="episode_list.html",
         title="Episodes",
         values={
-            "rows": found[:PAGE],
+            "rows": summaries[:PAGE],
             "chosen": chosen,
             "names": names,
             "endings": [ending.value for ending in Ending],
             "before": before,
-            "older": found[PAGE - 1].id if len(found) > PAGE else None,
+            "older": summaries[PAGE - 1].id if len(summaries) > PAGE else None,
         },
     )
 
 
-def show(desk: AppState, store: Store, given: PageRequest) -> Page:
+def show(desk: AppState, store: Store, request: PageRequest) -> Page:
     """One episode."""
-    stored = find(store, given.part("id"))
+    stored = find(store, request.part("id"))
     scenario = find_scenario(store, stored.summary.scenario_id)
-    seat = _seat(given, scenario)
+    seat = _seat(request, scenario)
     labels = names(stored.summary) if seat is None else labels_for(scenario, seat)
     steered = steering(store, stored)
     return Page(
@@ -88,7 +88,7 @@ def show(desk: AppState, store: Store, given: PageRequest) -> Page:
             "seat": seat,
             "role": None if seat is None else role(scenario, seat),
             "places": places(stored.summary),
-            "made": given.one_of("made", ("1",)) is not None,
+            "made": request.one_of("made", ("1",)) is not None,
             "lines": lines(stored, scenario, labels, seat),
             "hidden": sum(
                 seat is not None and not perceives(seat, act) for act in stored.episode.acts
@@ -140,12 +140,12 @@ def lines(
 ) -> list[TranscriptLine]:
     """The transcript in the words of the scenario's language, of a seat only what it perceived."""
     where = places(stored.summary)
-    found = []
+    transcript = []
     number = 0
     for turn in stored.episode.turns:
         for act in turn.acts:
             if seat is None or perceives(seat, act):
-                found.append(
+                transcript.append(
                     TranscriptLine(
                         number=number,
                         turn=turn.index + 1,
@@ -159,11 +159,11 @@ def lines(
                     )
                 )
             number += 1
-    return found
+    return transcript
 
 
-def _seat(given: PageRequest, scenario: Scenario) -> str | None:
-    chosen = given.text("seat")
+def _seat(request: PageRequest, scenario: Scenario) -> str | None:
+    chosen = request.text("seat")
     seats = [seat.name for seat in scenario.seats]
     if chosen is not None and chosen not in seats:
         raise InputError(

@@ -32,9 +32,9 @@ class ScenarioProgress:
     failed: int
 
 
-def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
+def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
     """All runs, the latest first."""
-    page = given.whole("page", low=1, high=1_000_000, default=1)
+    page = request.whole("page", low=1, high=1_000_000, default=1)
     summaries = desk.remember("runs", lambda: store.runs()[::-1])
     shown = summaries[(page - 1) * PAGE : page * PAGE]
     return Page(
@@ -49,9 +49,9 @@ def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
     )
 
 
-def show(desk: AppState, store: Store, given: PageRequest) -> Page:
+def show(desk: AppState, store: Store, request: PageRequest) -> Page:
     """One run: counts, endings, scenarios, agents, and what it was begun with."""
-    name = given.part("name")
+    name = request.part("name")
     try:
         summary = desk.remember(("run", name), lambda: store.run(name))
     except InputError as error:
@@ -80,7 +80,9 @@ def last_failures(store: Store, run: str) -> list[EpisodeSummary]:
     """The latest failed attempts after which nobody has tried again, the latest first."""
     failed = store.summaries(run=run, ending=Ending.failed)[::-1]
     states = store.finished(run)
-    return [one for one in failed if states[one.item_key].attempts == one.attempt][:FAILURES]
+    return [episode for episode in failed if states[episode.item_key].attempts == episode.attempt][
+        :FAILURES
+    ]
 
 
 def bar(summary: RunSummary) -> Markup:
@@ -90,10 +92,10 @@ def bar(summary: RunSummary) -> Markup:
 
 def endings(counts: Iterable[EndingCount]) -> list[tuple[Ending, str, int]]:
     """(Ending, reason, episodes), the most frequent first."""
-    found: Counter[tuple[Ending, str]] = Counter()
+    episodes: Counter[tuple[Ending, str]] = Counter()
     for count in counts:
-        found[count.ending, count.reason] += count.episodes
-    return [(ending, reason, n) for (ending, reason), n in found.most_common()]
+        episodes[count.ending, count.reason] += count.episodes
+    return [(ending, reason, n) for (ending, reason), n in episodes.most_common()]
 
 
 def scenarios(counts: Iterable[EndingCount]) -> list[ScenarioProgress]:

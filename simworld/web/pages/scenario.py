@@ -35,10 +35,10 @@ class SeatBriefing:
     facts: Mapping[str, str]  # what it is called → text; empty ones left out
 
 
-def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
+def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
     """Scenarios by name."""
-    page = given.whole("page", low=1, high=1_000_000, default=1)
-    text = given.text("text")
+    page = request.whole("page", low=1, high=1_000_000, default=1)
+    text = request.text("text")
     lines = store.scenario_lines(text, start=(page - 1) * PAGE, limit=PAGE + 1)
     return Page(
         template="scenario_list.html",
@@ -47,9 +47,9 @@ def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
     )
 
 
-def show(desk: AppState, store: Store, given: PageRequest) -> Page:
+def show(desk: AppState, store: Store, request: PageRequest) -> Page:
     """One scenario, seat by seat."""
-    scenario = find(store, given.part("id"))
+    scenario = find(store, request.part("id"))
     return Page(
         template="scenario_show.html",
         title=titled(scenario),
@@ -87,13 +87,13 @@ def role(scenario: Scenario, seat: str) -> SeatBriefing:
 
 def describe(check: Check) -> str:
     """A check in words."""
-    what = {
+    text = {
         "regex": f"what matches {check.pattern}",
         "keyword": f"one of: {', '.join(check.words)}",
         "number": f"a number as in {check.pattern}",
     }[check.kind.value]
     if check.between is not None:
-        what += f", between {check.between[0]:g} and {check.between[1]:g}"
+        text += f", between {check.between[0]:g} and {check.between[1]:g}"
     if check.absent:
-        return f"{check.by} never says {what}" if check.by else f"nobody says {what}"
-    return f"{check.by or 'somebody'} says {what}{'; the last one counts' if check.last else ''}"
+        return f"{check.by} never says {text}" if check.by else f"nobody says {text}"
+    return f"{check.by or 'somebody'} says {text}{'; the last one counts' if check.last else ''}"

@@ -27,12 +27,12 @@ class SearchResult:
     cosine: float | None  # by meaning: how near
 
 
-def search(desk: AppState, store: Store, given: PageRequest) -> Page:
+def search(desk: AppState, store: Store, request: PageRequest) -> Page:
     """Episodes by words, the latest first; or by meaning, the nearest first."""
-    text = given.text("text", longest=LONGEST)
-    by = given.one_of("by", BY) or BY[0]
-    run = given.text("run")
-    found: dict[str, Any] = {
+    text = request.text("text", longest=LONGEST)
+    by = request.one_of("by", BY) or BY[0]
+    run = request.text("run")
+    answer: dict[str, Any] = {
         "hits": [],
         "older": None,
         "before": None,
@@ -40,19 +40,19 @@ def search(desk: AppState, store: Store, given: PageRequest) -> Page:
         "loading": False,
     }
     if text is not None:
-        found |= (words if by == "words" else meaning)(desk, store, given, text, run)
+        answer |= (words if by == "words" else meaning)(desk, store, request, text, run)
     asked = {"text": text, "by": by, "run": run, "names": desk.remember("names", store.names)}
-    return Page(template="search.html", title="Search", values={**found, **asked})
+    return Page(template="search.html", title="Search", values={**answer, **asked})
 
 
 def words(
-    desk: AppState, store: Store, given: PageRequest, text: str, run: str | None
+    desk: AppState, store: Store, request: PageRequest, text: str, run: str | None
 ) -> dict[str, Any]:
     """The latest episodes in which all words occur."""
     wanted = phrases(text)
-    before = given.whole("before", low=1, high=2**62, default=0)
-    found = store.search_text(wanted, run=run, before=before or None, limit=PAGE + 1)
-    shown = found[:PAGE]
+    before = request.whole("before", low=1, high=2**62, default=0)
+    hits = store.search_text(wanted, run=run, before=before or None, limit=PAGE + 1)
+    shown = hits[:PAGE]
     summaries = store.summaries_of([hit.episode_id for hit in shown])
     return {
         "hits": [
@@ -63,12 +63,12 @@ def words(
             if hit.episode_id in summaries
         ],
         "before": before,
-        "older": shown[-1].number if len(found) > PAGE else None,
+        "older": shown[-1].number if len(hits) > PAGE else None,
     }
 
 
 def meaning(
-    desk: AppState, store: Store, given: PageRequest, text: str, run: str | None
+    desk: AppState, store: Store, request: PageRequest, text: str, run: str | None
 ) -> dict[str, Any]:
     """The episodes nearest in meaning among those that have an embedding."""
 
@@ -96,9 +96,9 @@ def meaning(
 
 def beginning(text: str) -> list[WordMatch]:
     """The first lines of an episode."""
-    found = [
+    texts = [
         WordMatch(number=i, parts=((line, False),))
         for i, line in enumerate(text.split("\n"))
         if line
     ]
-    return found[:BEGINNING]
+    return texts[:BEGINNING]

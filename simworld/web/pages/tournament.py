@@ -105,28 +105,28 @@ class ComparedEpisode:
     page: str  # id
 
 
-def standings(desk: AppState, store: Store, given: PageRequest) -> Page:
+def standings(desk: AppState, store: Store, request: PageRequest) -> Page:
     """Ratings, scores and games of a run's agents by one judge, on one measure."""
-    chosen = choose(desk, store, given)
+    chosen = choose(desk, store, request)
     title = "Standings"
     if chosen is None or chosen.judge is None:
         return Page(
-            template="standings.html", title=title, values={"chosen": chosen, "found": None}
+            template="standings.html", title=title, values={"chosen": chosen, "results": None}
         )
-    found = results_of(desk, store, chosen)
-    measures = list(found.standings.tables)
-    measure = given.one_of("measure", measures) or measures[0]
-    table = found.standings.tables[measure]
+    results = results_of(desk, store, chosen)
+    measures = list(results.standings.tables)
+    measure = request.one_of("measure", measures) or measures[0]
+    table = results.standings.tables[measure]
     return Page(
         template="standings.html",
         title=f"{title} of {chosen.tournament.file.title or chosen.run}",
         values={
             "chosen": chosen,
-            "found": found,
+            "results": results,
             "measures": measures,
             "measure": measure,
-            "drawn": drawn(table, found.scales.get(measure, SHARES)),
-            "means": means(found, [standing.agent for standing in table.standings]),
+            "drawn": drawn(table, results.scales.get(measure, SHARES)),
+            "means": means(results, [standing.agent for standing in table.standings]),
             "matrix": matrix(table),
             "ids": store.run_agents(chosen.run),
         },
@@ -143,16 +143,16 @@ def results_of(desk: AppState, store: Store, chosen: ChosenJudge) -> Results:
     )
 
 
-def compare(desk: AppState, store: Store, given: PageRequest) -> Page:
+def compare(desk: AppState, store: Store, request: PageRequest) -> Page:
     """Two agents: their differences over all scenarios, and in one scenario episode beside
     episode.
     """
-    chosen = choose(desk, store, given)
+    chosen = choose(desk, store, request)
     values: dict[str, object] = {"chosen": chosen}
     if chosen is None:
         return Page(template="compare.html", title="Compare", values=values)
     agents = chosen.tournament.agents
-    first, second = given.one_of("first", agents), given.one_of("second", agents)
+    first, second = request.one_of("first", agents), request.one_of("second", agents)
     if first is not None and first == second:
         raise InputError(f"{first!r} is compared with itself; choose two agents")
     shared = desk.remember(
@@ -161,7 +161,7 @@ def compare(desk: AppState, store: Store, given: PageRequest) -> Page:
         stamp=store.cells_size(chosen.run),
     )
     first, second = shared.most(agents, first, second)
-    scenario = given.one_of("scenario", list(chosen.scenarios))
+    scenario = request.one_of("scenario", list(chosen.scenarios))
     if scenario is None and first is not None and second is not None:
         scenario = shared.where(first, second, list(chosen.scenarios))
     values |= {"first": first, "second": second, "scenario": scenario}
@@ -173,22 +173,22 @@ def compare(desk: AppState, store: Store, given: PageRequest) -> Page:
         lambda: cautions(store, chosen.ids, run=chosen.run),
         stamp=store.cells_size(chosen.run),
     )
-    values |= in_scenario(store, given, chosen, (first, second), scenario)
+    values |= in_scenario(store, request, chosen, (first, second), scenario)
     return Page(template="compare.html", title=f"{first} beside {second}", values=values)
 
 
 def in_scenario(
-    store: Store, given: PageRequest, chosen: ChosenJudge, agents: tuple[str, str], scenario: str
+    store: Store, request: PageRequest, chosen: ChosenJudge, agents: tuple[str, str], scenario: str
 ) -> dict[str, object]:
     """The pairs of episodes of two agents in a scenario, a page of them, and one pair to read."""
-    found = pairs(store, chosen.run, scenario, *agents, counts=chosen.counts)
-    page = given.whole("page", low=1, high=1_000_000, default=1)
+    matched = pairs(store, chosen.run, scenario, *agents, counts=chosen.counts)
+    page = request.whole("page", low=1, high=1_000_000, default=1)
     begin = (page - 1) * PAIRS
-    number = given.whole(
-        "pair", low=1, high=max(1, len(found)), default=min(begin + 1, max(1, len(found)))
+    number = request.whole(
+        "pair", low=1, high=max(1, len(matched)), default=min(begin + 1, max(1, len(matched)))
     )
-    shown = found[begin : begin + PAIRS]
-    read = found[number - 1] if found else None
+    shown = matched[begin : begin + PAIRS]
+    read = matched[number - 1] if matched else None
     judges = [judge for judge in store.judges() if judge.id in chosen.ids]
     needed = [
         side.id
@@ -199,7 +199,7 @@ def in_scenario(
     return {
         "pairs": [(i, pair, overall(seen, pair)) for i, pair in enumerate(shown, begin + 1)],
         "page": page,
-        "more": len(found) > begin + PAIRS,
+        "more": len(matched) > begin + PAIRS,
         "number": number,
         "pair": read,
         "sides": [side(store, agent, read, id_) for agent, id_ in _sides(*agents, read)]
@@ -209,17 +209,17 @@ def in_scenario(
     }
 
 
-def choose(desk: AppState, store: Store, given: PageRequest) -> ChosenJudge | None:
+def choose(desk: AppState, store: Store, request: PageRequest) -> ChosenJudge | None:
     """The run and judge that are asked for; by default the latest run and its first judge. None
     where there is no run.
     """
     runs = desk.remember("names", store.names).runs
-    run = given.text("run") or next(iter(runs), None)
+    run = request.text("run") or next(iter(runs), None)
     if run is None:
         return None
     tournament, scenarios, counts = desk.remember(("tournament", run), lambda: _asked(store, run))
     judges = desk.remember(("judges", run), lambda: stored_judges(store, run))
-    judge = given.one_of("judge", list(judges)) or next(iter(judges), None)
+    judge = request.one_of("judge", list(judges)) or next(iter(judges), None)
     return ChosenJudge(
         runs=runs if run in runs else (run, *runs),
         tournament=tournament,
@@ -241,9 +241,9 @@ def shared_cells(store: Store, tournament: Tournament) -> SharedCells:
 def _asked(
     store: Store, run: str
 ) -> tuple[Tournament, dict[str, str], Callable[[EpisodeSummary, SeatRecord], bool]]:
-    found = stored_tournament(store, run)
-    titles = all_titled(found.scenarios)
-    return found, titles, seat_counts(found)
+    tournament = stored_tournament(store, run)
+    titles = all_titled(tournament.scenarios)
+    return tournament, titles, seat_counts(tournament)
 
 
 def drawn(table: MeasureStandings, score_ends: tuple[float, float]) -> DrawnMeasure:
@@ -276,12 +276,12 @@ def drawn(table: MeasureStandings, score_ends: tuple[float, float]) -> DrawnMeas
     )
 
 
-def means(found: Results, agents: Sequence[str]) -> MeanColumns:
+def means(results: Results, agents: Sequence[str]) -> MeanColumns:
     """Measure → each agent's mean score with its interval, on the measure's own scale."""
     rows = []
-    for measure, table in found.standings.tables.items():
+    for measure, table in results.standings.tables.items():
         by_agent = {standing.agent: standing for standing in table.standings}
-        ends = found.scales.get(measure, SHARES)
+        ends = results.scales.get(measure, SHARES)
         cells = []
         for agent in agents:
             score = by_agent[agent].score
@@ -321,25 +321,25 @@ def over_all(
     if chosen.judge is None:
         return []
     key = ("differences", chosen.run, chosen.judge, first, second)
-    found = desk.remember(
+    differences = desk.remember(
         key,
         lambda: differences_by(chosen.tournament, store, chosen.ids, first, second),
         stamp=store.cells_size(chosen.run),
     )
-    return drawn_differences(found, scales(store, chosen.ids))
+    return drawn_differences(differences, scales(store, chosen.ids))
 
 
 def drawn_differences(
-    found: Mapping[str, Difference], ends: Mapping[str, tuple[float, float]] | None = None
+    differences: Mapping[str, Difference], ends: Mapping[str, tuple[float, float]] | None = None
 ) -> list[ComparedMeasure]:
     """Differences drawn around zero as shares of their measure's scale, all on one axis.
 
     Args:
-        found: by measure.
+        differences: by measure.
         ends: of the measures' scales; default: 0 to 1.
     """
     shares: dict[str, tuple[float | None, float | None, float | None]] = {}
-    for measure, difference in found.items():
+    for measure, difference in differences.items():
         low, high = (ends or {}).get(measure, SHARES)
         paired, width = difference.paired, high - low
         shares[measure] = (
@@ -356,7 +356,7 @@ def drawn_differences(
             figure=interval(*shares[measure], ends=(-reach, reach), mark=0.0),
             axis=axis((-reach, reach), mark=0.0),
         )
-        for measure, difference in found.items()
+        for measure, difference in differences.items()
     ]
 
 
@@ -364,8 +364,8 @@ def overall(
     scores: Mapping[tuple[str, str], EpisodeScores], pair: EpisodePair
 ) -> tuple[float | None, float | None, float | None]:
     """The overall scores of a pair and their difference, as far as there are any."""
-    one, two = (scores.get((id_, pair.seat)) for id_ in (pair.first.id, pair.second.id))
-    a, b = (None if found is None else found.overall for found in (one, two))
+    first, second = (scores.get((id_, pair.seat)) for id_ in (pair.first.id, pair.second.id))
+    a, b = (None if scored is None else scored.overall for scored in (first, second))
     return a, b, None if a is None or b is None else a - b
 
 
@@ -373,13 +373,15 @@ def dimensions(
     scores: Mapping[tuple[str, str], EpisodeScores], pair: EpisodePair
 ) -> list[tuple[str, float | None, float | None, float | None]]:
     """Dimension, its score in either episode, and the difference."""
-    one, two = (scores.get((id_, pair.seat)) for id_ in (pair.first.id, pair.second.id))
+    first, second = (scores.get((id_, pair.seat)) for id_ in (pair.first.id, pair.second.id))
     names = dict.fromkeys(
-        name for found in (one, two) if found is not None for name in found.dimensions
+        name for scored in (first, second) if scored is not None for name in scored.dimensions
     )
     rows = []
     for name in names:
-        a, b = (None if found is None else found.dimensions.get(name) for found in (one, two))
+        a, b = (
+            None if scored is None else scored.dimensions.get(name) for scored in (first, second)
+        )
         rows.append((name, a, b, None if a is None or b is None else a - b))
     return rows
 

@@ -46,26 +46,31 @@ class Chart:
     figure: Markup
 
 
-def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
+def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
     """All trainings, the latest first."""
-    page = given.whole("page", low=1, high=1_000_000, default=1)
-    found = desk.remember("trainings", store.training_runs)[::-1]
+    page = request.whole("page", low=1, high=1_000_000, default=1)
+    trainings = desk.remember("trainings", store.training_runs)[::-1]
     return Page(
         template="train_list.html",
         title="Training",
         values={
-            "rows": found[(page - 1) * PAGE : page * PAGE],
+            "rows": trainings[(page - 1) * PAGE : page * PAGE],
             "page": page,
-            "more": len(found) > page * PAGE,
+            "more": len(trainings) > page * PAGE,
         },
     )
 
 
-def show(desk: AppState, store: Store, given: PageRequest) -> Page:
+def show(desk: AppState, store: Store, request: PageRequest) -> Page:
     """One training: losses, values against returns, coverage, settings."""
-    name = given.part("name")
+    name = request.part("name")
     training = next(
-        (one for one in desk.remember("trainings", store.training_runs) if one.name == name), None
+        (
+            record
+            for record in desk.remember("trainings", store.training_runs)
+            if record.name == name
+        ),
+        None,
     )
     if training is None:
         raise PageNotFound(f"no training {name!r}")
@@ -90,7 +95,7 @@ def charts(steps: Sequence[TrainingStep]) -> list[Chart]:
     points: dict[str, list[tuple[float, float]]] = {}
     for step in steps:
         points.setdefault(step.metric, []).append((step.step, step.value))
-    found = [
+    drawn = [
         chart for prefix in ("", HELD) if (chart := _values_and_returns(points, prefix)) is not None
     ]
     bases = list(dict.fromkeys(name.removeprefix(HELD) for name in points))
@@ -103,10 +108,10 @@ def charts(steps: Sequence[TrainingStep]) -> list[Chart]:
         lines = [Series(name=_told(name), points=points[name]) for name in names]
         label = f"{title} by step; {'; '.join(_last(line) for line in lines)}"
         mark = 0.0 if base in ZERO else None
-        found.append(
+        drawn.append(
             Chart(title=title, names=_legend(lines), figure=curve(lines, label, mark=mark))
         )
-    return sorted(found, key=lambda chart: not chart.title.startswith("Loss"))
+    return sorted(drawn, key=lambda chart: not chart.title.startswith("Loss"))
 
 
 def _values_and_returns(
@@ -156,14 +161,14 @@ def histograms(training: TrainingRecord) -> list[tuple[str, Markup]]:
     coverage = training.metrics.get("coverage")
     if not isinstance(coverage, Mapping):
         return []
-    found = []
+    drawn = []
     for key, title in (("rewards", "Rewards of utterances"), ("scores", "Scores of seats")):
         spread = coverage.get(key)
         if isinstance(spread, Mapping):
-            found.append(
+            drawn.append(
                 (title, columns(spread["counts"], spread["edges"], _spoken(title, spread)))
             )
-    return found
+    return drawn
 
 
 def _spoken(title: str, spread: Mapping[str, Any]) -> str:
