@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
-from agents.name_forms import spelling
-from agents.people_names import PeopleNames, folded, resembles, words_of
+from agents.name_forms import spelling_pattern
+from agents.people_names import PeopleNames, fold_name, resembles, whole_label_pattern
 from agents.privacy_words import (
     ARTICLES,
     BOTH,
@@ -75,12 +75,16 @@ class PeoplePresent:
     def __init__(self, names: PeopleNames) -> None:
         self.seats = names.seats
         called = names.called()
-        self._called = {folded(word): seats for word, seats in called.items()}
-        own = [name for name in names.own if folded(name) not in self._called]
-        self._own = re.compile(rf"(?i)(?:{words_of(own)})") if own else None
+        self._called = {fold_name(word): seats for word, seats in called.items()}
+        own = [name for name in names.own if fold_name(name) not in self._called]
+        self._own = re.compile(rf"(?i)(?:{whole_label_pattern(own)})") if own else None
         little = [word for word in self._called if word in ARTICLES | LITTLE]
-        known = words_of({word for word in (*called, *self._called) if folded(word) not in little})
-        loud = words_of([*map(str.upper, little), *map(str.capitalize, little)])  # `A`, but no `a`
+        known = whole_label_pattern(
+            {word for word in (*called, *self._called) if fold_name(word) not in little}
+        )
+        loud = whole_label_pattern(
+            [*map(str.upper, little), *map(str.capitalize, little)]
+        )  # `A`, but no `a`
         known = "|".join(filter(None, (known, f"(?-i:{loud})" if loud else "")))
         self._other = re.compile(rf"(?i)(?:{known})") if known else None
         self._parts = [word for called in self._called for word in called.split()]
@@ -92,7 +96,7 @@ class PeoplePresent:
 
     def knows(self, *words: str) -> bool:
         """Whether one of the words is how somebody here is called."""
-        return any(folded(word) in self._called for word in words)
+        return any(fold_name(word) in self._called for word in words)
 
     def named(self, text: str) -> tuple[str, ...] | None:
         """The seats that a text names, in order; None where a name may mean two."""
@@ -141,11 +145,13 @@ class PeoplePresent:
         return self._seats(phrase, start)
 
     def _meant(self, match: re.Match[str]) -> frozenset[str]:
-        word = folded(match.group())
+        word = fold_name(match.group())
         if word in self._called:
             return self._called[word]
         spelled = (
-            seats for known, seats in self._called.items() if re.fullmatch(spelling(known), word)
+            seats
+            for known, seats in self._called.items()
+            if re.fullmatch(spelling_pattern(known), word)
         )
         return frozenset().union(*spelled)
 

@@ -24,7 +24,15 @@ from agents.steering.checkpoint_folder import PlannerFolder
 from agents.steering.steering_spec import SteeringSpec, find_planner
 from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.requests import Sampling
-from simworld.yamlfile import Document, did_you_mean, found, load_yaml, meant_file, one_of, parse
+from simworld.yamlfile import (
+    Document,
+    describe_value,
+    did_you_mean,
+    did_you_mean_file,
+    join_with_or,
+    load_yaml,
+    parse,
+)
 
 LIBRARY = Path(__file__).parent / "library"
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]*$")
@@ -74,7 +82,7 @@ class _Named(BaseModel):
         if not _NAME.search(name):
             raise ValueError(
                 "expected small letters, digits, dots, dashes and _, like 'haggler', found"
-                f" {found(name)}"
+                f" {describe_value(name)}"
             )
         return name
 
@@ -130,7 +138,7 @@ class LMSpec(ServerFields, _Named):
         if not _MODEL.search(model):
             raise ValueError(
                 "expected builtin:NAME, hf:FOLDER, hf:HUB-ID or openai:MODEL@URL, found"
-                f" {found(model)}"
+                f" {describe_value(model)}"
             )
         if model.startswith("openai:"):
             try:
@@ -215,7 +223,7 @@ def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
         path = _find(name, beside=Path(), library=LIBRARY)
         if path is None:
             hint = (
-                meant_file(name, "agents", known=library_names())
+                did_you_mean_file(name, "agents", known=library_names())
                 or f"; the library has {', '.join(library_names())}"
             )
             problems.append(
@@ -271,7 +279,8 @@ def _parse(document: Document) -> AgentSpec:
     model = _KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         message = (
-            f"expected {one_of(tuple(_KINDS))}, found {found(kind)}{did_you_mean(kind, _KINDS)}"
+            f"expected {join_with_or(tuple(_KINDS))}, found"
+            f" {describe_value(kind)}{did_you_mean(kind, _KINDS)}"
         )
         raise InputError([document.problem(("kind",), message)])
     return parse(document, model)
@@ -284,7 +293,7 @@ def _find_prompt(name: str, document: Document) -> Path:
         known = tuple(sorted(path.stem for path in PROMPTS.glob("*.yaml")))
         message = f"no prompt {name!r} beside this file, in the working folder or in the library"
         hint = (
-            meant_file(name, "prompts", beside=beside, known=known)
+            did_you_mean_file(name, "prompts", beside=beside, known=known)
             or f"; the library has {', '.join(known)}"
         )
         raise InputError([document.problem(("prompt",), message + hint)])

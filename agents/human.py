@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from agents.people_names import PeopleNames
 from agents.privacy import UnresolvedAddressee
-from agents.prompting import event_line, facts, who, whom_to_address
+from agents.prompting import describe_self, event_line, prompt_facts, whom_to_address
 from agents.reply_parsing import parse_reply
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import Failure, Stopped
@@ -136,10 +136,10 @@ class TerminalBackend:
         """Nothing to free."""
 
     def _head(self, observation: Observation) -> None:
-        known = facts(observation)
+        known = prompt_facts(observation)
         briefing = {
             "Setting": known["setting"],
-            "You": who(observation),
+            "You": describe_self(observation),
             "With you": known["others"],
             "Your goal": known["goal"],
             "Only you know": known["knows"],

@@ -47,7 +47,7 @@ _WEAK = re.compile(
 _WEAK_WITHOUT_E = ("herr", "nachbar", "bauer")
 
 
-def spelling(label: str) -> str:
+def spelling_pattern(label: str) -> str:
     """A pattern for a label as replies spell it.
 
     Either apostrophe; between letters of a script without spaces a space or none; Arabic with or
@@ -59,7 +59,7 @@ def spelling(label: str) -> str:
     return re.sub("['’]", "['’]", text)
 
 
-def forms(name: str, language: str, *, callings: Iterable[str] = ()) -> Iterable[str]:
+def inflected_forms(name: str, language: str, *, callings: Iterable[str] = ()) -> Iterable[str]:
     """Other forms of a person's name or a role in a language; nothing in those that leave words as
     they are.
 

@@ -13,11 +13,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agents.direction_patterns import FOR_SOMEBODY
-from agents.people_names import PeopleNames, either
+from agents.people_names import PeopleNames, any_label_pattern
 from agents.privacy_marks import MEANING, SUBJECT, UNCLEAR, Mark, Marks
 from agents.privacy_words import GOING, LOW_VOICE
 from agents.speaker_labels import without_own_name
-from agents.stage_directions import StageDirection, directions, set_off, stresses, without
+from agents.stage_directions import (
+    StageDirection,
+    find_stage_directions,
+    is_emphasis,
+    set_off_parts,
+    without_parts,
+)
 
 _LOW_VOICE = re.compile(f"(?i){LOW_VOICE}")
 _WRAPPED = {
@@ -73,7 +79,7 @@ class _LocatedMark:
         return self.mark.to or ()
 
 
-def privately(line: str, names: PeopleNames) -> PrivateLine | UnresolvedAddressee:
+def read_private_line(line: str, names: PeopleNames) -> PrivateLine | UnresolvedAddressee:
     """The line without its marks of privacy, and for whom it is; Unresolved where that is not
     clear.
     """
@@ -90,7 +96,7 @@ def privately(line: str, names: PeopleNames) -> PrivateLine | UnresolvedAddresse
             return UnresolvedAddressee(
                 reason=f"it is not clear who is meant by {_short(placed.text)!r}"
             )
-    return _together(line, marks) if marks else PrivateLine(line=line)
+    return _combined_line(line, marks) if marks else PrivateLine(line=line)
 
 
 class _MarkReader:
@@ -98,7 +104,7 @@ class _MarkReader:
 
     def __init__(self, names: PeopleNames) -> None:
         self._marks = Marks(names)
-        own = either(names.own)
+        own = any_label_pattern(names.own)
         self._label = re.compile(
             rf"(?im)^[\s*_>\"“「\[(【（-]{{0,6}}(?:{own})[*_\])】）」]{{0,4}}"
             r"(?P<manner>[^\n:：\"“]{0,160}?)[*_]{0,3}\s*[:：][*_]{0,3}\s*"
@@ -153,7 +159,7 @@ class _MarkReader:
         spoken = False  # something, so far
         at = 0
         last = max((match.end() for match in MEANING.finditer(line)), default=0)
-        for part in set_off(line):
+        for part in set_off_parts(line):
             spoken = spoken or bool(MEANING.search(line, at, part.start))
             at = max(at, part.end if part.closed else part.start)
             if not MEANING.search(part.inner):
@@ -165,7 +171,7 @@ class _MarkReader:
             )
             if (
                 not part.bracket
-                and (not boundary or stresses(line, part))
+                and (not boundary or is_emphasis(line, part))
                 and not self._hides_a_mark(part.inner)
             ):
                 continue  # a word that is stressed
@@ -187,7 +193,7 @@ class _MarkReader:
         # model wrote before it
         if any(
             self._marks.direction(part.inner, boundary=True, first=False)
-            for part in set_off(inner)
+            for part in set_off_parts(inner)
             if part.bracket
         ):
             return True
@@ -210,7 +216,7 @@ def _reader(
     return _MarkReader(PeopleNames(own=own, others=dict(others), meant=dict(meant)))
 
 
-def _together(line: str, marks: Sequence[_LocatedMark]) -> PrivateLine | UnresolvedAddressee:
+def _combined_line(line: str, marks: Sequence[_LocatedMark]) -> PrivateLine | UnresolvedAddressee:
     """All that is said must be for the same people; marks after which nothing more is said are for
     what came before.
     """
@@ -221,7 +227,9 @@ def _together(line: str, marks: Sequence[_LocatedMark]) -> PrivateLine | Unresol
         for placed, end in zip(marks, ends, strict=True)
     ]
     for_whom: list[tuple[str, ...]] = [(), *(placed.to for placed in marks)]
-    speaks = [bool(MEANING.search(without(text, directions(text)))) for text in texts]
+    speaks = [
+        bool(MEANING.search(without_parts(text, find_stage_directions(text)))) for text in texts
+    ]
     if not any(speaks[1:]):  # `My floor is 60. (to Ida)`
         speaks = [False, *(True for _ in marks)]
     elif not speaks[-1]:

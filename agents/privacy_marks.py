@@ -20,7 +20,7 @@ from agents.direction_patterns import (
 )
 from agents.direction_patterns import MANNERS as OTHER_MANNERS
 from agents.name_forms import SCRIPT_WITHOUT_SPACES
-from agents.people_names import PeopleNames, either
+from agents.people_names import PeopleNames, any_label_pattern
 from agents.privacy_words import ASIDE, HEARING, LOW_VOICE, MANNERS, NOT_HEARING, ONLY, PRIVATELY
 from agents.stage_directions import CLOSING, PAIRED
 
@@ -86,7 +86,7 @@ class Marks:
     def __init__(self, names: PeopleNames) -> None:
         self.table = PeoplePresent(names)
         self._own = re.compile(
-            rf"(?i)[*_]{{0,3}}(?:(?:{either(names.own)})(?![^\W_])|{SUBJECT}\b)[*_]{{0,3}}\s*[,:：、"
+            rf"(?i)[*_]{{0,3}}(?:(?:{any_label_pattern(names.own)})(?![^\W_])|{SUBJECT}\b)[*_]{{0,3}}\s*[,:：、"
             r"，]?\s*"
         )
 
@@ -188,7 +188,7 @@ class Marks:
         for pattern, beside in _OTHER_TOLD if len(head) <= _LONGEST_TOLD else ():
             match = pattern.fullmatch(head.strip(" ,،、"))
             phrase = next(filter(None, match.groups()), "") if match else ""
-            if phrase and (mark := self._told(phrase, whispers, beside)):
+            if phrase and (mark := self._named_addressees(phrase, whispers, beside)):
                 return Mark(to=mark.to, speech=speech.strip())
         if boundary and len(head) <= _LONGEST_TOLD and _OTHER_NAME_LIKE.fullmatch(head.strip()):
             return UNCLEAR
@@ -198,7 +198,9 @@ class Marks:
             return Mark(to=seats, act=text)
         return UNCLEAR if len(self.table.seats) > 1 and boundary else None
 
-    def _told(self, phrase: str, whispers: bool, beside: re.Pattern[str]) -> Mark | None:
+    def _named_addressees(
+        self, phrase: str, whispers: bool, beside: re.Pattern[str]
+    ) -> Mark | None:
         if _OTHER_EVERYONE.fullmatch(phrase):
             return Mark(to=())
         if _OTHER_SOMEBODY.fullmatch(phrase):

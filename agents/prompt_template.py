@@ -56,7 +56,7 @@ class PromptTemplate(BaseModel):
 
 
 @cache
-def in_language(template: PromptTemplate, code: str) -> PromptTemplate:
+def template_in_language(template: PromptTemplate, code: str) -> PromptTemplate:
     """A built-in prompt in the language; a prompt of one's own as it is, but for an opening that it
     leaves out.
     """

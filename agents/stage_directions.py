@@ -56,12 +56,12 @@ class StageDirection:
         return self.closed and (self.opening in OPENING or not self.bracket)
 
 
-def directions(line: str) -> list[StageDirection]:
+def find_stage_directions(line: str) -> list[StageDirection]:
     """The stage directions, in order; what stands inside another one is part of it."""
     return [part for part in _set_off(line) if part.stage]
 
 
-def set_off(line: str) -> list[StageDirection]:
+def set_off_parts(line: str) -> list[StageDirection]:
     """All that is set off, in order: stage directions, parts in braces and angle brackets, and what
     an unclosed bracket opens.
 
@@ -71,7 +71,7 @@ def set_off(line: str) -> list[StageDirection]:
     return list(_set_off(line))
 
 
-def stresses(line: str, part: StageDirection) -> bool:
+def is_emphasis(line: str, part: StageDirection) -> bool:
     """Whether a part stands inside a sentence: asterisks there stress a word, `That is *really*
     good`.
     """
@@ -86,7 +86,7 @@ def stresses(line: str, part: StageDirection) -> bool:
     )
 
 
-def without(line: str, parts: list[StageDirection]) -> str:
+def without_parts(line: str, parts: list[StageDirection]) -> str:
     """The line with a space in place of each part."""
     kept, at = [], 0
     for part in parts:

@@ -11,17 +11,24 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from scenarios.loader import LoadedScenario, load_document
-from scenarios.personas import HELDOUT, LANGUAGES, LIBRARY, SUFFIXES, Personas, told_once
+from scenarios.personas import (
+    HELDOUT,
+    LANGUAGES,
+    LIBRARY,
+    SUFFIXES,
+    Personas,
+    merge_broken_personas,
+)
 from scenarios.scenario_file import PersonaFields
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import (
     Document,
     did_you_mean,
+    did_you_mean_file,
     in_order,
     is_glob,
     load_yaml,
     matching_files,
-    meant_file,
     parse,
     shorten,
     top_keys,
@@ -88,7 +95,7 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
         problems.append(
             Problem(message="name a scenario, a file or a folder; 'all' is the whole library")
         )
-    problems = told_once([*problems, *name_clashes(chosen.values())])
+    problems = merge_broken_personas([*problems, *name_clashes(chosen.values())])
     if problems:
         raise InputError(in_order(problems))
     return tuple(chosen.values())
@@ -127,7 +134,7 @@ def read_files(paths: Iterable[Path], personas: Personas) -> ScenarioSelection:
                 selection.files += 1
         except InputError as error:
             selection.problems += error.problems
-    selection.problems = told_once(selection.problems)
+    selection.problems = merge_broken_personas(selection.problems)
     return selection
 
 
@@ -141,15 +148,15 @@ def scenario_files(folder: Path) -> list[Path]:
     return files
 
 
-def ours(files: Sequence[Path]) -> list[Path]:
+def scenario_and_persona_files(files: Sequence[Path]) -> list[Path]:
     """Those that hold scenarios or personas, as their keys tell; all where none does, for then
     something is wrong.
     """
-    own = [path for path in files if _is_ours(path)]
+    own = [path for path in files if _is_scenario_or_persona(path)]
     return own or list(files)
 
 
-def _is_ours(path: Path) -> bool:
+def _is_scenario_or_persona(path: Path) -> bool:
     keys, rows = top_keys(path)
     by_keys = not rows and bool(keys & {*SCENARIO_ONLY, *PERSONA_ONLY})
     return by_keys or path.parent.name in ("scenarios", "personas")
@@ -237,7 +244,9 @@ def _paths(selector: str) -> list[Path] | None:
     if "\0" in selector:
         raise InputError("a file's name cannot hold a NUL character")
     if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
-        return ours([file for file in scenario_files(path) if not _below_personas(file, path)])
+        return scenario_and_persona_files(
+            [file for file in scenario_files(path) if not _below_personas(file, path)]
+        )
     if os.path.isfile(path):
         return [path]
     if is_glob(selector):
@@ -257,7 +266,7 @@ def _below_personas(path: Path, folder: Path) -> bool:
 
 
 def _no_file(selector: str) -> list[Path]:
-    message = f"no such file or folder{meant_file(selector, 'scenarios')}"
+    message = f"no such file or folder{did_you_mean_file(selector, 'scenarios')}"
     raise InputError([Problem(message=message, where=selector)])
 
 
@@ -296,7 +305,7 @@ def _not_found(selector: str, shipped: _ShippedScenarios) -> str:
         *(loaded.template for loaded in everything),
     ]
     hint = (
-        meant_file(selector, "scenarios", known=(*dict.fromkeys(names),))
+        did_you_mean_file(selector, "scenarios", known=(*dict.fromkeys(names),))
         or "; `simworld scenario list` shows the library"
     )
     return f"no file, folder or library scenario '{shorten(selector)}'{hint}"

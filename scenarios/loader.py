@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from scenarios.personas import BrokenPersona, Personas, to_persona, told_once
+from scenarios.personas import BrokenPersona, Personas, merge_broken_personas, to_persona
 from scenarios.rubrics import own_rubric
 from scenarios.scenario_file import ScenarioFile, SeatFields
 from scenarios.scenario_rules import rule_problems
@@ -72,7 +72,7 @@ def load_document(document: Document, path: Path, personas: Personas) -> tuple[L
     if not problems:
         problems += _twins(document, found_all)
     if problems:
-        raise InputError(told_once(in_order(problems)))
+        raise InputError(merge_broken_personas(in_order(problems)))
     return tuple(found_all)
 
 

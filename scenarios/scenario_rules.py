@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simworld.core.checks import compiled
+from simworld.core.checks import compile_check
 from simworld.core.errors import Problem
 from simworld.core.patterns import PatternError, compile_pattern
 from simworld.core.scenario import Check, CheckKind
@@ -138,7 +138,7 @@ def _words(document: Document, check: Mapping[str, Any], i: int) -> Iterator[Pro
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         return
     try:
-        compiled(Check(name="", kind=CheckKind.keyword, words=tuple(words)))
+        compile_check(Check(name="", kind=CheckKind.keyword, words=tuple(words)))
     except PatternError as error:
         yield document.problem(("checks", i, "words"), f"too many or too long: {error}")
 

@@ -97,7 +97,7 @@ def retest_record(
     return record if sums[..., 1].any() else record[:0]
 
 
-def put(blob: bytes, record: Records, key: str) -> bytes:
+def put_record(blob: bytes, record: Records, key: str) -> bytes:
     """The records with another one in its place, instead of one with the same key; as they were
     where there is no other.
     """
@@ -111,7 +111,7 @@ def put(blob: bytes, record: Records, key: str) -> bytes:
 
 
 def put_attempt(blob: bytes, record: Records) -> bytes:
-    """As `put`, but a later attempt at the same work item stays."""
+    """As `put_record`, but a later attempt at the same work item stays."""
     held = np.frombuffer(blob, record.dtype)
     later = (held["item"] == record["item"][0]) & (held["attempt"] > record["attempt"][0])
-    return blob if later.any() else put(blob, record, "item")
+    return blob if later.any() else put_record(blob, record, "item")

@@ -16,7 +16,7 @@ _MISSING = re.compile(
 _TEXTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)  # what names nothing
 
 
-def hinted(message: str, sql: str, names: Iterable[Sequence[str]]) -> str:
+def with_name_hint(message: str, sql: str, names: Iterable[Sequence[str]]) -> str:
     """The database's message, and the name that was probably meant.
 
     Args:

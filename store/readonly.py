@@ -19,7 +19,7 @@ from store import parameters
 from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect
 from store.database_address import DatabaseAddress, parse_address, sqlite_uri
 from store.database_errors import explain_sqlite
-from store.query_hints import hinted
+from store.query_hints import with_name_hint
 from store.sqlite_process import QueryError, QueryProcess, ShouldStop, SqlRow
 from store.sqlite_worker import MEMORY
 
@@ -129,7 +129,7 @@ def query(
     except UnicodeEncodeError:
         raise InputError("the query is not UTF-8 text") from None
     bound = dict(values or {})
-    parameters.check(sql, bound)
+    parameters.check_parameters(sql, bound)
     address = parse_address(url)
     # The checks of version and kind, with their messages
     connect(address, create=False, busy_timeout_s=busy_timeout_s, read_only=True).dispose()
@@ -207,7 +207,7 @@ def _sqlite_faults(
             ) from error
         # too big: a value of the query's own
         known = None if "too big" in message else explain_sqlite(message, str(address))
-        raise (known or InputError(f"SQL: {hinted(message, sql, error.names)}")) from error
+        raise (known or InputError(f"SQL: {with_name_hint(message, sql, error.names)}")) from error
 
 
 @contextmanager
@@ -260,11 +260,11 @@ def _postgresql(
                     raise InputError(
                         f"only reading is allowed here ({message}); one SELECT, VALUES or WITH"
                     ) from error
-                raise InputError(f"SQL: {hinted(message, sql, names)}") from error
+                raise InputError(f"SQL: {with_name_hint(message, sql, names)}") from error
 
         # A cursor's declaration takes no parameters, so values go in as literals that psycopg
         # quotes
-        sql = parameters.fill(
+        sql = parameters.inline_values(
             sql, lambda name: psycopg.sql.Literal(values[name]).as_string(connection)
         )
         cursor = connection.cursor()

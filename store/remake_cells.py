@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, select, true, up
 
 from simworld.core.episode import Ending
 from simworld.core.measures import measures_of, rubric_in
-from store.blocks import Block, at, block_columns, same_block
+from store.blocks import Block, block_begins_with, block_columns, same_block
 from store.cells import cast_record, put_attempt, retest_record, score_record
-from store.sample_measures import scored, verdicts_of
+from store.sample_measures import measures_of_samples, verdicts_of
 from store.tables import (
     CellCastRow,
     CellScoreRow,
@@ -40,9 +40,11 @@ def remake_casts(connection: Connection, begins: Block) -> None:
     """Makes those rows of `cell_casts` again that are stale, of the blocks that begin so."""
     for block, casts in made_casts(connection, begins):
         connection.execute(
-            update(CellCastRow).where(at(CellCastRow, block)).values(casts=casts, stale=False)
+            update(CellCastRow)
+            .where(block_begins_with(CellCastRow, block))
+            .values(casts=casts, stale=False)
         )
-    left = and_(at(CellCastRow, begins), CellCastRow.stale)
+    left = and_(block_begins_with(CellCastRow, begins), CellCastRow.stale)
     connection.execute(update(CellCastRow).where(left).values(casts=b"", stale=False))
 
 
@@ -51,12 +53,14 @@ def remake_scores(connection: Connection, begins: Block, judge_id: str | None = 
     one judge or all.
     """
     for (*block, judge), scores, retests in made_scores(connection, begins, judge_id):
-        this = and_(at(CellScoreRow, block), CellScoreRow.judge_id == judge)
+        this = and_(block_begins_with(CellScoreRow, block), CellScoreRow.judge_id == judge)
         connection.execute(
             update(CellScoreRow).where(this).values(scores=scores, retests=retests, stale=False)
         )
     left = and_(
-        at(CellScoreRow, begins), CellScoreRow.stale, _of_judge(CellScoreRow.judge_id, judge_id)
+        block_begins_with(CellScoreRow, begins),
+        CellScoreRow.stale,
+        _of_judge(CellScoreRow.judge_id, judge_id),
     )
     connection.execute(
         update(CellScoreRow).where(left).values(scores=b"", retests=b"", stale=False)
@@ -71,7 +75,10 @@ def made_casts(connection: Connection, begins: Block) -> Iterator[tuple[Block, b
     query = (
         select(*block_columns(EpisodeRow), *attempt, EpisodeSeatRow.agent_name)
         .join(EpisodeSeatRow, EpisodeSeatRow.episode_id == EpisodeRow.id)
-        .where(at(EpisodeRow, begins), exists().where(CellCastRow.stale, *same_block(CellCastRow)))
+        .where(
+            block_begins_with(EpisodeRow, begins),
+            exists().where(CellCastRow.stale, *same_block(CellCastRow)),
+        )
         .order_by(
             *block_columns(EpisodeRow),
             EpisodeRow.item_key,
@@ -105,9 +112,13 @@ def made_scores(
         CellScoreRow.judge_id == JudgementRow.judge_id,
         *same_block(CellScoreRow),
     )
-    where = and_(at(EpisodeRow, begins), _of_judge(JudgementRow.judge_id, judge_id), stale)
+    where = and_(
+        block_begins_with(EpisodeRow, begins), _of_judge(JudgementRow.judge_id, judge_id), stale
+    )
     rows = connection.execute(verdicts_of(where), execution_options=ROWS)
-    for (*block, judge), episodes in groupby(scored(rows, rubrics), key=lambda pair: pair[0][:5]):
+    for (*block, judge), episodes in groupby(
+        measures_of_samples(rows, rubrics), key=lambda pair: pair[0][:5]
+    ):
         measures = measures_of(rubrics[judge])
         scores, retests = b"", b""
         for (*_, id_), seats in episodes:

@@ -15,8 +15,8 @@ from torch import Tensor
 from agents.steering.checkpoint_folder import (
     PlannerFolder,
     content_id,
-    misfits,
     read_folder,
+    tensor_problems,
     write_folder,
 )
 from agents.steering.checkpoint_info import ActorInfo, CheckpointInfo, EncoderInfo
@@ -55,7 +55,7 @@ class Checkpoint:
     ways: Tensor | None = None  # (n, d') float32, actions that are ways of replying, to try
 
     def __post_init__(self) -> None:
-        texts = misfits(self.info, self.arrays())
+        texts = tensor_problems(self.info, self.arrays())
         for name in ("tokens", "act_norm", "embedding_norm"):
             if getattr(self.upmap, name) != getattr(self.info, name):
                 texts.append(

@@ -60,14 +60,15 @@ def read_folder(folder: Path) -> PlannerFolder:
         problems += error.problems
     if info is not None and arrays is not None:
         problems += [
-            Problem(where=str(folder / TENSORS), message=text) for text in misfits(info, arrays)
+            Problem(where=str(folder / TENSORS), message=text)
+            for text in tensor_problems(info, arrays)
         ]
     if problems or info is None or arrays is None:
         raise InputError(problems)
     return PlannerFolder(path=folder, info=info, arrays=arrays, id=content_id(info, arrays))
 
 
-def misfits(info: CheckpointInfo, arrays: Arrays) -> list[str]:
+def tensor_problems(info: CheckpointInfo, arrays: Arrays) -> list[str]:
     """What is wrong with tensors for what the info says, one line each; empty where they fit."""
     texts: list[str] = []
     if info.encoder.kind == "lm" and info.d_state != info.width + 1:
@@ -93,7 +94,7 @@ def misfits(info: CheckpointInfo, arrays: Arrays) -> list[str]:
             texts.append(f"tensor {name!r} holds a number that is not finite")
         elif name == "std" and not (array > 0).all():
             texts.append("tensor 'std' holds a number that is not above 0")
-    if not texts and (useless := _useless(info, arrays)):
+    if not texts and (useless := _why_useless(info, arrays)):
         texts.append(useless)
     if (
         info.given is not None
@@ -106,7 +107,7 @@ def misfits(info: CheckpointInfo, arrays: Arrays) -> list[str]:
     return texts
 
 
-def _useless(info: CheckpointInfo, arrays: Arrays) -> str:
+def _why_useless(info: CheckpointInfo, arrays: Arrays) -> str:
     """Why a checkpoint cannot steer, whatever it is asked; empty where it can."""
     with np.errstate(all="ignore"):
         for label, actions in _samples(info, arrays):
@@ -197,7 +198,7 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
     """
     from safetensors.numpy import save
 
-    if texts := misfits(info, arrays):
+    if texts := tensor_problems(info, arrays):
         raise InputError([Problem(where=str(folder), message=text) for text in texts])
     check_target(folder)
     work: Path | None = None

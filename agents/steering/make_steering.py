@@ -18,7 +18,7 @@ def record_states(info: ModelInfo, prompt_version: str) -> Steering:
     return Steering(encoder=LMEncoder(id=lm_encoder_id(info.id, prompt_version)))
 
 
-def steer(
+def make_steering(
     spec: SteeringSpec, planner: PlannerFolder, info: ModelInfo, prompt_version: str
 ) -> Steering:
     """The steering of an agent. Raises InputError where the planner does not fit its model,

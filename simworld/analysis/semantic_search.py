@@ -86,7 +86,9 @@ def index_episodes(
                 if len(scenarios) >= SCENARIOS:
                     scenarios.pop(next(iter(scenarios)))
                 scenarios[episode.scenario_id] = store.scenario(episode.scenario_id)
-            pieces += cut(lines(scenarios[episode.scenario_id], episode), encoder)
+            pieces += split_for_encoder(
+                episode_lines(scenarios[episode.scenario_id], episode), encoder
+            )
             ends.append(len(pieces))
         vectors = np.split(encoder.encode(pieces), ends[:-1])
         store.add_embeddings(
@@ -139,7 +141,7 @@ def nearest(
     return [SimilarEpisode(episode_id=id_, cosine=-negative) for negative, id_ in best]
 
 
-def lines(scenario: Scenario, episode: Episode) -> list[str]:
+def episode_lines(scenario: Scenario, episode: Episode) -> list[str]:
     """What is read of an episode: the setting, then everything that was said and done, everyone by
     name.
     """
@@ -159,7 +161,7 @@ def lines(scenario: Scenario, episode: Episode) -> list[str]:
     return [line for line in texts if line]
 
 
-def cut(lines: Sequence[str], encoder: Encoder) -> list[str]:
+def split_for_encoder(lines: Sequence[str], encoder: Encoder) -> list[str]:
     """Pieces of whole lines that the encoder can read; at least one, and a line that is too long is
     a piece by itself.
     """

@@ -43,7 +43,7 @@ def phrases(text: str) -> list[str]:
     return distinct
 
 
-def lines(text: str, wanted: Sequence[str], *, most: int = 3) -> list[WordMatch]:
+def matching_lines(text: str, wanted: Sequence[str], *, most: int = 3) -> list[WordMatch]:
     """The first lines of an episode's text in which one of the phrases occurs, in any case and with
     or without accents.
     """

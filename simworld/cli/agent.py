@@ -14,7 +14,7 @@ from agents import (
     find_specs,
     library_names,
 )
-from agents.new_agent_template import template
+from agents.new_agent_template import agent_template
 from simworld.cli import completion
 from simworld.cli.kind_check import kind_check
 from simworld.cli.new import names_argument, out_option, write_templates
@@ -91,7 +91,9 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 
     Never overwrites a file.
     """
-    write_templates(names, out, lambda name, file, number: template(name, file, number=number))
+    write_templates(
+        names, out, lambda name, file, number: agent_template(name, file, number=number)
+    )
     next_command("rubric new", "my-rubric")
 
 

@@ -17,7 +17,7 @@ from simworld.cli.demo_follow import FollowedConversation
 from simworld.cli.demo_time import seconds_for
 from simworld.cli.options import threads_option
 from simworld.cli.progress import playing_bar, progress_bar
-from simworld.cli.remaining_time import spoken
+from simworld.cli.remaining_time import duration_text
 from simworld.cli.resuming import resumes
 from simworld.cli.run import make_plan
 from simworld.cli.terminal import console, grid
@@ -165,7 +165,9 @@ def _time(left: int, threads: int | None) -> str:
     """How long that takes, in words."""
     if not left:
         return "it did so before, and shows it again"
-    return f"about {spoken(seconds_for(left, threads))} on this machine, as busy as it is now"
+    return (
+        f"about {duration_text(seconds_for(left, threads))} on this machine, as busy as it is now"
+    )
 
 
 def _transcript(say: Console, store: Store, run: str) -> None:

@@ -16,7 +16,7 @@ import store
 from simworld.cli.options import db_option
 from simworld.cli.terminal import console
 from simworld.cli.text import harmless
-from simworld.cli.transcript import act_text, print_ending, print_heading
+from simworld.cli.transcript import act_line, print_ending, print_heading
 from simworld.core.episode import Act
 from simworld.core.errors import InputError
 from simworld.core.scenario import Scenario
@@ -65,10 +65,10 @@ def replay(id_: str, db: str, seat: str | None, speed: float | None, at_once: bo
 
 def _print_role(screen: Console, stored: StoredEpisode, scenario: Scenario, seat: str) -> None:
     """Prints what a seat knew before the first turn."""
-    from agents.prompting import facts
+    from agents.prompting import prompt_facts
 
     observation = observe(scenario, seat, (), 0, stored.episode.seed)
-    known = facts(observation)
+    known = prompt_facts(observation)
     screen.print(
         Text(harmless(f"{known['name']}, the seat {seat} of episode {stored.id}"), style="bold")
     )
@@ -94,7 +94,7 @@ def _turns(stored: StoredEpisode, scenario: Scenario, seat: str | None) -> Itera
 
     for turn in stored.episode.turns:
         if lines := [
-            act_text(turn.index, act, names, scenario.language) for act in turn.acts if seen(act)
+            act_line(turn.index, act, names, scenario.language) for act in turn.acts if seen(act)
         ]:
             yield lines
 

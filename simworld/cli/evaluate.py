@@ -159,7 +159,7 @@ def evaluate(
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
     from agents.lm.sentences import load_sentences
-    from simworld.cli.judge.judge_options import given_judge
+    from simworld.cli.judge.judge_options import load_judge_option
     from simworld.judging.caution import cautions
     from simworld.pipeline.arms_plan import plan_arms
     from simworld.pipeline.evaluate import evaluate as run_evaluation
@@ -174,7 +174,7 @@ def evaluate(
     reward = _reward(lexical, like, problems)
     judge = None
     with _collecting(problems):
-        judge = given_judge(judge_name)[0] if judge_name else None
+        judge = load_judge_option(judge_name)[0] if judge_name else None
     if judge is None and reward is None and judge_name is None and not problems:
         problems.append(Problem(message="nothing to compare by; use --judge, --lexical or --like"))
     plan = None

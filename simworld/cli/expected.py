@@ -13,7 +13,7 @@ from simworld.core.errors import InputError
 
 
 @contextmanager
-def expected(kind: str, name: str | Path) -> Iterator[None]:
+def expecting_kind(kind: str, name: str | Path) -> Iterator[None]:
     """Reads the file `name` as one of `kind` in the block; what is wrong with a file of another
     kind is that alone.
 

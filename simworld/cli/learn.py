@@ -234,7 +234,7 @@ def _show(points: Sequence[GridPoint], results: Sequence[LearnResult], folder: P
     say.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
     say.print(table)
     if reports := [report for _, _, report in rows if report]:
-        click.echo(meaning(reports, points[0].file.name))
+        click.echo(explain_results(reports, points[0].file.name))
     for point, looped, _ in rows:
         named = f" ({_named(point.values)})" if point.values else ""
         click.echo(harmless(f"planner{named}: {looped.planner}"))
@@ -245,7 +245,7 @@ def _show(points: Sequence[GridPoint], results: Sequence[LearnResult], folder: P
     )
 
 
-def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
+def explain_results(reports: Sequence[Mapping[str, Any]], name: str) -> str:
     """What the numbers of the table say, and where they are too few to say anything, how to get
     more.
     """

@@ -11,9 +11,15 @@ from typing import Any
 
 import click
 
-from scenarios.library import find_scenarios, name_clashes, ours, read_files, scenario_files
+from scenarios.library import (
+    find_scenarios,
+    name_clashes,
+    read_files,
+    scenario_and_persona_files,
+    scenario_files,
+)
 from scenarios.loader import LoadedScenario
-from scenarios.new_scenario_template import template
+from scenarios.new_scenario_template import scenario_template
 from scenarios.personas import LIBRARY_PERSONAS, Personas
 from scenarios.scenario_file import persona_json_schema, scenario_json_schema, schema_text
 from scenarios.sotopia import import_sotopia
@@ -96,7 +102,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 
     Never overwrites a file.
     """
-    write_templates(names, out, lambda name, file, _: template(name, file))
+    write_templates(names, out, lambda name, file, _: scenario_template(name, file))
     next_command("agent new", "my-agent", "other-agent")
 
 
@@ -116,7 +122,7 @@ def check(paths: tuple[Path, ...]) -> None:
     for path in paths:
         try:
             inside = scenario_files(path) if os.path.isdir(path) else [path]
-            chosen = ours(inside) if os.path.isdir(path) else inside
+            chosen = scenario_and_persona_files(inside) if os.path.isdir(path) else inside
             others |= {os.path.realpath(file) for file in inside} - {
                 os.path.realpath(file) for file in chosen
             }

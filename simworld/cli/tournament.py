@@ -96,7 +96,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     Never overwrites a file.
     """
     from simworld.cli.file_kinds import kind_of
-    from simworld.tournament.template import template
+    from simworld.tournament.template import tournament_template
     from simworld.yamlfile import yaml_files
 
     beside = out.parent if out is not None else Path()
@@ -106,7 +106,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
             here[kind].append(str(path.relative_to(beside)))
 
     def text(name: str, file: str, number: int) -> str:
-        return template(
+        return tournament_template(
             name, file, agents=here["agent"], scenarios=here["scenario"], judges=here["judge"]
         )
 

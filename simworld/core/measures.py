@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simworld.core.rewards import weigh
+from simworld.core.rewards import weighted_mean
 
 OVERALL = "overall"  # the rubric's dimensions, each rescaled to [0, 1], weighted and averaged
 SOTOPIA = "sotopia"  # the rubric whose plain mean is reported too
@@ -50,7 +50,9 @@ def measures_of(rubric: Mapping[str, Any]) -> tuple[str, ...]:
     return (*first, *(str(d["name"]) for d in rubric["dimensions"]))
 
 
-def measure(samples: Iterable[DimensionScores], rubric: Mapping[str, Any]) -> dict[str, Measured]:
+def average_samples(
+    samples: Iterable[DimensionScores], rubric: Mapping[str, Any]
+) -> dict[str, Measured]:
     """Measure → what a seat got: dimensions and `overall` as shares of their range, `sotopia_mean`
     raw.
 
@@ -70,7 +72,7 @@ def measure(samples: Iterable[DimensionScores], rubric: Mapping[str, Any]) -> di
         for name, share in shares.items():
             samples_of[name].append(share)
         if weighed and all(name in shares for name in weighed):
-            samples_of[OVERALL].append(weigh(shares, weights))
+            samples_of[OVERALL].append(weighted_mean(shares, weights))
         if rubric["name"] == SOTOPIA and len(shares) == len(weights):
             samples_of[SOTOPIA_MEAN].append(
                 math.fsum(scores[name][0] for name in weights) / len(weights)

@@ -56,7 +56,7 @@ class Profile:
         return plain
 
 
-def since(
+def spent_between(
     now: Mapping[str, ProfilePart], before: Mapping[str, ProfilePart]
 ) -> dict[str, ProfilePart]:
     """What was spent between two readings of one meter; kinds of which there was nothing are left
@@ -71,7 +71,7 @@ def since(
     return spent
 
 
-def together(
+def add_spent(
     first: Mapping[str, ProfilePart], second: Mapping[str, ProfilePart]
 ) -> dict[str, ProfilePart]:
     """The sums of two."""

@@ -25,7 +25,7 @@ class CreditAssignment:
         return self.parts - level * self.spread
 
 
-def weigh(shares: Mapping[str, float], weights: Mapping[str, float]) -> float:
+def weighted_mean(shares: Mapping[str, float], weights: Mapping[str, float]) -> float:
     """The weighted mean of rescaled dimensions; a dimension without a weight does not count.
 
     Raises:
@@ -74,7 +74,7 @@ def attributed(score: float, weights: Sequence[float]) -> CreditAssignment:
     return CreditAssignment(parts=score * share, spread=share)
 
 
-def differences(scores: Sequence[float]) -> CreditAssignment:
+def score_changes(scores: Sequence[float]) -> CreditAssignment:
     """What each utterance changed: the score after it less the score before it. `scores[-1]` is the
     episode's.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from simworld.core.episode import Ending
 from simworld.core.measures import OVERALL as OVERALL
-from simworld.core.rewards import weigh
+from simworld.core.rewards import weighted_mean
 from simworld.stats.paired_comparison import Circumstance
 from store import EpisodeSummary, ScoreRow, Store
 
@@ -123,7 +123,7 @@ def judged_seats(
             if all(name in shares for name, weight in weights.items() if weight) and any(
                 weights.values()
             ):
-                measured[OVERALL] = weigh(shares, weights)
+                measured[OVERALL] = weighted_mean(shares, weights)
             found[seat] = measured
     return found
 

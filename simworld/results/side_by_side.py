@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simworld.core.measures import OVERALL, measure, rubric_in
+from simworld.core.measures import OVERALL, average_samples, rubric_in
 from store import EpisodeSummary, JudgeRecord, SeatRecord, Store
 
 MOST = 2000  # episodes of each agent that are looked at, the latest ones
@@ -99,7 +99,7 @@ def _scores(
     for sample in samples:
         for name, (score, _) in sample.items():
             raw[name].append(score)
-    overall = measure(samples, rubric).get(OVERALL)
+    overall = average_samples(samples, rubric).get(OVERALL)
     return EpisodeScores(
         dimensions={name: math.fsum(values) / len(values) for name, values in raw.items()},
         overall=None if overall is None else overall.mean,

@@ -25,12 +25,12 @@ from simworld.tournament.tournament_file import TournamentFile
 from simworld.yamlfile import (
     Document,
     did_you_mean,
+    did_you_mean_file,
     in_order,
     is_glob,
     load_text,
     load_yaml,
     matching_files,
-    meant_file,
     parse,
     shorten,
 )
@@ -91,7 +91,7 @@ def _document(path: str) -> Document:
             return load_text((_library() / f"{path}.yaml").read_text("utf-8"), f"{path}.yaml")
         if not named:
             hint = (
-                meant_file(path, "tournaments", known=shipped())
+                did_you_mean_file(path, "tournaments", known=shipped())
                 or f"; the library has {', '.join(shipped())}"
             )
             raise InputError(
@@ -101,7 +101,7 @@ def _document(path: str) -> Document:
         path = named[0]
     if not os.path.lexists(path):
         hint = (
-            meant_file(path, "tournaments", known=shipped())
+            did_you_mean_file(path, "tournaments", known=shipped())
             or "; `simworld tournament new NAME` writes one"
         )
         raise InputError(f"no tournament file {shorten(path)}{hint}")

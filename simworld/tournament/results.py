@@ -57,7 +57,7 @@ def results_by(
     ties = _ties(tournament, store, ids)
     reading = ScoreCounts()
     tables = EpisodeRanks(OVERALL)
-    counted = count_cells(_shown(tables, scores(tournament, store, ids, reading)), ties)
+    counted = count_cells(_adding_ranks(tables, scores(tournament, store, ids, reading)), ties)
     if not reading.counts:
         raise InputError(
             f"nothing of tournament {tournament.name!r} is in {store.where}; `simworld tournament"
@@ -191,7 +191,7 @@ def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str,
     return {measure: measured.get(measure, 0.0) for measure in measures}
 
 
-def _shown(tables: EpisodeRanks, parts: Iterable[CellScores]) -> Iterator[CellScores]:
+def _adding_ranks(tables: EpisodeRanks, parts: Iterable[CellScores]) -> Iterator[CellScores]:
     """The parts as they come, each shown to the tables first."""
     for part in parts:
         tables.add(part)

@@ -66,7 +66,11 @@ def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: AppState | None = N
         desk.close()
 
     def answer(request: Request, page: Page) -> Response:
-        shared = {"title": page.title, "section": section(request.url.path), "where": where}
+        shared = {
+            "title": page.title,
+            "section": navigation_entry(request.url.path),
+            "where": where,
+        }
         return HTMLResponse(
             render(templates, page.template, {**shared, **page.values}), status_code=page.status
         )
@@ -89,7 +93,7 @@ def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: AppState | None = N
     return known_hosts(Hardened(app), hosts)
 
 
-def section(path: str) -> str:
+def navigation_entry(path: str) -> str:
     """The entry of the navigation under which a page is found."""
     group = path.split("/")[1]
     near = {"run": "/", "agent": "/episode/list", "db": "/db/query"}

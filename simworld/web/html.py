@@ -14,10 +14,10 @@ from markupsafe import Markup
 
 from simworld.core.counts import counted
 from simworld.core.text import harmless
-from simworld.language.shown import only_to
+from simworld.language.shown import private_to_words
 from simworld.web import numbers
 from simworld.web.links import link
-from simworld.web.titles import titled
+from simworld.web.titles import scenario_title
 
 NAVIGATION = (
     ("/", "Runs"),
@@ -48,7 +48,7 @@ def environment() -> Environment:
     templates = Environment(
         loader=PackageLoader("simworld.web"),
         autoescape=True,
-        finalize=shown,
+        finalize=harmless_value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -63,10 +63,10 @@ def environment() -> Environment:
         "percent": numbers.percent,
         "when": when,
         "bdi": isolated,
-        "titled": titled,
+        "titled": scenario_title,
         "short": lambda id_: str(id_)[:10],
     }
-    templates.globals |= {"link": link, "navigation": NAVIGATION, "only_to": only_to}
+    templates.globals |= {"link": link, "navigation": NAVIGATION, "only_to": private_to_words}
     return templates
 
 
@@ -75,7 +75,7 @@ def render(templates: Environment, template: str, values: Mapping[str, Any]) -> 
     return templates.get_template(template).render(values)
 
 
-def shown(value: Any) -> Any:
+def harmless_value(value: Any) -> Any:
     """What stands on the page for a value: nothing for None, texts made harmless; the environment
     escapes them.
     """

@@ -49,7 +49,7 @@ class JudgementTable:
     rows: Sequence[DimensionRow]
 
 
-def judged(store: Store, stored: StoredEpisode) -> list[JudgementTable]:
+def judgement_tables(store: Store, stored: StoredEpisode) -> list[JudgementTable]:
     """All judgements of an episode, by judge and sample."""
     judgements = store.judgements(stored.id)
     judges = {judge.id: judge for judge in store.judges()} if judgements else {}

@@ -21,7 +21,7 @@ class SteeringStrips:
     steps: tuple[tuple[SteeredAct, Markup], ...]
 
 
-def steering(store: Store, stored: StoredEpisode) -> list[SteeringStrips]:
+def steering_strips(store: Store, stored: StoredEpisode) -> list[SteeringStrips]:
     """How an episode was steered, seat by seat."""
     return [
         SteeringStrips(
@@ -32,7 +32,7 @@ def steering(store: Store, stored: StoredEpisode) -> list[SteeringStrips]:
     ]
 
 
-def thin(step: SteeredAct) -> Markup:
+def thin_strip(step: SteeredAct) -> Markup:
     """The same strip, low, for the transcript."""
     return strip(step.action, _label(step), height=6.0)
 

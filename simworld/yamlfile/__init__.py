@@ -9,8 +9,15 @@ problem, each with its place.
 from simworld.yamlfile.document import Document, YamlLocation, in_order, load_text, load_yaml
 from simworld.yamlfile.finding import is_glob, matching_files, yaml_files
 from simworld.yamlfile.keys import top_keys
-from simworld.yamlfile.messages import all_of, closest, did_you_mean, found, one_of, shorten
-from simworld.yamlfile.nearby import meant_file
+from simworld.yamlfile.messages import (
+    closest,
+    describe_value,
+    did_you_mean,
+    join_with_and,
+    join_with_or,
+    shorten,
+)
+from simworld.yamlfile.nearby import did_you_mean_file
 from simworld.yamlfile.parsing import parse, parse_text, problem_texts
 from simworld.yamlfile.regular_files import read_regular, regular_size
 from simworld.yamlfile.scalars import as_text
@@ -19,18 +26,18 @@ from simworld.yamlfile.writing import write_new
 __all__ = [
     "Document",
     "YamlLocation",
-    "all_of",
     "as_text",
     "closest",
+    "describe_value",
     "did_you_mean",
-    "found",
+    "did_you_mean_file",
     "in_order",
     "is_glob",
+    "join_with_and",
+    "join_with_or",
     "load_text",
     "load_yaml",
     "matching_files",
-    "meant_file",
-    "one_of",
     "parse",
     "parse_text",
     "problem_texts",

@@ -37,7 +37,7 @@ def yaml_files(folder: Path) -> list[Path]:
             [Problem(message=f"cannot be read: {reason}", where=str(folder))]
         ) from None
     entries = _match(folder, ("**", "*"), _counter(str(folder)))
-    return _some(
+    return _sorted_files(
         str(folder), (path for path in entries if path.suffix in SUFFIXES and os.path.isfile(path))
     )
 
@@ -59,7 +59,7 @@ def matching_files(pattern: str, beside: Path = Path()) -> list[Path]:
         (Path(path.anchor), path.parts[1:]) if path.is_absolute() else (beside, path.parts)
     )
     entries = _match(start, _joined(parts), _counter(pattern))
-    return _some(
+    return _sorted_files(
         pattern, (path for path in entries if path.suffix in SUFFIXES and os.path.isfile(path))
     )
 
@@ -75,7 +75,7 @@ def _match(folder: Path, parts: Sequence[str], count: Callable[[], None]) -> Ite
         return
     if first == "**":
         yield from _match(folder, rest, count)
-    for entry in _inside(folder, count):
+    for entry in _folder_entries(folder, count):
         if first == "**":
             if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
                 yield from _match(folder / entry.name, parts, count)
@@ -85,7 +85,7 @@ def _match(folder: Path, parts: Sequence[str], count: Callable[[], None]) -> Ite
             yield from _match(folder / entry.name, rest, count)
 
 
-def _inside(folder: Path, count: Callable[[], None]) -> list[os.DirEntry[str]]:
+def _folder_entries(folder: Path, count: Callable[[], None]) -> list[os.DirEntry[str]]:
     """What is in a folder, by name; nothing if it is none, or cannot be read."""
     if len(folder.parts) > MAX_DEPTH:
         raise InputError(
@@ -127,7 +127,7 @@ def _counter(where: str) -> Callable[[], None]:
     return count
 
 
-def _some(where: str, paths: Iterator[Path]) -> list[Path]:
+def _sorted_files(where: str, paths: Iterator[Path]) -> list[Path]:
     files: dict[Path, None] = {}
     for path in paths:
         files[path] = None

@@ -15,7 +15,7 @@ FOLDERS = ("scenarios", "personas", "rubrics", "agents", "prompts", "judges", "t
 MOST = 5_000  # entries looked at
 
 
-def meant_file(
+def did_you_mean_file(
     name: str, folder: str, *, beside: Path = Path(), known: tuple[str, ...] = ()
 ) -> str:
     """`; did you mean 'agents/brief.yaml'?` for the nearest file or known name that is alike, else

@@ -51,9 +51,9 @@ def paired(
 ) -> pd.DataFrame:
     """See `Analysis.paired`."""
     groups = grouping(by, BY)
-    two, among = _meet(source, two)
+    two, among = _common_run(source, two)
     seats, names = _seats(source, among, measures, judge, values)
-    beside = _beside(seats, two, names)
+    beside = _paired_rows(seats, two, names)
     lost = _lost(seats, groups, names)
     rows: list[tuple[Any, ...]] = []
     all_paired: list[Paired] = []
@@ -96,10 +96,10 @@ def pairs(
     values: pd.DataFrame | None,
 ) -> pd.DataFrame:
     """See `Analysis.pairs`."""
-    two, among = _meet(source, two)
+    two, among = _common_run(source, two)
     wanted = [measure or OVERALL] if values is None else [measure] if measure else []
     seats, (name, *_) = _seats(source, among, wanted, judge, values)
-    beside = _beside(seats, two, [name]).dropna(subset=[f"{name}_first", f"{name}_second"])
+    beside = _paired_rows(seats, two, [name]).dropna(subset=[f"{name}_first", f"{name}_second"])
     ids = {
         number_of(id_): id_
         for id_ in source.column("SELECT id FROM episodes WHERE run = :run", {"run": among.run})
@@ -115,7 +115,7 @@ def pairs(
     return noted(frame, ())
 
 
-def _meet(source: QuerySource, two: AgentPair) -> tuple[AgentPair, Scope]:
+def _common_run(source: QuerySource, two: AgentPair) -> tuple[AgentPair, Scope]:
     """The two by their names in the one run in which both are, and the scope of their seats
     there.
     """
@@ -196,7 +196,7 @@ def _measures(values: pd.DataFrame) -> list[str]:
     return names
 
 
-def _beside(seats: pd.DataFrame, two: AgentPair, names: Sequence[str]) -> pd.DataFrame:
+def _paired_rows(seats: pd.DataFrame, two: AgentPair, names: Sequence[str]) -> pd.DataFrame:
     """A row for each circumstance in which both sat: the columns of seats, and each measure of the
     first and of the second.
     """

@@ -9,7 +9,7 @@ import pandas as pd
 
 from simworld.analysis.questions.judge_choice import JudgeChoice, choose_judge
 from simworld.analysis.questions.judge_measures import Measure, judge_measures
-from simworld.analysis.questions.mean_scores import grouping, one_meaning, rough
+from simworld.analysis.questions.mean_scores import grouping, note_few_families, require_one_meaning
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, scope
 from simworld.analysis.questions.seats import ALL, COLUMNS, seat_frames
@@ -36,8 +36,8 @@ def checks(
     """See `Analysis.checks`."""
     groups = grouping(by, ("check", *COLUMNS))
     among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    one_meaning(source, among)
-    results = _found(source, among)
+    require_one_meaning(source, among)
+    results = _stored_checks(source, among)
     if results.empty:
         raise InputError(
             "no check was made in these episodes; a scenario's `checks:` say what to look for"
@@ -70,7 +70,7 @@ def checks(
     columns = {**dict.fromkeys(groups, ""), "measure": "", "holds": whole, "fails": whole}
     columns |= dict.fromkeys(("mean_holds", "mean_fails", "difference", "low", "high"), number)
     answer = table(rows, columns | dict.fromkeys(("families", "undecided", "unscored"), whole))
-    return noted(answer.drop(columns=ALL, errors="ignore"), rough(widest))
+    return noted(answer.drop(columns=ALL, errors="ignore"), note_few_families(widest))
 
 
 def _differences(of_group: pd.DataFrame) -> list[tuple[str, float]]:
@@ -94,7 +94,7 @@ def _measure(judge: JudgeChoice, name: str | None) -> Measure:
     return chosen
 
 
-def _found(source: QuerySource, among: Scope) -> pd.DataFrame:
+def _stored_checks(source: QuerySource, among: Scope) -> pd.DataFrame:
     """What the checks of episodes that ended found: `episode` (64 bits of its id, in order),
     `check`, `holds` (−1: undecided).
     """

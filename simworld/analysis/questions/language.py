@@ -12,7 +12,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from simworld.analysis.questions.mean_scores import played, rough
+from simworld.analysis.questions.mean_scores import count_seats, note_few_families
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, scope
 from simworld.analysis.questions.seats import seat_frames
@@ -48,7 +48,7 @@ def language(
 ) -> pd.DataFrame:
     """See `Analysis.language`."""
     among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    counts = played(seat_frames(source, among, ()), ["agent"])
+    counts = count_seats(seat_frames(source, among, ()), ["agent"])
     there = {agent: seats - failed for (agent,), (seats, failed) in counts.items()}
     if not any(there.values()):
         raise InputError(
@@ -77,7 +77,7 @@ def language(
                 for end in (surprise.mean, surprise.low, surprise.high)
             )
             rows.append((agent, "perplexity", *ends, of.replies, surprise.families))
-    notes = rough(max(len(of.seats) for of in samples.values()))
+    notes = note_few_families(max(len(of.seats) for of in samples.values()))
     if most and any(seats > most for seats in there.values()):
         notes.append(
             f"{counted(most, 'episode of each agent was', 'episodes of each agent were')} read, "

@@ -10,7 +10,7 @@ from simworld.analysis.questions.query_source import QuerySource, json_value
 from simworld.analysis.questions.scope import choose, scope
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
-from store.known import MOST_IDS, meant_id
+from store.known import MOST_IDS, did_you_mean_id
 
 _EPISODE_COLUMNS = (
     "e.id AS episode, e.run, e.scenario_name AS scenario, e.family, e.repeat, e.attempt, e.ending,"
@@ -95,7 +95,7 @@ def _episode(source: QuerySource, prefix: str) -> str:
         )
         raise InputError(
             f"no episode {prefix} in {source.where}; see"
-            f" episodes(){meant_id(prefix, map(str, ids))}"
+            f" episodes(){did_you_mean_id(prefix, map(str, ids))}"
         )
     raise InputError(
         f"several episodes begin with {prefix}: {', '.join(matches[:2])}, …; give more of the id"

@@ -11,7 +11,7 @@ import click
 
 from scenarios.rubrics import load_rubric
 from simworld.cli import completion
-from simworld.cli.expected import expected
+from simworld.cli.expected import expecting_kind
 from simworld.judging.judge_spec import DEFAULT_JUDGE, load_judge
 
 if TYPE_CHECKING:
@@ -72,15 +72,15 @@ def _instead(command: str, word: str) -> str:
     return f"{usual}; {checked}" if checked else usual
 
 
-def given_judge(name: str) -> tuple[JudgeSpec, str]:
+def load_judge_option(name: str) -> tuple[JudgeSpec, str]:
     """As `load_judge`; a file that is no judge but of another kind is one line."""
-    with expected("judge", name):
+    with expecting_kind("judge", name):
         return load_judge(name)
 
 
-def given_rubric(name: str, *, beside: Path | None = None) -> Rubric:
+def load_rubric_option(name: str, *, beside: Path | None = None) -> Rubric:
     """As `load_rubric`; a file that is no rubric but of another kind is one line."""
-    with expected(
+    with expecting_kind(
         "rubric", beside / name if beside is not None and os.path.isfile(beside / name) else name
     ):
         return load_rubric(name, beside=beside)

@@ -11,13 +11,13 @@ from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.resuming import resumes
 from simworld.cli.train.reply_options import (
-    descent,
-    lines_of,
+    descent_of,
+    neutrality_lines,
     open_local,
-    recorded,
+    record_training,
     reply_options,
     reply_query,
-    work_of,
+    work_folder,
 )
 
 
@@ -101,7 +101,7 @@ def clone(
         train_upmap=train_upmap,
         reach_target=reach,
         reach_weight=reach_weight,
-        descent=descent(options),
+        descent=descent_of(options),
     )
     with open_store(db) as store, progress_bar("cloning") as show:
         query = reply_query(options)
@@ -109,7 +109,7 @@ def clone(
         local = open_local(base, dtype, threads)
         with (
             open_cloning_data(store, local, base, query, show) as school,
-            recorded(store, "clone", out, settings.plain(), school.data) as (log, done),
+            record_training(store, "clone", out, settings.plain(), school.data) as (log, done),
         ):
 
             def heard(step: int, metrics: Any) -> None:
@@ -117,7 +117,7 @@ def clone(
                 show(step, settings.descent.steps, "learning")
 
             checkpoint, measured = clone_planner(
-                school, base, settings, log=heard, show=show, work=work_of(out)
+                school, base, settings, log=heard, show=show, work=work_folder(out)
             )
             save_checkpoint(out, checkpoint)
             done(checkpoint)
@@ -129,5 +129,5 @@ def clone(
         )
         return
     click.echo(harmless(f"{out}: {checkpoint.id}"))
-    click.echo("\n".join(lines_of(measured)))
+    click.echo("\n".join(neutrality_lines(measured)))
     next_command("train td3bc", "--clone", str(out), "--out", f"{out}-planner", db=db)

@@ -12,7 +12,7 @@ import click
 from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.dataset_options import build, data_options, datasets_option
+from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -60,7 +60,7 @@ def constant(
 
     check_target(out)
     parent = load_checkpoint(parent_folder)
-    folder = build(db, options, datasets) if dataset is None else dataset
+    folder = dataset_folder(db, options, datasets) if dataset is None else dataset
     data, reward = load_data(folder), load_meta(folder).query.reward
     checkpoint = constant_checkpoint(
         parent, data.transitions, by_act=reward.by_act, data=data.provenance, dtype=data.dtype

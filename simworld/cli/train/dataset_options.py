@@ -162,7 +162,7 @@ def data_query(options: dict[str, Any]) -> DataQuery:
         ) from None
 
 
-def build(db: str, options: dict[str, Any], datasets: Path | None) -> Path:
+def dataset_folder(db: str, options: dict[str, Any], datasets: Path | None) -> Path:
     """The folder of the dataset that a command's options choose, with a progress bar while it is
     made.
     """

@@ -11,7 +11,7 @@ import click
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.dataset_options import build, data_options, datasets_option
+from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.counts import counted
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def inspect_(db: str, datasets: Path | None, as_json: bool, **options: Any) -> N
     """
     from simworld.training.data.inspection import inspect_dataset
 
-    folder = build(db, options, datasets)
+    folder = dataset_folder(db, options, datasets)
     inspection = inspect_dataset(folder)
     if as_json:
         plain = asdict(inspection) | {

@@ -14,12 +14,12 @@ from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.reply_options import (
-    lines_of,
+    estimate_text,
+    neutrality_lines,
     open_local,
-    recorded,
+    record_training,
     source_options,
-    told,
-    work_of,
+    work_folder,
 )
 from simworld.core.counts import counted
 
@@ -128,7 +128,7 @@ def latent(
         local = open_local(clone, clone.info.dtype, threads)
         with (
             open_cloning_data(store, local, clone, query, show) as school,
-            recorded(store, "latent", out, settings.plain(), school.data) as (log, done),
+            record_training(store, "latent", out, settings.plain(), school.data) as (log, done),
         ):
 
             def heard(step: int, metrics: Any) -> None:
@@ -142,7 +142,7 @@ def latent(
                 embed=load_sentences().encode,
                 log=heard,
                 show=show,
-                work=work_of(out),
+                work=work_folder(out),
             )
             save_checkpoint(out, checkpoint)
             done(checkpoint)
@@ -160,9 +160,9 @@ def latent(
         )
     )
     click.echo(
-        f"  a reply behind its own code {told(measured.log_ratio)} nats likelier than behind"
-        " another's"
+        f"  a reply behind its own code {estimate_text(measured.log_ratio)} nats likelier than"
+        " behind another's"
     )
-    click.echo("\n".join(lines_of(neutrality)))
+    click.echo("\n".join(neutrality_lines(neutrality)))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}"))
     next_command("agent new", "my-agent")

@@ -75,7 +75,7 @@ def source_options(command: Command) -> Command:
 
 def reply_options(command: Command) -> Command:
     """Adds the options; the command gets them as keywords, and gives them to `reply_query` and
-    `descent`.
+    `descent_of`.
     """
     for option in reversed(_OPTIONS):
         command = option(command)
@@ -94,7 +94,7 @@ def reply_query(options: Mapping[str, Any]) -> ReplyQuery:
     )
 
 
-def descent(options: Mapping[str, Any]) -> Descent:
+def descent_of(options: Mapping[str, Any]) -> Descent:
     """How a command's options say to descend."""
     from simworld.training.cloning.descent import Descent
 
@@ -124,7 +124,7 @@ def open_local(base: Checkpoint, dtype: str, threads: int | None) -> LocalModel:
 
 
 @contextmanager
-def recorded(
+def record_training(
     store: Store, kind: str, out: Path, settings: Mapping[str, Any], data: Mapping[str, Any]
 ) -> Iterator[tuple[MetricsSink, Callable[[Checkpoint], None]]]:
     """A training in the store: where its steps go, and whom to tell about the checkpoint it came
@@ -150,7 +150,7 @@ def recorded(
 
     def done(checkpoint: Checkpoint) -> None:
         store.finish_training(name, checkpoint_id=checkpoint.id, metrics=checkpoint.info.metrics)
-        shutil.rmtree(work_of(out), ignore_errors=True)
+        shutil.rmtree(work_folder(out), ignore_errors=True)
 
     try:
         yield (lambda step, metrics: store.add_training_steps(name, [(step, metrics)])), done
@@ -163,26 +163,26 @@ def recorded(
         raise
 
 
-def work_of(out: Path) -> Path:
+def work_folder(out: Path) -> Path:
     """Where a training keeps its state until its checkpoint is saved in `out`."""
     return out.with_name(f".{out.name}-training")
 
 
-def lines_of(neutrality: Neutrality) -> list[str]:
+def neutrality_lines(neutrality: Neutrality) -> list[str]:
     """What a planner is worth, for people."""
     families = counted(neutrality.kl.families, "family", "families")
     read = f"{counted(neutrality.replies, 'reply', 'replies')}, {counted(neutrality.kl.n, 'token')}"
     return [
-        f"  KL to the unsteered model   {told(neutrality.kl)} nats per token",
-        f"    of random directions      {told(neutrality.random_kl)}",
-        f"  reach                       {told(neutrality.reach)}",
-        f"  greedy agreement            {told(neutrality.agreement)}",
-        f"  perplexity, steered/plain   {told(neutrality.perplexity_ratio)}",
+        f"  KL to the unsteered model   {estimate_text(neutrality.kl)} nats per token",
+        f"    of random directions      {estimate_text(neutrality.random_kl)}",
+        f"  reach                       {estimate_text(neutrality.reach)}",
+        f"  greedy agreement            {estimate_text(neutrality.agreement)}",
+        f"  perplexity, steered/plain   {estimate_text(neutrality.perplexity_ratio)}",
         f"  on {read}, of {families} that it has not seen",
     ]
 
 
-def told(estimate: Estimate) -> str:
+def estimate_text(estimate: Estimate) -> str:
     """A number with its interval."""
     if estimate.low is None or estimate.high is None:
         return f"{estimate.mean:.4f}"

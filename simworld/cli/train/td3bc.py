@@ -16,8 +16,8 @@ from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.dataset_options import build, data_options, datasets_option
-from simworld.cli.train.reply_options import work_of
+from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
+from simworld.cli.train.reply_options import work_folder
 from simworld.code_version import code_version
 
 if TYPE_CHECKING:
@@ -156,11 +156,11 @@ def td3bc(
     )
     check_target(out)
     clone = load_checkpoint(clone_folder)
-    folder = build(db, options, datasets) if dataset is None else dataset
+    folder = dataset_folder(db, options, datasets) if dataset is None else dataset
     data = load_data(folder)
     source = click.get_current_context().get_parameter_source("db")
     logged = dataset is None or source is not ParameterSource.DEFAULT
-    work = work_of(out)
+    work = work_folder(out)
     try:
         with ExitStack() as stack:
             store = stack.enter_context(open_store(db)) if logged else None

@@ -14,7 +14,7 @@ from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.dataset_options import build, data_options, datasets_option
+from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 
@@ -88,7 +88,7 @@ def ways(
             "--keep, --share and --neutral say what a checkpoint knows; give --out and --of too"
         )
     parent = load_checkpoint(parent_folder) if parent_folder is not None else None
-    folder = build(db, options, datasets)
+    folder = dataset_folder(db, options, datasets)
     transitions, planners = load_transitions(folder), load_meta(folder).planners
     if parent is not None and parent.id not in planners:
         raise InputError(

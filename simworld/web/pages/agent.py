@@ -99,8 +99,8 @@ def show(desk: AppState, store: Store, request: PageRequest) -> Page:
             "script": spec["lines"] if isinstance(spec.get("lines"), list) else [],
             "others": {name: value for name, value in spec.items() if name not in SHOWN},
             "spec": json.dumps(spec, indent=1, ensure_ascii=False),
-            "stands": _stands(desk, store, agent.id, recent),
-            "said": _said(store, agent.id, recent),
+            "stands": _standings_in_runs(desk, store, agent.id, recent),
+            "said": _last_lines(store, agent.id, recent),
             "recent": recent,
         },
     )
@@ -121,13 +121,13 @@ def _prompt(prompt: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _stands(
+def _standings_in_runs(
     desk: AppState, store: Store, agent_id: str, recent: Sequence[EpisodeSummary]
 ) -> list[AgentStanding]:
     """In its latest runs that somebody has judged."""
     in_runs = []
     for run in list(dict.fromkeys(summary.run for summary in recent))[:RUNS]:
-        chosen = tournament.choose(desk, store, PageRequest(query={"run": run}))
+        chosen = tournament.choose_run_and_judge(desk, store, PageRequest(query={"run": run}))
         name = next((name for name, id_ in store.run_agents(run).items() if id_ == agent_id), None)
         if chosen is None or chosen.judge is None or name is None:
             continue
@@ -150,7 +150,7 @@ def _stands(
     return in_runs
 
 
-def _said(store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -> list[ExampleLine]:
+def _last_lines(store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -> list[ExampleLine]:
     """Some of its lines, from the latest episodes that did not fail."""
     examples = []
     for summary in [episode for episode in recent if episode.failure is None][:HEARD]:

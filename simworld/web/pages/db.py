@@ -48,7 +48,7 @@ def info(desk: AppState, store: Store, request: PageRequest) -> Page:
     return Page(
         template="db_info.html",
         title="Database",
-        values={"database": description, "books": books(codebook())},
+        values={"database": description, "books": codebook_by_table(codebook())},
     )
 
 
@@ -61,7 +61,7 @@ def query(desk: AppState, store: Store, request: PageRequest) -> Page:
     name = request.one_of("ready", list(known))
     ready = None if name is None else known[name]
     sql = request.text("sql", longest=LONGEST_SQL) or (ready.sql if ready else "")
-    wanted = {name: request.text(f"set.{name}") for name in parameters.names(sql)}
+    wanted = {name: request.text(f"set.{name}") for name in parameters.parameter_names(sql)}
     values: dict[str, Any] = {
         "sql": sql,
         "wanted": wanted,
@@ -73,13 +73,17 @@ def query(desk: AppState, store: Store, request: PageRequest) -> Page:
         "answer": None,
         "fault": None,
         "held": bool(sql) and not request.own,
-        "views": [(name, columns) for name, columns in books(codebook()) if name in VIEWS],
-        "tables": [(name, columns) for name, columns in books(codebook()) if name not in VIEWS],
+        "views": [
+            (name, columns) for name, columns in codebook_by_table(codebook()) if name in VIEWS
+        ],
+        "tables": [
+            (name, columns) for name, columns in codebook_by_table(codebook()) if name not in VIEWS
+        ],
         "seconds": TIMEOUT_S,
     }
     if sql and request.own and not values["lost"]:
         try:
-            table = answer(desk, sql, wanted, limit)
+            table = run_query(desk, sql, wanted, limit)
             if ready is not None and sql == ready.sql and not table.rows:
                 table = replace(table, why_none=why_empty(desk.url, ready, wanted))
             values["answer"] = table
@@ -89,7 +93,9 @@ def query(desk: AppState, store: Store, request: PageRequest) -> Page:
     return Page(template="db_query.html", title="SQL", values=values, status=status)
 
 
-def answer(desk: AppState, sql: str, values: Mapping[str, BoundValue], limit: int) -> ResultTable:
+def run_query(
+    desk: AppState, sql: str, values: Mapping[str, BoundValue], limit: int
+) -> ResultTable:
     """The first rows of a query. Raises InputError where it is wrong, writes, takes too long, or
     has to wait too long.
     """
@@ -116,7 +122,7 @@ def answer(desk: AppState, sql: str, values: Mapping[str, BoundValue], limit: in
         TURNS.release()
 
 
-def books(lines: Iterable[ColumnInfo]) -> list[tuple[str, list[ColumnInfo]]]:
+def codebook_by_table(lines: Iterable[ColumnInfo]) -> list[tuple[str, list[ColumnInfo]]]:
     """The codebook table by table."""
     return [(name, list(columns)) for name, columns in groupby(lines, key=lambda line: line.table)]
 

@@ -41,7 +41,7 @@ def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
         template="run_list.html",
         title="Runs",
         values={
-            "rows": [(summary, bar(summary)) for summary in shown],
+            "rows": [(summary, progress_bar(summary)) for summary in shown],
             "total": len(summaries),
             "page": page,
             "more": len(summaries) > page * PAGE,
@@ -62,10 +62,10 @@ def show(desk: AppState, store: Store, request: PageRequest) -> Page:
         title=f"Run {name}",
         values={
             "summary": summary,
-            "bar": bar(summary),
+            "bar": progress_bar(summary),
             "agents": store.run_agents(name),
-            "endings": endings(counts),
-            "scenarios": scenarios(counts),
+            "endings": count_endings(counts),
+            "scenarios": scenario_progress(counts),
             "families": any(count.family != count.scenario_name for count in counts),
             "settings": json.dumps(summary.run.settings, indent=1, ensure_ascii=False),
             "failures": desk.remember(("failures", name), lambda: last_failures(store, name))
@@ -85,12 +85,12 @@ def last_failures(store: Store, run: str) -> list[EpisodeSummary]:
     ]
 
 
-def bar(summary: RunSummary) -> Markup:
+def progress_bar(summary: RunSummary) -> Markup:
     """How far a run is."""
     return progress(summary.done, summary.failed, summary.planned)
 
 
-def endings(counts: Iterable[EndingCount]) -> list[tuple[Ending, str, int]]:
+def count_endings(counts: Iterable[EndingCount]) -> list[tuple[Ending, str, int]]:
     """(Ending, reason, episodes), the most frequent first."""
     episodes: Counter[tuple[Ending, str]] = Counter()
     for count in counts:
@@ -98,7 +98,7 @@ def endings(counts: Iterable[EndingCount]) -> list[tuple[Ending, str, int]]:
     return [(ending, reason, n) for (ending, reason), n in episodes.most_common()]
 
 
-def scenarios(counts: Iterable[EndingCount]) -> list[ScenarioProgress]:
+def scenario_progress(counts: Iterable[EndingCount]) -> list[ScenarioProgress]:
     """Scenarios by name."""
     episodes: Counter[tuple[str, str, str]] = Counter()
     failed: Counter[tuple[str, str, str]] = Counter()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agents.prompting import facts
+from agents.prompting import prompt_facts
 from simworld.core.errors import InputError
 from simworld.core.scenario import Check, Scenario
 from simworld.core.visibility import labels_for, observe
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
 from simworld.web.page_request import PageNotFound, PageRequest
-from simworld.web.titles import titled
+from simworld.web.titles import scenario_title
 from store import Store
 
 PAGE = 100
@@ -49,25 +49,27 @@ def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
 
 def show(desk: AppState, store: Store, request: PageRequest) -> Page:
     """One scenario, seat by seat."""
-    scenario = find(store, request.part("id"))
+    scenario = find_scenario(store, request.part("id"))
     return Page(
         template="scenario_show.html",
-        title=titled(scenario),
+        title=scenario_title(scenario),
         values={
             "scenario": scenario,
-            "roles": [role(scenario, seat.name) for seat in scenario.seats],
+            "roles": [seat_briefing(scenario, seat.name) for seat in scenario.seats],
             "relationships": [
                 (a.name, b.name, scenario.relationship(a.name, b.name).value.replace("_", " "))
                 for i, a in enumerate(scenario.seats)
                 for b in scenario.seats[i + 1 :]
             ],
-            "checks": [(check.name, describe(check), check.ends) for check in scenario.checks],
+            "checks": [
+                (check.name, check_in_words(check), check.ends) for check in scenario.checks
+            ],
             "recent": store.summaries(scenario=scenario.id, limit=RECENT)[::-1],
         },
     )
 
 
-def find(store: Store, id_: str) -> Scenario:
+def find_scenario(store: Store, id_: str) -> Scenario:
     """A stored scenario. Raises NotHere."""
     try:
         return store.scenario(id_)
@@ -75,9 +77,9 @@ def find(store: Store, id_: str) -> Scenario:
         raise PageNotFound(error.problems) from None
 
 
-def role(scenario: Scenario, seat: str) -> SeatBriefing:
+def seat_briefing(scenario: Scenario, seat: str) -> SeatBriefing:
     """What a seat knows before the first turn, as its prompt says it."""
-    known = facts(observe(scenario, seat, (), 0, 0))
+    known = prompt_facts(observe(scenario, seat, (), 0, 0))
     return SeatBriefing(
         seat=seat,
         name=labels_for(scenario, seat)[seat],
@@ -85,7 +87,7 @@ def role(scenario: Scenario, seat: str) -> SeatBriefing:
     )
 
 
-def describe(check: Check) -> str:
+def check_in_words(check: Check) -> str:
     """A check in words."""
     text = {
         "regex": f"what matches {check.pattern}",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simworld.analysis.word_search import WordMatch, lines, phrases
+from simworld.analysis.word_search import WordMatch, matching_lines, phrases
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
@@ -40,12 +40,14 @@ def search(desk: AppState, store: Store, request: PageRequest) -> Page:
         "loading": False,
     }
     if text is not None:
-        answer |= (words if by == "words" else meaning)(desk, store, request, text, run)
+        answer |= (search_by_words if by == "words" else search_by_meaning)(
+            desk, store, request, text, run
+        )
     asked = {"text": text, "by": by, "run": run, "names": desk.remember("names", store.names)}
     return Page(template="search.html", title="Search", values={**answer, **asked})
 
 
-def words(
+def search_by_words(
     desk: AppState, store: Store, request: PageRequest, text: str, run: str | None
 ) -> dict[str, Any]:
     """The latest episodes in which all words occur."""
@@ -57,7 +59,9 @@ def words(
     return {
         "hits": [
             SearchResult(
-                summary=summaries[hit.episode_id], lines=lines(hit.text, wanted), cosine=None
+                summary=summaries[hit.episode_id],
+                lines=matching_lines(hit.text, wanted),
+                cosine=None,
             )
             for hit in shown
             if hit.episode_id in summaries
@@ -67,7 +71,7 @@ def words(
     }
 
 
-def meaning(
+def search_by_meaning(
     desk: AppState, store: Store, request: PageRequest, text: str, run: str | None
 ) -> dict[str, Any]:
     """The episodes nearest in meaning among those that have an embedding."""
@@ -84,7 +88,7 @@ def meaning(
         "hits": [
             SearchResult(
                 summary=summaries[hit.episode_id],
-                lines=beginning(texts.get(hit.episode_id, "")),
+                lines=first_lines(texts.get(hit.episode_id, "")),
                 cosine=hit.cosine,
             )
             for hit in nearest.hits
@@ -94,7 +98,7 @@ def meaning(
     }
 
 
-def beginning(text: str) -> list[WordMatch]:
+def first_lines(text: str) -> list[WordMatch]:
     """The first lines of an episode."""
     texts = [
         WordMatch(number=i, parts=((line, False),))

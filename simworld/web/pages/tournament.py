@@ -25,8 +25,8 @@ from simworld.web.figures.scales import span
 from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
 from simworld.web.pages import episode
-from simworld.web.pages.scenario import find as find_scenario
-from simworld.web.titles import all_titled
+from simworld.web.pages.scenario import find_scenario
+from simworld.web.titles import scenario_titles
 from store import EpisodeSummary, SeatRecord, Store
 
 PAIRS = 20
@@ -107,7 +107,7 @@ class ComparedEpisode:
 
 def standings(desk: AppState, store: Store, request: PageRequest) -> Page:
     """Ratings, scores and games of a run's agents by one judge, on one measure."""
-    chosen = choose(desk, store, request)
+    chosen = choose_run_and_judge(desk, store, request)
     title = "Standings"
     if chosen is None or chosen.judge is None:
         return Page(
@@ -125,9 +125,9 @@ def standings(desk: AppState, store: Store, request: PageRequest) -> Page:
             "results": results,
             "measures": measures,
             "measure": measure,
-            "drawn": drawn(table, results.scales.get(measure, SHARES)),
-            "means": means(results, [standing.agent for standing in table.standings]),
-            "matrix": matrix(table),
+            "drawn": draw_measure(table, results.scales.get(measure, SHARES)),
+            "means": mean_columns(results, [standing.agent for standing in table.standings]),
+            "matrix": win_matrix(table),
             "ids": store.run_agents(chosen.run),
         },
     )
@@ -147,7 +147,7 @@ def compare(desk: AppState, store: Store, request: PageRequest) -> Page:
     """Two agents: their differences over all scenarios, and in one scenario episode beside
     episode.
     """
-    chosen = choose(desk, store, request)
+    chosen = choose_run_and_judge(desk, store, request)
     values: dict[str, object] = {"chosen": chosen}
     if chosen is None:
         return Page(template="compare.html", title="Compare", values=values)
@@ -167,7 +167,7 @@ def compare(desk: AppState, store: Store, request: PageRequest) -> Page:
     values |= {"first": first, "second": second, "scenario": scenario}
     if first is None or second is None or scenario is None:
         return Page(template="compare.html", title="Compare", values=values)
-    values["compared"] = over_all(desk, store, chosen, first, second)
+    values["compared"] = differences_by_measure(desk, store, chosen, first, second)
     values["cautions"] = desk.remember(
         ("cautions", chosen.run, chosen.judge or ""),
         lambda: cautions(store, chosen.ids, run=chosen.run),
@@ -197,19 +197,19 @@ def in_scenario(
     ]
     seen = scores_of(store, judges, needed)
     return {
-        "pairs": [(i, pair, overall(seen, pair)) for i, pair in enumerate(shown, begin + 1)],
+        "pairs": [(i, pair, overall_scores(seen, pair)) for i, pair in enumerate(shown, begin + 1)],
         "page": page,
         "more": len(matched) > begin + PAIRS,
         "number": number,
         "pair": read,
-        "sides": [side(store, agent, read, id_) for agent, id_ in _sides(*agents, read)]
+        "sides": [compared_episode(store, agent, read, id_) for agent, id_ in _sides(*agents, read)]
         if read
         else [],
-        "dimensions": dimensions(seen, read) if read else [],
+        "dimensions": dimension_scores(seen, read) if read else [],
     }
 
 
-def choose(desk: AppState, store: Store, request: PageRequest) -> ChosenJudge | None:
+def choose_run_and_judge(desk: AppState, store: Store, request: PageRequest) -> ChosenJudge | None:
     """The run and judge that are asked for; by default the latest run and its first judge. None
     where there is no run.
     """
@@ -217,7 +217,9 @@ def choose(desk: AppState, store: Store, request: PageRequest) -> ChosenJudge | 
     run = request.text("run") or next(iter(runs), None)
     if run is None:
         return None
-    tournament, scenarios, counts = desk.remember(("tournament", run), lambda: _asked(store, run))
+    tournament, scenarios, counts = desk.remember(
+        ("tournament", run), lambda: _stored_tournament(store, run)
+    )
     judges = desk.remember(("judges", run), lambda: stored_judges(store, run))
     judge = request.one_of("judge", list(judges)) or next(iter(judges), None)
     return ChosenJudge(
@@ -238,15 +240,15 @@ def shared_cells(store: Store, tournament: Tournament) -> SharedCells:
     return SharedCells.of(store, tournament.name, seats, compared=compared_seats(tournament))
 
 
-def _asked(
+def _stored_tournament(
     store: Store, run: str
 ) -> tuple[Tournament, dict[str, str], Callable[[EpisodeSummary, SeatRecord], bool]]:
     tournament = stored_tournament(store, run)
-    titles = all_titled(tournament.scenarios)
+    titles = scenario_titles(tournament.scenarios)
     return tournament, titles, seat_counts(tournament)
 
 
-def drawn(table: MeasureStandings, score_ends: tuple[float, float]) -> DrawnMeasure:
+def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> DrawnMeasure:
     """A table of standings with an interval for each number, ratings on one axis and scores on
     their own scale.
     """
@@ -276,7 +278,7 @@ def drawn(table: MeasureStandings, score_ends: tuple[float, float]) -> DrawnMeas
     )
 
 
-def means(results: Results, agents: Sequence[str]) -> MeanColumns:
+def mean_columns(results: Results, agents: Sequence[str]) -> MeanColumns:
     """Measure → each agent's mean score with its interval, on the measure's own scale."""
     rows = []
     for measure, table in results.standings.tables.items():
@@ -293,7 +295,7 @@ def means(results: Results, agents: Sequence[str]) -> MeanColumns:
     return rows
 
 
-def matrix(table: MeasureStandings) -> WinMatrix:
+def win_matrix(table: MeasureStandings) -> WinMatrix:
     """Agent → its games against each agent, and the class of their colour: by the share won, a tie
     counting half.
     """
@@ -314,7 +316,7 @@ def _cell(record: WinRecord | None) -> tuple[WinRecord | None, str]:
     )
 
 
-def over_all(
+def differences_by_measure(
     desk: AppState, store: Store, chosen: ChosenJudge, first: str, second: str
 ) -> list[ComparedMeasure]:
     """The differences on every measure."""
@@ -326,10 +328,10 @@ def over_all(
         lambda: differences_by(chosen.tournament, store, chosen.ids, first, second),
         stamp=store.cells_size(chosen.run),
     )
-    return drawn_differences(differences, scales(store, chosen.ids))
+    return draw_differences(differences, scales(store, chosen.ids))
 
 
-def drawn_differences(
+def draw_differences(
     differences: Mapping[str, Difference], ends: Mapping[str, tuple[float, float]] | None = None
 ) -> list[ComparedMeasure]:
     """Differences drawn around zero as shares of their measure's scale, all on one axis.
@@ -360,7 +362,7 @@ def drawn_differences(
     ]
 
 
-def overall(
+def overall_scores(
     scores: Mapping[tuple[str, str], EpisodeScores], pair: EpisodePair
 ) -> tuple[float | None, float | None, float | None]:
     """The overall scores of a pair and their difference, as far as there are any."""
@@ -369,7 +371,7 @@ def overall(
     return a, b, None if a is None or b is None else a - b
 
 
-def dimensions(
+def dimension_scores(
     scores: Mapping[tuple[str, str], EpisodeScores], pair: EpisodePair
 ) -> list[tuple[str, float | None, float | None, float | None]]:
     """Dimension, its score in either episode, and the difference."""
@@ -386,7 +388,7 @@ def dimensions(
     return rows
 
 
-def side(store: Store, agent: str, pair: EpisodePair, id_: str) -> ComparedEpisode:
+def compared_episode(store: Store, agent: str, pair: EpisodePair, id_: str) -> ComparedEpisode:
     """One of two episodes, to be read."""
     episode.check_size(store, id_)
     stored = store.episode(id_, vectors=False)
@@ -394,7 +396,7 @@ def side(store: Store, agent: str, pair: EpisodePair, id_: str) -> ComparedEpiso
     return ComparedEpisode(
         agent=agent,
         pair=pair,
-        transcript=episode.lines(stored, scenario, episode.names(stored.summary)),
+        transcript=episode.transcript_lines(stored, scenario, episode.seat_names(stored.summary)),
         language=scenario.language,
         page=id_,
     )

@@ -81,11 +81,11 @@ def show(desk: AppState, store: Store, request: PageRequest) -> Page:
         values={
             "training": training,
             "charts": charts(steps),
-            "final": final(training),
+            "final": final_metrics(training),
             "coverage": training.metrics.get("coverage"),
             "histograms": histograms(training),
-            "settings": plain(training.settings),
-            "data": plain(training.data),
+            "settings": pretty_json(training.settings),
+            "data": pretty_json(training.data),
         },
     )
 
@@ -105,7 +105,7 @@ def charts(steps: Sequence[TrainingStep]) -> list[Chart]:
         if base == "mean_return" or not names:
             continue
         title = TEXTS.get(base) or TEXTS.get(HELD + base) or base.replace("_", " ")
-        lines = [Series(name=_told(name), points=points[name]) for name in names]
+        lines = [Series(name=_metric_name(name), points=points[name]) for name in names]
         label = f"{title} by step; {'; '.join(_last(line) for line in lines)}"
         mark = 0.0 if base in ZERO else None
         drawn.append(
@@ -131,7 +131,7 @@ def _values_and_returns(
     return Chart(title=title, names=_legend(lines), figure=curve(lines, label))
 
 
-def _told(metric: str) -> str:
+def _metric_name(metric: str) -> str:
     return "held out" if metric.startswith(HELD) else "learned from"
 
 
@@ -147,7 +147,7 @@ def _last(line: Series) -> str:
     )
 
 
-def final(training: TrainingRecord) -> list[tuple[str, float]]:
+def final_metrics(training: TrainingRecord) -> list[tuple[str, float]]:
     """What it came to: the numbers among its metrics."""
     return [
         (name.replace("_", " "), float(value))
@@ -166,12 +166,12 @@ def histograms(training: TrainingRecord) -> list[tuple[str, Markup]]:
         spread = coverage.get(key)
         if isinstance(spread, Mapping):
             drawn.append(
-                (title, columns(spread["counts"], spread["edges"], _spoken(title, spread)))
+                (title, columns(spread["counts"], spread["edges"], _histogram_label(title, spread)))
             )
     return drawn
 
 
-def _spoken(title: str, spread: Mapping[str, Any]) -> str:
+def _histogram_label(title: str, spread: Mapping[str, Any]) -> str:
     low, high = spread["edges"][0], spread["edges"][-1]
     return (
         f"{title}: mean {figure(spread['mean'], 3)}, standard deviation {figure(spread['sd'], 3)},"
@@ -179,6 +179,6 @@ def _spoken(title: str, spread: Mapping[str, Any]) -> str:
     )
 
 
-def plain(data: Mapping[str, Any]) -> str:
+def pretty_json(data: Mapping[str, Any]) -> str:
     """JSON data for people."""
     return json.dumps(data, indent=1, ensure_ascii=False)
