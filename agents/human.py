@@ -107,8 +107,8 @@ class TerminalBackend:
             text = self._read(f"{observation.label}: ")
         except EOFError:
             raise Stopped(
-                "the terminal was closed, and with it a person's seat; the same command plays the"
-                " rest"
+                "the terminal was closed, so nobody speaks for a person's seat; the same command"
+                " plays the rest"
             ) from None
         self._typed.add((observation.episode_seed, observation.seat, observation.turn))
         done = Generated(text=text, prompt_tokens=0, new_tokens=0, finish="stop", latency_s=0.0)

@@ -39,8 +39,8 @@ _TOKEN = re.compile(r"[^\W_]+|->|→|[,;:：—–-]")
 _OPENED = "".join(PAIRED) + ' *_"“”'
 
 _OTHER_WHISPERS = re.compile("(?i)" + "|".join(words.whispers for words in OTHER_LANGUAGES))
-_OTHER_TOLD = [
-    (re.compile(f"(?i){words.told}"), re.compile(f"(?i){words.beside}|[、،,&;\\s]"))
+_OTHER_ADDRESSED = [
+    (re.compile(f"(?i){words.addressed}"), re.compile(f"(?i){words.beside}|[、،,&;\\s]"))
     for words in OTHER_LANGUAGES
 ]
 _OTHER_SOMEBODY = re.compile(f"(?i){SOMEBODY}")
@@ -60,7 +60,7 @@ _OTHER = (
     r"heimlich|unter)"
 )
 _OTHER_LETTERS = re.compile(f"(?i){_OTHER}")
-_LONGEST_TOLD = 200  # characters of a mark in the other languages
+_LONGEST_ADDRESSED = 200  # characters of a mark in the other languages
 _PERHAPS = re.compile(  # most directions are none, and are not looked at further
     rf"(?i)\b(?:to|{'|'.join(sorted(PRIVATELY | ONLY))})\b|->|→|{LOW_VOICE}|{HEARING}|{ASIDE}|"
     rf"{_OTHER}"
@@ -185,12 +185,16 @@ class Marks:
         many = _GERMAN_MANY.search(head)
         if many and self.table.knows(many[1][:-1], many[1][:-2]):
             return UNCLEAR
-        for pattern, beside in _OTHER_TOLD if len(head) <= _LONGEST_TOLD else ():
+        for pattern, beside in _OTHER_ADDRESSED if len(head) <= _LONGEST_ADDRESSED else ():
             match = pattern.fullmatch(head.strip(" ,،、"))
             phrase = next(filter(None, match.groups()), "") if match else ""
             if phrase and (mark := self._named_addressees(phrase, whispers, beside)):
                 return Mark(to=mark.to, speech=speech.strip())
-        if boundary and len(head) <= _LONGEST_TOLD and _OTHER_NAME_LIKE.fullmatch(head.strip()):
+        if (
+            boundary
+            and len(head) <= _LONGEST_ADDRESSED
+            and _OTHER_NAME_LIKE.fullmatch(head.strip())
+        ):
             return UNCLEAR
         if not whispers:
             return None

@@ -79,7 +79,7 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
             its = read_files(fresh, personas)
             problems += its.problems
             if not its.scenarios and not its.problems and len(fresh) == len(files):
-                problems.append(Problem(message="holds personas and no scenario", where=selector))
+                problems.append(Problem(message="holds personas but no scenario", where=selector))
             chosen |= {
                 (os.path.realpath(loaded.path), loaded.scenario.name): loaded
                 for loaded in its.scenarios

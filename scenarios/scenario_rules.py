@@ -151,4 +151,6 @@ def _between(document: Document, check: Mapping[str, Any], i: int) -> Iterator[P
         return
     low, high = between
     if low > high:
-        yield document.problem(("checks", i, "between"), f"lowest first: [{high:g}, {low:g}]")
+        yield document.problem(
+            ("checks", i, "between"), f"expected the lower end first, found [{high:g}, {low:g}]"
+        )

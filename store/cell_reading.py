@@ -223,10 +223,10 @@ def _not_finite(connection: Connection, judge_id: str, episode: int) -> str:
     for id_, seat, dimension, score, rescaled in connection.execute(query):
         if not (math.isfinite(score) and math.isfinite(rescaled)):
             return (
-                f"episode {id_}: {dimension} of seat {seat!r} by {judge_id} is {score}, no finite"
-                " number; delete that judgement and judge again"
+                f"episode {id_}: {dimension} of seat {seat!r} by {judge_id} is {score}, which is"
+                " not finite; delete that judgement and judge again"
             )
     return (
-        f"episode {begins}: a score by {judge_id} is no finite number; delete that judgement and"
+        f"episode {begins}: a score by {judge_id} is not finite; delete that judgement and"
         " judge again"
     )

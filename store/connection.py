@@ -254,7 +254,7 @@ def _check_version(connection: Connection, address: DatabaseAddress) -> bool:
     if version != HEAD:
         raise StoreMismatch(
             f"{address} is of version {version}, this simworld needs {HEAD}: simworld db upgrade"
-            f" --db {address.given}"
+            f" --db {address.as_written}"
         )
     return True
 

@@ -62,12 +62,12 @@ class Damage:
     table: str
     key: str  # of the row: `episode_id=3f9c… turn=2`
     column: str
-    found: str
+    value: str
     expected: str
 
     def __str__(self) -> str:
         return (
-            f"table {self.table}, row {self.key}, column {self.column}: found {self.found};"
+            f"table {self.table}, row {self.key}, column {self.column}: found {self.value};"
             f" expected {self.expected}"
         )
 
@@ -144,7 +144,7 @@ def _in_table(connection: sqlite3.Connection, table: Table, deadline: float) -> 
                     table=table.name,
                     key=key,
                     column=name,
-                    found=_shown(row[name]),
+                    value=_shown(row[name]),
                     expected=expected,
                 )
         for name, whole in WHOLE.get(table.name, {}).items():
@@ -153,7 +153,7 @@ def _in_table(connection: sqlite3.Connection, table: Table, deadline: float) -> 
                     table=table.name,
                     key=key,
                     column=name,
-                    found=_shown(row[name]),
+                    value=_shown(row[name]),
                     expected=expected,
                 )
     return None
@@ -174,7 +174,7 @@ def _lost(connection: sqlite3.Connection) -> Damage | None:
         table=table,
         key=f"rowid={rowid}",
         column=", ".join(columns),
-        found="a reference",
+        value="a reference",
         expected=f"a row of {parent}",
     )
 

@@ -57,7 +57,11 @@ POSTGRESQL: tuple[tuple[str, type[StoreError], str], ...] = (
     ("42501", StoreError, "does not let this user do that"),
     ("25006", StoreError, "cannot be written: it is read-only"),
     ("55P03", StoreError, "is locked by another program; try again later"),
-    ("40", StoreError, "had to undo a change that met another one; run the same command again"),
+    (
+        "40",
+        StoreError,
+        "rolled back a change because of a concurrent one; run the same command again",
+    ),
     ("57P", StoreError, "is shutting down or starting; try again later"),
     ("08", StoreError, "cannot be reached"),
 )

@@ -40,7 +40,7 @@ def check_parameters(sql: str, values: Mapping[str, BoundValue]) -> None:
     for name, value in values.items():
         if isinstance(value, str) and UNSTORABLE.search(value):
             raise InputError(
-                f"the value of :{name} has a character that no stored text has: {value!r}"
+                f"the value of :{name} has a character that stored texts cannot hold: {value!r}"
             )
 
 

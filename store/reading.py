@@ -268,7 +268,7 @@ def _act(row: RowMapping, plan: PlanStep | None) -> Act:
     )
     # an empty mapping would make a private act a public one
     if not isinstance(row["recipients"], list):
-        raise TypeError(f"recipients in episode {row['episode_id']} are no list")
+        raise TypeError(f"recipients in episode {row['episode_id']} are not a list")
     action = Action(kind=ActionKind(row["kind"]), text=row["text"], to=tuple(row["recipients"]))
     return Act(seat=row["seat"], action=action, generation=generation, plan=plan)
 

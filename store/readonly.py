@@ -48,7 +48,7 @@ class QueryResult:
         self, columns: tuple[str, ...], rows: Iterator[SqlRow], limit: int, most_bytes: int
     ) -> None:
         self.columns = columns
-        self.given = 0  # rows
+        self._yielded = 0  # rows
         self.over: Literal["", "limit", "bytes"] = ""  # what there was more of than was allowed
         self._rows = rows
         self._limit = limit
@@ -58,13 +58,13 @@ class QueryResult:
         held = 0
         for row in self._rows:
             held += size_of(row)
-            if self._limit and self.given == self._limit:
+            if self._limit and self._yielded == self._limit:
                 self.over = "limit"
             elif self._most_bytes and held > self._most_bytes:
                 self.over = "bytes"
             if self.over:
                 return
-            self.given += 1
+            self._yielded += 1
             yield row
 
     @property
@@ -78,10 +78,10 @@ class QueryResult:
         """
         match self.over:
             case "limit":
-                return f"only the first {self.given:,} rows; {how}"
+                return f"only the first {self._yielded:,} rows; {how}"
             case "bytes":
                 return (
-                    f"only the first {self.given:,} rows: more are over"
+                    f"only the first {self._yielded:,} rows: more would exceed"
                     f" {megabytes(self._most_bytes)}; ask for less of each"
                 )
             case _:
@@ -161,7 +161,7 @@ def _sqlite(
         )
     except OSError as error:
         raise StoreError(
-            f"no process for the query can be started: {error.strerror or error}"
+            f"the query's process cannot be started: {error.strerror or error}"
         ) from error
     with running as process:
         with _sqlite_faults(address, sql, timeout_s, row_bytes):
@@ -199,7 +199,7 @@ def _sqlite_faults(
                 ) from error
         if "not authorized" in message or "prohibited" in message or "readonly" in message:
             raise InputError(
-                f"only reading is allowed here ({message}); one SELECT, VALUES or WITH"
+                f"only reading is allowed here ({message}); write one SELECT, VALUES or WITH"
             ) from error
         if "full" in message or "disk I/O" in message:
             raise InputError(
@@ -258,7 +258,8 @@ def _postgresql(
                 message = _first_line(error)
                 if isinstance(error, psycopg.errors.SyntaxError) and not READING.match(sql):
                     raise InputError(
-                        f"only reading is allowed here ({message}); one SELECT, VALUES or WITH"
+                        f"only reading is allowed here ({message}); write one SELECT, VALUES or"
+                        " WITH"
                     ) from error
                 raise InputError(f"SQL: {with_name_hint(message, sql, names)}") from error
 

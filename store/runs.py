@@ -233,8 +233,8 @@ def _refuse_changed(
                 )
     if problems:
         raise ResumeRefused(
-            f"run {run.name!r} cannot go on, for its content has changed: {'; '.join(problems)}; "
-            "take back the change, or begin another run with --name"
+            f"run {run.name!r} cannot be resumed, because its content has changed:"
+            f" {'; '.join(problems)}; undo the change, or begin another run with --name"
         )
 
 

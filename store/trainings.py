@@ -50,7 +50,7 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
     if changed:
         raise InputError(
             f"a training {training.name!r} exists with other {' and '.join(changed)}; give another"
-            " name, or take back the change"
+            " name, or undo the change"
         )
     connection.execute(update(TrainingRow).where(here).values(status="running", finished=None))
     return False

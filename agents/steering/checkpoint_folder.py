@@ -112,9 +112,9 @@ def _why_useless(info: CheckpointInfo, arrays: Arrays) -> str:
     with np.errstate(all="ignore"):
         for label, actions in _samples(info, arrays):
             if not np.isfinite(actions).all():
-                return f"{label} are no finite numbers; its weights are too large"
+                return f"{label} are not finite; its weights are too large"
             if not actions.any():
-                return f"{label} are all zero; its weights say nothing"
+                return f"{label} are all zero, so it cannot steer"
         prefixes = (
             np.ones(info.d_action, np.float32)
             * info.act_norm
@@ -122,9 +122,9 @@ def _why_useless(info: CheckpointInfo, arrays: Arrays) -> str:
             @ arrays["upmap.weight"]
         )
         if not np.isfinite(prefixes).all():
-            return "its prefixes are no finite numbers; tensor 'upmap.weight' is too large"
+            return "its prefixes are not finite; tensor 'upmap.weight' is too large"
         if not arrays["upmap.weight"].any():
-            return "its prefixes are all zero; tensor 'upmap.weight' says nothing"
+            return "its prefixes are all zero, so it cannot steer; tensor 'upmap.weight' is zero"
     return ""
 
 
@@ -282,7 +282,7 @@ def check_target(folder: Path) -> None:
         ) from None
     if not folder.is_dir() or folder.is_symlink():
         raise InputError(
-            f"{folder}: is there and is no folder; choose another name for the checkpoint"
+            f"{folder}: exists and is not a folder; choose another name for the checkpoint"
         )
     with os.scandir(folder) as entries:  # of which there may be millions
         others = sorted(

@@ -47,8 +47,7 @@ def pca_checkpoint(
     """
     if local.input_scale is None:
         raise InputError(
-            f"{lm_spec} cannot read prefix embeddings: its layers get more than embeddings of"
-            " tokens"
+            f"{lm_spec} cannot read prefix embeddings: its layers read more than token embeddings"
         )
     embeddings = token_embeddings(local)
     try:

@@ -103,7 +103,7 @@ def _meant(name: str, places: Sequence[Path], library: Path) -> str:
         steering = load_yaml(agent).data.get("steering")
         if steering:
             return f"; '{agent.stem}' is an agent, and its planner is '{steering['planner']}'"
-        return f"; '{agent.stem}' is an agent, and not steered; there are {_listed(places)}"
+        return f"; '{agent.stem}' is an agent without steering; there are {_listed(places)}"
     known = _checkpoints(places)
     by_end = {path.rpartition("/")[2]: path for path in reversed(known)}
     close = closest(name, known) or by_end.get(closest(Path(name).name, by_end) or "")
@@ -134,8 +134,7 @@ def _no_policy(spec: SteeringSpec, planner: PlannerFolder, document: Document) -
     kind = None if spec.explore is None else spec.explore.kind
     if kind == "ways" and not planner.info.ways:
         message = (
-            "this checkpoint knows no ways of replying to try; make one with `simworld train"
-            " latent`"
+            "this checkpoint has no ways of replying to try; make one with `simworld train latent`"
         )
         return document.problem(("steering", "explore"), message)
     if planner.info.actor is not None or planner.info.constant or kind in ("random", "ways"):

@@ -89,7 +89,7 @@ def why_empty(url: str, ready: ReadyQuery, values: Mapping[str, BoundValue]) -> 
     if ready.name in _WELL:
         return _WELL[ready.name]
     filters = ", ".join(f"{name}={value}" for name, value in values.items() if value is not None)
-    return f"nothing there is of {filters}" if filters else "nothing there is what it asks for"
+    return f"nothing stored has {filters}" if filters else "nothing stored is what it asks for"
 
 
 def _any(url: str, sql: str, run: BoundValue) -> bool:

@@ -86,9 +86,9 @@ def query(
         click.echo(ready.text, nl=False)
         return
     if re.fullmatch(r"[\w-]+", sql) and (
-        hint := did_you_mean(sql, ready_queries(), told="@{}".format)
+        hint := did_you_mean(sql, ready_queries(), show="@{}".format)
     ):
-        raise InputError(f"{sql!r} is no SQL{hint}")
+        raise InputError(f"{sql!r} is not SQL{hint}")
     values = _values(given)
     if ready is not None:
         sql, values = ready.sql, ready.values(values)

@@ -164,7 +164,7 @@ def demo_plan(count: int, seed: int) -> RunPlan:
 def _time(left: int, threads: int | None) -> str:
     """How long that takes, in words."""
     if not left:
-        return "it did so before, and shows it again"
+        return "all of it is done already, and only shown again"
     return (
         f"about {duration_text(seconds_for(left, threads))} on this machine, as busy as it is now"
     )

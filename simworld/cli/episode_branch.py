@@ -89,9 +89,7 @@ def branch(
         seed = runs[parent.summary.run].seed
         plan = make_branch(parent, scenario, seed, at=at, cast=cast.by_seat, name=name)
         if plan.run in runs and dict(runs[plan.run].settings) != plan.settings:
-            raise InputError(
-                f"run {plan.run!r} exists and is another one than this branch; give another --name"
-            )
+            raise InputError(f"run {plan.run!r} exists and is not this branch; give another --name")
         memory = None if memory_gb is None else max(1, int(memory_gb * 1e9))
         done = _play(
             plan, store, retry_failed=retry_failed, threads=threads, memory=memory, asking=asking

@@ -15,7 +15,7 @@ from simworld.core.errors import InputError
 @contextmanager
 def expecting_kind(kind: str, name: str | Path) -> Iterator[None]:
     """Reads the file `name` as one of `kind` in the block; what is wrong with a file of another
-    kind is that alone.
+    kind is only that.
 
     Raises:
         InputError: the block's own, or that the file is of another kind.
@@ -29,7 +29,7 @@ def expecting_kind(kind: str, name: str | Path) -> Iterator[None]:
         other = kind_of(path) if os.path.isfile(path) else None
         if other in (None, kind):
             raise
-        raise InputError(f"{path}: its keys tell {_a(other)}, and {_a(kind)} is expected") from None
+        raise InputError(f"{path}: expected {_a(kind)}, found {_a(other)}") from None
 
 
 def _a(kind: str | None) -> str:

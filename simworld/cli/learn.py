@@ -274,8 +274,8 @@ def explain_results(reports: Sequence[Mapping[str, Any]], name: str) -> str:
             else "more scenarios under `scenarios: {test: …}` tell more"
         )
         lines.append(
-            f"{counted(families, 'family shows', 'families show')} that it runs and not an effect, "
-            f"which takes {ENOUGH_FAMILIES} and more; {more}."
+            f"{counted(families, 'family shows', 'families show')} that it runs, but no effect: "
+            f"that takes {ENOUGH_FAMILIES} or more; {more}."
         )
     return harmless("\n".join(lines))
 

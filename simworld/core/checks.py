@@ -118,7 +118,7 @@ def _number(check: Check, occurrences: Sequence[tuple[str, int]]) -> CheckResult
             name=check.name,
             holds=None,
             turn=turn,
-            error=f"{text!r} is no number; let group 1 match digits",
+            error=f"{text!r} is not a number; let group 1 match digits",
         )
     low, high = check.between or (float("-inf"), float("inf"))
     return CheckResult(name=check.name, holds=low <= value <= high, value=value, turn=turn)

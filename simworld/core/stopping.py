@@ -84,7 +84,7 @@ class Stopping:
                 if row == IN_A_ROW:
                     self._stop = (
                         f"{model.partition('#')[0]}: {IN_A_ROW} requests in a row failed for good;"
-                        f" the last: {completion.message.rstrip('.')}. {KEPT}; once this is mended,"
+                        f" the last: {completion.message.rstrip('.')}. {KEPT}; once this is fixed,"
                         " the same command does the rest"
                     )
             return

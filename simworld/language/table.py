@@ -55,7 +55,9 @@ def _with(*slots: str) -> AfterValidator:
 def _every_slot(text: str) -> str:
     slots = set(SLOT.findall(text))
     if missing := [slot for slot in SLOTS if slot not in slots]:
-        raise ValueError(f"without {{{{{missing[0]}}}}}; every one of {', '.join(SLOTS)} is told")
+        raise ValueError(
+            f"{{{{{missing[0]}}}}} is missing; a prompt holds each of {', '.join(SLOTS)}"
+        )
     if unknown := slots - set(SLOTS):
         raise ValueError(f"unknown slot {{{{{min(unknown)}}}}}; the slots are {', '.join(SLOTS)}")
     return text

@@ -121,10 +121,12 @@ class _TournamentReader:
     def read(self) -> Tournament:
         """Everything, or every problem."""
         file = self._file
-        loaded = self._each("agents", file.agents, lambda name: find_specs([name])[0])
-        partners = self._each("partners", file.partners, lambda name: find_specs([name])[0])
-        scenarios = self._each("scenarios", file.scenarios, lambda name: find_scenarios([name]))
-        judges = self._each("judges", file.judges, lambda name: load_judge(name)[0])
+        loaded = self._load_each("agents", file.agents, lambda name: find_specs([name])[0])
+        partners = self._load_each("partners", file.partners, lambda name: find_specs([name])[0])
+        scenarios = self._load_each(
+            "scenarios", file.scenarios, lambda name: find_scenarios([name])
+        )
+        judges = self._load_each("judges", file.judges, lambda name: load_judge(name)[0])
         names = {selector: spec.spec.name for selector, spec in {**partners, **loaded}.items()}
         agents = tuple(dict.fromkeys(names[selector] for selector in loaded))
         specs = {spec.spec.name: spec for spec in (*loaded.values(), *partners.values())}
@@ -157,7 +159,7 @@ class _TournamentReader:
     def _say(self, loc: Sequence[str | int], message: str) -> None:
         self._problems.append(self._document.problem(loc, message))
 
-    def _each(self, key: str, names: Sequence[str], find: Callable[[str], T]) -> dict[str, T]:
+    def _load_each(self, key: str, names: Sequence[str], find: Callable[[str], T]) -> dict[str, T]:
         """Given name → what it names; problems that have no place of their own get that of the
         name.
         """
@@ -222,7 +224,7 @@ class _TournamentReader:
             if file.format == form and not value:
                 self._say(("format",), f"{form} needs `{key}`")
             if file.format != form and value:
-                self._say((key,), f"is for the format {form}; found {file.format}")
+                self._say((key,), f"belongs to the format {form}; this format is {file.format}")
         if isinstance(file.tie, float) and not 0 <= file.tie <= 1:
             self._say(
                 ("tie",),

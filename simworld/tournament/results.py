@@ -207,8 +207,8 @@ def _nothing_scored(tournament: Tournament, store: Store, judge: str) -> str:
     ]
     if not played:
         return (
-            f"every episode of tournament {tournament.name!r} failed, so nothing compares; see"
-            " `simworld episode list`"
+            f"every episode of tournament {tournament.name!r} failed, so nothing can be compared;"
+            " see `simworld episode list`"
         )
     for stored in (judgement for summary in played for judgement in store.judgements(summary.id)):
         if stored.judge_name == judge and stored.judgement.failure is not None:

@@ -47,15 +47,15 @@ PAGES: Mapping[str, Maker] = {
 }
 
 
-def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: AppState | None = None) -> ASGIApp:
+def make_app(url: str, *, hosts: tuple[str, ...] = (), state: AppState | None = None) -> ASGIApp:
     """The application on a database; nothing is opened before the first request.
 
     Args:
         url: the database.
         hosts: names under which the server may be asked, besides those of this machine.
-        desk: of this database, for who wants to say when the server stops; default: a new one.
+        state: of this database, for who wants to say when the server stops; default: a new one.
     """
-    desk = desk or AppState(url)
+    state = state or AppState(url)
     templates = environment()
     where = DatabaseHeading(full=str(parse_address(url)))
 
@@ -63,7 +63,7 @@ def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: AppState | None = N
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         yield
-        desk.close()
+        state.close()
 
     def answer(request: Request, page: Page) -> Response:
         shared = {
@@ -83,7 +83,8 @@ def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: AppState | None = N
         return response
 
     routes = [
-        Route(path, endpoint(desk, maker, answer), methods=["GET"]) for path, maker in PAGES.items()
+        Route(path, endpoint(state, maker, answer), methods=["GET"])
+        for path, maker in PAGES.items()
     ]
     app = Starlette(
         routes=[*routes, Mount("/static", StaticFiles(directory=STATIC))],
@@ -102,7 +103,7 @@ def navigation_entry(path: str) -> str:
 
 
 def endpoint(
-    desk: AppState, maker: Maker, answer: Callable[[Request, Page], Response]
+    state: AppState, maker: Maker, answer: Callable[[Request, Page], Response]
 ) -> Callable[[Request], Response]:
     """What answers the requests for one page."""
 
@@ -113,11 +114,11 @@ def endpoint(
             own=sent_by_us(request.headers),
         )
         try:
-            return answer(request, maker(desk, desk.store(), asked))
+            return answer(request, maker(state, state.store(), asked))
         except SimworldError as error:
             return answer(request, error_page(error))
         except Exception as error:
-            if (known := explain_damage(desk.url, error)) is None:
+            if (known := explain_damage(state.url, error)) is None:
                 raise
             return answer(request, error_page(known))
 
@@ -128,7 +129,7 @@ def error_page(error: SimworldError) -> Page:
     """A known error as a page: what is wrong, line by line, and what to do."""
     match error:
         case PageNotFound():
-            title, status = "Not here", 404
+            title, status = "Not found", 404
         case InputError():
             title, status = "This cannot be shown", 400
         case StoreMismatch():
@@ -153,7 +154,7 @@ def http_page(status: int) -> Page:
     }.get(
         status,
         (
-            "A fault of simworld",
+            "An error in simworld",
             "This page could not be made; the terminal of `simworld serve` shows why.",
         ),
     )

@@ -24,13 +24,13 @@ def did_you_mean(
     candidates: Iterable[str],
     *,
     cutoff: float = CUTOFF,
-    told: Callable[[str], str] = str,
+    show: Callable[[str], str] = str,
 ) -> str:
-    """`; did you mean 'goal'?` for a near miss, else an empty text; `told` gives what is said of
+    """`; did you mean 'goal'?` for a near miss, else an empty text; `show` gives what is said of
     the candidate.
     """
     close = closest(word, candidates, cutoff=cutoff)
-    return f"; did you mean '{told(close)}'?" if close else ""
+    return f"; did you mean '{show(close)}'?" if close else ""
 
 
 def closest(word: object, candidates: Iterable[str], *, cutoff: float = CUTOFF) -> str | None:

@@ -60,7 +60,7 @@ def check_characters(text: str, name: str) -> None:
     if control := FORBIDDEN.search(text):
         line = text.count("\n", 0, control.start()) + 1
         column = control.start() - (text.rfind("\n", 0, control.start()) + 1) + 1
-        message = f"control character U+{ord(control[0]):04X}: this is no text file"
+        message = f"control character U+{ord(control[0]):04X}: this is not a text file"
         raise InputError([Problem(message=message, where=f"{name}:{line}:{column}")])
 
 

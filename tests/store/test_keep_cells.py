@@ -226,7 +226,7 @@ def test_a_score_that_is_no_number_is_named(store: Store, made_url: str) -> None
     )
     by_hand(made_url, broken)
     with pytest.raises(
-        InputError, match=rf"episode {id_}: goal of seat 'buyer' by j1 is inf, no finite number"
+        InputError, match=rf"episode {id_}: goal of seat 'buyer' by j1 is inf, which is not finite"
     ):
         cells(store)
     judge(store, play(store, 1))  # others go on

@@ -131,14 +131,15 @@ WHERE (a.agent_name = :first OR a.agent_id = :first)
 ORDER BY a.run"""
     both = [row for row in source.rows(sql, meant) if two.run in (None, row[0])]
     if not both:
-        where = "no run together" if two.run is None else f"run {two.run!r} not both"
+        where = "are in no run together" if two.run is None else f"are not both in run {two.run!r}"
         raise InputError(
-            f"{two.first!r} and {two.second!r} are in {where}, so they have no equal circumstances"
+            f"{two.first!r} and {two.second!r} {where}, so they share no circumstances"
         )
     if len(both) > 1:
         runs = ", ".join(row[0] for row in both)
         raise InputError(
-            f"{two.first!r} and {two.second!r} are together in {len(both)} runs; say run=…: {runs}"
+            f"{two.first!r} and {two.second!r} both take part in {len(both)} runs; say run=…:"
+            f" {runs}"
         )
     run, first, second = both[0]
     among = scope(source, run=run, scenario=two.scenario, family=two.family, agents=(first, second))
@@ -181,9 +182,10 @@ def _seats(
     known = pd.DataFrame({"id": source.column(sql, {"run": among.run})})
     known["episode"] = known["id"].map(number_of).astype("uint64")
     numbers = numbers.rename(columns={"episode": "id"}).merge(known, on="id").drop(columns="id")
-    return pd.concat(seat_frames(source, among, NEEDED)).merge(
-        numbers, on=_PLACE, how="left"
-    ), names
+    return (
+        pd.concat(seat_frames(source, among, NEEDED)).merge(numbers, on=_PLACE, how="left"),
+        names,
+    )
 
 
 def _measures(values: pd.DataFrame) -> list[str]:

@@ -94,10 +94,10 @@ def require_one_meaning(source: QuerySource, among: Scope) -> None:
     for name, runs in ids.items():
         if len(runs) > 1:
             raise InputError(
-                f"agent {name!r} is another one in run"
+                f"agent {name!r} is a different one in run"
                 f" {' than in run '.join(map(repr, list(runs.values())[:2]))} (model, prompt,"
-                " sampling or planner differ), so their numbers do not mix; say run=…, or agents=…"
-                " with ids"
+                " sampling or planner differ), so their numbers cannot be combined; say run=…, or"
+                " agents=… with ids"
             )
 
 

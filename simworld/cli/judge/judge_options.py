@@ -67,7 +67,9 @@ def _instead(command: str, word: str) -> str:
             f" {quoted}`"
         )
     if kind not in ("judge", None):
-        return f"{word} is no judge: its keys tell another kind of file ({kind}); {checked}"
+        return (
+            f"{word} is not a judge: its keys are those of another kind of file ({kind}); {checked}"
+        )
     usual = f"{word}: a judge is named with --judge: `simworld judge {command} --judge {quoted}`"
     return f"{usual}; {checked}" if checked else usual
 

@@ -54,7 +54,7 @@ def _widths(
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise click.BadParameter(
-            f"{text!r} is no list of widths; expected numbers above 0 as in 256,256, or linear"
+            f"{text!r} is not a list of widths; expected numbers above 0 as in 256,256, or linear"
         )
     return tuple(map(int, parts))
 

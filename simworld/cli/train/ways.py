@@ -172,5 +172,5 @@ def _show(tried: WaysTried, lines: list[str]) -> None:
             cell(shown),
         )
     console().print(table)
-    click.echo(f"between ways {tried.between:.4f} (standard deviation, of which luck is no part)")
+    click.echo(f"between ways {tried.between:.4f} (standard deviation beyond chance)")
     click.echo(f"p {tried.p:.2g} (as much or more by chance; permutations within families)")

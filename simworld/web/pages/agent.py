@@ -58,7 +58,7 @@ class ExampleLine:
     scenario: str
 
 
-def show(desk: AppState, store: Store, request: PageRequest) -> Page:
+def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One agent: what it is, how it stands, and what it said last."""
     try:
         agent = store.agent(request.part("id"))
@@ -67,7 +67,7 @@ def show(desk: AppState, store: Store, request: PageRequest) -> Page:
     spec: Mapping[str, Any] = agent.spec
     recent = store.summaries(agent=agent.id, limit=RECENT)[::-1]
     steering = _mapping(spec.get("steering"))
-    trainings = desk.remember("trainings", store.training_runs) if steering else []
+    trainings = state.remember("trainings", store.training_runs) if steering else []
     planner = steering.get("planner")
     return Page(
         template="agent_show.html",
@@ -99,7 +99,7 @@ def show(desk: AppState, store: Store, request: PageRequest) -> Page:
             "script": spec["lines"] if isinstance(spec.get("lines"), list) else [],
             "others": {name: value for name, value in spec.items() if name not in SHOWN},
             "spec": json.dumps(spec, indent=1, ensure_ascii=False),
-            "stands": _standings_in_runs(desk, store, agent.id, recent),
+            "stands": _standings_in_runs(state, store, agent.id, recent),
             "said": _last_lines(store, agent.id, recent),
             "recent": recent,
         },
@@ -122,17 +122,17 @@ def _prompt(prompt: Any) -> list[tuple[str, str]]:
 
 
 def _standings_in_runs(
-    desk: AppState, store: Store, agent_id: str, recent: Sequence[EpisodeSummary]
+    state: AppState, store: Store, agent_id: str, recent: Sequence[EpisodeSummary]
 ) -> list[AgentStanding]:
     """In its latest runs that somebody has judged."""
     in_runs = []
     for run in list(dict.fromkeys(summary.run for summary in recent))[:RUNS]:
-        chosen = tournament.choose_run_and_judge(desk, store, PageRequest(query={"run": run}))
+        chosen = tournament.choose_run_and_judge(state, store, PageRequest(query={"run": run}))
         name = next((name for name, id_ in store.run_agents(run).items() if id_ == agent_id), None)
         if chosen is None or chosen.judge is None or name is None:
             continue
         try:
-            standings = tournament.results_of(desk, store, chosen).standings
+            standings = tournament.results_of(state, store, chosen).standings
         except InputError:  # the page of the standings says why there are none
             continue
         table = standings.tables.get(OVERALL) or next(iter(standings.tables.values()))

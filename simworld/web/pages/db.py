@@ -42,9 +42,9 @@ class ResultTable:
     why_none: str = ""  # why there are none, where that is known
 
 
-def info(desk: AppState, store: Store, request: PageRequest) -> Page:
+def info(state: AppState, store: Store, request: PageRequest) -> Page:
     """Version, size, rows by table, and the codebook."""
-    description = desk.remember("describe", lambda: describe(desk.url))
+    description = state.remember("describe", lambda: describe(state.url))
     return Page(
         template="db_info.html",
         title="Database",
@@ -52,7 +52,7 @@ def info(desk: AppState, store: Store, request: PageRequest) -> Page:
     )
 
 
-def query(desk: AppState, store: Store, request: PageRequest) -> Page:
+def query(state: AppState, store: Store, request: PageRequest) -> Page:
     """One reading statement and its answer; a statement that another site sends is shown and not
     run.
     """
@@ -83,9 +83,9 @@ def query(desk: AppState, store: Store, request: PageRequest) -> Page:
     }
     if sql and request.own and not values["lost"]:
         try:
-            table = run_query(desk, sql, wanted, limit)
+            table = run_query(state, sql, wanted, limit)
             if ready is not None and sql == ready.sql and not table.rows:
-                table = replace(table, why_none=why_empty(desk.url, ready, wanted))
+                table = replace(table, why_none=why_empty(state.url, ready, wanted))
             values["answer"] = table
         except InputError as error:
             values["fault"] = str(error)
@@ -94,7 +94,7 @@ def query(desk: AppState, store: Store, request: PageRequest) -> Page:
 
 
 def run_query(
-    desk: AppState, sql: str, values: Mapping[str, BoundValue], limit: int
+    state: AppState, sql: str, values: Mapping[str, BoundValue], limit: int
 ) -> ResultTable:
     """The first rows of a query. Raises InputError where it is wrong, writes, takes too long, or
     has to wait too long.
@@ -103,13 +103,13 @@ def run_query(
         raise InputError("other queries are still running; try again when they are done")
     try:
         with ask(
-            desk.url,
+            state.url,
             sql,
             values,
             limit=limit,
             most_bytes=MOST_BYTES,
             timeout_s=TIMEOUT_S,
-            stopped=desk.stopping.is_set,
+            stopped=state.stopping.is_set,
         ) as result:
             raw = [[_kept(value) for value in row] for row in result]
             return ResultTable(

@@ -42,9 +42,9 @@ class TranscriptLine:
     act: Act
 
 
-def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
+def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """Episodes that match, the latest first, page by page."""
-    names = desk.remember("names", store.names)
+    names = state.remember("names", store.names)
     chosen = {name: request.text(name) for name in FILTERS}
     ending = request.one_of("ending", [ending.value for ending in Ending])
     before = request.text("before")
@@ -71,7 +71,7 @@ def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
     )
 
 
-def show(desk: AppState, store: Store, request: PageRequest) -> Page:
+def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One episode."""
     stored = find_episode(store, request.part("id"))
     scenario = find_scenario(store, stored.summary.scenario_id)

@@ -32,10 +32,10 @@ class ScenarioProgress:
     failed: int
 
 
-def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
+def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """All runs, the latest first."""
     page = request.whole("page", low=1, high=1_000_000, default=1)
-    summaries = desk.remember("runs", lambda: store.runs()[::-1])
+    summaries = state.remember("runs", lambda: store.runs()[::-1])
     shown = summaries[(page - 1) * PAGE : page * PAGE]
     return Page(
         template="run_list.html",
@@ -49,14 +49,14 @@ def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
     )
 
 
-def show(desk: AppState, store: Store, request: PageRequest) -> Page:
+def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One run: counts, endings, scenarios, agents, and what it was begun with."""
     name = request.part("name")
     try:
-        summary = desk.remember(("run", name), lambda: store.run(name))
+        summary = state.remember(("run", name), lambda: store.run(name))
     except InputError as error:
         raise PageNotFound(error.problems) from None
-    counts = desk.remember(("endings", name), lambda: store.ending_counts(name))
+    counts = state.remember(("endings", name), lambda: store.ending_counts(name))
     return Page(
         template="run_show.html",
         title=f"Run {name}",
@@ -68,7 +68,7 @@ def show(desk: AppState, store: Store, request: PageRequest) -> Page:
             "scenarios": scenario_progress(counts),
             "families": any(count.family != count.scenario_name for count in counts),
             "settings": json.dumps(summary.run.settings, indent=1, ensure_ascii=False),
-            "failures": desk.remember(("failures", name), lambda: last_failures(store, name))
+            "failures": state.remember(("failures", name), lambda: last_failures(store, name))
             if summary.failed
             else (),
             "commands": (summary.run.profile or {}).get("commands", ()),

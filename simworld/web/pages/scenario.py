@@ -35,7 +35,7 @@ class SeatBriefing:
     facts: Mapping[str, str]  # what it is called → text; empty ones left out
 
 
-def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
+def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """Scenarios by name."""
     page = request.whole("page", low=1, high=1_000_000, default=1)
     text = request.text("text")
@@ -47,7 +47,7 @@ def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
     )
 
 
-def show(desk: AppState, store: Store, request: PageRequest) -> Page:
+def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One scenario, seat by seat."""
     scenario = find_scenario(store, request.part("id"))
     return Page(

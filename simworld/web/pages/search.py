@@ -27,7 +27,7 @@ class SearchResult:
     cosine: float | None  # by meaning: how near
 
 
-def search(desk: AppState, store: Store, request: PageRequest) -> Page:
+def search(state: AppState, store: Store, request: PageRequest) -> Page:
     """Episodes by words, the latest first; or by meaning, the nearest first."""
     text = request.text("text", longest=LONGEST)
     by = request.one_of("by", BY) or BY[0]
@@ -41,14 +41,14 @@ def search(desk: AppState, store: Store, request: PageRequest) -> Page:
     }
     if text is not None:
         answer |= (search_by_words if by == "words" else search_by_meaning)(
-            desk, store, request, text, run
+            state, store, request, text, run
         )
-    asked = {"text": text, "by": by, "run": run, "names": desk.remember("names", store.names)}
+    asked = {"text": text, "by": by, "run": run, "names": state.remember("names", store.names)}
     return Page(template="search.html", title="Search", values={**answer, **asked})
 
 
 def search_by_words(
-    desk: AppState, store: Store, request: PageRequest, text: str, run: str | None
+    state: AppState, store: Store, request: PageRequest, text: str, run: str | None
 ) -> dict[str, Any]:
     """The latest episodes in which all words occur."""
     wanted = phrases(text)
@@ -72,14 +72,14 @@ def search_by_words(
 
 
 def search_by_meaning(
-    desk: AppState, store: Store, request: PageRequest, text: str, run: str | None
+    state: AppState, store: Store, request: PageRequest, text: str, run: str | None
 ) -> dict[str, Any]:
     """The episodes nearest in meaning among those that have an embedding."""
 
     def counts(encoder: str) -> tuple[int, int]:
-        return desk.remember(("embedded", encoder), lambda: store.embedding_counts(encoder))
+        return state.remember(("embedded", encoder), lambda: store.embedding_counts(encoder))
 
-    nearest = desk.meaning.find(store, text, counts, run=run, limit=PAGE)
+    nearest = state.meaning.find(store, text, counts, run=run, limit=PAGE)
     if nearest is None:
         return {"loading": True}
     ids = [hit.episode_id for hit in nearest.hits]

@@ -105,15 +105,15 @@ class ComparedEpisode:
     page: str  # id
 
 
-def standings(desk: AppState, store: Store, request: PageRequest) -> Page:
+def standings(state: AppState, store: Store, request: PageRequest) -> Page:
     """Ratings, scores and games of a run's agents by one judge, on one measure."""
-    chosen = choose_run_and_judge(desk, store, request)
+    chosen = choose_run_and_judge(state, store, request)
     title = "Standings"
     if chosen is None or chosen.judge is None:
         return Page(
             template="standings.html", title=title, values={"chosen": chosen, "results": None}
         )
-    results = results_of(desk, store, chosen)
+    results = results_of(state, store, chosen)
     measures = list(results.standings.tables)
     measure = request.one_of("measure", measures) or measures[0]
     table = results.standings.tables[measure]
@@ -133,21 +133,21 @@ def standings(desk: AppState, store: Store, request: PageRequest) -> Page:
     )
 
 
-def results_of(desk: AppState, store: Store, chosen: ChosenJudge) -> Results:
+def results_of(state: AppState, store: Store, chosen: ChosenJudge) -> Results:
     """The results of a run by its chosen judge, who must be there."""
     judge = chosen.judge or ""
-    return desk.remember(
+    return state.remember(
         ("standings", chosen.run, judge),
         lambda: results_by(chosen.tournament, store, judge, chosen.ids),
         stamp=store.cells_size(chosen.run),
     )
 
 
-def compare(desk: AppState, store: Store, request: PageRequest) -> Page:
+def compare(state: AppState, store: Store, request: PageRequest) -> Page:
     """Two agents: their differences over all scenarios, and in one scenario episode beside
     episode.
     """
-    chosen = choose_run_and_judge(desk, store, request)
+    chosen = choose_run_and_judge(state, store, request)
     values: dict[str, object] = {"chosen": chosen}
     if chosen is None:
         return Page(template="compare.html", title="Compare", values=values)
@@ -155,7 +155,7 @@ def compare(desk: AppState, store: Store, request: PageRequest) -> Page:
     first, second = request.one_of("first", agents), request.one_of("second", agents)
     if first is not None and first == second:
         raise InputError(f"{first!r} is compared with itself; choose two agents")
-    shared = desk.remember(
+    shared = state.remember(
         ("shared", chosen.run),
         lambda: shared_cells(store, chosen.tournament),
         stamp=store.cells_size(chosen.run),
@@ -167,8 +167,8 @@ def compare(desk: AppState, store: Store, request: PageRequest) -> Page:
     values |= {"first": first, "second": second, "scenario": scenario}
     if first is None or second is None or scenario is None:
         return Page(template="compare.html", title="Compare", values=values)
-    values["compared"] = differences_by_measure(desk, store, chosen, first, second)
-    values["cautions"] = desk.remember(
+    values["compared"] = differences_by_measure(state, store, chosen, first, second)
+    values["cautions"] = state.remember(
         ("cautions", chosen.run, chosen.judge or ""),
         lambda: cautions(store, chosen.ids, run=chosen.run),
         stamp=store.cells_size(chosen.run),
@@ -209,18 +209,18 @@ def in_scenario(
     }
 
 
-def choose_run_and_judge(desk: AppState, store: Store, request: PageRequest) -> ChosenJudge | None:
+def choose_run_and_judge(state: AppState, store: Store, request: PageRequest) -> ChosenJudge | None:
     """The run and judge that are asked for; by default the latest run and its first judge. None
     where there is no run.
     """
-    runs = desk.remember("names", store.names).runs
+    runs = state.remember("names", store.names).runs
     run = request.text("run") or next(iter(runs), None)
     if run is None:
         return None
-    tournament, scenarios, counts = desk.remember(
+    tournament, scenarios, counts = state.remember(
         ("tournament", run), lambda: _stored_tournament(store, run)
     )
-    judges = desk.remember(("judges", run), lambda: stored_judges(store, run))
+    judges = state.remember(("judges", run), lambda: stored_judges(store, run))
     judge = request.one_of("judge", list(judges)) or next(iter(judges), None)
     return ChosenJudge(
         runs=runs if run in runs else (run, *runs),
@@ -317,13 +317,13 @@ def _cell(record: WinRecord | None) -> tuple[WinRecord | None, str]:
 
 
 def differences_by_measure(
-    desk: AppState, store: Store, chosen: ChosenJudge, first: str, second: str
+    state: AppState, store: Store, chosen: ChosenJudge, first: str, second: str
 ) -> list[ComparedMeasure]:
     """The differences on every measure."""
     if chosen.judge is None:
         return []
     key = ("differences", chosen.run, chosen.judge, first, second)
-    differences = desk.remember(
+    differences = state.remember(
         key,
         lambda: differences_by(chosen.tournament, store, chosen.ids, first, second),
         stamp=store.cells_size(chosen.run),

@@ -46,10 +46,10 @@ class Chart:
     figure: Markup
 
 
-def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
+def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """All trainings, the latest first."""
     page = request.whole("page", low=1, high=1_000_000, default=1)
-    trainings = desk.remember("trainings", store.training_runs)[::-1]
+    trainings = state.remember("trainings", store.training_runs)[::-1]
     return Page(
         template="train_list.html",
         title="Training",
@@ -61,20 +61,20 @@ def list_(desk: AppState, store: Store, request: PageRequest) -> Page:
     )
 
 
-def show(desk: AppState, store: Store, request: PageRequest) -> Page:
+def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One training: losses, values against returns, coverage, settings."""
     name = request.part("name")
     training = next(
         (
             record
-            for record in desk.remember("trainings", store.training_runs)
+            for record in state.remember("trainings", store.training_runs)
             if record.name == name
         ),
         None,
     )
     if training is None:
         raise PageNotFound(f"no training {name!r}")
-    steps = desk.remember(("steps", name), lambda: store.training_steps(name))
+    steps = state.remember(("steps", name), lambda: store.training_steps(name))
     return Page(
         template="train_show.html",
         title=training.name,

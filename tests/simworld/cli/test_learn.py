@@ -38,6 +38,4 @@ def test_a_small_run_says_that_it_cannot_show_an_effect_and_what_could(
     name: str, more: str
 ) -> None:
     last = explain_results([report(4), report(None)], name).splitlines()[-1]
-    assert (
-        last == f"4 families show that it runs and not an effect, which takes 20 and more; {more}"
-    )
+    assert last == f"4 families show that it runs, but no effect: that takes 20 or more; {more}"

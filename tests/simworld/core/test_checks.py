@@ -117,7 +117,7 @@ def test_how_numbers_are_read(text: str, value: float) -> None:
 def test_what_is_no_number_is_undecided_and_says_so(text: str) -> None:
     result = run_check(number(r"price (\S+)!", between=(0, 9)), dialogue(("a", f"price {text}!")))
     assert result == CheckResult(
-        name="c", holds=None, turn=0, error=f"{text!r} is no number; let group 1 match digits"
+        name="c", holds=None, turn=0, error=f"{text!r} is not a number; let group 1 match digits"
     )
 
 

@@ -66,4 +66,4 @@ def test_a_beginning_of_three_letters_or_more_is_enough() -> None:
     assert closest("sma", ["large-1c0ffee2", "small-0badcafe"]) == "small-0badcafe"
     assert closest("sm", ["small-0badcafe"]) is None
     assert did_you_mean("1c0f", ["1c0e"], cutoff=0.85) == ""
-    assert did_you_mean("scroes", ["scores"], told="@{}".format) == "; did you mean '@scores'?"
+    assert did_you_mean("scroes", ["scores"], show="@{}".format) == "; did you mean '@scores'?"
