@@ -1,4 +1,4 @@
-"""What people at the table may be called by one seat, and whom a name means."""
+"""The names by which one seat may call the others, and the seats that each name may mean."""
 
 from __future__ import annotations
 
@@ -58,11 +58,9 @@ class PeopleNames:
         return frozenset(self.others.values())
 
     def called(self) -> dict[str, frozenset[str]]:
-        """Every word for another, as it is spelled → the seats it may mean; one seat where it is
-        unambiguous.
-
-        What stands earlier wins: labels and full names, then the parts of names, then roles,
-        occupations and relationships.
+        """Each name of the others, as it is spelled → the seats it may mean (one where it is
+        unambiguous). Earlier kinds of names win: labels and full names, then the parts of names,
+        then roles, occupations and relationships.
         """
         whole = list(self.others.items())
         parts = [(part, seat) for name, seat in whole for part in _parts(name)]

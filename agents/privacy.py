@@ -54,7 +54,7 @@ _LAST_WORD = re.compile(r"([^\W\d_]+)\W*$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnresolvedAddressee:
-    """A reply that was not meant for everybody, of which it is not clear whom it was meant for."""
+    """A private reply whose addressees cannot be determined."""
 
     reason: str  # for people
 
@@ -80,8 +80,8 @@ class _LocatedMark:
 
 
 def read_private_line(line: str, names: PeopleNames) -> PrivateLine | UnresolvedAddressee:
-    """The line without its marks of privacy, and for whom it is; Unresolved where that is not
-    clear.
+    """The line without its marks of privacy, with its addressees; an UnresolvedAddressee where they
+    are not clear.
     """
     if not names.others:
         return PrivateLine(line=line)
@@ -217,8 +217,8 @@ def _reader(
 
 
 def _combined_line(line: str, marks: Sequence[_LocatedMark]) -> PrivateLine | UnresolvedAddressee:
-    """All that is said must be for the same people; marks after which nothing more is said are for
-    what came before.
+    """Joins the parts of a line, which must all have the same addressees. A mark at the end of the
+    line applies to the part before it.
     """
     ends = [*(placed.start for placed in marks[1:]), len(line)]
     texts = [line[: marks[0].start]]

@@ -50,7 +50,7 @@ class PromptTemplate(BaseModel):
 
     @property
     def introduces(self) -> bool:
-        """Whether a line says who the seat is beside its name, so that the line may not be lost."""
+        """Whether one line holds both the seat's name and its persona, and so introduces it."""
         lines = "\n".join((self.system, self.instructions, self.opening)).splitlines()
         return any({"name", "persona"} <= set(SLOT.findall(line)) for line in lines)
 

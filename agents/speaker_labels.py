@@ -1,4 +1,6 @@
-"""Speakers' labels in a reply: the seat's own is taken off, and at another's the reply ends."""
+"""Speaker labels in a reply: the seat's own label is removed, and the reply is cut at another
+seat's.
+"""
 
 from __future__ import annotations
 

@@ -149,8 +149,8 @@ def scenario_files(folder: Path) -> list[Path]:
 
 
 def scenario_and_persona_files(files: Sequence[Path]) -> list[Path]:
-    """Those that hold scenarios or personas, as their keys tell; all where none does, for then
-    something is wrong.
+    """The files whose keys mark them as scenarios or personas; all of them if none is, so that
+    their problems are reported.
     """
     own = [path for path in files if _is_scenario_or_persona(path)]
     return own or list(files)

@@ -91,16 +91,16 @@ class Personas:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenPersona(Problem):
-    """A seat whose persona has a file with problems of its own, which are told with that file's
-    places.
+    """A problem of a seat: its persona's file has problems, which are reported with that file's
+    lines.
     """
 
     persona: Path
 
 
 def merge_broken_personas(problems: Iterable[Problem]) -> list[Problem]:
-    """The problems, each once; of seats that share a broken persona the first one, which names the
-    other files.
+    """The problems without duplicates. A broken persona that several seats share is reported once,
+    with the names of the other files.
     """
     distinct = list(dict.fromkeys(problems))
     files: dict[Path, dict[str, None]] = {}

@@ -86,7 +86,7 @@ def read_retests(connection: Connection, run: str, judge_id: str) -> dict[str, N
 
 class _Reader:
     """Turns rows into arrays. What is stale is made again, here and not in the database: a reader
-    may have no right to write.
+    may lack the right to write.
     """
 
     def __init__(self, connection: Connection, run: str, judge_ids: Sequence[str]) -> None:

@@ -1,5 +1,5 @@
-"""How kept cells are written: records of fixed length, sorted by what they tell of, so that equal
-contents are equal bytes.
+"""The format of kept cells: records of fixed length, sorted by key, so that equal contents are
+equal bytes.
 
 Numbers are little-endian. Ids and keys are hashes, and their first 64 bits stand for them here; 64
 bits of SHA-256 for names.
@@ -98,8 +98,8 @@ def retest_record(
 
 
 def put_record(blob: bytes, record: Records, key: str) -> bytes:
-    """The records with another one in its place, instead of one with the same key; as they were
-    where there is no other.
+    """The records with `record` inserted in order, replacing one of the same key; unchanged if
+    `record` is empty.
     """
     if not len(record):
         return blob

@@ -1,5 +1,5 @@
-"""What in a database cannot be what simworld stored there: looked for where reading failed, so that
-the fault has a place.
+"""Finds the cell of a database that simworld cannot have stored, after reading has failed, so that
+the error names its place.
 
 Reading trusts what is stored, for millions of cells are read. Where it fails with anything but a
 known error, the whole file is looked through, cell by cell; if there is a cell to blame, the error
@@ -90,8 +90,8 @@ def explain_as_damage(address: DatabaseAddress) -> Iterator[None]:
 
 
 def explain_damage(where: str | DatabaseAddress, error: Exception) -> StoreDamaged | None:
-    """The error for people behind an unknown one that came of reading a database; None where no
-    cell is to blame.
+    """The StoreDamaged that explains an unknown error of reading a database; None if no cell
+    explains it.
     """
     if isinstance(error, OSError):
         return None
@@ -111,8 +111,8 @@ def explain_damage(where: str | DatabaseAddress, error: Exception) -> StoreDamag
 
 
 def find_damage(address: DatabaseAddress) -> Damage | None:
-    """The first cell of an SQLite file that cannot be right, in the order of the tables; None
-    within five seconds' look.
+    """The first cell of an SQLite file that cannot be right, in the order of the tables; None if
+    none is found in five seconds.
     """
     if address.path is None or not address.path.is_file():
         return None

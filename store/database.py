@@ -46,7 +46,7 @@ class Database:
         self._engine.dispose()
 
     def check(self) -> None:
-        """Raises what has become of the database since it was opened.
+        """Raises an error if the database was replaced or upgraded since it was opened.
 
         Raises:
             StoreError: the file was deleted, moved or replaced; the database is locked or gone.

@@ -1,4 +1,4 @@
-"""Ctrl-C at the right moment."""
+"""Delays Ctrl-C until a transaction has ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that a database does not know, and which one of its own was probably meant."""
+"""Errors for names that a database does not hold, each with the name that was probably meant."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What a query probably meant by a name that is not there: the nearest columns of its own tables,
-or the nearest table.
+"""Suggestions for an unknown name in a query: the nearest columns of its own tables, or the nearest
+table.
 """
 
 from __future__ import annotations

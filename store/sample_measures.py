@@ -1,4 +1,4 @@
-"""What judges' samples of an episode come to, seat by seat: from verdicts to measures."""
+"""From the verdicts of judges' samples to measures, seat by seat."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def read_folder(folder: Path) -> PlannerFolder:
 
 
 def tensor_problems(info: CheckpointInfo, arrays: Arrays) -> list[str]:
-    """What is wrong with tensors for what the info says, one line each; empty where they fit."""
+    """The problems of tensors that do not fit the info, one line each; empty if all fit."""
     texts: list[str] = []
     if info.encoder.kind == "lm" and info.d_state != info.width + 1:
         texts.append(
@@ -108,7 +108,7 @@ def tensor_problems(info: CheckpointInfo, arrays: Arrays) -> list[str]:
 
 
 def _why_useless(info: CheckpointInfo, arrays: Arrays) -> str:
-    """Why a checkpoint cannot steer, whatever it is asked; empty where it can."""
+    """Why a checkpoint cannot steer in any state; empty if it can."""
     with np.errstate(all="ignore"):
         for label, actions in _samples(info, arrays):
             if not np.isfinite(actions).all():

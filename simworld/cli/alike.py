@@ -1,5 +1,5 @@
-"""Files that hold the same under several names, as templates do that nobody has edited: allowed,
-and hardly meant.
+"""Notes files of equal content under several names, such as unedited templates: allowed, but rarely
+intended.
 """
 
 from __future__ import annotations

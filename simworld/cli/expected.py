@@ -1,6 +1,4 @@
-"""Files that are of another kind than the one that is wanted: said in one line instead of by the
-keys that are missing.
-"""
+"""Reports a file of the wrong kind in one line, instead of by each key that it lacks."""
 
 from __future__ import annotations
 
@@ -14,8 +12,8 @@ from simworld.core.errors import InputError
 
 @contextmanager
 def expecting_kind(kind: str, name: str | Path) -> Iterator[None]:
-    """Reads the file `name` as one of `kind` in the block; what is wrong with a file of another
-    kind is only that.
+    """The block reads the file `name` as one of `kind`. A file of another kind is reported as such,
+    and its other problems are left out.
 
     Raises:
         InputError: the block's own, or that the file is of another kind.

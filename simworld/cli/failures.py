@@ -15,8 +15,8 @@ MOST = 5  # kinds of failure that are told
 
 
 def failure_lines(store: Store, run: str) -> list[str]:
-    """In what ways the last attempts at a run's work items failed, the most frequent first; nothing
-    where none did.
+    """How the last attempts at a run's work items failed, the most frequent failure first; empty if
+    none failed.
     """
     last = {
         summary.item_key: summary

@@ -178,7 +178,7 @@ def _store(db: str, dry_run: bool) -> Iterator[Store]:
 def _all_at_once(
     points: Sequence[GridPoint], store: Store, folder: Path, **settings: Any
 ) -> list[PipelineContext]:
-    """A shop for each cell; everything wrong with any of them at once."""
+    """A context for each point of the grid; raises InputError with the problems of all of them."""
     from simworld.pipeline.learn.context import open_context
 
     contexts, problems = [], dict[Problem, None]()

@@ -33,7 +33,9 @@ class _Column:
 
     @property
     def whole(self) -> int:
-        """The smallest width in which every word stands whole, and sentences are no pillars."""
+        """The smallest width that breaks no word and does not squeeze sentences into a narrow
+        column.
+        """
         words = [word for line in self._lines() for word in line.split()] or [""]
         return (
             self.natural

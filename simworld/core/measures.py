@@ -1,5 +1,5 @@
-"""What a judge's scores of one seat come to: its dimensions, their weighted mean, and for Sotopia's
-rubric its plain mean.
+"""The measures of one seat by one judge: its dimensions, their weighted mean `overall`, and for
+Sotopia's rubric the plain mean.
 """
 
 from __future__ import annotations

@@ -64,13 +64,13 @@ class Stopping:
 
     @property
     def doubtful(self) -> bool:
-        """Whether failures for good may turn out to be a reason to stop: what failed by them is not
-        stored yet.
+        """Whether a series of permanent failures has begun that may stop the command; until that is
+        decided, what failed is not stored.
         """
         return bool(self._rows)
 
     def begin(self) -> None:
-        """A pass of playing or judging begins, whose pieces cost what they cost."""
+        """Begins a pass of playing or judging; the cost per piece is measured anew."""
         self._before, self._pieces = self.used, 0
 
     def answered(self, model: str, request: Request, completion: Completion) -> None:
@@ -111,11 +111,11 @@ class Stopping:
             raise Stopped(self._stop)
 
     def may_begin(self, under_way: int) -> bool:
-        """Whether another conversation or judgement fits into the budget beside so many that are
-        under way.
+        """Whether the budget has room for another conversation or judgement beside `under_way`
+        others.
 
-        The first one of a pass runs alone and shows what one takes; beside others there must be
-        room for twice that.
+        The first one of a pass runs alone, to measure its cost; after that there must be room for
+        twice the mean cost of each one under way.
         """
         if self.budget_tokens is None:
             return True

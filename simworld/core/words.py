@@ -1,5 +1,5 @@
-"""Whole words in any script: how a keyword and a text are made alike, and where a word may begin
-and end.
+"""Whole words in any script: how keywords and texts are normalised, and where a word begins and
+ends.
 
 Chinese, Japanese, Thai, Lao, Khmer and Burmese have no spaces between words, so a word of theirs
 may stand anywhere between two characters as readers see them, and only a dictionary could say more.

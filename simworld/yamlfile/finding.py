@@ -1,5 +1,5 @@
-"""Files by folder and by glob: links are not followed downwards, and there is an end however large
-the disk is.
+"""Finds YAML files by folder or glob. Links to folders are not followed, and the number of entries
+looked at is limited.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""The keys at the top of a YAML file, to tell what kind of file it is; also of one that is broken
-further down.
-"""
+"""The top-level keys of a YAML file, which tell its kind even if it is broken further down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where questions are asked: SQL that can only read, and frames whose numbers are numbers."""
+"""Asks a database: read-only SQL, answered as data frames with typed columns."""
 
 from __future__ import annotations
 

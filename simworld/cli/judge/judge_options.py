@@ -100,7 +100,7 @@ def open_judge(
 
 
 def overruled_note(rubric: str, scenarios: Sequence[str]) -> list[str]:
-    """That a judge's own rubric went before those of scenarios; nothing where it did not."""
+    """A note that a judge's own rubric was used instead of the scenarios'; empty if not."""
     if not scenarios:
         return []
     more = f" and {len(scenarios) - 3} more" if len(scenarios) > 3 else ""

@@ -107,7 +107,7 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
 
 
 def find_episode(store: Store, id_: str) -> StoredEpisode:
-    """The episode with this id or beginning of one. Raises NotHere, and InputError as
+    """The episode with this id or beginning of one. Raises PageNotFound, and InputError as
     `check_size`.
     """
     check_size(store, id_.lower())

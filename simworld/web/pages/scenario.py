@@ -70,7 +70,7 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
 
 
 def find_scenario(store: Store, id_: str) -> Scenario:
-    """A stored scenario. Raises NotHere."""
+    """A stored scenario. Raises PageNotFound."""
     try:
         return store.scenario(id_)
     except InputError as error:
