@@ -33,7 +33,7 @@ def did_you_mean_file(
         stems.setdefault(
             path.stem, os.path.relpath(path, beside) if beside != Path() else str(path)
         )
-    return did_you_mean(_stem(name), stems, told=stems.__getitem__)
+    return did_you_mean(_stem(name), stems, show=stems.__getitem__)
 
 
 def _stem(name: str) -> str:
