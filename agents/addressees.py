@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import islice
 
 from agents.name_forms import spelling_pattern
-from agents.people_names import PeopleNames, fold_name, resembles, whole_label_pattern
+from agents.people_names import PeopleNames, fold_name, resembles, whole_label
 from agents.privacy_words import (
     ARTICLES,
     BOTH,
@@ -77,12 +77,12 @@ class PeoplePresent:
         called = names.called()
         self._called = {fold_name(word): seats for word, seats in called.items()}
         own = [name for name in names.own if fold_name(name) not in self._called]
-        self._own = re.compile(rf"(?i)(?:{whole_label_pattern(own)})") if own else None
+        self._own = re.compile(rf"(?i)(?:{whole_label(own)})") if own else None
         little = [word for word in self._called if word in ARTICLES | LITTLE]
-        known = whole_label_pattern(
+        known = whole_label(
             {word for word in (*called, *self._called) if fold_name(word) not in little}
         )
-        loud = whole_label_pattern(
+        loud = whole_label(
             [*map(str.upper, little), *map(str.capitalize, little)]
         )  # `A`, but no `a`
         known = "|".join(filter(None, (known, f"(?-i:{loud})" if loud else "")))

@@ -26,12 +26,12 @@ from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.requests import Sampling
 from simworld.yamlfile import (
     Document,
-    describe_value,
     did_you_mean,
     did_you_mean_file,
-    join_with_or,
     load_yaml,
+    or_list,
     parse,
+    value_text,
 )
 
 LIBRARY = Path(__file__).parent / "library"
@@ -82,7 +82,7 @@ class _Named(BaseModel):
         if not _NAME.search(name):
             raise ValueError(
                 "expected small letters, digits, dots, dashes and _, like 'haggler', found"
-                f" {describe_value(name)}"
+                f" {value_text(name)}"
             )
         return name
 
@@ -138,7 +138,7 @@ class LMSpec(ServerFields, _Named):
         if not _MODEL.search(model):
             raise ValueError(
                 "expected builtin:NAME, hf:FOLDER, hf:HUB-ID or openai:MODEL@URL, found"
-                f" {describe_value(model)}"
+                f" {value_text(model)}"
             )
         if model.startswith("openai:"):
             try:
@@ -279,8 +279,8 @@ def _parse(document: Document) -> AgentSpec:
     model = _KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         message = (
-            f"expected {join_with_or(tuple(_KINDS))}, found"
-            f" {describe_value(kind)}{did_you_mean(kind, _KINDS)}"
+            f"expected {or_list(tuple(_KINDS))}, found"
+            f" {value_text(kind)}{did_you_mean(kind, _KINDS)}"
         )
         raise InputError([document.problem(("kind",), message)])
     return parse(document, model)

@@ -84,16 +84,16 @@ class PeopleNames:
         return seats_by_word
 
 
-def any_label_pattern(labels: Iterable[str]) -> str:
+def any_label(labels: Iterable[str]) -> str:
     """A pattern for any of the labels, the longest first; with spaces, and with composed letters,
     as replies are read.
     """
     return "|".join(spelling_pattern(label) for label in _longest_first(labels))
 
 
-def whole_label_pattern(labels: Iterable[str]) -> str:
-    """As `any_label_pattern`, as whole words where the script has spaces."""
-    words = any_label_pattern(labels)
+def whole_label(labels: Iterable[str]) -> str:
+    """As `any_label`, as whole words where the script has spaces."""
+    words = any_label(labels)
     return f"{_BEGINS}(?:{words}){_ENDS}" if words else ""
 
 

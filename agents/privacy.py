@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agents.direction_patterns import FOR_SOMEBODY
-from agents.people_names import PeopleNames, any_label_pattern
+from agents.people_names import PeopleNames, any_label
 from agents.privacy_marks import MEANING, SUBJECT, UNCLEAR, Mark, Marks
 from agents.privacy_words import GOING, LOW_VOICE
 from agents.speaker_labels import without_own_name
@@ -104,7 +104,7 @@ class _MarkReader:
 
     def __init__(self, names: PeopleNames) -> None:
         self._marks = Marks(names)
-        own = any_label_pattern(names.own)
+        own = any_label(names.own)
         self._label = re.compile(
             rf"(?im)^[\s*_>\"“「\[(【（-]{{0,6}}(?:{own})[*_\])】）」]{{0,4}}"
             r"(?P<manner>[^\n:：\"“]{0,160}?)[*_]{0,3}\s*[:：][*_]{0,3}\s*"

@@ -20,7 +20,7 @@ from agents.direction_patterns import (
 )
 from agents.direction_patterns import MANNERS as OTHER_MANNERS
 from agents.name_forms import SCRIPT_WITHOUT_SPACES
-from agents.people_names import PeopleNames, any_label_pattern
+from agents.people_names import PeopleNames, any_label
 from agents.privacy_words import ASIDE, HEARING, LOW_VOICE, MANNERS, NOT_HEARING, ONLY, PRIVATELY
 from agents.stage_directions import CLOSING, PAIRED
 
@@ -86,7 +86,7 @@ class Marks:
     def __init__(self, names: PeopleNames) -> None:
         self.table = PeoplePresent(names)
         self._own = re.compile(
-            rf"(?i)[*_]{{0,3}}(?:(?:{any_label_pattern(names.own)})(?![^\W_])|{SUBJECT}\b)[*_]{{0,3}}\s*[,:：、"
+            rf"(?i)[*_]{{0,3}}(?:(?:{any_label(names.own)})(?![^\W_])|{SUBJECT}\b)[*_]{{0,3}}\s*[,:：、"
             r"，]?\s*"
         )
 

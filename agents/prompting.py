@@ -174,7 +174,7 @@ def event_line(event: Event, observation: Observation) -> str:
     """An earlier act as a line of script: speech plain, acts in square brackets, private ones
     marked.
     """
-    words, text = _language(observation).acts, act_in_brackets(event, _language(observation))
+    words, text = _language(observation).acts, act_text(event, _language(observation))
     if to := addressees(event, observation):
         return words.private_line.format(who=event.label, to=to, text=text)
     return words.line.format(who=event.label, text=text)
@@ -193,7 +193,7 @@ def addressees(event: Event, observation: Observation) -> str:
     )
 
 
-def act_in_brackets(event: Event, language: Language | None = None) -> str:
+def act_text(event: Event, language: Language | None = None) -> str:
     """What was said or done, acts in square brackets; in English if no language is given."""
     words = (language or load_language(ENGLISH)).acts
     text = _line(event.action.text)
@@ -259,7 +259,7 @@ def _noted(message: Message, note: str) -> Message:
 
 
 def _own(event: Event, observation: Observation) -> str:
-    text = act_in_brackets(event, _language(observation))
+    text = act_text(event, _language(observation))
     if to := addressees(event, observation):
         return _language(observation).acts.private.format(to=to, text=text).strip()
     return text

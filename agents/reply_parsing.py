@@ -13,7 +13,7 @@ import re
 import unicodedata
 
 from agents.direction_patterns import OTHER_LANGUAGES
-from agents.people_names import PeopleNames, any_label_pattern
+from agents.people_names import PeopleNames, any_label
 from agents.privacy import UnresolvedAddressee, read_private_line
 from agents.privacy_marks import MEANING
 from agents.speaker_labels import SAYING, cut_at_other_speaker, without_own_name
@@ -132,8 +132,7 @@ def _own_act(direction: str, names: PeopleNames) -> bool:
     if not MEANING.search(direction) or _THOUGHT.match(direction):
         return False
     return not (
-        names.others
-        and re.match(rf"(?i)(?:the )?(?:{any_label_pattern(names.others)})\s+\w", direction)
+        names.others and re.match(rf"(?i)(?:the )?(?:{any_label(names.others)})\s+\w", direction)
     )
 
 
@@ -149,7 +148,7 @@ def _spoken(line: str, names: PeopleNames) -> str:
     parts = [next(filter(None, groups)).strip() for groups in _QUOTED.findall(line)]
     if not parts or line[:1] not in {'"', "“"}:
         return line
-    who = rf"(?:{any_label_pattern(names.own)}|he|she|they|I)"
+    who = rf"(?:{any_label(names.own)}|he|she|they|I)"
     if not re.match(rf"(?i)\s*(?:{SAYING}\s+{who}|{who}\s+{SAYING})\b", _QUOTED.sub(" ", line)):
         return line
     joined = " ".join(parts)
@@ -160,7 +159,7 @@ def _spoken(line: str, names: PeopleNames) -> str:
 def _narrated(line: str, names: PeopleNames) -> str:
     # `Nadia nods.` alone on the line is a stage direction without its brackets.
     match = re.fullmatch(
-        rf"(?:{any_label_pattern(names.own)})\s*([^.!?\"“”:：「」。！？]{{1,100}})[.!。]?", line
+        rf"(?:{any_label(names.own)})\s*([^.!?\"“”:：「」。！？]{{1,100}})[.!。]?", line
     )
     if match is None or "\n" in line:
         return line

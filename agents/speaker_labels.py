@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 
 from agents.name_forms import CHINESE_TITLES
-from agents.people_names import PeopleNames, any_label_pattern
+from agents.people_names import PeopleNames, any_label
 
 SAYING = (
     r"(?:says?|said|repl(?:y|ies|ied)|asks?|asked|answers?|answered|adds?|added|continues?|"
@@ -84,7 +84,7 @@ def _patterns(
 ) -> tuple[re.Pattern[str] | None, re.Pattern[str], re.Pattern[str]]:
     other = None
     if others:
-        name = any_label_pattern(others)
+        name = any_label(others)
         label = (
             rf"(?:[\[【「『［](?:{name})[\]】」』］]|[*_]{{0,3}}(?:{_ARTICLE}(?i:{name})|"
             rf"{name}){_TITLE}[*_]{{0,3}})"
@@ -93,7 +93,7 @@ def _patterns(
         other = re.compile(
             rf"(?im)^\s?{label}|^\s?(?:{name})\s?(?=[「『])|(?-i:(?<=[\s*。！？…」』”）】]){label})"
         )
-    own_name = any_label_pattern(own)
+    own_name = any_label(own)
     second = re.compile(
         rf"(?i)(?<=\S)\s?\n\s?[*_]{{0,3}}(?:{own_name})[*_]{{0,3}}\s?{COLON}(?=[^\n]{{0,40}}?\S)"
     )
@@ -102,7 +102,7 @@ def _patterns(
 
 @lru_cache(maxsize=256)
 def _own_labels(own: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    name = rf"{_OPEN}{_ARTICLE}?(?:{any_label_pattern(own)}){_TITLE}{_CLOSE}"
+    name = rf"{_OPEN}{_ARTICLE}?(?:{any_label(own)}){_TITLE}{_CLOSE}"
     manner = rf"(?:\s?(?:{_BRACKETED}|\*[^*:：\n]{{0,200}}\*))?"
     label = re.compile(
         rf"(?i){name}(?:\s?{SAYING})?{manner}\s?(?:{COLON}[*_]{{0,3}}\s*|(?=[「『]))"

@@ -148,7 +148,7 @@ def scenario_files(folder: Path) -> list[Path]:
     return files
 
 
-def scenario_and_persona_files(files: Sequence[Path]) -> list[Path]:
+def relevant_files(files: Sequence[Path]) -> list[Path]:
     """The files whose keys mark them as scenarios or personas; all of them if none is, so that
     their problems are reported.
     """
@@ -244,7 +244,7 @@ def _paths(selector: str) -> list[Path] | None:
     if "\0" in selector:
         raise InputError("a file's name cannot hold a NUL character")
     if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
-        return scenario_and_persona_files(
+        return relevant_files(
             [file for file in scenario_files(path) if not _below_personas(file, path)]
         )
     if os.path.isfile(path):

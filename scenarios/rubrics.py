@@ -17,9 +17,9 @@ from simworld.core.scenario import Scenario
 from simworld.yamlfile import (
     Document,
     YamlLocation,
+    and_list,
     did_you_mean,
     did_you_mean_file,
-    join_with_and,
     load_text,
     load_yaml,
     parse,
@@ -149,7 +149,7 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
 
 def _choices() -> str:
     return (
-        f"with simworld comes {join_with_and(builtin_rubrics())}, and `simworld rubric new NAME`"
+        f"with simworld comes {and_list(builtin_rubrics())}, and `simworld rubric new NAME`"
         " writes one of your own"
     )
 

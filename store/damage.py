@@ -77,7 +77,7 @@ class _NotText(bytes):
 
 
 @contextmanager
-def explain_as_damage(address: DatabaseAddress) -> Iterator[None]:
+def as_damage(address: DatabaseAddress) -> Iterator[None]:
     """Turns an unknown error into StoreDamaged where a cell of the database is to blame."""
     try:
         yield

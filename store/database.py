@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Engine
 
 from simworld.core.errors import StoreError
 from store.connection import WRITE, check_unchanged
-from store.damage import explain_as_damage
+from store.damage import as_damage
 from store.database_address import DatabaseAddress
-from store.database_errors import translate_errors
+from store.database_errors import store_errors
 from store.interrupts import held_back
 
 
@@ -60,8 +60,8 @@ class Database:
     @contextmanager
     def _read(self) -> Iterator[Connection]:
         with (
-            explain_as_damage(self._address),
-            translate_errors(self.where),
+            as_damage(self._address),
+            store_errors(self.where),
             self._engine.connect() as connection,
             connection.begin(),
         ):
@@ -77,8 +77,8 @@ class Database:
             )
         with (
             held_back(),
-            explain_as_damage(self._address),
-            translate_errors(self.where, lost),
+            as_damage(self._address),
+            store_errors(self.where, lost),
             self._engine.connect().execution_options(**{WRITE: True}) as connection,
             connection.begin(),
         ):

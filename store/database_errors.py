@@ -68,7 +68,7 @@ POSTGRESQL: tuple[tuple[str, type[StoreError], str], ...] = (
 
 
 @contextmanager
-def translate_errors(where: str, lost: str = "") -> Iterator[None]:
+def store_errors(where: str, lost: str = "") -> Iterator[None]:
     """Turns what the database cannot do now into StoreError or StoreMismatch; `lost` says what that
     means for the caller's data.
     """

@@ -19,7 +19,7 @@ from simworld.core.measures import measures_of
 from store.blocks import BLOCK
 from store.cells import cast_record, put_attempt, put_record, retest_record, score_record
 from store.remake_cells import remake_casts, remake_scores
-from store.sample_measures import StoredRubric, measures_of_samples, verdicts_of
+from store.sample_measures import StoredRubric, seat_measures, verdicts_of
 from store.tables import Base, CellCastRow, CellScoreRow, EpisodeRow, JudgementRow, table
 from store.writing import RowValues, insert_new
 
@@ -48,7 +48,7 @@ def keep_judgement(
     """Enters what a judge's samples of an episode come to, of which one was just added."""
     measures = measures_of(rubric)
     rows = connection.execute(_verdicts(), {"the_episode": episode_id, "the_judge": judge_id})
-    for (*block, _, _), seats in measures_of_samples(rows, {judge_id: rubric}):
+    for (*block, _, _), seats in seat_measures(rows, {judge_id: rubric}):
         score, retest = (
             score_record(episode_id, seats, measures),
             retest_record(episode_id, seats, measures),

@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, select, true, up
 
 from simworld.core.episode import Ending
 from simworld.core.measures import measures_of, rubric_in
-from store.blocks import Block, block_begins_with, block_columns, same_block
+from store.blocks import Block, block_columns, in_block, same_block
 from store.cells import cast_record, put_attempt, retest_record, score_record
-from store.sample_measures import measures_of_samples, verdicts_of
+from store.sample_measures import seat_measures, verdicts_of
 from store.tables import (
     CellCastRow,
     CellScoreRow,
@@ -40,11 +40,9 @@ def remake_casts(connection: Connection, begins: Block) -> None:
     """Makes those rows of `cell_casts` again that are stale, of the blocks that begin so."""
     for block, casts in made_casts(connection, begins):
         connection.execute(
-            update(CellCastRow)
-            .where(block_begins_with(CellCastRow, block))
-            .values(casts=casts, stale=False)
+            update(CellCastRow).where(in_block(CellCastRow, block)).values(casts=casts, stale=False)
         )
-    left = and_(block_begins_with(CellCastRow, begins), CellCastRow.stale)
+    left = and_(in_block(CellCastRow, begins), CellCastRow.stale)
     connection.execute(update(CellCastRow).where(left).values(casts=b"", stale=False))
 
 
@@ -53,12 +51,12 @@ def remake_scores(connection: Connection, begins: Block, judge_id: str | None = 
     one judge or all.
     """
     for (*block, judge), scores, retests in made_scores(connection, begins, judge_id):
-        this = and_(block_begins_with(CellScoreRow, block), CellScoreRow.judge_id == judge)
+        this = and_(in_block(CellScoreRow, block), CellScoreRow.judge_id == judge)
         connection.execute(
             update(CellScoreRow).where(this).values(scores=scores, retests=retests, stale=False)
         )
     left = and_(
-        block_begins_with(CellScoreRow, begins),
+        in_block(CellScoreRow, begins),
         CellScoreRow.stale,
         _of_judge(CellScoreRow.judge_id, judge_id),
     )
@@ -76,7 +74,7 @@ def made_casts(connection: Connection, begins: Block) -> Iterator[tuple[Block, b
         select(*block_columns(EpisodeRow), *attempt, EpisodeSeatRow.agent_name)
         .join(EpisodeSeatRow, EpisodeSeatRow.episode_id == EpisodeRow.id)
         .where(
-            block_begins_with(EpisodeRow, begins),
+            in_block(EpisodeRow, begins),
             exists().where(CellCastRow.stale, *same_block(CellCastRow)),
         )
         .order_by(
@@ -112,12 +110,10 @@ def made_scores(
         CellScoreRow.judge_id == JudgementRow.judge_id,
         *same_block(CellScoreRow),
     )
-    where = and_(
-        block_begins_with(EpisodeRow, begins), _of_judge(JudgementRow.judge_id, judge_id), stale
-    )
+    where = and_(in_block(EpisodeRow, begins), _of_judge(JudgementRow.judge_id, judge_id), stale)
     rows = connection.execute(verdicts_of(where), execution_options=ROWS)
     for (*block, judge), episodes in groupby(
-        measures_of_samples(rows, rubrics), key=lambda pair: pair[0][:5]
+        seat_measures(rows, rubrics), key=lambda pair: pair[0][:5]
     ):
         measures = measures_of(rubrics[judge])
         scores, retests = b"", b""

@@ -23,7 +23,7 @@ SampleKey = tuple[Any, ...]  # block, judge id, episode id
 
 
 def verdicts_of(where: ColumnElement[bool]) -> Select[Any]:
-    """All verdicts of judgements that are ok, with what `measures_of_samples` groups them by; a
+    """All verdicts of judgements that are ok, with what `seat_measures` groups them by; a
     seat without one has a row too.
     """
     key = (*block_columns(EpisodeRow), JudgementRow.judge_id, EpisodeRow.id)
@@ -50,7 +50,7 @@ def verdicts_of(where: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def measures_of_samples(
+def seat_measures(
     rows: Iterable[Any], rubrics: Mapping[str, StoredRubric]
 ) -> Iterator[tuple[SampleKey, SeatMeasures]]:
     """What each judge's samples of each episode come to, in the order of the rows of `verdicts_of`;

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile import join_with_and
+from simworld.yamlfile import and_list
 
 if TYPE_CHECKING:
     from simworld.runner.run_plan import Cast
@@ -67,7 +67,7 @@ def seats_of(scenarios: Sequence[str]) -> tuple[str, ...]:
     return seat_names.pop() if len(seat_names) == 1 else ()
 
 
-def cast_split_by_spaces(
+def split_cast(
     scenarios: Sequence[str], by_order: Sequence[str], by_seat: Sequence[str]
 ) -> InputError | None:
     """What is wrong where a cast was written with spaces, so that the shell took its end for
@@ -87,11 +87,11 @@ def cast_split_by_spaces(
     problems = []
     if parts:
         cast = shlex.quote(",".join(text.strip(", ") for text in (*by_seat, *parts)))
-        message = f"{join_with_and(parts)} {'is' if len(parts) == 1 else 'are'} part of the cast"
+        message = f"{and_list(parts)} {'is' if len(parts) == 1 else 'are'} part of the cast"
         problems.append(Problem(message=f"{message}, and spaces end it; write --cast {cast}"))
     if agents:
         message = (
-            f"{join_with_and(agents)} {'is an agent' if len(agents) == 1 else 'are agents'} and no"
+            f"{and_list(agents)} {'is an agent' if len(agents) == 1 else 'are agents'} and no"
             " scenario"
         )
         cast = shlex.quote(",".join(text.strip(", ") for text in (*by_order[-1:], *agents)))

@@ -109,19 +109,19 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
             f"The demo plays {counted(2 * count, 'conversation')}, judges them and writes {out}"
         )
         click.echo(harmless(f"{question}: {_time(left, threads)}."))
-        say = console()
+        screen = console()
         with load_agents(
             plan.specs.values(),
             threads=threads,
             before_load=lambda model: click.echo(f"Loading {model} …", err=True),
         ) as crew:
-            followed = FollowedConversation(say, crew.ids, STEERED)
+            followed = FollowedConversation(screen, crew.ids, STEERED)
             with playing_bar() as tell:
                 done = run_plan(plan, crew, store, on_progress=tell, on_acts=followed.hear)
             judge_demo(store, plan.run, crew)
         if not followed.heard:  # it was played before
-            _transcript(say, store, plan.run)
-        say.print()
+            _transcript(screen, store, plan.run)
+        screen.print()
         _scores(store, plan.run)
         _thanks(store, plan.run)
         write_page(store, plan.run, out)

@@ -273,8 +273,8 @@ def watching() -> Iterator[EvaluationListener]:
 
 def show(evaluation: Evaluation) -> None:
     """Tables for people: the arms, the comparisons, the language."""
-    say = console()
-    say.print(Text("Arms", style="bold"))
+    screen = console()
+    screen.print(Text("Arms", style="bold"))
     table = grid(
         "arm",
         "seats",
@@ -295,11 +295,11 @@ def show(evaluation: Evaluation) -> None:
             *shares,
             *(f"{le.mean:.3g}" if le else "–" for le in levels),
         )
-    say.print(table)
+    screen.print(table)
     numbers = ("difference", "z", "p", "sign-flip p", "Holm p", "n", "families")
     notes: dict[str, None] = {}
     for comparison in evaluation.comparisons:
-        say.print(
+        screen.print(
             Text(f"\n{harmless(comparison.first)} less {harmless(comparison.second)}", style="bold")
         )
         table = grid("measure", "difference", "95 % interval", *numbers[1:], right=numbers)
@@ -308,8 +308,8 @@ def show(evaluation: Evaluation) -> None:
             notes |= dict.fromkeys(
                 paired.notes if paired else ("an arm has no scores of this measure",)
             )
-        say.print(table)
-    say.print(Text("\nLanguage", style="bold"))
+        screen.print(table)
+    screen.print(Text("\nLanguage", style="bold"))
     table = grid("arm", *QUALITY.values(), right=tuple(QUALITY.values()))
     for name, quality in evaluation.quality.items():
         values = (getattr(quality, field) for field in QUALITY)
@@ -317,7 +317,7 @@ def show(evaluation: Evaluation) -> None:
             harmless(name),
             *("–" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v) for v in values),
         )
-    say.print(table)
+    screen.print(table)
     for note in notes:
         click.echo(f"Note: {note}", err=True)
 

@@ -230,9 +230,9 @@ def _show(points: Sequence[GridPoint], results: Sequence[LearnResult], folder: P
                     *(cell(str(point.values.get(key, ""))) for key in keys),
                     *_cells(report or {}, comparison),
                 )
-    say = console()
-    say.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
-    say.print(table)
+    screen = console()
+    screen.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
+    screen.print(table)
     if reports := [report for _, _, report in rows if report]:
         click.echo(explain_results(reports, points[0].file.name))
     for point, looped, _ in rows:

@@ -15,7 +15,7 @@ GIVEN = "simworld.given"  # in a context's `meta`: the words after `simworld`
 
 def next_command(command: str, *arguments: str, db: str | None = None) -> None:
     """Prints `next: simworld …`; `db` is left out where it is the default."""
-    _say(
+    _print_next(
         [
             *command.split(),
             *map(str, arguments),
@@ -31,8 +31,8 @@ def same_command(*options: str, without: str = "") -> None:
     words: Sequence[str] = click.get_current_context().meta.get(GIVEN, ())
     kept = [word for word in words if word != without]
     end = kept.index("--") if "--" in kept else len(kept)  # after it, all words are arguments
-    _say([*kept[:end], *(option for option in options if option not in kept), *kept[end:]])
+    _print_next([*kept[:end], *(option for option in options if option not in kept), *kept[end:]])
 
 
-def _say(words: Sequence[str]) -> None:
+def _print_next(words: Sequence[str]) -> None:
     click.echo(harmless(" ".join(["next: simworld", *map(shlex.quote, words)])))

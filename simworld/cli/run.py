@@ -11,7 +11,7 @@ import click
 
 from simworld.cli import completion
 from simworld.cli.alike import note_alike
-from simworld.cli.casts import cast_split_by_spaces, read_casts, seats_of
+from simworld.cli.casts import read_casts, seats_of, split_cast
 from simworld.cli.dry_run import show_plan
 from simworld.cli.failures import failure_lines
 from simworld.cli.next_command import next_command, same_command
@@ -125,7 +125,7 @@ def run(
         casts = read_casts(by_order, by_seat, lambda: seats_of(scenarios))
         plan = make_plan(scenarios, casts, repeats=repeats, seed=seed, name=name)
     except InputError as error:
-        raise cast_split_by_spaces(scenarios, by_order, by_seat) or error from None
+        raise split_cast(scenarios, by_order, by_seat) or error from None
     at = terminal()
     there = check_store(db)  # before the models are loaded
     with (

@@ -15,7 +15,7 @@ from scenarios.library import (
     find_scenarios,
     name_clashes,
     read_files,
-    scenario_and_persona_files,
+    relevant_files,
     scenario_files,
 )
 from scenarios.loader import LoadedScenario
@@ -122,7 +122,7 @@ def check(paths: tuple[Path, ...]) -> None:
     for path in paths:
         try:
             inside = scenario_files(path) if os.path.isdir(path) else [path]
-            chosen = scenario_and_persona_files(inside) if os.path.isdir(path) else inside
+            chosen = relevant_files(inside) if os.path.isdir(path) else inside
             others |= {os.path.realpath(file) for file in inside} - {
                 os.path.realpath(file) for file in chosen
             }

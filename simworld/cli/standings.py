@@ -58,27 +58,29 @@ def show_results(
     )
     if main is None:
         return
-    say = console()
-    say.print(Text(harmless(f"{title}: {main.measure}, judged by {results.judge}"), style="bold"))
-    say.print(_main_table(main, standings))
+    screen = console()
+    screen.print(
+        Text(harmless(f"{title}: {main.measure}, judged by {results.judge}"), style="bold")
+    )
+    screen.print(_main_table(main, standings))
     if len(standings.tables) > 1:
         form = (
             "mean (95 % interval) n, in shares of the range; sotopia_mean: of the seven, each in"
             " its own range"
         )
-        say.print(Text(f"\nScores: {form}", style="bold"))
+        screen.print(Text(f"\nScores: {form}", style="bold"))
         agents = [standing.agent for standing in main.standings]
-        say.print(_means(standings, agents))
+        screen.print(_means(standings, agents))
     if main.records:
-        say.print(
+        screen.print(
             Text(
                 f"\nGames on {main.measure}: won-tied-lost of the row against the column",
                 style="bold",
             )
         )
-        say.print(_matrix(main))
+        screen.print(_matrix(main))
     if results.tables:
-        say.print(
+        screen.print(
             Text("\nTables of three and more: ranks within episodes, Plackett–Luce", style="bold")
         )
         table = grid("agent", "rating", "±", "episodes", right=("rating", "±", "episodes"))
@@ -89,7 +91,7 @@ def show_results(
                 f"{rating.sigma:.2f}",
                 str(rating.episodes),
             )
-        say.print(table)
+        screen.print(table)
     if not same_partners:
         click.echo(
             "Note: agents have met different partners, so ratings compare, and mean scores do not.",
@@ -179,8 +181,8 @@ def _interval(of: Rating | Estimate | None, form: str) -> str:
 
 def show_differences(first: str, second: str, differences: Mapping[str, Difference]) -> None:
     """One agent less another, by measure."""
-    say = console()
-    say.print(Text(harmless(f"{first} less {second}"), style="bold"))
+    screen = console()
+    screen.print(Text(harmless(f"{first} less {second}"), style="bold"))
     right = ("difference", "d_z", "p", "Holm p", "sign-flip p", "n", "families", "families needed")
     table = grid("measure", "difference", INTERVAL, *right[1:], right=right, exact=(INTERVAL,))
     notes: dict[str, None] = {}
@@ -199,7 +201,7 @@ def show_differences(first: str, second: str, differences: Mapping[str, Differen
             str(paired.families),
             DASH if difference.settles is None else f"{difference.settles:,}",
         )
-    say.print(table)
+    screen.print(table)
     for note in notes:
         click.echo(f"Note: {note}", err=True)
 

@@ -9,7 +9,7 @@ from simworld.core.scenario import ENGLISH
 from simworld.language.table import load_language
 
 
-def private_to_words(language: str) -> tuple[str, str, str]:
+def only_to_words(language: str) -> tuple[str, str, str]:
     """What stands before, between and after the names of those who alone perceive an act: ` (only
     to `, `, `, `)`.
     """

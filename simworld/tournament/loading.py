@@ -156,7 +156,7 @@ class _TournamentReader:
             judges=tuple(judges.values()),
         )
 
-    def _say(self, loc: Sequence[str | int], message: str) -> None:
+    def _report(self, loc: Sequence[str | int], message: str) -> None:
         self._problems.append(self._document.problem(loc, message))
 
     def _load_each(self, key: str, names: Sequence[str], find: Callable[[str], T]) -> dict[str, T]:
@@ -166,7 +166,7 @@ class _TournamentReader:
         loaded: dict[str, T] = {}
         for i, name in enumerate(names):
             if name in loaded:
-                self._say((key, i), f"{name!r} is named twice")
+                self._report((key, i), f"{name!r} is named twice")
                 continue
             path = name
             try:
@@ -175,7 +175,7 @@ class _TournamentReader:
             except InputError as error:
                 for problem in error.problems:
                     if problem.where in ("", path):
-                        self._say((key, i), str(problem))
+                        self._report((key, i), str(problem))
                     else:
                         self._problems.append(problem)
         return loaded
@@ -193,24 +193,24 @@ class _TournamentReader:
         name = names.get(agent, agent)
         if name and agents and name not in agents:
             hint = did_you_mean(name, agents) or f"; there are {', '.join(agents)}"
-            self._say((key,), f"{agent!r} is not one of the agents{hint}")
+            self._report((key,), f"{agent!r} is not one of the agents{hint}")
         return name
 
     def _check_agents(self, loaded: dict[str, LoadedSpec], specs: dict[str, LoadedSpec]) -> None:
         first: dict[str, str] = {}
         for spec in loaded.values():
             if isinstance(spec.spec, HumanSpec):
-                self._say(
+                self._report(
                     ("agents",), f"{spec.spec.name!r} is a person; a tournament plays by itself"
                 )
             if specs[spec.spec.name].source.resolve() != spec.source.resolve():
-                self._say(
+                self._report(
                     ("agents",), f"two different agents are called {spec.spec.name!r}; rename one"
                 )
         for name, spec in specs.items():
             other = first.setdefault(repr(agent_content(spec)), name)
             if other != name:
-                self._say(
+                self._report(
                     ("agents",),
                     f"{other!r} and {name!r} are the same agent under two names; leave one out",
                 )
@@ -218,15 +218,15 @@ class _TournamentReader:
     def _check_format(self, agents: int) -> None:
         file = self._file
         if agents < 2:
-            self._say(("agents",), "one agent is given; a tournament needs at least two")
+            self._report(("agents",), "one agent is given; a tournament needs at least two")
         needs = {"partners": ("fixed_partner", file.partners), "focal": ("focal", file.focal)}
         for key, (form, value) in {**needs, "rounds": ("swiss", file.rounds)}.items():
             if file.format == form and not value:
-                self._say(("format",), f"{form} needs `{key}`")
+                self._report(("format",), f"{form} needs `{key}`")
             if file.format != form and value:
-                self._say((key,), f"belongs to the format {form}; this format is {file.format}")
+                self._report((key,), f"belongs to the format {form}; this format is {file.format}")
         if isinstance(file.tie, float) and not 0 <= file.tie <= 1:
-            self._say(
+            self._report(
                 ("tie",),
                 f"found {file.tie:g}, expected a share of the range between 0 and 1, or 'measured'",
             )
@@ -235,11 +235,11 @@ class _TournamentReader:
                 f"found {file.rounds}, expected at most half as many as agents ({agents // 2});"
                 " else use round_robin"
             )
-            self._say(("rounds",), message)
+            self._report(("rounds",), message)
         if file.self_play or file.format == "fixed_partner":
             return
         if agents == 2 or (file.format, file.rounds) == ("swiss", 1):
-            self._say(
+            self._report(
                 ("self_play",),
                 "two agents never meet the same partner without it, so there would be no games",
             )
@@ -248,13 +248,13 @@ class _TournamentReader:
                 "nobody meets the partners of the focal agent without it, so that one would have no"
                 " games"
             )
-            self._say(("self_play",), message)
+            self._report(("self_play",), message)
 
     def _check_scenarios(self, scenarios: Sequence[Scenario]) -> None:
         named: dict[str, str] = {}
         for scenario in scenarios:
             if named.setdefault(scenario.name, scenario.id) != scenario.id:
-                self._say(
+                self._report(
                     ("scenarios",),
                     f"two different scenarios are called {scenario.name!r}; rename one",
                 )
@@ -268,11 +268,11 @@ class _TournamentReader:
                 self._problems += error.problems
                 continue
             if self._file.tie == "measured" and judge.samples < 2:
-                self._say(
+                self._report(
                     ("tie",),
                     f"judge {judge.name!r} takes one sample, so nothing is measured; give a number",
                 )
         for i, name in enumerate(self._file.dimensions):
             if known and name not in known and name != OVERALL:
                 hint = did_you_mean(name, tuple(known)) or f"; there are {', '.join(known)}"
-                self._say(("dimensions", i), f"no dimension {name!r}{hint}")
+                self._report(("dimensions", i), f"no dimension {name!r}{hint}")

@@ -10,12 +10,12 @@ from simworld.yamlfile.document import Document, YamlLocation, in_order, load_te
 from simworld.yamlfile.finding import is_glob, matching_files, yaml_files
 from simworld.yamlfile.keys import top_keys
 from simworld.yamlfile.messages import (
+    and_list,
     closest,
-    describe_value,
     did_you_mean,
-    join_with_and,
-    join_with_or,
+    or_list,
     shorten,
+    value_text,
 )
 from simworld.yamlfile.nearby import did_you_mean_file
 from simworld.yamlfile.parsing import parse, parse_text, problem_texts
@@ -26,18 +26,17 @@ from simworld.yamlfile.writing import write_new
 __all__ = [
     "Document",
     "YamlLocation",
+    "and_list",
     "as_text",
     "closest",
-    "describe_value",
     "did_you_mean",
     "did_you_mean_file",
     "in_order",
     "is_glob",
-    "join_with_and",
-    "join_with_or",
     "load_text",
     "load_yaml",
     "matching_files",
+    "or_list",
     "parse",
     "parse_text",
     "problem_texts",
@@ -45,6 +44,7 @@ __all__ = [
     "regular_size",
     "shorten",
     "top_keys",
+    "value_text",
     "write_new",
     "yaml_files",
 ]

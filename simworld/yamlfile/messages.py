@@ -56,7 +56,7 @@ def shorten(text: str) -> str:
     return line if len(line) <= MAX_SHOWN else line[: MAX_SHOWN - 1] + "…"
 
 
-def describe_value(value: Any, written: str | None = None) -> str:
+def value_text(value: Any, written: str | None = None) -> str:
     """What the author gave, in words; `written` is a scalar's own spelling."""
     if value is None:
         return "nothing"
@@ -105,7 +105,7 @@ def type_message(kinds: Sequence[str], value: Any, written: str | None) -> str:
     union.
     """
     wanted = list(dict.fromkeys(_EXPECTED[kind] for kind in kinds if kind != "none_required"))
-    text = f"expected {' or '.join(wanted)}, found {describe_value(value, written)}"
+    text = f"expected {' or '.join(wanted)}, found {value_text(value, written)}"
     if "text" in wanted and isinstance(value, bool | int | float):
         return f"{text}; put it in quotes"
     if value is None:
@@ -117,16 +117,16 @@ def value_message(kind: str, error: Mapping[str, Any], value: Any, written: str 
     """The message of any other validation error."""
     context: Mapping[str, Any] = error.get("ctx", {})
     if wording := _WORDINGS.get(kind):
-        return wording(context, describe_value(value, written))
+        return wording(context, value_text(value, written))
     if kind in ("enum", "literal_error"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
-        return f"expected {join_with_or(choices)}, found {describe_value(value, written)}{hint}"
+        return f"expected {or_list(choices)}, found {value_text(value, written)}{hint}"
     if kind == "union_tag_invalid":
         choices = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
         tag = context.get("tag")
         return (
-            f"{context.get('discriminator', '')}: expected {join_with_or(choices)}, found"
+            f"{context.get('discriminator', '')}: expected {or_list(choices)}, found"
             f" '{tag}'{did_you_mean(tag, choices)}"
         )
     text = str(error.get("msg", "not valid"))
@@ -179,12 +179,12 @@ def _folded(word: str) -> str:
     return word.casefold().replace("-", "_").replace(" ", "_")
 
 
-def join_with_or(choices: Sequence[str]) -> str:
+def or_list(choices: Sequence[str]) -> str:
     """`a, b or c`."""
     return _listed(choices, "or") or "another value"
 
 
-def join_with_and(names: Sequence[str]) -> str:
+def and_list(names: Sequence[str]) -> str:
     """`a, b and c`."""
     return _listed(names, "and")
 

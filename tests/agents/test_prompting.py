@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from agents.prompting import (
     PROMPTS,
     PromptTemplate,
-    act_in_brackets,
+    act_text,
     build_prompt,
     describe_persona,
     event_line,
@@ -135,7 +135,7 @@ def test_an_act_as_a_line_of_script(action: Action, line: str) -> None:
     observation = seen("seller")
     event = Event(turn=0, seat="seller", label="Nadia", action=action)
     assert event_line(event, observation) == line
-    assert event_line(event, observation).endswith(act_in_brackets(event))
+    assert event_line(event, observation).endswith(act_text(event))
 
 
 def test_a_script_ends_with_the_seats_own_label() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simworld.analysis.questions.mean_scores import note_few_families
+from simworld.analysis.questions.mean_scores import family_notes
 from simworld.analysis.questions.query_source import QuerySource, json_value, noted, table
 from simworld.analysis.questions.scope import choose, scope
 from simworld.core.counts import counted
@@ -65,7 +65,7 @@ def actions(
     columns = {"agent": "", "planner": "", "encoder": "", "size": "int64", **number}
     return noted(
         table(rows, {**columns, "n": "int64", "families": "int64"}),
-        [*note_few_families(widest), *steps.notes],
+        [*family_notes(widest), *steps.notes],
     )
 
 

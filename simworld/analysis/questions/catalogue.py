@@ -11,16 +11,8 @@ from simworld.analysis.questions.scope import Scope, scope
 def runs(source: QuerySource) -> pd.DataFrame:
     """See `Analysis.runs`."""
     rows = [
-        (
-            summary.run.name,
-            summary.run.created,
-            summary.planned,
-            summary.done,
-            summary.failed,
-            summary.episodes,
-            summary.judged,
-        )
-        for summary in source.store.runs()
+        (row.run.name, row.run.created, row.planned, row.done, row.failed, row.episodes, row.judged)
+        for row in source.store.runs()
     ]
     frame = table(
         rows,

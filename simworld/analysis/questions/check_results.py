@@ -9,7 +9,7 @@ import pandas as pd
 
 from simworld.analysis.questions.judge_choice import JudgeChoice, choose_judge
 from simworld.analysis.questions.judge_measures import Measure, judge_measures
-from simworld.analysis.questions.mean_scores import grouping, note_few_families, require_one_meaning
+from simworld.analysis.questions.mean_scores import check_one_meaning, family_notes, grouping
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, scope
 from simworld.analysis.questions.seats import ALL, COLUMNS, seat_frames
@@ -36,7 +36,7 @@ def checks(
     """See `Analysis.checks`."""
     groups = grouping(by, ("check", *COLUMNS))
     among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    require_one_meaning(source, among)
+    check_one_meaning(source, among)
     results = _stored_checks(source, among)
     if results.empty:
         raise InputError(
@@ -70,7 +70,7 @@ def checks(
     columns = {**dict.fromkeys(groups, ""), "measure": "", "holds": whole, "fails": whole}
     columns |= dict.fromkeys(("mean_holds", "mean_fails", "difference", "low", "high"), number)
     answer = table(rows, columns | dict.fromkeys(("families", "undecided", "unscored"), whole))
-    return noted(answer.drop(columns=ALL, errors="ignore"), note_few_families(widest))
+    return noted(answer.drop(columns=ALL, errors="ignore"), family_notes(widest))
 
 
 def _differences(of_group: pd.DataFrame) -> list[tuple[str, float]]:

@@ -12,7 +12,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from simworld.analysis.questions.mean_scores import count_seats, note_few_families
+from simworld.analysis.questions.mean_scores import count_seats, family_notes
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, scope
 from simworld.analysis.questions.seats import seat_frames
@@ -77,7 +77,7 @@ def language(
                 for end in (surprise.mean, surprise.low, surprise.high)
             )
             rows.append((agent, "perplexity", *ends, of.replies, surprise.families))
-    notes = note_few_families(max(len(of.seats) for of in samples.values()))
+    notes = family_notes(max(len(of.seats) for of in samples.values()))
     if most and any(seats > most for seats in there.values()):
         notes.append(
             f"{counted(most, 'episode of each agent was', 'episodes of each agent were')} read, "

@@ -36,7 +36,7 @@ def scores(
     """See `Analysis.scores`."""
     groups = grouping(by, COLUMNS)
     among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    require_one_meaning(source, among)
+    check_one_meaning(source, among)
     chosen = choose_judge(source, judge, among)
     asked = judge_measures(chosen, measures)
     names = [measure.name for measure in asked]
@@ -58,9 +58,7 @@ def scores(
             mean = estimates.get((measure.name, *key))
             unscored = all_ - failed - (mean.n if mean else 0)
             in_range = None if mean is None else measure.in_range(mean.mean)
-            rows.append(
-                (*key, measure.name, *estimate_cells(mean), in_range, all_, failed, unscored)
-            )
+            rows.append((*key, measure.name, *cells_of(mean), in_range, all_, failed, unscored))
     number, whole = "float64", "int64"
     columns = {
         **dict.fromkeys(groups, ""),
@@ -71,7 +69,7 @@ def scores(
     families = int((n.to_numpy() > 0).any(axis=1).sum())
     return noted(
         table(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)),
-        note_few_families(families),
+        family_notes(families),
     )
 
 
@@ -81,7 +79,7 @@ def grouping(by: Sequence[str], known: Sequence[str]) -> list[str]:
     return [choose(name, known, "column to group by,") for name in dict.fromkeys(names)] or [ALL]
 
 
-def require_one_meaning(source: QuerySource, among: Scope) -> None:
+def check_one_meaning(source: QuerySource, among: Scope) -> None:
     """Raises InputError where a name means agents with different contents in the runs of the
     scope.
     """
@@ -131,7 +129,7 @@ def _together(parts: Sequence[pd.DataFrame], groups: Sequence[str]) -> pd.DataFr
     return pd.concat(parts).groupby(level=[UNIT, *groups]).sum().unstack(groups).fillna(0)
 
 
-def estimate_cells(estimate: Estimate | None) -> SqlRow:
+def cells_of(estimate: Estimate | None) -> SqlRow:
     """The values of the columns mean, low, high, n and families."""
     return (
         (None, None, None, 0, 0)
@@ -140,7 +138,7 @@ def estimate_cells(estimate: Estimate | None) -> SqlRow:
     )
 
 
-def note_few_families(families: int) -> list[str]:
+def family_notes(families: int) -> list[str]:
     """What a reader must know about intervals over so many families."""
     if families == 1:
         return [

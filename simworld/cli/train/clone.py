@@ -112,12 +112,12 @@ def clone(
             record_training(store, "clone", out, settings.plain(), school.data) as (log, done),
         ):
 
-            def heard(step: int, metrics: Any) -> None:
+            def on_step(step: int, metrics: Any) -> None:
                 log(step, metrics)
                 show(step, settings.descent.steps, "learning")
 
             checkpoint, measured = clone_planner(
-                school, base, settings, log=heard, show=show, work=work_folder(out)
+                school, base, settings, log=on_step, show=show, work=work_folder(out)
             )
             save_checkpoint(out, checkpoint)
             done(checkpoint)

@@ -14,11 +14,11 @@ from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.reply_options import (
-    estimate_text,
     neutrality_lines,
     open_local,
     record_training,
     source_options,
+    with_interval,
     work_folder,
 )
 from simworld.core.counts import counted
@@ -131,7 +131,7 @@ def latent(
             record_training(store, "latent", out, settings.plain(), school.data) as (log, done),
         ):
 
-            def heard(step: int, metrics: Any) -> None:
+            def on_step(step: int, metrics: Any) -> None:
                 log(step, metrics)
                 show(step, steps, "learning")
 
@@ -140,7 +140,7 @@ def latent(
                 clone,
                 settings,
                 embed=load_sentences().encode,
-                log=heard,
+                log=on_step,
                 show=show,
                 work=work_folder(out),
             )
@@ -160,7 +160,7 @@ def latent(
         )
     )
     click.echo(
-        f"  a reply behind its own code {estimate_text(measured.log_ratio)} nats likelier than"
+        f"  a reply behind its own code {with_interval(measured.log_ratio)} nats likelier than"
         " behind another's"
     )
     click.echo("\n".join(neutrality_lines(neutrality)))

@@ -173,16 +173,16 @@ def neutrality_lines(neutrality: Neutrality) -> list[str]:
     families = counted(neutrality.kl.families, "family", "families")
     read = f"{counted(neutrality.replies, 'reply', 'replies')}, {counted(neutrality.kl.n, 'token')}"
     return [
-        f"  KL to the unsteered model   {estimate_text(neutrality.kl)} nats per token",
-        f"    of random directions      {estimate_text(neutrality.random_kl)}",
-        f"  reach                       {estimate_text(neutrality.reach)}",
-        f"  greedy agreement            {estimate_text(neutrality.agreement)}",
-        f"  perplexity, steered/plain   {estimate_text(neutrality.perplexity_ratio)}",
+        f"  KL to the unsteered model   {with_interval(neutrality.kl)} nats per token",
+        f"    of random directions      {with_interval(neutrality.random_kl)}",
+        f"  reach                       {with_interval(neutrality.reach)}",
+        f"  greedy agreement            {with_interval(neutrality.agreement)}",
+        f"  perplexity, steered/plain   {with_interval(neutrality.perplexity_ratio)}",
         f"  on {read}, of {families} that it has not seen",
     ]
 
 
-def estimate_text(estimate: Estimate) -> str:
+def with_interval(estimate: Estimate) -> str:
     """A number with its interval."""
     if estimate.low is None or estimate.high is None:
         return f"{estimate.mean:.4f}"

@@ -6,7 +6,7 @@ import pytest
 
 from simworld.core.episode import Action, ActionKind
 from simworld.language import known_languages
-from simworld.language.shown import act_in_words, name_colon, private_to_words
+from simworld.language.shown import act_in_words, name_colon, only_to_words
 
 BYE = Action(kind=ActionKind.leave, text="…")
 GONE = Action(kind=ActionKind.leave)
@@ -29,7 +29,7 @@ def test_every_language_is_here() -> None:
 
 @pytest.mark.parametrize("code", SHOWN)
 def test_marks_are_of_the_scenarios_language(code: str) -> None:
-    before, between, after = private_to_words(code)
+    before, between, after = only_to_words(code)
     shown = (
         before + between.join("AB") + after,
         name_colon(code),
