@@ -152,5 +152,5 @@ def _between(document: Document, check: Mapping[str, Any], i: int) -> Iterator[P
     low, high = between
     if low > high:
         yield document.problem(
-            ("checks", i, "between"), f"expected the lower end first, found [{high:g}, {low:g}]"
+            ("checks", i, "between"), f"expected the lower end first: [{high:g}, {low:g}]"
         )
