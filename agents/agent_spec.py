@@ -75,7 +75,7 @@ class _Named(BaseModel):
         if not _NAME.search(name):
             raise ValueError(
                 "expected small letters, digits, dots, dashes and _, like 'haggler', found"
-                f" {found(name)}"
+                f" {value_text(name)}"
             )
         return name
 
@@ -131,7 +131,7 @@ class LMSpec(ServerFields, _Named):
         if not _MODEL.search(model):
             raise ValueError(
                 "expected builtin:NAME, hf:FOLDER, hf:HUB-ID or openai:MODEL@URL, found"
-                f" {found(model)}"
+                f" {value_text(model)}"
             )
         if model.startswith("openai:"):
             try:
@@ -216,7 +216,7 @@ def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
         path = _find(name, beside=Path(), library=LIBRARY)
         if path is None:
             hint = (
-                meant_file(name, "agents", known=library_names())
+                did_you_mean_file(name, "agents", known=library_names())
                 or f"; the library has {', '.join(library_names())}"
             )
             problems.append(
@@ -272,7 +272,8 @@ def _parse(document: Document) -> AgentSpec:
     model = _KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         message = (
-            f"expected {one_of(tuple(_KINDS))}, found {found(kind)}{did_you_mean(kind, _KINDS)}"
+            f"expected {or_list(tuple(_KINDS))}, found"
+            f" {value_text(kind)}{did_you_mean(kind, _KINDS)}"
         )
         raise InputError([document.problem(("kind",), message)])
     return parse(document, model)
@@ -285,7 +286,7 @@ def _find_prompt(name: str, document: Document) -> Path:
         known = tuple(sorted(path.stem for path in PROMPTS.glob("*.yaml")))
         message = f"no prompt {name!r} beside this file, in the working folder or in the library"
         hint = (
-            meant_file(name, "prompts", beside=beside, known=known)
+            did_you_mean_file(name, "prompts", beside=beside, known=known)
             or f"; the library has {', '.join(known)}"
         )
         raise InputError([document.problem(("prompt",), message + hint)])

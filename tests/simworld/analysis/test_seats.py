@@ -101,7 +101,7 @@ def row_by_row(store: Store, judge: JudgeChoice) -> dict[tuple[str, str], dict[s
             )
         )
         for key, of_seat in samples.items():
-            measured = measure(of_seat.values(), record.spec["rubric"])
+            measured = average_samples(of_seat.values(), record.spec["rubric"])
             found[key] = {names[name]: one.mean for name, one in measured.items()}
     return found
 

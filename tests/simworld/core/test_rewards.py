@@ -14,10 +14,10 @@ from simworld.core.rewards import (
     at_end,
     attributed,
     by_utterance,
-    differences,
     family_means,
+    score_changes,
     uniform,
-    weigh,
+    weighted_mean,
 )
 
 SCORE = st.floats(-1, 1)
@@ -25,19 +25,19 @@ WEIGHTS = st.lists(st.floats(0, 1e300), min_size=1, max_size=30)
 
 
 def test_dimensions_are_weighed_and_those_without_a_weight_do_not_count() -> None:
-    assert weigh(
+    assert weighted_mean(
         {"goal": 1.0, "tone": 0.5, "rules": 0.0}, {"goal": 3.0, "tone": 1.0}
     ) == pytest.approx(0.875)
 
 
 def test_weights_must_weigh_something() -> None:
     with pytest.raises(ValueError, match="sum to 0"):
-        weigh({"goal": 1.0}, {"goal": 0.0})
+        weighted_mean({"goal": 1.0}, {"goal": 0.0})
 
 
 def test_a_dimension_that_was_not_judged_is_no_zero() -> None:
     with pytest.raises(KeyError):
-        weigh({"goal": 1.0}, {"goal": 1.0, "tone": 1.0})
+        weighted_mean({"goal": 1.0}, {"goal": 1.0, "tone": 1.0})
 
 
 def test_families_have_means_of_their_own() -> None:
@@ -55,7 +55,7 @@ def less(placed: CreditAssignment, level: float) -> np.ndarray:
         (uniform(0.8, 4), [0.075] * 4),
         (attributed(0.8, [1, 0, 3]), [0.075, 0, 0.225]),
         (attributed(0.8, [0, 0]), [0.15, 0.15]),
-        (differences([0.4, 0.9, 0.8]), [-0.1, 0.5, -0.1]),
+        (score_changes([0.4, 0.9, 0.8]), [-0.1, 0.5, -0.1]),
         (by_utterance([1, 0, 1, 1.2]), [0.125, -0.125, 0.125, 0.175]),
     ],
 )
