@@ -24,7 +24,15 @@ from agents.steering.checkpoint_folder import PlannerFolder
 from agents.steering.steering_spec import SteeringSpec, find_planner
 from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.requests import Sampling
-from simworld.yamlfile import Document, did_you_mean, found, load_yaml, meant_file, one_of, parse
+from simworld.yamlfile import (
+    Document,
+    did_you_mean,
+    did_you_mean_file,
+    load_yaml,
+    or_list,
+    parse,
+    value_text,
+)
 from simworld.yamlfile.json_schema import json_schema
 
 LIBRARY = Path(__file__).parent / "library"

@@ -102,7 +102,7 @@ def _identity(address: DatabaseAddress) -> tuple[int, int] | None:
         stat = address.path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return stat.st_dev, stat.st_ino
 
 
 def reads(

@@ -134,7 +134,7 @@ def judgements_of(
     """Episode id → its judgements, by all judges or these, for up to a thousand episodes; without
     any, an empty list.
     """
-    found: dict[str, list[StoredJudgement]] = defaultdict(list)
+    by_episode: dict[str, list[StoredJudgement]] = defaultdict(list)
     if not episode_ids:
         return by_episode
     of_judges = true() if judge_ids is None else JudgementRow.judge_id.in_(judge_ids)

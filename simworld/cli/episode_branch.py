@@ -95,9 +95,9 @@ def branch(
         done = _play(
             plan, store, retry_failed=retry_failed, threads=threads, memory=memory, asking=asking
         )
-        (made,) = last_attempts(store.summaries(run=plan.run)).values()
-        judgements = store.judgements_of([parent.id, made.id])
-        rows = compare_branch(parent, store.episode(made.id), judgements)
+        (branched,) = last_attempts(store.summaries(run=plan.run)).values()
+        judgements = store.judgements_of([parent.id, branched.id])
+        rows = compare_branch(parent, store.episode(branched.id), judgements)
     if as_json:
         report = {
             "run": plan.run,

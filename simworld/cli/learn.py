@@ -99,7 +99,7 @@ def learn(
     folder = work or Path(f"learn-{points[0].file.name}")
     with _store(db, dry_run) as store, progress_bar("learning") as bar:
         contexts = _all_at_once(
-            found,
+            points,
             store,
             folder,
             live=live,
@@ -123,8 +123,8 @@ def learn(
         cache = StageCache(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
         results: list[LearnResult] = []
         try:
-            for number, (one, context) in enumerate(zip(found, contexts, strict=True), 1):
-                if len(found) > 1:
+            for number, (point, context) in enumerate(zip(points, contexts, strict=True), 1):
+                if len(points) > 1:
                     click.echo(
                         harmless(f"{number} of {len(points)}: {_named(point.values)}"), err=True
                     )
@@ -185,9 +185,9 @@ def _all_at_once(
     from simworld.pipeline.learn.context import open_context
 
     contexts, problems = [], dict[Problem, None]()
-    for one in found:
+    for point in points:
         try:
-            contexts.append(open_context(one.file, store, folder, **settings))
+            contexts.append(open_context(point.file, store, folder, **settings))
         except InputError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:

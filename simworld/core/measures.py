@@ -74,7 +74,9 @@ def sotopia_scale(rubric: Mapping[str, Any]) -> tuple[float, float]:
     return low, high
 
 
-def measure(samples: Iterable[DimensionScores], rubric: Mapping[str, Any]) -> dict[str, Measured]:
+def average_samples(
+    samples: Iterable[DimensionScores], rubric: Mapping[str, Any]
+) -> dict[str, Measured]:
     """Measure → what a seat got: dimensions and `overall` as shares of their range, `sotopia_mean`
     raw.
 

@@ -107,7 +107,9 @@ def differences_by(
     tournament: Tournament, store: Store, ids: Sequence[str], first: str, second: str
 ) -> dict[str, Difference]:
     """As `differences`, by the ids of one judge, one per rubric."""
-    found = compare_agents(scores(tournament, store, ids, agents=(first, second)), first, second)
+    differences_ = compare_agents(
+        scores(tournament, store, ids, agents=(first, second)), first, second
+    )
     wanted = (OVERALL, *tournament.file.dimensions)
     return (
         {m: d for m, d in differences_.items() if m in wanted}
@@ -189,7 +191,7 @@ def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str,
     return {measure: measured.get(measure, 0.0) for measure in measures}
 
 
-def _shown(tables: EpisodeRanks, parts: Iterable[SeatScores]) -> Iterator[SeatScores]:
+def _adding_ranks(tables: EpisodeRanks, parts: Iterable[SeatScores]) -> Iterator[SeatScores]:
     """The parts as they come, each shown to the tables first."""
     for part in parts:
         tables.add(part)

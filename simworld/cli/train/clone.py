@@ -109,10 +109,10 @@ def clone(
         local = open_local(base, dtype, threads)
         with (
             open_cloning_data(store, local, base, query, show) as cloning,
-            recorded(store, "clone", out, settings.plain(), cloning.data) as (log, done),
+            record_training(store, "clone", out, settings.plain(), cloning.data) as (log, done),
         ):
-            made, found = clone_planner(
-                cloning, base, settings, log=log, show=show, work=work_of(out)
+            checkpoint, measured = clone_planner(
+                cloning, base, settings, log=log, show=show, work=work_folder(out)
             )
             save_checkpoint(out, checkpoint)
             done(checkpoint)

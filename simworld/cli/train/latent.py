@@ -127,9 +127,9 @@ def latent(
         local = open_local(clone, clone.info.dtype, threads)
         with (
             open_cloning_data(store, local, clone, query, show) as cloning,
-            recorded(store, "latent", out, settings.plain(), cloning.data) as (log, done),
+            record_training(store, "latent", out, settings.plain(), cloning.data) as (log, done),
         ):
-            made, found, neutrality = latent_upmap(
+            checkpoint, measured, neutrality = latent_upmap(
                 cloning,
                 clone,
                 settings,

@@ -149,7 +149,7 @@ def record_training(
     def done(checkpoint: Checkpoint) -> None:
         metrics = checkpoint.info.metrics
         store.finish_training(record.name, checkpoint_id=checkpoint.id, metrics=metrics)
-        shutil.rmtree(work_of(out), ignore_errors=True)
+        shutil.rmtree(work_folder(out), ignore_errors=True)
 
     try:
         with store_log(store, record) as log:

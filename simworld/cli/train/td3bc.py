@@ -147,9 +147,9 @@ def td3bc(
     from simworld.training.rl.train_planner import PlannerSettings, load_data, train_planner
     from store import open_store
 
-    loop = _set(given, LoopSettings) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
+    loop = _set(options, LoopSettings) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
     settings = PlannerSettings.model_validate(
-        {"learner": learner, "fresh": fresh, "td3bc": _set(given, Td3bcSettings), "loop": loop}
+        {"learner": learner, "fresh": fresh, "td3bc": _set(options, Td3bcSettings), "loop": loop}
     )
     check_target(out)
     clone = load_checkpoint(clone_folder)

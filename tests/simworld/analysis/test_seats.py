@@ -17,7 +17,7 @@ from simworld.analysis.questions.query_source import QuerySource
 from simworld.analysis.questions.scope import scope
 from simworld.analysis.questions.seats import CELL, COLUMNS, seat_frames
 from simworld.core.errors import InputError
-from simworld.core.measures import measure, measure_names, measures_of
+from simworld.core.measures import average_samples, measure_names, measures_of
 from simworld.results.cells import SeatScore, tabled
 from simworld.results.differences import compare_agents
 from store import Store, open_store

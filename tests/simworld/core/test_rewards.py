@@ -87,7 +87,7 @@ def test_attributed_shares_sum_to_the_score_less_the_level(
 def test_differences_sum_to_the_last_score_less_the_level(
     level: float, scores: list[float]
 ) -> None:
-    assert less(differences(scores), level).sum() == pytest.approx(scores[-1] - level)
+    assert less(score_changes(scores), level).sum() == pytest.approx(scores[-1] - level)
 
 
 @given(SCORE, st.lists(SCORE, min_size=1, max_size=40))
