@@ -10,6 +10,7 @@ steered_runs    steered episodes with known vectors and scores
 taught          episodes that agents really played, with their prompts
 transitions     datasets for learners, written by hand
 judging         a backend that answers from a function, and two people with a lamp
+losing          a backend that never answers
 tournaments     a tournament of scripted agents
 pipelines       a whole `simworld learn` at the size of a test
 sotopia         a folder in Sotopia's form

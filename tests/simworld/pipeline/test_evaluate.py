@@ -11,13 +11,14 @@ import pytest
 
 from agents import make_agent
 from simworld.core.errors import Failure
+from simworld.core.measures import OVERALL
 from simworld.core.requests import Completion, Generate, Request
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.pipeline.arms_plan import ArmsPlan, plan_arms
+from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures, plan_arms
 from simworld.pipeline.evaluate import evaluate
-from simworld.pipeline.evaluation_json import plain
-from simworld.pipeline.evaluation_measures import EvaluationMeasures
-from simworld.results.arms import OVERALL, judged_seats, latest
+from simworld.pipeline.evaluation_result import plain
+from simworld.results.arms import judged_seats
+from simworld.results.last_attempts import last_attempts
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import FakeBackend, fake_answer
 from simworld.training.data.dataset_query import RewardSettings
@@ -100,7 +101,7 @@ def test_arms_meet_the_same_circumstances_with_the_same_random_numbers(store: St
         name: (arm.planned, arm.missing, arm.failed, arm.unscored)
         for name, arm in found.arms.items()
     } == dict.fromkeys(("base", "steered", "twin"), (24, 0, 0, 0))
-    assert len(store.summaries(run="e")) == made.jobs_planned() == 48
+    assert len(store.summaries(run="e")) == 48
     asked: dict[float, list[int]] = {0.4: [], 0.5: []}
     for request in backend.requests:
         assert isinstance(request, Generate)
@@ -162,7 +163,7 @@ def test_a_judge_scores_every_seat_once_and_only_what_is_new(store: Store, folde
     assert goal.p <= goal.p_holm <= 1
     assert overall.p_holm is None  # not one of the dimensions
     # The difference of one place, from the store itself.
-    seats = judged_seats(store, "e", found.judge_ids)
+    seats = judged_seats(store, found.judge_ids, [s.id for s in store.summaries(run="e")])
     rows = [row for row in store.scores(run="e") if (row.episode_id, row.seat) == next(iter(seats))]
     assert seats[next(iter(seats))][OVERALL] == pytest.approx(
         sum(row.rescaled for row in rows) / len(rows)
@@ -206,7 +207,7 @@ def test_failures_and_missing_scores_are_counted_and_never_scored(store: Store) 
         replies_read=0,
     )
     assert retried.arms["steered"].failed == 0
-    assert max(summary.attempt for summary in latest(store, "e").values()) == 2
+    assert max(summary.attempt for summary in last_attempts(store.summaries(run="e")).values()) == 2
 
 
 def test_one_family_gives_no_z_and_says_so(store: Store) -> None:
@@ -258,4 +259,4 @@ def test_partners_are_cells_of_their_own_and_may_be_an_arm(store: Store) -> None
     assert paired is not None
     assert (paired.cells, paired.families) == (36, 6)
     # plain beside plain is one episode, whichever seat counts.
-    assert len(store.summaries(run="e")) == made.jobs_planned() == 6 * (2 * 2 * 3 - 1)
+    assert len(store.summaries(run="e")) == 6 * (2 * 2 * 3 - 1)

@@ -31,7 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def desk(world: str, clock: Clock) -> Iterator[AppState]:
+def state(world: str, clock: Clock) -> Iterator[AppState]:
     made = AppState(world)
     yield made
     made.close()
@@ -49,35 +49,35 @@ class Counter:
 
 
 def test_an_answer_is_given_again_and_renewed_behind_the_scenes(
-    desk: AppState, clock: Clock
+    state: AppState, clock: Clock
 ) -> None:
     ask = Counter()
-    assert [desk.remember("a", ask) for _ in range(5)] == [1] * 5
+    assert [state.remember("a", ask) for _ in range(5)] == [1] * 5
     clock.now += FRESH_S + 1
-    assert desk.remember("a", ask) == 1  # at once, and a new one is made
-    until(lambda: desk.remember("a", ask) == 2)
-    assert desk.remember("b", ask) > 2  # another key is another answer
+    assert state.remember("a", ask) == 1  # at once, and a new one is made
+    until(lambda: state.remember("a", ask) == 2)
+    assert state.remember("b", ask) > 2  # another key is another answer
 
 
-def test_what_was_made_from_the_same_is_not_made_again(desk: AppState, clock: Clock) -> None:
+def test_what_was_made_from_the_same_is_not_made_again(state: AppState, clock: Clock) -> None:
     ask = Counter()
-    assert desk.remember("a", ask, stamp=1) == 1
+    assert state.remember("a", ask, stamp=1) == 1
     clock.now += FRESH_S + 1
-    assert desk.remember("a", ask, stamp=1) == 1
-    desk.remember("a", ask, stamp=2)
-    until(lambda: desk.remember("a", ask, stamp=2) == 2)
-    desk.close()  # what was being made is made
+    assert state.remember("a", ask, stamp=1) == 1
+    state.remember("a", ask, stamp=2)
+    until(lambda: state.remember("a", ask, stamp=2) == 2)
+    state.close()  # what was being made is made
     assert ask.asked == 2
 
 
-def test_an_old_answer_is_not_given(desk: AppState, clock: Clock) -> None:
+def test_an_old_answer_is_not_given(state: AppState, clock: Clock) -> None:
     ask = Counter()
-    desk.remember("a", ask, stamp=1)
+    state.remember("a", ask, stamp=1)
     clock.now += STALE_S + 1
-    assert desk.remember("a", ask, stamp=1) == 2
+    assert state.remember("a", ask, stamp=1) == 2
 
 
-def test_many_who_wait_ask_once(desk: AppState) -> None:
+def test_many_who_wait_ask_once(state: AppState) -> None:
     ask, going = Counter(), threading.Event()
 
     def slowly() -> int:
@@ -86,7 +86,7 @@ def test_many_who_wait_ask_once(desk: AppState) -> None:
 
     found: list[int] = []
     readers = [
-        threading.Thread(target=lambda: found.append(desk.remember("a", slowly))) for _ in range(8)
+        threading.Thread(target=lambda: found.append(state.remember("a", slowly))) for _ in range(8)
     ]
     for reader in readers:
         reader.start()
@@ -96,7 +96,7 @@ def test_many_who_wait_ask_once(desk: AppState) -> None:
     assert (found, ask.asked) == ([1] * 8, 1)
 
 
-def test_a_mistake_is_told_and_not_remembered(desk: AppState, clock: Clock) -> None:
+def test_a_mistake_is_told_and_not_remembered(state: AppState, clock: Clock) -> None:
     ask = Counter()
 
     def sometimes() -> int:
@@ -104,19 +104,19 @@ def test_a_mistake_is_told_and_not_remembered(desk: AppState, clock: Clock) -> N
             raise InputError("wrong")
         return ask.asked
 
-    assert desk.remember("a", sometimes) == 1
+    assert state.remember("a", sometimes) == 1
     clock.now += FRESH_S + 1
-    assert desk.remember("a", sometimes) == 1
-    until(lambda: desk.remember("a", sometimes) == 3)
+    assert state.remember("a", sometimes) == 1
+    until(lambda: state.remember("a", sometimes) == 3)
     with pytest.raises(InputError):
-        desk.remember("b", lambda: (_ for _ in ()).throw(InputError("wrong")))
+        state.remember("b", lambda: (_ for _ in ()).throw(InputError("wrong")))
 
 
-def test_no_more_answers_are_held_than_a_fixed_number(desk: AppState) -> None:
+def test_no_more_answers_are_held_than_a_fixed_number(state: AppState) -> None:
     asks = [Counter() for _ in range(REMEMBERED + 1)]
     for key, ask in enumerate(asks):
-        desk.remember(key, ask)
-    desk.remember(REMEMBERED, asks[REMEMBERED])
-    desk.remember(1, asks[1])
-    desk.remember(0, asks[0])  # the oldest had given way, and is made anew
+        state.remember(key, ask)
+    state.remember(REMEMBERED, asks[REMEMBERED])
+    state.remember(1, asks[1])
+    state.remember(0, asks[0])  # the oldest had given way, and is made anew
     assert [ask.asked for ask in asks] == [2] + [1] * REMEMBERED
