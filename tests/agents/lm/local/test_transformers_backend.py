@@ -281,7 +281,7 @@ def test_scoring_in_small_chunks_gives_the_same(
         continuations=(" meet", " in the middle", " seat" * 9, "x", " a b"),
     )
     (whole,) = gather(backend, [request])
-    monkeypatch.setattr("agents.lm.local.scoring._CHUNK", 1)
+    monkeypatch.setattr("agents.lm.local.scoring.CHUNK", 1)
     (parts,) = gather(backend, [request])
     assert whole.logprobs == pytest.approx(parts.logprobs, abs=1e-4)
 
