@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from simworld.pipeline.learn.context import PipelineContext
     from simworld.pipeline.learn.grid import GridPoint
     from simworld.pipeline.learn.pipeline import LearnResult
-    from simworld.pipeline.learn.stage_cache import Stage
+    from simworld.pipeline.learn.stage_cache import StageState
     from store import Store
 
 
@@ -91,22 +91,26 @@ def learn(
     combination is run, and a table compares them at the end.
     """
     from simworld.pipeline.learn.grid import cells
-    from simworld.pipeline.learn.pipeline import learn as run_loop
+    from simworld.pipeline.learn.pipeline import declared_stages, learn_result
     from simworld.pipeline.learn.shipped_files import open_file
     from simworld.pipeline.learn.stage_cache import StageCache
 
     found = cells(open_file(file))
     folder = work or Path(f"learn-{found[0].file.name}")
     with _store(db, dry_run) as store, progress_bar("learning") as bar:
-        settings = {
-            "live": live,
-            "threads": threads,
-            "server": asking.server,
-            "stopping": asking.stopping,
-        }
-        shops = _all_at_once(found, store, folder, retry_failed=retry_failed, tell=bar, **settings)
+        contexts = _all_at_once(
+            found,
+            store,
+            folder,
+            live=live,
+            retry_failed=retry_failed,
+            threads=threads,
+            server=asking.server,
+            stopping=asking.stopping,
+            tell=bar,
+        )
 
-        def on_stage(stage: Stage) -> None:
+        def on_stage(stage: StageState) -> None:
             if dry_run:
                 return
             if stage.made is None:
@@ -116,15 +120,16 @@ def learn(
                 for line in failure_lines(store, f"{found[0].file.name}-{stage.label}")[:-1]:
                     click.echo(line, err=True)
 
-        bench = StageCache(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
+        cache = StageCache(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
         results: list[LearnResult] = []
         try:
-            for number, (one, shop) in enumerate(zip(found, shops, strict=True), 1):
+            for number, (one, context) in enumerate(zip(found, contexts, strict=True), 1):
                 if len(found) > 1:
                     click.echo(
                         harmless(f"{number} of {len(found)}: {_named(one.values)}"), err=True
                     )
-                results.append(run_loop(shop, bench))
+                stages = cache.run(declared_stages(context), context)
+                results.append(learn_result(stages))
         except KeyboardInterrupt:
             click.echo("Stopped; the same command goes on from here.", err=True)
             raise click.exceptions.Exit(130) from None
@@ -175,21 +180,21 @@ def _store(db: str, dry_run: bool) -> Iterator[Store]:
 def _all_at_once(
     found: Sequence[GridPoint], store: Store, folder: Path, **settings: Any
 ) -> list[PipelineContext]:
-    """A shop for each cell; everything wrong with any of them at once."""
+    """A context for each cell; everything wrong with any of them at once."""
     from simworld.pipeline.learn.context import open_context
 
-    shops, problems = [], dict[Problem, None]()
+    contexts, problems = [], dict[Problem, None]()
     for one in found:
         try:
-            shops.append(open_context(one.file, store, folder, **settings))
+            contexts.append(open_context(one.file, store, folder, **settings))
         except InputError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
         raise InputError(problems)
-    return shops
+    return contexts
 
 
-def _tell(stage: Stage) -> None:
+def _tell(stage: StageState) -> None:
     if stage.made is None:
         click.echo(f"{stage.label} …", err=True)
         return

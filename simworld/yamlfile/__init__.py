@@ -11,7 +11,7 @@ from simworld.yamlfile.finding import is_glob, matching_files, yaml_files
 from simworld.yamlfile.keys import top_keys
 from simworld.yamlfile.messages import all_of, closest, did_you_mean, found, one_of, shorten
 from simworld.yamlfile.nearby import meant_file
-from simworld.yamlfile.parsing import parse, parse_text, problem_texts
+from simworld.yamlfile.parsing import parse, problem_texts
 from simworld.yamlfile.regular_files import read_regular, regular_size
 from simworld.yamlfile.scalars import as_text
 from simworld.yamlfile.writing import write_new
@@ -32,7 +32,6 @@ __all__ = [
     "meant_file",
     "one_of",
     "parse",
-    "parse_text",
     "problem_texts",
     "read_regular",
     "regular_size",

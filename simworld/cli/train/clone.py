@@ -108,16 +108,11 @@ def clone(
         store.check_names(run=query.run, agent=query.agent)  # before the model is loaded
         local = open_local(base, dtype, threads)
         with (
-            open_cloning_data(store, local, base, query, show) as school,
-            recorded(store, "clone", out, settings.plain(), school.data) as (log, done),
+            open_cloning_data(store, local, base, query, show) as cloning,
+            recorded(store, "clone", out, settings.plain(), cloning.data) as (log, done),
         ):
-
-            def heard(step: int, metrics: Any) -> None:
-                log(step, metrics)
-                show(step, settings.descent.steps, "learning")
-
             made, found = clone_planner(
-                school, base, settings, log=heard, show=show, work=work_of(out)
+                cloning, base, settings, log=log, show=show, work=work_of(out)
             )
             save_checkpoint(out, made)
             done(made)

@@ -13,10 +13,9 @@ from agents import make_agent
 from simworld.core.errors import Failure
 from simworld.core.requests import Completion, Generate, Request
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.pipeline.arms_plan import ArmsPlan, plan_arms
+from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures, plan_arms
 from simworld.pipeline.evaluate import evaluate
-from simworld.pipeline.evaluation_json import plain
-from simworld.pipeline.evaluation_measures import EvaluationMeasures
+from simworld.pipeline.evaluation_result import plain
 from simworld.results.arms import OVERALL, judged_seats, latest
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import FakeBackend, fake_answer
