@@ -249,8 +249,9 @@ class _Driver(Generic[K, R]):
         self._stopping.answered(model, request, completion)
         waiting[0][0].usage.add(completion)  # the others get it for nothing
         for piece, routed in waiting:
-            piece.out -= 1
-            self._go_on(piece, RoutedAnswer(to=routed, completion=completion))
+            if piece.out:  # else it has ended without this answer
+                piece.out -= 1
+                self._go_on(piece, RoutedAnswer(to=routed, completion=completion))
 
     def _go_on(self, piece: _LivePiece[K, R], answer: RoutedAnswer | None) -> None:
         """Runs a piece until it waits for a model, or ends."""
@@ -268,6 +269,7 @@ class _Driver(Generic[K, R]):
                     break
                 asked = piece.generator.send(at_hand.popleft())
         except StopIteration as over:
+            piece.out = 0
             self.live -= 1
             self._stopping.ended()
             self.ended.append(EndedPiece(key=piece.key, outcome=over.value, usage=piece.usage))
