@@ -126,10 +126,11 @@ def recorded(
     """
     from datetime import UTC, datetime
 
+    from simworld.code_version import code_version
     from simworld.training.metrics_log import new_record, store_log
 
     name = f"{kind} {out.name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
-    record = new_record(name, kind, settings, data)
+    record = new_record(name, kind, code_version(), settings, data)
 
     def done(checkpoint: Checkpoint) -> None:
         metrics = checkpoint.info.metrics

@@ -17,6 +17,7 @@ from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.dataset_options import build, data_options, datasets_option
 from simworld.cli.train.reply_options import work_of
+from simworld.code_version import code_version
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -160,6 +161,7 @@ def td3bc(
             record = new_record(
                 name or out.name,
                 settings.learner,
+                code_version(),
                 settings.model_dump(mode="json"),
                 dict(data.provenance),
             )

@@ -18,6 +18,7 @@ from agents.lm.local.local_model import load_local
 from agents.lm.sentences import load_sentences
 from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from agents.steering.pca_checkpoint import pca_checkpoint
+from simworld.code_version import code_version
 from simworld.core.counts import counted
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
@@ -245,7 +246,7 @@ def train(
     """A trained planner."""
     data, base, settings = load_data(dataset.path), load_checkpoint(start.path), context.file.train
     name, content = context.run_name(label), settings.model_dump(mode="json")
-    record = new_record(name, settings.learner, content, dict(data.provenance))
+    record = new_record(name, settings.learner, code_version(), content, dict(data.provenance))
     with store_log(context.store, record) as sink:
         work = _work(context, label)
         planner = train_planner(
@@ -358,7 +359,7 @@ def _cloning(
     name = context.run_name(f"{label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
     with open_cloning_data(context.store, local, base, query, context.tell) as data:
         content = settings.model_dump(mode="json")
-        record = new_record(name, label.split("-")[0], content, data.data)
+        record = new_record(name, label.split("-")[0], code_version(), content, data.data)
         with store_log(context.store, record) as sink:
             yield data, base, sink
         context.store.finish_training(name)
