@@ -15,8 +15,8 @@ from torch import Tensor
 from agents.steering.checkpoint_folder import (
     PlannerFolder,
     content_id,
-    misfits,
     read_folder,
+    tensor_problems,
     write_folder,
 )
 from agents.steering.checkpoint_info import ActorInfo, CheckpointInfo, EncoderInfo
@@ -55,7 +55,7 @@ class Checkpoint:
     ways: Tensor | None = None  # (n, d') float32, actions that are ways of replying, to try
 
     def __post_init__(self) -> None:
-        texts = misfits(self.info, self.arrays())
+        texts = tensor_problems(self.info, self.arrays())
         for name in ("tokens", "act_norm", "embedding_norm"):
             if getattr(self.upmap, name) != getattr(self.info, name):
                 texts.append(
@@ -174,18 +174,18 @@ def check_fits(checkpoint: Checkpoint, info: ModelInfo) -> None:
 
     Another number format of the same model is none of these: `agent show` notes it.
     """
-    made, planner = checkpoint.info, f"planner {checkpoint.id[:11]}…"
+    fitted, planner = checkpoint.info, f"planner {checkpoint.id[:11]}…"
     if info.width is None:
         raise InputError(
             f"{planner} needs a local model; {info.spec} is a server, which takes no prefix"
             " embeddings"
         )
-    if made.lm_id != info.id:
+    if fitted.lm_id != info.id:
         raise InputError(
-            f"{planner} was made for {made.lm_spec} ({made.lm_id[:12]}…), not for {info.spec}"
+            f"{planner} was made for {fitted.lm_spec} ({fitted.lm_id[:12]}…), not for {info.spec}"
             f" ({info.id[:12]}…); use that model or train a planner for this one"
         )
-    if made.width != info.width:
+    if fitted.width != info.width:
         raise InputError(
-            f"{planner} makes embeddings of {made.width} numbers; {info.spec} has {info.width}"
+            f"{planner} makes embeddings of {fitted.width} numbers; {info.spec} has {info.width}"
         )

@@ -95,11 +95,11 @@ def learn(
     from simworld.pipeline.learn.shipped_files import open_file
     from simworld.pipeline.learn.stage_cache import StageCache
 
-    found = cells(open_file(file))
-    folder = work or Path(f"learn-{found[0].file.name}")
+    points = cells(open_file(file))
+    folder = work or Path(f"learn-{points[0].file.name}")
     with _store(db, dry_run) as store, progress_bar("learning") as bar:
         contexts = _all_at_once(
-            found,
+            points,
             store,
             folder,
             live=live,
@@ -117,16 +117,16 @@ def learn(
                 bar.begin(stage.label)
             _tell(stage)
             if stage.made is not None and stage.made.failed:
-                for line in failure_lines(store, f"{found[0].file.name}-{stage.label}")[:-1]:
+                for line in failure_lines(store, f"{points[0].file.name}-{stage.label}")[:-1]:
                     click.echo(line, err=True)
 
         cache = StageCache(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
         results: list[LearnResult] = []
         try:
-            for number, (one, context) in enumerate(zip(found, contexts, strict=True), 1):
-                if len(found) > 1:
+            for number, (point, context) in enumerate(zip(points, contexts, strict=True), 1):
+                if len(points) > 1:
                     click.echo(
-                        harmless(f"{number} of {len(found)}: {_named(one.values)}"), err=True
+                        harmless(f"{number} of {len(points)}: {_named(point.values)}"), err=True
                     )
                 stages = cache.run(declared_stages(context), context)
                 results.append(learn_result(stages))
@@ -138,13 +138,14 @@ def learn(
     if as_json:
         click.echo(
             plain_json(
-                [_plain(one, looped) for one, looped in zip(found, results, strict=True)], indent=1
+                [_plain(point, looped) for point, looped in zip(points, results, strict=True)],
+                indent=1,
             )
         )
     elif dry_run:
         _show_stages(results)
     else:
-        _show(found, results, folder)
+        _show(points, results, folder)
     if as_json:
         return
     if dry_run:
@@ -178,15 +179,15 @@ def _store(db: str, dry_run: bool) -> Iterator[Store]:
 
 
 def _all_at_once(
-    found: Sequence[GridPoint], store: Store, folder: Path, **settings: Any
+    points: Sequence[GridPoint], store: Store, folder: Path, **settings: Any
 ) -> list[PipelineContext]:
     """A context for each cell; everything wrong with any of them at once."""
     from simworld.pipeline.learn.context import open_context
 
     contexts, problems = [], dict[Problem, None]()
-    for one in found:
+    for point in points:
         try:
-            contexts.append(open_context(one.file, store, folder, **settings))
+            contexts.append(open_context(point.file, store, folder, **settings))
         except InputError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
@@ -218,27 +219,27 @@ def _show_stages(results: Sequence[LearnResult]) -> None:
     click.echo(f"{counted(left, 'episode')} to play, at most")
 
 
-def _show(found: Sequence[GridPoint], results: Sequence[LearnResult], folder: Path) -> None:
-    rows = [(one, looped, looped.report) for one, looped in zip(found, results, strict=True)]
-    keys = tuple(dict.fromkeys(key for one in found for key in one.values))
+def _show(points: Sequence[GridPoint], results: Sequence[LearnResult], folder: Path) -> None:
+    rows = [(point, looped, looped.report) for point, looped in zip(points, results, strict=True)]
+    keys = tuple(dict.fromkeys(key for point in points for key in point.values))
     numbers = ("difference", "z", "p", "n", "families", "perplexity")
     table = grid(
         *keys, "planner less", "measure", *numbers[:1], "95 % interval", *numbers[1:], right=numbers
     )
-    for one, _, report in rows:
+    for point, _, report in rows:
         for comparison in (report or {}).get("comparisons", ()):
             if comparison["first"] == "planner" or "planner" not in (report or {})["arms"]:
                 table.add_row(
-                    *(cell(str(one.values.get(key, ""))) for key in keys),
+                    *(cell(str(point.values.get(key, ""))) for key in keys),
                     *_cells(report or {}, comparison),
                 )
-    say = console()
-    say.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
-    say.print(table)
+    screen = console()
+    screen.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
+    screen.print(table)
     if reports := [report for _, _, report in rows if report]:
-        click.echo(meaning(reports, found[0].file.name))
-    for one, looped, _ in rows:
-        named = f" ({_named(one.values)})" if one.values else ""
+        click.echo(explain_results(reports, points[0].file.name))
+    for point, looped, _ in rows:
+        named = f" ({_named(point.values)})" if point.values else ""
         click.echo(harmless(f"planner{named}: {looped.planner}"))
     click.echo(
         harmless(
@@ -247,7 +248,7 @@ def _show(found: Sequence[GridPoint], results: Sequence[LearnResult], folder: Pa
     )
 
 
-def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
+def explain_results(reports: Sequence[Mapping[str, Any]], name: str) -> str:
     """What the numbers of the table say, and where they are too few to say anything, how to get
     more.
     """
@@ -262,13 +263,13 @@ def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
             " lines are, as a ratio."
         ),
     ]
-    found = [
+    compared = [
         p
         for report in reports
         for c in report["comparisons"]
         if (p := c["measures"].get(report["main"]))
     ]
-    families = max((paired["families"] for paired in found), default=0)
+    families = max((paired["families"] for paired in compared), default=0)
     if families < ENOUGH_FAMILIES:
         more = (
             "at full size: simworld learn steers (an hour and more)"
@@ -276,8 +277,8 @@ def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
             else "more scenarios under `scenarios: {test: …}` tell more"
         )
         lines.append(
-            f"{counted(families, 'family shows', 'families show')} that it runs and not an effect, "
-            f"which takes {ENOUGH_FAMILIES} and more; {more}."
+            f"{counted(families, 'family shows', 'families show')} that it runs, but no effect: "
+            f"that takes {ENOUGH_FAMILIES} or more; {more}."
         )
     return harmless("\n".join(lines))
 
@@ -309,9 +310,9 @@ def _cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) -> list[Any
     ]
 
 
-def _plain(one: GridPoint, looped: LearnResult) -> dict[str, Any]:
+def _plain(point: GridPoint, looped: LearnResult) -> dict[str, Any]:
     return {
-        "values": one.values,
+        "values": point.values,
         "stages": [
             {
                 "stage": stage.label,

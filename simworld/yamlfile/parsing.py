@@ -16,7 +16,7 @@ from simworld.yamlfile.messages import (
     closest,
     did_you_mean,
     dotted,
-    expected,
+    expected_type,
     type_message,
     value_message,
 )
@@ -57,7 +57,7 @@ def problem_texts(error: ValidationError) -> list[str]:
             message = "required field is missing"
         elif kind == "extra_forbidden":
             message = "unknown field"
-        elif expected(kind):
+        elif expected_type(kind):
             message = type_message([kind], item["input"], None)
         else:
             message = value_message(kind, item, item["input"], None)
@@ -84,7 +84,7 @@ def _problems(
         kinds = {item["type"] for item in items}
         if "missing" in kinds and loc in meant:
             continue
-        if loc in inner and all(expected(kind) or kind == "too_short" for kind in kinds):
+        if loc in inner and all(expected_type(kind) or kind == "too_short" for kind in kinds):
             # the branch of a union that was not meant, or a list whose entries are wrong already
             continue
         if len(problems) >= MAX_PROBLEMS:
@@ -135,7 +135,7 @@ def _messages(
     value = _at(data, loc)
     written = document.written(loc) if value == _at(document.data, loc) else None
     kinds = [item["type"] for item in items]
-    if all(expected(kind) for kind in kinds):
+    if all(expected_type(kind) for kind in kinds):
         return [type_message(kinds, value, written)]
     messages: list[str] = []
     for item in items:
@@ -144,7 +144,7 @@ def _messages(
             messages.append(f"unknown field{did_you_mean(loc[-1], _fields_at(model, loc[:-1]))}")
         elif kind == "missing":
             messages.append("required field is missing")
-        elif not expected(kind):
+        elif not expected_type(kind):
             messages.append(value_message(kind, item, value, written))
     return list(dict.fromkeys(messages))
 

@@ -15,8 +15,8 @@ from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.dataset_options import build, data_options, datasets_option
-from simworld.cli.train.reply_options import work_of
+from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
+from simworld.cli.train.reply_options import work_folder
 from simworld.code_version import code_version
 
 if TYPE_CHECKING:
@@ -33,17 +33,17 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 def _widths(
-    context: click.Context, parameter: click.Parameter, given: str | None
+    context: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[int, ...] | None:
     """Widths of layers: `256,256`; none for `linear`."""
-    if given is None:
+    if text is None:
         return None
-    if given == "linear":
+    if text == "linear":
         return ()
-    parts = [part.strip() for part in given.split(",")]
+    parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise click.BadParameter(
-            f"{given!r} is no list of widths; expected numbers above 0 as in 256,256, or linear"
+            f"{text!r} is not a list of widths; expected numbers above 0 as in 256,256, or linear"
         )
     return tuple(map(int, parts))
 
@@ -126,7 +126,7 @@ def td3bc(
     tensorboard: Path | None,
     as_json: bool,
     fqe_steps: int | None,
-    **given: Any,
+    **options: Any,
 ) -> None:
     """Train a planner by TD3+BC, or by behaviour cloning alone, on stored episodes.
 
@@ -144,17 +144,17 @@ def td3bc(
     from simworld.training.rl.train_planner import PlannerSettings, load_data, train_planner
     from store import open_store
 
-    loop = _set(given, LoopSettings) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
+    loop = _set(options, LoopSettings) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
     settings = PlannerSettings.model_validate(
-        {"learner": learner, "fresh": fresh, "td3bc": _set(given, Td3bcSettings), "loop": loop}
+        {"learner": learner, "fresh": fresh, "td3bc": _set(options, Td3bcSettings), "loop": loop}
     )
     check_target(out)
     clone = load_checkpoint(clone_folder)
-    folder = build(db, given, datasets) if dataset is None else dataset
+    folder = dataset_folder(db, options, datasets) if dataset is None else dataset
     data = load_data(folder)
     source = click.get_current_context().get_parameter_source("db")
     logged = dataset is None or source is not ParameterSource.DEFAULT
-    work = work_of(out)
+    work = work_folder(out)
     try:
         with ExitStack() as stack:
             store = stack.enter_context(open_store(db)) if logged else None

@@ -15,9 +15,9 @@ from simworld.core.rewards import (
     at_end,
     attributed,
     by_utterance,
-    differences,
+    score_changes,
     uniform,
-    weigh,
+    weighted_mean,
 )
 from simworld.training.data.dataset_query import RewardPlacement
 from store import SeatScores, SeatTrace
@@ -47,7 +47,7 @@ def judged_rewards(
         if weight
     ):
         return None
-    scores = [weigh(given.rescaled, weights[given.judge_id]) for given in found]
+    scores = [weighted_mean(given.rescaled, weights[given.judge_id]) for given in found]
     parts = [
         _placed(given, score, turns, weights[given.judge_id], place)
         for given, score in zip(found, scores, strict=True)
@@ -110,5 +110,5 @@ def _prefixes(
             name: values[max(turn for turn in values if turn < following)]
             for name, values in said.items()
         }
-        after.append(weigh(last, weights))
-    return differences([*after, score])
+        after.append(weighted_mean(last, weights))
+    return score_changes([*after, score])

@@ -228,7 +228,7 @@ def test_rates_and_widths_can_be_given(played: Path) -> None:
     refused = command(played, "--critic-hidden", "4,x")
     assert refused.exit_code == 2
     assert (
-        "'4,x' is no list of widths; expected numbers above 0 as in 256,256, or linear"
+        "'4,x' is not a list of widths; expected numbers above 0 as in 256,256, or linear"
         in refused.output
     )
 
