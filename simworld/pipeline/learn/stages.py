@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,11 +49,10 @@ from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta
 from simworld.training.data.dataset_query import DataQuery
 from simworld.training.data.inspection import coverage
-from simworld.training.metrics_log import store_log
+from simworld.training.metrics_log import new_record, store_log
 from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.train_planner import load_data, train_planner
 from simworld.training.rl.ways_of_replying import ways_tried, with_ways
-from store import TrainingRecord
 
 
 def make_upmap(context: PipelineContext, label: str) -> StageOutput:
@@ -246,14 +245,8 @@ def train(
 ) -> StageOutput:
     """A trained planner."""
     data, base, settings = load_data(dataset.path), load_checkpoint(start.path), context.file.train
-    record = TrainingRecord(
-        name=context.run_name(label),
-        kind=settings.learner,
-        code_version=code_version(),
-        created=datetime.now(UTC),
-        settings=settings.model_dump(mode="json"),
-        data=dict(data.provenance),
-    )
+    name, content = context.run_name(label), settings.model_dump(mode="json")
+    record = new_record(name, settings.learner, code_version(), content, dict(data.provenance))
     with store_log(context.store, record) as sink:
         work = _work(context, label)
         planner = train_planner(
@@ -261,7 +254,7 @@ def train(
         )
     output = _saved(context, label, planner)
     metrics = {**planner.info.metrics, "coverage": coverage(dataset.path)}
-    context.store.finish_training(record.name, checkpoint_id=planner.id, metrics=metrics)
+    context.store.finish_training(name, checkpoint_id=planner.id, metrics=metrics)
     return output
 
 
@@ -365,21 +358,10 @@ def _cloning(
     )
     name = context.run_name(f"{label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
     with open_cloning_data(context.store, local, base, query, context.tell) as data:
-        record = TrainingRecord(
-            name=name,
-            kind=label.split("-")[0],
-            code_version=code_version(),
-            created=datetime.now(UTC),
-            settings=settings.model_dump(mode="json"),
-            data=data.data,
-        )
+        content = settings.model_dump(mode="json")
+        record = new_record(name, label.split("-")[0], code_version(), content, data.data)
         with store_log(context.store, record) as sink:
-
-            def log(step: int, metrics: Mapping[str, float]) -> None:
-                sink(step, metrics)
-                context.tell(step, settings.steps, "learning")
-
-            yield data, base, log
+            yield data, base, sink
         context.store.finish_training(name)
 
 
