@@ -187,16 +187,18 @@ def _seatings(scenarios: Sequence[Scenario], seats: Seats) -> int:
 class LearnResult:
     """What a loop came to."""
 
+    values: Mapping[str, Any]  # that tell it from the others of a grid
     stages: tuple[StageState, ...]
     planner: Path | None  # the checkpoint's folder; None in a dry run that finds it not made yet
     report: Mapping[str, Any] | None  # of the evaluation
 
 
-def learn_result(states: tuple[StageState, ...]) -> LearnResult:
+def learn_result(states: tuple[StageState, ...], values: Mapping[str, Any]) -> LearnResult:
     """What the declared stages came to, done or not."""
     last = {state.name: state for state in states}
     train, evaluate = last["train"], last["evaluate"]
     return LearnResult(
+        values=values,
         stages=states,
         planner=None if train.made is None else train.path,
         report=None if evaluate.made is None else json.loads(evaluate.path.read_text("utf-8")),
