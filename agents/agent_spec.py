@@ -24,7 +24,15 @@ from agents.steering.checkpoint_folder import PlannerFolder
 from agents.steering.steering_spec import SteeringSpec, find_planner
 from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.requests import Sampling
-from simworld.yamlfile import Document, did_you_mean, found, load_yaml, meant_file, one_of, parse
+from simworld.yamlfile import (
+    Document,
+    did_you_mean,
+    did_you_mean_file,
+    load_yaml,
+    or_list,
+    parse,
+    value_text,
+)
 from simworld.yamlfile.json_schema import json_schema
 
 LIBRARY = Path(__file__).parent / "library"
@@ -75,7 +83,7 @@ class _Named(BaseModel):
         if not _NAME.search(name):
             raise ValueError(
                 "expected small letters, digits, dots, dashes and _, like 'haggler', found"
-                f" {found(name)}"
+                f" {value_text(name)}"
             )
         return name
 
@@ -131,7 +139,7 @@ class LMSpec(ServerFields, _Named):
         if not _MODEL.search(model):
             raise ValueError(
                 "expected builtin:NAME, hf:FOLDER, hf:HUB-ID or openai:MODEL@URL, found"
-                f" {found(model)}"
+                f" {value_text(model)}"
             )
         if model.startswith("openai:"):
             try:
@@ -216,7 +224,7 @@ def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
         path = _find(name, beside=Path(), library=LIBRARY)
         if path is None:
             hint = (
-                meant_file(name, "agents", known=library_names())
+                did_you_mean_file(name, "agents", known=library_names())
                 or f"; the library has {', '.join(library_names())}"
             )
             problems.append(
@@ -272,7 +280,8 @@ def _parse(document: Document) -> AgentSpec:
     model = _KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         message = (
-            f"expected {one_of(tuple(_KINDS))}, found {found(kind)}{did_you_mean(kind, _KINDS)}"
+            f"expected {or_list(tuple(_KINDS))}, found"
+            f" {value_text(kind)}{did_you_mean(kind, _KINDS)}"
         )
         raise InputError([document.problem(("kind",), message)])
     return parse(document, model)
@@ -285,7 +294,7 @@ def _find_prompt(name: str, document: Document) -> Path:
         known = tuple(sorted(path.stem for path in PROMPTS.glob("*.yaml")))
         message = f"no prompt {name!r} beside this file, in the working folder or in the library"
         hint = (
-            meant_file(name, "prompts", beside=beside, known=known)
+            did_you_mean_file(name, "prompts", beside=beside, known=known)
             or f"; the library has {', '.join(known)}"
         )
         raise InputError([document.problem(("prompt",), message + hint)])

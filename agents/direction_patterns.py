@@ -20,7 +20,7 @@ class DirectionPatterns:
     silence: str  # the whole direction: nothing is said
     gestures: str  # anywhere in it: a gesture or a look
     whispers: str  # anywhere in it: said so that not everybody hears
-    told: str  # the whole direction is a mark of privacy; the groups hold the addressees
+    addressed: str  # the whole direction is a mark of privacy; the groups hold the addressees
     beside: str  # stands beside the addressees in a mark: articles, titles, "and", "to"
 
 
@@ -53,7 +53,7 @@ GERMAN = DirectionPatterns(
     r"weint|lehnt|zögert|hustet|räuspert|verbeugt|umarmt|flüstert|runzelt)\b",
     whispers=r"\b(?:flüster\w*|heimlich zu|vertraulich|unter vier augen|ins ohr|zu sich selbst|"
     r"nur (?:\S+ ){1,4}?hört)\b|\bin \S+ ohr\b",
-    told=(
+    addressed=(
         rf"(?:{_GERMAN_MANNER}["
         rf" ,:]+)*(?:zu[mr]?|an|für)\s+(?P<to>[^:]+?)(?:,?\s+(?:{_GERMAN_MANNER}|gewandt))*|"
         r"flüster\w*\s+(?P<to2>[^:,]+?)\s+(?:zu|ins ohr)|nur (?P<to3>[^:,]+)"
@@ -79,7 +79,7 @@ FRENCH = DirectionPatterns(
         r" (?:elle|lui|soi)-même|"
         r"en confidence|en tête-à-tête|seule?(?:ment)? (?:\S+ ){1,3}?entend)(?!\w)"
     ),
-    told=(
+    addressed=(
         rf"(?:{_FRENCH_MANNER}[ ,:]+)*(?:à l['’]oreille"
         r" d(?:e\s|u\s|es\s|['’])|aux?\s|à\s|pour\s)\s*(?P<to>[^:]+?)"
         rf"(?:,?\s+{_FRENCH_MANNER})*"
@@ -100,7 +100,7 @@ SPANISH = DirectionPatterns(
     ),
     whispers=r"\b(?:susurr\w*|en voz baja|en privado|en secreto|al oído|a sí mism[oa]|para sí|"
     r"en confianza|a solas|s[oó]lo (?:\S+ ){1,4}?(?:oye|oiga|escucha))\b",
-    told=(
+    addressed=(
         rf"(?:{_SPANISH_MANNER}[ ,:]+)*(?:al oído"
         rf" del?|al?|para)\s+(?P<to>[^:]+?)(?:,?\s+{_SPANISH_MANNER})*"
     ),
@@ -118,7 +118,7 @@ CHINESE = DirectionPatterns(
     r"咳|指着|鞠躬|拥抱|低头|抬头",
     whispers=r"悄悄|耳语|耳語|私下|私聊|私信|低声对|小声对|偷偷|只有.{1,8}(?:听|聽)|耳边|耳邊|耳畔|附耳|自言自语|自言自語|"
     r"压低声音|壓低聲音|[对對跟向和与與同](?!我(?!的|们|們))[^，。]{1,12}?(?<!来)(?<!來)[说說道讲]",
-    told=r"(?:悄悄地?|小声地?|低声地?|私下里?|偷偷地?|单独|只|私聊|耳语[:：]?)*"
+    addressed=r"(?:悄悄地?|小声地?|低声地?|私下里?|偷偷地?|单独|只|私聊|耳语[:：]?)*"
     r"(?:(?:对|對|跟|向|给|給)着?(?!方)(?P<to>[^:：]+?)(?:悄悄地?|小声地?|低声地?|私下里?|耳语|说道?|說道?)*|"
     r"(?:私聊|私信|仅|只有?|只给|只對)[:："
     r" ]*(?P<to2>[^:：]+?)(?:能|可以?)?(?:听见|听到|聽見|可见)?)",
@@ -133,7 +133,7 @@ JAPANESE = DirectionPatterns(
     silence=r"(?:沈黙|黙る|黙って(?:いる)?|何も言わない|無言)",
     gestures=r"うなず|頷|首を(?:横に)?振|微笑|笑|ため息|肩をすくめ|見る|見つめ|手を振|泣|眉|ためら|考え|咳|指さ|お辞儀|抱き|目を",
     whispers=r"小声で|耳打ち|ささや|囁|こっそり|内緒|だけ(?:に)?聞こえ|耳元|独り言|心の中で|二人だけで",
-    told=r"(?:小声で|こっそり|内緒で)*(?P<to>[^:：]+?)(?:だけ)?(?:に(?:対して|向かって|向けて|だけ)?|へ|のみ|宛て?に?)"
+    addressed=r"(?:小声で|こっそり|内緒で)*(?P<to>[^:：]+?)(?:だけ)?(?:に(?:対して|向かって|向けて|だけ)?|へ|のみ|宛て?に?)"
     r"(?:小声で|こっそり|そっと|内緒で|だけ)*(?:ささやく|囁く|耳打ち(?:する)?|言う|話す|伝える|告げる)?",
     beside=r"[そこあ]の|例の|(?:うち|私|僕|俺)の|の(?:方|人|ほう)|[おごと]|さん|様|さま|ちゃん|くん|君|先生|先輩|氏",
 )
@@ -146,7 +146,7 @@ ARABIC = DirectionPatterns(
     silence=r"(?:صمت|[يت]صمت|لا [يت]قول شيئ\w*|[يت]بقى صامت\w*)",
     gestures=r"[يت]ومئ|[يت]هز|[يت]بتسم|[يت]تنهد|[يت]ضحك|[يت]نظر|[يت]بكي|[يت]تردد|[يت]فكر|[يت]شير|[يت]همس|[يت]لوح|إيماءة|ابتسامة|تنهيدة|ضحكة|نظرة|هزة",
     whispers=r"همس|سر[ًا]{1,2}\b|على انفراد|بيني وبين",
-    told=(
+    addressed=(
         rf"(?:{_ARABIC_MANNER}[ ،:]+)*(?:في (?:أذن|اذن)\s|(?:موجه\S* (?:ال)?(?:كلام|حديث)\S*"
         r" )?[إا]لى|"
         rf"مخاطب\S*\s|لـ?)\s*(?P<to>[^:]+?)(?:[،,]?\s+{_ARABIC_MANNER})*"

@@ -47,7 +47,7 @@ _WEAK = re.compile(
 _WEAK_WITHOUT_E = ("herr", "nachbar", "bauer")
 
 
-def spelling(label: str) -> str:
+def spelling_pattern(label: str) -> str:
     """A pattern for a label as replies spell it.
 
     Either apostrophe; between letters of a script without spaces a space or none; Arabic with or
@@ -59,7 +59,7 @@ def spelling(label: str) -> str:
     return re.sub("['’]", "['’]", text)
 
 
-def forms(name: str, language: str, *, callings: Iterable[str] = ()) -> Iterable[str]:
+def inflected_forms(name: str, language: str, *, callings: Iterable[str] = ()) -> Iterable[str]:
     """Other forms of a person's name or a role in a language; nothing in those that leave words as
     they are.
 
@@ -72,8 +72,8 @@ def forms(name: str, language: str, *, callings: Iterable[str] = ()) -> Iterable
         yield from _german(name)
     elif language == "zh" and 2 <= len(name) <= 4 and _HAN.fullmatch(name):
         surname = name[: 2 if name[:2] in _TWO_LETTER_SURNAMES else 1]
-        given = name[len(surname) :]
-        yield from (given,) if len(given) > 1 else ()
+        given_name = name[len(surname) :]
+        yield from (given_name,) if len(given_name) > 1 else ()
         yield from (
             surname + title
             for title in [*CHINESE_TITLES.split("|"), *filter(_HAN.fullmatch, callings)]

@@ -20,7 +20,7 @@ from agents.direction_patterns import (
 )
 from agents.direction_patterns import MANNERS as OTHER_MANNERS
 from agents.name_forms import SCRIPT_WITHOUT_SPACES
-from agents.people_names import PeopleNames, either
+from agents.people_names import PeopleNames, any_label
 from agents.privacy_words import ASIDE, HEARING, LOW_VOICE, MANNERS, NOT_HEARING, ONLY, PRIVATELY
 from agents.stage_directions import CLOSING, PAIRED
 
@@ -39,8 +39,8 @@ _TOKEN = re.compile(r"[^\W_]+|->|→|[,;:：—–-]")
 _OPENED = "".join(PAIRED) + ' *_"“”'
 
 _OTHER_WHISPERS = re.compile("(?i)" + "|".join(words.whispers for words in OTHER_LANGUAGES))
-_OTHER_TOLD = [
-    (re.compile(f"(?i){words.told}"), re.compile(f"(?i){words.beside}|[、،,&;\\s]"))
+_OTHER_ADDRESSED = [
+    (re.compile(f"(?i){words.addressed}"), re.compile(f"(?i){words.beside}|[、،,&;\\s]"))
     for words in OTHER_LANGUAGES
 ]
 _OTHER_SOMEBODY = re.compile(f"(?i){SOMEBODY}")
@@ -60,7 +60,7 @@ _OTHER = (
     r"heimlich|unter)"
 )
 _OTHER_LETTERS = re.compile(f"(?i){_OTHER}")
-_LONGEST_TOLD = 200  # characters of a mark in the other languages
+_LONGEST_ADDRESSED = 200  # characters of a mark in the other languages
 _PERHAPS = re.compile(  # most directions are none, and are not looked at further
     rf"(?i)\b(?:to|{'|'.join(sorted(PRIVATELY | ONLY))})\b|->|→|{LOW_VOICE}|{HEARING}|{ASIDE}|"
     rf"{_OTHER}"
@@ -86,7 +86,7 @@ class Marks:
     def __init__(self, names: PeopleNames) -> None:
         self.table = PeoplePresent(names)
         self._own = re.compile(
-            rf"(?i)[*_]{{0,3}}(?:(?:{either(names.own)})(?![^\W_])|{SUBJECT}\b)[*_]{{0,3}}\s*[,:：、"
+            rf"(?i)[*_]{{0,3}}(?:(?:{any_label(names.own)})(?![^\W_])|{SUBJECT}\b)[*_]{{0,3}}\s*[,:：、"
             r"，]?\s*"
         )
 
@@ -109,15 +109,15 @@ class Marks:
         text = self._own.sub("", bare, count=1) if self._own.match(bare) else bare
         if not text:
             return None
-        found = self._read(text, boundary)
-        if found is None and first and self.table.named(text) != ():
+        mark = self._read(text, boundary)
+        if mark is None and first and self.table.named(text) != ():
             # `(Ida) …`: said to her, or by her?
             return (
                 None
                 if MEANING.search(_OTHER_BESIDE.sub(" ", self.table.without_names(text)))
                 else UNCLEAR
             )
-        return found
+        return mark
 
     def _read(self, text: str, boundary: bool) -> Mark | None:
         text = _TO_WITHOUT_SPACE.sub("to ", text)
@@ -140,13 +140,13 @@ class Marks:
             clause = list(takewhile(lambda word: word not in _PAUSES, reversed(before)))
             if not (low or (_manners(clause) and not (clause and clause[0] in _MOVING))):
                 continue
-            found = self.table.addressed(text[tokens[place].end() :].lstrip(" :"))
+            addressed = self.table.addressed(text[tokens[place].end() :].lstrip(" :"))
             explicit = low or "only" in before or not PRIVATELY.isdisjoint(before)
-            if found is None and not (explicit and boundary):
+            if addressed is None and not (explicit and boundary):
                 continue
-            found = found or UNKNOWN
-            pure = only_manners and _manners(_TOKEN.findall(found.tail))
-            return Mark(to=found.to, speech=found.speech, act="" if pure else text)
+            addressed = addressed or UNKNOWN
+            pure = only_manners and _manners(_TOKEN.findall(addressed.tail))
+            return Mark(to=addressed.to, speech=addressed.speech, act="" if pure else text)
         return None
 
     def _without_to(self, text: str, boundary: bool) -> Mark | None:
@@ -185,12 +185,16 @@ class Marks:
         many = _GERMAN_MANY.search(head)
         if many and self.table.knows(many[1][:-1], many[1][:-2]):
             return UNCLEAR
-        for pattern, beside in _OTHER_TOLD if len(head) <= _LONGEST_TOLD else ():
+        for pattern, beside in _OTHER_ADDRESSED if len(head) <= _LONGEST_ADDRESSED else ():
             match = pattern.fullmatch(head.strip(" ,،、"))
             phrase = next(filter(None, match.groups()), "") if match else ""
-            if phrase and (found := self._told(phrase, whispers, beside)):
-                return Mark(to=found.to, speech=speech.strip())
-        if boundary and len(head) <= _LONGEST_TOLD and _OTHER_NAME_LIKE.fullmatch(head.strip()):
+            if phrase and (mark := self._named_addressees(phrase, whispers, beside)):
+                return Mark(to=mark.to, speech=speech.strip())
+        if (
+            boundary
+            and len(head) <= _LONGEST_ADDRESSED
+            and _OTHER_NAME_LIKE.fullmatch(head.strip())
+        ):
             return UNCLEAR
         if not whispers:
             return None
@@ -198,7 +202,9 @@ class Marks:
             return Mark(to=seats, act=text)
         return UNCLEAR if len(self.table.seats) > 1 and boundary else None
 
-    def _told(self, phrase: str, whispers: bool, beside: re.Pattern[str]) -> Mark | None:
+    def _named_addressees(
+        self, phrase: str, whispers: bool, beside: re.Pattern[str]
+    ) -> Mark | None:
         if _OTHER_EVERYONE.fullmatch(phrase):
             return Mark(to=())
         if _OTHER_SOMEBODY.fullmatch(phrase):

@@ -1,4 +1,6 @@
-"""Speakers' labels in a reply: the seat's own is taken off, and at another's the reply ends."""
+"""Speaker labels in a reply: the seat's own label is removed, and the reply is cut at another
+seat's.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import re
 from functools import lru_cache
 
 from agents.name_forms import CHINESE_TITLES
-from agents.people_names import PeopleNames, either
+from agents.people_names import PeopleNames, any_label
 
 SAYING = (
     r"(?:says?|said|repl(?:y|ies|ied)|asks?|asked|answers?|answered|adds?|added|continues?|"
@@ -41,7 +43,7 @@ _BRACKETED = (
 )
 
 
-def own_part(text: str, names: PeopleNames) -> str:
+def cut_at_other_speaker(text: str, names: PeopleNames) -> str:
     """What the seat itself says: up to another speaker's label, or to a second line under its own
     name.
 
@@ -63,11 +65,11 @@ def without_own_name(line: str, names: PeopleNames) -> str:
     """The line without the labels it begins with: `Nadia:`, `**Nadia:**`, `Nadia (smiling):`,
     `Nadia said:`, `Nadia says, "…`.
     """
-    label, told = _own_labels(names.own)
+    label, quoting = _own_labels(names.own)
     at = 0
     while match := label.match(line, at):
         at = match.end()
-    match = told.match(line, at)
+    match = quoting.match(line, at)
     return line[match.end() if match else at :]
 
 
@@ -82,25 +84,25 @@ def _patterns(
 ) -> tuple[re.Pattern[str] | None, re.Pattern[str], re.Pattern[str]]:
     other = None
     if others:
-        one = either(others)
+        name = any_label(others)
         label = (
-            rf"(?:[\[【「『［](?:{one})[\]】」』］]|[*_]{{0,3}}(?:{_ARTICLE}(?i:{one})|"
-            rf"{one}){_TITLE}[*_]{{0,3}})"
+            rf"(?:[\[【「『［](?:{name})[\]】」』］]|[*_]{{0,3}}(?:{_ARTICLE}(?i:{name})|"
+            rf"{name}){_TITLE}[*_]{{0,3}})"
             rf"(?:\s?{_BRACKETED})?[*_]{{0,3}}\s?{COLON}"
         )
         other = re.compile(
-            rf"(?im)^\s?{label}|^\s?(?:{one})\s?(?=[「『])|(?-i:(?<=[\s*。！？…」』”）】]){label})"
+            rf"(?im)^\s?{label}|^\s?(?:{name})\s?(?=[「『])|(?-i:(?<=[\s*。！？…」』”）】]){label})"
         )
-    own_one = either(own)
+    own_name = any_label(own)
     second = re.compile(
-        rf"(?i)(?<=\S)\s?\n\s?[*_]{{0,3}}(?:{own_one})[*_]{{0,3}}\s?{COLON}(?=[^\n]{{0,40}}?\S)"
+        rf"(?i)(?<=\S)\s?\n\s?[*_]{{0,3}}(?:{own_name})[*_]{{0,3}}\s?{COLON}(?=[^\n]{{0,40}}?\S)"
     )
-    return other, second, re.compile(rf"(?i){own_one}")
+    return other, second, re.compile(rf"(?i){own_name}")
 
 
 @lru_cache(maxsize=256)
 def _own_labels(own: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    name = rf"{_OPEN}{_ARTICLE}?(?:{either(own)}){_TITLE}{_CLOSE}"
+    name = rf"{_OPEN}{_ARTICLE}?(?:{any_label(own)}){_TITLE}{_CLOSE}"
     manner = rf"(?:\s?(?:{_BRACKETED}|\*[^*:：\n]{{0,200}}\*))?"
     label = re.compile(
         rf"(?i){name}(?:\s?{SAYING})?{manner}\s?(?:{COLON}[*_]{{0,3}}\s*|(?=[「『]))"

@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from scenarios.personas import BrokenPersona, Personas, to_persona, told_once
+from scenarios.personas import BrokenPersona, Personas, merge_broken_personas, to_persona
 from scenarios.rubrics import own_rubric
 from scenarios.scenario_file import ScenarioFile, SeatFields
 from scenarios.scenario_rules import rule_problems
@@ -60,7 +60,7 @@ def load_document(document: Document, path: Path, personas: Personas) -> tuple[L
     if not problems:
         problems += _twins(document, found_all)
     if problems:
-        raise InputError(told_once(in_order(problems)))
+        raise InputError(merge_broken_personas(in_order(problems)))
     return tuple(found_all)
 
 
@@ -81,14 +81,14 @@ def _load_variant(
         except InputError as error:
             problems += error.problems
     problems += rule_problems(document, variant.data)
-    found, persona_problems, paths = _find_personas(document, variant.data, path, personas)
+    persona_of, persona_problems, paths = _find_personas(document, variant.data, path, personas)
     problems += persona_problems
     rubric, rubric_problems = _find_rubric(document, file, path)
     problems += rubric_problems
     if file is None or problems:
         return [], problems
     try:
-        scenario = _build(file, variant, found, rubric)
+        scenario = _build(file, variant, persona_of, rubric)
     except ValueError as error:  # a rule of the core's own that the schema does not know
         return [], [Problem(message=str(error), where=document.place(()))]
     names = {i: seat.name for i, seat in enumerate(file.seats)}
@@ -106,7 +106,7 @@ def _load_variant(
 def _find_personas(
     document: Document, data: Any, path: Path, personas: Personas
 ) -> tuple[dict[int, Persona], list[Problem], dict[int, Path]]:
-    found: dict[int, Persona] = {}
+    persona_of: dict[int, Persona] = {}
     paths: dict[int, Path] = {}
     problems: list[Problem] = []
     seats = data.get("seats") if isinstance(data, dict) else None
@@ -122,8 +122,8 @@ def _find_personas(
                 problem = BrokenPersona(message=problem.message, where=problem.where, persona=file)
             problems.append(problem)
         else:
-            found[i], paths[i] = source.persona, source.path
-    return found, problems, paths
+            persona_of[i], paths[i] = source.persona, source.path
+    return persona_of, problems, paths
 
 
 def _find_rubric(
@@ -145,12 +145,12 @@ def _find_rubric(
 
 
 def _build(
-    file: ScenarioFile, variant: Variant, found: Mapping[int, Persona], rubric: Rubric | None
+    file: ScenarioFile, variant: Variant, persona_of: Mapping[int, Persona], rubric: Rubric | None
 ) -> Scenario:
     return Scenario(
         name=file.name + variant.suffix,
         setting=file.setting,
-        seats=tuple(_seat(seat, found.get(i)) for i, seat in enumerate(file.seats)),
+        seats=tuple(_seat(seat, persona_of.get(i)) for i, seat in enumerate(file.seats)),
         relationships=_relationships(file),
         order=file.order,
         limits=Limits(turns=file.limits.turns, silence=file.limits.silence),
@@ -167,8 +167,8 @@ def _build(
     )
 
 
-def _seat(seat: SeatFields, found: Persona | None) -> Seat:
-    persona = found if isinstance(seat.persona, str) else to_persona(seat.persona)
+def _seat(seat: SeatFields, named: Persona | None) -> Seat:
+    persona = named if isinstance(seat.persona, str) else to_persona(seat.persona)
     if persona is None:
         raise LookupError(seat.name)
     return Seat(
@@ -178,9 +178,9 @@ def _seat(seat: SeatFields, found: Persona | None) -> Seat:
 
 def _relationships(file: ScenarioFile) -> dict[tuple[str, str], Relationship]:
     """Every pair that is more than strangers, in the order of the seats."""
-    given = {frozenset(entry.between): entry.kind for entry in file.relationships}
+    kinds = {frozenset(entry.between): entry.kind for entry in file.relationships}
     pairs = {
-        (a, b): given.get(frozenset((a, b)), file.relationship)
+        (a, b): kinds.get(frozenset((a, b)), file.relationship)
         for a, b in combinations((seat.name for seat in file.seats), 2)
     }
     return {pair: kind for pair, kind in pairs.items() if kind is not Relationship.stranger}
@@ -193,10 +193,10 @@ def _twins(document: Document, variants: list[LoadedScenario]) -> list[Problem]:
     for loaded in variants:
         name, id_ = loaded.scenario.name, loaded.scenario.id
         if id_ in first:
-            what = (
+            message = (
                 f"the variants {first[id_]} and {name} show every seat the same; use the parameter"
                 " in a goal or the setting"
             )
-            problems.append(document.problem(("matrix",), what, key=True))
+            problems.append(document.problem(("matrix",), message, key=True))
         first.setdefault(id_, name)
     return problems

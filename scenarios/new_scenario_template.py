@@ -99,7 +99,7 @@ values: Things should be repaired and not thrown away.
 """
 
 
-def template(name: str, file: str) -> str:
+def scenario_template(name: str, file: str) -> str:
     """The template's text for a scenario of that name in that file. Raises InputError for a name
     that is none.
     """

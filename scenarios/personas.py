@@ -10,7 +10,7 @@ from pathlib import Path
 from scenarios.scenario_file import SLUG, PersonaFields
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import Persona
-from simworld.yamlfile import all_of, did_you_mean, load_yaml, parse, shorten
+from simworld.yamlfile import and_list, did_you_mean, load_yaml, parse, shorten
 
 LIBRARY = Path(__file__).parent / "library"
 HELDOUT = Path(__file__).parent / "heldout"
@@ -81,45 +81,45 @@ class Personas:
                 self._read[path] = FoundPersona(persona=load_persona(path), path=path)
             except InputError as error:
                 self._read[path] = error
-        found = self._read[path]
-        if isinstance(found, FoundPersona):
-            return found, (), "", path
-        problems = () if path in self._reported else found.problems
+        loaded = self._read[path]
+        if isinstance(loaded, FoundPersona):
+            return loaded, (), "", path
+        problems = () if path in self._reported else loaded.problems
         self._reported.add(path)
         return None, problems, f"the persona's file {path} has problems of its own", path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenPersona(Problem):
-    """A seat whose persona has a file with problems of its own, which are told with that file's
-    places.
+    """A problem of a seat: its persona's file has problems, which are reported with that file's
+    lines.
     """
 
     persona: Path
 
 
-def told_once(problems: Iterable[Problem]) -> list[Problem]:
-    """The problems, each once; of seats that share a broken persona the first one, which names the
-    other files.
+def merge_broken_personas(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems without duplicates. A broken persona that several seats share is reported once,
+    with the names of the other files.
     """
-    told = list(dict.fromkeys(problems))
+    distinct = list(dict.fromkeys(problems))
     files: dict[Path, dict[str, None]] = {}
-    for problem in told:
+    for problem in distinct:
         if isinstance(problem, BrokenPersona):
             files.setdefault(problem.persona, {})[problem.where.split(":")[0]] = None
-    found: list[Problem] = []
-    for problem in told:
+    merged: list[Problem] = []
+    for problem in distinct:
         if not isinstance(problem, BrokenPersona):
-            found.append(problem)
+            merged.append(problem)
         elif problem.persona in files:
             _, *others = files.pop(problem.persona)
             too = (
-                f"; {all_of(others)} {'use' if len(others) > 1 else 'uses'} it too"
+                f"; {and_list(others)} {'use' if len(others) > 1 else 'uses'} it too"
                 if others
                 else ""
             )
-            found.append(replace(problem, message=problem.message + too))
-    return found
+            merged.append(replace(problem, message=problem.message + too))
+    return merged
 
 
 def load_persona(path: Path) -> Persona:

@@ -17,11 +17,11 @@ from simworld.core.scenario import Scenario
 from simworld.yamlfile import (
     Document,
     YamlLocation,
-    all_of,
+    and_list,
     did_you_mean,
+    did_you_mean_file,
     load_text,
     load_yaml,
-    meant_file,
     parse,
     shorten,
 )
@@ -128,7 +128,7 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
         return _rubric(load_text((_SHIPPED / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml"))
     if not name.endswith(SUFFIXES):
         hint = (
-            meant_file(name, "rubrics", beside=beside or Path(), known=builtin_rubrics())
+            did_you_mean_file(name, "rubrics", beside=beside or Path(), known=builtin_rubrics())
             or f"; {_choices()}"
         )
         raise InputError(
@@ -141,7 +141,7 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
             return _rubric(load_yaml(path))
     looked = dict.fromkeys(str(place.parent) for place in places)
     hint = (
-        meant_file(name, "rubrics", beside=beside or Path(), known=builtin_rubrics())
+        did_you_mean_file(name, "rubrics", beside=beside or Path(), known=builtin_rubrics())
         or f"; {_choices()}"
     )
     raise InputError(f"no rubric file {shorten(name)}; looked in {', '.join(looked)}{hint}")
@@ -149,8 +149,8 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
 
 def _choices() -> str:
     return (
-        f"with simworld comes {all_of(builtin_rubrics())}, and `simworld rubric new NAME` writes"
-        " one of your own"
+        f"with simworld comes {and_list(builtin_rubrics())}, and `simworld rubric new NAME`"
+        " writes one of your own"
     )
 
 
@@ -186,19 +186,19 @@ def _rubric(document: Document) -> Rubric:
     return file.rubric()
 
 
-def slots(text: str) -> set[str]:
+def slot_names(text: str) -> set[str]:
     """The slots that a question or statement names: `{goal}` → goal."""
     return set(_SLOT.findall(text))
 
 
-def fill(text: str, values: Mapping[str, str]) -> str:
+def fill_slots(text: str, values: Mapping[str, str]) -> str:
     """The text with each slot replaced by its value; a value's own braces stay as they are."""
     return _SLOT.sub(lambda match: values[match[1]], text)
 
 
 def slot_problem(text: str) -> str:
     """What is wrong with the slots of a text; empty if nothing is."""
-    unknown = slots(text) - set(SLOTS)
+    unknown = slot_names(text) - set(SLOTS)
     if not unknown:
         return ""
     name = min(unknown)

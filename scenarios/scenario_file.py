@@ -97,8 +97,8 @@ def _languages(schema: JsonDict) -> None:
 
 
 def _printable(text: str) -> str:
-    if found := _CONTROL.search(text):
-        raise ValueError(f"control character U+{ord(found[0]):04X} in the text")
+    if control := _CONTROL.search(text):
+        raise ValueError(f"control character U+{ord(control[0]):04X} in the text")
     return text
 
 

@@ -131,15 +131,16 @@ def record(stored: StoredEpisode, judgements: Sequence[StoredJudgement]) -> dict
 
 
 def _act(act: Act) -> dict[str, Any]:
-    made = act.generation
+    generation = act.generation
     return {
         "seat": act.seat,
         "kind": act.action.kind.value,
         "text": act.action.text,
         "to": list(act.action.to),
         "generation": None
-        if made is None
-        else asdict(made) | {"seed": str(made.seed), "logprob": _finite(made.logprob)},
+        if generation is None
+        else asdict(generation)
+        | {"seed": str(generation.seed), "logprob": _finite(generation.logprob)},
         "plan": None if act.plan is None else _plan(act.plan),
     }
 

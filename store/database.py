@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Engine
 
 from simworld.core.errors import StoreError
 from store.connection import WRITE, check_unchanged
-from store.damage import explained
+from store.damage import as_damage
 from store.database_address import DatabaseAddress
-from store.database_errors import faults
+from store.database_errors import store_errors
 from store.interrupts import held_back
 
 _Arguments = ParamSpec("_Arguments")
@@ -55,7 +55,7 @@ class Database:
         self._engine.dispose()
 
     def check(self) -> None:
-        """Raises what has become of the database since it was opened.
+        """Raises an error if the database was replaced or upgraded since it was opened.
 
         Raises:
             StoreError: the file was deleted, moved or replaced; the database is locked or gone.
@@ -69,8 +69,8 @@ class Database:
     @contextmanager
     def _read(self) -> Iterator[Connection]:
         with (
-            explained(self._address),
-            faults(self.where),
+            as_damage(self._address),
+            store_errors(self.where),
             self._engine.connect() as connection,
             connection.begin(),
         ):
@@ -86,8 +86,8 @@ class Database:
             )
         with (
             held_back(),
-            explained(self._address),
-            faults(self.where, lost),
+            as_damage(self._address),
+            store_errors(self.where, lost),
             self._engine.connect().execution_options(**{WRITE: True}) as connection,
             connection.begin(),
         ):
@@ -99,10 +99,10 @@ def _identity(address: DatabaseAddress) -> tuple[int, int] | None:
     if address.path is None:
         return None
     try:
-        found = address.path.stat()
+        stat = address.path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return stat.st_dev, stat.st_ino
 
 
 def reads(

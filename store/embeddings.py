@@ -86,7 +86,7 @@ def blocks(
         if any(len(blob) != width for blob in blobs):
             wrong = next(id_ for id_, blob in zip(ids, blobs, strict=True) if len(blob) != width)
             raise StoreError(
-                f"the embedding of episode {wrong} is no vector of {size} numbers; delete it and"
+                f"the embedding of episode {wrong} is not a vector of {size} numbers; delete it and"
                 " search again"
             )
         yield ids, np.frombuffer(b"".join(blobs), dtype=DTYPE).reshape(len(ids), size)

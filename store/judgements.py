@@ -134,9 +134,9 @@ def judgements_of(
     """Episode id → its judgements, by all judges or these, for up to a thousand episodes; without
     any, an empty list.
     """
-    found: dict[str, list[StoredJudgement]] = defaultdict(list)
+    by_episode: dict[str, list[StoredJudgement]] = defaultdict(list)
     if not episode_ids:
-        return found
+        return by_episode
     of_judges = true() if judge_ids is None else JudgementRow.judge_id.in_(judge_ids)
     wanted = and_(JudgementRow.episode_id.in_(episode_ids), of_judges)
     rows = (
@@ -158,8 +158,8 @@ def judgements_of(
     ).mappings():
         verdicts[verdict["judgement_id"]].append(verdict)
     for row in rows:
-        found[row["episode_id"]].append(_stored(row, verdicts[row["id"]]))
-    return found
+        by_episode[row["episode_id"]].append(_stored(row, verdicts[row["id"]]))
+    return by_episode
 
 
 def unjudged(

@@ -1,4 +1,4 @@
-"""Names that a database does not know, and which one of its own was probably meant."""
+"""Errors for names that a database does not hold, each with the name that was probably meant."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def check_names(
 
     `scenario` and `agent` may be ids as well.
     """
-    given = (
+    filters = (
         ("run", run, (RunRow.name,)),
         ("scenario", scenario, (ScenarioRow.name, ScenarioRow.id)),
         ("family", family, (ScenarioRow.family,)),
         ("agent", agent, (RunAgentRow.agent_name, RunAgentRow.agent_id)),
     )
     unknown = []
-    for kind, name, columns in given:
+    for kind, name, columns in filters:
         if name is None:
             continue
         is_it = select(columns[0]).where(or_(*(column == name for column in columns))).limit(1)
@@ -73,7 +73,7 @@ def no_episode(connection: Connection, prefix: str) -> InputError:
         .order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc())
         .limit(MOST_IDS)
     )
-    hint = meant_id(prefix, connection.execute(latest).scalars())
+    hint = did_you_mean_id(prefix, connection.execute(latest).scalars())
     if not set(prefix) <= set("0123456789abcdef"):
         return InputError(
             f"not an episode id: {prefix!r}; ids are hexadecimal, see `simworld episode list`{hint}"
@@ -81,7 +81,7 @@ def no_episode(connection: Connection, prefix: str) -> InputError:
     return InputError(f"no episode {prefix}; see `simworld episode list`{hint}")
 
 
-def meant_id(prefix: str, ids: Iterable[str]) -> str:
+def did_you_mean_id(prefix: str, ids: Iterable[str]) -> str:
     """`; did you mean '90ce1b2a3f'?` where one of the ids begins nearly so, else an empty text."""
     begins = {id_[: len(prefix)]: id_[: max(SHORT_ID, len(prefix))] for id_ in ids}
-    return did_you_mean(prefix, begins, cutoff=ALIKE, told=begins.__getitem__)
+    return did_you_mean(prefix, begins, cutoff=ALIKE, show=begins.__getitem__)

@@ -217,13 +217,13 @@ def find_episode(
         .order_by(EpisodeRow.id)
         .limit(4)
     )
-    found = rows.mappings().all()
-    if not found:
+    matches = rows.mappings().all()
+    if not matches:
         raise no_episode(connection, prefix)
-    if len(found) > 1:
-        shown = ", ".join(row["id"] for row in found[:3]) + (", …" if len(found) > 3 else "")
+    if len(matches) > 1:
+        shown = ", ".join(row["id"] for row in matches[:3]) + (", …" if len(matches) > 3 else "")
         raise InputError(f"several episodes begin with {prefix}: {shown}; give more of the id")
-    return whole(connection, found, vectors)[0]
+    return whole(connection, matches, vectors)[0]
 
 
 def summarised(connection: Connection, rows: Sequence[RowMapping]) -> list[EpisodeSummary]:
@@ -345,14 +345,14 @@ def _episode(
 
 
 def _act(row: RowMapping, plan: PlanStep | None) -> Act:
-    made = (
+    generation = (
         None if row["model_id"] is None else Generation(**{name: row[name] for name in GENERATION})
     )
     # an empty mapping would make a private act a public one
     if not isinstance(row["recipients"], list):
-        raise TypeError(f"recipients in episode {row['episode_id']} are no list")
+        raise TypeError(f"recipients in episode {row['episode_id']} are not a list")
     action = Action(kind=ActionKind(row["kind"]), text=row["text"], to=tuple(row["recipients"]))
-    return Act(seat=row["seat"], action=action, generation=made, plan=plan)
+    return Act(seat=row["seat"], action=action, generation=generation, plan=plan)
 
 
 def plan_of(row: RowMapping) -> PlanStep:

@@ -222,8 +222,8 @@ def _refuse_ambiguous(items: Sequence[PlannedItem], agents: Sequence[AgentRecord
             ("scenario", scenarios),
             ("agent", _by_name((agent.name, agent.id) for agent in agents)),
         )
-        for name, found in ids.items()
-        if len(found) > 1
+        for name, contents in ids.items()
+        if len(contents) > 1
     ]
     if problems:
         raise InputError(problems)
@@ -270,8 +270,8 @@ def _refuse_changed(
                 )
     if problems:
         raise ResumeRefused(
-            f"run {run.name!r} cannot go on, for its content has changed: {'; '.join(problems)}; "
-            "take back the change, or begin another run with --name"
+            f"run {run.name!r} cannot be resumed, because its content has changed:"
+            f" {'; '.join(problems)}; undo the change, or begin another run with --name"
         )
 
 
@@ -280,10 +280,10 @@ def _rows(connection: Connection, query: Any, where: Any) -> Iterator[tuple[str,
 
 
 def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
+    ids: dict[str, set[str]] = {}
     for name, id_ in pairs:
-        found.setdefault(name, set()).add(id_)
-    return found
+        ids.setdefault(name, set()).add(id_)
+    return ids
 
 
 def _short(ids: set[str]) -> str:

@@ -61,7 +61,7 @@ def search(
     if before is not None:
         query = query.where(number < before)
     rows = connection.execute(query.order_by(number.desc()))
-    return [TextHit(number=number, episode_id=id_, text=found) for number, id_, found in rows]
+    return [TextHit(number=number, episode_id=id_, text=text) for number, id_, text in rows]
 
 
 def texts_of(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
@@ -69,4 +69,4 @@ def texts_of(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     query = select(EpisodeTextRow.episode_id, EpisodeTextRow.text).where(
         EpisodeTextRow.episode_id.in_(ids)
     )
-    return {id_: found for id_, found in connection.execute(query)}  # noqa: C416 - a row is no tuple to mypy
+    return {id_: text for id_, text in connection.execute(query)}  # noqa: C416 - a row is no tuple to mypy

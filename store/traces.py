@@ -141,10 +141,10 @@ def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
     endings = (
         select(EpisodeRow.ending, func.count()).where(*_filters(query)).group_by(EpisodeRow.ending)
     )
-    found = _episodes(query).with_only_columns(EpisodeRow.id).subquery()
+    episodes = _episodes(query).with_only_columns(EpisodeRow.id).subquery()
     steps = (
         select(table(PlanStepRow))
-        .join(found, found.c.id == PlanStepRow.episode_id)
+        .join(episodes, episodes.c.id == PlanStepRow.episode_id)
         .join(
             ActRow,
             and_(
@@ -181,7 +181,7 @@ def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
     )
     judged = connection.execute(
         select(JudgementRow.judge_id, func.count(JudgementRow.episode_id.distinct()))
-        .join(found, found.c.id == JudgementRow.episode_id)
+        .join(episodes, episodes.c.id == JudgementRow.episode_id)
         .where(JudgementRow.status == JudgementStatus.ok.value)
         .group_by(JudgementRow.judge_id)
     )
@@ -229,33 +229,33 @@ def _fingerprint(connection: Connection, query: TraceQuery) -> str:
         .order_by(EpisodeRow.id, JudgementRow.id)
     )
     digest = hashlib.sha256()
-    with connection.execution_options(yield_per=FINGERPRINT_ROWS).execute(rows) as found:
-        for episode, judgement, count in found:
+    with connection.execution_options(yield_per=FINGERPRINT_ROWS).execute(rows) as result:
+        for episode, judgement, count in result:
             digest.update(f"{episode} {judgement or ''} {count or 0}\n".encode())
     return digest.hexdigest()
 
 
 def _filters(query: TraceQuery) -> list[ColumnElement[bool]]:
     """What restricts episodes, whatever their ending and vectors."""
-    found: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     if query.runs:
-        found.append(EpisodeRow.run.in_(query.runs))
+        conditions.append(EpisodeRow.run.in_(query.runs))
     if query.scenarios:
-        found.append(
+        conditions.append(
             or_(
                 EpisodeRow.scenario_name.in_(query.scenarios),
                 EpisodeRow.scenario_id.in_(query.scenarios),
             )
         )
     if query.families:
-        found.append(EpisodeRow.family.in_(query.families))
+        conditions.append(EpisodeRow.family.in_(query.families))
     if query.since is not None:
-        found.append(EpisodeRow.ended >= query.since)
+        conditions.append(EpisodeRow.ended >= query.since)
     if query.until is not None:
-        found.append(EpisodeRow.ended < query.until)
+        conditions.append(EpisodeRow.ended < query.until)
     if query.agents:
-        found.append(exists().where(EpisodeSeatRow.episode_id == EpisodeRow.id, _agent(query)))
-    return found
+        conditions.append(exists().where(EpisodeSeatRow.episode_id == EpisodeRow.id, _agent(query)))
+    return conditions
 
 
 def _agent(query: TraceQuery) -> ColumnElement[bool]:
@@ -298,13 +298,13 @@ def _acts(
         .where(ActRow.episode_id.in_(ids))
         .order_by(ActRow.episode_id, ActRow.turn, ActRow.position)
     )
-    found: dict[tuple[str, str], list[TracedAct]] = defaultdict(list)
+    by_seat: dict[tuple[str, str], list[TracedAct]] = defaultdict(list)
     for episode, turn, position, seat, kind, text in rows:
         plan = plans.get((episode, turn, position))
-        found[episode, seat].append(
+        by_seat[episode, seat].append(
             TracedAct(turn=turn, kind=ActionKind(kind), text=text, plan=plan)
         )
-    return found
+    return by_seat
 
 
 def _scores(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str], list[SeatScores]]:
@@ -323,7 +323,7 @@ def _scores(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str],
     rescaled: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for judgement, seat, dimension, value in verdicts:
         rescaled[judgement][seat][dimension] = value
-    said = connection.execute(
+    attributions = connection.execute(
         select(table(AttributionRow))
         .join(JudgementRow, JudgementRow.id == AttributionRow.judgement_id)
         .where(ok)
@@ -332,7 +332,7 @@ def _scores(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str],
     parts: dict[tuple[str, str], dict[tuple[str, str], dict[int, float]]] = defaultdict(
         lambda: defaultdict(dict)
     )
-    for row in said:
+    for row in attributions:
         parts[row["judgement_id"], row["seat"]][row["method"], row["dimension"]][row["turn"]] = row[
             "value"
         ]
@@ -340,11 +340,11 @@ def _scores(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str],
 
 
 def _by_seat(judgements: Any, rescaled: Any, parts: Any) -> dict[tuple[str, str], list[SeatScores]]:
-    found: dict[tuple[str, str], list[SeatScores]] = defaultdict(list)
+    by_seat: dict[tuple[str, str], list[SeatScores]] = defaultdict(list)
     row: RowMapping
     for row in judgements:
         for seat, values in rescaled[row["id"]].items():
-            found[row["episode_id"], seat].append(
+            by_seat[row["episode_id"], seat].append(
                 SeatScores(
                     judgement_id=row["id"],
                     judge_id=row["judge_id"],
@@ -353,4 +353,4 @@ def _by_seat(judgements: Any, rescaled: Any, parts: Any) -> dict[tuple[str, str]
                     attributions=dict(parts[row["id"], seat]),
                 )
             )
-    return found
+    return by_seat

@@ -52,7 +52,7 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
     if changed:
         raise InputError(
             f"a training {training.name!r} exists with other {' and '.join(changed)}; give another"
-            " name, or take back the change"
+            " name, or undo the change"
         )
     connection.execute(update(TrainingRow).where(here).values(status="running", finished=None))
     return False
@@ -118,8 +118,8 @@ def training_steps(
     if metric is not None:
         query = query.where(TrainingStepRow.metric == metric)
     return [
-        TrainingStep(step=step, metric=found, value=math.nan if value is None else value)
-        for step, found, value in connection.execute(
+        TrainingStep(step=step, metric=name_, value=math.nan if value is None else value)
+        for step, name_, value in connection.execute(
             query.order_by(TrainingStepRow.step, TrainingStepRow.metric)
         )
     ]

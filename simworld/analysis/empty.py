@@ -88,8 +88,8 @@ def why_empty(url: str, ready: ReadyQuery, values: Mapping[str, BoundValue]) -> 
             return need.lacks.format(of=f" in run {run}" if run is not None else "")
     if ready.name in _WELL:
         return _WELL[ready.name]
-    given = ", ".join(f"{name}={value}" for name, value in values.items() if value is not None)
-    return f"nothing there is of {given}" if given else "nothing there is what it asks for"
+    filters = ", ".join(f"{name}={value}" for name, value in values.items() if value is not None)
+    return f"nothing stored has {filters}" if filters else "nothing stored is what it asks for"
 
 
 def _any(url: str, sql: str, run: BoundValue) -> bool:

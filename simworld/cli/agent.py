@@ -14,7 +14,7 @@ from agents import (
     find_specs,
     library_names,
 )
-from agents.new_agent_template import template
+from agents.new_agent_template import agent_template
 from simworld.cli import completion
 from simworld.cli.kind_check import kind_check
 from simworld.cli.new import names_argument, out_option, write_templates
@@ -33,12 +33,12 @@ def agent() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """List the library's agents."""
-    found = find_specs(library_names())
+    specs = find_specs(library_names())
     if as_json:
-        click.echo(plain_json([_summary(loaded) for loaded in found]))
+        click.echo(plain_json([_summary(loaded) for loaded in specs]))
         return
     table = grid("name", "kind", "model", "description")
-    for loaded in found:
+    for loaded in specs:
         row = _summary(loaded)
         table.add_row(
             *(harmless(str(row[key])) for key in ("name", "kind", "model", "description"))
@@ -91,7 +91,9 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 
     Never overwrites a file.
     """
-    write_templates(names, out, lambda name, file, number: template(name, file, number=number))
+    write_templates(
+        names, out, lambda name, file, number: agent_template(name, file, number=number)
+    )
     next_command("rubric new", "my-rubric")
 
 
@@ -111,17 +113,17 @@ def _notes(loaded: LoadedSpec) -> list[str]:
     # torch, which other agents do without
     from agents.lm.local.number_formats import default_device, dtype_in_use
 
-    made, used = loaded.planner.info, dtype_in_use(loaded.spec.dtype, default_device())
+    trained, used = loaded.planner.info, dtype_in_use(loaded.spec.dtype, default_device())
     notes = []
-    if made.dtype != used:
+    if trained.dtype != used:
         notes.append(
-            f"the planner was made with {made.lm_spec} in {made.dtype}, and the model runs in"
+            f"the planner was made with {trained.lm_spec} in {trained.dtype}, and the model runs in"
             f" {used} here: its states differ by rounding (one number format for both: write"
-            f" 'dtype: {made.dtype}' in the agent's file)"
+            f" 'dtype: {trained.dtype}' in the agent's file)"
         )
-    if loaded.template is not None and made.prompt_version not in ("", loaded.template.version):
+    if loaded.template is not None and trained.prompt_version not in ("", loaded.template.version):
         notes.append(
-            f"the planner was trained with another prompt version ({made.prompt_version}; the"
+            f"the planner was trained with another prompt version ({trained.prompt_version}; the"
             f" prompt {loaded.spec.prompt} is {loaded.template.version}), so on other states"
         )
     return notes

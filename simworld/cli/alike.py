@@ -1,5 +1,5 @@
-"""Files that hold the same under several names, as templates do that nobody has edited: allowed,
-and hardly meant.
+"""Notes files of equal content under several names, such as unedited templates: allowed, but rarely
+intended.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from simworld.cli.text import harmless
-from simworld.yamlfile import all_of
+from simworld.yamlfile import and_list
 
 
 def note_alike(kind: str, contents: Iterable[tuple[str, Path]]) -> None:
@@ -21,7 +21,7 @@ def note_alike(kind: str, contents: Iterable[tuple[str, Path]]) -> None:
     for content, path in contents:
         files.setdefault(content, {})[str(path)] = None
     for same in dict.fromkeys(tuple(paths) for paths in files.values() if len(paths) > 1):
-        what = (
-            f"{all_of(same)} hold the same {kind} under {len(same)} names; edit them, or keep one"
+        message = (
+            f"{and_list(same)} hold the same {kind} under {len(same)} names; edit them, or keep one"
         )
-        click.echo(harmless(f"Note: {what}."), err=True)
+        click.echo(harmless(f"Note: {message}."), err=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile import all_of
+from simworld.yamlfile import and_list
 
 if TYPE_CHECKING:
     from simworld.runner.run_plan import Cast
@@ -37,7 +37,7 @@ def read_casts(
     named: dict[str, str] = {}
     bare: list[str] = []
     problems = []
-    for text in (part.strip() for given in by_seat for part in given.split(",")):
+    for text in (part.strip() for option in by_seat for part in option.split(",")):
         seat, equals, agent = (part.strip() for part in text.partition("="))
         if text and not equals:
             bare.append(text)
@@ -61,13 +61,13 @@ def seats_of(scenarios: Sequence[str]) -> tuple[str, ...]:
     """The seats of the scenarios that are named, if all have the same."""
     from scenarios import find_scenarios
 
-    found = {
+    seat_names = {
         tuple(seat.name for seat in loaded.scenario.seats) for loaded in find_scenarios(scenarios)
     }
-    return found.pop() if len(found) == 1 else ()
+    return seat_names.pop() if len(seat_names) == 1 else ()
 
 
-def after_a_space(
+def split_cast(
     scenarios: Sequence[str], by_order: Sequence[str], by_seat: Sequence[str]
 ) -> InputError | None:
     """What is wrong where a cast was written with spaces, so that the shell took its end for
@@ -87,11 +87,11 @@ def after_a_space(
     problems = []
     if parts:
         cast = shlex.quote(",".join(text.strip(", ") for text in (*by_seat, *parts)))
-        what = f"{all_of(parts)} {'is' if len(parts) == 1 else 'are'} part of the cast"
-        problems.append(Problem(message=f"{what}, and spaces end it; write --cast {cast}"))
+        message = f"{and_list(parts)} {'is' if len(parts) == 1 else 'are'} part of the cast"
+        problems.append(Problem(message=f"{message}, and spaces end it; write --cast {cast}"))
     if agents:
-        what = (
-            f"{all_of(agents)} {'is an agent' if len(agents) == 1 else 'are agents'} and no"
+        message = (
+            f"{and_list(agents)} {'is an agent' if len(agents) == 1 else 'are agents'} and no"
             " scenario"
         )
         cast = shlex.quote(",".join(text.strip(", ") for text in (*by_order[-1:], *agents)))
@@ -101,7 +101,7 @@ def after_a_space(
                 _understood((*by_seat, *agents), lambda: seats_of(rest))
                 or "write --cast SEAT=AGENT,SEAT=AGENT"
             )
-        problems.append(Problem(message=f"{what}; {advice}"))
+        problems.append(Problem(message=f"{message}; {advice}"))
     try:
         find_scenarios(rest)
     except InputError as error:
@@ -147,20 +147,20 @@ def _without_seats(bare: Sequence[str], named: dict[str, str], seats: Sequence[s
     """Of agents without seats, or seats without agents: what to write, with the seats that are free
     in their order.
     """
-    what = (
+    message = (
         f"--cast {','.join(bare)!r} is not understood; write SEAT=AGENT, '*=AGENT' or several with"
         " commas"
     )
     if not seats:
-        return what
+        return message
     there = f"the seats are {', '.join(seats)}"
     if any(word in seats for word in bare):
-        return f"{what}; {there}"
+        return f"{message}; {there}"
     free = [seat for seat in seats if seat not in named] if EVERYONE not in named else []
     if len(bare) == 1 and len(free) > 1:
         free = [EVERYONE]
     if len(free) < len(bare):
-        return f"{what}; {there}"
+        return f"{message}; {there}"
     cast = {**named, **dict(zip(free, bare, strict=False))}
     text = ",".join(f"{seat}={agent}" for seat, agent in cast.items())
-    return f"{what}; {there}, so perhaps --cast {shlex.quote(text)}"
+    return f"{message}; {there}, so perhaps --cast {shlex.quote(text)}"

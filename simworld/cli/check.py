@@ -31,13 +31,13 @@ def check(paths: tuple[Path, ...]) -> None:
     seen: set[str] = set()
     problems: list[Problem] = []
     others = 0
-    for given in paths or (Path(),):
+    for folder in paths or (Path(),):
         try:
-            found = yaml_files(given) if os.path.isdir(given) else [given]
+            inside = yaml_files(folder) if os.path.isdir(folder) else [folder]
         except InputError as error:
             problems += error.problems
             continue
-        for path in found:
+        for path in inside:
             if os.path.realpath(path) in seen:
                 continue
             seen.add(os.path.realpath(path))
@@ -62,7 +62,7 @@ def check(paths: tuple[Path, ...]) -> None:
         )
     if not files:
         raise InputError(
-            f"no file of ours is here{left_out}; `simworld scenario new NAME` writes one to start"
+            f"no simworld file is here{left_out}; `simworld scenario new NAME` writes one to start"
             " from"
         )
     counts = [counted(len(files[kind]), WORDS.get(kind, kind)) for kind in KINDS if kind in files]
@@ -83,4 +83,4 @@ def _next(files: Mapping[str, list[Path]]) -> None:
 def _unknown(path: Path, kinds: tuple[str, ...]) -> str:
     if not os.path.lexists(path):
         return "no such file or folder"
-    return f"its keys tell none of our kinds of files ({', '.join(kinds)})"
+    return f"its keys are those of no simworld file ({', '.join(kinds)})"

@@ -68,15 +68,15 @@ def info(db: str, columns: bool, as_json: bool) -> None:
     if columns:
         _show_codebook(codebook(), as_json)
         return
-    found = describe(db)
+    description = describe(db)
     with store.open_store(db) as opened:
         runs = opened.runs()
     if as_json:
         data = {
-            "where": found.where,
-            "version": found.version,
-            "bytes": found.bytes,
-            "tables": dict(found.tables),
+            "where": description.where,
+            "version": description.version,
+            "bytes": description.bytes,
+            "tables": dict(description.tables),
             "runs": [
                 {
                     "name": summary.run.name,
@@ -93,9 +93,12 @@ def info(db: str, columns: bool, as_json: bool) -> None:
         }
         click.echo(plain_json(data))
         return
-    click.echo(f"{harmless(found.where)}: version {found.version}, {found.bytes / 1e6:.1f} MB\n")
+    click.echo(
+        f"{harmless(description.where)}: version {description.version},"
+        f" {description.bytes / 1e6:.1f} MB\n"
+    )
     table = grid("table", "rows", right=("rows",))
-    for name, count in found.tables:
+    for name, count in description.tables:
         table.add_row(name, f"{count:,}")
     console().print(table)
     if runs:

@@ -86,9 +86,9 @@ def query(
         click.echo(ready.text, nl=False)
         return
     if re.fullmatch(r"[\w-]+", sql) and (
-        hint := did_you_mean(sql, ready_queries(), told="@{}".format)
+        hint := did_you_mean(sql, ready_queries(), show="@{}".format)
     ):
-        raise InputError(f"{sql!r} is no SQL{hint}")
+        raise InputError(f"{sql!r} is not SQL{hint}")
     values = _values(given)
     if ready is not None:
         sql, values = ready.sql, ready.values(values)
@@ -115,37 +115,39 @@ def query(
         click.echo(harmless(f"No rows{why}."), err=True)
 
 
-def _values(given: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for text in given:
+def _values(texts: Sequence[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for text in texts:
         name, equals, value = text.partition("=")
         if not (name and equals):
             raise InputError(f"--set {text!r} is not understood; write NAME=VALUE, like run=first")
-        if name in found:
+        if name in values:
             raise InputError(f"--set gives {name!r} twice")
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
-def _list(found: Sequence[ReadyQuery], as_json: bool) -> None:
+def _list(queries: Sequence[ReadyQuery], as_json: bool) -> None:
     if as_json:
         plain = [
             {
-                "name": one.name,
-                "question": one.question,
-                "notes": one.notes,
-                "columns": dict(one.columns),
-                "parameters": dict(one.parameters),
-                "required": list(one.required),
+                "name": query.name,
+                "question": query.question,
+                "notes": query.notes,
+                "columns": dict(query.columns),
+                "parameters": dict(query.parameters),
+                "required": list(query.required),
             }
-            for one in found
+            for query in queries
         ]
         click.echo(plain_json(plain, indent=1))
         return
     table = grid("query", "what it answers", "--set")
-    for one in found:
-        names = (f"{name}=…" if name in one.required else f"[{name}=…]" for name in one.parameters)
-        table.add_row(f"@{one.name}", one.question, cell(" ".join(names)))
+    for query in queries:
+        names = (
+            f"{name}=…" if name in query.required else f"[{name}=…]" for name in query.parameters
+        )
+        table.add_row(f"@{query.name}", query.question, cell(" ".join(names)))
     console().print(table)
 
 

@@ -78,6 +78,7 @@ def branch(
     nothing and compares again. ID may be the beginning of an id.
     """
     from simworld.results.branches import compare_branch
+    from simworld.results.last_attempts import last_attempts
     from simworld.runner.branch import make_branch
     from store import open_store
 
@@ -89,38 +90,36 @@ def branch(
         seed = runs[parent.summary.run].seed
         plan = make_branch(parent, scenario, seed, at=at, cast=cast.by_seat, name=name)
         if plan.run in runs and dict(runs[plan.run].settings) != plan.settings:
-            raise InputError(
-                f"run {plan.run!r} exists and is another one than this branch; give another --name"
-            )
+            raise InputError(f"run {plan.run!r} exists and is not this branch; give another --name")
         memory = None if memory_gb is None else max(1, int(memory_gb * 1e9))
         done = _play(
             plan, store, retry_failed=retry_failed, threads=threads, memory=memory, asking=asking
         )
-        made = max(store.summaries(run=plan.run), key=lambda summary: summary.attempt)
-        judgements = store.judgements_of([parent.id, made.id])
-        rows = compare_branch(parent, store.episode(made.id), judgements)
+        (branched,) = last_attempts(store.summaries(run=plan.run)).values()
+        judgements = store.judgements_of([parent.id, branched.id])
+        rows = compare_branch(parent, store.episode(branched.id), judgements)
     if as_json:
         report = {
             "run": plan.run,
             "parent": parent.id,
-            "branch": made.id,
+            "branch": branched.id,
             "at": at,
             "played": done.played,
         }
         lines = [asdict(row) | {"difference": row.difference} for row in rows]
         click.echo(plain_json(report | {"rows": lines}, indent=1))
     else:
-        _print(rows, parent.id, made.id)
-        if made.failure is not None:
+        _print(rows, parent.id, branched.id)
+        if branched.failure is not None:
             same_command("--retry-failed")
-        elif not judgements[made.id]:
+        elif not judgements[branched.id]:
             click.echo("The branch is not judged yet.", err=True)
             next_command("judge run", "--run", plan.run, db=db)
         else:
-            next_command("episode show", made.id[:SHORT_ID], db=db)
-    if made.failure is not None:
+            next_command("episode show", branched.id[:SHORT_ID], db=db)
+    if branched.failure is not None:
         click.echo(
-            harmless(f"The branch failed: {made.failure_told}; --retry-failed plays it again."),
+            harmless(f"The branch failed: {branched.failure_told}; --retry-failed plays it again."),
             err=True,
         )
         raise click.exceptions.Exit(1)

@@ -47,7 +47,7 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
         with progress_bar("embedding") as show:
             index_episodes(opened, encoder, on_progress=show)
         hits = find(opened, encoder, text, limit=limit, run=run)
-        found = [(hit, opened.episode(hit.episode_id, vectors=False).summary) for hit in hits]
+        episodes = [(hit, opened.episode(hit.episode_id, vectors=False).summary) for hit in hits]
     if as_json:
         data = [
             {
@@ -59,17 +59,17 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
                 "ending": summary.ending.value,
                 "turns": summary.turns,
             }
-            for hit, summary in found
+            for hit, summary in episodes
         ]
         click.echo(plain_json(data, indent=1))
         return
-    if not found:
+    if not episodes:
         click.echo("No episodes to search.", err=True)
         return
     table = grid(
         "cosine", "id", "run", "scenario", "cast", "ending", "turns", right=("cosine", "turns")
     )
-    for hit, summary in found:
+    for hit, summary in episodes:
         cast = ", ".join(f"{seat.seat}={seat.agent_name}" for seat in summary.seats)
         row = (
             hit.episode_id[:SHORT_ID],
@@ -81,4 +81,4 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
         )
         table.add_row(f"{hit.cosine:.2f}", *map(cell, row))
     console().print(table)
-    next_command("episode show", found[0][0].episode_id[:SHORT_ID], db=db)
+    next_command("episode show", episodes[0][0].episode_id[:SHORT_ID], db=db)

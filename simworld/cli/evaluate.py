@@ -158,7 +158,7 @@ def evaluate(
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
     from agents.lm.sentences import load_sentences
-    from simworld.cli.judge.judge_options import given_judge
+    from simworld.cli.judge.judge_options import load_judge_option
     from simworld.judging.caution import cautions
     from simworld.pipeline.arms_plan import EvaluationMeasures, plan_arms
     from simworld.pipeline.evaluate import evaluate as run_evaluation
@@ -172,7 +172,7 @@ def evaluate(
     reward = _reward(lexical, like, problems)
     judge = None
     with _collecting(problems):
-        judge = given_judge(judge_name)[0] if judge_name else None
+        judge = load_judge_option(judge_name)[0] if judge_name else None
     if judge is None and reward is None and judge_name is None and not problems:
         problems.append(Problem(message="nothing to compare by; use --judge, --lexical or --like"))
     plan = None
@@ -263,8 +263,8 @@ def evaluate(
 
 def show(evaluation: Evaluation) -> None:
     """Tables for people: the arms, the comparisons, the language."""
-    say = console()
-    say.print(Text("Arms", style="bold"))
+    screen = console()
+    screen.print(Text("Arms", style="bold"))
     table = grid(
         "arm",
         "seats",
@@ -285,11 +285,11 @@ def show(evaluation: Evaluation) -> None:
             *shares,
             *(f"{le.mean:.3g}" if le else "–" for le in levels),
         )
-    say.print(table)
+    screen.print(table)
     numbers = ("difference", "z", "p", "sign-flip p", "Holm p", "n", "families")
     notes: dict[str, None] = {}
     for comparison in evaluation.comparisons:
-        say.print(
+        screen.print(
             Text(f"\n{harmless(comparison.first)} less {harmless(comparison.second)}", style="bold")
         )
         table = grid("measure", "difference", "95 % interval", *numbers[1:], right=numbers)
@@ -298,8 +298,8 @@ def show(evaluation: Evaluation) -> None:
             notes |= dict.fromkeys(
                 paired.notes if paired else ("an arm has no scores of this measure",)
             )
-        say.print(table)
-    say.print(Text("\nLanguage", style="bold"))
+        screen.print(table)
+    screen.print(Text("\nLanguage", style="bold"))
     table = grid("arm", *QUALITY.values(), right=tuple(QUALITY.values()))
     for name, quality in evaluation.quality.items():
         values = (getattr(quality, field) for field in QUALITY)
@@ -307,7 +307,7 @@ def show(evaluation: Evaluation) -> None:
             harmless(name),
             *("–" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v) for v in values),
         )
-    say.print(table)
+    screen.print(table)
     for note in notes:
         click.echo(f"Note: {note}", err=True)
 
@@ -328,9 +328,9 @@ def _show_outcomes(outcomes: Sequence[RequirementOutcome]) -> None:
 
 
 def _arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    arms: dict[str, str] = {}
     for part in _split(texts):
-        arm, equals, agent = (each.strip() for each in part.partition("="))
+        arm, equals, agent = (side.strip() for side in part.partition("="))
         if not (arm and equals and agent):
             problems.append(
                 Problem(
@@ -340,11 +340,11 @@ def _arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
                     )
                 )
             )
-        elif arm in found:
+        elif arm in arms:
             problems.append(Problem(message=f"--agents names the arm {arm!r} twice"))
         else:
-            found[arm] = agent
-    return found
+            arms[arm] = agent
+    return arms
 
 
 def _reward(

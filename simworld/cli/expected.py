@@ -1,6 +1,4 @@
-"""Files that are of another kind than the one that is wanted: said in one line instead of by the
-keys that are missing.
-"""
+"""Reports a file of the wrong kind in one line, instead of by each key that it lacks."""
 
 from __future__ import annotations
 
@@ -13,9 +11,9 @@ from simworld.core.errors import InputError
 
 
 @contextmanager
-def expected(kind: str, name: str | Path) -> Iterator[None]:
-    """Reads the file `name` as one of `kind` in the block; what is wrong with a file of another
-    kind is that alone.
+def expecting_kind(kind: str, name: str | Path) -> Iterator[None]:
+    """The block reads the file `name` as one of `kind`. A file of another kind is reported as such,
+    and its other problems are left out.
 
     Raises:
         InputError: the block's own, or that the file is of another kind.
@@ -26,10 +24,10 @@ def expected(kind: str, name: str | Path) -> Iterator[None]:
         from simworld.cli.file_kinds import kind_of  # knows every kind, and is slow to import
 
         path = Path(name)
-        found = kind_of(path) if os.path.isfile(path) else None
-        if found in (None, kind):
+        other = kind_of(path) if os.path.isfile(path) else None
+        if other in (None, kind):
             raise
-        raise InputError(f"{path}: its keys tell {_a(found)}, and {_a(kind)} is expected") from None
+        raise InputError(f"{path}: expected {_a(kind)}, found {_a(other)}") from None
 
 
 def _a(kind: str | None) -> str:

@@ -15,20 +15,19 @@ MOST = 5  # kinds of failure that are told
 
 
 def failure_lines(store: Store, run: str) -> list[str]:
-    """In what ways the last attempts at a run's work items failed, the most frequent first; nothing
-    where none did.
+    """How the last attempts at a run's work items failed, the most frequent failure first; empty if
+    none failed.
     """
-    last = {
-        summary.item_key: summary
-        for summary in sorted(store.summaries(run=run), key=lambda s: s.attempt)
-    }
+    from simworld.results.last_attempts import last_attempts
+
+    last = last_attempts(store.summaries(run=run))
     kinds = Counter(
         summary.failure_told for summary in last.values() if summary.failure is not None
     )
     frequent = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
     lines = [
-        f"  failed{f' {times} times' if times > 1 else ''}: {told}"
-        for told, times in frequent[:MOST]
+        f"  failed{f' {times} times' if times > 1 else ''}: {cause}"
+        for cause, times in frequent[:MOST]
     ]
     if len(kinds) > MOST:
         lines.append(

@@ -109,8 +109,8 @@ class Checked:
 def check_files(files: Mapping[str, Sequence[Path]]) -> Checked:
     """Everything about files by kind, files that belong together together; no model is loaded."""
     selection = read_files([*files.get("scenario", ()), *files.get("persona", ())], Personas())
-    found = Checked(problems=[*selection.problems, *name_clashes(selection.scenarios)])
-    found.contents["scenario"] = [
+    checked = Checked(problems=[*selection.problems, *name_clashes(selection.scenarios)])
+    checked.contents["scenario"] = [
         (loaded.scenario.id, loaded.path) for loaded in selection.scenarios
     ]
     agents: dict[str, Path] = {}
@@ -119,18 +119,18 @@ def check_files(files: Mapping[str, Sequence[Path]]) -> Checked:
             try:
                 read = check(path)
             except InputError as error:
-                found.problems += error.problems
+                checked.problems += error.problems
                 continue
             if (
                 isinstance(read, LoadedSpec)
                 and (first := agents.setdefault(read.spec.name, path)) != path
             ):
                 message = f"the name {read.spec.name!r} is taken by {first}"
-                found.problems.append(Problem(where=str(path), message=message))
+                checked.problems.append(Problem(where=str(path), message=message))
             elif content := _content(read):
-                found.contents.setdefault(kind, []).append((content, path))
-    found.problems = in_order(found.problems)
-    return found
+                checked.contents.setdefault(kind, []).append((content, path))
+    checked.problems = in_order(checked.problems)
+    return checked
 
 
 def _content(read: object) -> str:

@@ -31,14 +31,14 @@ def kind_check(kind: str) -> click.Command:
         from simworld.cli.file_kinds import check_files
 
         files, others, problems = _files(kind, paths)
-        found = check_files({kind: files})
-        problems += found.problems
+        checked = check_files({kind: files})
+        problems += checked.problems
         left_out = (
             f"; {counted(others, 'other file')} left out (`simworld check` looks at all kinds)"
             if others
             else ""
         )
-        note_alike(kind, found.contents.get(kind, ()))
+        note_alike(kind, checked.contents.get(kind, ()))
         if problems and files and left_out:
             problems.append(Problem(message=f"{counted(len(files), 'file')} looked at{left_out}"))
         if problems:
@@ -64,21 +64,23 @@ def _files(kind: str, paths: Sequence[Path]) -> tuple[list[Path], int, list[Prob
             files.setdefault(os.path.realpath(path), path)
             continue
         try:
-            found = yaml_files(path)
+            inside = yaml_files(path)
         except InputError as error:
             problems += error.problems
             continue
-        kinds = {file: kind_of(file) for file in found}
+        kinds = {file: kind_of(file) for file in inside}
         # Where none is of this kind, those whose kind nothing tells may be meant, and something is
         # wrong with them.
-        ours = [file for file in found if kinds[file] == kind] or [
-            file for file in found if kinds[file] is None
+        ours = [file for file in inside if kinds[file] == kind] or [
+            file for file in inside if kinds[file] is None
         ]
         files |= {os.path.realpath(file): file for file in ours}
-        others |= {os.path.realpath(file) for file in found}
-        if not found:
+        others |= {os.path.realpath(file) for file in inside}
+        if not inside:
             problems.append(Problem(where=str(path), message="the folder holds no YAML file"))
         elif not ours:
-            what = f"the folder holds no {kind} file; `simworld check` looks at files of all kinds"
-            problems.append(Problem(where=str(path), message=what))
+            message = (
+                f"the folder holds no {kind} file; `simworld check` looks at files of all kinds"
+            )
+            problems.append(Problem(where=str(path), message=message))
     return list(files.values()), len(others - files.keys()), problems

@@ -232,11 +232,11 @@ def _show(results: Sequence[LearnResult], name: str, folder: Path) -> None:
                     *(cell(str(result.values.get(key, ""))) for key in keys),
                     *_cells(report, comparison),
                 )
-    say = console()
-    say.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
-    say.print(table)
+    screen = console()
+    screen.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
+    screen.print(table)
     if reports:
-        click.echo(meaning(reports, name))
+        click.echo(explain_results(reports, name))
     for result in results:
         named = f" ({_named(result.values)})" if result.values else ""
         click.echo(harmless(f"planner{named}: {result.planner}"))
@@ -247,7 +247,7 @@ def _show(results: Sequence[LearnResult], name: str, folder: Path) -> None:
     )
 
 
-def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
+def explain_results(reports: Sequence[Mapping[str, Any]], name: str) -> str:
     """What the numbers of the table say, and where they are too few to say anything, how to get
     more.
     """
@@ -278,8 +278,8 @@ def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
             else "more scenarios under `scenarios: {test: …}` tell more"
         )
         lines.append(
-            f"{counted(families, 'family shows', 'families show')} that it runs and not an effect, "
-            f"which takes {ENOUGH_FAMILIES} and more; {more}."
+            f"{counted(families, 'family shows', 'families show')} that it runs, but no effect: "
+            f"that takes {ENOUGH_FAMILIES} or more; {more}."
         )
     return harmless("\n".join(lines))
 

@@ -15,7 +15,7 @@ GIVEN = "simworld.given"  # in a context's `meta`: the words after `simworld`
 
 def next_command(command: str, *arguments: str, db: str | None = None) -> None:
     """Prints `next: simworld …`; `db` is left out where it is the default."""
-    _say(
+    _print_next(
         [
             *command.split(),
             *map(str, arguments),
@@ -29,10 +29,10 @@ def same_command(*options: str, without: str = "") -> None:
     and without a flag.
     """
     words: Sequence[str] = click.get_current_context().meta.get(GIVEN, ())
-    given = [word for word in words if word != without]
-    end = given.index("--") if "--" in given else len(given)  # after it, all words are arguments
-    _say([*given[:end], *(option for option in options if option not in given), *given[end:]])
+    kept = [word for word in words if word != without]
+    end = kept.index("--") if "--" in kept else len(kept)  # after it, all words are arguments
+    _print_next([*kept[:end], *(option for option in options if option not in kept), *kept[end:]])
 
 
-def _say(words: Sequence[str]) -> None:
+def _print_next(words: Sequence[str]) -> None:
     click.echo(harmless(" ".join(["next: simworld", *map(shlex.quote, words)])))

@@ -114,7 +114,7 @@ class _Failures(click.ParamType["MaxFailures"]):
 
 def _number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
     if value is not None and math.isnan(value):  # compares with no range
-        raise click.BadParameter("nan is no number of seconds", ctx, param)
+        raise click.BadParameter("expected a number of seconds, found nan", ctx, param)
     return value
 
 

@@ -24,7 +24,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from simworld.cli.remaining_time import Pace, Rate, spoken
+from simworld.cli.remaining_time import Pace, Rate, duration_text
 from simworld.cli.text import harmless
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class _Left(ProgressColumn):
     def render(self, task: Task) -> Text:
         left = self._pace.left()
         return Text(
-            "" if left is None else f"about {spoken(left)} left", style="progress.remaining"
+            "" if left is None else f"about {duration_text(left)} left", style="progress.remaining"
         )
 
 

@@ -77,13 +77,13 @@ class Pace:
         """How far it is: done of total, time gone, rate, what remains, and the note."""
         gone = self._clock() - self._began
         if self._total is None:
-            return f"{self.label}: {spoken(gone)} gone"
-        parts = [f"{self._done} of {self._total}", f"{spoken(gone)} gone"]
+            return f"{self.label}: {duration_text(gone)} gone"
+        parts = [f"{self._done} of {self._total}", f"{duration_text(gone)} gone"]
         counted = self._clock() - self._counted
         if self._done > self._first and counted > 0:
             parts.append(_rate((self._done - self._first) / counted))
         if (left := self.left()) is not None:
-            parts.append(f"about {spoken(left)} left")
+            parts.append(f"about {duration_text(left)} left")
         return f"{self.label}: " + ", ".join([*parts, self._note] if self._note else parts)
 
     def forecast(self) -> str:
@@ -99,7 +99,8 @@ class Pace:
             return ""
         # one of several parts: reading, learning, measuring
         part = f", {self._note}" if self._note.isalpha() else ""
-        return f"{self.label}{part}: about {spoken(whole)} in all, at the pace of the first pieces"
+        about = f"about {duration_text(whole)} in all, at the pace of the first pieces"
+        return f"{self.label}{part}: {about}"
 
     def left(self) -> float | None:
         """Seconds that remain, at the pace so far; None while that pace would be chance.
@@ -119,11 +120,11 @@ class Pace:
         if now - self._moved < max(_FIRST_PIECES_S, self._burst_s) or not self._burst:
             return None
         before, since = self._burst_over - self._counted, self._done - self._first - self._burst
-        each = before / self._burst
+        per_piece = before / self._burst
         if since:
             later = (self._grew - self._burst_over) / since
-            each = later if since >= self._burst else min(each, later)
-        return max(0.0, each * (self._total - self._done) - min(now - self._grew, before))
+            per_piece = later if since >= self._burst else min(per_piece, later)
+        return max(0.0, per_piece * (self._total - self._done) - min(now - self._grew, before))
 
     @property
     def _burst_s(self) -> float:
@@ -149,7 +150,7 @@ class Rate:
         return (count - before) / (now - then) if now > then else 0.0
 
 
-def spoken(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """A span of time for people: `40 s`, `12 min`, `2 h 05 min`."""
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -1,4 +1,4 @@
-"""`simworld rubric`: write and check rubrics; what they are of is scored by `simworld judge`."""
+"""`simworld rubric`: write and check rubrics; `simworld judge` scores by them."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import click
 
 from simworld.cli import completion
 from simworld.cli.alike import note_alike
-from simworld.cli.casts import after_a_space, read_casts, seats_of
+from simworld.cli.casts import read_casts, seats_of, split_cast
 from simworld.cli.dry_run import show_plan
 from simworld.cli.failures import failure_lines
 from simworld.cli.next_command import next_command, same_command
@@ -125,7 +125,7 @@ def run(
         casts = read_casts(by_order, by_seat, lambda: seats_of(scenarios))
         plan = make_plan(scenarios, casts, repeats=repeats, seed=seed, name=name)
     except InputError as error:
-        raise after_a_space(scenarios, by_order, by_seat) or error from None
+        raise split_cast(scenarios, by_order, by_seat) or error from None
     at = terminal()
     there = check_store(db)  # before the models are loaded
     with (
@@ -236,9 +236,9 @@ def make_plan(
     scenarios: tuple[Scenario, ...] = ()
     specs: tuple[LoadedSpec, ...] = ()
     try:
-        found = find_scenarios(selectors)
-        note_alike("scenario", ((loaded.scenario.id, loaded.path) for loaded in found))
-        scenarios = tuple(loaded.scenario for loaded in found)
+        loaded_scenarios = find_scenarios(selectors)
+        note_alike("scenario", ((loaded.scenario.id, loaded.path) for loaded in loaded_scenarios))
+        scenarios = tuple(loaded.scenario for loaded in loaded_scenarios)
     except InputError as error:
         problems += error.problems
     try:
@@ -256,7 +256,7 @@ def make_plan(
         repeats=repeats,
         scenarios=scenarios,
         casts=tuple(
-            cast.renamed({given: loaded.spec.name for given, loaded in names.items()})
+            cast.renamed({name: loaded.spec.name for name, loaded in names.items()})
             for cast in casts
         ),
         specs={loaded.spec.name: loaded for loaded in specs},

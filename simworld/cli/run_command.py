@@ -88,8 +88,8 @@ def _line(error: OSError) -> str:
         else ""
     )
     if error.errno in NO_SPACE:
-        what = f"cannot be written: {error.strerror}; free space and run the same command again"
-        return f"{where or 'the output'} {what}"
+        message = f"cannot be written: {error.strerror}; free space and run the same command again"
+        return f"{where or 'the output'} {message}"
     return f"{where}: {error.strerror}" if where and error.errno in PATHS else ""
 
 

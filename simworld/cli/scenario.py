@@ -11,9 +11,15 @@ from typing import Any
 
 import click
 
-from scenarios.library import find_scenarios, name_clashes, ours, read_files, scenario_files
+from scenarios.library import (
+    find_scenarios,
+    name_clashes,
+    read_files,
+    relevant_files,
+    scenario_files,
+)
 from scenarios.loader import LoadedScenario
-from scenarios.new_scenario_template import template
+from scenarios.new_scenario_template import scenario_template
 from scenarios.personas import LIBRARY_PERSONAS, Personas
 from scenarios.scenario_file import persona_json_schema, scenario_json_schema, schema_text
 from scenarios.sotopia import import_sotopia
@@ -51,18 +57,18 @@ def list_(
 
     The other sets are `heldout` and `languages`. Prints name, kind, number of seats and title.
     """
-    found = [
+    listed = [
         loaded
         for loaded in find_scenarios(selectors or ("library",))
         if set(tags) <= set(loaded.scenario.tags) and kind in (None, loaded.scenario.kind)
     ]
     if as_json:
-        click.echo(plain_json([_summary(loaded) for loaded in found], indent=2))
+        click.echo(plain_json([_summary(loaded) for loaded in listed], indent=2))
         return
-    shown = [loaded.scenario for loaded in found]
+    shown = [loaded.scenario for loaded in listed]
     rows = [(s.name, harmless(s.kind), str(len(s.seats)), harmless(s.title)) for s in shown]
     _echo_table(("name", "kind", "seats", "title"), rows)
-    click.echo(counted(len(found), "scenario"), err=True)
+    click.echo(counted(len(listed), "scenario"), err=True)
 
 
 @scenario.command()
@@ -74,8 +80,8 @@ def show(selector: str, seat_name: str | None, as_json: bool) -> None:
 
     Also where its personas came from, the id and the checks.
     """
-    found = find_scenarios([selector])
-    for loaded in found:
+    variants = find_scenarios([selector])
+    for loaded in variants:
         names = [seat.name for seat in loaded.scenario.seats]
         if seat_name is not None and seat_name not in names:
             raise InputError(
@@ -83,9 +89,9 @@ def show(selector: str, seat_name: str | None, as_json: bool) -> None:
                 f" {', '.join(names)}"
             )
     if as_json:
-        click.echo(plain_json([_details(loaded, seat_name) for loaded in found], indent=2))
+        click.echo(plain_json([_details(loaded, seat_name) for loaded in variants], indent=2))
         return
-    click.echo(harmless("\n\n".join("\n".join(_lines(loaded, seat_name)) for loaded in found)))
+    click.echo(harmless("\n\n".join("\n".join(_lines(loaded, seat_name)) for loaded in variants)))
 
 
 @scenario.command()
@@ -96,7 +102,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 
     Never overwrites a file.
     """
-    write_templates(names, out, lambda name, file, _: template(name, file))
+    write_templates(names, out, lambda name, file, _: scenario_template(name, file))
     next_command("agent new", "my-agent", "other-agent")
 
 
@@ -115,9 +121,9 @@ def check(paths: tuple[Path, ...]) -> None:
     others: set[str] = set()
     for path in paths:
         try:
-            found = scenario_files(path) if os.path.isdir(path) else [path]
-            chosen = ours(found) if os.path.isdir(path) else found
-            others |= {os.path.realpath(file) for file in found} - {
+            inside = scenario_files(path) if os.path.isdir(path) else [path]
+            chosen = relevant_files(inside) if os.path.isdir(path) else inside
+            others |= {os.path.realpath(file) for file in inside} - {
                 os.path.realpath(file) for file in chosen
             }
             for file in chosen:
@@ -178,8 +184,8 @@ def import_sotopia_(folder: Path, out: Path, force: bool) -> None:
     scenarios = (
         f"{counted(done.scenarios, 'scenario')} in {counted(done.families, 'family', 'families')}"
     )
-    what = f"{scenarios} and {counted(done.personas, 'persona')}"
-    click.echo(harmless(f"Wrote {what} to {out}."))
+    counts = f"{scenarios} and {counted(done.personas, 'persona')}"
+    click.echo(harmless(f"Wrote {counts} to {out}."))
     next_command("scenario check", str(out))
 
 

@@ -42,5 +42,5 @@ def grid(*columns: str, right: tuple[str, ...] = (), exact: tuple[str, ...] = ()
 
 def console() -> Console:
     """Standard output for people; as wide as the terminal, and wide where there is none."""
-    made = Console(soft_wrap=False, highlight=False)
-    return made if made.is_terminal else Console(width=200, highlight=False)
+    screen = Console(soft_wrap=False, highlight=False)
+    return screen if screen.is_terminal else Console(width=200, highlight=False)

@@ -67,22 +67,22 @@ def check(file: str, as_json: bool) -> None:
     from simworld.tournament.loading import open_tournament
     from simworld.tournament.tournament_plan import matches_of, plan_of
 
-    found = open_tournament(file)
-    casts = len(plan_of(found, matches_of(found)).seatings())
+    opened = open_tournament(file)
+    casts = len(plan_of(opened, matches_of(opened)).seatings())
     counts = {
-        "agents": len(found.agents),
-        "scenarios": len(found.scenarios),
-        "families": len({scenario.family for scenario in found.scenarios}),
-        "episodes": casts * found.file.repeats,
+        "agents": len(opened.agents),
+        "scenarios": len(opened.scenarios),
+        "families": len({scenario.family for scenario in opened.scenarios}),
+        "episodes": casts * opened.file.repeats,
     }
     if as_json:
-        click.echo(plain_json({"tournament": found.name, **counts}))
+        click.echo(plain_json({"tournament": opened.name, **counts}))
         return
     text = ", ".join(
         counted(number, "family" if name == "families" else name.removesuffix("s"), name)
         for name, number in counts.items()
     )
-    click.echo(harmless(f"{found.name}: {text}"))
+    click.echo(harmless(f"{opened.name}: {text}"))
     next_command("tournament run", file)
 
 
@@ -96,7 +96,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     Never overwrites a file.
     """
     from simworld.cli.file_kinds import kind_of
-    from simworld.tournament.template import template
+    from simworld.tournament.template import tournament_template
     from simworld.yamlfile import yaml_files
 
     beside = out.parent if out is not None else Path()
@@ -106,7 +106,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
             here[kind].append(str(path.relative_to(beside)))
 
     def text(name: str, file: str, number: int) -> str:
-        return template(
+        return tournament_template(
             name, file, agents=here["agent"], scenarios=here["scenario"], judges=here["judge"]
         )
 
@@ -173,21 +173,21 @@ def run(
     from simworld.tournament.price import price
     from store import check_store
 
-    found = open_tournament(file)
+    opened = open_tournament(file)
     check_store(db)
     if dry_run:
-        _price(found, db, as_json, retry_failed=retry_failed)
+        _price(opened, db, as_json, retry_failed=retry_failed)
         if not as_json:
             same_command(without="--dry-run")
         return
     budget = (
-        found.file.budget
+        opened.file.budget
         if episodes is None
-        else found.file.budget.model_copy(update={"episodes": episodes})
+        else opened.file.budget.model_copy(update={"episodes": episodes})
     )
     with (
         load_agents(
-            found.specs.values(),
+            opened.specs.values(),
             batch_size=live,
             cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
             threads=threads,
@@ -200,7 +200,7 @@ def run(
         try:
             with _watching() as watch:
                 ran = play_tournament(
-                    found,
+                    opened,
                     crew,
                     store,
                     open_judge=judges_of(crew, threads=threads, server=asking.server),
@@ -213,22 +213,23 @@ def run(
         except KeyboardInterrupt:
             click.echo(
                 harmless(
-                    f"Stopped: tournament {found.name} is kept; the same command goes on from here."
+                    f"Stopped: tournament {opened.name} is kept;"
+                    " the same command goes on from here."
                 ),
                 err=True,
             )
             raise click.exceptions.Exit(130) from None
         if ran.spent:
-            left = price(found, store).left
+            left = price(opened, store).left
             click.echo(
                 f"The budget of {ran.spent} is spent: {counted(left, 'episode is', 'episodes are')}"
                 " left; the same command plays on with a fresh budget.",
                 err=True,
             )
-        failures = failure_lines(store, found.name)
+        failures = failure_lines(store, opened.name)
         for line in failures:
             click.echo(line, err=True)
-        by_name = {judge.name: judge for judge in found.judges}
+        by_name = {judge.name: judge for judge in opened.judges}
         for judge, tally in ran.tallies.items():
             if not as_json:
                 show_notes(overruled_note(by_name[judge].rubric, tally.overruled))
@@ -244,13 +245,13 @@ def run(
         click.echo(used, err=True)
     failed = bool(failures) or any(tally.failed for tally in ran.tallies.values())
     try:
-        _standings(found, db, found.judges[0], None, as_json)
+        _standings(opened, db, opened.judges[0], None, as_json)
         asking.stopping.check_budget()
     finally:  # also where everything failed, so that there are no standings
         if not as_json and failed:
             same_command("--retry-failed")
     if not as_json and not failed:
-        _report_next(found, db)
+        _report_next(opened, db)
 
 
 @tournament.command()
@@ -261,8 +262,8 @@ def status(file: str, db: str, as_json: bool) -> None:
     """Show how far a tournament is, and what is left."""
     from simworld.tournament.loading import open_tournament
 
-    found = open_tournament(file)
-    cost = _price(found, db, as_json)
+    opened = open_tournament(file)
+    cost = _price(opened, db, as_json)
     if as_json:
         return
     if cost.left or cost.judgements:
@@ -287,10 +288,10 @@ def standings(
     """Show scores, ratings and wins of what is played and judged."""
     from simworld.tournament.loading import open_tournament
 
-    found = open_tournament(file)
-    _standings(found, db, _judge(found, judge_name), measure, as_json)
+    opened = open_tournament(file)
+    _standings(opened, db, _judge(opened, judge_name), measure, as_json)
     if not as_json:
-        _report_next(found, db)
+        _report_next(opened, db)
 
 
 @tournament.command()
@@ -324,32 +325,32 @@ def compare(
     Where they had the same scenario, seat, partner and seed. Exit codes: 0, and every requirement
     holds; 1, one does not; 2, something given cannot be used.
     """
+    from simworld.core.measures import OVERALL
     from simworld.judging.caution import cautions
     from simworld.pipeline.requirements import judge_requirement, read_requirements
-    from simworld.results.arms import OVERALL
     from simworld.tournament.loading import open_tournament
     from simworld.tournament.results import differences, judge_ids
     from simworld.tournament.results_json import plain_differences
     from store import open_store
 
-    found = open_tournament(file)
-    judge = _judge(found, judge_name)
+    opened = open_tournament(file)
+    judge = _judge(opened, judge_name)
     for name in (first, second):
-        if name not in found.agents:
-            hint = did_you_mean(name, found.agents) or f"; there are {', '.join(found.agents)}"
-            raise InputError(f"no agent {name!r} in tournament {found.name!r}{hint}")
+        if name not in opened.agents:
+            hint = did_you_mean(name, opened.agents) or f"; there are {', '.join(opened.agents)}"
+            raise InputError(f"no agent {name!r} in tournament {opened.name!r}{hint}")
     if first == second:
         raise InputError(f"{first!r} is compared with itself; name two agents")
     with open_store(db) as store:
-        noted = cautions(store, judge_ids(store, found.name, judge), run=found.name)
+        noted = cautions(store, judge_ids(store, opened.name, judge), run=opened.name)
         both = {
-            (a, b): differences(found, store, judge, a, b)
+            (a, b): differences(opened, store, judge, a, b)
             for a, b in ((first, second), (second, first))
         }
     measures = both[first, second]
     if not measures:
         raise InputError(
-            f"{first!r} and {second!r} have no score in the same cell of tournament {found.name!r}"
+            f"{first!r} and {second!r} have no score in the same cell of tournament {opened.name!r}"
         )
     requirements = read_requirements(
         required, arms=(first, second), measures=measures, main=OVERALL
@@ -369,7 +370,7 @@ def compare(
         show_differences(first, second, measures)
         show_notes(noted)
         show_outcomes(outcomes)
-        _report_next(found, db)
+        _report_next(opened, db)
     if not all(outcome.holds for outcome in outcomes):
         raise click.exceptions.Exit(1)
 
@@ -403,36 +404,36 @@ def _watching() -> Iterator[TournamentListener]:
         yield TournamentListener(playing=playing, judging=judging)
 
 
-def _report_next(found: Tournament, db: str) -> None:
-    next_command("report", found.name, "--out", f"{found.name}.html", db=db)
+def _report_next(opened: Tournament, db: str) -> None:
+    next_command("report", opened.name, "--out", f"{opened.name}.html", db=db)
 
 
-def _judge(found: Tournament, name: str | None) -> JudgeSpec:
-    names = [judge.name for judge in found.judges]
+def _judge(opened: Tournament, name: str | None) -> JudgeSpec:
+    names = [judge.name for judge in opened.judges]
     if name is not None and name not in names:
         raise InputError(
-            f"tournament {found.name!r} has no judge {name!r}; there are {', '.join(names)}"
+            f"tournament {opened.name!r} has no judge {name!r}; there are {', '.join(names)}"
         )
-    return found.judges[0] if name is None else found.judges[names.index(name)]
+    return opened.judges[0] if name is None else opened.judges[names.index(name)]
 
 
-def _price(found: Tournament, db: str, as_json: bool, *, retry_failed: bool = False) -> Price:
+def _price(opened: Tournament, db: str, as_json: bool, *, retry_failed: bool = False) -> Price:
     from simworld.tournament.price import price
     from store import open_store
     from store.database_address import parse_address
 
     path = parse_address(db).path
     if path is not None and not path.exists():  # a command that reads never makes a database
-        cost = price(found, None, retry_failed=retry_failed)
+        cost = price(opened, None, retry_failed=retry_failed)
     else:
         with open_store(db) as store:
-            cost = price(found, store, retry_failed=retry_failed)
-    show_price(found.name, cost, as_json)
+            cost = price(opened, store, retry_failed=retry_failed)
+    show_price(opened.name, cost, as_json)
     return cost
 
 
 def _standings(
-    found: Tournament, db: str, judge: JudgeSpec, measure: str | None, as_json: bool
+    opened: Tournament, db: str, judge: JudgeSpec, measure: str | None, as_json: bool
 ) -> None:
     from simworld.tournament.results import results
     from simworld.tournament.results_json import plain_results
@@ -440,9 +441,9 @@ def _standings(
     from store import open_store
 
     with open_store(db) as store:
-        known = results(found, store, judge)
+        known = results(opened, store, judge)
     if as_json:
-        click.echo(plain_json(plain_results(found, known), indent=1))
+        click.echo(plain_json(plain_results(opened, known), indent=1))
     else:
-        same = same_partners(found)
-        show_results(found.file.title or found.name, known, measure=measure, same_partners=same)
+        same = same_partners(opened)
+        show_results(opened.file.title or opened.name, known, measure=measure, same_partners=same)

@@ -13,7 +13,7 @@ from simworld.cli.text import harmless
 from simworld.core.counts import counted
 from simworld.core.episode import Act, ActionKind, CheckResult
 from simworld.core.scenario import Scenario
-from simworld.language.shown import colon, only_to, told
+from simworld.language.shown import act_in_words, name_colon, only_to_words
 from store import StoredEpisode, StoredJudgement
 
 SHORT_ID = 10  # digits shown in lists; any beginning that is unique names an episode
@@ -32,7 +32,7 @@ def print_transcript(
         for act in turn.acts:
             if reasoning and (thought := thought_text(act)):
                 screen.print(thought)
-            screen.print(act_text(turn.index, act, names, scenario.language))
+            screen.print(act_line(turn.index, act, names, scenario.language))
     print_ending(screen, stored)
 
 
@@ -70,16 +70,18 @@ def print_ending(screen: Console, stored: StoredEpisode) -> None:
 
 def thought_text(act: Act) -> Text | None:
     """What the model of an act thought before it; None where it kept no thought."""
-    made = act.generation
-    thought = split(made.raw).thought if made is not None else ""
-    if made is None or (not thought and not made.reasoning_tokens):
+    generation = act.generation
+    thought = split(generation.raw).thought if generation is not None else ""
+    if generation is None or (not thought and not generation.reasoning_tokens):
         return None
-    tokens = f" ({counted(made.reasoning_tokens, 'token')})" if made.reasoning_tokens else ""
+    tokens = (
+        f" ({counted(generation.reasoning_tokens, 'token')})" if generation.reasoning_tokens else ""
+    )
     shown = thought or "the server did not show it"
     return Text(f"    thought{tokens}: {harmless(shown)}", style="dim")
 
 
-def act_text(turn: int, act: Act, names: Mapping[str, str], language: str) -> Text:
+def act_line(turn: int, act: Act, names: Mapping[str, str], language: str) -> Text:
     """One act; `names` maps all seats, in their order, to what people are called, `language` is the
     scenario's.
     """
@@ -88,17 +90,17 @@ def act_text(turn: int, act: Act, names: Mapping[str, str], language: str) -> Te
         harmless(names.get(act.seat, act.seat)), style=_colours(list(names)).get(act.seat, "")
     )
     if act.action.to:
-        before, between, after = only_to(language)
+        before, between, after = only_to_words(language)
         line.append(
             harmless(
                 before + between.join(names.get(seat, seat) for seat in act.action.to) + after
             ),
             style="dim",
         )
-    said = harmless(told(act.action, language))
+    text = harmless(act_in_words(act.action, language))
     if act.action.kind is ActionKind.speak:
-        return line.append(f"{colon(language)}{said}", style="default")
-    return line.append(f" [{said}]", style="italic")
+        return line.append(f"{name_colon(language)}{text}", style="default")
+    return line.append(f" [{text}]", style="italic")
 
 
 def print_checks(screen: Console, checks: tuple[CheckResult, ...]) -> None:

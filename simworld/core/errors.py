@@ -33,7 +33,9 @@ class Problem:
 
 
 class SimworldError(Exception):
-    """A known error: its text is one line that says where, found, expected, what to do."""
+    """A known error. Its text is one line: the place, what was found, what was expected, what to
+    do.
+    """
 
     exit_code = 1
 
@@ -94,9 +96,7 @@ class Stopped(SimworldError):
 
 
 class BudgetSpent(SimworldError):
-    """A command stops because the next piece of work would not fit into its budget, which is no
-    error.
-    """
+    """A command stops because its next piece of work would exceed the budget: no error."""
 
     exit_code = 0
 

@@ -21,7 +21,7 @@ from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
 from simworld.judging.prompts import PROMPTS_VERSION
 from simworld.judging.transcript import PARTS, ContextPart
-from simworld.yamlfile import Document, load_text, load_yaml, meant_file, parse, shorten
+from simworld.yamlfile import Document, did_you_mean_file, load_text, load_yaml, parse, shorten
 
 DEFAULT_JUDGE = "smol-statements"
 EVERY = "every"  # the calibration of dimensions that have none of their own
@@ -133,14 +133,14 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
         )
     if not name.endswith(SUFFIXES):
         known = builtin_judges()
-        hint = meant_file(name, "judges", known=known) or f"; there are {', '.join(known)}"
+        hint = did_you_mean_file(name, "judges", known=known) or f"; there are {', '.join(known)}"
         raise InputError(
             f"no judge named {name!r}{hint} (a judge of your own is named by its .yaml file)"
         )
     path = Path(name)
     if not os.path.lexists(path):
         hint = (
-            meant_file(name, "judges", known=builtin_judges())
+            did_you_mean_file(name, "judges", known=builtin_judges())
             or "; `simworld judge new NAME` writes one"
         )
         raise InputError(f"no judge file {shorten(name)}{hint}")

@@ -1,6 +1,4 @@
-"""What earlier rounds of a Swiss tournament came to, from which the pairs of the next one
-follow.
-"""
+"""Points of the earlier rounds of a Swiss tournament, from which the next round is paired."""
 
 from __future__ import annotations
 
@@ -19,11 +17,10 @@ def points_of(tournament: Tournament, store: Store) -> Points:
 
     def points(casts: frozenset[frozenset[str]]) -> dict[str, float]:
         ids = judge_ids(store, tournament.name, tournament.judges[0])
-        found: dict[str, float] = {}
-        for game in count_cells(scores(tournament, store, ids, casts=casts)).games:
-            if game.dimension == OVERALL:
-                found[game.first] = found.get(game.first, 0.0) + game.wins + game.ties / 2
-                found[game.second] = found.get(game.second, 0.0) + game.losses + game.ties / 2
-        return found
+        counted = count_cells(scores(tournament, store, ids, casts=casts))
+        if OVERALL not in counted.measures:
+            return {}
+        won = (counted.wins + counted.ties / 2)[..., counted.measures.index(OVERALL)].sum((0, 2))
+        return dict(zip(counted.agents, won.tolist(), strict=True))
 
     return points

@@ -1,5 +1,5 @@
-"""What a page is asked for: parts of the path and fields of the query, untrusted, as values or as
-clear mistakes.
+"""What a page is asked for: path parts and query fields from outside, turned into checked values or
+clear errors.
 """
 
 from __future__ import annotations

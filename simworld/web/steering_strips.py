@@ -21,18 +21,18 @@ class SteeringStrips:
     steps: tuple[tuple[SteeredAct, Markup], ...]
 
 
-def steering(store: Store, stored: StoredEpisode) -> list[SteeringStrips]:
+def steering_strips(store: Store, stored: StoredEpisode) -> list[SteeringStrips]:
     """How an episode was steered, seat by seat."""
     return [
         SteeringStrips(
-            steered=found,
-            steps=tuple((step, strip(step.action, _label(step))) for step in found.steps),
+            steered=steered,
+            steps=tuple((step, strip(step.action, _label(step))) for step in steered.steps),
         )
-        for found in ask(store, stored)
+        for steered in ask(store, stored)
     ]
 
 
-def thin(step: SteeredAct) -> Markup:
+def thin_strip(step: SteeredAct) -> Markup:
     """The same strip, low, for the transcript."""
     return strip(step.action, _label(step), height=6.0)
 

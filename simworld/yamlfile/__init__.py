@@ -9,8 +9,8 @@ problem, each with its place.
 from simworld.yamlfile.document import Document, YamlLocation, in_order, load_text, load_yaml
 from simworld.yamlfile.finding import is_glob, matching_files, yaml_files
 from simworld.yamlfile.keys import top_keys
-from simworld.yamlfile.messages import all_of, closest, did_you_mean, found, one_of, shorten
-from simworld.yamlfile.nearby import meant_file
+from simworld.yamlfile.messages import and_list, closest, did_you_mean, or_list, shorten, value_text
+from simworld.yamlfile.nearby import did_you_mean_file
 from simworld.yamlfile.parsing import parse, problem_texts
 from simworld.yamlfile.regular_files import read_regular, regular_size
 from simworld.yamlfile.scalars import as_text
@@ -19,24 +19,24 @@ from simworld.yamlfile.writing import write_new
 __all__ = [
     "Document",
     "YamlLocation",
-    "all_of",
+    "and_list",
     "as_text",
     "closest",
     "did_you_mean",
-    "found",
+    "did_you_mean_file",
     "in_order",
     "is_glob",
     "load_text",
     "load_yaml",
     "matching_files",
-    "meant_file",
-    "one_of",
+    "or_list",
     "parse",
     "problem_texts",
     "read_regular",
     "regular_size",
     "shorten",
     "top_keys",
+    "value_text",
     "write_new",
     "yaml_files",
 ]

@@ -24,13 +24,13 @@ def did_you_mean(
     candidates: Iterable[str],
     *,
     cutoff: float = CUTOFF,
-    told: Callable[[str], str] = str,
+    show: Callable[[str], str] = str,
 ) -> str:
-    """`; did you mean 'goal'?` for a near miss, else an empty text; `told` gives what is said of
+    """`; did you mean 'goal'?` for a near miss, else an empty text; `show` gives what is said of
     the candidate.
     """
     close = closest(word, candidates, cutoff=cutoff)
-    return f"; did you mean '{told(close)}'?" if close else ""
+    return f"; did you mean '{show(close)}'?" if close else ""
 
 
 def closest(word: object, candidates: Iterable[str], *, cutoff: float = CUTOFF) -> str | None:
@@ -39,10 +39,10 @@ def closest(word: object, candidates: Iterable[str], *, cutoff: float = CUTOFF) 
     """
     known = {_folded(candidate): candidate for candidate in candidates}
     wanted = _folded(str(word))
-    found = difflib.get_close_matches(wanted, known, n=1, cutoff=cutoff)
-    if not found and len(wanted) >= 3:
-        found = [name for name in known if name.startswith(wanted)]
-    return known[found[0]] if found else None
+    close = difflib.get_close_matches(wanted, known, n=1, cutoff=cutoff)
+    if not close and len(wanted) >= 3:
+        close = [name for name in known if name.startswith(wanted)]
+    return known[close[0]] if close else None
 
 
 def dotted(loc: Sequence[str | int]) -> str:
@@ -56,7 +56,7 @@ def shorten(text: str) -> str:
     return line if len(line) <= MAX_SHOWN else line[: MAX_SHOWN - 1] + "…"
 
 
-def found(value: Any, written: str | None = None) -> str:
+def value_text(value: Any, written: str | None = None) -> str:
     """What the author gave, in words; `written` is a scalar's own spelling."""
     if value is None:
         return "nothing"
@@ -95,7 +95,7 @@ _EXPECTED = {
 }
 
 
-def expected(kind: str) -> str | None:
+def expected_type(kind: str) -> str | None:
     """What an error of a wrong type expected, or None for errors of other kinds."""
     return _EXPECTED.get(kind)
 
@@ -105,7 +105,7 @@ def type_message(kinds: Sequence[str], value: Any, written: str | None) -> str:
     union.
     """
     wanted = list(dict.fromkeys(_EXPECTED[kind] for kind in kinds if kind != "none_required"))
-    text = f"expected {' or '.join(wanted)}, found {found(value, written)}"
+    text = f"expected {' or '.join(wanted)}, found {value_text(value, written)}"
     if "text" in wanted and isinstance(value, bool | int | float):
         return f"{text}; put it in quotes"
     if value is None:
@@ -117,16 +117,16 @@ def value_message(kind: str, error: Mapping[str, Any], value: Any, written: str 
     """The message of any other validation error."""
     context: Mapping[str, Any] = error.get("ctx", {})
     if wording := _WORDINGS.get(kind):
-        return wording(context, found(value, written))
+        return wording(context, value_text(value, written))
     if kind in ("enum", "literal_error"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
-        return f"expected {one_of(choices)}, found {found(value, written)}{hint}"
+        return f"expected {or_list(choices)}, found {value_text(value, written)}{hint}"
     if kind == "union_tag_invalid":
         choices = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
         tag = context.get("tag")
         return (
-            f"{context.get('discriminator', '')}: expected {one_of(choices)}, found"
+            f"{context.get('discriminator', '')}: expected {or_list(choices)}, found"
             f" '{tag}'{did_you_mean(tag, choices)}"
         )
     text = str(error.get("msg", "not valid"))
@@ -179,12 +179,12 @@ def _folded(word: str) -> str:
     return word.casefold().replace("-", "_").replace(" ", "_")
 
 
-def one_of(choices: Sequence[str]) -> str:
+def or_list(choices: Sequence[str]) -> str:
     """`a, b or c`."""
     return _listed(choices, "or") or "another value"
 
 
-def all_of(names: Sequence[str]) -> str:
+def and_list(names: Sequence[str]) -> str:
     """`a, b and c`."""
     return _listed(names, "and")
 

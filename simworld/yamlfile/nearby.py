@@ -15,7 +15,7 @@ FOLDERS = ("scenarios", "personas", "rubrics", "agents", "prompts", "judges", "t
 MOST = 5_000  # entries looked at
 
 
-def meant_file(
+def did_you_mean_file(
     name: str, folder: str, *, beside: Path = Path(), known: tuple[str, ...] = ()
 ) -> str:
     """`; did you mean 'agents/brief.yaml'?` for the nearest file or known name that is alike, else
@@ -33,7 +33,7 @@ def meant_file(
         stems.setdefault(
             path.stem, os.path.relpath(path, beside) if beside != Path() else str(path)
         )
-    return did_you_mean(_stem(name), stems, told=stems.__getitem__)
+    return did_you_mean(_stem(name), stems, show=stems.__getitem__)
 
 
 def _stem(name: str) -> str:
@@ -41,14 +41,14 @@ def _stem(name: str) -> str:
     return path.stem if path.suffix in SUFFIXES else path.name
 
 
-def _nearby(given: Path, beside: Path, folder: str) -> Iterator[Path]:
+def _nearby(named: Path, beside: Path, folder: str) -> Iterator[Path]:
     """The YAML files of the given folder, this one, and those in and beside it that may hold such
     files; nearest first.
     """
     left = MOST
     seen: set[Path] = set()
     others = {name for name in FOLDERS if name != folder}
-    start = list(dict.fromkeys((given if given.is_absolute() else beside / given, beside, Path())))
+    start = list(dict.fromkeys((named if named.is_absolute() else beside / named, beside, Path())))
     wanted = [
         place / folder
         for place in (beside, Path(), beside.parent if beside != Path() else Path(".."))

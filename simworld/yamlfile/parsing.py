@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
@@ -15,7 +16,7 @@ from simworld.yamlfile.messages import (
     closest,
     did_you_mean,
     dotted,
-    expected,
+    expected_type,
     type_message,
     value_message,
 )
@@ -56,7 +57,7 @@ def problem_texts(error: ValidationError) -> list[str]:
             message = "required field is missing"
         elif kind == "extra_forbidden":
             message = "unknown field"
-        elif expected(kind):
+        elif expected_type(kind):
             message = type_message([kind], item["input"], None)
         else:
             message = value_message(kind, item, item["input"], None)
@@ -83,7 +84,7 @@ def _problems(
         kinds = {item["type"] for item in items}
         if "missing" in kinds and loc in meant:
             continue
-        if loc in inner and all(expected(kind) or kind == "too_short" for kind in kinds):
+        if loc in inner and all(expected_type(kind) or kind == "too_short" for kind in kinds):
             # the branch of a union that was not meant, or a list whose entries are wrong already
             continue
         if len(problems) >= MAX_PROBLEMS:
@@ -134,7 +135,7 @@ def _messages(
     value = _at(data, loc)
     written = document.written(loc) if value == _at(document.data, loc) else None
     kinds = [item["type"] for item in items]
-    if all(expected(kind) for kind in kinds):
+    if all(expected_type(kind) for kind in kinds):
         return [type_message(kinds, value, written)]
     messages: list[str] = []
     for item in items:
@@ -143,7 +144,7 @@ def _messages(
             messages.append(f"unknown field{did_you_mean(loc[-1], _fields_at(model, loc[:-1]))}")
         elif kind == "missing":
             messages.append("required field is missing")
-        elif not expected(kind):
+        elif not expected_type(kind):
             messages.append(value_message(kind, item, value, written))
     return list(dict.fromkeys(messages))
 
@@ -162,19 +163,14 @@ def _fields_at(model: type[BaseModel], loc: YamlPath) -> list[str]:
     types: list[Any] = [model]
     for part in loc:
         types = [found for kind in types for found in _step(kind, part)]
-    names = [name for kind in types for m in _models(kind) for name in field_names(m)]
+    names = [name for kind in types for m in _models(kind) for name in fields_in_file(m)]
     return list(dict.fromkeys(names))
 
 
 def _step(kind: Any, part: str | int) -> list[Any]:
     if isinstance(part, str):
         models = _models(kind)
-        stepped = [
-            f.annotation
-            for m in models
-            for name, f in m.model_fields.items()
-            if part in (name, f.alias)
-        ]
+        stepped = [f.annotation for m in models if (f := fields_in_file(m).get(part))]
         if stepped:
             return stepped
     return list(_models(kind)) or [kind]
@@ -187,6 +183,6 @@ def _models(kind: Any) -> list[type[BaseModel]]:
     return [m for argument in get_args(kind) for m in _models(argument)]
 
 
-def field_names(model: type[BaseModel]) -> list[str]:
-    """The names that a model's fields have in a file."""
-    return [field.alias or name for name, field in model.model_fields.items()]
+def fields_in_file(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the names that they have in a file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}

@@ -84,7 +84,7 @@ def test_check_prints_every_problem_of_every_file_and_a_count() -> None:
     assert error("check", ".", "b.yaml", "e", "none.yaml").split("\n") == [
         "e: no YAML file in this folder",
         "a.yaml:3:8: seats: expected at least 2 entries, found 0 entries",
-        "b.yaml:1:1: control character U+0000: this is no text file",
+        "b.yaml:1:1: control character U+0000: this is not a text file",
         "none.yaml: no such file",
         "4 problems in 3 files",
     ]

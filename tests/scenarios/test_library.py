@@ -150,8 +150,8 @@ def test_persona_files_are_known_by_folder_or_by_fields(folder: Path) -> None:
 
 
 def test_personas_alone_are_no_selection(folder: Path) -> None:
-    assert lines("sub/personas/cy.yaml") == ["sub/personas/cy.yaml: holds personas and no scenario"]
-    assert lines("sub/personas") == ["sub/personas: holds personas and no scenario"]
+    assert lines("sub/personas/cy.yaml") == ["sub/personas/cy.yaml: holds personas but no scenario"]
+    assert lines("sub/personas") == ["sub/personas: holds personas but no scenario"]
     assert names("sub", "sub/two.yml") == ["two.p-1", "two.p-2"]
 
 

@@ -168,7 +168,7 @@ order: simultaneous
         ),
         (
             r"checks: [{name: c, kind: number, pattern: '(\d+)', between: [90, 65]}]",
-            "x.yaml:6:61: checks.0.between: lowest first: [65, 90]",
+            "x.yaml:6:61: checks.0.between: expected the lower end first: [65, 90]",
         ),
         ("checks: [{name: c, kind: regex}]", "x.yaml:6:10: checks.0: a regex check needs 'pattern'"),
         ("checks: [{name: c, kind: keyword, words: []}]", "x.yaml:6:10: checks.0: a keyword check needs 'words'"),

@@ -17,9 +17,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simworld.analysis.questions.judge_choice import JudgeChoice
-from simworld.analysis.questions.judge_measures import Measure, names_of
+from simworld.analysis.questions.judge_measures import Measure
 from simworld.analysis.questions.query_source import QuerySource
 from simworld.analysis.questions.scope import Scope
+from simworld.core.measures import measure_names
+from simworld.results.seat_scores import seat_values
 from store import Cells
 
 COLUMNS = ("agent", "seat", "position", "run", "scenario", "family", "kind")
@@ -59,17 +61,16 @@ def seat_frames(
         InputError: a score is not finite.
     """
     seats = cache(lambda scenario: [seat.name for seat in source.store.scenario(scenario).seats])
+    names = measure_names(judge.rubrics) if judge is not None else {}
+    wanted = [measure.name for measure in measures]
     for run in _runs(source, among):
         places = _places(source, among, run)
         agents = _agents(source, among, run)
-        ids = judge.ids if judge is not None else ()
-        for cells in source.store.cells(run, ids, places):
+        for cells in source.store.cells(run, list(names), places):
             if len(cells.block):
                 frame = _frame(cells, run, places, seats, columns)
-                for measure in measures:
-                    frame[measure.name] = _values(
-                        cells, names_of(judge) if judge else {}, measure.name
-                    )
+                if wanted:
+                    frame[wanted] = seat_values(cells, names, wanted).reshape(-1, len(wanted))
                 yield frame if agents is None else frame[frame["agent"].isin(agents)]
 
 
@@ -125,7 +126,7 @@ def _frame(
     position = np.tile(np.arange(size), items)
     of = [places[scenario] for _, scenario, _ in cells.blocks]
     names = _words(cells.names)[cells.agents]
-    made: dict[str, Callable[[], Any]] = {
+    makers: dict[str, Callable[[], Any]] = {
         "seat": lambda: np.array(
             [seats(scenario) for _, scenario, _ in cells.blocks], dtype=object
         )[block, position],
@@ -144,7 +145,7 @@ def _frame(
         "failed": np.repeat(cells.failed, size),
         ALL: "",
     }
-    return pd.DataFrame(always | {name: make() for name, make in made.items() if name in columns})
+    return pd.DataFrame(always | {name: make() for name, make in makers.items() if name in columns})
 
 
 def _words(values: Sequence[str]) -> NDArray[Any]:
@@ -159,13 +160,3 @@ def _partners(names: NDArray[Any]) -> NDArray[Any]:
         for rows in others
     ]
     return np.stack(joined, axis=1)
-
-
-def _values(cells: Cells, names: Mapping[str, Sequence[str]], measure: str) -> NDArray[np.float64]:
-    """The values of a measure, whichever of the judge's rubrics gives it."""
-    found = np.full(cells.agents.size, np.nan)
-    for id_, given in names.items():
-        if measure in given and id_ in cells.values:
-            values = cells.values[id_][:, :, given.index(measure)].ravel()
-            found = np.where(np.isnan(found), values, found)
-    return found

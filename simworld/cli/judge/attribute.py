@@ -6,8 +6,8 @@ import click
 
 from simworld.cli.judge.judge_options import (
     OfAJudge,
-    given_judge,
     judge_option,
+    load_judge_option,
     open_judge,
     run_option,
 )
@@ -52,7 +52,7 @@ def attribute(
     from simworld.judging.attribution_pass import attribute_episodes
     from store import open_store
 
-    spec, _ = given_judge(judge_name)
+    spec, _ = load_judge_option(judge_name)
     check_method(spec, method)  # before the model is loaded
     with open_store(db) as store:
         store.check_names(run=run_name)

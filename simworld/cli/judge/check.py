@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.expected import expected
+from simworld.cli.expected import expecting_kind
 from simworld.cli.judge.judge_options import (
     OfAJudge,
-    given_judge,
-    given_rubric,
     judge_option,
+    load_judge_option,
+    load_rubric_option,
     open_judge,
 )
 from simworld.cli.next_command import next_command, same_command
@@ -74,12 +74,12 @@ def check(
     from simworld.judging.trust import check_dimensions, check_judge, load_pairs, shipped_pairs
     from store import check_store, open_store
 
-    spec, _ = given_judge(judge_name)
-    rubric = given_rubric(rubric_name or spec.rubric or "sotopia")
+    spec, _ = load_judge_option(judge_name)
+    rubric = load_rubric_option(rubric_name or spec.rubric or "sotopia")
     if pairs_file is None:
         sets = shipped_pairs()
     else:
-        with expected("pairs", pairs_file):
+        with expecting_kind("pairs", pairs_file):
             sets = (load_pairs(pairs_file),)
     check_store(db)
     check_dimensions(sets, rubric)  # before the model is loaded

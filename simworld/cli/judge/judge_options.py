@@ -11,7 +11,7 @@ import click
 
 from scenarios.rubrics import load_rubric
 from simworld.cli import completion
-from simworld.cli.expected import expected
+from simworld.cli.expected import expecting_kind
 from simworld.judging.judge_spec import DEFAULT_JUDGE, load_judge
 
 if TYPE_CHECKING:
@@ -53,34 +53,36 @@ class OfAJudge(click.Command):
         return rest
 
 
-def _instead(command: str, given: str) -> str:
+def _instead(command: str, word: str) -> str:
     """What was meant by a word that no option introduces."""
     from simworld.cli.file_kinds import kind_of  # knows every kind, and is slow to import
 
-    there = os.path.isfile(given)
-    kind = kind_of(Path(given)) if there else "judge"
-    quoted = shlex.quote(given)
+    there = os.path.isfile(word)
+    kind = kind_of(Path(word)) if there else "judge"
+    quoted = shlex.quote(word)
     checked = f"`simworld check {quoted}` checks the file" if there else ""
     if kind == "pairs" and command == "check":
         return (
-            f"{given}: pairs are named with --pairs: `simworld judge check --judge SPEC --pairs"
+            f"{word}: pairs are named with --pairs: `simworld judge check --judge SPEC --pairs"
             f" {quoted}`"
         )
     if kind not in ("judge", None):
-        return f"{given} is no judge: its keys tell another kind of file ({kind}); {checked}"
-    usual = f"{given}: a judge is named with --judge: `simworld judge {command} --judge {quoted}`"
+        return (
+            f"{word} is not a judge: its keys are those of another kind of file ({kind}); {checked}"
+        )
+    usual = f"{word}: a judge is named with --judge: `simworld judge {command} --judge {quoted}`"
     return f"{usual}; {checked}" if checked else usual
 
 
-def given_judge(name: str) -> tuple[JudgeSpec, str]:
+def load_judge_option(name: str) -> tuple[JudgeSpec, str]:
     """As `load_judge`; a file that is no judge but of another kind is one line."""
-    with expected("judge", name):
+    with expecting_kind("judge", name):
         return load_judge(name)
 
 
-def given_rubric(name: str, *, beside: Path | None = None) -> Rubric:
+def load_rubric_option(name: str, *, beside: Path | None = None) -> Rubric:
     """As `load_rubric`; a file that is no rubric but of another kind is one line."""
-    with expected(
+    with expecting_kind(
         "rubric", beside / name if beside is not None and os.path.isfile(beside / name) else name
     ):
         return load_rubric(name, beside=beside)
@@ -98,12 +100,12 @@ def open_judge(
 
 
 def overruled_note(rubric: str, scenarios: Sequence[str]) -> list[str]:
-    """That a judge's own rubric went before those of scenarios; nothing where it did not."""
+    """A note that a judge's own rubric was used instead of the scenarios'; empty if not."""
     if not scenarios:
         return []
     more = f" and {len(scenarios) - 3} more" if len(scenarios) > 3 else ""
-    those = f"scenario{'s' if len(scenarios) > 1 else ''} {', '.join(scenarios[:3])}{more}"
+    named = f"scenario{'s' if len(scenarios) > 1 else ''} {', '.join(scenarios[:3])}{more}"
     return [
-        f"scored by the judge's own rubric, {rubric}, and not by the one that {those}"
+        f"scored by the judge's own rubric, {rubric}, and not by the one that {named}"
         f" name{'s' * (len(scenarios) == 1)}"
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.judge.judge_options import given_rubric
+from simworld.cli.judge.judge_options import load_rubric_option
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
 from simworld.judging.judge_spec import JudgeSpec
@@ -29,7 +29,7 @@ def new(names: tuple[str, ...], rubric: str, out: Path | None) -> None:
     Never overwrites a file.
     """
     if rubric:
-        given_rubric(rubric, beside=out.parent if out is not None else Path())
+        load_rubric_option(rubric, beside=out.parent if out is not None else Path())
     write_templates(names, out, lambda name, file, _: judge_template(name, file, rubric=rubric))
     next_command("tournament new", "my-tournament")
 

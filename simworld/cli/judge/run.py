@@ -8,9 +8,9 @@ import click
 
 from simworld.cli.judge.judge_options import (
     OfAJudge,
-    given_judge,
-    given_rubric,
     judge_option,
+    load_judge_option,
+    load_rubric_option,
     open_judge,
     overruled_note,
     run_option,
@@ -86,9 +86,9 @@ def run(
     from simworld.runner.profiler import Profiler
     from store import open_store
 
-    spec, _ = given_judge(judge_name)
+    spec, _ = load_judge_option(judge_name)
     if spec.rubric:
-        given_rubric(spec.rubric)  # before the model is loaded
+        load_rubric_option(spec.rubric)  # before the model is loaded
     with open_store(db) as store:
         store.check_names(run=run_name)
         with open_judge(spec, threads, asking.server) as backend:
@@ -122,7 +122,7 @@ def run(
                 if tally.scored + tally.already
                 else ()
             )
-            profile = profiler.profile({spec.model: judging.waited.seconds})
+            profile = profiler.profile({spec.model: sum(judging.waited.values())})
     if as_json:
         parts: list[dict[str, object]] = [
             _plain(tally),

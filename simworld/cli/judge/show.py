@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from simworld.cli import completion
-from simworld.cli.judge.judge_options import given_judge, given_rubric
+from simworld.cli.judge.judge_options import load_judge_option, load_rubric_option
 from simworld.cli.options import json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
@@ -44,8 +44,8 @@ def show(judge_name: str, as_json: bool) -> None:
 
     Also where they came from.
     """
-    spec, origin = given_judge(judge_name)
-    rubric = given_rubric(spec.rubric or "sotopia")
+    spec, origin = load_judge_option(judge_name)
+    rubric = load_rubric_option(spec.rubric or "sotopia")
     if as_json:
         dimensions = [
             {

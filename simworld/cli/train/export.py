@@ -10,7 +10,7 @@ import click
 from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option
 from simworld.cli.text import harmless
-from simworld.cli.train.dataset_options import build, data_options, datasets_option
+from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 
@@ -38,7 +38,7 @@ from simworld.core.errors import InputError
 @datasets_option
 @db_option
 def export(
-    db: str, datasets: Path | None, format_: str, out: Path, name: str, force: bool, **given: Any
+    db: str, datasets: Path | None, format_: str, out: Path, name: str, force: bool, **options: Any
 ) -> None:
     """Write a dataset as .npz or for Minari.
 
@@ -49,12 +49,12 @@ def export(
 
     if format_ == "npz":
         with new_file(out, force=force) as part:
-            count = export_npz(build(db, given, datasets), part)
+            count = export_npz(dataset_folder(db, options, datasets), part)
         click.echo(harmless(f"Wrote {counted(count, 'transition')} to {out}."))
         next_command("train inspect", db=db)
         return
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; give --out the folder that holds Minari's datasets")
-    count = export_minari(build(db, given, datasets), name, out)
+    count = export_minari(dataset_folder(db, options, datasets), name, out)
     click.echo(harmless(f"Wrote {counted(count, 'episode')} as {name} in {out}."))
     next_command("train inspect", db=db)

@@ -5,7 +5,6 @@ clone's prefix.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -14,12 +13,12 @@ from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.reply_options import (
-    lines_of,
+    neutrality_lines,
     open_local,
-    recorded,
+    record_training,
     source_options,
-    told,
-    work_of,
+    with_interval,
+    work_folder,
 )
 from simworld.core.counts import counted
 
@@ -127,39 +126,37 @@ def latent(
         # number format.
         local = open_local(clone, clone.info.dtype, threads)
         with (
-            open_cloning_data(store, local, clone, query, show) as school,
-            recorded(store, "latent", out, settings.plain(), school.data) as (log, done),
+            open_cloning_data(store, local, clone, query, show) as cloning,
+            record_training(store, "latent", out, settings.plain(), cloning.data) as (log, done),
         ):
-
-            def heard(step: int, metrics: Any) -> None:
-                log(step, metrics)
-                show(step, steps, "learning")
-
-            made, found, neutrality = latent_upmap(
-                school,
+            checkpoint, measured, neutrality = latent_upmap(
+                cloning,
                 clone,
                 settings,
                 embed=load_sentences().encode,
-                log=heard,
+                log=log,
                 show=show,
-                work=work_of(out),
+                work=work_folder(out),
             )
-            save_checkpoint(out, made)
-            done(made)
+            save_checkpoint(out, checkpoint)
+            done(checkpoint)
     if as_json:
         click.echo(
-            plain_json({"id": made.id, "folder": str(out), "metrics": dict(made.info.metrics)})
+            plain_json(
+                {"id": checkpoint.id, "folder": str(out), "metrics": dict(checkpoint.info.metrics)}
+            )
         )
         return
     click.echo(
         harmless(
-            f"{out}: {made.id}: {counted(made.info.d_action - 1, 'direction')},"
-            f" {counted(made.info.ways, 'way')} of replying"
+            f"{out}: {checkpoint.id}: {counted(checkpoint.info.d_action - 1, 'direction')},"
+            f" {counted(checkpoint.info.ways, 'way')} of replying"
         )
     )
     click.echo(
-        f"  a reply behind its own code {told(found.log_ratio)} nats likelier than behind another's"
+        f"  a reply behind its own code {with_interval(measured.log_ratio)} nats likelier than"
+        " behind another's"
     )
-    click.echo("\n".join(lines_of(neutrality)))
+    click.echo("\n".join(neutrality_lines(neutrality)))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}"))
     next_command("agent new", "my-agent")

@@ -127,10 +127,10 @@ def _report(checkpoint: Checkpoint, out: Path, as_json: bool) -> None:
         )
         return
     length = info.act_norm * info.embedding_norm
-    what = (
+    lines = (
         f"{info.d_action} numbers to {info.tokens} embeddings of {info.width}, about {length:.3g}"
         f" long, at {info.position}"
     )
-    click.echo(harmless(f"{out}: {checkpoint.id}: {what}"))
+    click.echo(harmless(f"{out}: {checkpoint.id}: {lines}"))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: random}}}}"))
     next_command("train clone", "--upmap", str(out), "--train-upmap", "--out", f"{out}-clone")

@@ -94,7 +94,7 @@ Write = Callable[[str, str], Path]
             "bad.yaml:3:39: steering.explore: ways take no sigma; remove it, or write 'kind: noise'"
         ]),
         (LM + "steering: {planner: haggler, explore: {kind: ways}}\n", [
-            "bad.yaml:3:39: steering.explore: this checkpoint knows no ways of replying to try; "
+            "bad.yaml:3:39: steering.explore: this checkpoint has no ways of replying to try; "
             "make one with `simworld train latent`"
         ]),
         (LM + "prompt: scirpt\nsteering: {planner: nothing}\n", [

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simworld.core.episode import Ending
-from simworld.core.rewards import weigh
+from simworld.core.rewards import weighted_mean
 from simworld.results.cells import SeatScore
+from simworld.results.last_attempts import last_attempts
 from simworld.results.seat_scores import SeatCount
-from store import EpisodeSummary, Store
+from store import Store
 
 # episode id, seat → measure → one number for each sample
 Values = dict[tuple[str, str], dict[str, list[float]]]
@@ -24,10 +25,7 @@ def raw_scores(
     """The scores of everybody, what became of the seats, and the number of last attempts with a
     score."""
     samples = raw_samples(store, run, judge)
-    last: dict[str, EpisodeSummary] = {}
-    for summary in store.summaries(run=run):
-        if summary.item_key not in last or last[summary.item_key].attempt < summary.attempt:
-            last[summary.item_key] = summary
+    last = last_attempts(store.summaries(run=run))
     scores: list[SeatScore] = []
     counts: dict[str, SeatCount] = defaultdict(SeatCount)
     for summary in last.values():
@@ -92,7 +90,7 @@ def _measures(
     shares = {name: share for name, (_, share) in given.items()}
     found = dict(shares)
     if all(name in shares for name, weight in weights.items() if weight):
-        found["overall"] = weigh(shares, weights)
+        found["overall"] = weighted_mean(shares, weights)
     if rubric["name"] == "sotopia" and len(given) == len(weights):
         found["sotopia_mean"] = sum(score for score, _ in given.values()) / len(given)
     return found

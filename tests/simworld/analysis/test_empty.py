@@ -25,7 +25,7 @@ PLAYED = {
     "failures": "nothing failed",
     "planners": "no agent that played was steered by a planner",
     "trainings": "nothing was taught; `simworld train` teaches planners",
-    "transcript": "nothing there is of episode=ffff",
+    "transcript": "nothing stored has episode=ffff",
 }
 
 
@@ -75,9 +75,7 @@ def test_what_is_judged(url: str) -> None:
     assert why(url, "checks") == unchecked.format("")
     assert why(url, "checks", run="first") == unchecked.format(" in run first")
     assert why(url, "unscored") == "every episode that ended has its score"
-    assert (
-        why(url, "scores", run="first", judge="wit") == "nothing there is of run=first, judge=wit"
-    )
+    assert why(url, "scores", run="first", judge="wit") == "nothing stored has run=first, judge=wit"
 
 
 def test_a_run_among_others(url: str) -> None:

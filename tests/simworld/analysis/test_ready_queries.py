@@ -13,7 +13,7 @@ from simworld import connect
 from simworld.analysis.connect import Analysis
 from simworld.analysis.ready_queries import ready_queries, ready_query
 from simworld.core.errors import InputError
-from store.parameters import names
+from store.parameters import parameter_names
 from tests.simworld.analysis import world
 from tests.store.samples import NOON, TICKET
 
@@ -185,7 +185,9 @@ def test_every_query_is_tested_by_its_rows() -> None:
 def test_what_a_query_says_of_itself_is_so(world_url: str, name: str) -> None:
     ready = ready_queries()[name]
     assert ready.question.endswith("?")
-    assert names(ready.sql) == tuple(sorted(ready.parameters, key=names(ready.sql).index))
+    assert parameter_names(ready.sql) == tuple(
+        sorted(ready.parameters, key=parameter_names(ready.sql).index)
+    )
     values = ready.values(dict.fromkeys(ready.required, "x"))
     with store.query(world_url, ready.sql, values) as answer:
         assert answer.columns == tuple(ready.columns)

@@ -120,10 +120,10 @@ def test_a_model_that_no_spec_can_mean_is_a_problem(folder: Path, name: str, mod
 def test_a_file_that_is_named_must_be_of_ours(folder: Path) -> None:
     code, _, error = check("compose.yaml", "gone.yaml")
     assert code == 2
-    assert "compose.yaml: its keys tell none of our kinds of files" in error
+    assert "compose.yaml: its keys are those of no simworld file" in error
     assert "gone.yaml: no such file or folder" in error
     code, _, error = check("deploy")
-    assert (code, error.startswith("no file of ours is here; 1 other YAML file left out")) == (
+    assert (code, error.startswith("no simworld file is here; 1 other YAML file left out")) == (
         2,
         True,
     )

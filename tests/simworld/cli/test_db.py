@@ -155,7 +155,7 @@ def test_names_in_a_query_of_ones_own(path: Path) -> None:
         (("@scores", "--set", "run=a", "--set", "run=b"), "--set gives 'run' twice"),
         (("@scores", "--set", "run=fisrt"), "no run 'fisrt' there; did you mean 'first'?"),
         (("@scroes",), "no ready query @scroes; did you mean '@scores'?"),
-        (("scores",), "'scores' is no SQL; did you mean '@scores'?"),
+        (("scores",), "'scores' is not SQL; did you mean '@scores'?"),
         (("SELECT :x",), "no value for :x"),
         (("DELETE FROM acts",), "only reading"),
         (("SELECT * FROM epsiodes",), "did you mean 'episodes'"),

@@ -96,7 +96,7 @@ def test_the_demo_plays_judges_and_shows_once(tmp_path: Path) -> None:
     assert "smol-thanks" in page
     assert str(escape(lines[3].partition(": ")[2][:30])) in page
     again = CliRunner().invoke(cli, command, catch_exceptions=False)
-    assert "it did so before, and shows it again" in again.stdout
+    assert "all of it is done already, and only shown again" in again.stdout
     assert "0 episodes played, 2 already there" in again.output
     assert lines[3] in again.stdout.splitlines()
     with open_store(db) as store:

@@ -157,6 +157,5 @@ def test_an_agent_that_stays_must_be_the_one_that_played(folder: Path) -> None:
 def test_a_name_that_another_run_has_is_refused(folder: Path) -> None:
     result = branch("--at", "1", "--cast", "guest=rude", "--name", "dinner", code=1)
     assert (
-        str(result.exception)
-        == "run 'dinner' exists and is another one than this branch; give another --name"
+        str(result.exception) == "run 'dinner' exists and is not this branch; give another --name"
     )

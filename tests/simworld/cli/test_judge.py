@@ -181,23 +181,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (
             ["check", "--judge", "calm.yaml"],
-            "calm.yaml: its keys tell a rubric, and a judge is expected",
+            "calm.yaml: expected a judge, found a rubric",
         ),
         (
             ["run", "--judge", "calm.yaml"],
-            "calm.yaml: its keys tell a rubric, and a judge is expected",
+            "calm.yaml: expected a judge, found a rubric",
         ),
         (
             ["show", "pairs.yaml"],
-            "pairs.yaml: its keys tell a list of pairs, and a judge is expected",
+            "pairs.yaml: expected a judge, found a list of pairs",
         ),
         (
             ["check", "--rubric", "strict.yaml"],
-            "strict.yaml: its keys tell a judge, and a rubric is expected",
+            "strict.yaml: expected a rubric, found a judge",
         ),
         (
             ["check", "--pairs", "calm.yaml"],
-            "calm.yaml: its keys tell a rubric, and a list of pairs is expected",
+            "calm.yaml: expected a list of pairs, found a rubric",
         ),
         (["new", "x", "--rubric", "nope.yaml"], "no rubric file nope.yaml; looked in ."),
         (
@@ -206,7 +206,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (
             ["new", "x", "--rubric", "strict.yaml"],
-            "strict.yaml: its keys tell a judge, and a rubric is expected",
+            "strict.yaml: expected a rubric, found a judge",
         ),
         (
             ["check", "strict.yaml"],
@@ -218,7 +218,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (
             ["run", "calm.yaml"],
             (
-                "calm.yaml is no judge: its keys tell another kind of file (rubric); `simworld"
+                "calm.yaml is not a judge: its keys are those of another kind of file (rubric); `simworld"
                 " check calm.yaml` checks the file"
             ),
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simworld.cli.remaining_time import Pace, Rate, spoken
+from simworld.cli.remaining_time import Pace, Rate, duration_text
 
 
 class Clock:
@@ -185,7 +185,7 @@ def test_short_work_is_not_forecast(clock: Clock) -> None:
     ],
 )
 def test_spans_of_time(seconds: float, words: str) -> None:
-    assert spoken(seconds) == words
+    assert duration_text(seconds) == words
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:

@@ -449,7 +449,7 @@ def test_a_person_at_a_closed_terminal_stops_the_run_and_nothing_is_stored(folde
     )
     assert done.returncode == 2
     assert (
-        "Error: the terminal was closed, and with it a person's seat; the same command plays the"
+        "Error: the terminal was closed, so nobody speaks for a person's seat; the same command plays the"
         " rest" in done.stderr
     )
     assert count(folder / "x.db") == 0

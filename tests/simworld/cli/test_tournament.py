@@ -258,7 +258,7 @@ def test_a_score_that_is_no_number_is_one_line(played: Path) -> None:
         )
     done = call("standings", "cup.yaml", "--db", "x.db")
     assert isinstance(done.exception, InputError)
-    assert "no finite number; delete that judgement and judge again" in str(done.exception)
+    assert "which is not finite; delete that judgement and judge again" in str(done.exception)
 
 
 def test_one_scenario_and_nothing_but_ties_are_told_beside_the_standings(folder: Path) -> None:

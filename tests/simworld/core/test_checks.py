@@ -7,11 +7,11 @@ import pytest
 
 from simworld.core.checks import (
     TOGETHER_S,
-    compiled,
+    compile_check,
+    ending_check,
     pattern_problems,
     run_check,
     run_checks,
-    that_ends,
 )
 from simworld.core.episode import Act, Action, ActionKind, CheckResult, Turn
 from simworld.core.scenario import Check, CheckKind, Persona, Scenario, Seat
@@ -117,7 +117,7 @@ def test_how_numbers_are_read(text: str, value: float) -> None:
 def test_what_is_no_number_is_undecided_and_says_so(text: str) -> None:
     result = run_check(number(r"price (\S+)!", between=(0, 9)), dialogue(("a", f"price {text}!")))
     assert result == CheckResult(
-        name="c", holds=None, turn=0, error=f"{text!r} is no number; let group 1 match digits"
+        name="c", holds=None, turn=0, error=f"{text!r} is not a number; let group 1 match digits"
     )
 
 
@@ -161,8 +161,8 @@ def test_checks_come_in_order() -> None:
 
 
 def test_words_are_no_patterns() -> None:
-    assert compiled(keyword("a.c")).search("abc") is None
-    assert compiled(keyword("a.c")).search("so A.C it is") is not None
+    assert compile_check(keyword("a.c")).search("abc") is None
+    assert compile_check(keyword("a.c")).search("so A.C it is") is not None
 
 
 ENDLESS = r"(?:a|a)*(a+)+\1x?$"
@@ -209,12 +209,12 @@ def test_what_ends_an_episode() -> None:
     def ends(check: Check) -> Check:
         return replace(check, ends=True)
 
-    assert that_ends([ends(regex("Deal"))], HAGGLE) == "c"
-    assert that_ends([regex("Deal")], HAGGLE) == ""
-    assert that_ends([ends(regex("pounds"))], HAGGLE) == ""
+    assert ending_check([ends(regex("Deal"))], HAGGLE) == "c"
+    assert ending_check([regex("Deal")], HAGGLE) == ""
+    assert ending_check([ends(regex("pounds"))], HAGGLE) == ""
     price = ends(number(between=(80, 99)))  # the first price, of an earlier turn
-    assert that_ends([price], HAGGLE) == "c"
-    assert that_ends([ends(number(last=True, between=(70, 80)))], HAGGLE) == "c"
+    assert ending_check([price], HAGGLE) == "c"
+    assert ending_check([ends(number(last=True, between=(70, 80)))], HAGGLE) == "c"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.library import read_heldout, read_library
-from simworld.core.names import called, first_word
+from simworld.core.names import first_word, short_name
 from simworld.core.scenario import Persona
 
 
@@ -69,15 +69,15 @@ from simworld.core.scenario import Persona
     ],
 )
 def test_what_somebody_is_called(name: str, what: str) -> None:
-    assert called(name) == what
+    assert short_name(name) == what
     assert Persona(name=name).called == what
     assert Persona(name=name, short="Kit").called == "Kit"
 
 
 @given(st.text(min_size=1).filter(str.strip))
 def test_everybody_is_called_something(name: str) -> None:
-    assert called(name).strip()
-    assert "\n" not in called(name)
+    assert short_name(name).strip()
+    assert "\n" not in short_name(name)
 
 
 def test_nobody_in_the_shipped_scenarios_got_another_name() -> None:

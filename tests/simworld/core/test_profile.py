@@ -1,6 +1,6 @@
 """Shares, rates and sums, worked out by hand."""
 
-from simworld.core.profile import Profile, ProfilePart, since, together
+from simworld.core.profile import Profile, ProfilePart, add_spent, spent_between
 
 
 def test_a_profile_as_data_names_what_is_left_over() -> None:
@@ -37,7 +37,7 @@ def test_what_was_spent_between_two_readings() -> None:
         "judging": ProfilePart(seconds=1.0, tokens=5),
         "sampling": ProfilePart(seconds=0.5, tokens=40),
     }
-    assert since(now, before) == {
+    assert spent_between(now, before) == {
         "decode": ProfilePart(seconds=3.0, tokens=30),
         "sampling": ProfilePart(seconds=0.5, tokens=40),
     }
@@ -50,7 +50,7 @@ def test_sums_of_two_models() -> None:
         "storing": ProfilePart(seconds=0.5),
         "prefill": ProfilePart(seconds=3.0, tokens=9),
     }
-    assert together(one, two) == {
+    assert add_spent(one, two) == {
         "decode": ProfilePart(seconds=3.0, tokens=30),
         "storing": ProfilePart(seconds=1.5),
         "prefill": ProfilePart(seconds=3.0, tokens=9),

@@ -14,10 +14,10 @@ from simworld.core.rewards import (
     at_end,
     attributed,
     by_utterance,
-    differences,
     family_means,
+    score_changes,
     uniform,
-    weigh,
+    weighted_mean,
 )
 
 SCORE = st.floats(-1, 1)
@@ -25,23 +25,27 @@ WEIGHTS = st.lists(st.floats(0, 1e300), min_size=1, max_size=30)
 
 
 def test_dimensions_are_weighed_and_those_without_a_weight_do_not_count() -> None:
-    assert weigh(
+    assert weighted_mean(
         {"goal": 1.0, "tone": 0.5, "rules": 0.0}, {"goal": 3.0, "tone": 1.0}
     ) == pytest.approx(0.875)
 
 
 def test_weights_must_weigh_something() -> None:
     with pytest.raises(ValueError, match="sum to 0"):
-        weigh({"goal": 1.0}, {"goal": 0.0})
+        weighted_mean({"goal": 1.0}, {"goal": 0.0})
 
 
 def test_a_dimension_that_was_not_judged_is_no_zero() -> None:
     with pytest.raises(KeyError):
-        weigh({"goal": 1.0}, {"goal": 1.0, "tone": 1.0})
+        weighted_mean({"goal": 1.0}, {"goal": 1.0, "tone": 1.0})
 
 
 def test_families_have_means_of_their_own() -> None:
     assert family_means([("a", 0.0), ("b", 5.0), ("a", 1.0)]) == {"a": 0.5, "b": 5.0}
+
+
+def less(placed: CreditAssignment, level: float) -> np.ndarray:
+    return placed.parts - level * placed.spread
 
 
 @pytest.mark.parametrize(
@@ -51,12 +55,12 @@ def test_families_have_means_of_their_own() -> None:
         (uniform(0.8, 4), [0.075] * 4),
         (attributed(0.8, [1, 0, 3]), [0.075, 0, 0.225]),
         (attributed(0.8, [0, 0]), [0.15, 0.15]),
-        (differences([0.4, 0.9, 0.8]), [-0.1, 0.5, -0.1]),
+        (score_changes([0.4, 0.9, 0.8]), [-0.1, 0.5, -0.1]),
         (by_utterance([1, 0, 1, 1.2]), [0.125, -0.125, 0.125, 0.175]),
     ],
 )
 def test_a_level_of_a_half_is_taken_off(placed: CreditAssignment, rewards: list[float]) -> None:
-    assert placed.less(0.5) == pytest.approx(rewards)
+    assert less(placed, 0.5) == pytest.approx(rewards)
 
 
 @pytest.mark.parametrize("weights", [[-1.0, 2.0], [float("nan")], [float("inf"), 1.0]])
@@ -69,25 +73,25 @@ def test_weights_are_finite_and_not_negative(weights: list[float]) -> None:
 def test_even_shares_sum_to_the_score_less_the_level(
     score: float, level: float, n: int, place: Callable[[float, int], CreditAssignment]
 ) -> None:
-    assert place(score, n).less(level).sum() == pytest.approx(score - level)
+    assert less(place(score, n), level).sum() == pytest.approx(score - level)
 
 
 @given(SCORE, SCORE, WEIGHTS)
 def test_attributed_shares_sum_to_the_score_less_the_level(
     score: float, level: float, weights: list[float]
 ) -> None:
-    assert attributed(score, weights).less(level).sum() == pytest.approx(score - level)
+    assert less(attributed(score, weights), level).sum() == pytest.approx(score - level)
 
 
 @given(SCORE, st.lists(SCORE, min_size=1, max_size=40))
 def test_differences_sum_to_the_last_score_less_the_level(
     level: float, scores: list[float]
 ) -> None:
-    assert differences(scores).less(level).sum() == pytest.approx(scores[-1] - level)
+    assert less(score_changes(scores), level).sum() == pytest.approx(scores[-1] - level)
 
 
 @given(SCORE, st.lists(SCORE, min_size=1, max_size=40))
 def test_measured_utterances_sum_to_their_mean_less_the_level(
     level: float, values: list[float]
 ) -> None:
-    assert by_utterance(values).less(level).sum() == pytest.approx(float(np.mean(values)) - level)
+    assert less(by_utterance(values), level).sum() == pytest.approx(float(np.mean(values)) - level)

@@ -6,7 +6,7 @@ import pytest
 
 from simworld.core.episode import Action, ActionKind
 from simworld.language import known_languages
-from simworld.language.shown import colon, only_to, told
+from simworld.language.shown import act_in_words, name_colon, only_to_words
 
 BYE = Action(kind=ActionKind.leave, text="…")
 GONE = Action(kind=ActionKind.leave)
@@ -29,17 +29,17 @@ def test_every_language_is_here() -> None:
 
 @pytest.mark.parametrize("code", SHOWN)
 def test_marks_are_of_the_scenarios_language(code: str) -> None:
-    before, between, after = only_to(code)
+    before, between, after = only_to_words(code)
     shown = (
         before + between.join("AB") + after,
-        colon(code),
-        told(BYE, code),
-        told(GONE, code),
-        told(NOTHING, code),
+        name_colon(code),
+        act_in_words(BYE, code),
+        act_in_words(GONE, code),
+        act_in_words(NOTHING, code),
     )
     assert shown == SHOWN[code]
 
 
 def test_words_stay_as_they_were_said() -> None:
-    assert told(Action(kind=ActionKind.speak, text="{who}: 70"), "zh") == "{who}: 70"
-    assert told(Action(kind=ActionKind.non_verbal, text="点头"), "de") == "点头"
+    assert act_in_words(Action(kind=ActionKind.speak, text="{who}: 70"), "zh") == "{who}: 70"
+    assert act_in_words(Action(kind=ActionKind.non_verbal, text="点头"), "de") == "点头"

@@ -151,7 +151,7 @@ def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
     assert done.exit_code == 0, done.exception
     assert "train.td3bc.alpha" in done.stdout
     assert done.stdout.count("constant") == 2
-    assert "families show that it runs and not an effect" in done.stdout
+    assert "families show that it runs, but no effect" in done.stdout
     assert "clone" not in done.stdout
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simworld.yamlfile import closest, did_you_mean, meant_file
+from simworld.yamlfile import closest, did_you_mean, did_you_mean_file
 
 
 @pytest.fixture(autouse=True)
@@ -41,29 +41,29 @@ def _study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_file_or_the_known_name_that_was_meant(name: str, meant: str) -> None:
-    assert meant_file(name, "agents", known=("smol-script",)) == f"; did you mean '{meant}'?"
+    assert did_you_mean_file(name, "agents", known=("smol-script",)) == f"; did you mean '{meant}'?"
 
 
 @pytest.mark.parametrize(
     "name", ["strict.yaml", "quiet-one.yaml", "notes.txt", "train", "zzz", "x" * 5000, "a\0b", ""]
 )
 def test_files_of_other_kinds_hidden_ones_and_nothing_alike(name: str) -> None:
-    assert meant_file(name, "agents") == ""
+    assert did_you_mean_file(name, "agents") == ""
 
 
 def test_beside_another_file_and_from_a_folder_of_another_kind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert (
-        meant_file("strict.yaml", "judges", beside=Path("scenarios"))
+        did_you_mean_file("strict.yaml", "judges", beside=Path("scenarios"))
         == "; did you mean '../judges/strict.yaml'?"
     )
     monkeypatch.chdir("scenarios")
-    assert meant_file("brief.yaml", "agents") == "; did you mean '../agents/brief.yaml'?"
+    assert did_you_mean_file("brief.yaml", "agents") == "; did you mean '../agents/brief.yaml'?"
 
 
 def test_a_beginning_of_three_letters_or_more_is_enough() -> None:
     assert closest("sma", ["large-1c0ffee2", "small-0badcafe"]) == "small-0badcafe"
     assert closest("sm", ["small-0badcafe"]) is None
     assert did_you_mean("1c0f", ["1c0e"], cutoff=0.85) == ""
-    assert did_you_mean("scroes", ["scores"], told="@{}".format) == "; did you mean '@scores'?"
+    assert did_you_mean("scroes", ["scores"], show="@{}".format) == "; did you mean '@scores'?"
