@@ -40,7 +40,7 @@ check: $(READY)  ## ruff, mypy --strict, import-linter
 	$(call timed,imports,$(BIN)/lint-imports)
 
 fast: $(READY)  ## the tests that load no model
-	$(call timed,fast tests,OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not model and not slow")
+	$(call timed,fast tests,OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile --max-worker-restart=0 -m "not model and not slow")
 
 model: $(READY)  ## the short tests on the built-in model
 	$(call timed,model tests,$(BIN)/pytest -q -m "model and not slow")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
-from agents.people_names import PeopleNames, folded, resembles, words_of
+from agents.name_forms import spelling_pattern
+from agents.people_names import PeopleNames, fold_name, resembles, whole_label
 from agents.privacy_words import (
     ARTICLES,
     BOTH,
@@ -74,12 +75,16 @@ class PeoplePresent:
     def __init__(self, names: PeopleNames) -> None:
         self.seats = names.seats
         called = names.called()
-        self._called = {folded(word): seats for word, seats in called.items()}
-        own = [name for name in names.own if folded(name) not in self._called]
-        self._own = re.compile(rf"(?i)(?:{words_of(own)})") if own else None
+        self._called = {fold_name(word): seats for word, seats in called.items()}
+        own = [name for name in names.own if fold_name(name) not in self._called]
+        self._own = re.compile(rf"(?i)(?:{whole_label(own)})") if own else None
         little = [word for word in self._called if word in ARTICLES | LITTLE]
-        known = words_of({word for word in (*called, *self._called) if folded(word) not in little})
-        loud = words_of([*map(str.upper, little), *map(str.capitalize, little)])  # `A`, but no `a`
+        known = whole_label(
+            {word for word in (*called, *self._called) if fold_name(word) not in little}
+        )
+        loud = whole_label(
+            [*map(str.upper, little), *map(str.capitalize, little)]
+        )  # `A`, but no `a`
         known = "|".join(filter(None, (known, f"(?-i:{loud})" if loud else "")))
         self._other = re.compile(rf"(?i)(?:{known})") if known else None
         self._parts = [word for called in self._called for word in called.split()]
@@ -89,13 +94,17 @@ class PeoplePresent:
         """The other seat where there is just one."""
         return tuple(self.seats) if len(self.seats) == 1 else ()
 
+    def knows(self, *words: str) -> bool:
+        """Whether one of the words is how somebody here is called."""
+        return any(fold_name(word) in self._called for word in words)
+
     def named(self, text: str) -> tuple[str, ...] | None:
         """The seats that a text names, in order; None where a name may mean two."""
-        found = [self._meant(match) for match in self._others(text)]
+        meanings = [self._meant(match) for match in self._others(text)]
         return (
             None
-            if any(len(seats) != 1 for seats in found)
-            else tuple(dict.fromkeys(s for seats in found for s in seats))
+            if any(len(seats) != 1 for seats in meanings)
+            else tuple(dict.fromkeys(s for seats in meanings for s in seats))
         )
 
     def without_names(self, text: str) -> str:
@@ -136,7 +145,15 @@ class PeoplePresent:
         return self._seats(phrase, start)
 
     def _meant(self, match: re.Match[str]) -> frozenset[str]:
-        return self._called.get(folded(match.group()), frozenset())
+        word = fold_name(match.group())
+        if word in self._called:
+            return self._called[word]
+        spelled = (
+            seats
+            for known, seats in self._called.items()
+            if re.fullmatch(spelling_pattern(known), word)
+        )
+        return frozenset().union(*spelled)
 
     def _others(self, text: str) -> list[re.Match[str]]:
         return list(self._other.finditer(text)) if self._other else []
@@ -164,8 +181,8 @@ class PeoplePresent:
                 return UNKNOWN
             kept = tuple(seat for seat in sorted(self.seats) if seat not in left_out.to)
             return Addressed(to=kept or None, speech=left_out.speech, tail=left_out.tail)
-        found = _end((), phrase, at)
-        return UNKNOWN if _BUT.search(f" {found.tail}") else found
+        addressed = _end((), phrase, at)
+        return UNKNOWN if _BUT.search(f" {addressed.tail}") else addressed
 
     def _seats(self, phrase: str, at: int) -> Addressed | None:
         to: list[str] = []
@@ -196,8 +213,8 @@ class PeoplePresent:
                 and self._joined(another.group(), phrase[another.end() :])
             ):
                 return UNKNOWN
-            found = _end(tuple(dict.fromkeys(to)), phrase, at)
-            return UNKNOWN if _names_more(found.tail) else found
+            addressed = _end(tuple(dict.fromkeys(to)), phrase, at)
+            return UNKNOWN if _names_more(addressed.tail) else addressed
 
     def _joined(self, by: str, rest: str) -> bool:
         # `Ida and Zed`, `Ida, Zed`, `Ida, the waiter`; but `Ida, quietly`, `Ida, while Bob looks

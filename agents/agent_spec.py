@@ -24,7 +24,16 @@ from agents.steering.checkpoint_folder import PlannerFolder
 from agents.steering.steering_spec import SteeringSpec, find_planner
 from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.requests import Sampling
-from simworld.yamlfile import Document, did_you_mean, found, load_yaml, one_of, parse
+from simworld.yamlfile import (
+    Document,
+    did_you_mean,
+    did_you_mean_file,
+    load_yaml,
+    or_list,
+    parse,
+    value_text,
+)
+from simworld.yamlfile.json_schema import json_schema
 
 LIBRARY = Path(__file__).parent / "library"
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]*$")
@@ -74,7 +83,7 @@ class _Named(BaseModel):
         if not _NAME.search(name):
             raise ValueError(
                 "expected small letters, digits, dots, dashes and _, like 'haggler', found"
-                f" {found(name)}"
+                f" {value_text(name)}"
             )
         return name
 
@@ -130,7 +139,7 @@ class LMSpec(ServerFields, _Named):
         if not _MODEL.search(model):
             raise ValueError(
                 "expected builtin:NAME, hf:FOLDER, hf:HUB-ID or openai:MODEL@URL, found"
-                f" {found(model)}"
+                f" {value_text(model)}"
             )
         if model.startswith("openai:"):
             try:
@@ -215,7 +224,7 @@ def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
         path = _find(name, beside=Path(), library=LIBRARY)
         if path is None:
             hint = (
-                did_you_mean(name, library_names())
+                did_you_mean_file(name, "agents", known=library_names())
                 or f"; the library has {', '.join(library_names())}"
             )
             problems.append(
@@ -249,7 +258,7 @@ def library_names() -> tuple[str, ...]:
 
 def agent_json_schema() -> dict[str, Any]:
     """The JSON Schema of an agent file."""
-    schema = AgentFile.model_json_schema()
+    schema = json_schema(AgentFile)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
@@ -271,18 +280,23 @@ def _parse(document: Document) -> AgentSpec:
     model = _KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         message = (
-            f"expected {one_of(tuple(_KINDS))}, found {found(kind)}{did_you_mean(kind, _KINDS)}"
+            f"expected {or_list(tuple(_KINDS))}, found"
+            f" {value_text(kind)}{did_you_mean(kind, _KINDS)}"
         )
         raise InputError([document.problem(("kind",), message)])
     return parse(document, model)
 
 
 def _find_prompt(name: str, document: Document) -> Path:
-    prompt = _find(name, beside=Path(document.name).parent, library=PROMPTS)
+    beside = Path(document.name).parent
+    prompt = _find(name, beside=beside, library=PROMPTS)
     if prompt is None:
-        known = sorted(path.stem for path in PROMPTS.glob("*.yaml"))
+        known = tuple(sorted(path.stem for path in PROMPTS.glob("*.yaml")))
         message = f"no prompt {name!r} beside this file, in the working folder or in the library"
-        hint = did_you_mean(name, known) or f"; the library has {', '.join(known)}"
+        hint = (
+            did_you_mean_file(name, "prompts", beside=beside, known=known)
+            or f"; the library has {', '.join(known)}"
+        )
         raise InputError([document.problem(("prompt",), message + hint)])
     return prompt
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agents.name_forms import CHINESE_TITLES
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectionPatterns:
@@ -18,9 +20,28 @@ class DirectionPatterns:
     silence: str  # the whole direction: nothing is said
     gestures: str  # anywhere in it: a gesture or a look
     whispers: str  # anywhere in it: said so that not everybody hears
-    told: str  # the whole direction is a mark of privacy; the group `to` holds the addressees
+    addressed: str  # the whole direction is a mark of privacy; the groups hold the addressees
+    beside: str  # stands beside the addressees in a mark: articles, titles, "and", "to"
 
 
+_GERMAN_MANNER = (
+    r"(?:flüster\w*|(?:ganz"
+    r" )?leise|nur|allein|heimlich|vertraulich|privat|sagt|spricht|direkt|beiseite|"
+    r"im vertrauen|ausschließlich|unter vier augen|mit gesenkter stimme)"
+)
+_FRENCH_MANNER = (
+    r"(?:chuchot\w*|murmur\w*|à voix basse|à mi-voix|en privé|en aparté|en"
+    r" secret|dit|seul(?:e|ement)?|uniquement|tout bas|"
+    r"doucement|discrètement|juste|rien qu\w*['’]?|en confidence|confidentiellement)"
+)
+_SPANISH_MANNER = (
+    r"(?:susurr\w*|en voz baja|en privado|en"
+    r" secreto|dice|s[oó]lo|(?:sola|única|discreta|confidencial)mente|aparte|al oído|"
+    r"bajito|en confianza)"
+)
+_ARABIC_MANNER = (
+    r"(?:[يت]?همس\w*|سر[ًا]{1,2}|على انفراد|بصوت (?:منخفض|خافت)|فقط|وحد(?:ه|ها)|[يت]قول)"
+)
 GERMAN = DirectionPatterns(
     leaving=(
         r"(?:\w+ ){0,3}?(?:verlässt(?! sich\b)|(?:geht|gehen)(?: (?:weg|fort|hinaus|raus|davon|nach"
@@ -30,13 +51,15 @@ GERMAN = DirectionPatterns(
     silence=r"(?:\w+ ){0,2}?(?:schweigt|schweigen|sagt nichts|bleibt (?:still|stumm)|stille)",
     gestures=r"\b(?:nickt|nicken|schüttelt|lächelt|seufzt|zuckt|lacht|grinst|blickt|schaut|starrt|winkt|zwinkert|errötet|"
     r"weint|lehnt|zögert|hustet|räuspert|verbeugt|umarmt|flüstert|runzelt)\b",
-    whispers=r"\b(?:flüster\w*|heimlich zu|vertraulich|unter vier augen|ins ohr|zu sich selbst)\b",
-    told=(
-        r"(?:(?:flüster\w*|leise|nur|heimlich|vertraulich|privat|sagt)["
-        r" ,:]+)*(?:zu|an)\s+(?P<to>[^:,]+?)"
-        r"(?:,?\s+(?:flüster\w*|leise|allein|privat|gewandt))*|"
-        r"flüster\w*\s+(?P<to2>[^:,]+?)\s+(?:zu|ins ohr)|nur für (?P<to3>[^:,]+)"
+    whispers=r"\b(?:flüster\w*|heimlich zu|vertraulich|unter vier augen|ins ohr|zu sich selbst|"
+    r"nur (?:\S+ ){1,4}?hört)\b|\bin \S+ ohr\b",
+    addressed=(
+        rf"(?:{_GERMAN_MANNER}["
+        rf" ,:]+)*(?:zu[mr]?|an|für)\s+(?P<to>[^:]+?)(?:,?\s+(?:{_GERMAN_MANNER}|gewandt))*|"
+        r"flüster\w*\s+(?P<to2>[^:,]+?)\s+(?:zu|ins ohr)|nur (?P<to3>[^:,]+)"
     ),
+    beside=r"\b(?:und|zu[mr]?|an|für|d(?:ie|e[rnms]|as)|(?:mein|unser|dein|ihr|sein)(?:e[nmrs]?)?|(?:lieb|gut|alt)e[nmrs]?|"
+    r"herrn?|frau|fräulein|dr|prof|doktor|professor(?:in)?)\b\.?",
 )
 FRENCH = DirectionPatterns(
     leaving=(
@@ -53,14 +76,16 @@ FRENCH = DirectionPatterns(
     r"murmure|fronce|cligne|incline|embrasse)\b",
     whispers=(
         r"\b(?:chuchot\w*|à voix basse|en privé|en aparté|en secret|à l['’]oreille|à"
-        r" (?:elle|lui|soi)-même)(?!\w)"
+        r" (?:elle|lui|soi)-même|"
+        r"en confidence|en tête-à-tête|seule?(?:ment)? (?:\S+ ){1,3}?entend)(?!\w)"
     ),
-    told=(
-        r"(?:(?:chuchot\w*|murmur\w*|à voix basse|en privé|en aparté|en secret|dit|seulement|tout"
-        r" bas)[ ,:]+)*"
-        r"(?:à(?: l['’]oreille de)?|pour)\s+(?P<to>[^:,]+?)(?:,?\s+(?:seulement|à voix basse|en"
-        r" privé|tout bas))*"
+    addressed=(
+        rf"(?:{_FRENCH_MANNER}[ ,:]+)*(?:à l['’]oreille"
+        r" d(?:e\s|u\s|es\s|['’])|aux?\s|à\s|pour\s)\s*(?P<to>[^:]+?)"
+        rf"(?:,?\s+{_FRENCH_MANNER})*"
     ),
+    beside=r"\b(?:et|à|aux?|pour|l[ea]s?|une?|du|des?|m(?:on|a|es)|notre|nos|s(?:on|a|es)|c(?:e|et|ette)|ch(?:er|ère)|"
+    r"m|mm?e|mlle|monsieur|madame|mademoiselle|docteur|dr|maître)\b\.?|\b[ld]['’]",
 )
 SPANISH = DirectionPatterns(
     leaving=r"(?:\w+ ){0,3}?(?:se va\b|se marcha\b|se retira\b|irse\W*$|marcharse\W*$|sale\W*$|"
@@ -73,12 +98,14 @@ SPANISH = DirectionPatterns(
         r" ríe|mira|llora|duda|piensa|tose|señala|susurra|guiña|saluda|encoge|niega|"
         r"frunce|inclina|abraza)\b"
     ),
-    whispers=r"\b(?:susurr\w*|en voz baja|en privado|en secreto|al oído|a sí mism[oa]|para sí)\b",
-    told=(
-        r"(?:(?:susurr\w*|en voz baja|en privado|en secreto|dice|solo|sólo|aparte)[ ,:]+)*(?:al"
-        r" oído de|a|para)\s+"
-        r"(?P<to>[^:,]+?)(?:,?\s+(?:en voz baja|en privado|solamente|al oído))*"
+    whispers=r"\b(?:susurr\w*|en voz baja|en privado|en secreto|al oído|a sí mism[oa]|para sí|"
+    r"en confianza|a solas|s[oó]lo (?:\S+ ){1,4}?(?:oye|oiga|escucha))\b",
+    addressed=(
+        rf"(?:{_SPANISH_MANNER}[ ,:]+)*(?:al oído"
+        rf" del?|al?|para)\s+(?P<to>[^:]+?)(?:,?\s+{_SPANISH_MANNER})*"
     ),
+    beside=r"\b(?:y|e|al?|para|el|l[ao]s?|del?|mis?|sus?|nuestr[oa]|querid[oa]|señor(?:a|ita)?|sra?|srta|don|doña|dña|doctora?|dra?)"
+    r"\b\.?",
 )
 CHINESE = DirectionPatterns(
     leaving=(
@@ -90,12 +117,12 @@ CHINESE = DirectionPatterns(
     gestures=r"点了?点?头|點了?點?頭|摇了?摇?头|搖了?搖?頭|笑|叹|嘆|耸|聳|看|望|凝视|挥手|揮手|眨|脸红|哭|皱眉|犹豫|沉思|思考|"
     r"咳|指着|鞠躬|拥抱|低头|抬头",
     whispers=r"悄悄|耳语|耳語|私下|私聊|私信|低声对|小声对|偷偷|只有.{1,8}(?:听|聽)|耳边|耳邊|耳畔|附耳|自言自语|自言自語|"
-    r"[对對跟向](?!我)[^，。]{1,12}?(?<!来)(?<!來)[说說道讲]",
-    told=r"(?:悄悄地?|小声地?|低声地?|私下里?|偷偷地?|单独|只|私聊|耳语[:：]?)*"
-    r"(?:(?:对|對|跟|向|给|給)着?(?!方)(?P<to>[^，"
-    r",:：\s]+?)(?:悄悄地?|小声地?|低声地?|私下里?|耳语|说道?|說道?)*|"
-    r"(?:私聊|私信|仅|只有?|只给|只對)[:： ]*(?P<to2>[^，"
-    r",:：\s]+?)(?:能|可以?)?(?:听见|听到|聽見|可见)?)",
+    r"压低声音|壓低聲音|[对對跟向和与與同](?!我(?!的|们|們))[^，。]{1,12}?(?<!来)(?<!來)[说說道讲]",
+    addressed=r"(?:悄悄地?|小声地?|低声地?|私下里?|偷偷地?|单独|只|私聊|耳语[:：]?)*"
+    r"(?:(?:对|對|跟|向|给|給)着?(?!方)(?P<to>[^:：]+?)(?:悄悄地?|小声地?|低声地?|私下里?|耳语|说道?|說道?)*|"
+    r"(?:私聊|私信|仅|只有?|只给|只對)[:："
+    r" ]*(?P<to2>[^:：]+?)(?:能|可以?)?(?:听见|听到|聽見|可见)?)",
+    beside=rf"[这那這][位个個]|位|(?:我们?|我們)的|亲爱的|親愛的|尊敬的|以及|[和与與跟及对對向]|{CHINESE_TITLES}",
 )
 JAPANESE = DirectionPatterns(
     leaving=(
@@ -105,12 +132,10 @@ JAPANESE = DirectionPatterns(
     ),
     silence=r"(?:沈黙|黙る|黙って(?:いる)?|何も言わない|無言)",
     gestures=r"うなず|頷|首を(?:横に)?振|微笑|笑|ため息|肩をすくめ|見る|見つめ|手を振|泣|眉|ためら|考え|咳|指さ|お辞儀|抱き|目を",
-    whispers=r"小声で|耳打ち|ささや|囁|こっそり|内緒|だけ(?:に)?聞こえ|耳元|独り言|心の中で",
-    told=(
-        r"(?:小声で|こっそり|内緒で)*(?P<to>[^、"
-        r",:：\s]+?)(?:だけ)?(?:に(?:対して|向かって|だけ)?|へ|のみ)"
-        r"(?:小声で|こっそり|内緒で|だけ)*(?:ささやく|囁く|耳打ち(?:する)?|言う|話す)?"
-    ),
+    whispers=r"小声で|耳打ち|ささや|囁|こっそり|内緒|だけ(?:に)?聞こえ|耳元|独り言|心の中で|二人だけで",
+    addressed=r"(?:小声で|こっそり|内緒で)*(?P<to>[^:：]+?)(?:だけ)?(?:に(?:対して|向かって|向けて|だけ)?|へ|のみ|宛て?に?)"
+    r"(?:小声で|こっそり|そっと|内緒で|だけ)*(?:ささやく|囁く|耳打ち(?:する)?|言う|話す|伝える|告げる)?",
+    beside=r"[そこあ]の|例の|(?:うち|私|僕|俺)の|の(?:方|人|ほう)|[おごと]|さん|様|さま|ちゃん|くん|君|先生|先輩|氏",
 )
 ARABIC = DirectionPatterns(
     leaving=(
@@ -120,28 +145,43 @@ ARABIC = DirectionPatterns(
     ),
     silence=r"(?:صمت|[يت]صمت|لا [يت]قول شيئ\w*|[يت]بقى صامت\w*)",
     gestures=r"[يت]ومئ|[يت]هز|[يت]بتسم|[يت]تنهد|[يت]ضحك|[يت]نظر|[يت]بكي|[يت]تردد|[يت]فكر|[يت]شير|[يت]همس|[يت]لوح|إيماءة|ابتسامة|تنهيدة|ضحكة|نظرة|هزة",
-    whispers=r"همس|سر[ًا]{1,2}\b|على انفراد",
-    told=(
-        r"(?:(?:[يت]?همس\w*|سر[ًا]{1,2}|على انفراد|بصوت منخفض|فقط)["
-        r" ،:]+)*(?:إلى|الى|لـ?)\s*(?P<to>[^:،,]+?)"
-        r"(?:[،,]?\s+(?:فقط|سر[ًا]{1,2}))*"
+    whispers=r"همس|سر[ًا]{1,2}\b|على انفراد|بيني وبين",
+    addressed=(
+        rf"(?:{_ARABIC_MANNER}[ ،:]+)*(?:في (?:أذن|اذن)\s|(?:موجه\S* (?:ال)?(?:كلام|حديث)\S*"
+        r" )?[إا]لى|"
+        rf"مخاطب\S*\s|لـ?)\s*(?P<to>[^:]+?)(?:[،,]?\s+{_ARABIC_MANNER})*"
     ),
+    beside=r"\b(?:و?[إا]لى|و?لل?ـ?|[وف]|(?:[وف]?(?:ال|لل))?(?:سيدة?|آنسة|[أا]ستاذة?|دكتورة?|عزيزة?|شيخ|حاجة?|مهندسة?|عمة?|خالة?))\b",
 )
 EVERYONE = (
     r"(?:alle[nrs]?|allen zusammen|tous|toutes|tout le monde|todos|todas|"
     r"大家|所有人|各位|众人|眾人|全体|全體|他们|她们|みんな|みなさん|皆さん|皆|全員|"
-    r"الجميع|الكل)"
+    r"(?:ا?ل)?جميع|ا?لكل)"
 )
 SOMEBODY = (
     r"(?:他|她|它|您|你|他们|她们|彼|彼女|あなた|ihm|ihr|ihnen|dir|lui|elle|eux|"
     r"él|ella|ellos|ellas|ti)"
+)
+# What a line begins with that is for somebody: `Zum Käufer: …`, `对买家说：…`, `買い手に：…`.
+FOR_SOMEBODY = (
+    r"(?:(?:[\w\u064b-\u0652]+,?"
+    r" ){0,3}(?:zu[mr]?|an|aux?|à|al?|[إا]لى)\s[^\n:：\"“()\[\]]{1,60}|لل?\w{2,20}|"
+    r"[^\s:：]{0,6}[对對跟向给給][^\n:：，。]{1,20}|[^\n:：、。"
+    r"]{1,20}(?:に|へ)(?:だけ|対して|向かって)?)"
 )
 # A name-like word after `zu`, `à`, `a`; and up to three letters after `对`.
 NAME_LIKE = (
     r"(?:zu"
     r" (?!(?:Hause|Fuß|Recht|Unrecht|Beginn|Anfang|Ende|Tisch|Bett|Mittag|Gott|Boden|Land|"
     r"Weihnachten|Ostern)\b)|"
-    r"[àÀ] |a )[A-ZÀ-Þ][^\W\d_]+|[对對](?![此方不了的吧啊呀哦嗯对對着我自])[\u3400-\u9fff]{1,3}"
+    r"[àÀ] |a )[A-ZÀ-Þ][^\W\d_]+|[对對](?![此方不了的吧啊呀哦嗯对對着我自])[\u3400-\u9fff]{1,3}|"
+    rf"[对對](?:[这那這]位|(?:我们?|我們)的|亲爱的|親愛的)?[\u3400-\u9fff]{{1,4}}?(?:{CHINESE_TITLES})|"
+    r"[对對](?:[这那這]位|(?:我们?|我們)的|亲爱的|親愛的)[\u3400-\u9fff]{1,3}|"
+    r"zu (?:(?:Herrn?|Frau|Dr\.|Prof\.|Doktor|Professor) )+[A-ZÀ-Þ][^\W\d_]+(?:"
+    r" [A-ZÀ-Þ][^\W\d_]+)?|"
+    r"[àÀ] (?:(?:M\.|Mme|Mlle|Monsieur|Madame|Mademoiselle|Dr|Docteur|Maître) )[A-ZÀ-Þ][^\W\d_]+(?:"
+    r" [A-ZÀ-Þ][^\W\d_]+)?|"
+    r"a (?:(?:don|doña|Sra?\.|señora?) )[A-ZÀ-Þ][^\W\d_]+(?: [A-ZÀ-Þ][^\W\d_]+)?"
 )
 # `(au maire)`, `(zum Chef)`, `(إلى العمدة)`: said to a role. In doubt it is one; these are things,
 # places and phrases.
@@ -191,10 +231,11 @@ TO_A_ROLE = (
     rf"(?:(?:إلى|الى) (?!(?:{_ARABIC_THINGS})\b)|لل)[\u0600-\u06ff]+(?: [\u0600-\u06ff]+){{0,2}}",
     rf"(?!(?:{_JAPANESE_THINGS})(?:に|へ))[\u30a0-\u30ff\u3400-\u9fffー]{{1,8}}(?:さん|様|ちゃん|"
     rf"くん)?(?:だけ)?(?:に(?:だけ)?|へ)",
+    rf"(?!(?:{_JAPANESE_THINGS}|[そこあ]れ|鏡)(?:に|へ|だけ))[\u3040-\u30ff\u3400-\u9fffー]{{1,10}}"
+    r"(?:(?:さん|様|さま|ちゃん|くん|先生)(?:に|へ)|(?:だけ|のみ)に|にだけ|に(?:対して|向かって))",
     r"[给給](?![你我他她了过過钱錢票出力])[\u3400-\u9fff]{2,4}",
 )
-TITLES = (
-    r"(?:さん|様|ちゃん|くん|君|先生|先輩|女士|小姐|"
-    r"\b(?:herrn?|frau|mme|monsieur|madame|mlle|señora?|sra?|don|doña)\b\.?|\bm\.)"
-)
+# What follows somebody who is named, in those: `(zum Chef und seinem Fahrer)`.
+MORE = r"(?:(?: (?:und|et|y|e)\b|[,、，،;]| و).*)?"
 OTHER_LANGUAGES = (GERMAN, FRENCH, SPANISH, CHINESE, JAPANESE, ARABIC)
+MANNERS = rf"(?:(?:{_GERMAN_MANNER}|{_FRENCH_MANNER}|{_SPANISH_MANNER}|{_ARABIC_MANNER})[ ,،:]+)+"

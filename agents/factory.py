@@ -54,13 +54,13 @@ def _steering(loaded: LoadedSpec, spec: LMSpec, info: ModelInfo) -> Steering | N
     if loaded.template is None or not (spec.steering or spec.record_states):
         return None
     from agents.steering.make_steering import (
+        make_steering,
         record_states,
-        steer,
     )  # torch, which unsteered agents and `agent check` do without
 
     if spec.steering is None or loaded.planner is None:
         return record_states(info, loaded.template.version)
-    return steer(spec.steering, loaded.planner, info, loaded.template.version)
+    return make_steering(spec.steering, loaded.planner, info, loaded.template.version)
 
 
 def model_key(spec: LMSpec) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from agents.people_names import PeopleNames
 from agents.privacy import UnresolvedAddressee
-from agents.prompting import event_line, facts, who, whom_to_address
+from agents.prompting import describe_self, event_line, prompt_facts, whom_to_address
 from agents.reply_parsing import parse_reply
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import Failure, Stopped
@@ -107,8 +107,8 @@ class TerminalBackend:
             text = self._read(f"{observation.label}: ")
         except EOFError:
             raise Stopped(
-                "the terminal was closed, and with it a person's seat; the same command plays the"
-                " rest"
+                "the terminal was closed, so nobody speaks for a person's seat; the same command"
+                " plays the rest"
             ) from None
         self._typed.add((observation.episode_seed, observation.seat, observation.turn))
         done = Generated(text=text, prompt_tokens=0, new_tokens=0, finish="stop", latency_s=0.0)
@@ -136,17 +136,17 @@ class TerminalBackend:
         """Nothing to free."""
 
     def _head(self, observation: Observation) -> None:
-        known = facts(observation)
-        told = {
+        known = prompt_facts(observation)
+        briefing = {
             "Setting": known["setting"],
-            "You": who(observation),
+            "You": describe_self(observation),
             "With you": known["others"],
             "Your goal": known["goal"],
             "Only you know": known["knows"],
             "Your secret": known["secret"],
         }
         self._say(f"── You are {observation.label} ──")
-        for name, value in told.items():
+        for name, value in briefing.items():
             if value:
                 self._say(f"{name}: {value}")
         self._say(_marks(observation))

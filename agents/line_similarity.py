@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Sequence
 
-from agents.people_names import SCRIPT_WITHOUT_SPACES
+from agents.name_forms import SCRIPT_WITHOUT_SPACES
 
 _WORD = re.compile(rf"[{SCRIPT_WITHOUT_SPACES}]|[^\W{SCRIPT_WITHOUT_SPACES}]+")
 

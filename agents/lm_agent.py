@@ -187,11 +187,11 @@ def _accepted(act: Act, asks: int) -> Act:
 def _unusable(answer: Generated, action: Action | UnresolvedAddressee | None, asks: int) -> Failure:
     shown = answer.text if len(answer.text) <= 80 else answer.text[:77] + "..."
     if isinstance(action, UnresolvedAddressee):
-        found = (
+        message = (
             f"no reply in {asks} asks that says whom it is for: {action.reason}; the last was"
             f" {shown!r}"
         )
-        return Failure(boundary="reply", kind="private", message=found)
+        return Failure(boundary="reply", kind="private", message=message)
     return Failure(
         boundary="reply",
         kind="empty",

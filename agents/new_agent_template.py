@@ -33,7 +33,7 @@ sampling:
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
-def template(name: str, file: str, *, number: int = 0) -> str:
+def agent_template(name: str, file: str, *, number: int = 0) -> str:
     """The template's text for an agent; `number` counts those of one command, which differ in their
     temperature.
 

@@ -1,4 +1,4 @@
-"""What people at the table may be called by one seat, and whom a name means."""
+"""The names by which one seat may call the others, and the seats that each name may mean."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from agents.name_forms import (
+    ARABIC_PREFIXES,
+    SCRIPT_WITHOUT_SPACES,
+    inflected_forms,
+    spelling_pattern,
+)
 from agents.privacy_words import ARTICLES, HONORIFICS, KINSHIP, LITTLE, PARTICLES, THINGS, VERBS
 from simworld.core.episode import Observation
 from simworld.core.scenario import Relationship
 
-SCRIPT_WITHOUT_SPACES = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f"
-)
 _NO_SPACES = re.compile(f"[{SCRIPT_WITHOUT_SPACES}]")
+# Where a word begins and ends: no two letters of a script with spaces touch there. Once for all
+# words: it is slow to compile.
+_LETTER = rf"[^\W{SCRIPT_WITHOUT_SPACES}]"
+_JOINED = "".join(rf"|(?<=\b{prefix})" for prefix in ARABIC_PREFIXES)
+_BEGINS = rf"(?:(?<!{_LETTER})|(?!{_LETTER}){_JOINED})"
+_ENDS = rf"(?:(?!{_LETTER})|(?<!{_LETTER}))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +50,7 @@ class PeopleNames:
         for other in observation.others:
             if other.persona is not None:
                 others.setdefault(other.persona.name, other.seat)
-        return cls(own=_longest_first(own), others=others, meant=_looser(observation))
+        return cls(own=_longest_first(own), others=others, meant=_looser_names(observation))
 
     @property
     def seats(self) -> frozenset[str]:
@@ -49,53 +58,52 @@ class PeopleNames:
         return frozenset(self.others.values())
 
     def called(self) -> dict[str, frozenset[str]]:
-        """Every word for another, as it is spelled → the seats it may mean; one seat where it is
-        unambiguous.
-
-        What stands earlier wins: labels and full names, then the parts of names, then roles,
-        occupations and relationships.
+        """Each name of the others, as it is spelled → the seats it may mean (one where it is
+        unambiguous). Earlier kinds of names win: labels and full names, then the parts of names,
+        then roles, occupations and relationships.
         """
         whole = list(self.others.items())
         parts = [(part, seat) for name, seat in whole for part in _parts(name)]
         roles = [
             (_role(seat), seat)
             for seat in self.seats
-            if folded(_role(seat)) not in ARTICLES | LITTLE
+            if fold_name(_role(seat)) not in ARTICLES | LITTLE
         ]
         looser = [(word, seat) for word, seats in self.meant.items() for seat in seats]
-        found: dict[str, frozenset[str]] = {}
+        seats_by_word: dict[str, frozenset[str]] = {}
         known: set[str] = set()
         for words in (whole, roles, parts, looser):
             new: dict[str, set[str]] = {}
             for word, seat in words:
-                if folded(word) not in known:
-                    new.setdefault(folded(word), set()).add(seat)
-            found |= {
-                word: frozenset(new[folded(word)]) for word, _ in words if folded(word) in new
+                if fold_name(word) not in known:
+                    new.setdefault(fold_name(word), set()).add(seat)
+            seats_by_word |= {
+                word: frozenset(new[fold_name(word)]) for word, _ in words if fold_name(word) in new
             }
             known |= set(new)
-        return found
+        return seats_by_word
 
 
-def either(labels: Iterable[str]) -> str:
+def any_label(labels: Iterable[str]) -> str:
     """A pattern for any of the labels, the longest first; with spaces, and with composed letters,
     as replies are read.
     """
-    return "|".join(_escaped(label) for label in _longest_first(labels))
+    return "|".join(spelling_pattern(label) for label in _longest_first(labels))
 
 
-def words_of(labels: Iterable[str]) -> str:
-    """As `either`, as whole words where the script has spaces."""
-    return "|".join(_bounded(label) for label in _longest_first(labels))
+def whole_label(labels: Iterable[str]) -> str:
+    """As `any_label`, as whole words where the script has spaces."""
+    words = any_label(labels)
+    return f"{_BEGINS}(?:{words}){_ENDS}" if words else ""
 
 
 def resembles(word: str, known: Iterable[str]) -> bool:
     """Whether a word may be one of the known ones, misspelt."""
-    word = folded(word)
+    word = fold_name(word)
     return any(_alike(word, other) for other in known)
 
 
-def folded(text: str) -> str:
+def fold_name(text: str) -> str:
     """A name as it is compared: composed, case and outer spaces ignored."""
     return _plain(text).casefold().replace("’", "'")
 
@@ -120,45 +128,37 @@ def _longest_first(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(filter(None, labels), key=lambda label: (-len(label), label)))
 
 
-def _bounded(label: str) -> str:
-    # An Arabic "and" is written together with the word after it.
-    bound = rf"(?:(?<![^\W{SCRIPT_WITHOUT_SPACES}])|(?<=\bو))"
-    before = bound if label[:1].isalnum() and not _NO_SPACES.match(label[:1]) else ""
-    after = (
-        rf"(?![^\W{SCRIPT_WITHOUT_SPACES}])"
-        if label[-1:].isalnum() and not _NO_SPACES.match(label[-1:])
-        else ""
-    )
-    return f"{before}{_escaped(label)}{after}"
-
-
-def _escaped(label: str) -> str:
-    return re.sub("['’]", "['’]", re.escape(_plain(label)))
-
-
 def _parts(name: str) -> Iterable[str]:
     # `Ann (Doctor)` is also called Ann, `Mrs. Ana Lopes` Ana and Lopes.
     bare = re.sub(r"\([^()]*\)", " ", name)
     words = [word.strip("\"'“”‘’.,:;()[]") for word in re.split(r"[\s-]", name)]
     for word in words:
-        short = folded(word).rstrip(".")
+        short = fold_name(word).rstrip(".")
         long = len(word) > 1 or (word and unicodedata.category(word) == "So")  # an emoji is a name
         if long and not word.isdigit() and short not in HONORIFICS | ARTICLES | LITTLE | PARTICLES:
             yield word
-    if folded(bare) not in {folded(name), ""}:
+    if fold_name(bare) not in {fold_name(name), ""}:
         yield _plain(bare)
 
 
-def _looser(observation: Observation) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
+def _looser_names(observation: Observation) -> dict[str, frozenset[str]]:
+    seats_by_word: dict[str, frozenset[str]] = {}
 
     def add(words: Iterable[str], seat: str) -> None:
-        for word in filter(None, map(folded, words)):
-            found[word] = found.get(word, frozenset()) | {seat}
+        for word in filter(None, map(fold_name, words)):
+            seats_by_word[word] = seats_by_word.get(word, frozenset()) | {seat}
 
     for other in observation.others:
+        role, language = _role(other.seat), observation.language
         add(KINSHIP.get(other.relationship.value, ()), other.seat)
+        add(inflected_forms(role, language), other.seat)
         if other.persona is not None:
+            add(
+                inflected_forms(
+                    other.persona.name, language, callings=(role, other.persona.occupation)
+                ),
+                other.seat,
+            )
             add(
                 [other.persona.called] if other.relationship is not Relationship.stranger else [],
                 other.seat,
@@ -167,8 +167,8 @@ def _looser(observation: Observation) -> dict[str, frozenset[str]]:
             add(
                 {
                     trade,
-                    *(word for word in trade.split()[-1:] if folded(word) not in THINGS | VERBS),
+                    *(word for word in trade.split()[-1:] if fold_name(word) not in THINGS | VERBS),
                 },
                 other.seat,
             )
-    return found
+    return seats_by_word

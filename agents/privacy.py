@@ -12,11 +12,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agents.people_names import PeopleNames, either
+from agents.direction_patterns import FOR_SOMEBODY
+from agents.people_names import PeopleNames, any_label
 from agents.privacy_marks import MEANING, SUBJECT, UNCLEAR, Mark, Marks
 from agents.privacy_words import GOING, LOW_VOICE
 from agents.speaker_labels import without_own_name
-from agents.stage_directions import StageDirection, directions, set_off, stresses, without
+from agents.stage_directions import (
+    StageDirection,
+    find_stage_directions,
+    is_emphasis,
+    set_off_parts,
+    without_parts,
+)
 
 _LOW_VOICE = re.compile(f"(?i){LOW_VOICE}")
 _WRAPPED = {
@@ -36,6 +43,7 @@ _LABEL = re.compile(
     r"(?im)^[\s*_>\"“-]{0,6}((?:[^\W\d_][\w'’-]*[ ,]+){0,6}?"
     r"(?:to\s+[^\n:：\"“()\[\]]{1,60}|privately|aside|whisper(?:s|ing)?))[*_]{0,3}\s*[:：]"
 )
+_OTHER_LABEL = re.compile(rf"(?im)^[\s*_>\"“-]{{0,6}}({FOR_SOMEBODY})[*_]{{0,3}}\s*[:：]\s*")
 _FENCED = re.compile(r"(?m)^([|/~=+]{1,3}|-{1,3}|[—–])\s?(\w[^\n]{0,80}?)\s?\1(?=\s|$)")
 _NUMBERED = re.compile(r"\d{1,2}[.)]\s(?=[(\[（【*_])")
 _COMMAND = re.compile(r"(?im)^\s*/(?:w|whisper|msg|tell|dm|pm)\b")
@@ -46,7 +54,7 @@ _LAST_WORD = re.compile(r"([^\W\d_]+)\W*$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnresolvedAddressee:
-    """A reply that was not meant for everybody, of which it is not clear whom it was meant for."""
+    """A private reply whose addressees cannot be determined."""
 
     reason: str  # for people
 
@@ -71,9 +79,9 @@ class _LocatedMark:
         return self.mark.to or ()
 
 
-def privately(line: str, names: PeopleNames) -> PrivateLine | UnresolvedAddressee:
-    """The line without its marks of privacy, and for whom it is; Unresolved where that is not
-    clear.
+def read_private_line(line: str, names: PeopleNames) -> PrivateLine | UnresolvedAddressee:
+    """The line without its marks of privacy, with its addressees; an UnresolvedAddressee where they
+    are not clear.
     """
     if not names.others:
         return PrivateLine(line=line)
@@ -88,7 +96,7 @@ def privately(line: str, names: PeopleNames) -> PrivateLine | UnresolvedAddresse
             return UnresolvedAddressee(
                 reason=f"it is not clear who is meant by {_short(placed.text)!r}"
             )
-    return _together(line, marks) if marks else PrivateLine(line=line)
+    return _combined_line(line, marks) if marks else PrivateLine(line=line)
 
 
 class _MarkReader:
@@ -96,7 +104,7 @@ class _MarkReader:
 
     def __init__(self, names: PeopleNames) -> None:
         self._marks = Marks(names)
-        own = either(names.own)
+        own = any_label(names.own)
         self._label = re.compile(
             rf"(?im)^[\s*_>\"“「\[(【（-]{{0,6}}(?:{own})[*_\])】）」]{{0,4}}"
             r"(?P<manner>[^\n:：\"“]{0,160}?)[*_]{0,3}\s*[:：][*_]{0,3}\s*"
@@ -107,9 +115,9 @@ class _MarkReader:
 
     def marks(self, line: str) -> list[_LocatedMark]:
         """All marks, in order, none inside another."""
-        found = [*self._labels(line), *self._narrations(line), *self._directions(line)]
+        located = [*self._labels(line), *self._narrations(line), *self._directions(line)]
         kept: list[_LocatedMark] = []
-        for placed in sorted(found, key=lambda placed: (placed.start, -placed.end)):
+        for placed in sorted(located, key=lambda placed: (placed.start, -placed.end)):
             if not kept or placed.start >= kept[-1].end:
                 kept.append(placed)
         return kept
@@ -123,6 +131,11 @@ class _MarkReader:
             yield from _placed(
                 self._marks.direction(match.group(1), boundary=True, first=False), match
             )
+        for match in _OTHER_LABEL.finditer(line):
+            if self._marks.table.named(match.group(1)) != ():
+                yield from _placed(
+                    self._marks.direction(match.group(1), boundary=True, first=False), match
+                )
         for match in _FENCED.finditer(line):
             yield from _placed(
                 self._marks.direction(match.group(2), boundary=True, first=False), match
@@ -143,29 +156,31 @@ class _MarkReader:
                     yield from _placed(self._marks.label(manner), match, group=1)
 
     def _directions(self, line: str) -> Iterator[_LocatedMark]:
-        said = False  # something, so far
+        spoken = False  # something, so far
         at = 0
         last = max((match.end() for match in MEANING.finditer(line)), default=0)
-        for part in set_off(line):
-            said = said or bool(MEANING.search(line, at, part.start))
+        for part in set_off_parts(line):
+            spoken = spoken or bool(MEANING.search(line, at, part.start))
             at = max(at, part.end if part.closed else part.start)
             if not MEANING.search(part.inner):
                 continue
             boundary = (
-                not said
+                not spoken
                 or last <= part.end
                 or bool(_SENTENCE_OVER.search(line[max(0, part.start - 8) : part.start]))
             )
             if (
                 not part.bracket
-                and (not boundary or stresses(line, part))
+                and (not boundary or is_emphasis(line, part))
                 and not self._hides_a_mark(part.inner)
             ):
                 continue  # a word that is stressed
             inner = part.inner
             if not part.closed and inner[:3].casefold() == "to ":
                 inner = " ".join(inner.split()[:2])  # where it ends is not known
-            mark = self._marks.direction(inner, boundary=boundary, first=part.bracket and not said)
+            mark = self._marks.direction(
+                inner, boundary=boundary, first=part.bracket and not spoken
+            )
             if mark is None or (mark.to is None and self._goes_there(line, part)):
                 continue
             if not part.closed and (mark.speech or mark.act or inner != part.inner):
@@ -178,7 +193,7 @@ class _MarkReader:
         # model wrote before it
         if any(
             self._marks.direction(part.inner, boundary=True, first=False)
-            for part in set_off(inner)
+            for part in set_off_parts(inner)
             if part.bracket
         ):
             return True
@@ -201,9 +216,9 @@ def _reader(
     return _MarkReader(PeopleNames(own=own, others=dict(others), meant=dict(meant)))
 
 
-def _together(line: str, marks: Sequence[_LocatedMark]) -> PrivateLine | UnresolvedAddressee:
-    """All that is said must be for the same people; marks after which nothing more is said are for
-    what came before.
+def _combined_line(line: str, marks: Sequence[_LocatedMark]) -> PrivateLine | UnresolvedAddressee:
+    """Joins the parts of a line, which must all have the same addressees. A mark at the end of the
+    line applies to the part before it.
     """
     ends = [*(placed.start for placed in marks[1:]), len(line)]
     texts = [line[: marks[0].start]]
@@ -212,19 +227,21 @@ def _together(line: str, marks: Sequence[_LocatedMark]) -> PrivateLine | Unresol
         for placed, end in zip(marks, ends, strict=True)
     ]
     for_whom: list[tuple[str, ...]] = [(), *(placed.to for placed in marks)]
-    speaks = [bool(MEANING.search(without(text, directions(text)))) for text in texts]
+    speaks = [
+        bool(MEANING.search(without_parts(text, find_stage_directions(text)))) for text in texts
+    ]
     if not any(speaks[1:]):  # `My floor is 60. (to Ida)`
         speaks = [False, *(True for _ in marks)]
     elif not speaks[-1]:
         speaks[-1] = True
-    told = [to for to, speaking in zip(for_whom, speaks, strict=True) if speaking]
-    if len({frozenset(to) for to in told}) > 1:
+    hearers = [to for to, speaking in zip(for_whom, speaks, strict=True) if speaking]
+    if len({frozenset(to) for to in hearers}) > 1:
         return UnresolvedAddressee(reason="one part of it is for other people than another")
     text = " ".join(filter(None, (text.strip(" ") for text in texts)))
     acts = [placed.mark.act for placed in marks if placed.mark.act]
     if acts and not MEANING.search(text):
         text = f"[{', '.join(acts)}]"
-    return PrivateLine(line=text.strip(), to=told[0])
+    return PrivateLine(line=text.strip(), to=hearers[0])
 
 
 def _placed(mark: Mark | None, match: re.Match[str], *, group: int = 0) -> Iterator[_LocatedMark]:

@@ -12,13 +12,15 @@ from itertools import islice, takewhile
 from agents.addressees import UNKNOWN, PeoplePresent
 from agents.direction_patterns import (
     EVERYONE,
+    MORE,
     NAME_LIKE,
     OTHER_LANGUAGES,
     SOMEBODY,
-    TITLES,
     TO_A_ROLE,
 )
-from agents.people_names import SCRIPT_WITHOUT_SPACES, PeopleNames, either
+from agents.direction_patterns import MANNERS as OTHER_MANNERS
+from agents.name_forms import SCRIPT_WITHOUT_SPACES
+from agents.people_names import PeopleNames, any_label
 from agents.privacy_words import ASIDE, HEARING, LOW_VOICE, MANNERS, NOT_HEARING, ONLY, PRIVATELY
 from agents.stage_directions import CLOSING, PAIRED
 
@@ -37,20 +39,28 @@ _TOKEN = re.compile(r"[^\W_]+|->|→|[,;:：—–-]")
 _OPENED = "".join(PAIRED) + ' *_"“”'
 
 _OTHER_WHISPERS = re.compile("(?i)" + "|".join(words.whispers for words in OTHER_LANGUAGES))
-_OTHER_TOLD = [re.compile(f"(?i){words.told}") for words in OTHER_LANGUAGES]
+_OTHER_ADDRESSED = [
+    (re.compile(f"(?i){words.addressed}"), re.compile(f"(?i){words.beside}|[、،,&;\\s]"))
+    for words in OTHER_LANGUAGES
+]
 _OTHER_SOMEBODY = re.compile(f"(?i){SOMEBODY}")
-_OTHER_NAME_LIKE = re.compile("|".join([NAME_LIKE, *TO_A_ROLE]))
+_OTHER_NAME_LIKE = re.compile(f"(?i:{OTHER_MANNERS})?(?:{'|'.join([NAME_LIKE, *TO_A_ROLE])}){MORE}")
+_OTHER_BESIDE = re.compile("(?i)" + "|".join(words.beside for words in OTHER_LANGUAGES))
+# "To the customers", as German has them: what ends in n is one customer after other articles.
+_GERMAN_MANY = re.compile(r"(?i)\b(?:zu(?: den)?|(?:an|für)(?: die)?)\s+(\w+n)\b")
+_SCRIPT = re.compile(f"[{SCRIPT_WITHOUT_SPACES}]")
+_SPACE_IN_SCRIPT = re.compile(
+    rf"(?<=[{SCRIPT_WITHOUT_SPACES}])\s+|\s+(?=[{SCRIPT_WITHOUT_SPACES}])"
+)
 _TO_WITHOUT_SPACE = re.compile(rf"(?i)\bto(?=[{SCRIPT_WITHOUT_SPACES}])")
 _OTHER_EVERYONE = re.compile(f"(?i){EVERYONE}")
 _OTHER = (
-    r"[^\x00-\x7f]|\b(?:zu|an|nur|pour|aux?|a|al|para|zum|zur|für|susurr|chuchot|murmur|en|solo|"
-    r"vertraulich|heimlich|unter)"
+    r"[^\x00-\x7f]|\b(?:zu|an|nur|pour|aux?|a|al|para|zum|zur|für|susurr|chuchot|murmur|en|in|"
+    r"solo|seul|juste|rien|vertraulich|"
+    r"heimlich|unter)"
 )
 _OTHER_LETTERS = re.compile(f"(?i){_OTHER}")
-_OTHER_LITTLE = re.compile(
-    rf"(?i)\b(?:und|et|y|e|le|la|die|der|den|dem|el|al)\b|{TITLES}|[和与跟とو、،,&]"
-)
-_LONGEST_TOLD = 200  # characters of a mark in the other languages
+_LONGEST_ADDRESSED = 200  # characters of a mark in the other languages
 _PERHAPS = re.compile(  # most directions are none, and are not looked at further
     rf"(?i)\b(?:to|{'|'.join(sorted(PRIVATELY | ONLY))})\b|->|→|{LOW_VOICE}|{HEARING}|{ASIDE}|"
     rf"{_OTHER}"
@@ -76,7 +86,7 @@ class Marks:
     def __init__(self, names: PeopleNames) -> None:
         self.table = PeoplePresent(names)
         self._own = re.compile(
-            rf"(?i)[*_]{{0,3}}(?:(?:{either(names.own)})(?![^\W_])|{SUBJECT}\b)[*_]{{0,3}}\s*[,:：、"
+            rf"(?i)[*_]{{0,3}}(?:(?:{any_label(names.own)})(?![^\W_])|{SUBJECT}\b)[*_]{{0,3}}\s*[,:：、"
             r"，]?\s*"
         )
 
@@ -99,11 +109,15 @@ class Marks:
         text = self._own.sub("", bare, count=1) if self._own.match(bare) else bare
         if not text:
             return None
-        found = self._read(text, boundary)
-        if found is None and first and self.table.named(text) != ():
+        mark = self._read(text, boundary)
+        if mark is None and first and self.table.named(text) != ():
             # `(Ida) …`: said to her, or by her?
-            return None if MEANING.search(self.table.without_names(text)) else UNCLEAR
-        return found
+            return (
+                None
+                if MEANING.search(_OTHER_BESIDE.sub(" ", self.table.without_names(text)))
+                else UNCLEAR
+            )
+        return mark
 
     def _read(self, text: str, boundary: bool) -> Mark | None:
         text = _TO_WITHOUT_SPACE.sub("to ", text)
@@ -126,13 +140,13 @@ class Marks:
             clause = list(takewhile(lambda word: word not in _PAUSES, reversed(before)))
             if not (low or (_manners(clause) and not (clause and clause[0] in _MOVING))):
                 continue
-            found = self.table.addressed(text[tokens[place].end() :].lstrip(" :"))
+            addressed = self.table.addressed(text[tokens[place].end() :].lstrip(" :"))
             explicit = low or "only" in before or not PRIVATELY.isdisjoint(before)
-            if found is None and not (explicit and boundary):
+            if addressed is None and not (explicit and boundary):
                 continue
-            found = found or UNKNOWN
-            pure = only_manners and _manners(_TOKEN.findall(found.tail))
-            return Mark(to=found.to, speech=found.speech, act="" if pure else text)
+            addressed = addressed or UNKNOWN
+            pure = only_manners and _manners(_TOKEN.findall(addressed.tail))
+            return Mark(to=addressed.to, speech=addressed.speech, act="" if pure else text)
         return None
 
     def _without_to(self, text: str, boundary: bool) -> Mark | None:
@@ -167,12 +181,20 @@ class Marks:
             return None
         whispers = bool(_OTHER_WHISPERS.search(text))
         head, _, speech = text.replace("：", ":").partition(":")
-        for pattern in _OTHER_TOLD if len(head) <= _LONGEST_TOLD else ():
-            match = pattern.fullmatch(head.strip())
+        head = _SPACE_IN_SCRIPT.sub("", head)
+        many = _GERMAN_MANY.search(head)
+        if many and self.table.knows(many[1][:-1], many[1][:-2]):
+            return UNCLEAR
+        for pattern, beside in _OTHER_ADDRESSED if len(head) <= _LONGEST_ADDRESSED else ():
+            match = pattern.fullmatch(head.strip(" ,،、"))
             phrase = next(filter(None, match.groups()), "") if match else ""
-            if phrase and (found := self._told(phrase, whispers)):
-                return Mark(to=found.to, speech=speech.strip())
-        if boundary and _OTHER_NAME_LIKE.fullmatch(head.strip()):
+            if phrase and (mark := self._named_addressees(phrase, whispers, beside)):
+                return Mark(to=mark.to, speech=speech.strip())
+        if (
+            boundary
+            and len(head) <= _LONGEST_ADDRESSED
+            and _OTHER_NAME_LIKE.fullmatch(head.strip())
+        ):
             return UNCLEAR
         if not whispers:
             return None
@@ -180,15 +202,27 @@ class Marks:
             return Mark(to=seats, act=text)
         return UNCLEAR if len(self.table.seats) > 1 and boundary else None
 
-    def _told(self, phrase: str, whispers: bool) -> Mark | None:
+    def _named_addressees(
+        self, phrase: str, whispers: bool, beside: re.Pattern[str]
+    ) -> Mark | None:
         if _OTHER_EVERYONE.fullmatch(phrase):
             return Mark(to=())
         if _OTHER_SOMEBODY.fullmatch(phrase):
             return Mark(to=self.table.only or None)
         seats = self.table.named(phrase)
-        if seats and not MEANING.search(_OTHER_LITTLE.sub(" ", self.table.without_names(phrase))):
+        left = beside.sub(" ", self.table.without_names(phrase))
+        if seats and not MEANING.search(left):
             return Mark(to=seats)
-        return UNCLEAR if whispers or seats is None or self.table.resembles(phrase) else None
+        if "," in phrase and not whispers:  # `Tomas, der lacht`, but no `apple, offered to Tomas`
+            first = phrase.partition(",")[0]
+            somebody = self.table.named(first) != () and not MEANING.search(
+                beside.sub(" ", self.table.without_names(first))
+            )
+            return UNCLEAR if somebody else None
+        # `高个子买家`, no `买家点头`
+        ends_with_name = bool(seats and _SCRIPT.search(phrase)) and left.endswith(" ")
+        unclear = whispers or seats is None or ends_with_name or self.table.resembles(phrase)
+        return UNCLEAR if unclear else None
 
 
 def _manners(words: Sequence[str]) -> bool:

@@ -50,13 +50,13 @@ class PromptTemplate(BaseModel):
 
     @property
     def introduces(self) -> bool:
-        """Whether a line says who the seat is beside its name, so that the line may not be lost."""
+        """Whether one line holds both the seat's name and its persona, and so introduces it."""
         lines = "\n".join((self.system, self.instructions, self.opening)).splitlines()
         return any({"name", "persona"} <= set(SLOT.findall(line)) for line in lines)
 
 
 @cache
-def in_language(template: PromptTemplate, code: str) -> PromptTemplate:
+def template_in_language(template: PromptTemplate, code: str) -> PromptTemplate:
     """A built-in prompt in the language; a prompt of one's own as it is, but for an opening that it
     leaves out.
     """
@@ -80,5 +80,5 @@ def in_language(template: PromptTemplate, code: str) -> PromptTemplate:
 
 @cache
 def _built_in() -> Mapping[str, Literal["chat", "script"]]:
-    found = [parse(load_yaml(path), PromptTemplate) for path in sorted(PROMPTS.glob("*.yaml"))]
-    return {template.version: template.style for template in found}
+    templates = [parse(load_yaml(path), PromptTemplate) for path in sorted(PROMPTS.glob("*.yaml"))]
+    return {template.version: template.style for template in templates}

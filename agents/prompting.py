@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from agents.prompt_template import PROMPTS as PROMPTS
 from agents.prompt_template import PromptTemplate as PromptTemplate
-from agents.prompt_template import in_language
+from agents.prompt_template import template_in_language
 from simworld.core.episode import ActionKind, Event, Observation, OtherSeat
 from simworld.core.names import first_word
 from simworld.core.requests import ChatPrompt, Message
@@ -31,10 +31,10 @@ def build_prompt(
     """The prompt for a seat's turn, without the `drop_events` oldest events; a `note` ends the last
     user's message.
     """
-    template = in_language(template, observation.language)
+    template = template_in_language(template, observation.language)
     slots = slots_of(observation)
     events = observation.events[drop_events:]
-    system = fill(template.system, slots)
+    system = fill_template(template.system, slots)
     head = (Message(role="system", content=system),) if system else ()
     if template.style == "chat":
         *before, last = _chat(template, events, observation, slots)
@@ -45,7 +45,7 @@ def build_prompt(
         if event.action.kind is not ActionKind.none
     ]
     script = "\n".join([*lines, _language(observation).label(observation.label)])
-    user = Message(role="user", content=fill(template.instructions, slots))
+    user = Message(role="user", content=fill_template(template.instructions, slots))
     return ChatPrompt(messages=(*head, _noted(user, note)), reply_start=script)
 
 
@@ -117,27 +117,32 @@ def slots_of(observation: Observation) -> dict[str, str]:
     In a line that introduces the seat by name, `persona` is `who` wherever the first rules went
     wrong.
     """
-    known = facts(observation)
+    known = prompt_facts(observation)
     second = observation.language != ENGLISH or _was_wrong(observation)
-    return known | {"who": who(observation), "introduced": who(observation) if second else ""}
+    return known | {
+        "who": describe_self(observation),
+        "introduced": describe_self(observation) if second else "",
+    }
 
 
-def who(observation: Observation) -> str:
+def describe_self(observation: Observation) -> str:
     """The seat's own person in one line, with the whole name where it is called otherwise."""
     words = _language(observation)
     own = observation.persona
     return (
-        describe(own, name=_line(own.name) != observation.label, language=words)
+        describe_persona(own, name=_line(own.name) != observation.label, language=words)
         or words.persona.nobody
     )
 
 
-def facts(observation: Observation) -> dict[str, str]:
+def prompt_facts(observation: Observation) -> dict[str, str]:
     """The slots' values: everything private or relation-dependent that a prompt may say."""
     return {
         "setting": _line(observation.setting),
         "name": observation.label,
-        "persona": describe(observation.persona, name=False, language=_language(observation)),
+        "persona": describe_persona(
+            observation.persona, name=False, language=_language(observation)
+        ),
         "others": _others(observation),
         "goal": _line(observation.goal),
         "knows": _line(observation.knows),
@@ -145,18 +150,20 @@ def facts(observation: Observation) -> dict[str, str]:
     }
 
 
-def describe(persona: Persona, *, name: bool = True, language: Language | None = None) -> str:
+def describe_persona(
+    persona: Persona, *, name: bool = True, language: Language | None = None
+) -> str:
     """A persona in one line, in English if no language is given; empty fields are left out."""
     words = (language or load_language(ENGLISH)).persona
     gap, opening = re.match(r"(\s*)(.)", words.pronouns).groups()  # type: ignore[union-attr]  # the table checks it
-    facts = [
+    parts = [
         _line(persona.name) if name else "",
         words.age.format(age=persona.age) if persona.age is not None else "",
         _line(persona.gender),
         words.pronouns.format(pronouns=_line(persona.pronouns)).strip() if persona.pronouns else "",
         _line(persona.occupation),
     ]
-    head = words.comma.join(filter(None, facts)).replace(
+    head = words.comma.join(filter(None, parts)).replace(
         f"{words.comma}{opening}", f"{gap}{opening}"
     )
     more = [_line(text) for text in (persona.public, persona.personality, persona.values)]
@@ -201,7 +208,7 @@ def act_text(event: Event, language: Language | None = None) -> str:
             return f"[{text}]"
 
 
-def fill(text: str, slots: dict[str, str]) -> str:
+def fill_template(text: str, slots: dict[str, str]) -> str:
     """The text with its slots filled in one pass; a line whose slots are all empty is left out."""
     lines = []
     for line in text.splitlines():
@@ -239,7 +246,7 @@ def _chat(
     if parts[-1][0]:
         parts.append((False, [language.acts.wait]))
     for own, texts in parts:
-        content = "\n".join(texts) or fill(template.opening, slots)
+        content = "\n".join(texts) or fill_template(template.opening, slots)
         yield Message(role="assistant" if own else "user", content=content)
 
 
@@ -267,7 +274,9 @@ def _other(other: OtherSeat, language: Language) -> str:
     words = language.others
     about = ""
     if other.persona is not None:
-        about = describe(other.persona, name=other.persona.name != other.label, language=language)
+        about = describe_persona(
+            other.persona, name=other.persona.name != other.label, language=language
+        )
         about = _open(about, language.persona)
     form = words.about if about else words.bare
     line = form.format(who=other.label, relation=words.relations[other.relationship], about=about)
@@ -281,7 +290,9 @@ def _open(text: str, words: PersonaWords) -> str:
 
 def _was_wrong(observation: Observation, *, introduced: bool = True) -> bool:
     """Whether the first rules did the seat wrong, where its prompt introduces it by name."""
-    return _misnamed(observation) or (introduced and not describe(observation.persona, name=False))
+    return _misnamed(observation) or (
+        introduced and not describe_persona(observation.persona, name=False)
+    )
 
 
 def _misnamed(observation: Observation) -> bool:

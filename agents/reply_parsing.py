@@ -13,11 +13,11 @@ import re
 import unicodedata
 
 from agents.direction_patterns import OTHER_LANGUAGES
-from agents.people_names import PeopleNames, either
-from agents.privacy import UnresolvedAddressee, privately
+from agents.people_names import PeopleNames, any_label
+from agents.privacy import UnresolvedAddressee, read_private_line
 from agents.privacy_marks import MEANING
-from agents.speaker_labels import SAYING, own_part, without_own_name
-from agents.stage_directions import directions, stresses, without
+from agents.speaker_labels import SAYING, cut_at_other_speaker, without_own_name
+from agents.stage_directions import find_stage_directions, is_emphasis, without_parts
 from agents.thoughts import without_thoughts
 from simworld.core.episode import Action, ActionKind
 
@@ -88,43 +88,43 @@ def parse_reply(
         text, cut = text[:LONGEST], True
     text = unicodedata.normalize("NFC", without_thoughts(text))
     text = _STRESSED.sub("*", _ESCAPED.sub(r"\1", text))
-    line = own_part(
+    line = cut_at_other_speaker(
         "\n".join(filter(None, (" ".join(line.split()) for line in text.splitlines()))), names
     )
-    told = privately(line, names)
-    if isinstance(told, UnresolvedAddressee):
-        return told
-    line, to = told.line, told.to
+    private = read_private_line(line, names)
+    if isinstance(private, UnresolvedAddressee):
+        return private
+    line, to = private.line, private.to
     line = _spoken(without_own_name(line, names), names)
     line = _narrated(_without_emphasis(line), names)
     unclosed = _UNCLOSED.match(line)
-    found = directions(line)
-    said = [direction.inner for direction in found]
-    speech = " ".join(without(line, found).split())
-    if said:
+    stage = find_stage_directions(line)
+    done = [direction.inner for direction in stage]
+    speech = " ".join(without_parts(line, stage).split())
+    if done:
         speech = re.sub(r" (?=[.,;!?](?: |$))", "", speech)
     speech = _tidy(_UNCLOSED_TAIL.sub("", speech))
-    if not said and unclosed:
-        said, speech = [unclosed.group(1).strip()], ""
+    if not done and unclosed:
+        done, speech = [unclosed.group(1).strip()], ""
     if cut:
         speech = _whole_sentences(speech)
-    return _action(speech, [inner for inner in said if _own_act(inner, names)], to)
+    return _action(speech, [inner for inner in done if _own_act(inner, names)], to)
 
 
-def _action(speech: str, said: list[str], to: tuple[str, ...]) -> Action | None:
-    if any(map(_leaving, said)):
+def _action(speech: str, done: list[str], to: tuple[str, ...]) -> Action | None:
+    if any(map(_leaving, done)):
         return Action(kind=ActionKind.leave, text=speech if MEANING.search(speech) else "", to=to)
     if MEANING.search(speech):
         return Action(kind=ActionKind.speak, text=speech, to=to)
-    if not said:
+    if not done:
         return None
     if all(
-        _NOTHING.match(direction) or _NOTHING_ELSEWHERE.fullmatch(direction) for direction in said
+        _NOTHING.match(direction) or _NOTHING_ELSEWHERE.fullmatch(direction) for direction in done
     ):
         return Action(kind=ActionKind.none)
-    gesture = _GESTURE.search(said[0]) or _GESTURE_ELSEWHERE.search(said[0])
+    gesture = _GESTURE.search(done[0]) or _GESTURE_ELSEWHERE.search(done[0])
     kind = ActionKind.non_verbal if gesture else ActionKind.action
-    return Action(kind=kind, text=_tidy(", ".join(said)), to=to)
+    return Action(kind=kind, text=_tidy(", ".join(done)), to=to)
 
 
 def _own_act(direction: str, names: PeopleNames) -> bool:
@@ -132,7 +132,7 @@ def _own_act(direction: str, names: PeopleNames) -> bool:
     if not MEANING.search(direction) or _THOUGHT.match(direction):
         return False
     return not (
-        names.others and re.match(rf"(?i)(?:the )?(?:{either(names.others)})\s+\w", direction)
+        names.others and re.match(rf"(?i)(?:the )?(?:{any_label(names.others)})\s+\w", direction)
     )
 
 
@@ -148,7 +148,7 @@ def _spoken(line: str, names: PeopleNames) -> str:
     parts = [next(filter(None, groups)).strip() for groups in _QUOTED.findall(line)]
     if not parts or line[:1] not in {'"', "“"}:
         return line
-    who = rf"(?:{either(names.own)}|he|she|they|I)"
+    who = rf"(?:{any_label(names.own)}|he|she|they|I)"
     if not re.match(rf"(?i)\s*(?:{SAYING}\s+{who}|{who}\s+{SAYING})\b", _QUOTED.sub(" ", line)):
         return line
     joined = " ".join(parts)
@@ -159,17 +159,17 @@ def _spoken(line: str, names: PeopleNames) -> str:
 def _narrated(line: str, names: PeopleNames) -> str:
     # `Nadia nods.` alone on the line is a stage direction without its brackets.
     match = re.fullmatch(
-        rf"(?:{either(names.own)})\s*([^.!?\"“”:：「」。！？]{{1,100}})[.!。]?", line
+        rf"(?:{any_label(names.own)})\s*([^.!?\"“”:：「」。！？]{{1,100}})[.!。]?", line
     )
     if match is None or "\n" in line:
         return line
-    told = match.group(1)
+    deed = match.group(1)
     english = re.match(r"\s+(\w+s\b)", line[match.start(1) - 1 :]) and (
-        _GESTURE.match(told) or _leaving(told)
+        _GESTURE.match(deed) or _leaving(deed)
     )
     return (
-        f"[{told}]"
-        if english or _GESTURE_ELSEWHERE.match(told) or _LEAVING_ELSEWHERE.match(told)
+        f"[{deed}]"
+        if english or _GESTURE_ELSEWHERE.match(deed) or _LEAVING_ELSEWHERE.match(deed)
         else line
     )
 
@@ -181,9 +181,9 @@ def _without_emphasis(line: str) -> str:
         return line
     kept: list[str] = []
     at = 0
-    for part in directions(line):
+    for part in find_stage_directions(line):
         gesture = part.inner.split(" ")[0].endswith("s") and _GESTURE.match(part.inner)
-        if not part.bracket and not gesture and stresses(line, part):
+        if not part.bracket and not gesture and is_emphasis(line, part):
             kept += [line[at : part.start], part.inner]
             at = part.end
     return "".join([*kept, line[at:]])

@@ -53,8 +53,8 @@ class ScriptedAgent:
         yield  # a generator that asks for nothing
 
     def unclear(self, observation: Observation) -> list[str]:
-        """What is wrong with its lines for those at this table: private ones that mean nobody
-        here.
+        """The problems of its lines in this scenario: private lines whose addressee is not at the
+        table.
         """
         names = PeopleNames.of(observation)
         here = ", ".join(other.label for other in observation.others)

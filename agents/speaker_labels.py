@@ -1,11 +1,14 @@
-"""Speakers' labels in a reply: the seat's own is taken off, and at another's the reply ends."""
+"""Speaker labels in a reply: the seat's own label is removed, and the reply is cut at another
+seat's.
+"""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
-from agents.people_names import PeopleNames, either
+from agents.name_forms import CHINESE_TITLES
+from agents.people_names import PeopleNames, any_label
 
 SAYING = (
     r"(?:says?|said|repl(?:y|ies|ied)|asks?|asked|answers?|answered|adds?|added|continues?|"
@@ -16,12 +19,23 @@ SAYING = (
 )
 COLON = "[:：﹕]"
 _OPEN, _CLOSE = r"[\"“\[(「『【（［]?[*_]{0,3}", r"[*_]{0,3}[\])」』】）］”\"]?"
-# `Nadia to my dear Ida: …` is the seat's own.
 _TO = re.compile(
-    r"(?i)(?:\b(?:to|zu|an|à|a|إلى)\s|→\s?|->\s?)(?:(?:the|my|our|her|his|dear|friend|mr|mrs|"
-    r"ms|miss|dr)\.?\s){0,3}"
+    r"(?i)(?:\b(?:to|zu[mr]?|an|für|aux?|à|pour|al?|para|[إا]لى|و|et|und|y|and)\s|[对對跟向给給和与と]|"
+    r"→\s?|->\s?)"
+    r"(?:(?:the|my|our|her|his|dear|friend|mr|mrs|ms|miss|dr|d(?:ie|e[rnm]|as)|"
+    r"[mdsu]\w{0,4}eine[nmr]?|herrn?|frau|"
+    r"l[ea]s?|m(?:on|a|es)|m|mme|mlle|el|los|mis?|sus?|señora?|sra?)\.?\s){0,3}(?:l['’])?"
     r"[\"“'‘*_@]{0,3}$"
 )
+# Before and after a name in a label; in the middle of a line it begins a sentence.
+_BEGINNINGS = (
+    r"The|D(?:er|ie|as)|L[ea]s?|El|Los|Mrs?\.?|Ms\.?|Herr|Frau|M\.|Mme|Monsieur|Madame|Señora?"
+)
+_ARTICLE = rf"(?:(?:{_BEGINNINGS})\s|L['’]|[这那這]位|[そこ]の)"
+_TITLE = rf"(?:さん|様|さま|ちゃん|くん|{CHINESE_TITLES})?"
+_IN_SENTENCE = re.compile(
+    r"\b(?:d(?:er|ie|as|em|en|es)|(?:m|d|s)?ein\w{0,2}|unser\w{0,2})\s$"
+)  # `Ich sage dem Käufer: nein.`
 _BRACKETED = (
     r"(?:\([^()\n]{0,200}(?:\([^()\n]{0,100}\)[^()\n]{0,100})?\)|（[^（）\n]{0,200}）|"
     r"\[[^\[\]\n]{0,200}\]|"
@@ -29,7 +43,7 @@ _BRACKETED = (
 )
 
 
-def own_part(text: str, names: PeopleNames) -> str:
+def cut_at_other_speaker(text: str, names: PeopleNames) -> str:
     """What the seat itself says: up to another speaker's label, or to a second line under its own
     name.
 
@@ -39,7 +53,7 @@ def own_part(text: str, names: PeopleNames) -> str:
     if others is not None:
         labels = (match.start() for match in others.finditer(text))
         text = text[
-            : next((at for at in labels if not _TO.search(text[max(0, at - 60) : at])), len(text))
+            : next((at for at in labels if not _in_sentence(text[max(0, at - 60) : at])), len(text))
         ]
     first = own.split(text, maxsplit=1)[0]
     if not re.sub(r"[\W_]", "", own_word.sub("", first)):
@@ -51,12 +65,17 @@ def without_own_name(line: str, names: PeopleNames) -> str:
     """The line without the labels it begins with: `Nadia:`, `**Nadia:**`, `Nadia (smiling):`,
     `Nadia said:`, `Nadia says, "…`.
     """
-    label, told = _own_labels(names.own)
+    label, quoting = _own_labels(names.own)
     at = 0
     while match := label.match(line, at):
         at = match.end()
-    match = told.match(line, at)
+    match = quoting.match(line, at)
     return line[match.end() if match else at :]
+
+
+def _in_sentence(before: str) -> bool:
+    # `Nadia to my dear Ida: …` is the seat's own.
+    return bool(_TO.search(before) or _IN_SENTENCE.search(before))
 
 
 @lru_cache(maxsize=256)
@@ -65,22 +84,25 @@ def _patterns(
 ) -> tuple[re.Pattern[str] | None, re.Pattern[str], re.Pattern[str]]:
     other = None
     if others:
-        one = either(others)
-        name = rf"(?:[\[【「『［](?:{one})[\]】」』］]|[*_]{{0,3}}(?:{one})[*_]{{0,3}})"
-        label = rf"{name}(?:\s?{_BRACKETED})?[*_]{{0,3}}\s?{COLON}"
-        other = re.compile(
-            rf"(?im)^\s?{label}|^\s?(?:{one})\s?(?=[「『])|(?-i:(?<=[\s*。！？…」』”）】]){label})"
+        name = any_label(others)
+        label = (
+            rf"(?:[\[【「『［](?:{name})[\]】」』］]|[*_]{{0,3}}(?:{_ARTICLE}(?i:{name})|"
+            rf"{name}){_TITLE}[*_]{{0,3}})"
+            rf"(?:\s?{_BRACKETED})?[*_]{{0,3}}\s?{COLON}"
         )
-    own_one = either(own)
+        other = re.compile(
+            rf"(?im)^\s?{label}|^\s?(?:{name})\s?(?=[「『])|(?-i:(?<=[\s*。！？…」』”）】]){label})"
+        )
+    own_name = any_label(own)
     second = re.compile(
-        rf"(?i)(?<=\S)\s?\n\s?[*_]{{0,3}}(?:{own_one})[*_]{{0,3}}\s?{COLON}(?=[^\n]{{0,40}}?\S)"
+        rf"(?i)(?<=\S)\s?\n\s?[*_]{{0,3}}(?:{own_name})[*_]{{0,3}}\s?{COLON}(?=[^\n]{{0,40}}?\S)"
     )
-    return other, second, re.compile(rf"(?i){own_one}")
+    return other, second, re.compile(rf"(?i){own_name}")
 
 
 @lru_cache(maxsize=256)
 def _own_labels(own: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    name = rf"{_OPEN}(?:{either(own)}){_CLOSE}"
+    name = rf"{_OPEN}{_ARTICLE}?(?:{any_label(own)}){_TITLE}{_CLOSE}"
     manner = rf"(?:\s?(?:{_BRACKETED}|\*[^*:：\n]{{0,200}}\*))?"
     label = re.compile(
         rf"(?i){name}(?:\s?{SAYING})?{manner}\s?(?:{COLON}[*_]{{0,3}}\s*|(?=[「『]))"

@@ -56,12 +56,12 @@ class StageDirection:
         return self.closed and (self.opening in OPENING or not self.bracket)
 
 
-def directions(line: str) -> list[StageDirection]:
+def find_stage_directions(line: str) -> list[StageDirection]:
     """The stage directions, in order; what stands inside another one is part of it."""
-    return [found for found in _set_off(line) if found.stage]
+    return [part for part in _set_off(line) if part.stage]
 
 
-def set_off(line: str) -> list[StageDirection]:
+def set_off_parts(line: str) -> list[StageDirection]:
     """All that is set off, in order: stage directions, parts in braces and angle brackets, and what
     an unclosed bracket opens.
 
@@ -71,7 +71,7 @@ def set_off(line: str) -> list[StageDirection]:
     return list(_set_off(line))
 
 
-def stresses(line: str, part: StageDirection) -> bool:
+def is_emphasis(line: str, part: StageDirection) -> bool:
     """Whether a part stands inside a sentence: asterisks there stress a word, `That is *really*
     good`.
     """
@@ -86,7 +86,7 @@ def stresses(line: str, part: StageDirection) -> bool:
     )
 
 
-def without(line: str, parts: list[StageDirection]) -> str:
+def without_parts(line: str, parts: list[StageDirection]) -> str:
     """The line with a space in place of each part."""
     kept, at = [], 0
     for part in parts:
@@ -108,15 +108,15 @@ def _set_off(line: str) -> Iterator[StageDirection]:
             yield StageDirection(
                 start=start, end=at, inner=line[start + 1 : at - 1].strip(), opening=opening
             )
-        elif opening not in PAIRED and (found := _EMPHASIS.match(line, start)):
-            at = found.end()
-            inner = next(filter(None, found.groups()), "").strip()
+        elif opening not in PAIRED and (emphasis := _EMPHASIS.match(line, start)):
+            at = emphasis.end()
+            inner = next(filter(None, emphasis.groups()), "").strip()
             yield StageDirection(start=start, end=at, inner=inner, opening=opening)
-        elif found := _UNCLOSED.match(line, start):
+        elif unclosed := _UNCLOSED.match(line, start):
             yield StageDirection(
                 start=start,
-                end=found.end(),
-                inner=found.group(1).strip(),
+                end=unclosed.end(),
+                inner=unclosed.group(1).strip(),
                 opening=opening,
                 closed=False,
             )
@@ -131,12 +131,12 @@ _UNCLOSED = re.compile(
 
 def _ends(line: str) -> dict[int, int]:
     # Opening bracket → its closing one. A bracket without its partner is passed over.
-    found: dict[int, int] = {}
+    ends: dict[int, int] = {}
     open_at: dict[str, list[int]] = {opening: [] for opening in PAIRED}
     for match in _BRACKET.finditer(line):
         bracket = match.group()
         if bracket in PAIRED:
             open_at[bracket].append(match.start())
         elif open_at[CLOSING[bracket]]:
-            found[open_at[CLOSING[bracket]].pop()] = match.start()
-    return found
+            ends[open_at[CLOSING[bracket]].pop()] = match.start()
+    return ends

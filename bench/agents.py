@@ -1,14 +1,11 @@
-"""How an agent's lines read, over the scenario library: echo, repetition, out-of-role lines, and
-what they cost.
+"""How an agent's lines read, over the scenario library: echo, repetition, out-of-role lines, and what they cost.
 
-    python -m bench.agents smol-script my-agent.yaml --turns 8 --show 2 python -m bench.agents
-    smol-script --db simworld.db      # stored episodes that it played in every seat
+    python -m bench.agents smol-script my-agent.yaml --turns 8 --show 2
+    python -m bench.agents smol-script --db simworld.db      # stored episodes that it played in every seat
 
-An *echo* shares at least 60 % of its word pairs with the line before; a *repeat* with any earlier
-line of the episode. An
-*out-of-role* line speaks as an assistant or about the script, or names another person as itself. An
-  *on-topic* line shares a word of five letters or more with the setting or the seats' goals and
-  knowledge. One JSON line per agent.
+An *echo* shares at least 60 % of its word pairs with the line before; a *repeat* with any earlier line of the episode. An
+*out-of-role* line speaks as an assistant or about the script, or names another person as itself. An *on-topic* line shares a
+word of five letters or more with the setting or the seats' goals and knowledge. One JSON line per agent.
 """
 
 from __future__ import annotations

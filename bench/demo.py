@@ -1,13 +1,11 @@
-"""Where the time of `simworld demo` goes: wall and processor seconds of each part, in a new
-database; JSON lines.
+"""Where the time of `simworld demo` goes: wall and processor seconds of each part, in a new database; JSON lines.
 
     python -m bench.demo                               # as it is run, with all cores
-    OMP_NUM_THREADS=1 python -m bench.demo --rounds 1  # processor seconds, where other programs
-    share the cores
+    OMP_NUM_THREADS=1 python -m bench.demo --rounds 1  # processor seconds, where other programs share the cores
 
-Processor seconds on a busy machine say what the work is; wall seconds say how long it takes there.
-The weights must have been fetched and converted before (`simworld model fetch`), as `make` does.
-Each round runs in a process of its own; `announced_s` is what the demo would have told beforehand.
+Processor seconds on a busy machine say what the work is; wall seconds say how long it takes there. The weights must have been
+fetched and converted before (`simworld model fetch`), as `make` does. Each round runs in a process of its own; `announced_s` is
+what the demo would have told beforehand.
 """
 
 from __future__ import annotations

@@ -1,13 +1,11 @@
-"""What a large store takes to answer tournaments, pages and SQL, and how fast it takes in more: one
-JSON line each.
+"""What a large store takes to answer tournaments, pages and SQL, and how fast it takes in more: one JSON line each.
 
     python -m bench.store --episodes 100000 --db big.db --files big
     python -m bench.large --db big.db --files big
 
-`median_s`, `min_s` and `max_s` are wall time of `n` calls in an open store, `cpu_s` the least
-processor time of this process. The last lines add a run of `--add` episodes to the store, and judge
-it; `cpu_ms` is processor time of this process for each. The named questions of `simworld.connect`
-are timed by `bench.questions`.
+`median_s`, `min_s` and `max_s` are wall time of `n` calls in an open store, `cpu_s` the least processor time of this process. The
+last lines add a run of `--add` episodes to the store, and judge it; `cpu_ms` is processor time of this process for each. The named
+questions of `simworld.connect` are timed by `bench.questions`.
 """
 
 from __future__ import annotations

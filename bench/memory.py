@@ -1,12 +1,11 @@
-"""Whether memory grows with the store: the peak of a process that asks or adds, on small and large
-stores; one JSON line each.
+"""Whether memory grows with the store: the peak of a process that asks or adds, on small and large stores; one JSON line each.
 
     python -m bench.store --episodes 10000 --db small.db --files small
     python -m bench.store --episodes 100000 --db big.db --files big
     python -m bench.memory --db small.db --db big.db --files small
 
-Each job runs in a process of its own; `mib` is the most memory that it held, `start_mib` what it
-held before the job, with all libraries.
+Each job runs in a process of its own; `mib` is the most memory that it held, `start_mib` what it held before the job, with all
+libraries.
 """
 
 from __future__ import annotations

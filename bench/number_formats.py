@@ -1,11 +1,9 @@
-"""What a decoding step costs in each number format on this processor: the products with the
-built-in model's weights alone.
+"""What a decoding step costs in each number format on this processor: the products with the built-in model's weights alone.
 
-    python -m bench.number_formats --json ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 python -m
-    bench.number_formats --json   # as on a processor without AVX-512
+    python -m bench.number_formats --json
+    ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 python -m bench.number_formats --json   # as on a processor without AVX-512
 
-The formats take turns in each round, so that other programs disturb them alike. Milliseconds per
-step, one thread.
+The formats take turns in each round, so that other programs disturb them alike. Milliseconds per step, one thread.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
-"""How long the named questions of `simworld.connect` take on a large store, such as `python -m
-bench.store` makes.
+"""How long the named questions of `simworld.connect` take on a large store, such as `python -m bench.store` makes.
 
     python -m bench.store --episodes 100000 --db big.db --files big
     python -m bench.questions --db big.db
 
-Each question is asked with its defaults (and the run and judge that a store of several needs) in a
-process that has asked before; seconds are the median of the rounds, `cpu` the seconds of this
-process, for other programs may run beside it.
+Each question is asked with its defaults (and the run and judge that a store of several needs) in a process that has asked before;
+seconds are the median of the rounds, `cpu` the seconds of this process, for other programs may run beside it.
 """
 
 from __future__ import annotations

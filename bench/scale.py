@@ -1,15 +1,12 @@
-"""How memory and time grow: with the number of episodes, and with the length of one; on a tiny
-random model.
+"""How memory and time grow: with the number of episodes, and with the length of one; on a tiny random model.
 
     python -m bench.scale --json
     python -m bench.scale --quick
 
-memory_mib        peak memory of the process after so many episodes through engine, backend and
-SQLite store, less that after the
+memory_mib        peak memory of the process after so many episodes through engine, backend and SQLite store, less that after the
                   first 100; it is bounded by live episodes, so it should not grow with their number
-turns             for dialogues of 10 to 40 turns, per turn: prompt tokens that went through the
-                  model, those that reading the whole history at each turn would take, and
-                  milliseconds; only the second should grow
+turns             for dialogues of 10 to 40 turns, per turn: prompt tokens that went through the model, those that reading the whole
+                  history at each turn would take, and milliseconds; only the second should grow
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""How long a search by meaning takes in a large store: random vectors, written straight into the
-tables.
+"""How long a search by meaning takes in a large store: random vectors, written straight into the tables.
 
     python -m bench.search --json
     python -m bench.search --episodes 10000
@@ -7,10 +6,10 @@ tables.
 check_s           finding out that no episode lacks its embedding
 nearest_s         the ten nearest of all embeddings, from the store
 encode_s          the text that is looked for, on a loaded encoder
-search_s          all three: what a search takes once the encoder is loaded load_s
-loading the encoder, libraries included memory_mib        growth of the process's peak memory over
-all searches but the first; blocks bound it fill_s            writing the episodes and the
-embeddings
+search_s          all three: what a search takes once the encoder is loaded
+load_s            loading the encoder, libraries included
+memory_mib        growth of the process's peak memory over all searches but the first; blocks bound it
+fill_s            writing the episodes and the embeddings
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Splits imported Sotopia scenarios by family into train, dev and test folders, for experiments
-that must not see the test's families.
+"""Splits imported Sotopia scenarios by family into train, dev and test folders, for experiments that must not see the test's
+families.
 
     simworld scenario import-sotopia DATA --out sotopia
     python -m bench.sotopia sotopia --out split --turns 8 --each 2

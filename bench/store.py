@@ -1,14 +1,11 @@
-"""Fills a database with a large store, of tournaments that nobody played; the same numbers give the
-same store.
+"""Fills a database with a large store, of tournaments that nobody played; the same numbers give the same store.
 
     python -m bench.store --episodes 100000 --db big.db --files big
     simworld tournament standings big/cup-0.yaml --db big.db
 
-Round robins of `--agents` agents over `--families` scenarios, a tenth of them with three seats;
-about ten turns an episode; a judge that gives any number and one that gives whole ones and
-sometimes looks twice, seven dimensions each. One episode in a hundred fails, and half of those are
-played again; the acts of one agent in first repeats carry vectors. Tournament files go to
-`--files`.
+Round robins of `--agents` agents over `--families` scenarios, a tenth of them with three seats; about ten turns an episode; a judge
+that gives any number and one that gives whole ones and sometimes looks twice, seven dimensions each. One episode in a hundred
+fails, and half of those are played again; the acts of one agent in first repeats carry vectors. Tournament files go to `--files`.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """Updates per second of TD3+BC, side by side in one run with torchrl's on the same sizes.
 
-    pip install torchrl==0.14.1 tensordict==0.15.3     # into a virtual environment that has
-    simworld OMP_NUM_THREADS=1 python -m bench.td3bc
+    pip install torchrl==0.14.1 tensordict==0.15.3     # into a virtual environment that has simworld
+    OMP_NUM_THREADS=1 python -m bench.td3bc
 
-Both sides learn from the same batch in memory, with networks of the same size: one update of the
-critics and, every second time, one of the actor and the slow copies. They take turns, so that a
-busy machine slows both. One JSON line per size; `ratio` is ours over theirs, the median of rounds.
-Without torchrl only ours is measured.
+Both sides learn from the same batch in memory, with networks of the same size: one update of the critics and, every second time,
+one of the actor and the slow copies. They take turns, so that a busy machine slows both. One JSON line per size; `ratio` is ours
+over theirs, the median of rounds. Without torchrl only ours is measured.
 """
 
 from __future__ import annotations

@@ -1,29 +1,24 @@
-"""A run's speed, side by side in one process with plain transformers and with what the arithmetic
-alone would take.
+"""A run's speed, side by side in one process with plain transformers and with what the arithmetic alone would take.
 
-    python -m bench.throughput --json python -m bench.throughput --quick python -m bench.throughput
-    --episodes 32 --turns 8 --rounds 5 --dtype bfloat16 python -m bench.throughput --record
-    calls.json          # for bench/vllm_arm.py, which runs in an environment of its own python -m
-    bench.throughput --vllm /path/to/python       # runs that arm too, with the Python that has vLLM
+    python -m bench.throughput --json
+    python -m bench.throughput --quick
+    python -m bench.throughput --episodes 32 --turns 8 --rounds 5 --dtype bfloat16
+    python -m bench.throughput --record calls.json          # for bench/vllm_arm.py, which runs in an environment of its own
+    python -m bench.throughput --vllm /path/to/python       # runs that arm too, with the Python that has vLLM
 
-The run plays through the engine, the batching backend and a SQLite store. All arms use the same
-loaded model and dtype. Slow arms replay a random few of the recorded requests, with as many new
-tokens as were recorded. Each round gives one value per key:
+The run plays through the engine, the batching backend and a SQLite store. All arms use the same loaded model and dtype. Slow arms
+replay a random few of the recorded requests, with as many new tokens as were recorded. Each round gives one value per key:
 
-vs_sequential      episodes per minute over those of `generate`, one request at a time, every prompt
-read from its start vs_batched         the same against `generate` on all live episodes of a turn as
-one padded batch share_of_bound     (prompt tokens read / best rate + decoding steps x best step)
-over the wall time of the run. The best rate is
-                   the most prompt tokens per second that the whole model reads, by transformers or
-                   by us, in prompts of 128, 256 or 512 tokens; the best step is its parts timed
-                   alone: products with the weights, vocabulary head, and attention at the mean
-                   batch and mean cache length, each with the fastest kernel
-share_of_products  the same with prompt tokens at the rate of the products with the weights alone: a
-bound nothing can reach overhead_share     wall time outside the model's own forward, over the wall
-time vs_vllm            episodes per minute over those of vLLM on the same prompts and token counts
-(with --vllm)
-judge_vs_separate  14 answers after a transcript of 1,000 tokens: separate calls over calls that
-share a thread
+vs_sequential      episodes per minute over those of `generate`, one request at a time, every prompt read from its start
+vs_batched         the same against `generate` on all live episodes of a turn as one padded batch
+share_of_bound     (prompt tokens read / best rate + decoding steps x best step) over the wall time of the run. The best rate is
+                   the most prompt tokens per second that the whole model reads, by transformers or by us, in prompts of 128, 256
+                   or 512 tokens; the best step is its parts timed alone: products with the weights, vocabulary head, and attention
+                   at the mean batch and mean cache length, each with the fastest kernel
+share_of_products  the same with prompt tokens at the rate of the products with the weights alone: a bound nothing can reach
+overhead_share     wall time outside the model's own forward, over the wall time
+vs_vllm            episodes per minute over those of vLLM on the same prompts and token counts (with --vllm)
+judge_vs_separate  14 answers after a transcript of 1,000 tokens: separate calls over calls that share a thread
 """
 
 from __future__ import annotations

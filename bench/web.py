@@ -1,19 +1,18 @@
-"""How fast the pages are on a large store, with many readers and while a tournament is written into
-the same database.
+"""How fast the pages are on a large store, with many readers and while a tournament is written into the same database.
 
     python -m bench.store --episodes 100000 --db big.db --files big
     python -m bench.web --db big.db --embed
     python -m bench.web --db big.db --readers 20 --seconds 60 --pause 0
 
-Twenty readers each ask for a page, read it for a moment (`--pause`, seconds on average; 0: not at
-all) and ask for the next: episodes, scenarios, runs, standings, comparisons, both searches, SQL,
-drawn anew each time (search by meaning only where something has an embedding). Meanwhile a
-tournament of scripted agents, judged by a backend without a model, is played into the database at
+Twenty readers each ask for a page, read it for a moment (`--pause`, seconds on average; 0: not at all) and ask for the next:
+episodes, scenarios, runs, standings, comparisons, both searches, SQL, drawn anew each time (search by meaning only where something
+has an embedding). Meanwhile a tournament of scripted agents, judged by a backend without a model, is played into the database at
 `--episodes` a second.
 
-pages             for each kind: answers, and their median and 99th percentile in milliseconds all
-the same of all of them faults            answers that were no success cpu_ms            processor
-time of the server per answer, its renewals behind the scenes and the encoder included
+pages             for each kind: answers, and their median and 99th percentile in milliseconds
+all               the same of all of them
+faults            answers that were no success
+cpu_ms            processor time of the server per answer, its renewals behind the scenes and the encoder included
 rss_mib           memory of the server: after the first answer, and the most that was seen
 played            episodes that the tournament added meanwhile
 """

@@ -11,12 +11,20 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from scenarios.loader import LoadedScenario, load_document
-from scenarios.personas import HELDOUT, LANGUAGES, LIBRARY, SUFFIXES, Personas
+from scenarios.personas import (
+    HELDOUT,
+    LANGUAGES,
+    LIBRARY,
+    SUFFIXES,
+    Personas,
+    merge_broken_personas,
+)
 from scenarios.scenario_file import PersonaFields
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import (
     Document,
     did_you_mean,
+    did_you_mean_file,
     in_order,
     is_glob,
     load_yaml,
@@ -61,17 +69,17 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
     shipped = _ShippedScenarios(personas)
     for selector in selectors:
         try:
-            found = _paths(selector)
+            files = _paths(selector)
         except InputError as error:
             problems += error.problems
             continue
-        if found is not None:
-            fresh = [path for path in found if os.path.realpath(path) not in paths]
+        if files is not None:
+            fresh = [path for path in files if os.path.realpath(path) not in paths]
             paths |= dict.fromkeys(os.path.realpath(path) for path in fresh)
             its = read_files(fresh, personas)
             problems += its.problems
-            if not its.scenarios and not its.problems and len(fresh) == len(found):
-                problems.append(Problem(message="holds personas and no scenario", where=selector))
+            if not its.scenarios and not its.problems and len(fresh) == len(files):
+                problems.append(Problem(message="holds personas but no scenario", where=selector))
             chosen |= {
                 (os.path.realpath(loaded.path), loaded.scenario.name): loaded
                 for loaded in its.scenarios
@@ -87,7 +95,7 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
         problems.append(
             Problem(message="name a scenario, a file or a folder; 'all' is the whole library")
         )
-    problems += name_clashes(chosen.values())
+    problems = merge_broken_personas([*problems, *name_clashes(chosen.values())])
     if problems:
         raise InputError(in_order(problems))
     return tuple(chosen.values())
@@ -126,6 +134,7 @@ def read_files(paths: Iterable[Path], personas: Personas) -> ScenarioSelection:
                 selection.files += 1
         except InputError as error:
             selection.problems += error.problems
+    selection.problems = merge_broken_personas(selection.problems)
     return selection
 
 
@@ -133,24 +142,24 @@ def scenario_files(folder: Path) -> list[Path]:
     """The YAML files of a folder and its subfolders, hidden ones left out. Raises InputError if
     there are none.
     """
-    found = yaml_files(folder)
-    if not found:
+    files = yaml_files(folder)
+    if not files:
         raise InputError([Problem(message="no YAML file in this folder", where=str(folder))])
-    return found
+    return files
 
 
-def ours(files: Sequence[Path]) -> list[Path]:
-    """Those that hold scenarios or personas, as their keys tell; all where none does, for then
-    something is wrong.
+def relevant_files(files: Sequence[Path]) -> list[Path]:
+    """The files whose keys mark them as scenarios or personas; all of them if none is, so that
+    their problems are reported.
     """
-    found = [path for path in files if _is_ours(path)]
-    return found or list(files)
+    own = [path for path in files if _is_scenario_or_persona(path)]
+    return own or list(files)
 
 
-def _is_ours(path: Path) -> bool:
+def _is_scenario_or_persona(path: Path) -> bool:
     keys, rows = top_keys(path)
-    told = not rows and bool(keys & {*SCENARIO_ONLY, *PERSONA_ONLY})
-    return told or path.parent.name in ("scenarios", "personas")
+    by_keys = not rows and bool(keys & {*SCENARIO_ONLY, *PERSONA_ONLY})
+    return by_keys or path.parent.name in ("scenarios", "personas")
 
 
 def is_persona(document: Document, path: Path) -> bool:
@@ -170,8 +179,8 @@ def name_clashes(scenarios: Iterable[LoadedScenario]) -> list[Problem]:
     for loaded in scenarios:
         name = loaded.scenario.name
         if name in first and os.path.realpath(first[name].path) != os.path.realpath(loaded.path):
-            what = f"name: '{name}' is already the name of the scenario in {first[name].path}"
-            problems.append(Problem(message=what, where=loaded.where))
+            message = f"name: '{name}' is already the name of the scenario in {first[name].path}"
+            problems.append(Problem(message=message, where=loaded.where))
         first.setdefault(name, loaded)
     return problems
 
@@ -211,9 +220,9 @@ class _ShippedScenarios:
             return list(self.heldout)
         if selector == WHOLE_LANGUAGES:
             return list(self.languages)
-        found = _in_library(selector, self.library)
-        if found or selector.startswith(("tag:", "kind:")):
-            return found
+        chosen = _in_library(selector, self.library)
+        if chosen or selector.startswith(("tag:", "kind:")):
+            return chosen
         others = (*self.heldout, *self.languages)
         return [loaded for loaded in others if selector in (loaded.scenario.name, loaded.template)]
 
@@ -235,7 +244,9 @@ def _paths(selector: str) -> list[Path] | None:
     if "\0" in selector:
         raise InputError("a file's name cannot hold a NUL character")
     if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
-        return ours([found for found in scenario_files(path) if not _below_personas(found, path)])
+        return relevant_files(
+            [file for file in scenario_files(path) if not _below_personas(file, path)]
+        )
     if os.path.isfile(path):
         return [path]
     if is_glob(selector):
@@ -255,15 +266,8 @@ def _below_personas(path: Path, folder: Path) -> bool:
 
 
 def _no_file(selector: str) -> list[Path]:
-    folder = Path(selector).parent
-    names = (
-        [str(path) for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES]
-        if os.path.isdir(folder)
-        else []
-    )
-    raise InputError(
-        [Problem(message=f"no such file or folder{did_you_mean(selector, names)}", where=selector)]
-    )
+    message = f"no such file or folder{did_you_mean_file(selector, 'scenarios')}"
+    raise InputError([Problem(message=message, where=selector)])
 
 
 def _in_library(selector: str, library: Sequence[LoadedScenario]) -> list[LoadedScenario]:
@@ -301,7 +305,7 @@ def _not_found(selector: str, shipped: _ShippedScenarios) -> str:
         *(loaded.template for loaded in everything),
     ]
     hint = (
-        did_you_mean(selector, dict.fromkeys(names))
+        did_you_mean_file(selector, "scenarios", known=(*dict.fromkeys(names),))
         or "; `simworld scenario list` shows the library"
     )
     return f"no file, folder or library scenario '{shorten(selector)}'{hint}"

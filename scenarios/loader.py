@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from scenarios.personas import Personas, to_persona
+from scenarios.personas import BrokenPersona, Personas, merge_broken_personas, to_persona
 from scenarios.rubrics import own_rubric
 from scenarios.scenario_file import ScenarioFile, SeatFields
 from scenarios.scenario_rules import rule_problems
@@ -18,7 +18,7 @@ from scenarios.variants import Variant, expand, has_open_values
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Rubric
 from simworld.core.scenario import Check, Limits, Persona, Relationship, Scenario, Seat
-from simworld.yamlfile import Document, in_order, load_text, load_yaml, parse
+from simworld.yamlfile import Document, in_order, load_yaml, parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,18 +45,6 @@ def load_file(path: Path, personas: Personas) -> tuple[LoadedScenario, ...]:
     return load_document(load_yaml(path), path, personas)
 
 
-def parse_scenario(
-    text: str, name: str = "scenario.yaml", *, folder: Path = Path()
-) -> tuple[Scenario, ...]:
-    """The scenarios in a text; `name` stands for the file in messages, personas are looked up
-    beside `folder`.
-    """
-    return tuple(
-        loaded.scenario
-        for loaded in load_document(load_text(text, name), folder / name, Personas())
-    )
-
-
 def load_document(document: Document, path: Path, personas: Personas) -> tuple[LoadedScenario, ...]:
     """The scenarios of a document that was read from `path`. Raises InputError with every problem,
     in the file's order.
@@ -72,7 +60,7 @@ def load_document(document: Document, path: Path, personas: Personas) -> tuple[L
     if not problems:
         problems += _twins(document, found_all)
     if problems:
-        raise InputError(in_order(problems))
+        raise InputError(merge_broken_personas(in_order(problems)))
     return tuple(found_all)
 
 
@@ -93,14 +81,14 @@ def _load_variant(
         except InputError as error:
             problems += error.problems
     problems += rule_problems(document, variant.data)
-    found, persona_problems, paths = _find_personas(document, variant.data, path, personas)
+    persona_of, persona_problems, paths = _find_personas(document, variant.data, path, personas)
     problems += persona_problems
     rubric, rubric_problems = _find_rubric(document, file, path)
     problems += rubric_problems
     if file is None or problems:
         return [], problems
     try:
-        scenario = _build(file, variant, found, rubric)
+        scenario = _build(file, variant, persona_of, rubric)
     except ValueError as error:  # a rule of the core's own that the schema does not know
         return [], [Problem(message=str(error), where=document.place(()))]
     names = {i: seat.name for i, seat in enumerate(file.seats)}
@@ -118,7 +106,7 @@ def _load_variant(
 def _find_personas(
     document: Document, data: Any, path: Path, personas: Personas
 ) -> tuple[dict[int, Persona], list[Problem], dict[int, Path]]:
-    found: dict[int, Persona] = {}
+    persona_of: dict[int, Persona] = {}
     paths: dict[int, Path] = {}
     problems: list[Problem] = []
     seats = data.get("seats") if isinstance(data, dict) else None
@@ -126,13 +114,16 @@ def _find_personas(
         name = seat.get("persona") if isinstance(seat, dict) else None
         if not isinstance(name, str) or not name.strip() or "{{" in name:
             continue
-        source, its_problems, missing = personas.find(name.strip(), path.parent)
+        source, its_problems, missing, file = personas.find(name.strip(), path.parent)
         problems += its_problems
         if source is None:
-            problems.append(document.problem(("seats", i, "persona"), missing))
+            problem = document.problem(("seats", i, "persona"), missing)
+            if file is not None:
+                problem = BrokenPersona(message=problem.message, where=problem.where, persona=file)
+            problems.append(problem)
         else:
-            found[i], paths[i] = source.persona, source.path
-    return found, problems, paths
+            persona_of[i], paths[i] = source.persona, source.path
+    return persona_of, problems, paths
 
 
 def _find_rubric(
@@ -154,12 +145,12 @@ def _find_rubric(
 
 
 def _build(
-    file: ScenarioFile, variant: Variant, found: Mapping[int, Persona], rubric: Rubric | None
+    file: ScenarioFile, variant: Variant, persona_of: Mapping[int, Persona], rubric: Rubric | None
 ) -> Scenario:
     return Scenario(
         name=file.name + variant.suffix,
         setting=file.setting,
-        seats=tuple(_seat(seat, found.get(i)) for i, seat in enumerate(file.seats)),
+        seats=tuple(_seat(seat, persona_of.get(i)) for i, seat in enumerate(file.seats)),
         relationships=_relationships(file),
         order=file.order,
         limits=Limits(turns=file.limits.turns, silence=file.limits.silence),
@@ -176,8 +167,8 @@ def _build(
     )
 
 
-def _seat(seat: SeatFields, found: Persona | None) -> Seat:
-    persona = found if isinstance(seat.persona, str) else to_persona(seat.persona)
+def _seat(seat: SeatFields, named: Persona | None) -> Seat:
+    persona = named if isinstance(seat.persona, str) else to_persona(seat.persona)
     if persona is None:
         raise LookupError(seat.name)
     return Seat(
@@ -187,9 +178,9 @@ def _seat(seat: SeatFields, found: Persona | None) -> Seat:
 
 def _relationships(file: ScenarioFile) -> dict[tuple[str, str], Relationship]:
     """Every pair that is more than strangers, in the order of the seats."""
-    given = {frozenset(entry.between): entry.kind for entry in file.relationships}
+    kinds = {frozenset(entry.between): entry.kind for entry in file.relationships}
     pairs = {
-        (a, b): given.get(frozenset((a, b)), file.relationship)
+        (a, b): kinds.get(frozenset((a, b)), file.relationship)
         for a, b in combinations((seat.name for seat in file.seats), 2)
     }
     return {pair: kind for pair, kind in pairs.items() if kind is not Relationship.stranger}
@@ -202,10 +193,10 @@ def _twins(document: Document, variants: list[LoadedScenario]) -> list[Problem]:
     for loaded in variants:
         name, id_ = loaded.scenario.name, loaded.scenario.id
         if id_ in first:
-            what = (
+            message = (
                 f"the variants {first[id_]} and {name} show every seat the same; use the parameter"
                 " in a goal or the setting"
             )
-            problems.append(document.problem(("matrix",), what, key=True))
+            problems.append(document.problem(("matrix",), message, key=True))
         first.setdefault(id_, name)
     return problems

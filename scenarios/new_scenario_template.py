@@ -1,4 +1,6 @@
-"""The commented scenario that `simworld scenario new` writes."""
+"""The commented scenario and persona that `simworld scenario new` and `simworld persona new`
+write.
+"""
 
 from __future__ import annotations
 
@@ -76,8 +78,28 @@ rubric: sotopia
 # matrix: {{price: [30, 40, 50]}}      # {name}.price-30, {name}.price-40, {name}.price-50
 """
 
+PERSONA = """\
+# A simworld persona: who sits in a seat. Check it with:      simworld check {file}
+# A scenario names it, with `persona: {name}` in a seat, where this file lies beside the scenario or in a folder personas/.
+# For completion in an editor, run         simworld persona schema > persona.schema.json
+# beside this file and begin the file with this line (without the first '# '):
+# # yaml-language-server: $schema=persona.schema.json
 
-def template(name: str, file: str) -> str:
+name: {title}               # as others say it; known to all but strangers
+# Known to acquaintances and closer:
+age: 58
+gender: woman
+pronouns: she/her
+occupation: retired radio engineer
+public: She has had a stall on the flea market for ten years.
+# Known to friends, family and partners alone:
+personality: Patient and proud of her work.
+values: Things should be repaired and not thrown away.
+# What only one scenario needs stands there: a seat's goal, what it knows, and its secret.
+"""
+
+
+def scenario_template(name: str, file: str) -> str:
     """The template's text for a scenario of that name in that file. Raises InputError for a name
     that is none.
     """
@@ -90,3 +112,15 @@ def template(name: str, file: str) -> str:
     # A title like 12 or Null would not be text to the loader.
     languages = ", ".join(known_languages())
     return TEMPLATE.format(name=as_text(name), file=file, title=as_text(title), languages=languages)
+
+
+def persona_template(name: str, file: str) -> str:
+    """The template's text for a persona of that name in that file. Raises InputError for a name
+    that is none.
+    """
+    if not SLUG.fullmatch(name):
+        raise InputError(
+            f"'{name}' cannot be a persona's name; use small letters a-z, digits and dashes, like"
+            " 'nadia-brandt'"
+        )
+    return PERSONA.format(name=name, file=file, title=as_text(name.replace("-", " ").title()))

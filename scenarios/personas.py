@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scenarios.scenario_file import SLUG, PersonaFields
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import Persona
-from simworld.yamlfile import did_you_mean, load_yaml, parse, shorten
+from simworld.yamlfile import and_list, did_you_mean, load_yaml, parse, shorten
 
 LIBRARY = Path(__file__).parent / "library"
 HELDOUT = Path(__file__).parent / "heldout"
@@ -35,12 +35,14 @@ class Personas:
     _read: dict[Path, FoundPersona | InputError] = field(default_factory=dict)
     _reported: set[Path] = field(default_factory=set)
 
-    def find(self, name: str, beside: Path) -> tuple[FoundPersona | None, tuple[Problem, ...], str]:
+    def find(
+        self, name: str, beside: Path
+    ) -> tuple[FoundPersona | None, tuple[Problem, ...], str, Path | None]:
         """The persona `name` for a scenario file in the folder `beside`.
 
         Returns:
             The persona or None; the problems of its own file, reported once; what to say at the
-            seat if it was not found.
+            seat if there is none; its file.
         """
         folders = self.folders(beside)
         if SLUG.fullmatch(name):
@@ -59,6 +61,7 @@ class Personas:
                 f"no persona '{shorten(name)}' beside the file, in personas/ or in the"
                 f" library{did_you_mean(name, known)}"
             ),
+            None,
         )
 
     def folders(self, beside: Path) -> Sequence[Path]:
@@ -70,18 +73,53 @@ class Personas:
             folders = [LIBRARY_PERSONAS]
         return folders
 
-    def _load(self, path: Path) -> tuple[FoundPersona | None, tuple[Problem, ...], str]:
+    def _load(
+        self, path: Path
+    ) -> tuple[FoundPersona | None, tuple[Problem, ...], str, Path | None]:
         if path not in self._read:
             try:
                 self._read[path] = FoundPersona(persona=load_persona(path), path=path)
             except InputError as error:
                 self._read[path] = error
-        found = self._read[path]
-        if isinstance(found, FoundPersona):
-            return found, (), ""
-        problems = () if path in self._reported else found.problems
+        loaded = self._read[path]
+        if isinstance(loaded, FoundPersona):
+            return loaded, (), "", path
+        problems = () if path in self._reported else loaded.problems
         self._reported.add(path)
-        return None, problems, f"the persona's file {path} has problems of its own"
+        return None, problems, f"the persona's file {path} has problems of its own", path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenPersona(Problem):
+    """A problem of a seat: its persona's file has problems, which are reported with that file's
+    lines.
+    """
+
+    persona: Path
+
+
+def merge_broken_personas(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems without duplicates. A broken persona that several seats share is reported once,
+    with the names of the other files.
+    """
+    distinct = list(dict.fromkeys(problems))
+    files: dict[Path, dict[str, None]] = {}
+    for problem in distinct:
+        if isinstance(problem, BrokenPersona):
+            files.setdefault(problem.persona, {})[problem.where.split(":")[0]] = None
+    merged: list[Problem] = []
+    for problem in distinct:
+        if not isinstance(problem, BrokenPersona):
+            merged.append(problem)
+        elif problem.persona in files:
+            _, *others = files.pop(problem.persona)
+            too = (
+                f"; {and_list(others)} {'use' if len(others) > 1 else 'uses'} it too"
+                if others
+                else ""
+            )
+            merged.append(replace(problem, message=problem.message + too))
+    return merged
 
 
 def load_persona(path: Path) -> Persona:

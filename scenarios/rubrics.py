@@ -17,8 +17,9 @@ from simworld.core.scenario import Scenario
 from simworld.yamlfile import (
     Document,
     YamlLocation,
-    closest,
+    and_list,
     did_you_mean,
+    did_you_mean_file,
     load_text,
     load_yaml,
     parse,
@@ -126,26 +127,31 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
     if name in builtin_rubrics():
         return _rubric(load_text((_SHIPPED / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml"))
     if not name.endswith(SUFFIXES):
+        hint = (
+            did_you_mean_file(name, "rubrics", beside=beside or Path(), known=builtin_rubrics())
+            or f"; {_choices()}"
+        )
         raise InputError(
-            f"no rubric named {name!r}{did_you_mean(name, builtin_rubrics())} (a rubric of your own"
-            " is named by its .yaml file)"
+            f"no rubric named {shorten(name)!r}{hint} (a rubric of your own is named by its .yaml"
+            " file)"
         )
     places = [folder / name for folder in (beside, Path()) if folder is not None]
     for path in (*places, _SHIPPED / name):
         if os.path.isfile(path):  # Path.is_file raises for a name that is too long
             return _rubric(load_yaml(path))
     looked = dict.fromkeys(str(place.parent) for place in places)
-    near = {path.stem: path.name for place in places for path in _beside(place.parent)}
-    close = closest(places[0].stem, near)
-    hint = f"; did you mean '{near[close]}'?" if close else ""
+    hint = (
+        did_you_mean_file(name, "rubrics", beside=beside or Path(), known=builtin_rubrics())
+        or f"; {_choices()}"
+    )
     raise InputError(f"no rubric file {shorten(name)}; looked in {', '.join(looked)}{hint}")
 
 
-def _beside(folder: Path) -> list[Path]:
-    try:
-        return [path for path in folder.iterdir() if path.suffix in SUFFIXES]
-    except (OSError, ValueError):
-        return []
+def _choices() -> str:
+    return (
+        f"with simworld comes {and_list(builtin_rubrics())}, and `simworld rubric new NAME`"
+        " writes one of your own"
+    )
 
 
 def _rubric(document: Document) -> Rubric:
@@ -180,19 +186,19 @@ def _rubric(document: Document) -> Rubric:
     return file.rubric()
 
 
-def slots(text: str) -> set[str]:
+def slot_names(text: str) -> set[str]:
     """The slots that a question or statement names: `{goal}` → goal."""
     return set(_SLOT.findall(text))
 
 
-def fill(text: str, values: Mapping[str, str]) -> str:
+def fill_slots(text: str, values: Mapping[str, str]) -> str:
     """The text with each slot replaced by its value; a value's own braces stay as they are."""
     return _SLOT.sub(lambda match: values[match[1]], text)
 
 
 def slot_problem(text: str) -> str:
     """What is wrong with the slots of a text; empty if nothing is."""
-    unknown = slots(text) - set(SLOTS)
+    unknown = slot_names(text) - set(SLOTS)
     if not unknown:
         return ""
     name = min(unknown)

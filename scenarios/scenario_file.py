@@ -26,6 +26,7 @@ from simworld.core.errors import InputError
 from simworld.core.scenario import ENGLISH, CheckKind, Relationship, TurnOrder
 from simworld.language import known_languages, load_language
 from simworld.yamlfile import shorten
+from simworld.yamlfile.json_schema import json_schema
 
 MAX_TEXT = 50_000  # characters of one field: more fits no model
 MAX_SEATS = 64
@@ -57,7 +58,7 @@ def _slug(text: str) -> str:
     return text
 
 
-def _seat_name(text: str) -> str:
+def _name_in_any_script(text: str) -> str:
     parts = text.split("-")
     if not all(part and part == part.lower() and _WORD.fullmatch(part) for part in parts):
         raise ValueError(
@@ -96,8 +97,8 @@ def _languages(schema: JsonDict) -> None:
 
 
 def _printable(text: str) -> str:
-    if found := _CONTROL.search(text):
-        raise ValueError(f"control character U+{ord(found[0]):04X} in the text")
+    if control := _CONTROL.search(text):
+        raise ValueError(f"control character U+{ord(control[0]):04X} in the text")
     return text
 
 
@@ -113,9 +114,9 @@ Slug = Annotated[
     str, AfterValidator(_slug), Field(json_schema_extra={"pattern": f"^{SLUG.pattern}$"})
 ]
 # For editors, which know no classes of letters: no capitals A-Z, spaces or punctuation of ASCII.
-SeatName = Annotated[
+NameInAnyScript = Annotated[
     str,
-    AfterValidator(_seat_name),
+    AfterValidator(_name_in_any_script),
     Field(json_schema_extra={"pattern": r"^[^\sA-Z!-,./:-@\[-`{-~]+$"}, max_length=200),
 ]
 Family = Annotated[
@@ -158,7 +159,7 @@ class PersonaFields(_ScenarioPart):
 class SeatFields(_ScenarioPart):
     """A place at the table."""
 
-    name: SeatName = Field(description="The role, known to all: seller, 卖家.")
+    name: NameInAnyScript = Field(description="The role, known to all: seller, 卖家.")
     persona: Text | PersonaFields = Field(
         description="The name of a persona file without '.yaml', or a persona written in place."
     )
@@ -188,7 +189,9 @@ class LimitsFields(_ScenarioPart):
 class CheckFields(_ScenarioPart):
     """A question to the dialogue that needs no judge."""
 
-    name: Slug
+    name: NameInAnyScript = Field(
+        description="Small letters of any script, digits and dashes: price, 成交."
+    )
     kind: CheckKind = Field(
         description=(
             "regex: the pattern occurs. keyword: one of the words occurs. number: the pattern's"
@@ -274,5 +277,5 @@ def schema_text(schema: Mapping[str, Any]) -> str:
 
 
 def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
-    schema = model.model_json_schema()
+    schema = json_schema(model)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}

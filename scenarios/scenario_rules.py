@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simworld.core.checks import compiled
+from simworld.core.checks import compile_check
 from simworld.core.errors import Problem
 from simworld.core.patterns import PatternError, compile_pattern
 from simworld.core.scenario import Check, CheckKind
@@ -51,12 +51,12 @@ def _entries(data: Mapping[str, Any], section: str) -> Iterator[tuple[int, Mappi
 
 
 def _same_names(
-    document: Document, data: Mapping[str, Any], section: str, what: str
+    document: Document, data: Mapping[str, Any], section: str, noun: str
 ) -> Iterator[Problem]:
     seen: set[str] = set()
     for i, _, name in _named(data, section):
         if name in seen:
-            yield document.problem((section, i, "name"), f"{what} '{shorten(name)}'")
+            yield document.problem((section, i, "name"), f"{noun} '{shorten(name)}'")
         seen.add(name)
 
 
@@ -98,8 +98,8 @@ def _checks(document: Document, data: Mapping[str, Any], seats: list[str]) -> It
         if kind in ("regex", "keyword", "number"):
             for name, kinds in _ONLY_FOR.items():
                 if name in check and kind not in kinds:
-                    what = f"a {kind} check has no '{name}'; it belongs to {' and '.join(kinds)}"
-                    yield document.problem((*loc, name), what, key=True)
+                    message = f"a {kind} check has no '{name}'; it belongs to {' and '.join(kinds)}"
+                    yield document.problem((*loc, name), message, key=True)
             needed = "words" if kind == "keyword" else "pattern"
             if not check.get(needed) and (needed not in check or check[needed] == []):
                 yield document.problem(loc, f"a {kind} check needs '{needed}'")
@@ -138,7 +138,7 @@ def _words(document: Document, check: Mapping[str, Any], i: int) -> Iterator[Pro
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         return
     try:
-        compiled(Check(name="", kind=CheckKind.keyword, words=tuple(words)))
+        compile_check(Check(name="", kind=CheckKind.keyword, words=tuple(words)))
     except PatternError as error:
         yield document.problem(("checks", i, "words"), f"too many or too long: {error}")
 
@@ -151,4 +151,6 @@ def _between(document: Document, check: Mapping[str, Any], i: int) -> Iterator[P
         return
     low, high = between
     if low > high:
-        yield document.problem(("checks", i, "between"), f"lowest first: [{high:g}, {low:g}]")
+        yield document.problem(
+            ("checks", i, "between"), f"expected the lower end first: [{high:g}, {low:g}]"
+        )

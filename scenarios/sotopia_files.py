@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from scenarios.scenario_file import MAX_TEXT
+from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import problem_texts, shorten
 from simworld.yamlfile.source import FORBIDDEN, read_source
@@ -158,10 +159,10 @@ def _combos(data: Any, path: Path, problems: list[Problem]) -> tuple[SotopiaMeet
         return ()
     if not data:
         problems.append(Problem(message="holds no records", where=str(path)))
-    found = (
+    validated = (
         _validated(entry, SotopiaMeeting, f"{i}", path, problems) for i, entry in enumerate(data)
     )
-    return tuple(combo for combo in found if combo is not None)
+    return tuple(combo for combo in validated if combo is not None)
 
 
 def _validated(entry: Any, model: type[Any], at: str, path: Path, problems: list[Problem]) -> Any:
@@ -189,8 +190,8 @@ def _wrong_texts(data: Any, at: str) -> Iterator[str]:
     elif isinstance(data, str):
         if any("\ud800" <= c <= "\udfff" for c in data):
             yield f"{at}: half of a surrogate pair"
-        elif found := FORBIDDEN.search(data):
-            yield f"{at}: control character U+{ord(found[0]):04X}"
+        elif control := FORBIDDEN.search(data):
+            yield f"{at}: control character U+{ord(control[0]):04X}"
         elif len(data) > MAX_TEXT:
             yield f"{at}: {len(data):,} characters; at most {MAX_TEXT:,} are read"
 
@@ -204,18 +205,18 @@ def _bad_references(
     problems = []
     for i, combo in enumerate(combos):
         if combo.env_id not in environments:
-            what = f"{i}.env_id: no environment '{combo.env_id}' in {ENVIRONMENTS}"
-            problems.append(Problem(message=what, where=str(path)))
+            message = f"{i}.env_id: no environment '{combo.env_id}' in {ENVIRONMENTS}"
+            problems.append(Problem(message=message, where=str(path)))
         else:
             goals = len(environments[combo.env_id].agent_goals)
             if goals != len(combo.agent_ids):
-                what = (
-                    f"{i}.agent_ids: expected {goals} agents, one for each goal of {combo.env_id},"
-                    f" found {len(combo.agent_ids)}"
+                message = (
+                    f"{i}.agent_ids: expected {counted(goals, 'agent')}, one for each goal of "
+                    f"{combo.env_id}, found {len(combo.agent_ids)}"
                 )
-                problems.append(Problem(message=what, where=str(path)))
+                problems.append(Problem(message=message, where=str(path)))
         for j, agent in enumerate(combo.agent_ids):
             if agent not in agents:
-                what = f"{i}.agent_ids.{j}: no agent '{agent}' in {AGENTS}"
-                problems.append(Problem(message=what, where=str(path)))
+                message = f"{i}.agent_ids.{j}: no agent '{agent}' in {AGENTS}"
+                problems.append(Problem(message=message, where=str(path)))
     return problems

@@ -89,8 +89,8 @@ def tidy(text: str) -> str:
 def _viewers(tag: str, attributes: str, seats: int) -> tuple[str, ...]:
     if tag in _LABELLED:
         return ()
-    found = _VIEWER.search(attributes)
-    viewers = tuple(viewer.strip() for viewer in found[1].split(",")) if found else ("all",)
+    attribute = _VIEWER.search(attributes)
+    viewers = tuple(viewer.strip() for viewer in attribute[1].split(",")) if attribute else ("all",)
     for viewer in viewers:
         agent = _AGENT.fullmatch(viewer)
         if (agent and int(agent[1]) >= seats) or (

@@ -138,11 +138,11 @@ def _usage_problems(
                     )
                 )
         elif name not in names:
-            what = (
+            message = (
                 f"unknown parameter '{name}'; declare it in parameters or"
                 f" matrix{did_you_mean(name, names)}"
             )
-            problems.append(document.problem(loc, what))
+            problems.append(document.problem(loc, message))
     in_use = {name for loc, name in used if loc[0] not in UNTOUCHED}
     for section in ("parameters", "matrix"):
         entries = document.data.get(section)
@@ -151,11 +151,11 @@ def _usage_problems(
                 section == "parameters" or name not in (document.data.get("parameters") or {})
             ):
                 spare = [other for other in in_use if other not in names]
-                what = (
+                message = (
                     f"nothing uses this parameter; write {{{{{name}}}}} in a"
                     f" text{did_you_mean(name, spare)}"
                 )
-                problems.append(document.problem((section, name), what, key=True))
+                problems.append(document.problem((section, name), message, key=True))
     return problems
 
 
@@ -163,8 +163,8 @@ def _matrix_problems(document: Document, axes: Mapping[str, list[VariantValue]])
     problems = []
     count = prod(map(len, axes.values()))
     if count > MAX_VARIANTS:
-        what = f"{count:,} combinations; at most {MAX_VARIANTS:,} are expanded"
-        problems.append(document.problem(("matrix",), what, key=True))
+        message = f"{count:,} combinations; at most {MAX_VARIANTS:,} are expanded"
+        problems.append(document.problem(("matrix",), message, key=True))
     for name, values in axes.items():
         seen: dict[str, int] = {}
         for i, value in enumerate(values):
@@ -176,8 +176,8 @@ def _matrix_problems(document: Document, axes: Mapping[str, list[VariantValue]])
                     )
                 )
             elif slug in seen:
-                what = f"gives the same name as entry {seen[slug] + 1}, '{slugify(name)}-{slug}'"
-                problems.append(document.problem(("matrix", name, i), what))
+                message = f"gives the same name as entry {seen[slug] + 1}, '{slugify(name)}-{slug}'"
+                problems.append(document.problem(("matrix", name, i), message))
             seen.setdefault(slug, i)
     return problems
 
@@ -197,10 +197,10 @@ def _size_problems(
     if not lengths or count > MAX_VARIANTS or size <= MAX_WRITTEN:
         return []
     section = "matrix" if axes else "parameters"
-    what = (
+    message = (
         f"the variants would hold {size:,} characters together; at most {MAX_WRITTEN:,} are written"
     )
-    return [document.problem((section,), what, key=True)]
+    return [document.problem((section,), message, key=True)]
 
 
 def _written(data: Any, lengths: Mapping[str, int]) -> int:

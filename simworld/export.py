@@ -32,7 +32,9 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
         InputError: the file exists and `force` is not set, or there is no such folder.
         StoreError: the disk is full or forbids it.
     """
-    if path.exists() and (not force or path.is_dir()):
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give --out the name of a file, like {path / 'NAME'}")
+    if path.exists() and not force:
         raise InputError(f"{path} exists; give another --out, or --force to replace it")
     if not path.parent.is_dir():
         raise InputError(f"{path} cannot be made: no folder {path.parent}")
@@ -129,15 +131,16 @@ def record(stored: StoredEpisode, judgements: Sequence[StoredJudgement]) -> dict
 
 
 def _act(act: Act) -> dict[str, Any]:
-    made = act.generation
+    generation = act.generation
     return {
         "seat": act.seat,
         "kind": act.action.kind.value,
         "text": act.action.text,
         "to": list(act.action.to),
         "generation": None
-        if made is None
-        else asdict(made) | {"seed": str(made.seed), "logprob": _finite(made.logprob)},
+        if generation is None
+        else asdict(generation)
+        | {"seed": str(generation.seed), "logprob": _finite(generation.logprob)},
         "plan": None if act.plan is None else _plan(act.plan),
     }
 

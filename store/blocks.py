@@ -18,7 +18,7 @@ def block_columns(of: type[Base]) -> tuple[Any, ...]:
     return tuple(table(of).columns[name] for name in BLOCK)
 
 
-def at(of: type[Base], begins: Block) -> ColumnElement[bool]:
+def in_block(of: type[Base], begins: Block) -> ColumnElement[bool]:
     """That a row is of a block that begins so."""
     return and_(
         *(column == value for column, value in zip(block_columns(of), begins, strict=False))

@@ -35,7 +35,7 @@ BLOCKS = 256  # held at a time
 
 
 def judged_by(connection: Connection, run: str) -> list[str]:
-    """Ids of the judges that have scored something in a run, sorted."""
+    """Ids of the judges with a rubric that have scored something in a run, sorted."""
     query = select(CellScoreRow.judge_id).where(
         CellScoreRow.run == run, func.length(CellScoreRow.scores) > 0
     )
@@ -43,8 +43,8 @@ def judged_by(connection: Connection, run: str) -> list[str]:
 
 
 def cells_size(connection: Connection, run: str) -> tuple[int, int, int]:
-    """Blocks, and bytes of casts and scores, that are kept of a run: they grow with each episode
-    and judgement.
+    """Three numbers that change when an episode or a judgement is added to a run: a quick look at
+    whether anything is new.
     """
     casts = select(func.count(), func.coalesce(func.sum(func.length(CellCastRow.casts)), 0))
     scores = select(func.coalesce(func.sum(func.length(CellScoreRow.scores)), 0))
@@ -56,7 +56,15 @@ def cells_size(connection: Connection, run: str) -> tuple[int, int, int]:
 def read_cells(
     connection: Connection, run: str, judge_ids: Sequence[str], scenarios: Collection[str]
 ) -> Iterator[Cells]:
-    """The cells of a run by family, scenario and repeat. See `Store.cells`."""
+    """The last attempts at the work items of these scenarios (ids), with these judges' scores, some
+    hundred blocks at a time.
+
+    Read from what the store keeps up to date for this: a hundred thousand episodes take a fraction
+    of a second.
+
+    Raises:
+        InputError: a score is no finite number.
+    """
     reader = _Reader(connection, run, judge_ids)
     held: dict[int, list[Any]] = defaultdict(list)  # by number of seats
     for row in _rows(connection, run, judge_ids):
@@ -68,25 +76,27 @@ def read_cells(
         yield reader.cells(rows)
 
 
-def read_retests(connection: Connection, run: str, judge_id: str) -> dict[str, NDArray[np.float64]]:
-    """Scenario id → by measure the squared deviations of samples from their mean, and degrees of
-    freedom, (M, 2).
+def read_retests(
+    connection: Connection, run: str, judge_id: str
+) -> Mapping[str, NDArray[np.float64]]:
+    """Scenario id → by measure the squared deviations of a judge's samples from their mean, and
+    degrees of freedom, (M, 2).
     """
     reader = _Reader(connection, run, [judge_id])
-    found: dict[str, NDArray[np.float64]] = {}
+    by_scenario: dict[str, NDArray[np.float64]] = {}
     for row in _rows(connection, run, [judge_id]):
         _, retests = reader.scores(row, 0)
         if retests:
             sums = retest_records(row.seats, reader.measures[judge_id], retests)["sums"].sum(
                 axis=(0, 1)
             )
-            found[row.scenario_id] = found.get(row.scenario_id, 0) + sums
-    return found
+            by_scenario[row.scenario_id] = by_scenario.get(row.scenario_id, 0) + sums
+    return by_scenario
 
 
 class _Reader:
     """Turns rows into arrays. What is stale is made again, here and not in the database: a reader
-    may have no right to write.
+    may lack the right to write.
     """
 
     def __init__(self, connection: Connection, run: str, judge_ids: Sequence[str]) -> None:
@@ -147,26 +157,26 @@ class _Reader:
 
     @cached_property
     def _fresh_scores(self) -> Mapping[Any, tuple[bytes, bytes]]:
-        made = made_scores(self._connection, (self._run,))
-        return {tuple(block[1:]): (scores, retests) for block, scores, retests in made}
+        fresh = made_scores(self._connection, (self._run,))
+        return {tuple(block[1:]): (scores, retests) for block, scores, retests in fresh}
 
     def _values(
         self, judge: str, episode: NDArray[np.uint64], blob: bytes, seats: int
     ) -> NDArray[np.float64]:
         """Scores in the places of their episodes; those of earlier attempts have none."""
         records = score_records(seats, self.measures[judge], blob)
-        found = np.full((len(episode), seats, self.measures[judge]), np.nan)
+        scores = np.full((len(episode), seats, self.measures[judge]), np.nan)
         if not (len(records) and len(episode)):
-            return found
+            return scores
         order = np.argsort(episode)
         place = np.searchsorted(episode, records["episode"], sorter=order).clip(
             max=len(episode) - 1
         )
         there = episode[order[place]] == records["episode"]
-        found[order[place[there]]] = records["values"][there]
-        if (broken := np.isinf(found).any(axis=(1, 2))).any():
+        scores[order[place[there]]] = records["values"][there]
+        if (broken := np.isinf(scores).any(axis=(1, 2))).any():
             raise InputError(_not_finite(self._connection, judge, int(episode[broken][0])))
-        return found
+        return scores
 
 
 def _rows(connection: Connection, run: str, judge_ids: Sequence[str]) -> Any:
@@ -223,10 +233,10 @@ def _not_finite(connection: Connection, judge_id: str, episode: int) -> str:
     for id_, seat, dimension, score, rescaled in connection.execute(query):
         if not (math.isfinite(score) and math.isfinite(rescaled)):
             return (
-                f"episode {id_}: {dimension} of seat {seat!r} by {judge_id} is {score}, no finite"
-                " number; delete that judgement and judge again"
+                f"episode {id_}: {dimension} of seat {seat!r} by {judge_id} is {score}, which is"
+                " not finite; delete that judgement and judge again"
             )
     return (
-        f"episode {begins}: a score by {judge_id} is no finite number; delete that judgement and"
+        f"episode {begins}: a score by {judge_id} is not finite; delete that judgement and"
         " judge again"
     )

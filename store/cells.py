@@ -1,5 +1,5 @@
-"""How kept cells are written: records of fixed length, sorted by what they tell of, so that equal
-contents are equal bytes.
+"""The format of kept cells: records of fixed length, sorted by key, so that equal contents are
+equal bytes.
 
 Numbers are little-endian. Ids and keys are hashes, and their first 64 bits stand for them here; 64
 bits of SHA-256 for names.
@@ -91,15 +91,15 @@ def retest_record(
         for j, name in enumerate(measures):
             if seat and name in seat and seat[name].samples > 1:
                 sums[i, j] = seat[name].squares, seat[name].samples - 1
-    made = np.array(
+    record = np.array(
         [(number_of(episode_id), sums)], retest_records(len(seats), len(measures)).dtype
     )
-    return made if sums[..., 1].any() else made[:0]
+    return record if sums[..., 1].any() else record[:0]
 
 
-def put(blob: bytes, record: Records, key: str) -> bytes:
-    """The records with another one in its place, instead of one with the same key; as they were
-    where there is no other.
+def put_record(blob: bytes, record: Records, key: str) -> bytes:
+    """The records with `record` inserted in order, replacing one of the same key; unchanged if
+    `record` is empty.
     """
     if not len(record):
         return blob
@@ -111,7 +111,7 @@ def put(blob: bytes, record: Records, key: str) -> bytes:
 
 
 def put_attempt(blob: bytes, record: Records) -> bytes:
-    """As `put`, but a later attempt at the same work item stays."""
+    """As `put_record`, but a later attempt at the same work item stays."""
     held = np.frombuffer(blob, record.dtype)
     later = (held["item"] == record["item"][0]) & (held["attempt"] > record["attempt"][0])
-    return blob if later.any() else put(blob, record, "item")
+    return blob if later.any() else put_record(blob, record, "item")

@@ -8,9 +8,9 @@ from sqlalchemy import MetaData, Table, func, select, text
 from sqlalchemy.dialects import postgresql
 
 from store.connection import connect
-from store.damage import explained
+from store.damage import as_damage
 from store.database_address import parse_address
-from store.database_errors import faults
+from store.database_errors import store_errors
 from store.tables import Base
 from store.version import HEAD
 
@@ -133,7 +133,7 @@ def describe(url: str) -> Description:
     address = parse_address(url)
     engine = connect(address, create=False, read_only=True)
     try:
-        with explained(address), faults(str(address)), engine.connect() as connection:
+        with as_damage(address), store_errors(str(address)), engine.connect() as connection:
             counts = tuple(
                 (
                     table.name,

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.pool import QueuePool
 
 from simworld.core.errors import InputError, StoreError, StoreMismatch
-from store.damage import explained
+from store.damage import as_damage
 from store.database_address import DatabaseAddress, parse_address, sqlite_uri
-from store.database_errors import faults
+from store.database_errors import store_errors
 from store.version import HEAD, VERSION_TABLE, VERSIONS
 
 BUSY_TIMEOUT_S = 30.0
@@ -57,7 +57,7 @@ def connect(
         address, busy_timeout_s, create=create, read_only=read_only, row_bytes=row_bytes
     )
     try:
-        with explained(address), faults(str(address)):
+        with as_damage(address), store_errors(str(address)):
             with engine.connect() as connection:
                 empty = not _check_version(connection, address)
             if empty and not create:
@@ -87,7 +87,7 @@ def check_store(url: str) -> bool:
             return False
     engine = _engine(address, BUSY_TIMEOUT_S, create=False)
     try:
-        with explained(address), faults(str(address)), engine.connect() as connection:
+        with as_damage(address), store_errors(str(address)), engine.connect() as connection:
             return _check_version(connection, address)
     finally:
         engine.dispose()
@@ -107,7 +107,7 @@ def upgrade(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> tuple[str, s
         _check_file(address.path, create=False)
     engine = _engine(address, busy_timeout_s, create=False)
     try:
-        with explained(address), faults(str(address), "the database is as it was"):
+        with as_damage(address), store_errors(str(address), "the database is as it was"):
             with engine.connect() as connection:
                 before = _version(connection, address)
                 if before:
@@ -247,7 +247,7 @@ def _check_version(connection: Connection, address: DatabaseAddress) -> bool:
     if version != HEAD:
         raise StoreMismatch(
             f"{address} is of version {version}, this simworld needs {HEAD}: simworld db upgrade"
-            f" --db {address.given}"
+            f" --db {address.as_written}"
         )
     return True
 

@@ -1,5 +1,5 @@
-"""What in a database cannot be what simworld stored there: looked for where reading failed, so that
-the fault has a place.
+"""Finds the cell of a database that simworld cannot have stored, after reading has failed, so that
+the error names its place.
 
 Reading trusts what is stored, for millions of cells are read. Where it fails with anything but a
 known error, the whole file is looked through, cell by cell; if there is a cell to blame, the error
@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import JsonValue, NonNegativeInt, TypeAdapter, ValidationError
 from sqlalchemy import Boolean, Column, Float, Integer, LargeBinary, Table
 
+from simworld.core.counts import counted
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.errors import SimworldError, StoreDamaged
 from simworld.core.judgement import JudgementStatus
@@ -61,12 +62,12 @@ class Damage:
     table: str
     key: str  # of the row: `episode_id=3f9c… turn=2`
     column: str
-    found: str
+    value: str
     expected: str
 
     def __str__(self) -> str:
         return (
-            f"table {self.table}, row {self.key}, column {self.column}: found {self.found};"
+            f"table {self.table}, row {self.key}, column {self.column}: found {self.value};"
             f" expected {self.expected}"
         )
 
@@ -76,7 +77,7 @@ class _NotText(bytes):
 
 
 @contextmanager
-def explained(address: DatabaseAddress) -> Iterator[None]:
+def as_damage(address: DatabaseAddress) -> Iterator[None]:
     """Turns an unknown error into StoreDamaged where a cell of the database is to blame."""
     try:
         yield
@@ -89,29 +90,29 @@ def explained(address: DatabaseAddress) -> Iterator[None]:
 
 
 def explain_damage(where: str | DatabaseAddress, error: Exception) -> StoreDamaged | None:
-    """The error for people behind an unknown one that came of reading a database; None where no
-    cell is to blame.
+    """The StoreDamaged that explains an unknown error of reading a database; None if no cell
+    explains it.
     """
     if isinstance(error, OSError):
         return None
     address = parse_address(where) if isinstance(where, str) else where
     cause = getattr(error, "orig", None)
     try:
-        if (found := find_damage(address)) is not None:
-            return StoreDamaged(f"{address} is damaged: {found}; {ADVICE}")
+        if (damage := find_damage(address)) is not None:
+            return StoreDamaged(f"{address} is damaged: {damage}; {ADVICE}")
     except (sqlite3.Error, UnicodeDecodeError) as other:  # the latter of names in the schema
         cause = other
     if type(cause) not in UNREADABLE:
         return None
-    said = " ".join(str(cause).split())[:LONGEST]
+    reason = " ".join(str(cause).split())[:LONGEST]
     return StoreDamaged(
-        f"{address} is damaged, or another program has changed it ({said}); {RESTORE}"
+        f"{address} is damaged, or another program has changed it ({reason}); {RESTORE}"
     )
 
 
 def find_damage(address: DatabaseAddress) -> Damage | None:
-    """The first cell of an SQLite file that cannot be right, in the order of the tables; None
-    within five seconds' look.
+    """The first cell of an SQLite file that cannot be right, in the order of the tables; None if
+    none is found in five seconds.
     """
     if address.path is None or not address.path.is_file():
         return None
@@ -120,8 +121,8 @@ def find_damage(address: DatabaseAddress) -> Damage | None:
     with closing(sqlite3.connect(uri, uri=True, timeout=1, isolation_level=None)) as connection:
         connection.text_factory = _text
         for table in Base.metadata.sorted_tables:
-            if (found := _in_table(connection, table, deadline)) is not None:
-                return found
+            if (damage := _in_table(connection, table, deadline)) is not None:
+                return damage
         return _lost(connection)
 
 
@@ -143,7 +144,7 @@ def _in_table(connection: sqlite3.Connection, table: Table, deadline: float) -> 
                     table=table.name,
                     key=key,
                     column=name,
-                    found=_shown(row[name]),
+                    value=_shown(row[name]),
                     expected=expected,
                 )
         for name, whole in WHOLE.get(table.name, {}).items():
@@ -152,7 +153,7 @@ def _in_table(connection: sqlite3.Connection, table: Table, deadline: float) -> 
                     table=table.name,
                     key=key,
                     column=name,
-                    found=_shown(row[name]),
+                    value=_shown(row[name]),
                     expected=expected,
                 )
     return None
@@ -160,10 +161,10 @@ def _in_table(connection: sqlite3.Connection, table: Table, deadline: float) -> 
 
 def _lost(connection: sqlite3.Connection) -> Damage | None:
     """A row that belongs to one that is not there."""
-    found = connection.execute("PRAGMA foreign_key_check").fetchone()
-    if found is None:
+    orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
+    if orphan is None:
         return None
-    table, rowid, parent, number = found
+    table, rowid, parent, number = orphan
     columns = [
         row[3]
         for row in connection.execute(f'PRAGMA foreign_key_list("{table}")')
@@ -173,7 +174,7 @@ def _lost(connection: sqlite3.Connection) -> Damage | None:
         table=table,
         key=f"rowid={rowid}",
         column=", ".join(columns),
-        found="a reference",
+        value="a reference",
         expected=f"a row of {parent}",
     )
 
@@ -190,9 +191,9 @@ def _shown(value: Any) -> str:
         case None:
             return "nothing"
         case _NotText():
-            return f"text that is not UTF-8, {len(value):,} bytes"
+            return f"text that is not UTF-8, {counted(len(value), 'byte')}"
         case bytes():
-            return f"a blob of {len(value):,} bytes"
+            return f"a blob of {counted(len(value), 'byte')}"
         case str():
             return repr(value if len(value) <= SHOWN else f"{value[:SHOWN]}…")
         case _:
@@ -294,7 +295,9 @@ def _vector(name: str) -> Callable[[RowValues], str]:
             size = np.dtype(row[kind]).itemsize * math.prod(json.loads(row[shape]))
         except (TypeError, ValueError):
             return f"a number format in {kind} and dimensions in {shape}"
-        return "" if len(row[name]) == size else f"{size:,} bytes, as {kind} and {shape} say"
+        return (
+            "" if len(row[name]) == size else f"{counted(size, 'byte')}, as {kind} and {shape} say"
+        )
 
     return rule
 
@@ -310,7 +313,7 @@ def _failure(status: str) -> Callable[[RowValues], str]:
         expected = row[status] == "failed"
         return (
             ""
-            if all(found == expected for found in there)
+            if all(present == expected for present in there)
             else f"a failure exactly where {status} is failed"
         )
 

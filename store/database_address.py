@@ -22,7 +22,7 @@ HOW = "use sqlite:///FILE or postgresql://USER@HOST/NAME"
 class DatabaseAddress:
     """Where a database is: `path` is set for SQLite, `url` is what SQLAlchemy connects to."""
 
-    given: str  # as the user wrote it
+    as_written: str
     url: URL
     path: Path | None
 
@@ -55,7 +55,7 @@ def parse_address(text: str) -> DatabaseAddress:
     kind = url.get_backend_name()
     if kind == "sqlite":
         if url.database in (None, "", ":memory:"):
-            raise InputError(f"a database in memory forgets everything at once; {HOW}")
+            raise InputError(f"a database in memory is lost at once; {HOW}")
         if url.query:
             raise InputError(
                 f"sqlite:///FILE takes no options, found {', '.join(sorted(url.query))}"
@@ -64,11 +64,13 @@ def parse_address(text: str) -> DatabaseAddress:
     if kind in ("postgresql", "postgres"):
         if importlib.util.find_spec("psycopg") is None:
             raise MissingExtra("PostgreSQL", "postgresql")
-        return DatabaseAddress(given=text, url=url.set(drivername="postgresql+psycopg"), path=None)
-    raise InputError(f"no databases of the kind {kind!r} here; {HOW}")
+        return DatabaseAddress(
+            as_written=text, url=url.set(drivername="postgresql+psycopg"), path=None
+        )
+    raise InputError(f"databases of the kind {kind!r} are not supported; {HOW}")
 
 
-def _sqlite(given: str, path: str) -> DatabaseAddress:
+def _sqlite(text: str, path: str) -> DatabaseAddress:
     try:
         os.stat(path)
     except ValueError:
@@ -76,8 +78,10 @@ def _sqlite(given: str, path: str) -> DatabaseAddress:
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             shown = path if len(path) < MAX_SHOWN else f"{path[:MAX_SHOWN]}…"
-            raise InputError(f"{shown} can be no database file: {error.strerror}") from None
-    return DatabaseAddress(given=given, url=URL.create("sqlite", database=path), path=Path(path))
+            raise InputError(f"{shown} cannot be a database file: {error.strerror}") from None
+    return DatabaseAddress(
+        as_written=text, url=URL.create("sqlite", database=path), path=Path(path)
+    )
 
 
 def sqlite_uri(path: Path, *, create: bool = False, read_only: bool = False) -> tuple[str, bool]:

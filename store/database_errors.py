@@ -57,14 +57,18 @@ POSTGRESQL: tuple[tuple[str, type[StoreError], str], ...] = (
     ("42501", StoreError, "does not let this user do that"),
     ("25006", StoreError, "cannot be written: it is read-only"),
     ("55P03", StoreError, "is locked by another program; try again later"),
-    ("40", StoreError, "had to undo a change that met another one; run the same command again"),
+    (
+        "40",
+        StoreError,
+        "rolled back a change because of a concurrent one; run the same command again",
+    ),
     ("57P", StoreError, "is shutting down or starting; try again later"),
     ("08", StoreError, "cannot be reached"),
 )
 
 
 @contextmanager
-def faults(where: str, lost: str = "") -> Iterator[None]:
+def store_errors(where: str, lost: str = "") -> Iterator[None]:
     """Turns what the database cannot do now into StoreError or StoreMismatch; `lost` says what that
     means for the caller's data.
     """
@@ -80,27 +84,27 @@ def faults(where: str, lost: str = "") -> Iterator[None]:
 def explain(error: DBAPIError, where: str, lost: str = "") -> StoreError | None:
     """The error for people, or None where it is not one that a user can meet."""
     original = error.orig
-    said = " ".join(str(original).split())
+    message = " ".join(str(original).split())
     tail = f"; {lost}" if lost else ""
     state = getattr(original, "sqlstate", None)
     if state:
         for start, kind, text in POSTGRESQL:
             if state.startswith(start):
-                return kind(f"{where} {text} ({said}){tail}")
+                return kind(f"{where} {text} ({message}){tail}")
         return None
-    if (known := explain_sqlite(said, where, tail)) is not None:
+    if (known := explain_sqlite(message, where, tail)) is not None:
         return known
     if (
         type(original).__module__.startswith("psycopg")
         and type(original).__name__ == "OperationalError"
     ):
-        return StoreError(f"{where} cannot be reached: {said}{tail}")
+        return StoreError(f"{where} cannot be reached: {message}{tail}")
     return None
 
 
-def explain_sqlite(said: str, where: str, tail: str = "") -> StoreError | None:
+def explain_sqlite(message: str, where: str, tail: str = "") -> StoreError | None:
     """The error for people behind a message of SQLite, or None where it is not known."""
     for words, kind, text in SQLITE:
-        if words in said.lower():
+        if words in message.lower():
             return kind(f"{where} {text}{tail}")
     return None

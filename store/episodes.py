@@ -86,7 +86,7 @@ def episode_row(
     """The row of an episode in the table `episodes`."""
     if started.tzinfo is None or ended.tzinfo is None:
         raise ValueError(f"times need a zone, found {started.isoformat()} and {ended.isoformat()}")
-    made = [act.generation for act in episode.acts if act.generation is not None]
+    generations = [act.generation for act in episode.acts if act.generation is not None]
     return {
         "id": item.episode_id(attempt),
         "run": item.run,
@@ -103,8 +103,8 @@ def episode_row(
         "started": started,
         "ended": ended,
         "turns": len(episode.turns),
-        "prompt_tokens": sum(generation.prompt_tokens for generation in made),
-        "new_tokens": sum(generation.new_tokens for generation in made),
+        "prompt_tokens": sum(generation.prompt_tokens for generation in generations),
+        "new_tokens": sum(generation.new_tokens for generation in generations),
         "code_version": code_version,
         "parent_id": parent_id,
     }
@@ -185,7 +185,7 @@ def seating(connection: Connection, item: WorkItem) -> list[dict[str, Any]]:
 
 
 def _act_columns(act: Act) -> dict[str, Any]:
-    made = act.generation
+    generation = act.generation
     columns = {
         "seat": act.seat,
         "kind": act.action.kind.value,
@@ -193,9 +193,9 @@ def _act_columns(act: Act) -> dict[str, Any]:
         "recipients": list(act.action.to),
         **NO_GENERATION,
     }
-    if made is not None:
-        columns |= {name: getattr(made, name) for name in NO_GENERATION}
-        if made.logprob is not None and math.isnan(made.logprob):
+    if generation is not None:
+        columns |= {name: getattr(generation, name) for name in NO_GENERATION}
+        if generation.logprob is not None and math.isnan(generation.logprob):
             columns["logprob"] = None  # SQLite stores NaN as null; the same everywhere
     return columns
 

@@ -1,4 +1,4 @@
-"""Ctrl-C at the right moment."""
+"""Delays Ctrl-C until a transaction has ended."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def held_back() -> Iterator[None]:
         yield
         return
     heard: list[tuple[Any, ...]] = []
-    signal.signal(signal.SIGINT, lambda *given: heard.append(given))
+    signal.signal(signal.SIGINT, lambda *signal_: heard.append(signal_))
     try:
         yield
     finally:

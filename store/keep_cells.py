@@ -17,9 +17,9 @@ from sqlalchemy import Connection, RowMapping, Select, Update, and_, bindparam, 
 from simworld.core.episode import Ending
 from simworld.core.measures import measures_of
 from store.blocks import BLOCK
-from store.cells import cast_record, put, put_attempt, retest_record, score_record
+from store.cells import cast_record, put_attempt, put_record, retest_record, score_record
 from store.remake_cells import remake_casts, remake_scores
-from store.sample_measures import StoredRubric, scored, verdicts_of
+from store.sample_measures import StoredRubric, seat_measures, verdicts_of
 from store.tables import Base, CellCastRow, CellScoreRow, EpisodeRow, JudgementRow, table
 from store.writing import RowValues, insert_new
 
@@ -48,7 +48,7 @@ def keep_judgement(
     """Enters what a judge's samples of an episode come to, of which one was just added."""
     measures = measures_of(rubric)
     rows = connection.execute(_verdicts(), {"the_episode": episode_id, "the_judge": judge_id})
-    for (*block, _, _), seats in scored(rows, {judge_id: rubric}):
+    for (*block, _, _), seats in seat_measures(rows, {judge_id: rubric}):
         score, retest = (
             score_record(episode_id, seats, measures),
             retest_record(episode_id, seats, measures),
@@ -67,8 +67,8 @@ def keep_judgement(
             remake_scores(connection, block, judge_id)
         else:
             changed = {
-                "scores": put(held["scores"], score, "episode"),
-                "retests": put(held["retests"], retest, "episode"),
+                "scores": put_record(held["scores"], score, "episode"),
+                "retests": put_record(held["retests"], retest, "episode"),
             }
             _change(connection, CellScoreRow, first, changed)
 
@@ -78,9 +78,9 @@ def _held_or_added(connection: Connection, of: type[Base], first: RowValues) -> 
     first one was added.
     """
     key = _named(of, first)
-    held = connection.execute(_held(of), key).mappings().one_or_none()
+    held = connection.execute(_current_row(of), key).mappings().one_or_none()
     if held is None and not insert_new(connection, of, first):
-        held = connection.execute(_held(of), key).mappings().one()
+        held = connection.execute(_current_row(of), key).mappings().one()
     return held
 
 
@@ -99,7 +99,7 @@ def _named(of: type[Base], row: RowValues) -> dict[str, Any]:
 
 
 @cache
-def _held(of: type[Base]) -> Select[Any]:
+def _current_row(of: type[Base]) -> Select[Any]:
     this = (column == bindparam(f"the_{column.name}") for column in table(of).primary_key)
     return select(table(of)).where(*this).with_for_update(key_share=True)
 

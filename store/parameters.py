@@ -17,16 +17,16 @@ _PART = re.compile(
 )
 
 
-def names(sql: str) -> tuple[str, ...]:
+def parameter_names(sql: str) -> tuple[str, ...]:
     """The parameters of a statement without their colons, in order of first appearance."""
-    return tuple(dict.fromkeys(found[2] for found in _PART.finditer(sql) if found[2]))
+    return tuple(dict.fromkeys(part[2] for part in _PART.finditer(sql) if part[2]))
 
 
-def check(sql: str, values: Mapping[str, BoundValue]) -> None:
+def check_parameters(sql: str, values: Mapping[str, BoundValue]) -> None:
     """Raises InputError unless every parameter has a value that can be stored, and every value a
     parameter.
     """
-    wanted = names(sql)
+    wanted = parameter_names(sql)
     shown = ", ".join(f":{name}" for name in wanted) or "none"
     if lost := [name for name in wanted if name not in values]:
         raise InputError(
@@ -40,10 +40,10 @@ def check(sql: str, values: Mapping[str, BoundValue]) -> None:
     for name, value in values.items():
         if isinstance(value, str) and UNSTORABLE.search(value):
             raise InputError(
-                f"the value of :{name} has a character that no stored text has: {value!r}"
+                f"the value of :{name} has a character that stored texts cannot hold: {value!r}"
             )
 
 
-def fill(sql: str, literal: Callable[[str], str]) -> str:
+def inline_values(sql: str, literal: Callable[[str], str]) -> str:
     """The statement with each parameter replaced by the literal that stands for its value."""
     return _PART.sub(lambda found: literal(found[2]) if found[2] else found[0], sql)

@@ -1,5 +1,5 @@
-"""What a query probably meant by a name that is not there: the nearest columns of its own tables,
-or the nearest table.
+"""Suggestions for an unknown name in a query: the nearest columns of its own tables, or the nearest
+table.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ _MISSING = re.compile(
 _TEXTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)  # what names nothing
 
 
-def hinted(said: str, sql: str, names: Iterable[Sequence[str]]) -> str:
+def with_name_hint(message: str, sql: str, names: Iterable[Sequence[str]]) -> str:
     """The database's message, and the name that was probably meant.
 
     Args:
-        said: the message.
+        message: the message.
         sql: the query.
         names: (table, column) of all that there are.
     """
-    found = _MISSING.search(said)
-    if not found:
-        return said
+    missing = _MISSING.search(message)
+    if not missing:
+        return message
     tables: dict[str, list[str]] = {}
     for table, column in names:
         tables.setdefault(table, []).append(column)
-    owner, _, wrong = (found["b"] or found["d"]).rpartition(".")
-    if (found["a"] or found["c"]) != "column":
+    owner, _, wrong = (missing["b"] or missing["d"]).rpartition(".")
+    if (missing["a"] or missing["c"]) != "column":
         near = get_close_matches(wrong, tables, n=1)
-        return f"{said}; " + (
+        return f"{message}; " + (
             f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(tables))}"
         )
-    return f"{said}; {_column(wrong, owner, sql, tables)}"
+    return f"{message}; {_column(wrong, owner, sql, tables)}"
 
 
 def _column(wrong: str, owner: str, sql: str, tables: Mapping[str, Sequence[str]]) -> str:
@@ -64,12 +64,12 @@ def _used(owner: str, sql: str, tables: Iterable[str]) -> list[str]:
     """The tables that a query names, in its order; where a column's owner is given, an alias
     perhaps, only that one.
     """
-    said = _TEXTS.sub(" ", sql)
+    code = _TEXTS.sub(" ", sql)
     pattern = "|".join(map(re.escape, tables)) or r"(?!)"
     known = {table.lower(): table for table in tables}
     if owner:
-        of = re.search(rf'\b({pattern})"?(?:\s+as)?\s+"?{re.escape(owner)}\b', said, re.IGNORECASE)
+        of = re.search(rf'\b({pattern})"?(?:\s+as)?\s+"?{re.escape(owner)}\b', code, re.IGNORECASE)
         if of or owner.lower() in known:
             return [known[(of[1] if of else owner).lower()]]
-    there = re.findall(rf"(?<![\w.])({pattern})\b(?!\s*\.)", said, re.IGNORECASE)
+    there = re.findall(rf"(?<![\w.])({pattern})\b(?!\s*\.)", code, re.IGNORECASE)
     return list(dict.fromkeys(known[table.lower()] for table in there))

@@ -19,7 +19,7 @@ from store import parameters
 from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect
 from store.database_address import DatabaseAddress, parse_address, sqlite_uri
 from store.database_errors import explain_sqlite
-from store.query_hints import hinted
+from store.query_hints import with_name_hint
 from store.sqlite_process import QueryError, QueryProcess, ShouldStop, SqlRow
 from store.sqlite_worker import MEMORY
 
@@ -48,7 +48,7 @@ class QueryResult:
         self, columns: tuple[str, ...], rows: Iterator[SqlRow], limit: int, most_bytes: int
     ) -> None:
         self.columns = columns
-        self.given = 0  # rows
+        self._yielded = 0  # rows
         self.over: Literal["", "limit", "bytes"] = ""  # what there was more of than was allowed
         self._rows = rows
         self._limit = limit
@@ -58,13 +58,13 @@ class QueryResult:
         held = 0
         for row in self._rows:
             held += size_of(row)
-            if self._limit and self.given == self._limit:
+            if self._limit and self._yielded == self._limit:
                 self.over = "limit"
             elif self._most_bytes and held > self._most_bytes:
                 self.over = "bytes"
             if self.over:
                 return
-            self.given += 1
+            self._yielded += 1
             yield row
 
     @property
@@ -78,10 +78,10 @@ class QueryResult:
         """
         match self.over:
             case "limit":
-                return f"only the first {self.given:,} rows; {how}"
+                return f"only the first {self._yielded:,} rows; {how}"
             case "bytes":
                 return (
-                    f"only the first {self.given:,} rows: more are over"
+                    f"only the first {self._yielded:,} rows: more would exceed"
                     f" {megabytes(self._most_bytes)}; ask for less of each"
                 )
             case _:
@@ -128,16 +128,16 @@ def query(
         sql.encode()
     except UnicodeEncodeError:
         raise InputError("the query is not UTF-8 text") from None
-    given = dict(values or {})
-    parameters.check(sql, given)
+    bound = dict(values or {})
+    parameters.check_parameters(sql, bound)
     address = parse_address(url)
     # The checks of version and kind, with their messages
     connect(address, create=False, busy_timeout_s=busy_timeout_s, read_only=True).dispose()
     row_bytes = min(most_bytes or MOST_BYTES, MOST_BYTES)
     running = (
-        _sqlite(address, sql, given, timeout_s, row_bytes, stopped)
+        _sqlite(address, sql, bound, timeout_s, row_bytes, stopped)
         if address.path is not None
-        else _postgresql(address, sql, given, timeout_s, row_bytes)
+        else _postgresql(address, sql, bound, timeout_s, row_bytes)
     )
     with running as (columns, rows), closing(rows):
         yield QueryResult(columns, rows, limit, most_bytes)
@@ -161,7 +161,7 @@ def _sqlite(
         )
     except OSError as error:
         raise StoreError(
-            f"no process for the query can be started: {error.strerror or error}"
+            f"the query's process cannot be started: {error.strerror or error}"
         ) from error
     with running as process:
         with _sqlite_faults(address, sql, timeout_s, row_bytes):
@@ -183,7 +183,7 @@ def _sqlite_faults(
     try:
         yield
     except QueryError as error:
-        said = error.said
+        message = error.message
         match error.kind:
             case "time":
                 raise InputError(_too_long(timeout_s)) from error
@@ -192,22 +192,22 @@ def _sqlite_faults(
                     f"the query needs more than {MEMORY >> 20:,} MB of memory; ask for less"
                 ) from error
             case "row":
-                raise InputError(_too_large(int(said), row_bytes)) from error
+                raise InputError(_too_large(int(message), row_bytes)) from error
             case "process":
                 raise InputError(
-                    f"the query was ended by the system ({said}); ask for less"
+                    f"the query was ended by the system ({message}); ask for less"
                 ) from error
-        if "not authorized" in said or "prohibited" in said or "readonly" in said:
+        if "not authorized" in message or "prohibited" in message or "readonly" in message:
             raise InputError(
-                f"only reading is allowed here ({said}); one SELECT, VALUES or WITH"
+                f"only reading is allowed here ({message}); write one SELECT, VALUES or WITH"
             ) from error
-        if "full" in said or "disk I/O" in said:
+        if "full" in message or "disk I/O" in message:
             raise InputError(
-                f"the query needs more room on the disk for sorting than there is ({said})"
+                f"the query needs more room on the disk for sorting than there is ({message})"
             ) from error
         # too big: a value of the query's own
-        known = None if "too big" in said else explain_sqlite(said, str(address))
-        raise (known or InputError(f"SQL: {hinted(said, sql, error.names)}")) from error
+        known = None if "too big" in message else explain_sqlite(message, str(address))
+        raise (known or InputError(f"SQL: {with_name_hint(message, sql, error.names)}")) from error
 
 
 @contextmanager
@@ -255,16 +255,17 @@ def _postgresql(
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 raise StoreError(f"{address}: {_first_line(error)}") from error
             except psycopg.Error as error:
-                said = _first_line(error)
+                message = _first_line(error)
                 if isinstance(error, psycopg.errors.SyntaxError) and not READING.match(sql):
                     raise InputError(
-                        f"only reading is allowed here ({said}); one SELECT, VALUES or WITH"
+                        f"only reading is allowed here ({message}); write one SELECT, VALUES or"
+                        " WITH"
                     ) from error
-                raise InputError(f"SQL: {hinted(said, sql, names)}") from error
+                raise InputError(f"SQL: {with_name_hint(message, sql, names)}") from error
 
         # A cursor's declaration takes no parameters, so values go in as literals that psycopg
         # quotes
-        sql = parameters.fill(
+        sql = parameters.inline_values(
             sql, lambda name: psycopg.sql.Literal(values[name]).as_string(connection)
         )
         cursor = connection.cursor()

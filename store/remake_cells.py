@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, select, true, up
 
 from simworld.core.episode import Ending
 from simworld.core.measures import measures_of, rubric_in
-from store.blocks import Block, at, block_columns, same_block
+from store.blocks import Block, block_columns, in_block, same_block
 from store.cells import cast_record, put_attempt, retest_record, score_record
-from store.sample_measures import scored, verdicts_of
+from store.sample_measures import seat_measures, verdicts_of
 from store.tables import (
     CellCastRow,
     CellScoreRow,
@@ -40,9 +40,9 @@ def remake_casts(connection: Connection, begins: Block) -> None:
     """Makes those rows of `cell_casts` again that are stale, of the blocks that begin so."""
     for block, casts in made_casts(connection, begins):
         connection.execute(
-            update(CellCastRow).where(at(CellCastRow, block)).values(casts=casts, stale=False)
+            update(CellCastRow).where(in_block(CellCastRow, block)).values(casts=casts, stale=False)
         )
-    left = and_(at(CellCastRow, begins), CellCastRow.stale)
+    left = and_(in_block(CellCastRow, begins), CellCastRow.stale)
     connection.execute(update(CellCastRow).where(left).values(casts=b"", stale=False))
 
 
@@ -51,12 +51,14 @@ def remake_scores(connection: Connection, begins: Block, judge_id: str | None = 
     one judge or all.
     """
     for (*block, judge), scores, retests in made_scores(connection, begins, judge_id):
-        this = and_(at(CellScoreRow, block), CellScoreRow.judge_id == judge)
+        this = and_(in_block(CellScoreRow, block), CellScoreRow.judge_id == judge)
         connection.execute(
             update(CellScoreRow).where(this).values(scores=scores, retests=retests, stale=False)
         )
     left = and_(
-        at(CellScoreRow, begins), CellScoreRow.stale, _of_judge(CellScoreRow.judge_id, judge_id)
+        in_block(CellScoreRow, begins),
+        CellScoreRow.stale,
+        _of_judge(CellScoreRow.judge_id, judge_id),
     )
     connection.execute(
         update(CellScoreRow).where(left).values(scores=b"", retests=b"", stale=False)
@@ -71,7 +73,10 @@ def made_casts(connection: Connection, begins: Block) -> Iterator[tuple[Block, b
     query = (
         select(*block_columns(EpisodeRow), *attempt, EpisodeSeatRow.agent_name)
         .join(EpisodeSeatRow, EpisodeSeatRow.episode_id == EpisodeRow.id)
-        .where(at(EpisodeRow, begins), exists().where(CellCastRow.stale, *same_block(CellCastRow)))
+        .where(
+            in_block(EpisodeRow, begins),
+            exists().where(CellCastRow.stale, *same_block(CellCastRow)),
+        )
         .order_by(
             *block_columns(EpisodeRow),
             EpisodeRow.item_key,
@@ -79,8 +84,8 @@ def made_casts(connection: Connection, begins: Block) -> Iterator[tuple[Block, b
             EpisodeSeatRow.position,
         )
     )
-    found = connection.execute(query, execution_options=ROWS)
-    for block, rows in groupby(found, key=lambda row: row[:4]):
+    attempts = connection.execute(query, execution_options=ROWS)
+    for block, rows in groupby(attempts, key=lambda row: row[:4]):
         casts = b""
         for (item_key, number, id_, ending), seats in groupby(rows, key=lambda row: row[4:8]):
             names = [seat.agent_name for seat in seats]
@@ -105,9 +110,11 @@ def made_scores(
         CellScoreRow.judge_id == JudgementRow.judge_id,
         *same_block(CellScoreRow),
     )
-    where = and_(at(EpisodeRow, begins), _of_judge(JudgementRow.judge_id, judge_id), stale)
+    where = and_(in_block(EpisodeRow, begins), _of_judge(JudgementRow.judge_id, judge_id), stale)
     rows = connection.execute(verdicts_of(where), execution_options=ROWS)
-    for (*block, judge), episodes in groupby(scored(rows, rubrics), key=lambda pair: pair[0][:5]):
+    for (*block, judge), episodes in groupby(
+        seat_measures(rows, rubrics), key=lambda pair: pair[0][:5]
+    ):
         measures = measures_of(rubrics[judge])
         scores, retests = b"", b""
         for (*_, id_), seats in episodes:

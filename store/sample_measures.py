@@ -1,4 +1,4 @@
-"""What judges' samples of an episode come to, seat by seat: from verdicts to measures."""
+"""From the verdicts of judges' samples to measures, seat by seat."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, select
 
 from simworld.core.judgement import JudgementStatus
-from simworld.core.measures import Measured, measure
+from simworld.core.measures import Measured, average_samples
 from store.blocks import block_columns
 from store.tables import EpisodeRow, EpisodeSeatRow, JudgementRow, VerdictRow
 
@@ -23,8 +23,8 @@ SampleKey = tuple[Any, ...]  # block, judge id, episode id
 
 
 def verdicts_of(where: ColumnElement[bool]) -> Select[Any]:
-    """All verdicts of judgements that are ok, with what `scored` groups them by; a seat without one
-    has a row too.
+    """All verdicts of judgements that are ok, with what `seat_measures` groups them by; a
+    seat without one has a row too.
     """
     key = (*block_columns(EpisodeRow), JudgementRow.judge_id, EpisodeRow.id)
     rest = (
@@ -50,7 +50,7 @@ def verdicts_of(where: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def scored(
+def seat_measures(
     rows: Iterable[Any], rubrics: Mapping[str, StoredRubric]
 ) -> Iterator[tuple[SampleKey, SeatMeasures]]:
     """What each judge's samples of each episode come to, in the order of the rows of `verdicts_of`;
@@ -67,11 +67,11 @@ def scored(
 
 
 def _seat(rows: Sequence[Any], rubric: StoredRubric) -> dict[str, Measured] | None:
-    given = [row[7:] for row in rows if row[8] is not None]
-    if not all(math.isfinite(score) and math.isfinite(share) for _, _, score, share in given):
+    scored = [row[7:] for row in rows if row[8] is not None]
+    if not all(math.isfinite(score) and math.isfinite(share) for _, _, score, share in scored):
         return None
-    samples = groupby(given, key=itemgetter(0))
-    return measure(
+    samples = groupby(scored, key=itemgetter(0))
+    return average_samples(
         ({name: (score, share) for _, name, score, share in of_sample} for _, of_sample in samples),
         rubric,
     )

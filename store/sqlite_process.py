@@ -22,14 +22,16 @@ ShouldStop = Callable[[], bool]
 
 class QueryError(Exception):
     """What ended a query: `kind` is SQLite's exception, or `time`, `memory`, `row` (its bytes in
-    `said`) or `process`.
+    `message`) or `process`.
     """
 
-    def __init__(self, kind: str, said: str = "", names: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self, kind: str, message: str = "", names: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         self.kind = kind
-        self.said = said
+        self.message = message
         self.names = names  # of tables and columns in the database
-        super().__init__(f"{kind}: {said}")
+        super().__init__(f"{kind}: {message}")
 
 
 class QueryProcess:
@@ -96,10 +98,10 @@ class QueryProcess:
     def rows(self) -> Iterator[SqlRow]:
         """The rows as they come."""
         while True:
-            what, value = self._receive()
-            if what == "end":
+            kind, value = self._receive()
+            if kind == "end":
                 return
-            if what == "row":
+            if kind == "row":
                 raise QueryError("row", str(value))
             yield from value
 
@@ -118,8 +120,8 @@ class QueryProcess:
             raise QueryError("time")
         if not data or len(data) < int.from_bytes(head, "big"):
             raise QueryError("process", f"exit code {self._process.wait()}")
-        what, value = marshal.loads(data)  # noqa: S302 - written by our own file; fast, and keeps SQLite's five types
-        if what == "error":
-            kind, said, names = value
-            raise QueryError("memory" if kind == "MemoryError" else kind, said, tuple(names))
-        return what, value
+        kind_, value = marshal.loads(data)  # noqa: S302 - written by our own file; fast, and keeps SQLite's five types
+        if kind_ == "error":
+            kind, message, names = value
+            raise QueryError("memory" if kind == "MemoryError" else kind, message, tuple(names))
+        return kind_, value

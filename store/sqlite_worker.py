@@ -54,8 +54,8 @@ def main() -> None:
         restrict(connection)
         answer(connection, request)
     except Exception as error:  # whatever it is, whoever asked is told
-        said = " ".join(str(error).split())[:LONGEST_MESSAGE]
-        send("error", (type(error).__name__, said, names(connection)))
+        message = " ".join(str(error).split())[:LONGEST_MESSAGE]
+        send("error", (type(error).__name__, message, names(connection)))
 
 
 def limit_process(timeout_s: float) -> None:
@@ -135,9 +135,9 @@ def names(connection: sqlite3.Connection | None) -> list[tuple[str, str]]:
         return []
 
 
-def send(what: str, value: Any) -> None:
+def send(kind: str, value: Any) -> None:
     """Writes one message."""
-    data = marshal.dumps((what, value))
+    data = marshal.dumps((kind, value))
     sys.stdout.buffer.write(len(data).to_bytes(8, "big") + data)
     sys.stdout.buffer.flush()
 

@@ -23,11 +23,20 @@ def search(
     connection: Connection,
     phrases: Sequence[str],
     *,
-    run: str | None,
-    before: int | None,
-    limit: int,
+    run: str | None = None,
+    before: int | None = None,
+    limit: int = 20,
 ) -> list[TextHit]:
-    """The latest episodes in which every phrase occurs. See `Store.search_text`."""
+    """Episodes in which all the phrases (words in this order) occur, in any case, the latest
+    first.
+
+    Args:
+        connection: of the database.
+        phrases: at least one, each with a letter or digit in it.
+        run: only this run's.
+        before: only those with a lower number.
+        limit: the most.
+    """
     number: ColumnElement[int] = table(EpisodeTextRow).c.number
     query = select(EpisodeTextRow.number, EpisodeTextRow.episode_id, EpisodeTextRow.text).limit(
         limit
@@ -52,12 +61,12 @@ def search(
     if before is not None:
         query = query.where(number < before)
     rows = connection.execute(query.order_by(number.desc()))
-    return [TextHit(number=number, episode_id=id_, text=found) for number, id_, found in rows]
+    return [TextHit(number=number, episode_id=id_, text=text) for number, id_, text in rows]
 
 
 def texts_of(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """Episode id → its text."""
+    """Episode id → what was said and done, a line for each act, for up to a thousand ids."""
     query = select(EpisodeTextRow.episode_id, EpisodeTextRow.text).where(
         EpisodeTextRow.episode_id.in_(ids)
     )
-    return {id_: found for id_, found in connection.execute(query)}  # noqa: C416 - a row is no tuple to mypy
+    return {id_: text for id_, text in connection.execute(query)}  # noqa: C416 - a row is no tuple to mypy

@@ -43,21 +43,22 @@ from store.tables import (
 )
 
 EPISODE = ("run", "scenario_id", "scenario_name", "family")
+BATCH = 64  # episodes held at a time while streaming
 FINGERPRINT_ROWS = 10_000
 
 
-def trace_batch(
-    connection: Connection, query: TraceQuery, after: str, size: int
-) -> tuple[list[SeatTrace], str]:
-    """The traces of the next `size` episodes after an id, and the last of their ids; empty at the
-    end.
+def traces(
+    connection: Connection, after: str | None, query: TraceQuery
+) -> tuple[list[SeatTrace], str | None]:
+    """What seats did, with vectors and scores, by episode id and seat: only seats that have a
+    vector that fits. Streamed.
     """
     episodes = connection.execute(
-        _episodes(query).where(EpisodeRow.id > after).order_by(EpisodeRow.id).limit(size)
+        _episodes(query).where(EpisodeRow.id > (after or "")).order_by(EpisodeRow.id).limit(BATCH)
     )
     rows = {row["id"]: row for row in episodes.mappings()}
     if not rows:
-        return [], ""
+        return [], None
     ids = list(rows)
     seats = connection.execute(
         select(table(EpisodeSeatRow))
@@ -66,11 +67,11 @@ def trace_batch(
     )
     acts = _acts(connection, query, ids)
     scores = _scores(connection, ids)
-    traces = []
+    found = []
     for seat in seats.mappings():
         episode, key = rows[seat["episode_id"]], (seat["episode_id"], seat["seat"])
         if any(act.plan is not None for act in acts[key]):
-            traces.append(
+            found.append(
                 SeatTrace(
                     episode_id=episode["id"],
                     **{name: episode[name] for name in EPISODE},
@@ -82,14 +83,14 @@ def trace_batch(
                     scores=tuple(scores[key]),
                 )
             )
-    return traces, ids[-1]
+    return found, ids[-1] if len(ids) == BATCH else None
 
 
 def earlier_actions(
     connection: Connection, episode_id: str, planner_id: str, episodes: int
 ) -> list[UsedAction]:
-    """Actions of a planner in the last so many episodes of a run that ended before this one. See
-    `Store.earlier_actions`.
+    """What a planner did in the last so many episodes of the same run that ended before this one,
+    the latest episode first.
     """
     run = select(EpisodeRow.run).where(EpisodeRow.id == episode_id).scalar_subquery()
     steered = exists().where(
@@ -136,14 +137,14 @@ def earlier_actions(
 
 
 def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
-    """Counts of what a query finds. See `Store.trace_overview`."""
+    """What `traces` would find, counted without reading a vector."""
     endings = (
         select(EpisodeRow.ending, func.count()).where(*_filters(query)).group_by(EpisodeRow.ending)
     )
-    found = _episodes(query).with_only_columns(EpisodeRow.id).subquery()
+    episodes = _episodes(query).with_only_columns(EpisodeRow.id).subquery()
     steps = (
         select(table(PlanStepRow))
-        .join(found, found.c.id == PlanStepRow.episode_id)
+        .join(episodes, episodes.c.id == PlanStepRow.episode_id)
         .join(
             ActRow,
             and_(
@@ -180,7 +181,7 @@ def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
     )
     judged = connection.execute(
         select(JudgementRow.judge_id, func.count(JudgementRow.episode_id.distinct()))
-        .join(found, found.c.id == JudgementRow.episode_id)
+        .join(episodes, episodes.c.id == JudgementRow.episode_id)
         .where(JudgementRow.status == JudgementStatus.ok.value)
         .group_by(JudgementRow.judge_id)
     )
@@ -228,33 +229,33 @@ def _fingerprint(connection: Connection, query: TraceQuery) -> str:
         .order_by(EpisodeRow.id, JudgementRow.id)
     )
     digest = hashlib.sha256()
-    with connection.execution_options(yield_per=FINGERPRINT_ROWS).execute(rows) as found:
-        for episode, judgement, count in found:
+    with connection.execution_options(yield_per=FINGERPRINT_ROWS).execute(rows) as result:
+        for episode, judgement, count in result:
             digest.update(f"{episode} {judgement or ''} {count or 0}\n".encode())
     return digest.hexdigest()
 
 
 def _filters(query: TraceQuery) -> list[ColumnElement[bool]]:
     """What restricts episodes, whatever their ending and vectors."""
-    found: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     if query.runs:
-        found.append(EpisodeRow.run.in_(query.runs))
+        conditions.append(EpisodeRow.run.in_(query.runs))
     if query.scenarios:
-        found.append(
+        conditions.append(
             or_(
                 EpisodeRow.scenario_name.in_(query.scenarios),
                 EpisodeRow.scenario_id.in_(query.scenarios),
             )
         )
     if query.families:
-        found.append(EpisodeRow.family.in_(query.families))
+        conditions.append(EpisodeRow.family.in_(query.families))
     if query.since is not None:
-        found.append(EpisodeRow.ended >= query.since)
+        conditions.append(EpisodeRow.ended >= query.since)
     if query.until is not None:
-        found.append(EpisodeRow.ended < query.until)
+        conditions.append(EpisodeRow.ended < query.until)
     if query.agents:
-        found.append(exists().where(EpisodeSeatRow.episode_id == EpisodeRow.id, _agent(query)))
-    return found
+        conditions.append(exists().where(EpisodeSeatRow.episode_id == EpisodeRow.id, _agent(query)))
+    return conditions
 
 
 def _agent(query: TraceQuery) -> ColumnElement[bool]:
@@ -297,13 +298,13 @@ def _acts(
         .where(ActRow.episode_id.in_(ids))
         .order_by(ActRow.episode_id, ActRow.turn, ActRow.position)
     )
-    found: dict[tuple[str, str], list[TracedAct]] = defaultdict(list)
+    by_seat: dict[tuple[str, str], list[TracedAct]] = defaultdict(list)
     for episode, turn, position, seat, kind, text in rows:
         plan = plans.get((episode, turn, position))
-        found[episode, seat].append(
+        by_seat[episode, seat].append(
             TracedAct(turn=turn, kind=ActionKind(kind), text=text, plan=plan)
         )
-    return found
+    return by_seat
 
 
 def _scores(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str], list[SeatScores]]:
@@ -322,7 +323,7 @@ def _scores(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str],
     rescaled: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for judgement, seat, dimension, value in verdicts:
         rescaled[judgement][seat][dimension] = value
-    said = connection.execute(
+    attributions = connection.execute(
         select(table(AttributionRow))
         .join(JudgementRow, JudgementRow.id == AttributionRow.judgement_id)
         .where(ok)
@@ -331,7 +332,7 @@ def _scores(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str],
     parts: dict[tuple[str, str], dict[tuple[str, str], dict[int, float]]] = defaultdict(
         lambda: defaultdict(dict)
     )
-    for row in said:
+    for row in attributions:
         parts[row["judgement_id"], row["seat"]][row["method"], row["dimension"]][row["turn"]] = row[
             "value"
         ]
@@ -339,11 +340,11 @@ def _scores(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str],
 
 
 def _by_seat(judgements: Any, rescaled: Any, parts: Any) -> dict[tuple[str, str], list[SeatScores]]:
-    found: dict[tuple[str, str], list[SeatScores]] = defaultdict(list)
+    by_seat: dict[tuple[str, str], list[SeatScores]] = defaultdict(list)
     row: RowMapping
     for row in judgements:
         for seat, values in rescaled[row["id"]].items():
-            found[row["episode_id"], seat].append(
+            by_seat[row["episode_id"], seat].append(
                 SeatScores(
                     judgement_id=row["id"],
                     judge_id=row["judge_id"],
@@ -352,4 +353,4 @@ def _by_seat(judgements: Any, rescaled: Any, parts: Any) -> dict[tuple[str, str]
                     attributions=dict(parts[row["id"], seat]),
                 )
             )
-    return found
+    return by_seat

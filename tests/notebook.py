@@ -1,13 +1,10 @@
-"""Runs a notebook without Jupyter: its cells top to bottom in one namespace, and what each of them
-shows.
+"""Runs a notebook without Jupyter: its cells top to bottom in one namespace, and what each of them shows.
 
-    python -m tests.notebook docs/analysis.ipynb              # runs it in a temporary folder and
-    writes its outputs into the file python -m tests.notebook docs/analysis.ipynb --in FOLDER  #
-    runs it there, and leaves what it makes
+    python -m tests.notebook docs/analysis.ipynb              # runs it in a temporary folder and writes its outputs into the file
+    python -m tests.notebook docs/analysis.ipynb --in FOLDER  # runs it there, and leaves what it makes
 
-Cells are plain Python, without magics. So the standard library does what a kernel would do, and CI
-need not install IPython, ZeroMQ, Tornado and the two dozen other packages that nbclient and
-ipykernel bring.
+Cells are plain Python, without magics. So the standard library does what a kernel would do, and CI need not install IPython,
+ZeroMQ, Tornado and the two dozen other packages that nbclient and ipykernel bring.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from agents.lm.server.options import Reasoning, ServerOptions
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Backend
 from simworld.core.requests import ModelInfo
+from simworld.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
     from agents.lm.local.weights import Weights
@@ -174,5 +174,4 @@ def _hint(spec: str) -> str:
         if spec.strip().startswith("builtin:")
         else f"builtin:{spec.strip().rpartition(':')[2]}"
     )
-    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return did_you_mean(wanted, known)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.lm.server.options import Reasoning, ReasoningMarks
+from simworld.core.counts import counted
 from simworld.core.errors import Failure
 
 _WORDS = (
@@ -201,7 +202,7 @@ def thinks_by_name(model: str) -> bool:
 
 def spent_on_thinking(limit: int, tokens: int | None) -> Failure:
     """The failure of a reply whose tokens all went into its thought."""
-    spent = f" ({tokens} tokens of thought)" if tokens else ""
+    spent = f" ({counted(tokens, 'token')} of thought)" if tokens else ""
     message = (
         f"the token limit of {limit} was spent on thinking{spent}; raise max_new_tokens, or switch"
         " thinking off or down: for a server by extra_body, {chat_template_kwargs:"

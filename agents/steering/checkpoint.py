@@ -15,12 +15,12 @@ from torch import Tensor
 from agents.steering.checkpoint_folder import (
     PlannerFolder,
     content_id,
-    misfits,
     read_folder,
+    tensor_problems,
     write_folder,
 )
 from agents.steering.checkpoint_info import ActorInfo, CheckpointInfo, EncoderInfo
-from agents.steering.planner import Actor
+from agents.steering.planner import Actor, Normalizer
 from agents.steering.projection import Projection
 from agents.steering.upmap import UpMap
 from simworld.core.errors import InputError
@@ -55,7 +55,7 @@ class Checkpoint:
     ways: Tensor | None = None  # (n, d') float32, actions that are ways of replying, to try
 
     def __post_init__(self) -> None:
-        texts = misfits(self.info, self.arrays())
+        texts = tensor_problems(self.info, self.arrays())
         for name in ("tokens", "act_norm", "embedding_norm"):
             if getattr(self.upmap, name) != getattr(self.info, name):
                 texts.append(
@@ -84,6 +84,11 @@ class Checkpoint:
         """Of its actions; the sphere where there is no actor."""
         return "sphere" if self.info.actor is None else self.info.actor.projection
 
+    @property
+    def normalizer(self) -> Normalizer:
+        """What the actor's states are standardised by."""
+        return Normalizer(mean=self.mean, std=self.std)
+
     def action(self, state: Tensor) -> Tensor:
         """Actions (B, d') float32 for raw states (B, d_s) float32, standardised here. Raises
         ValueError where it has no policy.
@@ -95,7 +100,7 @@ class Checkpoint:
                 f"planner {self.id} is an up-mapping alone; it has neither an actor nor a constant"
                 " action"
             )
-        action: Tensor = self.actor((state - self.mean) / self.std)
+        action: Tensor = self.actor(self.normalizer.states(state))
         return action
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
@@ -169,18 +174,18 @@ def check_fits(checkpoint: Checkpoint, info: ModelInfo) -> None:
 
     Another number format of the same model is none of these: `agent show` notes it.
     """
-    made, planner = checkpoint.info, f"planner {checkpoint.id[:11]}…"
+    fitted, planner = checkpoint.info, f"planner {checkpoint.id[:11]}…"
     if info.width is None:
         raise InputError(
             f"{planner} needs a local model; {info.spec} is a server, which takes no prefix"
             " embeddings"
         )
-    if made.lm_id != info.id:
+    if fitted.lm_id != info.id:
         raise InputError(
-            f"{planner} was made for {made.lm_spec} ({made.lm_id[:12]}…), not for {info.spec}"
+            f"{planner} was made for {fitted.lm_spec} ({fitted.lm_id[:12]}…), not for {info.spec}"
             f" ({info.id[:12]}…); use that model or train a planner for this one"
         )
-    if made.width != info.width:
+    if fitted.width != info.width:
         raise InputError(
-            f"{planner} makes embeddings of {made.width} numbers; {info.spec} has {info.width}"
+            f"{planner} makes embeddings of {fitted.width} numbers; {info.spec} has {info.width}"
         )

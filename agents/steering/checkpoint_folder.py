@@ -60,15 +60,16 @@ def read_folder(folder: Path) -> PlannerFolder:
         problems += error.problems
     if info is not None and arrays is not None:
         problems += [
-            Problem(where=str(folder / TENSORS), message=text) for text in misfits(info, arrays)
+            Problem(where=str(folder / TENSORS), message=text)
+            for text in tensor_problems(info, arrays)
         ]
     if problems or info is None or arrays is None:
         raise InputError(problems)
     return PlannerFolder(path=folder, info=info, arrays=arrays, id=content_id(info, arrays))
 
 
-def misfits(info: CheckpointInfo, arrays: Arrays) -> list[str]:
-    """What is wrong with tensors for what the info says, one line each; empty where they fit."""
+def tensor_problems(info: CheckpointInfo, arrays: Arrays) -> list[str]:
+    """The problems of tensors that do not fit the info, one line each; empty if all fit."""
     texts: list[str] = []
     if info.encoder.kind == "lm" and info.d_state != info.width + 1:
         texts.append(
@@ -93,7 +94,7 @@ def misfits(info: CheckpointInfo, arrays: Arrays) -> list[str]:
             texts.append(f"tensor {name!r} holds a number that is not finite")
         elif name == "std" and not (array > 0).all():
             texts.append("tensor 'std' holds a number that is not above 0")
-    if not texts and (useless := _useless(info, arrays)):
+    if not texts and (useless := _why_useless(info, arrays)):
         texts.append(useless)
     if (
         info.given is not None
@@ -106,14 +107,14 @@ def misfits(info: CheckpointInfo, arrays: Arrays) -> list[str]:
     return texts
 
 
-def _useless(info: CheckpointInfo, arrays: Arrays) -> str:
-    """Why a checkpoint cannot steer, whatever it is asked; empty where it can."""
+def _why_useless(info: CheckpointInfo, arrays: Arrays) -> str:
+    """Why a checkpoint cannot steer in any state; empty if it can."""
     with np.errstate(all="ignore"):
-        for what, actions in _samples(info, arrays):
+        for label, actions in _samples(info, arrays):
             if not np.isfinite(actions).all():
-                return f"{what} are no finite numbers; its weights are too large"
+                return f"{label} are not finite; its weights are too large"
             if not actions.any():
-                return f"{what} are all zero; its weights say nothing"
+                return f"{label} are all zero, so it cannot steer"
         prefixes = (
             np.ones(info.d_action, np.float32)
             * info.act_norm
@@ -121,9 +122,9 @@ def _useless(info: CheckpointInfo, arrays: Arrays) -> str:
             @ arrays["upmap.weight"]
         )
         if not np.isfinite(prefixes).all():
-            return "its prefixes are no finite numbers; tensor 'upmap.weight' is too large"
+            return "its prefixes are not finite; tensor 'upmap.weight' is too large"
         if not arrays["upmap.weight"].any():
-            return "its prefixes are all zero; tensor 'upmap.weight' says nothing"
+            return "its prefixes are all zero, so it cannot steer; tensor 'upmap.weight' is zero"
     return ""
 
 
@@ -137,15 +138,15 @@ def _samples(info: CheckpointInfo, arrays: Arrays) -> Iterator[tuple[str, NDArra
         states = np.stack(
             [np.zeros(info.d_state, np.float32), np.ones(info.d_state, np.float32), arrays["mean"]]
         )
-        found = (states - arrays["mean"]) / arrays["std"]
+        actions = (states - arrays["mean"]) / arrays["std"]
         last = len(info.actor.hidden)
         for layer in range(last + 1):
-            found = (
-                found @ arrays[f"actor.net.{2 * layer}.weight"].T
+            actions = (
+                actions @ arrays[f"actor.net.{2 * layer}.weight"].T
                 + arrays[f"actor.net.{2 * layer}.bias"]
             )
-            found = found if layer == last else np.maximum(found, 0)
-        yield "its planner's actions", found
+            actions = actions if layer == last else np.maximum(actions, 0)
+        yield "its planner's actions", actions
 
 
 def content_id(info: CheckpointInfo, arrays: Arrays) -> str:
@@ -197,7 +198,7 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
     """
     from safetensors.numpy import save
 
-    if texts := misfits(info, arrays):
+    if texts := tensor_problems(info, arrays):
         raise InputError([Problem(where=str(folder), message=text) for text in texts])
     check_target(folder)
     work: Path | None = None
@@ -281,7 +282,7 @@ def check_target(folder: Path) -> None:
         ) from None
     if not folder.is_dir() or folder.is_symlink():
         raise InputError(
-            f"{folder}: is there and is no folder; choose another name for the checkpoint"
+            f"{folder}: exists and is not a folder; choose another name for the checkpoint"
         )
     with os.scandir(folder) as entries:  # of which there may be millions
         others = sorted(

@@ -42,8 +42,8 @@ class ActorInfo(_InfoPart):
 
 
 class GivenId(_InfoPart):
-    """An id that a checkpoint of the first format keeps, although what that id hashed is no longer
-    all there.
+    """The id of a checkpoint of the first format. It is kept because part of what it hashed is no
+    longer stored.
     """
 
     id: str = Field(pattern=r"^p1-[0-9a-f]{32}$")

@@ -1,6 +1,4 @@
-"""Exploration: where an agent leaves its planner to try something else, by random numbers that have
-names of their own.
-"""
+"""Exploration: random deviations from an agent's planner, drawn from streams of their own."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def record_states(info: ModelInfo, prompt_version: str) -> Steering:
     return Steering(encoder=LMEncoder(id=lm_encoder_id(info.id, prompt_version)))
 
 
-def steer(
+def make_steering(
     spec: SteeringSpec, planner: PlannerFolder, info: ModelInfo, prompt_version: str
 ) -> Steering:
     """The steering of an agent. Raises InputError where the planner does not fit its model,
@@ -37,10 +37,13 @@ def steer(
         warnings.append(
             f"planner {planner.id[:11]}… was trained with another prompt, so on other states"
         )
-    made = checkpoint.upmap
-    norm = spec.act_norm or made.act_norm
+    trained = checkpoint.upmap
+    norm = spec.act_norm or trained.act_norm
     upmap = UpMap(
-        made.weight.detach(), tokens=made.tokens, act_norm=norm, embedding_norm=made.embedding_norm
+        trained.weight.detach(),
+        tokens=trained.tokens,
+        act_norm=norm,
+        embedding_norm=trained.embedding_norm,
     )
     explore = None
     if spec.explore is not None:
@@ -57,7 +60,7 @@ def steer(
 
 
 def _encoder(checkpoint: Checkpoint, info: ModelInfo, prompt_version: str) -> StateEncoder:
-    made = checkpoint.info.encoder
-    if made.kind == "text":
-        return load_text_encoder(made.model)
+    encoder = checkpoint.info.encoder
+    if encoder.kind == "text":
+        return load_text_encoder(encoder.model)
     return LMEncoder(id=lm_encoder_id(info.id, prompt_version))

@@ -47,8 +47,7 @@ def pca_checkpoint(
     """
     if local.input_scale is None:
         raise InputError(
-            f"{lm_spec} cannot read prefix embeddings: its layers get more than embeddings of"
-            " tokens"
+            f"{lm_spec} cannot read prefix embeddings: its layers read more than token embeddings"
         )
     embeddings = token_embeddings(local)
     try:
@@ -84,5 +83,5 @@ def token_embeddings(local: LocalModel) -> Tensor:
     """
     embed = local.model.get_input_embeddings()  # called, for with some families it scales
     with torch.no_grad():
-        found: Tensor = embed(torch.arange(embed.weight.shape[0], device=embed.weight.device))
-    return found.float().cpu() * (local.input_scale or 1.0)
+        embeddings: Tensor = embed(torch.arange(embed.weight.shape[0], device=embed.weight.device))
+    return embeddings.float().cpu() * (local.input_scale or 1.0)

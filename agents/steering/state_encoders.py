@@ -1,4 +1,4 @@
-"""State encoders: what a planner gets to know of a dialogue, as a vector.
+"""State encoders: turn a dialogue into the state vector that a planner reads.
 
 The language model's own state of the seat's unsteered prompt comes by a request to the model; the
 sentence encoder reads the visible dialogue by itself, and so gives the same states whichever model

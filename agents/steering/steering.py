@@ -1,5 +1,5 @@
-"""Steering: what an LM agent does besides speaking. It asks for the dialogue's state, plans an
-action, and makes a prefix of it.
+"""Steering of an LM agent: it requests the dialogue's state, plans an action vector, and turns it
+into a prefix.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ class ExploreSpec(BaseModel):
         if self.kind == "noise" and self.sigma is None:
             raise ValueError("noise needs sigma, like 'sigma: 0.3'")
         if self.kind != "noise" and self.sigma is not None:
-            what = "random directions" if self.kind == "random" else "ways"
-            raise ValueError(f"{what} take no sigma; remove it, or write 'kind: noise'")
+            kind = "random directions" if self.kind == "random" else "ways"
+            raise ValueError(f"{kind} take no sigma; remove it, or write 'kind: noise'")
         return self
 
 
@@ -103,10 +103,14 @@ def _meant(name: str, places: Sequence[Path], library: Path) -> str:
         steering = load_yaml(agent).data.get("steering")
         if steering:
             return f"; '{agent.stem}' is an agent, and its planner is '{steering['planner']}'"
-        return f"; '{agent.stem}' is an agent, and not steered; there are {_listed(places)}"
+        return f"; '{agent.stem}' is an agent without steering; there are {_listed(places)}"
     known = _checkpoints(places)
     by_end = {path.rpartition("/")[2]: path for path in reversed(known)}
     close = closest(name, known) or by_end.get(closest(Path(name).name, by_end) or "")
+    if close is None and (
+        alias := closest(Path(name).stem, [path.stem for path in library.glob("*.yaml")])
+    ):
+        return _meant(alias, places, library)
     return f"; did you mean '{close}'?" if close else f"; there are {_listed(places)}"
 
 
@@ -119,19 +123,18 @@ def _listed(places: Sequence[Path]) -> str:
 
 def _checkpoints(places: Sequence[Path]) -> list[str]:
     """The checkpoint folders of these places and one folder further down, as a file names them."""
-    found: dict[str, None] = {}
+    folders: dict[str, None] = {}
     for place in places:
         for info in (*sorted(place.glob(f"*/{INFO}")), *sorted(place.glob(f"*/*/{INFO}"))):
-            found[info.parent.relative_to(place).as_posix()] = None
-    return list(found)
+            folders[info.parent.relative_to(place).as_posix()] = None
+    return list(folders)
 
 
 def _no_policy(spec: SteeringSpec, planner: PlannerFolder, document: Document) -> Problem | None:
     kind = None if spec.explore is None else spec.explore.kind
     if kind == "ways" and not planner.info.ways:
         message = (
-            "this checkpoint knows no ways of replying to try; make one with `simworld train"
-            " latent`"
+            "this checkpoint has no ways of replying to try; make one with `simworld train latent`"
         )
         return document.problem(("steering", "explore"), message)
     if planner.info.actor is not None or planner.info.constant or kind in ("random", "ways"):

@@ -17,7 +17,7 @@ _CHUNK = 8192  # rows of a vocabulary turned to float64 at once
 
 class UpMap(nn.Module):
     """Turns actions into prefixes: `act_norm · embedding_norm · (a W) / √d'`, as L vectors of
-    d_model (DESIGN §4).
+    d_model (docs/design/dat.md).
 
     Actions have length √d', so with orthonormal rows in W a prefix vector has the length act_norm ·
     embedding_norm.
@@ -109,7 +109,7 @@ def principal_directions(vectors: Tensor, count: int) -> Tensor:
     for low in range(0, len(vectors), _CHUNK):
         centred = vectors[low : low + _CHUNK].double() - mean
         covariance += centred.T @ centred
-    _, found = torch.linalg.eigh(covariance)  # columns, by rising variance
-    rows: Tensor = found.flip(1).T[:count]
+    _, directions = torch.linalg.eigh(covariance)  # columns, by rising variance
+    rows: Tensor = directions.flip(1).T[:count]
     largest = rows.gather(1, rows.abs().argmax(1, keepdim=True))
     return rows * largest.sign()

@@ -132,17 +132,17 @@ class Analysis:
                 there.
         """
         query = _ready.ready_query(name)
-        given = query.values(values)
-        _ready.check_names(self._source.url, given)
-        return self._source.frame(query.sql, given, limit=limit)
+        bound = query.values(values)
+        _ready.check_names(self._source.url, bound)
+        return self._source.frame(query.sql, bound, limit=limit)
 
     def ready_queries(self) -> pd.DataFrame:
         """The ready queries: `query` (its name), `question` (what it answers), `columns` and
         `parameters` (names).
         """
         rows = [
-            (one.name, one.question, list(one.columns), list(one.parameters))
-            for one in _ready.ready_queries().values()
+            (query.name, query.question, list(query.columns), list(query.parameters))
+            for query in _ready.ready_queries().values()
         ]
         return table(rows, dict.fromkeys(("query", "question", "columns", "parameters"), ""))
 

@@ -45,18 +45,18 @@ class ReadyQuery:
         """The parameters that have no default."""
         return tuple(name for name, meaning in self.parameters.items() if _DEFAULT not in meaning)
 
-    def values(self, given: Mapping[str, BoundValue]) -> dict[str, BoundValue]:
+    def values(self, named: Mapping[str, BoundValue]) -> dict[str, BoundValue]:
         """A value for every parameter; raises InputError for those that are missing or unknown."""
-        for name in given:
+        for name in named:
             if name not in self.parameters:
                 there = ", ".join(self.parameters) or "none"
                 hint = did_you_mean(name, self.parameters) or f"; it has {there}"
                 raise InputError(f"ready query @{self.name} has no parameter {name!r}{hint}")
-        if lost := [name for name in self.required if given.get(name) is None]:
+        if lost := [name for name in self.required if named.get(name) is None]:
             raise InputError(
                 f"ready query @{self.name} needs {', '.join(f'{name}=…' for name in lost)}"
             )
-        return {name: given.get(name) for name in self.parameters}
+        return {name: named.get(name) for name in self.parameters}
 
 
 def ready_queries() -> Mapping[str, ReadyQuery]:
@@ -80,7 +80,7 @@ def ready_query(name: str) -> ReadyQuery:
     known = ready_queries()
     name = name.removeprefix("@")
     if name not in known:
-        hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+        hint = did_you_mean(name, known, show="@{}".format) or f"; there are {', '.join(known)}"
         raise InputError(f"no ready query @{name}{hint}")
     return known[name]
 
@@ -106,7 +106,7 @@ def _read(name: str, text: str) -> ReadyQuery:
     length = next(i for i, line in enumerate(lines) if not line.startswith("--"))
     head = lines[:length]
     prose = head[: head.index("--")] if "--" in head else head
-    entries = [found.groups() for line in head[len(prose) :] if (found := _ENTRY.match(line))]
+    entries = [entry.groups() for line in head[len(prose) :] if (entry := _ENTRY.match(line))]
     return ReadyQuery(
         name=name,
         question=prose[0].removeprefix("-- "),

@@ -86,7 +86,9 @@ def index_episodes(
                 if len(scenarios) >= SCENARIOS:
                     scenarios.pop(next(iter(scenarios)))
                 scenarios[episode.scenario_id] = store.scenario(episode.scenario_id)
-            pieces += cut(lines(scenarios[episode.scenario_id], episode), encoder)
+            pieces += split_for_encoder(
+                episode_lines(scenarios[episode.scenario_id], episode), encoder
+            )
             ends.append(len(pieces))
         vectors = np.split(encoder.encode(pieces), ends[:-1])
         store.add_embeddings(
@@ -139,27 +141,27 @@ def nearest(
     return [SimilarEpisode(episode_id=id_, cosine=-negative) for negative, id_ in best]
 
 
-def lines(scenario: Scenario, episode: Episode) -> list[str]:
+def episode_lines(scenario: Scenario, episode: Episode) -> list[str]:
     """What is read of an episode: the setting, then everything that was said and done, everyone by
     name.
     """
     names = full_labels(scenario)
-    found = [" ".join(scenario.setting.split())]
+    texts = [" ".join(scenario.setting.split())]
     for act in episode.acts:
-        said, name = " ".join(act.action.text.split()), names[act.seat]
+        text, name = " ".join(act.action.text.split()), names[act.seat]
         match act.action.kind:
             case ActionKind.speak:
-                found.append(f"{name}: {said}")
+                texts.append(f"{name}: {text}")
             case ActionKind.leave:
-                found.append(f"{name} leaves. {said}".strip())
+                texts.append(f"{name} leaves. {text}".strip())
             case ActionKind.none:
                 pass
             case _:
-                found.append(f"{name} *{said}*")
-    return [line for line in found if line]
+                texts.append(f"{name} *{text}*")
+    return [line for line in texts if line]
 
 
-def cut(lines: Sequence[str], encoder: Encoder) -> list[str]:
+def split_for_encoder(lines: Sequence[str], encoder: Encoder) -> list[str]:
     """Pieces of whole lines that the encoder can read; at least one, and a line that is too long is
     a piece by itself.
     """

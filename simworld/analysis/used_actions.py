@@ -95,13 +95,13 @@ def _seat(
     ]
     same = [(number, used) for number, used in steps if used.action.size == size]
     unit = _unit([used.action for used in (*earlier, *(used for _, used in same))], size)
-    found = []
+    acts = []
     for i, (number, used) in enumerate(same):
         at = len(earlier) + i
         cosines = unit[:at] @ unit[at]
         best = np.argsort(-cosines, kind="stable")[:NEAREST]
         before = (*earlier, *(other for _, other in same[:i]))
-        found.append(
+        acts.append(
             SteeredAct(
                 number=number,
                 turn=used.turn,
@@ -116,7 +116,7 @@ def _seat(
     return SteeredSeat(
         seat=seat,
         planner_id=planner,
-        steps=tuple(found),
+        steps=tuple(acts),
         dispersion=dispersion(np.stack([used.action.ravel() for _, used in same])),
         looked_at=len(earlier),
     )

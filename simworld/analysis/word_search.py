@@ -30,41 +30,41 @@ def phrases(text: str) -> list[str]:
     Raises:
         InputError: there is nothing to look for, or too much.
     """
-    given = [quoted or single for quoted, single in _PARTS.findall(text)]
-    found = list(
-        dict.fromkeys(phrase for part in given if (phrase := " ".join(_WORD.findall(part))))
+    parts = [quoted or single for quoted, single in _PARTS.findall(text)]
+    distinct = list(
+        dict.fromkeys(phrase for part in parts if (phrase := " ".join(_WORD.findall(part))))
     )
-    if not found:
+    if not distinct:
         raise InputError(
             'nothing to look for; write words, and in quotation marks "what stands together"'
         )
-    if len(found) > MOST:
-        raise InputError(f"found {len(found)} words and phrases, expected at most {MOST}")
-    return found
+    if len(distinct) > MOST:
+        raise InputError(f"found {len(distinct)} words and phrases, expected at most {MOST}")
+    return distinct
 
 
-def lines(text: str, wanted: Sequence[str], *, most: int = 3) -> list[WordMatch]:
+def matching_lines(text: str, wanted: Sequence[str], *, most: int = 3) -> list[WordMatch]:
     """The first lines of an episode's text in which one of the phrases occurs, in any case and with
     or without accents.
     """
     patterns = [
-        re.compile(rf"\b{_NOT_WORD.join(map(re.escape, _WORD.findall(_fold(one)[0])))}\b")
-        for one in wanted
+        re.compile(rf"\b{_NOT_WORD.join(map(re.escape, _WORD.findall(_fold(phrase)[0])))}\b")
+        for phrase in wanted
     ]
-    found = []
+    matches = []
     for number, line in enumerate(text.split("\n")):
         folded, places = _fold(line)
         spans = sorted(match.span() for pattern in patterns for match in pattern.finditer(folded))
         if spans:
-            found.append(
+            matches.append(
                 WordMatch(
                     number=number,
                     parts=tuple(_pieces(line, [(places[a], places[b]) for a, b in spans])),
                 )
             )
-            if len(found) == most:
+            if len(matches) == most:
                 break
-    return found
+    return matches
 
 
 _NOT_WORD = r"\W+"
@@ -82,8 +82,8 @@ def _fold(text: str) -> tuple[str, list[int]]:
         plain = [
             c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c)
         ]
-        for one in "".join(plain).casefold():
-            folded.append(one)
+        for letter in "".join(plain).casefold():
+            folded.append(letter)
             places.append(place)
     return "".join(folded), [*places, len(text)]
 

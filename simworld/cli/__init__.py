@@ -34,11 +34,11 @@ def main() -> None:
         if mine:
             _signal.signal(_signal.SIGINT, _signal.default_int_handler)
         run_command()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         if mine:  # a second one, while Python ends
             _signal.signal(_signal.SIGINT, _stop_at_once)
         sys.unraisablehook = _say_nothing  # what was half made is taken down now, and complains
-        print("Stopped.", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"Stopped{stopped}.", file=sys.stderr, flush=True)  # noqa: T201
         sys.exit(130)
 
 

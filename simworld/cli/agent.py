@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -16,15 +14,14 @@ from agents import (
     find_specs,
     library_names,
 )
-from agents.new_agent_template import template
+from agents.new_agent_template import agent_template
 from simworld.cli import completion
+from simworld.cli.kind_check import kind_check
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
 from simworld.cli.options import json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.core.errors import InputError, Problem
-from simworld.yamlfile import yaml_files
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,12 +33,12 @@ def agent() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """List the library's agents."""
-    found = find_specs(library_names())
+    specs = find_specs(library_names())
     if as_json:
-        click.echo(plain_json([_summary(loaded) for loaded in found]))
+        click.echo(plain_json([_summary(loaded) for loaded in specs]))
         return
     table = grid("name", "kind", "model", "description")
-    for loaded in found:
+    for loaded in specs:
         row = _summary(loaded)
         table.add_row(
             *(harmless(str(row[key])) for key in ("name", "kind", "model", "description"))
@@ -94,26 +91,13 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 
     Never overwrites a file.
     """
-    write_templates(names, out, lambda name, file, number: template(name, file, number=number))
+    write_templates(
+        names, out, lambda name, file, number: agent_template(name, file, number=number)
+    )
     next_command("rubric new", "my-rubric")
 
 
-@agent.command()
-@click.argument(
-    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-def check(paths: tuple[Path, ...]) -> None:
-    """Check agent files and folders.
-
-    Every problem is named with its place; no model is loaded.
-    """
-    from simworld.cli.file_kinds import agent_problems
-
-    files, problems = _files(paths)
-    problems += agent_problems(files)
-    if problems:
-        raise InputError(problems)
-    click.echo(f"{len(files)} agent{'s' if len(files) != 1 else ''}: ok")
+agent.add_command(kind_check("agent"))
 
 
 @agent.command()
@@ -129,34 +113,20 @@ def _notes(loaded: LoadedSpec) -> list[str]:
     # torch, which other agents do without
     from agents.lm.local.number_formats import default_device, dtype_in_use
 
-    made, used = loaded.planner.info, dtype_in_use(loaded.spec.dtype, default_device())
+    trained, used = loaded.planner.info, dtype_in_use(loaded.spec.dtype, default_device())
     notes = []
-    if made.dtype != used:
+    if trained.dtype != used:
         notes.append(
-            f"the planner was made with {made.lm_spec} in {made.dtype}, and the model runs in"
+            f"the planner was made with {trained.lm_spec} in {trained.dtype}, and the model runs in"
             f" {used} here: its states differ by rounding (one number format for both: write"
-            f" 'dtype: {made.dtype}' in the agent's file)"
+            f" 'dtype: {trained.dtype}' in the agent's file)"
         )
-    if loaded.template is not None and made.prompt_version not in ("", loaded.template.version):
+    if loaded.template is not None and trained.prompt_version not in ("", loaded.template.version):
         notes.append(
-            f"the planner was trained with another prompt version ({made.prompt_version}; the"
+            f"the planner was trained with another prompt version ({trained.prompt_version}; the"
             f" prompt {loaded.spec.prompt} is {loaded.template.version}), so on other states"
         )
     return notes
-
-
-def _files(paths: Sequence[Path]) -> tuple[list[Path], list[Problem]]:
-    files: list[Path] = []
-    problems: list[Problem] = []
-    for path in paths:
-        if os.path.isdir(path):
-            found = yaml_files(path)
-            files += found
-            if not found:
-                problems.append(Problem(where=str(path), message="the folder holds no YAML file"))
-        else:
-            files.append(path)  # a missing file is reported when it is read
-    return list(dict.fromkeys(files)), problems
 
 
 def _summary(loaded: LoadedSpec) -> dict[str, str]:

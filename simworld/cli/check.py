@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from simworld.cli.alike import note_alike
 from simworld.cli.next_command import next_command
 from simworld.cli.text import harmless
+from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import yaml_files
 
@@ -23,19 +25,19 @@ def check(paths: tuple[Path, ...]) -> None:
     by its kind, which its keys and its folder's name tell. Other files are counted and left alone.
     No model is loaded.
     """
-    from simworld.cli.file_kinds import KINDS, check_files, kind_of
+    from simworld.cli.file_kinds import KINDS, WORDS, check_files, kind_of
 
     files: dict[str, list[Path]] = {}
     seen: set[str] = set()
     problems: list[Problem] = []
     others = 0
-    for given in paths or (Path(),):
+    for folder in paths or (Path(),):
         try:
-            found = yaml_files(given) if os.path.isdir(given) else [given]
+            inside = yaml_files(folder) if os.path.isdir(folder) else [folder]
         except InputError as error:
             problems += error.problems
             continue
-        for path in found:
+        for path in inside:
             if os.path.realpath(path) in seen:
                 continue
             seen.add(os.path.realpath(path))
@@ -46,23 +48,24 @@ def check(paths: tuple[Path, ...]) -> None:
                 others += 1
             else:
                 files.setdefault(kind, []).append(path)
-    problems += check_files(files)
-    left_out = f"; {others} other YAML file{'s' if others != 1 else ''} left out" if others else ""
+    checked = check_files(files)
+    problems += checked.problems
+    left_out = f"; {counted(others, 'other YAML file')} left out" if others else ""
+    for kind, contents in checked.contents.items():
+        note_alike(kind, contents)
     if problems:
         for problem in problems:
             click.echo(harmless(str(problem)), err=True)
-        many = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         raise InputError(
-            f"{many} in {len(seen) - others} file{'s' if len(seen) - others != 1 else ''}{left_out}"
+            f"{counted(len(problems), 'problem')} in"
+            f" {counted(len(seen) - others, 'file')}{left_out}"
         )
     if not files:
         raise InputError(
-            f"no file of ours is here{left_out}; `simworld scenario new NAME` writes one to start"
+            f"no simworld file is here{left_out}; `simworld scenario new NAME` writes one to start"
             " from"
         )
-    counts = [
-        f"{len(files[kind])} {_plural(kind, len(files[kind]))}" for kind in KINDS if kind in files
-    ]
+    counts = [counted(len(files[kind]), WORDS.get(kind, kind)) for kind in KINDS if kind in files]
     click.echo(f"{', '.join(counts)}: ok{left_out}")
     _next(files)
 
@@ -80,8 +83,4 @@ def _next(files: Mapping[str, list[Path]]) -> None:
 def _unknown(path: Path, kinds: tuple[str, ...]) -> str:
     if not os.path.lexists(path):
         return "no such file or folder"
-    return f"its keys tell none of our kinds of files ({', '.join(kinds)})"
-
-
-def _plural(kind: str, n: int) -> str:
-    return kind if n == 1 or kind == "pairs" else "learn files" if kind == "learn" else f"{kind}s"
+    return f"its keys are those of no simworld file ({', '.join(kinds)})"

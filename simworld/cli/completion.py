@@ -19,8 +19,8 @@ def agents(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     from agents import library_names
 
     start = max(incomplete.rfind(","), incomplete.rfind("=")) + 1
-    found = _fitting([*library_names(), *_files(incomplete[start:])], incomplete[start:])
-    return [incomplete[:start] + name for name in found]
+    fitting = _fitting([*library_names(), *_files(incomplete[start:])], incomplete[start:])
+    return [incomplete[:start] + name for name in fitting]
 
 
 def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -12,9 +12,11 @@ import click
 
 import store
 from simworld.cli.lazy_group import Homes, LazyGroup
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from store.codebook import ColumnInfo, codebook, describe, meanings
 
@@ -47,6 +49,7 @@ def upgrade(db: str) -> None:
         click.echo(f"Nothing to do: the database is of version {after}.")
     else:
         click.echo(f"Upgraded from version {before or 'none (empty)'} to {after}.")
+    next_command("db info", db=db)
 
 
 @click.command()
@@ -65,15 +68,15 @@ def info(db: str, columns: bool, as_json: bool) -> None:
     if columns:
         _show_codebook(codebook(), as_json)
         return
-    found = describe(db)
+    description = describe(db)
     with store.open_store(db) as opened:
         runs = opened.runs()
     if as_json:
         data = {
-            "where": found.where,
-            "version": found.version,
-            "bytes": found.bytes,
-            "tables": dict(found.tables),
+            "where": description.where,
+            "version": description.version,
+            "bytes": description.bytes,
+            "tables": dict(description.tables),
             "runs": [
                 {
                     "name": summary.run.name,
@@ -90,9 +93,12 @@ def info(db: str, columns: bool, as_json: bool) -> None:
         }
         click.echo(plain_json(data))
         return
-    click.echo(f"{harmless(found.where)}: version {found.version}, {found.bytes / 1e6:.1f} MB\n")
+    click.echo(
+        f"{harmless(description.where)}: version {description.version},"
+        f" {description.bytes / 1e6:.1f} MB\n"
+    )
     table = grid("table", "rows", right=("rows",))
-    for name, count in found.tables:
+    for name, count in description.tables:
         table.add_row(name, f"{count:,}")
     console().print(table)
     if runs:
@@ -160,10 +166,7 @@ def export(
     if format_ is None:
         format_ = "parquet" if out.endswith(".parquet") else "jsonl"
     with store.open_store(db) as opened:
-        if run is not None and run not in (
-            known := [summary.run.name for summary in opened.runs()]
-        ):
-            raise InputError(f"no run {run!r}; there are {', '.join(known) or 'none'}")
+        opened.check_names(run=run)
         if out == "-":
             if format_ == "parquet":
                 raise InputError("Parquet cannot go to standard output; give --out a file name")
@@ -176,4 +179,5 @@ def export(
             else:
                 with part.open("w", encoding="utf-8", newline="\n") as file:
                     count = export_jsonl(opened, file, run=run, vectors=vectors)
-    click.echo(harmless(f"Wrote {count:,} episodes to {out}."))
+    click.echo(harmless(f"Wrote {counted(count, 'episode')} to {out}."))
+    next_command("db info", "--columns", db=db)

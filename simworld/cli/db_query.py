@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -16,11 +17,13 @@ from typing import Any
 import click
 
 import store
+from simworld.analysis.empty import why_empty
 from simworld.analysis.ready_queries import ReadyQuery, check_names, ready_queries, ready_query
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError
+from simworld.yamlfile import did_you_mean
 
 TABLE_LIMIT = 1000  # rows for people, unless they ask for more
 TABLE_BYTES = 1 << 24  # of an answer in tables
@@ -65,7 +68,7 @@ def query(
     \b
     simworld db query --list
     simworld db query @scores --set run=first
-    simworld db query "SELECT agent_name, dimension, avg(score) FROM episode_scores GROUP BY 1, 2"
+    simworld db query "SELECT family, avg(score) FROM episode_scores GROUP BY 1"
     """  # noqa: D301  # click reads the escape: it keeps the examples' lines
     if as_json and as_csv:
         raise InputError("--json and --csv exclude each other")
@@ -82,6 +85,10 @@ def query(
             raise InputError("--show prints a ready query: give its @NAME")
         click.echo(ready.text, nl=False)
         return
+    if re.fullmatch(r"[\w-]+", sql) and (
+        hint := did_you_mean(sql, ready_queries(), show="@{}".format)
+    ):
+        raise InputError(f"{sql!r} is not SQL{hint}")
     values = _values(given)
     if ready is not None:
         sql, values = ready.sql, ready.values(values)
@@ -91,6 +98,7 @@ def query(
     if limit is None:
         limit = 0 if as_json or as_csv else TABLE_LIMIT
     most_bytes = 0 if as_json or as_csv else TABLE_BYTES
+    empty = False
     with store.query(
         db, sql, values, limit=limit, most_bytes=most_bytes, timeout_s=timeout
     ) as answer:
@@ -99,47 +107,54 @@ def query(
         elif as_csv:
             _print_csv(answer.columns, answer)
         else:
-            _print_tables(answer.columns, answer)
+            empty = not _print_tables(answer.columns, answer)
         if answer.cut:
             click.echo(f"{answer.note('--limit 0 gives all').capitalize()}.", err=True)
+    if empty:
+        why = f": {why_empty(db, ready, values)}" if ready is not None else ""
+        click.echo(harmless(f"No rows{why}."), err=True)
 
 
-def _values(given: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for text in given:
+def _values(texts: Sequence[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for text in texts:
         name, equals, value = text.partition("=")
         if not (name and equals):
             raise InputError(f"--set {text!r} is not understood; write NAME=VALUE, like run=first")
-        if name in found:
+        if name in values:
             raise InputError(f"--set gives {name!r} twice")
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
-def _list(found: Sequence[ReadyQuery], as_json: bool) -> None:
+def _list(queries: Sequence[ReadyQuery], as_json: bool) -> None:
     if as_json:
         plain = [
             {
-                "name": one.name,
-                "question": one.question,
-                "notes": one.notes,
-                "columns": dict(one.columns),
-                "parameters": dict(one.parameters),
-                "required": list(one.required),
+                "name": query.name,
+                "question": query.question,
+                "notes": query.notes,
+                "columns": dict(query.columns),
+                "parameters": dict(query.parameters),
+                "required": list(query.required),
             }
-            for one in found
+            for query in queries
         ]
         click.echo(plain_json(plain, indent=1))
         return
     table = grid("query", "what it answers", "--set")
-    for one in found:
-        names = (f"{name}=…" if name in one.required else f"[{name}=…]" for name in one.parameters)
-        table.add_row(f"@{one.name}", one.question, cell(" ".join(names)))
+    for query in queries:
+        names = (
+            f"{name}=…" if name in query.required else f"[{name}=…]" for name in query.parameters
+        )
+        table.add_row(f"@{query.name}", query.question, cell(" ".join(names)))
     console().print(table)
 
 
-def _print_tables(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Tables of a few hundred rows each, so that a long answer needs no memory."""
+def _print_tables(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> int:
+    """Tables of a few hundred rows each, so that a long answer needs no memory. Gives the number of
+    rows.
+    """
     left = iter(rows)
     screen = console()
     total = 0
@@ -154,8 +169,7 @@ def _print_tables(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> 
         for row in chunk:
             table.add_row(*(cell(value) for value in row))
         screen.print(table)
-    if not total:
-        click.echo("No rows.", err=True)
+    return total
 
 
 def _print_json(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:

@@ -18,11 +18,13 @@ from simworld.cli.demo_follow import FollowedConversation
 from simworld.cli.demo_time import seconds_for
 from simworld.cli.options import threads_option
 from simworld.cli.progress import playing_bar, progress_bar
-from simworld.cli.remaining_time import spoken
+from simworld.cli.remaining_time import duration_text
+from simworld.cli.resuming import resumes
 from simworld.cli.run import make_plan
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless
 from simworld.cli.transcript import print_transcript
+from simworld.core.counts import counted
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.errors import InputError
 from simworld.stats.intervals import Estimate, mean_by_family
@@ -85,6 +87,7 @@ THANKS = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
     help=f"How many scenarios, at most {len(SCENARIOS)}; each makes two conversations.",
 )
 @threads_option
+@resumes
 def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None:
     """Play a dozen conversations, judge them, and write a page that shows what came out.
 
@@ -103,27 +106,30 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
     plan = demo_plan(count, seed)
     with open_store(db, create=True) as store:
         left = 2 * count - len(store.finished(plan.run))
-        what = f"The demo plays {2 * count} conversations, judges them and writes {out}"
-        click.echo(harmless(f"{what}: {_time(left, threads)}."))
-        say = console()
+        question = (
+            f"The demo plays {counted(2 * count, 'conversation')}, judges them and writes {out}"
+        )
+        click.echo(harmless(f"{question}: {_time(left, threads)}."))
+        screen = console()
         with load_agents(
             plan.specs.values(),
             threads=threads,
             before_load=lambda model: click.echo(f"Loading {model} …", err=True),
         ) as crew:
-            followed = FollowedConversation(say, crew.ids, STEERED)
+            followed = FollowedConversation(screen, crew.ids, STEERED)
             with playing_bar() as tell:
                 done = run_plan(plan, crew, store, on_progress=tell, on_acts=followed.hear)
             judge_demo(store, plan.run, crew)
         if not followed.heard:  # it was played before
-            _transcript(say, store, plan.run)
-        say.print()
+            _transcript(screen, store, plan.run)
+        screen.print()
         _scores(store, plan.run)
         _thanks(store, plan.run)
         write_page(store, plan.run, out)
     failed = f" ({done.failed} failed)" if done.failed else ""
     click.echo(
-        f"\n{done.played} episodes played{failed}, {done.before} were there already; all in {db}."
+        f"\n{counted(done.played, 'episode')} played{failed}, {done.before} already there; all in"
+        f" {db}."
     )
     click.echo(
         "A model of 135 million parameters shows the machinery, not social behaviour: expect lines"
@@ -159,8 +165,10 @@ def demo_plan(count: int, seed: int) -> RunPlan:
 def _time(left: int, threads: int | None) -> str:
     """How long that takes, in words."""
     if not left:
-        return "it did so before, and shows it again"
-    return f"about {spoken(seconds_for(left, threads))} on this machine, as busy as it is now"
+        return "all of it is done already, and only shown again"
+    return (
+        f"about {duration_text(seconds_for(left, threads))} on this machine, as busy as it is now"
+    )
 
 
 def _transcript(say: Console, store: Store, run: str) -> None:
@@ -171,9 +179,7 @@ def _transcript(say: Console, store: Store, run: str) -> None:
         stored,
         key=lambda s: (s.ending is Ending.failed, SCENARIOS.index(s.scenario_name), s.item_key),
     )
-    print_transcript(
-        say, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id).title
-    )
+    print_transcript(say, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id))
 
 
 def write_page(store: Store, run: str, out: Path) -> None:
@@ -234,9 +240,9 @@ def _thanks(store: Store, run: str) -> None:
         for act in stored.episode.acts:
             if agents[act.seat] in lines and act.action.kind is ActionKind.speak:
                 lines[agents[act.seat]].append(bool(THANKS.search(act.action.text)))
-    for agent, found in lines.items():
-        share = f"{sum(found) / len(found):.0%}" if found else "–"
-        table.add_row(agent, share, str(len(found)))
+    for agent, of_agent in lines.items():
+        share = f"{sum(of_agent) / len(of_agent):.0%}" if of_agent else "–"
+        table.add_row(agent, share, str(len(of_agent)))
     console().print(
         Text(
             "\nThe same agent with and without a planner that learned to be thankful (few lines;"

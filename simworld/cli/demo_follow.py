@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from simworld.cli.text import harmless
-from simworld.cli.transcript import act_text
+from simworld.cli.transcript import act_line
 from simworld.core.episode import Act
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class FollowedConversation:
         if job.item.key == self._key:
             names = _names(job)
             for act in acts:
-                self._screen.print(act_text(turn, act, names))
+                self._screen.print(act_line(turn, act, names, job.scenario.language))
 
     def _head(self, job: Job) -> None:
         title = (

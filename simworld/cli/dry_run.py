@@ -48,10 +48,10 @@ def show_plan(
 
 
 def _by_cast(planned: Sequence[PlannedEpisode]) -> dict[tuple[str, str], list[PlannedEpisode]]:
-    found: dict[tuple[str, str], list[PlannedEpisode]] = {}
+    by_cast: dict[tuple[str, str], list[PlannedEpisode]] = {}
     for episode in planned:
-        found.setdefault((episode.scenario.name, repr(episode.seating)), []).append(episode)
-    return found
+        by_cast.setdefault((episode.scenario.name, repr(episode.seating)), []).append(episode)
+    return by_cast
 
 
 def _plain(

@@ -10,6 +10,7 @@ import click
 
 import store
 from simworld.cli.lazy_group import Homes, LazyGroup
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
@@ -76,7 +77,8 @@ def list_(
 ) -> None:
     """List episodes, the latest last."""
     with store.open_store(db) as opened:
-        found = opened.summaries(
+        opened.check_names(run=run, scenario=scenario, family=family, agent=agent)
+        summaries = opened.summaries(
             run=run,
             scenario=scenario,
             family=family,
@@ -85,9 +87,9 @@ def list_(
             limit=limit or None,
         )
     if as_json:
-        click.echo(plain_json([_summary(summary) for summary in found], indent=1))
+        click.echo(plain_json([_summary(summary) for summary in summaries], indent=1))
         return
-    if not found:
+    if not summaries:
         click.echo("No episodes match.", err=True)
         return
     table = grid(
@@ -101,7 +103,7 @@ def list_(
         "ended",
         right=("repeat", "turns"),
     )
-    for summary in found:
+    for summary in summaries:
         cast = ", ".join(f"{seat.seat}={seat.agent_name}" for seat in summary.seats)
         how = f"{summary.ending.value}: {summary.reason}"
         if summary.failed_seat is not None:
@@ -117,8 +119,9 @@ def list_(
             f"{summary.ended:%Y-%m-%d %H:%M}",
         )
     console().print(table)
-    if limit and len(found) == limit:
+    if limit and len(summaries) == limit:
         click.echo(f"The latest {limit:,}; --limit 0 lists all.", err=True)
+    next_command("episode show", summaries[-1].id[:SHORT_ID], db=db)
 
 
 @click.command()
@@ -136,18 +139,22 @@ def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:
     Who sat where, what was said, checks and scores. ID may be the beginning of an id.
     """
     with store.open_store(db) as opened:
-        found = opened.episode(id_.lower(), vectors=as_json)
-        judgements = opened.judgements(found.id)
-        title = opened.scenario(found.summary.scenario_id).title
+        stored = opened.episode(id_.lower(), vectors=as_json)
+        judgements = opened.judgements(stored.id)
+        scenario = opened.scenario(stored.summary.scenario_id)
     if as_json:
         from simworld.export import record
 
-        click.echo(plain_json(record(found, judgements), indent=1))
+        click.echo(plain_json(record(stored, judgements), indent=1))
         return
     screen = console()
-    print_transcript(screen, found, title, reasoning=reasoning)
-    print_checks(screen, found.episode.checks)
+    print_transcript(screen, stored, scenario, reasoning=reasoning)
+    print_checks(screen, stored.episode.checks)
     print_scores(screen, judgements)
+    if stored.summary.failure is None and not judgements:
+        next_command("judge run", "--run", stored.summary.run, db=db)
+    elif stored.summary.failure is None:
+        next_command("serve", db=db)
 
 
 def _summary(summary: EpisodeSummary) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simworld.cli.casts import read_casts
+from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -18,11 +20,10 @@ from simworld.cli.options import (
     threads_option,
 )
 from simworld.cli.person import terminal, watching_play
-from simworld.cli.run import read_casts
+from simworld.cli.resuming import resumes
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.transcript import SHORT_ID
-from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 @asking_options
 @db_option
 @json_option
+@resumes
 def branch(
     id_: str,
     at: int,
@@ -80,46 +82,44 @@ def branch(
     from simworld.runner.branch import make_branch
     from store import open_store
 
-    (cast,) = read_casts((), by_seat)
     with open_store(db) as store:
         parent = store.episode(id_.lower())
         scenario = store.scenario(parent.summary.scenario_id)
+        (cast,) = read_casts((), by_seat, lambda: [seat.name for seat in scenario.seats])
         runs = {summary.run.name: summary.run for summary in store.runs()}
         seed = runs[parent.summary.run].seed
         plan = make_branch(parent, scenario, seed, at=at, cast=cast.by_seat, name=name)
         if plan.run in runs and dict(runs[plan.run].settings) != plan.settings:
-            raise InputError(
-                f"run {plan.run!r} exists and is another one than this branch; give another --name"
-            )
+            raise InputError(f"run {plan.run!r} exists and is not this branch; give another --name")
         memory = None if memory_gb is None else max(1, int(memory_gb * 1e9))
         done = _play(
             plan, store, retry_failed=retry_failed, threads=threads, memory=memory, asking=asking
         )
-        (made,) = last_attempts(store.summaries(run=plan.run)).values()
-        judgements = store.judgements_of([parent.id, made.id])
-        rows = compare_branch(parent, store.episode(made.id), judgements)
+        (branched,) = last_attempts(store.summaries(run=plan.run)).values()
+        judgements = store.judgements_of([parent.id, branched.id])
+        rows = compare_branch(parent, store.episode(branched.id), judgements)
     if as_json:
         report = {
             "run": plan.run,
             "parent": parent.id,
-            "branch": made.id,
+            "branch": branched.id,
             "at": at,
             "played": done.played,
         }
         lines = [asdict(row) | {"difference": row.difference} for row in rows]
         click.echo(plain_json(report | {"rows": lines}, indent=1))
     else:
-        _print(rows, parent.id, made.id)
-        if not judgements[made.id] and made.ending is not Ending.failed:
-            click.echo(
-                harmless(
-                    f"The branch is not judged: simworld judge run --run {plan.run} --db {db}"
-                ),
-                err=True,
-            )
-    if made.failure is not None:
+        _print(rows, parent.id, branched.id)
+        if branched.failure is not None:
+            same_command("--retry-failed")
+        elif not judgements[branched.id]:
+            click.echo("The branch is not judged yet.", err=True)
+            next_command("judge run", "--run", plan.run, db=db)
+        else:
+            next_command("episode show", branched.id[:SHORT_ID], db=db)
+    if branched.failure is not None:
         click.echo(
-            harmless(f"The branch failed: {made.failure_told}; --retry-failed plays it again."),
+            harmless(f"The branch failed: {branched.failure_told}; --retry-failed plays it again."),
             err=True,
         )
         raise click.exceptions.Exit(1)

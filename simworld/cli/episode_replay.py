@@ -16,7 +16,7 @@ import store
 from simworld.cli.options import db_option
 from simworld.cli.terminal import console
 from simworld.cli.text import harmless
-from simworld.cli.transcript import act_text, print_ending, print_heading
+from simworld.cli.transcript import act_line, print_ending, print_heading
 from simworld.core.episode import Act
 from simworld.core.errors import InputError
 from simworld.core.scenario import Scenario
@@ -48,27 +48,27 @@ def replay(id_: str, db: str, seat: str | None, speed: float | None, at_once: bo
     if speed is not None and at_once:
         raise click.UsageError("--speed and --all exclude each other")
     with store.open_store(db) as opened:
-        found = opened.episode(id_.lower(), vectors=False)
-        scenario = opened.scenario(found.summary.scenario_id)
+        stored = opened.episode(id_.lower(), vectors=False)
+        scenario = opened.scenario(stored.summary.scenario_id)
     if seat is not None and seat not in (seats := [own.name for own in scenario.seats]):
         hint = did_you_mean(seat, seats) or f"; there are {', '.join(seats)}"
-        raise InputError(f"no seat {seat!r} in episode {found.id}{hint}")
+        raise InputError(f"no seat {seat!r} in episode {stored.id}{hint}")
     screen = console()
     if seat is None:
-        print_heading(screen, found, scenario.title)
+        print_heading(screen, stored, scenario.title)
     else:
-        _print_role(screen, found, scenario, seat)
-    if not _show(screen, _turns(found, scenario, seat), _pace(speed, at_once)):
+        _print_role(screen, stored, scenario, seat)
+    if not _show(screen, _turns(stored, scenario, seat), _pace(speed, at_once)):
         return
-    print_ending(screen, found)
+    print_ending(screen, stored)
 
 
 def _print_role(screen: Console, stored: StoredEpisode, scenario: Scenario, seat: str) -> None:
     """Prints what a seat knew before the first turn."""
-    from agents.prompting import facts
+    from agents.prompting import prompt_facts
 
     observation = observe(scenario, seat, (), 0, stored.episode.seed)
-    known = facts(observation)
+    known = prompt_facts(observation)
     screen.print(
         Text(harmless(f"{known['name']}, the seat {seat} of episode {stored.id}"), style="bold")
     )
@@ -93,7 +93,9 @@ def _turns(stored: StoredEpisode, scenario: Scenario, seat: str | None) -> Itera
         return seat is None or perceives(seat, act)
 
     for turn in stored.episode.turns:
-        if lines := [act_text(turn.index, act, names) for act in turn.acts if seen(act)]:
+        if lines := [
+            act_line(turn.index, act, names, scenario.language) for act in turn.acts if seen(act)
+        ]:
             yield lines
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 import store
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.progress import progress_bar
+from simworld.cli.resuming import resumes
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
 from simworld.cli.transcript import SHORT_ID
@@ -25,6 +27,7 @@ from simworld.core.errors import InputError
 @click.option("--run", metavar="NAME", help="Only this run's episodes.")
 @db_option
 @json_option
+@resumes
 def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> None:
     """Find episodes by meaning: 'someone apologises and is forgiven'.
 
@@ -35,10 +38,7 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
     if not text.strip():
         raise InputError("nothing to look for; write what happens in the episode")
     with store.open_store(db) as opened:
-        if run is not None:
-            from simworld.cli.judge.judge_options import known_run
-
-            known_run(run, [summary.run.name for summary in opened.runs()])
+        opened.check_names(run=run)
         from agents.lm.sentences import load_sentences
         from simworld.analysis.semantic_search import index_episodes
         from simworld.analysis.semantic_search import search as find
@@ -47,7 +47,7 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
         with progress_bar("embedding") as show:
             index_episodes(opened, encoder, on_progress=show)
         hits = find(opened, encoder, text, limit=limit, run=run)
-        found = [(hit, opened.episode(hit.episode_id, vectors=False).summary) for hit in hits]
+        episodes = [(hit, opened.episode(hit.episode_id, vectors=False).summary) for hit in hits]
     if as_json:
         data = [
             {
@@ -59,17 +59,17 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
                 "ending": summary.ending.value,
                 "turns": summary.turns,
             }
-            for hit, summary in found
+            for hit, summary in episodes
         ]
         click.echo(plain_json(data, indent=1))
         return
-    if not found:
+    if not episodes:
         click.echo("No episodes to search.", err=True)
         return
     table = grid(
         "cosine", "id", "run", "scenario", "cast", "ending", "turns", right=("cosine", "turns")
     )
-    for hit, summary in found:
+    for hit, summary in episodes:
         cast = ", ".join(f"{seat.seat}={seat.agent_name}" for seat in summary.seats)
         row = (
             hit.episode_id[:SHORT_ID],
@@ -81,3 +81,4 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
         )
         table.add_row(f"{hit.cosine:.2f}", *map(cell, row))
     console().print(table)
+    next_command("episode show", episodes[0][0].episode_id[:SHORT_ID], db=db)

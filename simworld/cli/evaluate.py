@@ -11,6 +11,7 @@ import click
 from rich.text import Text
 
 from simworld.cli.failures import failure_lines
+from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -20,13 +21,14 @@ from simworld.cli.options import (
     tokens_used,
 )
 from simworld.cli.progress import progress_bar
+from simworld.cli.resuming import resumes
+from simworld.cli.standings import show_notes
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.core.episode import MOST_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem
 
 if TYPE_CHECKING:
-    from simworld.pipeline.evaluate import EvaluationListener
     from simworld.pipeline.evaluation_result import Evaluation
     from simworld.pipeline.requirements import RequirementOutcome
     from simworld.stats.paired_comparison import Paired
@@ -125,6 +127,7 @@ QUALITY = {
 @asking_options
 @db_option
 @json_option
+@resumes
 def evaluate(
     arms: tuple[str, ...],
     scenarios: tuple[str, ...],
@@ -155,11 +158,11 @@ def evaluate(
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
     from agents.lm.sentences import load_sentences
-    from simworld.judging.judge_spec import load_judge
-    from simworld.pipeline.arms_plan import plan_arms
+    from simworld.cli.judge.judge_options import load_judge_option
+    from simworld.judging.caution import cautions
+    from simworld.pipeline.arms_plan import EvaluationMeasures, plan_arms
     from simworld.pipeline.evaluate import evaluate as run_evaluation
-    from simworld.pipeline.evaluation_json import plain
-    from simworld.pipeline.evaluation_measures import EvaluationMeasures
+    from simworld.pipeline.evaluation_result import plain
     from simworld.pipeline.requirements import judge_requirement, read_requirements
     from simworld.runner.loaded_agents import load_agents
     from simworld.runner.stored_run import open_store_for
@@ -169,7 +172,7 @@ def evaluate(
     reward = _reward(lexical, like, problems)
     judge = None
     with _collecting(problems):
-        judge = load_judge(judge_name)[0] if judge_name else None
+        judge = load_judge_option(judge_name)[0] if judge_name else None
     if judge is None and reward is None and judge_name is None and not problems:
         problems.append(Problem(message="nothing to compare by; use --judge, --lexical or --like"))
     plan = None
@@ -201,7 +204,7 @@ def evaluate(
         open_store_for(crew, db) as store,
     ):
         try:
-            with watching() as watch:
+            with progress_bar("evaluating") as bar:
                 evaluation = run_evaluation(
                     plan,
                     crew,
@@ -212,7 +215,15 @@ def evaluate(
                     threads=threads,
                     replies_read=quality,
                     embed=load_sentences().encode if quality else None,
-                    watch=watch,
+                    on_playing=lambda p: bar(
+                        p.before + p.played,
+                        p.planned,
+                        f"episodes; {p.failed} failed",
+                        share=p.share,
+                    ),
+                    on_judging=lambda t: bar(
+                        t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
+                    ),
                     server=asking.server,
                     stopping=asking.stopping,
                 )
@@ -228,42 +239,32 @@ def evaluate(
             click.echo(f"Stopped: {spent}; what is required is not shown yet.", err=True)
             raise click.exceptions.Exit(1) from None
         failures = failure_lines(store, plan.run)
+        noted = cautions(store, evaluation.judge_ids, run=plan.run)
     outcomes = tuple(
         judge_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements
     )
     if used := tokens_used(asking.stopping):
         click.echo(used, err=True)
     if as_json:
-        click.echo(plain_json(plain(evaluation, outcomes), indent=1))
+        click.echo(plain_json(plain(evaluation, outcomes) | {"cautions": list(noted)}, indent=1))
     else:
         show(evaluation)
+        show_notes(noted)
         _show_outcomes(outcomes)
     for line in failures:
         click.echo(line, err=True)
+    if not as_json and failures:
+        same_command("--retry-failed")
+    elif not as_json:
+        next_command("episode list", "--run", plan.run, db=db)
     if not all(outcome.holds for outcome in outcomes):
         raise click.exceptions.Exit(1)
 
 
-@contextmanager
-def watching() -> Iterator[EvaluationListener]:
-    """Bars for playing and judging."""
-    from simworld.pipeline.evaluate import EvaluationListener
-
-    with progress_bar("evaluating") as bar:
-        yield EvaluationListener(
-            playing=lambda p: bar(
-                p.before + p.played, p.planned, f"episodes; {p.failed} failed", share=p.share
-            ),
-            judging=lambda t: bar(
-                t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
-            ),
-        )
-
-
 def show(evaluation: Evaluation) -> None:
     """Tables for people: the arms, the comparisons, the language."""
-    say = console()
-    say.print(Text("Arms", style="bold"))
+    screen = console()
+    screen.print(Text("Arms", style="bold"))
     table = grid(
         "arm",
         "seats",
@@ -284,11 +285,11 @@ def show(evaluation: Evaluation) -> None:
             *shares,
             *(f"{le.mean:.3g}" if le else "–" for le in levels),
         )
-    say.print(table)
+    screen.print(table)
     numbers = ("difference", "z", "p", "sign-flip p", "Holm p", "n", "families")
     notes: dict[str, None] = {}
     for comparison in evaluation.comparisons:
-        say.print(
+        screen.print(
             Text(f"\n{harmless(comparison.first)} less {harmless(comparison.second)}", style="bold")
         )
         table = grid("measure", "difference", "95 % interval", *numbers[1:], right=numbers)
@@ -297,8 +298,8 @@ def show(evaluation: Evaluation) -> None:
             notes |= dict.fromkeys(
                 paired.notes if paired else ("an arm has no scores of this measure",)
             )
-        say.print(table)
-    say.print(Text("\nLanguage", style="bold"))
+        screen.print(table)
+    screen.print(Text("\nLanguage", style="bold"))
     table = grid("arm", *QUALITY.values(), right=tuple(QUALITY.values()))
     for name, quality in evaluation.quality.items():
         values = (getattr(quality, field) for field in QUALITY)
@@ -306,7 +307,7 @@ def show(evaluation: Evaluation) -> None:
             harmless(name),
             *("–" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v) for v in values),
         )
-    say.print(table)
+    screen.print(table)
     for note in notes:
         click.echo(f"Note: {note}", err=True)
 
@@ -327,9 +328,9 @@ def _show_outcomes(outcomes: Sequence[RequirementOutcome]) -> None:
 
 
 def _arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    arms: dict[str, str] = {}
     for part in _split(texts):
-        arm, equals, agent = (each.strip() for each in part.partition("="))
+        arm, equals, agent = (side.strip() for side in part.partition("="))
         if not (arm and equals and agent):
             problems.append(
                 Problem(
@@ -339,11 +340,11 @@ def _arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
                     )
                 )
             )
-        elif arm in found:
+        elif arm in arms:
             problems.append(Problem(message=f"--agents names the arm {arm!r} twice"))
         else:
-            found[arm] = agent
-    return found
+            arms[arm] = agent
+    return arms
 
 
 def _reward(

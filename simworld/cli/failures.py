@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from simworld.cli.text import harmless
+from simworld.core.counts import counted
 
 if TYPE_CHECKING:
     from store import Store
@@ -14,8 +15,8 @@ MOST = 5  # kinds of failure that are told
 
 
 def failure_lines(store: Store, run: str) -> list[str]:
-    """In what ways the last attempts at a run's work items failed, the most frequent first; nothing
-    where none did.
+    """How the last attempts at a run's work items failed, the most frequent failure first; empty if
+    none failed.
     """
     from simworld.results.last_attempts import last_attempts
 
@@ -25,12 +26,13 @@ def failure_lines(store: Store, run: str) -> list[str]:
     )
     frequent = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
     lines = [
-        f"  failed{f' {times} times' if times > 1 else ''}: {told}"
-        for told, times in frequent[:MOST]
+        f"  failed{f' {times} times' if times > 1 else ''}: {cause}"
+        for cause, times in frequent[:MOST]
     ]
     if len(kinds) > MOST:
         lines.append(
-            f"  {len(kinds) - MOST} more kinds: simworld episode list --run {run} --ending failed"
+            f"  {counted(len(kinds) - MOST, 'more kind')}: simworld episode list --run {run}"
+            " --ending failed"
         )
     return [harmless(line) for line in lines] + ["  play them again with --retry-failed"] * bool(
         kinds

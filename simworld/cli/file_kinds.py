@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from agents import LMSpec, load_spec
+from agents import LMSpec, LoadedSpec, agent_content, load_spec
 from agents.prompt_template import PromptTemplate
 from scenarios.library import PERSONA_ONLY, SCENARIO_ONLY, name_clashes, read_files
 from scenarios.personas import Personas
 from scenarios.rubrics import load_rubric
 from simworld.core.errors import InputError, Problem
-from simworld.judging.judge_spec import load_judge
+from simworld.core.judgement import Rubric
+from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.judging.trust import load_pairs
 from simworld.pipeline.learn.grid import cells
 from simworld.pipeline.learn.shipped_files import open_file
@@ -29,6 +31,7 @@ KINDS = (
     "learn",
     "pairs",
 )
+WORDS = {"learn": "learn file", "pairs": "pairs file"}
 # Of each kind, sets of keys of which any one, wholly there, tells it; the first kind that fits is
 # taken.
 SIGNS: Mapping[str, tuple[frozenset[str], ...]] = {
@@ -92,44 +95,60 @@ def _names_our_model(path: Path) -> bool:
     )
 
 
-def check_files(files: Mapping[str, list[Path]]) -> list[Problem]:
-    """Every problem of files by kind, each with its place, files that belong together together; no
-    model is loaded.
+@dataclass(slots=True)
+class Checked:
+    """What is wrong with some files, each problem with its place; and what each file holds, but for
+    its name.
     """
+
+    problems: list[Problem] = field(default_factory=list)
+    # kind → content and file
+    contents: dict[str, list[tuple[str, Path]]] = field(default_factory=dict)
+
+
+def check_files(files: Mapping[str, Sequence[Path]]) -> Checked:
+    """Everything about files by kind, files that belong together together; no model is loaded."""
     selection = read_files([*files.get("scenario", ()), *files.get("persona", ())], Personas())
-    problems = [
-        *selection.problems,
-        *name_clashes(selection.scenarios),
-        *agent_problems(files.get("agent", ())),
+    checked = Checked(problems=[*selection.problems, *name_clashes(selection.scenarios)])
+    checked.contents["scenario"] = [
+        (loaded.scenario.id, loaded.path) for loaded in selection.scenarios
     ]
+    agents: dict[str, Path] = {}
     for kind, check in _CHECKS.items():
         for path in files.get(kind, ()):
             try:
-                check(path)
+                read = check(path)
             except InputError as error:
-                problems += error.problems
-    return in_order(problems)
+                checked.problems += error.problems
+                continue
+            if (
+                isinstance(read, LoadedSpec)
+                and (first := agents.setdefault(read.spec.name, path)) != path
+            ):
+                message = f"the name {read.spec.name!r} is taken by {first}"
+                checked.problems.append(Problem(where=str(path), message=message))
+            elif content := _content(read):
+                checked.contents.setdefault(kind, []).append((content, path))
+    checked.problems = in_order(checked.problems)
+    return checked
 
 
-def agent_problems(files: Sequence[Path]) -> list[Problem]:
-    """What is wrong with agent files, names that two of them share included."""
-    problems: list[Problem] = []
-    names: dict[str, Path] = {}
-    for path in files:
-        try:
-            name = load_spec(path).spec.name
-        except InputError as error:
-            problems += error.problems
-            continue
-        if name in names:
-            problems.append(
-                Problem(where=str(path), message=f"the name {name!r} is taken by {names[name]}")
-            )
-        names.setdefault(name, path)
-    return problems
+def _content(read: object) -> str:
+    """What tells an agent, a rubric or a judge from others of another name; empty for other
+    kinds.
+    """
+    if isinstance(read, LoadedSpec):
+        return repr(agent_content(read))
+    if isinstance(read, Rubric):
+        return repr(read.dimensions)
+    return (
+        repr(read.model_copy(update={"name": "", "title": ""}))
+        if isinstance(read, JudgeSpec)
+        else ""
+    )
 
 
-def _judge(path: Path) -> None:
+def _judge(path: Path) -> JudgeSpec:
     spec, _ = load_judge(str(path))
     if spec.rubric:
         try:
@@ -139,9 +158,11 @@ def _judge(path: Path) -> None:
             raise InputError(
                 p if p.where else document.problem(("rubric",), p.message) for p in error.problems
             ) from None
+    return spec
 
 
 _CHECKS: Mapping[str, Callable[[Path], object]] = {
+    "agent": load_spec,
     "rubric": lambda path: load_rubric(str(path)),
     "prompt": lambda path: parse(load_yaml(path), PromptTemplate),
     "judge": _judge,

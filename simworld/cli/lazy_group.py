@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from simworld.cli.next_command import GIVEN
+
 Homes = Mapping[str, tuple[str, str, str]]  # name → (module, attribute, one line of help)
 
 
@@ -27,6 +29,11 @@ class LazyGroup(click.Group):
         super().__init__(*args, **others)
         self._homes = homes
         self._sections = sections or {"Commands": tuple(homes)}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.parent is None:
+            ctx.meta[GIVEN] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._homes)

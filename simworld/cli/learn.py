@@ -12,6 +12,7 @@ import click
 from rich.text import Text
 
 from simworld.cli.failures import failure_lines
+from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -21,16 +22,18 @@ from simworld.cli.options import (
     tokens_used,
 )
 from simworld.cli.progress import progress_bar
+from simworld.cli.resuming import resumes
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.code_version import code_version
+from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem, StoreMismatch
 
 if TYPE_CHECKING:
     from simworld.pipeline.learn.context import PipelineContext
     from simworld.pipeline.learn.grid import GridPoint
     from simworld.pipeline.learn.pipeline import LearnResult
-    from simworld.pipeline.learn.stage_cache import Stage
+    from simworld.pipeline.learn.stage_cache import StageState
     from store import Store
 
 
@@ -65,6 +68,7 @@ ENOUGH_FAMILIES = 20  # with fewer, intervals are rough
 @asking_options
 @db_option
 @json_option
+@resumes
 def learn(
     file: str,
     dry_run: bool,
@@ -87,40 +91,45 @@ def learn(
     combination is run, and a table compares them at the end.
     """
     from simworld.pipeline.learn.grid import cells
-    from simworld.pipeline.learn.pipeline import learn as run_loop
+    from simworld.pipeline.learn.pipeline import declared_stages, learn_result
     from simworld.pipeline.learn.shipped_files import open_file
     from simworld.pipeline.learn.stage_cache import StageCache
 
-    found = cells(open_file(file))
-    folder = work or Path(f"learn-{found[0].file.name}")
+    points = cells(open_file(file))
+    folder = work or Path(f"learn-{points[0].file.name}")
     with _store(db, dry_run) as store, progress_bar("learning") as bar:
-        settings = {
-            "live": live,
-            "threads": threads,
-            "server": asking.server,
-            "stopping": asking.stopping,
-        }
-        shops = _all_at_once(found, store, folder, retry_failed=retry_failed, tell=bar, **settings)
+        contexts = _all_at_once(
+            points,
+            store,
+            folder,
+            live=live,
+            retry_failed=retry_failed,
+            threads=threads,
+            server=asking.server,
+            stopping=asking.stopping,
+            tell=bar,
+        )
 
-        def on_stage(stage: Stage) -> None:
+        def on_stage(stage: StageState) -> None:
             if dry_run:
                 return
             if stage.made is None:
                 bar.begin(stage.label)
             _tell(stage)
             if stage.made is not None and stage.made.failed:
-                for line in failure_lines(store, f"{found[0].file.name}-{stage.label}")[:-1]:
+                for line in failure_lines(store, f"{points[0].file.name}-{stage.label}")[:-1]:
                     click.echo(line, err=True)
 
-        bench = StageCache(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
+        cache = StageCache(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
         results: list[LearnResult] = []
         try:
-            for number, (one, shop) in enumerate(zip(found, shops, strict=True), 1):
-                if len(found) > 1:
+            for number, (point, context) in enumerate(zip(points, contexts, strict=True), 1):
+                if len(points) > 1:
                     click.echo(
-                        harmless(f"{number} of {len(found)}: {_named(one.values)}"), err=True
+                        harmless(f"{number} of {len(points)}: {_named(point.values)}"), err=True
                     )
-                results.append(run_loop(shop, bench))
+                stages = cache.run(declared_stages(context), context)
+                results.append(learn_result(stages))
         except KeyboardInterrupt:
             click.echo("Stopped; the same command goes on from here.", err=True)
             raise click.exceptions.Exit(130) from None
@@ -129,13 +138,26 @@ def learn(
     if as_json:
         click.echo(
             plain_json(
-                [_plain(one, looped) for one, looped in zip(found, results, strict=True)], indent=1
+                [_plain(point, looped) for point, looped in zip(points, results, strict=True)],
+                indent=1,
             )
         )
     elif dry_run:
         _show_stages(results)
     else:
-        _show(found, results, folder)
+        _show(points, results, folder)
+    if as_json:
+        return
+    if dry_run:
+        same_command(without="--dry-run")
+    elif any(
+        stage.made is not None and stage.made.failed
+        for looped in results
+        for stage in looped.stages
+    ):
+        same_command("--retry-failed")
+    else:
+        next_command("serve", db=db)
 
 
 @contextmanager
@@ -157,23 +179,23 @@ def _store(db: str, dry_run: bool) -> Iterator[Store]:
 
 
 def _all_at_once(
-    found: Sequence[GridPoint], store: Store, folder: Path, **settings: Any
+    points: Sequence[GridPoint], store: Store, folder: Path, **settings: Any
 ) -> list[PipelineContext]:
-    """A shop for each cell; everything wrong with any of them at once."""
+    """A context for each cell; everything wrong with any of them at once."""
     from simworld.pipeline.learn.context import open_context
 
-    shops, problems = [], dict[Problem, None]()
-    for one in found:
+    contexts, problems = [], dict[Problem, None]()
+    for point in points:
         try:
-            shops.append(open_context(one.file, store, folder, **settings))
+            contexts.append(open_context(point.file, store, folder, **settings))
         except InputError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
         raise InputError(problems)
-    return shops
+    return contexts
 
 
-def _tell(stage: Stage) -> None:
+def _tell(stage: StageState) -> None:
     if stage.made is None:
         click.echo(f"{stage.label} …", err=True)
         return
@@ -194,30 +216,30 @@ def _show_stages(results: Sequence[LearnResult]) -> None:
         )
     console().print(table)
     left = sum(stage.episodes for stage in seen.values() if stage.made is None)
-    click.echo(f"{left} episodes to play, at most")
+    click.echo(f"{counted(left, 'episode')} to play, at most")
 
 
-def _show(found: Sequence[GridPoint], results: Sequence[LearnResult], folder: Path) -> None:
-    rows = [(one, looped, looped.report) for one, looped in zip(found, results, strict=True)]
-    keys = tuple(dict.fromkeys(key for one in found for key in one.values))
+def _show(points: Sequence[GridPoint], results: Sequence[LearnResult], folder: Path) -> None:
+    rows = [(point, looped, looped.report) for point, looped in zip(points, results, strict=True)]
+    keys = tuple(dict.fromkeys(key for point in points for key in point.values))
     numbers = ("difference", "z", "p", "n", "families", "perplexity")
     table = grid(
         *keys, "planner less", "measure", *numbers[:1], "95 % interval", *numbers[1:], right=numbers
     )
-    for one, _, report in rows:
+    for point, _, report in rows:
         for comparison in (report or {}).get("comparisons", ()):
             if comparison["first"] == "planner" or "planner" not in (report or {})["arms"]:
                 table.add_row(
-                    *(cell(str(one.values.get(key, ""))) for key in keys),
+                    *(cell(str(point.values.get(key, ""))) for key in keys),
                     *_cells(report or {}, comparison),
                 )
-    say = console()
-    say.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
-    say.print(table)
+    screen = console()
+    screen.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
+    screen.print(table)
     if reports := [report for _, _, report in rows if report]:
-        click.echo(meaning(reports, found[0].file.name))
-    for one, looped, _ in rows:
-        named = f" ({_named(one.values)})" if one.values else ""
+        click.echo(explain_results(reports, points[0].file.name))
+    for point, looped, _ in rows:
+        named = f" ({_named(point.values)})" if point.values else ""
         click.echo(harmless(f"planner{named}: {looped.planner}"))
     click.echo(
         harmless(
@@ -226,7 +248,7 @@ def _show(found: Sequence[GridPoint], results: Sequence[LearnResult], folder: Pa
     )
 
 
-def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
+def explain_results(reports: Sequence[Mapping[str, Any]], name: str) -> str:
     """What the numbers of the table say, and where they are too few to say anything, how to get
     more.
     """
@@ -241,13 +263,13 @@ def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
             " lines are, as a ratio."
         ),
     ]
-    found = [
+    compared = [
         p
         for report in reports
         for c in report["comparisons"]
         if (p := c["measures"].get(report["main"]))
     ]
-    families = max((paired["families"] for paired in found), default=0)
+    families = max((paired["families"] for paired in compared), default=0)
     if families < ENOUGH_FAMILIES:
         more = (
             "at full size: simworld learn steers (an hour and more)"
@@ -255,8 +277,8 @@ def meaning(reports: Sequence[Mapping[str, Any]], name: str) -> str:
             else "more scenarios under `scenarios: {test: …}` tell more"
         )
         lines.append(
-            f"{families} families show that it runs and not an effect, which takes"
-            f" {ENOUGH_FAMILIES} and more; {more}."
+            f"{counted(families, 'family shows', 'families show')} that it runs, but no effect: "
+            f"that takes {ENOUGH_FAMILIES} or more; {more}."
         )
     return harmless("\n".join(lines))
 
@@ -288,9 +310,9 @@ def _cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) -> list[Any
     ]
 
 
-def _plain(one: GridPoint, looped: LearnResult) -> dict[str, Any]:
+def _plain(point: GridPoint, looped: LearnResult) -> dict[str, Any]:
     return {
-        "values": one.values,
+        "values": point.values,
         "stages": [
             {
                 "stage": stage.label,

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
@@ -36,6 +37,7 @@ def fetch(spec: str | None) -> None:
         raise ModelError(
             f"{spec!r} cannot be fetched; give nothing for the built-in models, or hf:HUB-ID"
         )
+    next_command("demo")
 
 
 @model.command("list")
@@ -49,7 +51,7 @@ def list_(as_json: bool) -> None:
     from agents.lm.local.model_files import cache_root
     from agents.lm.local.weights import BUILTIN
 
-    found = [presence(packaged) for packaged in BUILTIN.values()]
+    packaged_models = [presence(packaged) for packaged in BUILTIN.values()]
     if as_json:
         models: list[dict[str, Any]] = [
             {
@@ -63,12 +65,12 @@ def list_(as_json: bool) -> None:
                 "converted": str(there.converted) if there.converted else None,
                 "converted_bytes": there.converted_bytes,
             }
-            for there in found
+            for there in packaged_models
         ]
         click.echo(plain_json({"cache": str(cache_root()), "models": models}, indent=2))
         return
     table = grid("model", "kind", "state", "MB", "SHA-256", "cached", right=("MB",))
-    for there in found:
+    for there in packaged_models:
         state = (
             "not installed" if there.file is None else "verified" if there.verified else "damaged"
         )
@@ -81,7 +83,7 @@ def list_(as_json: bool) -> None:
             *map(cell, (there.spec, there.kind, state, size, f"{there.sha256[:12]}…", cached))
         )
     console().print(table)
-    if not all(there.verified for there in found):
+    if not all(there.verified for there in packaged_models):
         click.echo("Run `simworld model fetch` to get what is missing.")
 
 

@@ -29,9 +29,7 @@ def write_templates(
         InputError: a name that is none, a file that is there already; then nothing was written.
     """
     if out is not None and len(names) > 1:
-        raise InputError(
-            f"--out is the file of one, and {len(names)} names are given; leave it out"
-        )
+        raise InputError(f"--out names one file, but {len(names)} names are given; leave it out")
     texts: dict[Path, str] = {}
     problems: list[Problem] = []
     for i, name in enumerate(dict.fromkeys(names)):
@@ -44,10 +42,11 @@ def write_templates(
         raise InputError(problems)
     write_new(texts)
     files = list(texts)
-    what = "it" if len(files) == 1 else "them"
+    pronoun = "it" if len(files) == 1 else "them"
     click.echo(
         harmless(
-            f"Wrote {', '.join(map(str, files))}: edit {what}; `simworld check` says what is wrong."
+            f"Wrote {', '.join(map(str, files))}: edit {pronoun};"
+            " `simworld check` says what is wrong."
         )
     )
     return files

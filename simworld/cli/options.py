@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from simworld.core.counts import counted
 from simworld.core.errors import SimworldError
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class _Failures(click.ParamType["MaxFailures"]):
 
 def _number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
     if value is not None and math.isnan(value):  # compares with no range
-        raise click.BadParameter("nan is no number of seconds", ctx, param)
+        raise click.BadParameter("expected a number of seconds, found nan", ctx, param)
     return value
 
 
@@ -185,7 +186,8 @@ def tokens_used(stopping: Stopping) -> str:
     """What servers were asked, for people; empty where none was."""
     counts = f"{stopping.prompt_tokens:,} read, {stopping.new_tokens:,} written"
     return (
-        f"Servers: {stopping.used:,} tokens ({counts}) in {stopping.asked:,} replies."
+        f"Servers: {counted(stopping.used, 'token')} ({counts}) in"
+        f" {counted(stopping.asked, 'reply', 'replies')}."
         if stopping.asked
         else ""
     )

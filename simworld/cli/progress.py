@@ -16,13 +16,15 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+from rich.text import Text
 
-from simworld.cli.remaining_time import Pace, Rate
+from simworld.cli.remaining_time import Pace, Rate, duration_text
 from simworld.cli.text import harmless
 
 if TYPE_CHECKING:
@@ -84,6 +86,22 @@ class Bar:
             self._progress.console.print(harmless(line), markup=False)
 
 
+class _Left(ProgressColumn):
+    """How long it still takes, once the pace is known."""
+
+    max_refresh = 0.5  # seconds
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__()
+        self._pace = pace
+
+    def render(self, task: Task) -> Text:
+        left = self._pace.left()
+        return Text(
+            "" if left is None else f"about {duration_text(left)} left", style="progress.remaining"
+        )
+
+
 @contextmanager
 def progress_bar(
     label: str, *, every_s: float = EVERY_S, clock: Callable[[], float] = time.monotonic
@@ -95,19 +113,20 @@ def progress_bar(
     after the first pieces how long it will take, where that is a minute or more.
     """
     err = Console(stderr=True)
+    pace = Pace(harmless(label), clock)
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        _Left(pace),
         TextColumn("{task.fields[note]}", markup=False),
     )
     above = sys.stdout.isatty()  # what is printed goes above the bar; into a file it goes as it is
     with Progress(
         *columns, console=err, disable=not err.is_terminal, transient=True, redirect_stdout=above
     ) as progress:
-        bar = Bar(Pace(harmless(label), clock), progress)
+        bar = Bar(pace, progress)
         with _every(every_s, bar.tell) if progress.disable else nullcontext():
             yield bar
 

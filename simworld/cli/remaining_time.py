@@ -12,6 +12,7 @@ _WORTH_SAYING_S = 60.0  # who waits less needs no forecast
 _FIRST_PIECES_S = 5.0  # before that a pace is chance,
 _FIRST_SHARE = 0.03  # and before so much of the work is done, for beginnings are slow,
 _LATEST_S = 30.0  # unless it has taken so long
+_BURST = 0.25  # of the time to the first pieces: what ends so soon after them ended with them
 
 
 class Pace:
@@ -28,9 +29,11 @@ class Pace:
     def _begin(self) -> None:
         self._began = self._clock()
         self._counted = self._began  # when the first count came, from which the pace is told
-        # when that count first grew: many pieces at once end at about the same time
+        # when that count first grew, for then the work had surely begun
         self._moved: float | None = None
-        self._first = self._done = 0
+        # when it last grew, and when the first burst of pieces was over
+        self._grew = self._burst_over = self._began
+        self._first = self._done = self._burst = 0  # pieces: before, by now, in the first burst
         self._share: float | None = None
         self._note = ""
         self._forecast = False
@@ -63,6 +66,10 @@ class Pace:
             self._first, self._counted = done, self._clock()
         if self._moved is None and (done > self._first or share):
             self._moved = self._clock()
+        if self._moved is not None and done > self._done:
+            self._grew = self._clock()
+            if self._grew <= self._moved + self._burst_s:
+                self._burst, self._burst_over = done - self._first, self._grew
         self._done, self._total, self._note, self._share = done, total, note, share
         return new
 
@@ -70,24 +77,21 @@ class Pace:
         """How far it is: done of total, time gone, rate, what remains, and the note."""
         gone = self._clock() - self._began
         if self._total is None:
-            return f"{self.label}: {spoken(gone)} gone"
-        parts = [f"{self._done} of {self._total}", f"{spoken(gone)} gone"]
+            return f"{self.label}: {duration_text(gone)} gone"
+        parts = [f"{self._done} of {self._total}", f"{duration_text(gone)} gone"]
         counted = self._clock() - self._counted
         if self._done > self._first and counted > 0:
             parts.append(_rate((self._done - self._first) / counted))
-        if (left := self._left()) is not None:
-            parts.append(f"about {spoken(left)} left")
+        if (left := self.left()) is not None:
+            parts.append(f"about {duration_text(left)} left")
         return f"{self.label}: " + ", ".join([*parts, self._note] if self._note else parts)
 
     def forecast(self) -> str:
         """Once, after the first pieces: how long all of it takes at their pace. Empty before,
         after, and where it is short.
         """
-        left = self._left()
-        counted = self._clock() - self._counted
-        seen = 0.0 if self._moved is None else self._clock() - self._moved
-        early = seen < _FIRST_PIECES_S or (self.share < _FIRST_SHARE and counted < _LATEST_S)
-        if self._forecast or left is None or early:
+        left = self.left()
+        if self._forecast or left is None:
             return ""
         self._forecast = True
         whole = self._clock() - self._began + left
@@ -95,15 +99,37 @@ class Pace:
             return ""
         # one of several parts: reading, learning, measuring
         part = f", {self._note}" if self._note.isalpha() else ""
-        return f"{self.label}{part}: about {spoken(whole)} in all, at the pace of the first pieces"
+        about = f"about {duration_text(whole)} in all, at the pace of the first pieces"
+        return f"{self.label}{part}: {about}"
 
-    def _left(self) -> float | None:
-        """Seconds; None while nothing is done."""
-        counted = self._clock() - self._counted
+    def left(self) -> float | None:
+        """Seconds that remain, at the pace so far; None while that pace would be chance.
+
+        What came before the first pieces is no pace where others followed them faster: a model was
+        loaded. Pieces that end together are one batch, and the time since the last one is part of
+        the next.
+        """
+        now = self._clock()
+        if self._moved is None or self._total is None:
+            return None
+        counted = now - self._counted
+        if self.share < _FIRST_SHARE and counted < _LATEST_S:
+            return None
         if self._share is not None:
             return counted * (1 - self._share) / self._share if self._share > 0 else None
-        done = self._done - self._first
-        return counted * ((self._total or 0) - self._done) / done if done > 0 else None
+        if now - self._moved < max(_FIRST_PIECES_S, self._burst_s) or not self._burst:
+            return None
+        before, since = self._burst_over - self._counted, self._done - self._first - self._burst
+        per_piece = before / self._burst
+        if since:
+            later = (self._grew - self._burst_over) / since
+            per_piece = later if since >= self._burst else min(per_piece, later)
+        return max(0.0, per_piece * (self._total - self._done) - min(now - self._grew, before))
+
+    @property
+    def _burst_s(self) -> float:
+        """How long after the first pieces others belong to the same burst."""
+        return _BURST * ((self._moved or 0.0) - self._counted)
 
 
 class Rate:
@@ -124,7 +150,7 @@ class Rate:
         return (count - before) / (now - then) if now > then else 0.0
 
 
-def spoken(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """A span of time for people: `40 s`, `12 min`, `2 h 05 min`."""
     if seconds < 90:
         return f"{seconds:.0f} s"

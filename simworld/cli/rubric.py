@@ -1,4 +1,4 @@
-"""`simworld rubric`: write rubrics; what they are of is scored by `simworld judge`."""
+"""`simworld rubric`: write and check rubrics; `simworld judge` scores by them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from simworld.cli.kind_check import kind_check
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def rubric() -> None:
-    """Write rubrics: what a judge scores."""
+    """Write and check rubrics: what a judge scores."""
 
 
 @rubric.command()
@@ -30,13 +31,17 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     next_command("judge new", "my-judge", "--rubric", str(files[0]))
 
 
+rubric.add_command(kind_check("rubric"))
+
+
 @rubric.command()
 def schema() -> None:
     """Print the JSON Schema of rubric files, for editors."""
     from scenarios.rubrics import RubricFile
+    from simworld.yamlfile.json_schema import json_schema
 
     text = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **RubricFile.model_json_schema(),
+        **json_schema(RubricFile),
     }
     click.echo(json.dumps(text | {"title": "simworld rubric"}, indent=2, ensure_ascii=False))

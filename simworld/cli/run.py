@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli import completion
+from simworld.cli.alike import note_alike
+from simworld.cli.casts import read_casts, seats_of, split_cast
 from simworld.cli.dry_run import show_plan
 from simworld.cli.failures import failure_lines
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -26,7 +28,9 @@ from simworld.cli.options import (
 )
 from simworld.cli.person import has_person, terminal, watching_play
 from simworld.cli.profile import print_profile
+from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
+from simworld.core.counts import counted
 from simworld.core.episode import MOST_REPEATS
 from simworld.core.errors import InputError, Problem
 
@@ -90,6 +94,7 @@ if TYPE_CHECKING:
 @profile_option
 @db_option
 @json_option
+@resumes
 def run(
     scenarios: tuple[str, ...],
     by_order: tuple[str, ...],
@@ -116,8 +121,11 @@ def run(
     from simworld.runner.stored_run import open_store_for, run_plan
     from store import check_store
 
-    casts = read_casts(by_order, by_seat)
-    plan = make_plan(scenarios, casts, repeats=repeats, seed=seed, name=name)
+    try:
+        casts = read_casts(by_order, by_seat, lambda: seats_of(scenarios))
+        plan = make_plan(scenarios, casts, repeats=repeats, seed=seed, name=name)
+    except InputError as error:
+        raise split_cast(scenarios, by_order, by_seat) or error from None
     at = terminal()
     there = check_store(db)  # before the models are loaded
     with (
@@ -139,6 +147,8 @@ def run(
             show_plan(
                 plan, crew.ids, db if there else None, retry_failed=retry_failed, as_json=as_json
             )
+            if not as_json:
+                same_command(without="--dry-run")
             return
         store = stack.enter_context(open_store_for(crew, db))
         last: RunProgress | None = None
@@ -161,11 +171,14 @@ def run(
                     stopping=asking.stopping,
                 )
         except KeyboardInterrupt:
-            kept = (
-                f"{last.before + last.played} episodes of run {plan.run} are stored"
-                if last
-                else f"run {plan.run}"
-            )
+            kept = f"run {plan.run}"
+            if last is not None:
+                of = f"of {kept}"
+                kept = counted(
+                    last.before + last.played,
+                    f"episode {of} is stored",
+                    f"episodes {of} are stored",
+                )
             click.echo(harmless(f"Stopped: {kept}; the same command plays the rest."), err=True)
             raise click.exceptions.Exit(130) from None
         failures = failure_lines(store, plan.run)
@@ -181,7 +194,8 @@ def run(
         click.echo(plain_json(report | plain_tokens(asking.stopping) | profile))
     else:
         counts = (
-            f"{done.played} episodes played ({done.failed} failed), {done.before} already there"
+            f"{counted(done.played, 'episode')} played ({done.failed} failed), {done.before}"
+            " already there"
         )
         click.echo(harmless(f"run {plan.run}: {counts}, {done.planned} planned"))
         if used := tokens_used(asking.stopping):
@@ -191,7 +205,9 @@ def run(
         if with_profile and done.profile:
             print_profile(done.profile)
     asking.stopping.check_budget()
-    if not as_json:
+    if not as_json and failures:
+        same_command("--retry-failed")
+    elif not as_json:
         next_command("judge run", db=db)
     if done.played and done.failed == done.played:
         raise click.exceptions.Exit(1)
@@ -220,7 +236,9 @@ def make_plan(
     scenarios: tuple[Scenario, ...] = ()
     specs: tuple[LoadedSpec, ...] = ()
     try:
-        scenarios = tuple(loaded.scenario for loaded in find_scenarios(selectors))
+        loaded_scenarios = find_scenarios(selectors)
+        note_alike("scenario", ((loaded.scenario.id, loaded.path) for loaded in loaded_scenarios))
+        scenarios = tuple(loaded.scenario for loaded in loaded_scenarios)
     except InputError as error:
         problems += error.problems
     try:
@@ -238,7 +256,7 @@ def make_plan(
         repeats=repeats,
         scenarios=scenarios,
         casts=tuple(
-            cast.renamed({given: loaded.spec.name for given, loaded in names.items()})
+            cast.renamed({name: loaded.spec.name for name, loaded in names.items()})
             for cast in casts
         ),
         specs={loaded.spec.name: loaded for loaded in specs},
@@ -260,29 +278,3 @@ def _named(plan: RunPlan, casts: Sequence[Cast], ids: Mapping[str, str], db: str
             if is_of_this_plan(store, earlier, plan, ids):
                 return replace(plan, run=earlier)
     return replace(plan, run=default_run_name(plan, ids))
-
-
-def read_casts(by_order: Sequence[str], by_seat: Sequence[str]) -> tuple[Cast, ...]:
-    """The casts of `--agents` and `--cast`. Raises InputError."""
-    from simworld.runner.run_plan import Cast
-
-    casts = [
-        Cast(by_order=tuple(part.strip() for part in text.split(",") if part.strip()))
-        for text in by_order
-    ]
-    seats: dict[str, str] = {}
-    problems = []
-    for text in (part for given in by_seat for part in given.split(",")):
-        seat, equals, agent = (part.strip() for part in text.partition("="))
-        if not (seat and equals and agent):
-            form = "write SEAT=AGENT, '*=AGENT' or several with commas"
-            problems.append(Problem(message=f"--cast {text!r} is not understood; {form}"))
-        elif seat in seats:
-            problems.append(
-                Problem(message=f"--cast names seat {seat!r} twice; use --agents for several casts")
-            )
-        else:
-            seats[seat] = agent
-    if problems:
-        raise InputError(problems)
-    return (*casts, Cast(by_seat=seats)) if seats else tuple(casts)

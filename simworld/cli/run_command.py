@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 import click
 
@@ -51,8 +52,8 @@ def run_command() -> None:
         error.show(shown)
         click.echo(harmless(shown.getvalue()), err=True, nl=False)
         sys.exit(error.exit_code)
-    except click.Abort:
-        raise KeyboardInterrupt from None
+    except click.Abort as abort:  # what click makes of Ctrl-C
+        raise KeyboardInterrupt(*getattr(abort.__cause__, "args", ())) from None
     except fence.NameTaken as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
@@ -87,8 +88,8 @@ def _line(error: OSError) -> str:
         else ""
     )
     if error.errno in NO_SPACE:
-        what = f"cannot be written: {error.strerror}; free space and run the same command again"
-        return f"{where or 'the output'} {what}"
+        message = f"cannot be written: {error.strerror}; free space and run the same command again"
+        return f"{where or 'the output'} {message}"
     return f"{where}: {error.strerror}" if where and error.errno in PATHS else ""
 
 
@@ -120,15 +121,15 @@ def _keep_interrupts() -> None:
         if unraisable.exc_type is None or not issubclass(unraisable.exc_type, KeyboardInterrupt):
             others(unraisable)
             return
-        again = threading.Timer(0.01, _interrupt)  # once this place is left
-        again.daemon = True
-        again.start()
+        # once this place is left; `Timer.start` waits for its thread, and could be hit in here
+        _thread.start_new_thread(_interrupt, (0.01,))
 
     sys.unraisablehook = hook
 
 
-def _interrupt() -> None:
+def _interrupt(delay_s: float) -> None:
     """Sends SIGINT to the main thread; where the system allows it also out of a call that waits."""
+    time.sleep(delay_s)
     main = threading.main_thread().ident
     if main is not None and hasattr(signal, "pthread_kill"):
         signal.pthread_kill(main, signal.SIGINT)

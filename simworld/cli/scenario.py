@@ -11,17 +11,25 @@ from typing import Any
 
 import click
 
-from scenarios.library import find_scenarios, name_clashes, ours, read_files, scenario_files
+from scenarios.library import (
+    find_scenarios,
+    name_clashes,
+    read_files,
+    relevant_files,
+    scenario_files,
+)
 from scenarios.loader import LoadedScenario
-from scenarios.new_scenario_template import template
+from scenarios.new_scenario_template import scenario_template
 from scenarios.personas import LIBRARY_PERSONAS, Personas
 from scenarios.scenario_file import persona_json_schema, scenario_json_schema, schema_text
 from scenarios.sotopia import import_sotopia
 from simworld.cli import completion
+from simworld.cli.alike import note_alike
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
 from simworld.cli.options import json_option
 from simworld.cli.text import harmless, plain_json
+from simworld.core.counts import counted
 from simworld.core.episode import Observation
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import ENGLISH, Persona, Scenario, plain
@@ -45,22 +53,22 @@ def scenario() -> None:
 def list_(
     selectors: tuple[str, ...], tags: tuple[str, ...], kind: str | None, as_json: bool
 ) -> None:
-    """List the library, another set (`heldout`, `languages`), or files and folders.
+    """List the library, another set, or files and folders.
 
-    Prints name, kind, number of seats and title.
+    The other sets are `heldout` and `languages`. Prints name, kind, number of seats and title.
     """
-    found = [
+    listed = [
         loaded
         for loaded in find_scenarios(selectors or ("library",))
         if set(tags) <= set(loaded.scenario.tags) and kind in (None, loaded.scenario.kind)
     ]
     if as_json:
-        click.echo(plain_json([_summary(loaded) for loaded in found], indent=2))
+        click.echo(plain_json([_summary(loaded) for loaded in listed], indent=2))
         return
-    shown = [loaded.scenario for loaded in found]
+    shown = [loaded.scenario for loaded in listed]
     rows = [(s.name, harmless(s.kind), str(len(s.seats)), harmless(s.title)) for s in shown]
     _echo_table(("name", "kind", "seats", "title"), rows)
-    click.echo(f"{_count(len(found), 'scenario')}", err=True)
+    click.echo(counted(len(listed), "scenario"), err=True)
 
 
 @scenario.command()
@@ -72,8 +80,8 @@ def show(selector: str, seat_name: str | None, as_json: bool) -> None:
 
     Also where its personas came from, the id and the checks.
     """
-    found = find_scenarios([selector])
-    for loaded in found:
+    variants = find_scenarios([selector])
+    for loaded in variants:
         names = [seat.name for seat in loaded.scenario.seats]
         if seat_name is not None and seat_name not in names:
             raise InputError(
@@ -81,9 +89,9 @@ def show(selector: str, seat_name: str | None, as_json: bool) -> None:
                 f" {', '.join(names)}"
             )
     if as_json:
-        click.echo(plain_json([_details(loaded, seat_name) for loaded in found], indent=2))
+        click.echo(plain_json([_details(loaded, seat_name) for loaded in variants], indent=2))
         return
-    click.echo(harmless("\n\n".join("\n".join(_lines(loaded, seat_name)) for loaded in found)))
+    click.echo(harmless("\n\n".join("\n".join(_lines(loaded, seat_name)) for loaded in variants)))
 
 
 @scenario.command()
@@ -94,7 +102,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 
     Never overwrites a file.
     """
-    write_templates(names, out, lambda name, file, _: template(name, file))
+    write_templates(names, out, lambda name, file, _: scenario_template(name, file))
     next_command("agent new", "my-agent", "other-agent")
 
 
@@ -113,9 +121,9 @@ def check(paths: tuple[Path, ...]) -> None:
     others: set[str] = set()
     for path in paths:
         try:
-            found = scenario_files(path) if os.path.isdir(path) else [path]
-            chosen = ours(found) if os.path.isdir(path) else found
-            others |= {os.path.realpath(file) for file in found} - {
+            inside = scenario_files(path) if os.path.isdir(path) else [path]
+            chosen = relevant_files(inside) if os.path.isdir(path) else inside
+            others |= {os.path.realpath(file) for file in inside} - {
                 os.path.realpath(file) for file in chosen
             }
             for file in chosen:
@@ -125,24 +133,25 @@ def check(paths: tuple[Path, ...]) -> None:
     selection = read_files(files.values(), Personas())
     others -= files.keys()
     left_out = (
-        f"; {_count(len(others), 'other file')} left out (`simworld check` looks at all kinds)"
+        f"; {counted(len(others), 'other file')} left out (`simworld check` looks at all kinds)"
         if others
         else ""
     )
+    note_alike("scenario", ((loaded.scenario.id, loaded.path) for loaded in selection.scenarios))
     problems = in_order([*problems, *selection.problems, *name_clashes(selection.scenarios)])
     if problems:
         for problem in problems:
             click.echo(harmless(str(problem)), err=True)
         raise InputError(
-            f"{_count(len(problems), 'problem')} in {_count(len(files), 'file')}{left_out}"
+            f"{counted(len(problems), 'problem')} in {counted(len(files), 'file')}{left_out}"
         )
     parts = []
     if selection.files:
         parts.append(
-            f"{_count(len(selection.scenarios), 'scenario')} in {_count(selection.files, 'file')}"
+            f"{counted(len(selection.scenarios), 'scenario')} in {counted(selection.files, 'file')}"
         )
     if selection.personas:
-        parts.append(_count(selection.personas, "persona"))
+        parts.append(counted(selection.personas, "persona"))
     click.echo(f"{' and '.join(parts)}: ok{left_out}")
 
 
@@ -173,10 +182,11 @@ def import_sotopia_(folder: Path, out: Path, force: bool) -> None:
     """
     done = import_sotopia(folder, out, force=force)
     scenarios = (
-        f"{_count(done.scenarios, 'scenario')} in {_count(done.families, 'family', 'families')}"
+        f"{counted(done.scenarios, 'scenario')} in {counted(done.families, 'family', 'families')}"
     )
-    what = f"{scenarios} and {_count(done.personas, 'persona')}"
-    click.echo(harmless(f"Wrote {what} to {out}. Next: simworld scenario check {out}"))
+    counts = f"{scenarios} and {counted(done.personas, 'persona')}"
+    click.echo(harmless(f"Wrote {counts} to {out}."))
+    next_command("scenario check", str(out))
 
 
 def _summary(loaded: LoadedScenario) -> dict[str, Any]:
@@ -240,9 +250,9 @@ def _lines(loaded: LoadedScenario, only: str | None) -> list[str]:
     lines += _field("family", scenario.family)
     lines += _field("kind", scenario.kind)
     lines += _field("tags", ", ".join(scenario.tags))
-    order = f"{scenario.order.value}, at most {_count(scenario.limits.turns, 'turn')}"
+    order = f"{scenario.order.value}, at most {counted(scenario.limits.turns, 'turn')}"
     lines += _field(
-        "order", f"{order}, silence of {_count(scenario.limits.silence, 'turn')} ends it"
+        "order", f"{order}, silence of {counted(scenario.limits.silence, 'turn')} ends it"
     )
     for check in scenario.checks:
         lines += _field(
@@ -317,7 +327,3 @@ def _echo_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
-
-
-def _count(n: int, word: str, plural: str = "") -> str:
-    return f"{n:,} {word}" if n == 1 else f"{n:,} {plural or word + 's'}"

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
@@ -29,13 +30,13 @@ INTERVAL = "95 % interval"
 
 
 def show_results(
-    title: str, found: Results, *, measure: str | None = None, same_partners: bool = True
+    title: str, results: Results, *, measure: str | None = None, same_partners: bool = True
 ) -> None:
     """Standings and win matrix on one measure, and the means of all.
 
     Args:
         title: of the tournament.
-        found: its results.
+        results: its results.
         measure: default: the deciding one.
         same_partners: whether everybody has met the same partners; else a line says that mean
             scores do not compare.
@@ -43,7 +44,7 @@ def show_results(
     Raises:
         InputError: no such measure.
     """
-    standings = found.standings
+    standings = results.standings
     if measure is not None and measure not in standings.tables:
         hint = (
             did_you_mean(measure, tuple(standings.tables))
@@ -57,45 +58,46 @@ def show_results(
     )
     if main is None:
         return
-    say = console()
-    say.print(Text(harmless(f"{title}: {main.measure}, judged by {found.judge}"), style="bold"))
-    say.print(_main_table(main, standings))
+    screen = console()
+    screen.print(
+        Text(harmless(f"{title}: {main.measure}, judged by {results.judge}"), style="bold")
+    )
+    screen.print(_main_table(main, standings))
     if len(standings.tables) > 1:
         form = (
             "mean (95 % interval) n, in shares of the range; sotopia_mean: of the seven, each in"
             " its own range"
         )
-        say.print(Text(f"\nScores: {form}", style="bold"))
+        screen.print(Text(f"\nScores: {form}", style="bold"))
         agents = [standing.agent for standing in main.standings]
-        say.print(_means(standings, agents))
+        screen.print(_means(standings, agents))
     if main.records:
-        say.print(
+        screen.print(
             Text(
                 f"\nGames on {main.measure}: won-tied-lost of the row against the column",
                 style="bold",
             )
         )
-        say.print(_matrix(main))
-    if found.tables:
-        say.print(
+        screen.print(_matrix(main))
+    if results.tables:
+        screen.print(
             Text("\nTables of three and more: ranks within episodes, Plackett–Luce", style="bold")
         )
         table = grid("agent", "rating", "±", "episodes", right=("rating", "±", "episodes"))
-        for rating in found.tables:
+        for rating in results.tables:
             table.add_row(
                 harmless(rating.agent),
                 f"{rating.mu:.2f}",
                 f"{rating.sigma:.2f}",
                 str(rating.episodes),
             )
-        say.print(table)
+        screen.print(table)
     if not same_partners:
         click.echo(
             "Note: agents have met different partners, so ratings compare, and mean scores do not.",
             err=True,
         )
-    for warning in (*standings.warnings, *main.notes):
-        click.echo(harmless(f"Note: {warning}"), err=True)
+    show_notes((*results.cautions, *standings.warnings, *main.notes))
 
 
 def _main_table(main: MeasureStandings, standings: Standings) -> object:
@@ -142,8 +144,8 @@ def _main_table(main: MeasureStandings, standings: Standings) -> object:
 
 def _means(standings: Standings, agents: Sequence[str]) -> object:
     table = grid("measure", *agents, exact=tuple(agents))
-    for measure, one in standings.tables.items():
-        scores = {standing.agent: standing.score for standing in one.standings}
+    for measure, of_measure in standings.tables.items():
+        scores = {standing.agent: standing.score for standing in of_measure.standings}
         cells = [_mean(scores[agent]) for agent in agents]
         table.add_row(harmless(measure), *cells)
     return table
@@ -177,14 +179,14 @@ def _interval(of: Rating | Estimate | None, form: str) -> str:
     )
 
 
-def show_differences(first: str, second: str, found: Mapping[str, Difference]) -> None:
+def show_differences(first: str, second: str, differences: Mapping[str, Difference]) -> None:
     """One agent less another, by measure."""
-    say = console()
-    say.print(Text(harmless(f"{first} less {second}"), style="bold"))
+    screen = console()
+    screen.print(Text(harmless(f"{first} less {second}"), style="bold"))
     right = ("difference", "d_z", "p", "Holm p", "sign-flip p", "n", "families", "families needed")
     table = grid("measure", "difference", INTERVAL, *right[1:], right=right, exact=(INTERVAL,))
     notes: dict[str, None] = {}
-    for measure, difference in found.items():
+    for measure, difference in differences.items():
         paired = difference.paired
         notes |= dict.fromkeys(paired.notes)
         table.add_row(
@@ -199,9 +201,15 @@ def show_differences(first: str, second: str, found: Mapping[str, Difference]) -
             str(paired.families),
             DASH if difference.settles is None else f"{difference.settles:,}",
         )
-    say.print(table)
+    screen.print(table)
     for note in notes:
         click.echo(f"Note: {note}", err=True)
+
+
+def show_notes(lines: Sequence[str]) -> None:
+    """What a reader of the numbers must know."""
+    for line in lines:
+        click.echo(harmless(f"Note: {line}"), err=True)
 
 
 def show_outcomes(outcomes: Sequence[RequirementOutcome]) -> None:
@@ -220,7 +228,7 @@ def show_price(name: str, cost: Price, as_json: bool) -> None:
     failed = f", {cost.failed:,} of them failed" if cost.failed else ""
     click.echo(
         harmless(
-            f"{name}: {most}{cost.episodes:,} episodes, {cost.played:,} played{failed},"
+            f"{name}: {most}{counted(cost.episodes, 'episode')}, {cost.played:,} played{failed},"
             f" {cost.left:,} left"
         )
     )
@@ -234,11 +242,11 @@ def show_price(name: str, cost: Price, as_json: bool) -> None:
         click.echo(f"tokens: {tokens}")
     if cost.left or cost.judgements:
         parts = {"playing": cost.minutes, "judging": cost.judging_minutes}
-        told = [
+        lines = [
             f"{part} {'unknown' if taken is None else f'about {taken:.1f}'}"
             for part, taken in parts.items()
         ]
-        click.echo(f"minutes: {', '.join(told)}")
+        click.echo(f"minutes: {', '.join(lines)}")
     if cost.unmeasured:
         names = ", ".join(cost.unmeasured)
         text = (

@@ -33,7 +33,9 @@ class _Column:
 
     @property
     def whole(self) -> int:
-        """The smallest width in which every word stands whole, and sentences are no pillars."""
+        """The smallest width that breaks no word and does not squeeze sentences into a narrow
+        column.
+        """
         words = [word for line in self._lines() for word in line.split()] or [""]
         return (
             self.natural
@@ -68,8 +70,8 @@ class Grid:
 
     def add_row(self, *cells: str | Text, style: str = "") -> None:
         """One row, of a cell for each column; texts may hold rich's markup."""
-        made = [text if isinstance(text, Text) else Text.from_markup(text) for text in cells]
-        self._rows.append(([*made, *(Text() for _ in self._names[len(made) :])], style))
+        texts = [text if isinstance(text, Text) else Text.from_markup(text) for text in cells]
+        self._rows.append(([*texts, *(Text() for _ in self._names[len(texts) :])], style))
 
     def __rich_console__(self, screen: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
         """The parts of the table."""

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from simworld.cli.table import Grid
 from simworld.cli.text import harmless
+from simworld.core.counts import counted
 
 # characters of one cell of a table; more is no table any longer, and wrapping it takes minutes
 LONGEST_CELL = 20_000
@@ -21,11 +22,12 @@ def cell(value: object) -> Text:
     if isinstance(value, float):
         return Text(f"{value:.6g}")
     if isinstance(value, bytes):
-        return Text(f"{len(value)} bytes", style="dim")
+        return Text(counted(len(value), "byte"), style="dim")
     text = str(value)
     if len(text) > LONGEST_CELL:
         text = (
-            f"{text[:LONGEST_CELL]}… ({len(text):,} characters in all; --json or --csv gives them)"
+            f"{text[:LONGEST_CELL]}… ({counted(len(text), 'character')} in all; --json or --csv"
+            " gives them)"
         )
     return Text(harmless(text))
 
@@ -40,5 +42,5 @@ def grid(*columns: str, right: tuple[str, ...] = (), exact: tuple[str, ...] = ()
 
 def console() -> Console:
     """Standard output for people; as wide as the terminal, and wide where there is none."""
-    made = Console(soft_wrap=False, highlight=False)
-    return made if made.is_terminal else Console(width=200, highlight=False)
+    screen = Console(soft_wrap=False, highlight=False)
+    return screen if screen.is_terminal else Console(width=200, highlight=False)

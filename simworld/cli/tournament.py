@@ -13,8 +13,9 @@ import click
 
 from simworld.cli import completion
 from simworld.cli.failures import failure_lines
+from simworld.cli.judge.judge_options import overruled_note
 from simworld.cli.new import names_argument, out_option, write_templates
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -25,8 +26,16 @@ from simworld.cli.options import (
     tokens_used,
 )
 from simworld.cli.progress import playing_bar, progress_bar
-from simworld.cli.standings import show_differences, show_outcomes, show_price, show_results
+from simworld.cli.resuming import resumes
+from simworld.cli.standings import (
+    show_differences,
+    show_notes,
+    show_outcomes,
+    show_price,
+    show_results,
+)
 from simworld.cli.text import harmless, plain_json
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
     from simworld.runner.stored_run import RunProgress
     from simworld.tournament.loading import Tournament
     from simworld.tournament.play import TournamentListener
+    from simworld.tournament.price import Price
 
 judge_option = click.option(
     "--judge", "judge_name", metavar="NAME", help="One of the file's judges; default: the first."
@@ -57,32 +67,36 @@ def check(file: str, as_json: bool) -> None:
     from simworld.tournament.loading import open_tournament
     from simworld.tournament.tournament_plan import matches_of, plan_of
 
-    found = open_tournament(file)
-    casts = len(plan_of(found, matches_of(found)).seatings())
+    opened = open_tournament(file)
+    casts = len(plan_of(opened, matches_of(opened)).seatings())
     counts = {
-        "agents": len(found.agents),
-        "scenarios": len(found.scenarios),
-        "families": len({scenario.family for scenario in found.scenarios}),
-        "episodes": casts * found.file.repeats,
+        "agents": len(opened.agents),
+        "scenarios": len(opened.scenarios),
+        "families": len({scenario.family for scenario in opened.scenarios}),
+        "episodes": casts * opened.file.repeats,
     }
-    text = ", ".join(f"{number:,} {name}" for name, number in counts.items())
-    click.echo(
-        plain_json({"tournament": found.name, **counts})
-        if as_json
-        else harmless(f"{found.name}: {text}")
+    if as_json:
+        click.echo(plain_json({"tournament": opened.name, **counts}))
+        return
+    text = ", ".join(
+        counted(number, "family" if name == "families" else name.removesuffix("s"), name)
+        for name, number in counts.items()
     )
+    click.echo(harmless(f"{opened.name}: {text}"))
+    next_command("tournament run", file)
 
 
 @tournament.command()
 @names_argument
 @out_option
 def new(names: tuple[str, ...], out: Path | None) -> None:
-    """Write commented tournaments of the agents, scenarios and judges in this folder.
+    """Write commented tournaments to start from.
 
-    Of the library's where there are none. Never overwrites a file.
+    Of the agents, scenarios and judges in this folder, or of the library's where there are none.
+    Never overwrites a file.
     """
     from simworld.cli.file_kinds import kind_of
-    from simworld.tournament.template import template
+    from simworld.tournament.template import tournament_template
     from simworld.yamlfile import yaml_files
 
     beside = out.parent if out is not None else Path()
@@ -92,7 +106,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
             here[kind].append(str(path.relative_to(beside)))
 
     def text(name: str, file: str, number: int) -> str:
-        return template(
+        return tournament_template(
             name, file, agents=here["agent"], scenarios=here["scenario"], judges=here["judge"]
         )
 
@@ -131,6 +145,7 @@ def schema() -> None:
 @asking_options
 @db_option
 @json_option
+@resumes
 def run(
     file: str,
     dry_run: bool,
@@ -158,19 +173,21 @@ def run(
     from simworld.tournament.price import price
     from store import check_store
 
-    found = open_tournament(file)
+    opened = open_tournament(file)
     check_store(db)
     if dry_run:
-        _price(found, db, as_json, retry_failed=retry_failed)
+        _price(opened, db, as_json, retry_failed=retry_failed)
+        if not as_json:
+            same_command(without="--dry-run")
         return
     budget = (
-        found.file.budget
+        opened.file.budget
         if episodes is None
-        else found.file.budget.model_copy(update={"episodes": episodes})
+        else opened.file.budget.model_copy(update={"episodes": episodes})
     )
     with (
         load_agents(
-            found.specs.values(),
+            opened.specs.values(),
             batch_size=live,
             cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
             threads=threads,
@@ -183,7 +200,7 @@ def run(
         try:
             with _watching() as watch:
                 ran = play_tournament(
-                    found,
+                    opened,
                     crew,
                     store,
                     open_judge=judges_of(crew, threads=threads, server=asking.server),
@@ -196,35 +213,45 @@ def run(
         except KeyboardInterrupt:
             click.echo(
                 harmless(
-                    f"Stopped: tournament {found.name} is kept; the same command goes on from here."
+                    f"Stopped: tournament {opened.name} is kept;"
+                    " the same command goes on from here."
                 ),
                 err=True,
             )
             raise click.exceptions.Exit(130) from None
         if ran.spent:
-            left = price(found, store).left
+            left = price(opened, store).left
             click.echo(
-                f"The budget of {ran.spent} is spent: {left:,} episodes are left; the same command"
-                " plays on with a fresh budget.",
+                f"The budget of {ran.spent} is spent: {counted(left, 'episode is', 'episodes are')}"
+                " left; the same command plays on with a fresh budget.",
                 err=True,
             )
-        for line in failure_lines(store, found.name):
+        failures = failure_lines(store, opened.name)
+        for line in failures:
             click.echo(line, err=True)
+        by_name = {judge.name: judge for judge in opened.judges}
         for judge, tally in ran.tallies.items():
+            if not as_json:
+                show_notes(overruled_note(by_name[judge].rubric, tally.overruled))
             if tally.last_failure:
                 click.echo(
                     harmless(
-                        f"{tally.failed} judgements by {judge} failed, the last:"
+                        f"{counted(tally.failed, 'judgement')} by {judge} failed, the last:"
                         f" {tally.last_failure}"
                     ),
                     err=True,
                 )
     if used := tokens_used(asking.stopping):
         click.echo(used, err=True)
-    _standings(found, db, found.judges[0], None, as_json)
-    asking.stopping.check_budget()
-    if not as_json:
-        next_command("report", found.name, "--out", f"{found.name}.html", db=db)
+    failed = bool(failures) or any(tally.failed for tally in ran.tallies.values())
+    try:
+        _standings(opened, db, opened.judges[0], None, as_json)
+        asking.stopping.check_budget()
+    finally:  # also where everything failed, so that there are no standings
+        if not as_json and failed:
+            same_command("--retry-failed")
+    if not as_json and not failed:
+        _report_next(opened, db)
 
 
 @tournament.command()
@@ -235,7 +262,16 @@ def status(file: str, db: str, as_json: bool) -> None:
     """Show how far a tournament is, and what is left."""
     from simworld.tournament.loading import open_tournament
 
-    _price(open_tournament(file), db, as_json)
+    opened = open_tournament(file)
+    cost = _price(opened, db, as_json)
+    if as_json:
+        return
+    if cost.left or cost.judgements:
+        next_command("tournament run", file, db=db)
+    elif cost.failed:
+        next_command("tournament run", file, "--retry-failed", db=db)
+    else:
+        next_command("tournament standings", file, db=db)
 
 
 @tournament.command()
@@ -252,8 +288,10 @@ def standings(
     """Show scores, ratings and wins of what is played and judged."""
     from simworld.tournament.loading import open_tournament
 
-    found = open_tournament(file)
-    _standings(found, db, _judge(found, judge_name), measure, as_json)
+    opened = open_tournament(file)
+    _standings(opened, db, _judge(opened, judge_name), measure, as_json)
+    if not as_json:
+        _report_next(opened, db)
 
 
 @tournament.command()
@@ -282,34 +320,37 @@ def compare(
     db: str,
     as_json: bool,
 ) -> None:
-    """Compare two agents where they had the same scenario, seat, partner and seed.
+    """Compare two agents in equal circumstances.
 
-    Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
+    Where they had the same scenario, seat, partner and seed. Exit codes: 0, and every requirement
+    holds; 1, one does not; 2, something given cannot be used.
     """
     from simworld.core.measures import OVERALL
+    from simworld.judging.caution import cautions
     from simworld.pipeline.requirements import judge_requirement, read_requirements
     from simworld.tournament.loading import open_tournament
-    from simworld.tournament.results import differences
+    from simworld.tournament.results import differences, judge_ids
     from simworld.tournament.results_json import plain_differences
     from store import open_store
 
-    found = open_tournament(file)
-    judge = _judge(found, judge_name)
+    opened = open_tournament(file)
+    judge = _judge(opened, judge_name)
     for name in (first, second):
-        if name not in found.agents:
-            hint = did_you_mean(name, found.agents) or f"; there are {', '.join(found.agents)}"
-            raise InputError(f"no agent {name!r} in tournament {found.name!r}{hint}")
+        if name not in opened.agents:
+            hint = did_you_mean(name, opened.agents) or f"; there are {', '.join(opened.agents)}"
+            raise InputError(f"no agent {name!r} in tournament {opened.name!r}{hint}")
     if first == second:
         raise InputError(f"{first!r} is compared with itself; name two agents")
     with open_store(db) as store:
+        noted = cautions(store, judge_ids(store, opened.name, judge), run=opened.name)
         both = {
-            (a, b): differences(found, store, judge, a, b)
+            (a, b): differences(opened, store, judge, a, b)
             for a, b in ((first, second), (second, first))
         }
     measures = both[first, second]
     if not measures:
         raise InputError(
-            f"{first!r} and {second!r} have no score in the same cell of tournament {found.name!r}"
+            f"{first!r} and {second!r} have no score in the same cell of tournament {opened.name!r}"
         )
     requirements = read_requirements(
         required, arms=(first, second), measures=measures, main=OVERALL
@@ -320,13 +361,16 @@ def compare(
         outcomes.append(judge_requirement(requirement, difference.paired if difference else None))
     if as_json:
         data = plain_differences(first, second, measures)
+        data["cautions"] = list(noted)
         data["requirements"] = [
             {"text": o.requirement.text, "holds": o.holds, "reason": o.reason} for o in outcomes
         ]
         click.echo(plain_json(data, indent=1))
     else:
         show_differences(first, second, measures)
+        show_notes(noted)
         show_outcomes(outcomes)
+        _report_next(opened, db)
     if not all(outcome.holds for outcome in outcomes):
         raise click.exceptions.Exit(1)
 
@@ -360,31 +404,36 @@ def _watching() -> Iterator[TournamentListener]:
         yield TournamentListener(playing=playing, judging=judging)
 
 
-def _judge(found: Tournament, name: str | None) -> JudgeSpec:
-    names = [judge.name for judge in found.judges]
+def _report_next(opened: Tournament, db: str) -> None:
+    next_command("report", opened.name, "--out", f"{opened.name}.html", db=db)
+
+
+def _judge(opened: Tournament, name: str | None) -> JudgeSpec:
+    names = [judge.name for judge in opened.judges]
     if name is not None and name not in names:
         raise InputError(
-            f"tournament {found.name!r} has no judge {name!r}; there are {', '.join(names)}"
+            f"tournament {opened.name!r} has no judge {name!r}; there are {', '.join(names)}"
         )
-    return found.judges[0] if name is None else found.judges[names.index(name)]
+    return opened.judges[0] if name is None else opened.judges[names.index(name)]
 
 
-def _price(found: Tournament, db: str, as_json: bool, *, retry_failed: bool = False) -> None:
+def _price(opened: Tournament, db: str, as_json: bool, *, retry_failed: bool = False) -> Price:
     from simworld.tournament.price import price
     from store import open_store
     from store.database_address import parse_address
 
     path = parse_address(db).path
     if path is not None and not path.exists():  # a command that reads never makes a database
-        cost = price(found, None, retry_failed=retry_failed)
+        cost = price(opened, None, retry_failed=retry_failed)
     else:
         with open_store(db) as store:
-            cost = price(found, store, retry_failed=retry_failed)
-    show_price(found.name, cost, as_json)
+            cost = price(opened, store, retry_failed=retry_failed)
+    show_price(opened.name, cost, as_json)
+    return cost
 
 
 def _standings(
-    found: Tournament, db: str, judge: JudgeSpec, measure: str | None, as_json: bool
+    opened: Tournament, db: str, judge: JudgeSpec, measure: str | None, as_json: bool
 ) -> None:
     from simworld.tournament.results import results
     from simworld.tournament.results_json import plain_results
@@ -392,9 +441,9 @@ def _standings(
     from store import open_store
 
     with open_store(db) as store:
-        known = results(found, store, judge)
+        known = results(opened, store, judge)
     if as_json:
-        click.echo(plain_json(plain_results(found, known), indent=1))
+        click.echo(plain_json(plain_results(opened, known), indent=1))
     else:
-        same = same_partners(found)
-        show_results(found.file.title or found.name, known, measure=measure, same_partners=same)
+        same = same_partners(opened)
+        show_results(opened.file.title or opened.name, known, measure=measure, same_partners=same)

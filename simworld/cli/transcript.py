@@ -10,7 +10,10 @@ from rich.text import Text
 from agents.lm.reasoning import split
 from simworld.cli.terminal import cell, grid
 from simworld.cli.text import harmless
+from simworld.core.counts import counted
 from simworld.core.episode import Act, ActionKind, CheckResult
+from simworld.core.scenario import Scenario
+from simworld.language.shown import act_in_words, name_colon, only_to_words
 from store import StoredEpisode, StoredJudgement
 
 SHORT_ID = 10  # digits shown in lists; any beginning that is unique names an episode
@@ -18,16 +21,18 @@ COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")  # one per seat,
 
 
 def print_transcript(
-    screen: Console, stored: StoredEpisode, title: str = "", *, reasoning: bool = False
+    screen: Console, stored: StoredEpisode, scenario: Scenario, *, reasoning: bool = False
 ) -> None:
-    """Prints who sat where and every act, with `reasoning` after what its model thought."""
-    print_heading(screen, stored, title)
+    """Prints who sat where and every act in the scenario's language, with `reasoning` after what
+    its model thought.
+    """
+    print_heading(screen, stored, scenario.title)
     names = {seat.seat: seat.persona for seat in stored.summary.seats}
     for turn in stored.episode.turns:
         for act in turn.acts:
             if reasoning and (thought := thought_text(act)):
                 screen.print(thought)
-            screen.print(act_text(turn.index, act, names))
+            screen.print(act_line(turn.index, act, names, scenario.language))
     print_ending(screen, stored)
 
 
@@ -54,7 +59,7 @@ def print_ending(screen: Console, stored: StoredEpisode) -> None:
     """Prints how it ended; of a failure whose it was, and how to try again."""
     summary = stored.summary
     screen.print()
-    end = f"Ended after {summary.turns} turns: {summary.ending.value}"
+    end = f"Ended after {counted(summary.turns, 'turn')}: {summary.ending.value}"
     end += f" ({summary.reason})" if summary.reason != summary.ending.value else ""
     screen.print(Text(harmless(end), style="bold"))
     if summary.failure is not None:
@@ -65,34 +70,37 @@ def print_ending(screen: Console, stored: StoredEpisode) -> None:
 
 def thought_text(act: Act) -> Text | None:
     """What the model of an act thought before it; None where it kept no thought."""
-    made = act.generation
-    thought = split(made.raw).thought if made is not None else ""
-    if made is None or (not thought and not made.reasoning_tokens):
+    generation = act.generation
+    thought = split(generation.raw).thought if generation is not None else ""
+    if generation is None or (not thought and not generation.reasoning_tokens):
         return None
-    tokens = f" ({made.reasoning_tokens} tokens)" if made.reasoning_tokens else ""
+    tokens = (
+        f" ({counted(generation.reasoning_tokens, 'token')})" if generation.reasoning_tokens else ""
+    )
     shown = thought or "the server did not show it"
     return Text(f"    thought{tokens}: {harmless(shown)}", style="dim")
 
 
-def act_text(turn: int, act: Act, names: Mapping[str, str]) -> Text:
-    """One act; `names` maps all seats, in their order, to what people are called."""
+def act_line(turn: int, act: Act, names: Mapping[str, str], language: str) -> Text:
+    """One act; `names` maps all seats, in their order, to what people are called, `language` is the
+    scenario's.
+    """
     line = Text(f"{turn + 1:>3} ", style="dim")
     line.append(
         harmless(names.get(act.seat, act.seat)), style=_colours(list(names)).get(act.seat, "")
     )
     if act.action.to:
+        before, between, after = only_to_words(language)
         line.append(
-            harmless(f" (only to {', '.join(names.get(seat, seat) for seat in act.action.to)})"),
+            harmless(
+                before + between.join(names.get(seat, seat) for seat in act.action.to) + after
+            ),
             style="dim",
         )
-    said = harmless(act.action.text)
+    text = harmless(act_in_words(act.action, language))
     if act.action.kind is ActionKind.speak:
-        return line.append(f": {said}", style="default")
-    if act.action.kind is ActionKind.leave:
-        said = f"leaves: {said}" if said else "leaves"
-    elif act.action.kind is ActionKind.none:
-        said = "does nothing"
-    return line.append(f" [{said}]", style="italic")
+        return line.append(f"{name_colon(language)}{text}", style="default")
+    return line.append(f" [{text}]", style="italic")
 
 
 def print_checks(screen: Console, checks: tuple[CheckResult, ...]) -> None:

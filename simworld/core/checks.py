@@ -13,7 +13,7 @@ from simworld.core.episode import ActionKind, CheckResult, Turn
 from simworld.core.errors import Problem
 from simworld.core.patterns import PatternError, compile_pattern
 from simworld.core.scenario import Check, CheckKind, Scenario
-from simworld.core.words import comparable, word_pattern
+from simworld.core.words import searchable_text, word_pattern
 
 TIMEOUT_S = 0.25  # for one pattern on one utterance; patterns come from authors, and some never end
 TOGETHER_S = 2.0  # for all patterns on one dialogue
@@ -26,7 +26,7 @@ def run_check(check: Check, turns: Sequence[Turn], *, until: float = float("inf"
     A pattern that takes too long or cannot be used gives `holds=None` and an error, no exception.
     """
     try:
-        found = list(_occurrences(check, turns, until))
+        occurrences = list(_occurrences(check, turns, until))
     except TimeoutError:
         error = f"the pattern took longer than {TIMEOUT_S} s on one utterance; make it simpler"
         if time.monotonic() >= until:
@@ -38,9 +38,11 @@ def run_check(check: Check, turns: Sequence[Turn], *, until: float = float("inf"
     except PatternError as error:
         return CheckResult(name=check.name, holds=None, error=str(error))
     if check.kind is CheckKind.number:
-        return _number(check, found)
-    value, turn = found[0] if found else (None, None)
-    return CheckResult(name=check.name, holds=bool(found) != check.absent, value=value, turn=turn)
+        return _number(check, occurrences)
+    value, turn = occurrences[0] if occurrences else (None, None)
+    return CheckResult(
+        name=check.name, holds=bool(occurrences) != check.absent, value=value, turn=turn
+    )
 
 
 def run_checks(checks: Sequence[Check], turns: Sequence[Turn]) -> tuple[CheckResult, ...]:
@@ -49,7 +51,7 @@ def run_checks(checks: Sequence[Check], turns: Sequence[Turn]) -> tuple[CheckRes
     return tuple(run_check(check, turns, until=until) for check in checks)
 
 
-def that_ends(checks: Iterable[Check], turns: Sequence[Turn]) -> str:
+def ending_check(checks: Iterable[Check], turns: Sequence[Turn]) -> str:
     """The name of the first check that ends the episode after these turns, or empty."""
     until = time.monotonic() + TOGETHER_S
     for check in checks:
@@ -61,8 +63,8 @@ def that_ends(checks: Iterable[Check], turns: Sequence[Turn]) -> str:
     return ""
 
 
-def compiled(check: Check) -> regex.Pattern[str]:
-    """The pattern a check searches for, if it is for keywords in a `comparable` text. Raises
+def compile_check(check: Check) -> regex.Pattern[str]:
+    """The pattern a check searches for, if it is for keywords in a `searchable_text`. Raises
     PatternError.
     """
     return compile_pattern(
@@ -75,7 +77,7 @@ def pattern_problems(scenario: Scenario) -> list[Problem]:
     problems = []
     for check in scenario.checks:
         try:
-            compiled(check)
+            compile_check(check)
         except PatternError as error:
             problems.append(
                 Problem(message=str(error), where=f"scenario {scenario.name}: checks.{check.name}")
@@ -84,7 +86,7 @@ def pattern_problems(scenario: Scenario) -> list[Problem]:
 
 
 def _occurrences(check: Check, turns: Sequence[Turn], until: float) -> Iterator[tuple[str, int]]:
-    pattern = compiled(check)
+    pattern = compile_check(check)
     for turn in turns:
         for act in turn.acts:
             if act.action.kind is ActionKind.none or (check.by and act.seat != check.by):
@@ -93,7 +95,9 @@ def _occurrences(check: Check, turns: Sequence[Turn], until: float) -> Iterator[
             if left <= 0:
                 raise TimeoutError
             text = (
-                comparable(act.action.text) if check.kind is CheckKind.keyword else act.action.text
+                searchable_text(act.action.text)
+                if check.kind is CheckKind.keyword
+                else act.action.text
             )
             for match in pattern.finditer(text, timeout=min(TIMEOUT_S, left)):
                 group = 1 if check.kind is CheckKind.number else 0
@@ -101,10 +105,10 @@ def _occurrences(check: Check, turns: Sequence[Turn], until: float) -> Iterator[
                     yield match.group(group), turn.index
 
 
-def _number(check: Check, found: Sequence[tuple[str, int]]) -> CheckResult:
-    if not found:
+def _number(check: Check, occurrences: Sequence[tuple[str, int]]) -> CheckResult:
+    if not occurrences:
         return CheckResult(name=check.name, holds=False)
-    text, turn = found[-1 if check.last else 0]
+    text, turn = occurrences[-1 if check.last else 0]
     try:
         value = float(_plain_number(text))
         if not isfinite(value):
@@ -114,7 +118,7 @@ def _number(check: Check, found: Sequence[tuple[str, int]]) -> CheckResult:
             name=check.name,
             holds=None,
             turn=turn,
-            error=f"{text!r} is no number; let group 1 match digits",
+            error=f"{text!r} is not a number; let group 1 match digits",
         )
     low, high = check.between or (float("-inf"), float("inf"))
     return CheckResult(name=check.name, holds=low <= value <= high, value=value, turn=turn)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 
-from simworld.core.checks import run_checks, that_ends
+from simworld.core.checks import ending_check, run_checks
 from simworld.core.episode import Act, ActionKind, Ending, Episode, Observation, Turn
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActResult
@@ -171,7 +171,7 @@ def _broken_rule(name: str, act: Act, seats: Sequence[str]) -> Failure | None:
 def _over(scenario: Scenario, seats: Sequence[str], turns: Sequence[Turn]) -> str:
     if len(_present(seats, turns)) < 2:
         return "left"
-    if check := that_ends(scenario.checks, turns):
+    if check := ending_check(scenario.checks, turns):
         return f"check:{check}"
     recent = turns[-scenario.limits.silence :]
     silent = all(act.action.kind is ActionKind.none for turn in recent for act in turn.acts)

@@ -1,15 +1,16 @@
 """The errors a user can meet, each shown as one line; anything else is a bug and keeps its
 traceback.
 
-SimworldError                  exit code 1 ├── InputError                 exit code 2: files,
-options or settings; carries every problem at once │   └── ResumeRefused          the content of a
-run's scenarios or agents has changed ├── MissingExtra               exit code 2: an optional
-package is not installed ├── StoreError                 the database: locked, full, unreachable │
-└── StoreMismatch          exit code 2: not ours, or of another version │       └── StoreDamaged
-exit code 2: ours, and what is stored cannot be read ├── ModelError                 a model cannot
-be found, loaded or reached at all ├── Stopped                    exit code 2: too much failed; what
-is stored stays └── BudgetSpent                exit code 0: no error, the budget of a command has no
-room for more
+SimworldError                  exit code 1
+├── InputError                 exit code 2: files, options or settings; carries every problem
+│   └── ResumeRefused          the content of a run's scenarios or agents has changed
+├── MissingExtra               exit code 2: an optional package is not installed
+├── StoreError                 the database: locked, full, unreachable
+│   └── StoreMismatch          exit code 2: not ours, or of another version
+│       └── StoreDamaged       exit code 2: ours, and what is stored cannot be read
+├── ModelError                 a model cannot be found, loaded or reached at all
+├── Stopped                    exit code 2: too much failed; what is stored stays
+└── BudgetSpent                exit code 0: no error, the budget of a command has no room for more
 
 A failure inside an episode or a judgement is no exception: it is a `Failure`, and it is stored.
 """
@@ -32,7 +33,9 @@ class Problem:
 
 
 class SimworldError(Exception):
-    """A known error: its text is one line that says where, found, expected, what to do."""
+    """A known error. Its text is one line: the place, what was found, what was expected, what to
+    do.
+    """
 
     exit_code = 1
 
@@ -93,9 +96,7 @@ class Stopped(SimworldError):
 
 
 class BudgetSpent(SimworldError):
-    """A command stops because the next piece of work would not fit into its budget, which is no
-    error.
-    """
+    """A command stops because its next piece of work would exceed the budget: no error."""
 
     exit_code = 0
 

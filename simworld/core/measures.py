@@ -1,5 +1,5 @@
-"""What a judge's scores of one seat come to: its dimensions, their weighted mean, and for Sotopia's
-rubric its plain mean.
+"""The measures of one seat by one judge: its dimensions, their weighted mean `overall`, and for
+Sotopia's rubric the plain mean.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simworld.core.rewards import weigh
+from simworld.core.rewards import weighted_mean
 
 OVERALL = "overall"  # the rubric's dimensions, each rescaled to [0, 1], weighted and averaged
 SOTOPIA = "sotopia"  # the rubric whose plain mean is reported too
@@ -74,7 +74,9 @@ def sotopia_scale(rubric: Mapping[str, Any]) -> tuple[float, float]:
     return low, high
 
 
-def measure(samples: Iterable[DimensionScores], rubric: Mapping[str, Any]) -> dict[str, Measured]:
+def average_samples(
+    samples: Iterable[DimensionScores], rubric: Mapping[str, Any]
+) -> dict[str, Measured]:
     """Measure → what a seat got: dimensions and `overall` as shares of their range, `sotopia_mean`
     raw.
 
@@ -88,18 +90,18 @@ def measure(samples: Iterable[DimensionScores], rubric: Mapping[str, Any]) -> di
     """
     weights = {str(d["name"]): float(d["weight"]) for d in rubric["dimensions"]}
     weighed = [name for name, weight in weights.items() if weight]
-    found: dict[str, list[float]] = defaultdict(list)
+    samples_of: dict[str, list[float]] = defaultdict(list)
     for scores in samples:
         shares = {name: scores[name][1] for name in weights if name in scores}
         for name, share in shares.items():
-            found[name].append(share)
+            samples_of[name].append(share)
         if weighed and all(name in shares for name in weighed):
-            found[OVERALL].append(weigh(shares, weights))
+            samples_of[OVERALL].append(weighted_mean(shares, weights))
         if rubric["name"] == SOTOPIA and len(shares) == len(weights):
-            found[SOTOPIA_MEAN].append(
+            samples_of[SOTOPIA_MEAN].append(
                 math.fsum(scores[name][0] for name in weights) / len(weights)
             )
-    return {name: _measured(values) for name, values in found.items()}
+    return {name: _measured(values) for name, values in samples_of.items()}
 
 
 def _measured(values: list[float]) -> Measured:

@@ -37,7 +37,7 @@ _SMALL_PARTICLES = _words(
 _BEGINNINGS = _words("abd abdul abu umm ibn bint saint st عبد أبو ابو أم ام ابن بنت")
 
 
-def called(name: str) -> str:
+def short_name(name: str) -> str:
     """What others call somebody of this full name; never empty unless the name is."""
     words = [word.rstrip(",:;") or word for word in name.split()]
     start = next((i for i, word in enumerate(words) if any(map(str.isalnum, word))), 0)

@@ -45,39 +45,39 @@ class Profile:
         }
 
     def _plain(self, part: ProfilePart) -> dict[str, float | int]:
-        found: dict[str, float | int] = {
+        plain: dict[str, float | int] = {
             "seconds": round(part.seconds, 3),
             "share": round(part.seconds / self.wall_s, 4) if self.wall_s else 0.0,
         }
         if part.tokens is not None:
-            found["tokens"] = part.tokens
+            plain["tokens"] = part.tokens
             if part.seconds:
-                found["tokens_per_s"] = round(part.tokens / part.seconds, 1)
-        return found
+                plain["tokens_per_s"] = round(part.tokens / part.seconds, 1)
+        return plain
 
 
-def since(
+def spent_between(
     now: Mapping[str, ProfilePart], before: Mapping[str, ProfilePart]
 ) -> dict[str, ProfilePart]:
     """What was spent between two readings of one meter; kinds of which there was nothing are left
     out.
     """
-    found = {}
+    spent = {}
     for name, part in now.items():
         earlier = before.get(name, ProfilePart(seconds=0.0))
         tokens = None if part.tokens is None else part.tokens - (earlier.tokens or 0)
         if part.seconds > earlier.seconds or tokens:
-            found[name] = ProfilePart(seconds=part.seconds - earlier.seconds, tokens=tokens)
-    return found
+            spent[name] = ProfilePart(seconds=part.seconds - earlier.seconds, tokens=tokens)
+    return spent
 
 
-def together(
+def add_spent(
     first: Mapping[str, ProfilePart], second: Mapping[str, ProfilePart]
 ) -> dict[str, ProfilePart]:
     """The sums of two."""
-    found = dict(first)
+    sums = dict(first)
     for name, part in second.items():
-        other = found.get(name, ProfilePart(seconds=0.0))
+        other = sums.get(name, ProfilePart(seconds=0.0))
         tokens = part.tokens if other.tokens is None else other.tokens + (part.tokens or 0)
-        found[name] = ProfilePart(seconds=other.seconds + part.seconds, tokens=tokens)
-    return found
+        sums[name] = ProfilePart(seconds=other.seconds + part.seconds, tokens=tokens)
+    return sums

@@ -64,18 +64,14 @@ class Backend(Protocol):
 
 @runtime_checkable
 class Bounded(Protocol):
-    """What a backend offers besides where its memory bounds how many threads it can keep;
-    optional.
-    """
+    """Optional methods of a backend whose memory limits how many threads it can keep."""
 
     def share(self, tokens: int) -> float:
-        """The part of its memory for threads that one of so many tokens takes; threads fit as long
-        as their sum is at most 1.
+        """The share of the backend's memory that a thread of `tokens` tokens takes. Threads fit
+        while their shares sum to at most 1.
         """
         ...
 
     def forget(self, threads: Iterable[str]) -> None:
-        """These threads are over: what is kept for them goes first. Names that are not known are no
-        error.
-        """
+        """Marks threads as finished: their caches are evicted first. Unknown names are ignored."""
         ...

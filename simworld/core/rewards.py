@@ -21,7 +21,7 @@ class CreditAssignment:
     spread: NDArray[np.float64]
 
 
-def weigh(shares: Mapping[str, float], weights: Mapping[str, float]) -> float:
+def weighted_mean(shares: Mapping[str, float], weights: Mapping[str, float]) -> float:
     """The weighted mean of rescaled dimensions; a dimension without a weight does not count.
 
     Raises:
@@ -36,10 +36,10 @@ def weigh(shares: Mapping[str, float], weights: Mapping[str, float]) -> float:
 
 def family_means(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
     """Family → mean score, from (family, score) pairs."""
-    found: dict[str, list[float]] = {}
+    by_family: dict[str, list[float]] = {}
     for family, score in scores:
-        found.setdefault(family, []).append(score)
-    return {family: math.fsum(values) / len(values) for family, values in found.items()}
+        by_family.setdefault(family, []).append(score)
+    return {family: math.fsum(values) / len(values) for family, values in by_family.items()}
 
 
 def at_end(score: float, n: int) -> CreditAssignment:
@@ -59,18 +59,18 @@ def attributed(score: float, weights: Sequence[float]) -> CreditAssignment:
     """Shares in proportion to weights; even shares where all weights are 0. Raises ValueError for
     one that is negative or NaN.
     """
-    given = np.asarray(weights, dtype=np.float64)
-    if not (np.isfinite(given).all() and (given >= 0).all()):
+    shares = np.asarray(weights, dtype=np.float64)
+    if not (np.isfinite(shares).all() and (shares >= 0).all()):
         raise ValueError(f"weights are numbers of at least 0, found {list(weights)}")
-    largest = given.max()
+    largest = shares.max()
     if largest == 0:
-        return uniform(score, len(given))
-    given = given / largest  # the sum of huge weights is not finite, that of tiny ones 0
-    share = given / given.sum()
+        return uniform(score, len(shares))
+    shares = shares / largest  # the sum of huge weights is not finite, that of tiny ones 0
+    share = shares / shares.sum()
     return CreditAssignment(parts=score * share, spread=share)
 
 
-def differences(scores: Sequence[float]) -> CreditAssignment:
+def score_changes(scores: Sequence[float]) -> CreditAssignment:
     """What each utterance changed: the score after it less the score before it. `scores[-1]` is the
     episode's.
 

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from simworld.core.judgement import Rubric
-from simworld.core.names import called
+from simworld.core.names import short_name
 
 SCENARIO_ID_VERSION = "s1"
 ENGLISH = "en"  # the language of a scenario that names none
@@ -62,7 +62,7 @@ class Persona:
     @property
     def called(self) -> str:
         """The short name others use."""
-        return self.short or called(self.name)
+        return self.short or short_name(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,13 +64,13 @@ class Stopping:
 
     @property
     def doubtful(self) -> bool:
-        """Whether failures for good may turn out to be a reason to stop: what failed by them is not
-        stored yet.
+        """Whether a series of permanent failures has begun that may stop the command; until that is
+        decided, what failed is not stored.
         """
         return bool(self._rows)
 
     def begin(self) -> None:
-        """A pass of playing or judging begins, whose pieces cost what they cost."""
+        """Begins a pass of playing or judging; the cost per piece is measured anew."""
         self._before, self._pieces = self.used, 0
 
     def answered(self, model: str, request: Request, completion: Completion) -> None:
@@ -84,7 +84,7 @@ class Stopping:
                 if row == IN_A_ROW:
                     self._stop = (
                         f"{model.partition('#')[0]}: {IN_A_ROW} requests in a row failed for good;"
-                        f" the last: {completion.message.rstrip('.')}. {KEPT}; once this is mended,"
+                        f" the last: {completion.message.rstrip('.')}. {KEPT}; once this is fixed,"
                         " the same command does the rest"
                     )
             return
@@ -97,11 +97,11 @@ class Stopping:
                 self.prompt_tokens += _characters(request) // _CHARACTERS
                 self.new_tokens += len(completion.text) // _CHARACTERS
 
-    def failed(self, failed: int, planned: int, what: str) -> None:
+    def failed(self, failed: int, planned: int, noun: str) -> None:
         """So many of so many planned episodes or judgements have failed."""
         if self.max_failures is not None and failed > self.max_failures.allowed(planned):
             self._stop = (
-                f"{failed} of {planned} {what} failed, more than --max-failures allows. {KEPT}; "
+                f"{failed} of {planned} {noun} failed, more than --max-failures allows. {KEPT}; "
                 "the same command does the rest, and with --retry-failed what failed as well"
             )
 
@@ -111,18 +111,18 @@ class Stopping:
             raise Stopped(self._stop)
 
     def may_begin(self, under_way: int) -> bool:
-        """Whether another conversation or judgement fits into the budget beside so many that are
-        under way.
+        """Whether the budget has room for another conversation or judgement beside `under_way`
+        others.
 
-        The first one of a pass runs alone and shows what one takes; beside others there must be
-        room for twice that.
+        The first one of a pass runs alone, to measure its cost; after that there must be room for
+        twice the mean cost of each one under way.
         """
         if self.budget_tokens is None:
             return True
         known = self._pieces and (self.used > self._before or not self._servers)
-        each = (self.used - self._before) / self._pieces if known else 0.0
+        per_piece = (self.used - self._before) / self._pieces if known else 0.0
         room = self.budget_tokens - self.used
-        fits = room > 0 and room >= (2 * (under_way + 1) if under_way else 1) * each
+        fits = room > 0 and room >= (2 * (under_way + 1) if under_way else 1) * per_piece
         self.short |= not fits and not under_way
         return fits and bool(known or not under_way)
 

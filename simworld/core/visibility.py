@@ -1,7 +1,7 @@
 """Who sees what: the one place where a scenario and its history become what a single seat may know.
 
 Another seat's goal, private knowledge, secret or private message never enters an Observation, and
-the relationship decides how much of another persona does (DESIGN §2): stranger nothing;
+the relationship decides how much of another persona does (docs/glossary.md): stranger nothing;
 know_by_name the name; acquaintance also age, gender, pronouns, occupation and public facts; friend,
 romantic_relationship and family_member also personality and values.
 """
@@ -102,27 +102,27 @@ def labels_for(scenario: Scenario, seat: str) -> dict[str, str]:
             other.name == seat
             or scenario.relationship(seat, other.name) is not Relationship.stranger
         )
-        labels[other.name] = other.persona.called if known else role(other)
-    return _told_apart(scenario, labels)
+        labels[other.name] = other.persona.called if known else role_label(other)
+    return _distinct_labels(scenario, labels)
 
 
 def full_labels(scenario: Scenario) -> dict[str, str]:
     """Everyone's short name, as someone who knows all of them (a judge) calls them; all
     distinct.
     """
-    return _told_apart(scenario, {seat.name: seat.persona.called for seat in scenario.seats})
+    return _distinct_labels(scenario, {seat.name: seat.persona.called for seat in scenario.seats})
 
 
-def role(seat: Seat) -> str:
+def role_label(seat: Seat) -> str:
     """A seat's name as a label: `night-nurse` becomes `Night nurse`."""
     words = seat.name.replace("-", " ").replace("_", " ")
     return words[:1].upper() + words[1:]
 
 
-def _told_apart(scenario: Scenario, labels: dict[str, str]) -> dict[str, str]:
+def _distinct_labels(scenario: Scenario, labels: dict[str, str]) -> dict[str, str]:
     # Two people called alike are told apart by their roles, which are distinct.
     count = Counter(label.casefold() for label in labels.values())
-    roles = {seat.name: role(seat) for seat in scenario.seats}
+    roles = {seat.name: role_label(seat) for seat in scenario.seats}
     return {
         seat: label
         if count[label.casefold()] == 1 or label == roles[seat]

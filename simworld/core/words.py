@@ -1,5 +1,5 @@
-"""Whole words in any script: how a keyword and a text are made alike, and where a word may begin
-and end.
+"""Whole words in any script: how keywords and texts are normalised, and where a word begins and
+ends.
 
 Chinese, Japanese, Thai, Lao, Khmer and Burmese have no spaces between words, so a word of theirs
 may stand anywhere between two characters as readers see them, and only a dictionary could say more.
@@ -44,7 +44,7 @@ _OPTIONAL = regex.compile(
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc", "'"))
 
 
-def comparable(text: str) -> str:
+def searchable_text(text: str) -> str:
     """The text as words are looked for in it: NFKC (ＯＫ is OK, e + ´ is é), one apostrophe,
     without what may be left out.
     """
@@ -55,10 +55,10 @@ def comparable(text: str) -> str:
 
 
 def word_pattern(words: Iterable[str]) -> str:
-    """A regular expression for any of the words as a whole word in a `comparable` text, case
+    """A regular expression for any of the words as a whole word in a `searchable_text`, case
     ignored.
     """
-    return f"(?if){whole_words(comparable(word).strip() or word for word in words)}"
+    return f"(?if){whole_words(searchable_text(word).strip() or word for word in words)}"
 
 
 def whole_words(words: Iterable[str]) -> str:

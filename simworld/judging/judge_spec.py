@@ -21,7 +21,7 @@ from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
 from simworld.judging.prompts import PROMPTS_VERSION
 from simworld.judging.transcript import PARTS, ContextPart
-from simworld.yamlfile import Document, did_you_mean, load_text, load_yaml, parse
+from simworld.yamlfile import Document, did_you_mean_file, load_text, load_yaml, parse, shorten
 
 DEFAULT_JUDGE = "smol-statements"
 EVERY = "every"  # the calibration of dimensions that have none of their own
@@ -133,13 +133,17 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
         )
     if not name.endswith(SUFFIXES):
         known = builtin_judges()
-        hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+        hint = did_you_mean_file(name, "judges", known=known) or f"; there are {', '.join(known)}"
         raise InputError(
             f"no judge named {name!r}{hint} (a judge of your own is named by its .yaml file)"
         )
     path = Path(name)
     if not os.path.lexists(path):
-        raise InputError(f"no judge file {name}")
+        hint = (
+            did_you_mean_file(name, "judges", known=builtin_judges())
+            or "; `simworld judge new NAME` writes one"
+        )
+        raise InputError(f"no judge file {shorten(name)}{hint}")
     spec = _spec(load_yaml(path))
     beside = path.parent / spec.rubric
     # also where the name is too long for a file

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Mapping, Sequence
 
-from scenarios.rubrics import fill, slots
+from scenarios.rubrics import fill_slots, slot_names
 from simworld.core.errors import Failure
 from simworld.core.judgement import Dimension, Rubric, Verdict
 from simworld.core.requests import (
@@ -46,7 +46,7 @@ def judge_statements(
     """
     asked = {
         (seat, d.name): [
-            (fill(high, values), fill(low, values))
+            (fill_slots(high, values), fill_slots(low, values))
             for high, low in zip(d.high_statements, d.low_statements, strict=True)
         ]
         for seat in seats
@@ -127,7 +127,7 @@ def judge_answers(
                 verdicts.append(not_asked(seat, d))
                 continue
             if spec.answers == "digits":
-                question = fill(d.question, values)
+                question = fill_slots(d.question, values)
                 scored = yield from _answers(
                     SCORE_QUESTION.format(body=body, question=question), _DIGITS, spec, thread
                 )
@@ -140,7 +140,7 @@ def judge_answers(
                 return Failure(boundary="judge", kind="no-statements", message=message)
             raw: dict[str, float] = {}
             for i, statement in enumerate(d.high_statements):
-                prompt = TRUE_QUESTION.format(body=body, statement=fill(statement, values))
+                prompt = TRUE_QUESTION.format(body=body, statement=fill_slots(statement, values))
                 scored = yield from _answers(prompt, YES + NO, spec, thread)
                 if isinstance(scored, Failure):
                     return scored
@@ -176,7 +176,7 @@ def slot_values(reading: JudgeTranscript, seat: str) -> dict[str, str]:
 def missing(dimension: Dimension, values: Mapping[str, str]) -> bool:
     """Whether the dimension asks about a private text that the seat does not have."""
     texts = (dimension.question, *dimension.high_statements, *dimension.low_statements)
-    return any(not values.get(slot) for text in texts for slot in slots(text))
+    return any(not values.get(slot) for text in texts for slot in slot_names(text))
 
 
 def not_asked(seat: str, dimension: Dimension) -> Verdict:
@@ -258,9 +258,12 @@ def _difference(logprobs: Mapping[str, float], pair: tuple[str, str]) -> float:
 
 def _mapped(x: float, d: Dimension, spec: JudgeSpec) -> float:
     calibration = spec.calibrated(d.name)
-    z = calibration.a * x + calibration.b
-    share = 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
-    return d.low + (d.high - d.low) * share
+    return d.low + (d.high - d.low) * sigmoid(calibration.a * x + calibration.b)
+
+
+def sigmoid(x: float) -> float:
+    """The share in (0, 1) of log-odds, also of large ones."""
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
 def _logsumexp(given: Iterable[float]) -> float:

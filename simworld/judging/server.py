@@ -10,7 +10,7 @@ import json
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from scenarios.rubrics import fill
+from scenarios.rubrics import fill_slots
 from simworld.core.errors import Failure
 from simworld.core.judgement import Dimension, Rubric, Verdict
 from simworld.core.requests import (
@@ -142,7 +142,7 @@ def _prompt(
     questions = []
     for d in call:
         asked = [v for seat, v in values.items() if d in keys[reading.names[seat]]]
-        texts = list(dict.fromkeys(fill(d.question, v) for v in asked))
+        texts = list(dict.fromkeys(fill_slots(d.question, v) for v in asked))
         span = f"{d.low:g} to {d.high:g}"
         questions.append("\n".join([f"{d.name} ({span}):", *(f"- {text}" for text in texts)]))
     form: dict[str, Any] = {

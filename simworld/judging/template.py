@@ -56,7 +56,10 @@ def judge_template(name: str, file: str, *, rubric: str = "") -> str:
     line = (
         f"rubric: {as_text(rubric)}"
         if rubric
-        else "# rubric: calm.yaml       # default: the one that each scenario names"
+        else (
+            "# rubric: calm.yaml       # goes before those that scenarios name; default: the one"
+            " that each scenario names"
+        )
     )
     return JUDGE.format(name=as_text(name), file=file, rubric=line)
 

@@ -15,8 +15,8 @@ from simworld.core.judgement import Rubric
 from simworld.core.protocols import Backend
 from simworld.core.requests import ModelInfo
 from simworld.core.stopping import Stopping
+from simworld.driver import drive_one
 from simworld.judging.contrast_pairs import ContrastPair, PairEpisodes
-from simworld.judging.drive import LIVE, drive
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.local import Judging
@@ -35,6 +35,8 @@ class PairSet:
 
     name: str
     pairs: tuple[ContrastPair, ...]
+    file: str = ""  # where they were read from
+    shipped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +162,6 @@ def check_judge(
     rubric: Rubric,
     sets: Sequence[PairSet],
     *,
-    live: int = LIVE,
     on_progress: Callable[[int, int], None] | None = None,
     stopping: Stopping | None = None,
 ) -> Trust:
@@ -184,7 +185,7 @@ def check_judge(
     whole = spec.method == "server" and spec.one_call
     judge = make_judge(spec, backend.info, rubric)
     judgings = _judgings([scene for _, scene in rows], judge, backend.info, whole=whole)
-    for judged in drive(judgings, backend, live=live, stopping=stopping):
+    for judged in drive_one(judgings, backend, stopping=stopping):
         i, which = judged.key
         scene, outcome = rows[i][1], judged.outcome
         if not isinstance(outcome, Failure):
@@ -204,8 +205,8 @@ def check_judge(
     if stopping.short:
         raise InputError(
             f"{stopping.used:,} tokens were used for {len(scores)} of {2 * len(rows)} transcripts,"
-            " and the budget has no room for the next; nothing of a check is stored, so give it a"
-            " larger budget"
+            " and the budget has no room for the next; a check that is not whole is not kept, so"
+            " give it a larger budget"
         )
     return Trust(
         judge_id=judge.id,
@@ -216,37 +217,44 @@ def check_judge(
 
 
 def check_dimensions(sets: Sequence[PairSet], rubric: Rubric) -> None:
-    """Raises InputError naming every dimension of the pairs that the rubric does not have."""
+    """Raises InputError, one line, where the pairs are of dimensions that the rubric does not
+    have.
+    """
     known = [d.name for d in rubric.dimensions]
-    unknown = dict.fromkeys(
-        pair.dimension for s in sets for pair in s.pairs if pair.dimension not in known
-    )
-    rest = f"; the rubric {rubric.name} has {', '.join(known)}"  # where nothing is near
-    if unknown:
-        raise InputError(
-            [
-                Problem(message=f"unknown dimension {n!r}{did_you_mean(n, known) or rest}")
-                for n in unknown
-            ]
+    unknown = list(
+        dict.fromkeys(
+            pair.dimension for s in sets for pair in s.pairs if pair.dimension not in known
         )
+    )
+    if not unknown:
+        return
+    has = f"the rubric {rubric.name} has {', '.join(known)}"
+    if any(s.shipped for s in sets):
+        raise InputError(
+            f"the shipped pairs are about the rubric sotopia, and {has}: give pairs of your own"
+            " with --pairs FILE (`simworld judge check --help` shows one)"
+        )
+    near = [f"{name!r}{did_you_mean(name, known)}" for name in unknown]
+    what = "dimension" if len(unknown) == 1 else "dimensions"
+    hint = "" if len(unknown) == 1 and near[0] != repr(unknown[0]) else f"; {has}"
+    files = ", ".join(s.file or s.name for s in sets)
+    raise InputError(f"{files}: unknown {what} {', '.join(near)}{hint}")
 
 
 def load_pairs(path: Path) -> PairSet:
     """The pairs of a YAML file: a list of rows. Raises InputError with every problem and its
     place.
     """
-    return PairSet(name=path.stem, pairs=_pairs(load_yaml(path)))
+    return PairSet(name=path.stem, pairs=_pairs(load_yaml(path)), file=str(path))
 
 
 def shipped_pairs() -> tuple[PairSet, ...]:
     """The pairs that come with simworld."""
     folder = resources.files("simworld.judging") / "pairs"
+    texts = {name: (folder / f"{name}.yaml").read_text("utf-8") for name in SHIPPED}
     return tuple(
-        PairSet(
-            name=name,
-            pairs=_pairs(load_text((folder / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")),
-        )
-        for name in SHIPPED
+        PairSet(name=name, pairs=_pairs(load_text(text, f"{name}.yaml")), shipped=True)
+        for name, text in texts.items()
     )
 
 

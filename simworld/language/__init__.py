@@ -1,8 +1,7 @@
 """The words that simworld itself writes into prompts and transcripts, one table per language
 (`tables/<code>.yaml`).
 
-A scenario chooses its language by the code: `language: zh`. A file more in `tables` is a language
-more.
+A scenario chooses its language by the code: `language: zh`. Each file in `tables` is a language.
 """
 
 from simworld.language.table import (

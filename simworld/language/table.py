@@ -38,14 +38,14 @@ def _with(*slots: str) -> AfterValidator:
 
     def check(text: str) -> str:
         try:
-            found = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+            written = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
         except ValueError as error:
             raise ValueError(f"braces that do not match: {error}") from None
-        if found != set(slots):
+        if written != set(slots):
             wanted = ", ".join(f"{{{slot}}}" for slot in slots)
             raise ValueError(
                 f"expected {wanted}, found"
-                f" {', '.join(f'{{{name}}}' for name in sorted(found)) or 'no slot'}"
+                f" {', '.join(f'{{{name}}}' for name in sorted(written)) or 'no slot'}"
             )
         return text
 
@@ -53,10 +53,12 @@ def _with(*slots: str) -> AfterValidator:
 
 
 def _every_slot(text: str) -> str:
-    found = set(SLOT.findall(text))
-    if missing := [slot for slot in SLOTS if slot not in found]:
-        raise ValueError(f"without {{{{{missing[0]}}}}}; every one of {', '.join(SLOTS)} is told")
-    if unknown := found - set(SLOTS):
+    slots = set(SLOT.findall(text))
+    if missing := [slot for slot in SLOTS if slot not in slots]:
+        raise ValueError(
+            f"{{{{{missing[0]}}}}} is missing; a prompt holds each of {', '.join(SLOTS)}"
+        )
+    if unknown := slots - set(SLOTS):
         raise ValueError(f"unknown slot {{{{{min(unknown)}}}}}; the slots are {', '.join(SLOTS)}")
     return text
 

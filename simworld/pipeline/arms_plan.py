@@ -1,5 +1,5 @@
 """The plan of an evaluation: every arm in the same scenarios and seats, beside the same partners,
-with the same random numbers.
+with the same random numbers; and what the arms are compared by.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ from agents import HumanSpec, find_specs
 from scenarios import find_scenarios
 from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError, Problem
+from simworld.core.measures import OVERALL
 from simworld.core.scenario import Scenario
+from simworld.judging.judge import dimension_names
+from simworld.judging.judge_spec import JudgeSpec
 from simworld.results.arms import ArmSeat
 from simworld.runner.run_plan import RunPlan
+from simworld.training.data.dataset_query import RewardSettings
 from simworld.yamlfile.fields import Seats
 
 BASE = "base"
@@ -79,6 +83,30 @@ class ArmsPlan(RunPlan):
                 )
                 found[arm].append(place)
         return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationMeasures:
+    """The measures of an evaluation: a judge's dimensions, a number measured on the utterances, or
+    both.
+    """
+
+    judge: JudgeSpec | None = None
+    reward: RewardSettings | None = None  # lexical or embedding
+
+    @property
+    def main(self) -> str:
+        """The measure that decides: `overall` of the judge, else what is measured."""
+        return OVERALL if self.judge is not None or self.reward is None else self.reward.measure
+
+    def measures(self, plan: ArmsPlan) -> tuple[str, ...]:
+        """The names of everything that will be compared. Raises InputError for a rubric that cannot
+        be read.
+        """
+        names: list[str] = []
+        if self.judge is not None:
+            names = [OVERALL, *dimension_names(self.judge, plan.scenarios)]
+        return (*names, self.reward.measure) if self.reward is not None else tuple(names)
 
 
 def plan_arms(

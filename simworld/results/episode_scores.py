@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simworld.core.measures import OVERALL, DimensionScores, measure, rubric_in
+from simworld.core.measures import OVERALL, DimensionScores, average_samples, rubric_in
 from store import JudgeRecord, Store, StoredJudgement
 
 EPISODES = 200  # whose judgements are asked for at once
@@ -66,7 +66,7 @@ def _scores(samples: Sequence[DimensionScores], rubric: Mapping[str, Any] | None
     for sample in samples:
         for name, (score, _) in sample.items():
             raw[name].append(score)
-    overall = measure(samples, rubric).get(OVERALL) if rubric is not None else None
+    overall = average_samples(samples, rubric).get(OVERALL) if rubric is not None else None
     return EpisodeScores(
         dimensions={name: math.fsum(values) / len(values) for name, values in raw.items()},
         overall=None if overall is None else overall.mean,

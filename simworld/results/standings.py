@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simworld.core.arrays import Ints
+from simworld.core.counts import counted
 from simworld.core.measures import OVERALL, SOTOPIA_MEAN
 from simworld.results.games import GameCounts
 from simworld.results.seat_scores import SeatCount
@@ -271,7 +272,10 @@ def _warnings(
             " be trusted"
         )
     elif 1 < families < ENOUGH_FAMILIES:
-        yield f"{families} families: fewer than {ENOUGH_FAMILIES}, so intervals are rough"
+        yield (
+            f"{counted(families, 'family', 'families')}: fewer than {ENOUGH_FAMILIES}, so intervals"
+            " are rough"
+        )
     for table in list(tables.values())[:1]:
         rated = {standing.agent for standing in table.standings if standing.rating}
         if not table.games:
@@ -282,10 +286,8 @@ def _warnings(
             names = " | ".join(", ".join(group) for group in table.groups)
             yield f"{table.measure}: ratings compare only within a group, for no games link {names}"
         if table.games and table.ties == table.games:
-            yield (
-                f"{table.measure}: all {table.games} games are ties, so nothing tells the agents"
-                " apart"
-            )
+            ties = counted(table.games, "game is a tie", "games are ties")
+            yield f"{table.measure}: all {ties}, so nothing tells the agents apart"
         if anchor is not None and table.games and anchor not in rated:
             yield (
                 f"the anchor {anchor!r} has no games, so the mean of all agents has 1000 points"

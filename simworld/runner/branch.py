@@ -11,6 +11,7 @@ from typing import Any
 
 from agents import LoadedSpec, find_specs
 from simworld.core.checks import pattern_problems
+from simworld.core.counts import counted
 from simworld.core.episode import Act, Ending, Observation
 from simworld.core.errors import InputError, Problem
 from simworld.core.protocols import ActGenerator, Agent
@@ -123,7 +124,7 @@ def make_branch(
     most = longest_prefix(parent, scenario)
     if not 0 <= at <= most:
         ended = (
-            f"episode {parent.id} has {len(parent.episode.turns)} turns and ended:"
+            f"episode {parent.id} has {counted(len(parent.episode.turns), 'turn')} and ended:"
             f" {parent.summary.reason}"
         )
         problems.append(

@@ -17,6 +17,7 @@ from simworld.core.scenario import Scenario
 from simworld.core.seeding import derive_seed
 from simworld.core.visibility import observe
 from simworld.runner.conversations import Job
+from simworld.yamlfile import did_you_mean
 
 EVERYONE = "*"
 
@@ -55,7 +56,8 @@ class Cast:
                 )
             return dict(zip(seats, self.by_order, strict=True))
         if unknown := [name for name in self.by_seat if name != EVERYONE and name not in seats]:
-            raise InputError(f"{where}; there is no seat {', '.join(map(repr, unknown))}")
+            hint = did_you_mean(unknown[0], seats) if len(unknown) == 1 else ""
+            raise InputError(f"{where}; there is no seat {', '.join(map(repr, unknown))}{hint}")
         named = {seat: self.by_seat.get(seat, self.by_seat.get(EVERYONE)) for seat in seats}
         if empty := [seat for seat, name in named.items() if name is None]:
             raise InputError(

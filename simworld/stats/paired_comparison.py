@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from simworld.core.arrays import Floats
+from simworld.core.counts import counted
 from simworld.core.seeding import derive_seed, generator
 from simworld.stats.intervals import tail
 
@@ -58,8 +59,8 @@ class Paired:
         found = []
         if self.families < ENOUGH_FAMILIES:
             found.append(
-                f"{self.families} families: fewer than {ENOUGH_FAMILIES}, so p and interval are"
-                " rough"
+                f"{counted(self.families, 'family', 'families')}: fewer than {ENOUGH_FAMILIES}, so"
+                " p and interval are rough"
             )
         if self.z is None:
             found.append(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from simworld.core.counts import counted
 from simworld.runner.stored_run import RunProgress
 from simworld.tournament.tournament_file import Budget
 
@@ -33,11 +34,11 @@ class Spending:
         """Whether another conversation may begin, which then counts."""
         budget = self._budget
         if budget.episodes is not None and self._begun >= budget.episodes:
-            self.spent = f"{budget.episodes:,} episodes"
+            self.spent = counted(budget.episodes, "episode")
         elif budget.tokens is not None and self._before + self._tokens >= budget.tokens:
-            self.spent = f"{budget.tokens:,} tokens"
+            self.spent = counted(budget.tokens, "token")
         elif budget.minutes is not None and self._clock() - self._started >= 60 * budget.minutes:
-            self.spent = f"{budget.minutes:g} minutes"
+            self.spent = f"{budget.minutes:g} minute{'' if budget.minutes == 1 else 's'}"
         if self.spent:
             return False
         self._begun += 1

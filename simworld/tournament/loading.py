@@ -25,12 +25,14 @@ from simworld.tournament.tournament_file import TournamentFile
 from simworld.yamlfile import (
     Document,
     did_you_mean,
+    did_you_mean_file,
     in_order,
     is_glob,
     load_text,
     load_yaml,
     matching_files,
     parse,
+    shorten,
 )
 
 T = TypeVar("T")
@@ -88,14 +90,21 @@ def _document(path: str) -> Document:
         if not named and path in shipped():
             return load_text((_library() / f"{path}.yaml").read_text("utf-8"), f"{path}.yaml")
         if not named:
-            hint = did_you_mean(path, shipped()) or f"; the library has {', '.join(shipped())}"
+            hint = (
+                did_you_mean_file(path, "tournaments", known=shipped())
+                or f"; the library has {', '.join(shipped())}"
+            )
             raise InputError(
                 f"no tournament {path!r}: neither {path}.yaml nor tournaments/{path}.yaml is"
                 f" here{hint}"
             )
         path = named[0]
     if not os.path.lexists(path):
-        raise InputError(f"no tournament file {path}")
+        hint = (
+            did_you_mean_file(path, "tournaments", known=shipped())
+            or "; `simworld tournament new NAME` writes one"
+        )
+        raise InputError(f"no tournament file {shorten(path)}{hint}")
     return load_yaml(Path(path))
 
 
@@ -112,15 +121,19 @@ class _TournamentReader:
     def read(self) -> Tournament:
         """Everything, or every problem."""
         file = self._file
-        loaded = self._each("agents", file.agents, lambda name: find_specs([name])[0])
-        partners = self._each("partners", file.partners, lambda name: find_specs([name])[0])
-        scenarios = self._each("scenarios", file.scenarios, lambda name: find_scenarios([name]))
-        judges = self._each("judges", file.judges, lambda name: load_judge(name)[0])
-        names = {given: spec.spec.name for given, spec in {**partners, **loaded}.items()}
-        agents = tuple(dict.fromkeys(names[given] for given in loaded))
+        loaded = self._load_each("agents", file.agents, lambda name: find_specs([name])[0])
+        partners = self._load_each("partners", file.partners, lambda name: find_specs([name])[0])
+        scenarios = self._load_each(
+            "scenarios", file.scenarios, lambda name: find_scenarios([name])
+        )
+        judges = self._load_each("judges", file.judges, lambda name: load_judge(name)[0])
+        names = {selector: spec.spec.name for selector, spec in {**partners, **loaded}.items()}
+        agents = tuple(dict.fromkeys(names[selector] for selector in loaded))
         specs = {spec.spec.name: spec for spec in (*loaded.values(), *partners.values())}
         played = {
-            found.scenario.id: found.scenario for each in scenarios.values() for found in each
+            variant.scenario.id: variant.scenario
+            for variants in scenarios.values()
+            for variant in variants
         }
         self._check_format(len(file.agents))
         self._check_agents({**partners, **loaded}, specs)
@@ -136,36 +149,36 @@ class _TournamentReader:
             tie=file.tie if file.tie is not None else "measured" if asked_twice else 0.0,
             specs=specs,
             agents=agents,
-            partners=tuple(dict.fromkeys(names[given] for given in partners)),
+            partners=tuple(dict.fromkeys(names[selector] for selector in partners)),
             focal=focal,
             anchor=anchor or None,
             scenarios=tuple(played.values()),
             judges=tuple(judges.values()),
         )
 
-    def _say(self, loc: Sequence[str | int], message: str) -> None:
+    def _report(self, loc: Sequence[str | int], message: str) -> None:
         self._problems.append(self._document.problem(loc, message))
 
-    def _each(self, key: str, given: Sequence[str], find: Callable[[str], T]) -> dict[str, T]:
+    def _load_each(self, key: str, names: Sequence[str], find: Callable[[str], T]) -> dict[str, T]:
         """Given name → what it names; problems that have no place of their own get that of the
         name.
         """
-        found: dict[str, T] = {}
-        for i, name in enumerate(given):
-            if name in found:
-                self._say((key, i), f"{name!r} is named twice")
+        loaded: dict[str, T] = {}
+        for i, name in enumerate(names):
+            if name in loaded:
+                self._report((key, i), f"{name!r} is named twice")
                 continue
             path = name
             try:
                 path = self._path(name)
-                found[name] = find(path)
+                loaded[name] = find(path)
             except InputError as error:
                 for problem in error.problems:
                     if problem.where in ("", path):
-                        self._say((key, i), str(problem))
+                        self._report((key, i), str(problem))
                     else:
                         self._problems.append(problem)
-        return found
+        return loaded
 
     def _path(self, name: str) -> str:
         """A file, folder or glob beside the tournament goes before one in the working folder."""
@@ -176,28 +189,28 @@ class _TournamentReader:
         return str(beside) if looks_like_a_path and os.path.lexists(beside) else name
 
     def _named(self, key: str, names: dict[str, str], agents: Sequence[str]) -> str:
-        given: str = getattr(self._file, key)
-        name = names.get(given, given)
+        agent: str = getattr(self._file, key)
+        name = names.get(agent, agent)
         if name and agents and name not in agents:
             hint = did_you_mean(name, agents) or f"; there are {', '.join(agents)}"
-            self._say((key,), f"{given!r} is not one of the agents{hint}")
+            self._report((key,), f"{agent!r} is not one of the agents{hint}")
         return name
 
-    def _check_agents(self, given: dict[str, LoadedSpec], specs: dict[str, LoadedSpec]) -> None:
+    def _check_agents(self, loaded: dict[str, LoadedSpec], specs: dict[str, LoadedSpec]) -> None:
         first: dict[str, str] = {}
-        for spec in given.values():
+        for spec in loaded.values():
             if isinstance(spec.spec, HumanSpec):
-                self._say(
+                self._report(
                     ("agents",), f"{spec.spec.name!r} is a person; a tournament plays by itself"
                 )
             if specs[spec.spec.name].source.resolve() != spec.source.resolve():
-                self._say(
+                self._report(
                     ("agents",), f"two different agents are called {spec.spec.name!r}; rename one"
                 )
         for name, spec in specs.items():
             other = first.setdefault(repr(agent_content(spec)), name)
             if other != name:
-                self._say(
+                self._report(
                     ("agents",),
                     f"{other!r} and {name!r} are the same agent under two names; leave one out",
                 )
@@ -205,15 +218,15 @@ class _TournamentReader:
     def _check_format(self, agents: int) -> None:
         file = self._file
         if agents < 2:
-            self._say(("agents",), "one agent is given; a tournament needs at least two")
+            self._report(("agents",), "one agent is given; a tournament needs at least two")
         needs = {"partners": ("fixed_partner", file.partners), "focal": ("focal", file.focal)}
         for key, (form, value) in {**needs, "rounds": ("swiss", file.rounds)}.items():
             if file.format == form and not value:
-                self._say(("format",), f"{form} needs `{key}`")
+                self._report(("format",), f"{form} needs `{key}`")
             if file.format != form and value:
-                self._say((key,), f"is for the format {form}; found {file.format}")
+                self._report((key,), f"belongs to the format {form}; this format is {file.format}")
         if isinstance(file.tie, float) and not 0 <= file.tie <= 1:
-            self._say(
+            self._report(
                 ("tie",),
                 f"found {file.tie:g}, expected a share of the range between 0 and 1, or 'measured'",
             )
@@ -222,11 +235,11 @@ class _TournamentReader:
                 f"found {file.rounds}, expected at most half as many as agents ({agents // 2});"
                 " else use round_robin"
             )
-            self._say(("rounds",), message)
+            self._report(("rounds",), message)
         if file.self_play or file.format == "fixed_partner":
             return
         if agents == 2 or (file.format, file.rounds) == ("swiss", 1):
-            self._say(
+            self._report(
                 ("self_play",),
                 "two agents never meet the same partner without it, so there would be no games",
             )
@@ -235,13 +248,13 @@ class _TournamentReader:
                 "nobody meets the partners of the focal agent without it, so that one would have no"
                 " games"
             )
-            self._say(("self_play",), message)
+            self._report(("self_play",), message)
 
     def _check_scenarios(self, scenarios: Sequence[Scenario]) -> None:
         named: dict[str, str] = {}
         for scenario in scenarios:
             if named.setdefault(scenario.name, scenario.id) != scenario.id:
-                self._say(
+                self._report(
                     ("scenarios",),
                     f"two different scenarios are called {scenario.name!r}; rename one",
                 )
@@ -255,11 +268,11 @@ class _TournamentReader:
                 self._problems += error.problems
                 continue
             if self._file.tie == "measured" and judge.samples < 2:
-                self._say(
+                self._report(
                     ("tie",),
                     f"judge {judge.name!r} takes one sample, so nothing is measured; give a number",
                 )
         for i, name in enumerate(self._file.dimensions):
             if known and name not in known and name != OVERALL:
                 hint = did_you_mean(name, tuple(known)) or f"; there are {', '.join(known)}"
-                self._say(("dimensions", i), f"no dimension {name!r}{hint}")
+                self._report(("dimensions", i), f"no dimension {name!r}{hint}")

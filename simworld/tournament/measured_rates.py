@@ -1,5 +1,5 @@
-"""What it took before: an agent's turns and tokens from its last episodes, seconds from commands
-that were timed.
+"""Rates measured on earlier work: an agent's turns and tokens in its last episodes, and the seconds
+of timed commands.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from simworld.core.errors import InputError, MissingExtra
 from simworld.core.measures import OVERALL
+from simworld.judging.caution import cautions
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.results.cells import SeatScores
 from simworld.results.differences import Difference, compare_agents
@@ -32,6 +33,7 @@ class Results:
     # scenarios with three and more seats; None where there is none
     tables: tuple[TableRating, ...] | None
     scales: Mapping[str, tuple[float, float]]  # measure → the ends of its scale
+    cautions: tuple[str, ...] = ()  # what a reader must know of the judge, a line each
 
 
 def results(
@@ -55,7 +57,7 @@ def results_by(
     ties = _ties(tournament, store, ids)
     reading = ScoreCounts()
     tables = EpisodeRanks(OVERALL)
-    counted = count_cells(_shown(tables, scores(tournament, store, ids, reading)), ties)
+    counted = count_cells(_adding_ranks(tables, scores(tournament, store, ids, reading)), ties)
     if not reading.counts:
         raise InputError(
             f"nothing of tournament {tournament.name!r} is in {store.where}; `simworld tournament"
@@ -86,6 +88,7 @@ def results_by(
         standings=standings,
         tables=rated,
         scales=scales(store, ids),
+        cautions=cautions(store, ids, run=tournament.name),
     )
 
 
@@ -104,9 +107,15 @@ def differences_by(
     tournament: Tournament, store: Store, ids: Sequence[str], first: str, second: str
 ) -> dict[str, Difference]:
     """As `differences`, by the ids of one judge, one per rubric."""
-    found = compare_agents(scores(tournament, store, ids, agents=(first, second)), first, second)
+    differences_ = compare_agents(
+        scores(tournament, store, ids, agents=(first, second)), first, second
+    )
     wanted = (OVERALL, *tournament.file.dimensions)
-    return {m: d for m, d in found.items() if m in wanted} if tournament.file.dimensions else found
+    return (
+        {m: d for m, d in differences_.items() if m in wanted}
+        if tournament.file.dimensions
+        else differences_
+    )
 
 
 def scores(
@@ -150,20 +159,20 @@ def judge_ids(store: Store, run: str, judge: JudgeSpec) -> list[str]:
     Raises:
         InputError: it has judged with two models or versions, whose scores must not be mixed.
     """
-    found: dict[str, str] = {}
+    id_by_rubric: dict[str, str] = {}
     judged = store.judged_by(run)
     for record in store.judges():
         if record.id not in judged or record.spec["spec"] != judge.content():
             continue
         rubric = record.spec["rubric"]["id"]
-        if rubric in found:
+        if rubric in id_by_rubric:
             raise InputError(
-                f"judge {judge.name!r} has judged {run!r} as {found[rubric]} and as {record.id},"
-                " with different models; their scores are not comparable: remove the judgements"
-                " of one"
+                f"judge {judge.name!r} has judged {run!r} as {id_by_rubric[rubric]} and as"
+                f" {record.id}, with different models; their scores are not comparable:"
+                " remove the judgements of one"
             )
-        found[rubric] = record.id
-    return list(found.values())
+        id_by_rubric[rubric] = record.id
+    return list(id_by_rubric.values())
 
 
 def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str, float]:
@@ -171,18 +180,18 @@ def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str,
     measures = scales(store, ids)
     if tie != "measured":
         return {measure: tie * (high - low) for measure, (low, high) in measures.items()}
-    found = deviations(
+    measured = deviations(
         store, tournament.name, ids, [scenario.id for scenario in tournament.scenarios]
     )
-    if ids and not found:
+    if ids and not measured:
         raise InputError(
             "tie: measured: no episode was judged twice, so the judge's deviation is unknown; give"
             " a number"
         )
-    return {measure: found.get(measure, 0.0) for measure in measures}
+    return {measure: measured.get(measure, 0.0) for measure in measures}
 
 
-def _shown(tables: EpisodeRanks, parts: Iterable[SeatScores]) -> Iterator[SeatScores]:
+def _adding_ranks(tables: EpisodeRanks, parts: Iterable[SeatScores]) -> Iterator[SeatScores]:
     """The parts as they come, each shown to the tables first."""
     for part in parts:
         tables.add(part)
@@ -198,12 +207,12 @@ def _nothing_scored(tournament: Tournament, store: Store, judge: str) -> str:
     ]
     if not played:
         return (
-            f"every episode of tournament {tournament.name!r} failed, so nothing compares; see"
-            " `simworld episode list`"
+            f"every episode of tournament {tournament.name!r} failed, so nothing can be compared;"
+            " see `simworld episode list`"
         )
-    for made in (one for summary in played for one in store.judgements(summary.id)):
-        if made.judge_name == judge and made.judgement.failure is not None:
-            why = f"its judgements failed, like this one: {made.judgement.failure}"
+    for stored in (judgement for summary in played for judgement in store.judgements(summary.id)):
+        if stored.judge_name == judge and stored.judgement.failure is not None:
+            why = f"its judgements failed, like this one: {stored.judgement.failure}"
             break
     else:
         why = "it has not judged them yet"

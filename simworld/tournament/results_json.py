@@ -12,28 +12,31 @@ from simworld.tournament.loading import Tournament
 from simworld.tournament.results import Results
 
 
-def plain_results(tournament: Tournament, found: Results) -> dict[str, Any]:
+def plain_results(tournament: Tournament, results: Results) -> dict[str, Any]:
     """Everything in the standings. What could not be computed is null; `warnings` and `notes` say
     why.
     """
-    standings = found.standings
+    standings = results.standings
     return {
         "tournament": tournament.name,
-        "judge": found.judge,
-        "judge_ids": list(found.judge_ids),
-        "judged": found.judged,
+        "judge": results.judge,
+        "judge_ids": list(results.judge_ids),
+        "judged": results.judged,
         "families": standings.families,
         "anchor": standings.anchor,
         "agents": {agent: asdict(seats) for agent, seats in standings.seats.items()},
         "measures": {name: _table(table) for name, table in standings.tables.items()},
         "tables_of_three_and_more": None
-        if found.tables is None
-        else [asdict(rating) for rating in found.tables],
+        if results.tables is None
+        else [asdict(rating) for rating in results.tables],
         "warnings": list(standings.warnings),
+        "cautions": list(results.cautions),
     }
 
 
-def plain_differences(first: str, second: str, found: dict[str, Difference]) -> dict[str, Any]:
+def plain_differences(
+    first: str, second: str, differences: dict[str, Difference]
+) -> dict[str, Any]:
     """One agent less another, by measure."""
     return {
         "first": first,
@@ -45,7 +48,7 @@ def plain_differences(first: str, second: str, found: dict[str, Difference]) -> 
                 "families_needed": difference.settles,
                 "notes": list(difference.paired.notes),
             }
-            for measure, difference in found.items()
+            for measure, difference in differences.items()
         },
     }
 

@@ -55,16 +55,20 @@ def stored_judges(store: Store, run: str) -> dict[str, tuple[str, ...]]:
     same: dict[tuple[str, str], list[JudgeRecord]] = defaultdict(list)
     for record in store.judges():
         if record.id in scored:
-            made = {key: value for key, value in record.spec.items() if key != "rubric"}
-            same[record.name, json.dumps(made, sort_keys=True)].append(record)
+            rubrics = {
+                key: value
+                for key, value in record.spec.items()
+                if key not in ("rubric", "measured")
+            }
+            same[record.name, json.dumps(rubrics, sort_keys=True)].append(record)
     names = Counter(name for name, _ in same)
-    found = {}
+    ids = {}
     for (name, _), records in same.items():
         piece = records[0].id.rpartition("@")[2][:8]
-        found[name if names[name] == 1 else f"{name} {piece}"] = tuple(
+        ids[name if names[name] == 1 else f"{name} {piece}"] = tuple(
             record.id for record in records
         )
-    return found
+    return ids
 
 
 def _file(run: str, seed: int, options: Mapping[str, Any]) -> TournamentFile:

@@ -1,6 +1,4 @@
-"""What earlier rounds of a Swiss tournament came to, from which the pairs of the next one
-follow.
-"""
+"""Points of the earlier rounds of a Swiss tournament, from which the next round is paired."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ LIBRARY = {
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
-def template(
+def tournament_template(
     name: str, file: str, *, agents: Sequence[str], scenarios: Sequence[str], judges: Sequence[str]
 ) -> str:
     """The text of a tournament of these files, or else of the library's. Raises InputError for a

@@ -45,10 +45,12 @@ class TournamentPlan(RunPlan):
 
     def seatings(self) -> list[tuple[Scenario, dict[str, str]]]:
         """Each scenario with each of its casts, once."""
-        found: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[Scenario, dict[str, str]]] = {}
+        distinct: dict[
+            tuple[str, tuple[tuple[str, str], ...]], tuple[Scenario, dict[str, str]]
+        ] = {}
         for scenario, cast in seatings(self.scenarios, self.matches, self.seats):
-            found.setdefault((scenario.id, tuple(cast.items())), (scenario, cast))
-        return list(found.values())
+            distinct.setdefault((scenario.id, tuple(cast.items())), (scenario, cast))
+        return list(distinct.values())
 
 
 def plan_of(tournament: Tournament, matches: Iterable[Match]) -> TournamentPlan:

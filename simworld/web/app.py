@@ -47,15 +47,15 @@ PAGES: Mapping[str, Maker] = {
 }
 
 
-def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: AppState | None = None) -> ASGIApp:
+def make_app(url: str, *, hosts: tuple[str, ...] = (), state: AppState | None = None) -> ASGIApp:
     """The application on a database; nothing is opened before the first request.
 
     Args:
         url: the database.
         hosts: names under which the server may be asked, besides those of this machine.
-        desk: of this database, for who wants to say when the server stops; default: a new one.
+        state: of this database, for who wants to say when the server stops; default: a new one.
     """
-    desk = desk or AppState(url)
+    state = state or AppState(url)
     templates = environment()
     where = DatabaseHeading(full=str(parse_address(url)))
 
@@ -63,10 +63,14 @@ def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: AppState | None = N
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         yield
-        desk.close()
+        state.close()
 
     def answer(request: Request, page: Page) -> Response:
-        shared = {"title": page.title, "section": section(request.url.path), "where": where}
+        shared = {
+            "title": page.title,
+            "section": navigation_entry(request.url.path),
+            "where": where,
+        }
         return HTMLResponse(
             render(templates, page.template, {**shared, **page.values}), status_code=page.status
         )
@@ -79,7 +83,8 @@ def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: AppState | None = N
         return response
 
     routes = [
-        Route(path, endpoint(desk, maker, answer), methods=["GET"]) for path, maker in PAGES.items()
+        Route(path, endpoint(state, maker, answer), methods=["GET"])
+        for path, maker in PAGES.items()
     ]
     app = Starlette(
         routes=[*routes, Mount("/static", StaticFiles(directory=STATIC))],
@@ -89,31 +94,31 @@ def make_app(url: str, *, hosts: tuple[str, ...] = (), desk: AppState | None = N
     return known_hosts(Hardened(app), hosts)
 
 
-def section(path: str) -> str:
+def navigation_entry(path: str) -> str:
     """The entry of the navigation under which a page is found."""
     group = path.split("/")[1]
     near = {"run": "/", "agent": "/episode/list", "db": "/db/query"}
-    found = [own for own, _ in NAVIGATION if own == path] or [near.get(group, "")]
-    return found[0] or next((own for own, _ in NAVIGATION if own.startswith(f"/{group}/")), "")
+    entries = [own for own, _ in NAVIGATION if own == path] or [near.get(group, "")]
+    return entries[0] or next((own for own, _ in NAVIGATION if own.startswith(f"/{group}/")), "")
 
 
 def endpoint(
-    desk: AppState, maker: Maker, answer: Callable[[Request, Page], Response]
+    state: AppState, maker: Maker, answer: Callable[[Request, Page], Response]
 ) -> Callable[[Request], Response]:
     """What answers the requests for one page."""
 
     def respond(request: Request) -> Response:
-        given = PageRequest(
+        asked = PageRequest(
             path=request.path_params,
             query=dict(request.query_params),
             own=sent_by_us(request.headers),
         )
         try:
-            return answer(request, maker(desk, desk.store(), given))
+            return answer(request, maker(state, state.store(), asked))
         except SimworldError as error:
             return answer(request, error_page(error))
         except Exception as error:
-            if (known := explain_damage(desk.url, error)) is None:
+            if (known := explain_damage(state.url, error)) is None:
                 raise
             return answer(request, error_page(known))
 
@@ -124,7 +129,7 @@ def error_page(error: SimworldError) -> Page:
     """A known error as a page: what is wrong, line by line, and what to do."""
     match error:
         case PageNotFound():
-            title, status = "Not here", 404
+            title, status = "Not found", 404
         case InputError():
             title, status = "This cannot be shown", 400
         case StoreMismatch():
@@ -140,7 +145,7 @@ def error_page(error: SimworldError) -> Page:
 
 def http_page(status: int) -> Page:
     """A page for what is no page of ours."""
-    said = {
+    wording = {
         404: (
             "No such page",
             "There is no page at this address; the links above lead to those that there are.",
@@ -149,8 +154,10 @@ def http_page(status: int) -> Page:
     }.get(
         status,
         (
-            "A fault of simworld",
+            "An error in simworld",
             "This page could not be made; the terminal of `simworld serve` shows why.",
         ),
     )
-    return Page(template="error.html", title=said[0], values={"lines": [said[1]]}, status=status)
+    return Page(
+        template="error.html", title=wording[0], values={"lines": [wording[1]]}, status=status
+    )

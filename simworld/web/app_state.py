@@ -28,7 +28,7 @@ T = TypeVar("T")
 @dataclass(slots=True)
 class _CachedAnswer:
     lock: threading.Lock = field(default_factory=threading.Lock)
-    made: float | None = None  # when; None: not yet
+    made_at: float | None = None  # in monotonic seconds; None: not yet
     stamp: object = None  # of what it was made from
     value: Any = None
     renewing: bool = False
@@ -85,12 +85,12 @@ class AppState:
             self._answers.move_to_end(key)
             if len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
-        if answer.made is None or time.monotonic() - answer.made > STALE_S:
+        if answer.made_at is None or time.monotonic() - answer.made_at > STALE_S:
             with answer.lock:
-                if answer.made is None or time.monotonic() - answer.made > STALE_S:
+                if answer.made_at is None or time.monotonic() - answer.made_at > STALE_S:
                     self._make(answer, ask, stamp)
         value: T = answer.value
-        if time.monotonic() - (answer.made or 0.0) > FRESH_S and (
+        if time.monotonic() - (answer.made_at or 0.0) > FRESH_S and (
             stamp is None or stamp != answer.stamp
         ):
             with self._lock:
@@ -102,13 +102,13 @@ class AppState:
     @staticmethod
     def _make(answer: _CachedAnswer, ask: Callable[[], Any], stamp: Hashable) -> None:
         answer.value = ask()
-        answer.stamp, answer.made = stamp, time.monotonic()
+        answer.stamp, answer.made_at = stamp, time.monotonic()
 
     def _renew(self, answer: _CachedAnswer, ask: Callable[[], Any], stamp: Hashable) -> None:
         try:
             self._make(answer, ask, stamp)
         except SimworldError:
-            answer.made = None  # the next reader asks, and is told
+            answer.made_at = None  # the next reader asks, and is told
         finally:
             answer.renewing = False
 

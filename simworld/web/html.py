@@ -12,10 +12,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from simworld.core.counts import counted
 from simworld.core.text import harmless
+from simworld.language.shown import only_to_words
 from simworld.web import numbers
 from simworld.web.links import link
-from simworld.web.titles import titled
+from simworld.web.titles import scenario_title
 
 NAVIGATION = (
     ("/", "Runs"),
@@ -43,36 +45,37 @@ class DatabaseHeading:
 
 def environment() -> Environment:
     """The templates of this package, with the functions and filters that they use."""
-    made = Environment(
+    templates = Environment(
         loader=PackageLoader("simworld.web"),
         autoescape=True,
-        finalize=shown,
+        finalize=harmless_value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {
+    templates.filters |= {
         "count": numbers.count,
+        "counted": counted,
         "figure": numbers.figure,
         "signed": numbers.signed,
         "bounds": numbers.bounds,
         "percent": numbers.percent,
         "when": when,
         "bdi": isolated,
-        "titled": titled,
+        "titled": scenario_title,
         "short": lambda id_: str(id_)[:10],
     }
-    made.globals |= {"link": link, "navigation": NAVIGATION}
-    return made
+    templates.globals |= {"link": link, "navigation": NAVIGATION, "only_to": only_to_words}
+    return templates
 
 
-def render(made: Environment, template: str, values: Mapping[str, Any]) -> str:
+def render(templates: Environment, template: str, values: Mapping[str, Any]) -> str:
     """A page as text."""
-    return made.get_template(template).render(values)
+    return templates.get_template(template).render(values)
 
 
-def shown(value: Any) -> Any:
+def harmless_value(value: Any) -> Any:
     """What stands on the page for a value: nothing for None, texts made harmless; the environment
     escapes them.
     """

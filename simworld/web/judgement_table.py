@@ -49,12 +49,15 @@ class JudgementTable:
     rows: Sequence[DimensionRow]
 
 
-def judged(store: Store, stored: StoredEpisode) -> list[JudgementTable]:
+def judgement_tables(store: Store, stored: StoredEpisode) -> list[JudgementTable]:
     """All judgements of an episode, by judge and sample."""
-    found = store.judgements(stored.id)
-    judges = {judge.id: judge for judge in store.judges()} if found else {}
+    judgements = store.judgements(stored.id)
+    judges = {judge.id: judge for judge in store.judges()} if judgements else {}
     seats = [seat.seat for seat in stored.summary.seats]
-    return [_table(one, judges.get(one.judgement.judge_id), seats) for one in found]
+    return [
+        _table(stored_judgement, judges.get(stored_judgement.judgement.judge_id), seats)
+        for stored_judgement in judgements
+    ]
 
 
 def _table(
@@ -121,5 +124,5 @@ def distribution(raw: Mapping[str, float]) -> Markup | None:
     if not odds:
         return None
     low, high = min(ENDS[0], *odds), max(ENDS[1], *odds)
-    said = ", ".join(figure(value, 1) for value in odds)
-    return spread(odds, (low, high), f"log-odds of the wordings for the better end: {said}")
+    numbers = ", ".join(figure(value, 1) for value in odds)
+    return spread(odds, (low, high), f"log-odds of the wordings for the better end: {numbers}")

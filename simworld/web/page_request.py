@@ -1,5 +1,5 @@
-"""What a page is asked for: parts of the path and fields of the query, untrusted, as values or as
-clear mistakes.
+"""What a page is asked for: path parts and query fields from outside, turned into checked values or
+clear errors.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
@@ -35,7 +36,7 @@ class PageRequest:
         value = self.query.get(name, "").strip()
         if len(value) > longest:
             raise InputError(
-                f"{name}: found {len(value):,} characters, expected at most {longest:,}"
+                f"{name}: found {counted(len(value), 'character')}, expected at most {longest:,}"
             )
         return value or None
 

@@ -24,22 +24,22 @@ from simworld.tournament.loading import Tournament
 from simworld.tournament.results import Results, differences_by, results_by
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament
 from simworld.web.html import environment
-from simworld.web.judgement_table import judged
+from simworld.web.judgement_table import judgement_tables
 from simworld.web.pages import episode
 from simworld.web.pages.run import last_failures
-from simworld.web.pages.scenario import SeatBriefing, role
+from simworld.web.pages.scenario import SeatBriefing, seat_briefing
 from simworld.web.pages.tournament import (
     SHARES,
     ComparedMeasure,
     DrawnMeasure,
     MeanColumns,
     WinMatrix,
-    drawn,
-    drawn_differences,
-    matrix,
-    means,
+    draw_differences,
+    draw_measure,
+    mean_columns,
+    win_matrix,
 )
-from simworld.web.steering_strips import steering, thin
+from simworld.web.steering_strips import steering_strips, thin_strip
 from store import EpisodeSummary, JudgeRecord, Store
 
 STYLE = Path(__file__).parent / "static" / "style.css"
@@ -51,7 +51,7 @@ MOST_PAIRS = 28  # of agents; of more, each beside the best one only
 class JudgeSection:
     """What one judge's scores come to."""
 
-    found: Results
+    results: Results
     measure: str
     drawn: DrawnMeasure
     means: MeanColumns
@@ -88,9 +88,9 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
     templates = environment()
     by_name = stored_judges(store, run)
     judged_ = [
-        one
+        section
         for name, ids in by_name.items()
-        if (one := _judged(store, tournament, name, ids)) is not None
+        if (section := _judge_section(store, tournament, name, ids)) is not None
     ]
     main = next(iter(by_name.values()), ())
     judges = [judge for judge in store.judges() if judge.id in main]
@@ -107,8 +107,8 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
             summary=summary,
             judged=judged_,
             played=played,
-            shown=sum(len(one.episodes) for one in played),
-            total=sum(one.total for one in played),
+            shown=sum(len(scenario.episodes) for scenario in played),
+            total=sum(scenario.total for scenario in played),
             failures=failures,
             style=Markup(style),
             style_hash=_hash(style),
@@ -120,7 +120,7 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
     bare = [
         PlayedScenario(
             scenario=scenario,
-            roles=[role(scenario, seat.name) for seat in scenario.seats],
+            roles=[seat_briefing(scenario, seat.name) for seat in scenario.seats],
             episodes=(),
             total=len(summaries[scenario.id]),
         )
@@ -128,30 +128,31 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
     ]
     room = most_bytes - len(page(bare).encode())
     kept: dict[str, list[Markup]] = {}
-    for made in _in_turns([summaries[scenario.id] for scenario in tournament.scenarios]):
-        drawn_ = _episode(store, judges, made, of_episode)
+    scenarios = {scenario.id: scenario for scenario in tournament.scenarios}
+    for summary_ in _interleaved([summaries[id_] for id_ in scenarios]):
+        drawn_ = _episode(store, judges, scenarios[summary_.scenario_id], summary_, of_episode)
         room -= len(drawn_.encode()) + 1
         if room < 0:
             break
-        kept.setdefault(made.scenario_id, []).append(drawn_)
+        kept.setdefault(summary_.scenario_id, []).append(drawn_)
     return page(
         [
             PlayedScenario(
-                scenario=one.scenario,
-                roles=one.roles,
-                episodes=kept.get(one.scenario.id, ()),
-                total=one.total,
+                scenario=section.scenario,
+                roles=section.roles,
+                episodes=kept.get(section.scenario.id, ()),
+                total=section.total,
             )
-            for one in bare
+            for section in bare
         ]
     )
 
 
-def _judged(
+def _judge_section(
     store: Store, tournament: Tournament, name: str, ids: Sequence[str]
 ) -> JudgeSection | None:
-    found = results_by(tournament, store, name, ids)
-    tables = found.standings.tables
+    results = results_by(tournament, store, name, ids)
+    tables = results.standings.tables
     if not tables:
         return None
     measure = next(iter(tables))
@@ -164,38 +165,45 @@ def _judged(
         difference = differences_by(tournament, store, ids, first, second).get(OVERALL)
         if difference is not None:
             compared.append((first, second, difference))
-    figures = drawn_differences({f"{a}\0{b}": difference for a, b, difference in compared})
+    figures = draw_differences({f"{a}\0{b}": difference for a, b, difference in compared})
     return JudgeSection(
-        found=found,
+        results=results,
         measure=measure,
-        drawn=drawn(tables[measure], found.scales.get(measure, SHARES)),
-        means=means(found, agents),
-        matrix=matrix(tables[measure]),
+        drawn=draw_measure(tables[measure], results.scales.get(measure, SHARES)),
+        means=mean_columns(results, agents),
+        matrix=win_matrix(tables[measure]),
         pairs=[(a, b, figure) for (a, b, _), figure in zip(compared, figures, strict=True)],
     )
 
 
-def _in_turns(by_scenario: Sequence[Sequence[EpisodeSummary]]) -> Iterator[EpisodeSummary]:
+def _interleaved(by_scenario: Sequence[Sequence[EpisodeSummary]]) -> Iterator[EpisodeSummary]:
     """The first episode of each scenario, then the second of each, and so on."""
-    for each in zip_longest(*by_scenario):
-        yield from (summary for summary in each if summary is not None)
+    for round_ in zip_longest(*by_scenario):
+        yield from (summary for summary in round_ if summary is not None)
 
 
 def _episode(
-    store: Store, judges: Sequence[JudgeRecord], summary: EpisodeSummary, template: Template
+    store: Store,
+    judges: Sequence[JudgeRecord],
+    scenario: Scenario,
+    summary: EpisodeSummary,
+    template: Template,
 ) -> Markup:
     stored = store.episode(summary.id)
-    steered = steering(store, stored)
+    steered = steering_strips(store, stored)
     scores = scores_of(store, judges, [summary.id])
     return Markup(
         template.render(
             summary=summary,
-            lines=episode.lines(stored, episode.names(summary)),
-            strips={step.number: thin(step) for drawn_ in steered for step, _ in drawn_.steps},
-            places=episode.places(summary),
+            lines=episode.transcript_lines(stored, scenario, episode.seat_names(summary)),
+            language=scenario.language,
+            strips={
+                step.number: thin_strip(step) for drawn_ in steered for step, _ in drawn_.steps
+            },
+            places=episode.seat_places(summary),
             checks=stored.episode.checks,
-            judgements=judged(store, stored),
-            seats={seat: found for (_, seat), found in scores.items()},
+            judgements=judgement_tables(store, stored),
+            seats={seat: scored for (_, seat), scored in scores.items()},
         )
     )
 

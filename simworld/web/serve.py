@@ -21,9 +21,9 @@ SWITCH_S = 0.0005
 class Server(uvicorn.Server):
     """A server whose end waits for no query."""
 
-    def __init__(self, config: uvicorn.Config, desk: AppState) -> None:
+    def __init__(self, config: uvicorn.Config, state: AppState) -> None:
         super().__init__(config)
-        self._desk = desk
+        self._desk = state
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """What a signal to stop does."""
@@ -53,9 +53,9 @@ def serve(
     """
     listening = listen(host, port)
     taken = listening.getsockname()[1]
-    desk = AppState(url)
+    state = AppState(url)
     config = uvicorn.Config(
-        make_app(url, hosts=(host, *names), desk=desk),
+        make_app(url, hosts=(host, *names), state=state),
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -65,7 +65,7 @@ def serve(
     )
     sys.setswitchinterval(SWITCH_S)
     ready(f"http://{f'[{host}]' if ':' in host else host}:{taken}/")
-    Server(config, desk).run(sockets=[listening])
+    Server(config, state).run(sockets=[listening])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -82,8 +82,8 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         if listening is not None:
             listening.close()
-        said = getattr(error, "strerror", None) or str(error)
+        reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
-            f"cannot listen on {host}, port {port}: {said}; try --port 0 for a free one"
+            f"cannot listen on {host}, port {port}: {reason}; try --port 0 for a free one"
         ) from error
     return listening

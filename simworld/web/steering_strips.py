@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from simworld.analysis.used_actions import SteeredAct, SteeredSeat
 from simworld.analysis.used_actions import steering as ask
+from simworld.core.counts import counted
 from simworld.web.figures.strips import strip
 from store import Store, StoredEpisode
 
@@ -20,21 +21,21 @@ class SteeringStrips:
     steps: tuple[tuple[SteeredAct, Markup], ...]
 
 
-def steering(store: Store, stored: StoredEpisode) -> list[SteeringStrips]:
+def steering_strips(store: Store, stored: StoredEpisode) -> list[SteeringStrips]:
     """How an episode was steered, seat by seat."""
     return [
         SteeringStrips(
-            steered=found,
-            steps=tuple((step, strip(step.action, _label(step))) for step in found.steps),
+            steered=steered,
+            steps=tuple((step, strip(step.action, _label(step))) for step in steered.steps),
         )
-        for found in ask(store, stored)
+        for steered in ask(store, stored)
     ]
 
 
-def thin(step: SteeredAct) -> Markup:
+def thin_strip(step: SteeredAct) -> Markup:
     """The same strip, low, for the transcript."""
     return strip(step.action, _label(step), height=6.0)
 
 
 def _label(step: SteeredAct) -> str:
-    return f"action of turn {step.turn + 1}: {len(step.action)} coordinates"
+    return f"action of turn {step.turn + 1}: {counted(len(step.action), 'coordinate')}"

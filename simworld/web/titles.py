@@ -25,24 +25,24 @@ class TitledScenario(Protocol):
         """For people; may be empty."""
 
 
-def titled(scenario: TitledScenario) -> str:
+def scenario_title(scenario: TitledScenario) -> str:
     """The title, or the name; of a variant with its parameters, for all variants of a file have one
     title.
     """
     _, *parameters = scenario.name.split(".")
     if not scenario.title:
         return scenario.name
-    told = ", ".join(parameter.replace("-", " ") for parameter in parameters)
-    return f"{scenario.title} ({told})" if told else scenario.title
+    values = ", ".join(parameter.replace("-", " ") for parameter in parameters)
+    return f"{scenario.title} ({values})" if values else scenario.title
 
 
-def all_titled(scenarios: Iterable[TitledScenario]) -> dict[str, str]:
+def scenario_titles(scenarios: Iterable[TitledScenario]) -> dict[str, str]:
     """Scenario id → what it is called among these: where two have one title, with the name, and if
     need be the id.
     """
-    found = {scenario.id: scenario for scenario in scenarios}
-    titles = {id_: titled(scenario) for id_, scenario in found.items()}
-    for more in (lambda id_: found[id_].name, lambda id_: id_[:11]):
+    by_id = {scenario.id: scenario for scenario in scenarios}
+    titles = {id_: scenario_title(scenario) for id_, scenario in by_id.items()}
+    for more in (lambda id_: by_id[id_].name, lambda id_: id_[:11]):
         counts = Counter(titles.values())
         titles = {
             id_: f"{title}, {more(id_)}" if counts[title] > 1 else title

@@ -76,9 +76,9 @@ class Document:
         real: list[str | int] = []
         node = self.root
         for part in loc:
-            found = self._child(node, part)
-            if found is not None:
-                node = found[0]
+            child = self._child(node, part)
+            if child is not None:
+                node = child[0]
                 real.append(part)
         return tuple(real)
 
@@ -90,10 +90,10 @@ class Document:
     def _walk(self, loc: YamlLocation) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
         node, key_node = self.root, None
         for part in loc:
-            found = self._child(node, part)
-            if found is None:
+            child = self._child(node, part)
+            if child is None:
                 return node, None, False
-            node, key_node = found
+            node, key_node = child
         return node, key_node, True
 
     def _child(
@@ -258,8 +258,8 @@ class _Builder:
         """
         if any("\ud800" <= c <= "\udfff" for c in text):
             self._report(node, "half of a surrogate pair; write the character itself")
-        elif found := FORBIDDEN.search(text):
-            self._report(node, f"control character U+{ord(found[0]):04X} in the text")
+        elif control := FORBIDDEN.search(text):
+            self._report(node, f"control character U+{ord(control[0]):04X} in the text")
 
     def _report(self, node: yaml.Node, message: str) -> None:
         self.problems.append(Problem(message=message, where=_where(self.name, node)))

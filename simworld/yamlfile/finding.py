@@ -1,5 +1,5 @@
-"""Files by folder and by glob: links are not followed downwards, and there is an end however large
-the disk is.
+"""Finds YAML files by folder or glob. Links to folders are not followed, and the number of entries
+looked at is limited.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def yaml_files(folder: Path) -> list[Path]:
         raise InputError(
             [Problem(message=f"cannot be read: {reason}", where=str(folder))]
         ) from None
-    found = _match(folder, ("**", "*"), _counter(str(folder)))
-    return _some(
-        str(folder), (path for path in found if path.suffix in SUFFIXES and os.path.isfile(path))
+    entries = _match(folder, ("**", "*"), _counter(str(folder)))
+    return _sorted_files(
+        str(folder), (path for path in entries if path.suffix in SUFFIXES and os.path.isfile(path))
     )
 
 
@@ -58,9 +58,9 @@ def matching_files(pattern: str, beside: Path = Path()) -> list[Path]:
     start, parts = (
         (Path(path.anchor), path.parts[1:]) if path.is_absolute() else (beside, path.parts)
     )
-    found = _match(start, _joined(parts), _counter(pattern))
-    return _some(
-        pattern, (path for path in found if path.suffix in SUFFIXES and os.path.isfile(path))
+    entries = _match(start, _joined(parts), _counter(pattern))
+    return _sorted_files(
+        pattern, (path for path in entries if path.suffix in SUFFIXES and os.path.isfile(path))
     )
 
 
@@ -75,7 +75,7 @@ def _match(folder: Path, parts: Sequence[str], count: Callable[[], None]) -> Ite
         return
     if first == "**":
         yield from _match(folder, rest, count)
-    for entry in _inside(folder, count):
+    for entry in _folder_entries(folder, count):
         if first == "**":
             if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
                 yield from _match(folder / entry.name, parts, count)
@@ -85,7 +85,7 @@ def _match(folder: Path, parts: Sequence[str], count: Callable[[], None]) -> Ite
             yield from _match(folder / entry.name, rest, count)
 
 
-def _inside(folder: Path, count: Callable[[], None]) -> list[os.DirEntry[str]]:
+def _folder_entries(folder: Path, count: Callable[[], None]) -> list[os.DirEntry[str]]:
     """What is in a folder, by name; nothing if it is none, or cannot be read."""
     if len(folder.parts) > MAX_DEPTH:
         raise InputError(
@@ -118,18 +118,18 @@ def _counter(where: str) -> Callable[[], None]:
         nonlocal left
         left -= 1
         if left < 0:
-            what = (
+            message = (
                 f"more than {MAX_ENTRIES:,} files and folders to look through; name a folder"
                 " further down"
             )
-            raise InputError([Problem(message=what, where=where)])
+            raise InputError([Problem(message=message, where=where)])
 
     return count
 
 
-def _some(where: str, found: Iterator[Path]) -> list[Path]:
+def _sorted_files(where: str, paths: Iterator[Path]) -> list[Path]:
     files: dict[Path, None] = {}
-    for path in found:
+    for path in paths:
         files[path] = None
         if len(files) > MAX_FILES:
             raise InputError(

@@ -1,6 +1,4 @@
-"""The keys at the top of a YAML file, to tell what kind of file it is; also of one that is broken
-further down.
-"""
+"""The top-level keys of a YAML file, which tell its kind even if it is broken further down."""
 
 from __future__ import annotations
 
@@ -34,8 +32,8 @@ def top_keys(path: Path) -> tuple[frozenset[str], bool]:
     # keys that begin no line
     if first in ("{", "[") or (rows and re.search(r"^- *[{[]", text, re.MULTILINE)):
         return _of_data(path)
-    found = (match for match in _KEY.finditer(text) if bool(match["row"]) == rows)
-    return frozenset(match["key"] for match in found), rows
+    matches = (match for match in _KEY.finditer(text) if bool(match["row"]) == rows)
+    return frozenset(match["key"] for match in matches), rows
 
 
 def _of_data(path: Path) -> tuple[frozenset[str], bool]:

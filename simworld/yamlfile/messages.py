@@ -11,22 +11,38 @@ from typing import Any
 
 import yaml
 
+from simworld.core.counts import counted
+
 MAX_SHOWN = 40  # characters of a value in a message
 
 
-def did_you_mean(word: object, candidates: Iterable[str]) -> str:
-    """`; did you mean 'goal'?` for a near miss, else an empty text."""
-    close = closest(word, candidates)
-    return f"; did you mean '{close}'?" if close else ""
+CUTOFF = 0.6  # of likeness, from 0 to 1, for words
 
 
-def closest(word: object, candidates: Iterable[str]) -> str | None:
-    """The candidate that `word` most likely stands for: other case or dashes, else few letters
-    apart.
+def did_you_mean(
+    word: object,
+    candidates: Iterable[str],
+    *,
+    cutoff: float = CUTOFF,
+    show: Callable[[str], str] = str,
+) -> str:
+    """`; did you mean 'goal'?` for a near miss, else an empty text; `show` gives what is said of
+    the candidate.
+    """
+    close = closest(word, candidates, cutoff=cutoff)
+    return f"; did you mean '{show(close)}'?" if close else ""
+
+
+def closest(word: object, candidates: Iterable[str], *, cutoff: float = CUTOFF) -> str | None:
+    """The candidate that `word` most likely stands for: other case or dashes, few letters apart, or
+    else its beginning.
     """
     known = {_folded(candidate): candidate for candidate in candidates}
-    found = difflib.get_close_matches(_folded(str(word)), known, n=1, cutoff=0.6)
-    return known[found[0]] if found else None
+    wanted = _folded(str(word))
+    close = difflib.get_close_matches(wanted, known, n=1, cutoff=cutoff)
+    if not close and len(wanted) >= 3:
+        close = [name for name in known if name.startswith(wanted)]
+    return known[close[0]] if close else None
 
 
 def dotted(loc: Sequence[str | int]) -> str:
@@ -40,7 +56,7 @@ def shorten(text: str) -> str:
     return line if len(line) <= MAX_SHOWN else line[: MAX_SHOWN - 1] + "…"
 
 
-def found(value: Any, written: str | None = None) -> str:
+def value_text(value: Any, written: str | None = None) -> str:
     """What the author gave, in words; `written` is a scalar's own spelling."""
     if value is None:
         return "nothing"
@@ -79,7 +95,7 @@ _EXPECTED = {
 }
 
 
-def expected(kind: str) -> str | None:
+def expected_type(kind: str) -> str | None:
     """What an error of a wrong type expected, or None for errors of other kinds."""
     return _EXPECTED.get(kind)
 
@@ -89,7 +105,7 @@ def type_message(kinds: Sequence[str], value: Any, written: str | None) -> str:
     union.
     """
     wanted = list(dict.fromkeys(_EXPECTED[kind] for kind in kinds if kind != "none_required"))
-    text = f"expected {' or '.join(wanted)}, found {found(value, written)}"
+    text = f"expected {' or '.join(wanted)}, found {value_text(value, written)}"
     if "text" in wanted and isinstance(value, bool | int | float):
         return f"{text}; put it in quotes"
     if value is None:
@@ -101,16 +117,16 @@ def value_message(kind: str, error: Mapping[str, Any], value: Any, written: str 
     """The message of any other validation error."""
     context: Mapping[str, Any] = error.get("ctx", {})
     if wording := _WORDINGS.get(kind):
-        return wording(context, found(value, written))
+        return wording(context, value_text(value, written))
     if kind in ("enum", "literal_error"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
-        return f"expected {one_of(choices)}, found {found(value, written)}{hint}"
+        return f"expected {or_list(choices)}, found {value_text(value, written)}{hint}"
     if kind == "union_tag_invalid":
         choices = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
         tag = context.get("tag")
         return (
-            f"{context.get('discriminator', '')}: expected {one_of(choices)}, found"
+            f"{context.get('discriminator', '')}: expected {or_list(choices)}, found"
             f" '{tag}'{did_you_mean(tag, choices)}"
         )
     text = str(error.get("msg", "not valid"))
@@ -124,9 +140,9 @@ _WORDINGS: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
     "less_than": lambda c, f: f"expected less than {c['lt']:g}, found {f}",
     "less_than_equal": lambda c, f: f"expected at most {c['le']:g}, found {f}",
     "too_short": lambda c, f: (
-        f"expected at least {_count(c['min_length'])}, found {_count(c['actual_length'])}"
+        f"expected at least {_entries(c['min_length'])}, found {_entries(c['actual_length'])}"
     ),
-    "too_long": lambda c, f: f"expected at most {_count(c['max_length'])}, found {_more(c)}",
+    "too_long": lambda c, f: f"expected at most {_entries(c['max_length'])}, found {_more(c)}",
     "string_too_short": lambda c, f: (
         "must not be empty" if c["min_length"] == 1 else f"too short: at least {c['min_length']}"
     ),
@@ -163,20 +179,25 @@ def _folded(word: str) -> str:
     return word.casefold().replace("-", "_").replace(" ", "_")
 
 
-def one_of(choices: Sequence[str]) -> str:
+def or_list(choices: Sequence[str]) -> str:
     """`a, b or c`."""
-    return (
-        choices[0]
-        if len(choices) == 1
-        else f"{', '.join(choices[:-1])} or {choices[-1]}"
-        if choices
-        else "another value"
-    )
+    return _listed(choices, "or") or "another value"
 
 
-def _count(n: int) -> str:
-    return f"{n} entry" if n == 1 else f"{n} entries"
+def and_list(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return _listed(names, "and")
+
+
+def _listed(words: Sequence[str], last: str) -> str:
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def _entries(n: int) -> str:
+    return counted(n, "entry", "entries")
 
 
 def _more(context: Mapping[str, Any]) -> str:
-    return _count(context["actual_length"]) if context.get("actual_length") is not None else "more"
+    return (
+        _entries(context["actual_length"]) if context.get("actual_length") is not None else "more"
+    )

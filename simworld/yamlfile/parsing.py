@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
+from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile.document import Document, load_text
+from simworld.yamlfile.document import Document
 from simworld.yamlfile.messages import (
     closest,
     did_you_mean,
     dotted,
-    expected,
+    expected_type,
     type_message,
     value_message,
 )
@@ -43,11 +45,6 @@ def parse(document: Document, model: type[M], *, data: Any = _UNSET) -> M:
         raise InputError(_problems(document, model, value, error)) from None
 
 
-def parse_text(text: str, name: str, model: type[M]) -> M:
-    """As `parse`, for a text; `name` stands for the file in messages."""
-    return parse(load_text(text, name), model)
-
-
 def problem_texts(error: ValidationError) -> list[str]:
     """The problems of data that has no YAML document behind it: `seats.1.goal: required field is
     missing`.
@@ -60,13 +57,13 @@ def problem_texts(error: ValidationError) -> list[str]:
             message = "required field is missing"
         elif kind == "extra_forbidden":
             message = "unknown field"
-        elif expected(kind):
+        elif expected_type(kind):
             message = type_message([kind], item["input"], None)
         else:
             message = value_message(kind, item, item["input"], None)
         texts.append(f"{dotted(item['loc'])}: {message}" if item["loc"] else message)
     if len(errors) > MAX_PROBLEMS:
-        texts.append(f"… and {len(errors) - MAX_PROBLEMS:,} more problems")
+        texts.append(f"… and {counted(len(errors) - MAX_PROBLEMS, 'more problem')}")
     return list(dict.fromkeys(texts))
 
 
@@ -87,11 +84,11 @@ def _problems(
         kinds = {item["type"] for item in items}
         if "missing" in kinds and loc in meant:
             continue
-        if loc in inner and all(expected(kind) or kind == "too_short" for kind in kinds):
+        if loc in inner and all(expected_type(kind) or kind == "too_short" for kind in kinds):
             # the branch of a union that was not meant, or a list whose entries are wrong already
             continue
         if len(problems) >= MAX_PROBLEMS:
-            more = f"… and {len(errors) - len(problems):,} more problems"
+            more = f"… and {counted(len(errors) - len(problems), 'more problem')}"
             return [*problems, Problem(message=more, where=document.name)]
         key = _about_key(items)
         problems += [
@@ -138,7 +135,7 @@ def _messages(
     value = _at(data, loc)
     written = document.written(loc) if value == _at(document.data, loc) else None
     kinds = [item["type"] for item in items]
-    if all(expected(kind) for kind in kinds):
+    if all(expected_type(kind) for kind in kinds):
         return [type_message(kinds, value, written)]
     messages: list[str] = []
     for item in items:
@@ -147,7 +144,7 @@ def _messages(
             messages.append(f"unknown field{did_you_mean(loc[-1], _fields_at(model, loc[:-1]))}")
         elif kind == "missing":
             messages.append("required field is missing")
-        elif not expected(kind):
+        elif not expected_type(kind):
             messages.append(value_message(kind, item, value, written))
     return list(dict.fromkeys(messages))
 
@@ -166,19 +163,14 @@ def _fields_at(model: type[BaseModel], loc: YamlPath) -> list[str]:
     types: list[Any] = [model]
     for part in loc:
         types = [found for kind in types for found in _step(kind, part)]
-    names = [name for kind in types for m in _models(kind) for name in field_names(m)]
+    names = [name for kind in types for m in _models(kind) for name in fields_in_file(m)]
     return list(dict.fromkeys(names))
 
 
 def _step(kind: Any, part: str | int) -> list[Any]:
     if isinstance(part, str):
         models = _models(kind)
-        stepped = [
-            f.annotation
-            for m in models
-            for name, f in m.model_fields.items()
-            if part in (name, f.alias)
-        ]
+        stepped = [f.annotation for m in models if (f := fields_in_file(m).get(part))]
         if stepped:
             return stepped
     return list(_models(kind)) or [kind]
@@ -191,6 +183,6 @@ def _models(kind: Any) -> list[type[BaseModel]]:
     return [m for argument in get_args(kind) for m in _models(argument)]
 
 
-def field_names(model: type[BaseModel]) -> list[str]:
-    """The names that a model's fields have in a file."""
-    return [field.alias or name for name, field in model.model_fields.items()]
+def fields_in_file(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the names that they have in a file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}

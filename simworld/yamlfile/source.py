@@ -44,11 +44,11 @@ def read_source(path: Path, max_bytes: int = MAX_BYTES) -> str:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        what = (
+        message = (
             f"is not UTF-8 text: byte 0x{raw[error.start]:02x} in line {line}; save the file as"
             " UTF-8"
         )
-        raise _refusal(what, name) from None
+        raise _refusal(message, name) from None
     check_characters(text, name)
     return text
 
@@ -57,11 +57,11 @@ def check_characters(text: str, name: str) -> None:
     """Raises InputError, with the place, if the text holds a control character (as binary files
     do).
     """
-    if found := FORBIDDEN.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        column = found.start() - (text.rfind("\n", 0, found.start()) + 1) + 1
-        what = f"control character U+{ord(found[0]):04X}: this is no text file"
-        raise InputError([Problem(message=what, where=f"{name}:{line}:{column}")])
+    if control := FORBIDDEN.search(text):
+        line = text.count("\n", 0, control.start()) + 1
+        column = control.start() - (text.rfind("\n", 0, control.start()) + 1) + 1
+        message = f"control character U+{ord(control[0]):04X}: this is not a text file"
+        raise InputError([Problem(message=message, where=f"{name}:{line}:{column}")])
 
 
 def _refusal(message: str, name: str) -> InputError:

@@ -18,7 +18,7 @@ def write_new(texts: Mapping[Path, str]) -> None:
     problems = [
         Problem(message=reason, where=str(path))
         for path, text in texts.items()
-        if (reason := _no(path, text))
+        if (reason := _why_not_writable(path, text))
     ]
     if problems:
         raise InputError(problems)
@@ -39,7 +39,7 @@ def write_new(texts: Mapping[Path, str]) -> None:
         raise InputError([Problem(message=reason, where=str(path))]) from None
 
 
-def _no(path: Path, text: str) -> str:
+def _why_not_writable(path: Path, text: str) -> str:
     """Why a file cannot be written, as far as can be told before; empty if it seems that it can."""
     try:
         text.encode()

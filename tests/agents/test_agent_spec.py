@@ -17,6 +17,7 @@ from agents.scripted import ScriptedAgent
 from simworld.core.episode import ActionKind
 from simworld.core.errors import InputError
 from simworld.core.requests import ModelInfo, Sampling
+from simworld.testing import example_observations
 
 LM = "name: mine\nmodel: builtin:smollm2-135m-instruct\n"
 INFO = ModelInfo(spec="builtin:smollm2-135m-instruct", id="hash-1", dtype="float32", context=2048)
@@ -164,6 +165,25 @@ def test_an_unknown_agent_gets_a_hint(write: Callable[[str, str], Path]) -> None
         (
             "no agent 'zzzzz': no such file, and no such name in the library; the library has"
             f" {', '.join(library_names())}"
+        ),
+    ]
+
+
+def test_an_agent_or_a_prompt_in_another_folder_gets_a_hint(
+    write: Callable[[str, str], Path],
+) -> None:
+    write("agents/brief.yaml", "name: brief\nkind: human\n")
+    write("judges/strict.yaml", "")
+    write("prompts/short.yaml", "")
+    write("mine.yaml", LM + "prompt: short.yaml\n")
+    none = "no such file, and no such name in the library"
+    assert problems(["brief.yaml", "breif", "strict.yaml", "mine.yaml"]) == [
+        f"no agent 'brief.yaml': {none}; did you mean 'agents/brief.yaml'?",
+        f"no agent 'breif': {none}; did you mean 'agents/brief.yaml'?",
+        f"no agent 'strict.yaml': {none}; the library has {', '.join(library_names())}",
+        (
+            "mine.yaml:3:9: prompt: no prompt 'short.yaml' beside this file, in the working folder"
+            " or in the library; did you mean 'prompts/short.yaml'?"
         ),
     ]
 
@@ -416,7 +436,10 @@ def test_from_spec_to_agent(write: Callable[[str, str], Path]) -> None:
         load_spec(write("s.yaml", "name: s\nkind: scripted\nlines: [Hi]\nafter: leave\n"))
     )
     assert isinstance(scripted, ScriptedAgent)
-    assert scripted._after is ActionKind.leave
+    late = example_observations()[-1]  # it has said its line
+    with pytest.raises(StopIteration) as over:
+        next(scripted.act(late))
+    assert over.value.value.action.kind is ActionKind.leave
     assert (
         make_agent(load_spec(write("h.yaml", "name: h\nkind: human\n"))).model == "human:terminal"
     )

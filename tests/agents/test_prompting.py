@@ -10,10 +10,10 @@ from agents.prompting import (
     PromptTemplate,
     act_text,
     build_prompt,
-    describe,
+    describe_persona,
     event_line,
-    facts,
-    fill,
+    fill_template,
+    prompt_facts,
     stop_strings,
     whom_to_address,
 )
@@ -77,7 +77,7 @@ HISTORY = (
 
 
 def test_the_facts_of_a_seat() -> None:
-    assert facts(seen("seller", *HISTORY)) == {
+    assert prompt_facts(seen("seller", *HISTORY)) == {
         "setting": "Outside the hall.",
         "name": "Nadia",
         "persona": "34 (she/her), bookbinder. Sings",
@@ -114,7 +114,7 @@ def test_the_facts_of_a_seat() -> None:
     ],
 )
 def test_a_persona_in_a_line(persona: Persona, line: str) -> None:
-    assert describe(persona) == line
+    assert describe_persona(persona) == line
 
 
 @pytest.mark.parametrize(
@@ -242,12 +242,12 @@ SLOTS = {
     ],
 )
 def test_filling_a_template(template: str, text: str) -> None:
-    assert fill(template, SLOTS) == text
+    assert fill_template(template, SLOTS) == text
 
 
 def test_what_stands_in_a_value_is_no_slot() -> None:
     slots = SLOTS | {"setting": "{{secret}} {{goal}} \\1 \\g<0>", "secret": "S3CRET"}
-    assert fill("{{setting}}", slots) == "{{secret}} {{goal}} \\1 \\g<0>"
+    assert fill_template("{{setting}}", slots) == "{{secret}} {{goal}} \\1 \\g<0>"
 
 
 def test_a_setting_cannot_reach_another_slot() -> None:

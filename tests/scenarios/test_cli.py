@@ -84,7 +84,7 @@ def test_check_prints_every_problem_of_every_file_and_a_count() -> None:
     assert error("check", ".", "b.yaml", "e", "none.yaml").split("\n") == [
         "e: no YAML file in this folder",
         "a.yaml:3:8: seats: expected at least 2 entries, found 0 entries",
-        "b.yaml:1:1: control character U+0000: this is no text file",
+        "b.yaml:1:1: control character U+0000: this is not a text file",
         "none.yaml: no such file",
         "4 problems in 3 files",
     ]
@@ -150,7 +150,8 @@ def test_import_sotopia_then_check() -> None:
     write(Path("in"))
     assert (
         ok("import-sotopia", "in", "--out", "out")
-        == "Wrote 1 scenario in 1 family and 2 personas to out. Next: simworld scenario check out\n"
+        == "Wrote 1 scenario in 1 family and 2 personas to out.\nnext: simworld scenario check"
+        " out\n"
     )
     assert ok("check", "out") == "1 scenario in 1 file and 2 personas: ok\n"
     assert (

@@ -150,8 +150,8 @@ def test_persona_files_are_known_by_folder_or_by_fields(folder: Path) -> None:
 
 
 def test_personas_alone_are_no_selection(folder: Path) -> None:
-    assert lines("sub/personas/cy.yaml") == ["sub/personas/cy.yaml: holds personas and no scenario"]
-    assert lines("sub/personas") == ["sub/personas: holds personas and no scenario"]
+    assert lines("sub/personas/cy.yaml") == ["sub/personas/cy.yaml: holds personas but no scenario"]
+    assert lines("sub/personas") == ["sub/personas: holds personas but no scenario"]
     assert names("sub", "sub/two.yml") == ["two.p-1", "two.p-2"]
 
 
@@ -225,3 +225,34 @@ def test_the_held_out_set_is_as_large_and_varied_as_promised() -> None:
     assert len(kinds) == 10
     assert set(kinds.values()) == {3, 4}
     assert len({scenario.id for scenario in heldout}) == 32
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_broken_persona_of_several_scenarios_is_told_once_with_the_files_that_use_it() -> None:
+    Path("personas").mkdir()
+    Path("personas/bo.yaml").write_text("name: Bo\noccupaton: baker\n")
+    for name in "xyz":
+        text = (
+            "setting: S\nseats:\n  - {name: a, persona: bo, goal: G}\n  - {name: b, persona: bo,"
+            " goal: G}\n"
+        )
+        Path(f"{name}.yaml").write_text(f"name: {name}\n{text}")
+    own = "personas/bo.yaml:2:1: occupaton: unknown field; did you mean 'occupation'?"
+    seat = (
+        "x.yaml:4:24: seats.0.persona: the persona's file personas/bo.yaml has problems of its own"
+    )
+    assert lines("x.yaml", "y.yaml", "z.yaml") == [own, f"{seat}; y.yaml and z.yaml use it too"]
+    assert lines("x.yaml", "y.yaml") == [own, f"{seat}; y.yaml uses it too"]
+    assert lines("x.yaml") == [own, seat]
+    selection = read_files([Path("x.yaml"), Path("personas/bo.yaml"), Path("z.yaml")], Personas())
+    assert [*map(str, selection.problems)] == [own, f"{seat}; z.yaml uses it too"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_scenario_in_a_folder_below_is_meant() -> None:
+    Path("scenarios").mkdir()
+    Path("scenarios/late-train.yaml").write_text("")
+    assert lines("late-train.yaml") == [
+        "late-train.yaml: no such file or folder; did you mean 'scenarios/late-train.yaml'?"
+    ]
+    assert lines("late-trian")[0].endswith("; did you mean 'scenarios/late-train.yaml'?")

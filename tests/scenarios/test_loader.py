@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios import load_scenario, parse_scenario
+from scenarios import load_scenario
 from simworld.core.errors import InputError
 from simworld.core.scenario import (
     Check,
@@ -20,6 +20,7 @@ from simworld.core.scenario import (
     Seat,
     TurnOrder,
 )
+from tests.scenarios.parsing import parse_scenario
 
 TICKET = r"""
 name: last-concert-ticket
@@ -167,7 +168,7 @@ order: simultaneous
         ),
         (
             r"checks: [{name: c, kind: number, pattern: '(\d+)', between: [90, 65]}]",
-            "x.yaml:6:61: checks.0.between: lowest first: [65, 90]",
+            "x.yaml:6:61: checks.0.between: expected the lower end first: [65, 90]",
         ),
         ("checks: [{name: c, kind: regex}]", "x.yaml:6:10: checks.0: a regex check needs 'pattern'"),
         ("checks: [{name: c, kind: keyword, words: []}]", "x.yaml:6:10: checks.0: a keyword check needs 'words'"),
@@ -325,5 +326,4 @@ def test_a_persona_file_with_problems_is_reported_with_its_own_places(tmp_path: 
         "bo.yaml:2:1: occupaton: unknown field; did you mean 'occupation'?",
         "bo.yaml:3:1: secret: unknown field",
         "x.yaml:4:24: seats.0.persona: the persona's file bo.yaml has problems of its own",
-        "x.yaml:5:24: seats.1.persona: the persona's file bo.yaml has problems of its own",
     ]

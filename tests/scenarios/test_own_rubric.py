@@ -54,18 +54,24 @@ def test_the_shipped_one_is_the_last_place_and_needs_no_file(tmp_path: Path) -> 
     assert load_scenario(file)[0].own_rubric is None
 
 
+NONE = "; with simworld comes sotopia, and `simworld rubric new NAME` writes one of your own"
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("gone.yaml", ""),
+        ("gone.yaml", NONE),
         ("mnie.yaml", "; did you mean 'mine.yaml'?"),
-        ("../gone.yaml", ""),
-        ("rubrics/gone.yml", ""),
-        ("n" * 300 + ".yaml", ""),
+        ("../gone.yaml", NONE),
+        ("rubrics/gone.yml", NONE),
+        ("n" * 300 + ".yaml", NONE),
+        ("calm.yaml", "; did you mean 'rubrics/calm.yaml'?"),
+        ("sotopa.yaml", "; did you mean 'sotopia'?"),
     ],
 )
 def test_a_missing_file_is_told_at_the_field(name: str, hint: str, tmp_path: Path) -> None:
     write(tmp_path / "study" / "mine.yaml", RUBRIC)
+    write(tmp_path / "study" / "rubrics" / "calm.yaml", RUBRIC)
     file = write(tmp_path / "study" / "x.yaml", SCENARIO.replace("RUBRIC", name))
     with pytest.raises(InputError) as error:
         load_scenario(file)

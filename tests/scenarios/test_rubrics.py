@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.rubrics import builtin_rubrics, fill, load_rubric
+from scenarios.rubrics import builtin_rubrics, fill_slots, load_rubric
 from simworld.core.errors import InputError
 
 GOOD = """
@@ -63,7 +63,7 @@ def test_the_id_follows_the_content(tmp_path: Path) -> None:
 
 def test_slots_are_filled_once() -> None:
     assert (
-        fill("{name} kept {secret}.", {"name": "Ann", "secret": "the {name} {x"})
+        fill_slots("{name} kept {secret}.", {"name": "Ann", "secret": "the {name} {x"})
         == "Ann kept the {name} {x."
     )
 

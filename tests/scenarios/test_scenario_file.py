@@ -10,11 +10,12 @@ import jsonschema
 import pytest
 
 import scenarios
-from scenarios import parse_scenario, scenario_json_schema
+from scenarios import scenario_json_schema
 from scenarios.personas import HELDOUT, LIBRARY, LIBRARY_PERSONAS
 from scenarios.scenario_file import persona_json_schema, schema_text
 from simworld.core.errors import InputError
 from simworld.yamlfile import load_yaml
+from tests.scenarios.parsing import parse_scenario
 
 HOME = Path(scenarios.__file__).parent
 
@@ -85,12 +86,21 @@ seats:
 """
 
 
-def test_a_seats_name_may_be_in_any_script() -> None:
-    text = TWO.replace("name: a", "name: NAME")
-    pattern = scenario_json_schema()["$defs"]["SeatFields"]["properties"]["name"]["pattern"]
+CHECKED = "checks:\n  - {name: NAME, kind: keyword, words: [a]}\n"
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "place"),
+    [
+        ("SeatFields", TWO.replace("name: a", "name: NAME"), "seats"),
+        ("CheckFields", TWO + CHECKED, "checks"),
+    ],
+)
+def test_names_of_seats_and_checks_may_be_in_any_script(part: str, text: str, place: str) -> None:
+    pattern = scenario_json_schema()["$defs"][part]["properties"]["name"]["pattern"]
     for name in ("seller", "night-nurse", "卖家", "fromagère", "مديرة-القاعة", "ผู้ขาย", "2"):
         quoted = text.replace("NAME", f"'{name}'")
-        assert parse_scenario(quoted)[0].seats[0].name == name
+        assert getattr(parse_scenario(quoted)[0], place)[0].name == name
         assert re.search(pattern, name)
     for name in (
         "Seller",
@@ -104,7 +114,7 @@ def test_a_seats_name_may_be_in_any_script() -> None:
         "\u0301a",
         "x" * 201,
     ):
-        with pytest.raises(InputError, match=r"seats\.0\.name"):
+        with pytest.raises(InputError, match=rf"{place}\.0\.name"):
             parse_scenario(text.replace("NAME", f"'{name}'"))
 
 

@@ -257,7 +257,7 @@ def test_a_database_that_is_not_on_the_server(postgresql_server: str) -> None:
     ("url", "said"),
     [
         ("", "is empty"),
-        ("mysql://localhost/x", "no databases of the kind 'mysql'"),
+        ("mysql://localhost/x", "databases of the kind 'mysql' are not supported"),
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),
         ("sqlite:///x.db?mode=rwc", "takes no options, found mode"),

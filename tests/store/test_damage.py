@@ -66,7 +66,7 @@ def test_a_whole_database_has_no_damage(path: Path) -> None:
         ("UPDATE episodes SET ending = 7", "column ending: found '7'; expected one of terminated, turn_limit, failed"),
         ("UPDATE episodes SET turns = 'four'", "column turns: found 'four'; expected a whole number from 0"),
         ("UPDATE scenarios SET content = '{}'", "column content: found '{}'; expected a scenario (KeyError: 'setting')"),
-        ("UPDATE scenarios SET tags = x'00'", "column tags: found a blob of 1 bytes; expected JSON as text"),
+        ("UPDATE scenarios SET tags = x'00'", "column tags: found a blob of 1 byte; expected JSON as text"),
         ("UPDATE work_items SET casting = '{'", "column casting: found '{'; expected JSON"),
     ],
 )  # fmt: skip

@@ -69,7 +69,9 @@ def test_what_is_no_embedding_is_refused(store: Store) -> None:
         with pytest.raises(ValueError, match=f"that of {first} is not"):
             store.add_embeddings("one", {first: wrong})
     store.add_embeddings("one", {first: np.ones(3, np.float32)})
-    with pytest.raises(StoreError, match=f"embedding of episode {first} is no vector of 2 numbers"):
+    with pytest.raises(
+        StoreError, match=f"embedding of episode {first} is not a vector of 2 numbers"
+    ):
         stored(store, "one")
 
 

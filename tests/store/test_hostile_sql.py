@@ -93,7 +93,8 @@ def test_an_answer_is_bounded_by_bytes_too(url: str) -> None:
         assert [len(row[0]) for row in answer] == [1000] * 10
     assert answer.cut
     assert (
-        answer.note("all: 0") == "only the first 10 rows: more are over 1 MB; ask for less of each"
+        answer.note("all: 0")
+        == "only the first 10 rows: more would exceed 1 MB; ask for less of each"
     )
     with store.query(url, rows, limit=10, most_bytes=10_000) as answer:
         assert sum(1 for _ in answer) == 10

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, text, update
 
 from simworld.core.errors import InputError
 from store import Cells, Store
-from store.cells import cast_record, number_of, put, put_attempt, score_record
+from store.cells import cast_record, number_of, put_attempt, put_record, score_record
 from store.connection import connect
 from store.database_address import parse_address
 from store.remake_cells import remake_all
@@ -226,7 +226,7 @@ def test_a_score_that_is_no_number_is_named(store: Store, made_url: str) -> None
     )
     by_hand(made_url, broken)
     with pytest.raises(
-        InputError, match=rf"episode {id_}: goal of seat 'buyer' by j1 is inf, no finite number"
+        InputError, match=rf"episode {id_}: goal of seat 'buyer' by j1 is inf, which is not finite"
     ):
         cells(store)
     judge(store, play(store, 1))  # others go on
@@ -258,4 +258,4 @@ def test_records_are_sorted_and_replaced() -> None:
     assert put_attempt(put_attempt(blob, again), one) == again.tobytes() + two.tobytes()
     none = score_record("ab" * 10, [{}, None], ["goal"])
     assert (np.isnan(none["values"][0, 0, 0]), none["values"][0, 1, 0]) == (True, np.inf)
-    assert put(b"", none[:0], "episode") == b""
+    assert put_record(b"", none[:0], "episode") == b""

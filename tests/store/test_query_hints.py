@@ -8,7 +8,7 @@ import pytest
 
 from simworld.core.errors import InputError
 from store import open_store, query
-from store.query_hints import hinted
+from store.query_hints import with_name_hint
 from tests.store.samples import begin
 
 NAMES = [
@@ -73,13 +73,14 @@ NAMES = [
     ],
 )
 def test_the_nearest_names_are_those_of_the_query(said: str, sql: str, hint: str) -> None:
-    assert hinted(said, sql, NAMES).startswith(f"{said}; ")
-    assert hint in hinted(said, sql, NAMES)
+    assert with_name_hint(said, sql, NAMES).startswith(f"{said}; ")
+    assert hint in with_name_hint(said, sql, NAMES)
 
 
 def test_other_messages_stay_as_they_are() -> None:
     assert (
-        hinted('near "FORM": syntax error', "SELECT 1 FORM x", NAMES) == 'near "FORM": syntax error'
+        with_name_hint('near "FORM": syntax error', "SELECT 1 FORM x", NAMES)
+        == 'near "FORM": syntax error'
     )
 
 

@@ -88,7 +88,11 @@ def test_colons_in_text_and_casts_are_no_parameters(filled: str) -> None:
         ("SELECT :a, :b, :a", {"a": 1}, "no value for :b; the query's parameters are :a, :b"),
         ("SELECT :a", {"a": 1, "c": 1}, "no parameter :c in the query; it has :a"),
         ("SELECT 1", {"c": 1}, "no parameter :c in the query; it has none"),
-        ("SELECT :a", {"a": "x\x00"}, "the value of :a has a character that no stored text has"),
+        (
+            "SELECT :a",
+            {"a": "x\x00"},
+            "the value of :a has a character that stored texts cannot hold",
+        ),
     ],
 )
 def test_values_and_names_that_do_not_meet(

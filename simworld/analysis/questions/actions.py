@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simworld.analysis.questions.mean_scores import rough
+from simworld.analysis.questions.mean_scores import family_notes
 from simworld.analysis.questions.query_source import QuerySource, json_value, noted, table
 from simworld.analysis.questions.scope import choose, scope
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.results.language_quality import dispersion
 from simworld.stats.intervals import mean_by_family
@@ -51,19 +52,20 @@ def actions(
     for key, places in sorted(groups.items()):
         vectors = np.stack([steps.actions[place] for place in places]).astype(np.float64)
         rms = np.sqrt(np.square(vectors).mean(axis=1))
-        found = mean_by_family(
+        mean = mean_by_family(
             (steps.rows[place][3], float(value)) for place, value in zip(places, rms, strict=True)
         )
         noisy = sum(bool(steps.rows[place][11]) for place in places) / len(places)
-        widest = max(widest, found.families)
-        numbers = (found.mean, found.low, found.high, dispersion(vectors), _directions(vectors))
-        rows.append((*key, *numbers, noisy, len(places), found.families))
+        widest = max(widest, mean.families)
+        numbers = (mean.mean, mean.low, mean.high, dispersion(vectors), _directions(vectors))
+        rows.append((*key, *numbers, noisy, len(places), mean.families))
     number = dict.fromkeys(
         ("rms", "low", "high", "dispersion", "directions", "noisy_share"), "float64"
     )
     columns = {"agent": "", "planner": "", "encoder": "", "size": "int64", **number}
     return noted(
-        table(rows, {**columns, "n": "int64", "families": "int64"}), [*rough(widest), *steps.notes]
+        table(rows, {**columns, "n": "int64", "families": "int64"}),
+        [*family_notes(widest), *steps.notes],
     )
 
 
@@ -94,11 +96,11 @@ def vectors(
         "encoder",
         "noisy",
     )
-    found = table(steps.rows, {**dict.fromkeys(names, ""), "turn": "int64", "noisy": "bool"})
-    found["action"] = pd.Series(steps.actions, dtype="object")
+    frame = table(steps.rows, {**dict.fromkeys(names, ""), "turn": "int64", "noisy": "bool"})
+    frame["action"] = pd.Series(steps.actions, dtype="object")
     if states:
-        found["state"] = pd.Series(steps.states, dtype="object")
-    return noted(found, steps.notes)
+        frame["state"] = pd.Series(steps.states, dtype="object")
+    return noted(frame, steps.notes)
 
 
 def _read(
@@ -132,8 +134,8 @@ ORDER BY e.id, a.turn, a.position
         for number, row in enumerate(source.stream(sql, values)):
             if most and number == most:
                 steps.notes.append(
-                    f"{most:,} acts of a planner were read, those of the first episode ids; 0"
-                    " reads all"
+                    f"{counted(most, 'act of a planner was', 'acts of a planner were')} read, "
+                    "those of the first episode ids; 0 reads all"
                 )
                 break
             steps.rows.append(row[:12])
@@ -148,10 +150,10 @@ ORDER BY e.id, a.turn, a.position
 
 
 def _vector(blob: bytes, dtype: str, shape: object) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = np.frombuffer(blob, dtype=np.dtype(dtype)).reshape(
+    vector: NDArray[np.float32] = np.frombuffer(blob, dtype=np.dtype(dtype)).reshape(
         json_value(shape)
     )
-    return found
+    return vector
 
 
 def _directions(rows: NDArray[np.float64]) -> float | None:

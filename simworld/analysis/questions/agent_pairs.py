@@ -51,12 +51,12 @@ def paired(
 ) -> pd.DataFrame:
     """See `Analysis.paired`."""
     groups = grouping(by, BY)
-    two, among = _meet(source, two)
+    two, among = _common_run(source, two)
     seats, names = _seats(source, among, measures, judge, values)
-    beside = _beside(seats, two, names)
+    beside = _paired_rows(seats, two, names)
     lost = _lost(seats, groups, names)
     rows: list[tuple[Any, ...]] = []
-    found: list[Paired] = []
+    all_paired: list[Paired] = []
     for key, of_group in beside.groupby(groups):
         families, cells = of_group["family"].to_numpy(), of_group.groupby(CELL).ngroup().to_numpy()
         gaps = {n: of_group[f"{n}_first"] - of_group[f"{n}_second"] for n in names}
@@ -66,7 +66,7 @@ def paired(
                 for name, gap in gaps.items()
             }
         )
-        found += [difference.paired for difference in compared.values()]
+        all_paired += [difference.paired for difference in compared.values()]
         (failed_1, unscored_1), (failed_2, unscored_2) = (
             lost.get((*key, a), (0, 0)) for a in (two.first, two.second)
         )
@@ -85,7 +85,7 @@ def paired(
     columns |= dict.fromkeys(
         ("failed_first", "failed_second", "unscored_first", "unscored_second"), whole
     )
-    return noted(table(rows, columns).drop(columns=ALL, errors="ignore"), _notes(found))
+    return noted(table(rows, columns).drop(columns=ALL, errors="ignore"), _notes(all_paired))
 
 
 def pairs(
@@ -97,26 +97,26 @@ def pairs(
     values: pd.DataFrame | None,
 ) -> pd.DataFrame:
     """See `Analysis.pairs`."""
-    two, among = _meet(source, two)
+    two, among = _common_run(source, two)
     wanted = [measure or OVERALL] if values is None else [measure] if measure else []
     seats, (name, *_) = _seats(source, among, wanted, judge, values)
-    beside = _beside(seats, two, [name]).dropna(subset=[f"{name}_first", f"{name}_second"])
+    beside = _paired_rows(seats, two, [name]).dropna(subset=[f"{name}_first", f"{name}_second"])
     ids = {
         number_of(id_): id_
         for id_ in source.column("SELECT id FROM episodes WHERE run = :run", {"run": among.run})
     }
     columns = ["family", "scenario", "seat", "partners", "repeat"]
-    found = beside.sort_values(columns).reset_index(drop=True)[columns]
+    frame = beside.sort_values(columns).reset_index(drop=True)[columns]
     ordered = beside.sort_values(columns)
     for side in ("first", "second"):
-        found[side] = ordered[f"{name}_{side}"].to_numpy()
-    found["difference"] = found["first"] - found["second"]
+        frame[side] = ordered[f"{name}_{side}"].to_numpy()
+    frame["difference"] = frame["first"] - frame["second"]
     for side in ("first", "second"):
-        found[f"episode_{side}"] = [ids[number] for number in ordered[f"episode_{side}"]]
-    return noted(found, ())
+        frame[f"episode_{side}"] = [ids[number] for number in ordered[f"episode_{side}"]]
+    return noted(frame, ())
 
 
-def _meet(source: QuerySource, two: AgentPair) -> tuple[AgentPair, Scope]:
+def _common_run(source: QuerySource, two: AgentPair) -> tuple[AgentPair, Scope]:
     """The two by their names in the one run in which both are, and the scope of their seats
     there.
     """
@@ -132,14 +132,15 @@ WHERE (a.agent_name = :first OR a.agent_id = :first)
 ORDER BY a.run"""
     both = [row for row in source.rows(sql, meant) if two.run in (None, row[0])]
     if not both:
-        where = "no run together" if two.run is None else f"run {two.run!r} not both"
+        where = "are in no run together" if two.run is None else f"are not both in run {two.run!r}"
         raise InputError(
-            f"{two.first!r} and {two.second!r} are in {where}, so they have no equal circumstances"
+            f"{two.first!r} and {two.second!r} {where}, so they share no circumstances"
         )
     if len(both) > 1:
         runs = ", ".join(row[0] for row in both)
         raise InputError(
-            f"{two.first!r} and {two.second!r} are together in {len(both)} runs; say run=…: {runs}"
+            f"{two.first!r} and {two.second!r} both take part in {len(both)} runs; say run=…:"
+            f" {runs}"
         )
     run, first, second = both[0]
     among = scope(source, run=run, scenario=two.scenario, family=two.family, agents=(first, second))
@@ -171,31 +172,34 @@ def _seats(
             f"values has no column {', '.join(lost)}; it needs episode, seat, and a number for each"
             " measure"
         )
-    given = values[[*_PLACE, *names]].dropna(subset=_PLACE)
-    if given.duplicated(_PLACE).any():
+    numbers = values[[*_PLACE, *names]].dropna(subset=_PLACE)
+    if numbers.duplicated(_PLACE).any():
         raise InputError("values has several rows for one episode and seat; average them first")
-    if infinite := [name for name in names if np.isinf(given[name].astype("float64")).any()]:
+    if infinite := [name for name in names if np.isinf(numbers[name].astype("float64")).any()]:
         raise InputError(
             f"values has infinite numbers in {', '.join(infinite)}; correct them, or leave them out"
         )
     sql = "SELECT id FROM episodes WHERE run = :run"
     known = pd.DataFrame({"id": source.column(sql, {"run": among.run})})
     known["episode"] = known["id"].map(number_of).astype("uint64")
-    given = given.rename(columns={"episode": "id"}).merge(known, on="id").drop(columns="id")
-    return pd.concat(seat_frames(source, among, NEEDED)).merge(given, on=_PLACE, how="left"), names
+    numbers = numbers.rename(columns={"episode": "id"}).merge(known, on="id").drop(columns="id")
+    return (
+        pd.concat(seat_frames(source, among, NEEDED)).merge(numbers, on=_PLACE, how="left"),
+        names,
+    )
 
 
 def _measures(values: pd.DataFrame) -> list[str]:
     """The columns of a frame of values that are measures."""
-    found = [str(name) for name in values.select_dtypes("number").columns if name not in _PLACE]
-    if not found:
+    names = [str(name) for name in values.select_dtypes("number").columns if name not in _PLACE]
+    if not names:
         raise InputError(
             "values has no column of numbers; it needs episode, seat, and a number for each measure"
         )
-    return found
+    return names
 
 
-def _beside(seats: pd.DataFrame, two: AgentPair, names: Sequence[str]) -> pd.DataFrame:
+def _paired_rows(seats: pd.DataFrame, two: AgentPair, names: Sequence[str]) -> pd.DataFrame:
     """A row for each circumstance in which both sat: the columns of seats, and each measure of the
     first and of the second.
     """
@@ -221,11 +225,11 @@ def _lost(
     }
 
 
-def _notes(found: Iterable[Paired]) -> list[str]:
+def _notes(compared: Iterable[Paired]) -> list[str]:
     """What a reader must know of all groups: of the one with the fewest families, and of those
     without any scatter.
     """
-    ordered = sorted(found, key=lambda paired: paired.families)
+    ordered = sorted(compared, key=lambda paired: paired.families)
     fewest = ordered[0].families
     return [
         note
@@ -236,15 +240,15 @@ def _notes(found: Iterable[Paired]) -> list[str]:
 
 
 def _cells(difference: Difference) -> tuple[Any, ...]:
-    found = difference.paired
+    paired_ = difference.paired
     numbers = (
-        found.mean,
-        found.low,
-        found.high,
+        paired_.mean,
+        paired_.low,
+        paired_.high,
         difference.effect,
-        found.z,
-        found.p,
-        found.p_holm,
-        found.sign_p,
+        paired_.z,
+        paired_.p,
+        paired_.p_holm,
+        paired_.sign_p,
     )
-    return (*numbers, found.pairs, found.cells, found.families, difference.settles)
+    return (*numbers, paired_.pairs, paired_.cells, paired_.families, difference.settles)

@@ -11,10 +11,10 @@ from simworld.analysis.questions.scope import Scope, scope
 def runs(source: QuerySource) -> pd.DataFrame:
     """See `Analysis.runs`."""
     rows = [
-        (one.run.name, one.run.created, one.planned, one.done, one.failed, one.episodes, one.judged)
-        for one in source.store.runs()
+        (row.run.name, row.run.created, row.planned, row.done, row.failed, row.episodes, row.judged)
+        for row in source.store.runs()
     ]
-    found = table(
+    frame = table(
         rows,
         {
             "run": "",
@@ -22,8 +22,8 @@ def runs(source: QuerySource) -> pd.DataFrame:
             **dict.fromkeys(("planned", "done", "failed", "episodes", "judged"), "int64"),
         },
     )
-    found["begun"] = pd.to_datetime(found["begun"], utc=True)
-    return found
+    frame["begun"] = pd.to_datetime(frame["begun"], utc=True)
+    return frame
 
 
 def agents(source: QuerySource, *, run: str | None) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from simworld.analysis.questions.judge_choice import JudgeChoice, choose_judge
 from simworld.analysis.questions.judge_measures import Measure, judge_measures
-from simworld.analysis.questions.mean_scores import grouping, one_meaning, rough
+from simworld.analysis.questions.mean_scores import check_one_meaning, family_notes, grouping
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, scope
 from simworld.analysis.questions.seats import ALL, COLUMNS, seat_frames
@@ -36,9 +36,9 @@ def checks(
     """See `Analysis.checks`."""
     groups = grouping(by, ("check", *COLUMNS))
     among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    one_meaning(source, among)
-    found = _found(source, among)
-    if found.empty:
+    check_one_meaning(source, among)
+    results = _stored_checks(source, among)
+    if results.empty:
         raise InputError(
             "no check was made in these episodes; a scenario's `checks:` say what to look for"
         )
@@ -46,7 +46,7 @@ def checks(
     asked = _measure(chosen, measure)
     parts = [
         frame.groupby([*groups, UNIT, HOLDS])["value"].agg(["size", "count", "sum"])
-        for frame in _seats(source, among, groups, chosen, asked, found)
+        for frame in _seats(source, among, groups, chosen, asked, results)
     ]
     sums = pd.concat(parts).groupby(level=[*groups, UNIT, HOLDS]).sum().reset_index()
     rows, widest = [], 0
@@ -70,7 +70,7 @@ def checks(
     columns = {**dict.fromkeys(groups, ""), "measure": "", "holds": whole, "fails": whole}
     columns |= dict.fromkeys(("mean_holds", "mean_fails", "difference", "low", "high"), number)
     answer = table(rows, columns | dict.fromkeys(("families", "undecided", "unscored"), whole))
-    return noted(answer.drop(columns=ALL, errors="ignore"), rough(widest))
+    return noted(answer.drop(columns=ALL, errors="ignore"), family_notes(widest))
 
 
 def _differences(of_group: pd.DataFrame) -> list[tuple[str, float]]:
@@ -84,17 +84,17 @@ def _differences(of_group: pd.DataFrame) -> list[tuple[str, float]]:
         .first()
         .unstack(HOLDS)
     )
-    found = means.reindex(columns=[1, 0]).dropna()
-    return list((found[1] - found[0]).items())
+    both = means.reindex(columns=[1, 0]).dropna()
+    return list((both[1] - both[0]).items())
 
 
 def _measure(judge: JudgeChoice, name: str | None) -> Measure:
     every = {measure.name for measure in judge_measures(judge)}
-    (found,) = judge_measures(judge, [name or (NATURAL if NATURAL in every else OVERALL)])
-    return found
+    (chosen,) = judge_measures(judge, [name or (NATURAL if NATURAL in every else OVERALL)])
+    return chosen
 
 
-def _found(source: QuerySource, among: Scope) -> pd.DataFrame:
+def _stored_checks(source: QuerySource, among: Scope) -> pd.DataFrame:
     """What the checks of episodes that ended found: `episode` (64 bits of its id, in order),
     `check`, `holds` (−1: undecided).
     """
@@ -115,26 +115,26 @@ def _seats(
     columns: Collection[str],
     judge: JudgeChoice,
     measure: Measure,
-    found: pd.DataFrame,
+    results: pd.DataFrame,
 ) -> Iterator[pd.DataFrame]:
     """A row for each seat and check of its episode, with the score in `value`."""
     for frame in seat_frames(source, among, columns, judge, [measure]):
         ended = frame[~frame["failed"]].assign(
             **{UNIT: frame["family"], "value": frame[measure.name]}
         )
-        yield _joined(ended, found)
+        yield _joined(ended, results)
 
 
-def _joined(seats: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+def _joined(seats: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     """Each seat with each check of its episode; as a merge, which would look at all checks again
     for each frame of seats.
     """
-    known, wanted = found["episode"].to_numpy(), seats["episode"].to_numpy()
+    known, wanted = results["episode"].to_numpy(), seats["episode"].to_numpy()
     first = np.searchsorted(known, wanted, "left")
     count = np.searchsorted(known, wanted, "right") - first
     rows = np.repeat(np.arange(len(seats)), count)
     within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
-    checks = found.iloc[np.repeat(first, count) + within]
+    checks = results.iloc[np.repeat(first, count) + within]
     return seats.iloc[rows].assign(
         check=checks["check"].to_numpy(), **{HOLDS: checks[HOLDS].to_numpy()}
     )

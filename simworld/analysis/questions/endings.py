@@ -8,7 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from simworld.analysis.questions.mean_scores import cells, grouping, one_meaning, rough
+from simworld.analysis.questions.mean_scores import (
+    cells_of,
+    check_one_meaning,
+    family_notes,
+    grouping,
+)
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import scope
 from simworld.analysis.questions.seats import ALL
@@ -44,7 +49,7 @@ def endings(
     among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
     seats = not _OF_SEATS.isdisjoint(groups)
     if seats:
-        one_meaning(source, among)
+        check_one_meaning(source, among)
     joined = "JOIN episode_seats s ON s.episode_id = e.id" if seats else ""
     places = ", ".join(str(place + 1) for place in range(len(groups) + 3))
     sql = f"""
@@ -71,12 +76,12 @@ GROUP BY {places} ORDER BY {places}"""
                 {unit: (of_family.get(unit, 0), all_) for unit, all_ in totals[group].items()}
             )
             rows.append(
-                (*group, ending, reason, n, *cells(share), turns[*group, ending, reason] / n)
+                (*group, ending, reason, n, *cells_of(share), turns[*group, ending, reason] / n)
             )
     number = dict.fromkeys(("share", "low", "high"), "float64")
     columns = {**dict.fromkeys(groups, ""), "ending": "", "reason": "", "count": "int64", **number}
     families = len({unit for of_group in totals.values() for unit in of_group})
     return noted(
         table(rows, {**columns, "n": "int64", "families": "int64", "turns": "float64"}),
-        rough(families),
+        family_notes(families),
     )

@@ -37,7 +37,7 @@ def choose_judge(source: QuerySource, judge: str | None, scope: Scope) -> JudgeC
     scored the scope.
 
     Raises:
-        InputError: there is none, there are several, or it has scored nothing of the scope; the
+        InputError: there is none, there are several, or it has scored no episode of the scope; the
             text says why.
     """
     # A judge that was shown swapped seats or names says how far another can be trusted, and scores
@@ -60,8 +60,8 @@ def choose_judge(source: QuerySource, judge: str | None, scope: Scope) -> JudgeC
     names = list(dict.fromkeys(record.name for record in scored))
     if len(names) > 1:
         raise InputError(
-            f"{len(names)} judges have scored this, and scores of different judges do not mix; "
-            f"say judge=…: {', '.join(names)}"
+            f"{len(names)} judges have scored this, and scores of different judges cannot be"
+            f" combined; say judge=…: {', '.join(names)}"
         )
     by_rubric: dict[str, list[JudgeRecord]] = defaultdict(list)
     for record in scored:
@@ -75,7 +75,8 @@ def choose_judge(source: QuerySource, judge: str | None, scope: Scope) -> JudgeC
             raise InputError(
                 f"judge {records[0].name!r} has judged as"
                 f" {' and as '.join(record.id for record in records)}: with other models, prompts"
-                " or calibrations, whose scores do not mix; say judge=… with one of these ids"
+                " or calibrations, whose scores cannot be combined; say judge=… with one of"
+                " these ids"
             )
     return JudgeChoice(
         name=scored[0].name, records=tuple(records[0] for records in by_rubric.values())
@@ -91,7 +92,9 @@ def _has(source: QuerySource, record: JudgeRecord, scope: Scope) -> bool:
 
 
 def _why_nothing(source: QuerySource, judges: Sequence[JudgeRecord], scope: Scope) -> str:
-    what = f"run {scope.run!r}" if scope.run else "these episodes" if scope.values else source.where
+    subject = (
+        f"run {scope.run!r}" if scope.run else "these episodes" if scope.values else source.where
+    )
     for record in judges:
         sql = (
             "SELECT j.failure_boundary, j.failure_kind, j.failure_message FROM judgements j JOIN"
@@ -100,17 +103,17 @@ def _why_nothing(source: QuerySource, judges: Sequence[JudgeRecord], scope: Scop
         )
         for boundary, kind, message in source.rows(sql, {"judge": record.id, **scope.values}):
             return (
-                f"judge {record.name!r} has scored nothing of {what}: its judgements failed, the"
-                f" last one like this: {boundary}: {kind}: {message}; `simworld judge run"
+                f"judge {record.name!r} has scored no episode of {subject}: its judgements failed,"
+                f" the last one like this: {boundary}: {kind}: {message}; `simworld judge run"
                 " --retry-failed` tries again"
             )
     ended = f"SELECT e.ending FROM episodes e WHERE {scope.episodes()} GROUP BY e.ending"
     endings = source.column(ended, scope.values)
     if not endings:
-        return f"no episodes of {what} in {source.where}"
+        return f"no episodes of {subject} in {source.where}"
     if endings == ["failed"]:
         return (
-            f"every episode of {what} failed, so there is nothing to score; see `simworld episode"
-            " list`"
+            f"every episode of {subject} failed, so there is nothing to score; see"
+            " `simworld episode list`"
         )
-    return f"nothing of {what} is judged yet; `simworld judge run` does it"
+    return f"nothing of {subject} is judged yet; `simworld judge run` does it"

@@ -12,10 +12,11 @@ from itertools import groupby
 
 import pandas as pd
 
-from simworld.analysis.questions.mean_scores import cells, played, rough
+from simworld.analysis.questions.mean_scores import cells_of, count_seats, family_notes
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, scope
 from simworld.analysis.questions.seats import seat_frames
+from simworld.core.counts import counted
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.errors import InputError
 from simworld.results.language_quality import Quality, distinct, qualities, spoken_words
@@ -47,39 +48,40 @@ def language(
 ) -> pd.DataFrame:
     """See `Analysis.language`."""
     among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    counts = played(seat_frames(source, among, ()), ["agent"])
+    counts = count_seats(seat_frames(source, among, ()), ["agent"])
     there = {agent: seats - failed for (agent,), (seats, failed) in counts.items()}
     if not any(there.values()):
         raise InputError(
             "every episode of this failed, so nobody said anything; see episodes() of"
             f" {source.where}"
         )
-    said = {agent: _read(source, among, agent, most) for agent, seats in there.items() if seats}
+    samples = {agent: _read(source, among, agent, most) for agent, seats in there.items() if seats}
     words = {
         agent: spoken_words([seat for part in of.seats.values() for seat in part])
-        for agent, of in said.items()
+        for agent, of in samples.items()
     }
     # distinct-n falls as a text grows
     limit = min(sum(map(len, of_agent)) for of_agent in words.values())
     rows: list[SqlRow] = []
-    for agent, of in said.items():
+    for agent, of in samples.items():
         parts = {unit: qualities({unit: seats})[unit] for unit, seats in of.seats.items()}
         for name in _SHARES:
-            rows.append((agent, name, *cells(_mean(parts, of, name))))
+            rows.append((agent, name, *cells_of(_mean(parts, of, name))))
         for n in (1, 2):
             value = distinct(words[agent], n, limit)
             rows.append((agent, f"distinct_{n}", value, None, None, len(words[agent]), len(parts)))
         if of.surprise:
-            found = mean_of_sums(of.surprise)
+            surprise = mean_of_sums(of.surprise)
             ends = (
                 None if end is None else math.exp(end)
-                for end in (found.mean, found.low, found.high)
+                for end in (surprise.mean, surprise.low, surprise.high)
             )
-            rows.append((agent, "perplexity", *ends, of.replies, found.families))
-    notes = rough(max(len(of.seats) for of in said.values()))
+            rows.append((agent, "perplexity", *ends, of.replies, surprise.families))
+    notes = family_notes(max(len(of.seats) for of in samples.values()))
     if most and any(seats > most for seats in there.values()):
         notes.append(
-            f"{most:,} episodes of each agent were read, drawn by their ids; most=0 reads all"
+            f"{counted(most, 'episode of each agent was', 'episodes of each agent were')} read, "
+            "drawn by their ids; most=0 reads all"
         )
     numbers = dict.fromkeys(("value", "low", "high"), "float64")
     return noted(
@@ -106,19 +108,19 @@ FROM (
 JOIN acts a ON a.episode_id = p.episode_id
 ORDER BY p.episode_id, p.seat, a.turn, a.position"""
     values = among.values | {"sampled": agent} | ({"most": most} if most else {})
-    found = _SpokenSample()
+    sample = _SpokenSample()
     for (_, seat, family), group in groupby(source.stream(sql, values), key=lambda row: row[:3]):
         rows = list(group)
-        found.seats[family].append((_episode(rows), seat))
+        sample.seats[family].append((_episode(rows), seat))
         scored = [
             (row[8], row[9]) for row in rows if row[5] == seat and row[8] is not None and row[9]
         ]
         if scored:
-            total, tokens = found.surprise.get(family, (0.0, 0))
+            total, tokens = sample.surprise.get(family, (0.0, 0))
             added = -math.fsum(logprob for logprob, _ in scored)
-            found.surprise[family] = (total + added, tokens + sum(new for _, new in scored))
-            found.replies += len(scored)
-    return found
+            sample.surprise[family] = (total + added, tokens + sum(new for _, new in scored))
+            sample.replies += len(scored)
+    return sample
 
 
 def _episode(rows: Sequence[SqlRow]) -> Episode:

@@ -36,7 +36,7 @@ def scores(
     """See `Analysis.scores`."""
     groups = grouping(by, COLUMNS)
     among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    one_meaning(source, among)
+    check_one_meaning(source, among)
     chosen = choose_judge(source, judge, among)
     asked = judge_measures(chosen, measures)
     names = [measure.name for measure in asked]
@@ -51,14 +51,14 @@ def scores(
         sums.append(ended.sum())
         counts.append(ended.count())
     total, n = _together(sums, groups), _together(counts, groups)
-    found = dict(zip(total.columns, means_of_sums(total.to_numpy(), n.to_numpy()), strict=True))
+    estimates = dict(zip(total.columns, means_of_sums(total.to_numpy(), n.to_numpy()), strict=True))
     rows = []
     for key, (all_, failed) in _add_up(seats, groups).items():
         for measure in asked:
-            mean = found.get((measure.name, *key))
+            mean = estimates.get((measure.name, *key))
             unscored = all_ - failed - (mean.n if mean else 0)
             in_range = None if mean is None else measure.in_range(mean.mean)
-            rows.append((*key, measure.name, *cells(mean), in_range, all_, failed, unscored))
+            rows.append((*key, measure.name, *cells_of(mean), in_range, all_, failed, unscored))
     number, whole = "float64", "int64"
     columns = {
         **dict.fromkeys(groups, ""),
@@ -69,7 +69,7 @@ def scores(
     families = int((n.to_numpy() > 0).any(axis=1).sum())
     return noted(
         table(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)),
-        rough(families),
+        family_notes(families),
     )
 
 
@@ -79,7 +79,7 @@ def grouping(by: Sequence[str], known: Sequence[str]) -> list[str]:
     return [choose(name, known, "column to group by,") for name in dict.fromkeys(names)] or [ALL]
 
 
-def one_meaning(source: QuerySource, among: Scope) -> None:
+def check_one_meaning(source: QuerySource, among: Scope) -> None:
     """Raises InputError where a name means agents with different contents in the runs of the
     scope.
     """
@@ -92,14 +92,14 @@ def one_meaning(source: QuerySource, among: Scope) -> None:
     for name, runs in ids.items():
         if len(runs) > 1:
             raise InputError(
-                f"agent {name!r} is another one in run"
+                f"agent {name!r} is a different one in run"
                 f" {' than in run '.join(map(repr, list(runs.values())[:2]))} (model, prompt,"
-                " sampling or planner differ), so their numbers do not mix; say run=…, or agents=…"
-                " with ids"
+                " sampling or planner differ), so their numbers cannot be combined; say run=…, or"
+                " agents=… with ids"
             )
 
 
-def played(
+def count_seats(
     frames: Iterable[pd.DataFrame], groups: Sequence[str]
 ) -> dict[GroupKey, tuple[int, int]]:
     """Group → seats, and of them those of episodes that failed."""
@@ -129,16 +129,16 @@ def _together(parts: Sequence[pd.DataFrame], groups: Sequence[str]) -> pd.DataFr
     return pd.concat(parts).groupby(level=[UNIT, *groups]).sum().unstack(groups).fillna(0)
 
 
-def cells(found: Estimate | None) -> SqlRow:
+def cells_of(estimate: Estimate | None) -> SqlRow:
     """The values of the columns mean, low, high, n and families."""
     return (
         (None, None, None, 0, 0)
-        if found is None
-        else (found.mean, found.low, found.high, found.n, found.families)
+        if estimate is None
+        else (estimate.mean, estimate.low, estimate.high, estimate.n, estimate.families)
     )
 
 
-def rough(families: int) -> list[str]:
+def family_notes(families: int) -> list[str]:
     """What a reader must know about intervals over so many families."""
     if families == 1:
         return [

@@ -1,4 +1,4 @@
-"""Where questions are asked: SQL that can only read, and frames whose numbers are numbers."""
+"""Asks a database: read-only SQL, answered as data frames with typed columns."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class QuerySource:
         with store.query(
             self.url, sql, values, most_bytes=MOST_BYTES, timeout_s=self.timeout_s
         ) as answer:
-            found = list(answer)
+            rows_ = list(answer)
         if answer.cut:
             raise InputError(f"{self.where}: an answer is too large: {answer.note('')}")
-        return found
+        return rows_
 
     def stream(self, sql: str, values: Mapping[str, BoundValue] | None = None) -> Iterator[SqlRow]:
         """The rows one by one, so that memory holds no more than one."""
@@ -71,16 +71,16 @@ class QuerySource:
         with store.query(
             self.url, sql, values, limit=limit, most_bytes=MOST_BYTES, timeout_s=seconds
         ) as answer:
-            found = pd.DataFrame([_plain(row) for row in answer], columns=list(answer.columns))
-        return noted(found, (answer.note("limit=0 gives all"),) if answer.cut else ())
+            frame_ = pd.DataFrame([_plain(row) for row in answer], columns=list(answer.columns))
+        return noted(frame_, (answer.note("limit=0 gives all"),) if answer.cut else ())
 
 
 def table(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> pd.DataFrame:
     """A frame of rows; `columns`: name → dtype, empty for text and whatever else is to stay as it
     is.
     """
-    found = AnswerFrame([_plain(row) for row in rows], columns=list(columns))
-    return found.astype({name: dtype for name, dtype in columns.items() if dtype})
+    frame = AnswerFrame([_plain(row) for row in rows], columns=list(columns))
+    return frame.astype({name: dtype for name, dtype in columns.items() if dtype})
 
 
 def noted(frame: pd.DataFrame, notes: Iterable[str]) -> pd.DataFrame:

@@ -42,9 +42,9 @@ class Scope:
     values: dict[str, BoundValue] = field(init=False)
 
     def __post_init__(self) -> None:
-        given = {"run": self.run, "scenario": self.scenario, "family": self.family}
+        names = {"run": self.run, "scenario": self.scenario, "family": self.family}
         values: dict[str, BoundValue] = {
-            name: value for name, value in given.items() if value is not None
+            name: value for name, value in names.items() if value is not None
         }
         object.__setattr__(
             self, "values", values | {f"agent{i}": name for i, name in enumerate(self.agents)}
@@ -111,18 +111,18 @@ def one_run(source: QuerySource, run: str | None) -> str:
         "SELECT name FROM runs r WHERE EXISTS (SELECT 1 FROM episodes e WHERE e.run = r.name) ORDER"
         " BY created, name"
     )
-    found = source.column(sql)
-    if len(found) > 1:
-        raise InputError(f"{len(found)} runs are in {source.where}; say run=…: {_listed(found)}")
-    if not found:
+    runs = source.column(sql)
+    if len(runs) > 1:
+        raise InputError(f"{len(runs)} runs are in {source.where}; say run=…: {_listed(runs)}")
+    if not runs:
         raise InputError(f"no episodes in {source.where} yet; `simworld run` plays some")
-    return str(found[0])
+    return str(runs[0])
 
 
-def choose(word: str, known: Sequence[str], what: str) -> str:
+def choose(word: str, known: Sequence[str], noun: str) -> str:
     """The word, if it is one of the known; raises InputError with the nearest otherwise."""
     if word not in known:
-        raise InputError(f"no {what} {word!r}{_hint(word, known)}")
+        raise InputError(f"no {noun} {word!r}{_hint(word, known)}")
     return word
 
 

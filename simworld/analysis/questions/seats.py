@@ -126,7 +126,7 @@ def _frame(
     position = np.tile(np.arange(size), items)
     of = [places[scenario] for _, scenario, _ in cells.blocks]
     names = _words(cells.names)[cells.agents]
-    made: dict[str, Callable[[], Any]] = {
+    makers: dict[str, Callable[[], Any]] = {
         "seat": lambda: np.array(
             [seats(scenario) for _, scenario, _ in cells.blocks], dtype=object
         )[block, position],
@@ -145,7 +145,7 @@ def _frame(
         "failed": np.repeat(cells.failed, size),
         ALL: "",
     }
-    return pd.DataFrame(always | {name: make() for name, make in made.items() if name in columns})
+    return pd.DataFrame(always | {name: make() for name, make in makers.items() if name in columns})
 
 
 def _words(values: Sequence[str]) -> NDArray[Any]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from simworld.analysis.questions.judge_choice import choose_judge
 from simworld.analysis.questions.judge_measures import judge_measures
-from simworld.analysis.questions.mean_scores import cells
+from simworld.analysis.questions.mean_scores import cells_of
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import one_run, scope
 from simworld.analysis.questions.seats import seat_names
@@ -26,23 +26,23 @@ def standings(
     anchor: str | None,
 ) -> pd.DataFrame:
     """See `Analysis.standings`."""
-    found = _standings(source, measure, run, judge, tie, anchor)
-    main = found.tables[measure]
+    results = _standings(source, measure, run, judge, tie, anchor)
+    main = results.tables[measure]
     rows = []
     for standing in main.standings:
-        rating, seats = standing.rating, found.seats[standing.agent]
+        rating, seats = standing.rating, results.seats[standing.agent]
         points = (None, None, None) if rating is None else (rating.points, rating.low, rating.high)
         games = (0, 0, 0) if rating is None else (rating.games, rating.wins, rating.ties)
         lost = games[0] - games[1] - games[2]
         counts = (seats.played, seats.failed, seats.unscored)
-        rows.append((standing.agent, *points, *games, lost, *cells(standing.score), *counts))
+        rows.append((standing.agent, *points, *games, lost, *cells_of(standing.score), *counts))
     number, whole = "float64", "int64"
     columns = {"agent": "", **dict.fromkeys(("rating", "rating_low", "rating_high"), number)}
     columns |= dict.fromkeys(("games", "wins", "ties", "losses"), whole)
     columns |= {**dict.fromkeys(("mean", "low", "high"), number), "n": whole, "families": whole}
     return noted(
         table(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)),
-        (*found.warnings, *main.notes),
+        (*results.warnings, *main.notes),
     )
 
 

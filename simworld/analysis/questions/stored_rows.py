@@ -10,6 +10,7 @@ from simworld.analysis.questions.query_source import QuerySource, json_value
 from simworld.analysis.questions.scope import choose, scope
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
+from store.known import MOST_IDS, did_you_mean_id
 
 _EPISODE_COLUMNS = (
     "e.id AS episode, e.run, e.scenario_name AS scenario, e.family, e.repeat, e.attempt, e.ending,"
@@ -43,10 +44,10 @@ def episodes(
         f"SELECT {_EPISODE_COLUMNS} FROM episodes e WHERE {among.episodes()} AND {condition} ORDER"
         " BY e.ended DESC, e.id DESC"
     )
-    found = source.frame(sql, values, limit=limit)
+    frame = source.frame(sql, values, limit=limit)
     for name in ("started", "ended"):
-        found[name] = pd.to_datetime(found[name], utc=True)
-    return found
+        frame[name] = pd.to_datetime(frame[name], utc=True)
+    return frame
 
 
 def transcripts(
@@ -74,22 +75,28 @@ JOIN episodes e ON e.id = a.episode_id
 JOIN episode_seats s ON s.episode_id = a.episode_id AND s.seat = a.seat
 WHERE {among.episodes()} AND {among.seats()} AND {condition}
 ORDER BY a.episode_id, a.turn, a.position"""
-    found = source.frame(sql, values, limit=limit)
-    found["recipients"] = [json_value(value) for value in found["recipients"]]
-    return found
+    frame = source.frame(sql, values, limit=limit)
+    frame["recipients"] = [json_value(value) for value in frame["recipients"]]
+    return frame
 
 
 def _episode(source: QuerySource, prefix: str) -> str:
     """The one id that begins so."""
     if not prefix or not set(prefix) <= set("0123456789abcdef"):
         raise InputError(f"not an episode id: {prefix!r}; ids are hexadecimal, see episodes()")
-    found = source.column(
+    matches = source.column(
         "SELECT id FROM episodes WHERE id LIKE :like ORDER BY id LIMIT 3", {"like": f"{prefix}%"}
     )
-    if len(found) == 1:
-        return str(found[0])
-    if not found:
-        raise InputError(f"no episode {prefix} in {source.where}; see episodes()")
+    if len(matches) == 1:
+        return str(matches[0])
+    if not matches:
+        ids = source.column(
+            "SELECT id FROM episodes ORDER BY ended DESC, id DESC LIMIT :most", {"most": MOST_IDS}
+        )
+        raise InputError(
+            f"no episode {prefix} in {source.where}; see"
+            f" episodes(){did_you_mean_id(prefix, map(str, ids))}"
+        )
     raise InputError(
-        f"several episodes begin with {prefix}: {', '.join(found[:2])}, …; give more of the id"
+        f"several episodes begin with {prefix}: {', '.join(matches[:2])}, …; give more of the id"
     )

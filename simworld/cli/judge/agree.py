@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.judge.judge_options import known_run, run_option
+from simworld.cli.judge.judge_options import run_option
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
@@ -39,45 +39,47 @@ def agree(db: str, judges: str | None, run_name: str | None, as_json: bool) -> N
 
     names = [name.strip() for name in judges.split(",") if name.strip()] if judges else []
     with open_store(db) as store:
-        if run_name is not None:
-            known_run(run_name, [summary.run.name for summary in store.runs()])
+        store.check_names(run=run_name)
         raters = find_raters(store, names)
-        found = agreement(store, [rater.id for rater in raters], run=run_name)
+        agreements = agreement(store, [rater.id for rater in raters], run=run_name)
     if as_json:
         plain = {
             "raters": {rater.id: rater.name for rater in raters},
-            "dimensions": [_plain(one) for one in found],
+            "dimensions": [_plain(dimension) for dimension in agreements],
         }
         click.echo(plain_json(plain, indent=1))
         return
-    _print(raters, found)
+    _print(raters, agreements)
 
 
-def _plain(found: Agreement) -> dict[str, object]:
+def _plain(dimension: Agreement) -> dict[str, object]:
     return {
-        "dimension": found.dimension,
-        "alpha": None if found.alpha is None else asdict(found.alpha),
+        "dimension": dimension.dimension,
+        "alpha": None if dimension.alpha is None else asdict(dimension.alpha),
         "correlations": [
-            {"judges": list(pair), **asdict(figure)} for pair, figure in found.correlations.items()
+            {"judges": list(pair), **asdict(figure)}
+            for pair, figure in dimension.correlations.items()
         ],
-        "retests": [{"judge": id_, **asdict(figure)} for id_, figure in found.retests.items()],
+        "retests": [{"judge": id_, **asdict(figure)} for id_, figure in dimension.retests.items()],
         "swaps": [
             {"judge": id_, "swap": swap, **asdict(figure)}
-            for (id_, swap), figure in found.swaps.items()
+            for (id_, swap), figure in dimension.swaps.items()
         ],
     }
 
 
-def _print(raters: Sequence[JudgeRecord], found: Sequence[Agreement]) -> None:
+def _print(raters: Sequence[JudgeRecord], agreements: Sequence[Agreement]) -> None:
     names = _names(raters)
-    alphas = [(one.dimension, "", one.alpha) for one in found if one.alpha]
+    alphas = [(agreed.dimension, "", agreed.alpha) for agreed in agreements if agreed.alpha]
     pairs = [
-        (one.dimension, f"{names[a]} · {names[b]}", figure)
-        for one in found
-        for (a, b), figure in one.correlations.items()
+        (agreed.dimension, f"{names[a]} · {names[b]}", figure)
+        for agreed in agreements
+        for (a, b), figure in agreed.correlations.items()
     ]
     retests = [
-        (one.dimension, names[id_], figure) for one in found for id_, figure in one.retests.items()
+        (agreed.dimension, names[id_], figure)
+        for agreed in agreements
+        for id_, figure in agreed.retests.items()
     ]
     few = "no seat of an episode has scores of two of these raters"
     _table(
@@ -95,9 +97,9 @@ def _print(raters: Sequence[JudgeRecord], found: Sequence[Agreement]) -> None:
         again,
     )
     swaps = [
-        (one.dimension, f"{names[id_]} {swap}", figure)
-        for one in found
-        for (id_, swap), figure in one.swaps.items()
+        (agreed.dimension, f"{names[id_]} {swap}", figure)
+        for agreed in agreements
+        for (id_, swap), figure in agreed.swaps.items()
     ]
     unswapped = "no rater has judged swapped dialogues (simworld judge run --swap seats, or names)"
     _table(

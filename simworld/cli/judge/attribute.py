@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import click
 
-from simworld.cli.judge.judge_options import judge_option, known_run, open_judge, run_option
+from simworld.cli.judge.judge_options import (
+    OfAJudge,
+    judge_option,
+    load_judge_option,
+    open_judge,
+    run_option,
+)
+from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option
 from simworld.cli.progress import progress_bar
+from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
-from simworld.judging.judge_spec import load_judge
 
 
-@click.command()
+@click.command(cls=OfAJudge)
 @judge_option
 @click.option(
     "--method",
@@ -27,6 +34,7 @@ from simworld.judging.judge_spec import load_judge
 @asking_options
 @db_option
 @json_option
+@resumes
 def attribute(
     db: str,
     judge_name: str,
@@ -44,11 +52,10 @@ def attribute(
     from simworld.judging.attribution_pass import attribute_episodes
     from store import open_store
 
-    spec, _ = load_judge(judge_name)
+    spec, _ = load_judge_option(judge_name)
     check_method(spec, method)  # before the model is loaded
     with open_store(db) as store:
-        if run_name is not None:
-            known_run(run_name, [summary.run.name for summary in store.runs()])
+        store.check_names(run=run_name)
         with (
             open_judge(spec, threads, asking.server) as backend,
             progress_bar("attributing") as show,
@@ -73,3 +80,7 @@ def attribute(
             err=True,
         )
     asking.stopping.check_budget()
+    if not as_json and shared.failed:
+        same_command()
+    elif not as_json:
+        next_command("train inspect", "--place", method, db=db)

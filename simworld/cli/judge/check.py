@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scenarios.rubrics import load_rubric
-from simworld.cli.judge.judge_options import judge_option, open_judge
-from simworld.cli.options import Asking, asking_options, json_option, threads_option
+from simworld.cli.expected import expecting_kind
+from simworld.cli.judge.judge_options import (
+    OfAJudge,
+    judge_option,
+    load_judge_option,
+    load_rubric_option,
+    open_judge,
+)
+from simworld.cli.next_command import next_command, same_command
+from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.judging.judge_spec import load_judge
+from simworld.core.counts import counted
+from simworld.judging.judge_spec import DEFAULT_JUDGE
 
 if TYPE_CHECKING:
     from simworld.judging.trust import Share, Trust
 
 
-@click.command()
+@click.command(cls=OfAJudge)
 @judge_option
 @click.option(
     "--pairs",
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--rubric", "rubric_name", metavar="NAME", help="Default: the judge's, else sotopia.")
 @threads_option
 @asking_options
+@db_option
 @json_option
 def check(
     judge_name: str,
@@ -38,18 +47,41 @@ def check(
     rubric_name: str | None,
     threads: int | None,
     asking: Asking,
+    db: str,
     as_json: bool,
 ) -> None:
     """Measure how far to trust a judge.
 
     How often it puts the better of two contrasting transcripts first, by dimension, with 95 %
-    intervals.
-    """
-    from simworld.judging.trust import check_dimensions, check_judge, load_pairs, shipped_pairs
+    intervals. The database keeps what it came to, and standings and pages say so where the judge
+    guesses, or was never measured.
 
-    spec, _ = load_judge(judge_name)
-    rubric = load_rubric(rubric_name or spec.rubric or "sotopia")
-    sets = shipped_pairs() if pairs_file is None else (load_pairs(pairs_file),)
+    The shipped pairs are about the rubric sotopia. For a rubric of your own give pairs of your own,
+    a YAML list of rows:
+
+    \b
+    - setting: A flea market stall
+      seat: Ann
+      dimension: composure      # one of the rubric's
+      goal: Buy the lamp        # also: secret, knows, relationship
+      better: |
+        Ann: Thank you, I will think about it.
+      worse: |
+        Ann: Keep your rubbish!
+    """  # noqa: D301  # click reads the escape: it keeps the example's lines
+    from simworld.judging.caution import measured
+    from simworld.judging.judge import make_judge
+    from simworld.judging.trust import check_dimensions, check_judge, load_pairs, shipped_pairs
+    from store import check_store, open_store
+
+    spec, _ = load_judge_option(judge_name)
+    rubric = load_rubric_option(rubric_name or spec.rubric or "sotopia")
+    if pairs_file is None:
+        sets = shipped_pairs()
+    else:
+        with expecting_kind("pairs", pairs_file):
+            sets = (load_pairs(pairs_file),)
+    check_store(db)
     check_dimensions(sets, rubric)  # before the model is loaded
     with open_judge(spec, threads, asking.server) as backend, progress_bar("judging pairs") as show:
         trust = check_judge(
@@ -60,6 +92,11 @@ def check(
             on_progress=lambda done, total: show(done, total, ""),
             stopping=asking.stopping,
         )
+        judge = make_judge(spec, backend.info, rubric)
+    if trust.overall.n:
+        with open_store(db, create=True) as store:
+            kept = measured(trust, "shipped" if pairs_file is None else str(pairs_file))
+            store.measure_judge(judge.id, judge.name, judge.record(), kept)
     if as_json:
         click.echo(plain_json(trust.plain(), indent=2))
     else:
@@ -67,9 +104,14 @@ def check(
     failures = [outcome.failure for outcome in trust.outcomes if outcome.failure]
     if failures:
         click.echo(
-            f"{len(failures)} pairs were not judged; the last: {harmless(str(failures[-1]))}",
+            f"{counted(len(failures), 'pair was', 'pairs were')} not judged; the last:"
+            f" {harmless(str(failures[-1]))}",
             err=True,
         )
+    if not as_json and failures:
+        same_command()
+    elif not as_json:
+        next_command("judge run", *(["--judge", judge_name] if judge_name != DEFAULT_JUDGE else []))
 
 
 def _print_trust(trust: Trust) -> None:
@@ -93,7 +135,9 @@ def _print_trust(trust: Trust) -> None:
         click.echo()
     if several:
         overall = trust.overall
-        click.echo(f"All {overall.n} pairs: {_percent(overall.accuracy)} ordered rightly.")
+        click.echo(
+            f"All {counted(overall.n, 'pair')}: {_percent(overall.accuracy)} ordered rightly."
+        )
     click.echo(
         f"Judge {trust.judge_id}. Ties count half. 50 % is guessing; where an interval includes it,"
         " trust nothing."

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.text import harmless, plain_json
+from simworld.core.counts import counted
 
 
 @click.command("import")
@@ -37,8 +39,6 @@ def import_(file: Path, rater: str, rubric: str, db: str, as_json: bool) -> None
     if as_json:
         click.echo(plain_json(asdict(done)))
         return
-    counts = (
-        f"{done.added} episodes scored by {rater}, {done.already} already there; {done.verdicts}"
-        " scores in the file"
-    )
-    click.echo(harmless(counts))
+    counts = f"{counted(done.added, 'episode')} scored by {rater}, {done.already} already there"
+    click.echo(harmless(f"{counts}; {counted(done.verdicts, 'score')} in the file"))
+    next_command("judge agree", db=db)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from scenarios.rubrics import load_rubric
 from simworld.cli import completion
-from simworld.core.errors import InputError
-from simworld.judging.judge_spec import DEFAULT_JUDGE
-from simworld.yamlfile import did_you_mean
+from simworld.cli.expected import expecting_kind
+from simworld.judging.judge_spec import DEFAULT_JUDGE, load_judge
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from agents.lm.late_backend import LateBackend
     from agents.lm.server.options import ServerFields
+    from simworld.core.judgement import Rubric
     from simworld.judging.judge_spec import JudgeSpec
 
 judge_option = click.option(
@@ -36,6 +41,53 @@ run_option = click.option(
 )
 
 
+class OfAJudge(click.Command):
+    """A command that names its judge with --judge, and says so where one stands without it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        ctx.allow_extra_args = False
+        if rest and not ctx.resilient_parsing:
+            ctx.fail(_instead(str(ctx.info_name), rest[0]))
+        return rest
+
+
+def _instead(command: str, word: str) -> str:
+    """What was meant by a word that no option introduces."""
+    from simworld.cli.file_kinds import kind_of  # knows every kind, and is slow to import
+
+    there = os.path.isfile(word)
+    kind = kind_of(Path(word)) if there else "judge"
+    quoted = shlex.quote(word)
+    checked = f"`simworld check {quoted}` checks the file" if there else ""
+    if kind == "pairs" and command == "check":
+        return (
+            f"{word}: pairs are named with --pairs: `simworld judge check --judge SPEC --pairs"
+            f" {quoted}`"
+        )
+    if kind not in ("judge", None):
+        return (
+            f"{word} is not a judge: its keys are those of another kind of file ({kind}); {checked}"
+        )
+    usual = f"{word}: a judge is named with --judge: `simworld judge {command} --judge {quoted}`"
+    return f"{usual}; {checked}" if checked else usual
+
+
+def load_judge_option(name: str) -> tuple[JudgeSpec, str]:
+    """As `load_judge`; a file that is no judge but of another kind is one line."""
+    with expecting_kind("judge", name):
+        return load_judge(name)
+
+
+def load_rubric_option(name: str, *, beside: Path | None = None) -> Rubric:
+    """As `load_rubric`; a file that is no rubric but of another kind is one line."""
+    with expecting_kind(
+        "rubric", beside / name if beside is not None and os.path.isfile(beside / name) else name
+    ):
+        return load_rubric(name, beside=beside)
+
+
 def open_judge(
     spec: JudgeSpec, threads: int | None, server: ServerFields
 ) -> AbstractContextManager[LateBackend]:
@@ -47,8 +99,13 @@ def open_judge(
     return open_late(spec.model, spec.dtype, fields=spec, server=server, threads=threads)
 
 
-def known_run(name: str, known: list[str]) -> None:
-    """Raises InputError for a run that is not among the known ones."""
-    if name not in known:
-        hint = did_you_mean(name, known) or f"; there are: {', '.join(known[:10]) or 'none'}"
-        raise InputError(f"no run {name!r} in this database{hint}")
+def overruled_note(rubric: str, scenarios: Sequence[str]) -> list[str]:
+    """A note that a judge's own rubric was used instead of the scenarios'; empty if not."""
+    if not scenarios:
+        return []
+    more = f" and {len(scenarios) - 3} more" if len(scenarios) > 3 else ""
+    named = f"scenario{'s' if len(scenarios) > 1 else ''} {', '.join(scenarios[:3])}{more}"
+    return [
+        f"scored by the judge's own rubric, {rubric}, and not by the one that {named}"
+        f" name{'s' * (len(scenarios) == 1)}"
+    ]

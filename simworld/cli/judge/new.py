@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from simworld.cli.judge.judge_options import load_rubric_option
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
 from simworld.judging.judge_spec import JudgeSpec
@@ -27,6 +28,8 @@ def new(names: tuple[str, ...], rubric: str, out: Path | None) -> None:
 
     Never overwrites a file.
     """
+    if rubric:
+        load_rubric_option(rubric, beside=out.parent if out is not None else Path())
     write_templates(names, out, lambda name, file, _: judge_template(name, file, rubric=rubric))
     next_command("tournament new", "my-tournament")
 
@@ -34,8 +37,10 @@ def new(names: tuple[str, ...], rubric: str, out: Path | None) -> None:
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of judge files, for editors."""
+    from simworld.yamlfile.json_schema import json_schema
+
     text = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **JudgeSpec.model_json_schema(),
+        **json_schema(JudgeSpec),
     }
     click.echo(json.dumps(text | {"title": "simworld judge"}, indent=2, ensure_ascii=False))

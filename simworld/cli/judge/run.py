@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scenarios.rubrics import load_rubric
-from simworld.cli.judge.judge_options import judge_option, known_run, open_judge, run_option
-from simworld.cli.next_command import next_command
+from simworld.cli.judge.judge_options import (
+    OfAJudge,
+    judge_option,
+    load_judge_option,
+    load_rubric_option,
+    open_judge,
+    overruled_note,
+    run_option,
+)
+from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import (
     Asking,
     asking_options,
@@ -21,16 +28,17 @@ from simworld.cli.options import (
 )
 from simworld.cli.profile import print_profile
 from simworld.cli.progress import progress_bar
+from simworld.cli.resuming import resumes
+from simworld.cli.standings import show_notes
 from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError
-from simworld.judging.judge_spec import load_judge
 
 if TYPE_CHECKING:
     from simworld.judging.judging_pass import JudgingTally
     from simworld.judging.swap import Swap
 
 
-@click.command()
+@click.command(cls=OfAJudge)
 @judge_option
 @run_option
 @click.option(
@@ -56,6 +64,7 @@ if TYPE_CHECKING:
 @profile_option
 @db_option
 @json_option
+@resumes
 def run(
     db: str,
     judge_name: str,
@@ -72,16 +81,16 @@ def run(
 
     Those that this judge has not judged yet; the same command again goes on where it stopped.
     """
+    from simworld.judging.caution import cautions
     from simworld.judging.judging_pass import JudgingRun
     from simworld.runner.profiler import Profiler
     from store import open_store
 
-    spec, _ = load_judge(judge_name)
+    spec, _ = load_judge_option(judge_name)
     if spec.rubric:
-        load_rubric(spec.rubric)  # before the model is loaded
+        load_rubric_option(spec.rubric)  # before the model is loaded
     with open_store(db) as store:
-        if run_name is not None:
-            known_run(run_name, [summary.run.name for summary in store.runs()])
+        store.check_names(run=run_name)
         with open_judge(spec, threads, asking.server) as backend:
             judging = JudgingRun(
                 store,
@@ -108,29 +117,41 @@ def run(
             if backend.loaded is not None:
                 profiler.add_backend(spec.model, backend.loaded)
             profiler.add("storing", judging.storing_s)
-            profile = profiler.profile({spec.model: judging.waited.seconds})
-    if as_json:
-        click.echo(
-            plain_json(
-                _plain(tally)
-                | plain_tokens(asking.stopping)
-                | ({"profile": profile.plain()} if with_profile else {})
+            noted = (
+                cautions(store, tally.judge_ids, run=run_name)
+                if tally.scored + tally.already
+                else ()
             )
-        )
+            profile = profiler.profile({spec.model: sum(judging.waited.values())})
+    if as_json:
+        parts: list[dict[str, object]] = [
+            _plain(tally),
+            {"cautions": list(noted)},
+            plain_tokens(asking.stopping),
+        ]
+        parts += [{"profile": profile.plain()}] if with_profile else []
+        click.echo(plain_json({name: value for part in parts for name, value in part.items()}))
     else:
         click.echo(_counts(tally))
         if used := tokens_used(asking.stopping):
             click.echo(used)
         if with_profile:
             print_profile(profile)
-    if not as_json and tally.judge_ids:
-        next_command("serve", db=db)
+        show_notes([*overruled_note(spec.rubric, tally.overruled), *noted])
     if tally.failed and tally.last_failure:
-        hint = "simworld judge run --retry-failed tries them again"
-        click.echo(f"The last failure: {harmless(str(tally.last_failure))}; {hint}.", err=True)
+        click.echo(
+            f"The last failure: {harmless(str(tally.last_failure))}; --retry-failed tries again.",
+            err=True,
+        )
     if tally.no_rubric:
         raise InputError(tally.no_rubric)
     asking.stopping.check_budget()
+    if not as_json and tally.failed:
+        same_command("--retry-failed")
+    elif not as_json and not tally.total:
+        next_command("run", "library", "--cast", "*=smol-script", db=db)  # nothing is played
+    elif not as_json:
+        next_command("episode list", *(["--run", run_name] if run_name is not None else []), db=db)
 
 
 def _counts(tally: JudgingTally) -> str:

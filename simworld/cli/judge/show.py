@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from scenarios.rubrics import load_rubric
 from simworld.cli import completion
+from simworld.cli.judge.judge_options import load_judge_option, load_rubric_option
 from simworld.cli.options import json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
@@ -44,8 +44,8 @@ def show(judge_name: str, as_json: bool) -> None:
 
     Also where they came from.
     """
-    spec, origin = load_judge(judge_name)
-    rubric = load_rubric(spec.rubric or "sotopia")
+    spec, origin = load_judge_option(judge_name)
+    rubric = load_rubric_option(spec.rubric or "sotopia")
     if as_json:
         dimensions = [
             {
@@ -73,8 +73,9 @@ def show(judge_name: str, as_json: bool) -> None:
         mode="json", exclude={"name", "title", "calibration"}, exclude_defaults=True
     ).items():
         click.echo(f"  {key}: {harmless(str(value))}")
-    note = "" if spec.rubric else " (unless a scenario names another)"
-    click.echo(f"Rubric {rubric.id}{note}:")
+    own = "the judge's own: scenarios that name another are scored by this one"
+    note = own if spec.rubric else "unless a scenario names another"
+    click.echo(f"Rubric {rubric.id} ({note}):")
     for d in rubric.dimensions:
         click.echo(
             f"  {d.name} [{d.low:g}, {d.high:g}] weight {d.weight:g}: {harmless(d.question)}"

@@ -7,15 +7,17 @@ from typing import Any, Literal
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option, threads_option
+from simworld.cli.resuming import resumes
 from simworld.cli.train.reply_options import (
-    descent,
-    lines_of,
+    descent_of,
+    neutrality_lines,
     open_local,
-    recorded,
+    record_training,
     reply_options,
     reply_query,
-    work_of,
+    work_folder,
 )
 
 
@@ -57,6 +59,7 @@ from simworld.cli.train.reply_options import (
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="float32",
     show_default=True,
+    help="Numbers of the model.",
 )
 @threads_option
 @click.option(
@@ -64,6 +67,7 @@ from simworld.cli.train.reply_options import (
 )
 @db_option
 @json_option
+@resumes
 def clone(
     base_folder: Path,
     loss: Literal["kl", "ce"],
@@ -75,7 +79,7 @@ def clone(
     out: Path,
     db: str,
     as_json: bool,
-    **given: Any,
+    **options: Any,
 ) -> None:
     """Teach a planner to change nothing: the steered model says what the unsteered one would.
 
@@ -97,28 +101,28 @@ def clone(
         train_upmap=train_upmap,
         reach_target=reach,
         reach_weight=reach_weight,
-        descent=descent(given),
+        descent=descent_of(options),
     )
     with open_store(db) as store, progress_bar("cloning") as show:
+        query = reply_query(options)
+        store.check_names(run=query.run, agent=query.agent)  # before the model is loaded
         local = open_local(base, dtype, threads)
         with (
-            open_cloning_data(store, local, base, reply_query(given), show) as school,
-            recorded(store, "clone", out, settings.plain(), school.data) as (log, done),
+            open_cloning_data(store, local, base, query, show) as cloning,
+            record_training(store, "clone", out, settings.plain(), cloning.data) as (log, done),
         ):
-
-            def heard(step: int, metrics: Any) -> None:
-                log(step, metrics)
-                show(step, settings.descent.steps, "learning")
-
-            made, found = clone_planner(
-                school, base, settings, log=heard, show=show, work=work_of(out)
+            checkpoint, measured = clone_planner(
+                cloning, base, settings, log=log, show=show, work=work_folder(out)
             )
-            save_checkpoint(out, made)
-            done(made)
+            save_checkpoint(out, checkpoint)
+            done(checkpoint)
     if as_json:
         click.echo(
-            plain_json({"id": made.id, "folder": str(out), "metrics": dict(made.info.metrics)})
+            plain_json(
+                {"id": checkpoint.id, "folder": str(out), "metrics": dict(checkpoint.info.metrics)}
+            )
         )
         return
-    click.echo(harmless(f"{out}: {made.id}"))
-    click.echo("\n".join(lines_of(found)))
+    click.echo(harmless(f"{out}: {checkpoint.id}"))
+    click.echo("\n".join(neutrality_lines(measured)))
+    next_command("train td3bc", "--clone", str(out), "--out", f"{out}-planner", db=db)

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.dataset_options import build, data_options, datasets_option
+from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -42,7 +43,7 @@ def constant(
     parent_folder: Path,
     out: Path,
     as_json: bool,
-    **given: Any,
+    **options: Any,
 ) -> None:
     """Find the best constant action, to compare a planner with.
 
@@ -59,21 +60,25 @@ def constant(
 
     check_target(out)
     parent = load_checkpoint(parent_folder)
-    folder = build(db, given, datasets) if dataset is None else dataset
+    folder = dataset_folder(db, options, datasets) if dataset is None else dataset
     data, reward = load_data(folder), load_meta(folder).query.reward
-    made = constant_checkpoint(
+    checkpoint = constant_checkpoint(
         parent, data.transitions, by_act=reward.by_act, data=data.provenance, dtype=data.dtype
     )
-    save_checkpoint(out, made)
+    save_checkpoint(out, checkpoint)
     if as_json:
         click.echo(
-            plain_json({"id": made.id, "folder": str(out), **made.info.model_dump(mode="json")})
+            plain_json(
+                {"id": checkpoint.id, "folder": str(out), **checkpoint.info.model_dump(mode="json")}
+            )
         )
         return
-    r2 = made.info.metrics.get("r2")
+    r2 = checkpoint.info.metrics.get("r2")
     click.echo(
         harmless(
-            f"{out}: {made.id}: R² {'unknown' if r2 is None else f'{r2:.4f}'} on held-out families"
+            f"{out}: {checkpoint.id}: R² {'unknown' if r2 is None else f'{r2:.4f}'}"
+            " on held-out families"
         )
     )
     click.echo(harmless(f"  steering: {{planner: {out}}}"))
+    next_command("agent new", "my-agent")

@@ -120,40 +120,30 @@ datasets_option = click.option(
 )
 
 
-def data_query(given: dict[str, Any]) -> DataQuery:
+def data_query(options: dict[str, Any]) -> DataQuery:
     """The query of a command's options. Raises InputError for options that do not go together."""
     from pydantic import ValidationError
 
     from simworld.training.data.dataset_query import DataQuery
 
-    lexical, like = given["lexical"], given["like"]
+    lexical, like = options["lexical"], options["like"]
     if lexical and like:
         raise InputError("--lexical and --like: give one of them")
     reward = {
         "measure": "lexical" if lexical else "embedding" if like else "judged",
-        "place": given["place"],
-        "weights": _weights(given["weights"]),
-        "centre": not given["no_centre"],
+        "place": options["place"],
+        "weights": _weights(options["weights"]),
+        "centre": not options["no_centre"],
         "pattern": lexical,
         "text": like,
     }
-    fields = (
-        "runs",
-        "agents",
-        "scenarios",
-        "families",
-        "encoders",
-        "planners",
-        "judges",
-        "mix_judges",
-        "states_only",
-    )
+    fields = DataQuery.model_fields.keys() - {"since", "until", "reward"}
     try:
         return DataQuery(
-            since=_zoned(given["since"]),
-            until=_zoned(given["until"]),
+            since=_zoned(options["since"]),
+            until=_zoned(options["until"]),
             reward=reward,
-            **{name: given[name] for name in fields},
+            **{name: options[name] for name in fields},
         )
     except ValidationError as error:
         raise InputError(
@@ -162,7 +152,7 @@ def data_query(given: dict[str, Any]) -> DataQuery:
         ) from None
 
 
-def build(db: str, given: dict[str, Any], datasets: Path | None) -> Path:
+def dataset_folder(db: str, options: dict[str, Any], datasets: Path | None) -> Path:
     """The folder of the dataset that a command's options choose, with a progress bar while it is
     made.
     """
@@ -171,14 +161,14 @@ def build(db: str, given: dict[str, Any], datasets: Path | None) -> Path:
     from simworld.training.data.dataset import build_dataset
     from store import open_store
 
-    query = data_query(given)
+    query = data_query(options)
     with open_store(db) as opened, progress_bar("reading episodes") as show:
         return build_dataset(opened, query, datasets or cache_root() / "datasets", on_progress=show)
 
 
-def _weights(given: tuple[str, ...]) -> dict[str, float]:
+def _weights(texts: tuple[str, ...]) -> dict[str, float]:
     weights = {}
-    for text in given:
+    for text in texts:
         name, separator, number = text.rpartition("=")
         try:
             weights[name] = float(number)

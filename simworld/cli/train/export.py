@@ -7,15 +7,22 @@ from typing import Any
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option
 from simworld.cli.text import harmless
-from simworld.cli.train.dataset_options import build, data_options, datasets_option
+from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 
 
 @click.command()
 @click.option(
-    "--format", "format_", type=click.Choice(["npz", "minari"]), default="npz", show_default=True
+    "--format",
+    "format_",
+    type=click.Choice(["npz", "minari"]),
+    default="npz",
+    show_default=True,
+    help="Of the dataset.",
 )
 @click.option(
     "--out",
@@ -31,7 +38,7 @@ from simworld.core.errors import InputError
 @datasets_option
 @db_option
 def export(
-    db: str, datasets: Path | None, format_: str, out: Path, name: str, force: bool, **given: Any
+    db: str, datasets: Path | None, format_: str, out: Path, name: str, force: bool, **options: Any
 ) -> None:
     """Write a dataset as .npz or for Minari.
 
@@ -42,10 +49,12 @@ def export(
 
     if format_ == "npz":
         with new_file(out, force=force) as part:
-            count = export_npz(build(db, given, datasets), part)
-        click.echo(harmless(f"Wrote {count:,} transitions to {out}."))
+            count = export_npz(dataset_folder(db, options, datasets), part)
+        click.echo(harmless(f"Wrote {counted(count, 'transition')} to {out}."))
+        next_command("train inspect", db=db)
         return
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; give --out the folder that holds Minari's datasets")
-    count = export_minari(build(db, given, datasets), name, out)
-    click.echo(harmless(f"Wrote {count:,} episodes as {name} in {out}."))
+    count = export_minari(dataset_folder(db, options, datasets), name, out)
+    click.echo(harmless(f"Wrote {counted(count, 'episode')} as {name} in {out}."))
+    next_command("train inspect", db=db)

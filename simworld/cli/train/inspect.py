@@ -11,7 +11,8 @@ import click
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.dataset_options import build, data_options, datasets_option
+from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
+from simworld.core.counts import counted
 
 if TYPE_CHECKING:
     from simworld.training.data.inspection import Histogram, Inspection
@@ -26,32 +27,38 @@ FAMILIES = 12  # shown
 @datasets_option
 @db_option
 @json_option
-def inspect_(db: str, datasets: Path | None, as_json: bool, **given: Any) -> None:
+def inspect_(db: str, datasets: Path | None, as_json: bool, **options: Any) -> None:
     """Show what a dataset covers and whether it can teach.
 
     Steered acts by default; the same options choose the data of the other commands.
     """
     from simworld.training.data.inspection import inspect_dataset
 
-    folder = build(db, given, datasets)
-    found = inspect_dataset(folder)
+    folder = dataset_folder(db, options, datasets)
+    inspection = inspect_dataset(folder)
     if as_json:
-        plain = asdict(found) | {"meta": found.meta.model_dump(mode="json"), "folder": str(folder)}
+        plain = asdict(inspection) | {
+            "meta": inspection.meta.model_dump(mode="json"),
+            "folder": str(folder),
+        }
         click.echo(plain_json(plain, indent=2))
         return
-    _show(found)
-    for warning in found.warnings:
+    _show(inspection)
+    for warning in inspection.warnings:
         click.echo(f"Note: {harmless(warning)}.", err=True)
     click.echo(harmless(f"Dataset {folder}"))
 
 
-def _show(found: Inspection) -> None:
-    meta = found.meta
+def _show(inspection: Inspection) -> None:
+    meta = inspection.meta
     table = grid("", "")
     rows: list[tuple[str, str]] = [
         (
             "transitions",
-            f"{found.transitions:,} of {found.seats:,} seats in {found.episodes:,} episodes",
+            (
+                f"{inspection.transitions:,} of {counted(inspection.seats, 'seat')} in"
+                f" {counted(inspection.episodes, 'episode')}"
+            ),
         ),
         (
             "left out",
@@ -64,26 +71,33 @@ def _show(found: Inspection) -> None:
             "endings of seats",
             ", ".join(f"{ending} {n}" for ending, n in sorted(meta.endings.items())),
         ),
-        ("families", _families(found.families)),
+        ("families", _families(inspection.families)),
         (
             "state, action",
-            f"{meta.d_state} numbers by {meta.encoder_id[:16]}, {meta.d_action} numbers",
+            (
+                f"{counted(meta.d_state, 'number')} by {meta.encoder_id[:16]},"
+                f" {counted(meta.d_action, 'number')}"
+            ),
         ),
         (
             "planners",
             ", ".join(
-                f"{id_[:16] or 'none'} ({n} acts)" for id_, n in sorted(meta.planners.items())
+                f"{id_[:16] or 'none'} ({counted(n, 'act')})"
+                for id_, n in sorted(meta.planners.items())
             ),
         ),
     ]
     if not meta.query.states_only:
         rows += [
-            ("reward", _reward(found)),
-            ("score, not centred", f"mean {found.scores.mean:.4f}, sd {found.scores.sd:.4f}"),
-            ("judge noise", _noise(found)),
+            ("reward", _reward(inspection)),
+            (
+                "score, not centred",
+                f"mean {inspection.scores.mean:.4f}, sd {inspection.scores.sd:.4f}",
+            ),
+            ("judge noise", _noise(inspection)),
         ]
-    if found.dispersion:
-        d = found.dispersion
+    if inspection.dispersion:
+        d = inspection.dispersion
         cosine = "" if d.cosine is None else f", mean cosine of pairs {d.cosine:.3f}"
         rows += [
             ("action direction", f"resultant length {d.resultant:.3f} (1: all alike){cosine}"),
@@ -91,16 +105,16 @@ def _show(found: Inspection) -> None:
                 "action rank",
                 f"{d.effective_rank:.1f} of {d.dimensions}; mean norm {d.mean_norm:.3f}",
             ),
-            ("R² by episode", _explained(found.by_episode)),
+            ("R² by episode", _explained(inspection.by_episode)),
         ]
         if meta.query.reward.by_act:
-            rows.append(("R² by act", _explained(found.by_act)))
+            rows.append(("R² by act", _explained(inspection.by_act)))
     for name, text in rows:
         table.add_row(name, harmless(text))
     console().print(table)
     if not meta.query.states_only:
         click.echo("Rewards:")
-        _draw(found.rewards)
+        _draw(inspection.rewards)
 
 
 def _families(counts: dict[str, int]) -> str:
@@ -109,41 +123,43 @@ def _families(counts: dict[str, int]) -> str:
     return f"{len(most)}: " + ", ".join(f"{name} {counts[name]}" for name in most[:FAMILIES]) + more
 
 
-def _reward(found: Inspection) -> str:
-    reward = found.meta.query.reward
-    what = {
-        "judged": ", ".join(found.meta.weights),
+def _reward(inspection: Inspection) -> str:
+    reward = inspection.meta.query.reward
+    source = {
+        "judged": ", ".join(inspection.meta.weights),
         "lexical": reward.pattern,
         "embedding": reward.text,
     }
     centred = "centred by family" if reward.centre else "not centred"
-    return f"{reward.measure} ({what[reward.measure]}), {reward.placed}, {centred}"
+    return f"{reward.measure} ({source[reward.measure]}), {reward.placed}, {centred}"
 
 
-def _noise(found: Inspection) -> str:
-    meta, sd = found.meta, found.scores.sd
+def _noise(inspection: Inspection) -> str:
+    meta, sd = inspection.meta, inspection.scores.sd
     if meta.judge_sd is None:
         return "unknown: nothing was judged twice by one judge"
     share = f"; {meta.judge_sd**2 / sd**2:.0%} of the scores' variance" if sd else ""
     return (
-        f"sd {meta.judge_sd:.4f} between judgements of one seat ({meta.judge_repeats} seats){share}"
+        f"sd {meta.judge_sd:.4f} between judgements of one seat"
+        f" ({counted(meta.judge_repeats, 'seat')}){share}"
     )
 
 
-def _explained(found: VarianceExplained | None) -> str:
-    if found is None:
+def _explained(explained: VarianceExplained | None) -> str:
+    if explained is None:
         return (
             "unknown: it takes two families with two scored seats each, and scores that differ"
             " within one"
         )
     verdict = (
         "nothing to learn for a linear planner without states"
-        if found.r2 <= 0
+        if explained.r2 <= 0
         else "there is something to learn"
     )
+    families = counted(explained.families, "family", "families")
     return (
-        f"{found.r2:.4f} on held-out families (n {found.n}, {found.families} families,"
-        f" {found.folds} folds): {verdict}"
+        f"{explained.r2:.4f} on held-out families"
+        f" (n {explained.n}, {families}, {explained.folds} folds): {verdict}"
     )
 
 

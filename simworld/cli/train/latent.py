@@ -5,20 +5,22 @@ clone's prefix.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option, threads_option
+from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.reply_options import (
-    lines_of,
+    neutrality_lines,
     open_local,
-    recorded,
+    record_training,
     source_options,
-    told,
-    work_of,
+    with_interval,
+    work_folder,
 )
+from simworld.core.counts import counted
 
 POSITIVE = click.IntRange(min=1)
 
@@ -53,9 +55,15 @@ POSITIVE = click.IntRange(min=1)
 @click.option(
     "--replies", type=POSITIVE, default=700, show_default=True, help="To learn from, at most."
 )
-@click.option("--steps", type=POSITIVE, default=120, show_default=True)
+@click.option("--steps", type=POSITIVE, default=120, show_default=True, help="Updates.")
 @click.option("--batch-size", type=POSITIVE, default=8, show_default=True, help="Replies a step.")
-@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, show_default=True)
+@click.option(
+    "--lr",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.006,
+    show_default=True,
+    help="Learning rate.",
+)
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -69,6 +77,7 @@ POSITIVE = click.IntRange(min=1)
 )
 @db_option
 @json_option
+@resumes
 def latent(
     clone_folder: Path,
     size: int,
@@ -112,42 +121,42 @@ def latent(
     settings = LatentSettings(size=size, ways=ways, strength=strength, descent=how)
     query = ReplyQuery(run=run_name, agent=agent, train=replies, dev=60, seed=seed)
     with open_store(db) as store, progress_bar("latent") as show:
+        store.check_names(run=run_name, agent=agent)  # before the model is loaded
         # Likelihoods are those of the distribution that drew the replies, and so are read in its
         # number format.
         local = open_local(clone, clone.info.dtype, threads)
         with (
-            open_cloning_data(store, local, clone, query, show) as school,
-            recorded(store, "latent", out, settings.plain(), school.data) as (log, done),
+            open_cloning_data(store, local, clone, query, show) as cloning,
+            record_training(store, "latent", out, settings.plain(), cloning.data) as (log, done),
         ):
-
-            def heard(step: int, metrics: Any) -> None:
-                log(step, metrics)
-                show(step, steps, "learning")
-
-            made, found, neutrality = latent_upmap(
-                school,
+            checkpoint, measured, neutrality = latent_upmap(
+                cloning,
                 clone,
                 settings,
                 embed=load_sentences().encode,
-                log=heard,
+                log=log,
                 show=show,
-                work=work_of(out),
+                work=work_folder(out),
             )
-            save_checkpoint(out, made)
-            done(made)
+            save_checkpoint(out, checkpoint)
+            done(checkpoint)
     if as_json:
         click.echo(
-            plain_json({"id": made.id, "folder": str(out), "metrics": dict(made.info.metrics)})
+            plain_json(
+                {"id": checkpoint.id, "folder": str(out), "metrics": dict(checkpoint.info.metrics)}
+            )
         )
         return
     click.echo(
         harmless(
-            f"{out}: {made.id}: {made.info.d_action - 1} directions, {made.info.ways} ways of"
-            " replying"
+            f"{out}: {checkpoint.id}: {counted(checkpoint.info.d_action - 1, 'direction')},"
+            f" {counted(checkpoint.info.ways, 'way')} of replying"
         )
     )
     click.echo(
-        f"  a reply behind its own code {told(found.log_ratio)} nats likelier than behind another's"
+        f"  a reply behind its own code {with_interval(measured.log_ratio)} nats likelier than"
+        " behind another's"
     )
-    click.echo("\n".join(lines_of(neutrality)))
+    click.echo("\n".join(neutrality_lines(neutrality)))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}"))
+    next_command("agent new", "my-agent")

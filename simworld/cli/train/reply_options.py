@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simworld.cli.options import Command
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ _OPTIONS = (
         show_default=True,
         help="To learn from, at most.",
     ),
-    click.option("--steps", type=click.IntRange(min=1), default=160, show_default=True),
+    click.option(
+        "--steps", type=click.IntRange(min=1), default=160, show_default=True, help="Updates."
+    ),
     click.option(
         "--batch-size",
         type=click.IntRange(min=1),
@@ -47,7 +50,11 @@ _OPTIONS = (
         help="Replies a step.",
     ),
     click.option(
-        "--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, show_default=True
+        "--lr",
+        type=click.FloatRange(min=0, min_open=True),
+        default=0.006,
+        show_default=True,
+        help="Learning rate.",
     ),
     click.option(
         "--seed",
@@ -68,28 +75,34 @@ def source_options(command: Command) -> Command:
 
 def reply_options(command: Command) -> Command:
     """Adds the options; the command gets them as keywords, and gives them to `reply_query` and
-    `descent`.
+    `descent_of`.
     """
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-def reply_query(given: Mapping[str, Any]) -> ReplyQuery:
+def reply_query(options: Mapping[str, Any]) -> ReplyQuery:
     """Which replies a command's options mean."""
     from simworld.training.cloning.clone_checkpoint import ReplyQuery
 
     return ReplyQuery(
-        run=given["run_name"], agent=given["agent"], train=given["replies"], seed=given["seed"]
+        run=options["run_name"],
+        agent=options["agent"],
+        train=options["replies"],
+        seed=options["seed"],
     )
 
 
-def descent(given: Mapping[str, Any]) -> Descent:
+def descent_of(options: Mapping[str, Any]) -> Descent:
     """How a command's options say to descend."""
     from simworld.training.cloning.descent import Descent
 
     return Descent(
-        steps=given["steps"], batch_size=given["batch_size"], lr=given["lr"], seed=given["seed"]
+        steps=options["steps"],
+        batch_size=options["batch_size"],
+        lr=options["lr"],
+        seed=options["seed"],
     )
 
 
@@ -111,7 +124,7 @@ def open_local(base: Checkpoint, dtype: str, threads: int | None) -> LocalModel:
 
 
 @contextmanager
-def recorded(
+def record_training(
     store: Store, kind: str, out: Path, settings: Mapping[str, Any], data: Mapping[str, Any]
 ) -> Iterator[tuple[MetricsSink, Callable[[Checkpoint], None]]]:
     """A training in the store: where its steps go, and whom to tell about the checkpoint it came
@@ -120,57 +133,53 @@ def recorded(
     from datetime import UTC, datetime
 
     from simworld.code_version import code_version
+    from simworld.training.metrics_log import store_log
     from store import TrainingRecord
 
     now = datetime.now(UTC)
-    name = f"{kind} {out.name} {now:%Y-%m-%d %H:%M:%S.%f}"
-    store.begin_training(
-        TrainingRecord(
-            name=name,
-            kind=kind,
-            code_version=code_version(),
-            created=now,
-            settings=settings,
-            data=data,
-        )
+    record = TrainingRecord(
+        name=f"{kind} {out.name} {now:%Y-%m-%d %H:%M:%S.%f}",
+        kind=kind,
+        code_version=code_version(),
+        created=now,
+        settings=settings,
+        data=data,
     )
 
     def done(checkpoint: Checkpoint) -> None:
-        store.finish_training(name, checkpoint_id=checkpoint.id, metrics=checkpoint.info.metrics)
-        shutil.rmtree(work_of(out), ignore_errors=True)
+        metrics = checkpoint.info.metrics
+        store.finish_training(record.name, checkpoint_id=checkpoint.id, metrics=metrics)
+        shutil.rmtree(work_folder(out), ignore_errors=True)
 
     try:
-        yield (lambda step, metrics: store.add_training_steps(name, [(step, metrics)])), done
+        with store_log(store, record) as log:
+            yield log, done
     except KeyboardInterrupt:
-        store.finish_training(name, status="failed")
+        store.finish_training(record.name, status="failed")
         click.echo("Stopped; the same command goes on from where it was.", err=True)
         raise click.exceptions.Exit(130) from None
-    except BaseException:
-        store.finish_training(name, status="failed")
-        raise
 
 
-def work_of(out: Path) -> Path:
+def work_folder(out: Path) -> Path:
     """Where a training keeps its state until its checkpoint is saved in `out`."""
     return out.with_name(f".{out.name}-training")
 
 
-def lines_of(found: Neutrality) -> list[str]:
+def neutrality_lines(neutrality: Neutrality) -> list[str]:
     """What a planner is worth, for people."""
+    families = counted(neutrality.kl.families, "family", "families")
+    read = f"{counted(neutrality.replies, 'reply', 'replies')}, {counted(neutrality.kl.n, 'token')}"
     return [
-        f"  KL to the unsteered model   {told(found.kl)} nats per token",
-        f"    of random directions      {told(found.random_kl)}",
-        f"  reach                       {told(found.reach)}",
-        f"  greedy agreement            {told(found.agreement)}",
-        f"  perplexity, steered/plain   {told(found.perplexity_ratio)}",
-        (
-            f"  on {found.replies} replies, {found.kl.n} tokens, of {found.kl.families} families"
-            " that it has not seen"
-        ),
+        f"  KL to the unsteered model   {with_interval(neutrality.kl)} nats per token",
+        f"    of random directions      {with_interval(neutrality.random_kl)}",
+        f"  reach                       {with_interval(neutrality.reach)}",
+        f"  greedy agreement            {with_interval(neutrality.agreement)}",
+        f"  perplexity, steered/plain   {with_interval(neutrality.perplexity_ratio)}",
+        f"  on {read}, of {families} that it has not seen",
     ]
 
 
-def told(estimate: Estimate) -> str:
+def with_interval(estimate: Estimate) -> str:
     """A number with its interval."""
     if estimate.low is None or estimate.high is None:
         return f"{estimate.mean:.4f}"

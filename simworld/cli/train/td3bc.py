@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
+from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.dataset_options import build, data_options, datasets_option
-from simworld.cli.train.reply_options import work_of
+from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
+from simworld.cli.train.reply_options import work_folder
 from simworld.code_version import code_version
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from agents.steering.checkpoint import Checkpoint
     from simworld.core.progress import MetricsSink
     from simworld.training.rl.train_planner import PlannerSettings, TrainingData
@@ -27,32 +31,22 @@ if TYPE_CHECKING:
 POSITIVE = click.IntRange(min=1)
 ABOVE_0 = click.FloatRange(min=0, min_open=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-# Defaults are those of the settings; None here, so that they stand in one place and no torch is
-# loaded to show help.
-_TD3BC = (
-    "alpha",
-    "gamma",
-    "actor_rate",
-    "critic_rate",
-    "critic_hidden",
-    "layer_norm",
-    "critic_penalty",
-)
-_LOOP = ("steps", "batch_size", "seed", "every", "held_out", "patience")
+# Defaults of options are those of the settings; None here, so that they stand in one place and no
+# torch is loaded to show help.
 
 
 def _widths(
-    context: click.Context, parameter: click.Parameter, given: str | None
+    context: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[int, ...] | None:
     """Widths of layers: `256,256`; none for `linear`."""
-    if given is None:
+    if text is None:
         return None
-    if given == "linear":
+    if text == "linear":
         return ()
-    parts = [part.strip() for part in given.split(",")]
+    parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise click.BadParameter(
-            f"{given!r} is no list of widths; expected numbers above 0 as in 256,256, or linear"
+            f"{text!r} is not a list of widths; expected numbers above 0 as in 256,256, or linear"
         )
     return tuple(map(int, parts))
 
@@ -75,12 +69,18 @@ def _widths(
 )
 @click.option("--fresh", is_flag=True, help="Start from a new actor, although the clone has one.")
 @click.option("--out", type=FOLDER, required=True, help="The checkpoint's folder.")
-@click.option("--learner", type=click.Choice(["td3bc", "bc"]), default="td3bc", show_default=True)
+@click.option(
+    "--learner",
+    type=click.Choice(["td3bc", "bc"]),
+    default="td3bc",
+    show_default=True,
+    help="bc: stay near the data alone, to compare with.",
+)
 @click.option("--steps", type=POSITIVE, help="Updates.")
 @click.option("--alpha", type=ABOVE_0, help="Weight of the values against staying near the data.")
 @click.option("--gamma", type=click.FloatRange(0, 1), help="Discount.")
-@click.option("--actor-rate", type=ABOVE_0, help="Learning rate.")
-@click.option("--critic-rate", type=ABOVE_0, help="Learning rate.")
+@click.option("--actor-rate", "actor_lr", type=ABOVE_0, help="Learning rate.")
+@click.option("--critic-rate", "critic_lr", type=ABOVE_0, help="Learning rate.")
 @click.option(
     "--critic-hidden",
     metavar="WIDTHS",
@@ -91,10 +91,13 @@ def _widths(
 @click.option(
     "--critic-penalty", type=click.FloatRange(min=0), help="ReBRAC's, on the critics' goal."
 )
-@click.option("--batch-size", type=POSITIVE)
-@click.option("--seed", type=click.IntRange(min=0))
+@click.option("--batch-size", type=POSITIVE, help="Transitions an update.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of all that is drawn.")
 @click.option(
-    "--every", type=POSITIVE, help="Updates between two evaluations; the state is saved there too."
+    "--every",
+    "eval_interval",
+    type=POSITIVE,
+    help="Updates between two evaluations; the state is saved there too.",
 )
 @click.option(
     "--held-out",
@@ -113,6 +116,7 @@ def _widths(
 @click.option("--tensorboard", type=FOLDER, help="Write metrics for TensorBoard here too.")
 @db_option
 @json_option
+@resumes
 def td3bc(
     db: str,
     dataset: Path | None,
@@ -125,7 +129,7 @@ def td3bc(
     tensorboard: Path | None,
     as_json: bool,
     fqe_steps: int | None,
-    **given: Any,
+    **options: Any,
 ) -> None:
     """Train a planner by TD3+BC, or by behaviour cloning alone, on stored episodes.
 
@@ -138,20 +142,22 @@ def td3bc(
     from simworld.cli.progress import progress_bar
     from simworld.training.data.inspection import coverage
     from simworld.training.metrics_log import store_log, tensorboard_log
+    from simworld.training.rl.offline_training import LoopSettings
+    from simworld.training.rl.td3bc import Td3bcSettings
     from simworld.training.rl.train_planner import PlannerSettings, load_data, train_planner
     from store import open_store
 
-    loop = _set(given, _LOOP) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
+    loop = _set(options, LoopSettings) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
     settings = PlannerSettings.model_validate(
-        {"learner": learner, "fresh": fresh, "td3bc": _set(given, _TD3BC), "loop": loop}
+        {"learner": learner, "fresh": fresh, "td3bc": _set(options, Td3bcSettings), "loop": loop}
     )
     check_target(out)
     clone = load_checkpoint(clone_folder)
-    folder = build(db, given, datasets) if dataset is None else dataset
+    folder = dataset_folder(db, options, datasets) if dataset is None else dataset
     data = load_data(folder)
     source = click.get_current_context().get_parameter_source("db")
     logged = dataset is None or source is not ParameterSource.DEFAULT
-    work = work_of(out)
+    work = work_folder(out)
     try:
         with ExitStack() as stack:
             store = stack.enter_context(open_store(db)) if logged else None
@@ -174,9 +180,9 @@ def td3bc(
     _report(planner, out, as_json)
 
 
-def _set(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """The options that were given; the settings know the defaults of the others."""
-    return {name: given[name] for name in names if given[name] is not None}
+def _set(given: Mapping[str, Any], settings: type[BaseModel]) -> dict[str, Any]:
+    """The options that were given, of some settings, which know the defaults of the others."""
+    return {name: given[name] for name in settings.model_fields if given.get(name) is not None}
 
 
 def _record(name: str, settings: PlannerSettings, data: TrainingData) -> TrainingRecord:
@@ -225,3 +231,4 @@ def _report(planner: Checkpoint, out: Path, as_json: bool) -> None:
         if name in info.metrics:
             click.echo(f"  {name:<20}{info.metrics[name]:>9.3f}")
     click.echo(harmless(f"  steering: {{planner: {out}}}"))
+    next_command("agent new", "my-agent")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import json_option
 from simworld.cli.text import harmless, plain_json
 
@@ -126,9 +127,10 @@ def _report(checkpoint: Checkpoint, out: Path, as_json: bool) -> None:
         )
         return
     length = info.act_norm * info.embedding_norm
-    what = (
+    lines = (
         f"{info.d_action} numbers to {info.tokens} embeddings of {info.width}, about {length:.3g}"
         f" long, at {info.position}"
     )
-    click.echo(harmless(f"{out}: {checkpoint.id}: {what}"))
+    click.echo(harmless(f"{out}: {checkpoint.id}: {lines}"))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: random}}}}"))
+    next_command("train clone", "--upmap", str(out), "--train-upmap", "--out", f"{out}-clone")

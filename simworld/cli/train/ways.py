@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.cli.train.dataset_options import build, data_options, datasets_option
+from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def ways(
     neutral: bool,
     out: Path | None,
     as_json: bool,
-    **given: Any,
+    **options: Any,
 ) -> None:
     """Show which ways of replying were rewarded; keep the best.
 
@@ -86,7 +88,7 @@ def ways(
             "--keep, --share and --neutral say what a checkpoint knows; give --out and --of too"
         )
     parent = load_checkpoint(parent_folder) if parent_folder is not None else None
-    folder = build(db, given, datasets)
+    folder = dataset_folder(db, options, datasets)
     transitions, planners = load_transitions(folder), load_meta(folder).planners
     if parent is not None and parent.id not in planners:
         raise InputError(
@@ -94,16 +96,16 @@ def ways(
             f" {', '.join(sorted(planners))}"
         )
     tried = ways_tried(transitions)
-    made: Checkpoint | None = None
+    checkpoint: Checkpoint | None = None
     if parent is not None and out is not None:
-        made = with_ways(
+        checkpoint = with_ways(
             parent, tried, keep=keep or len(tried.ways), shares=shares, neutral=neutral
         )
-        save_checkpoint(out, made)
+        save_checkpoint(out, checkpoint)
     with open_store(db) as store:
         lines = [_line(store, transitions, way.row) for way in tried.ways]
     if as_json:
-        found = [
+        rows = [
             {
                 **asdict(way.reward),
                 "expected": way.expected,
@@ -112,22 +114,27 @@ def ways(
             }
             for way, line in zip(tried.ways, lines, strict=True)
         ]
-        told = {
+        plain = {
             "between": tried.between,
             "p": tried.p,
             "counted": "acts" if tried.by_act else "seats",
-            "ways": found,
+            "ways": rows,
         }
         click.echo(
-            plain_json(told | ({"id": made.id, "folder": str(out)} if made else {}), indent=2)
+            plain_json(
+                plain | ({"id": checkpoint.id, "folder": str(out)} if checkpoint else {}), indent=2
+            )
         )
         return
     _show(tried, lines)
-    if made:
-        click.echo(harmless(f"{out}: {made.id}: {made.info.ways} ways of replying"))
+    if checkpoint:
+        click.echo(
+            harmless(f"{out}: {checkpoint.id}: {counted(checkpoint.info.ways, 'way')} of replying")
+        )
         click.echo(
             harmless(f"  steering: {{planner: {out}, explore: {{kind: ways, per: episode}}}}")
         )
+        next_command("agent new", "my-agent")
 
 
 def _line(store: Store, transitions: Transitions, row: int) -> str:
@@ -165,5 +172,5 @@ def _show(tried: WaysTried, lines: list[str]) -> None:
             cell(shown),
         )
     console().print(table)
-    click.echo(f"between ways {tried.between:.4f} (standard deviation, of which luck is no part)")
+    click.echo(f"between ways {tried.between:.4f} (standard deviation beyond chance)")
     click.echo(f"p {tried.p:.2g} (as much or more by chance; permutations within families)")

@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from simworld.core.errors import InputError
-from simworld.yamlfile import Document, did_you_mean, load_text, load_yaml
+from simworld.yamlfile import Document, did_you_mean_file, load_text, load_yaml, shorten
 
 
 def shipped() -> tuple[str, ...]:
@@ -25,12 +25,17 @@ def open_file(name: str) -> Document:
     if name in shipped():
         return load_text((_folder() / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")
     if not name.endswith((".yaml", ".yml")):
-        hint = did_you_mean(name, shipped()) or f"; there are {', '.join(shipped())}"
+        hint = (
+            did_you_mean_file(name, "learn", known=shipped())
+            or f"; there are {', '.join(shipped())}"
+        )
         raise InputError(
             f"no learn file named {name!r}{hint} (one of your own is named by its .yaml file)"
         )
     if not os.path.lexists(name):
-        raise InputError(f"no learn file {name}")
+        raise InputError(
+            f"no learn file {shorten(name)}{did_you_mean_file(name, 'learn', known=shipped())}"
+        )
     return load_yaml(Path(name))
 
 

@@ -1,4 +1,6 @@
-"""The reward of one seat's steered utterances: scored by judges or measured, and placed."""
+"""The reward of one seat's steered utterances: judges or a measure score them, and the score is
+shared out over them.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,9 @@ from simworld.core.rewards import (
     at_end,
     attributed,
     by_utterance,
-    differences,
+    score_changes,
     uniform,
-    weigh,
+    weighted_mean,
 )
 from simworld.training.data.dataset_query import RewardPlacement
 from store import SeatScores, SeatTrace
@@ -34,8 +36,8 @@ class SeatReward:
 def judged_rewards(
     trace: SeatTrace, turns: Sequence[int], weights: RewardWeights, place: RewardPlacement
 ) -> SeatReward | None:
-    """The mean over the judgements of a trace, placed on its steered turns; None where one needed
-    is not there.
+    """Gives the mean over the judgements of a trace, shared out over its steered turns; None where
+    a judgement that is needed is missing.
     """
     found = [given for given in trace.scores if given.judge_id in weights]
     if any(
@@ -45,7 +47,7 @@ def judged_rewards(
         if weight
     ):
         return None
-    scores = [weigh(given.rescaled, weights[given.judge_id]) for given in found]
+    scores = [weighted_mean(given.rescaled, weights[given.judge_id]) for given in found]
     parts = [
         _placed(given, score, turns, weights[given.judge_id], place)
         for given, score in zip(found, scores, strict=True)
@@ -61,7 +63,7 @@ def judged_rewards(
 
 
 def measured_rewards(values: NDArray[np.float64], place: RewardPlacement) -> SeatReward:
-    """Numbers measured on utterances, whose mean is the score."""
+    """Gives the reward of numbers measured on utterances (n,); their mean is the score."""
     score = float(values.mean())
     if place == "utterance":
         return SeatReward(placed=by_utterance(list(values)), scores=(score,))
@@ -96,8 +98,8 @@ def _placed(
 def _prefixes(
     given: SeatScores, score: float, turns: Sequence[int], weights: Mapping[str, float]
 ) -> CreditAssignment | None:
-    """A stored score is that of the dialogue up to the seat's next turn, steered or not; the last
-    one is the episode's.
+    """Shares a score out by prefixes: a stored score is that of the dialogue up to the seat's next
+    turn, steered or not, and the last one is the episode's.
     """
     said = {name: given.attributions.get(("prefixes", name), {}) for name in weights}
     if any(turn not in values for values in said.values() for turn in turns):
@@ -108,5 +110,5 @@ def _prefixes(
             name: values[max(turn for turn in values if turn < following)]
             for name, values in said.items()
         }
-        after.append(weigh(last, weights))
-    return differences([*after, score])
+        after.append(weighted_mean(last, weights))
+    return score_changes([*after, score])

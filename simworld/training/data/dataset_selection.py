@@ -1,5 +1,5 @@
-"""What a query comes to in a store: one kind of vectors, and whose verdicts count; or one clear
-line that says why not.
+"""A query selects from a store one kind of vectors, and whose verdicts count; or one line says why
+it cannot.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from simworld.core.counts import counted
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 from simworld.training.data.dataset_query import DataQuery
@@ -17,7 +18,7 @@ HEX = 12  # of an id, shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSelection:
-    """What will be read."""
+    """What a query selects."""
 
     encoder_id: str
     d_state: int
@@ -29,8 +30,8 @@ class DatasetSelection:
 def select_data(
     query: DataQuery, found: TraceOverview, judges: Sequence[JudgeRecord]
 ) -> DatasetSelection:
-    """Raises InputError where a query finds nothing, vectors that do not fit together, or several
-    judges.
+    """Selects what a dataset is made from. Raises InputError where the query finds nothing, vectors
+    that do not fit together, or several judges.
     """
     kind = _one_kind(query, found)
     judged = query.reward.measure == "judged" and not query.states_only
@@ -49,8 +50,8 @@ def _one_kind(query: DataQuery, found: TraceOverview) -> VectorKind:
         raise InputError(f"no episode fits the query{_shown(query)}; see `simworld episode list`")
     if episodes == failed:
         raise InputError(
-            f"all {failed} episodes that fit the query failed; simworld run --retry-failed plays"
-            " them again"
+            f"{'the one episode that fits' if failed == 1 else f'all {failed:,} episodes that fit'}"
+            " the query failed; simworld run --retry-failed plays them again"
         )
     if not found.kinds:
         hint = (
@@ -59,8 +60,9 @@ def _one_kind(query: DataQuery, found: TraceOverview) -> VectorKind:
             else ""
         )
         raise InputError(
-            f"none of the {episodes - failed} episodes that fit the query has vectors that"
-            f" do{hint}; play with a steered agent, or with `record_states: true`"
+            f"none of the {counted(episodes - failed, 'episode that fits', 'episodes that fit')}"
+            f" the query has vectors that do{hint}; play with a steered agent, or with"
+            " `record_states: true`"
         )
     fitting = [kind for kind in found.kinds if query.states_only or kind.action_shape is not None]
     if not fitting:
@@ -87,7 +89,9 @@ def _one_kind(query: DataQuery, found: TraceOverview) -> VectorKind:
 def _weights(
     query: DataQuery, found: TraceOverview, judges: Mapping[str, JudgeRecord]
 ) -> Mapping[str, Mapping[str, float]]:
-    there = "; ".join(f"{id_} ({count} episodes)" for id_, count in sorted(found.judges.items()))
+    there = "; ".join(
+        f"{id_} ({counted(count, 'episode')})" for id_, count in sorted(found.judges.items())
+    )
     if not there:
         raise InputError(
             "none of these episodes has been judged; simworld judge run judges them, or choose a"
@@ -130,7 +134,7 @@ def _told(kind: VectorKind) -> str:
     action = "no action" if kind.action_shape is None else f"actions {list(kind.action_shape)}"
     return (
         f"encoder {kind.encoder_id[:HEX]} with states {list(kind.state_shape)}, {action}"
-        f" ({kind.acts} acts)"
+        f" ({counted(kind.acts, 'act')})"
     )
 
 

@@ -28,12 +28,12 @@ def span(
     values: Iterable[float | None], *, around: float | None = None, margin: float = 0.06
 ) -> tuple[float, float]:
     """The ends of an axis on which all the values have room; never of width 0."""
-    found = [value for value in values if value is not None and math.isfinite(value)]
+    finite = [value for value in values if value is not None and math.isfinite(value)]
     if around is not None:
-        found.append(around)
-    if not found:
+        finite.append(around)
+    if not finite:
         return 0.0, 1.0
-    low, high = min(found), max(found)
+    low, high = min(finite), max(finite)
     if high - low < 1e-9 * max(1.0, abs(high)):
         low, high = low - max(0.5, abs(low) * 0.1), high + max(0.5, abs(high) * 0.1)
     more = (high - low) * margin

@@ -37,7 +37,7 @@ def picture(
 
     With `fit` it is stretched to the width of what holds it.
     """
-    said: dict[str, object] = (
+    description: dict[str, object] = (
         {"role": "img", "aria_label": label} if label else {"aria_hidden": "true"}
     )
     return tag(
@@ -49,7 +49,7 @@ def picture(
         width=None if fit else width,
         height=None if fit else height,
         preserveAspectRatio="none" if fit else None,
-        **said,
+        **description,
     )
 
 

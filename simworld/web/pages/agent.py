@@ -58,16 +58,16 @@ class ExampleLine:
     scenario: str
 
 
-def show(desk: AppState, store: Store, given: PageRequest) -> Page:
+def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One agent: what it is, how it stands, and what it said last."""
     try:
-        agent = store.agent(given.part("id"))
+        agent = store.agent(request.part("id"))
     except InputError as error:
         raise PageNotFound(error.problems) from None
     spec: Mapping[str, Any] = agent.spec
     recent = store.summaries(agent=agent.id, limit=RECENT)[::-1]
     steering = _mapping(spec.get("steering"))
-    trainings = desk.remember("trainings", store.training_runs) if steering else []
+    trainings = state.remember("trainings", store.training_runs) if steering else []
     planner = steering.get("planner")
     return Page(
         template="agent_show.html",
@@ -87,15 +87,20 @@ def show(desk: AppState, store: Store, given: PageRequest) -> Page:
             },
             "planner": planner,
             "training": next(
-                (one.name for one in trainings if planner and one.checkpoint_id == planner), None
+                (
+                    training.name
+                    for training in trainings
+                    if planner and training.checkpoint_id == planner
+                ),
+                None,
             ),
             "style": _mapping(spec.get("prompt")).get("style"),
             "prompt": _prompt(spec.get("prompt")),
             "script": spec["lines"] if isinstance(spec.get("lines"), list) else [],
             "others": {name: value for name, value in spec.items() if name not in SHOWN},
             "spec": json.dumps(spec, indent=1, ensure_ascii=False),
-            "stands": _stands(desk, store, agent.id, recent),
-            "said": _said(store, agent.id, recent),
+            "stands": _standings_in_runs(state, store, agent.id, recent),
+            "said": _last_lines(store, agent.id, recent),
             "recent": recent,
         },
     )
@@ -116,24 +121,24 @@ def _prompt(prompt: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _stands(
-    desk: AppState, store: Store, agent_id: str, recent: Sequence[EpisodeSummary]
+def _standings_in_runs(
+    state: AppState, store: Store, agent_id: str, recent: Sequence[EpisodeSummary]
 ) -> list[AgentStanding]:
     """In its latest runs that somebody has judged."""
-    found = []
+    in_runs = []
     for run in list(dict.fromkeys(summary.run for summary in recent))[:RUNS]:
-        chosen = tournament.choose(desk, store, PageRequest(query={"run": run}))
+        chosen = tournament.choose_run_and_judge(state, store, PageRequest(query={"run": run}))
         name = next((name for name, id_ in store.run_agents(run).items() if id_ == agent_id), None)
         if chosen is None or chosen.judge is None or name is None:
             continue
         try:
-            standings = tournament.results_of(desk, store, chosen).standings
+            standings = tournament.results_of(state, store, chosen).standings
         except InputError:  # the page of the standings says why there are none
             continue
         table = standings.tables.get(OVERALL) or next(iter(standings.tables.values()))
         for place, standing in enumerate(table.standings, 1):
             if standing.agent == name and (standing.score or standing.rating):
-                found.append(
+                in_runs.append(
                     AgentStanding(
                         run=run,
                         judge=chosen.judge,
@@ -142,13 +147,13 @@ def _stands(
                         standing=standing,
                     )
                 )
-    return found
+    return in_runs
 
 
-def _said(store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -> list[ExampleLine]:
+def _last_lines(store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -> list[ExampleLine]:
     """Some of its lines, from the latest episodes that did not fail."""
-    found = []
-    for summary in [one for one in recent if one.failure is None][:HEARD]:
+    examples = []
+    for summary in [episode for episode in recent if episode.failure is None][:HEARD]:
         stored = store.episode(summary.id, vectors=False).episode
         mine = {seat for seat, id_ in stored.cast.items() if id_ == agent_id}
         lines = [
@@ -161,5 +166,5 @@ def _said(store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -> list
             for number, act in enumerate(stored.acts)
             if act.seat in mine and act.action.kind is ActionKind.speak
         ]
-        found += lines[:LINES]
-    return found
+        examples += lines[:LINES]
+    return examples

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from simworld.analysis.empty import why_empty
 from simworld.analysis.ready_queries import ready_queries
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
@@ -37,28 +39,29 @@ class ResultTable:
     numeric: Sequence[bool]  # by column
     rows: Sequence[Sequence[str | None]]
     note: str  # why there are no more; empty where these are all
+    why_none: str = ""  # why there are none, where that is known
 
 
-def info(desk: AppState, store: Store, given: PageRequest) -> Page:
+def info(state: AppState, store: Store, request: PageRequest) -> Page:
     """Version, size, rows by table, and the codebook."""
-    found = desk.remember("describe", lambda: describe(desk.url))
+    description = state.remember("describe", lambda: describe(state.url))
     return Page(
         template="db_info.html",
         title="Database",
-        values={"found": found, "books": books(codebook())},
+        values={"database": description, "books": codebook_by_table(codebook())},
     )
 
 
-def query(desk: AppState, store: Store, given: PageRequest) -> Page:
+def query(state: AppState, store: Store, request: PageRequest) -> Page:
     """One reading statement and its answer; a statement that another site sends is shown and not
     run.
     """
-    limit = int(given.one_of("limit", LIMITS) or LIMITS[0])
+    limit = int(request.one_of("limit", LIMITS) or LIMITS[0])
     known = ready_queries()
-    name = given.one_of("ready", list(known))
+    name = request.one_of("ready", list(known))
     ready = None if name is None else known[name]
-    sql = given.text("sql", longest=LONGEST_SQL) or (ready.sql if ready else "")
-    wanted = {name: given.text(f"set.{name}") for name in parameters.names(sql)}
+    sql = request.text("sql", longest=LONGEST_SQL) or (ready.sql if ready else "")
+    wanted = {name: request.text(f"set.{name}") for name in parameters.parameter_names(sql)}
     values: dict[str, Any] = {
         "sql": sql,
         "wanted": wanted,
@@ -69,21 +72,30 @@ def query(desk: AppState, store: Store, given: PageRequest) -> Page:
         "limits": LIMITS,
         "answer": None,
         "fault": None,
-        "held": bool(sql) and not given.own,
-        "views": [(name, columns) for name, columns in books(codebook()) if name in VIEWS],
-        "tables": [(name, columns) for name, columns in books(codebook()) if name not in VIEWS],
+        "held": bool(sql) and not request.own,
+        "views": [
+            (name, columns) for name, columns in codebook_by_table(codebook()) if name in VIEWS
+        ],
+        "tables": [
+            (name, columns) for name, columns in codebook_by_table(codebook()) if name not in VIEWS
+        ],
         "seconds": TIMEOUT_S,
     }
-    if sql and given.own and not values["lost"]:
+    if sql and request.own and not values["lost"]:
         try:
-            values["answer"] = answer(desk, sql, wanted, limit)
+            table = run_query(state, sql, wanted, limit)
+            if ready is not None and sql == ready.sql and not table.rows:
+                table = replace(table, why_none=why_empty(state.url, ready, wanted))
+            values["answer"] = table
         except InputError as error:
             values["fault"] = str(error)
     status = 200 if values["fault"] is None else 400
     return Page(template="db_query.html", title="SQL", values=values, status=status)
 
 
-def answer(desk: AppState, sql: str, values: Mapping[str, BoundValue], limit: int) -> ResultTable:
+def run_query(
+    state: AppState, sql: str, values: Mapping[str, BoundValue], limit: int
+) -> ResultTable:
     """The first rows of a query. Raises InputError where it is wrong, writes, takes too long, or
     has to wait too long.
     """
@@ -91,26 +103,26 @@ def answer(desk: AppState, sql: str, values: Mapping[str, BoundValue], limit: in
         raise InputError("other queries are still running; try again when they are done")
     try:
         with ask(
-            desk.url,
+            state.url,
             sql,
             values,
             limit=limit,
             most_bytes=MOST_BYTES,
             timeout_s=TIMEOUT_S,
-            stopped=desk.stopping.is_set,
-        ) as found:
-            raw = [[_kept(value) for value in row] for row in found]
+            stopped=state.stopping.is_set,
+        ) as result:
+            raw = [[_kept(value) for value in row] for row in result]
             return ResultTable(
-                columns=found.columns,
-                numeric=[_all_numbers([row[i] for row in raw]) for i in range(len(found.columns))],
+                columns=result.columns,
+                numeric=[_all_numbers([row[i] for row in raw]) for i in range(len(result.columns))],
                 rows=[[_text(value) for value in row] for row in raw],
-                note=found.note("choose more above"),
+                note=result.note("choose more above"),
             )
     finally:
         TURNS.release()
 
 
-def books(lines: Iterable[ColumnInfo]) -> list[tuple[str, list[ColumnInfo]]]:
+def codebook_by_table(lines: Iterable[ColumnInfo]) -> list[tuple[str, list[ColumnInfo]]]:
     """The codebook table by table."""
     return [(name, list(columns)) for name, columns in groupby(lines, key=lambda line: line.table)]
 
@@ -126,11 +138,11 @@ def _all_numbers(values: Sequence[Any]) -> bool:
 def _kept(value: Any) -> Any:
     """What is held of a value while the others are read: no more than is shown of it."""
     if isinstance(value, bytes | memoryview):
-        return f"{len(value):,} bytes"
+        return counted(len(value), "byte")
     if isinstance(value, dict | list):
         value = json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, str) and len(value) > LONGEST_CELL:
-        return f"{value[:LONGEST_CELL]} … {len(value) - LONGEST_CELL:,} more characters"
+        return f"{value[:LONGEST_CELL]} … {counted(len(value) - LONGEST_CELL, 'more character')}"
     return value
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from simworld.core.episode import Act, ActionKind, Ending
+from simworld.core.counts import counted
+from simworld.core.episode import Act, Ending
 from simworld.core.errors import InputError
 from simworld.core.scenario import Scenario
 from simworld.core.visibility import labels_for, perceives
+from simworld.language.shown import act_in_words
 from simworld.web.app_state import AppState
-from simworld.web.judgement_table import judged
+from simworld.web.judgement_table import judgement_tables
 from simworld.web.page import Page
 from simworld.web.page_request import PageNotFound, PageRequest
-from simworld.web.pages.scenario import find as find_scenario
-from simworld.web.pages.scenario import role
-from simworld.web.steering_strips import steering, thin
-from simworld.web.titles import titled
+from simworld.web.pages.scenario import find_scenario, seat_briefing
+from simworld.web.steering_strips import steering_strips, thin_strip
+from simworld.web.titles import scenario_title
 from simworld.yamlfile import did_you_mean
 from store import EpisodeSummary, Store, StoredEpisode
 
@@ -41,13 +42,13 @@ class TranscriptLine:
     act: Act
 
 
-def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
+def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """Episodes that match, the latest first, page by page."""
-    names = desk.remember("names", store.names)
-    chosen = {name: given.text(name) for name in FILTERS}
-    ending = given.one_of("ending", [ending.value for ending in Ending])
-    before = given.text("before")
-    found = store.summaries(
+    names = state.remember("names", store.names)
+    chosen = {name: request.text(name) for name in FILTERS}
+    ending = request.one_of("ending", [ending.value for ending in Ending])
+    before = request.text("before")
+    summaries = store.summaries(
         run=chosen["run"],
         scenario=chosen["scenario"],
         family=chosen["family"],
@@ -60,48 +61,53 @@ def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
         template="episode_list.html",
         title="Episodes",
         values={
-            "rows": found[:PAGE],
+            "rows": summaries[:PAGE],
             "chosen": chosen,
             "names": names,
             "endings": [ending.value for ending in Ending],
             "before": before,
-            "older": found[PAGE - 1].id if len(found) > PAGE else None,
+            "older": summaries[PAGE - 1].id if len(summaries) > PAGE else None,
         },
     )
 
 
-def show(desk: AppState, store: Store, given: PageRequest) -> Page:
+def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One episode."""
-    stored = find(store, given.part("id"))
+    stored = find_episode(store, request.part("id"))
     scenario = find_scenario(store, stored.summary.scenario_id)
-    seat = _seat(given, scenario)
-    labels = names(stored.summary) if seat is None else labels_for(scenario, seat)
-    steered = steering(store, stored)
+    seat = _seat(request, scenario)
+    labels = seat_names(stored.summary) if seat is None else labels_for(scenario, seat)
+    steered = steering_strips(store, stored)
     return Page(
         template="episode_show.html",
-        title=titled(scenario),
+        title=scenario_title(scenario),
         values={
             "summary": stored.summary,
             "scenario": scenario,
             "seat": seat,
-            "role": None if seat is None else role(scenario, seat),
-            "places": places(stored.summary),
-            "made": given.one_of("made", ("1",)) is not None,
-            "lines": lines(stored, labels, seat),
+            "role": None if seat is None else seat_briefing(scenario, seat),
+            "places": seat_places(stored.summary),
+            "made": request.one_of("made", ("1",)) is not None,
+            "lines": transcript_lines(stored, scenario, labels, seat),
             "hidden": sum(
                 seat is not None and not perceives(seat, act) for act in stored.episode.acts
             ),
             "checks": stored.episode.checks,
-            "judgements": judged(store, stored),
+            "judgements": judgement_tables(store, stored),
             "steering": steered,
-            "strips": {step.number: thin(step) for drawn in steered for step, _ in drawn.steps},
-            "numbers": {(line.turn - 1, line.seat): line.number for line in lines(stored, {})},
+            "strips": {
+                step.number: thin_strip(step) for drawn in steered for step, _ in drawn.steps
+            },
+            "numbers": {
+                (line.turn - 1, line.seat): line.number
+                for line in transcript_lines(stored, scenario, {})
+            },
         },
     )
 
 
-def find(store: Store, id_: str) -> StoredEpisode:
-    """The episode with this id or beginning of one. Raises NotHere, and InputError as
+def find_episode(store: Store, id_: str) -> StoredEpisode:
+    """The episode with this id or beginning of one. Raises PageNotFound, and InputError as
     `check_size`.
     """
     check_size(store, id_.lower())
@@ -116,32 +122,32 @@ def check_size(store: Store, id_: str) -> None:
     acts, characters = store.episode_size(id_)
     if acts > MOST_ACTS or characters > MOST_CHARACTERS:
         raise InputError(
-            f"the episode has {acts:,} acts of {characters:,} characters, more than a page can"
-            f" show; print it with: simworld episode show {id_}"
+            f"the episode has {counted(acts, 'act')} of {counted(characters, 'character')}, more"
+            f" than a page can show; print it with: simworld episode show {id_}"
         )
 
 
-def names(summary: EpisodeSummary) -> dict[str, str]:
+def seat_names(summary: EpisodeSummary) -> dict[str, str]:
     """Seat → the name of who sits there."""
     return {seat.seat: seat.persona for seat in summary.seats}
 
 
-def places(summary: EpisodeSummary) -> dict[str, int]:
+def seat_places(summary: EpisodeSummary) -> dict[str, int]:
     """Seat → its place, which is its colour."""
     return {seat.seat: place for place, seat in enumerate(summary.seats)}
 
 
-def lines(
-    stored: StoredEpisode, labels: Mapping[str, str], seat: str | None = None
+def transcript_lines(
+    stored: StoredEpisode, scenario: Scenario, labels: Mapping[str, str], seat: str | None = None
 ) -> list[TranscriptLine]:
-    """The transcript, of a seat only what it perceived."""
-    where = places(stored.summary)
-    found = []
+    """The transcript in the words of the scenario's language, of a seat only what it perceived."""
+    where = seat_places(stored.summary)
+    transcript = []
     number = 0
     for turn in stored.episode.turns:
         for act in turn.acts:
             if seat is None or perceives(seat, act):
-                found.append(
+                transcript.append(
                     TranscriptLine(
                         number=number,
                         turn=turn.index + 1,
@@ -149,27 +155,17 @@ def lines(
                         place=where.get(act.seat, 0),
                         who=labels.get(act.seat, act.seat),
                         kind=act.action.kind.value,
-                        text=_said(act),
+                        text=act_in_words(act.action, scenario.language),
                         to=tuple(labels.get(other, other) for other in act.action.to),
                         act=act,
                     )
                 )
             number += 1
-    return found
+    return transcript
 
 
-def _said(act: Act) -> str:
-    match act.action.kind:
-        case ActionKind.leave:
-            return f"leaves: {act.action.text}" if act.action.text else "leaves"
-        case ActionKind.none:
-            return "does nothing"
-        case _:
-            return act.action.text
-
-
-def _seat(given: PageRequest, scenario: Scenario) -> str | None:
-    chosen = given.text("seat")
+def _seat(request: PageRequest, scenario: Scenario) -> str | None:
+    chosen = request.text("seat")
     seats = [seat.name for seat in scenario.seats]
     if chosen is not None and chosen not in seats:
         raise InputError(

@@ -32,16 +32,16 @@ class ScenarioProgress:
     failed: int
 
 
-def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
+def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """All runs, the latest first."""
-    page = given.whole("page", low=1, high=1_000_000, default=1)
-    summaries = desk.remember("runs", lambda: store.runs()[::-1])
+    page = request.whole("page", low=1, high=1_000_000, default=1)
+    summaries = state.remember("runs", lambda: store.runs()[::-1])
     shown = summaries[(page - 1) * PAGE : page * PAGE]
     return Page(
         template="run_list.html",
         title="Runs",
         values={
-            "rows": [(summary, bar(summary)) for summary in shown],
+            "rows": [(summary, progress_bar(summary)) for summary in shown],
             "total": len(summaries),
             "page": page,
             "more": len(summaries) > page * PAGE,
@@ -49,26 +49,26 @@ def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
     )
 
 
-def show(desk: AppState, store: Store, given: PageRequest) -> Page:
+def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One run: counts, endings, scenarios, agents, and what it was begun with."""
-    name = given.part("name")
+    name = request.part("name")
     try:
-        summary = desk.remember(("run", name), lambda: store.run(name))
+        summary = state.remember(("run", name), lambda: store.run(name))
     except InputError as error:
         raise PageNotFound(error.problems) from None
-    counts = desk.remember(("endings", name), lambda: store.ending_counts(name))
+    counts = state.remember(("endings", name), lambda: store.ending_counts(name))
     return Page(
         template="run_show.html",
         title=f"Run {name}",
         values={
             "summary": summary,
-            "bar": bar(summary),
+            "bar": progress_bar(summary),
             "agents": store.run_agents(name),
-            "endings": endings(counts),
-            "scenarios": scenarios(counts),
+            "endings": count_endings(counts),
+            "scenarios": scenario_progress(counts),
             "families": any(count.family != count.scenario_name for count in counts),
             "settings": json.dumps(summary.run.settings, indent=1, ensure_ascii=False),
-            "failures": desk.remember(("failures", name), lambda: last_failures(store, name))
+            "failures": state.remember(("failures", name), lambda: last_failures(store, name))
             if summary.failed
             else (),
             "commands": (summary.run.profile or {}).get("commands", ()),
@@ -80,23 +80,25 @@ def last_failures(store: Store, run: str) -> list[EpisodeSummary]:
     """The latest failed attempts after which nobody has tried again, the latest first."""
     failed = store.summaries(run=run, ending=Ending.failed)[::-1]
     states = store.finished(run)
-    return [one for one in failed if states[one.item_key].attempts == one.attempt][:FAILURES]
+    return [episode for episode in failed if states[episode.item_key].attempts == episode.attempt][
+        :FAILURES
+    ]
 
 
-def bar(summary: RunSummary) -> Markup:
+def progress_bar(summary: RunSummary) -> Markup:
     """How far a run is."""
     return progress(summary.done, summary.failed, summary.planned)
 
 
-def endings(counts: Iterable[EndingCount]) -> list[tuple[Ending, str, int]]:
+def count_endings(counts: Iterable[EndingCount]) -> list[tuple[Ending, str, int]]:
     """(Ending, reason, episodes), the most frequent first."""
-    found: Counter[tuple[Ending, str]] = Counter()
+    episodes: Counter[tuple[Ending, str]] = Counter()
     for count in counts:
-        found[count.ending, count.reason] += count.episodes
-    return [(ending, reason, n) for (ending, reason), n in found.most_common()]
+        episodes[count.ending, count.reason] += count.episodes
+    return [(ending, reason, n) for (ending, reason), n in episodes.most_common()]
 
 
-def scenarios(counts: Iterable[EndingCount]) -> list[ScenarioProgress]:
+def scenario_progress(counts: Iterable[EndingCount]) -> list[ScenarioProgress]:
     """Scenarios by name."""
     episodes: Counter[tuple[str, str, str]] = Counter()
     failed: Counter[tuple[str, str, str]] = Counter()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agents.prompting import facts
+from agents.prompting import prompt_facts
 from simworld.core.errors import InputError
 from simworld.core.scenario import Check, Scenario
 from simworld.core.visibility import labels_for, observe
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
 from simworld.web.page_request import PageNotFound, PageRequest
-from simworld.web.titles import titled
+from simworld.web.titles import scenario_title
 from store import Store
 
 PAGE = 100
@@ -35,10 +35,10 @@ class SeatBriefing:
     facts: Mapping[str, str]  # what it is called → text; empty ones left out
 
 
-def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
+def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """Scenarios by name."""
-    page = given.whole("page", low=1, high=1_000_000, default=1)
-    text = given.text("text")
+    page = request.whole("page", low=1, high=1_000_000, default=1)
+    text = request.text("text")
     lines = store.scenario_lines(text, start=(page - 1) * PAGE, limit=PAGE + 1)
     return Page(
         template="scenario_list.html",
@@ -47,37 +47,39 @@ def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
     )
 
 
-def show(desk: AppState, store: Store, given: PageRequest) -> Page:
+def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One scenario, seat by seat."""
-    scenario = find(store, given.part("id"))
+    scenario = find_scenario(store, request.part("id"))
     return Page(
         template="scenario_show.html",
-        title=titled(scenario),
+        title=scenario_title(scenario),
         values={
             "scenario": scenario,
-            "roles": [role(scenario, seat.name) for seat in scenario.seats],
+            "roles": [seat_briefing(scenario, seat.name) for seat in scenario.seats],
             "relationships": [
                 (a.name, b.name, scenario.relationship(a.name, b.name).value.replace("_", " "))
                 for i, a in enumerate(scenario.seats)
                 for b in scenario.seats[i + 1 :]
             ],
-            "checks": [(check.name, describe(check), check.ends) for check in scenario.checks],
+            "checks": [
+                (check.name, check_in_words(check), check.ends) for check in scenario.checks
+            ],
             "recent": store.summaries(scenario=scenario.id, limit=RECENT)[::-1],
         },
     )
 
 
-def find(store: Store, id_: str) -> Scenario:
-    """A stored scenario. Raises NotHere."""
+def find_scenario(store: Store, id_: str) -> Scenario:
+    """A stored scenario. Raises PageNotFound."""
     try:
         return store.scenario(id_)
     except InputError as error:
         raise PageNotFound(error.problems) from None
 
 
-def role(scenario: Scenario, seat: str) -> SeatBriefing:
+def seat_briefing(scenario: Scenario, seat: str) -> SeatBriefing:
     """What a seat knows before the first turn, as its prompt says it."""
-    known = facts(observe(scenario, seat, (), 0, 0))
+    known = prompt_facts(observe(scenario, seat, (), 0, 0))
     return SeatBriefing(
         seat=seat,
         name=labels_for(scenario, seat)[seat],
@@ -85,15 +87,15 @@ def role(scenario: Scenario, seat: str) -> SeatBriefing:
     )
 
 
-def describe(check: Check) -> str:
+def check_in_words(check: Check) -> str:
     """A check in words."""
-    what = {
+    text = {
         "regex": f"what matches {check.pattern}",
         "keyword": f"one of: {', '.join(check.words)}",
         "number": f"a number as in {check.pattern}",
     }[check.kind.value]
     if check.between is not None:
-        what += f", between {check.between[0]:g} and {check.between[1]:g}"
+        text += f", between {check.between[0]:g} and {check.between[1]:g}"
     if check.absent:
-        return f"{check.by} never says {what}" if check.by else f"nobody says {what}"
-    return f"{check.by or 'somebody'} says {what}{'; the last one counts' if check.last else ''}"
+        return f"{check.by} never says {text}" if check.by else f"nobody says {text}"
+    return f"{check.by or 'somebody'} says {text}{'; the last one counts' if check.last else ''}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simworld.analysis.word_search import WordMatch, lines, phrases
+from simworld.analysis.word_search import WordMatch, matching_lines, phrases
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
@@ -27,12 +27,12 @@ class SearchResult:
     cosine: float | None  # by meaning: how near
 
 
-def search(desk: AppState, store: Store, given: PageRequest) -> Page:
+def search(state: AppState, store: Store, request: PageRequest) -> Page:
     """Episodes by words, the latest first; or by meaning, the nearest first."""
-    text = given.text("text", longest=LONGEST)
-    by = given.one_of("by", BY) or BY[0]
-    run = given.text("run")
-    found: dict[str, Any] = {
+    text = request.text("text", longest=LONGEST)
+    by = request.one_of("by", BY) or BY[0]
+    run = request.text("run")
+    answer: dict[str, Any] = {
         "hits": [],
         "older": None,
         "before": None,
@@ -40,42 +40,46 @@ def search(desk: AppState, store: Store, given: PageRequest) -> Page:
         "loading": False,
     }
     if text is not None:
-        found |= (words if by == "words" else meaning)(desk, store, given, text, run)
-    asked = {"text": text, "by": by, "run": run, "names": desk.remember("names", store.names)}
-    return Page(template="search.html", title="Search", values={**found, **asked})
+        answer |= (search_by_words if by == "words" else search_by_meaning)(
+            state, store, request, text, run
+        )
+    asked = {"text": text, "by": by, "run": run, "names": state.remember("names", store.names)}
+    return Page(template="search.html", title="Search", values={**answer, **asked})
 
 
-def words(
-    desk: AppState, store: Store, given: PageRequest, text: str, run: str | None
+def search_by_words(
+    state: AppState, store: Store, request: PageRequest, text: str, run: str | None
 ) -> dict[str, Any]:
     """The latest episodes in which all words occur."""
     wanted = phrases(text)
-    before = given.whole("before", low=1, high=2**62, default=0)
-    found = store.search_text(wanted, run=run, before=before or None, limit=PAGE + 1)
-    shown = found[:PAGE]
+    before = request.whole("before", low=1, high=2**62, default=0)
+    hits = store.search_text(wanted, run=run, before=before or None, limit=PAGE + 1)
+    shown = hits[:PAGE]
     summaries = store.summaries_of([hit.episode_id for hit in shown])
     return {
         "hits": [
             SearchResult(
-                summary=summaries[hit.episode_id], lines=lines(hit.text, wanted), cosine=None
+                summary=summaries[hit.episode_id],
+                lines=matching_lines(hit.text, wanted),
+                cosine=None,
             )
             for hit in shown
             if hit.episode_id in summaries
         ],
         "before": before,
-        "older": shown[-1].number if len(found) > PAGE else None,
+        "older": shown[-1].number if len(hits) > PAGE else None,
     }
 
 
-def meaning(
-    desk: AppState, store: Store, given: PageRequest, text: str, run: str | None
+def search_by_meaning(
+    state: AppState, store: Store, request: PageRequest, text: str, run: str | None
 ) -> dict[str, Any]:
     """The episodes nearest in meaning among those that have an embedding."""
 
     def counts(encoder: str) -> tuple[int, int]:
-        return desk.remember(("embedded", encoder), lambda: store.embedding_counts(encoder))
+        return state.remember(("embedded", encoder), lambda: store.embedding_counts(encoder))
 
-    nearest = desk.meaning.find(store, text, counts, run=run, limit=PAGE)
+    nearest = state.meaning.find(store, text, counts, run=run, limit=PAGE)
     if nearest is None:
         return {"loading": True}
     ids = [hit.episode_id for hit in nearest.hits]
@@ -84,7 +88,7 @@ def meaning(
         "hits": [
             SearchResult(
                 summary=summaries[hit.episode_id],
-                lines=beginning(texts.get(hit.episode_id, "")),
+                lines=first_lines(texts.get(hit.episode_id, "")),
                 cosine=hit.cosine,
             )
             for hit in nearest.hits
@@ -94,11 +98,11 @@ def meaning(
     }
 
 
-def beginning(text: str) -> list[WordMatch]:
+def first_lines(text: str) -> list[WordMatch]:
     """The first lines of an episode."""
-    found = [
+    texts = [
         WordMatch(number=i, parts=((line, False),))
         for i, line in enumerate(text.split("\n"))
         if line
     ]
-    return found[:BEGINNING]
+    return texts[:BEGINNING]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from simworld.core.errors import InputError
+from simworld.judging.caution import cautions
 from simworld.results.differences import Difference
 from simworld.results.episode_scores import EpisodeScores, scores_of
 from simworld.results.seat_scores import scales
@@ -25,7 +26,8 @@ from simworld.web.figures.scales import span
 from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
 from simworld.web.pages import episode
-from simworld.web.titles import all_titled
+from simworld.web.pages.scenario import find_scenario
+from simworld.web.titles import scenario_titles
 from store import EpisodeSummary, SeatRecord, Store
 
 PAIRS = 20
@@ -100,88 +102,94 @@ class ComparedEpisode:
     agent: str
     pair: EpisodePair
     transcript: Sequence[episode.TranscriptLine]
+    language: str  # of its scenario
     page: str  # id
 
 
-def standings(desk: AppState, store: Store, given: PageRequest) -> Page:
+def standings(state: AppState, store: Store, request: PageRequest) -> Page:
     """Ratings, scores and games of a run's agents by one judge, on one measure."""
-    chosen = choose(desk, store, given)
+    chosen = choose_run_and_judge(state, store, request)
     title = "Standings"
     if chosen is None or chosen.judge is None:
         return Page(
-            template="standings.html", title=title, values={"chosen": chosen, "found": None}
+            template="standings.html", title=title, values={"chosen": chosen, "results": None}
         )
-    found = results_of(desk, store, chosen)
-    measures = list(found.standings.tables)
-    measure = given.one_of("measure", measures) or measures[0]
-    table = found.standings.tables[measure]
+    results = results_of(state, store, chosen)
+    measures = list(results.standings.tables)
+    measure = request.one_of("measure", measures) or measures[0]
+    table = results.standings.tables[measure]
     return Page(
         template="standings.html",
         title=f"{title} of {chosen.tournament.file.title or chosen.run}",
         values={
             "chosen": chosen,
-            "found": found,
+            "results": results,
             "measures": measures,
             "measure": measure,
-            "drawn": drawn(table, found.scales.get(measure, SHARES)),
-            "means": means(found, [standing.agent for standing in table.standings]),
-            "matrix": matrix(table),
+            "drawn": draw_measure(table, results.scales.get(measure, SHARES)),
+            "means": mean_columns(results, [standing.agent for standing in table.standings]),
+            "matrix": win_matrix(table),
             "ids": store.run_agents(chosen.run),
         },
     )
 
 
-def results_of(desk: AppState, store: Store, chosen: ChosenJudge) -> Results:
+def results_of(state: AppState, store: Store, chosen: ChosenJudge) -> Results:
     """The results of a run by its chosen judge, who must be there."""
     judge = chosen.judge or ""
-    return desk.remember(
+    return state.remember(
         ("standings", chosen.run, judge),
         lambda: results_by(chosen.tournament, store, judge, chosen.ids),
         stamp=store.cells_size(chosen.run),
     )
 
 
-def compare(desk: AppState, store: Store, given: PageRequest) -> Page:
+def compare(state: AppState, store: Store, request: PageRequest) -> Page:
     """Two agents: their differences over all scenarios, and in one scenario episode beside
     episode.
     """
-    chosen = choose(desk, store, given)
+    chosen = choose_run_and_judge(state, store, request)
     values: dict[str, object] = {"chosen": chosen}
     if chosen is None:
         return Page(template="compare.html", title="Compare", values=values)
     agents = chosen.tournament.agents
-    first, second = given.one_of("first", agents), given.one_of("second", agents)
+    first, second = request.one_of("first", agents), request.one_of("second", agents)
     if first is not None and first == second:
         raise InputError(f"{first!r} is compared with itself; choose two agents")
-    shared = desk.remember(
+    shared = state.remember(
         ("shared", chosen.run),
         lambda: shared_cells(store, chosen.tournament),
         stamp=store.cells_size(chosen.run),
     )
     first, second = shared.most(agents, first, second)
-    scenario = given.one_of("scenario", list(chosen.scenarios))
+    scenario = request.one_of("scenario", list(chosen.scenarios))
     if scenario is None and first is not None and second is not None:
         scenario = shared.where(first, second, list(chosen.scenarios))
     values |= {"first": first, "second": second, "scenario": scenario}
     if first is None or second is None or scenario is None:
         return Page(template="compare.html", title="Compare", values=values)
-    values["compared"] = over_all(desk, store, chosen, first, second)
-    values |= in_scenario(store, given, chosen, (first, second), scenario)
+    values["compared"] = differences_by_measure(state, store, chosen, first, second)
+    values["cautions"] = state.remember(
+        ("cautions", chosen.run, chosen.judge or ""),
+        lambda: cautions(store, chosen.ids, run=chosen.run),
+        stamp=store.cells_size(chosen.run),
+    )
+    values |= in_scenario(store, request, chosen, (first, second), scenario)
     return Page(template="compare.html", title=f"{first} beside {second}", values=values)
 
 
 def in_scenario(
-    store: Store, given: PageRequest, chosen: ChosenJudge, agents: tuple[str, str], scenario: str
+    store: Store, request: PageRequest, chosen: ChosenJudge, agents: tuple[str, str], scenario: str
 ) -> dict[str, object]:
     """The pairs of episodes of two agents in a scenario, a page of them, and one pair to read."""
-    found = pairs(store, chosen.run, scenario, *agents, counts=chosen.counts)
-    page = given.whole("page", low=1, high=1_000_000, default=1)
+    matched = pairs(store, chosen.run, scenario, *agents, counts=chosen.counts)
+    page = request.whole("page", low=1, high=1_000_000, default=1)
     begin = (page - 1) * PAIRS
-    number = given.whole(
-        "pair", low=1, high=max(1, len(found)), default=min(begin + 1, max(1, len(found)))
+    number = request.whole(
+        "pair", low=1, high=max(1, len(matched)), default=min(begin + 1, max(1, len(matched)))
     )
-    shown = found[begin : begin + PAIRS]
-    read = found[number - 1] if found else None
+    shown = matched[begin : begin + PAIRS]
+    read = matched[number - 1] if matched else None
     judges = [judge for judge in store.judges() if judge.id in chosen.ids]
     needed = [
         side.id
@@ -190,29 +198,31 @@ def in_scenario(
     ]
     seen = scores_of(store, judges, needed)
     return {
-        "pairs": [(i, pair, overall(seen, pair)) for i, pair in enumerate(shown, begin + 1)],
+        "pairs": [(i, pair, overall_scores(seen, pair)) for i, pair in enumerate(shown, begin + 1)],
         "page": page,
-        "more": len(found) > begin + PAIRS,
+        "more": len(matched) > begin + PAIRS,
         "number": number,
         "pair": read,
-        "sides": [side(store, agent, read, id_) for agent, id_ in _sides(*agents, read)]
+        "sides": [compared_episode(store, agent, read, id_) for agent, id_ in _sides(*agents, read)]
         if read
         else [],
-        "dimensions": dimensions(seen, read) if read else [],
+        "dimensions": dimension_scores(seen, read) if read else [],
     }
 
 
-def choose(desk: AppState, store: Store, given: PageRequest) -> ChosenJudge | None:
+def choose_run_and_judge(state: AppState, store: Store, request: PageRequest) -> ChosenJudge | None:
     """The run and judge that are asked for; by default the latest run and its first judge. None
     where there is no run.
     """
-    runs = desk.remember("names", store.names).runs
-    run = given.text("run") or next(iter(runs), None)
+    runs = state.remember("names", store.names).runs
+    run = request.text("run") or next(iter(runs), None)
     if run is None:
         return None
-    tournament, scenarios, counts = desk.remember(("tournament", run), lambda: _asked(store, run))
-    judges = desk.remember(("judges", run), lambda: stored_judges(store, run))
-    judge = given.one_of("judge", list(judges)) or next(iter(judges), None)
+    tournament, scenarios, counts = state.remember(
+        ("tournament", run), lambda: _stored_tournament(store, run)
+    )
+    judges = state.remember(("judges", run), lambda: stored_judges(store, run))
+    judge = request.one_of("judge", list(judges)) or next(iter(judges), None)
     return ChosenJudge(
         runs=runs if run in runs else (run, *runs),
         tournament=tournament,
@@ -231,15 +241,15 @@ def shared_cells(store: Store, tournament: Tournament) -> SharedCells:
     return SharedCells.of(store, tournament.name, seats, compared=compared_seats(tournament))
 
 
-def _asked(
+def _stored_tournament(
     store: Store, run: str
 ) -> tuple[Tournament, dict[str, str], Callable[[EpisodeSummary, SeatRecord], bool]]:
-    found = stored_tournament(store, run)
-    titles = all_titled(found.scenarios)
-    return found, titles, seat_counts(found)
+    tournament = stored_tournament(store, run)
+    titles = scenario_titles(tournament.scenarios)
+    return tournament, titles, seat_counts(tournament)
 
 
-def drawn(table: MeasureStandings, score_ends: tuple[float, float]) -> DrawnMeasure:
+def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> DrawnMeasure:
     """A table of standings with an interval for each number, ratings on one axis and scores on
     their own scale.
     """
@@ -269,12 +279,12 @@ def drawn(table: MeasureStandings, score_ends: tuple[float, float]) -> DrawnMeas
     )
 
 
-def means(found: Results, agents: Sequence[str]) -> MeanColumns:
+def mean_columns(results: Results, agents: Sequence[str]) -> MeanColumns:
     """Measure → each agent's mean score with its interval, on the measure's own scale."""
     rows = []
-    for measure, table in found.standings.tables.items():
+    for measure, table in results.standings.tables.items():
         by_agent = {standing.agent: standing for standing in table.standings}
-        ends = found.scales.get(measure, SHARES)
+        ends = results.scales.get(measure, SHARES)
         cells = []
         for agent in agents:
             score = by_agent[agent].score
@@ -286,7 +296,7 @@ def means(found: Results, agents: Sequence[str]) -> MeanColumns:
     return rows
 
 
-def matrix(table: MeasureStandings) -> WinMatrix:
+def win_matrix(table: MeasureStandings) -> WinMatrix:
     """Agent → its games against each agent, and the class of their colour: by the share won, a tie
     counting half.
     """
@@ -307,32 +317,32 @@ def _cell(record: WinRecord | None) -> tuple[WinRecord | None, str]:
     )
 
 
-def over_all(
-    desk: AppState, store: Store, chosen: ChosenJudge, first: str, second: str
+def differences_by_measure(
+    state: AppState, store: Store, chosen: ChosenJudge, first: str, second: str
 ) -> list[ComparedMeasure]:
     """The differences on every measure."""
     if chosen.judge is None:
         return []
     key = ("differences", chosen.run, chosen.judge, first, second)
-    found = desk.remember(
+    differences = state.remember(
         key,
         lambda: differences_by(chosen.tournament, store, chosen.ids, first, second),
         stamp=store.cells_size(chosen.run),
     )
-    return drawn_differences(found, scales(store, chosen.ids))
+    return draw_differences(differences, scales(store, chosen.ids))
 
 
-def drawn_differences(
-    found: Mapping[str, Difference], ends: Mapping[str, tuple[float, float]] | None = None
+def draw_differences(
+    differences: Mapping[str, Difference], ends: Mapping[str, tuple[float, float]] | None = None
 ) -> list[ComparedMeasure]:
     """Differences drawn around zero as shares of their measure's scale, all on one axis.
 
     Args:
-        found: by measure.
+        differences: by measure.
         ends: of the measures' scales; default: 0 to 1.
     """
     shares: dict[str, tuple[float | None, float | None, float | None]] = {}
-    for measure, difference in found.items():
+    for measure, difference in differences.items():
         low, high = (ends or {}).get(measure, SHARES)
         paired, width = difference.paired, high - low
         shares[measure] = (
@@ -349,42 +359,46 @@ def drawn_differences(
             figure=interval(*shares[measure], ends=(-reach, reach), mark=0.0),
             axis=axis((-reach, reach), mark=0.0),
         )
-        for measure, difference in found.items()
+        for measure, difference in differences.items()
     ]
 
 
-def overall(
+def overall_scores(
     scores: Mapping[tuple[str, str], EpisodeScores], pair: EpisodePair
 ) -> tuple[float | None, float | None, float | None]:
     """The overall scores of a pair and their difference, as far as there are any."""
-    one, two = (scores.get((id_, pair.seat)) for id_ in (pair.first.id, pair.second.id))
-    a, b = (None if found is None else found.overall for found in (one, two))
+    first, second = (scores.get((id_, pair.seat)) for id_ in (pair.first.id, pair.second.id))
+    a, b = (None if scored is None else scored.overall for scored in (first, second))
     return a, b, None if a is None or b is None else a - b
 
 
-def dimensions(
+def dimension_scores(
     scores: Mapping[tuple[str, str], EpisodeScores], pair: EpisodePair
 ) -> list[tuple[str, float | None, float | None, float | None]]:
     """Dimension, its score in either episode, and the difference."""
-    one, two = (scores.get((id_, pair.seat)) for id_ in (pair.first.id, pair.second.id))
+    first, second = (scores.get((id_, pair.seat)) for id_ in (pair.first.id, pair.second.id))
     names = dict.fromkeys(
-        name for found in (one, two) if found is not None for name in found.dimensions
+        name for scored in (first, second) if scored is not None for name in scored.dimensions
     )
     rows = []
     for name in names:
-        a, b = (None if found is None else found.dimensions.get(name) for found in (one, two))
+        a, b = (
+            None if scored is None else scored.dimensions.get(name) for scored in (first, second)
+        )
         rows.append((name, a, b, None if a is None or b is None else a - b))
     return rows
 
 
-def side(store: Store, agent: str, pair: EpisodePair, id_: str) -> ComparedEpisode:
+def compared_episode(store: Store, agent: str, pair: EpisodePair, id_: str) -> ComparedEpisode:
     """One of two episodes, to be read."""
     episode.check_size(store, id_)
     stored = store.episode(id_, vectors=False)
+    scenario = find_scenario(store, stored.summary.scenario_id)
     return ComparedEpisode(
         agent=agent,
         pair=pair,
-        transcript=episode.lines(stored, episode.names(stored.summary)),
+        transcript=episode.transcript_lines(stored, scenario, episode.seat_names(stored.summary)),
+        language=scenario.language,
         page=id_,
     )
 

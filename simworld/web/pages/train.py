@@ -46,41 +46,46 @@ class Chart:
     figure: Markup
 
 
-def list_(desk: AppState, store: Store, given: PageRequest) -> Page:
+def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """All trainings, the latest first."""
-    page = given.whole("page", low=1, high=1_000_000, default=1)
-    found = desk.remember("trainings", store.training_runs)[::-1]
+    page = request.whole("page", low=1, high=1_000_000, default=1)
+    trainings = state.remember("trainings", store.training_runs)[::-1]
     return Page(
         template="train_list.html",
         title="Training",
         values={
-            "rows": found[(page - 1) * PAGE : page * PAGE],
+            "rows": trainings[(page - 1) * PAGE : page * PAGE],
             "page": page,
-            "more": len(found) > page * PAGE,
+            "more": len(trainings) > page * PAGE,
         },
     )
 
 
-def show(desk: AppState, store: Store, given: PageRequest) -> Page:
+def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One training: losses, values against returns, coverage, settings."""
-    name = given.part("name")
+    name = request.part("name")
     training = next(
-        (one for one in desk.remember("trainings", store.training_runs) if one.name == name), None
+        (
+            record
+            for record in state.remember("trainings", store.training_runs)
+            if record.name == name
+        ),
+        None,
     )
     if training is None:
         raise PageNotFound(f"no training {name!r}")
-    steps = desk.remember(("steps", name), lambda: store.training_steps(name))
+    steps = state.remember(("steps", name), lambda: store.training_steps(name))
     return Page(
         template="train_show.html",
         title=training.name,
         values={
             "training": training,
             "charts": charts(steps),
-            "final": final(training),
+            "final": final_metrics(training),
             "coverage": training.metrics.get("coverage"),
             "histograms": histograms(training),
-            "settings": plain(training.settings),
-            "data": plain(training.data),
+            "settings": pretty_json(training.settings),
+            "data": pretty_json(training.data),
         },
     )
 
@@ -90,7 +95,7 @@ def charts(steps: Sequence[TrainingStep]) -> list[Chart]:
     points: dict[str, list[tuple[float, float]]] = {}
     for step in steps:
         points.setdefault(step.metric, []).append((step.step, step.value))
-    found = [
+    drawn = [
         chart for prefix in ("", HELD) if (chart := _values_and_returns(points, prefix)) is not None
     ]
     bases = list(dict.fromkeys(name.removeprefix(HELD) for name in points))
@@ -100,13 +105,13 @@ def charts(steps: Sequence[TrainingStep]) -> list[Chart]:
         if base == "mean_return" or not names:
             continue
         title = TEXTS.get(base) or TEXTS.get(HELD + base) or base.replace("_", " ")
-        lines = [Series(name=_told(name), points=points[name]) for name in names]
+        lines = [Series(name=_metric_name(name), points=points[name]) for name in names]
         label = f"{title} by step; {'; '.join(_last(line) for line in lines)}"
         mark = 0.0 if base in ZERO else None
-        found.append(
+        drawn.append(
             Chart(title=title, names=_legend(lines), figure=curve(lines, label, mark=mark))
         )
-    return sorted(found, key=lambda chart: not chart.title.startswith("Loss"))
+    return sorted(drawn, key=lambda chart: not chart.title.startswith("Loss"))
 
 
 def _values_and_returns(
@@ -126,7 +131,7 @@ def _values_and_returns(
     return Chart(title=title, names=_legend(lines), figure=curve(lines, label))
 
 
-def _told(metric: str) -> str:
+def _metric_name(metric: str) -> str:
     return "held out" if metric.startswith(HELD) else "learned from"
 
 
@@ -142,7 +147,7 @@ def _last(line: Series) -> str:
     )
 
 
-def final(training: TrainingRecord) -> list[tuple[str, float]]:
+def final_metrics(training: TrainingRecord) -> list[tuple[str, float]]:
     """What it came to: the numbers among its metrics."""
     return [
         (name.replace("_", " "), float(value))
@@ -156,17 +161,17 @@ def histograms(training: TrainingRecord) -> list[tuple[str, Markup]]:
     coverage = training.metrics.get("coverage")
     if not isinstance(coverage, Mapping):
         return []
-    found = []
+    drawn = []
     for key, title in (("rewards", "Rewards of utterances"), ("scores", "Scores of seats")):
         spread = coverage.get(key)
         if isinstance(spread, Mapping):
-            found.append(
-                (title, columns(spread["counts"], spread["edges"], _spoken(title, spread)))
+            drawn.append(
+                (title, columns(spread["counts"], spread["edges"], _histogram_label(title, spread)))
             )
-    return found
+    return drawn
 
 
-def _spoken(title: str, spread: Mapping[str, Any]) -> str:
+def _histogram_label(title: str, spread: Mapping[str, Any]) -> str:
     low, high = spread["edges"][0], spread["edges"][-1]
     return (
         f"{title}: mean {figure(spread['mean'], 3)}, standard deviation {figure(spread['sd'], 3)},"
@@ -174,6 +179,6 @@ def _spoken(title: str, spread: Mapping[str, Any]) -> str:
     )
 
 
-def plain(data: Mapping[str, Any]) -> str:
+def pretty_json(data: Mapping[str, Any]) -> str:
     """JSON data for people."""
     return json.dumps(data, indent=1, ensure_ascii=False)

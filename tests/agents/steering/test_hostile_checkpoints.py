@@ -171,11 +171,11 @@ def test_many_tensors_are_not_many_lines(folder: Path) -> None:
     [
         ({"actor.net.0.weight": np.nan}, "tensor 'actor.net.0.weight' holds a number that is not finite"),
         ({"upmap.weight": np.inf}, "tensor 'upmap.weight' holds a number that is not finite"),
-        ({"upmap.weight": 0}, "its prefixes are all zero; tensor 'upmap.weight' says nothing"),
-        ({"upmap.weight": 3e38}, "its prefixes are no finite numbers; tensor 'upmap.weight' is too large"),
-        ({"actor.net.2.weight": 0, "actor.net.2.bias": 0}, "its planner's actions are all zero; its weights say nothing"),
+        ({"upmap.weight": 0}, "its prefixes are all zero, so it cannot steer; tensor 'upmap.weight' is zero"),
+        ({"upmap.weight": 3e38}, "its prefixes are not finite; tensor 'upmap.weight' is too large"),
+        ({"actor.net.2.weight": 0, "actor.net.2.bias": 0}, "its planner's actions are all zero, so it cannot steer"),
         ({"actor.net.0.weight": 1e38, "actor.net.2.weight": 1e38}, "its planner's actions are no finite numbers"),
-        ({"std": 1e-45}, "its planner's actions are no finite numbers; its weights are too large"),
+        ({"std": 1e-45}, "its planner's actions are not finite; its weights are too large"),
     ],
 )  # fmt: skip
 def test_weights_that_cannot_steer(folder: Path, changes: dict[str, float], said: str) -> None:
@@ -189,7 +189,7 @@ def test_a_constant_that_says_nothing(tmp_path: Path, make_checkpoint: Make) -> 
     folder = save_checkpoint(tmp_path / "planner", make_checkpoint("constant"))
     arrays = load_file(folder / "planner.safetensors")
     save_file(arrays | {"constant": np.zeros(2, np.float32)}, folder / "planner.safetensors")
-    said = "its constant action's numbers are all zero; its weights say nothing"
+    said = "its constant action's numbers are all zero, so it cannot steer"
     assert problems(folder) == [f"F/planner.safetensors: {said}"]
 
 

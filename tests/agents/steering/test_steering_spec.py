@@ -58,6 +58,10 @@ Write = Callable[[str, str], Path]
             "bad.yaml:3:21: steering.planner: no checkpoint folder 'hagler' beside this file, in the working folder or the library"
             "; did you mean 'haggler'?"
         ]),
+        (LM + "steering: {planner: smol-thnaks}\n", [
+            "bad.yaml:3:21: steering.planner: no checkpoint folder 'smol-thnaks' beside this file, in the working folder or the "
+            "library; 'smol-thanks' is an agent, and its planner is 'planners/thanks'"
+        ]),
         (LM + "steering: {planner: smol-thanks}\n", [
             "bad.yaml:3:21: steering.planner: no checkpoint folder 'smol-thanks' beside this file, in the working folder or the "
             "library; 'smol-thanks' is an agent, and its planner is 'planners/thanks'"
@@ -90,7 +94,7 @@ Write = Callable[[str, str], Path]
             "bad.yaml:3:39: steering.explore: ways take no sigma; remove it, or write 'kind: noise'"
         ]),
         (LM + "steering: {planner: haggler, explore: {kind: ways}}\n", [
-            "bad.yaml:3:39: steering.explore: this checkpoint knows no ways of replying to try; "
+            "bad.yaml:3:39: steering.explore: this checkpoint has no ways of replying to try; "
             "make one with `simworld train latent`"
         ]),
         (LM + "prompt: scirpt\nsteering: {planner: nothing}\n", [

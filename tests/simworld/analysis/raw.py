@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simworld.core.episode import Ending
-from simworld.core.rewards import weigh
+from simworld.core.rewards import weighted_mean
 from simworld.results.cells import SeatScore
 from simworld.results.last_attempts import last_attempts
 from simworld.results.seat_scores import SeatCount
@@ -90,7 +90,7 @@ def _measures(
     shares = {name: share for name, (_, share) in given.items()}
     found = dict(shares)
     if all(name in shares for name, weight in weights.items() if weight):
-        found["overall"] = weigh(shares, weights)
+        found["overall"] = weighted_mean(shares, weights)
     if rubric["name"] == "sotopia" and len(given) == len(weights):
         found["sotopia_mean"] = sum(score for score, _ in given.values()) / len(given)
     return found

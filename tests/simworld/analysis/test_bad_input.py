@@ -123,7 +123,7 @@ def test_a_judge_that_failed_everywhere(url: str) -> None:
     with connect(url) as asked:
         for name in JUDGED:
             message = refused(asked, NAMED[name])
-            assert "judge 'j' has scored nothing of" in message
+            assert "judge 'j' has scored no episode of" in message
             assert (
                 "judge: timeout: no answer; `simworld judge run --retry-failed` tries again"
                 in message
@@ -183,14 +183,16 @@ def test_one_name_for_two_agents(url: str) -> None:
         ]
         world.fill(store, run="second", agents=others)
     with connect(url) as asked:
-        assert "agent 'base' is another one in run 'first' than in run 'second'" in refused(
+        assert "agent 'base' is a different one in run 'first' than in run 'second'" in refused(
             asked, NAMED["scores"]
         )
-        assert "are together in 2 runs; say run=…: first, second" in refused(asked, NAMED["paired"])
+        assert "both take part in 2 runs; say run=…: first, second" in refused(
+            asked, NAMED["paired"]
+        )
         assert "2 runs are in" in refused(asked, NAMED["standings"])
         assert asked.scores(agents=["base@2"])["n"].tolist() == [3, 3, 3]
         assert len(asked.paired("steered", "base", run="second")) == 3
-        assert "are in run 'second' not both" in refused(
+        assert "are not both in run 'second'" in refused(
             asked, lambda a: a.paired("steered@1", "base", run="second")
         )
 

@@ -300,7 +300,7 @@ def test_language(asked: Analysis) -> None:
 
 
 def test_a_sample_of_what_was_said(asked: Analysis) -> None:
-    with pytest.warns(Note, match="1 episodes of each agent were read"):
+    with pytest.warns(Note, match="1 episode of each agent was read"):
         found = asked.language(most=1)
     assert (found["families"] == 1).all()
 

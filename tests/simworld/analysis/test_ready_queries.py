@@ -13,7 +13,7 @@ from simworld import connect
 from simworld.analysis.connect import Analysis
 from simworld.analysis.ready_queries import ready_queries, ready_query
 from simworld.core.errors import InputError
-from store.parameters import names
+from store.parameters import parameter_names
 from tests.simworld.analysis import world
 from tests.store.samples import NOON, TICKET
 
@@ -164,6 +164,7 @@ def test_a_transcript_and_a_branch(url: str) -> None:
         opened.add_episode(branch, 1, shorter, started=NOON, ended=NOON, **place)
     with connect(url) as asked:
         said = asked.ready("transcript", episode=ids[1][:10])
+        assert said["number"].tolist() == [1, 2, 3]  # as `episode show` prints them
         assert said[["turn", "seat", "agent", "text"]].values.tolist() == [
             [0, "seller", "steered", "Take it for 70 euros."],
             [1, "buyer", "rival", "Fine."],
@@ -184,7 +185,9 @@ def test_every_query_is_tested_by_its_rows() -> None:
 def test_what_a_query_says_of_itself_is_so(world_url: str, name: str) -> None:
     ready = ready_queries()[name]
     assert ready.question.endswith("?")
-    assert names(ready.sql) == tuple(sorted(ready.parameters, key=names(ready.sql).index))
+    assert parameter_names(ready.sql) == tuple(
+        sorted(ready.parameters, key=parameter_names(ready.sql).index)
+    )
     values = ready.values(dict.fromkeys(ready.required, "x"))
     with store.query(world_url, ready.sql, values) as answer:
         assert answer.columns == tuple(ready.columns)
@@ -199,7 +202,7 @@ def test_ready_queries_are_listed(asked: Analysis) -> None:
 @pytest.mark.parametrize(
     ("name", "values", "said"),
     [
-        ("scroes", {}, "no ready query @scroes; did you mean 'scores'?"),
+        ("scroes", {}, "no ready query @scroes; did you mean '@scores'?"),
         ("xyz", {}, "no ready query @xyz; there are branches, checks,"),
         ("scores", {"rnu": "first"}, "@scores has no parameter 'rnu'; did you mean 'run'?"),
         ("paired", {"first": "base"}, "@paired needs second=…"),

@@ -17,7 +17,7 @@ from simworld.analysis.questions.query_source import QuerySource
 from simworld.analysis.questions.scope import scope
 from simworld.analysis.questions.seats import CELL, COLUMNS, seat_frames
 from simworld.core.errors import InputError
-from simworld.core.measures import measure, measure_names, measures_of
+from simworld.core.measures import average_samples, measure_names, measures_of
 from simworld.results.cells import SeatScore, tabled
 from simworld.results.differences import compare_agents
 from store import Store, open_store
@@ -101,7 +101,7 @@ def row_by_row(store: Store, judge: JudgeChoice) -> dict[tuple[str, str], dict[s
             )
         )
         for key, of_seat in samples.items():
-            measured = measure(of_seat.values(), record.spec["rubric"])
+            measured = average_samples(of_seat.values(), record.spec["rubric"])
             found[key] = {names[name]: one.mean for name, one in measured.items()}
     return found
 

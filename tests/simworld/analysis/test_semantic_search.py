@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from simworld.analysis.semantic_search import (
     SimilarEpisode,
-    cut,
     encoder_id,
+    episode_lines,
     index_episodes,
-    lines,
     nearest,
     search,
+    split_for_encoder,
 )
 from simworld.core.episode import Act, Action, ActionKind, Turn
 from simworld.core.errors import InputError
@@ -76,7 +76,7 @@ def test_what_is_read_of_an_episode() -> None:
         Turn(index=n, acts=(Act(seat="buyer", action=action),)) for n, action in enumerate(kinds)
     )
     episode = replace(played(item()), turns=turns)
-    assert lines(TICKET, episode) == [
+    assert episode_lines(TICKET, episode) == [
         "One spare ticket.",
         "Tomás: Good evening.",
         "Tomás *nods*",
@@ -90,7 +90,7 @@ def test_what_is_read_of_an_episode() -> None:
 )
 def test_pieces_hold_every_line_and_fit_unless_a_line_does_not(given_lines: list[str]) -> None:
     encoder = Counting()
-    pieces = cut(given_lines, encoder)
+    pieces = split_for_encoder(given_lines, encoder)
     assert "\n".join(pieces).split("\n") == (given_lines or [""])
     assert all(encoder.tokens(piece) <= encoder.limit or "\n" not in piece for piece in pieces)
     for piece, after in pairwise(pieces):  # what comes next would not have fitted in

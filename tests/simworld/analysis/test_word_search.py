@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simworld.analysis.word_search import lines, phrases
+from simworld.analysis.word_search import matching_lines, phrases
 from simworld.core.errors import InputError
 
 
@@ -39,19 +39,19 @@ def test_too_much_to_look_for() -> None:
 
 def test_lines_with_their_pieces() -> None:
     text = "Good evening.\nNo.\nA GOOD, EVENING good?\ngoods"
-    found = lines(text, ["good evening", "no"])
+    found = matching_lines(text, ["good evening", "no"])
     assert [one.number for one in found] == [0, 1, 2]
     assert found[0].parts == (("Good evening", True), (".", False))
     assert found[2].parts == (("A ", False), ("GOOD, EVENING", True), (" good?", False))
 
 
 def test_case_and_accents_do_not_matter() -> None:
-    (found,) = lines("In Zu\u0308RICH, Straße.", ["zurich", "STRASSE"])
+    (found,) = matching_lines("In Zu\u0308RICH, Straße.", ["zurich", "STRASSE"])
     assert [piece for piece, wanted in found.parts if wanted] == ["Zu\u0308RICH", "Straße"]
 
 
 def test_no_more_lines_than_wanted() -> None:
-    assert len(lines("a\na\na\na", ["a"], most=2)) == 2
+    assert len(matching_lines("a\na\na\na", ["a"], most=2)) == 2
 
 
 @given(st.text(), st.lists(st.text(min_size=1), max_size=3))
@@ -60,6 +60,6 @@ def test_the_pieces_of_a_line_are_the_line(text: str, wanted: list[str]) -> None
         phrase for one in wanted if any(map(str.isalnum, one)) for phrase in phrases(one)[:1]
     ]
     split = text.split("\n")
-    for found in lines(text, looked_for, most=1000) if looked_for else ():
+    for found in matching_lines(text, looked_for, most=1000) if looked_for else ():
         assert "".join(piece for piece, _ in found.parts) == split[found.number]
         assert any(marked for _, marked in found.parts)

@@ -4,12 +4,10 @@ Shares of the range; `overall` = (3 · goal + bond) / 4. Rival sits in the other
 
              ticket, seller     ticket, buyer      rent, owner        rent, tenant
              goal bond overall  goal bond overall  goal bond overall
-    base     .4   .5   .425     .2   .5   .275     .5   .5   .5       – (failed, again, then the
-    judge failed) steered  .8   .6   .75      .6   .6   .6       .7   .7   .7       – (the episode
-    failed) rival    .5   .5   .5  beside base and steered (as buyer: .6 .6 .6 beside base, .5 .5 .5
-    beside steered)
-                                                   as tenant: .5 .5 .5 beside base, .3 .5 .35 beside
-                                                       steered
+    base     .4   .5   .425     .2   .5   .275     .5   .5   .5       – (failed, again, then the judge failed)
+    steered  .8   .6   .75      .6   .6   .6       .7   .7   .7       – (the episode failed)
+    rival    .5   .5   .5  beside base and steered (as buyer: .6 .6 .6 beside base, .5 .5 .5 beside steered)
+                                                   as tenant: .5 .5 .5 beside base, .3 .5 .35 beside steered
 """
 
 from __future__ import annotations

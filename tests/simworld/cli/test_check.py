@@ -68,8 +68,8 @@ def test_everything_in_a_folder_by_its_kind(folder: Path) -> None:
     assert check() == (
         0,
         (
-            "1 scenario, 1 persona, 1 rubric, 2 agents, 1 prompt, 1 judge, 1 tournament, 1 pairs:"
-            " ok; 5 other YAML files left out\nnext: simworld tournament run cup.yaml\n"
+            "1 scenario, 1 persona, 1 rubric, 2 agents, 1 prompt, 1 judge, 1 tournament, 1 pairs"
+            " file: ok; 5 other YAML files left out\nnext: simworld tournament run cup.yaml\n"
         ),
         "",
     )
@@ -106,13 +106,24 @@ def test_all_problems_at_once_with_their_places(folder: Path) -> None:
     assert error.splitlines()[-1].endswith("in 10 files; 5 other YAML files left out")
 
 
+@pytest.mark.parametrize("model", ["builtin:nonsense", "hf:./gone", "openai:", "gpt-4"])
+@pytest.mark.parametrize("name", ["lm.yaml", "strict.yaml"])
+def test_a_model_that_no_spec_can_mean_is_a_problem(folder: Path, name: str, model: str) -> None:
+    (folder / name).write_text(
+        FILES[name].replace("builtin:smollm2-135m-instruct", f"'{model}'"), "utf-8"
+    )
+    code, out, error = check(name)
+    assert (code, out) == (2, "")
+    assert f"{name}:2:8: model: " in error
+
+
 def test_a_file_that_is_named_must_be_of_ours(folder: Path) -> None:
     code, _, error = check("compose.yaml", "gone.yaml")
     assert code == 2
-    assert "compose.yaml: its keys tell none of our kinds of files" in error
+    assert "compose.yaml: its keys are those of no simworld file" in error
     assert "gone.yaml: no such file or folder" in error
     code, _, error = check("deploy")
-    assert (code, error.startswith("no file of ours is here; 1 other YAML file left out")) == (
+    assert (code, error.startswith("no simworld file is here; 1 other YAML file left out")) == (
         2,
         True,
     )
@@ -134,3 +145,90 @@ def test_scenario_check_and_run_look_at_scenarios_alone(folder: Path) -> None:
         cli, ["run", ".", "--cast", "*=says", "--dry-run"], catch_exceptions=False
     )
     assert "1 to play, 0 already there, 1 planned" in played.stdout
+
+
+def test_unedited_templates_are_said_to_be_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for kind, names in (("scenario", "xyz"), ("rubric", "rs"), ("judge", "jk"), ("agent", "ab")):
+        CliRunner().invoke(cli, [kind, "new", *names], catch_exceptions=False)
+    notes = {
+        "scenario": (
+            "Note: x.yaml, y.yaml and z.yaml hold the same scenario under 3 names; edit them, or"
+            " keep one.\n"
+        ),
+        "rubric": (
+            "Note: r.yaml and s.yaml hold the same rubric under 2 names; edit them, or keep one.\n"
+        ),
+        "judge": (
+            "Note: j.yaml and k.yaml hold the same judge under 2 names; edit them, or keep one.\n"
+        ),
+    }
+    code, _, error = check()
+    assert (code, sorted(error.splitlines())) == (0, sorted("".join(notes.values()).splitlines()))
+    for kind in ("scenario", "rubric"):
+        result = CliRunner().invoke(cli, [kind, "check", "."], catch_exceptions=False)
+        assert (result.exit_code, result.stderr) == (0, notes[kind])
+    text = Path("y.yaml").read_text()
+    Path("y.yaml").write_text(text.replace("at least 40", "at least 45"))  # what a seat reads
+    # what none reads
+    Path("z.yaml").write_text(text.replace("title: Y", "title: Z").replace("name: y", "name: z"))
+    assert check("x.yaml", "y.yaml")[2] == ""
+    assert (
+        "x.yaml and z.yaml hold the same scenario under 2 names"
+        in check("x.yaml", "y.yaml", "z.yaml")[2]
+    )
+    Path("a.yaml").write_text("name: a\nkind: human\n")
+    Path("b.yaml").write_text("name: b\nkind: human\ndescription: Bo.\n")
+    assert "a.yaml and b.yaml hold the same agent" in check("a.yaml", "b.yaml")[2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "ok"),
+    [
+        ("agent", "2 agents: ok; 12 other files left out"),
+        ("rubric", "1 rubric: ok; 13 other files left out"),
+        ("persona", "1 persona: ok; 13 other files left out"),
+    ],
+)
+def test_a_check_of_one_kind_leaves_the_others_out(kind: str, ok: str, folder: Path) -> None:
+    result = CliRunner().invoke(cli, [kind, "check", "."], catch_exceptions=False)
+    assert result.output == f"{ok} (`simworld check` looks at all kinds)\n"
+    for name, text in FILES.items():  # the same problems with and without the other files
+        (folder / name).write_text(
+            text.replace("age:", "aeg:\n  ").replace("[0, 4]", "[4, 0]").replace("lines:", "lins:")
+        )
+    named = {"agent": "says.yaml", "rubric": "calm.yaml", "persona": "ann.yaml"}[kind]
+    wrong = CliRunner().invoke(
+        cli, [kind, "check", "."] if kind != "persona" else [kind, "check", named]
+    )
+    assert isinstance(wrong.exception, InputError)
+    assert {problem.where.partition(":")[0] for problem in wrong.exception.problems} <= {named, ""}
+    assert str(wrong.exception).startswith(f"{named}:")
+
+
+def test_a_check_of_one_kind_where_there_is_none(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "bar.yaml").write_text(SCENARIO)
+    result = CliRunner().invoke(cli, ["agent", "check", "sub"])
+    assert (
+        str(result.exception)
+        == "sub: the folder holds no agent file; `simworld check` looks at files of all kinds"
+    )
+    # nothing tells its kind, so it may be meant
+    (folder / "sub" / "ada.yaml").write_text("nam: ada\n")
+    result = CliRunner().invoke(cli, ["agent", "check", "sub"])
+    assert "sub/ada.yaml:1:1: nam: unknown field; did you mean 'name'?" in str(result.exception)
+    assert str(result.exception).endswith(
+        "1 file looked at; 1 other file left out (`simworld check` looks at all kinds)"
+    )
+
+
+def test_judge_check_measures_and_names_what_checks_files(folder: Path) -> None:
+    result = CliRunner().invoke(cli, ["judge", "check", "strict.yaml"])
+    assert result.exit_code == 2
+    assert (
+        "this measures a judge: `simworld judge check --judge strict.yaml`; `simworld check"
+        " strict.yaml` says what is wrong" in " ".join(result.stderr.split())
+    )

@@ -105,7 +105,11 @@ def test_query_says_when_it_cuts(path: Path) -> None:
     assert len(result.stdout.splitlines()) == 3
     assert "Only the first 2 rows" in result.stderr
     assert run(path, "query", "SELECT id FROM episodes", "--limit", "3").stderr == ""
-    assert "No rows" in run(path, "query", "SELECT id FROM episodes WHERE 0").stderr
+    assert "No rows." in run(path, "query", "SELECT id FROM episodes WHERE 0").stderr
+    told = run(path, "query", "@branches").stderr
+    assert (
+        told == "No rows: no episode is a branch of another; `simworld episode branch` makes one.\n"
+    )
 
 
 def test_ready_queries_are_listed_shown_and_asked(path: Path) -> None:
@@ -150,7 +154,8 @@ def test_names_in_a_query_of_ones_own(path: Path) -> None:
         (("@scores", "--set", "run"), "--set 'run' is not understood"),
         (("@scores", "--set", "run=a", "--set", "run=b"), "--set gives 'run' twice"),
         (("@scores", "--set", "run=fisrt"), "no run 'fisrt' there; did you mean 'first'?"),
-        (("@scroes",), "did you mean 'scores'"),
+        (("@scroes",), "no ready query @scroes; did you mean '@scores'?"),
+        (("scores",), "'scores' is not SQL; did you mean '@scores'?"),
         (("SELECT :x",), "no value for :x"),
         (("DELETE FROM acts",), "only reading"),
         (("SELECT * FROM epsiodes",), "did you mean 'episodes'"),
@@ -223,7 +228,18 @@ def test_export_overwrites_only_when_forced(path: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_export_into_a_folder_is_refused_whatever_is_forced(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    for more in ((), ("--force",)):
+        result = run(path, "export", "--out", str(tmp_path / "pages"), *more, fails=InputError)
+        told = (
+            f"{tmp_path / 'pages'} is a folder; give --out the name of a file, like"
+            f" {tmp_path / 'pages' / 'NAME'}"
+        )
+        assert str(result.exception) == told
+
+
 def test_export_of_an_unknown_run(path: Path, tmp_path: Path) -> None:
     result = run(path, "export", "--out", str(tmp_path / "x"), "--run", "frist", fails=InputError)
-    assert "there are first" in str(result.exception)
+    assert str(result.exception) == "no run 'frist' in this database; did you mean 'first'?"
     assert list(tmp_path.iterdir()) == []

@@ -89,15 +89,15 @@ def test_the_demo_plays_judges_and_shows_once(tmp_path: Path) -> None:
     )
     assert lines[1] == "One of the conversations, as it is played: The last ticket"
     assert lines[3].startswith("  1 ")
-    assert "2 episodes played, 0 were there already" in first.output
+    assert "2 episodes played, 0 already there" in first.output
     assert "Scores by agent" in first.output
     assert lines[-1] == f"Look at it: {out.as_uri()}"
     page = out.read_text("utf-8")
     assert "smol-thanks" in page
     assert str(escape(lines[3].partition(": ")[2][:30])) in page
     again = CliRunner().invoke(cli, command, catch_exceptions=False)
-    assert "it did so before, and shows it again" in again.stdout
-    assert "0 episodes played, 2 were there already" in again.output
+    assert "all of it is done already, and only shown again" in again.stdout
+    assert "0 episodes played, 2 already there" in again.output
     assert lines[3] in again.stdout.splitlines()
     with open_store(db) as store:
         steered = [

@@ -54,9 +54,10 @@ def run(path: Path, *args: str, code: int = 0) -> Result:
 
 
 def test_list_shows_the_latest_last(path: Path) -> None:
-    lines = run(path, "list").stdout.splitlines()
+    *lines, following = run(path, "list").stdout.splitlines()
     ids = [item(repeat=repeat).episode_id(1)[:10] for repeat in range(3)]
     assert [line.split()[0] for line in lines] == ["id", *ids]
+    assert following == f"next: simworld episode show {ids[-1]} --db {path}"
     assert "seller=smol, buyer=rival" in lines[1]
     assert "failed: timeout, seller (smol)" in lines[3]  # nobody had spoken: it was the first seat
 
@@ -77,7 +78,7 @@ def test_list_filters(path: Path) -> None:
     )
     latest = run(path, "list", "--limit", "1", "--json")
     assert [found["repeat"] for found in json.loads(latest.stdout)] == [2]
-    nothing = run(path, "list", "--run", "other")
+    nothing = run(path, "list", "--ending", "terminated", "--scenario", "ticket")
     assert (nothing.stdout, nothing.stderr) == ("", "No episodes match.\n")
 
 
@@ -146,3 +147,42 @@ def test_show_says_why_an_episode_failed(path: Path) -> None:
 def test_an_unknown_id(path: Path) -> None:
     result = run(path, "show", "nonsense", code=1)
     assert isinstance(result.exception, InputError)
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("--run", "frist"), "no run 'frist' in this database; did you mean 'first'?"),
+        (("--run", "fir"), "no run 'fir' in this database; did you mean 'first'?"),
+        (("--run", "zzz"), "no run 'zzz' in this database; there are first"),
+        (("--scenario", "tickt"), "no scenario 'tickt' in this database; did you mean 'ticket'?"),
+        (("--family", "tikets"), "no family 'tikets' in this database; did you mean 'tickets'?"),
+        (
+            ("--agent", "rivl", "--run", "frist"),
+            "did you mean 'first'?\nno agent 'rivl' in this database; did you mean 'rival'?",
+        ),
+    ],
+)
+def test_list_says_which_name_was_meant(path: Path, args: tuple[str, ...], told: str) -> None:
+    result = run(path, "list", *args, code=1)
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception).endswith(told)
+
+
+def test_show_says_which_episode_was_meant(path: Path) -> None:
+    whole = item().episode_id(1)
+    other = "0" if whole[4] != "0" else "1"
+    for wrong in (
+        whole[:4] + other + whole[5:12],
+        whole[:5] + whole[6:12],
+        whole[:4] + "o" + whole[5:12],
+    ):
+        result = run(path, "show", wrong, code=1)
+        assert str(result.exception).endswith(f"; did you mean '{whole[: max(10, len(wrong))]}'?")
+    far = run(path, "show", "0123456789", code=1)
+    assert str(far.exception) == "no episode 0123456789; see `simworld episode list`"
+    of_a_run = run(path, "show", "first", code=1)
+    assert (
+        str(of_a_run.exception)
+        == "'first' is a run; `simworld episode list --run first` lists its episodes"
+    )

@@ -88,7 +88,8 @@ def test_a_branch_keeps_the_beginning_and_names_its_parent(folder: Path) -> None
 
 def test_the_same_command_again_plays_nothing_and_shows_new_scores(folder: Path) -> None:
     first = branch("--at", "1", "--cast", "guest=rude")
-    assert "is not judged: simworld judge run --run branch-" in first.stderr
+    assert "is not judged yet" in first.stderr
+    assert "next: simworld judge run --run branch-" in first.stdout
     (parent,) = stored("dinner")
     with store.open_store("x.db") as opened:
         (made,) = (s for s in opened.summaries() if s.parent_id == parent.id)
@@ -156,6 +157,5 @@ def test_an_agent_that_stays_must_be_the_one_that_played(folder: Path) -> None:
 def test_a_name_that_another_run_has_is_refused(folder: Path) -> None:
     result = branch("--at", "1", "--cast", "guest=rude", "--name", "dinner", code=1)
     assert (
-        str(result.exception)
-        == "run 'dinner' exists and is another one than this branch; give another --name"
+        str(result.exception) == "run 'dinner' exists and is not this branch; give another --name"
     )

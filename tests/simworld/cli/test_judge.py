@@ -141,7 +141,123 @@ def test_the_built_in_judge_scores_an_episode_and_repeats_nothing(db: str) -> No
 def test_the_built_in_judge_orders_a_plain_pair(tmp_path: Path) -> None:
     path = tmp_path / "pairs.yaml"
     path.write_text(PAIRS)
-    data = json.loads(run("check", "--pairs", str(path), "--json", "--threads", "1").stdout)
+    db = f"sqlite:///{tmp_path}/c.db"
+    data = json.loads(
+        run("check", "--pairs", str(path), "--json", "--threads", "1", "--db", db).stdout
+    )
     assert (data["n"], data["accuracy"]) == (1, 1.0)
     assert data["by_dimension"]["goal"]["n"] == 1
     assert data["longer_text_wins"] == 0.0
+
+
+RUBRIC = "name: calm\ndimensions:\n  - {name: composure, range: [0, 10], question: How calm?}\n"
+JUDGE = "name: strict\nmodel: builtin:smollm2-135m-instruct\nmethod: answers\nrubric: calm.yaml\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with a rubric, a judge that names it, and pairs of another rubric."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"calm": RUBRIC, "strict": JUDGE, "pairs": PAIRS, "other": "a: 1\n"}.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["check", "--judge", "strict.yaml"],
+            (
+                "the shipped pairs are about the rubric sotopia, and the rubric calm has composure:"
+                " give pairs of your own with --pairs FILE (`simworld judge check --help` shows"
+                " one)"
+            ),
+        ),
+        (
+            ["check", "--judge", "strict.yaml", "--pairs", "pairs.yaml"],
+            "pairs.yaml: unknown dimension 'goal'; the rubric calm has composure",
+        ),
+        (
+            ["check", "--judge", "calm.yaml"],
+            "calm.yaml: expected a judge, found a rubric",
+        ),
+        (
+            ["run", "--judge", "calm.yaml"],
+            "calm.yaml: expected a judge, found a rubric",
+        ),
+        (
+            ["show", "pairs.yaml"],
+            "pairs.yaml: expected a judge, found a list of pairs",
+        ),
+        (
+            ["check", "--rubric", "strict.yaml"],
+            "strict.yaml: expected a rubric, found a judge",
+        ),
+        (
+            ["check", "--pairs", "calm.yaml"],
+            "calm.yaml: expected a list of pairs, found a rubric",
+        ),
+        (["new", "x", "--rubric", "nope.yaml"], "no rubric file nope.yaml; looked in ."),
+        (
+            ["new", "x", "--rubric", "clam.yaml"],
+            "no rubric file clam.yaml; looked in .; did you mean 'calm.yaml'?",
+        ),
+        (
+            ["new", "x", "--rubric", "strict.yaml"],
+            "strict.yaml: expected a rubric, found a judge",
+        ),
+        (
+            ["check", "strict.yaml"],
+            (
+                "strict.yaml: a judge is named with --judge: `simworld judge check --judge"
+                " strict.yaml`; `simworld check strict.yaml` checks the file"
+            ),
+        ),
+        (
+            ["run", "calm.yaml"],
+            (
+                "calm.yaml is not a judge: its keys are those of another kind of file (rubric); `simworld"
+                " check calm.yaml` checks the file"
+            ),
+        ),
+        (
+            ["check", "pairs.yaml"],
+            (
+                "pairs.yaml: pairs are named with --pairs: `simworld judge check --judge SPEC"
+                " --pairs pairs.yaml`"
+            ),
+        ),
+        (
+            ["attribute", "smol-digits", "--method", "prefixes"],
+            "`simworld judge attribute --judge smol-digits`",
+        ),
+    ],
+)
+def test_a_file_of_another_kind_is_one_line(arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code != 0
+    said = (
+        str(result.exception)
+        if isinstance(result.exception, InputError)
+        else result.output.strip().splitlines()[-1]
+    )
+    assert message in said
+    assert len(said.splitlines()) == 1
+    assert not Path("x.yaml").exists()
+
+
+def test_a_new_judge_names_a_rubric_beside_it(folder: Path) -> None:
+    (folder / "judges").mkdir()
+    # from here
+    assert run("new", "x", "--rubric", "calm.yaml", "--out", "judges/x.yaml").exit_code == 0
+    (folder / "judges" / "own.yaml").write_text(RUBRIC)
+    # from beside it
+    assert run("new", "y", "--rubric", "own.yaml", "--out", "judges/y.yaml").exit_code == 0
+    assert run("new", "z", "--rubric", "sotopia").exit_code == 0
+    assert run("show", "judges/y.yaml").output.splitlines()[-1].strip().startswith("composure")
+
+
+def test_the_help_of_check_shows_a_pair() -> None:
+    assert "- setting: " in run("check", "--help").output

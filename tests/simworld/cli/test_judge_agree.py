@@ -53,7 +53,9 @@ def test_a_person_is_one_more_rater(db: str) -> None:
         in alone
     )
     done = call(db, "import", str(Path(db).parent / "ann.csv"), "--rater", "Ann")
-    assert done.stdout == "3 episodes scored by Ann, 0 already there; 3 scores in the file\n"
+    counts, following = done.stdout.splitlines()
+    assert counts == "3 episodes scored by Ann, 0 already there; 3 scores in the file"
+    assert following == f"next: simworld judge agree --db {db}"
     lines = [line.split() for line in call(db, "agree").stdout.splitlines()]
     assert ["goal", "Ann", "·", "smol", "1.00", "1.00", "…", "1.00", "3", "3"] in lines
     assert ["goal", "smol", "0.10", "0.10", "…", "0.10", "3", "3"] in lines

@@ -4,9 +4,11 @@ checked and judged."""
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
+from starlette.testclient import TestClient
 
 from agents.people_names import PeopleNames
 from agents.reply_parsing import parse_reply
@@ -22,6 +25,8 @@ from simworld.core.episode import Act, Action, ActionKind
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
 from simworld.core.visibility import full_labels, observe
 from simworld.language import Language, load_language
+from simworld.web.app import make_app
+from simworld.web.report_file import make_report
 from store import Store, open_store
 
 
@@ -35,6 +40,7 @@ class Talk:
     offer: str  # of 70 euros
     stolen: str  # a line that the first seat writes for the second
     whisper: str
+    role: str  # the mark of a whisper to the first seat, by its role
     nod: str
     deal: str  # agrees, and names 65
     agreed: str  # the word that shows it
@@ -46,43 +52,50 @@ TALKS = {
     "ar": Talk(
         people=("نادية براندت", "السيد طارق عمر", "ليلى حسن"), seats=("بائعة", "مشتر", "صديقة"),
         setting="شباك التذاكر مغلق.", offer="أبيع التذكرة بسبعين يورو، أي 70 يورو.", stolen="هذا كثير.",
-        whisper="معي ٦٥ فقط.", nod="[إيماءة بالرأس]", deal="اتّفقنا على ٦٥ يورو.", agreed="اتفقنا", number=r"(\d+) يورو",
+        whisper="معي ٦٥ فقط.", role="(إلى البائعة)",
+        nod="[إيماءة بالرأس]", deal="اتّفقنا على ٦٥ يورو.", agreed="اتفقنا", number=r"(\d+) يورو",
         goodbye="شكرًا، مع السلامة.",
     ),
     "de": Talk(
         people=("Frau Nadia Brandt", "Tomas Öztürk", "Lena Groß"), seats=("verkäuferin", "käufer", "freundin"),
         setting="Die Kasse ist zu.", offer="Ich will 70 Euro für die Karte.", stolen="Das ist zu viel.",
-        whisper="Ich habe nur 65 dabei.", nod="[nickt]", deal="Abgemacht, für 65,00 Euro.", agreed="abgemacht",
+        whisper="Ich habe nur 65 dabei.", role="(zur Verkäuferin)",
+        nod="[nickt]", deal="Abgemacht, für 65,00 Euro.", agreed="abgemacht",
         number=r"([\d.,]+) Euro", goodbye="Danke, auf Wiedersehen.",
     ),
     "en": Talk(
         people=("Mrs. Nadia Brandt", "Tomas Okafor", "Lena Gross"), seats=("seller", "buyer", "friend"),
         setting="The box office has closed.", offer="I want 70 euros for the ticket.", stolen="That is too much.",
-        whisper="I have only 65 with me.", nod="[nods]", deal="It's a deal, for 65 euros.", agreed="deal",
+        whisper="I have only 65 with me.", role="(to the seller)",
+        nod="[nods]", deal="It's a deal, for 65 euros.", agreed="deal",
         number=r"(\d+) euros", goodbye="Thank you, goodbye.",
     ),
     "es": Talk(
         people=("Sra. Nadia Brandt", "Tomás Rivas", "Lena Peña"), seats=("vendedora", "comprador", "amiga"),
         setting="La taquilla ha cerrado.", offer="Pido 70 euros por la entrada.", stolen="Es demasiado.",
-        whisper="Solo llevo 65 encima.", nod="[asiente]", deal="¡Trato hecho, por 65 euros!", agreed="trato hecho",
+        whisper="Solo llevo 65 encima.", role="(a la vendedora)",
+        nod="[asiente]", deal="¡Trato hecho, por 65 euros!", agreed="trato hecho",
         number=r"(\d+) euros", goodbye="Gracias, adiós.",
     ),
     "fr": Talk(
         people=("Mme Nadia Brandt", "Thomas Lefèvre", "Léna Petit"), seats=("vendeuse", "acheteur", "amie"),
         setting="Le guichet est fermé.", offer="Je veux 70 euros pour ce billet.", stolen="C'est trop.",
-        whisper="Je n'ai que 65 sur moi.", nod="[hoche la tête]", deal="D’accord, pour 65 euros.", agreed="d'accord",
+        whisper="Je n'ai que 65 sur moi.", role="(à la vendeuse)",
+        nod="[hoche la tête]", deal="D’accord, pour 65 euros.", agreed="d'accord",
         number=r"(\d+) euros", goodbye="Merci, au revoir.",
     ),
     "ja": Talk(
         people=("田中花子", "山田太郎", "鈴木"), seats=("売り手", "買い手", "友だち"),
         setting="券売所はもう閉まっている。", offer="このチケットを70ユーロで売ります。", stolen="高すぎます。",
-        whisper="65しか持っていません。", nod="（うなずく）", deal="では６５ユーロで決まりですね。", agreed="決まり",
+        whisper="65しか持っていません。", role="（売り手さんにだけ）",
+        nod="（うなずく）", deal="では６５ユーロで決まりですね。", agreed="決まり",
         number=r"(\d+)ユーロ", goodbye="ありがとう、さようなら。",
     ),
     "zh": Talk(
         people=("小红", "小明", "老王"), seats=("卖家", "买家", "朋友"),
         setting="售票处已经关门。", offer="这张票我卖七十，也就是70欧元。", stolen="太贵了。",
-        whisper="我只带了65。", nod="（点头）", deal="好，那就65欧元，我们成交吧。", agreed="成交",
+        whisper="我只带了65。", role="（对卖家说）",
+        nod="（点头）", deal="好，那就65欧元，我们成交吧。", agreed="成交",
         number=r"(\d+)欧元", goodbye="谢谢，再见。",
     ),
 }  # fmt: skip
@@ -114,6 +127,7 @@ def scenario_of(code: str) -> dict[str, Any]:
                 "last": True,
                 "between": [65, 65],
             },
+            {"name": "stolen", "kind": "keyword", "words": [talk.stolen], "ends": True},
         ],
     }
 
@@ -132,12 +146,12 @@ def whispered(words: Language, names: list[str], text: str) -> str:
     )
 
 
-def replies(code: str) -> list[str]:
-    """What the seats write, turn by turn."""
+def replies(code: str, *, by_role: bool = False) -> list[str]:
+    """What the seats write, turn by turn; the whisper is for a name, or for a role."""
     talk, words, (first, second, _) = TALKS[code], load_language(code), labels_of(code)
     return [
         f"{words.label(first)} {talk.offer}\n{words.label(second)} {talk.stolen}",
-        whispered(words, [first], talk.whisper),
+        f"{talk.role} {talk.whisper}" if by_role else whispered(words, [first], talk.whisper),
         talk.nod,
         talk.deal,
         words.acts.after.format(text=talk.goodbye, deed=words.acts.leaves),
@@ -255,13 +269,14 @@ def check_played(code: str, store: Store) -> None:
     assert played.episode.failure is None
     assert [Act(seat=act.seat, action=act.action) for act in played.episode.acts] == expected(code)
     assert store.scenario(played.episode.scenario_id).language == code
-    deal, price = played.episode.checks
+    deal, price, stolen = played.episode.checks
+    # what one seat wrote for another was never said, and ended nothing
+    assert stolen.holds is False
     assert (deal.holds, deal.turn) == (True, 3)
     assert (price.holds, price.value) == (True, 65.0)
 
 
-@pytest.mark.parametrize("code", TALKS)
-def test_scripted_agents_play_in_every_language(folder: Path, code: str) -> None:
+def play_scripted(code: str) -> None:
     lines, talk = replies(code), TALKS[code]
     casts: list[str] = []
     for i, seat in enumerate(talk.seats):
@@ -271,8 +286,62 @@ def test_scripted_agents_play_in_every_language(folder: Path, code: str) -> None
         casts += ["--cast", f"{seat}={file}"]
     write("ticket.yaml", scenario_of(code))
     command("run", "ticket.yaml", *casts)
+
+
+@pytest.mark.parametrize("code", TALKS)
+def test_scripted_agents_play_in_every_language(folder: Path, code: str) -> None:
+    play_scripted(code)
     with open_store("sqlite:///played.db") as store:
         check_played(code, store)
+
+
+# What a whisper, a departure and silence look like to people; on pages without the brackets.
+SEEN = {
+    "ar": ("السيد طارق عمر (إلى نادية براندت فقط): معي ٦٥ فقط.",
+           "[مغادرة: شكرًا، مع السلامة.]", "[صمت]"),
+    "de": ("Tomas Öztürk (nur zu Frau Nadia Brandt): Ich habe nur 65 dabei.",
+           "[geht: Danke, auf Wiedersehen.]", "[schweigt]"),
+    "en": ("Tomas Okafor (only to Mrs. Nadia Brandt): I have only 65 with me.",
+           "[leaves: Thank you, goodbye.]", "[does nothing]"),
+    "es": ("Tomás Rivas (solo a Sra. Nadia Brandt): Solo llevo 65 encima.",
+           "[se va: Gracias, adiós.]", "[no dice nada]"),
+    "fr": ("Thomas Lefèvre (à Mme Nadia Brandt seulement) : Je n'ai que 65 sur moi.",
+           "[s'en va : Merci, au revoir.]", "[ne dit rien]"),
+    "ja": ("山田太郎（田中花子だけに）：65しか持っていません。",
+           "[立ち去る：ありがとう、さようなら。]", "[黙っている]"),
+    "zh": ("小明（只对小红说）：我只带了65。",
+           "[离开：谢谢，再见。]", "[沉默]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", TALKS)
+def test_transcripts_are_shown_in_the_scenarios_language(folder: Path, code: str) -> None:
+    play_scripted(code)
+    with open_store("sqlite:///played.db") as store:
+        (played,) = store.episodes()
+        report = make_report(store, played.summary.run)
+    shown = (
+        CliRunner()
+        .invoke(cli, ["episode", "show", played.id, "--db", "sqlite:///played.db"])
+        .output
+    )
+    with TestClient(make_app("sqlite:///played.db"), base_url="http://127.0.0.1:8137") as client:
+        page = client.get(f"/episode/show/{played.id}").text
+    whisper, leaves, silence = SEEN[code]
+    assert all(line in shown for line in (whisper, leaves, silence))
+    for html in (page, report):
+        assert f'<ol class="transcript" lang="{code}">' in html
+        _, transcript = html.split('<ol class="transcript"')
+        text = unescape(re.sub(r"<[^>]*>", "", transcript.split("</ol>")[0]))
+        assert leaves[1:-1] in text
+        assert silence[1:-1] in text
+        if code != "en":
+            assert not re.search("only to|leaves|does nothing", text)
+            assert not re.search("only to|leaves|does nothing", shown)
+    mark = re.sub(
+        "[()（）]", "", whisper.split(TALKS[code].people[1])[1].split(TALKS[code].whisper)[0]
+    ).rstrip(" :：")
+    assert mark.strip() in unescape(re.sub(r"<[^>]*>", "", page))
 
 
 @pytest.mark.parametrize("prompt", ["chat", "script"])
@@ -282,7 +351,7 @@ def test_models_play_and_a_model_judges_in_every_language(
 ) -> None:
     talk, words = TALKS[code], load_language(code)
     first, second, third = labels_of(code)
-    server.due = replies(code)
+    server.due = replies(code, by_role=prompt == "script")
     agent = {
         "name": "player",
         "model": f"openai:player@{server.address}",
@@ -381,3 +450,45 @@ def test_a_reply_is_read_by_the_marks_that_prompts_show(code: str) -> None:
         assert parse_reply(f"[{nod}]", names) == Action(kind=ActionKind.non_verbal, text=nod)
         assert parse_reply(f"[{leave}]", names) == Action(kind=ActionKind.leave)
         assert leave == words.acts.leaves
+
+
+@pytest.mark.parametrize("name", ["成交", "اتفقنا-على-السعر", "決まり", "d-accord-à-2", "ข้อตกลง"])
+def test_a_check_may_be_named_in_any_script(folder: Path, name: str) -> None:
+    lines = replies("zh")
+    for i in range(3):
+        write(f"agent-{i}.yaml", {"name": f"agent-{i}", "kind": "scripted", "lines": lines[i::3]})
+    scenario = scenario_of("zh")
+    scenario["checks"] = [{"name": name, "kind": "keyword", "words": ["成交"], "ends": True}]
+    write("ticket.yaml", scenario)
+    casts = [f"--cast={seat}=agent-{i}.yaml" for i, seat in enumerate(TALKS["zh"].seats)]
+    command("run", "ticket.yaml", *casts, "--name", "x")
+
+    def output(*args: str) -> str:
+        done = CliRunner().invoke(cli, [*args, "--db", "sqlite:///played.db"])
+        assert done.exit_code == 0, (done.output, done.exception)
+        return done.stdout
+
+    (listed,) = json.loads(output("episode", "list", "--json"))
+    assert (listed["ending"], listed["reason"]) == ("terminated", f"check:{name}")
+    assert (
+        json.loads(output("episode", "show", listed["id"], "--json"))["checks"][0]["name"] == name
+    )
+    assert re.search(
+        rf"^{name} +yes +成交 +4$", output("episode", "show", listed["id"]), re.MULTILINE
+    )
+    sql = (
+        "SELECT c.name, c.holds, e.reason FROM checks c JOIN episodes e ON e.id = c.episode_id"
+        f" WHERE c.name = '{name}'"
+    )
+    assert json.loads(output("db", "query", sql, "--json")) == [
+        {"name": name, "holds": True, "reason": f"check:{name}"}
+    ]
+    with TestClient(make_app("sqlite:///played.db"), base_url="http://127.0.0.1:8137") as client:
+        for path in (
+            f"/episode/show/{listed['id']}",
+            f"/scenario/show/{listed['scenario_id']}",
+            "/run/show/x",
+        ):
+            assert f'<bdi dir="auto">{name}</bdi>' in client.get(path).text.replace("check:", ""), (
+                path
+            )

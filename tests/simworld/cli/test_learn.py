@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simworld.cli.learn import meaning
+from simworld.cli.learn import explain_results
 
 
 def report(families: int | None) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def report(families: int | None) -> dict[str, Any]:
 
 
 def test_the_numbers_are_explained() -> None:
-    assert meaning([report(20), report(19)], "mine").splitlines() == [
+    assert explain_results([report(20), report(19)], "mine").splitlines() == [
         (
             "difference: the planner's mean polite less the other arm's, over n pairs (same"
             " scenario, seat, partner, seed);"
@@ -37,7 +37,5 @@ def test_the_numbers_are_explained() -> None:
 def test_a_small_run_says_that_it_cannot_show_an_effect_and_what_could(
     name: str, more: str
 ) -> None:
-    last = meaning([report(4), report(None)], name).splitlines()[-1]
-    assert (
-        last == f"4 families show that it runs and not an effect, which takes 20 and more; {more}"
-    )
+    last = explain_results([report(4), report(None)], name).splitlines()[-1]
+    assert last == f"4 families show that it runs, but no effect: that takes 20 or more; {more}"

@@ -32,7 +32,7 @@ def refused(*arguments: str) -> str:
     return str(result.exception)
 
 
-@pytest.mark.parametrize("kind", ["scenario", "agent", "rubric", "judge", "tournament"])
+@pytest.mark.parametrize("kind", ["scenario", "persona", "agent", "rubric", "judge", "tournament"])
 @pytest.mark.parametrize("name", ["first", "12", "null-1"])
 def test_a_template_passes_check_and_is_never_written_over_a_file(kind: str, name: str) -> None:
     shown = simworld(kind, "new", name)
@@ -53,7 +53,7 @@ def test_a_template_passes_check_and_is_never_written_over_a_file(kind: str, nam
     assert "--out is the file of one" in refused(kind, "new", "x", "y", "--out", "z.yaml")
 
 
-@pytest.mark.parametrize("kind", ["scenario", "agent", "rubric", "judge", "tournament"])
+@pytest.mark.parametrize("kind", ["scenario", "persona", "agent", "rubric", "judge", "tournament"])
 def test_schemas_are_json(kind: str) -> None:
     assert json.loads(simworld(kind, "schema"))["title"] == f"simworld {kind}"
 

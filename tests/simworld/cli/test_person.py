@@ -103,4 +103,4 @@ def test_a_person_who_stops_can_go_on_later(folder: Path, key: str, code: int) -
         assert len(store.summaries()) == 1  # the one that was over
     screen, left = at_a_terminal(folder, "Hello.\n", "Bye.\n")
     assert left == 0
-    assert "1 episodes played (0 failed), 1 already there" in screen
+    assert "1 episode played (0 failed), 1 already there" in screen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simworld.cli.remaining_time import Pace, Rate, spoken
+from simworld.cli.remaining_time import Pace, Rate, duration_text
 
 
 class Clock:
@@ -25,8 +25,9 @@ def clock() -> Clock:
 def test_a_line_says_what_is_done_how_fast_and_what_remains(clock: Clock) -> None:
     pace = Pace("playing", clock)
     pace.seen(0, 40)
-    clock.now += 60
-    pace.seen(10, 40, "1 failed")
+    for done in range(1, 11):
+        clock.now += 6
+        pace.seen(done, 40, "1 failed")
     assert pace.line() == "playing: 10 of 40, 60 s gone, 10 a minute, about 3 min left, 1 failed"
 
 
@@ -43,8 +44,11 @@ def test_what_an_earlier_command_did_is_no_pace(clock: Clock) -> None:
     pace.seen(90, 100)
     clock.now += 100
     assert pace.line() == "judging: 90 of 100, 2 min gone"
-    pace.seen(95, 100)
-    assert pace.line() == "judging: 95 of 100, 2 min gone, 3 a minute, about 2 min left"
+    pace.seen(91, 100)
+    clock.now += 50
+    pace.seen(92, 100)
+    # 8 at 50 s
+    assert pace.line() == "judging: 92 of 100, 2 min gone, 0.8 a minute, about 7 min left"
 
 
 def test_unfinished_work_counts_where_its_share_is_known(clock: Clock) -> None:
@@ -66,7 +70,7 @@ def test_a_count_that_begins_anew_has_a_time_of_its_own(
     assert pace.seen(*then)
     clock.now += 30
     assert not pace.seen(then[0] + 10, then[1])
-    assert ", 30 s gone, 20 a minute, " in pace.line()
+    assert ", 30 s gone, 20 a minute" in pace.line()
 
 
 def test_a_stage_that_begins_forgets_the_one_before(clock: Clock) -> None:
@@ -115,10 +119,37 @@ def test_pieces_that_end_together_are_no_slow_pace(clock: Clock) -> None:
     for done in range(1, 33):  # of 32 at once
         pace.seen(done, 96)
         assert pace.forecast() == ""
-    clock.now += 100
-    pace.seen(33, 96)
-    # 96 / 33 of 200 s
+    clock.now += 30
+    assert pace.left() == 170  # 64 more take two more batches, of which 30 s are gone
+    clock.now += 70
+    for done in range(33, 65):  # the second batch
+        pace.seen(done, 96)
+    assert pace.left() == 100
+    assert pace.line() == "judging: 64 of 96, 3 min gone, 19.2 a minute, about 2 min left"
+
+
+def test_loading_a_model_is_no_pace(clock: Clock) -> None:
+    pace = Pace("judging", clock)
+    pace.seen(0, 100)
+    clock.now += 200
+    pace.seen(1, 100)
+    assert pace.left() is None  # not 99 times 200 s
+    for done in range(2, 16):
+        clock.now += 4
+        pace.seen(done, 100)
+    assert pace.left() == 340  # 85 at 4 s
     assert pace.forecast() == "judging: about 10 min in all, at the pace of the first pieces"
+
+
+def test_what_waits_longer_than_it_should_is_not_over(clock: Clock) -> None:
+    pace = Pace("judging", clock)
+    pace.seen(0, 10)
+    for done in (1, 2, 3):
+        clock.now += 10
+        pace.seen(done, 10)
+    assert pace.left() == 70
+    clock.now += 1000
+    assert pace.left() == 60  # the next one should have come after 10 s
 
 
 def test_work_of_an_hour_is_forecast_after_half_a_minute(clock: Clock) -> None:
@@ -154,7 +185,7 @@ def test_short_work_is_not_forecast(clock: Clock) -> None:
     ],
 )
 def test_spans_of_time(seconds: float, words: str) -> None:
-    assert spoken(seconds) == words
+    assert duration_text(seconds) == words
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:

@@ -149,6 +149,23 @@ def test_a_dry_run_says_what_would_be_played_and_makes_nothing(folder: Path) -> 
     )
 
 
+def test_one_cast_may_name_several_seats(folder: Path) -> None:
+    for cast in (
+        ["cook=polite.yaml,*=other.yaml"],
+        ["cook=polite.yaml", "guest=other.yaml"],
+        ["*=other.yaml, cook=polite.yaml"],
+    ):
+        given = [word for one in cast for word in ("--cast", one)]
+        dry = json.loads(
+            simworld(
+                folder, "run", "kitchen.yaml", *given, "--dry-run", "--json", "--db", "x.db"
+            ).stdout
+        )
+        assert [episode["cast"] for episode in dry["episodes"]] == [
+            {"cook": "polite", "guest": "other"}
+        ]
+
+
 def test_a_rerun_that_plays_nothing_loads_no_model(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +208,68 @@ def test_a_rerun_that_plays_nothing_loads_no_model(
         (
             ["run", "kitchen.yaml", "--cast", "cook"],
             "--cast 'cook' is not understood; write SEAT=AGENT, '*=AGENT' or several with commas",
+        ),
+        (
+            ["run", "kitchen.yaml", "--cast", "cook"],
+            "several with commas; the seats are cook, guest",
+        ),
+        (
+            ["run", "kitchen.yaml", "--cast", "polite.yaml,other.yaml"],
+            (
+                "--cast 'polite.yaml,other.yaml' is not understood; write SEAT=AGENT, '*=AGENT' or"
+                " several with commas; the seats are cook, guest, so perhaps --cast"
+                " cook=polite.yaml,guest=other.yaml"
+            ),
+        ),
+        (
+            ["run", "kitchen.yaml", "--cast", "polite", "--cast", "other"],
+            "perhaps --cast cook=polite,guest=other",
+        ),
+        (
+            ["run", "kitchen.yaml", "--cast", "guest=polite,other"],
+            "perhaps --cast guest=polite,cook=other",
+        ),
+        (
+            ["run", "kitchen.yaml", "--cast", "polite"],
+            "the seats are cook, guest, so perhaps --cast '*=polite'",
+        ),
+        (
+            ["run", "kitchen.yaml", "--cast", "my polite.yaml,b"],
+            "perhaps --cast 'cook=my polite.yaml,guest=b'",
+        ),
+        (
+            ["run", "kitchen.yaml", "--cast", "a,b,c"],
+            "several with commas; the seats are cook, guest\n",
+        ),
+        (
+            ["run", "kitchen.yaml", "apple-picking-terms", "--cast", "a,b"],
+            "'*=AGENT' or several with commas\n",
+        ),
+        (
+            ["run", "kitchen.yaml", "--cast", "cok=polite,guest=other"],
+            "no seat 'cok'; did you mean 'cook'?",
+        ),
+        (
+            ["run", "kitchen.yaml", "--agents", "polite.yaml", "other.yaml"],
+            (
+                "Error: other.yaml is an agent and no scenario; write --agents"
+                " polite.yaml,other.yaml\n"
+            ),
+        ),
+        (
+            ["run", "--agents", "polite,", "other", "kitchen.yaml"],
+            "other is an agent and no scenario; write --agents polite,other\n",
+        ),
+        (
+            ["run", "kitchen.yaml", "--cast", "cook=polite,", "guest=other"],
+            (
+                "Error: guest=other is part of the cast, and spaces end it; write --cast"
+                " cook=polite,guest=other\n"
+            ),
+        ),
+        (
+            ["run", "kitchen.yaml", "--cast", "polite", "other"],
+            "so perhaps --cast cook=polite,guest=other\n",
         ),
         (
             ["run", "kitchen.yaml", "--cast", "cook=polite,cook=other"],
@@ -370,7 +449,7 @@ def test_a_person_at_a_closed_terminal_stops_the_run_and_nothing_is_stored(folde
     )
     assert done.returncode == 2
     assert (
-        "Error: the terminal was closed, and with it a person's seat; the same command plays the"
+        "Error: the terminal was closed, so nobody speaks for a person's seat; the same command plays the"
         " rest" in done.stderr
     )
     assert count(folder / "x.db") == 0
@@ -403,3 +482,16 @@ def test_a_server_that_hangs_is_a_stored_failure_after_the_time_the_user_gave(fo
         assert connection.execute(
             "SELECT ending, failure_boundary, failure_kind FROM episodes"
         ).fetchall() == [("failed", "model", "timeout")]
+
+
+def test_scenarios_that_are_the_same_are_noted_and_played_once(folder: Path) -> None:
+    (folder / "galley.yaml").write_text(TWO.format(name="galley"))
+    done = simworld(
+        folder, "run", "kitchen.yaml", "galley.yaml", "--cast", "*=polite.yaml", "--dry-run"
+    )
+    assert (
+        done.stderr
+        == "Note: kitchen.yaml and galley.yaml hold the same scenario under 2 names; edit them, or"
+        " keep one.\n"
+    )
+    assert "1 planned" in done.stdout

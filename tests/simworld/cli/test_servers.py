@@ -15,7 +15,7 @@ from simworld.cli import cli
 from simworld.core.errors import BudgetSpent, Stopped
 from simworld.core.judgement import Judgement
 from store import open_store
-from tests.agents.lm.faults import FaultyServer, serving
+from tests.agents.lm.server.faults import FaultyServer, serving
 
 SCENE = """\
 name: kitchen
@@ -134,7 +134,7 @@ def test_tokens_are_told_at_the_end() -> None:
         judged().stdout.splitlines()[-2]
         == "Servers: 400 tokens (360 read, 40 written) in 4 replies."
     )
-    assert judged().stdout.splitlines()[-1] == "next: simworld serve --db sqlite:///x.db"
+    assert judged().stdout.splitlines()[-1] == "next: simworld episode list --db sqlite:///x.db"
     assert "tokens" not in json.loads(play(2, "--json").stdout)
     assert json.loads(play(3, "--json").stdout)["tokens"] == {
         "prompt": 180,

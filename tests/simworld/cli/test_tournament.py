@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from simworld.cli import cli
 from simworld.cli.standings import show_results
 from simworld.cli.tournament import tournament as command
 from simworld.core.errors import Failure, InputError, SimworldError
@@ -44,17 +45,20 @@ def call(*args: str) -> Result:
 
 def test_check_and_schema(folder: Path) -> None:
     assert (
-        call("check", "cup.yaml").stdout == "cup: 4 agents, 6 scenarios, 6 families, 96 episodes\n"
+        call("check", "cup.yaml").stdout
+        == "cup: 4 agents, 6 scenarios, 6 families, 96 episodes\nnext: simworld tournament run"
+        " cup.yaml\n"
     )
     assert json.loads(call("schema").stdout)["title"] == "simworld tournament"
 
 
 def test_a_dry_run_makes_no_database(folder: Path) -> None:
-    done = call("run", "cup.yaml", "--dry-run", "--db", "x.db")
+    done = CliRunner().invoke(cli, ["tournament", "run", "cup.yaml", "--dry-run", "--db", "x.db"])
     assert done.exit_code == 0
     assert (
         done.stdout == "cup: 96 episodes, 0 played, 96 left\njudgements: 96 to make\n"
         "tokens: unknown\nminutes: playing unknown, judging unknown\n"
+        "next: simworld tournament run cup.yaml --db x.db\n"
     )
     assert "`run --episodes 8` plays a few" in done.stderr
     assert not (folder / "x.db").exists()
@@ -254,7 +258,7 @@ def test_a_score_that_is_no_number_is_one_line(played: Path) -> None:
         )
     done = call("standings", "cup.yaml", "--db", "x.db")
     assert isinstance(done.exception, InputError)
-    assert "no finite number; delete that judgement and judge again" in str(done.exception)
+    assert "which is not finite; delete that judgement and judge again" in str(done.exception)
 
 
 def test_one_scenario_and_nothing_but_ties_are_told_beside_the_standings(folder: Path) -> None:
@@ -263,7 +267,11 @@ def test_one_scenario_and_nothing_but_ties_are_told_beside_the_standings(folder:
         play(made, store)
     done = call("standings", "cup.yaml", "--db", "x.db")
     assert done.exit_code == 0
-    assert done.stderr.splitlines() == [
+    of_judge, of_scores, *others = done.stderr.splitlines()
+    assert of_judge.startswith("Note: judge fake was never measured")
+    # its model is none
+    assert of_scores.startswith("Note: judge fake: half or more of its scores lie at an end")
+    assert others == [
         "Note: 1 family of scenarios: no intervals; they need at least 2, and 20 to be trusted",
         "Note: overall: all 48 games are ties, so nothing tells the agents apart",
     ]

@@ -85,7 +85,7 @@ def test_an_npz_is_written_once(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--run", "none"], "no episode fits the query (runs none)"),
+        (["--run", "none"], "no run 'none' in this database; there are "),
         (["--weight", "goal"], "--weight goal: expected DIMENSION=NUMBER, as in goal=2"),
         (["--weight", "gaol=1"], "judge j1 knows no dimension gaol; it has goal, tone"),
         (["--weight", "goal=-1"], "--weight: weights are finite numbers of at least 0"),

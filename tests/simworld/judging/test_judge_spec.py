@@ -184,3 +184,16 @@ def test_a_rubric_beside_the_judges_file_is_found(
     monkeypatch.chdir(tmp_path)
     spec, _ = load_judge("mine/j.yaml")
     assert load_rubric(spec.rubric).name == "r"
+
+
+def test_a_judge_in_a_folder_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "judges").mkdir()
+    (tmp_path / "judges" / "strict.yaml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    for name in ("strict.yaml", "strcit.yaml", "strict"):
+        with pytest.raises(InputError, match=r"did you mean 'judges/strict.yaml'\?"):
+            load_judge(name)
+    with pytest.raises(
+        InputError, match=r"no judge file gone.yaml; `simworld judge new NAME` writes one$"
+    ):
+        load_judge("gone.yaml")

@@ -14,10 +14,9 @@ from simworld.core.errors import Failure
 from simworld.core.measures import OVERALL
 from simworld.core.requests import Completion, Generate, Request
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.pipeline.arms_plan import ArmsPlan, plan_arms
+from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures, plan_arms
 from simworld.pipeline.evaluate import evaluate
-from simworld.pipeline.evaluation_json import plain
-from simworld.pipeline.evaluation_measures import EvaluationMeasures
+from simworld.pipeline.evaluation_result import plain
 from simworld.results.arms import judged_seats
 from simworld.results.last_attempts import last_attempts
 from simworld.runner.loaded_agents import LoadedAgents

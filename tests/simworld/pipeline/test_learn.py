@@ -151,7 +151,7 @@ def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
     assert done.exit_code == 0, done.exception
     assert "train.td3bc.alpha" in done.stdout
     assert done.stdout.count("constant") == 2
-    assert "families show that it runs and not an effect" in done.stdout
+    assert "families show that it runs, but no effect" in done.stdout
     assert "clone" not in done.stdout
 
 
@@ -176,7 +176,7 @@ def test_states_of_a_sentence_encoder(folder: Path) -> None:
         (
             "test: [lamp.yaml, door.yaml]",
             "test: [lamp.yaml, hat.yaml]",
-            "1 families are in both train and test (hat)",
+            "1 family is in both train and test (hat)",
         ),
         ("alpha: 2", "alfa: 2", "loop.yaml:10:"),
         ("alpha: 2", "alpha: []", "an empty list leaves nothing to run"),

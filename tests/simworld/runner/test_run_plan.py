@@ -54,7 +54,7 @@ def test_a_cast_in_seat_order_and_by_seat() -> None:
         ),
         (
             Cast(by_seat={"bib": "a", "*": "a"}),
-            "scenario 'x' has the seats ann, bob; there is no seat 'bib'",
+            "scenario 'x' has the seats ann, bob; there is no seat 'bib'; did you mean 'bob'?",
         ),
         (
             Cast(by_seat={"ann": "a"}),

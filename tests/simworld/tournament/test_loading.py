@@ -212,10 +212,25 @@ def test_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     assert open_tournament("cup").name == "cup"
     message = (
-        r"no tournament 'cap': neither cap.yaml nor tournaments/cap.yaml is here; the library has"
+        r"no tournament 'zzz': neither zzz.yaml nor tournaments/zzz.yaml is here; the library has"
         r" small"
     )
     with pytest.raises(InputError, match=message):
+        open_tournament("zzz")
+    with pytest.raises(InputError, match=r"is here; did you mean 'cup.yaml'\?"):
         open_tournament("cap")
-    with pytest.raises(InputError, match=r"no tournament file cap.yaml"):
-        open_tournament("cap.yaml")
+    with pytest.raises(
+        InputError, match=r"no tournament file zzz.yaml; `simworld tournament new NAME` writes one"
+    ):
+        open_tournament("zzz.yaml")
+
+
+@pytest.mark.parametrize("name", ["league.yaml", "leauge.yaml", "leauge", "nowhere/league.yaml"])
+def test_a_tournament_in_a_folder_is_meant(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tournaments").mkdir()
+    (tmp_path / "tournaments" / "league.yaml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"; did you mean 'tournaments/league.yaml'\?$"):
+        open_tournament(name)

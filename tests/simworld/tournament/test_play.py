@@ -338,7 +338,7 @@ def test_a_score_that_is_no_number_is_one_line(store: Store, tmp_path: Path) -> 
         )
     with pytest.raises(
         InputError,
-        match=r"by fake@\w+ is inf, no finite number; delete that judgement and judge again",
+        match=r"by fake@\w+ is inf, which is not finite; delete that judgement and judge again",
     ):
         results(made, store, made.judges[0])
 
@@ -389,6 +389,6 @@ def test_when_every_episode_failed(store: Store, tmp_path: Path) -> None:
     nobody = with_agents(crew(made), {name: Broken(name) for name in AGENTS[:2]})
     play_tournament(made, nobody, store, open_judge=judge())
     with pytest.raises(
-        InputError, match="every episode of tournament 'cup' failed, so nothing compares"
+        InputError, match="every episode of tournament 'cup' failed, so nothing can be compared"
     ):
         results(made, store, made.judges[0])

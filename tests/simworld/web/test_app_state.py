@@ -14,7 +14,7 @@ from simworld.web.app_state import AppState
 
 
 @pytest.fixture
-def desk(world: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppState]:
+def state(world: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppState]:
     monkeypatch.setattr(module, "FRESH_S", 0.05)
     monkeypatch.setattr(module, "STALE_S", 5.0)
     made = AppState(world)
@@ -40,34 +40,34 @@ def until(condition: object) -> None:
         time.sleep(0.005)
 
 
-def test_an_answer_is_given_again_and_renewed_behind_the_scenes(desk: AppState) -> None:
+def test_an_answer_is_given_again_and_renewed_behind_the_scenes(state: AppState) -> None:
     ask = Counter()
-    assert [desk.remember("a", ask) for _ in range(5)] == [1] * 5
+    assert [state.remember("a", ask) for _ in range(5)] == [1] * 5
     time.sleep(0.06)
-    assert desk.remember("a", ask) == 1  # at once, and a new one is made
-    until(lambda: desk.remember("a", ask) == 2)
-    assert desk.remember("b", ask) > 2  # another key is another answer
+    assert state.remember("a", ask) == 1  # at once, and a new one is made
+    until(lambda: state.remember("a", ask) == 2)
+    assert state.remember("b", ask) > 2  # another key is another answer
 
 
-def test_what_was_made_from_the_same_is_not_made_again(desk: AppState) -> None:
+def test_what_was_made_from_the_same_is_not_made_again(state: AppState) -> None:
     ask = Counter()
-    assert desk.remember("a", ask, stamp=1) == 1
+    assert state.remember("a", ask, stamp=1) == 1
     time.sleep(0.06)
-    assert desk.remember("a", ask, stamp=1) == 1
+    assert state.remember("a", ask, stamp=1) == 1
     time.sleep(0.02)
     assert ask.asked == 1
-    desk.remember("a", ask, stamp=2)
-    until(lambda: desk.remember("a", ask, stamp=2) == 2)
+    state.remember("a", ask, stamp=2)
+    until(lambda: state.remember("a", ask, stamp=2) == 2)
 
 
-def test_an_old_answer_is_not_given(desk: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_answer_is_not_given(state: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
     ask = Counter()
-    desk.remember("a", ask, stamp=1)
+    state.remember("a", ask, stamp=1)
     monkeypatch.setattr(module, "STALE_S", 0.0)
-    assert desk.remember("a", ask, stamp=1) == 2
+    assert state.remember("a", ask, stamp=1) == 2
 
 
-def test_many_who_wait_ask_once(desk: AppState) -> None:
+def test_many_who_wait_ask_once(state: AppState) -> None:
     ask, going = Counter(), threading.Event()
 
     def slowly() -> int:
@@ -76,7 +76,7 @@ def test_many_who_wait_ask_once(desk: AppState) -> None:
 
     found: list[int] = []
     readers = [
-        threading.Thread(target=lambda: found.append(desk.remember("a", slowly))) for _ in range(8)
+        threading.Thread(target=lambda: found.append(state.remember("a", slowly))) for _ in range(8)
     ]
     for reader in readers:
         reader.start()
@@ -86,7 +86,7 @@ def test_many_who_wait_ask_once(desk: AppState) -> None:
     assert (found, ask.asked) == ([1] * 8, 1)
 
 
-def test_a_mistake_is_told_and_not_remembered(desk: AppState) -> None:
+def test_a_mistake_is_told_and_not_remembered(state: AppState) -> None:
     ask = Counter()
 
     def sometimes() -> int:
@@ -94,15 +94,15 @@ def test_a_mistake_is_told_and_not_remembered(desk: AppState) -> None:
             raise InputError("wrong")
         return ask.asked
 
-    assert desk.remember("a", sometimes) == 1
+    assert state.remember("a", sometimes) == 1
     time.sleep(0.06)
-    assert desk.remember("a", sometimes) == 1
-    until(lambda: desk.remember("a", sometimes) == 3)
+    assert state.remember("a", sometimes) == 1
+    until(lambda: state.remember("a", sometimes) == 3)
     with pytest.raises(InputError):
-        desk.remember("b", lambda: (_ for _ in ()).throw(InputError("wrong")))
+        state.remember("b", lambda: (_ for _ in ()).throw(InputError("wrong")))
 
 
-def test_no_more_answers_are_held_than_a_fixed_number(desk: AppState) -> None:
+def test_no_more_answers_are_held_than_a_fixed_number(state: AppState) -> None:
     for i in range(module.REMEMBERED + 50):
-        desk.remember(i, Counter())
-    assert len(desk._answers) == module.REMEMBERED
+        state.remember(i, Counter())
+    assert len(state._answers) == module.REMEMBERED

@@ -176,10 +176,22 @@ def test_a_transcript_reads_from_where_its_language_begins(
                 line_place["x"] + line_place["width"] if direction == "rtl" else line_place["x"]
             )
             name = name_place["x"] + name_place["width"] if direction == "rtl" else name_place["x"]
-            assert abs(begins - name) < 2
+            # … behind the stroke that marks a line as private, which stands there too
+            inside = line.evaluate(
+                "line => { const s = getComputedStyle(line);"
+                " return parseFloat(s.borderInlineStartWidth) + parseFloat(s.paddingInlineStart) }"
+            )
+            private = "private" in (line.locator("xpath=ancestor::li").get_attribute("class") or "")
+            assert (inside > 2) is private
+            assert abs(abs(begins - name) - inside) < 2
         assert (
             page.locator("header nav").evaluate("nav => getComputedStyle(nav).direction") == "ltr"
         )
+    for code, style in (("de", "italic"), ("ja", "normal"), ("zh", "normal"), ("ar", "normal")):
+        page.evaluate(f"document.querySelector('.transcript').lang = '{code}'")
+        words = page.locator(".act .words").first
+        words.evaluate("words => words.closest('.act').classList.add('leave')")
+        assert words.evaluate("words => getComputedStyle(words).fontStyle") == style
     page.close()
 
 

@@ -373,6 +373,8 @@ def test_ready_queries(client: TestClient) -> None:
     some = read(client, "/db/query?ready=endings&set.run=cup")
     assert "ada turn_limit" in some.text
     assert "plain turn_limit" not in some.text
+    none = read(client, "/db/query?ready=transcript&set.episode=ffff")
+    assert "No rows: nothing stored has episode=ffff." in none.text
     assert "Give :episode a value, and run it." in read(client, "/db/query?ready=transcript").text
     assert (
         "there is no 'ending'; did you mean 'endings'?"
@@ -486,7 +488,7 @@ def test_an_answer_of_sql_is_bounded_by_bytes(client: TestClient) -> None:
         params={"sql": numbers + "SELECT hex(zeroblob(1000000)) FROM c", "limit": "2000"},
     )
     assert found.status_code == 200
-    assert "only the first 8 rows: more are over 16 MB" in found.text
+    assert "only the first 8 rows: more would exceed 16 MB" in found.text
     found = client.get("/db/query", params={"sql": "SELECT hex(zeroblob(20000000))"})
     assert found.status_code == 400
     assert "a row of 38 MB is more than the 16 MB that are shown here" in found.text

@@ -65,7 +65,7 @@ def test_a_run_that_nobody_judged_has_a_report(tmp_path: Path) -> None:
         )
         page = Reader(make_report(store, "plain"))
         assert "Nobody has judged this run yet" in page.text
-        assert "1 of 1 episodes are in this file" in page.text
+        assert "1 of 1 episode is in this file" in page.text
         with pytest.raises(InputError, match="no run 'none'"):
             make_report(store, "none")
 
@@ -74,11 +74,17 @@ def test_the_command(world: str, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     arguments = ["report", "cup", "--out", str(out), "--db", world]
     done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
-    assert (done.exit_code, done.output) == (0, f"Wrote {out}.\n")
+    assert (done.exit_code, done.output) == (
+        0,
+        f"Wrote {out}.\nnext: simworld episode list --run cup --db {world}\n",
+    )
     assert "Who won against whom" in out.read_text("utf-8")
     with pytest.raises(InputError, match="exists; give another --out, or --force to replace it"):
         CliRunner().invoke(cli, arguments, catch_exceptions=False)
-    with pytest.raises(InputError, match="no run 'cop'"):
+    folder = [*arguments[:3], str(tmp_path), *arguments[4:], "--force"]
+    with pytest.raises(InputError, match="is a folder; give --out the name of a file, like "):
+        CliRunner().invoke(cli, folder, catch_exceptions=False)
+    with pytest.raises(InputError, match="no run 'cop' in this database; did you mean 'cup'"):
         CliRunner().invoke(
             cli,
             ["report", "cop", "--out", str(out), "--db", world, "--force"],

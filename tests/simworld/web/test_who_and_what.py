@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from starlette.testclient import TestClient
 
 from simworld.web.links import link
-from simworld.web.titles import all_titled, titled
+from simworld.web.titles import scenario_title, scenario_titles
 from tests.simworld.web.test_pages import read
 from tests.simworld.web.world import ARABIC, MARKET
 
@@ -19,14 +19,14 @@ def test_variants_are_told_apart(client: TestClient) -> None:
         replace(MARKET, name=name, setting=name)
         for name in ("m.price-50.mood-calm", "m.price-70.mood-calm", "m")
     ]
-    assert [titled(one) for one in variants] == [
+    assert [scenario_title(one) for one in variants] == [
         "At the market (price 50, mood calm)",
         "At the market (price 70, mood calm)",
         "At the market",
     ]
-    assert titled(replace(variants[0], title="")) == "m.price-50.mood-calm"
+    assert scenario_title(replace(variants[0], title="")) == "m.price-50.mood-calm"
     twins = [replace(MARKET, name="m", setting=setting) for setting in ("one", "two")]
-    called = list(all_titled([*variants, replace(MARKET, name="other"), *twins]).values())
+    called = list(scenario_titles([*variants, replace(MARKET, name="other"), *twins]).values())
     assert len(set(called)) == len(called)
     assert "At the market, other" in called
     assert "(price 50)" in read(client, "/scenario/list").text

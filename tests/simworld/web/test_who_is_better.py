@@ -17,7 +17,7 @@ from simworld.stats.intervals import Estimate
 from simworld.stats.ratings import Rating
 from simworld.web.app import make_app
 from simworld.web.numbers import bounds
-from simworld.web.pages.tournament import drawn
+from simworld.web.pages.tournament import draw_measure
 from store import AgentRecord, open_store
 from tests.simworld.tournament.small import tournament, write
 from tests.simworld.web.test_pages import read
@@ -82,7 +82,7 @@ def test_scores_are_drawn_on_their_own_scale_whatever_they_are() -> None:
         groups=(),
         anchor=None,
     )
-    made = drawn(table, (0.0, 1.0))
+    made = draw_measure(table, (0.0, 1.0))
     places = [float(re.search(r'cx="([\d.]+)"', line.score)[1]) for line in made.lines]  # type: ignore[index]
     # 204 units from 0 to 1, beginning at 8
     assert places == pytest.approx([8 + 204 * 0.4860, 8 + 204 * 0.4853], abs=0.01)
@@ -101,9 +101,9 @@ def test_an_interval_without_end_is_an_arrow() -> None:
         groups=(),
         anchor="ben",
     )
-    (line,) = drawn(table, (0.0, 1.0)).lines
+    (line,) = draw_measure(table, (0.0, 1.0)).lines
     assert (line.rating.count("arrow"), line.rating.count("hollow")) == (1, 1)
     assert (bounds(rating), bounds(None)) == ("784 or more", "none")
     assert bounds(replace(rating, low=-math.inf)) == "no bounds"
     assert bounds(replace(rating, low=-math.inf, high=1216.0)) == "1,216 or less"
-    assert "arrow" not in drawn(replace(table, standings=()), (0.0, 1.0)).rating_axis
+    assert "arrow" not in draw_measure(replace(table, standings=()), (0.0, 1.0)).rating_axis

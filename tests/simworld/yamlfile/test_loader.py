@@ -103,7 +103,7 @@ def test_places_of_values_keys_and_the_nearest_thing_around() -> None:
         ("a: &x [*x]", "f.yaml:1:4: an anchor contains an alias to itself"),
         ("a: *q", "f.yaml:1:4: not valid YAML: found undefined alias"),
         ("[" * 1000, "f.yaml:1:65: nested deeper than 64 levels"),
-        ("a: \x00", "f.yaml:1:4: control character U+0000: this is no text file"),
+        ("a: \x00", "f.yaml:1:4: control character U+0000: this is not a text file"),
         ("? [a]\n: b", "f.yaml:1:3: a key must be a word, not a list or a mapping"),
         ("b:\n  a: 1\n  a: 2", "f.yaml:3:3: b.a: duplicate key; the first is in line 2"),
         ("a: &m {b: 1}\nc:\n  <<: *m", "f.yaml:3:3: c.<<: merge keys are not supported; write the fields out"),

@@ -27,7 +27,7 @@ from simworld.core.requests import (
     Score,
     TextPrompt,
 )
-from tests.agents.lm.faults import FaultyServer, serving
+from tests.agents.lm.server.faults import FaultyServer, serving
 
 FAST = ServerOptions(timeout_s=10, retries=2)
 PACE = RetryDelays(first_wait_s=0.01, longest_wait_s=0.02, longest_retry_after_s=3.0)

@@ -1,12 +1,9 @@
-"""Writes `pendulum_reference.json`: what torchrl's TD3+BC and plain behaviour cloning return on
-Pendulum, with the test's data.
+"""Writes `pendulum_reference.json`: what torchrl's TD3+BC and plain behaviour cloning return on Pendulum, with the test's data.
 
-    pip install torchrl==0.14.1 tensordict==0.15.3     # beside the project and its development
-    packages OMP_NUM_THREADS=1 python -m tests.simworld.training.data.make_pendulum_reference     #
-    about five minutes
+    pip install torchrl==0.14.1 tensordict==0.15.3     # beside the project and its development packages
+    OMP_NUM_THREADS=1 python -m tests.simworld.training.data.make_pendulum_reference     # about five minutes
 
-Of simworld it uses the data alone. The test reads its settings from the file, so both learners have
-the same.
+Of simworld it uses the data alone. The test reads its settings from the file, so both learners have the same.
 """
 
 from __future__ import annotations

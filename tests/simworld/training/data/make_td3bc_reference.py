@@ -1,11 +1,10 @@
-"""Writes `td3bc_reference.npz`: losses and gradients of torchrl's `TD3BCLoss` on one batch, with
-fixed weights and given noise.
+"""Writes `td3bc_reference.npz`: losses and gradients of torchrl's `TD3BCLoss` on one batch, with fixed weights and given noise.
 
     pip install torchrl==0.14.1 tensordict==0.15.3     # beside torch 2.13.0
     python tests/simworld/training/data/make_td3bc_reference.py
 
-Arrays: the batch; `noise` (B, d'), scaled but not clipped; weights of `actor`, `slow_actor`,
-`critic` and `slow_critic` by layer, (out, in) as in `nn.Linear`, those of critics stacked (2, out,
+Arrays: the batch; `noise` (B, d'), scaled but not clipped; weights of `actor`, `target_actor`,
+`critic` and `target_critic` by layer, (out, in) as in `nn.Linear`, those of critics stacked (2, out,
 in); `target`, `loss.*` and `grad.*`. `versions` says what made it.
 """
 
@@ -101,9 +100,9 @@ def main() -> None:
     }
     for name, weights in (
         ("actor", loss.actor_network_params),
-        ("slow_actor", loss.target_actor_network_params),
+        ("target_actor", loss.target_actor_network_params),
         ("critic", loss.qvalue_network_params),
-        ("slow_critic", loss.target_qvalue_network_params),
+        ("target_critic", loss.target_qvalue_network_params),
     ):
         found = list(weights.flatten_keys(".").items())
         for key, value in found:

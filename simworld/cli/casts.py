@@ -1,0 +1,166 @@
+"""The casts of a command line, and what to write where they are not understood."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simworld.core.errors import InputError, Problem
+from simworld.yamlfile import and_list
+
+if TYPE_CHECKING:
+    from simworld.runner.run_plan import Cast
+
+EVERYONE = "*"
+
+
+def read_casts(
+    by_order: Sequence[str], by_seat: Sequence[str], seats: Callable[[], Sequence[str]]
+) -> tuple[Cast, ...]:
+    """The casts of `--agents` and `--cast`.
+
+    `seats` gives the names of the seats that there are, or none where scenarios differ in them;
+    only a wrong `--cast` asks for it.
+
+    Raises:
+        InputError: a part is not understood, or names a seat a second time.
+    """
+    from simworld.runner.run_plan import Cast
+
+    casts = [
+        Cast(by_order=tuple(part.strip() for part in text.split(",") if part.strip()))
+        for text in by_order
+    ]
+    named: dict[str, str] = {}
+    bare: list[str] = []
+    problems = []
+    for text in (part.strip() for option in by_seat for part in option.split(",")):
+        seat, equals, agent = (part.strip() for part in text.partition("="))
+        if text and not equals:
+            bare.append(text)
+        elif not (seat and agent):
+            form = "write SEAT=AGENT, '*=AGENT' or several with commas"
+            problems.append(Problem(message=f"--cast {text!r} is not understood; {form}"))
+        elif seat in named:
+            problems.append(
+                Problem(message=f"--cast names seat {seat!r} twice; use --agents for several casts")
+            )
+        else:
+            named[seat] = agent
+    if bare:
+        problems.append(Problem(message=_without_seats(bare, named, _known(seats))))
+    if problems:
+        raise InputError(problems)
+    return (*casts, Cast(by_seat=named)) if named else tuple(casts)
+
+
+def seats_of(scenarios: Sequence[str]) -> tuple[str, ...]:
+    """The seats of the scenarios that are named, if all have the same."""
+    from scenarios import find_scenarios
+
+    seat_names = {
+        tuple(seat.name for seat in loaded.scenario.seats) for loaded in find_scenarios(scenarios)
+    }
+    return seat_names.pop() if len(seat_names) == 1 else ()
+
+
+def split_cast(
+    scenarios: Sequence[str], by_order: Sequence[str], by_seat: Sequence[str]
+) -> InputError | None:
+    """What is wrong where a cast was written with spaces, so that the shell took its end for
+    scenarios; None elsewhere.
+    """
+    from scenarios import find_scenarios
+
+    parts = [word for word in scenarios if by_seat and "=" in word and not os.path.lexists(word)]
+    agents = [
+        word
+        for word in scenarios
+        if (by_order or by_seat) and word not in parts and _is_agent(word)
+    ]
+    if not parts and not agents:
+        return None
+    rest = [word for word in scenarios if word not in (*parts, *agents)]
+    problems = []
+    if parts:
+        cast = shlex.quote(",".join(text.strip(", ") for text in (*by_seat, *parts)))
+        message = f"{and_list(parts)} {'is' if len(parts) == 1 else 'are'} part of the cast"
+        problems.append(Problem(message=f"{message}, and spaces end it; write --cast {cast}"))
+    if agents:
+        message = (
+            f"{and_list(agents)} {'is an agent' if len(agents) == 1 else 'are agents'} and no"
+            " scenario"
+        )
+        cast = shlex.quote(",".join(text.strip(", ") for text in (*by_order[-1:], *agents)))
+        advice = f"write --agents {cast}"
+        if not by_order:
+            advice = (
+                _understood((*by_seat, *agents), lambda: seats_of(rest))
+                or "write --cast SEAT=AGENT,SEAT=AGENT"
+            )
+        problems.append(Problem(message=f"{message}; {advice}"))
+    try:
+        find_scenarios(rest)
+    except InputError as error:
+        problems += error.problems
+    return InputError(problems)
+
+
+def _is_agent(word: str) -> bool:
+    from agents import find_specs
+    from scenarios import find_scenarios
+    from simworld.cli.file_kinds import kind_of
+
+    if os.path.isfile(word):
+        return kind_of(Path(word)) == "agent"
+    try:
+        find_specs([word])
+    except InputError:
+        return False
+    try:
+        find_scenarios([word])
+    except InputError:
+        return True
+    return False
+
+
+def _understood(texts: Sequence[str], seats: Callable[[], Sequence[str]]) -> str:
+    """What a cast in which seats are missing is told."""
+    try:
+        read_casts((), [text.strip(", ") for text in texts], seats)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def _known(seats: Callable[[], Sequence[str]]) -> Sequence[str]:
+    try:
+        return seats()
+    except InputError:
+        return ()  # what is wrong there is told once the cast is right
+
+
+def _without_seats(bare: Sequence[str], named: dict[str, str], seats: Sequence[str]) -> str:
+    """Of agents without seats, or seats without agents: what to write, with the seats that are free
+    in their order.
+    """
+    message = (
+        f"--cast {','.join(bare)!r} is not understood; write SEAT=AGENT, '*=AGENT' or several with"
+        " commas"
+    )
+    if not seats:
+        return message
+    there = f"the seats are {', '.join(seats)}"
+    if any(word in seats for word in bare):
+        return f"{message}; {there}"
+    free = [seat for seat in seats if seat not in named] if EVERYONE not in named else []
+    if len(bare) == 1 and len(free) > 1:
+        free = [EVERYONE]
+    if len(free) < len(bare):
+        return f"{message}; {there}"
+    cast = {**named, **dict(zip(free, bare, strict=False))}
+    text = ",".join(f"{seat}={agent}" for seat, agent in cast.items())
+    return f"{message}; {there}, so perhaps --cast {shlex.quote(text)}"

@@ -1,0 +1,86 @@
+"""`simworld KIND check`: the files of one kind among those that are given; `simworld check` looks
+at all kinds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from simworld.cli.alike import note_alike
+from simworld.core.counts import counted
+from simworld.core.errors import InputError, Problem
+
+
+def kind_check(kind: str) -> click.Command:
+    """The command `check` of a group: files as they are given, and of folders those of its kind."""
+
+    @click.command(
+        "check",
+        help=(
+            f"Check files and folders of the kind {kind}.\n\nEvery problem is named with its place."
+        ),
+    )
+    @click.argument(
+        "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+    )
+    def check(paths: tuple[Path, ...]) -> None:
+        from simworld.cli.file_kinds import check_files
+
+        files, others, problems = _files(kind, paths)
+        checked = check_files({kind: files})
+        problems += checked.problems
+        left_out = (
+            f"; {counted(others, 'other file')} left out (`simworld check` looks at all kinds)"
+            if others
+            else ""
+        )
+        note_alike(kind, checked.contents.get(kind, ()))
+        if problems and files and left_out:
+            problems.append(Problem(message=f"{counted(len(files), 'file')} looked at{left_out}"))
+        if problems:
+            raise InputError(problems)
+        click.echo(f"{counted(len(files), kind)}: ok{left_out}")
+
+    return check
+
+
+def _files(kind: str, paths: Sequence[Path]) -> tuple[list[Path], int, list[Problem]]:
+    """The files to check, how many others the folders hold, and folders that hold nothing to
+    check.
+    """
+    from simworld.cli.file_kinds import kind_of
+    from simworld.yamlfile import yaml_files
+
+    files: dict[str, Path] = {}
+    others: set[str] = set()
+    problems: list[Problem] = []
+    for path in paths:
+        if not os.path.isdir(path):
+            # a missing file is reported when it is read
+            files.setdefault(os.path.realpath(path), path)
+            continue
+        try:
+            inside = yaml_files(path)
+        except InputError as error:
+            problems += error.problems
+            continue
+        kinds = {file: kind_of(file) for file in inside}
+        # Where none is of this kind, those whose kind nothing tells may be meant, and something is
+        # wrong with them.
+        ours = [file for file in inside if kinds[file] == kind] or [
+            file for file in inside if kinds[file] is None
+        ]
+        files |= {os.path.realpath(file): file for file in ours}
+        others |= {os.path.realpath(file) for file in inside}
+        if not inside:
+            problems.append(Problem(where=str(path), message="the folder holds no YAML file"))
+        elif not ours:
+            message = (
+                f"the folder holds no {kind} file; `simworld check` looks at files of all kinds"
+            )
+            problems.append(Problem(where=str(path), message=message))
+    return list(files.values()), len(others - files.keys()), problems

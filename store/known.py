@@ -1,0 +1,87 @@
+"""Errors for names that a database does not hold, each with the name that was probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, or_, select
+
+from simworld.core.errors import InputError, Problem
+from simworld.yamlfile import did_you_mean
+from store.overview import names
+from store.tables import EpisodeRow, RunAgentRow, RunRow, ScenarioRow
+
+MOST_IDS = 1000  # the latest ones, among which one is sought that is alike
+SHORT_ID = 10  # digits of an id that are told
+ALIKE = 0.85  # hexadecimal numbers are alike by chance: a digit or two of ten may differ, no more
+_MOST_TOLD = 10
+
+
+def check_names(
+    connection: Connection,
+    *,
+    run: str | None = None,
+    scenario: str | None = None,
+    family: str | None = None,
+    agent: str | None = None,
+) -> None:
+    """Raises InputError for each of these that nothing in the database is called, with what was
+    probably meant.
+
+    `scenario` and `agent` may be ids as well.
+    """
+    filters = (
+        ("run", run, (RunRow.name,)),
+        ("scenario", scenario, (ScenarioRow.name, ScenarioRow.id)),
+        ("family", family, (ScenarioRow.family,)),
+        ("agent", agent, (RunAgentRow.agent_name, RunAgentRow.agent_id)),
+    )
+    unknown = []
+    for kind, name, columns in filters:
+        if name is None:
+            continue
+        is_it = select(columns[0]).where(or_(*(column == name for column in columns))).limit(1)
+        if connection.execute(is_it).first() is None:
+            unknown.append((kind, name))
+    if not unknown:
+        return
+    there = names(connection)
+    known = {
+        "run": there.runs,
+        "scenario": there.scenarios,
+        "family": there.families,
+        "agent": there.agents,
+    }
+    problems = []
+    for kind, name in unknown:
+        hint = (
+            did_you_mean(name, known[kind])
+            or f"; there are {', '.join(known[kind][:_MOST_TOLD]) or 'none'}"
+        )
+        problems.append(Problem(message=f"no {kind} {name!r} in this database{hint}"))
+    raise InputError(problems)
+
+
+def no_episode(connection: Connection, prefix: str) -> InputError:
+    """What is wrong with a text that no episode's id begins with."""
+    if connection.execute(select(RunRow.name).where(RunRow.name == prefix)).first() is not None:
+        return InputError(
+            f"{prefix!r} is a run; `simworld episode list --run {prefix}` lists its episodes"
+        )
+    latest = (
+        select(EpisodeRow.id)
+        .order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc())
+        .limit(MOST_IDS)
+    )
+    hint = did_you_mean_id(prefix, connection.execute(latest).scalars())
+    if not set(prefix) <= set("0123456789abcdef"):
+        return InputError(
+            f"not an episode id: {prefix!r}; ids are hexadecimal, see `simworld episode list`{hint}"
+        )
+    return InputError(f"no episode {prefix}; see `simworld episode list`{hint}")
+
+
+def did_you_mean_id(prefix: str, ids: Iterable[str]) -> str:
+    """`; did you mean '90ce1b2a3f'?` where one of the ids begins nearly so, else an empty text."""
+    begins = {id_[: len(prefix)]: id_[: max(SHORT_ID, len(prefix))] for id_ in ids}
+    return did_you_mean(prefix, begins, cutoff=ALIKE, show=begins.__getitem__)

@@ -1,0 +1,70 @@
+"""TD3+BC against torchrl's on Pendulum: same data, same settings, five seeds each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from simworld.training.data.transitions import Transitions
+from simworld.training.rl.bc import Bc, BcSettings
+from simworld.training.rl.learner import Learner
+from simworld.training.rl.networks import new_actor
+from simworld.training.rl.offline_training import LoopSettings, train_offline
+from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from tests.simworld.training.pendulum import collect, mean_return, sha256
+
+REFERENCE: dict[str, Any] = json.loads(
+    (Path(__file__).parent.parent / "data" / "pendulum_reference.json").read_text()
+)
+
+
+def test_the_data_are_those_of_the_reference() -> None:
+    assert sha256(collect()) == REFERENCE["sha256"]
+
+
+def test_half_the_steps_already_bring_most_of_the_reference_learners_gain_over_cloning() -> None:
+    reference, cloned = (float(np.mean(REFERENCE["returns"][name])) for name in ("td3bc", "bc"))
+    steps = REFERENCE["settings"]["steps"] // 2
+    assert returned(collect(), "td3bc", 0, steps=steps) - cloned >= 0.8 * (reference - cloned)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_returns_come_within_a_tenth_of_the_reference_learners_gain_over_cloning() -> None:
+    data, seeds = collect(), range(len(REFERENCE["returns"]["td3bc"]))
+    reference, cloned = (float(np.mean(REFERENCE["returns"][name])) for name in ("td3bc", "bc"))
+    gain = reference - cloned
+    ours = float(np.mean([returned(data, "td3bc", seed) for seed in seeds]))
+    our_clone = float(np.mean([returned(data, "bc", seed) for seed in seeds]))
+    assert gain > 300  # else there is nothing to compare
+    assert abs(ours - reference) <= 0.1 * gain, (
+        f"ours {ours:.1f}, reference {reference:.1f}, its clone {cloned:.1f}"
+    )
+    assert ours - our_clone >= 0.8 * gain
+
+
+def returned(data: Transitions, kind: str, seed: int, **changed: int) -> float:
+    given = REFERENCE["settings"] | changed
+    actor = new_actor(3, 1, hidden=given["hidden"], projection="box", seed=seed)
+    learner: Learner
+    if kind == "bc":
+        learner, steps = Bc(actor, BcSettings(actor_lr=given["rate"])), given["bc_steps"]
+    else:
+        settings = Td3bcSettings(
+            actor_lr=given["rate"],
+            critic_lr=given["rate"],
+            critic_hidden=given["hidden"],
+            **{name: given[name] for name in ("alpha", "gamma", "tau")},
+        )
+        learner, steps = Td3bc(actor, settings, seed=seed), given["steps"]
+    loop = LoopSettings(
+        steps=steps, batch_size=given["batch_size"], seed=seed, eval_interval=steps, held_out=0
+    )
+    _, scale = train_offline(learner, data, loop, gamma=given["gamma"])
+    with torch.no_grad():
+        return mean_return(lambda state: actor(scale.states(torch.from_numpy(state))).numpy())
