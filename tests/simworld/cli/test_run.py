@@ -1,6 +1,8 @@
 """`simworld run`: resumes, refuses changed content, keeps failures, and survives kill -9."""
 
+import contextlib
 import hashlib
+import io
 import json
 import random
 import re
@@ -15,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from agents.lm.load import identify
-from simworld.cli import cli
+from simworld.cli import cli, main
 from simworld.testing import FakeBackend
 from tests.waiting import until
 
@@ -41,14 +43,22 @@ def folder(tmp_path: Path) -> Path:
 
 
 def simworld(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "simworld", *args],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    """The command as a shell would run it, but in this process: starting Python takes a second."""
+    out, err = io.StringIO(), io.StringIO()
+    command = ["simworld", *args]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", command)
+        try:
+            main()
+            code = 0
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
 
 
 def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
