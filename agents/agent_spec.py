@@ -33,6 +33,7 @@ from simworld.yamlfile import (
     parse,
     value_text,
 )
+from simworld.yamlfile.json_schema import json_schema
 
 LIBRARY = Path(__file__).parent / "library"
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]*$")
@@ -257,7 +258,7 @@ def library_names() -> tuple[str, ...]:
 
 def agent_json_schema() -> dict[str, Any]:
     """The JSON Schema of an agent file."""
-    schema = AgentFile.model_json_schema()
+    schema = json_schema(AgentFile)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from simworld.training.data.transitions import Transitions
 from simworld.training.data.variance_explained import fitted
 from simworld.training.rl.networks import new_actor
+from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
-from simworld.training.rl.training_loop import LoopSettings, train
 
 STATE, ACTION, ACTS, FAMILIES = 577, 32, 4, 30
 ALIKE = 4  # state numbers that are no other in another family; the first of them matters
@@ -39,12 +39,12 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"alpha": 5.0},
     {"alpha": 10.0},
     {"gamma": 0.0},
-    {"actor_rate": 3e-5},
-    {"actor_rate": 1e-3},
-    {"critic_rate": 1e-3},
+    {"actor_lr": 3e-5},
+    {"actor_lr": 1e-3},
+    {"critic_lr": 1e-3},
     {"layer_norm": True},
     {"critic_hidden": ()},
-    {"critic_hidden": (), "gamma": 0.0, "actor_rate": 1e-3, "critic_rate": 1e-3},
+    {"critic_hidden": (), "gamma": 0.0, "actor_lr": 1e-3, "critic_lr": 1e-3},
 )
 
 
@@ -102,19 +102,21 @@ def value(change: dict[str, Any], seed: int, given: argparse.Namespace) -> dict[
     settings = Td3bcSettings(**change)
     actor = new_actor(STATE, ACTION, hidden=(256, 256), projection="sphere", seed=seed)
     loop = LoopSettings(seed=seed)
-    made = train(Td3bc(actor, settings, seed=seed), data, loop, gamma=settings.gamma)
-    actor.load_state_dict(made.actor)
+    position, scale = train_offline(
+        Td3bc(actor, settings, seed=seed), data, loop, gamma=settings.gamma
+    )
+    actor.load_state_dict(position.best_weights)
     fresh = draw.normal(size=(4096, STATE)).astype(np.float32)
     fresh[:, ALIKE:] += draw.normal(size=(FAMILIES, STATE - ALIKE)).astype(np.float32)[
         np.arange(4096) % FAMILIES
     ]
     with torch.no_grad():
-        actions = actor(made.scale.states(torch.from_numpy(fresh))).numpy().astype(np.float64)
+        actions = actor(scale.states(torch.from_numpy(fresh))).numpy().astype(np.float64)
     ridge = fitted(data.actions, data.rewards, data.family)
     return {
         "value": float((actions * world.best(fresh)).sum(1).mean()) / ACTION**0.5,
         "constant": float((ridge / np.linalg.norm(ridge) * world.best(fresh)).sum(1).mean()),
-        "step": float(made.step),
+        "step": float(position.best_step),
     }
 
 

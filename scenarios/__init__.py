@@ -14,30 +14,24 @@ if TYPE_CHECKING:
     from scenarios.library import find_scenarios as find_scenarios
     from scenarios.loader import LoadedScenario as LoadedScenario
     from scenarios.loader import load_scenario as load_scenario
-    from scenarios.loader import parse_scenario as parse_scenario
     from scenarios.scenario_file import scenario_json_schema as scenario_json_schema
     from scenarios.sotopia import import_sotopia as import_sotopia
-    from scenarios.write_yaml import dump_scenario as dump_scenario
 
 __simworld__ = True  # the name fence looks for this mark: simworld/fence.py
 
 _HOME = {
     "LoadedScenario": "scenarios.loader",
-    "dump_scenario": "scenarios.write_yaml",
     "find_scenarios": "scenarios.library",
     "import_sotopia": "scenarios.sotopia",
     "load_scenario": "scenarios.loader",
-    "parse_scenario": "scenarios.loader",
     "scenario_json_schema": "scenarios.scenario_file",
 }
 
 __all__ = [
     "LoadedScenario",
-    "dump_scenario",
     "find_scenarios",
     "import_sotopia",
     "load_scenario",
-    "parse_scenario",
     "scenario_json_schema",
 ]
 

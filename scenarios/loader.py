@@ -18,7 +18,7 @@ from scenarios.variants import Variant, expand, has_open_values
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Rubric
 from simworld.core.scenario import Check, Limits, Persona, Relationship, Scenario, Seat
-from simworld.yamlfile import Document, in_order, load_text, load_yaml, parse
+from simworld.yamlfile import Document, in_order, load_yaml, parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +43,6 @@ def load_file(path: Path, personas: Personas) -> tuple[LoadedScenario, ...]:
     calls.
     """
     return load_document(load_yaml(path), path, personas)
-
-
-def parse_scenario(
-    text: str, name: str = "scenario.yaml", *, folder: Path = Path()
-) -> tuple[Scenario, ...]:
-    """The scenarios in a text; `name` stands for the file in messages, personas are looked up
-    beside `folder`.
-    """
-    return tuple(
-        loaded.scenario
-        for loaded in load_document(load_text(text, name), folder / name, Personas())
-    )
 
 
 def load_document(document: Document, path: Path, personas: Personas) -> tuple[LoadedScenario, ...]:

@@ -26,6 +26,7 @@ from simworld.core.errors import InputError
 from simworld.core.scenario import ENGLISH, CheckKind, Relationship, TurnOrder
 from simworld.language import known_languages, load_language
 from simworld.yamlfile import shorten
+from simworld.yamlfile.json_schema import json_schema
 
 MAX_TEXT = 50_000  # characters of one field: more fits no model
 MAX_SEATS = 64
@@ -276,5 +277,5 @@ def schema_text(schema: Mapping[str, Any]) -> str:
 
 
 def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
-    schema = model.model_json_schema()
+    schema = json_schema(model)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}

@@ -35,7 +35,7 @@ BLOCKS = 256  # held at a time
 
 
 def judged_by(connection: Connection, run: str) -> list[str]:
-    """Ids of the judges that have scored something in a run, sorted."""
+    """Ids of the judges with a rubric that have scored something in a run, sorted."""
     query = select(CellScoreRow.judge_id).where(
         CellScoreRow.run == run, func.length(CellScoreRow.scores) > 0
     )
@@ -43,8 +43,8 @@ def judged_by(connection: Connection, run: str) -> list[str]:
 
 
 def cells_size(connection: Connection, run: str) -> tuple[int, int, int]:
-    """Blocks, and bytes of casts and scores, that are kept of a run: they grow with each episode
-    and judgement.
+    """Three numbers that change when an episode or a judgement is added to a run: a quick look at
+    whether anything is new.
     """
     casts = select(func.count(), func.coalesce(func.sum(func.length(CellCastRow.casts)), 0))
     scores = select(func.coalesce(func.sum(func.length(CellScoreRow.scores)), 0))
@@ -56,7 +56,15 @@ def cells_size(connection: Connection, run: str) -> tuple[int, int, int]:
 def read_cells(
     connection: Connection, run: str, judge_ids: Sequence[str], scenarios: Collection[str]
 ) -> Iterator[Cells]:
-    """The cells of a run by family, scenario and repeat. See `Store.cells`."""
+    """The last attempts at the work items of these scenarios (ids), with these judges' scores, some
+    hundred blocks at a time.
+
+    Read from what the store keeps up to date for this: a hundred thousand episodes take a fraction
+    of a second.
+
+    Raises:
+        InputError: a score is no finite number.
+    """
     reader = _Reader(connection, run, judge_ids)
     held: dict[int, list[Any]] = defaultdict(list)  # by number of seats
     for row in _rows(connection, run, judge_ids):
@@ -68,9 +76,11 @@ def read_cells(
         yield reader.cells(rows)
 
 
-def read_retests(connection: Connection, run: str, judge_id: str) -> dict[str, NDArray[np.float64]]:
-    """Scenario id → by measure the squared deviations of samples from their mean, and degrees of
-    freedom, (M, 2).
+def read_retests(
+    connection: Connection, run: str, judge_id: str
+) -> Mapping[str, NDArray[np.float64]]:
+    """Scenario id → by measure the squared deviations of a judge's samples from their mean, and
+    degrees of freedom, (M, 2).
     """
     reader = _Reader(connection, run, [judge_id])
     by_scenario: dict[str, NDArray[np.float64]] = {}

@@ -1,11 +1,15 @@
-"""A database that is open: its transactions, and whether it is still the one that was opened."""
+"""A database that is open: its transactions, whether it is still the one that was opened, and how
+functions of a connection become its methods.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -15,6 +19,11 @@ from store.damage import as_damage
 from store.database_address import DatabaseAddress
 from store.database_errors import store_errors
 from store.interrupts import held_back
+
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+_Place = TypeVar("_Place")
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 class Database:
@@ -94,3 +103,83 @@ def _identity(address: DatabaseAddress) -> tuple[int, int] | None:
     except OSError:
         return None
     return stat.st_dev, stat.st_ino
+
+
+def reads(
+    function: Callable[Concatenate[Connection, _Arguments], _Answer],
+) -> Callable[Concatenate[Database, _Arguments], _Answer]:
+    """The method that answers with a function of a connection, in one transaction."""
+
+    def method(self: Database, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
+        with self._read() as connection:
+            return function(connection, *args, **kwargs)
+
+    return _named_after(function, method, given=1)
+
+
+def writes(
+    function: Callable[Concatenate[Connection, _Arguments], _Answer], *, lost: str
+) -> Callable[Concatenate[Database, _Arguments], _Answer]:
+    """The method that changes the database by a function of a connection, in one transaction;
+    `lost` says what a failure means.
+    """
+
+    def method(self: Database, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
+        with self._write(lost) as connection:
+            return function(connection, *args, **kwargs)
+
+    return _named_after(function, method, given=1)
+
+
+def streams(
+    function: Callable[Concatenate[Connection, _Arguments], Iterator[_Answer]],
+) -> Callable[Concatenate[Database, _Arguments], Iterator[_Answer]]:
+    """The method that yields what a generator of a connection does, all in one transaction."""
+
+    def method(
+        self: Database, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs
+    ) -> Iterator[_Answer]:
+        with self._read() as connection:
+            yield from function(connection, *args, **kwargs)
+
+    return _named_after(function, method, given=1)
+
+
+def batches(
+    function: Callable[
+        Concatenate[Connection, _Place | None, _Arguments],
+        tuple[Iterable[_Answer], _Place | None],
+    ],
+) -> Callable[Concatenate[Database, _Arguments], Iterator[_Answer]]:
+    """The method that yields batch after batch, each in a transaction of its own, so that others
+    may write meanwhile.
+
+    The function gets the place after which to go on, None at first, and gives a batch and the place
+    where it ends; None where there is no more.
+    """
+
+    def method(
+        self: Database, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs
+    ) -> Iterator[_Answer]:
+        after: _Place | None = None
+        while True:
+            with self._read() as connection:
+                batch, after = function(connection, after, *args, **kwargs)
+            yield from batch
+            if after is None:
+                return
+
+    return _named_after(function, method, given=2, return_annotation=Iterator)
+
+
+def _named_after(
+    function: Callable[..., Any], method: _Method, *, given: int, **replaced: Any
+) -> _Method:
+    """The method with the function's name, text and signature, less the arguments given to it."""
+    functools.update_wrapper(method, function)
+    signature = inspect.signature(function)
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    parameters = [itself, *list(signature.parameters.values())[given:]]
+    described: Any = method
+    described.__signature__ = signature.replace(parameters=parameters, **replaced)
+    return method

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, exists, func, select
 
 from simworld.core.errors import StoreError
+from store.reading import ids_after
 from store.tables import EmbeddingRow, EpisodeRow
 from store.writing import insert_missing
 
@@ -21,7 +22,7 @@ DTYPE = "<f4"
 def add_embeddings(
     connection: Connection, encoder_id: str, vectors: Mapping[str, NDArray[np.float32]]
 ) -> None:
-    """Stores vectors by episode. See `Store.add_embeddings`."""
+    """Stores embeddings by episode id, each (d,) float32; what is there already stays as it is."""
     rows = []
     for episode_id, vector in vectors.items():
         if vector.ndim != 1 or not np.isfinite(vector).all():
@@ -42,19 +43,20 @@ def add_embeddings(
     insert_missing(connection, EmbeddingRow, rows)
 
 
-def unembedded_batch(connection: Connection, encoder_id: str, after: str, size: int) -> list[str]:
-    """Ids after `after` of episodes in which something happened and that have no embedding by this
-    encoder.
+def unembedded(
+    connection: Connection, after: str | None, encoder_id: str
+) -> tuple[list[str], str | None]:
+    """Ids of episodes with at least one turn that have no embedding by this encoder; more may be
+    added while this streams.
     """
     there = exists().where(
         EmbeddingRow.episode_id == EpisodeRow.id, EmbeddingRow.encoder_id == encoder_id
     )
-    query = select(EpisodeRow.id).where(EpisodeRow.id > after, EpisodeRow.turns > 0, ~there)
-    return list(connection.execute(query.order_by(EpisodeRow.id).limit(size)).scalars())
+    return ids_after(connection, after, EpisodeRow.turns > 0, ~there)
 
 
 def counts(connection: Connection, encoder_id: str) -> tuple[int, int]:
-    """Episodes with an embedding by this encoder, and episodes in which something happened."""
+    """Episodes with an embedding by this encoder, and episodes with at least one turn."""
     embedded = (
         select(func.count()).select_from(EmbeddingRow).where(EmbeddingRow.encoder_id == encoder_id)
     )
@@ -63,9 +65,13 @@ def counts(connection: Connection, encoder_id: str) -> tuple[int, int]:
 
 
 def blocks(
-    connection: Connection, encoder_id: str, size: int, run: str | None
+    connection: Connection, encoder_id: str, size: int, *, run: str | None = None
 ) -> Iterator[tuple[tuple[str, ...], NDArray[np.float32]]]:
-    """Ids and their vectors (n, size), in blocks; raises StoreError where one has another size."""
+    """Episode ids with their embeddings (n, size) float32, block by block in no order.
+
+    Raises:
+        StoreError: one is not of this size.
+    """
     query = select(EmbeddingRow.episode_id, EmbeddingRow.vector).where(
         EmbeddingRow.encoder_id == encoder_id
     )

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+import store.cell_reading
+import store.embeddings
+import store.episodes
+import store.judgements
+import store.known
+import store.overview
+import store.reading
+import store.runs
+import store.score_rows
+import store.texts
+import store.traces
+import store.trainings
+from simworld.core.episode import Episode, WorkItem
+from simworld.core.errors import InputError
+from simworld.core.judgement import Judgement
+from simworld.core.scenario import Scenario
 from store.connection import BUSY_TIMEOUT_S, connect
-from store.database_address import parse_address
-from store.facade_episodes import EpisodeMethods
-from store.facade_judgements import JudgementMethods
-from store.facade_learning import LearningMethods
-from store.facade_runs import RunMethods
+from store.database import Database, batches, reads, streams, writes
+from store.database_address import DatabaseAddress, parse_address
+from store.records import AgentRecord, StoredJudgement
+from store.scenario_json import scenario_of
+from store.tables import AgentRow, ScenarioRow, table
 
 
 def open_store(
@@ -42,10 +64,190 @@ def open_store(
     return Store(address, engine)
 
 
-class Store(RunMethods, EpisodeMethods, JudgementMethods, LearningMethods):
+class Store(Database):
     """A database of runs, episodes and judgements.
 
-    Every method is one transaction (streams: one per batch), and any may raise StoreError when the
+    Every method is one transaction (batches: one for each), and any may raise StoreError when the
     database is locked, full or gone. What was returned from is stored; what raised is not stored at
     all.
     """
+
+    def __init__(self, address: DatabaseAddress, engine: Engine) -> None:
+        super().__init__(address, engine)
+        # asked of the database once, for neither scenarios, a run's names nor judges change
+        self._seats: dict[tuple[str, str, frozenset[tuple[str, str]]], list[dict[str, Any]]] = {}
+        self._rubrics: dict[str, Mapping[str, Any]] = {}
+
+    # Runs: what they plan, and what has become of it
+
+    begin_run = writes(store.runs.begin_run, lost="nothing new was stored")
+    add_profile = writes(store.runs.add_profile, lost="the run's profile was not stored")
+    runs = reads(store.runs.run_summaries)
+    run = reads(store.runs.run_summary)
+    run_record = reads(store.runs.run_record)
+    planned = reads(store.runs.planned)
+    finished = reads(store.runs.finished)
+
+    # What there is, named and counted
+
+    run_scenarios = reads(store.overview.run_scenarios)
+    run_agents = reads(store.overview.run_agents)
+    ending_counts = reads(store.overview.ending_counts)
+    scenario_lines = reads(store.overview.scenario_lines)
+    names = reads(store.overview.names)
+    check_names = reads(store.known.check_names)
+
+    def scenario(self, id_: str) -> Scenario:
+        """The scenario as it was stored, judge note included; raises InputError where there is
+        none.
+        """
+        query = select(table(ScenarioRow)).where(ScenarioRow.id == id_)
+        with self._read() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+            if row is None:
+                raise InputError(f"no scenario {id_} in {self.where}")
+            return scenario_of(row)
+
+    def agent(self, id_: str) -> AgentRecord:
+        """The agent as it was stored; raises InputError where there is none."""
+        query = select(table(AgentRow)).where(AgentRow.id == id_)
+        with self._read() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        if row is None:
+            raise InputError(f"no agent {id_} in {self.where}")
+        return AgentRecord(**row)
+
+    # Episodes: by what they are, by their words, and by what they mean
+
+    def add_episode(
+        self,
+        item: WorkItem,
+        attempt: int,
+        episode: Episode,
+        *,
+        scenario_name: str,
+        family: str,
+        started: datetime,
+        ended: datetime,
+        code_version: str = "",
+        parent_id: str | None = None,
+    ) -> bool:
+        """Stores a finished episode whole; False, and no change, if this attempt is there already.
+
+        Args:
+            item: a work item that `begin_run` has planned.
+            attempt: from 1.
+            episode: as played.
+            scenario_name: as in the plan.
+            family: as in the plan.
+            started: with a zone.
+            ended: with a zone.
+            code_version: what played it; default: what began the run.
+            parent_id: the episode it branched from.
+
+        Raises:
+            ValueError: the episode does not belong to the item, or contradicts itself: the caller's
+                bug.
+            StoreError: the database cannot take it; nothing of it was stored.
+        """
+        key = (item.run, item.scenario_id, frozenset(item.cast.items()))
+        if key not in self._seats:
+            with self._read() as connection:
+                self._seats[key] = store.episodes.seating(connection, item)
+        with self._write("nothing of this episode was stored") as connection:
+            return store.episodes.add_episode(
+                connection,
+                item,
+                attempt,
+                episode,
+                scenario_name=scenario_name,
+                family=family,
+                started=started,
+                ended=ended,
+                code_version=code_version,
+                parent_id=parent_id,
+                seats=self._seats[key],
+            )
+
+    episodes = batches(store.reading.episodes_after)
+    episode = reads(store.reading.find_episode)
+    episode_size = reads(store.reading.episode_size)
+    summaries = reads(store.reading.summaries)
+    summaries_of = reads(store.reading.summaries_of)
+    search_text = reads(store.texts.search)
+    texts_of = reads(store.texts.texts_of)
+    add_embeddings = writes(
+        store.embeddings.add_embeddings, lost="nothing of these embeddings was stored"
+    )
+    unembedded = batches(store.embeddings.unembedded)
+    embedding_counts = reads(store.embeddings.counts)
+    embeddings = streams(store.embeddings.blocks)
+
+    # Judges, their judgements and scores, and the cells that standings read
+
+    add_judge = writes(store.judgements.add_judge, lost="the judge was not stored")
+    measure_judge = writes(
+        store.judgements.measure_judge, lost="what the check came to was not stored"
+    )
+    judges = reads(store.judgements.judges)
+
+    def add_judgement(
+        self,
+        judgement: Judgement,
+        rescaled: Mapping[tuple[str, str], float],
+        *,
+        replace_failed: bool = False,
+    ) -> bool:
+        """Stores a judgement whole; False, and no change, if this judge's sample of this episode is
+        there already.
+
+        Args:
+            judgement: of a stored episode by a stored judge.
+            rescaled: (seat, dimension) → the verdict's share of its range, 0 to 1.
+            replace_failed: a stored judgement that failed gives way to this one; its failure stays
+                in `earlier_failures` and `attempt` counts on. One that is ok never gives way.
+
+        Raises:
+            ValueError: a score without its share, or verdicts in a failed judgement: the caller's
+                bug.
+            StoreError: the database cannot take it; nothing of it was stored.
+        """
+        rubric = self._rubrics.get(judgement.judge_id)
+        if rubric is None:
+            with self._read() as connection:
+                rubric = store.judgements.rubric_of(connection, judgement.judge_id)
+            if rubric is not None:
+                self._rubrics[judgement.judge_id] = rubric
+        with self._write("nothing of this judgement was stored") as connection:
+            return store.judgements.add_judgement(
+                connection, judgement, rescaled, replace_failed=replace_failed, rubric=rubric
+            )
+
+    def judgements(self, episode_id: str) -> list[StoredJudgement]:
+        """All judgements of an episode, failed ones too, by judge and sample."""
+        return self.judgements_of([episode_id])[episode_id]
+
+    judgements_of = reads(store.judgements.judgements_of)
+    unjudged = batches(store.judgements.unjudged)
+    scores = batches(store.score_rows.scores)
+    judged_by = reads(store.cell_reading.judged_by)
+    cells_size = reads(store.cell_reading.cells_size)
+    cells = streams(store.cell_reading.read_cells)
+    retests = reads(store.cell_reading.read_retests)
+    add_attributions = writes(
+        store.trainings.add_attributions, lost="nothing of this attribution was stored"
+    )
+    unattributed = batches(store.trainings.unattributed)
+
+    # What planners learn from, and their trainings
+
+    traces = batches(store.traces.traces)
+    trace_overview = reads(store.traces.overview)
+    earlier_actions = reads(store.traces.earlier_actions)
+    begin_training = writes(store.trainings.begin_training, lost="the training was not stored")
+    add_training_steps = writes(store.trainings.add_steps, lost="nothing of these steps was stored")
+    finish_training = writes(
+        store.trainings.finish_training, lost="the training's end was not stored"
+    )
+    training_runs = reads(store.trainings.training_runs)
+    training_steps = reads(store.trainings.training_steps)

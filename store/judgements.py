@@ -19,6 +19,7 @@ from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
 from simworld.core.measures import rubric_in
 from store.keep_cells import keep_judgement
+from store.reading import ids_after
 from store.records import JudgeRecord, StoredJudgement
 from store.tables import EpisodeRow, JudgementRow, JudgeRow, VerdictRow, table
 from store.writing import failure_columns, failure_of, insert_all, insert_missing, insert_new
@@ -27,19 +28,25 @@ Rescaled = Mapping[tuple[str, str], float]
 PLAIN = ("rubric_id", "model_id", "dtype", "prompt_tokens", "new_tokens", "latency_s", "reply")
 
 
-def add_judge(connection: Connection, judge: JudgeRecord) -> None:
-    """Stores a judge unless it is there."""
-    insert_missing(connection, JudgeRow, [{"id": judge.id, "name": judge.name, "spec": judge.spec}])
+def add_judge(connection: Connection, judge_id: str, name: str, spec: Mapping[str, Any]) -> None:
+    """Stores a judge; no change if it is there already."""
+    insert_missing(connection, JudgeRow, [{"id": judge_id, "name": name, "spec": spec}])
 
 
-def measure_judge(connection: Connection, judge: JudgeRecord, measured: Mapping[str, Any]) -> None:
-    """Keeps what the last check of a judge came to in its record, which is stored where it is not
-    there yet.
+def measure_judge(
+    connection: Connection,
+    judge_id: str,
+    name: str,
+    spec: Mapping[str, Any],
+    measured: Mapping[str, Any],
+) -> None:
+    """Stores a judge if it is not there, and with it what its last check came to, under `measured`
+    in its spec.
     """
-    add_judge(connection, judge)
-    kept = select(JudgeRow.spec).where(JudgeRow.id == judge.id).with_for_update()
+    add_judge(connection, judge_id, name, spec)
+    kept = select(JudgeRow.spec).where(JudgeRow.id == judge_id).with_for_update()
     spec = {**connection.execute(kept).scalar_one(), "measured": dict(measured)}
-    connection.execute(update(JudgeRow).where(JudgeRow.id == judge.id).values(spec=spec))
+    connection.execute(update(JudgeRow).where(JudgeRow.id == judge_id).values(spec=spec))
 
 
 def add_judgement(
@@ -122,9 +129,11 @@ def judgement_id(judgement: Judgement) -> str:
 
 
 def judgements_of(
-    connection: Connection, episode_ids: Sequence[str], judge_ids: Sequence[str] | None = None
-) -> dict[str, list[StoredJudgement]]:
-    """Episode id → its judgements, by judge and sample; of all judges, or of these."""
+    connection: Connection, episode_ids: Sequence[str], *, judge_ids: Sequence[str] | None = None
+) -> Mapping[str, list[StoredJudgement]]:
+    """Episode id → its judgements, by all judges or these, for up to a thousand episodes; without
+    any, an empty list.
+    """
     by_episode: dict[str, list[StoredJudgement]] = defaultdict(list)
     if not episode_ids:
         return by_episode
@@ -153,18 +162,19 @@ def judgements_of(
     return by_episode
 
 
-def unjudged_batch(
+def unjudged(
     connection: Connection,
+    after: str | None,
     judge_id: str,
     sample: int,
     *,
-    run: str | None,
-    retry_failed: bool,
-    after: str,
-    size: int,
-) -> list[str]:
-    """Ids after `after` of episodes that did not fail and that this judge has not judged (or failed
-    to judge).
+    run: str | None = None,
+    retry_failed: bool = False,
+) -> tuple[list[str], str | None]:
+    """Ids of episodes that did not fail and that this judge has not yet judged with this sample.
+
+    With `retry_failed` also those where its judgement failed. New judgements may be added while
+    this streams.
     """
     there = and_(
         JudgementRow.episode_id == EpisodeRow.id,
@@ -173,12 +183,9 @@ def unjudged_batch(
     )
     if retry_failed:
         there = and_(there, JudgementRow.status == JudgementStatus.ok.value)
-    query = select(EpisodeRow.id).where(
-        EpisodeRow.id > after, EpisodeRow.ending != Ending.failed.value, ~exists().where(there)
-    )
-    if run is not None:
-        query = query.where(EpisodeRow.run == run)
-    return list(connection.execute(query.order_by(EpisodeRow.id).limit(size)).scalars())
+    of_run = true() if run is None else EpisodeRow.run == run
+    ended = EpisodeRow.ending != Ending.failed.value
+    return ids_after(connection, after, ended, ~exists().where(there), of_run)
 
 
 def judges(connection: Connection) -> list[JudgeRecord]:

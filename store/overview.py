@@ -30,7 +30,7 @@ def names(connection: Connection) -> FilterNames:
 
 
 def ending_counts(connection: Connection, run: str) -> list[EndingCount]:
-    """How the episodes of a run ended, by scenario; every attempt counts."""
+    """How the episodes of a run ended, by scenario, in no order; every attempt counts."""
     by = (
         EpisodeRow.scenario_id,
         EpisodeRow.scenario_name,
@@ -74,10 +74,10 @@ def run_scenarios(connection: Connection, run: str) -> list[str]:
 
 
 def scenario_lines(
-    connection: Connection, text: str | None, start: int, limit: int
+    connection: Connection, text: str | None = None, *, start: int = 0, limit: int = 100
 ) -> list[ScenarioLine]:
-    """Scenarios by name with the episodes played, those whose name, title, family or kind contains
-    a text.
+    """Scenarios by name with their counts, those whose name, title, family or kind contains a text
+    in any case.
     """
     query = select(
         ScenarioRow.id, ScenarioRow.name, ScenarioRow.title, ScenarioRow.family, ScenarioRow.kind

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     and_,
     exists,
+    func,
     or_,
     select,
     tuple_,
@@ -58,6 +59,8 @@ from store.writing import failure_of
 SCENARIO_ID = re.compile(rf"{SCENARIO_ID_VERSION}-[0-9a-f]{{32}}")
 GENERATION = tuple(Generation.__dataclass_fields__)
 MOST_EMPTY = 10_000  # turns without an act in one episode
+BATCH = 64  # whole episodes held at a time while streaming
+IDS = 1000  # ids held at a time
 
 
 def matching(
@@ -112,20 +115,99 @@ def ended_before(episode_id: str) -> ColumnElement[bool]:
     return tuple_(EpisodeRow.ended, EpisodeRow.id) < tuple_(ended, episode_id)
 
 
-def read_batch(
-    connection: Connection, query: Select[Any], after: str, size: int, vectors: bool
-) -> list[StoredEpisode]:
-    """The first `size` episodes of a query whose ids come after `after`, by id."""
-    rows = (
-        connection.execute(query.where(EpisodeRow.id > after).order_by(EpisodeRow.id).limit(size))
-        .mappings()
-        .all()
+def ids_after(
+    connection: Connection, after: str | None, *fitting: ColumnElement[bool]
+) -> tuple[list[str], str | None]:
+    """The ids of the next episodes that fit, and the last of them; None where there are no more."""
+    query = select(EpisodeRow.id).where(EpisodeRow.id > (after or ""), *fitting)
+    ids = list(connection.execute(query.order_by(EpisodeRow.id).limit(IDS)).scalars())
+    return ids, ids[-1] if len(ids) == IDS else None
+
+
+def episodes_after(
+    connection: Connection,
+    after: tuple[str, int] | None,
+    *,
+    run: str | None = None,
+    ending: Ending | None = None,
+    scenario: str | None = None,
+    agent: str | None = None,
+    family: str | None = None,
+    limit: int | None = None,
+    vectors: bool = True,
+) -> tuple[list[StoredEpisode], tuple[str, int] | None]:
+    """Whole episodes by id, streamed; `scenario` and `agent` are names or ids; without `vectors`
+    plans are left out.
+
+    Each batch is a transaction of its own: an episode that is committed meanwhile appears if its id
+    is still to come.
+    """
+    id_, given = after or ("", 0)
+    size = BATCH if limit is None else max(0, min(BATCH, limit - given))
+    query = matching(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
+    query = query.where(EpisodeRow.id > id_).order_by(EpisodeRow.id).limit(size)
+    found = whole(connection, connection.execute(query).mappings().all(), vectors)
+    given += len(found)
+    ended = len(found) < BATCH or given == limit
+    return found, None if ended else (found[-1].id, given)
+
+
+def summaries(
+    connection: Connection,
+    *,
+    run: str | None = None,
+    ending: Ending | None = None,
+    scenario: str | None = None,
+    agent: str | None = None,
+    family: str | None = None,
+    limit: int | None = None,
+    before: str | None = None,
+) -> list[EpisodeSummary]:
+    """The latest `limit` episodes without their turns, in the order in which they ended; only those
+    before the id `before`.
+    """
+    if agent is not None and run is None:
+        try:
+            run = only_run(connection, agent)
+        except LookupError:
+            return []
+    query = matching(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
+    if before is not None:
+        query = query.where(ended_before(before))
+    query = query.order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc()).limit(limit)
+    rows = connection.execute(query).mappings().all()
+    return [
+        summary
+        for start in range(0, len(rows), IDS)
+        for summary in summarised(connection, rows[start : start + IDS])
+    ][::-1]
+
+
+def summaries_of(connection: Connection, ids: Sequence[str]) -> Mapping[str, EpisodeSummary]:
+    """Episode id → its summary, for up to a thousand ids; those that are not there are left out."""
+    rows = connection.execute(matching().where(EpisodeRow.id.in_(ids))).mappings().all()
+    return {summary.id: summary for summary in summarised(connection, rows)}
+
+
+def episode_size(connection: Connection, id_or_prefix: str) -> tuple[int, int]:
+    """Acts of the first episode whose id begins so, and characters of what was said and done in
+    it.
+    """
+    first = select(func.min(EpisodeRow.id)).where(
+        EpisodeRow.id >= id_or_prefix, EpisodeRow.id < f"{id_or_prefix}g"
     )
-    return whole(connection, rows, vectors)
+    query = select(func.count(), func.coalesce(func.sum(func.length(ActRow.text)), 0))
+    acts, characters = connection.execute(
+        query.where(ActRow.episode_id == first.scalar_subquery())
+    ).one()
+    return int(acts), int(characters)
 
 
-def find_episode(connection: Connection, prefix: str, vectors: bool) -> StoredEpisode:
-    """The one episode whose id begins with `prefix`; raises InputError where none or several do."""
+def find_episode(
+    connection: Connection, id_or_prefix: str, *, vectors: bool = True
+) -> StoredEpisode:
+    """The episode whose id is or begins with this; raises InputError where none or several do."""
+    prefix = id_or_prefix
     if not prefix or not set(prefix) <= set("0123456789abcdef"):
         raise no_episode(connection, prefix)
     rows = connection.execute(
@@ -144,7 +226,7 @@ def find_episode(connection: Connection, prefix: str, vectors: bool) -> StoredEp
     return whole(connection, matches, vectors)[0]
 
 
-def summaries(connection: Connection, rows: Sequence[RowMapping]) -> list[EpisodeSummary]:
+def summarised(connection: Connection, rows: Sequence[RowMapping]) -> list[EpisodeSummary]:
     """Summaries of episode rows, in their order."""
     seats = _parts(connection, EpisodeSeatRow, [row["id"] for row in rows], "position")
     failed = _who_failed(connection, [row for row in rows if row["failure_kind"] is not None])
@@ -164,7 +246,7 @@ def whole(connection: Connection, rows: Sequence[RowMapping], vectors: bool) -> 
             summary=summary,
             episode=_episode(summary, acts[summary.id], plans[summary.id], checks[summary.id]),
         )
-        for summary in summaries(connection, rows)
+        for summary in summarised(connection, rows)
     ]
 
 

@@ -14,6 +14,7 @@ from simworld.core.episode import Ending, WorkItem
 from simworld.core.errors import InputError, Problem, ResumeRefused
 from simworld.core.judgement import JudgementStatus
 from simworld.core.scenario import Scenario
+from store.known import check_names
 from store.records import AgentRecord, ItemState, PlannedItem, RunRecord, RunSummary
 from store.scenario_json import scenario_row
 from store.tables import (
@@ -24,6 +25,7 @@ from store.tables import (
     RunRow,
     ScenarioRow,
     WorkItemRow,
+    table,
 )
 from store.writing import insert_missing, insert_new
 
@@ -47,7 +49,17 @@ def begin_run(
     scenarios: Iterable[Scenario],
     agents: Iterable[AgentRecord],
 ) -> None:
-    """Stores a run and its plan, or adds to it. See `Store.begin_run`."""
+    """Stores a run with its plan. Again with the same name it adds what is new (repeats, casts)
+    and takes the new settings.
+
+    A scenario's content is stored once; its title, rubric, judge note and other details are
+    those given last.
+
+    Raises:
+        ResumeRefused: the run exists with another seed, or one of its scenario or agent names
+            now has other content.
+        InputError: one name means two contents.
+    """
     agents = list(agents)
     _refuse_ambiguous(items, agents)
     row = {
@@ -79,8 +91,20 @@ def begin_run(
     insert_missing(connection, WorkItemRow, [_item_row(planned) for planned in items])
 
 
+def add_profile(connection: Connection, run: str, command: Mapping[str, Any]) -> None:
+    """Adds what one command took to the run's profile: `{"commands": [first, …, last]}`. Several
+    processes may.
+    """
+    of_run = RunRow.name == run
+    before = connection.execute(
+        select(RunRow.profile).where(of_run).with_for_update()
+    ).scalar_one_or_none()
+    commands = [*(before or {}).get("commands", ()), dict(command)]
+    connection.execute(update(RunRow).where(of_run).values(profile={"commands": commands}))
+
+
 def finished(connection: Connection, run: str) -> dict[str, ItemState]:
-    """Item key → attempts made and the last one's ending, for items with at least one attempt."""
+    """Item key → attempts made and how the last one ended; items never attempted are absent."""
     rows = connection.execute(
         select(EpisodeRow.item_key, EpisodeRow.attempt, EpisodeRow.ending)
         .where(EpisodeRow.run == run)
@@ -92,7 +116,7 @@ def finished(connection: Connection, run: str) -> dict[str, ItemState]:
 
 
 def planned(connection: Connection, run: str) -> list[PlannedItem]:
-    """All work items of a run, in the order of scenario, repeat and key."""
+    """All work items of a run, played or not, in the order of scenario, repeat and key."""
     rows = connection.execute(
         select(WorkItemRow.__table__)
         .where(WorkItemRow.run == run)
@@ -155,6 +179,19 @@ def run_summaries(connection: Connection, name: str | None = None) -> list[RunSu
         )
         for row in rows
     ]
+
+
+def run_summary(connection: Connection, name: str) -> RunSummary:
+    """One run with its counts; raises InputError where there is none."""
+    check_names(connection, run=name)
+    return run_summaries(connection, name)[0]
+
+
+def run_record(connection: Connection, name: str) -> RunRecord:
+    """A run as it was begun; raises InputError where there is none."""
+    check_names(connection, run=name)
+    query = select(table(RunRow)).where(RunRow.name == name)
+    return RunRecord(**connection.execute(query).mappings().one())
 
 
 def _pairs(connection: Connection, query: Any) -> Iterator[tuple[str, int]]:

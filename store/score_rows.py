@@ -9,20 +9,22 @@ from sqlalchemy import Connection, select, tuple_
 from store.records import ScoreRow
 from store.tables import EpisodeRow, EpisodeSeatRow, JudgementRow, JudgeRow, VerdictRow
 
-EpisodeKey = tuple[str, ...]
+BATCH = 1000  # scores held at a time
+_ScoreKey = tuple[str, str, str]  # judgement id, seat, dimension
 
 
-def score_batch(
+def scores(
     connection: Connection,
+    after: _ScoreKey | None,
     *,
-    judge_id: str | None,
-    run: str | None,
-    dimension: str | None,
+    judge_id: str | None = None,
+    run: str | None = None,
+    dimension: str | None = None,
     scenario: str | None = None,
-    after: EpisodeKey | None,
-    size: int,
-) -> list[tuple[EpisodeKey, ScoreRow]]:
-    """The next `size` scores after a key, each with its key: (judgement id, seat, dimension)."""
+) -> tuple[list[ScoreRow], _ScoreKey | None]:
+    """Scores by episode, judge, sample, seat and dimension, streamed. Never average over several
+    judges (`scenario`: an id).
+    """
     key = (VerdictRow.judgement_id, VerdictRow.seat, VerdictRow.dimension)
     columns: dict[str, Any] = {
         "judge_id": JudgementRow.judge_id,
@@ -51,7 +53,7 @@ def score_batch(
             (EpisodeSeatRow.episode_id == EpisodeRow.id) & (EpisodeSeatRow.seat == VerdictRow.seat),
         )
         .order_by(*key)
-        .limit(size)
+        .limit(BATCH)
     )
     if judge_id is not None:
         query = query.where(JudgementRow.judge_id == judge_id)
@@ -63,11 +65,9 @@ def score_batch(
         query = query.where(EpisodeRow.scenario_id == scenario)
     if after is not None:
         query = query.where(tuple_(*key) > tuple_(*after))
-    rows = connection.execute(query).mappings()
-    return [
-        (
-            (row["judgement_id"], row["seat"], row["dimension"]),
-            ScoreRow(**{name: row[name] for name in columns}),
-        )
-        for row in rows
-    ]
+    rows = connection.execute(query).mappings().all()
+    last = rows[-1] if len(rows) == BATCH else None
+    return (
+        [ScoreRow(**{name: row[name] for name in columns}) for row in rows],
+        None if last is None else (last["judgement_id"], last["seat"], last["dimension"]),
+    )

@@ -23,11 +23,20 @@ def search(
     connection: Connection,
     phrases: Sequence[str],
     *,
-    run: str | None,
-    before: int | None,
-    limit: int,
+    run: str | None = None,
+    before: int | None = None,
+    limit: int = 20,
 ) -> list[TextHit]:
-    """The latest episodes in which every phrase occurs. See `Store.search_text`."""
+    """Episodes in which all the phrases (words in this order) occur, in any case, the latest
+    first.
+
+    Args:
+        connection: of the database.
+        phrases: at least one, each with a letter or digit in it.
+        run: only this run's.
+        before: only those with a lower number.
+        limit: the most.
+    """
     number: ColumnElement[int] = table(EpisodeTextRow).c.number
     query = select(EpisodeTextRow.number, EpisodeTextRow.episode_id, EpisodeTextRow.text).limit(
         limit
@@ -56,7 +65,7 @@ def search(
 
 
 def texts_of(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """Episode id → its text."""
+    """Episode id → what was said and done, a line for each act, for up to a thousand ids."""
     query = select(EpisodeTextRow.episode_id, EpisodeTextRow.text).where(
         EpisodeTextRow.episode_id.in_(ids)
     )

@@ -43,21 +43,22 @@ from store.tables import (
 )
 
 EPISODE = ("run", "scenario_id", "scenario_name", "family")
+BATCH = 64  # episodes held at a time while streaming
 FINGERPRINT_ROWS = 10_000
 
 
-def trace_batch(
-    connection: Connection, query: TraceQuery, after: str, size: int
-) -> tuple[list[SeatTrace], str]:
-    """The traces of the next `size` episodes after an id, and the last of their ids; empty at the
-    end.
+def traces(
+    connection: Connection, after: str | None, query: TraceQuery
+) -> tuple[list[SeatTrace], str | None]:
+    """What seats did, with vectors and scores, by episode id and seat: only seats that have a
+    vector that fits. Streamed.
     """
     episodes = connection.execute(
-        _episodes(query).where(EpisodeRow.id > after).order_by(EpisodeRow.id).limit(size)
+        _episodes(query).where(EpisodeRow.id > (after or "")).order_by(EpisodeRow.id).limit(BATCH)
     )
     rows = {row["id"]: row for row in episodes.mappings()}
     if not rows:
-        return [], ""
+        return [], None
     ids = list(rows)
     seats = connection.execute(
         select(table(EpisodeSeatRow))
@@ -66,11 +67,11 @@ def trace_batch(
     )
     acts = _acts(connection, query, ids)
     scores = _scores(connection, ids)
-    traces = []
+    found = []
     for seat in seats.mappings():
         episode, key = rows[seat["episode_id"]], (seat["episode_id"], seat["seat"])
         if any(act.plan is not None for act in acts[key]):
-            traces.append(
+            found.append(
                 SeatTrace(
                     episode_id=episode["id"],
                     **{name: episode[name] for name in EPISODE},
@@ -82,14 +83,14 @@ def trace_batch(
                     scores=tuple(scores[key]),
                 )
             )
-    return traces, ids[-1]
+    return found, ids[-1] if len(ids) == BATCH else None
 
 
 def earlier_actions(
     connection: Connection, episode_id: str, planner_id: str, episodes: int
 ) -> list[UsedAction]:
-    """Actions of a planner in the last so many episodes of a run that ended before this one. See
-    `Store.earlier_actions`.
+    """What a planner did in the last so many episodes of the same run that ended before this one,
+    the latest episode first.
     """
     run = select(EpisodeRow.run).where(EpisodeRow.id == episode_id).scalar_subquery()
     steered = exists().where(
@@ -136,7 +137,7 @@ def earlier_actions(
 
 
 def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
-    """Counts of what a query finds. See `Store.trace_overview`."""
+    """What `traces` would find, counted without reading a vector."""
     endings = (
         select(EpisodeRow.ending, func.count()).where(*_filters(query)).group_by(EpisodeRow.ending)
     )

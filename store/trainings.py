@@ -23,11 +23,17 @@ from store.tables import (
 from store.types import storable_json
 from store.writing import insert_missing, insert_new
 
+BATCH = 1000  # judgements held at a time
 FIELDS = tuple(TrainingRecord.__dataclass_fields__)
 
 
 def begin_training(connection: Connection, training: TrainingRecord) -> bool:
-    """Stores a training. See `Store.begin_training`."""
+    """Stores a training as running; False where it exists with the same kind, settings and data,
+    and goes on.
+
+    Raises:
+        InputError: one of this name exists with another kind, settings or data.
+    """
     row = {name: getattr(training, name) for name in FIELDS}
     if insert_new(connection, TrainingRow, row | {"status": "running", "finished": None}):
         return True
@@ -36,11 +42,7 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
     changed = [
         name for name in ("kind", "settings", "data") if stored[name] != storable_json(row[name])
     ]
-    if (
-        changed
-        and stored["status"] == "failed"
-        and not training_steps(connection, training.name, None)
-    ):
+    if changed and stored["status"] == "failed" and not training_steps(connection, training.name):
         # It never came to its first measurement, so nothing is lost if the corrected one takes its
         # name.
         connection.execute(
@@ -59,7 +61,9 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
 def add_steps(
     connection: Connection, name: str, rows: Iterable[tuple[int, Mapping[str, float]]]
 ) -> None:
-    """Stores measurements; those that are there already are left as they are."""
+    """Stores (step, metric → value) rows; a number stored before, as after a resume, stays as it
+    is.
+    """
     insert_missing(
         connection,
         TrainingStepRow,
@@ -79,11 +83,12 @@ def add_steps(
 def finish_training(
     connection: Connection,
     name: str,
-    status: TrainingStatus,
-    checkpoint_id: str | None,
-    metrics: Mapping[str, Any],
+    *,
+    checkpoint_id: str | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    status: TrainingStatus = "finished",
 ) -> None:
-    """Says how a training ended."""
+    """Says how a training ended, and what it wrote."""
     connection.execute(
         update(TrainingRow)
         .where(TrainingRow.name == name)
@@ -91,7 +96,7 @@ def finish_training(
             status=status,
             finished=datetime.now(UTC),
             checkpoint_id=checkpoint_id,
-            metrics=dict(metrics),
+            metrics=dict(metrics or {}),
         )
     )
 
@@ -104,7 +109,9 @@ def training_runs(connection: Connection) -> list[TrainingRecord]:
     return [TrainingRecord(**row) for row in rows]
 
 
-def training_steps(connection: Connection, name: str, metric: str | None) -> list[TrainingStep]:
+def training_steps(
+    connection: Connection, name: str, *, metric: str | None = None
+) -> list[TrainingStep]:
     """What was measured in a training, by step and metric."""
     query = select(TrainingStepRow.step, TrainingStepRow.metric, TrainingStepRow.value)
     query = query.where(TrainingStepRow.training == name)
@@ -121,8 +128,8 @@ def training_steps(connection: Connection, name: str, metric: str | None) -> lis
 def add_attributions(
     connection: Connection, judgement_id: str, method: str, parts: Sequence[Attribution]
 ) -> None:
-    """Stores what a judge says about the utterances of an episode; what is there already is left as
-    it is.
+    """Stores what a judge says about the utterances of a judged episode; what is there already
+    stays as it is.
     """
     if bad := [part for part in parts if not math.isfinite(part.value)]:
         raise ValueError(f"an attribution is a finite number, found {bad[0]}")
@@ -144,10 +151,17 @@ def add_attributions(
 
 
 def unattributed(
-    connection: Connection, judge_id: str, method: str, run: str | None, after: str, size: int
-) -> list[tuple[str, str, int]]:
-    """(judgement id, episode id, sample) after an id, of judgements that are ok and have nothing of
-    this method.
+    connection: Connection,
+    after: str | None,
+    judge_id: str,
+    method: str,
+    *,
+    run: str | None = None,
+) -> tuple[list[tuple[str, str, int]], str | None]:
+    """(judgement id, episode id, sample) of a judge's judgements that are ok and have no
+    attribution of this method.
+
+    New attributions may be added while this streams.
     """
     there = exists().where(
         AttributionRow.judgement_id == JudgementRow.id, AttributionRow.method == method
@@ -159,11 +173,12 @@ def unattributed(
             JudgementRow.status == JudgementStatus.ok.value,
             ~there,
         )
-        .where(JudgementRow.id > after)
+        .where(JudgementRow.id > (after or ""))
     )
     if run is not None:
         query = query.join(EpisodeRow, EpisodeRow.id == JudgementRow.episode_id).where(
             EpisodeRow.run == run
         )
-    rows = connection.execute(query.order_by(JudgementRow.id).limit(size))
-    return [(id_, episode_id, sample) for id_, episode_id, sample in rows]
+    rows = connection.execute(query.order_by(JudgementRow.id).limit(BATCH))
+    found = [(id_, episode_id, sample) for id_, episode_id, sample in rows]
+    return found, found[-1][0] if len(found) == BATCH else None

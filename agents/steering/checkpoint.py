@@ -20,7 +20,7 @@ from agents.steering.checkpoint_folder import (
     write_folder,
 )
 from agents.steering.checkpoint_info import ActorInfo, CheckpointInfo, EncoderInfo
-from agents.steering.planner import Actor
+from agents.steering.planner import Actor, Normalizer
 from agents.steering.projection import Projection
 from agents.steering.upmap import UpMap
 from simworld.core.errors import InputError
@@ -84,6 +84,11 @@ class Checkpoint:
         """Of its actions; the sphere where there is no actor."""
         return "sphere" if self.info.actor is None else self.info.actor.projection
 
+    @property
+    def normalizer(self) -> Normalizer:
+        """What the actor's states are standardised by."""
+        return Normalizer(mean=self.mean, std=self.std)
+
     def action(self, state: Tensor) -> Tensor:
         """Actions (B, d') float32 for raw states (B, d_s) float32, standardised here. Raises
         ValueError where it has no policy.
@@ -95,7 +100,7 @@ class Checkpoint:
                 f"planner {self.id} is an up-mapping alone; it has neither an actor nor a constant"
                 " action"
             )
-        action: Tensor = self.actor((state - self.mean) / self.std)
+        action: Tensor = self.actor(self.normalizer.states(state))
         return action
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:

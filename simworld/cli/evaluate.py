@@ -29,7 +29,6 @@ from simworld.core.episode import MOST_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem
 
 if TYPE_CHECKING:
-    from simworld.pipeline.evaluate import EvaluationListener
     from simworld.pipeline.evaluation_result import Evaluation
     from simworld.pipeline.requirements import RequirementOutcome
     from simworld.stats.paired_comparison import Paired
@@ -161,10 +160,9 @@ def evaluate(
     from agents.lm.sentences import load_sentences
     from simworld.cli.judge.judge_options import load_judge_option
     from simworld.judging.caution import cautions
-    from simworld.pipeline.arms_plan import plan_arms
+    from simworld.pipeline.arms_plan import EvaluationMeasures, plan_arms
     from simworld.pipeline.evaluate import evaluate as run_evaluation
-    from simworld.pipeline.evaluation_json import plain
-    from simworld.pipeline.evaluation_measures import EvaluationMeasures
+    from simworld.pipeline.evaluation_result import plain
     from simworld.pipeline.requirements import judge_requirement, read_requirements
     from simworld.runner.loaded_agents import load_agents
     from simworld.runner.stored_run import open_store_for
@@ -206,7 +204,7 @@ def evaluate(
         open_store_for(crew, db) as store,
     ):
         try:
-            with watching() as watch:
+            with progress_bar("evaluating") as bar:
                 evaluation = run_evaluation(
                     plan,
                     crew,
@@ -217,7 +215,15 @@ def evaluate(
                     threads=threads,
                     replies_read=quality,
                     embed=load_sentences().encode if quality else None,
-                    watch=watch,
+                    on_playing=lambda p: bar(
+                        p.before + p.played,
+                        p.planned,
+                        f"episodes; {p.failed} failed",
+                        share=p.share,
+                    ),
+                    on_judging=lambda t: bar(
+                        t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
+                    ),
                     server=asking.server,
                     stopping=asking.stopping,
                 )
@@ -253,22 +259,6 @@ def evaluate(
         next_command("episode list", "--run", plan.run, db=db)
     if not all(outcome.holds for outcome in outcomes):
         raise click.exceptions.Exit(1)
-
-
-@contextmanager
-def watching() -> Iterator[EvaluationListener]:
-    """Bars for playing and judging."""
-    from simworld.pipeline.evaluate import EvaluationListener
-
-    with progress_bar("evaluating") as bar:
-        yield EvaluationListener(
-            playing=lambda p: bar(
-                p.before + p.played, p.planned, f"episodes; {p.failed} failed", share=p.share
-            ),
-            judging=lambda t: bar(
-                t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
-            ),
-        )
 
 
 def show(evaluation: Evaluation) -> None:

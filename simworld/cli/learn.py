@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from simworld.pipeline.learn.context import PipelineContext
     from simworld.pipeline.learn.grid import GridPoint
     from simworld.pipeline.learn.pipeline import LearnResult
-    from simworld.pipeline.learn.stage_cache import Stage
+    from simworld.pipeline.learn.stage_cache import StageState
     from store import Store
 
 
@@ -91,24 +91,26 @@ def learn(
     combination is run, and a table compares them at the end.
     """
     from simworld.pipeline.learn.grid import cells
-    from simworld.pipeline.learn.pipeline import learn as run_loop
+    from simworld.pipeline.learn.pipeline import declared_stages, learn_result
     from simworld.pipeline.learn.shipped_files import open_file
     from simworld.pipeline.learn.stage_cache import StageCache
 
     points = cells(open_file(file))
     folder = work or Path(f"learn-{points[0].file.name}")
     with _store(db, dry_run) as store, progress_bar("learning") as bar:
-        settings = {
-            "live": live,
-            "threads": threads,
-            "server": asking.server,
-            "stopping": asking.stopping,
-        }
         contexts = _all_at_once(
-            points, store, folder, retry_failed=retry_failed, tell=bar, **settings
+            points,
+            store,
+            folder,
+            live=live,
+            retry_failed=retry_failed,
+            threads=threads,
+            server=asking.server,
+            stopping=asking.stopping,
+            tell=bar,
         )
 
-        def on_stage(stage: Stage) -> None:
+        def on_stage(stage: StageState) -> None:
             if dry_run:
                 return
             if stage.made is None:
@@ -126,7 +128,8 @@ def learn(
                     click.echo(
                         harmless(f"{number} of {len(points)}: {_named(point.values)}"), err=True
                     )
-                results.append(run_loop(context, cache))
+                stages = cache.run(declared_stages(context), context)
+                results.append(learn_result(stages))
         except KeyboardInterrupt:
             click.echo("Stopped; the same command goes on from here.", err=True)
             raise click.exceptions.Exit(130) from None
@@ -178,7 +181,7 @@ def _store(db: str, dry_run: bool) -> Iterator[Store]:
 def _all_at_once(
     points: Sequence[GridPoint], store: Store, folder: Path, **settings: Any
 ) -> list[PipelineContext]:
-    """A context for each point of the grid; raises InputError with the problems of all of them."""
+    """A context for each cell; everything wrong with any of them at once."""
     from simworld.pipeline.learn.context import open_context
 
     contexts, problems = [], dict[Problem, None]()
@@ -192,7 +195,7 @@ def _all_at_once(
     return contexts
 
 
-def _tell(stage: Stage) -> None:
+def _tell(stage: StageState) -> None:
     if stage.made is None:
         click.echo(f"{stage.label} …", err=True)
         return

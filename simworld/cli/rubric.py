@@ -38,9 +38,10 @@ rubric.add_command(kind_check("rubric"))
 def schema() -> None:
     """Print the JSON Schema of rubric files, for editors."""
     from scenarios.rubrics import RubricFile
+    from simworld.yamlfile.json_schema import json_schema
 
     text = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **RubricFile.model_json_schema(),
+        **json_schema(RubricFile),
     }
     click.echo(json.dumps(text | {"title": "simworld rubric"}, indent=2, ensure_ascii=False))

@@ -20,7 +20,7 @@ from simworld.core.requests import Completion, Request, Score, TextPrompt
 from simworld.core.scenario import Scenario
 from simworld.judging.judge import Judge
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.local import logprobs_of
+from simworld.judging.local import logprobs_of, sigmoid
 from simworld.judging.transcript import JudgeTranscript, act_line, read
 from store import Attribution
 
@@ -87,7 +87,7 @@ def weigh_lines(
             return scored
         odds = {line: scored[high] - scored[low] for line, (high, low) in pairs.items()}
     return tuple(
-        Attribution(seat=seat, turn=turn, value=_sigmoid(odds[line] - mean) if line else 0.0)
+        Attribution(seat=seat, turn=turn, value=sigmoid(odds[line] - mean) if line else 0.0)
         for seat, found in lines.items()
         for mean in [_mean([odds[line] for line in found.values() if line])]
         for turn, line in found.items()
@@ -158,7 +158,3 @@ def _lines(episode: Episode, seat: str, reading: JudgeTranscript) -> dict[int, s
 
 def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values) if values else 0.0
-
-
-def _sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))

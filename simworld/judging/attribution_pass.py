@@ -5,7 +5,7 @@ none asked twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from simworld.core.episode import Episode
 from simworld.core.errors import Failure, InputError
@@ -13,12 +13,11 @@ from simworld.core.judgement import stored_rubric
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import Stopping
+from simworld.driver import LIVE, drive_one
 from simworld.judging.attribution import Attributing, attribute, check_method
-from simworld.judging.drive import LIVE, drive
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.local import Judging
-from store import Attribution, Store
+from store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +28,6 @@ class AttributionTally:
     failed: int = 0
     total: int = 0
     last_failure: Failure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _AttributionKey:
-    judgement_id: str
-    found: list[Attribution] = field(default_factory=list)
 
 
 def attribute_episodes(
@@ -75,12 +68,13 @@ def attribute_episodes(
     report = on_progress or (lambda tally: None)
     report(tally)
     for judge in judges:
-        for ended in drive(_due(store, judge, method, run), backend, live=live, stopping=stopping):
+        due = _due(store, judge, method, run)
+        for ended in drive_one(due, backend, live=live, stopping=stopping):
             if isinstance(ended.outcome, Failure):
                 tally = replace(tally, failed=tally.failed + 1, last_failure=ended.outcome)
                 stopping.failed(tally.failed, total, "attributions")
             else:
-                store.add_attributions(ended.key.judgement_id, method, ended.key.found)
+                store.add_attributions(ended.key, method, ended.outcome)
                 tally = replace(tally, done=tally.done + 1)
             report(tally)
     stopping.check()
@@ -106,7 +100,8 @@ def _stored_judges(store: Store, spec: JudgeSpec, backend: Backend) -> list[Judg
 
 def _due(
     store: Store, judge: Judge, method: str, run: str | None
-) -> Iterator[tuple[_AttributionKey, Judging]]:
+) -> Iterator[tuple[str, Attributing]]:
+    """Each with the id of its judgement."""
     for judgement_id, episode_id, sample in store.unattributed(judge.id, method, run=run):
         stored = store.episode(episode_id, vectors=False)
         scenario = store.scenario(stored.episode.scenario_id)
@@ -115,32 +110,10 @@ def _due(
             for made in store.judgements(episode_id)
             if made.judgement.judge_id == judge.id and made.judgement.sample == sample
         )
-        key = _AttributionKey(judgement_id)
-        yield (
-            key,
-            _collect(
-                key,
-                attribute(
-                    judge,
-                    method,
-                    scenario,
-                    stored.episode,
-                    judgement,
-                    _seats(scenario, stored.episode),
-                ),
-            ),
-        )
+        seats = _seats(scenario, stored.episode)
+        yield judgement_id, attribute(judge, method, scenario, stored.episode, judgement, seats)
 
 
 def _seats(scenario: Scenario, episode: Episode) -> list[str]:
     acted = {act.seat for act in episode.acts}
     return [seat.name for seat in scenario.seats if seat.name in acted]
-
-
-def _collect(key: _AttributionKey, asking: Attributing) -> Judging:
-    """What was said goes to the key, for the driver carries verdicts alone."""
-    outcome = yield from asking
-    if isinstance(outcome, Failure):
-        return outcome
-    key.found.extend(outcome)
-    return ()

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from scenarios.rubrics import DEFAULT_RUBRIC, load_rubric, rubric_of
 from simworld.core.errors import Failure, InputError, Problem
-from simworld.core.judgement import Judgement, JudgementStatus, Rubric
+from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import Stopping, is_final
-from simworld.judging.drive import LIVE, FinishedJudgement, Waited, drive
+from simworld.driver import LIVE, EndedPiece, drive_one
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.local import Judging
@@ -57,11 +57,15 @@ class _JudgementKey:
     scenario: Scenario
 
 
+_Judged = EndedPiece[_JudgementKey, tuple[Verdict, ...] | Failure]
+
+
 class JudgingRun:
     """One pass. `tally` may be read at any time, also after an interrupt: what it counts is
     committed.
 
-    `waited` and `storing_s` tell how long the backend and the writing of judgements took.
+    `waited` (by backend) and `storing_s` tell how many seconds the backend and the writing of
+    judgements took.
     """
 
     def __init__(
@@ -76,7 +80,7 @@ class JudgingRun:
         stopping: Stopping | None = None,
     ) -> None:
         self.tally = JudgingTally()
-        self.waited = Waited()
+        self.waited: dict[str, float] = {}
         self.storing_s = 0.0
         self._store, self._spec, self._backend, self._run, self._retry = (
             store,
@@ -87,9 +91,8 @@ class JudgingRun:
         )
         self._swap = swap
         self._stopping = stopping or Stopping()
-        self._kept: list[
-            tuple[Judge, int, FinishedJudgement[_JudgementKey]]
-        ] = []  # failed for good, which may turn out to be a reason to stop
+        # failed for good, which may turn out to be a reason to stop
+        self._kept: list[tuple[Judge, int, _Judged]] = []
         self._scenarios: dict[str, Scenario] = {}
         self._rubrics: dict[str, Rubric | Problem] = {}  # by scenario
         self._others: dict[str, Rubric] = {}  # rubrics met that are not the one in hand, by id
@@ -134,7 +137,7 @@ class JudgingRun:
                 self._store.add_judge(judge.id, judge.name, judge.record())
             for sample in range(count):
                 due = self._due(judge, sample)
-                for judged in drive(
+                for judged in drive_one(
                     due, self._backend, live=live, waited=self.waited, stopping=self._stopping
                 ):
                     self._ended(judge, sample, judged)
@@ -176,7 +179,7 @@ class JudgingRun:
             key = _JudgementKey(episode_id=id_, scenario=scenario)
             yield key, judge.judging(scenario, stored.episode, sample=sample, thread=id_)
 
-    def _ended(self, judge: Judge, sample: int, judged: FinishedJudgement[_JudgementKey]) -> None:
+    def _ended(self, judge: Judge, sample: int, judged: _Judged) -> None:
         """Stores a judgement, unless it may have to be made again."""
         if not self._stopping.doubtful:
             self._commit_kept()
@@ -191,7 +194,7 @@ class JudgingRun:
         for judge, sample, judged in kept:
             self._commit(judge, sample, judged)
 
-    def _commit(self, judge: Judge, sample: int, judged: FinishedJudgement[_JudgementKey]) -> None:
+    def _commit(self, judge: Judge, sample: int, judged: _Judged) -> None:
         outcome, usage = judged.outcome, judged.usage
         failure = outcome if isinstance(outcome, Failure) else None
         verdicts = () if isinstance(outcome, Failure) else outcome
@@ -249,24 +252,3 @@ def _names_another(scenario: Scenario, rubric: Rubric) -> bool:
     if scenario.own_rubric is not None:
         return scenario.own_rubric.id != rubric.id
     return scenario.rubric not in (DEFAULT_RUBRIC, rubric.name)
-
-
-def judge_episodes(
-    store: Store,
-    spec: JudgeSpec,
-    backend: Backend,
-    *,
-    run: str | None = None,
-    samples: int | None = None,
-    retry_failed: bool = False,
-    live: int = LIVE,
-    on_progress: Callable[[JudgingTally], None] | None = None,
-    stopping: Stopping | None = None,
-) -> JudgingTally:
-    """Judges the stored episodes (of one run) that this judge has not judged yet, and returns the
-    counts. See `JudgingRun`.
-    """
-    judging = JudgingRun(
-        store, spec, backend, run=run, retry_failed=retry_failed, stopping=stopping
-    )
-    return judging.go(samples=samples, live=live, on_progress=on_progress)

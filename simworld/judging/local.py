@@ -258,9 +258,12 @@ def _difference(logprobs: Mapping[str, float], pair: tuple[str, str]) -> float:
 
 def _mapped(x: float, d: Dimension, spec: JudgeSpec) -> float:
     calibration = spec.calibrated(d.name)
-    z = calibration.a * x + calibration.b
-    share = 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
-    return d.low + (d.high - d.low) * share
+    return d.low + (d.high - d.low) * sigmoid(calibration.a * x + calibration.b)
+
+
+def sigmoid(x: float) -> float:
+    """The share in (0, 1) of log-odds, also of large ones."""
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
 def _logsumexp(given: Iterable[float]) -> float:

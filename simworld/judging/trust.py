@@ -15,8 +15,8 @@ from simworld.core.judgement import Rubric
 from simworld.core.protocols import Backend
 from simworld.core.requests import ModelInfo
 from simworld.core.stopping import Stopping
+from simworld.driver import drive_one
 from simworld.judging.contrast_pairs import ContrastPair, PairEpisodes
-from simworld.judging.drive import LIVE, drive
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.local import Judging
@@ -162,7 +162,6 @@ def check_judge(
     rubric: Rubric,
     sets: Sequence[PairSet],
     *,
-    live: int = LIVE,
     on_progress: Callable[[int, int], None] | None = None,
     stopping: Stopping | None = None,
 ) -> Trust:
@@ -186,7 +185,7 @@ def check_judge(
     whole = spec.method == "server" and spec.one_call
     judge = make_judge(spec, backend.info, rubric)
     judgings = _judgings([scene for _, scene in rows], judge, backend.info, whole=whole)
-    for judged in drive(judgings, backend, live=live, stopping=stopping):
+    for judged in drive_one(judgings, backend, stopping=stopping):
         i, which = judged.key
         scene, outcome = rows[i][1], judged.outcome
         if not isinstance(outcome, Failure):

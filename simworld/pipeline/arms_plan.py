@@ -1,5 +1,5 @@
 """The plan of an evaluation: every arm in the same scenarios and seats, beside the same partners,
-with the same random numbers.
+with the same random numbers; and what the arms are compared by.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from scenarios import find_scenarios
 from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import Scenario
-from simworld.results.arms import ArmSeat
+from simworld.judging.judge import dimension_names
+from simworld.judging.judge_spec import JudgeSpec
+from simworld.results.arms import OVERALL, ArmSeat
 from simworld.runner.run_plan import RunPlan
 from simworld.stats.paired_comparison import Circumstance
+from simworld.training.data.dataset_query import RewardSettings
 from simworld.yamlfile.fields import Seats
 
 BASE = "base"
@@ -80,12 +83,29 @@ class ArmsPlan(RunPlan):
                 found[arm].append(ArmSeat(circumstance=circumstance, item_key=item.key))
         return found
 
-    def jobs_planned(self) -> int:
-        """How many episodes there are, where no two arms are the same agent."""
-        casts = {
-            (scenario.id, tuple(sorted(seating.items()))) for scenario, seating in self.seatings()
-        }
-        return len(casts) * self.repeats
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationMeasures:
+    """The measures of an evaluation: a judge's dimensions, a number measured on the utterances, or
+    both.
+    """
+
+    judge: JudgeSpec | None = None
+    reward: RewardSettings | None = None  # lexical or embedding
+
+    @property
+    def main(self) -> str:
+        """The measure that decides: `overall` of the judge, else what is measured."""
+        return OVERALL if self.judge is not None or self.reward is None else self.reward.measure
+
+    def measures(self, plan: ArmsPlan) -> tuple[str, ...]:
+        """The names of everything that will be compared. Raises InputError for a rubric that cannot
+        be read.
+        """
+        names: list[str] = []
+        if self.judge is not None:
+            names = [OVERALL, *dimension_names(self.judge, plan.scenarios)]
+        return (*names, self.reward.measure) if self.reward is not None else tuple(names)
 
 
 def plan_arms(

@@ -5,26 +5,16 @@ and to start again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from agents.lm.server.options import ServerFields
 from simworld.core.arrays import Embed
 from simworld.core.stopping import Stopping
 from simworld.judging.judging_pass import JudgingRun, JudgingTally
-from simworld.pipeline.arms_plan import ArmsPlan
-from simworld.pipeline.evaluation_measures import EvaluationMeasures
+from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.evaluation_result import Evaluation, read_arms
 from simworld.runner.loaded_agents import LoadedAgents, borrow
 from simworld.runner.stored_run import RunProgress, run_plan
 from store import Store
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationListener:
-    """Who is told how far it is."""
-
-    playing: Callable[[RunProgress], None] = lambda progress: None
-    judging: Callable[[JudgingTally], None] = lambda tally: None
 
 
 def evaluate(
@@ -38,7 +28,8 @@ def evaluate(
     threads: int | None = None,
     replies_read: int = 400,
     embed: Embed | None = None,
-    watch: EvaluationListener | None = None,
+    on_playing: Callable[[RunProgress], None] = lambda progress: None,
+    on_judging: Callable[[JudgingTally], None] = lambda tally: None,
     server: ServerFields | None = None,
     stopping: Stopping | None = None,
 ) -> Evaluation:
@@ -54,7 +45,8 @@ def evaluate(
         threads: of a judge's own local model.
         replies_read: replies of an arm that are read for perplexity and embeddings; 0: none.
         embed: sentence embeddings for the dispersion of utterances.
-        watch: who is told how far it is.
+        on_playing: told after each episode.
+        on_judging: told after each judgement.
         server: how the judge's server is asked, over what its file says.
         stopping: when to stop before the end.
 
@@ -65,7 +57,6 @@ def evaluate(
         Stopped: too much failed.
         BudgetSpent: there is no room for the rest in the budget.
     """
-    watch = watch or EvaluationListener()
     stopping = stopping or Stopping()
     run_plan(
         plan,
@@ -73,7 +64,7 @@ def evaluate(
         store,
         retry_failed=retry_failed,
         live=live,
-        on_progress=watch.playing,
+        on_progress=on_playing,
         stopping=stopping,
     )
     stopping.check_budget()
@@ -86,6 +77,6 @@ def evaluate(
             judging = JudgingRun(
                 store, judge, backend, run=plan.run, retry_failed=retry_failed, stopping=stopping
             )
-            judge_ids = judging.go(on_progress=watch.judging).judge_ids
+            judge_ids = judging.go(on_progress=on_judging).judge_ids
         stopping.check_budget()
     return read_arms(plan, crew, store, scoring, judge_ids, replies_read=replies_read, embed=embed)

@@ -5,13 +5,14 @@ language of each.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from agents import LMSpec, model_key
 from simworld.core.arrays import Embed
 from simworld.core.episode import Ending
-from simworld.pipeline.arms_plan import ArmsPlan
-from simworld.pipeline.evaluation_measures import EvaluationMeasures
+from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
+from simworld.pipeline.requirements import RequirementOutcome
 from simworld.results.arms import Arm, ArmSeat, arm_of, judged_seats, latest
 from simworld.results.language_quality import Quality, qualities, spread
 from simworld.results.perplexity import perplexity, replies
@@ -170,7 +171,7 @@ def _with_perplexity(
     if backend is None:
         return quality
     requests = list(replies(store, seats, backend.info.id))
-    return replace(quality, perplexity=perplexity(spread(requests, most), backend).value)
+    return replace(quality, perplexity=perplexity(spread(requests, most), backend))
 
 
 def _pairs(plan: ArmsPlan) -> Iterator[tuple[str, str]]:
@@ -203,3 +204,47 @@ def _levels(arm: Arm, measures: Sequence[str]) -> dict[str, Estimate]:
                 (circumstance.family, value) for circumstance, value in values.items()
             )
     return found
+
+
+def plain(evaluation: Evaluation, outcomes: Sequence[RequirementOutcome] = ()) -> dict[str, Any]:
+    """Everything an evaluation found. What could not be computed is null; `notes` say why."""
+    return {
+        "run": evaluation.run,
+        "main": evaluation.main,
+        "judges": list(evaluation.judge_ids),
+        "arms": {
+            name: {
+                "agent": evaluation.agents[name],
+                "planned": arm.planned,
+                "missing": arm.missing,
+                "failed": arm.failed,
+                "failed_share": arm.failed_share,
+                "unscored": arm.unscored,
+                "unscored_share": arm.unscored_share,
+                "levels": {
+                    measure: asdict(level) for measure, level in evaluation.levels[name].items()
+                },
+                "quality": asdict(evaluation.quality[name]),
+            }
+            for name, arm in evaluation.arms.items()
+        },
+        "comparisons": [
+            {
+                "first": comparison.first,
+                "second": comparison.second,
+                "measures": {
+                    measure: _plain_paired(paired)
+                    for measure, paired in comparison.by_measure.items()
+                },
+            }
+            for comparison in evaluation.comparisons
+        ],
+        "requirements": [
+            {"text": outcome.requirement.text, "holds": outcome.holds, "reason": outcome.reason}
+            for outcome in outcomes
+        ],
+    }
+
+
+def _plain_paired(paired: Paired | None) -> dict[str, Any] | None:
+    return None if paired is None else {**asdict(paired), "notes": list(paired.notes)}

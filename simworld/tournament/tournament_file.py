@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from simworld.judging.judge_spec import DEFAULT_JUDGE
 from simworld.yamlfile.fields import Count, Repeats, Seats
+from simworld.yamlfile.json_schema import json_schema
 
 Rounds = Annotated[int, Field(ge=1, le=1_000)]
 Format = Literal["round_robin", "fixed_partner", "focal", "swiss"]
@@ -89,7 +90,7 @@ class TournamentFile(_TournamentPart):
 
 def tournament_schema_text() -> str:
     """The JSON Schema of a tournament file, as text."""
-    schema: dict[str, Any] = TournamentFile.model_json_schema()
+    schema: dict[str, Any] = json_schema(TournamentFile)
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,

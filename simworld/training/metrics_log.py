@@ -1,4 +1,4 @@
-"""Where a training's metrics go: the store's table, and TensorBoard where it is installed."""
+"""A training's metrics go to the store's table, and to TensorBoard where it is installed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from store import Store, TrainingRecord
 
 @contextmanager
 def store_log(store: Store, training: TrainingRecord) -> Iterator[MetricsSink]:
-    """A sink into the store's table under the training's name; one that fails is marked as failed,
-    one that is interrupted stays open.
+    """Gives a sink into the store's table under the training's name; a training that fails is
+    marked as failed, one that is interrupted stays open.
 
     Metrics that are there already stay as they are. Raises InputError where the name belongs to
     another training.
@@ -29,7 +29,9 @@ def store_log(store: Store, training: TrainingRecord) -> Iterator[MetricsSink]:
 
 @contextmanager
 def tensorboard_log(folder: Path) -> Iterator[MetricsSink]:
-    """A sink that writes scalars for TensorBoard. Raises MissingExtra where it is not installed."""
+    """Gives a sink that writes scalars for TensorBoard. Raises MissingExtra where it is not
+    installed.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

@@ -7,59 +7,108 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from simworld.core.errors import InputError
 
+VERSION = 2  # of the file's layout; a training that another version began is refused
 
-def save_progress(
-    file: Path, tensors: Mapping[str, Tensor], place: Mapping[str, Any], identity: Mapping[str, Any]
-) -> None:
-    """Replaces the file as a whole.
-
-    Args:
-        file: its folder is made.
-        tensors: of the learner.
-        place: how far it has come, plain JSON.
-        identity: what makes this training itself, plain JSON; going on with another is refused.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    written = file.with_name(f".{file.name}.{os.getpid()}")
-    save_file(
-        {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
-        written,
-        metadata={"place": json.dumps(place), "training": json.dumps(identity, sort_keys=True)},
-    )
-    os.replace(written, file)
+StateParts = Mapping[str, nn.Module | Optimizer]  # by name
 
 
-def load_progress(
-    file: Path, identity: Mapping[str, Any]
-) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """The tensors and the place that were saved last; None where there is no file.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingFile:
+    """Where a training keeps its state until it ends."""
 
-    Raises InputError for a damaged file, or one of another training.
-    """
-    if not file.exists():
-        return None
-    try:
-        with safe_open(file, framework="pt") as opened:
-            metadata = opened.metadata() or {}
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
-        place, before = json.loads(metadata["place"]), json.loads(metadata["training"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{file}: not the state of a training: {error}; delete it to start afresh"
-        ) from None
-    now = json.loads(json.dumps(identity))
-    if changed := [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]:
-        raise InputError(
-            f"{file}: is of a training with another {', '.join(changed)}; train into another"
-            " folder, or delete it"
+    path: Path  # its folder is made
+    identity: Mapping[str, Any]  # what makes this training itself, plain JSON
+
+    def save(self, tensors: Mapping[str, Tensor], position: Mapping[str, Any]) -> None:
+        """Replaces the file as a whole.
+
+        Args:
+            tensors: all that later steps depend on.
+            position: how far the training has come, plain JSON.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        written = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        save_file(
+            {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
+            written,
+            metadata={"place": json.dumps(position), "training": self._identity()},
         )
-    return tensors, place
+        os.replace(written, self.path)
+
+    def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """The tensors and the position that were saved last; None where there is no file.
+
+        Raises InputError for a damaged file, or one of another training.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            with safe_open(self.path, framework="pt") as opened:
+                metadata = opened.metadata() or {}
+                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+            position, before = json.loads(metadata["place"]), json.loads(metadata["training"])
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            raise InputError(
+                f"{self.path}: not the state of a training: {error}; delete it to start afresh"
+            ) from None
+        now = json.loads(self._identity())
+        if changed := [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]:
+            raise InputError(
+                f"{self.path}: is of a training with another {', '.join(changed)}; train into"
+                " another folder, or delete it"
+            )
+        return tensors, position
+
+    def _identity(self) -> str:
+        return json.dumps({**self.identity, "version": VERSION}, sort_keys=True)
+
+
+def tensors_of(parts: StateParts) -> dict[str, Tensor]:
+    """The weights of modules, and the moments and counters of optimisers, as "<part>.<name>". They
+    share memory.
+    """
+    found: dict[str, Tensor] = {}
+    for prefix, part in parts.items():
+        if isinstance(part, nn.Module):
+            found |= prefixed(prefix, part.state_dict())
+            continue
+        for number, values in part.state_dict()["state"].items():
+            found |= prefixed(f"{prefix}.{number}", values)
+    return found
+
+
+def load_tensors(parts: StateParts, tensors: Mapping[str, Tensor]) -> None:
+    """Makes modules and optimisers go on from what `tensors_of` gave."""
+    for prefix, part in parts.items():
+        if isinstance(part, nn.Module):
+            part.load_state_dict(under(prefix, tensors))
+            continue
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in under(prefix, tensors).items():
+            number, _, name = key.partition(".")
+            state.setdefault(int(number), {})[name] = value.clone()
+        part.load_state_dict(part.state_dict() | {"state": state})
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors under "<prefix>.<name>"."""
+    return {f"{prefix}.{name}": value for name, value in tensors.items()}
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors that `prefixed` put under a prefix."""
+    start = prefix + "."
+    return {
+        name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)
+    }

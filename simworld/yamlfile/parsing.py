@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile.document import Document, load_text
+from simworld.yamlfile.document import Document
 from simworld.yamlfile.messages import (
     closest,
     did_you_mean,
@@ -42,11 +43,6 @@ def parse(document: Document, model: type[M], *, data: Any = _UNSET) -> M:
         return model.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         raise InputError(_problems(document, model, value, error)) from None
-
-
-def parse_text(text: str, name: str, model: type[M]) -> M:
-    """As `parse`, for a text; `name` stands for the file in messages."""
-    return parse(load_text(text, name), model)
 
 
 def problem_texts(error: ValidationError) -> list[str]:
@@ -167,19 +163,14 @@ def _fields_at(model: type[BaseModel], loc: YamlPath) -> list[str]:
     types: list[Any] = [model]
     for part in loc:
         types = [step for kind in types for step in _step(kind, part)]
-    names = [name for kind in types for m in _models(kind) for name in field_names(m)]
+    names = [name for kind in types for m in _models(kind) for name in fields_in_file(m)]
     return list(dict.fromkeys(names))
 
 
 def _step(kind: Any, part: str | int) -> list[Any]:
     if isinstance(part, str):
         models = _models(kind)
-        stepped = [
-            f.annotation
-            for m in models
-            for name, f in m.model_fields.items()
-            if part in (name, f.alias)
-        ]
+        stepped = [f.annotation for m in models if (f := fields_in_file(m).get(part))]
         if stepped:
             return stepped
     return list(_models(kind)) or [kind]
@@ -192,6 +183,6 @@ def _models(kind: Any) -> list[type[BaseModel]]:
     return [m for argument in get_args(kind) for m in _models(argument)]
 
 
-def field_names(model: type[BaseModel]) -> list[str]:
-    """The names that a model's fields have in a file."""
-    return [field.alias or name for name, field in model.model_fields.items()]
+def fields_in_file(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the names that they have in a file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}

@@ -17,6 +17,7 @@ from agents.scripted import ScriptedAgent
 from simworld.core.episode import ActionKind
 from simworld.core.errors import InputError
 from simworld.core.requests import ModelInfo, Sampling
+from simworld.testing import example_observations
 
 LM = "name: mine\nmodel: builtin:smollm2-135m-instruct\n"
 INFO = ModelInfo(spec="builtin:smollm2-135m-instruct", id="hash-1", dtype="float32", context=2048)
@@ -435,7 +436,10 @@ def test_from_spec_to_agent(write: Callable[[str, str], Path]) -> None:
         load_spec(write("s.yaml", "name: s\nkind: scripted\nlines: [Hi]\nafter: leave\n"))
     )
     assert isinstance(scripted, ScriptedAgent)
-    assert scripted._after is ActionKind.leave
+    late = example_observations()[-1]  # it has said its line
+    with pytest.raises(StopIteration) as over:
+        next(scripted.act(late))
+    assert over.value.value.action.kind is ActionKind.leave
     assert (
         make_agent(load_spec(write("h.yaml", "name: h\nkind: human\n"))).model == "human:terminal"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from scenarios import parse_scenario
+from tests.scenarios.parsing import parse_scenario
 
 GUIDE = Path(__file__).parents[2] / "docs" / "scenarios.md"
 

@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scenarios import import_sotopia, parse_scenario
+from scenarios import import_sotopia
 from simworld.core.errors import InputError
+from tests.scenarios.parsing import parse_scenario
 
 GOOD: dict[str, Any] = {
     "name": "x",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios import load_scenario, parse_scenario
+from scenarios import load_scenario
 from simworld.core.errors import InputError
 from simworld.core.scenario import (
     Check,
@@ -20,6 +20,7 @@ from simworld.core.scenario import (
     Seat,
     TurnOrder,
 )
+from tests.scenarios.parsing import parse_scenario
 
 TICKET = r"""
 name: last-concert-ticket

@@ -10,11 +10,12 @@ import jsonschema
 import pytest
 
 import scenarios
-from scenarios import parse_scenario, scenario_json_schema
+from scenarios import scenario_json_schema
 from scenarios.personas import HELDOUT, LIBRARY, LIBRARY_PERSONAS
 from scenarios.scenario_file import persona_json_schema, schema_text
 from simworld.core.errors import InputError
 from simworld.yamlfile import load_yaml
+from tests.scenarios.parsing import parse_scenario
 
 HOME = Path(scenarios.__file__).parent
 

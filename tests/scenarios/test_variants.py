@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios import parse_scenario
 from scenarios.variants import slugify
 from simworld.core.errors import InputError
+from tests.scenarios.parsing import parse_scenario
 
 FLAT = """\
 name: flat

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenarios import dump_scenario, load_scenario, parse_scenario
+from scenarios import load_scenario
 from scenarios.library import read_heldout, read_library
 from scenarios.personas import load_persona
-from scenarios.write_yaml import dump_persona
+from scenarios.write_yaml import dump_persona, dump_scenario
 from simworld.core.scenario import (
     Check,
     CheckKind,
@@ -24,6 +24,7 @@ from simworld.core.scenario import (
     TurnOrder,
 )
 from simworld.language import known_languages
+from tests.scenarios.parsing import parse_scenario
 
 tricky = st.sampled_from(
     ["no", "null", "~", "12", "1e5", "0o17", "1:30", "<<", "- x", "a: b", "# no", "'", '"', "{", "*x", "&x", "!x", "%", "@", "|",

@@ -141,13 +141,14 @@ def test_a_contradictory_episode_is_refused(store: Store) -> None:
 def test_episodes_stream_by_id_in_batches_and_filter(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.facade_episodes.BATCH", 2)
+    monkeypatch.setattr("store.reading.BATCH", 2)
     items = begin(store, repeats=5)
     for work in items:
         add(store, work, played(work, "x", failure=TIMEOUT if work.repeat == 4 else None))
     ids = sorted(work.episode_id(1) for work in items)
     assert [stored.id for stored in store.episodes()] == ids
-    assert [stored.id for stored in store.episodes(limit=3)] == ids[:3]
+    for limit in (0, 2, 3, 4, 5, 9):
+        assert [stored.id for stored in store.episodes(limit=limit)] == ids[:limit]
     assert [stored.id for stored in store.episodes(limit=4)] == ids[:4]
     assert [stored.id for stored in store.episodes(ending=Ending.failed)] == [
         items[4].episode_id(1)

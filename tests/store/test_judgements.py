@@ -66,7 +66,7 @@ def test_a_failed_judgement_gives_way_only_to_a_retry(store: Store) -> None:
 def test_unjudged_leaves_out_what_is_judged_and_what_failed(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.facade_judgements.IDS", 2)
+    monkeypatch.setattr("store.reading.IDS", 2)
     items = begin(store, repeats=6)
     for work in items:
         add(store, work, played(work, "x", failure=TIMEOUT if work.repeat == 0 else None))
@@ -84,7 +84,7 @@ def test_unjudged_leaves_out_what_is_judged_and_what_failed(
 def test_unjudged_may_be_judged_while_it_streams(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.facade_judgements.IDS", 2)
+    monkeypatch.setattr("store.reading.IDS", 2)
     items = begin(store, repeats=5)
     for work in items:
         add(store, work, played(work, "x"))
@@ -95,7 +95,7 @@ def test_unjudged_may_be_judged_while_it_streams(
 
 
 def test_scores_carry_what_tables_group_by(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.facade_judgements.IDS", 1)
+    monkeypatch.setattr("store.score_rows.BATCH", 1)
     episode_id = judge_one(store)
     store.add_judge("j2", "other", {})
     store.add_judgement(judged(episode_id, SCORES), SHARES)

@@ -7,10 +7,10 @@ not end a turn with it.
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from agents.lm.local.common_prefix import common_prefix
 from agents.lm.reasoning import closed
 from agents.lm.server.options import Reasoning
 from simworld.core.requests import Message, Prompt, TextPrompt
@@ -81,7 +81,7 @@ class ChatTemplate:
         if not self._exists:
             return len(text) - len(_HEADER)
         before = self._render(self._turns(system, turns), header=False)
-        return len(os.path.commonprefix([text, before]))  # noqa: RUF071  # characters are what is meant
+        return common_prefix(text, before)
 
     def plain(self, text: str) -> str:
         """The text without special tokens, also without those that come about when others are taken

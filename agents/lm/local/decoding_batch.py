@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.lm.local.attention import PackedPass, Span, StepRows
+from agents.lm.local.common_prefix import common_prefix
 from agents.lm.local.kv_block import capacity_for
 from agents.lm.local.local_model import LocalModel
 from agents.lm.local.meter import Meter
 from agents.lm.local.prefix_cache import WORTH, PrefixCache
-from agents.lm.local.prompt_tokens import common_prefix
 from agents.lm.local.row_group import RowGroup
 from agents.lm.local.rows import DecodingRow
 from agents.lm.local.sampling import sample

@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from agents.lm.local.common_prefix import common_prefix
 from agents.lm.local.kv_block import CacheShape
-from agents.lm.local.prompt_tokens import common_prefix
 
 _ROUND = 64
-_AHEAD = 256  # tokens that a thread which grows is given beyond what it needs, at most
 WORTH = 32  # a beginning shorter than this is read again rather than looked for
 
 
@@ -46,11 +45,14 @@ class CachedThread:
 class PrefixCache:
     """Parked threads by name."""
 
-    def __init__(self, shape: CacheShape, *, budget: int, count: int) -> None:
+    def __init__(self, shape: CacheShape, *, budget: int, count: int, ahead: int = 256) -> None:
         """Keeps at most `budget` bytes and `count` threads; more only while a single thread needs
         it.
+
+        A thread that grows is given at most `ahead` tokens beyond what it needs.
         """
         self.budget = budget
+        self._ahead = ahead
         self._shape = shape
         self._count = count
         self._kept: OrderedDict[str, CachedThread] = OrderedDict()
@@ -65,7 +67,9 @@ class PrefixCache:
         """The part of the room here that a thread of so many tokens takes, at most: what it was
         given to grow into counts.
         """
-        held = -(-min(2 * tokens, tokens + _AHEAD) // _ROUND) * _ROUND * self._shape.token_bytes
+        held = (
+            -(-min(2 * tokens, tokens + self._ahead) // _ROUND) * _ROUND * self._shape.token_bytes
+        )
         return max(held / self.budget if self.budget else math.inf, 1 / self._count)
 
     def __contains__(self, name: str) -> bool:
@@ -120,7 +124,7 @@ class PrefixCache:
         thread.ids = thread.ids[: common_prefix(thread.ids, ids)]
         if thread.capacity < tokens:
             before, cached = thread.kv, len(thread.ids)
-            thread.kv = self._block(max(tokens, min(2 * before.shape[3], tokens + _AHEAD)))
+            thread.kv = self._block(max(tokens, min(2 * before.shape[3], tokens + self._ahead)))
             thread.kv[:, :, :, :cached] = before[:, :, :, :cached]
             if name:
                 self._tokens += thread.capacity - before.shape[3]

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.lm.local.chat_template import ChatTemplate, PromptError
+from agents.lm.local.common_prefix import common_prefix
 from agents.lm.reasoning import is_mark, opens_thought
 from agents.lm.server.options import Reasoning
 from simworld.core.requests import Position, Prompt
 
-__all__ = ["Continuation", "PromptError", "Renderer", "Tokens", "common_prefix"]
+__all__ = ["Continuation", "PromptError", "Renderer", "Tokens"]
 
 _TAIL = 200  # characters
 _BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_]) (?=[^\W\d_])")
@@ -209,17 +210,3 @@ def _not_empty(ids: list[int]) -> list[int]:
     if not ids:
         raise PromptError("the prompt is empty")
     return ids
-
-
-def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many leading elements are equal. By halves, for slices are compared far faster than
-    elements one by one.
-    """
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from agents.lm.local.attention import PackedPass, Span
+from agents.lm.local.common_prefix import common_prefix
 from agents.lm.local.local_model import LocalModel
 from agents.lm.local.meter import Meter
 from agents.lm.local.prefix_cache import PrefixCache
-from agents.lm.local.prompt_tokens import Continuation, common_prefix
+from agents.lm.local.prompt_tokens import Continuation
 
 _CHUNK = 512  # tokens of a tree per pass, unless a single continuation is longer
 

@@ -98,12 +98,20 @@ class TransformersBackend:
         """What runs here."""
         return self._info
 
+    @property
+    def local(self) -> LocalModel:
+        """The model it works with, to read it or to look into it. Raises RuntimeError after
+        `close`.
+        """
+        if self._local is None:
+            raise RuntimeError("the backend is closed")
+        return self._local
+
     def submit(self, request: Request) -> int:
         """A ticket for the request; a request that cannot be served is answered with a Failure by
         the next poll.
         """
-        local = self._open()
-        ticket, now = self._tickets, time.perf_counter()
+        local, ticket, now = self.local, self._tickets, time.perf_counter()
         self._tickets += 1
         try:
             if isinstance(request, Score):
@@ -126,7 +134,7 @@ class TransformersBackend:
         """Works until a ticket is done, nothing is left to do, or `wait_s` seconds are over (one
         step may take longer).
         """
-        self._open()
+        _ = self.local  # raises after `close`
         until = None if wait_s is None else time.perf_counter() + wait_s
         while not self._done and self._work():
             if until is not None and time.perf_counter() >= until:
@@ -156,11 +164,6 @@ class TransformersBackend:
         self._done = []
         self._halves.clear()
         self._scorings.clear()
-
-    def _open(self) -> LocalModel:
-        if self._local is None:
-            raise RuntimeError("the backend is closed")
-        return self._local
 
     def _work(self) -> bool:
         """Does one piece of work; False if there was none."""
@@ -260,7 +263,7 @@ class TransformersBackend:
         """A scoring's continuations in tokens and its prompt's length; None where it is answered
         with a failure already.
         """
-        local, request, begun = self._open(), work.request, time.perf_counter()
+        local, request, begun = self.local, work.request, time.perf_counter()
         failure: Failure | None
         try:
             parts = local.renderer.continuations(request.prompt, request.continuations)
@@ -280,7 +283,7 @@ class TransformersBackend:
     def _likelihoods(self, thread: str, parts: Sequence[Continuation]) -> list[float]:
         begun = time.perf_counter()
         try:
-            return score(self._open(), self._threads, self.meter, thread, parts)
+            return score(self.local, self._threads, self.meter, thread, parts)
         except Exception:
             self._threads.forget(thread)  # half written
             raise

@@ -62,8 +62,8 @@ def check(
     \b
     - setting: A flea market stall
       seat: Ann
-      dimension: composure            # one of the rubric's
-      goal: Buy the lamp              # and if they matter: goal, secret, knows, relationship
+      dimension: composure      # one of the rubric's
+      goal: Buy the lamp        # also: secret, knows, relationship
       better: |
         Ann: Thank you, I will think about it.
       worse: |

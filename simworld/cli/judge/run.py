@@ -122,7 +122,7 @@ def run(
                 if tally.scored + tally.already
                 else ()
             )
-            profile = profiler.profile({spec.model: judging.waited.seconds})
+            profile = profiler.profile({spec.model: sum(judging.waited.values())})
     if as_json:
         parts: list[dict[str, object]] = [
             _plain(tally),

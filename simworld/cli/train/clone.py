@@ -108,16 +108,11 @@ def clone(
         store.check_names(run=query.run, agent=query.agent)  # before the model is loaded
         local = open_local(base, dtype, threads)
         with (
-            open_cloning_data(store, local, base, query, show) as school,
-            record_training(store, "clone", out, settings.plain(), school.data) as (log, done),
+            open_cloning_data(store, local, base, query, show) as cloning,
+            record_training(store, "clone", out, settings.plain(), cloning.data) as (log, done),
         ):
-
-            def on_step(step: int, metrics: Any) -> None:
-                log(step, metrics)
-                show(step, settings.descent.steps, "learning")
-
             checkpoint, measured = clone_planner(
-                school, base, settings, log=on_step, show=show, work=work_folder(out)
+                cloning, base, settings, log=log, show=show, work=work_folder(out)
             )
             save_checkpoint(out, checkpoint)
             done(checkpoint)

@@ -137,17 +137,7 @@ def data_query(options: dict[str, Any]) -> DataQuery:
         "pattern": lexical,
         "text": like,
     }
-    fields = (
-        "runs",
-        "agents",
-        "scenarios",
-        "families",
-        "encoders",
-        "planners",
-        "judges",
-        "mix_judges",
-        "states_only",
-    )
+    fields = DataQuery.model_fields.keys() - {"since", "until", "reward"}
     try:
         return DataQuery(
             since=_zoned(options["since"]),

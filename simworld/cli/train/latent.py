@@ -5,7 +5,6 @@ clone's prefix.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -127,20 +126,15 @@ def latent(
         # number format.
         local = open_local(clone, clone.info.dtype, threads)
         with (
-            open_cloning_data(store, local, clone, query, show) as school,
-            record_training(store, "latent", out, settings.plain(), school.data) as (log, done),
+            open_cloning_data(store, local, clone, query, show) as cloning,
+            record_training(store, "latent", out, settings.plain(), cloning.data) as (log, done),
         ):
-
-            def on_step(step: int, metrics: Any) -> None:
-                log(step, metrics)
-                show(step, steps, "learning")
-
             checkpoint, measured, neutrality = latent_upmap(
-                school,
+                cloning,
                 clone,
                 settings,
                 embed=load_sentences().encode,
-                log=on_step,
+                log=log,
                 show=show,
                 work=work_folder(out),
             )

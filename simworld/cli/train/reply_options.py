@@ -133,34 +133,31 @@ def record_training(
     from datetime import UTC, datetime
 
     from simworld.code_version import code_version
+    from simworld.training.metrics_log import store_log
     from store import TrainingRecord
 
     now = datetime.now(UTC)
-    name = f"{kind} {out.name} {now:%Y-%m-%d %H:%M:%S.%f}"
-    store.begin_training(
-        TrainingRecord(
-            name=name,
-            kind=kind,
-            code_version=code_version(),
-            created=now,
-            settings=settings,
-            data=data,
-        )
+    record = TrainingRecord(
+        name=f"{kind} {out.name} {now:%Y-%m-%d %H:%M:%S.%f}",
+        kind=kind,
+        code_version=code_version(),
+        created=now,
+        settings=settings,
+        data=data,
     )
 
     def done(checkpoint: Checkpoint) -> None:
-        store.finish_training(name, checkpoint_id=checkpoint.id, metrics=checkpoint.info.metrics)
+        metrics = checkpoint.info.metrics
+        store.finish_training(record.name, checkpoint_id=checkpoint.id, metrics=metrics)
         shutil.rmtree(work_folder(out), ignore_errors=True)
 
     try:
-        yield (lambda step, metrics: store.add_training_steps(name, [(step, metrics)])), done
+        with store_log(store, record) as log:
+            yield log, done
     except KeyboardInterrupt:
-        store.finish_training(name, status="failed")
+        store.finish_training(record.name, status="failed")
         click.echo("Stopped; the same command goes on from where it was.", err=True)
         raise click.exceptions.Exit(130) from None
-    except BaseException:
-        store.finish_training(name, status="failed")
-        raise
 
 
 def work_folder(out: Path) -> Path:

@@ -21,6 +21,8 @@ from simworld.cli.train.reply_options import work_folder
 from simworld.code_version import code_version
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from agents.steering.checkpoint import Checkpoint
     from simworld.core.progress import MetricsSink
     from simworld.training.rl.train_planner import PlannerSettings, TrainingData
@@ -29,18 +31,8 @@ if TYPE_CHECKING:
 POSITIVE = click.IntRange(min=1)
 ABOVE_0 = click.FloatRange(min=0, min_open=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-# Defaults are those of the settings; None here, so that they stand in one place and no torch is
-# loaded to show help.
-_TD3BC = (
-    "alpha",
-    "gamma",
-    "actor_rate",
-    "critic_rate",
-    "critic_hidden",
-    "layer_norm",
-    "critic_penalty",
-)
-_LOOP = ("steps", "batch_size", "seed", "every", "held_out", "patience")
+# Defaults of options are those of the settings; None here, so that they stand in one place and no
+# torch is loaded to show help.
 
 
 def _widths(
@@ -87,8 +79,8 @@ def _widths(
 @click.option("--steps", type=POSITIVE, help="Updates.")
 @click.option("--alpha", type=ABOVE_0, help="Weight of the values against staying near the data.")
 @click.option("--gamma", type=click.FloatRange(0, 1), help="Discount.")
-@click.option("--actor-rate", type=ABOVE_0, help="Learning rate.")
-@click.option("--critic-rate", type=ABOVE_0, help="Learning rate.")
+@click.option("--actor-rate", "actor_lr", type=ABOVE_0, help="Learning rate.")
+@click.option("--critic-rate", "critic_lr", type=ABOVE_0, help="Learning rate.")
 @click.option(
     "--critic-hidden",
     metavar="WIDTHS",
@@ -102,7 +94,10 @@ def _widths(
 @click.option("--batch-size", type=POSITIVE, help="Transitions an update.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of all that is drawn.")
 @click.option(
-    "--every", type=POSITIVE, help="Updates between two evaluations; the state is saved there too."
+    "--every",
+    "eval_interval",
+    type=POSITIVE,
+    help="Updates between two evaluations; the state is saved there too.",
 )
 @click.option(
     "--held-out",
@@ -147,12 +142,14 @@ def td3bc(
     from simworld.cli.progress import progress_bar
     from simworld.training.data.inspection import coverage
     from simworld.training.metrics_log import store_log, tensorboard_log
+    from simworld.training.rl.offline_training import LoopSettings
+    from simworld.training.rl.td3bc import Td3bcSettings
     from simworld.training.rl.train_planner import PlannerSettings, load_data, train_planner
     from store import open_store
 
-    loop = _set(options, _LOOP) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
+    loop = _set(options, LoopSettings) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
     settings = PlannerSettings.model_validate(
-        {"learner": learner, "fresh": fresh, "td3bc": _set(options, _TD3BC), "loop": loop}
+        {"learner": learner, "fresh": fresh, "td3bc": _set(options, Td3bcSettings), "loop": loop}
     )
     check_target(out)
     clone = load_checkpoint(clone_folder)
@@ -183,9 +180,9 @@ def td3bc(
     _report(planner, out, as_json)
 
 
-def _set(options: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """The options that were given; the settings know the defaults of the others."""
-    return {name: options[name] for name in names if options[name] is not None}
+def _set(options: Mapping[str, Any], settings: type[BaseModel]) -> dict[str, Any]:
+    """The options that were given, of some settings, which know the defaults of the others."""
+    return {name: options[name] for name in settings.model_fields if options.get(name) is not None}
 
 
 def _record(name: str, settings: PlannerSettings, data: TrainingData) -> TrainingRecord:

@@ -4,7 +4,8 @@ is told how far it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from simworld.core.stopping import Stopping
 from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.pipeline.arms_plan import ArmsPlan
 from simworld.pipeline.learn.learn_file import LearnFile
+from simworld.runner.loaded_agents import LoadedAgents, load_agents
 from simworld.yamlfile.fields import Seats
 from store import Store
 
@@ -32,8 +34,9 @@ class PipelineContext:
 
     file: LearnFile
     agent: LoadedSpec
-    partners: Mapping[str, LoadedSpec]  # in the other seats while collecting, by name
-    opponents: Mapping[str, LoadedSpec]  # in the other seats while evaluating
+    # in the other seats while collecting, by name; while evaluating
+    partners: Mapping[str, LoadedSpec]
+    opponents: Mapping[str, LoadedSpec]
     train: tuple[Scenario, ...]
     test: tuple[Scenario, ...]
     reward_judge: JudgeSpec | None
@@ -53,9 +56,13 @@ class PipelineContext:
         assert isinstance(self.agent.spec, LMSpec)
         return self.agent.spec
 
+    def run_name(self, label: str) -> str:
+        """The run of the stage with this label."""
+        return f"{self.file.name}-{label}"
+
     def plan(
         self,
-        run: str,
+        label: str,
         arms: Mapping[str, LoadedSpec],
         *,
         scenarios: tuple[Scenario, ...],
@@ -63,10 +70,10 @@ class PipelineContext:
         seats: Seats,
         repeats: int,
     ) -> ArmsPlan:
-        """The plan of some arms beside some partners."""
+        """The plan of some arms beside some partners, in the run of the stage with this label."""
         specs = {loaded.spec.name: loaded for loaded in (*partners.values(), *arms.values())}
         return ArmsPlan(
-            run=f"{self.file.name}-{run}",
+            run=self.run_name(label),
             seed=self.file.seed,
             repeats=repeats,
             scenarios=scenarios,
@@ -75,6 +82,12 @@ class PipelineContext:
             arms={arm: loaded.spec.name for arm, loaded in arms.items()},
             partners=tuple(partners),
             seats=seats,
+        )
+
+    def loaded(self, plan: ArmsPlan) -> AbstractContextManager[LoadedAgents]:
+        """The agents of a plan, their models loaded on use."""
+        return load_agents(
+            plan.specs.values(), batch_size=self.live, threads=self.threads, server=self.server
         )
 
     def steered(self, arm: str, planner: Path, explore: ExploreSpec | None = None) -> LoadedSpec:
@@ -91,7 +104,7 @@ class PipelineContext:
 
 
 def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -> PipelineContext:
-    """The shop of a file, everything it names found and checked. Raises InputError with all
+    """The context of a file, everything it names found and checked. Raises InputError with all
     problems at once.
     """
     problems: list[Problem] = []
@@ -103,19 +116,17 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
             problems.extend(error.problems)
             return None
 
+    def scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
+        return trying(lambda: tuple(each.scenario for each in find_scenarios(names))) or ()
+
+    def agents(names: Sequence[str]) -> dict[str, LoadedSpec]:
+        loaded = trying(lambda: find_specs(list(dict.fromkeys(names)))) or ()
+        return {each.spec.name: each for each in loaded}
+
     agent = trying(lambda: find_specs([file.agent])[0])
-    partners = trying(lambda: find_specs(list(dict.fromkeys(file.partners)))) or ()
-    others = (
-        trying(lambda: find_specs(list(dict.fromkeys(file.evaluate.partners or file.partners))))
-        or ()
-    )
-    train = (
-        trying(lambda: tuple(found.scenario for found in find_scenarios(file.scenarios.train)))
-        or ()
-    )
-    test = (
-        trying(lambda: tuple(found.scenario for found in find_scenarios(file.scenarios.test))) or ()
-    )
+    partners = agents(file.partners)
+    opponents = agents(file.evaluate.partners or file.partners)
+    train, test = scenarios(file.scenarios.train), scenarios(file.scenarios.test)
     judged = file.reward.measure == "judged"
     reward_judge = trying(lambda: load_judge(file.judge)[0]) if judged else None
     test_judge = (
@@ -127,8 +138,8 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
     return PipelineContext(
         file=file,
         agent=agent,
-        partners={loaded.spec.name: loaded for loaded in partners},
-        opponents={loaded.spec.name: loaded for loaded in others},
+        partners=partners,
+        opponents=opponents,
         train=train,
         test=test,
         reward_judge=reward_judge,
@@ -142,23 +153,23 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
 def _unfit(
     agent: LoadedSpec | None, train: tuple[Scenario, ...], test: tuple[Scenario, ...]
 ) -> list[Problem]:
-    found = []
+    unfit = []
     if agent is not None:
         spec = agent.spec
         if not isinstance(spec, LMSpec) or spec.model.startswith("openai:"):
-            found.append(
+            unfit.append(
                 f"agent {spec.name!r}: only an agent of a local model (builtin: or hf:) can be"
                 " steered"
             )
         elif spec.steering is not None:
-            found.append(
+            unfit.append(
                 f"agent {spec.name!r} is steered already; give the agent that is to be steered as"
                 " it is without"
             )
     if shared := sorted({s.family for s in train} & {s.family for s in test}):
         named = ", ".join(shared[:5]) + (", …" if len(shared) > 5 else "")
-        found.append(
+        unfit.append(
             f"scenarios: {counted(len(shared), 'family is', 'families are')} in both train and test"
             f" ({named}); a planner is tested on others"
         )
-    return [Problem(message=message) for message in found]
+    return [Problem(message=message) for message in unfit]

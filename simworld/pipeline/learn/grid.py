@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from simworld.core.errors import InputError, Problem
 from simworld.pipeline.learn.learn_file import LearnFile
 from simworld.yamlfile import Document, parse
+from simworld.yamlfile.parsing import fields_in_file
 
 KeyPath = tuple[str, ...]
 MAX_CELLS = 500
@@ -71,7 +72,7 @@ def _axes(data: Any, model: type[BaseModel], path: KeyPath) -> Iterator[tuple[Ke
     if not isinstance(data, Mapping):
         return
     for key, value in data.items():
-        field = model.model_fields.get(key) if isinstance(key, str) else None
+        field = fields_in_file(model).get(key)
         if field is None:
             continue  # validation says so
         kinds = _kinds(field.annotation)

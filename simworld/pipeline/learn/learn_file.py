@@ -176,6 +176,11 @@ class LearnFile(_LearnPart):
         there = {"clone": self.clone is not None, "explorer": self.collect.explore != RANDOM}
         return self.evaluate.arms or tuple(arm for arm in ARMS if there.get(arm, True))
 
+    @property
+    def steered(self) -> tuple[ArmName, ...]:
+        """Those of them that play with a checkpoint."""
+        return tuple(arm for arm in self.arms if arm != "base")
+
     @model_validator(mode="after")
     def _fitting(self) -> Self:
         if self.latent is not None and self.clone is None:

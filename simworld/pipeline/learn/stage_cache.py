@@ -1,6 +1,4 @@
-"""The workbench: stages that are done once for the same settings and inputs, and known again by
-what they left behind.
-"""
+"""Stages that are done once for the same settings and inputs, and known again by what they left."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,15 +20,61 @@ FORMAT = 1  # changes when stages do something else with the same settings: then
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageOutput:
-    """What a stage left: `output` changes exactly when its content does."""
+    """What the work of a stage left."""
 
-    output: str
     path: str = ""  # a folder or file, relative to the work folder; empty where it is in the store
     failed: int = 0  # episodes or judgements
+    output: str = ""  # its fingerprint, which the cache fills in
+
+
+# Does the work of a stage: given the pipeline's context, the stage's label, and the states of its
+# inputs, in the order in which they are declared.
+StageFunction = Callable[..., StageOutput]
+# (context, label, path) → what a stage left as it is there now, in one text that changes exactly
+# when it does; None where it is gone or damaged.
+Fingerprint = Callable[[Any, str, str], str | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """A stage as it is declared."""
+
+    name: str
+    inputs: tuple[Stage, ...]
+    settings: Mapping[str, Any]  # plain JSON; with those of its inputs they make its key
+    work: StageFunction
+    fingerprint: Fingerprint
+    episodes: int = 0  # it plays, at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageState:
+    """What has become of a stage: done or, in a dry run, perhaps still to do."""
+
+    name: str
+    key: str  # of its settings and of the keys it builds on
+    folder: Path  # of the work
+    episodes: int  # it plays, at most
+    made: StageOutput | None = None  # None: not done yet
+    skipped: bool = False  # it was done before
+    seconds: float = 0.0
+    code_version: str = ""  # of simworld, when it was done
+
+    @property
+    def label(self) -> str:
+        """Its name and eight digits of its key: what its run or folder is called."""
+        return f"{self.name}-{self.key[:8]}"
+
+    @property
+    def path(self) -> Path:
+        """The folder or file that it left. Raises ValueError where it is not done."""
+        if self.made is None:
+            raise ValueError(f"{self.label} is not done")
+        return self.folder / self.made.path
 
 
 class StageRecord(BaseModel):
-    """A stage that was begun and, where it has an output, done."""
+    """A stage that was begun and, where it has an output, done; a file in the work folder."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,30 +89,6 @@ class StageRecord(BaseModel):
     code_version: str = ""  # of simworld, when it was done; empty: of a version that did not say
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """A stage of one loop, done or, in a dry run, perhaps still to do."""
-
-    name: str
-    key: str  # of its settings and of the keys it builds on
-    made: StageOutput | None  # None: not done yet
-    skipped: bool  # it was done before
-    episodes: int  # it plays, at most
-    seconds: float = 0.0
-    code_version: str = ""  # of simworld, when it was done
-
-    @property
-    def label(self) -> str:
-        """Its name and eight digits of its key: what its run or folder is called."""
-        return f"{self.name}-{self.key[:8]}"
-
-
-StageFunction = Callable[[str], StageOutput]  # told the stage's label
-Fingerprint = Callable[
-    [StageRecord], str | None
-]  # the output as it is there now; None where it is gone
-
-
 class StageCache:
     """Does stages, or in a dry run only says which would be done."""
 
@@ -78,104 +98,104 @@ class StageCache:
         *,
         dry: bool = False,
         retry_failed: bool = False,
-        on_stage: Callable[[Stage], None] = lambda stage: None,
+        on_stage: Callable[[StageState], None] = lambda state: None,
     ) -> None:
         """Keeps records in `folder`; `on_stage` is told of each stage before (made None) and after
         it is done.
 
         With `retry_failed` a stage in which something failed counts as not done.
         """
-        self.folder, self.dry, self._retry, self._tell = folder, dry, retry_failed, on_stage
-        self._seen: dict[str, Stage] = {}  # shared by the cells of a grid
+        self._folder, self._dry, self._retry, self._tell = folder, dry, retry_failed, on_stage
+        self._seen: dict[str, StageState] = {}  # shared by the cells of a grid
 
-    def do(
-        self,
-        name: str,
-        settings: Mapping[str, Any],
-        inputs: Sequence[Stage],
-        work: StageFunction,
-        look: Fingerprint,
-        *,
-        episodes: int = 0,
-    ) -> Stage:
-        """The stage, done now unless its record has the same settings and inputs and what it left
-        is still there.
+    def run(self, stages: Iterable[Stage], context: Any) -> tuple[StageState, ...]:
+        """Walks declared stages in order, and does each unless its record has the same settings and
+        inputs and what it left is still there.
 
         A stage of an earlier version of simworld counts as done: what it left is as good as it was,
         and took long to make.
+
+        Args:
+            stages: each after its inputs.
+            context: what their functions get first.
+
+        Raises:
+            InputError: what a stage got cannot be used.
+            SimworldError: a stage cannot go on; those before it are kept.
         """
-        key = _hash([FORMAT, name, settings, [stage.key for stage in inputs]])
-        if key in self._seen:
-            return self._seen[key]
-        outputs = [stage.made.output for stage in inputs if stage.made is not None]
-        stage, record = (
-            Stage(name=name, key=key, made=None, skipped=False, episodes=episodes),
-            self._record(name, key),
-        )
-        if len(outputs) < len(inputs):
-            record = None
-        elif record and record.inputs != outputs:
+        states: dict[Stage, StageState] = {}
+        for stage in stages:
+            inputs = [states[each] for each in stage.inputs]
+            key = _hash([FORMAT, stage.name, stage.settings, [each.key for each in inputs]])
+            if (state := self._seen.get(key)) is None:
+                outputs = [each.made.output for each in inputs if each.made is not None]
+                state = self._look_up(stage, key, outputs, context)
+                self._tell(state)
+                if state.made is None and not self._dry:
+                    settings = dict(stage.settings)
+                    record = StageRecord(
+                        stage=stage.name, key=state.key, settings=settings, inputs=outputs
+                    )
+                    self._keep(record)
+                    started = time.monotonic()
+                    made = stage.work(context, state.label, *inputs)
+                    done = {
+                        "output": stage.fingerprint(context, state.label, made.path) or "",
+                        "path": made.path,
+                        "failed": made.failed,
+                        "seconds": round(time.monotonic() - started, 3),
+                        "code_version": code_version(),
+                    }
+                    record = record.model_copy(update=done)
+                    self._keep(record)
+                    state = _done(state, record)
+                    self._tell(state)
+                self._seen[key] = state
+            states[stage] = state
+        return tuple(states.values())
+
+    def _look_up(self, stage: Stage, key: str, outputs: list[str], context: Any) -> StageState:
+        """The stage as its record says; done only if what it left still stands."""
+        state = StageState(name=stage.name, key=key, folder=self._folder, episodes=stage.episodes)
+        if len(outputs) < len(stage.inputs):
+            return state  # an input is not done yet
+        record = self._record(state)
+        if record and record.inputs != outputs:
             # An input came out another, for something in it was done again. Runs and trainings that
             # began with the old one cannot go on with the new one, so the stage takes another name.
-            stage = replace(stage, key=_hash([key, outputs]))
-            record = self._record(name, stage.key)
-        if record and self._stands(record, look):
-            made = StageOutput(output=record.output, path=record.path, failed=record.failed)
-            stage = replace(
-                stage,
-                made=made,
-                skipped=True,
-                seconds=record.seconds,
-                code_version=record.code_version,
-            )
-            self._tell(stage)
-        else:
-            self._tell(stage)
-            if not self.dry:
-                stage = self._done(stage, settings, outputs, work)
-                self._tell(stage)
-        self._seen[key] = stage
-        return stage
+            state = replace(state, key=_hash([key, outputs]))
+            record = self._record(state)
+        if record is None or not record.output or (self._retry and record.failed):
+            return state
+        if stage.fingerprint(context, state.label, record.path) != record.output:
+            return state
+        return replace(_done(state, record), skipped=True)
 
-    def _stands(self, record: StageRecord, look: Fingerprint) -> bool:
-        failed = self._retry and record.failed
-        return bool(record.output) and not failed and look(record) == record.output
+    def _file(self, label: str) -> Path:
+        return self._folder / "stages" / f"{label}.json"
 
-    def _done(
-        self, stage: Stage, settings: Mapping[str, Any], outputs: list[str], work: StageFunction
-    ) -> Stage:
-        record = StageRecord(
-            stage=stage.name, key=stage.key, settings=dict(settings), inputs=outputs
-        )
-        self._keep(record)
-        started = time.monotonic()
-        made = work(stage.label)
-        seconds = time.monotonic() - started
-        left = {
-            "output": made.output,
-            "path": made.path,
-            "failed": made.failed,
-            "seconds": round(seconds, 3),
-        }
-        self._keep(record.model_copy(update={**left, "code_version": code_version()}))
-        return replace(stage, made=made, seconds=seconds, code_version=code_version())
-
-    def _file(self, name: str, key: str) -> Path:
-        return self.folder / "stages" / f"{name}-{key[:8]}.json"
-
-    def _record(self, name: str, key: str) -> StageRecord | None:
+    def _record(self, state: StageState) -> StageRecord | None:
         try:
-            record = StageRecord.model_validate_json(self._file(name, key).read_bytes())
+            record = StageRecord.model_validate_json(self._file(state.label).read_bytes())
         except (OSError, ValidationError):
             return None  # none, or one of another version: the stage is done again
-        return record if record.key == key else None
+        return record if record.key == state.key else None
 
     def _keep(self, record: StageRecord) -> None:
-        file = self._file(record.stage, record.key)
+        file = self._file(f"{record.stage}-{record.key[:8]}")
         file.parent.mkdir(parents=True, exist_ok=True)
         written = file.with_suffix(f".{os.getpid()}")
         written.write_text(record.model_dump_json(indent=1) + "\n", "utf-8")
         os.replace(written, file)
+
+
+def _done(state: StageState, record: StageRecord) -> StageState:
+    return replace(
+        state,
+        made=StageOutput(output=record.output, path=record.path, failed=record.failed),
+        seconds=record.seconds,
+        code_version=record.code_version,
+    )
 
 
 def _hash(content: list[Any]) -> str:

@@ -1,19 +1,20 @@
-"""The work of each stage. All of it may be done again: runs and judgements go on where they
-stopped, folders appear whole.
+"""The work of each stage: functions of the context, the stage's label, and the states of its
+inputs. All of it may be done again: runs and judgements go on where they stopped, folders appear
+whole.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from agents import LoadedSpec
 from agents.lm.load import local_weights
-from agents.lm.local.local_model import LocalModel, load_local
+from agents.lm.local.local_model import load_local
 from agents.lm.sentences import load_sentences
 from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from agents.steering.pca_checkpoint import pca_checkpoint
@@ -21,16 +22,16 @@ from simworld.code_version import code_version
 from simworld.core.counts import counted
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
+from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.judging.attribution_pass import AttributionTally, attribute_episodes
+from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingRun, JudgingTally
-from simworld.pipeline.arms_plan import ArmsPlan
-from simworld.pipeline.evaluate import EvaluationListener, evaluate
-from simworld.pipeline.evaluation_json import plain
-from simworld.pipeline.evaluation_measures import EvaluationMeasures
+from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
+from simworld.pipeline.evaluate import evaluate
+from simworld.pipeline.evaluation_result import plain
 from simworld.pipeline.learn.context import PipelineContext
-from simworld.pipeline.learn.fingerprints import file_content, judged_content, run_content
-from simworld.pipeline.learn.learn_file import CloneStage, DescentFields, LatentStage
-from simworld.pipeline.learn.stage_cache import StageOutput
+from simworld.pipeline.learn.learn_file import RANDOM, CloneStage, DescentFields, LatentStage
+from simworld.pipeline.learn.stage_cache import StageOutput, StageState
 from simworld.runner.loaded_agents import borrow, load_agents
 from simworld.runner.stored_run import RunProgress, run_plan
 from simworld.training.cloning.clone_checkpoint import (
@@ -55,50 +56,126 @@ from simworld.training.rl.ways_of_replying import ways_tried, with_ways
 from store import TrainingRecord
 
 
-def play(shop: PipelineContext, plan: ArmsPlan) -> StageOutput:
-    """Plays a run."""
-    with load_agents(
-        plan.specs.values(), batch_size=shop.live, threads=shop.threads, server=shop.server
-    ) as crew:
-        run_plan(
-            plan,
-            crew,
-            shop.store,
-            retry_failed=shop.retry_failed,
-            live=shop.live,
-            on_progress=lambda p: shop.tell(*_played(p)),
-            stopping=shop.stopping,
+def make_upmap(context: PipelineContext, label: str) -> StageOutput:
+    """A checkpoint with a PCA up-mapping."""
+    settings, model = context.file.upmap, context.model
+    weights = local_weights(model.model)
+    local = load_local(weights, dtype=model.dtype, device="auto", threads=context.threads)
+    checkpoint = pca_checkpoint(
+        local,
+        lm_id=weights.id,
+        lm_spec=model.model,
+        position=settings.position,
+        tokens=settings.tokens,
+        d_action=settings.action_size,
+        act_norm=settings.act_norm,
+        mode=settings.mode,
+        text_encoder=settings.text_encoder,
+    )
+    return _saved(context, label, checkpoint)
+
+
+def play_replies(context: PipelineContext, label: str) -> StageOutput:
+    """Episodes of the agent as it is, beside itself."""
+    base = {context.agent.spec.name: context.agent}
+    plan = context.plan(
+        label,
+        base,
+        scenarios=context.train,
+        partners=base,
+        seats="first",
+        repeats=context.file.replies,
+    )
+    return _played(context, plan)
+
+
+def make_clone(
+    context: PipelineContext,
+    label: str,
+    upmap: StageState,
+    replies: StageState,
+    *,
+    settings: CloneStage,
+) -> StageOutput:
+    """A checkpoint with a planner that changes nothing."""
+    with _cloning(context, label, upmap, replies, settings) as (data, base, log):
+        clone_settings = CloneSettings(
+            loss=settings.loss,
+            train_upmap=settings.train_upmap,
+            reach_target=settings.reach,
+            reach_weight=settings.reach_weight,
+            descent=_descent(context, settings),
         )
-    shop.stopping.check_budget()
-    failed = sum(state.ending is Ending.failed for state in shop.store.finished(plan.run).values())
-    return StageOutput(output=run_content(shop.store, plan.run) or "", failed=failed)
+        clone, _ = clone_planner(
+            data, base, clone_settings, log=log, show=context.tell, work=_work(context, label)
+        )
+    return _saved(context, label, clone)
 
 
-def judge(shop: PipelineContext, label: str, run: str) -> StageOutput:
-    """Judges a run for its rewards, and asks what each utterance was worth where the reward wants
-    it.
+def make_latent(
+    context: PipelineContext,
+    label: str,
+    clone: StageState,
+    replies: StageState,
+    *,
+    settings: LatentStage,
+) -> StageOutput:
+    """A checkpoint with a latent up-mapping and its neutral action."""
+    with _cloning(context, label, clone, replies, settings) as (data, base, log):
+        latent_settings = LatentSettings(
+            size=settings.size,
+            ways=settings.ways,
+            strength=settings.strength,
+            descent=_descent(context, settings),
+        )
+        latent, _, _ = latent_upmap(
+            data,
+            base,
+            latent_settings,
+            embed=load_sentences().encode,
+            log=log,
+            show=context.tell,
+            work=_work(context, label),
+        )
+    return _saved(context, label, latent)
+
+
+def collect(context: PipelineContext, label: str, start: StageState) -> StageOutput:
+    """Episodes of the agent, exploring with a checkpoint."""
+    settings = context.file.collect
+    explorer = context.steered("explore", start.path, settings.explore)
+    plan = context.plan(
+        label,
+        {"explore": explorer},
+        scenarios=context.train,
+        partners={explorer.spec.name: explorer} if settings.self_play else context.partners,
+        seats="first" if settings.self_play else settings.seats,
+        repeats=settings.repeats,
+    )
+    return _played(context, plan)
+
+
+def judge(
+    context: PipelineContext, label: str, collected: StageState, *, spec: JudgeSpec
+) -> StageOutput:
+    """The judge's scores of a run, and what each utterance was worth where the reward wants it.
 
     Leaves a JSON file with the ids under which the judge judged, one per rubric: the store may know
     other verdicts on the run.
     """
-    spec, method = shop.reward_judge, shop.file.reward.attribution
-    assert spec is not None
+    store, stopping, method = context.store, context.stopping, context.file.reward.attribution
+    run = context.run_name(collected.label)
+    server, threads = context.server, context.threads
     with (
         load_agents(()) as crew,
         borrow(
-            crew, spec.model, spec.dtype, fields=spec, server=shop.server, threads=shop.threads
+            crew, spec.model, spec.dtype, fields=spec, server=server, threads=threads
         ) as backend,
     ):
-        judging = JudgingRun(
-            shop.store, spec, backend, run=run, retry_failed=True, stopping=shop.stopping
-        )
-        tally = judging.go(on_progress=lambda t: shop.tell(*_judged(t)))
-        shop.stopping.check_budget()
-        ids = [
-            id_
-            for id_ in tally.judge_ids
-            if any(True for _ in shop.store.scores(judge_id=id_, run=run))
-        ]
+        judging = JudgingRun(store, spec, backend, run=run, retry_failed=True, stopping=stopping)
+        tally = judging.go(on_progress=_judging(context.tell))
+        stopping.check_budget()
+        ids = [id_ for id_ in tally.judge_ids if any(store.scores(judge_id=id_, run=run))]
         if not ids:
             raise InputError(
                 f"judge {spec.name!r} scored none of the {counted(tally.total, 'episode')} of run"
@@ -107,257 +184,234 @@ def judge(shop: PipelineContext, label: str, run: str) -> StageOutput:
         shared = AttributionTally()
         if method is not None:
             shared = attribute_episodes(
-                shop.store,
+                store,
                 spec,
                 backend,
                 method,
                 run=run,
-                on_progress=lambda s: shop.tell(*_shared(s)),
-                stopping=shop.stopping,
+                on_progress=_attributing(context.tell),
+                stopping=stopping,
             )
-            shop.stopping.check_budget()
+            stopping.check_budget()
             if shared.failed >= tally.total - tally.failed:
                 raise InputError(
                     f"judge {spec.name!r} could tell of none of the"
                     f" {counted(shared.failed, 'judged episode')} of run {run} what an utterance"
                     f" was worth ({method}): {shared.last_failure}"
                 )
-    file = shop.folder / f"{label}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"run": run, "attribution": method, "judges": ids}) + "\n", "utf-8")
-    output = judged_content(shop.store, file)
-    return StageOutput(output=output or "", path=file.name, failed=tally.failed + shared.failed)
+    path = f"{label}.json"
+    judged = {"run": run, "attribution": method, "judges": ids}
+    (context.folder / path).write_text(json.dumps(judged) + "\n", "utf-8")
+    return StageOutput(path=path, failed=tally.failed + shared.failed)
 
 
-def make_upmap(shop: PipelineContext, label: str) -> StageOutput:
-    """A checkpoint with a PCA up-mapping."""
-    made, model = shop.file.upmap, shop.model
-    weights = local_weights(model.model)
-    local = load_local(weights, dtype=model.dtype, device="auto", threads=shop.threads)
-    checkpoint = pca_checkpoint(
-        local,
-        lm_id=weights.id,
-        lm_spec=model.model,
-        position=made.position,
-        tokens=made.tokens,
-        d_action=made.action_size,
-        act_norm=made.act_norm,
-        mode=made.mode,
-        text_encoder=made.text_encoder,
-    )
-    return _saved(shop, label, checkpoint)
-
-
-def make_latent(
-    shop: PipelineContext, label: str, run: str, base: Path, settings: LatentStage
-) -> StageOutput:
-    """A checkpoint with a latent up-mapping and its neutral action."""
-    with _school(shop, label, run, base, settings) as (school, start, log):
-        wanted = LatentSettings(
-            size=settings.size,
-            ways=settings.ways,
-            strength=settings.strength,
-            descent=_descent(shop, settings),
-        )
-        made, _, _ = latent_upmap(
-            school,
-            start,
-            wanted,
-            embed=load_sentences().encode,
-            log=log,
-            show=shop.tell,
-            work=_work(shop, label),
-        )
-    return _saved(shop, label, made)
-
-
-def make_clone(
-    shop: PipelineContext, label: str, run: str, base: Path, settings: CloneStage
-) -> StageOutput:
-    """A checkpoint with a planner that changes nothing."""
-    with _school(shop, label, run, base, settings) as (school, start, log):
-        wanted = CloneSettings(
-            loss=settings.loss,
-            train_upmap=settings.train_upmap,
-            reach_target=settings.reach,
-            reach_weight=settings.reach_weight,
-            descent=_descent(shop, settings),
-        )
-        made, _ = clone_planner(
-            school, start, wanted, log=log, show=shop.tell, work=_work(shop, label)
-        )
-    return _saved(shop, label, made)
-
-
-def make_dataset(shop: PipelineContext, run: str, judged: Path | None) -> StageOutput:
-    """The transitions of a run's explorer, rewarded by what `judge` left behind in a file, where
-    there is one.
+def make_dataset(context: PipelineContext, label: str, played: StageState) -> StageOutput:
+    """The transitions of a run's explorer; of one that was judged, rewarded by the judges that
+    `judge` left in its file.
     """
-    judges = () if judged is None else tuple(json.loads(judged.read_text("utf-8"))["judges"])
+    run, judges = context.run_name(played.label), ()
+    if context.reward_judge is not None:
+        judged = json.loads(played.path.read_text("utf-8"))
+        run, judges = judged["run"], tuple(judged["judges"])
     query = DataQuery(
         runs=(run,),
-        agents=(f"{shop.model.name}-explore",),
+        agents=(f"{context.model.name}-explore",),
         judges=judges,
         # one id per rubric, and an episode has one rubric: nothing is averaged
         mix_judges=len(judges) > 1,
-        reward=shop.file.reward,
+        reward=context.file.reward,
     )
-    folder = build_dataset(shop.store, query, shop.folder / "datasets", on_progress=shop.tell)
-    return StageOutput(output=load_meta(folder).sha256, path=str(folder.relative_to(shop.folder)))
+    folder = build_dataset(
+        context.store, query, context.folder / "datasets", on_progress=context.tell
+    )
+    return StageOutput(path=str(folder.relative_to(context.folder)))
 
 
-def keep_ways(shop: PipelineContext, label: str, dataset: Path, start: Path) -> StageOutput:
+def keep_ways(
+    context: PipelineContext, label: str, dataset: StageState, start: StageState
+) -> StageOutput:
     """A checkpoint that knows the most rewarded of the ways that were tried, and the neutral
     action.
     """
-    collect, tried = shop.file.collect, ways_tried(load_data(dataset).transitions)
-    keep = max(1, round(collect.keep * len(tried.best(len(tried.ways)))))
-    shares = () if collect.share is None else (collect.share,)
-    return _saved(
-        shop,
-        label,
-        with_ways(load_checkpoint(start), tried, keep=keep, shares=shares, neutral=True),
-    )
+    settings = context.file.collect
+    tried = ways_tried(load_data(dataset.path).transitions)
+    keep = max(1, round(settings.keep * len(tried.best(len(tried.ways)))))
+    shares = () if settings.share is None else (settings.share,)
+    base = load_checkpoint(start.path)
+    return _saved(context, label, with_ways(base, tried, keep=keep, shares=shares, neutral=True))
 
 
-def choose_constant(shop: PipelineContext, label: str, dataset: Path, start: Path) -> StageOutput:
-    """A checkpoint that always takes the best constant action."""
-    data, reward = load_data(dataset), load_meta(dataset).query.reward
-    best = constant_checkpoint(
-        load_checkpoint(start),
-        data.transitions,
-        by_act=reward.by_act,
-        data=data.provenance,
-        dtype=data.dtype,
-    )
-    return _saved(shop, label, best)
-
-
-def train(shop: PipelineContext, label: str, dataset: Path, start: Path) -> StageOutput:
+def train(
+    context: PipelineContext, label: str, dataset: StageState, start: StageState
+) -> StageOutput:
     """A trained planner."""
-    data, settings, clone = load_data(dataset), shop.file.train, load_checkpoint(start)
+    data, base, settings = load_data(dataset.path), load_checkpoint(start.path), context.file.train
     record = TrainingRecord(
-        name=f"{shop.file.name}-{label}",
+        name=context.run_name(label),
         kind=settings.learner,
         code_version=code_version(),
         created=datetime.now(UTC),
         settings=settings.model_dump(mode="json"),
         data=dict(data.provenance),
     )
-    with store_log(shop.store, record) as sink:
+    with store_log(context.store, record) as sink:
+        work = _work(context, label)
         planner = train_planner(
-            data, clone, settings, folder=_work(shop, label), sink=sink, on_progress=shop.tell
+            data, base, settings, folder=work, sink=sink, on_progress=context.tell
         )
-    made = _saved(shop, label, planner)
-    metrics = {**planner.info.metrics, "coverage": coverage(dataset)}
-    shop.store.finish_training(record.name, checkpoint_id=planner.id, metrics=metrics)
-    return made
+    output = _saved(context, label, planner)
+    metrics = {**planner.info.metrics, "coverage": coverage(dataset.path)}
+    context.store.finish_training(record.name, checkpoint_id=planner.id, metrics=metrics)
+    return output
 
 
-def compare(shop: PipelineContext, label: str, plan: ArmsPlan) -> StageOutput:
-    """The report of the arms, as a JSON file."""
-    settings = shop.file.evaluate
-    scoring = EvaluationMeasures(
-        judge=shop.test_judge,
-        reward=None if shop.file.reward.measure == "judged" else shop.file.reward,
+def choose_constant(
+    context: PipelineContext, label: str, dataset: StageState, start: StageState
+) -> StageOutput:
+    """A checkpoint that always takes the best constant action."""
+    data = load_data(dataset.path)
+    best = constant_checkpoint(
+        load_checkpoint(start.path),
+        data.transitions,
+        by_act=load_meta(dataset.path).query.reward.by_act,
+        data=data.provenance,
+        dtype=data.dtype,
     )
-    with load_agents(
-        plan.specs.values(), batch_size=shop.live, threads=shop.threads, server=shop.server
-    ) as crew:
-        found = evaluate(
+    return _saved(context, label, best)
+
+
+def compare(context: PipelineContext, label: str, *checkpoints: StageState) -> StageOutput:
+    """The report of the arms, as a JSON file; the checkpoints are those of `LearnFile.steered`."""
+    file, settings = context.file, context.file.evaluate
+    explores = {"random": RANDOM, "explorer": file.collect.explore}
+    arms: dict[str, LoadedSpec] = {"base": context.agent} if "base" in file.arms else {}
+    for arm, checkpoint in zip(file.steered, checkpoints, strict=True):
+        arms[arm] = context.steered(arm, checkpoint.path, explores.get(arm))
+    plan = context.plan(
+        label,
+        arms,
+        scenarios=context.test,
+        partners=context.opponents,
+        seats=settings.seats,
+        repeats=settings.repeats,
+    )
+    measures = EvaluationMeasures(
+        judge=context.test_judge,
+        reward=None if file.reward.measure == "judged" else file.reward,
+    )
+    with context.loaded(plan) as crew:
+        evaluation = evaluate(
             plan,
             crew,
-            shop.store,
-            scoring,
-            retry_failed=shop.retry_failed,
-            live=shop.live,
-            threads=shop.threads,
+            context.store,
+            measures,
+            retry_failed=context.retry_failed,
+            live=context.live,
+            threads=context.threads,
             replies_read=settings.quality,
             embed=load_sentences().encode if settings.quality else None,
-            watch=EvaluationListener(
-                playing=lambda p: shop.tell(*_played(p)), judging=lambda t: shop.tell(*_judged(t))
-            ),
-            server=shop.server,
-            stopping=shop.stopping,
+            on_playing=_playing(context.tell),
+            on_judging=_judging(context.tell),
+            server=context.server,
+            stopping=context.stopping,
         )
-    file = shop.folder / f"{label}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(plain(found), indent=1) + "\n", "utf-8")
-    failed = sum(arm.failed + arm.unscored for arm in found.arms.values())
-    return StageOutput(output=file_content(file) or "", path=file.name, failed=failed)
+    path = f"{label}.json"
+    (context.folder / path).write_text(json.dumps(plain(evaluation), indent=1) + "\n", "utf-8")
+    failed = sum(arm.failed + arm.unscored for arm in evaluation.arms.values())
+    return StageOutput(path=path, failed=failed)
+
+
+def _played(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
+    """Plays a run."""
+    with context.loaded(plan) as crew:
+        run_plan(
+            plan,
+            crew,
+            context.store,
+            retry_failed=context.retry_failed,
+            live=context.live,
+            on_progress=_playing(context.tell),
+            stopping=context.stopping,
+        )
+    context.stopping.check_budget()
+    states = context.store.finished(plan.run).values()
+    return StageOutput(failed=sum(state.ending is Ending.failed for state in states))
 
 
 @contextmanager
-def _school(
-    shop: PipelineContext, label: str, run: str, base: Path, settings: DescentFields
-) -> Iterator[tuple[CloningData, Checkpoint, Any]]:
-    start = load_checkpoint(base)
-    weights = local_weights(shop.model.model)
+def _cloning(
+    context: PipelineContext,
+    label: str,
+    start: StageState,
+    replies: StageState,
+    settings: DescentFields,
+) -> Iterator[tuple[CloningData, Checkpoint, MetricsSink]]:
+    """What learning from stored replies needs: the data, the checkpoint to start from, and the sink
+    of what is measured.
+    """
+    base = load_checkpoint(start.path)
+    weights = local_weights(context.model.model)
     latent = isinstance(settings, LatentStage)
     # Likelihoods are those of the distribution that drew the replies, and so are read in its number
     # format.
-    dtype = start.info.dtype if latent else "float32"
-    local: LocalModel = load_local(weights, dtype=dtype, device="auto", threads=shop.threads)
-    dev = settings.tested if latent else DEV
+    dtype = base.info.dtype if latent else "float32"
+    local = load_local(weights, dtype=dtype, device="auto", threads=context.threads)
     query = ReplyQuery(
-        run=run, train=settings.replies, dev=dev, test=settings.tested, seed=shop.file.seed
+        run=context.run_name(replies.label),
+        train=settings.replies,
+        dev=settings.tested if latent else DEV,
+        test=settings.tested,
+        seed=context.file.seed,
     )
-    record = f"{shop.file.name}-{label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
-    with open_cloning_data(shop.store, local, start, query, shop.tell) as school:
-        training = TrainingRecord(
-            name=record,
+    name = context.run_name(f"{label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
+    with open_cloning_data(context.store, local, base, query, context.tell) as data:
+        record = TrainingRecord(
+            name=name,
             kind=label.split("-")[0],
             code_version=code_version(),
             created=datetime.now(UTC),
             settings=settings.model_dump(mode="json"),
-            data=school.data,
+            data=data.data,
         )
-        with store_log(shop.store, training) as sink:
+        with store_log(context.store, record) as sink:
 
             def log(step: int, metrics: Mapping[str, float]) -> None:
                 sink(step, metrics)
-                shop.tell(step, settings.steps, "learning")
+                context.tell(step, settings.steps, "learning")
 
-            yield school, start, log
-        shop.store.finish_training(record)
+            yield data, base, log
+        context.store.finish_training(name)
 
 
-def _descent(shop: PipelineContext, settings: DescentFields) -> Descent:
+def _descent(context: PipelineContext, settings: DescentFields) -> Descent:
     return Descent(
-        steps=settings.steps, batch_size=settings.batch_size, lr=settings.lr, seed=shop.file.seed
+        steps=settings.steps,
+        batch_size=settings.batch_size,
+        lr=settings.lr,
+        seed=context.file.seed,
     )
 
 
-def _work(shop: PipelineContext, label: str) -> Path:
+def _work(context: PipelineContext, label: str) -> Path:
     """Where a training keeps its state until its checkpoint is saved."""
-    return shop.folder / f".{label}-training"
+    return context.folder / f".{label}-training"
 
 
-def _saved(shop: PipelineContext, label: str, checkpoint: Checkpoint) -> StageOutput:
-    save_checkpoint(shop.folder / label, checkpoint)
-    shutil.rmtree(_work(shop, label), ignore_errors=True)
-    return StageOutput(output=checkpoint.id, path=label)
+def _saved(context: PipelineContext, label: str, checkpoint: Checkpoint) -> StageOutput:
+    save_checkpoint(context.folder / label, checkpoint)
+    shutil.rmtree(_work(context, label), ignore_errors=True)
+    return StageOutput(path=label)
 
 
-def _played(progress: RunProgress) -> tuple[int, int, str]:
-    return (
-        progress.before + progress.played,
-        progress.planned,
-        f"episodes; {progress.failed} failed",
+def _playing(tell: ReportProgress) -> Callable[[RunProgress], None]:
+    return lambda p: tell(p.before + p.played, p.planned, f"episodes; {p.failed} failed")
+
+
+def _judging(tell: ReportProgress) -> Callable[[JudgingTally], None]:
+    return lambda t: tell(
+        t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
     )
 
 
-def _shared(shared: AttributionTally) -> tuple[int, int, str]:
-    return (
-        shared.done + shared.failed,
-        shared.total,
-        f"judgements shared out; {shared.failed} failed",
-    )
-
-
-def _judged(tally: JudgingTally) -> tuple[int, int, str]:
-    return (
-        tally.already + tally.scored + tally.failed,
-        tally.total,
-        f"judgements; {tally.failed} failed",
-    )
+def _attributing(tell: ReportProgress) -> Callable[[AttributionTally], None]:
+    return lambda t: tell(t.done + t.failed, t.total, f"judgements shared out; {t.failed} failed")

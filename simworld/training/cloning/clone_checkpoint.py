@@ -1,4 +1,4 @@
-"""From stored replies to a checkpoint: a cloned planner, or a latent up-mapping with its neutral
+"""Stored replies become a checkpoint: a cloned planner, or a latent up-mapping with its neutral
 action.
 """
 
@@ -22,19 +22,21 @@ from simworld.core.arrays import Embed
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
-from simworld.training.cloning.descent import DescentCheckpoint
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
 from simworld.training.cloning.latent_learning import LatentMap, LatentSettings, learn_latent
 from simworld.training.cloning.neutrality import Neutrality, measure
-from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone, standard
+from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone
 from simworld.training.cloning.stored_replies import (
     DataSplit,
-    ReplyStore,
     StoredReply,
     part_of,
     stored_replies,
     take,
 )
+from simworld.training.data.normalizer import fit_to_lessons
+from simworld.training.trainer import TrainingRecorder
+from simworld.training.training_state import TrainingFile
+from store import Store
 
 PROGRESS = "descent.safetensors"
 DEV = 16  # replies that a checkpoint is chosen by
@@ -42,7 +44,7 @@ DEV = 16  # replies that a checkpoint is chosen by
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyQuery:
-    """Which stored replies teach."""
+    """Which stored replies are learned from, chosen by and measured on."""
 
     run: str | None = None
     agent: str | None = None
@@ -54,26 +56,27 @@ class ReplyQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CloningData:
-    """A teacher with its lessons, of families that do not overlap."""
+    """A frozen language model with replies that it wrote, split by families."""
 
     teacher: FrozenLM
     lessons: dict[DataSplit, list[EncodedReply]]
-    data: dict[str, object]  # for the checkpoint: the query, rows, content hash
+    data: dict[str, object]  # for the checkpoint: the query, rows, content hash, families
     prompt_version: str
     dtype: str  # in which most replies were written
 
 
 @contextmanager
 def open_cloning_data(
-    store: ReplyStore,
+    store: Store,
     local: LocalModel,
     base: Checkpoint,
     query: ReplyQuery,
     show: ReportProgress = lambda done, total, what: None,
 ) -> Iterator[CloningData]:
-    """The lessons of a query for the language model and the place of a checkpoint's prefix.
+    """Reads the replies of a query, encoded for a checkpoint's language model and the place of its
+    prefix.
 
-    Raises InputError where no reply fits, where they come from several prompts, or from too few
+    Raises InputError where no reply fits, or where they come from several prompts or too few
     families.
     """
     samples = list(
@@ -117,7 +120,7 @@ def open_cloning_data(
 
 
 def clone_planner(
-    school: CloningData,
+    cloning: CloningData,
     base: Checkpoint,
     settings: CloneSettings,
     *,
@@ -125,27 +128,25 @@ def clone_planner(
     show: ReportProgress,
     work: Path | None = None,
 ) -> tuple[Checkpoint, Neutrality]:
-    """A checkpoint with a planner that changes nothing, as far as that goes, and what it is worth
-    on the test families.
+    """Trains a planner that changes nothing, as far as that goes; gives its checkpoint and how
+    neutral it is on the test families.
 
-    In the folder `work` the state of the descent is kept, from which the same call goes on.
+    The training's state is kept in the folder `work`, from which the same call goes on. Raises
+    InputError where the loss is no longer finite, or the state is of another training.
     """
-    lessons = school.lessons
-    before = (
-        ClonedPlanner(base.actor, base.mean, base.std, base.upmap) if base.actor else base.constant
-    )
+    lessons = cloning.lessons
+    before = ClonedPlanner(base.actor, base.normalizer, base.upmap) if base.actor else base.constant
     planner = clone(
-        school.teacher,
+        cloning.teacher,
         lessons["train"],
         lessons["dev"],
         base.upmap,
         settings,
         start=before,
-        log=log,
-        keep=_keep(work, school, base, settings),
+        recorder=_recorder(cloning, base, settings, log, show, work),
     )
     found = measure(
-        school.teacher,
+        cloning.teacher,
         lessons["test"],
         planner.action,
         planner.upmap,
@@ -153,7 +154,7 @@ def clone_planner(
         on_progress=lambda done, total: show(done, total, "measuring"),
     )
     info = base.info.derived(
-        **_made_here(school, base),
+        **_made_here(cloning, base),
         actor=ActorInfo(hidden=planner.actor.hidden, projection="sphere"),
         constant=False,
         upmap="cloned" if settings.train_upmap else base.info.upmap,
@@ -163,15 +164,15 @@ def clone_planner(
         info=info,
         upmap=planner.upmap,
         actor=planner.actor,
-        mean=planner.mean,
-        std=planner.std,
+        mean=planner.normalizer.mean,
+        std=planner.normalizer.std,
         ways=base.ways,
     )
     return made, found
 
 
 def latent_upmap(
-    school: CloningData,
+    cloning: CloningData,
     clone: Checkpoint,
     settings: LatentSettings,
     *,
@@ -180,24 +181,23 @@ def latent_upmap(
     show: ReportProgress,
     work: Path | None = None,
 ) -> tuple[Checkpoint, LatentMap, Neutrality]:
-    """A checkpoint with a latent up-mapping and its neutral action as a constant, and what both are
-    worth on the test families.
+    """Trains a latent up-mapping around a clone's prefix; gives a checkpoint with its neutral
+    action as a constant, and what both are worth on the test families.
 
-    In the folder `work` the state of the descent is kept, from which the same call goes on.
-
-    Raises InputError where the checkpoint to begin with is no clone: an up-mapping alone has no
-    prefix that changes nothing.
+    The training's state is kept in the folder `work`, from which the same call goes on. Raises
+    InputError as `learn_latent`, and where the checkpoint to begin with has no planner: an
+    up-mapping alone has no prefix that changes nothing.
     """
     if clone.actor is None and clone.constant is None:
         raise InputError(
             f"checkpoint {clone.id[:11]}… has no planner; a latent up-mapping is made around a"
             " clone's prefix (train clone)"
         )
-    lessons = school.lessons
+    lessons = cloning.lessons
     with torch.no_grad():
         actions = clone.action(torch.stack([lesson.state for lesson in lessons["train"]]))
     latent = learn_latent(
-        school.teacher,
+        cloning.teacher,
         lessons["train"],
         lessons["dev"],
         lessons["test"],
@@ -205,19 +205,18 @@ def latent_upmap(
         project(actions.mean(0), clone.projection),
         settings,
         embed=embed,
-        log=log,
-        keep=_keep(work, school, clone, settings),
+        recorder=_recorder(cloning, clone, settings, log, show, work),
     )
     neutral = latent.neutral
     found = measure(
-        school.teacher,
+        cloning.teacher,
         lessons["test"],
         lambda state: neutral.expand(len(state), -1),
         latent.upmap,
         on_progress=lambda done, total: show(done, total, "measuring"),
     )
     info = clone.info.derived(
-        **_made_here(school, clone),
+        **_made_here(cloning, clone),
         actor=None,
         constant=True,
         d_action=latent.upmap.d_action,
@@ -225,46 +224,50 @@ def latent_upmap(
         ways=len(latent.ways),
         metrics=found.plain() | {"log_ratio": latent.log_ratio.mean},
     )
-    mean, std = standard([lesson.state for lesson in lessons["train"]])
+    scale = fit_to_lessons([lesson.state for lesson in lessons["train"]])
     made = Checkpoint(
-        info=info, upmap=latent.upmap, mean=mean, std=std, constant=neutral, ways=latent.ways
+        info=info,
+        upmap=latent.upmap,
+        mean=scale.mean,
+        std=scale.std,
+        constant=neutral,
+        ways=latent.ways,
     )
     return made, latent, found
 
 
-def _keep(
-    work: Path | None,
-    school: CloningData,
+def _recorder(
+    cloning: CloningData,
     base: Checkpoint,
     settings: CloneSettings | LatentSettings,
-) -> DescentCheckpoint | None:
-    if work is None:
-        return None
-    return DescentCheckpoint(
-        file=work / PROGRESS,
-        identity={"base": base.id, "data": school.data["sha256"], **settings.plain()},
-    )
+    log: MetricsSink,
+    show: ReportProgress,
+    work: Path | None,
+) -> TrainingRecorder:
+    identity = {"base": base.id, "data": cloning.data["sha256"], **settings.plain()}
+    file = TrainingFile(path=work / PROGRESS, identity=identity) if work else None
+    return TrainingRecorder(file=file, sink=log, on_progress=show, note="learning")
 
 
 def _after(before: int, total: int, show: ReportProgress) -> Callable[[int, int], None]:
     return lambda done, _: show(before + done, total, "reading")
 
 
-def _made_here(school: CloningData, base: Checkpoint) -> dict[str, object]:
+def _made_here(cloning: CloningData, base: Checkpoint) -> dict[str, object]:
     encoder = base.info.encoder
     if encoder.kind == "lm":
-        encoder = EncoderInfo(kind="lm", id=lm_encoder_id(base.info.lm_id, school.prompt_version))
+        encoder = EncoderInfo(kind="lm", id=lm_encoder_id(base.info.lm_id, cloning.prompt_version))
     return {
-        "dtype": school.dtype,
+        "dtype": cloning.dtype,
         "encoder": encoder,
-        "data": school.data,
+        "data": cloning.data,
         "parent": base.id,
-        "prompt_version": school.prompt_version,
+        "prompt_version": cloning.prompt_version,
     }
 
 
 def _with_states(lessons: Sequence[EncodedReply], base: Checkpoint) -> list[EncodedReply]:
-    """The lessons with states of the checkpoint's encoder: the model's own are there already."""
+    """Gives the lessons states of the checkpoint's encoder; the model's own are there already."""
     if base.info.encoder.kind == "lm":
         return list(lessons)
     encoder = load_text_encoder(base.info.encoder.model)

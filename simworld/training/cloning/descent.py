@@ -1,162 +1,150 @@
-"""Gradient descent over lessons: one reply at a time, some of them a step, and the best of what was
-seen is kept.
+"""Gradient descent over lessons: a step takes some replies, one at a time, and the weights that
+were best on other families' replies are kept.
 """
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from simworld.core.errors import InputError
-from simworld.core.progress import MetricsSink
 from simworld.core.seeding import derive_seed, generator
 from simworld.training.cloning.frozen_lm import EncodedReply
-from simworld.training.rl.learner import load_optimiser, optimiser_state, prefixed, under
-from simworld.training.training_state import load_progress, save_progress
+from simworld.training.trainer import SILENT, Schedule, TrainingRecorder, gradient_step, train
+from simworld.training.training_state import load_tensors, tensors_of
 
-# of a lesson, with a seed for its random actions
+# of a lesson, with a seed for its random draws: the scalar to lower, and metrics
 Loss = Callable[[EncodedReply, int], tuple[Tensor, Mapping[str, float]]]
-Rank = Callable[[Mapping[str, float]], float]  # mean metrics of the dev lessons → how bad that is
+Rank = Callable[[Mapping[str, float]], float]  # mean metrics on the dev lessons → how bad
 
-KEEP_EVERY = 5  # steps between two states that are kept
+SAVE_INTERVAL = 5  # steps between two states that are kept
+MAX_NORM = 1.0  # of a step's gradient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Descent:
-    """How to descend. The rate falls to zero along a half cosine; gradients are cut at norm 1."""
+    """Settings of a descent by Adam. The learning rate falls from `lr` to zero along a half cosine;
+    gradients are cut at norm 1.
+    """
 
     steps: int = 160
     batch_size: int = 2  # lessons a step
     lr: float = 6e-3
-    checks: int = 4  # how often the loss on the dev lessons is taken, evenly over the steps
+    evals: int = 4  # evaluations on the dev lessons, spread evenly over the steps
     seed: int = 0
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DescentCheckpoint:
-    """Where a descent keeps its state, and what makes it this descent, plain JSON; going on with
-    another is refused.
-    """
-
-    file: Path
-    identity: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _DescentPosition:
-    """How far a descent has come."""
-
-    step: int
-    best: float
-    kept: dict[str, Tensor]
+    def plain(self) -> dict[str, Any]:
+        """Gives the settings as JSON data, under the names that stored trainings have."""
+        names = {"evals": "checks"}
+        return {names.get(name, name): value for name, value in asdict(self).items()}
 
 
 def descend(
     module: nn.Module,
     loss: Loss,
-    train: Sequence[EncodedReply],
+    lessons: Sequence[EncodedReply],
     dev: Sequence[EncodedReply],
     how: Descent,
-    log: MetricsSink,
     *,
     rank: Rank = lambda means: means["loss"],
-    keep: DescentCheckpoint | None = None,
-) -> float:
-    """Trains the parameters that want gradients, leaves the module as it was best on `dev`, and
-    returns how bad it is there.
+    recorder: TrainingRecorder = SILENT,
+) -> None:
+    """Trains the module's parameters that want gradients, and leaves it as it was best on `dev`.
 
-    Lessons come in a random order, each once before any comes again. Raises ValueError without
-    lessons, and InputError where the loss is no longer a number.
+    Lessons come in a random order, each once before any comes again.
 
     Args:
         module: what learns.
         loss: of a lesson.
-        train: to learn from.
-        dev: to choose by.
-        how: see there.
-        log: told the metrics of every step.
-        rank: how bad a moment is, by the means of the loss and its metrics over the dev lessons;
+        lessons: to learn from.
+        dev: lessons to choose by.
+        how: settings.
+        rank: how bad weights are, by the means of the loss and its metrics over the dev lessons;
             default: the loss.
-        keep: where to keep the state now and then; a descent that was stopped goes on from there to
-            bitwise the same end.
+        recorder: keeps the state every few steps, and is told the metrics of every step.
+
+    Raises:
+        ValueError: there are no lessons.
+        InputError: the loss is no longer finite, or the state is of another training.
     """
-    if not train or not dev:
+    if not lessons or not dev:
         raise ValueError("no lessons to train on, or none to choose by")
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    adam = torch.optim.Adam(parameters, lr=how.lr)
-    order = _order(len(train), how.steps * how.batch_size, how.seed)
-    place = _resumed(module, adam, keep)
-    if place is None:
-        best, kept = rank(_means(loss, dev, how.seed)), copy.deepcopy(module.state_dict())
-        log(0, {"dev_loss": best})
-    else:
-        best, kept = place.best, place.kept
-    for step in range(1 if place is None else place.step + 1, how.steps + 1):
-        for group in adam.param_groups:
-            group["lr"] = how.lr * (1 + math.cos(math.pi * (step - 1) / how.steps)) / 2
-        adam.zero_grad()
+    schedule = Schedule(
+        steps=how.steps,
+        eval_interval=Fraction(how.steps, how.evals),
+        eval_first=True,
+        log_interval=1,
+        save_interval=SAVE_INTERVAL,
+    )
+    reached = train(_DescentTask(module, loss, lessons, dev, how, rank), schedule, recorder)
+    module.load_state_dict(reached.best_weights)
+
+
+class _DescentTask:
+    """Descent as the training loop sees it."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        loss: Loss,
+        lessons: Sequence[EncodedReply],
+        dev: Sequence[EncodedReply],
+        how: Descent,
+        rank: Rank,
+    ) -> None:
+        self.module, self.loss, self.lessons, self.dev = module, loss, lessons, dev
+        self.how, self.rank = how, rank
+        self.adam = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], lr=how.lr)
+        self.order = _order(len(lessons), how.steps * how.batch_size, how.seed)
+
+    def step(self, number: int) -> Mapping[str, float]:
+        how = self.how
+        for group in self.adam.param_groups:
+            group["lr"] = how.lr * (1 + math.cos(math.pi * (number - 1) / how.steps)) / 2
         metrics: dict[str, float] = {}
-        for i in order[(step - 1) * how.batch_size : step * how.batch_size]:
-            value, parts = loss(train[i], derive_seed(how.seed, "step", step, i))
-            torch.autograd.backward(value / how.batch_size)
-            for name, part in {"loss": value.item(), **parts}.items():
-                metrics[name] = metrics.get(name, 0.0) + part / how.batch_size
-        if not math.isfinite(metrics["loss"]):
-            if keep is not None:
-                # nobody wants to go on from there, nor be told of other settings
-                keep.file.unlink(missing_ok=True)
-            raise InputError(
-                f"the loss is {metrics['loss']} at step {step}; lower the learning rate (lr)"
-            )
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        adam.step()
-        if step * how.checks // how.steps > (step - 1) * how.checks // how.steps:
-            metrics["dev_loss"] = found = rank(_means(loss, dev, how.seed))
-            if found < best:
-                best, kept = found, copy.deepcopy(module.state_dict())
-        log(step, metrics)
-        if keep is not None and (step % KEEP_EVERY == 0 or step == how.steps):
-            _save(module, adam, _DescentPosition(step=step, best=best, kept=kept), keep)
-    module.load_state_dict(kept)
-    return best
 
+        def losses() -> Iterator[Tensor]:
+            for i in self.order[(number - 1) * how.batch_size : number * how.batch_size]:
+                seed = derive_seed(how.seed, "step", number, i)
+                yield self._measured(self.lessons[i], seed, metrics, how.batch_size)
 
-def _save(
-    module: nn.Module, adam: torch.optim.Adam, place: _DescentPosition, keep: DescentCheckpoint
-) -> None:
-    tensors = {**prefixed("module", module.state_dict()), **prefixed("kept", place.kept)}
-    tensors |= prefixed("adam", optimiser_state(adam))
-    save_progress(keep.file, tensors, {"step": place.step, "best": place.best}, keep.identity)
+        gradient_step(self.adam, losses(), max_norm=MAX_NORM)
+        return metrics
 
+    def failure(self, number: int, metrics: Mapping[str, float]) -> str | None:
+        if math.isfinite(metrics["loss"]):
+            return None
+        return f"the loss is {metrics['loss']} at step {number}; lower the learning rate (lr)"
 
-def _resumed(
-    module: nn.Module, adam: torch.optim.Adam, keep: DescentCheckpoint | None
-) -> _DescentPosition | None:
-    found = None if keep is None else load_progress(keep.file, keep.identity)
-    if found is None:
-        return None
-    tensors, numbers = found
-    module.load_state_dict(under("module", tensors))
-    load_optimiser(adam, under("adam", tensors))
-    return _DescentPosition(kept=under("kept", tensors), **numbers)
+    @torch.no_grad()
+    def evaluate(self) -> tuple[Mapping[str, float], float]:
+        means: dict[str, float] = {}
+        for i, lesson in enumerate(self.dev):
+            self._measured(lesson, derive_seed(self.how.seed, "dev", i), means, len(self.dev))
+        badness = self.rank(means)
+        return {"dev_loss": badness}, -badness
 
+    def state(self) -> Mapping[str, Tensor]:
+        return tensors_of({"module": self.module, "adam": self.adam})
 
-@torch.no_grad()
-def _means(loss: Loss, lessons: Sequence[EncodedReply], seed: int) -> Mapping[str, float]:
-    """Of the loss and its metrics."""
-    means: dict[str, float] = {}
-    for i, lesson in enumerate(lessons):
-        value, parts = loss(lesson, derive_seed(seed, "dev", i))
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        load_tensors({"module": self.module, "adam": self.adam}, state)
+
+    def _measured(
+        self, lesson: EncodedReply, seed: int, means: dict[str, float], count: int
+    ) -> Tensor:
+        """Gives a lesson's share of the loss over `count` lessons, and adds its metrics to the
+        means.
+        """
+        value, parts = self.loss(lesson, seed)
         for name, part in {"loss": value.item(), **parts}.items():
-            means[name] = means.get(name, 0.0) + part / len(lessons)
-    return means
+            means[name] = means.get(name, 0.0) + part / count
+        return value / count
 
 
 def _order(count: int, wanted: int, seed: int) -> list[int]:

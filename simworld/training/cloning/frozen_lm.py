@@ -2,29 +2,33 @@
 prefix and no further.
 
 Everything before the place of the prefix is read without gradients and kept as keys and values: one
-cache for each seat of an episode, for its prompts grow out of one another; it begins as a copy of
-what another seat has read of the same words. Behind the prefix only the header and the reply are
-read (at `end`), which is what makes training on a processor possible. Caches beyond the budget are
-dropped, those used longest ago first, and read again.
+thread of a `PrefixCache` for each seat of an episode, for its prompts grow out of one another.
+Behind the prefix only the header and the reply are read (at `end`), which is what makes training on
+a processor possible. Threads beyond the budget are dropped, those used longest ago first, and read
+again.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from agents.lm.local.common_prefix import common_prefix
 from agents.lm.local.local_model import LocalModel
 from agents.lm.local.memory import default_budget
-from agents.lm.local.prompt_tokens import common_prefix
+from agents.lm.local.prefix_cache import PrefixCache
+from agents.steering.state_encoders import with_turns_left
 from simworld.core.errors import ModelError
 from simworld.core.requests import Position
 from simworld.training.cloning.stored_replies import StoredReply
 
+_MANY = 2**31  # threads: the budget alone bounds them
 _CLOSE = 1e-3  # largest difference of logits, as a share of the largest
 
 
@@ -32,10 +36,9 @@ _CLOSE = 1e-3  # largest difference of logits, as a share of the largest
 class _ReadTokens:
     """Tokens that one seat has read; only ever grows."""
 
-    ids: list[int]
-    # keys and values, each (1, kv heads, tokens, head size); empty: dropped
-    layers: list[tuple[Tensor, Tensor]]
+    name: str  # of the thread that keeps their keys and values
     last: Tensor  # (width,), the model's output at the last of the tokens
+    ids: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,9 +74,9 @@ class FrozenLM:
             )
         self._model, self._local, self._position = model, local, position
         self._embed = model.get_input_embeddings()
-        self._threads: dict[tuple[str, str], _ReadTokens] = {}
-        self._held: dict[int, _ReadTokens] = {}  # with keys and values; used longest ago first
-        self._budget = budget
+        self._threads: dict[tuple[str, str], _ReadTokens] = {}  # by episode and seat
+        self._names = itertools.count()
+        self._cache = PrefixCache(local.shape, budget=budget, count=_MANY, ahead=0)
         end = getattr(model.generation_config, "eos_token_id", None)
         self._end = end if isinstance(end, int) else min(end or local.ends, default=None)
         self._check_head()
@@ -144,9 +147,7 @@ class FrozenLM:
         with torch.no_grad():
             thread = self._thread((sample.episode, sample.observation.seat), ids[:at])
             out = self._run(thread, at, ids[at:], None)[0]
-        seen = sample.observation
         state = out[header - 1 - at] if header > at else thread.last
-        left = torch.tensor([(seen.turns_limit - seen.turn) / seen.turns_limit])
         return EncodedReply(
             sample=sample,
             thread=thread,
@@ -154,51 +155,42 @@ class FrozenLM:
             ids=tuple(ids[at:]),
             reply=len(ids) - start,
             begun=tuple(ids[tokens.begun : start]),
-            state=torch.cat([state.float().cpu(), left]),
+            state=torch.from_numpy(
+                with_turns_left(state.float().cpu().numpy(), sample.observation)
+            ),
             hidden=out[start - 1 - at : -1].clone(),
         )
 
     def _thread(self, key: tuple[str, str], ids: list[int]) -> _ReadTokens:
-        """The seat's cache, grown by what is new of these tokens; a new one where they do not
-        continue what it has read.
+        """What the seat has read, grown by what is new of these tokens; a new thread where they do
+        not continue it.
         """
         thread = self._threads.get(key)
         if thread is None or common_prefix(thread.ids, ids) < len(thread.ids):
-            thread = self._threads[key] = self._begin(ids)
+            last = torch.zeros(self.width)
+            thread = self._threads[key] = _ReadTokens(str(next(self._names)), last)
         if len(thread.ids) < len(ids):
-            self._read_on(thread, ids)
+            thread.ids = list(ids)
+            self._cached(thread)
         return thread
 
-    def _begin(self, ids: list[int]) -> _ReadTokens:
-        """A new cache, with what one of those kept has read of the same tokens: of all but the
-        last, whose output is needed.
-        """
-        kept, shared = max(
-            ((thread, common_prefix(thread.ids, ids)) for thread in self._held.values()),
-            key=lambda found: found[1],
-            default=(None, 0),
-        )
-        shared = min(shared, len(ids) - 1)
-        layers = (
-            []
-            if kept is None or shared < 1
-            else [(k[:, :, :shared], v[:, :, :shared]) for k, v in kept.layers]
-        )
-        return _ReadTokens(
-            ids=ids[:shared] if layers else [], layers=layers, last=torch.zeros(self.width)
-        )
-
     @torch.no_grad()
-    def _read_on(self, thread: _ReadTokens, ids: list[int]) -> None:
-        """Reads those of the tokens whose keys and values are missing."""
-        cache = self._model_cache(thread, None, 1)
-        new = self._tensor(ids[cache.get_seq_length() :])
-        out = self._model.base_model(input_ids=new[None], past_key_values=cache, use_cache=True)
-        thread.layers = [(layer.keys, layer.values) for layer in cache.layers]
-        thread.last, thread.ids = out.last_hidden_state[0, -1], list(ids)
-        self._held[id(thread)] = thread
-        while len(self._held) > 1 and sum(map(_bytes, self._held.values())) > self._budget:
-            self._held.pop(next(iter(self._held))).layers = []
+    def _cached(self, thread: _ReadTokens) -> Tensor:
+        """The thread's keys and values, (layers, 2, kv heads, ≥ its tokens, head size); those that
+        are missing are read.
+        """
+        ids, kept = thread.ids, self._cache.open(thread.name, thread.ids, len(thread.ids))
+        known = len(kept.ids)
+        if known < len(ids):
+            cache = _model_cache(kept.kv, known, rows=1)
+            out = self._model.base_model(
+                input_ids=self._tensor(ids[known:])[None], past_key_values=cache, use_cache=True
+            )
+            for layer, read in zip(kept.kv, cache.layers, strict=True):
+                layer[0, :, known : len(ids)] = read.keys[0, :, known:]
+                layer[1, :, known : len(ids)] = read.values[0, :, known:]
+            thread.last, kept.ids = out.last_hidden_state[0, -1], list(ids)
+        return kept.kv
 
     def _run(
         self, thread: _ReadTokens, at: int, ids: Sequence[int], prefixes: Tensor | None
@@ -213,31 +205,11 @@ class FrozenLM:
             tokens = torch.cat([own, tokens.expand(len(own), -1, -1)], dim=1)
         out = self._model.base_model(
             inputs_embeds=tokens,
-            past_key_values=self._cache(thread, at, len(tokens)),
+            past_key_values=_model_cache(self._cached(thread), at, len(tokens)),
             use_cache=True,
         )
         found: Tensor = out.last_hidden_state
         return found
-
-    def _cache(self, thread: _ReadTokens, at: int, rows: int) -> Any:
-        """A cache of the first `at` tokens of a thread, for so many rows; what was dropped is read
-        again.
-        """
-        if at and not thread.layers:
-            self._read_on(thread, thread.ids)
-        if self._held.pop(id(thread), None):
-            self._held[id(thread)] = thread  # used last
-        return self._model_cache(thread, at, rows)
-
-    def _model_cache(self, thread: _ReadTokens, at: int | None, rows: int) -> Any:
-        from transformers import DynamicCache
-
-        shape = (rows, -1, -1, -1)
-        kept = [
-            (keys[:, :, :at].expand(shape), values[:, :, :at].expand(shape))
-            for keys, values in thread.layers
-        ]
-        return DynamicCache(kept if at != 0 and kept else None)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(…, vocabulary) as the model makes them, from outputs (…, width)."""
@@ -282,5 +254,9 @@ def open_frozen_lm(
         )
 
 
-def _bytes(thread: _ReadTokens) -> int:
-    return sum(keys.nbytes + values.nbytes for keys, values in thread.layers)
+def _model_cache(kv: Tensor, tokens: int, rows: int) -> Any:
+    """The first tokens of a thread as a cache of transformers', for so many rows."""
+    from transformers import DynamicCache
+
+    known = kv[:, :, None, :, :tokens].expand(-1, -1, rows, -1, -1, -1)
+    return DynamicCache([(layer[0], layer[1]) for layer in known] if tokens else None)

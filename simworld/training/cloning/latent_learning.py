@@ -32,19 +32,19 @@ from agents.steering.planner import project
 from agents.steering.upmap import UpMap
 from simworld.core.arrays import Embed
 from simworld.core.errors import InputError
-from simworld.core.progress import MetricsSink
 from simworld.core.seeding import derive_seed, generator
 from simworld.stats.intervals import Estimate, mean_by_family
-from simworld.training.cloning.descent import Descent, DescentCheckpoint, descend
+from simworld.training.cloning.descent import Descent, descend
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.likelihood import likelihoods
 from simworld.training.cloning.neutrality import kl_divergence
 from simworld.training.cloning.reply_codes import fit_reply_codes, ways_of_replying, words_by_code
+from simworld.training.trainer import SILENT, TrainingRecorder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatentSettings:
-    """How to learn."""
+    """Settings of a latent up-mapping."""
 
     size: int = 32  # K; actions have one number more
     # of a direction to begin with, in lengths of the clone's token embeddings
@@ -55,14 +55,14 @@ class LatentSettings:
     descent: Descent = field(default_factory=lambda: Descent(steps=120, batch_size=8))
 
     def plain(self) -> dict[str, Any]:
-        """As JSON data."""
-        return asdict(self)
+        """Gives the settings as JSON data, for the record of a training."""
+        return asdict(self) | {"descent": self.descent.plain()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LatentMap:
-    """The up-mapping, its neutral action, and what its directions tell on replies that it was not
-    made from.
+    """A latent up-mapping, its neutral action, and how far its directions tell replies apart that
+    it was not made from.
     """
 
     upmap: UpMap
@@ -81,7 +81,7 @@ class _LatentParameters(nn.Module):
         self.rows = nn.Parameter(rows)
 
     def upmap(self) -> UpMap:
-        """As it is now, without gradients."""
+        """Gives the up-mapping as it is now, without gradients."""
         like, weight = self.like, torch.cat([self.neutral[None], self.rows.detach()])
         made = UpMap(
             weight, tokens=like.tokens, act_norm=like.act_norm, embedding_norm=like.embedding_norm
@@ -89,8 +89,8 @@ class _LatentParameters(nn.Module):
         return made.requires_grad_(False)
 
     def prefixes(self, codes: Tensor, share: float) -> Tensor:
-        """(B, L, width) behind which codes (B, K) speak, beside so large a share of the neutral
-        prefix.
+        """Gives the prefixes (B, L, width) of codes (B, K) beside a share of the neutral prefix, in
+        the length of a code.
         """
         scale = self.like.act_norm * self.like.embedding_norm / (len(self.rows) + 1) ** 0.5
         weight = torch.cat([self.neutral[None], self.rows])
@@ -110,25 +110,26 @@ def learn_latent(
     settings: LatentSettings,
     *,
     embed: Embed,
-    log: MetricsSink = lambda step, metrics: None,
-    keep: DescentCheckpoint | None = None,
+    recorder: TrainingRecorder = SILENT,
 ) -> LatentMap:
-    """A latent up-mapping around a prefix that changes nothing.
+    """Trains a latent up-mapping around a prefix that changes nothing, and gives it as it was best
+    on `dev`.
 
     Args:
-        teacher: gave the lessons.
-        train: replies to learn from.
-        dev: of other families, to choose the best moment by.
-        test: of yet others: what the directions tell is measured on them.
+        teacher: the language model that wrote the replies.
+        train: lessons to learn from.
+        dev: lessons of other families, to choose by.
+        test: lessons of yet others, on which `log_ratio` is measured.
         upmap: of the clone.
         neutral: the clone's action (d',), the same for all states.
-        settings: see there.
-        embed: sentence embeddings.
-        log: told the loss of every step.
-        keep: see `descend`.
+        settings: of the up-mapping.
+        embed: gives sentence embeddings.
+        recorder: keeps the state and is told the metrics, see `descend`.
 
     Raises:
-        InputError: fewer than two families to learn from, or replies drawn at temperature 0.
+        ValueError: there are no lessons.
+        InputError: fewer than two families to learn from, replies drawn at temperature 0, a loss
+            that is no longer finite, or a state of another training.
     """
     families = [lesson.sample.family for lesson in train]
     if len(set(families)) < 2:
@@ -168,7 +169,7 @@ def learn_latent(
         }
         return -nats[0] / tokens - settings.contrast * apart + settings.kl * strayed, metrics
 
-    descend(latent, loss, train, dev, settings.descent, log, keep=keep)
+    descend(latent, loss, train, dev, settings.descent, recorder=recorder)
     first = torch.zeros(size)
     first[0] = size**0.5
     return LatentMap(
@@ -180,8 +181,8 @@ def learn_latent(
 
 
 def _actions(codes: Tensor, share: float) -> Tensor:
-    """(B, K + 1): codes (B, K) beside so large a share of the neutral action, in the length of a
-    code.
+    """Gives actions (B, K + 1): codes (B, K) beside a share of the neutral action, in the length of
+    a code.
     """
     size = codes.shape[1] + 1
     return project(
@@ -190,8 +191,8 @@ def _actions(codes: Tensor, share: float) -> Tensor:
 
 
 def _share(draw: np.random.Generator) -> float:
-    """Of the neutral prefix, in the length of a code: as in exploring around it, between, or hardly
-    any.
+    """Draws a share of the neutral prefix, in the length of a code: as exploring around it has it,
+    one between, or hardly any.
     """
     return (1.0, draw.uniform(0.3, 1.0), draw.normal(0, 0.3))[draw.integers(3)]
 

@@ -11,16 +11,16 @@ from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 
 
 def likelihoods(teacher: FrozenLM, lesson: EncodedReply, hidden: Tensor) -> Tensor:
-    """The log-probability of the reply behind each of K prefixes, (K,) float32 in nats, with
+    """Gives the log-probability of the reply behind each of K prefixes, (K,) float32 in nats, with
     gradients to the outputs.
 
-    p is the distribution that the reply was drawn from, with its temperature, repetition penalty
-    and cuts.
+    The distribution is the one that the reply was drawn from, with its temperature, repetition
+    penalty and cuts.
 
     Args:
-        teacher: gave the lesson.
-        lesson: whose reply it is.
-        hidden: (K, reply, width), the outputs behind the prefixes (`FrozenLM.read`).
+        teacher: the language model that wrote the reply.
+        lesson: the reply.
+        hidden: the outputs behind the prefixes, (K, reply, width), of `FrozenLM.read`.
 
     Raises:
         InputError: the reply was not drawn: at temperature 0 it has no likelihood.

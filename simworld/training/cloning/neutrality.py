@@ -1,5 +1,5 @@
-"""How far a planner changes what a frozen language model says, teacher-forced on replies it wrote
-unsteered.
+"""Neutrality measures how far a planner changes what a frozen language model says: the model reads,
+teacher-forced, replies that it wrote unsteered.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ ActionFunction = Callable[[Tensor], Tensor]  # raw states (B, d_s) → actions (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neutrality:
-    """What a planner leaves of the unsteered model, and what its up-mapping could do. Means over
-    tokens, intervals by family.
+    """What a planner leaves of the unsteered model, and what its up-mapping could do: means over
+    tokens with intervals by family.
 
-    All are in nats per token of the reply, but for `agreement` and `perplexity_ratio`. KL is taken
-    over the whole vocabulary at temperature 1.
+    All are in nats per token of the reply, but for `agreement` and `perplexity_ratio`. KL is over
+    the whole vocabulary at temperature 1.
     """
 
     kl: Estimate  # KL(unsteered ‖ steered)
@@ -39,7 +39,7 @@ class Neutrality:
     replies: int
 
     def plain(self) -> dict[str, float]:
-        """The means by name, for a checkpoint's `metrics`."""
+        """Gives the means by name, for a checkpoint's `metrics`."""
         return {name: getattr(self, name).mean for name in MEASURES}
 
 
@@ -55,12 +55,12 @@ MEASURES = (
 
 
 def kl_divergence(first: Tensor, second: Tensor) -> Tensor:
-    """KL(first ‖ second) in nats, (…,), of log-probabilities (…, vocabulary)."""
+    """Gives KL(first ‖ second) in nats, (…,), of log-probabilities (…, vocabulary)."""
     return (first.exp() * (first - second)).sum(-1)
 
 
 def random_actions(count: int, d_action: int, seed: int) -> Tensor:
-    """Directions drawn evenly on the sphere of radius √d', (count, d') float32."""
+    """Draws actions evenly on the sphere of radius √d', (count, d') float32."""
     draws = generator(seed).standard_normal((count, d_action))
     return project(torch.from_numpy(draws).float(), "sphere")
 
@@ -75,8 +75,9 @@ def measure(
     seed: int = 0,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Neutrality:
-    """Reads each reply behind the policy's prefix and behind those of two random actions. Raises
-    ValueError without lessons.
+    """Measures a policy: reads each reply behind its prefix and behind those of two random actions.
+
+    Raises ValueError without lessons.
     """
     rows: dict[str, list[tuple[str, float]]] = {name: [] for name in MEASURES}
     for i, lesson in enumerate(lessons):
@@ -99,8 +100,8 @@ def measure(
 
 
 def _of_lesson(teacher: FrozenLM, lesson: EncodedReply, prefixes: Tensor) -> Mapping[str, Tensor]:
-    """By measure, its values at each token of the reply; the perplexity ratio as a difference of
-    cross-entropies.
+    """Gives the values of each measure at each token of the reply; the perplexity ratio as a
+    difference of cross-entropies.
     """
     plain = teacher.log_probs(lesson.hidden)
     steered, one, other = teacher.log_probs(teacher.read(lesson, prefixes))

@@ -1,9 +1,9 @@
-"""What replies mean, as codes: the small encoder of the latent up-mapping, and the words that a
-code makes likely.
+"""The small encoder of the latent up-mapping turns replies into codes, and tells which words a code
+makes likely.
 
-A code is a reply's sentence embedding less the mean of its family (what the scenario is about is no
-way of replying), in principal coordinates, each over the square root of its deviation, put on the
-sphere of radius √K.
+A code comes from a reply's sentence embedding. The mean of its family is taken off, since what the
+scenario is about is no way of replying. What is left is put in principal coordinates, each over the
+square root of its deviation, and on the sphere of radius √K.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _RIDGE = 10.0  # replies' worth of knowing nothing
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReplyCodes:
-    """The encoder: from sentence embeddings to codes."""
+    """The fitted encoder."""
 
     axes: Floats  # (K, d), orthonormal
     spread: Floats  # (K,), what each coordinate is divided by
 
     def codes(self, embeddings: Floats, families: Sequence[str]) -> Tensor:
-        """(n, K) float32 of length √K, from embeddings (n, d); 0 for a reply that is all its family
-        has.
+        """Gives codes (n, K) float32 of length √K, of embeddings (n, d); 0 for the only reply of a
+        family.
         """
         rows = centred(embeddings, families) @ self.axes.T / self.spread
         length = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -40,9 +40,7 @@ class ReplyCodes:
 
 
 def fit_reply_codes(embeddings: Floats, families: Sequence[str], size: int) -> ReplyCodes:
-    """The encoder with `size` coordinates, or as many as there are, that suits replies with these
-    embeddings (n, d).
-    """
+    """Fits the encoder to embeddings (n, d), with `size` coordinates, or as many as there are."""
     rows = centred(embeddings, families)
     _, values, axes = np.linalg.svd(rows, full_matrices=False)
     kept = max(1, min(size, int((values > 1e-9 * values[:1]).sum())))
@@ -52,8 +50,8 @@ def fit_reply_codes(embeddings: Floats, families: Sequence[str], size: int) -> R
 
 
 def ways_of_replying(codes: Tensor, count: int, seed: int) -> Tensor:
-    """The middles of groups of replies, (n, K) of length √K, n at most `count`: k-means on their
-    codes (N, K).
+    """Gives the middles of groups of replies, (n, K) of length √K, n at most `count`: k-means on
+    their codes (N, K).
     """
     from sklearn.cluster import KMeans
 
@@ -71,17 +69,17 @@ def ways_of_replying(codes: Tensor, count: int, seed: int) -> Tensor:
 def words_by_code(
     codes: Tensor, replies: Sequence[Tensor], families: Sequence[str], embeddings: Tensor
 ) -> Tensor:
-    """How a reply's mean token embedding changes with its code, (K, width) float32, scaled to a
-    root mean square length of 1.
+    """Gives how a reply's mean token embedding changes with its code, (K, width) float32, scaled to
+    a root mean square length of 1.
 
-    Ridge regression on the codes, within families. A token counts by the square of its surprise
-    −log f, f its frequency in these replies, for what distinguishes replies are their rare words.
+    By ridge regression on the codes, within families. A token counts by the square of its surprise
+    −log f, f its frequency in these replies, for rare words distinguish replies.
 
     Args:
-        codes: (n, K).
+        codes: of the replies, (n, K).
         replies: the tokens of each, int64.
         families: of each.
-        embeddings: (V, width), of the language model.
+        embeddings: of the language model's tokens, (V, width).
     """
     counts = torch.bincount(torch.cat(list(replies)), minlength=len(embeddings)).double()
     weights = torch.log(counts.sum() / counts.clamp(min=1)).square()
@@ -97,7 +95,7 @@ def words_by_code(
 
 
 def centred(rows: Floats, families: Sequence[str]) -> Floats:
-    """Rows less the mean of their family."""
+    """Takes off each row the mean of its family."""
     _, of = np.unique(np.array(families), return_inverse=True)
     sums = np.zeros((of.max() + 1, rows.shape[1]))
     np.add.at(sums, of, rows)

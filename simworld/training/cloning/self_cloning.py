@@ -1,12 +1,13 @@
-"""Self-cloning: a planner, and if wanted an up-mapping, whose steered model says what the unsteered
-one would (DAT, first stage).
+"""Self-cloning: a planner learns to change nothing, and an up-mapping may learn along. The steered
+model then says what the unsteered one would.
 
-The planner sees the state of the prompt alone. What is lowered is KL(unsteered ‖ steered) over the
-whole vocabulary, or the cross-entropy of the stored replies as in the paper. An up-mapping that
-learns along could become one that steers nowhere, or one that steers at the price of the language;
-so its loss also has `weight · |reach − target|`, reach being the KL between the replies under two
-random actions. (A smaller W changes little, for the first layer normalises its input.) The moment
-that is kept is the most neutral one of those whose reach is within a factor of two of the target.
+Source: DAT, first stage (docs/design/dat.md). The planner sees the state of the prompt alone. The
+loss is KL(unsteered ‖ steered) over the whole vocabulary, or the cross-entropy of the stored
+replies as in the paper. Deviation: an up-mapping that learns along could come to steer nowhere, or
+to steer at the price of the language; so its loss also has `weight · |reach − target|`. Reach is
+the KL between the replies under two random actions. (A smaller W changes little, for the first
+layer normalises its input.) The weights that are kept are the most neutral ones of those whose
+reach is within a factor of two of the target.
 """
 
 from __future__ import annotations
@@ -20,36 +21,37 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from agents.steering.planner import Actor
+from agents.steering.planner import Actor, Normalizer
 from agents.steering.upmap import UpMap
-from simworld.core.progress import MetricsSink
-from simworld.training.cloning.descent import Descent, DescentCheckpoint, descend
+from simworld.training.cloning.descent import Descent, descend
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.neutrality import kl_divergence, random_actions
-from simworld.training.rl.networks import start_at
+from simworld.training.data.normalizer import fit_to_lessons
+from simworld.training.rl.networks import new_actor, start_at
+from simworld.training.trainer import SILENT, TrainingRecorder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloneSettings:
-    """How to clone."""
+    """Settings of cloning; `reach_target` is in nats per token, and counts with `train_upmap`."""
 
     loss: Literal["kl", "ce"] = "kl"
     train_upmap: bool = False
-    reach_target: float = 0.2  # nats per token; with `train_upmap`
+    reach_target: float = 0.2
     reach_weight: float = 3.0
     hidden: tuple[int, ...] = (256, 256)
     descent: Descent = field(default_factory=Descent)
 
     def plain(self) -> dict[str, Any]:
-        """As JSON data."""
-        return asdict(self)
+        """Gives the settings as JSON data, for the record of a training."""
+        return asdict(self) | {"descent": self.descent.plain()}
 
     def rank(self, means: Mapping[str, float]) -> float:
-        """How bad a moment is, by its mean loss and metrics.
+        """Tells how bad weights are, by their mean loss and metrics on the dev lessons.
 
-        Where the up-mapping learns it is KL or cross-entropy, as long as reach is within a factor
-        of two of the target: reach varies so much from reply to reply that its part of the loss
-        would outweigh the rest.
+        Where the up-mapping learns, that is KL or cross-entropy alone, as long as reach is within a
+        factor of two of the target: reach varies so much from reply to reply that its part of the
+        loss would outweigh the rest.
         """
         if not self.train_upmap or self.reach_target == 0:
             return means["loss"]
@@ -58,15 +60,15 @@ class CloneSettings:
 
 
 class ClonedPlanner(nn.Module):
-    """Standardisation, actor and up-mapping: from raw states to prefixes."""
+    """Turns raw states into prefixes: standardises them, and maps the actor's actions up."""
 
-    def __init__(self, actor: Actor, mean: Tensor, std: Tensor, upmap: UpMap) -> None:
+    def __init__(self, actor: Actor, normalizer: Normalizer, upmap: UpMap) -> None:
         super().__init__()
-        self.actor, self.mean, self.std, self.upmap = actor, mean, std, upmap
+        self.actor, self.normalizer, self.upmap = actor, normalizer, upmap
 
     def action(self, state: Tensor) -> Tensor:
-        """Actions (B, d') for raw states (B, d_s)."""
-        action: Tensor = self.actor((state - self.mean) / self.std)
+        """Gives actions (B, d') for raw states (B, d_s)."""
+        action: Tensor = self.actor(self.normalizer.states(state))
         return action
 
 
@@ -78,39 +80,42 @@ def clone(
     settings: CloneSettings,
     *,
     start: Tensor | ClonedPlanner | None = None,
-    log: MetricsSink = lambda step, metrics: None,
-    keep: DescentCheckpoint | None = None,
+    recorder: TrainingRecorder = SILENT,
 ) -> ClonedPlanner:
-    """A planner over a copy of the up-mapping, as it was best on the dev lessons.
+    """Trains a planner over a copy of the up-mapping, and gives it as it was best on `dev`.
 
     Args:
-        teacher: gave the lessons.
-        train: to learn from.
-        dev: of other families, to choose by.
-        upmap: frozen, unless the settings say that it learns along.
-        settings: see there.
+        teacher: the language model that wrote the replies.
+        train: lessons to learn from.
+        dev: lessons of other families, to choose by.
+        upmap: stays as it is, unless the settings say that its copy learns along.
+        settings: of cloning.
         start: a planner to go on from; or the action (d',) from which a new one starts in all
             states, nearly neutral if one is known; default: a random action.
-        log: told the loss of every step.
-        keep: see `descend`.
+        recorder: keeps the state and is told the metrics, see `descend`.
+
+    Raises:
+        ValueError: there are no lessons.
+        InputError: the loss is no longer finite, or the state is of another training.
     """
-    planner = ClonedPlanner(*_actor(train, upmap, settings, start), copy_of(upmap))
+    planner = ClonedPlanner(*_actor(train, upmap, settings, start), copy.deepcopy(upmap))
     planner.upmap.requires_grad_(settings.train_upmap)
 
     def loss(lesson: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
         actions = planner.action(lesson.state[None])
         if settings.train_upmap:
             actions = torch.cat([actions, random_actions(2, upmap.d_action, seed)])
-        found = teacher.log_probs(teacher.read(lesson, planner.upmap(actions)))
-        value = reply_loss(teacher, lesson, found[0], settings.loss)
+        steered, *at_random = teacher.log_probs(teacher.read(lesson, planner.upmap(actions)))
+        value = _reply_loss(teacher, lesson, steered, settings.loss)
         metrics: dict[str, float] = {settings.loss: value.item()}
         if settings.train_upmap:
-            reach = kl_divergence(found[1], found[2]).mean()
+            reach = kl_divergence(*at_random).mean()
             metrics["reach"] = reach.item()
             value = value + settings.reach_weight * (reach - settings.reach_target).abs()
         return value, metrics
 
-    descend(planner, loss, train, dev, settings.descent, log, rank=settings.rank, keep=keep)
+    how, rank = settings.descent, settings.rank
+    descend(planner, loss, train, dev, how, rank=rank, recorder=recorder)
     return planner.requires_grad_(False)
 
 
@@ -119,42 +124,26 @@ def _actor(
     upmap: UpMap,
     settings: CloneSettings,
     start: Tensor | ClonedPlanner | None,
-) -> tuple[Actor, Tensor, Tensor]:
-    """The network to begin with, and the scale of its states."""
+) -> tuple[Actor, Normalizer]:
+    """Gives the network to begin with, and what its states are standardised by."""
     if isinstance(start, ClonedPlanner):
-        return copy.deepcopy(start.actor).requires_grad_(True), start.mean, start.std
-    mean, std = standard([lesson.state for lesson in train])
-    seed = settings.descent.seed
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed % 2**63)
-        actor = Actor(len(mean), upmap.d_action, hidden=settings.hidden, projection="sphere")
+        return copy.deepcopy(start.actor).requires_grad_(True), start.normalizer
+    normalizer = fit_to_lessons([lesson.state for lesson in train])
+    seed, sizes = settings.descent.seed, (len(normalizer.mean), upmap.d_action)
+    # torch takes no larger seed
+    actor = new_actor(*sizes, hidden=settings.hidden, projection="sphere", seed=seed % 2**63)
     start_at(actor, random_actions(1, upmap.d_action, seed)[0] if start is None else start)
-    return actor, mean, std
+    return actor, normalizer
 
 
-def reply_loss(
-    teacher: FrozenLM, lesson: EncodedReply, found: Tensor, kind: Literal["kl", "ce"]
+def _reply_loss(
+    teacher: FrozenLM, lesson: EncodedReply, steered: Tensor, kind: Literal["kl", "ce"]
 ) -> Tensor:
-    """The mean over the reply's tokens of KL(unsteered ‖ found), or of the cross-entropy; `found`
-    is (reply, vocabulary).
+    """Gives the mean over the reply's tokens of KL(unsteered ‖ steered), or of the cross-entropy,
+    in nats; `steered` are log-probabilities (reply, vocabulary).
     """
     if kind == "ce":
-        return -found.gather(-1, lesson.targets.to(found.device)[:, None]).mean()
+        return -steered.gather(-1, lesson.targets.to(steered.device)[:, None]).mean()
     with torch.no_grad():
-        plain = teacher.log_probs(lesson.hidden)
-    return kl_divergence(plain, found).mean()
-
-
-def standard(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (d,) of vectors; a coordinate that hardly varies gets 1."""
-    table = torch.stack(list(rows))
-    std = table.std(0, correction=0)
-    return table.mean(0), torch.where(std > 1e-6, std, torch.ones_like(std))
-
-
-def copy_of(upmap: UpMap) -> UpMap:
-    """The same up-mapping with weights of its own."""
-    weight = upmap.weight.detach().clone()
-    return UpMap(
-        weight, tokens=upmap.tokens, act_norm=upmap.act_norm, embedding_norm=upmap.embedding_norm
-    )
+        unsteered = teacher.log_probs(lesson.hidden)
+    return kl_divergence(unsteered, steered).mean()

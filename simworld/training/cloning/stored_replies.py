@@ -7,23 +7,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from agents.prompting import (
-    PromptTemplate,
-    build_prompt,
-    is_outdated,
-    stop_strings,
-    template_version,
-)
+from agents.prompt_rebuilding import AnsweredPrompt, answered_prompts
+from agents.prompting import stop_strings, template_version
 from simworld.core.counts import counted
-from simworld.core.episode import Act, Observation
+from simworld.core.episode import Observation
 from simworld.core.errors import InputError
 from simworld.core.requests import Prompt, Sampling
-from simworld.core.scenario import Scenario
 from simworld.core.seeding import derive_seed
-from simworld.core.visibility import observe
-from store import AgentRecord, StoredEpisode
+from store import Store, StoredEpisode
 
 DataSplit = Literal["train", "dev", "test"]
 
@@ -44,26 +37,8 @@ class StoredReply:
     dtype: str  # in which the model wrote it
 
 
-class ReplyStore(Protocol):
-    """The part of a store that is read here."""
-
-    def episodes(
-        self, *, run: str | None = None, agent: str | None = None
-    ) -> Iterator[StoredEpisode]:
-        """Whole episodes."""
-        ...
-
-    def scenario(self, id_: str) -> Scenario:
-        """A scenario by its id."""
-        ...
-
-    def agent(self, id_: str) -> AgentRecord:
-        """An agent by its id."""
-        ...
-
-
 def stored_replies(
-    store: ReplyStore, *, model_id: str, run: str | None = None, agent: str | None = None
+    store: Store, *, model_id: str, run: str | None = None, agent: str | None = None
 ) -> Iterator[StoredReply]:
     """The replies that a language model wrote without steering, each with the prompt of its turn.
 
@@ -80,22 +55,23 @@ def stored_replies(
             replies.
     """
     scenario_of, agent_of = cache(store.scenario), cache(store.agent)
+
+    def spec_of(id_: str) -> Mapping[str, Any]:
+        return agent_of(id_).spec
+
     for stored in store.episodes(run=run, agent=agent):
-        episode = stored.episode
-        for number, turn in enumerate(episode.turns):
-            for act in turn.acts:
-                made = act.generation
-                if made is None or made.model_id != model_id or not made.raw.strip():
-                    continue
-                record = agent_of(episode.cast[act.seat])
-                steered = act.plan is not None and act.plan.action is not None
-                if steered or agent not in (None, record.id, record.name):
-                    continue
-                scenario = scenario_of(episode.scenario_id)
-                seen = observe(scenario, act.seat, episode.turns[:number], turn.index, episode.seed)
-                template = PromptTemplate.model_validate(record.spec["prompt"])
-                if not is_outdated(made.prompt_version, template, seen):
-                    yield _sample(stored, act, seen, template, record.spec)
+        cast = stored.episode.cast
+        seats = [
+            seat
+            for seat, id_ in cast.items()
+            if agent is None or agent in (id_, agent_of(id_).name)
+        ]
+        for sent in answered_prompts(
+            stored.episode, seats, model_id,
+            scenario_of=scenario_of, spec_of=spec_of, steered=False,
+        ):  # fmt: skip
+            spec = spec_of(cast[sent.observation.seat])
+            yield _sample(stored, sent, Sampling(**spec["sampling"]))
 
 
 def part_of(
@@ -151,24 +127,17 @@ def take(samples: Iterable[StoredReply], count: int, *, seed: int) -> list[Store
     return taken
 
 
-def _sample(
-    stored: StoredEpisode,
-    act: Act,
-    seen: Observation,
-    template: PromptTemplate,
-    spec: Mapping[str, Any],
-) -> StoredReply:
-    made = act.generation
-    assert made is not None
-    stop = "" if template.style == "chat" else stop_strings(template, seen)[0]
+def _sample(stored: StoredEpisode, sent: AnsweredPrompt, sampling: Sampling) -> StoredReply:
+    made, template = sent.reply, sent.template
+    stop = "" if template.style == "chat" else stop_strings(template, sent.observation)[0]
     return StoredReply(
-        prompt=build_prompt(template, seen, drop_events=made.dropped_events),
+        prompt=sent.prompt,
         reply=made.raw,
         stop=stop if made.finish == "stop" else None,
         family=stored.summary.family,
         episode=stored.id,
-        observation=seen,
+        observation=sent.observation,
         template_version=template_version(made.prompt_version),
-        sampling=Sampling(**spec["sampling"]),
+        sampling=sampling,
         dtype=made.dtype,
     )

@@ -1,4 +1,6 @@
-"""The reward of one seat's steered utterances: scored by judges or measured, and placed."""
+"""The reward of one seat's steered utterances: judges or a measure score them, and the score is
+shared out over them.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +36,8 @@ class SeatReward:
 def judged_rewards(
     trace: SeatTrace, turns: Sequence[int], weights: RewardWeights, place: RewardPlacement
 ) -> SeatReward | None:
-    """The mean over the judgements of a trace, placed on its steered turns; None where one needed
-    is not there.
+    """Gives the mean over the judgements of a trace, shared out over its steered turns; None where
+    a judgement that is needed is missing.
     """
     found = [given for given in trace.scores if given.judge_id in weights]
     if any(
@@ -61,7 +63,7 @@ def judged_rewards(
 
 
 def measured_rewards(values: NDArray[np.float64], place: RewardPlacement) -> SeatReward:
-    """Numbers measured on utterances, whose mean is the score."""
+    """Gives the reward of numbers measured on utterances (n,); their mean is the score."""
     score = float(values.mean())
     if place == "utterance":
         return SeatReward(placed=by_utterance(list(values)), scores=(score,))
@@ -96,8 +98,8 @@ def _placed(
 def _prefixes(
     given: SeatScores, score: float, turns: Sequence[int], weights: Mapping[str, float]
 ) -> CreditAssignment | None:
-    """A stored score is that of the dialogue up to the seat's next turn, steered or not; the last
-    one is the episode's.
+    """Shares a score out by prefixes: a stored score is that of the dialogue up to the seat's next
+    turn, steered or not, and the last one is the episode's.
     """
     said = {name: given.attributions.get(("prefixes", name), {}) for name in weights}
     if any(turn not in values for values in said.values() for turn in turns):

@@ -1,5 +1,5 @@
-"""The dataset: steered acts out of the store as transitions in memory-mapped files, made once per
-query and content.
+"""A dataset holds steered acts of the store as transitions in memory-mapped files, and is made once
+per query and content.
 """
 
 from __future__ import annotations
@@ -26,19 +26,17 @@ from simworld.training.data.dataset_folder import (
     new_folder,
     write_dataset,
 )
-from simworld.training.data.dataset_folder import load_meta as load_meta
-from simworld.training.data.dataset_folder import load_transitions as load_transitions
 from simworld.training.data.dataset_query import FORMAT, DataQuery
 from simworld.training.data.dataset_selection import DatasetSelection, select_data
 from simworld.training.data.measured_rewards import make_utterance_reward
 from store import SeatTrace, Store
 
-CHUNK = 64  # traces measured at a time
+TRACES = 64  # measured at a time
 
 
 @dataclass(slots=True, kw_only=True)
 class DatasetTally:
-    """What was left out, and what was learned about the judge, while streaming."""
+    """Counts what a dataset leaves out, and how far its judge agrees with itself."""
 
     unscored: int = 0
     without_action: int = 0
@@ -51,11 +49,11 @@ class DatasetTally:
 def build_dataset(
     store: Store, query: DataQuery, folder: Path, *, on_progress: ReportProgress | None = None
 ) -> Path:
-    """The folder of a query's dataset inside `folder`; spilled now, or as it was if query and store
-    are unchanged.
+    """Gives the folder of a query's dataset inside `folder`: written now, or as it was if query and
+    store are unchanged.
 
-    It appears whole or not at all. Failed episodes are left out, so are seats without a score, both
-    counted in its `meta.json`.
+    The folder appears whole or not at all. It leaves out failed episodes and seats without a score,
+    and counts both in its `meta.json`.
 
     Raises:
         InputError: nothing to take, vectors that do not fit together, several judges, or a number
@@ -120,7 +118,7 @@ def _episodes(
     traces: Iterator[SeatTrace], query: DataQuery, chosen: DatasetSelection, tally: DatasetTally
 ) -> Iterator[SeatEpisode]:
     signal = None if query.states_only else make_utterance_reward(query.reward)
-    while chunk := list(islice(traces, CHUNK)):
+    while chunk := list(islice(traces, TRACES)):
         taken = [(trace, _steps(trace, query.states_only)) for trace in chunk]
         tally.without_action += sum(not steps for _, steps in taken)
         taken = [(trace, steps) for trace, steps in taken if steps]

@@ -1,5 +1,5 @@
-"""What keeps a dataset from being learned from, each in one clear line, before any step is taken;
-and the split by family.
+"""Checks say in one line each why a dataset cannot be learned from, before any step is taken; and
+the split by family.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from simworld.core.errors import InputError, Problem
 from simworld.core.seeding import derive_seed
-from simworld.training.data.normalizer import ROWS
-from simworld.training.data.transitions import Transitions
+from simworld.training.data.transitions import ACTION_ROWS, Transitions
 
 
 def check_trainable(transitions: Transitions, *, held_out: float) -> None:
-    """Raises InputError with every reason at once."""
+    """Checks that transitions can be learned from. Raises InputError with every reason at once."""
     if not len(transitions):
         raise InputError(
             "the dataset has no transitions; does its query fit any stored, judged, steered"
@@ -26,9 +25,9 @@ def check_trainable(transitions: Transitions, *, held_out: float) -> None:
         if not good.all():
             first = transitions.episodes[transitions.episode[int(np.argmin(good))]]
             problems.append(
-                f"{np.count_nonzero(~good)} of {len(good)} transitions have a {what} that is no"
-                f" number (NaN or infinite), first in episode {first}; leave such episodes out of"
-                " the query"
+                f"{np.count_nonzero(~good)} of {len(good)} transitions have a non-finite {what}"
+                f" (NaN or infinite), first in episode {first}; leave such episodes out of the"
+                " query"
             )
     if not varied:
         problems.append(
@@ -46,13 +45,13 @@ def check_trainable(transitions: Transitions, *, held_out: float) -> None:
 
 
 def _actions(actions: NDArray[np.float32]) -> tuple[NDArray[np.bool_], bool]:
-    """Of actions (n, d'), which may lie in a file: which are finite (n,), and whether any differs
-    from the first.
+    """Tells of actions (n, d'), which may lie in a file, which are finite (n,), and whether any
+    differs from the first.
     """
     finite, varied = np.empty(len(actions), dtype=np.bool_), False
-    for start in range(0, len(actions), ROWS):
-        part = actions[start : start + ROWS]
-        finite[start : start + ROWS] = np.isfinite(part).all(1)
+    for start in range(0, len(actions), ACTION_ROWS):
+        part = actions[start : start + ACTION_ROWS]
+        finite[start : start + ACTION_ROWS] = np.isfinite(part).all(1)
         varied = varied or bool((part != actions[0]).any())
     return finite, varied
 
@@ -60,10 +59,10 @@ def _actions(actions: NDArray[np.float32]) -> tuple[NDArray[np.bool_], bool]:
 def split_families(
     transitions: Transitions, *, held_out: float, seed: int
 ) -> tuple[Transitions, Transitions | None]:
-    """The transitions to learn from, and those of a share of the families, by seed, that are held
-    out; None where share 0.
+    """Splits transitions into those to learn from and those held out, None where the share is 0.
 
-    At least one family stands on either side. Which ones depends on their names and the seed alone.
+    `held_out` is a share of the families; at least one stands on either side. Which ones depends on
+    their names and the seed alone.
     """
     if not held_out:
         return transitions.followed(), None
@@ -80,7 +79,9 @@ def split_families(
 
 
 def check_batch(learning: Transitions, batch_size: int) -> None:
-    """Raises InputError where the batch is larger than what there is to learn from."""
+    """Checks the size of a batch. Raises InputError where it is larger than what there is to learn
+    from.
+    """
     if len(learning) < batch_size:
         raise InputError(
             f"a batch of {batch_size} is more than the {len(learning)} transitions to learn from; "

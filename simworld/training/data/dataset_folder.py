@@ -1,6 +1,4 @@
-"""A dataset's folder: written as episodes come, and read as transitions that stay in their
-files.
-"""
+"""A dataset's folder is written as episodes come; transitions that are read stay in their files."""
 
 from __future__ import annotations
 
@@ -64,14 +62,14 @@ class DatasetMeta(BaseModel):
 
     @property
     def dtype(self) -> str:
-        """The number format in which most acts were made; empty where the dataset is of a version
-        that did not say.
+        """The number format in which most acts were made; empty where the dataset does not say, for
+        an earlier version made it.
         """
         return max(sorted(self.dtypes), key=lambda name: self.dtypes[name], default="")
 
     def provenance(self) -> dict[str, Any]:
-        """What a checkpoint says about its data: of the database its name alone, for a checkpoint
-        travels.
+        """Gives what a checkpoint says about its data; of the database only the name, for a
+        checkpoint travels.
         """
         return {
             "source": PurePath(self.source).name,
@@ -96,8 +94,8 @@ class SeatEpisode:
 def write_dataset(
     folder: Path, episodes: Iterable[SeatEpisode], d_state: int, d_action: int, centre: bool
 ) -> dict[str, Any]:
-    """Writes episodes as they come; only their scores and names stay in memory. Returns rows,
-    sha256, families and their means.
+    """Writes episodes as they come, and gives rows, sha256, families and their means. Only scores
+    and names stay in memory.
 
     Raises InputError for a state, action or reward that is not finite.
     """
@@ -118,8 +116,8 @@ def write_dataset(
             ):
                 if not np.isfinite(values).all():
                     raise InputError(
-                        f"episode {episode.name}: a {what} is no number (NaN or infinite); leave"
-                        " the episode out of the query"
+                        f"episode {episode.name}: a non-finite {what} (NaN or infinite); leave the"
+                        " episode out of the query"
                     )
             states.append(episode.states)
             actions.append(episode.actions)
@@ -205,8 +203,8 @@ def load_transitions(folder: Path) -> Transitions:
 
 
 def load_meta(folder: Path) -> DatasetMeta:
-    """What a dataset says about itself. Raises InputError where there is none, or one of another
-    format.
+    """Reads what a dataset says about itself. Raises InputError where there is none, or one of
+    another format.
     """
     try:
         if not os.path.lexists(folder / META):
@@ -228,8 +226,8 @@ def load_meta(folder: Path) -> DatasetMeta:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A folder to write in, which becomes `target` when the block ends well; if another process was
-    faster, its one stays.
+    """Gives a folder to write in, which becomes `target` when the block ends well; if another
+    process was faster, its one stays.
     """
     work = None
     try:
@@ -249,8 +247,8 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 
 def load_scores(folder: Path, seats: int) -> NDArray[np.float64]:
-    """The score of each seat's part of an episode, not centred, in the order of
-    `Transitions.episodes`, (E,); E is `seats`. Raises InputError.
+    """Reads the score of each seat's part of an episode, not centred, (E,) in the order of
+    `Transitions.episodes`; E is `seats`. Raises InputError where the file is damaged.
     """
     try:
         return read_column(folder / "scores.npy", np.float64, seats)

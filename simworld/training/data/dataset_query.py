@@ -1,4 +1,4 @@
-"""What a dataset is made from: which acts of the store, and what they are rewarded for."""
+"""A query says which acts of the store make a dataset, and what they are rewarded for."""
 
 from __future__ import annotations
 
@@ -135,24 +135,15 @@ class DataQuery(BaseModel):
     reward: RewardSettings = Field(default_factory=RewardSettings)
 
     def traces(self) -> TraceQuery:
-        """The part that the store answers."""
-        names = (
-            "runs",
-            "agents",
-            "scenarios",
-            "families",
-            "since",
-            "until",
-            "encoders",
-            "planners",
-        )
+        """Gives the part of the query that the store answers."""
+        names = TraceQuery.__dataclass_fields__
         return TraceQuery(**{name: getattr(self, name) for name in names})
 
     def plain(self) -> dict[str, Any]:
-        """As plain JSON data, defaults left out."""
+        """Gives the query as plain JSON data, defaults left out."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
     def key(self, fingerprint: str) -> str:
-        """The name of the dataset that this query makes of a store's content: 16 hex digits."""
+        """Names the dataset that this query makes of a store's content: 16 hex digits."""
         text = f"{FORMAT}\n{self.model_dump_json()}\n{fingerprint}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]

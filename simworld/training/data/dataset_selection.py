@@ -1,5 +1,5 @@
-"""What a query comes to in a store: one kind of vectors, and whose verdicts count; or one clear
-line that says why not.
+"""A query selects from a store one kind of vectors, and whose verdicts count; or one line says why
+it cannot.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HEX = 12  # of an id, shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSelection:
-    """What will be read."""
+    """What a query selects."""
 
     encoder_id: str
     d_state: int
@@ -30,8 +30,8 @@ class DatasetSelection:
 def select_data(
     query: DataQuery, found: TraceOverview, judges: Sequence[JudgeRecord]
 ) -> DatasetSelection:
-    """Raises InputError where a query finds nothing, vectors that do not fit together, or several
-    judges.
+    """Selects what a dataset is made from. Raises InputError where the query finds nothing, vectors
+    that do not fit together, or several judges.
     """
     kind = _one_kind(query, found)
     judged = query.reward.measure == "judged" and not query.states_only

@@ -1,5 +1,5 @@
-"""What is in a dataset, and whether anything can be learned from it: coverage, dispersion, and how
-far actions explain rewards.
+"""An inspection tells what is in a dataset and whether anything can be learned from it: coverage,
+dispersion, and how far actions explain rewards.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ from simworld.training.data.dataset_folder import (
     load_scores,
     load_transitions,
 )
-from simworld.training.data.transitions import Transitions
+from simworld.training.data.transitions import ACTION_ROWS, Transitions
 from simworld.training.data.variance_explained import VarianceExplained, variance_explained
 
-CHUNK = 8192  # rows read at a time
 BINS = 10
 MOST_FAMILIES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """How numbers are spread."""
+    """Counts of numbers in bins."""
 
     edges: tuple[float, ...]  # one more than counts
     counts: tuple[int, ...]
@@ -55,7 +54,7 @@ class Dispersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """A dataset's coverage."""
+    """What a dataset covers, and what speaks against learning from it."""
 
     meta: DatasetMeta
     episodes: int
@@ -72,16 +71,18 @@ class Inspection:
 
 
 def inspect_dataset(folder: Path) -> Inspection:
-    """What is in a dataset; reads its actions a few at a time. Raises InputError where the folder
-    is no dataset.
+    """Inspects a dataset, and reads its actions a few at a time. Raises InputError where the folder
+    holds none.
     """
     meta, data = load_meta(folder), load_transitions(folder)
     scores = load_scores(folder, len(data.episodes))
     dispersion = action_dispersion(data.actions) if meta.d_action else None
     learnable = meta.d_action > 0 and len(meta.families) > 1
-    family_of = data.family[_first_rows(data)]
+    family_of = data.episode_families
     centred = scores - np.array([meta.family_means[name] for name in meta.families])[family_of]
-    by_episode = variance_explained(_episode_means(data), centred, family_of) if learnable else None
+    by_episode = (
+        variance_explained(data.episode_actions(), centred, family_of) if learnable else None
+    )
     by_act = (
         variance_explained(data.actions, data.rewards, data.family)
         if learnable and meta.query.reward.by_act
@@ -103,8 +104,8 @@ def inspect_dataset(folder: Path) -> Inspection:
 
 
 def coverage(folder: Path) -> dict[str, Any]:
-    """What a planner was taught from, as plain JSON data for the record of its training; the 200
-    largest families.
+    """Gives what a planner was trained on, as plain JSON data for the record of its training; of
+    families the 200 largest.
     """
     meta, data = load_meta(folder), load_transitions(folder)
     scores = load_scores(folder, len(data.episodes))
@@ -124,7 +125,7 @@ def coverage(folder: Path) -> dict[str, Any]:
 
 
 def histogram(values: NDArray[np.float64]) -> Histogram:
-    """Ten bins over the values' range; one bin where they are all alike."""
+    """Counts values (n,) in ten bins over their range, or in one where they are all alike."""
     low, high = float(values.min()), float(values.max())
     bins = BINS if high > low else 1
     counts, edges = np.histogram(
@@ -139,14 +140,14 @@ def histogram(values: NDArray[np.float64]) -> Histogram:
 
 
 def action_dispersion(actions: NDArray[np.float32]) -> Dispersion:
-    """How far actions (N, d') differ, from their first two moments."""
+    """Tells how far actions (N, d') differ, from their first two moments."""
     n, width = actions.shape
     total, unit_total = np.zeros(width), np.zeros(width)
     second = np.zeros((width, width))
     norms, distinct = 0.0, False
     origin = np.asarray(actions[0], dtype=np.float64)
-    for start in range(0, n, CHUNK):
-        rows = np.asarray(actions[start : start + CHUNK], dtype=np.float64)
+    for start in range(0, n, ACTION_ROWS):
+        rows = np.asarray(actions[start : start + ACTION_ROWS], dtype=np.float64)
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         moved = rows - origin  # so that equal actions have a covariance of exactly 0
         distinct = distinct or bool(moved.any())
@@ -168,18 +169,6 @@ def action_dispersion(actions: NDArray[np.float32]) -> Dispersion:
     )
 
 
-def _first_rows(data: Transitions) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.flatnonzero(data.terminal)[:-1] + 1]).astype(np.int64)
-
-
-def _episode_means(data: Transitions) -> NDArray[np.float64]:
-    """The mean action of each seat's part of an episode, (E, d')."""
-    sums = np.zeros((len(data.episodes), data.actions.shape[1]))
-    for start in range(0, len(data), CHUNK):
-        np.add.at(sums, data.episode[start : start + CHUNK], data.actions[start : start + CHUNK])
-    return sums / np.bincount(data.episode)[:, None]
-
-
 def _warnings(
     meta: DatasetMeta, data: Transitions, scores: NDArray[np.float64], dispersion: Dispersion | None
 ) -> list[str]:
@@ -194,7 +183,7 @@ def _warnings(
             f"one family only, '{meta.families[0]}': nothing can be held out, and what is learned"
             " may hold nowhere else"
         )
-    singles = sum(count == 1 for count in Counter(data.family[_first_rows(data)].tolist()).values())
+    singles = sum(count == 1 for count in Counter(data.episode_families.tolist()).values())
     if meta.query.reward.centre and singles and not meta.query.states_only:
         found.append(
             f"{counted(singles, 'family has', 'families have')} one scored seat each: centred by"

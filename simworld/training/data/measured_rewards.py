@@ -1,5 +1,5 @@
-"""Rewards that need no judge: what a seat's utterances say, measured by a pattern or by likeness to
-a text.
+"""Rewards that need no judge: a pattern, or likeness to a text, measures what a seat's utterances
+say.
 """
 
 from __future__ import annotations
@@ -20,18 +20,17 @@ class UtteranceReward(Protocol):
     """Something measured on utterances."""
 
     def measure(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """A number per text, (n,)."""
-        ...
+        """Gives a number per text, (n,)."""
 
 
 class LexicalReward:
-    """1 for an utterance in which a pattern is found, else 0."""
+    """Gives an utterance 1 where a pattern is found in it, else 0."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = compile_pattern(pattern)
 
     def measure(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """1 or 0 per text. Raises InputError where the pattern takes too long on one."""
+        """Gives 1 or 0 per text, (n,). Raises InputError where the pattern takes too long."""
         try:
             return np.array(
                 [float(bool(self._pattern.search(text, timeout=TIMEOUT_S))) for text in texts]
@@ -44,8 +43,8 @@ class LexicalReward:
 
 
 class EmbeddingReward:
-    """The cosine between an utterance's sentence embedding and that of a text, [−1, 1]; an empty
-    utterance is unlike any.
+    """Gives the cosine between an utterance's sentence embedding and that of a text, in [−1, 1]; 0
+    to an empty utterance.
     """
 
     def __init__(self, text: str) -> None:
@@ -56,7 +55,7 @@ class EmbeddingReward:
         self._known: dict[str, float] = {"": 0.0}
 
     def measure(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """A cosine per text."""
+        """Gives a cosine per text, (n,)."""
         new = sorted({text for text in texts if text.strip() and text not in self._known})
         if new:
             self._known.update(zip(new, (self._encode(new) @ self._target).tolist(), strict=True))
@@ -67,7 +66,7 @@ class EmbeddingReward:
 
 
 def make_utterance_reward(reward: RewardSettings) -> UtteranceReward | None:
-    """What measures a reward's utterances; None where a judge does."""
+    """Gives what measures a reward's utterances; None where a judge does."""
     if reward.measure == "lexical":
         return LexicalReward(reward.pattern)
     return EmbeddingReward(reward.text) if reward.measure == "embedding" else None

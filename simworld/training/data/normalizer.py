@@ -1,50 +1,45 @@
-"""Standardised states: each coordinate less the data's mean, over the data's deviation."""
+"""A `Normalizer` is fitted to the states that a planner learns from.
+
+A deviation that is nearly 0 would blow a coordinate up, and cloning and the offline learners keep
+that from happening by two rules. Both stay as they are, float32 and float64 included: mean and
+deviation are part of a checkpoint's content, from which its id comes, so the same data must go on
+giving the same bits.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from simworld.training.data.transitions import TransitionBatch, Transitions
+from agents.steering.planner import Normalizer
+from simworld.training.data.transitions import STATE_ROWS, Transitions
 
-# added to the deviation, as in TD3+BC's own code, so that a constant coordinate stays finite
+# added to the deviation, as in TD3+BC's own code
 EPSILON = 1e-3
-ROWS = 2048  # read at a time, for states may be mapped from a file
+HARDLY_VARIES = 1e-6  # a deviation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Normalizer:
-    """Mean and deviation of each coordinate of the state, (d_s,) float32."""
-
-    mean: Tensor
-    std: Tensor
-
-    def states(self, state: Tensor) -> Tensor:
-        """Standardised states (…, d_s)."""
-        return (state - self.mean) / self.std
-
-    def batch(self, batch: TransitionBatch) -> TransitionBatch:
-        """The same batch with standardised states."""
-        return replace(
-            batch, state=self.states(batch.state), next_state=self.states(batch.next_state)
-        )
+def fit_to_lessons(states: Sequence[Tensor]) -> Normalizer:
+    """Fits to states (d_s,) in memory; a coordinate that hardly varies is left at its scale."""
+    table = torch.stack(list(states))
+    std = table.std(0, correction=0)
+    return Normalizer(
+        mean=table.mean(0), std=torch.where(std > HARDLY_VARIES, std, torch.ones_like(std))
+    )
 
 
-def fit_normalizer(transitions: Transitions) -> Normalizer:
-    """The scale of the states in which the transitions' actions were taken; the deviation has 1e-3
-    added.
-    """
+def fit_to_transitions(transitions: Transitions) -> Normalizer:
+    """Fits to the states in which actions were taken; adds 1e-3 to the deviation."""
     total = np.zeros(transitions.states.shape[1])
     squares = np.zeros_like(total)
     rows = np.sort(transitions.state)
-    origin = transitions.states[rows[0]].astype(
-        np.float64
-    )  # keeps the difference of squares exact where means are large
-    for start in range(0, len(rows), ROWS):
-        part = transitions.states[rows[start : start + ROWS]].astype(np.float64) - origin
+    # keeps the difference of squares exact where means are large
+    origin = transitions.states[rows[0]].astype(np.float64)
+    for start in range(0, len(rows), STATE_ROWS):
+        part = transitions.states[rows[start : start + STATE_ROWS]].astype(np.float64) - origin
         total += part.sum(0)
         squares += np.square(part).sum(0)
     mean = total / len(rows)

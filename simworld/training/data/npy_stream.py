@@ -1,5 +1,5 @@
-"""Rows of numbers written to `.npy` files as they come, so that memory stays small however many
-there are.
+"""`.npy` files that are written row by row and read where they lie, so that memory stays small
+however many rows there are.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class RowFile:
 
     @property
     def sha256(self) -> str:
-        """Of the rows so far, 64 hex digits."""
+        """The SHA-256 of the rows so far, 64 hex digits."""
         return self._digest.hexdigest()
 
     def __enter__(self) -> Self:
@@ -125,8 +125,8 @@ class MappedRows(np.memmap[Any, np.dtype[np.float32]]):
 
 
 def read_column(path: Path, dtype: type[np.generic], rows: int) -> NDArray[Any]:
-    """The numbers of a file of `save_array`, one for each row. Raises OSError, ValueError or
-    InputError where it is not one.
+    """Reads a file of `save_array`, (rows,). Raises OSError, ValueError or InputError where it is
+    none.
     """
     expected = rows * np.dtype(dtype).itemsize + EMPTY
     if (size := regular_size(path)) != expected:
@@ -141,11 +141,11 @@ def read_column(path: Path, dtype: type[np.generic], rows: int) -> NDArray[Any]:
 
 
 def map_rows(path: Path, *, kept: int | None = None) -> NDArray[np.float32]:
-    """The rows of a file, memory-mapped and read-only; of an empty one, which no system can map,
-    none.
+    """Gives the rows of a file of `RowFile`, (n, width) float32, memory-mapped and read-only; an
+    empty file, which no system can map, is read.
 
     Where they are more than `kept` bytes (default: KEPT), few of them count as memory. Raises
-    OSError, ValueError or InputError for a file that is not one of `RowFile`.
+    OSError, ValueError or InputError for another file.
     """
     size = regular_size(path)
     rows: NDArray[np.float32] = np.load(path, mmap_mode="r" if size > EMPTY else None)

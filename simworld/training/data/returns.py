@@ -1,6 +1,4 @@
-"""What the data itself says about values: discounted returns of stored episodes, and where episodes
-begin.
-"""
+"""Discounted returns of stored episodes, and where episodes begin."""
 
 from __future__ import annotations
 
@@ -11,11 +9,11 @@ from simworld.training.data.transitions import Transitions
 
 
 def monte_carlo_returns(transitions: Transitions, gamma: float) -> NDArray[np.float64]:
-    """The discounted return from each transition to the end of its episode, (N,); NaN where the
-    episode was cut from outside.
+    """Gives the discounted return from each transition to the end of its episode, (N,); NaN where
+    the episode was cut from outside.
 
-    Takes `followed` transitions. These are values of the policy that collected the data, not of the
-    one being learned.
+    Returns are values of the policy that collected the data, not of the one that learns. Raises
+    ValueError for transitions that are not `followed`.
     """
     following = _following(transitions)
     returns = np.where(transitions.terminal, transitions.rewards, np.nan).astype(np.float64)
@@ -31,7 +29,9 @@ def monte_carlo_returns(transitions: Transitions, gamma: float) -> NDArray[np.fl
 
 
 def first_rows(transitions: Transitions) -> NDArray[np.int64]:
-    """The transitions that begin an episode. Takes `followed` transitions."""
+    """Gives the rows of transitions that begin an episode, (E,). Raises ValueError for transitions
+    that are not `followed`.
+    """
     following = _following(transitions)
     begins = np.ones(len(transitions), dtype=bool)
     begins[following[following >= 0]] = False

@@ -1,4 +1,4 @@
-"""Transitions in arrays, in memory or mapped from files: what learners draw their batches from."""
+"""Transitions in arrays, in memory or mapped from files; learners draw their batches from them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from agents.steering.planner import Normalizer
+
+# read at a time, for they may be mapped from a file
+ACTION_ROWS = 8192
+STATE_ROWS = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +29,12 @@ class TransitionBatch:
     # (B, d'), of no meaning where not `follows`; only from `followed` transitions
     next_action: Tensor | None = None
     follows: Tensor | None = None  # (B,), 1 where a next action is known, else 0
+
+    def standardised(self, scale: Normalizer) -> TransitionBatch:
+        """Gives the same batch with standardised states."""
+        return replace(
+            self, state=scale.states(self.state), next_state=scale.states(self.next_state)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +64,7 @@ class Transitions:
         return len(self.rewards)
 
     def at(self, rows: NDArray[np.int64]) -> TransitionBatch:
-        """The transitions of some rows, in their order."""
+        """Gives the transitions of some rows, in their order."""
         after = None if self.next_row is None else self.next_row[rows]
         return TransitionBatch(
             state=torch.from_numpy(self.states[self.state[rows]]),
@@ -64,12 +76,28 @@ class Transitions:
             follows=None if after is None else torch.from_numpy((after >= 0).astype(np.float32)),
         )
 
+    @property
+    def episode_families(self) -> NDArray[np.int64]:
+        """The family of each episode, (E,); 0 for one without transitions."""
+        families = np.zeros(len(self.episodes), dtype=np.int64)
+        families[self.episode] = self.family
+        return families
+
+    def episode_actions(self) -> NDArray[np.float64]:
+        """Gives the mean action of each episode, (E, d'); 0 for one without transitions."""
+        sums = np.zeros((len(self.episodes), self.actions.shape[1]))
+        for start in range(0, len(self), ACTION_ROWS):
+            part = slice(start, start + ACTION_ROWS)
+            np.add.at(sums, self.episode[part], self.actions[part])
+        counts = np.bincount(self.episode, minlength=len(sums))
+        return sums / np.maximum(counts, 1)[:, None]
+
     def draw(self, generator: np.random.Generator, size: int) -> TransitionBatch:
-        """Transitions drawn evenly, with replacement."""
+        """Draws transitions evenly, with replacement."""
         return self.at(generator.integers(len(self), size=size))
 
     def take(self, rows: NDArray[np.int64]) -> Transitions:
-        """Only some transitions, in the order of `rows`; the states and the names are shared."""
+        """Gives only some transitions, in the order of `rows`; states and names are shared."""
         return replace(
             self,
             actions=self.actions[rows],
@@ -84,7 +112,7 @@ class Transitions:
         )
 
     def followed(self) -> Transitions:
-        """The same, and of each transition the row of the one that follows it in its episode."""
+        """Gives the same transitions, each with the row of the next one in its episode."""
         row_of = np.full(len(self.states), -1, dtype=np.int64)
         row_of[self.state] = np.arange(len(self))
         return replace(self, next_row=np.where(self.terminal, -1, row_of[self.next_state]))

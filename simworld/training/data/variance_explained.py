@@ -1,5 +1,5 @@
-"""How much of a reward a linear function of the action explains within families, on families it was
-not fitted to.
+"""A linear function of the action explains a share of the reward within families, measured on
+families it was not fitted to.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-CHUNK = 8192  # rows read at a time
+from simworld.core.arrays import Floats
+from simworld.training.data.transitions import ACTION_ROWS
+
 FOLDS = 10
 STRENGTHS = np.logspace(-4, 4, 17)  # penalties, in units of the mean squared coordinate times n
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,8 @@ class VarianceExplained:
 
 @dataclass(slots=True)
 class _Moments:
-    xx: Vector
-    xy: Vector
+    xx: Floats
+    xy: Floats
     yy: float = 0.0
     n: int = 0  # rows less one per family: degrees of freedom after centring
 
@@ -39,8 +39,8 @@ class _Moments:
 def variance_explained(
     x: NDArray[np.floating], y: NDArray[np.floating], family: NDArray[np.int64]
 ) -> VarianceExplained | None:
-    """R² of y (n,) on x (n, d), both centred by family, by ridge regression with whole families
-    held out in turn.
+    """Gives R² of y (n,) on x (n, d), both centred by family, by ridge regression with whole
+    families held out in turn.
 
     The penalty is chosen on the fitted families by generalised cross-validation (Golub, Heath &
     Wahba 1979). Closed form from second moments, so x may lie in a file. None where fewer than two
@@ -73,9 +73,9 @@ def variance_explained(
     )
 
 
-def fitted(x: NDArray[np.floating], y: NDArray[np.floating], family: NDArray[np.int64]) -> Vector:
-    """The ridge weights (d,) of y (n,) on x (n, d), both centred by family, fitted to all of them;
-    see `variance_explained`.
+def fitted(x: NDArray[np.floating], y: NDArray[np.floating], family: NDArray[np.int64]) -> Floats:
+    """Gives the ridge weights (d,) of y (n,) on x (n, d), both centred by family, fitted to all of
+    them; see `variance_explained`.
     """
     counts = np.bincount(family)
     fold_of = np.where(counts > 1, 0, -1)
@@ -85,7 +85,7 @@ def fitted(x: NDArray[np.floating], y: NDArray[np.floating], family: NDArray[np.
 
 def _moments(
     x: NDArray[np.floating],
-    y: Vector,
+    y: Floats,
     family: NDArray[np.int64],
     counts: NDArray[np.int64],
     fold_of: NDArray[np.int64],
@@ -94,28 +94,30 @@ def _moments(
     width = x.shape[1]
     present = np.maximum(counts, 1)
     sums = np.zeros((len(counts), width))
-    for start in range(0, len(y), CHUNK):
-        np.add.at(sums, family[start : start + CHUNK], x[start : start + CHUNK])
+    for start in range(0, len(y), ACTION_ROWS):
+        part = slice(start, start + ACTION_ROWS)
+        np.add.at(sums, family[part], x[part])
     x_mean = sums / present[:, None]
     y_mean = np.bincount(family, weights=y) / present
     moments = [_Moments(np.zeros((width, width)), np.zeros(width)) for _ in range(folds)]
-    for start in range(0, len(y), CHUNK):
-        of = family[start : start + CHUNK]
-        rows, values = x[start : start + CHUNK] - x_mean[of], y[start : start + CHUNK] - y_mean[of]
+    for start in range(0, len(y), ACTION_ROWS):
+        part = slice(start, start + ACTION_ROWS)
+        of = family[part]
+        rows, values = x[part] - x_mean[of], y[part] - y_mean[of]
         for fold in np.unique(fold_of[of]):
             if fold < 0:
                 continue
             chosen = fold_of[of] == fold
-            part, target = rows[chosen], values[chosen]
-            moments[fold].xx += part.T @ part
-            moments[fold].xy += part.T @ target
+            inputs, target = rows[chosen], values[chosen]
+            moments[fold].xx += inputs.T @ inputs
+            moments[fold].xy += inputs.T @ target
             moments[fold].yy += float(target @ target)
     for fold, made in enumerate(moments):
         made.n = int((counts[fold_of == fold] - 1).sum())
     return moments
 
 
-def _ridge(xx: Vector, xy: Vector, yy: float, n: int) -> Vector:
+def _ridge(xx: Floats, xy: Floats, yy: float, n: int) -> Floats:
     values, vectors = np.linalg.eigh(xx)
     values = np.clip(values, 0.0, None)
     scale = float(values.mean())

@@ -15,19 +15,18 @@ from agents.steering.checkpoint import Checkpoint
 from simworld.core.arrays import Floats
 from simworld.core.errors import InputError
 from simworld.training.data.dataset_checks import check_trainable
-from simworld.training.data.transitions import Transitions
-from simworld.training.data.variance_explained import CHUNK, fitted, variance_explained
+from simworld.training.data.transitions import ACTION_ROWS, Transitions
+from simworld.training.data.variance_explained import fitted, variance_explained
 
 
 def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float32]:
-    """The action (d',) float32 of length √d' that a linear fit foretells the highest reward for,
-    everywhere the same.
+    """Gives the action (d',) float32 of length √d' for which a linear fit foretells the highest
+    reward.
 
-    Reward and action are centred by family, and w comes from ridge regression. The answer is the
-    mean action and, in the direction
-    of w, the distance that the data keep from it, put on the sphere: for actions from all over the
-    sphere √d' · w / |w|, the maximum of w · a; for actions near a planner's the furthest that the
-    data speak of.
+    Reward and action are centred by family, and w comes from ridge regression. From the mean action
+    the answer goes in the direction of w, as far as the data lie from their mean, and is put on the
+    sphere. For actions from all over the sphere that is √d' · w / |w|, the maximum of w · a; for
+    actions near a planner's it is the furthest that the data speak of.
 
     Args:
         transitions: to choose by.
@@ -68,7 +67,7 @@ def constant_checkpoint(
     data: Mapping[str, Any] | None = None,
     dtype: str = "",
 ) -> Checkpoint:
-    """A planner that always takes the best constant action through the parent's up-mapping.
+    """Makes a planner that always takes the best constant action through the parent's up-mapping.
 
     Args:
         parent: whose up-mapping it is.
@@ -107,10 +106,12 @@ def constant_checkpoint(
 
 
 def _moments(actions: NDArray[np.float32]) -> tuple[Floats, float]:
-    """The mean (d',) and the mean squared length of actions (n, d'), which may lie in a file."""
+    """Gives the mean (d',) and the mean squared length of actions (n, d'), which may lie in a
+    file.
+    """
     total, square = np.zeros(actions.shape[1]), 0.0
-    for start in range(0, len(actions), CHUNK):
-        part = actions[start : start + CHUNK].astype(np.float64)
+    for start in range(0, len(actions), ACTION_ROWS):
+        part = actions[start : start + ACTION_ROWS].astype(np.float64)
         total += part.sum(0)
         square += float(np.square(part).sum())
     return total / len(actions), square / len(actions)
@@ -119,22 +120,17 @@ def _moments(actions: NDArray[np.float32]) -> tuple[Floats, float]:
 def _rows(
     transitions: Transitions, by_act: bool
 ) -> tuple[NDArray[np.floating], Floats, NDArray[np.int64]]:
-    """Actions (n, d'), what they brought (n,), and families (n,)."""
+    """Gives actions (n, d'), what they brought (n,), and families (n,)."""
     acts = np.bincount(transitions.episode, minlength=len(transitions.episodes))
     rewards = transitions.rewards.astype(np.float64)
     if by_act:  # a part of the score is smaller where there are more of them
         return transitions.actions, rewards * acts[transitions.episode], transitions.family
-    sums = np.zeros((len(acts), transitions.actions.shape[1]))
-    for start in range(0, len(rewards), CHUNK):
-        np.add.at(
-            sums,
-            transitions.episode[start : start + CHUNK],
-            transitions.actions[start : start + CHUNK],
-        )
     present = np.flatnonzero(acts)
-    family = np.zeros(len(acts), dtype=np.int64)
-    family[transitions.episode] = transitions.family
     total = np.bincount(transitions.episode, weights=rewards, minlength=len(acts)).astype(
         np.float64
     )
-    return sums[present] / acts[present, None], total[present], family[present]
+    return (
+        transitions.episode_actions()[present],
+        total[present],
+        transitions.episode_families[present],
+    )

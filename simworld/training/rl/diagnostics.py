@@ -1,6 +1,4 @@
-"""What to look at while a learner learns: its values against the data's returns, and what its actor
-does.
-"""
+"""Diagnostics of a learner: its values against the data's returns, and what its actor does."""
 
 from __future__ import annotations
 
@@ -11,19 +9,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.steering.planner import Normalizer
 from simworld.core.seeding import derive_seed, generator
-from simworld.training.data.normalizer import Normalizer
 from simworld.training.data.returns import monte_carlo_returns
 from simworld.training.data.transitions import TransitionBatch, Transitions
 from simworld.training.rl.learner import Learner
 
-ROWS = 2048  # enough for a correlation to within .03
+MAX_ROWS = 2048  # enough for a correlation to within .03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DiagnosticBatch:
-    """Some transitions to look at again and again, standardised, and their Monte-Carlo returns
-    (B,), NaN where unknown.
+    """Standardised transitions that a learner is measured on again and again, and their Monte-Carlo
+    returns (B,), NaN where unknown.
     """
 
     batch: TransitionBatch
@@ -33,31 +31,34 @@ class DiagnosticBatch:
 def diagnostic_batch(
     transitions: Transitions, scale: Normalizer, *, gamma: float, seed: int
 ) -> DiagnosticBatch:
-    """At most 2,048 of the transitions (`followed` ones), drawn by the seed."""
+    """Draws at most 2,048 of the transitions (`followed` ones) by the seed."""
     order = generator(derive_seed(seed, "diagnostic_batch")).permutation(len(transitions))
-    rows = np.sort(order[:ROWS])
+    rows = np.sort(order[:MAX_ROWS])
     returns = monte_carlo_returns(transitions, gamma)[rows]
-    return DiagnosticBatch(batch=scale.batch(transitions.at(rows)), returns=returns)
+    return DiagnosticBatch(batch=transitions.at(rows).standardised(scale), returns=returns)
 
 
 @torch.no_grad()
 def diagnose(learner: Learner, seen: DiagnosticBatch) -> dict[str, float]:
-    """The learner's state in a few numbers.
+    """Gives the learner's state in a few numbers, by name.
 
-    bc_distance         mean((π(s) − a)²)
-    action_shift        |mean π(s) − mean a| over the root mean square distance of the a from their
-                        mean: the data speak of about 1; far above 2 the critic is taken at its
-                        word. Absent where all a are one
-    action_dispersion   1 − |mean π(s)|² / mean |π(s)|²: 0 where every state gets the same action,
-                        1 where they cancel out
-    mean_abs_q          mean |Q₁(s, π(s))|
-    mean_return         mean Monte-Carlo return of the same transitions
-    q_bias              mean of Q₁(s, a) less the Monte-Carlo return, which is that of the
-                        collecting policy, so a learner that improves has a positive one
-    q_correlation       of the same two over transitions (Pearson)
+    - `bc_distance`: mean((π(s) − a)²).
+    - `action_shift`: |mean π(s) − mean a| by the root mean square distance of the a from their
+      mean. The data speak of about 1; far above 2 the critic is taken at its word. Missing where
+      all a are one.
+    - `action_dispersion`: 1 − |mean π(s)|² / mean |π(s)|²; 0 where every state gets the same
+      action, 1 where they cancel out.
 
-    Those from mean_abs_q on only of learners with a critic, the last three of them only where
-    returns are known.
+    With a critic also:
+
+    - `mean_abs_q`: mean |Q₁(s, π(s))|.
+
+    And where returns are known:
+
+    - `mean_return`: the mean Monte-Carlo return of the same transitions.
+    - `q_bias`: the mean of Q₁(s, a) less that return. The return is the collecting policy's, so a
+      learner that improves has a positive bias.
+    - `q_correlation`: of the same two over transitions (Pearson).
     """
     batch = seen.batch
     action = learner.actor(batch.state)
@@ -83,6 +84,6 @@ def diagnose(learner: Learner, seen: DiagnosticBatch) -> dict[str, float]:
 
 
 def dispersion(actions: Tensor) -> float:
-    """1 − |mean a|² / mean |a|², in [0, 1], of actions (B, d'); 0 for actions that are all zero."""
+    """Gives 1 − |mean a|² / mean |a|², in [0, 1], of actions (B, d'); 0 where all are zero."""
     size = actions.square().sum(-1).mean()
     return (1 - actions.mean(0).square().sum() / size).clamp(0, 1).item() if size > 0 else 0.0

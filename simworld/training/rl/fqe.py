@@ -1,14 +1,13 @@
 """Fitted-Q evaluation: what a policy is worth on stored transitions that it did not learn from.
 
-Source: Le, Voloshin & Yue 2019 (arXiv 1903.08738), algorithm 3, with a slow copy of the networks
-instead of rounds of regression; for choosing among policies see Paine et al. 2020 (arXiv
-2007.09055). It is fitted on held-out families, not on those of training: an actor climbs the noise
-in its own data's rewards, and an evaluation on the same data would pay it for that.
+Source: Le, Voloshin & Yue 2019 (arXiv 1903.08738), algorithm 3. Deviation: target networks that
+follow slowly, instead of rounds of regression. For choosing among policies see Paine et al. 2020
+(arXiv 2007.09055). It is fitted on held-out families, not on those of training: an actor climbs the
+noise in its own data's rewards, and an evaluation on the same data would pay it for that.
 
 The estimate is noisy, and biased where the policy leaves the data: read differences between
-checkpoints of one run, not its level.
-Every call starts from the same weights and draws the same batches: checkpoints are compared on
-common random numbers.
+checkpoints of one run, not its level. Every call starts from the same weights and draws the same
+batches: checkpoints are compared on common random numbers.
 """
 
 from __future__ import annotations
@@ -17,26 +16,25 @@ import copy
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from agents.steering.planner import Actor
+from agents.steering.planner import Actor, Normalizer
 from simworld.core.seeding import derive_seed, generator
-from simworld.training.data.normalizer import ROWS, Normalizer
 from simworld.training.data.returns import first_rows
-from simworld.training.data.transitions import Transitions
+from simworld.training.data.transitions import STATE_ROWS, Transitions
+from simworld.training.rl.learner import TrainingSettings
 from simworld.training.rl.networks import TwinCritic, follow
-from simworld.training.rl.td3bc import critic_loss, target
+from simworld.training.rl.td3bc import critic_loss, td_target
+from simworld.training.trainer import gradient_step
 
 
-class FqeSettings(BaseModel):
-    """How the values are fitted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class FqeSettings(TrainingSettings):
+    """How fitted-Q evaluation fits its values. `decay` is of weights, by AdamW."""
 
     steps: int = Field(500, ge=1)
     batch_size: int = Field(256, ge=1)
-    rate: float = Field(1e-3, gt=0)
-    decay: float = Field(1e-2, ge=0)  # of weights, by AdamW
+    lr: float = Field(1e-3, gt=0, alias="rate")
+    decay: float = Field(1e-2, ge=0)
     tau: float = Field(0.02, gt=0, le=1)
     hidden: tuple[int, ...] = (256, 256)
     layer_norm: bool = False
@@ -51,12 +49,12 @@ def fitted_q(
     gamma: float,
     seed: int,
 ) -> float:
-    """The mean over the episodes' first states of Q^π(s₀, π(s₀)).
+    """Gives the mean over the episodes' first states of Q^π(s₀, π(s₀)), in units of the rewards.
 
     Args:
-        actor: π.
+        actor: π, the policy that is evaluated.
         transitions: held out from training, `followed`.
-        scale: of the states.
+        scale: standardises the states for the actor and for the values.
         settings: of the fit.
         gamma: discount in [0, 1].
         seed: of the networks' first weights and of the batches.
@@ -69,26 +67,25 @@ def fitted_q(
         layer_norm=settings.layer_norm,
         generator=weights,
     )
-    slow = copy.deepcopy(critic)
-    parameters, slow_parameters = list(critic.parameters()), list(slow.parameters())
+    target_critic = copy.deepcopy(critic)
+    parameters, targets = list(critic.parameters()), list(target_critic.parameters())
     optimiser = torch.optim.AdamW(
-        parameters, lr=settings.rate, weight_decay=settings.decay, fused=True
+        parameters, lr=settings.lr, weight_decay=settings.decay, fused=True
     )
     draws = generator(derive_seed(seed, "fitted-q", "batches"))
     for _ in range(settings.steps):
-        batch = scale.batch(transitions.draw(draws, settings.batch_size))
+        batch = transitions.draw(draws, settings.batch_size).standardised(scale)
         with torch.no_grad():
             next_action = actor(batch.next_state)
             # the mean of both, not the smaller: this is to measure the policy, not to hold it back
-            values = slow(batch.next_state, next_action).mean(0, keepdim=True)
-            goal = target(batch, next_action, values, gamma=gamma)
-        optimiser.zero_grad()
-        critic_loss(critic, batch, goal).backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        follow(slow_parameters, parameters, settings.tau)
+            values = target_critic(batch.next_state, next_action).mean(0, keepdim=True)
+            wanted = td_target(batch, next_action, values, gamma=gamma)
+        gradient_step(optimiser, [critic_loss(critic, batch, wanted)])
+        follow(targets, parameters, settings.tau)
     total, rows = 0.0, np.sort(transitions.state[first_rows(transitions)])
     with torch.no_grad():
-        for start in range(0, len(rows), ROWS):
-            states = scale.states(torch.from_numpy(transitions.states[rows[start : start + ROWS]]))
-            total += float(slow(states, actor(states)).mean(0).sum())
+        for start in range(0, len(rows), STATE_ROWS):
+            part = transitions.states[rows[start : start + STATE_ROWS]]
+            states = scale.states(torch.from_numpy(part))
+            total += float(target_critic(states, actor(states)).mean(0).sum())
     return total / len(rows)

@@ -1,4 +1,4 @@
-"""What a learner is, and how its optimisers are kept as plain tensors."""
+"""What all learners share: their protocol, the names of their settings, their optimiser."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from agents.steering.planner import Actor
@@ -13,8 +14,18 @@ from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.networks import TwinCritic
 
 
+class TrainingSettings(BaseModel):
+    """Settings of offline learning. A field whose name in files is an older one has that as its
+    alias, under which it is read and written; so ids and stored trainings stay what they are.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_by_name=True, serialize_by_alias=True
+    )
+
+
 class Learner(Protocol):
-    """Learns an actor from batches; what it is at any moment can be written down and read back."""
+    """Learns an actor from batches; its state can be written down and read back at any moment."""
 
     @property
     def actor(self) -> Actor:
@@ -25,50 +36,17 @@ class Learner(Protocol):
         """Its value estimate, where it has one."""
 
     def update(self, batch: TransitionBatch) -> Mapping[str, Tensor]:
-        """One step on a batch of standardised states; gives detached scalars to log."""
+        """Takes one step on a batch of standardised states, and gives detached scalars to log."""
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that later updates depend on: weights, optimisers, counters, random numbers.
-        Shares memory.
+        """Gives everything that later updates depend on: weights, optimisers, counters, random
+        numbers. Shares memory.
         """
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Goes on from what `state` gave."""
 
 
-def adam(parameters: list[nn.Parameter], rate: float) -> torch.optim.Adam:
-    """Adam in one fused kernel."""
-    return torch.optim.Adam(parameters, lr=rate, fused=True)
-
-
-def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Its moments and counters as "<parameter's number>.<name>"; empty before the first step."""
-    kept = optimiser.state_dict()["state"]
-    return {
-        f"{number}.{name}": value
-        for number, values in kept.items()
-        for name, value in values.items()
-    }
-
-
-def load_optimiser(optimiser: torch.optim.Optimizer, state: Mapping[str, Tensor]) -> None:
-    """Goes on from what `optimiser_state` gave."""
-    whole = optimiser.state_dict()
-    whole["state"] = {}
-    for key, value in state.items():
-        number, _, name = key.partition(".")
-        whole["state"].setdefault(int(number), {})[name] = value.clone()
-    optimiser.load_state_dict(whole)
-
-
-def prefixed(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors under "<prefix>.<name>"."""
-    return {f"{prefix}.{name}": value for name, value in state.items()}
-
-
-def under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors that `prefixed` put under a prefix."""
-    start = prefix + "."
-    return {
-        name.removeprefix(start): value for name, value in state.items() if name.startswith(start)
-    }
+def adam(parameters: list[nn.Parameter], lr: float) -> torch.optim.Adam:
+    """Gives Adam in one fused kernel."""
+    return torch.optim.Adam(parameters, lr=lr, fused=True)

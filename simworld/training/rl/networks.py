@@ -1,5 +1,5 @@
-"""The networks of learners: twin critics computed together, and actors with weights of a seed of
-their own.
+"""The networks of learners: twin critics that are computed together, and actors whose weights come
+from a seed of their own.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class TwinCritic(nn.Module):
         layer_norm: bool = False,
         generator: torch.Generator,
     ) -> None:
-        """New weights and biases, uniform in ±1/√inputs as those of `nn.Linear`.
+        """Draws weights and biases evenly in ±1/√inputs, as `nn.Linear` does.
 
-        Without hidden layers a hundredth of that: where the data say nothing about a direction, a
-        linear critic keeps what it began with, and the actor would go that way.
+        Without hidden layers they are a hundredth of that: where the data say nothing about a
+        direction, a linear critic keeps what it began with, and the actor would go that way.
         """
         super().__init__()
         sizes = [d_state + d_action, *hidden, 1]
@@ -56,18 +56,18 @@ class TwinCritic(nn.Module):
             self.shifts.append(torch.zeros(2, 1, size))
 
     def forward(self, state: Tensor, action: Tensor) -> Tensor:
-        """Both values, (2, B) float32, from standardised states (B, d_s) and actions (B, d')."""
+        """Gives both values, (2, B) float32; states (B, d_s) are standardised, actions (B, d')."""
         return _values(self._layers(), torch.cat((state, action), -1), critics=2)
 
     def first(self, state: Tensor, action: Tensor) -> Tensor:
-        """Q₁ alone, (B,) float32: what the actor climbs. Gives the action a gradient, but not the
-        critic's weights.
+        """Gives Q₁ alone, (B,) float32, which the actor climbs. The action gets a gradient, the
+        critic's weights do not.
         """
         layers = [[part.detach()[:1] for part in layer] for layer in self._layers()]
         return _values(layers, torch.cat((state, action), -1), critics=1)[0]
 
     def _layers(self) -> list[list[Tensor]]:
-        """Of each layer the weight and the bias, and where it is normalised the gain and the
+        """Gives of each layer the weight and the bias, and where it is normalised the gain and the
         shift.
         """
         layers = [[weight, bias] for weight, bias in zip(self.weights, self.biases, strict=True)]
@@ -88,10 +88,10 @@ def _values(layers: Sequence[Sequence[Tensor]], given: Tensor, *, critics: int) 
     return x[..., 0]
 
 
-def follow(slow: Sequence[Tensor], fast: Sequence[Tensor], tau: float) -> None:
-    """Moves slow copies of weights a share τ towards the weights, in place."""
+def follow(targets: Sequence[Tensor], online: Sequence[Tensor], tau: float) -> None:
+    """Moves the weights of target networks a share τ towards those that learn, in place."""
     with torch.no_grad():
-        get_ema_multi_avg_fn(1 - tau)(slow, fast, 0)  # type: ignore[no-untyped-call]
+        get_ema_multi_avg_fn(1 - tau)(targets, online, 0)  # type: ignore[no-untyped-call]
 
 
 def new_actor(
@@ -102,16 +102,14 @@ def new_actor(
     projection: Projection,
     seed: int,
 ) -> Actor:
-    """An actor with the weights of a seed; torch's global generator is left as it was."""
+    """Gives an actor whose weights come from a seed; torch's global generator stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Actor(d_state, d_action, hidden=hidden, projection=projection)
 
 
 def start_at(actor: Actor, action: Tensor) -> None:
-    """Makes an actor take nearly one action (d',) in all states, without taking its gradients
-    away.
-    """
+    """Makes an actor take nearly one action (d',) in all states; its gradients do not vanish."""
     last = actor.net[-1]
     assert isinstance(last, nn.Linear)
     with torch.no_grad():

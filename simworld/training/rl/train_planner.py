@@ -1,5 +1,5 @@
-"""From a dataset and a clone to a trained planner: a learner by name, warm-started, trained, and
-put into a checkpoint.
+"""A dataset and a clone become a trained planner: a learner starts from the clone, is trained, and
+its actor is put into a checkpoint.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from pathlib import Path
 from typing import Any, Literal, assert_never
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
-from agents.steering.planner import Actor
+from agents.steering.planner import Actor, Normalizer
 from agents.steering.state_encoders import is_lm_encoder
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed
 from simworld.training.data.dataset_folder import load_meta, load_transitions
-from simworld.training.data.normalizer import Normalizer
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import Bc, BcSettings
-from simworld.training.rl.learner import Learner
+from simworld.training.rl.learner import Learner, TrainingSettings
 from simworld.training.rl.networks import new_actor, start_at
+from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
-from simworld.training.rl.training_loop import LoopSettings, train
+from simworld.training.trainer import TrainingRecorder
+from simworld.training.training_state import TrainingFile
+
+PROGRESS = "training.safetensors"
 
 
-class PlannerSettings(BaseModel):
-    """How a planner is trained."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class PlannerSettings(TrainingSettings):
+    """Settings of a planner's training."""
 
     learner: Literal["td3bc", "bc"] = "td3bc"
     fresh: bool = False  # a new actor, although the clone has one
@@ -46,7 +46,7 @@ class PlannerSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingData:
-    """Transitions, and what a checkpoint says about them."""
+    """Transitions to train on, and what a checkpoint says about them."""
 
     transitions: Transitions
     encoder_id: str  # of what made the states
@@ -55,7 +55,9 @@ class TrainingData:
 
 
 def load_data(folder: Path) -> TrainingData:
-    """The data of a dataset's folder. Raises InputError."""
+    """Reads the data of a dataset's folder. Raises InputError where it holds none, or a damaged
+    one.
+    """
     meta = load_meta(folder)
     return TrainingData(
         transitions=load_transitions(folder),
@@ -74,29 +76,30 @@ def train_planner(
     sink: MetricsSink = lambda step, metrics: None,
     on_progress: ReportProgress = lambda done, total, note: None,
 ) -> Checkpoint:
-    """A checkpoint with the clone's up-mapping, a trained actor, and what it was trained on.
+    """Trains an actor, and gives a checkpoint of it with the clone's up-mapping.
 
-    A clone's actor is where training starts, with the clone's scale of states, without which it
-    would be another policy. Where there is none, or `fresh` is set, a new actor starts with the
-    scale of the data; nearly at the clone's constant action, if it has one.
+    Training starts from the clone's actor and its normalizer, without which it would be another
+    policy. Where there is none, or `fresh` is set, a new actor starts with the normalizer of the
+    data; nearly at the clone's constant action, if it has one and `fresh` is not set.
 
     Args:
         data: what to learn from.
         clone: whose up-mapping the planner's actions go through.
-        settings: of all parts.
-        folder: where training is kept to go on from; see `loop.train`.
-        sink: gets the metrics.
+        settings: of the learner, its actor and the training.
+        folder: where the state is kept to go on from; a training of other data or settings is
+            refused, but that it may be longer.
+        sink: gets the metrics of each evaluation.
         on_progress: told after each step.
 
     Raises:
         InputError: for data that was not made with this up-mapping's sizes and encoder, or that
-            cannot be learned from.
+            cannot be learned from; for losses that are no longer finite.
     """
     encoder = _fitting_encoder(data, clone)
     info, loop = clone.info, settings.loop
     if clone.actor is not None and not settings.fresh:
         actor = copy.deepcopy(clone.actor).requires_grad_(True)
-        scale = Normalizer(mean=clone.mean, std=clone.std)
+        scale: Normalizer | None = clone.normalizer
     else:
         seed = derive_seed(loop.seed, "actor")
         actor = new_actor(
@@ -110,24 +113,28 @@ def train_planner(
         transitions = replace(
             transitions, rewards=(transitions.rewards / deviation).astype(np.float32)
         )
-    trained = train(
+    identity = {
+        "clone": clone.id,
+        "data": data.provenance.get("sha256", ""),
+        **settings.model_dump(mode="json", exclude={"loop"}),
+        **loop.model_dump(mode="json", exclude={"steps"}),
+    }
+    file = TrainingFile(path=folder / PROGRESS, identity=identity) if folder else None
+    position, scale = train_offline(
         _learner(actor, settings),
         transitions,
         loop,
         gamma=settings.td3bc.gamma,
         scale=scale,
-        identity={
-            "clone": clone.id,
-            "data": data.provenance.get("sha256", ""),
-            **settings.model_dump(mode="json", exclude={"loop"}),
-        },
-        folder=folder,
-        sink=sink,
-        on_progress=on_progress,
+        recorder=TrainingRecorder(file=file, sink=sink, on_progress=on_progress),
     )
-    actor.load_state_dict(trained.actor)
+    actor.load_state_dict(position.best_weights)
     actor.requires_grad_(False)
-    metrics = {**trained.metrics, "best_step": float(trained.step), "steps": float(trained.steps)}
+    metrics = {
+        **position.best_metrics,
+        "best_step": float(position.best_step),
+        "steps": float(position.step),
+    }
     made = info.derived(
         dtype=data.dtype or info.dtype,
         encoder=encoder,
@@ -141,8 +148,8 @@ def train_planner(
         info=made,
         upmap=clone.upmap,
         actor=actor,
-        mean=trained.scale.mean,
-        std=trained.scale.std,
+        mean=scale.mean,
+        std=scale.std,
         ways=clone.ways,
     )
 
@@ -158,8 +165,8 @@ def _learner(actor: Actor, settings: PlannerSettings) -> Learner:
 
 
 def _fitting_encoder(data: TrainingData, clone: Checkpoint) -> EncoderInfo:
-    """What the planner will read states with. Raises InputError where states or actions are not
-    those of the checkpoint.
+    """Gives the encoder that the planner will read states with. Raises InputError where states or
+    actions are not those of the checkpoint.
     """
     info, transitions = clone.info, data.transitions
     found = (transitions.states.shape[1], transitions.actions.shape[1])

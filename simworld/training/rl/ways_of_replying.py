@@ -1,9 +1,9 @@
-"""Which ways of replying were rewarded, from episodes that tried them, and an up-mapping that knows
-only the best.
+"""Episodes that tried ways of replying tell which ones were rewarded, and a checkpoint can be made
+that knows only the best.
 
-Of many ways the one that looks best is in part lucky, so a mean is also told as a random effect,
-drawn to that of all ways. To try fewer ways more often, round by round, is successive halving
-(Jamieson & Talwalkar 2016, arXiv 1502.07943).
+Of many ways the one that looks best is in part lucky, so each mean is also given as a random
+effect, drawn towards the mean of all ways. To try fewer ways more often, round by round, is
+successive halving (Jamieson & Talwalkar 2016, arXiv 1502.07943).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST_WAYS = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WayTried:
-    """What one action brought."""
+    """One action, and what it brought."""
 
     action: NDArray[np.float32]  # (d',)
     reward: Estimate  # centred by family; of seats that spoke so in all of an episode, else of acts
@@ -37,7 +37,7 @@ class WayTried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaysTried:
-    """All of them, the most rewarded first."""
+    """All actions that were tried, the most rewarded first."""
 
     ways: tuple[WayTried, ...]
     between: float  # τ, the standard deviation between ways, of which luck is no part
@@ -45,8 +45,8 @@ class WaysTried:
     by_act: bool  # whether acts are what is counted, or seats of episodes
 
     def best(self, count: int) -> tuple[NDArray[np.float32], ...]:
-        """The most rewarded actions (d',) but for the neutral one of a latent up-mapping, (√d', 0,
-        …, 0).
+        """Gives the most rewarded actions (d',), without the neutral one of a latent up-mapping,
+        (√d', 0, …, 0).
         """
         found = [
             way.action for way in self.ways if way.action[0] < 0.999 * np.linalg.norm(way.action)
@@ -55,8 +55,8 @@ class WaysTried:
 
 
 def ways_tried(transitions: Transitions) -> WaysTried:
-    """What each action brought. Raises InputError where there is only one action, or too many to be
-    ways.
+    """Tells what each action brought. Raises InputError where there is only one action, or too many
+    to be ways.
     """
     actions, way = np.unique(np.asarray(transitions.actions), axis=0, return_inverse=True)
     way = way.ravel()
@@ -98,7 +98,7 @@ def ways_tried(transitions: Transitions) -> WaysTried:
 def with_ways(
     parent: Checkpoint, tried: WaysTried, *, keep: int, shares: Sequence[float], neutral: bool
 ) -> Checkpoint:
-    """The same checkpoint, but that it knows the most rewarded ways alone.
+    """Gives the same checkpoint, but that it knows only the most rewarded ways.
 
     Args:
         parent: a latent up-mapping.

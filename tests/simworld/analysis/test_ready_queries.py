@@ -202,7 +202,7 @@ def test_ready_queries_are_listed(asked: Analysis) -> None:
 @pytest.mark.parametrize(
     ("name", "values", "said"),
     [
-        ("scroes", {}, "no ready query @scroes; did you mean 'scores'?"),
+        ("scroes", {}, "no ready query @scroes; did you mean '@scores'?"),
         ("xyz", {}, "no ready query @xyz; there are branches, checks,"),
         ("scores", {"rnu": "first"}, "@scores has no parameter 'rnu'; did you mean 'run'?"),
         ("paired", {"first": "base"}, "@paired needs second=…"),

@@ -33,15 +33,16 @@ COMMANDS = {
 }
 NAMES = {
     "": (
-        "agent check db demo episode evaluate judge learn model report rubric run scenario serve"
-        " tournament train"
+        "agent check db demo episode evaluate judge learn model persona report rubric run scenario"
+        " serve tournament train"
     ),
     "agent": "check list new schema show",
     "db": "export info query upgrade",
     "episode": "branch list replay search show",
     "judge": "agree attribute check import list new run schema show",
     "model": "fetch list",
-    "rubric": "new schema",
+    "persona": "check new schema",
+    "rubric": "check new schema",
     "scenario": "check import-sotopia list new schema show",
     "tournament": "check compare new run schema standings status",
     "train": "clone constant export inspect latent td3bc upmap ways",

@@ -34,6 +34,7 @@ READS = {
         "scenario schema",
     ),
     *("agent list", "agent show", "agent check", "agent schema", "model list", "rubric schema"),
+    *("persona check", "persona schema", "rubric check"),
     *(
         "judge agree",
         "judge list",

@@ -19,9 +19,10 @@ from simworld.judging.attribution import check_method, score_prefixes, weigh_lin
 from simworld.judging.attribution_pass import attribute_episodes
 from simworld.judging.judge import make_judge
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.judging_pass import judge_episodes
+from simworld.judging.judging_pass import JudgingRun
 from store import AgentRecord, PlannedItem, RunRecord, open_store
 from tests.simworld.judging.helpers import AnsweringBackend, lamp, scored
+from tests.simworld.losing import LosingBackend
 
 SPEC = JudgeSpec(name="weigher", model="answering", method="statements", prior=False)
 GOAL = Dimension(
@@ -171,7 +172,12 @@ def test_a_pass_over_the_store_asks_nothing_twice(tmp_path: Path, method: str) -
             )
         with pytest.raises(InputError, match="has judged nothing"):
             attribute_episodes(store, spec, backend, method)
-        judge_episodes(store, spec, backend)
+        JudgingRun(store, spec, backend).go()
+        loses = LosingBackend("answering", "answering")
+        lost = attribute_episodes(store, spec, loses, method)
+        assert (lost.done, lost.failed) == (0, 2)
+        assert lost.last_failure is not None
+        assert lost.last_failure.message == "answering never answered the request"
         shared = attribute_episodes(store, spec, backend, method)
         assert (shared.done, shared.failed, shared.total) == (2, 0, 2)
         asked = len(backend.asked)

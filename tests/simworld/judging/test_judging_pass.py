@@ -19,6 +19,7 @@ from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingRun, JudgingTally
 from store import AgentRecord, PlannedItem, RunRecord, Store, open_store
 from tests.simworld.judging.helpers import AnsweringBackend, lamp, scored, talk
+from tests.simworld.losing import LosingBackend
 
 SPEC = JudgeSpec(name="s", model="builtin:m", method="statements")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -95,6 +96,16 @@ class Model:
         if self.broken and "broken" in request.prompt.text:
             return Failure(boundary="model", kind="too-long", message="9,000 tokens")
         return scored(request, lambda prompt, c: -1.0)
+
+
+def test_a_judgement_whose_request_is_lost_fails(store: Store) -> None:
+    (episode,) = fill(store, "Forty.")
+    tally = JudgingRun(store, SPEC, LosingBackend("builtin:m")).go()
+    assert (tally.scored, tally.failed) == (0, 1)
+    (judgement,) = store.judgements(episode)
+    assert judgement.judgement.failure == Failure(
+        boundary="model", kind="lost", message="builtin:m never answered the request"
+    )
 
 
 def test_every_episode_is_judged_once_and_failures_are_data(store: Store) -> None:

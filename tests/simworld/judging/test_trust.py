@@ -10,6 +10,7 @@ import pytest
 from scenarios.rubrics import load_rubric
 from simworld.core.episode import ActionKind
 from simworld.core.errors import Failure, InputError
+from simworld.core.protocols import Backend
 from simworld.core.requests import ChatPrompt, Completion, Generate, Request, Score, TextPrompt
 from simworld.core.scenario import Relationship
 from simworld.judging.contrast_pairs import ContrastPair, PairEpisodes, lines
@@ -18,6 +19,7 @@ from simworld.judging.transcript import read
 from simworld.judging.trust import PairSet, check_judge, load_pairs, shipped_pairs
 from simworld.stats.intervals import wilson
 from tests.simworld.judging.helpers import AnsweringBackend, replied, scored
+from tests.simworld.losing import LosingBackend
 
 RUBRIC = load_rubric("sotopia")
 STATEMENTS = JudgeSpec(name="s", model="builtin:m", method="statements")
@@ -141,10 +143,14 @@ def test_sets_are_reported_apart_too() -> None:
     }
 
 
-def test_a_judge_that_always_fails_has_no_accuracy() -> None:
-    backend = AnsweringBackend(
-        lambda request: Failure(boundary="model", kind="http-500", message="")
-    )
+@pytest.mark.parametrize(
+    "backend",
+    [
+        AnsweringBackend(lambda request: Failure(boundary="model", kind="http-500", message="")),
+        LosingBackend(),
+    ],
+)
+def test_a_judge_that_always_fails_has_no_accuracy(backend: Backend) -> None:
     data = check_judge(STATEMENTS, backend, RUBRIC, [PairSet(name="x", pairs=(pair(),))]).plain()
     assert (data["n"], data["failed"], data["accuracy"], data["interval"]) == (0, 1, None, None)
 

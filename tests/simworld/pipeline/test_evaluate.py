@@ -13,10 +13,9 @@ from agents import make_agent
 from simworld.core.errors import Failure
 from simworld.core.requests import Completion, Generate, Request
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.pipeline.arms_plan import ArmsPlan, plan_arms
+from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures, plan_arms
 from simworld.pipeline.evaluate import evaluate
-from simworld.pipeline.evaluation_json import plain
-from simworld.pipeline.evaluation_measures import EvaluationMeasures
+from simworld.pipeline.evaluation_result import plain
 from simworld.results.arms import OVERALL, judged_seats, latest
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import FakeBackend, fake_answer
@@ -100,7 +99,7 @@ def test_arms_meet_the_same_circumstances_with_the_same_random_numbers(store: St
         name: (arm.planned, arm.missing, arm.failed, arm.unscored)
         for name, arm in found.arms.items()
     } == dict.fromkeys(("base", "steered", "twin"), (24, 0, 0, 0))
-    assert len(store.summaries(run="e")) == made.jobs_planned() == 48
+    assert len(store.summaries(run="e")) == 48
     asked: dict[float, list[int]] = {0.4: [], 0.5: []}
     for request in backend.requests:
         assert isinstance(request, Generate)
@@ -258,4 +257,4 @@ def test_partners_are_cells_of_their_own_and_may_be_an_arm(store: Store) -> None
     assert paired is not None
     assert (paired.cells, paired.families) == (36, 6)
     # plain beside plain is one episode, whichever seat counts.
-    assert len(store.summaries(run="e")) == made.jobs_planned() == 6 * (2 * 2 * 3 - 1)
+    assert len(store.summaries(run="e")) == 6 * (2 * 2 * 3 - 1)

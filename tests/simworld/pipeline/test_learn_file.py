@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import click
 import pytest
 from pydantic import BaseModel
@@ -9,10 +12,16 @@ from pydantic import BaseModel
 from simworld.cli.train.clone import clone
 from simworld.cli.train.latent import latent
 from simworld.cli.train.upmap import upmap
+from simworld.core.errors import InputError
+from simworld.pipeline.learn.grid import cells
 from simworld.pipeline.learn.learn_file import CloneStage, LatentStage, UpmapStage
+from simworld.pipeline.learn.stage_cache import StageCache, StageOutput
 from simworld.training.cloning.clone_checkpoint import ReplyQuery
 from simworld.training.cloning.latent_learning import LatentSettings
 from simworld.training.cloning.self_cloning import CloneSettings
+from simworld.training.rl.train_planner import PlannerSettings
+from simworld.yamlfile.document import load_text
+from tests.simworld.pipeline.tiny import FILE
 
 
 @pytest.mark.parametrize(
@@ -51,3 +60,38 @@ def test_and_of_its_settings() -> None:
         latents.descent.batch_size,
         latents.descent.lr,
     )
+
+
+def test_settings_are_stored_under_the_names_they_have_in_files(tmp_path: Path) -> None:
+    """Of a training's settings, renamed since: a stage's key must not change."""
+    settings = PlannerSettings().model_dump(mode="json")
+    cache = StageCache(tmp_path, dry=True)
+    stage = cache.do("train", settings, (), lambda label: StageOutput(output=""), lambda _: None)
+    assert stage.key == "5535fee5beccf0ceb4833a19dbcf1e67"
+    changed = {
+        "td3bc": {"delay": 1, "actor_rate": 0.01, "critic_rate": 0.02},
+        "bc": {"actor_rate": 0.03},
+        "loop": {"every": 7, "fqe": {"rate": 0.04}},
+    }
+    read = PlannerSettings.model_validate(changed)
+    assert read.model_dump(mode="json", exclude_unset=True) == changed
+    assert json.loads(read.model_dump_json(exclude_unset=True)) == changed
+    assert (read.td3bc.policy_delay, read.td3bc.actor_lr, read.td3bc.critic_lr) == (1, 0.01, 0.02)
+    assert (read.bc.actor_lr, read.loop.eval_interval, read.loop.fqe.lr) == (0.03, 7, 0.04)
+
+
+def test_a_renamed_setting_is_varied_and_corrected_under_its_name_in_the_file() -> None:
+    text = FILE.replace("alpha: 2", "actor_rate: [0.1, 0.2], delay: [1, 3]")
+    found = cells(load_text(text, "loop.yaml"))
+    assert [one.values for one in found] == [
+        {"train.td3bc.actor_rate": rate, "train.td3bc.delay": delay}
+        for rate in (0.1, 0.2)
+        for delay in (1, 3)
+    ]
+    assert [one.file.train.td3bc.policy_delay for one in found] == [1, 3, 1, 3]
+    text = FILE.replace("alpha: 2", "actor_rat: 0.1, delay: 0")
+    with pytest.raises(InputError) as caught:
+        cells(load_text(text, "loop.yaml"))
+    told = str(caught.value)
+    assert "train.td3bc.actor_rat: unknown field; did you mean 'actor_rate'?" in told
+    assert "train.td3bc.delay: " in told

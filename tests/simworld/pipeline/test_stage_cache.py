@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,13 @@ from simworld.core.errors import InputError
 from simworld.pipeline.learn.context import open_context
 from simworld.pipeline.learn.grid import cells
 from simworld.pipeline.learn.shipped_files import open_file, shipped
-from simworld.pipeline.learn.stage_cache import Stage, StageCache, StageOutput, StageRecord
+from simworld.pipeline.learn.stage_cache import (
+    Stage,
+    StageCache,
+    StageFunction,
+    StageOutput,
+    StageState,
+)
 from simworld.yamlfile import load_text
 from store import open_store
 
@@ -31,22 +38,26 @@ class World:
 
     def go(
         self, first: int = 1, second: int = 1, *, dry: bool = False, retry_failed: bool = False
-    ) -> tuple[Stage, Stage]:
-        bench = StageCache(self.folder, dry=dry, retry_failed=retry_failed)
-        one = bench.do("one", {"n": first}, (), self._work(f"one {first}"), self._look)
-        two = bench.do("two", {"n": second}, (one,), self._work(f"two {second}"), self._look)
-        return one, two
+    ) -> tuple[StageState, ...]:
+        cache = StageCache(self.folder, dry=dry, retry_failed=retry_failed)
+        return cache.run(self.stages(first, second), self)
 
-    def _work(self, what: str):  # type: ignore[no-untyped-def]
-        def work(label: str) -> StageOutput:
-            self.done.append(what)
-            self.there[label] = f"{what}, {self.failing} failed"
-            return StageOutput(output=self.there[label], path=label, failed=self.failing)
+    def stages(
+        self, first: int = 1, second: int = 1, work: StageFunction | None = None
+    ) -> list[Stage]:
+        one = Stage("one", (), {"n": first}, partial(made, what=f"one {first}"), left)
+        work = work or partial(made, what=f"two {second}")
+        return [one, Stage("two", (one,), {"n": second}, work, left)]
 
-        return work
 
-    def _look(self, record: StageRecord) -> str | None:
-        return self.there.get(record.path)
+def made(world: World, label: str, *inputs: StageState, what: str) -> StageOutput:
+    world.done.append(what)
+    world.there[label] = f"{what}, {world.failing} failed"
+    return StageOutput(path=label, failed=world.failing)
+
+
+def left(world: World, label: str, path: str) -> str | None:
+    return world.there.get(path)
 
 
 @pytest.fixture
@@ -60,6 +71,7 @@ def test_nothing_is_done_twice(world: World) -> None:
     assert world.done == ["one 1", "two 1"]
     assert (one.skipped, two.skipped) == (True, True)
     assert two.made == StageOutput(output="two 1, 0 failed", path=two.label)
+    assert two.path == world.folder / two.label
 
 
 def test_a_changed_setting_does_again_what_depends_on_it(world: World) -> None:
@@ -110,15 +122,15 @@ def test_a_stage_that_began_with_another_input_takes_another_name(world: World) 
     world.failing = 1
     labels = []
 
-    def killed(label: str) -> StageOutput:
+    def killed(world: World, label: str, one: StageState) -> StageOutput:
         labels.append(label)
         raise KeyboardInterrupt
 
     def go(*, retry_failed: bool) -> None:
-        bench = StageCache(world.folder, retry_failed=retry_failed)
-        one = bench.do("one", {"n": 1}, (), world._work("one 1"), world._look)
         with pytest.raises(KeyboardInterrupt):
-            bench.do("two", {"n": 1}, (one,), killed, world._look)
+            StageCache(world.folder, retry_failed=retry_failed).run(
+                world.stages(work=killed), world
+            )
 
     go(retry_failed=False)
     go(retry_failed=False)
@@ -155,12 +167,11 @@ def test_a_dry_run_does_nothing_and_knows_what_is_done(world: World) -> None:
 
 
 def test_a_stage_that_fails_leaves_no_record(world: World) -> None:
-    def broken(label: str) -> StageOutput:
+    def broken(world: World, label: str, one: StageState) -> StageOutput:
         raise InputError("no")
 
-    bench = StageCache(world.folder)
     with pytest.raises(InputError):
-        bench.do("one", {"n": 1}, (), broken, lambda record: None)
+        StageCache(world.folder).run(world.stages(work=broken), world)
     world.go()
     assert world.done == ["one 1", "two 1"]
 
@@ -239,5 +250,7 @@ def test_shipped_files_are_right_and_name_what_there_is(name: str, tmp_path: Pat
     with open_store(f"sqlite:///{tmp_path / 'x.db'}", create=True) as store:
         for cell in cells(open_file(name)):
             assert cell.file.name == name
-            shop = open_context(cell.file, store, tmp_path)
-            assert len({scenario.family for scenario in shop.train}) >= 3  # cloning needs as many
+            context = open_context(cell.file, store, tmp_path)
+            assert (
+                len({scenario.family for scenario in context.train}) >= 3
+            )  # cloning needs as many

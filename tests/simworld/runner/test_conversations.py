@@ -14,10 +14,11 @@ from simworld.core.engine import episode_seed
 from simworld.core.episode import Act, Action, ActionKind, Ending, Observation, WorkItem
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActGenerator, Agent
-from simworld.core.requests import Ask, Finished, Generate, ModelInfo, Request, Sampling
+from simworld.core.requests import Ask, Generate, ModelInfo, Request, Sampling
 from simworld.core.scenario import Limits, Persona, Scenario, Seat, TurnOrder
 from simworld.runner import Job, Played, play_jobs
 from simworld.testing import FakeBackend
+from tests.simworld.losing import LosingBackend
 
 HELLO = ScriptedAgent(agent_id="hello", lines=("Hello.",), after=None)
 LEAVER = ScriptedAgent(agent_id="leaver", lines=("Hello.", "[leaves]"))
@@ -307,16 +308,8 @@ def test_an_act_against_the_rules_is_the_engines_failure() -> None:
     )
 
 
-class Loses(FakeBackend):
-    """Loses every request."""
-
-    def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
-        super().poll(wait_s)
-        return ()
-
-
 def test_a_backend_that_loses_requests_does_not_hang_the_run() -> None:
-    (played,) = play_jobs([make_job(lm(), HELLO)], {"fake:model": Loses()})
+    (played,) = play_jobs([make_job(lm(), HELLO)], {"fake:model": LosingBackend()})
     assert played.episode.failure == Failure(
         boundary="model", kind="lost", message="fake:model never answered the request"
     )

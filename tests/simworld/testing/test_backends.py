@@ -9,6 +9,7 @@ import pytest
 
 from simworld.core.errors import Failure
 from simworld.core.requests import (
+    Completion,
     Encode,
     Encoded,
     Finished,
@@ -28,17 +29,15 @@ from simworld.testing import (
 class Stops(FakeBackend):
     """Writes on past stop strings."""
 
-    def _complete(self, ticket: int) -> Any:
-        super()._complete(ticket)
-        return generated("one.\ntwo")
+    def __init__(self) -> None:
+        super().__init__(lambda request: generated("one.\ntwo"))
 
 
 class Longer(FakeBackend):
     """Never stops."""
 
-    def _complete(self, ticket: int) -> Any:
-        super()._complete(ticket)
-        return generated("word " * 200)
+    def __init__(self) -> None:
+        super().__init__(lambda request: generated("word " * 200))
 
 
 class Twice(FakeBackend):
@@ -74,9 +73,8 @@ class SameTicket(FakeBackend):
 class Batchwise(FakeBackend):
     """What it says depends on what else it was asked."""
 
-    def _complete(self, ticket: int) -> Any:
-        super()._complete(ticket)
-        return generated(f"number {len(self.requests)}")
+    def __init__(self) -> None:
+        super().__init__(lambda request: generated(f"number {len(self.requests)}"))
 
 
 class AllOrNothing(FakeBackend):
@@ -96,22 +94,21 @@ class NoWidth(FakeBackend):
     """Says that it has no states and takes no prefixes, and does all the same, or not."""
 
     def __init__(self, *refused: str) -> None:
-        super().__init__()
+        super().__init__(self.answer)
         self._unable = refused
 
     @property
     def info(self) -> Any:
         return replace(super().info, width=None)
 
-    def _complete(self, ticket: int) -> Any:
-        done, request = super()._complete(ticket), self.requests[ticket - 1]
+    def answer(self, request: Request) -> str | Completion:
         what = (
             "prefix" if isinstance(request, Generate) and request.prefix else type(request).__name__
         )
         return (
             Failure(boundary="model", kind="unsupported", message=what)
             if what in self._unable
-            else done
+            else fake_answer(request)
         )
 
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from simworld.core.errors import InputError
-from simworld.yamlfile import did_you_mean, parse_text
+from simworld.yamlfile import did_you_mean, load_text, parse
 
 
 class Order(StrEnum):
@@ -69,12 +69,14 @@ PET = "f.yaml:2:6: pet: 'animal'"
 
 def lines(text: str) -> list[str]:
     with pytest.raises(InputError) as caught:
-        parse_text(text, "f.yaml", Model)
+        parse(load_text(text, "f.yaml"), Model)
     return str(caught.value).split("\n")
 
 
 def test_a_good_file() -> None:
-    model = parse_text(f"name: x\n{SEATS}between: [1, 2.5]\norder: round-robin\n", "f.yaml", Model)
+    model = parse(
+        load_text(f"name: x\n{SEATS}between: [1, 2.5]\norder: round-robin\n", "f.yaml"), Model
+    )
     assert model.seats[1].goal == "no"
     assert model.seats[1].persona == Persona(name="Bo")
     assert model.between == (1.0, 2.5)

@@ -55,7 +55,7 @@ def plain_line(local: LocalModel, prompt: ChatPrompt) -> str:
 def test_three_turns_on_threads_are_those_of_plain_generate(
     built_in: TransformersBackend, gather: Callable[..., list[Any]]
 ) -> None:
-    local = built_in._open()
+    local = built_in.local
     talks = [["Ben: Hello."], ["Ben: Do you still have it?", "Ann: I do.", "Ben: How much?"]]
     sampling = Sampling(temperature=0.0, max_new_tokens=NEW)
     read = built_in.meter.read

@@ -64,7 +64,7 @@ def generate(local: LocalModel, ids: list[int], length: int) -> tuple[list[int],
 def talk(backend: TransformersBackend) -> list[tuple[list[int], Generated]]:
     """Two conversations of three turns, side by side, each on a thread: the prompt's ids and the
     reply of each turn."""
-    ids = backend._open().renderer.ids
+    ids = backend.local.renderer.ids
     history = [
         [Message(role="system", content=f"You are {who}. Be brief.")] for who in ("Ann", "Ben")
     ]
@@ -92,7 +92,7 @@ def talk(backend: TransformersBackend) -> list[tuple[list[int], Generated]]:
 def check(folder: Path, begins: int) -> None:
     backend = load_backend(f"hf:{folder}", dtype="float32", device="cpu")
     assert isinstance(backend, TransformersBackend)
-    local = backend._open()
+    local = backend.local
     turns = talk(backend)
     for given, reply in turns:
         assert given[:begins] == [0] * begins

@@ -15,6 +15,7 @@ import torch
 from agents.lm import load_backend
 from agents.lm.local.number_formats import dtype_in_use, fast_bfloat16
 from agents.lm.local.packing import PackedLinear
+from agents.lm.local.transformers_backend import TransformersBackend
 from simworld.core.requests import ChatPrompt, Generate, Message, Sampling
 
 CPU = torch.device("cpu")
@@ -110,7 +111,9 @@ def answer(folder: Path, dtype: str, gather: Callable[..., list[Any]]) -> str:
     try:
         (generated,) = gather(backend, [REQUEST])
         assert generated.new_tokens == 4 or generated.finish == "stop"
-        assert not any(isinstance(layer, PackedLinear) for layer in backend._local.model.modules())  # type: ignore[attr-defined]
+        assert isinstance(backend, TransformersBackend)
+        modules = backend.local.model.modules()
+        assert not any(isinstance(layer, PackedLinear) for layer in modules)
         return str(generated.dtype)
     finally:
         backend.close()

@@ -127,7 +127,7 @@ class Talk:
 def engine(folder: Path, **settings: Any) -> TransformersBackend:
     backend = load_backend(f"hf:{folder}", dtype="float32", device="cpu")
     assert isinstance(backend, TransformersBackend)
-    return TransformersBackend(backend._open(), spec="hf:tiny", model_id="tiny", **settings)
+    return TransformersBackend(backend.local, spec="hf:tiny", model_id="tiny", **settings)
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3", "gemma", "gemma2", "mistral"])

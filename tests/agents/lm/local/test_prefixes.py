@@ -94,7 +94,7 @@ def test_a_steered_reply_is_what_transformers_says_from_the_same_embeddings(
     family: str, make_folder: Callable[..., Path], gather: Callable[..., list[Any]]
 ) -> None:
     backend = engine(make_folder(family, adds_bos=family in ("llama", "gemma")))
-    local = backend._open()
+    local = backend.local
     cases = [
         (p, prefix(at, seed=i, length=1 + i))
         for p in (CHAT, SCRIPT)
@@ -144,7 +144,7 @@ def test_a_model_that_scales_its_inputs_gets_the_prefix_as_its_first_layer_shoul
     tmp_path: Path, make_tokenizer: Callable[..., Any], gather: Callable[..., list[Any]]
 ) -> None:
     backend = engine(granite(tmp_path, make_tokenizer))
-    local = backend._open()
+    local = backend.local
     weight = local.model.get_input_embeddings().weight.detach()
     assert local.input_scale == pytest.approx(5.0, rel=1e-5)
     assert backend.info.embedding_norm == pytest.approx(
@@ -248,7 +248,7 @@ def test_end_costs_the_prefix_and_the_header_once_the_state_is_known(
     llama: Path, gather: Callable[..., list[Any]]
 ) -> None:
     backend = engine(llama)
-    tokens = backend._open().renderer.tokens(SCRIPT, "end")
+    tokens = backend.local.renderer.tokens(SCRIPT, "end")
     header = len(tokens.ids) - tokens.place
     gather(backend, [Encode(prompt=SCRIPT, thread="t")])
     assert backend.meter.read == tokens.place
@@ -258,7 +258,7 @@ def test_end_costs_the_prefix_and_the_header_once_the_state_is_known(
     # The next turn starts from the dialogue before the prefix: what came after it is of no use
     # unsteered.
     longer = replace(SCRIPT, reply_start=SCRIPT.reply_start + " Sixty.\nBen: No.\nAnn:")
-    place = backend._open().renderer.tokens(longer, "end").place
+    place = backend.local.renderer.tokens(longer, "end").place
     before = backend.meter.read
     gather(backend, [Encode(prompt=longer, thread="t")])
     assert backend.meter.read - before == place - tokens.place
@@ -269,7 +269,7 @@ def test_the_same_prefix_at_the_start_keeps_its_cache(
 ) -> None:
     backend = engine(llama)
     longer = replace(SCRIPT, reply_start=SCRIPT.reply_start + " Sixty.\nBen: No.\nAnn:")
-    ids, more = (backend._open().renderer.ids(p) for p in (SCRIPT, longer))
+    ids, more = (backend.local.renderer.ids(p) for p in (SCRIPT, longer))
     gather(backend, [greedy(SCRIPT, prefix("start"), "t")])
     before = backend.meter.read
     gather(backend, [greedy(longer, prefix("start"), "t")])
@@ -307,7 +307,7 @@ def test_the_repetition_penalty_counts_tokens_not_vectors(
     llama: Path, gather: Callable[..., list[Any]]
 ) -> None:
     backend = engine(llama)
-    local = backend._open()
+    local = backend.local
     given = prefix("mid")
     (done,) = gather(backend, [greedy(CHAT, given, repetition_penalty=5.0)])
     reply, logprob = plain_reply(local, CHAT, given, penalty=5.0)

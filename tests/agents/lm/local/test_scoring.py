@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents.lm import load_backend
+from agents.lm.local import transformers_backend
 from agents.lm.local.meter import Meter
 from agents.lm.local.prefix_cache import PrefixCache
-from agents.lm.local.prompt_tokens import Continuation
 from agents.lm.local.scoring import score
 from agents.lm.local.transformers_backend import TransformersBackend
 from simworld.core.errors import Failure
@@ -28,7 +28,7 @@ ASKED = {
 def test_prompts_that_begin_alike_are_scored_as_each_by_itself(llama: Path) -> None:
     backend = load_backend(f"hf:{llama}", dtype="float32", device="cpu")
     assert isinstance(backend, TransformersBackend)
-    local = backend._open()
+    local = backend.local
     parts = [
         local.renderer.continuations(TextPrompt(text=TALK + end), texts)
         for end, texts in ASKED.items()
@@ -76,7 +76,7 @@ def test_scorings_of_a_thread_share_a_pass_and_fail_alone(llama: Path) -> None:
         assert isinstance(got, Scored)
         assert got.logprobs == pytest.approx(expected.logprobs, abs=1e-4)
         assert (got.lengths, got.prompt_tokens) == (expected.lengths, expected.prompt_tokens)
-    talk = len(backend._open().renderer.ids(TextPrompt(text=TALK)))
+    talk = len(backend.local.renderer.ids(TextPrompt(text=TALK)))
     assert backend.meter.scored - read < read - talk
     backend.close()
 
@@ -86,14 +86,13 @@ def test_a_pass_that_breaks_is_tried_one_by_one(
 ) -> None:
     backend = load_backend(f"hf:{llama}", dtype="float32", device="cpu")
     assert isinstance(backend, TransformersBackend)
-    real = backend._likelihoods
 
-    def breaks(thread: str, parts: Sequence[Continuation]) -> list[float]:
-        if len(parts) > 2:
+    def breaks(*given: Any) -> list[float]:
+        if len(given[-1]) > 2:
             raise MemoryError("too much at once")
-        return real(thread, parts)
+        return score(*given)
 
-    monkeypatch.setattr(backend, "_likelihoods", breaks)
+    monkeypatch.setattr(transformers_backend, "score", breaks)
     for end, texts in ASKED.items():
         backend.submit(Score(prompt=TextPrompt(text=TALK + end), continuations=texts, thread="t"))
     kinds = [

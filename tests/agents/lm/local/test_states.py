@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from agents.lm import load_backend
+from agents.lm.local.chat_template import ChatTemplate
 from agents.lm.local.local_model import LocalModel
 from agents.lm.local.transformers_backend import TransformersBackend
 from simworld.core.errors import Failure
@@ -60,7 +61,7 @@ def test_a_state_is_the_last_layers_output_before_the_header(
     family: str, adds_bos: bool, make_folder: Callable[..., Path], gather: Callable[..., list[Any]]
 ) -> None:
     backend = engine(make_folder(family, adds_bos=adds_bos))
-    local = backend._open()
+    local = backend.local
     found = gather(backend, [Encode(prompt=prompt) for prompt in PROMPTS])
     for prompt, encoded in zip(PROMPTS, found, strict=True):
         assert isinstance(encoded, Encoded)
@@ -101,7 +102,7 @@ def test_a_thread_reads_only_what_is_new_for_a_state(
     assert backend.meter.read - before == 6
     (again,) = gather(backend, [Encode(prompt=TextPrompt(text=long), thread="t")])
     assert backend.meter.read - before == 7  # the last token is read again, for its state
-    fresh = plain_state(backend._open(), TextPrompt(text=long))
+    fresh = plain_state(backend.local, TextPrompt(text=long))
     np.testing.assert_allclose(found.state, fresh, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(again.state, fresh, rtol=1e-4, atol=1e-4)
 
@@ -110,7 +111,6 @@ def test_what_has_no_state_fails_alone(
     llama: Path, gather: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend = engine(llama)
-    local = backend._open()
     long, good = TextPrompt(text="?" * 257), PROMPTS[0]
     empty, too_long, found = gather(
         backend, [Encode(prompt=TextPrompt(text="")), Encode(prompt=long), Encode(prompt=good)]
@@ -121,7 +121,7 @@ def test_what_has_no_state_fails_alone(
         "257 tokens do not fit the model's context of 256",
     )
     assert isinstance(found, Encoded)
-    monkeypatch.setattr(type(local.renderer._template), "place", lambda *_: 0)
+    monkeypatch.setattr(ChatTemplate, "place", lambda *_: 0)
     (nothing,) = gather(backend, [Encode(prompt=good)])
     assert isinstance(nothing, Failure)
     assert "has no state" in nothing.message
@@ -131,7 +131,7 @@ def test_a_state_that_is_not_finite_is_a_failure_and_leaves_no_cache(
     llama: Path, gather: Callable[..., list[Any]]
 ) -> None:
     backend = engine(llama)
-    weight = backend._open().model.model.layers[0].self_attn.v_proj.weight
+    weight = backend.local.model.model.layers[0].self_attn.v_proj.weight
     kept = weight.detach().clone()
     weight.data.fill_(torch.nan)
     (bad,) = gather(backend, [Encode(prompt=PROMPTS[0], thread="t")])
@@ -141,7 +141,7 @@ def test_a_state_that_is_not_finite_is_a_failure_and_leaves_no_cache(
     )
     (good,) = gather(backend, [Encode(prompt=PROMPTS[0], thread="t")])
     np.testing.assert_allclose(
-        good.state, plain_state(backend._open(), PROMPTS[0]), rtol=1e-4, atol=1e-4
+        good.state, plain_state(backend.local, PROMPTS[0]), rtol=1e-4, atol=1e-4
     )
 
 
@@ -161,7 +161,7 @@ def test_width_and_embedding_norm_are_told(
 ) -> None:
     backend = load_backend(f"hf:{make_folder(family)}", dtype="float32", device="cpu")
     assert isinstance(backend, TransformersBackend)
-    weight = backend._open().model.get_input_embeddings().weight.detach()
+    weight = backend.local.model.get_input_embeddings().weight.detach()
     assert backend.info.width == 32
     assert backend.info.embedding_norm == pytest.approx(
         scale * float(weight.norm(dim=-1).mean()), rel=1e-5

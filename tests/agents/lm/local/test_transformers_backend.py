@@ -68,7 +68,7 @@ def test_greedy_decoding_equals_plain_generate_token_for_token(
 ) -> None:
     backend = load_backend(f"hf:{make_folder(family)}", dtype="float32", device="cpu")
     assert isinstance(backend, TransformersBackend)
-    local = backend._open()
+    local = backend.local
     requests = [
         ask(text, temperature=0.0, max_new_tokens=n)
         for text, n in zip(TEXTS, (24, 3, 17, 24), strict=True)
@@ -111,7 +111,7 @@ def test_the_batch_changes_no_row(
 def test_the_log_probability_is_that_of_the_reply_under_the_model(
     backend: TransformersBackend, ask: Callable[..., Generate], gather: Callable[..., list[Any]]
 ) -> None:
-    local = backend._open()
+    local = backend.local
     request = ask("Ann: Let us", temperature=0.7, top_k=5, max_new_tokens=8)
     (row,) = replies(local, [request])
     with torch.inference_mode(), local.plain() as model:
@@ -192,7 +192,7 @@ def test_a_batch_that_runs_out_of_memory_is_halved_and_changes_nothing(
     ]
     backend = load_backend(f"hf:{llama}", dtype="float32", device="cpu")
     assert isinstance(backend, TransformersBackend)
-    local = backend._open()
+    local = backend.local
     run, sizes = local.model.forward, []
 
     def small_memory(*args: Any, **kwargs: Any) -> Any:
@@ -213,14 +213,14 @@ def test_a_row_for_which_there_is_no_room_fails_alone(
     gather: Callable[..., list[Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    join = backend._batch.join
+    join = DecodingBatch.join
 
-    def small_room(row: Any) -> None:
-        if row.request.seed == 3:
+    def small_room(batch: DecodingBatch, row: DecodingRow) -> None:
+        if isinstance(row.request, Generate) and row.request.seed == 3:
             raise torch.OutOfMemoryError("out of memory")
-        join(row)
+        join(batch, row)
 
-    monkeypatch.setattr(backend._batch, "join", small_room)
+    monkeypatch.setattr(DecodingBatch, "join", small_room)
     done = gather(backend, [ask("seat " * i, seed=i) for i in range(1, 6)])
     assert done[2] == Failure(
         boundary="model", kind="out-of-memory", message="OutOfMemoryError: out of memory"
@@ -234,7 +234,7 @@ def test_a_row_that_breaks_the_model_fails_alone(
     gather: Callable[..., list[Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    local = backend._open()
+    local = backend.local
     run, poison = local.model.forward, local.renderer.ids(TextPrompt(text="€"))[0]
 
     def choke(*args: Any, **kwargs: Any) -> Any:
@@ -255,7 +255,7 @@ def test_scores_are_the_models_log_probabilities(
 ) -> None:
     backend = load_backend(f"hf:{make_folder(family)}", dtype="float32", device="cpu")
     assert isinstance(backend, TransformersBackend)
-    local = backend._open()
+    local = backend.local
     texts = (" sixty euros", " a", " the seat is sold, I paid more than that")
     prompt = TextPrompt(
         text=f"{TEXTS[2]} two other people asked before you came. Would you sell it for"
@@ -290,7 +290,7 @@ def test_scoring_in_small_chunks_gives_the_same(
 def test_a_continuation_that_merges_with_the_prompt_scores_the_merged_tokens(
     backend: TransformersBackend, gather: Callable[..., list[Any]]
 ) -> None:
-    renderer = backend._open().renderer
+    renderer = backend.local.renderer
     one, two = renderer.ids(TextPrompt(text="x the")), renderer.ids(TextPrompt(text="x t"))
     assert one[: len(two)] != two  # " the" is one token, so " t" is no prefix of it
     (scored,) = gather(backend, [Score(prompt=TextPrompt(text="x t"), continuations=("he",))])
@@ -386,8 +386,8 @@ def test_the_built_in_model_says_the_same_alone_and_in_any_batch(
         )
     said = {}
     for size in (1, 3, 16):
-        backend._batch_size = size
-        said[size] = [c.text for c in gather(backend, requests)]
+        sized = TransformersBackend(backend.local, spec="", model_id="", batch_size=size)
+        said[size] = [c.text for c in gather(sized, requests)]
     # Rounding at a sampling boundary may change a row; 300 rows outside this test had none
     # (docs/models.md).
     assert sum(a != b for a, b in zip(said[1], said[3], strict=True)) <= 1

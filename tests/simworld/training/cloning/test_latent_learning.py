@@ -15,6 +15,7 @@ from simworld.training.cloning.descent import Descent
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
 from simworld.training.cloning.latent_learning import LatentSettings, learn_latent
 from simworld.training.cloning.likelihood import likelihoods
+from simworld.training.trainer import TrainingRecorder
 from tests.simworld.training import taught
 
 REPLIES = (" Yes, 5.", " No!", " Maybe 7?", " Go away.", " Deal.", " Hm, 3")
@@ -121,7 +122,9 @@ def test_a_reply_becomes_likelier_behind_its_own_code(teacher: FrozenLM) -> None
             torch.ones(4),
             settings(steps),
             embed=embed,
-            log=lambda step, metrics: seen.__setitem__(step, metrics.get("log_ratio", 0)),
+            recorder=TrainingRecorder(
+                sink=lambda step, metrics: seen.__setitem__(step, metrics.get("log_ratio", 0))
+            ),
         )
         assert made.log_ratio.families == 2
         assert made.log_ratio.n == 12

@@ -11,10 +11,12 @@ from torch import Tensor
 from agents.lm.local.local_model import LocalModel
 from simworld.core.errors import InputError
 from simworld.core.requests import ChatPrompt, Message
-from simworld.training.cloning.descent import Descent, DescentCheckpoint, descend
+from simworld.training.cloning.descent import Descent, descend
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
 from simworld.training.cloning.neutrality import kl_divergence, measure, random_actions
 from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone
+from simworld.training.trainer import TrainingRecorder
+from simworld.training.training_state import TrainingFile
 from tests.simworld.training import taught
 
 REPLIES = (" Yes, 5.", " No!", " Maybe 7?", " Go away.", " Deal.", " Hm, 3")
@@ -159,18 +161,9 @@ def test_descent_ranks_moments_by_what_it_is_told(lessons: list[EncodedReply]) -
     def loss(lesson: EncodedReply, seed: int) -> tuple[Tensor, dict[str, float]]:
         return (module.weight**2).sum(), {"weight": float(module.weight.detach())}
 
-    how = Descent(steps=3, batch_size=1, lr=0.1, checks=3)
-    best = descend(
-        module,
-        loss,
-        lessons,
-        lessons,
-        how,
-        lambda step, metrics: None,
-        rank=lambda means: -means["weight"],
-    )
-    assert best == pytest.approx(-1.0)  # the largest weight is where it began
-    assert float(module.weight.detach()) == 1.0
+    how = Descent(steps=3, batch_size=1, lr=0.1, evals=3)
+    descend(module, loss, lessons, lessons, how, rank=lambda means: -means["weight"])
+    assert float(module.weight.detach()) == 1.0  # the largest weight is where it began
 
 
 def test_the_same_seed_gives_the_same_planner_and_the_model_stays_frozen(
@@ -210,11 +203,9 @@ def test_a_planner_goes_on_from_another(teacher: FrozenLM, lessons: list[Encoded
 def test_a_descent_that_was_stopped_ends_bitwise_like_one_in_one_go(
     teacher: FrozenLM, lessons: list[EncodedReply], tmp_path: Path
 ) -> None:
-    how = Descent(steps=12, batch_size=2, checks=3)
+    how = Descent(steps=12, batch_size=2, evals=3)
 
-    def run(
-        keep: DescentCheckpoint | None = None, stop: int = 0
-    ) -> tuple[ClonedPlanner, list[int]]:
+    def run(file: TrainingFile | None = None, stop: int = 0) -> tuple[ClonedPlanner, list[int]]:
         heard: list[int] = []
 
         def log(step: int, metrics: object) -> None:
@@ -224,25 +215,28 @@ def test_a_descent_that_was_stopped_ends_bitwise_like_one_in_one_go(
 
         settings = CloneSettings(train_upmap=True, descent=how, hidden=(8,))
         return clone(
-            teacher, lessons[:-1], lessons[-1:], taught.upmap(), settings, log=log, keep=keep
+            teacher,
+            lessons[:-1],
+            lessons[-1:],
+            taught.upmap(),
+            settings,
+            recorder=TrainingRecorder(file=file, sink=log),
         ), heard
 
     whole, _ = run()
-    keep = DescentCheckpoint(
-        file=tmp_path / "work" / "descent.safetensors", identity={"lr": how.lr}
-    )
+    file = TrainingFile(path=tmp_path / "work" / "descent.safetensors", identity={"lr": how.lr})
     with pytest.raises(KeyboardInterrupt):
-        run(keep, stop=8)
-    resumed, heard = run(keep)
+        run(file, stop=8)
+    resumed, heard = run(file)
     assert heard == list(range(6, 13))  # the state was kept after five steps
     assert all(
         torch.equal(value, resumed.state_dict()[name]) for name, value in whole.state_dict().items()
     )
-    assert run(keep)[1] == []  # it had come to its end
+    assert run(file)[1] == []  # it had come to its end
     with pytest.raises(
         InputError, match="is of a training with another lr; train into another folder"
     ):
-        run(DescentCheckpoint(file=keep.file, identity={"lr": 1.0}))
+        run(TrainingFile(path=file.path, identity={"lr": 1.0}))
 
 
 def test_descent_keeps_the_best_and_refuses_a_loss_that_is_no_number(
@@ -256,14 +250,14 @@ def test_descent_keeps_the_best_and_refuses_a_loss_that_is_no_number(
     def loss(lesson: EncodedReply, seed: int) -> tuple[Tensor, dict[str, float]]:
         return (module.weight**2).sum(), {}
 
-    how = Descent(steps=6, batch_size=1, lr=1.0, checks=6)  # far too fast: it overshoots
-    best = descend(module, loss, lessons, lessons, how, lambda step, metrics: heard.append(step))
-    assert best == pytest.approx(float(module.weight.detach()) ** 2)
-    assert best == pytest.approx(0.1**2)  # where it began
+    how = Descent(steps=6, batch_size=1, lr=1.0, evals=6)  # far too fast: it overshoots
+    recorder = TrainingRecorder(sink=lambda step, metrics: heard.append(step))
+    descend(module, loss, lessons, lessons, how, recorder=recorder)
+    assert float(module.weight.detach()) == pytest.approx(0.1)  # where it began
     assert heard == list(range(7))
     with torch.no_grad():
         module.weight.fill_(math.inf)
     with pytest.raises(InputError, match=r"the loss is inf at step 1; lower the learning rate"):
-        descend(module, loss, lessons, lessons, how, lambda step, metrics: None)
+        descend(module, loss, lessons, lessons, how)
     with pytest.raises(ValueError, match="no lessons"):
-        descend(module, loss, [], lessons, how, lambda step, metrics: None)
+        descend(module, loss, [], lessons, how)

@@ -3,8 +3,9 @@
     pip install torchrl==0.14.1 tensordict==0.15.3     # beside torch 2.13.0
     python tests/simworld/training/data/make_td3bc_reference.py
 
-Arrays: the batch; `noise` (B, d'), scaled but not clipped; weights of `actor`, `slow_actor`, `critic` and `slow_critic` by layer,
-(out, in) as in `nn.Linear`, those of critics stacked (2, out, in); `target`, `loss.*` and `grad.*`. `versions` says what made it.
+Arrays: the batch; `noise` (B, d'), scaled but not clipped; weights of `actor`, `target_actor`,
+`critic` and `target_critic` by layer, (out, in) as in `nn.Linear`, those of critics stacked (2, out,
+in); `target`, `loss.*` and `grad.*`. `versions` says what made it.
 """
 
 from __future__ import annotations
@@ -99,9 +100,9 @@ def main() -> None:
     }
     for name, weights in (
         ("actor", loss.actor_network_params),
-        ("slow_actor", loss.target_actor_network_params),
+        ("target_actor", loss.target_actor_network_params),
         ("critic", loss.qvalue_network_params),
-        ("slow_critic", loss.target_qvalue_network_params),
+        ("target_critic", loss.target_qvalue_network_params),
     ):
         found = list(weights.flatten_keys(".").items())
         for key, value in found:

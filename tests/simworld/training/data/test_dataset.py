@@ -13,8 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 from simworld.core.errors import InputError
-from simworld.training.data.dataset import build_dataset, load_meta, load_transitions
-from simworld.training.data.dataset_folder import load_scores
+from simworld.training.data.dataset import build_dataset
+from simworld.training.data.dataset_folder import load_meta, load_scores, load_transitions
 from simworld.training.data.dataset_query import FORMAT, DataQuery
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.train_planner import load_data
@@ -370,7 +370,7 @@ def test_a_number_that_is_none_names_its_episode(store: Store, tmp_path: Path, w
     vector[1] = np.nan
     id_ = play(store, LAMP, FIVE, plans={0: broken})
     judge(store, id_, 0.5)
-    with pytest.raises(InputError, match=f"episode {id_}/seller: a {what} is no number"):
+    with pytest.raises(InputError, match=f"episode {id_}/seller: a non-finite {what} "):
         made(store, tmp_path)
 
 

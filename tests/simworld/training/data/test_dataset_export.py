@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from simworld.core.errors import InputError
-from simworld.training.data.dataset import build_dataset, load_transitions
+from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_export import export_minari, export_npz
+from simworld.training.data.dataset_folder import load_transitions
 from simworld.training.data.dataset_query import DataQuery
 from tests.simworld.training.played import judge, new_store, play, scenario
 

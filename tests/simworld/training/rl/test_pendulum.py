@@ -14,8 +14,8 @@ from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import Bc, BcSettings
 from simworld.training.rl.learner import Learner
 from simworld.training.rl.networks import new_actor
+from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
-from simworld.training.rl.training_loop import LoopSettings, train
 from tests.simworld.training.pendulum import collect, mean_return, sha256
 
 REFERENCE: dict[str, Any] = json.loads(
@@ -53,18 +53,18 @@ def returned(data: Transitions, kind: str, seed: int, **changed: int) -> float:
     actor = new_actor(3, 1, hidden=given["hidden"], projection="box", seed=seed)
     learner: Learner
     if kind == "bc":
-        learner, steps = Bc(actor, BcSettings(actor_rate=given["rate"])), given["bc_steps"]
+        learner, steps = Bc(actor, BcSettings(actor_lr=given["rate"])), given["bc_steps"]
     else:
         settings = Td3bcSettings(
-            actor_rate=given["rate"],
-            critic_rate=given["rate"],
+            actor_lr=given["rate"],
+            critic_lr=given["rate"],
             critic_hidden=given["hidden"],
             **{name: given[name] for name in ("alpha", "gamma", "tau")},
         )
         learner, steps = Td3bc(actor, settings, seed=seed), given["steps"]
     loop = LoopSettings(
-        steps=steps, batch_size=given["batch_size"], seed=seed, every=steps, held_out=0
+        steps=steps, batch_size=given["batch_size"], seed=seed, eval_interval=steps, held_out=0
     )
-    scale = train(learner, data, loop, gamma=given["gamma"]).scale
+    _, scale = train_offline(learner, data, loop, gamma=given["gamma"])
     with torch.no_grad():
         return mean_return(lambda state: actor(scale.states(torch.from_numpy(state))).numpy())

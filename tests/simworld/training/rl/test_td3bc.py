@@ -24,7 +24,7 @@ from simworld.training.rl.td3bc import (
     actor_loss,
     critic_loss,
     smoothed,
-    target,
+    td_target,
 )
 from tests.simworld.training.small import bandit, episodes
 
@@ -62,9 +62,9 @@ def learner(reference: dict[str, Tensor]) -> Td3bc:
         seed=0,
     )
     load_actor(made.actor, "actor", reference)
-    load_actor(made.slow_actor, "slow_actor", reference)
+    load_actor(made.target_actor, "target_actor", reference)
     load_critic(made.critic, "critic", reference)
-    load_critic(made.slow_critic, "slow_critic", reference)
+    load_critic(made.target_critic, "target_critic", reference)
     return made
 
 
@@ -82,9 +82,9 @@ def test_critic_loss_and_gradients_equal_torchrl(
     learner: Td3bc, batch: TransitionBatch, reference: dict[str, Tensor]
 ) -> None:
     assert (reference["noise"].abs() > 0.5).any()  # so that clipping is compared too
-    goal = learner.goal(batch, reference["noise"])
-    close(goal, reference["target"])
-    loss = critic_loss(learner.critic, batch, goal)
+    targets = learner.td_target(batch, reference["noise"])
+    close(targets, reference["target"])
+    loss = critic_loss(learner.critic, batch, targets)
     close(loss.detach(), reference["loss.critic"])
     loss.backward()  # type: ignore[no-untyped-call]
     for layer, number in enumerate((0, 2, 4)):
@@ -131,20 +131,20 @@ def line(
 
 def test_target_takes_the_smaller_value_and_stops_at_the_end() -> None:
     values = torch.tensor([[4.0], [3.0]])
-    assert target(line(), one(0), values, gamma=0.5).item() == 2.5  # 1 + .5 · 3
-    assert target(line(terminal=1), one(0), values, gamma=0.5).item() == 1.0
+    assert td_target(line(), one(0), values, gamma=0.5).item() == 2.5  # 1 + .5 · 3
+    assert td_target(line(terminal=1), one(0), values, gamma=0.5).item() == 1.0
 
 
 def test_critic_penalty_draws_the_target_down_where_a_next_action_is_known() -> None:
     values = torch.tensor([[4.0], [3.0]])
     # a' = .75, the data took .25: 3 − 2 · .25 = 2.5
-    assert target(line(next_action=0.25), one(0.75), values, gamma=0.5, penalty=2).item() == 2.25
+    assert td_target(line(next_action=0.25), one(0.75), values, gamma=0.5, penalty=2).item() == 2.25
     assert (
-        target(line(next_action=0.25, follows=0), one(0.75), values, gamma=0.5, penalty=2).item()
+        td_target(line(next_action=0.25, follows=0), one(0.75), values, gamma=0.5, penalty=2).item()
         == 2.5
     )
     with pytest.raises(ValueError, match="followed"):
-        target(line(), one(0.75), values, gamma=0.5, penalty=2)
+        td_target(line(), one(0.75), values, gamma=0.5, penalty=2)
 
 
 def linear_critic(weight: float) -> TwinCritic:
@@ -238,7 +238,7 @@ def test_the_actor_and_the_slow_copies_move_every_second_update() -> None:
     )
     data = bandit()
     rng = np.random.default_rng(0)
-    actor, slow = learner.actor.net[0].weight, learner.slow_critic.weights[0]
+    actor, slow = learner.actor.net[0].weight, learner.target_critic.weights[0]
     assert isinstance(actor, Tensor)
     before, slow_before = actor.clone(), slow.clone()
     assert set(learner.update(data.draw(rng, 16))) == {"critic_loss"}
@@ -286,12 +286,12 @@ def test_td3bc_climbs_the_reward_and_bc_does_not() -> None:
     for kind in ("td3bc", "bc"):
         actor = new_actor(3, 4, hidden=(32,), projection="sphere", seed=0)
         learner: Learner = (
-            Bc(actor, BcSettings(actor_rate=1e-2))
+            Bc(actor, BcSettings(actor_lr=1e-2))
             if kind == "bc"
             else Td3bc(
                 actor,
                 Td3bcSettings(
-                    alpha=2.5, actor_rate=1e-2, critic_rate=1e-2, critic_hidden=(32,), gamma=0
+                    alpha=2.5, actor_lr=1e-2, critic_lr=1e-2, critic_hidden=(32,), gamma=0
                 ),
                 seed=0,
             )
@@ -312,9 +312,7 @@ def test_with_a_linear_critic_the_actor_does_not_go_where_no_data_are() -> None:
         [[n % 2] for n in range(40)],
     )
     actor = new_actor(3, 4, hidden=(32,), projection="sphere", seed=0)
-    settings = Td3bcSettings(
-        alpha=2.5, actor_rate=1e-2, critic_rate=1e-3, critic_hidden=(), gamma=0
-    )
+    settings = Td3bcSettings(alpha=2.5, actor_lr=1e-2, critic_lr=1e-3, critic_hidden=(), gamma=0)
     learner = Td3bc(actor, settings, seed=0)
     for step in range(300):
         learner.update(data.draw(np.random.default_rng(step), 64))

@@ -30,14 +30,14 @@ from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.fqe import FqeSettings
 from simworld.training.rl.networks import new_actor
+from simworld.training.rl.offline_training import LoopSettings
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
 from simworld.training.rl.train_planner import PlannerSettings, TrainingData, train_planner
-from simworld.training.rl.training_loop import LoopSettings
 from store import open_store
 from tests.simworld.training.played import new_store, play, scenario, step
 from tests.simworld.training.small import bandit, directions
 
-LOOP = LoopSettings(steps=6, batch_size=8, every=3, fqe=FqeSettings(steps=2, hidden=(4,)))
+LOOP = LoopSettings(steps=6, batch_size=8, eval_interval=3, fqe=FqeSettings(steps=2, hidden=(4,)))
 SETTINGS = PlannerSettings(hidden=(6,), td3bc=Td3bcSettings(critic_hidden=(4,)), loop=LOOP)
 DATA = TrainingData(
     transitions=bandit(), encoder_id="e1", provenance={"query": {}, "rows": 120, "sha256": "abc"}
@@ -74,9 +74,7 @@ def test_a_planner_carries_the_number_format_of_its_data() -> None:
 
 def test_training_starts_as_the_clone_and_keeps_its_scale() -> None:
     clone = start(actor=True)
-    still = SETTINGS.model_copy(
-        update={"td3bc": Td3bcSettings(actor_rate=1e-12, critic_hidden=(4,))}
-    )
+    still = SETTINGS.model_copy(update={"td3bc": Td3bcSettings(actor_lr=1e-12, critic_hidden=(4,))})
     planner = train_planner(DATA, clone, still)
     states = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(planner.action(states), clone.action(states))
@@ -109,6 +107,21 @@ def test_a_new_actor_starts_with_the_scale_of_the_data(fresh: bool) -> None:
     assert planner.actor.hidden == (6,)
     assert planner.mean.abs().max() < 0.5  # the data are standard normal, the clone's mean is not
     assert "q_bias" not in planner.info.metrics
+
+
+def test_going_on_with_other_settings_is_refused_and_longer_is_not(tmp_path: Path) -> None:
+    def trained(**changed: int) -> Checkpoint:
+        loop = LOOP.model_copy(update=changed)
+        settings = SETTINGS.model_copy(update={"loop": loop})
+        return train_planner(DATA, start(actor=True), settings, folder=tmp_path)
+
+    trained()
+    with pytest.raises(InputError, match="another batch_size, every, seed; train into another"):
+        trained(batch_size=9, eval_interval=2, seed=9)
+    other = replace(DATA, provenance={"sha256": "other"})
+    with pytest.raises(InputError, match="training with another clone, data; train into another"):
+        train_planner(other, start(actor=False), SETTINGS, folder=tmp_path)
+    assert trained(steps=9).info.metrics["steps"] == 9
 
 
 def test_data_of_another_checkpoint_is_refused() -> None:

@@ -1,0 +1,137 @@
+"""Offline training of a learner: what to draw, how to evaluate on held-out families, and which
+actor is the result. The loop is `trainer.train`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from agents.steering.planner import Normalizer
+from simworld.core.seeding import derive_seed, generator
+from simworld.training.data.dataset_checks import check_batch, check_trainable, split_families
+from simworld.training.data.normalizer import fit_to_transitions
+from simworld.training.data.returns import first_rows, monte_carlo_returns
+from simworld.training.data.transitions import Transitions
+from simworld.training.rl.diagnostics import DiagnosticBatch, diagnose, diagnostic_batch
+from simworld.training.rl.fqe import FqeSettings, fitted_q
+from simworld.training.rl.learner import Learner, TrainingSettings
+from simworld.training.trainer import SILENT, Schedule, TrainingPosition, TrainingRecorder, train
+
+
+class LoopSettings(TrainingSettings):
+    """How long to train, on what, and when to evaluate."""
+
+    steps: int = Field(2000, ge=1)
+    batch_size: int = Field(256, ge=1)
+    seed: int = Field(0, ge=0)
+    # steps between two evaluations; the state is saved there too
+    eval_interval: int = Field(100, ge=1, alias="every")
+    # share of families; 0: no evaluation, the last actor is the result
+    held_out: float = Field(0.2, ge=0, lt=1)
+    # evaluations without a better one before stopping; 0: never before `steps`
+    patience: int = Field(5, ge=0)
+    fqe: FqeSettings = FqeSettings()
+
+
+def train_offline(
+    learner: Learner,
+    transitions: Transitions,
+    settings: LoopSettings,
+    *,
+    gamma: float,
+    scale: Normalizer | None = None,
+    recorder: TrainingRecorder = SILENT,
+) -> tuple[TrainingPosition, Normalizer]:
+    """Trains the learner; gives the position reached and the scale of the states. The position has
+    the weights of the best actor by fitted-Q evaluation on held-out families (`fqe` says how noisy
+    that is).
+
+    The same seed and data give bitwise the same weights, interrupted or not.
+
+    Args:
+        learner: trained in place.
+        transitions: what to learn from.
+        settings: of the training.
+        gamma: discount of the evaluation and of the Monte-Carlo returns; the learner's own.
+        scale: of the states; by default that of the families learned from. A warm-started actor
+            needs its own.
+        recorder: where the state is kept, and who is told the metrics, after each evaluation.
+
+    Raises:
+        InputError: for a dataset that cannot be learned from, a file of another training, or losses
+            that are no longer finite.
+    """
+    check_trainable(transitions, held_out=settings.held_out)
+    learning, held = split_families(transitions, held_out=settings.held_out, seed=settings.seed)
+    check_batch(learning, settings.batch_size)
+    scale = scale or fit_to_transitions(learning)
+    schedule = Schedule(
+        steps=settings.steps, eval_interval=settings.eval_interval, patience=settings.patience
+    )
+    task = _OfflineTask(learner, learning, held, scale, settings, gamma)
+    return train(task, schedule, recorder), scale
+
+
+class _OfflineTask:
+    """A learner as the training loop sees it: measured on what it learns from, and on what is held
+    out ("held_…").
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        learning: Transitions,
+        held: Transitions | None,
+        scale: Normalizer,
+        settings: LoopSettings,
+        gamma: float,
+    ) -> None:
+        self.learner, self.learning, self.held = learner, learning, held
+        self.module, self.state, self.load = learner.actor, learner.state, learner.load
+        self.scale, self.settings, self.gamma = scale, settings, gamma
+        self.probes: dict[str, DiagnosticBatch] = {
+            "": diagnostic_batch(learning, scale, gamma=gamma, seed=settings.seed)
+        }
+        self.data: dict[str, float] = {}
+        if held is not None:
+            self.probes["held_"] = diagnostic_batch(held, scale, gamma=gamma, seed=settings.seed)
+            returns = monte_carlo_returns(held, gamma)[first_rows(held)]
+            known = returns[returns == returns]
+            if len(known):
+                self.data = {"held_return": float(known.mean())}
+
+    def step(self, number: int) -> Mapping[str, float]:
+        draws = generator(derive_seed(self.settings.seed, "batch", number - 1))
+        batch = self.learning.draw(draws, self.settings.batch_size).standardised(self.scale)
+        return {name: value.item() for name, value in self.learner.update(batch).items()}
+
+    def failure(self, number: int, metrics: Mapping[str, float]) -> str | None:
+        lost = [name for name, value in metrics.items() if not math.isfinite(value)]
+        if not all(bool(weights.isfinite().all()) for weights in self.module.parameters()):
+            lost.append("the actor's weights")
+        return (
+            f"after {number} updates {', '.join(lost)} are no finite numbers; lower the learning"
+            " rates, or alpha"
+            if lost
+            else None
+        )
+
+    def evaluate(self) -> tuple[Mapping[str, float], float | None]:
+        metrics = dict(self.data)
+        for prefix, batch in self.probes.items():
+            found = diagnose(self.learner, batch)
+            metrics |= {prefix + name: value for name, value in found.items()}
+        if self.held is None:
+            return metrics, None
+        metrics["held_value"] = fitted_q(
+            self.module,
+            self.held,
+            self.scale,
+            self.settings.fqe,
+            gamma=self.gamma,
+            seed=self.settings.seed,
+        )
+        return metrics, metrics["held_value"]

@@ -1,0 +1,30 @@
+"""JSON schemas of files, for editors: one line for each paragraph of a description, however the
+docstring that it comes from is wrapped.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import BaseModel
+
+_WRAPPED = re.compile(r"(?<!\n)\n(?!\n)")
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The model's JSON schema."""
+    return {name: _unwrapped(value) for name, value in model.model_json_schema().items()}
+
+
+def _unwrapped(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unwrapped(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _WRAPPED.sub(" ", each)
+        if name == "description" and isinstance(each, str)
+        else _unwrapped(each)
+        for name, each in value.items()
+    }
