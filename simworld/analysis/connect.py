@@ -21,7 +21,7 @@ from simworld.analysis.questions import standings as _standings
 from simworld.analysis.questions import stored_rows as _rows
 from simworld.analysis.questions.query_source import QuerySource, table
 from simworld.core.errors import SimworldError
-from simworld.results.arms import OVERALL
+from simworld.core.measures import OVERALL
 from store import open_store
 from store.damage import explain_damage
 from store.parameters import BoundValue

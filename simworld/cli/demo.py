@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from simworld.cli.transcript import print_transcript
 from simworld.core.counts import counted
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.errors import InputError
-from simworld.stats.intervals import Estimate, group_by, mean_by_family
+from simworld.stats.intervals import Estimate, mean_by_family
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -253,7 +254,9 @@ def _thanks(store: Store, run: str) -> None:
 
 
 def _by_agent(rows: Iterable[ScoreRow]) -> Iterable[tuple[str, Estimate]]:
-    groups = group_by((row.agent_name, row.family, row.score) for row in rows)
+    groups: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    for row in rows:
+        groups[row.agent_name].append((row.family, row.score))
     return [(agent, mean_by_family(values)) for agent, values in sorted(groups.items())]
 
 

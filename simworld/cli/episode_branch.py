@@ -78,6 +78,7 @@ def branch(
     nothing and compares again. ID may be the beginning of an id.
     """
     from simworld.results.branches import compare_branch
+    from simworld.results.last_attempts import last_attempts
     from simworld.runner.branch import make_branch
     from store import open_store
 
@@ -94,7 +95,7 @@ def branch(
         done = _play(
             plan, store, retry_failed=retry_failed, threads=threads, memory=memory, asking=asking
         )
-        branched = max(store.summaries(run=plan.run), key=lambda summary: summary.attempt)
+        (branched,) = last_attempts(store.summaries(run=plan.run)).values()
         judgements = store.judgements_of([parent.id, branched.id])
         rows = compare_branch(parent, store.episode(branched.id), judgements)
     if as_json:

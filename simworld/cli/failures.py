@@ -18,10 +18,9 @@ def failure_lines(store: Store, run: str) -> list[str]:
     """How the last attempts at a run's work items failed, the most frequent failure first; empty if
     none failed.
     """
-    last = {
-        summary.item_key: summary
-        for summary in sorted(store.summaries(run=run), key=lambda s: s.attempt)
-    }
+    from simworld.results.last_attempts import last_attempts
+
+    last = last_attempts(store.summaries(run=run))
     kinds = Counter(
         summary.failure_told for summary in last.values() if summary.failure is not None
     )

@@ -325,9 +325,9 @@ def compare(
     Where they had the same scenario, seat, partner and seed. Exit codes: 0, and every requirement
     holds; 1, one does not; 2, something given cannot be used.
     """
+    from simworld.core.measures import OVERALL
     from simworld.judging.caution import cautions
     from simworld.pipeline.requirements import judge_requirement, read_requirements
-    from simworld.results.arms import OVERALL
     from simworld.tournament.loading import open_tournament
     from simworld.tournament.results import differences, judge_ids
     from simworld.tournament.results_json import plain_differences

@@ -50,6 +50,30 @@ def measures_of(rubric: Mapping[str, Any]) -> tuple[str, ...]:
     return (*first, *(str(d["name"]) for d in rubric["dimensions"]))
 
 
+def measure_names(rubrics: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Judge id → the names of its measures, in the order of `measures_of`; where there are several
+    rubrics, dimensions are named with theirs.
+
+    Args:
+        rubrics: judge id → its rubric as JSON data.
+    """
+    several = len({rubric["id"] for rubric in rubrics.values()}) > 1
+    return {
+        id_: [
+            f"{rubric['name']}/{name}" if several and name not in (OVERALL, SOTOPIA_MEAN) else name
+            for name in measures_of(rubric)
+        ]
+        for id_, rubric in rubrics.items()
+    }
+
+
+def sotopia_scale(rubric: Mapping[str, Any]) -> tuple[float, float]:
+    """The ends of `sotopia_mean`'s scale: the mean ends of the rubric's dimensions."""
+    dimensions = rubric["dimensions"]
+    low, high = (math.fsum(d[end] for d in dimensions) / len(dimensions) for end in ("low", "high"))
+    return low, high
+
+
 def average_samples(
     samples: Iterable[DimensionScores], rubric: Mapping[str, Any]
 ) -> dict[str, Measured]:

@@ -17,12 +17,8 @@ class CreditAssignment:
     """A score over the n utterances of one seat in one episode."""
 
     parts: NDArray[np.float64]  # (n,), they sum to the score
-    # (n,), they sum to 1: how a level taken off the score is taken off the parts
+    # (n,), they sum to 1: parts − level × spread are the rewards that sum to score − level
     spread: NDArray[np.float64]
-
-    def less(self, level: float) -> NDArray[np.float64]:
-        """The rewards (n,) that sum to score − level."""
-        return self.parts - level * self.spread
 
 
 def weighted_mean(shares: Mapping[str, float], weights: Mapping[str, float]) -> float:

@@ -11,12 +11,12 @@ from agents import HumanSpec, find_specs
 from scenarios import find_scenarios
 from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError, Problem
+from simworld.core.measures import OVERALL
 from simworld.core.scenario import Scenario
 from simworld.judging.judge import dimension_names
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.results.arms import OVERALL, ArmSeat
+from simworld.results.arms import ArmSeat
 from simworld.runner.run_plan import RunPlan
-from simworld.stats.paired_comparison import Circumstance
 from simworld.training.data.dataset_query import RewardSettings
 from simworld.yamlfile.fields import Seats
 
@@ -73,14 +73,15 @@ class ArmsPlan(RunPlan):
             cast = {name: ids[agent] for name, agent in seating.items()}
             for repeat in range(self.repeats):
                 item = WorkItem(run=self.run, scenario_id=scenario.id, cast=cast, repeat=repeat)
-                circumstance = Circumstance(
+                place = ArmSeat(
                     family=scenario.family,
                     scenario=scenario.id,
                     seat=seat,
-                    partner=partner,
+                    partners=(partner,) * (len(seating) - 1),
                     repeat=repeat,
+                    item_key=item.key,
                 )
-                found[arm].append(ArmSeat(circumstance=circumstance, item_key=item.key))
+                found[arm].append(place)
         return found
 
 

@@ -13,12 +13,15 @@ from simworld.core.arrays import Embed
 from simworld.core.episode import Ending
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.requirements import RequirementOutcome
-from simworld.results.arms import Arm, ArmSeat, arm_of, judged_seats, latest
+from simworld.results.arms import Arm, ArmSeat, arm_of, judged_seats
+from simworld.results.cells import tabled
+from simworld.results.differences import compare_agents
 from simworld.results.language_quality import Quality, qualities, spread
+from simworld.results.last_attempts import last_attempts
 from simworld.results.perplexity import perplexity, replies
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.stats.intervals import Estimate, mean_by_family
-from simworld.stats.paired_comparison import Paired, compare, with_holm
+from simworld.stats.paired_comparison import Paired
 from simworld.training.data.dataset_query import RewardSettings
 from simworld.training.data.measured_rewards import make_utterance_reward
 from store import EpisodeSummary, Store, StoredEpisode
@@ -29,7 +32,7 @@ _PlayedSeats = Mapping[str, Sequence[tuple[StoredEpisode, str]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One arm less another, by measure; None where they share no scored circumstance."""
+    """One arm less another, by measure; None where they share no scored cell."""
 
     first: str
     second: str
@@ -52,7 +55,7 @@ class Evaluation:
 
     def paired(self, first: str, second: str, measure: str) -> Paired | None:
         """One arm less another on one measure; raw, without a correction for others."""
-        return _compare(self.arms[first], self.arms[second], measure)
+        return _compare(self.arms, first, second, (self.main,)).get(measure)
 
 
 def read_arms(
@@ -81,16 +84,17 @@ def read_arms(
         InputError: a pattern took too long on an utterance.
     """
     places = plan.places(crew.ids)
-    episodes = latest(store, plan.run)
-    seats = {key: dict(values) for key, values in judged_seats(store, plan.run, judge_ids).items()}
+    episodes = last_attempts(store.summaries(run=plan.run))
+    seats = judged_seats(store, judge_ids, [summary.id for summary in episodes.values()])
     played = _played(store, plan.run, places, episodes)
     if scoring.reward is not None:
         for key, value in _measured(played, scoring.reward).items():
             seats.setdefault(key, {})[scoring.reward.measure] = value
     arms = {
-        arm: arm_of(of_arm, episodes, seats, main=scoring.main) for arm, of_arm in places.items()
+        arm: arm_of(arm, of_arm, episodes, seats, main=scoring.main)
+        for arm, of_arm in places.items()
     }
-    found = {name: None for arm in arms.values() for name in arm.values}
+    found = {m: None for arm in arms.values() for score in arm.scores for m in score.values}
     measures = (
         *(m for m in (scoring.main,) if m in found),
         *(m for m in found if m != scoring.main),
@@ -185,25 +189,23 @@ def _comparison(
     arms: Mapping[str, Arm], first: str, second: str, measures: Sequence[str], main: str
 ) -> Comparison:
     """P is corrected over the dimensions; the main measure is not one of them."""
-    found = {measure: _compare(arms[first], arms[second], measure) for measure in measures}
-    corrected = with_holm(
-        {name: paired for name, paired in found.items() if paired is not None and name != main}
+    found = _compare(arms, first, second, (main,))
+    return Comparison(
+        first=first, second=second, by_measure={measure: found.get(measure) for measure in measures}
     )
-    return Comparison(first=first, second=second, by_measure={**found, **corrected})
 
 
-def _compare(first: Arm, second: Arm, measure: str) -> Paired | None:
-    return compare(first.values.get(measure, {}), second.values.get(measure, {}))
+def _compare(
+    arms: Mapping[str, Arm], first: str, second: str, main: Sequence[str]
+) -> dict[str, Paired]:
+    tables = tabled(score for arm in (first, second) for score in arms[arm].scores)
+    found = compare_agents(tables, first, second, main=main)
+    return {measure: difference.paired for measure, difference in found.items()}
 
 
 def _levels(arm: Arm, measures: Sequence[str]) -> dict[str, Estimate]:
-    found = {}
-    for measure in measures:
-        if values := arm.values.get(measure):
-            found[measure] = mean_by_family(
-                (circumstance.family, value) for circumstance, value in values.items()
-            )
-    return found
+    values = {m: [(s.family, s.values[m]) for s in arm.scores if m in s.values] for m in measures}
+    return {measure: mean_by_family(found) for measure, found in values.items() if found}
 
 
 def plain(evaluation: Evaluation, outcomes: Sequence[RequirementOutcome] = ()) -> dict[str, Any]:

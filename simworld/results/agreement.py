@@ -154,57 +154,12 @@ def agreement(
     return found
 
 
-def retest_deviation(
-    store: Store,
-    judge_id: str,
-    dimension: str,
-    *,
-    run: str | None = None,
-    rounds: int = ROUNDS,
-    seed: int = 0,
-) -> AgreementFigure | None:
-    """The standard deviation of the difference of two judgements of one thing by one judge, as a
-    share of the dimension's range.
-
-    It is √2 times the standard deviation between samples, pooled over seats of episodes:
-    differences below it are what the judge makes by itself, so it is the width of a tie. None where
-    nothing was judged twice.
-    """
-    return _retest(_read(store, judge_id, dimension, run), rounds, seed)
-
-
 def dimensions(store: Store, judge_ids: Sequence[str]) -> list[str]:
     """The names of the dimensions that these judges score."""
     rubrics = [judge.spec.get("rubric", {}) for judge in store.judges() if judge.id in judge_ids]
     return list(
         dict.fromkeys(str(d["name"]) for rubric in rubrics for d in rubric.get("dimensions", ()))
     )
-
-
-def krippendorff_alpha(units: Iterable[Sequence[float]]) -> float | None:
-    """Krippendorff's alpha with the interval metric; None where it is not defined: nothing to
-    compare, or no variation at all.
-
-    α = 1 − D_o / D_e, the observed over the expected disagreement (Krippendorff, Content Analysis,
-    chapter 11), both as sums of
-    squares: Σ_{i≠j} (v_i − v_j)² = 2 m Σ (v_i − mean)². Values of units with a single one are left
-    out.
-
-    Args:
-        units: the values that raters gave to each thing that was rated; what is missing is left
-            out.
-    """
-    return _alpha(_sums(units).sum(axis=0, keepdims=True))[0]
-
-
-def spearman(
-    first: Sequence[float], second: Sequence[float], weights: Sequence[float] | None = None
-) -> float | None:
-    """Spearman's rank correlation, ties sharing their mean rank; None where one side does not vary.
-    `weights` count repeats.
-    """
-    counts = np.ones(len(first)) if weights is None else np.asarray(weights, dtype=np.float64)
-    return _spearman(_places(first), _places(second), counts)
 
 
 def _read(store: Store, judge_id: str, dimension: str, run: str | None) -> _RaterScores:
@@ -232,14 +187,14 @@ def _alpha_of(
             by_family[families[unit]].append(of_unit)
     if not by_family:
         return None
-    sums = np.array([_sums(units).sum(axis=0) for _, units in sorted(by_family.items())])
+    sums = np.array([alpha_sums(units).sum(axis=0) for _, units in sorted(by_family.items())])
     n = sum(len(units) for units in by_family.values())
-    return _figure(len(sums), n, lambda draws: _alpha(draws @ sums), rounds, seed)
+    return _figure(len(sums), n, lambda draws: krippendorff_alphas(draws @ sums), rounds, seed)
 
 
-def _sums(units: Iterable[Sequence[float]]) -> Floats:
-    """Per unit of at least two values what alpha needs: how many, disagreement within, sum, sum of
-    squares.
+def alpha_sums(units: Iterable[Sequence[float]]) -> Floats:
+    """What alpha needs of each thing that was rated, (n, 4): how many values, the disagreement
+    within, their sum, and that of their squares. Things with a single value are left out.
     """
     rows = []
     for values in units:
@@ -257,8 +212,13 @@ def _sums(units: Iterable[Sequence[float]]) -> Floats:
     return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
 
-def _alpha(sums: Floats) -> list[float | None]:
-    """Alpha from each row of summed sums, (rounds, 4)."""
+def krippendorff_alphas(sums: Floats) -> list[float | None]:
+    """Krippendorff's alpha with the interval metric from each row of summed `alpha_sums`,
+    (rounds, 4); None where it is not defined: nothing to compare, or no variation at all.
+
+    α = 1 − D_o / D_e, the observed over the expected disagreement (Krippendorff, Content Analysis,
+    chapter 11), both as sums of squares: Σ_{i≠j} (v_i − v_j)² = 2 m Σ (v_i − mean)².
+    """
     found: list[float | None] = []
     for n, within, total, squares in sums.tolist():
         # the constant 2 of both sums of squares is left out
@@ -281,7 +241,7 @@ def _correlation(
     a, b = _places([one[unit] for unit in both]), _places([two[unit] for unit in both])
 
     def rho(draws: Floats) -> list[float | None]:
-        return [_spearman(a, b, counts[family]) for counts in draws]
+        return [spearman(a, b, counts[family]) for counts in draws]
 
     return _figure(len(names), len(both), rho, rounds, seed)
 
@@ -291,7 +251,16 @@ def _places(values: Sequence[float]) -> NDArray[np.intp]:
     return np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)[1]
 
 
-def _spearman(first: NDArray[np.intp], second: NDArray[np.intp], weights: Floats) -> float | None:
+def spearman(
+    first: NDArray[np.intp], second: NDArray[np.intp], weights: Floats | NDArray[np.intp]
+) -> float | None:
+    """Spearman's rank correlation; None where one side does not vary.
+
+    Args:
+        first: (n,) places from 0, as high as values are; equal ones share their mean rank.
+        second: (n,) of the other side.
+        weights: (n,) how often each pair counts.
+    """
     ranks = []
     for places in (first, second):
         held = np.bincount(places, weights=weights)

@@ -1,44 +1,38 @@
-"""What became of the arms of an evaluation: seats played, failed and unscored, and scores by
-circumstance.
-"""
+"""What became of the arms of an evaluation: seats played, failed and unscored, and scores."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from simworld.core.episode import Ending
-from simworld.core.measures import OVERALL as OVERALL
-from simworld.core.rewards import weighted_mean
-from simworld.stats.paired_comparison import Circumstance
-from store import EpisodeSummary, ScoreRow, Store
-
-Values = Mapping[str, Mapping[Circumstance, float]]  # measure → circumstance → value
+from simworld.core.measures import OVERALL
+from simworld.results.cells import SeatScore
+from simworld.results.episode_scores import scores_of
+from store import EpisodeSummary, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmSeat:
-    """Where an arm plays: the seat that is compared, and the work item it belongs to."""
+    """Where an arm plays: the cell, and the work item that it belongs to."""
 
-    circumstance: Circumstance
+    family: str
+    scenario: str  # id
+    seat: str
+    partners: tuple[str, ...]  # agents in the other seats, in their order
+    repeat: int
     item_key: str
-
-    @property
-    def seat(self) -> str:
-        """The seat that the arm plays."""
-        return self.circumstance.seat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """What became of one arm. A seat counts once for each of its circumstances."""
+    """What became of one arm. A seat counts once for each of its cells."""
 
     planned: int
     missing: int  # not played yet
     failed: int  # played, and the last attempt failed
     unscored: int  # played to an end, but without a value of the main measure
-    values: Values = field(default_factory=dict)
+    scores: tuple[SeatScore, ...]  # under the arm's name
 
     @property
     def failed_share(self) -> float:
@@ -51,33 +45,25 @@ class Arm:
         return self.unscored / max(1, self.planned - self.missing)
 
 
-def latest(store: Store, run: str) -> dict[str, EpisodeSummary]:
-    """Work item → its last attempt, for the items of a run that were played."""
-    found: dict[str, EpisodeSummary] = {}
-    for summary in store.summaries(run=run):
-        other = found.get(summary.item_key)
-        if other is None or other.attempt < summary.attempt:
-            found[summary.item_key] = summary
-    return found
-
-
 def arm_of(
+    arm: str,
     places: Sequence[ArmSeat],
     episodes: Mapping[str, EpisodeSummary],
     seats: Mapping[tuple[str, str], Mapping[str, float]],
     *,
     main: str,
 ) -> Arm:
-    """The arm that plays these places.
+    """The arm of this name that plays these places.
 
     Args:
+        arm: its name.
         places: all of the arm's.
-        episodes: work item → its last attempt (`latest`).
+        episodes: work item → its last attempt.
         seats: (episode id, seat) → measure → value, of the seats that have one.
         main: the measure without which a seat counts as unscored.
     """
     missing = failed = unscored = 0
-    values: dict[str, dict[Circumstance, float]] = defaultdict(dict)
+    scores = []
     for place in places:
         summary = episodes.get(place.item_key)
         if summary is None:
@@ -85,55 +71,50 @@ def arm_of(
         elif summary.ending is Ending.failed:
             failed += 1
         else:
-            measured = seats.get((summary.id, place.seat), {})
-            unscored += main not in measured
-            for name, value in measured.items():
-                values[name][place.circumstance] = value
+            values = seats.get((summary.id, place.seat), {})
+            unscored += main not in values
+            scores.append(
+                SeatScore(
+                    agent=arm,
+                    family=place.family,
+                    scenario=place.scenario,
+                    seat=place.seat,
+                    partners=place.partners,
+                    repeat=place.repeat,
+                    episode=summary.id,
+                    values=values,
+                )
+            )
     return Arm(
-        planned=len(places), missing=missing, failed=failed, unscored=unscored, values=dict(values)
+        planned=len(places),
+        missing=missing,
+        failed=failed,
+        unscored=unscored,
+        scores=tuple(scores),
     )
 
 
 def judged_seats(
-    store: Store, run: str, judge_ids: Sequence[str]
+    store: Store, judge_ids: Sequence[str], episode_ids: Sequence[str]
 ) -> dict[tuple[str, str], dict[str, float]]:
     """(episode id, seat) → dimension → score, and `overall`; samples of a judge are averaged.
 
-    Dimensions keep the range of their rubric. With several rubrics, and so several judge ids, their
-    names come before those of the dimensions; `overall` is a share of the range and needs no name.
+    Dimensions keep the range of their rubric, as an evaluation shows them. With several rubrics,
+    and so several judge ids, their names come before those of the dimensions; `overall` is a share
+    of the range and needs no name.
 
     Raises:
         ValueError: a judge id is not in the store.
     """
-    records = {record.id: record.spec for record in store.judges()}
-    if unknown := [id_ for id_ in judge_ids if id_ not in records]:
-        raise ValueError(f"no judge {', '.join(unknown)} in {store.where}")
-    found: dict[tuple[str, str], dict[str, float]] = {}
-    for id_ in judge_ids:
-        rubric = records[id_]["rubric"]
-        weights = {d["name"]: float(d["weight"]) for d in rubric["dimensions"]}
-        prefix = (
-            f"{rubric['name']}/" if len({records[j]["rubric"]["id"] for j in judge_ids}) > 1 else ""
-        )
-        for seat, rows in _by_seat(store.scores(run=run, judge_id=id_)).items():
-            names = dict.fromkeys(row.dimension for row in rows)
-            scores = {n: _mean([row.score for row in rows if row.dimension == n]) for n in names}
-            shares = {n: _mean([row.rescaled for row in rows if row.dimension == n]) for n in names}
-            measured = {prefix + name: score for name, score in scores.items()}
-            if all(name in shares for name, weight in weights.items() if weight) and any(
-                weights.values()
-            ):
-                measured[OVERALL] = weighted_mean(shares, weights)
-            found[seat] = measured
+    judges = [record for record in store.judges() if record.id in judge_ids]
+    if unknown := set(judge_ids) - {judge.id for judge in judges}:
+        raise ValueError(f"no judge {', '.join(sorted(unknown))} in {store.where}")
+    several = len({judge.spec["rubric"]["id"] for judge in judges}) > 1
+    found = {}
+    for judge in judges:
+        prefix = f"{judge.spec['rubric']['name']}/" if several else ""
+        for key, scores in scores_of(store, [judge], episode_ids).items():
+            of_seat = {prefix + name: score for name, score in sorted(scores.dimensions.items())}
+            overall = {} if scores.overall is None else {OVERALL: scores.overall}
+            found[key] = of_seat | overall
     return found
-
-
-def _by_seat(rows: Iterable[ScoreRow]) -> dict[tuple[str, str], list[ScoreRow]]:
-    found: dict[tuple[str, str], list[ScoreRow]] = defaultdict(list)
-    for row in rows:
-        found[row.episode_id, row.seat].append(row)
-    return found
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -4,11 +4,11 @@ made of them.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simworld.core.episode import CheckResult
+from simworld.results.episode_scores import seat_scores
 from store import StoredEpisode, StoredJudgement
 
 BranchValue = str | float | None
@@ -88,9 +88,12 @@ def _holds(check: CheckResult) -> str | None:
 
 
 def _scores(judgements: Sequence[StoredJudgement]) -> dict[tuple[str, str, str], float]:
-    """(judge id, dimension, seat) → the mean over its samples."""
-    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    for stored in judgements:
-        for verdict in stored.judgement.verdicts:
-            found[stored.judgement.judge_id, verdict.dimension, verdict.seat].append(verdict.score)
-    return {key: sum(values) / len(values) for key, values in found.items()}
+    """(judge id, dimension, seat) → its score, in the order of the verdicts."""
+    found = seat_scores(judgements, {})
+    return {
+        (made.judge_id, verdict.dimension, verdict.seat): found[
+            made.judge_id, verdict.seat
+        ].dimensions[verdict.dimension]
+        for made in (stored.judgement for stored in judgements)
+        for verdict in made.verdicts
+    }

@@ -1,4 +1,4 @@
-"""Scores by cell: one by one, and as arrays.
+"""The table of scores: who got what in which cell, on every measure.
 
 A *cell* is a scenario, a seat, the agents in the other seats, and a repeat: equal circumstances for
 all who play it.
@@ -7,15 +7,15 @@ all who play it.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simworld.core.arrays import Floats, Ints
-from simworld.stats.paired_comparison import Circumstance
 
 CellSeat = tuple[str, str, int]  # family, scenario id, repeat
 T = TypeVar("T", bound=Hashable)
@@ -26,7 +26,7 @@ _MOST = 2**63 - 1
 class SeatScore:
     """What an agent got in a cell: measure → value."""
 
-    agent: str
+    agent: str  # or the arm of an evaluation
     family: str
     scenario: str  # id
     seat: str
@@ -35,20 +35,9 @@ class SeatScore:
     episode: str  # id
     values: Mapping[str, float]
 
-    @property
-    def circumstance(self) -> Circumstance:
-        """The cell, as paired comparisons know it."""
-        return Circumstance(
-            family=self.family,
-            scenario=self.scenario,
-            seat=self.seat,
-            partner=" + ".join(self.partners),
-            repeat=self.repeat,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CellScores:
+class SeatScores:
     """N scores, each of an agent in a cell, by M measures. The order of the scores means
     nothing.
     """
@@ -62,41 +51,9 @@ class CellScores:
     seats: int  # of the scenarios
     episode: NDArray[np.uint64]  # (N,) a number for each
     agent: Ints  # (N,) into `agents`
-    values: Floats  # (N, M); NaN where there is none
-
-    @classmethod
-    def of(cls, scores: Sequence[SeatScore]) -> Self:
-        """The same from single scores, at least one, on scenarios with equally many seats.
-
-        Raises:
-            ValueError: a value is not finite.
-        """
-        for score in scores:
-            for measure, value in score.values.items():
-                if not math.isfinite(value):
-                    raise ValueError(
-                        f"episode {score.episode}: {measure} of {score.agent!r} is not finite:"
-                        f" {value}"
-                    )
-        agents, agent = _numbered([score.agent for score in scores])
-        places, place = _numbered(
-            [(score.family, score.scenario, score.repeat) for score in scores]
-        )
-        measures = tuple(dict.fromkeys(name for score in scores for name in score.values))
-        return cls(
-            agents=agents,
-            measures=measures,
-            places=places,
-            place=place,
-            seat=_numbered([score.seat for score in scores])[1],
-            partners=_numbered([score.partners for score in scores])[1],
-            seats=1 + len(scores[0].partners),
-            episode=_numbered([score.episode for score in scores])[1].astype(np.uint64),
-            agent=agent,
-            values=np.array(
-                [[score.values.get(name, np.nan) for name in measures] for score in scores]
-            ),
-        )
+    # (N, M) shares of the range, but `sotopia_mean` and the dimensions of an evaluation, which are
+    # shown raw; NaN where there is none
+    values: Floats
 
     def dense(self) -> tuple[Ints, Floats]:
         """By cell, in the order of places: one of its scores (C,), and its values (C, K, M) for the
@@ -106,6 +63,43 @@ class CellScores:
         values = np.full((len(first), len(self.agents), len(self.measures)), np.nan)
         values[cell, self.agent] = self.values
         return first, values
+
+
+def tabled(scores: Iterable[SeatScore]) -> list[SeatScores]:
+    """Single scores as tables, one for each number of seats.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    by_seats: dict[int, list[SeatScore]] = defaultdict(list)
+    for score in scores:
+        by_seats[1 + len(score.partners)].append(score)
+        for measure, value in score.values.items():
+            if not math.isfinite(value):
+                raise ValueError(
+                    f"episode {score.episode}: {measure} of {score.agent!r} is not finite: {value}"
+                )
+    return [_table(seats, held) for seats, held in by_seats.items()]
+
+
+def _table(seats: int, scores: Sequence[SeatScore]) -> SeatScores:
+    agents, agent = _numbered([score.agent for score in scores])
+    places, place = _numbered([(score.family, score.scenario, score.repeat) for score in scores])
+    measures = tuple(dict.fromkeys(name for score in scores for name in score.values))
+    return SeatScores(
+        agents=agents,
+        measures=measures,
+        places=places,
+        place=place,
+        seat=_numbered([score.seat for score in scores])[1],
+        partners=_numbered([score.partners for score in scores])[1],
+        seats=seats,
+        episode=_numbered([score.episode for score in scores])[1].astype(np.uint64),
+        agent=agent,
+        values=np.array(
+            [[score.values.get(name, np.nan) for name in measures] for score in scores]
+        ).reshape(len(scores), len(measures)),
+    )
 
 
 def combined(*columns: Ints) -> tuple[Ints, Ints]:

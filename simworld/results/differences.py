@@ -4,20 +4,17 @@ settle it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum
 
 import numpy as np
 from scipy.special import nctdtr, stdtrit
 
+from simworld.core.arrays import Floats, Ints
 from simworld.core.measures import OVERALL, SOTOPIA_MEAN
-from simworld.results.cells import CellScores, SeatScore, combined
-from simworld.stats.paired_comparison import Paired, compare_families, with_holm
+from simworld.results.cells import SeatScores, combined
+from simworld.stats.paired_comparison import Paired, paired, with_holm
 
-Gaps = dict[
-    tuple[str, int, int, int], tuple[float, int]
-]  # cell without its repeat → differences, summed, and how many they are
 POWER = 0.8
 MOST = 1_000_000  # families; whoever needs more needs another question
 
@@ -34,84 +31,55 @@ class Difference:
     settles: int | None
 
 
-def compare_agents(scores: Iterable[SeatScore], first: str, second: str) -> dict[str, Difference]:
-    """As `compare_cells`, of single scores in any order; those of other agents are passed over."""
-    by_seats: dict[int, list[SeatScore]] = {}
-    for score in scores:
-        if score.agent in (first, second):
-            by_seats.setdefault(len(score.partners), []).append(score)
-    return compare_cells((CellScores.of(held) for held in by_seats.values()), first, second)
-
-
-def compare_cells(parts: Iterable[CellScores], first: str, second: str) -> dict[str, Difference]:
+def compare_agents(
+    parts: Iterable[SeatScores],
+    first: str,
+    second: str,
+    *,
+    main: Sequence[str] = (OVERALL, SOTOPIA_MEAN),
+) -> dict[str, Difference]:
     """Measure → the first agent less the second, paired on scenario, seat, partners and repeat (and
-    so on the seed).
-
-    P is corrected over the dimensions by Holm's method; `overall` and `sotopia_mean` are no
-    dimensions. A measure on which the two share no cell is left out.
+    so on the seed). A measure on which the two share no cell is left out.
 
     Args:
         parts: no cell is in two of them; scores of other agents are passed over.
         first: name of the one.
         second: name of the other.
+        main: measures that are no dimensions, as for `differences`.
     """
-    gaps: dict[str, dict[str, Gaps]] = {}
+    scenarios: dict[tuple[str, str], int] = {}  # family and id → number
+    gaps: dict[str, list[tuple[Ints, Floats]]] = {}  # measure → cells without their repeats, gaps
     for part in parts:
-        if first in part.agents and second in part.agents:
-            _add_gaps(gaps, part, first, second)
+        if first not in part.agents or second not in part.agents:
+            continue
+        one, values = part.dense()
+        gap = values[:, part.agents.index(first)] - values[:, part.agents.index(second)]
+        numbers = [scenarios.setdefault(place[:2], len(scenarios)) for place in part.places]
+        where = (np.array(numbers)[part.place[one]], part.seat[one], part.partners[one])
+        cells = np.stack([*where, np.full(len(one), part.seats)])
+        for measure, of_measure in zip(part.measures, gap.T, strict=True):
+            if not np.isnan(of_measure).all():
+                gaps.setdefault(measure, []).append((cells, of_measure))
+    names = sorted({family for family, _ in scenarios})
+    families = np.array([names.index(family) for family, _ in scenarios])
     found = {}
-    for measure, by_family in gaps.items():
-        means = [
-            fsum(total / n for total, n in cells.values()) / len(cells)
-            for _, cells in sorted(by_family.items())
-        ]
-        counts = [n for cells in by_family.values() for _, n in cells.values()]
-        found[measure] = compare_families(means, pairs=sum(counts), cells=len(counts))
-    return differences(found)
+    for measure, held in gaps.items():
+        cells = np.concatenate([cells for cells, _ in held], axis=1)
+        differs = np.concatenate([of_measure for _, of_measure in held])
+        found[measure] = paired(families[cells[0]], combined(*cells)[1], differs)
+    return differences(found, main)
 
 
-def differences(found: Mapping[str, Paired]) -> dict[str, Difference]:
-    """Measure → its comparison with effect size and power, and p corrected over the dimensions;
-    those that are none come first.
+def differences(
+    found: Mapping[str, Paired | None], main: Sequence[str] = (OVERALL, SOTOPIA_MEAN)
+) -> dict[str, Difference]:
+    """Measure → its comparison with effect size and power, where there is one, and p corrected over
+    the dimensions by Holm's method; what is `main` is no dimension and comes first.
     """
-    main = [measure for measure in (OVERALL, SOTOPIA_MEAN) if measure in found]
-    corrected = with_holm(
-        {measure: paired for measure, paired in found.items() if measure not in main}
-    )
-    return {
-        measure: _difference(paired)
-        for measure, paired in ({m: found[m] for m in main} | corrected).items()
-    }
-
-
-def _add_gaps(gaps: dict[str, dict[str, Gaps]], part: CellScores, first: str, second: str) -> None:
-    """Adds the differences of a part, summed over the repeats of equal cells."""
-    one, values = part.dense()
-    differences = values[:, part.agents.index(first)] - values[:, part.agents.index(second)]
-    scenarios = {
-        place[:2]: number for number, place in enumerate(dict.fromkeys(p[:2] for p in part.places))
-    }
-    scenario = np.array([scenarios[place[:2]] for place in part.places])[part.place[one]]
-    at, cell = combined(scenario, part.seat[one], part.partners[one])
-    keys = list(
-        zip(
-            scenario[at].tolist(),
-            part.seat[one][at].tolist(),
-            part.partners[one][at].tolist(),
-            strict=True,
-        )
-    )
-    names = list(scenarios)
-    for measure, of_measure in zip(part.measures, differences.T, strict=True):
-        there = ~np.isnan(of_measure)
-        totals = np.bincount(cell[there], of_measure[there], minlength=len(at)).tolist()
-        numbers = np.bincount(cell[there], minlength=len(at)).tolist()
-        for (place, seat, partners), total, n in zip(keys, totals, numbers, strict=True):
-            if n:
-                family, id_ = names[place]
-                held = gaps.setdefault(measure, {}).setdefault(family, {})
-                before = held.get((id_, seat, partners, part.seats), (0.0, 0))
-                held[id_, seat, partners, part.seats] = (before[0] + total, before[1] + n)
+    there = {measure: one for measure, one in found.items() if one is not None}
+    first = {measure: there[measure] for measure in main if measure in there}
+    corrected = with_holm({m: one for m, one in there.items() if m not in first})
+    return {measure: _difference(one) for measure, one in (first | corrected).items()}
 
 
 def families_needed(effect: float, *, power: float = POWER, alpha: float = 0.05) -> int | None:

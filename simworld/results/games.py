@@ -8,42 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, groupby
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simworld.core.arrays import Floats, Ints
-from simworld.results.cells import CellScores
-from simworld.results.cells import SeatScore as SeatScore
+from simworld.results.cells import SeatScores
 
 _BYTE = 255  # the most that a byte can count
 # difference that is none of rounding: equal scores may have been summed in another order
 _SMALLEST = 1e-12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreSum:
-    """The scores of one agent in one family on one dimension."""
-
-    dimension: str
-    agent: str
-    family: str
-    total: float  # of the scores
-    n: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GameCount:
-    """The games between two agents in one family on one dimension; `first` < `second`."""
-
-    dimension: str
-    first: str
-    second: str
-    family: str
-    wins: int  # of the first
-    ties: int
-    losses: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,48 +35,8 @@ class GameCounts:
     wins: Ints  # (F, K, K, M) games won by the agent of the row against that of the column
     ties: Ints  # (F, K, K, M) symmetric
 
-    @property
-    def sums(self) -> tuple[ScoreSum, ...]:
-        """One by one, where there are scores; by measure, agent and family."""
-        return tuple(
-            ScoreSum(
-                dimension=self.measures[m],
-                agent=self.agents[k],
-                family=self.families[f],
-                total=float(self.totals[f, k, m]),
-                n=int(self.numbers[f, k, m]),
-            )
-            for m, k, f in np.argwhere(self.numbers.transpose(2, 1, 0)).tolist()
-        )
 
-    @property
-    def games(self) -> tuple[GameCount, ...]:
-        """Pair by pair, where there are games; by measure, agents and family."""
-        played = self.wins + self.wins.swapaxes(1, 2) + self.ties
-        return tuple(
-            GameCount(
-                dimension=self.measures[m],
-                first=self.agents[i],
-                second=self.agents[j],
-                family=self.families[f],
-                wins=int(self.wins[f, i, j, m]),
-                ties=int(self.ties[f, i, j, m]),
-                losses=int(self.wins[f, j, i, m]),
-            )
-            for m, i, j, f in np.argwhere(played.transpose(3, 1, 2, 0)).tolist()
-            if i < j
-        )
-
-
-def count(scores: Iterable[SeatScore], ties: Mapping[str, float] | None = None) -> GameCounts:
-    """As `count_cells`, of single scores; those of a scenario stand together, so that memory holds
-    one scenario's.
-    """
-    of_scenarios = groupby(scores, key=lambda score: score.scenario)
-    return count_cells((CellScores.of(list(held)) for _, held in of_scenarios), ties)
-
-
-def count_cells(parts: Iterable[CellScores], ties: Mapping[str, float] | None = None) -> GameCounts:
+def count_cells(parts: Iterable[SeatScores], ties: Mapping[str, float] | None = None) -> GameCounts:
     """Sums of scores, and counts of games.
 
     Args:
@@ -114,7 +49,7 @@ def count_cells(parts: Iterable[CellScores], ties: Mapping[str, float] | None = 
     return _merged([counted for _, counted in found])
 
 
-def _count(part: CellScores, ties: Mapping[str, float]) -> GameCounts:
+def _count(part: SeatScores, ties: Mapping[str, float]) -> GameCounts:
     first, values = part.dense()
     names = [family for family, _, _ in part.places]
     known = list(dict.fromkeys(names))

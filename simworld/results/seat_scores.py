@@ -14,13 +14,21 @@ import numpy as np
 
 from simworld.core.arrays import Bools, Floats, Ints
 from simworld.core.errors import StoreDamaged
-from simworld.core.measures import OVERALL, SOTOPIA_MEAN, measures_of
-from simworld.core.measures import SOTOPIA as SOTOPIA
-from simworld.results.cells import CellScores, combined
+from simworld.core.measures import (
+    OVERALL,
+    SOTOPIA_MEAN,
+    measure_names,
+    measures_of,
+    sotopia_scale,
+)
+from simworld.results.cells import SeatScores, combined
 from store import Cells, Store
 
 # Scenario id, agent by seat → the seats in which agents are compared
 ComparedSeats = Callable[[str, Mapping[str, str]], Collection[str]]
+KnownSeats = dict[
+    tuple[Any, ...], Sequence[bool]
+]  # scenario id and cast → by seat, whether it counts
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,12 +53,11 @@ def scales(store: Store, judge_ids: Sequence[str]) -> dict[str, tuple[float, flo
     in their rubric's order.
     """
     rubrics = _rubrics(store, judge_ids)
-    names = dict.fromkeys(name for columns in _columns(rubrics).values() for name in columns)
+    names = dict.fromkeys(name for columns in measure_names(rubrics).values() for name in columns)
     found = {OVERALL: (0.0, 1.0)} | dict.fromkeys(names, (0.0, 1.0))
     for rubric in rubrics.values():
         if SOTOPIA_MEAN in measures_of(rubric):
-            low, high = (_mean([d[end] for d in rubric["dimensions"]]) for end in ("low", "high"))
-            found[SOTOPIA_MEAN] = low, high
+            found[SOTOPIA_MEAN] = sotopia_scale(rubric)
     first = {name: found[name] for name in (OVERALL, SOTOPIA_MEAN) if name in found}
     return first | found
 
@@ -62,7 +69,7 @@ def deviations(
     never judged twice.
     """
     sums: dict[str, Floats] = defaultdict(lambda: np.zeros(2))
-    for judge, names in _columns(_rubrics(store, judge_ids)).items():
+    for judge, names in measure_names(_rubrics(store, judge_ids)).items():
         for scenario, of_scenario in sorted(store.retests(run, judge).items()):
             if scenario in scenarios:
                 for name, found in zip(names, of_scenario, strict=True):
@@ -83,7 +90,7 @@ def read_scores(
     agents: Sequence[str],
     compared: ComparedSeats = lambda scenario, cast: cast.keys(),
     reading: ScoreCounts | None = None,
-) -> Iterator[CellScores]:
+) -> Iterator[SeatScores]:
     """Every score of a run: dimensions and `overall` as shares of their range in [0, 1],
     `sotopia_mean` raw; samples averaged.
 
@@ -101,7 +108,7 @@ def read_scores(
         InputError: a score is not finite.
     """
     reader = _ScoreReader(
-        _columns(_rubrics(store, judge_ids)),
+        measure_names(_rubrics(store, judge_ids)),
         tuple(agents),
         scenarios,
         compared,
@@ -125,28 +132,28 @@ class _ScoreReader:
         self._columns, self._agents, self._scenarios = columns, agents, scenarios
         self._compared, self._reading = compared, reading
         self._measures = tuple(dict.fromkeys(name for names in columns.values() for name in names))
-        # scenario id and cast → by seat, whether it counts
-        self._counting: dict[tuple[Any, ...], Sequence[bool]] = {}
+        self._counting: KnownSeats = {}
         self._partners: dict[tuple[int, ...], int] = {}
 
-    def read(self, cells: Cells) -> Iterator[CellScores]:
+    def read(self, cells: Cells) -> Iterator[SeatScores]:
         """The scores in a part of the cells, if there are any."""
         if not len(cells.block):
             return
-        values = self._values(cells)
+        values = seat_values(cells, self._columns, self._measures)
         scored = _there(values)
         column = np.array(
             [self._agents.index(name) if name in self._agents else -1 for name in cells.names]
         )
         agents = column[cells.agents]
-        wanted = self._counts(cells) & (agents >= 0)
+        counts = counting(cells, self._scenarios, self._compared, self._counting)
+        wanted = counts & (agents >= 0)
         self._reading.judged += int(scored.any(axis=1).sum())
         scored &= wanted & ~cells.failed[:, None]
         self._tally(agents, wanted, wanted & cells.failed[:, None], scored)
         item, seat = np.nonzero(scored)
         if not len(item):
             return
-        yield CellScores(
+        yield SeatScores(
             agents=self._agents,
             measures=self._measures,
             places=cells.blocks,
@@ -158,45 +165,6 @@ class _ScoreReader:
             agent=agents[item, seat],
             values=values[item, seat],
         )
-
-    def _values(self, cells: Cells) -> Floats:
-        """(n, S, M) of all rubrics together."""
-        if len(cells.values) == 1:
-            return next(iter(cells.values.values()))
-        found = np.full((*cells.agents.shape, len(self._measures)), np.nan)
-        for judge, names in self._columns.items():
-            values = cells.values[judge]
-            there = _there(values)
-            mine = np.full((int(there.sum()), len(self._measures)), np.nan)
-            mine[:, [self._measures.index(name) for name in names]] = values[there]
-            found[there] = mine
-        return found
-
-    def _counts(self, cells: Cells) -> Bools:
-        """(n, S) whether agents are compared in a seat. It is asked once for each cast of a
-        scenario.
-        """
-        ids = {
-            id_: number
-            for number, id_ in enumerate(dict.fromkeys(id_ for _, id_, _ in cells.blocks))
-        }
-        scenario = np.array([ids[id_] for _, id_, _ in cells.blocks])[cells.block]
-        first, cast = combined(scenario, *cells.agents.T)
-        names, known = list(ids), self._counting
-        counting = []
-        for number, agents in zip(
-            scenario[first].tolist(), cells.agents[first].tolist(), strict=True
-        ):
-            key = (names[number], *agents)
-            if key not in known:
-                seats = self._scenarios[names[number]]
-                compared = self._compared(
-                    names[number], {s: cells.names[a] for s, a in zip(seats, agents, strict=True)}
-                )
-                known[key] = [seat in compared for seat in seats]
-            counting.append(known[key])
-        found: Bools = np.array(counting)[cast]
-        return found
 
     def _beside(self, agents: Ints) -> Ints:
         """(n, S) a number for each combination of agents in the other seats, the same in all
@@ -228,6 +196,56 @@ class _ScoreReader:
                 count.unscored += int(in_all - lost - with_score)
 
 
+def seat_values(
+    cells: Cells, names: Mapping[str, Sequence[str]], measures: Sequence[str]
+) -> Floats:
+    """(n, S, M) what seats have of these measures, of all rubrics of one judge together.
+
+    Args:
+        cells: a part of them.
+        names: judge id → the names of its measures, in the order of the store's.
+        measures: which are wanted.
+    """
+    found = np.full((*cells.agents.shape, len(measures)), np.nan)
+    for judge, values in cells.values.items():
+        there = _there(values)
+        for column, name in enumerate(measures):
+            if name in names[judge]:
+                found[there, column] = values[there, names[judge].index(name)]
+    return found
+
+
+def counting(
+    cells: Cells, scenarios: Mapping[str, Sequence[str]], compared: ComparedSeats, known: KnownSeats
+) -> Bools:
+    """(n, S) whether agents are compared in a seat; asked once for each cast of a scenario.
+
+    Args:
+        cells: a part of them.
+        scenarios: id → names of the seats.
+        compared: which seats of an episode count.
+        known: what is known from parts before, and is added to.
+    """
+    ids = [id_ for _, id_, _ in cells.blocks]
+    numbers = {id_: number for number, id_ in enumerate(dict.fromkeys(ids))}
+    scenario = np.array([numbers[id_] for id_ in ids])[cells.block]
+    first, cast = combined(scenario, *cells.agents.T)
+    found = []
+    for block, agents in zip(
+        cells.block[first].tolist(), cells.agents[first].tolist(), strict=True
+    ):
+        key = (ids[block], *agents)
+        if key not in known:
+            seated = {
+                seat: cells.names[agent]
+                for seat, agent in zip(scenarios[ids[block]], agents, strict=True)
+            }
+            wanted = compared(ids[block], seated)
+            known[key] = [seat in wanted for seat in seated]
+        found.append(known[key])
+    return np.array(found, dtype=np.bool_)[cast]
+
+
 def _rubrics(store: Store, judge_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for record in store.judges():
@@ -243,24 +261,6 @@ def _rubrics(store: Store, judge_ids: Sequence[str]) -> dict[str, Mapping[str, A
     return found
 
 
-def _columns(rubrics: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Judge id → the names of its measures; where there are several rubrics, dimensions are named
-    with theirs.
-    """
-    several = len({rubric["id"] for rubric in rubrics.values()}) > 1
-    return {
-        id_: [
-            f"{rubric['name']}/{name}" if several and name not in (OVERALL, SOTOPIA_MEAN) else name
-            for name in measures_of(rubric)
-        ]
-        for id_, rubric in rubrics.items()
-    }
-
-
 def _there(values: Floats) -> Bools:
     """(n, S) whether a seat has a value."""
     return np.asarray(~np.isnan(values).all(axis=2))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)

@@ -12,9 +12,9 @@ from typing import Self
 
 import numpy as np
 
-from simworld.core.arrays import Ints
+from simworld.core.arrays import Bools, Ints
 from simworld.results.cells import combined
-from simworld.results.seat_scores import ComparedSeats
+from simworld.results.seat_scores import ComparedSeats, KnownSeats, counting
 from store import Cells, Store
 
 
@@ -44,9 +44,10 @@ class SharedCells:
             compared: which seats of an episode count.
         """
         counts: Counter[tuple[str, str, str]] = Counter()
+        known: KnownSeats = {}
         for cells in store.cells(run, (), scenarios):
             if len(cells.block):
-                _count(cells, scenarios, compared, counts)
+                _count(cells, counting(cells, scenarios, compared, known), counts)
         return cls(counts=counts)
 
     def most(
@@ -75,16 +76,10 @@ class SharedCells:
         )
 
 
-def _count(
-    cells: Cells,
-    scenarios: Mapping[str, Sequence[str]],
-    compared: ComparedSeats,
-    counts: Counter[tuple[str, str, str]],
-) -> None:
+def _count(cells: Cells, compared: Bools, counts: Counter[tuple[str, str, str]]) -> None:
     ids = [scenario for _, scenario, _ in cells.blocks]
-    counting = _counting(cells, ids, scenarios, compared)
     for seat in range(cells.agents.shape[1]):
-        wanted = counting[:, seat]
+        wanted = compared[:, seat]
         if not wanted.any():
             continue
         beside = np.delete(cells.agents, seat, axis=1)[wanted]
@@ -99,25 +94,3 @@ def _count(
                 if met[i, j]:
                     counts[scenario, cells.names[i], cells.names[j]] += int(met[i, j])
                     counts[scenario, cells.names[j], cells.names[i]] += int(met[i, j])
-
-
-def _counting(
-    cells: Cells,
-    ids: Sequence[str],
-    scenarios: Mapping[str, Sequence[str]],
-    compared: ComparedSeats,
-) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """(n, S) whether agents are compared in a seat; asked once for each cast of a scenario."""
-    numbers = {id_: number for number, id_ in enumerate(dict.fromkeys(ids))}
-    scenario = np.array([numbers[id_] for id_ in ids])[cells.block]
-    first, cast = combined(scenario, *cells.agents.T)
-    found = []
-    for item in first.tolist():
-        id_ = ids[cells.block[item]]
-        seated = {
-            seat: cells.names[a]
-            for seat, a in zip(scenarios[id_], cells.agents[item].tolist(), strict=True)
-        }
-        wanted = compared(id_, seated)
-        found.append([seat in wanted for seat in seated])
-    return np.array(found, dtype=np.bool_)[cast]

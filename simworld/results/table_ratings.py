@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from simworld.core.errors import MissingExtra
-from simworld.results.cells import CellScores, combined
+from simworld.results.cells import SeatScores, combined
 
 ENOUGH = (
     # episodes per agent: σ has settled (6 agents, three at a table: 1.65 after 900 episodes, 1.59
@@ -58,7 +58,7 @@ class EpisodeRanks:
         self._most = 0  # episodes
         self._last = 2**64  # the last one that is ranked
 
-    def add(self, part: CellScores) -> None:
+    def add(self, part: SeatScores) -> None:
         """Takes in the scores of a part, if it is of three seats and more."""
         if part.seats < 3 or self._measure not in part.measures:
             return

@@ -5,6 +5,7 @@ method.
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import softmax
 
 from simworld.core.arrays import Floats
 
@@ -21,7 +22,7 @@ def fit(
     tilt: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """θ (R, K) and ν (R,) for R data sets, by Newton's method on the concave penalised
-    log-likelihood.
+    log-likelihood. Two equal agents tie with probability ν / (2 + ν); ν is 0 where nothing tied.
 
     A pair is an exponential family in θ_i − θ_j and log ν; its statistics are the score of i (1, ½,
     0) and whether it was a tie.
@@ -82,7 +83,5 @@ def chances(gap: Floats, log_tie: Floats | None) -> tuple[Floats, Floats]:
     logits = [gap / 2, -gap / 2]
     if log_tie is not None:
         logits.append(np.broadcast_to(log_tie[:, None], gap.shape))
-    top = np.maximum.reduce(logits)
-    weights = [np.exp(logit - top) for logit in logits]
-    total = sum(weights[1:], start=weights[0])
-    return weights[0] / total, weights[2] / total if log_tie is not None else np.zeros_like(gap)
+    shares = softmax(np.stack(logits), axis=0)
+    return shares[0], shares[2] if log_tie is not None else np.zeros_like(gap)

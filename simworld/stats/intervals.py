@@ -145,13 +145,3 @@ def wilson(successes: float, n: int, *, z: float = 1.959964) -> tuple[float, flo
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def group_by(rows: Iterable[tuple[str, str, float]]) -> Mapping[str, list[tuple[str, float]]]:
-    """(group, family, value) rows as group → (family, value) pairs, groups in order of first
-    appearance.
-    """
-    groups: dict[str, list[tuple[str, float]]] = {}
-    for group, family, value in rows:
-        groups.setdefault(group, []).append((family, value))
-    return groups

@@ -41,7 +41,7 @@ def unbounded(took: Bools, anchor: int | None) -> tuple[Bools, Bools, Floats]:
             column.
         anchor: place of the agent that all others are compared with, or None.
     """
-    chain, linked = _closed(took), _closed(took | took.T)
+    chain, linked = closed(took), closed(took | took.T)
     beside = np.array([_beside(chain, np.flatnonzero(group), anchor) for group in linked])
     above = np.array([not chain[others, i].all() for i, others in enumerate(beside)])
     below = np.array([not chain[i, others].all() for i, others in enumerate(beside)])
@@ -81,6 +81,14 @@ def bounds(
     return found
 
 
+def closed(there: Bools) -> Bools:
+    """Whether a chain leads from each to each."""
+    found = there | np.eye(len(there), dtype=np.bool_)
+    for k in range(len(found)):
+        found |= np.outer(found[:, k], found[k])
+    return found
+
+
 def _likelihood(counts: Floats, theta: Floats, tie: Floats) -> Floats:
     """The logarithm of the likelihood of each data set, (R,)."""
     one, other = np.triu_indices(theta.shape[1], 1)
@@ -101,11 +109,3 @@ def _beside(chain: Bools, group: NDArray[np.int64], anchor: int | None) -> Bools
     largest = group[sizes == sizes.max()]
     others[largest if len(largest) == sizes.max() > 1 else group] = True
     return others
-
-
-def _closed(there: Bools) -> Bools:
-    """Whether a chain leads from each to each."""
-    found = there | np.eye(len(there), dtype=np.bool_)
-    for k in range(len(found)):
-        found |= np.outer(found[:, k], found[k])
-    return found

@@ -1,21 +1,23 @@
-"""Paired comparisons of two arms (promise 8): differences in equal circumstances, their mean, and
+"""Paired comparisons of two agents or arms: differences in equal circumstances, their mean, and
 how sure it is.
 
-A pair is one family, scenario, seat, partner and repeat, played by both arms. Differences are
-averaged over the repeats of a cell, over the cells of a family, and then over the families, which
-count as independent of each other, and nothing smaller does.
+A pair is one family, scenario, seat, partners and repeat, played by both. Differences are averaged
+over the repeats of a cell, over the cells of a family, and then over the families, which count as
+independent of each other, and nothing smaller does.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
+from simworld.core.arrays import Floats
 from simworld.core.counts import counted
 from simworld.core.seeding import derive_seed, generator
 from simworld.stats.intervals import tail
@@ -24,22 +26,6 @@ ENOUGH_FAMILIES = 20  # below it intervals of skewed differences cover less than
 EXACT_FAMILIES = 14  # up to it all 2 ** G sign flips are counted
 FLIPS = 20_000  # drawn above it
 _ROWS = 2048  # of drawn signs at a time
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Circumstance:
-    """All that two arms share in one pair."""
-
-    family: str
-    scenario: str
-    seat: str
-    partner: str
-    repeat: int  # from 0
-
-    @property
-    def cell(self) -> tuple[str, str, str]:
-        """What repeats of it have in common, within the family."""
-        return self.scenario, self.seat, self.partner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,84 +69,44 @@ class Paired:
         return tuple(found)
 
 
-def compare(
-    first: Mapping[Circumstance, float],
-    second: Mapping[Circumstance, float],
+def paired(
+    families: NDArray[Any],
+    cells: NDArray[Any],
+    differences: Floats,
     *,
     level: float = 0.95,
     rounds: int = 2000,
     seed: int = 0,
 ) -> Paired | None:
-    """How much higher the first arm is where both have a value; None where they share no
-    circumstance.
+    """How much higher one side is than the other in equal circumstances; None without a difference.
 
-    The interval and the drawn sign flips depend on values and seed alone, not on the order of the
-    mappings; swapping the arms turns the signs of mean, z and interval and changes no p.
+    Sums are exact, so the order of the differences means nothing; turning their signs turns those
+    of mean, z and interval and changes no p.
 
     Args:
-        first: circumstance → value of one arm.
-        second: of the other.
+        families: (n,) names, or numbers in the order of names.
+        cells: (n,) what tells cells apart, each in one family.
+        differences: (n,) finite, or NaN where one side has no value.
         level: of the interval, in (0, 1).
         rounds: bootstrap resamples.
-        seed: of the resampling.
-
-    Raises:
-        ValueError: a value is not finite.
+        seed: of the resampling and of drawn sign flips.
     """
-    shared = sorted(first.keys() & second.keys())
-    cells: dict[str, dict[tuple[str, str, str], list[float]]] = {}
-    for circumstance in shared:
-        difference = first[circumstance] - second[circumstance]
-        if not math.isfinite(difference):
-            raise ValueError(
-                f"{circumstance}: {first[circumstance]} and {second[circumstance]} have no finite"
-                " difference"
-            )
-        cells.setdefault(circumstance.family, {}).setdefault(circumstance.cell, []).append(
-            difference
-        )
-    if not shared:
+    there = ~np.isnan(differences)
+    if not there.any():
         return None
-    means = [
-        _mean([_mean(repeats) for repeats in of_family.values()]) for of_family in cells.values()
-    ]
-    count = sum(map(len, cells.values()))
-    return compare_families(
-        means, pairs=len(shared), cells=count, level=level, rounds=rounds, seed=seed
-    )
-
-
-def compare_families(
-    means: Sequence[float],
-    *,
-    pairs: int,
-    cells: int,
-    level: float = 0.95,
-    rounds: int = 2000,
-    seed: int = 0,
-) -> Paired:
-    """How much higher the first arm is, from the mean difference of each family, at least one; in
-    the order of the families' names.
-
-    Args:
-        means: over the cells of a family, of the means over their repeats.
-        pairs: how many differences there were.
-        cells: how many cells.
-        level: of the interval, in (0, 1).
-        rounds: bootstrap resamples.
-        seed: of the resampling.
-    """
-    families = np.array(means)
-    mean = _mean(means)
-    count = len(families)
+    _, first, cell = np.unique(cells[there], return_index=True, return_inverse=True)
+    of_cells = _means(cell, differences[there])
+    of_families = _means(np.unique(families[there][first], return_inverse=True)[1], of_cells)
+    count = len(of_families)
+    mean = _mean(of_families)
     se = z = p = sign_p = low = high = None
     if count > 1:
-        se = float(families.std(ddof=1)) / math.sqrt(count)
-        if se > 1e-12 * float(np.abs(families).max()):  # else only rounding differs
+        se = float(of_families.std(ddof=1)) / math.sqrt(count)
+        if se > 1e-12 * float(np.abs(of_families).max()):  # else only rounding differs
             z = mean / se
             p = 2 * float(stdtr(count - 1, -abs(z)))
-        sign_p = sign_flip(families, seed=seed)
-        low, high = _interval(families, level=level, rounds=rounds, seed=seed)
+        sign_p = sign_flip(of_families, seed=seed)
+        low, high = _interval(of_families, level=level, rounds=rounds, seed=seed)
     return Paired(
         mean=mean,
         se=se,
@@ -169,8 +115,8 @@ def compare_families(
         sign_p=sign_p,
         low=low,
         high=high,
-        pairs=pairs,
-        cells=cells,
+        pairs=int(there.sum()),
+        cells=len(of_cells),
         families=count,
     )
 
@@ -220,9 +166,15 @@ def with_holm(comparisons: Mapping[str, Paired]) -> dict[str, Paired]:
     }
 
 
-def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return math.fsum(found) / len(found)
+def _means(group: NDArray[np.intp], values: Floats) -> Floats:
+    """The mean of each group's values, (groups,); `group` (n,) numbers them from 0."""
+    ends = np.cumsum(np.bincount(group)).tolist()
+    ordered = values[np.argsort(group, kind="stable")].tolist()
+    return np.array([_mean(ordered[a:b]) for a, b in zip([0, *ends], ends, strict=False)])
+
+
+def _mean(values: Sequence[float] | Floats) -> float:
+    return math.fsum(values) / len(values)
 
 
 def _interval(

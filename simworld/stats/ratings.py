@@ -13,7 +13,7 @@ always wins, they are one-sided (see `unbounded`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,22 +23,11 @@ from simworld.core.arrays import Floats
 from simworld.core.seeding import derive_seed
 from simworld.stats.bradley_terry import fit
 from simworld.stats.intervals import resamples, tail
-from simworld.stats.one_sided_ratings import bounds, unbounded
+from simworld.stats.one_sided_ratings import bounds, closed, unbounded
 
 POINTS = 400 / np.log(10)  # per unit of θ: 400 points are odds of ten to one
 CENTRE = 1000.0
 Numbers = NDArray[np.float64] | NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Game:
-    """Two agents compared under equal conditions, once or with the same result several times."""
-
-    family: str
-    first: str
-    second: str
-    result: float  # 1: the first wins, 0: the second, 0.5: a tie
-    times: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,47 +57,9 @@ class Ratings:
     """All agents, the best first."""
 
     ratings: tuple[Rating, ...]
-    tie: float  # ν, 0 where there are no ties: two equal agents tie with probability ν / (2 + ν)
-    games: int
-    families: int
     groups: tuple[
         tuple[str, ...], ...
     ]  # agents that are linked by games; with more than one group, ratings compare only within
-
-
-def rate(
-    games: Iterable[Game],
-    *,
-    anchor: str | None = None,
-    ridge: float = 0.1,
-    level: float = 0.95,
-    rounds: int = 1000,
-    seed: int = 0,
-) -> Ratings:
-    """Maximum likelihood with a ridge, and percentile bootstrap intervals over families.
-
-    Args:
-        games: in any order.
-        anchor: the agent that has 1000 points by definition, so that tournaments compare; else the
-            mean is 1000.
-        ridge: precision of a normal prior on each θ (and on log ν) around 0; keeps an agent that
-            always wins finite.
-        level: of the intervals, in (0, 1).
-        rounds: bootstrap resamples.
-        seed: of the resampling.
-
-    Raises:
-        ValueError: no games, an agent against itself, a result that is not 0, ½ or 1, an anchor
-            without games, a ridge ≤ 0.
-    """
-    games = list(games)
-    if not games:
-        raise ValueError("no games to rate")
-    agents = sorted({name for game in games for name in (game.first, game.second)})
-    wins, ties = _count(games, agents)
-    return rate_counts(
-        agents, wins, ties, anchor=anchor, ridge=ridge, level=level, rounds=rounds, seed=seed
-    )
 
 
 def rate_counts(
@@ -122,16 +73,18 @@ def rate_counts(
     rounds: int = 1000,
     seed: int = 0,
 ) -> Ratings:
-    """As `rate`, from counts of games.
+    """Maximum likelihood with a ridge, and percentile bootstrap intervals over families.
 
     Args:
         agents: names in order; each has a game.
         wins: (families, K, K) won by the agent of the row against that of the column; each family
             has a game.
         ties: (families, K, K) symmetric.
-        anchor: as for `rate`, and so on.
-        ridge: of the prior.
-        level: of the intervals.
+        anchor: the agent that has 1000 points by definition, so that tournaments compare; else the
+            mean is 1000.
+        ridge: precision of a normal prior on each θ (and on log ν) around 0; keeps an agent that
+            always wins finite.
+        level: of the intervals, in (0, 1).
         rounds: bootstrap resamples.
         seed: of the resampling.
 
@@ -184,33 +137,8 @@ def rate_counts(
     ]
     return Ratings(
         ratings=tuple(sorted(ratings, key=lambda rating: (-rating.points, rating.agent))),
-        tie=float(tie[0]),
-        games=int(won.sum() + tied.sum() / 2),
-        families=families,
         groups=_groups(agents, (won + won.T + tied) > 0),
     )
-
-
-def _count(games: Sequence[Game], agents: Sequence[str]) -> tuple[Floats, Floats]:
-    """Wins (families, K, K) of row over column, and ties (families, K, K) symmetric."""
-    place = {agent: i for i, agent in enumerate(agents)}
-    families = {family: i for i, family in enumerate(sorted({game.family for game in games}))}
-    wins = np.zeros((len(families), len(agents), len(agents)))
-    ties = np.zeros_like(wins)
-    for game in games:
-        f, i, j = families[game.family], place[game.first], place[game.second]
-        if i == j:
-            raise ValueError(f"{game.first!r} cannot play against itself")
-        if game.times < 1:
-            raise ValueError(f"a game was played {game.times} times; it must be at least once")
-        if game.result == 0.5:
-            ties[f, i, j] += game.times
-            ties[f, j, i] += game.times
-        elif game.result in (0, 1):
-            wins[(f, i, j) if game.result == 1 else (f, j, i)] += game.times
-        else:
-            raise ValueError(f"a game's result is {game.result}; it must be 0, 0.5 or 1")
-    return wins, ties
 
 
 def _points(theta: Floats, agents: Sequence[str], anchor: str | None) -> Floats:
@@ -246,15 +174,5 @@ def _open(
 
 def _groups(agents: Sequence[str], met: NDArray[np.bool_]) -> tuple[tuple[str, ...], ...]:
     """The agents by connected component of the graph of games, in order of name."""
-    left = list(range(len(agents)))
-    groups = []
-    while left:
-        reached, border = {left[0]}, [left[0]]
-        while border:
-            for other in np.flatnonzero(met[border.pop()]).tolist():
-                if other not in reached:
-                    reached.add(other)
-                    border.append(other)
-        groups.append(tuple(agents[i] for i in sorted(reached)))
-        left = [i for i in left if i not in reached]
-    return tuple(groups)
+    linked = dict.fromkeys(tuple(np.flatnonzero(row).tolist()) for row in closed(met))
+    return tuple(tuple(agents[i] for i in members) for members in linked)

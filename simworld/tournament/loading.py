@@ -17,10 +17,10 @@ from agents import HumanSpec, LoadedSpec, agent_content, find_specs
 from scenarios import find_scenarios
 from scenarios.rubrics import SUFFIXES
 from simworld.core.errors import InputError, Problem
+from simworld.core.measures import OVERALL
 from simworld.core.scenario import Scenario
 from simworld.judging.judge import dimension_names
 from simworld.judging.judge_spec import JudgeSpec, load_judge
-from simworld.results.arms import OVERALL
 from simworld.tournament.tournament_file import TournamentFile
 from simworld.yamlfile import (
     Document,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from simworld.core.episode import Ending
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import ANY
+from simworld.results.last_attempts import last_attempts
 from simworld.tournament.loading import Tournament
 from simworld.tournament.measured_rates import judging_minutes, pace_of, playing_minutes
 from simworld.tournament.swiss_points import points_of
@@ -91,18 +92,15 @@ def _items(tournament: Tournament, store: Store | None) -> set[PricedItem]:
 
 def _played(tournament: Tournament, store: Store) -> Mapping[PricedItem, bool]:
     """What is played → whether its last attempt failed."""
-    played: dict[PricedItem, tuple[int, bool]] = {}
-    for scenario in tournament.scenarios:
-        for summary in store.summaries(run=tournament.name, scenario=scenario.id):
-            key = (
-                summary.scenario_name,
-                tuple(seat.agent_name for seat in summary.seats),
-                summary.repeat,
-            )
-            played[key] = max(
-                played.get(key, (0, False)), (summary.attempt, summary.ending is Ending.failed)
-            )
-    return {key: failed for key, (_, failed) in played.items()}
+    return {
+        (summary.scenario_name, tuple(seat.agent_name for seat in summary.seats), summary.repeat): (
+            summary.ending is Ending.failed
+        )
+        for scenario in tournament.scenarios
+        for summary in last_attempts(
+            store.summaries(run=tournament.name, scenario=scenario.id)
+        ).values()
+    }
 
 
 def _tokens(

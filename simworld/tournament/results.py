@@ -11,8 +11,8 @@ from simworld.core.errors import InputError, MissingExtra
 from simworld.core.measures import OVERALL
 from simworld.judging.caution import cautions
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.results.cells import CellScores
-from simworld.results.differences import Difference, compare_cells
+from simworld.results.cells import SeatScores
+from simworld.results.differences import Difference, compare_agents
 from simworld.results.games import count_cells
 from simworld.results.seat_scores import ScoreCounts, deviations, read_scores, scales
 from simworld.results.standings import Standings, make_standings
@@ -107,7 +107,7 @@ def differences_by(
     tournament: Tournament, store: Store, ids: Sequence[str], first: str, second: str
 ) -> dict[str, Difference]:
     """As `differences`, by the ids of one judge, one per rubric."""
-    differences_ = compare_cells(
+    differences_ = compare_agents(
         scores(tournament, store, ids, agents=(first, second)), first, second
     )
     wanted = (OVERALL, *tournament.file.dimensions)
@@ -126,7 +126,7 @@ def scores(
     *,
     agents: Sequence[str] | None = None,
     casts: frozenset[frozenset[str]] | None = None,
-) -> Iterator[CellScores]:
+) -> Iterator[SeatScores]:
     """The scores of a tournament's agents in the seats that count.
 
     Args:
@@ -191,7 +191,7 @@ def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str,
     return {measure: measured.get(measure, 0.0) for measure in measures}
 
 
-def _adding_ranks(tables: EpisodeRanks, parts: Iterable[CellScores]) -> Iterator[CellScores]:
+def _adding_ranks(tables: EpisodeRanks, parts: Iterable[SeatScores]) -> Iterator[SeatScores]:
     """The parts as they come, each shown to the tables first."""
     for part in parts:
         tables.add(part)

@@ -17,11 +17,10 @@ def points_of(tournament: Tournament, store: Store) -> Points:
 
     def points(casts: frozenset[frozenset[str]]) -> dict[str, float]:
         ids = judge_ids(store, tournament.name, tournament.judges[0])
-        won: dict[str, float] = {}
-        for game in count_cells(scores(tournament, store, ids, casts=casts)).games:
-            if game.dimension == OVERALL:
-                won[game.first] = won.get(game.first, 0.0) + game.wins + game.ties / 2
-                won[game.second] = won.get(game.second, 0.0) + game.losses + game.ties / 2
-        return won
+        counted = count_cells(scores(tournament, store, ids, casts=casts))
+        if OVERALL not in counted.measures:
+            return {}
+        won = (counted.wins + counted.ties / 2)[..., counted.measures.index(OVERALL)].sum((0, 2))
+        return dict(zip(counted.agents, won.tolist(), strict=True))
 
     return points

@@ -19,7 +19,7 @@ import simworld
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.core.scenario import Scenario
-from simworld.results.side_by_side import scores_of
+from simworld.results.episode_scores import scores_of
 from simworld.tournament.loading import Tournament
 from simworld.tournament.results import Results, differences_by, results_by
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from simworld.results.games import count
 from simworld.tournament.loading import open_tournament
 from simworld.tournament.results import results
 from store import open_store
 from tests.simworld.analysis.raw import raw_scores
+from tests.simworld.results.counted import count, games
 
 EPISODES = 90
 
@@ -52,15 +52,11 @@ def test_standings_are_those_of_the_raw_scores(folder: Path) -> None:
         scores, counts, judged = raw_scores(store, "cup-0", found.judge_ids[0])
     assert found.judged == judged > EPISODES / 2
     assert found.standings.seats == counts
-    games = [
-        g for g in count(sorted(scores, key=lambda s: s.scenario)).games if g.dimension == "overall"
-    ]
-    assert (
-        sum(g.wins + g.ties + g.losses for g in games)
-        == found.standings.tables["overall"].games
-        > 100
-    )
-    assert sum(g.ties for g in games) == found.standings.tables["overall"].ties
+    counted = count(sorted(scores, key=lambda s: s.scenario))
+    met = [result for key, result in games(counted).items() if key[0] == "overall"]
+    table = found.standings.tables["overall"]
+    assert sum(map(sum, met)) == table.games > 100
+    assert sum(ties for _, ties, _ in met) == table.ties
 
 
 def test_the_same_numbers_give_the_same_store(folder: Path) -> None:

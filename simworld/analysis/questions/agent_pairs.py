@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import fsum
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,8 @@ from simworld.analysis.questions.seats import ALL, seat_frames
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.results.differences import Difference, differences
-from simworld.stats.paired_comparison import Paired, compare_families
+from simworld.stats.paired_comparison import Paired
+from simworld.stats.paired_comparison import paired as of_pairs
 from store.cells import number_of
 
 BY = ("family", "scenario", "kind", "seat", "position")
@@ -58,11 +58,12 @@ def paired(
     rows: list[tuple[Any, ...]] = []
     all_paired: list[Paired] = []
     for key, of_group in beside.groupby(groups):
+        families, cells = of_group["family"].to_numpy(), of_group.groupby(CELL).ngroup().to_numpy()
+        gaps = {n: of_group[f"{n}_first"] - of_group[f"{n}_second"] for n in names}
         compared = differences(
             {
-                name: of_measure
-                for name in names
-                if (of_measure := _compared(of_group, name)) is not None
+                name: of_pairs(families, cells, gap.to_numpy("float64", na_value=np.nan))
+                for name, gap in gaps.items()
             }
         )
         all_paired += [difference.paired for difference in compared.values()]
@@ -206,20 +207,6 @@ def _paired_rows(seats: pd.DataFrame, two: AgentPair, names: Sequence[str]) -> p
     sides = [ended[ended["agent"] == agent] for agent in (two.first, two.second)]
     other = sides[1][[*CELL, "repeat", "episode", *names]]
     return sides[0].merge(other, on=[*CELL, "repeat"], suffixes=("_first", "_second"))
-
-
-def _compared(beside: pd.DataFrame, name: str) -> Paired | None:
-    """The first less the second: repeats averaged within cells, cells within families."""
-    gaps = (
-        beside[CELL]
-        .assign(gap=beside[f"{name}_first"] - beside[f"{name}_second"])
-        .dropna(subset="gap")
-    )
-    if gaps.empty:
-        return None
-    cells = gaps.groupby(CELL)["gap"].mean()
-    families = [fsum(of_family) / len(of_family) for _, of_family in cells.groupby(level="family")]
-    return compare_families(families, pairs=len(gaps), cells=len(cells))
 
 
 def _lost(

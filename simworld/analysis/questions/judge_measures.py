@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from simworld.analysis.questions.judge_choice import JudgeChoice
 from simworld.analysis.questions.scope import choose
-from simworld.core.measures import OVERALL, SOTOPIA_MEAN, measures_of
+from simworld.core.measures import OVERALL, SOTOPIA_MEAN, measure_names, sotopia_scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,32 +30,16 @@ class Measure:
         return self.low + (self.high - self.low) * value if self.share else value
 
 
-def names_of(judge: JudgeChoice) -> dict[str, list[str]]:
-    """Judge id → names of its measures, in the order of the rubric's; where there are several
-    rubrics, with theirs before.
-    """
-    several = len(judge.records) > 1
-    return {
-        id_: [
-            f"{rubric['name']}/{name}" if several and name not in (OVERALL, SOTOPIA_MEAN) else name
-            for name in measures_of(rubric)
-        ]
-        for id_, rubric in judge.rubrics.items()
-    }
-
-
 def judge_measures(judge: JudgeChoice, names: Sequence[str] = ()) -> list[Measure]:
     """The measures of these names, or all, `overall` first; raises InputError for one that the
     judge does not give.
     """
     known: dict[str, Measure] = {}
-    for id_, names_ in names_of(judge).items():
-        dimensions = judge.rubrics[id_]["dimensions"]
-        scales = (
-            [(0.0, 1.0)] if names_[1:2] != [SOTOPIA_MEAN] else [(0.0, 1.0), _mean_scale(dimensions)]
-        )
-        scales += [(float(d["low"]), float(d["high"])) for d in dimensions]
-        for name, (low, high) in zip(names_, scales, strict=True):
+    for id_, given in measure_names(judge.rubrics).items():
+        rubric = judge.rubrics[id_]
+        scales = [(0.0, 1.0)] + [sotopia_scale(rubric)] * (SOTOPIA_MEAN in given)
+        scales += [(float(d["low"]), float(d["high"])) for d in rubric["dimensions"]]
+        for name, (low, high) in zip(given, scales, strict=True):
             known.setdefault(name, Measure(name=name, low=low, high=high))
     first = [known[name] for name in (OVERALL, SOTOPIA_MEAN) if name in known]
     every = {measure.name: measure for measure in (*first, *known.values())}
@@ -63,8 +47,3 @@ def judge_measures(judge: JudgeChoice, names: Sequence[str] = ()) -> list[Measur
     return [
         every[choose(name, list(every), f"measure of judge {judge.name!r},")] for name in wanted
     ]
-
-
-def _mean_scale(dimensions: Sequence[dict[str, float]]) -> tuple[float, float]:
-    low, high = (sum(d[end] for d in dimensions) / len(dimensions) for end in ("low", "high"))
-    return low, high

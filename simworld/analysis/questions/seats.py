@@ -17,9 +17,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simworld.analysis.questions.judge_choice import JudgeChoice
-from simworld.analysis.questions.judge_measures import Measure, names_of
+from simworld.analysis.questions.judge_measures import Measure
 from simworld.analysis.questions.query_source import QuerySource
 from simworld.analysis.questions.scope import Scope
+from simworld.core.measures import measure_names
+from simworld.results.seat_scores import seat_values
 from store import Cells
 
 COLUMNS = ("agent", "seat", "position", "run", "scenario", "family", "kind")
@@ -59,17 +61,16 @@ def seat_frames(
         InputError: a score is not finite.
     """
     seats = cache(lambda scenario: [seat.name for seat in source.store.scenario(scenario).seats])
+    names = measure_names(judge.rubrics) if judge is not None else {}
+    wanted = [measure.name for measure in measures]
     for run in _runs(source, among):
         places = _places(source, among, run)
         agents = _agents(source, among, run)
-        ids = judge.ids if judge is not None else ()
-        for cells in source.store.cells(run, ids, places):
+        for cells in source.store.cells(run, list(names), places):
             if len(cells.block):
                 frame = _frame(cells, run, places, seats, columns)
-                for measure in measures:
-                    frame[measure.name] = _values(
-                        cells, names_of(judge) if judge else {}, measure.name
-                    )
+                if wanted:
+                    frame[wanted] = seat_values(cells, names, wanted).reshape(-1, len(wanted))
                 yield frame if agents is None else frame[frame["agent"].isin(agents)]
 
 
@@ -159,13 +160,3 @@ def _partners(names: NDArray[Any]) -> NDArray[Any]:
         for rows in others
     ]
     return np.stack(joined, axis=1)
-
-
-def _values(cells: Cells, names: Mapping[str, Sequence[str]], measure: str) -> NDArray[np.float64]:
-    """The values of a measure, whichever of the judge's rubrics gives it."""
-    merged = np.full(cells.agents.size, np.nan)
-    for id_, columns in names.items():
-        if measure in columns and id_ in cells.values:
-            values = cells.values[id_][:, :, columns.index(measure)].ravel()
-            merged = np.where(np.isnan(merged), values, merged)
-    return merged

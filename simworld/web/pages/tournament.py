@@ -10,9 +10,10 @@ from markupsafe import Markup
 from simworld.core.errors import InputError
 from simworld.judging.caution import cautions
 from simworld.results.differences import Difference
+from simworld.results.episode_scores import EpisodeScores, scores_of
 from simworld.results.seat_scores import scales
 from simworld.results.shared_cells import SharedCells
-from simworld.results.side_by_side import EpisodePair, EpisodeScores, pairs, scores_of
+from simworld.results.side_by_side import EpisodePair, pairs
 from simworld.results.standings import MeasureStandings, Standing, WinRecord
 from simworld.stats.ratings import CENTRE
 from simworld.tournament.loading import Tournament

@@ -11,8 +11,9 @@ from typing import Any
 from simworld.core.episode import Ending
 from simworld.core.rewards import weighted_mean
 from simworld.results.cells import SeatScore
+from simworld.results.last_attempts import last_attempts
 from simworld.results.seat_scores import SeatCount
-from store import EpisodeSummary, Store
+from store import Store
 
 # episode id, seat → measure → one number for each sample
 Values = dict[tuple[str, str], dict[str, list[float]]]
@@ -24,10 +25,7 @@ def raw_scores(
     """The scores of everybody, what became of the seats, and the number of last attempts with a
     score."""
     samples = raw_samples(store, run, judge)
-    last: dict[str, EpisodeSummary] = {}
-    for summary in store.summaries(run=run):
-        if summary.item_key not in last or last[summary.item_key].attempt < summary.attempt:
-            last[summary.item_key] = summary
+    last = last_attempts(store.summaries(run=run))
     scores: list[SeatScore] = []
     counts: dict[str, SeatCount] = defaultdict(SeatCount)
     for summary in last.values():

@@ -8,17 +8,19 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simworld.results.cells import CellScores, SeatScore
-from simworld.results.games import GameCounts, count, count_cells
+from simworld.results.cells import SeatScore, SeatScores
+from simworld.results.games import GameCounts, count_cells
 from simworld.results.seat_scores import ScoreCounts, deviations, read_scores
 from simworld.results.standings import make_standings
 from store import Store, open_store
 from tests.simworld.analysis.raw import raw_deviation, raw_samples, raw_scores
+from tests.simworld.results.counted import count, games, sums
 from tests.store.histories import SCENARIOS, Event, begin, hands, happen, judges, plays
 
 AGENTS = ("rival", "smol")  # in the order of names, as the store numbers them
@@ -45,7 +47,7 @@ def after(template: Path, events: Sequence[Event]) -> Iterator[Store]:
             yield store
 
 
-def plain(parts: Sequence[CellScores]) -> dict[tuple[object, ...], dict[str, float]]:
+def plain(parts: Sequence[SeatScores]) -> dict[tuple[object, ...], dict[str, float]]:
     """Place, seat, partners and agent → values by measure."""
     found = {}
     for part in parts:
@@ -100,16 +102,15 @@ def check(store: Store, judge: str) -> None:
 
 def same(one: GameCounts, other: GameCounts) -> bool:
     """Equal counts, sums that differ by rounding at most, and so equal standings."""
-    sums = [
-        {(s.dimension, s.agent, s.family): (s.n, pytest.approx(s.total, abs=1e-9)) for s in c.sums}
-        for c in (one, other)
-    ]
+    near: Any = {
+        key: (pytest.approx(total, abs=1e-9), n) for key, (total, n) in sums(other).items()
+    }
     tables = [make_standings(c, agents=AGENTS, rounds=20).tables for c in (one, other)]
-    games = [
+    records = [
         {name: (table.games, table.ties, table.records) for name, table in t.items()}
         for t in tables
     ]
-    return one.games == other.games and sums[0] == sums[1] and games[0] == games[1]
+    return games(one) == games(other) and sums(one) == near and records[0] == records[1]
 
 
 @settings(max_examples=30, deadline=None)

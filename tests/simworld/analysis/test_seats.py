@@ -12,14 +12,14 @@ import pytest
 
 from simworld import connect
 from simworld.analysis.questions.judge_choice import JudgeChoice, choose_judge
-from simworld.analysis.questions.judge_measures import judge_measures, names_of
+from simworld.analysis.questions.judge_measures import judge_measures
 from simworld.analysis.questions.query_source import QuerySource
 from simworld.analysis.questions.scope import scope
 from simworld.analysis.questions.seats import CELL, COLUMNS, seat_frames
 from simworld.core.errors import InputError
-from simworld.core.measures import average_samples, measures_of
+from simworld.core.measures import average_samples, measure_names, measures_of
+from simworld.results.cells import SeatScore, tabled
 from simworld.results.differences import compare_agents
-from simworld.results.games import SeatScore
 from store import Store, open_store
 from store.cells import number_of
 from tests.simworld.analysis import world
@@ -94,7 +94,11 @@ def row_by_row(store: Store, judge: JudgeChoice) -> dict[tuple[str, str], dict[s
         for row in store.scores(judge_id=record.id):
             samples[row.episode_id, row.seat][row.sample][row.dimension] = (row.score, row.rescaled)
         names = dict(
-            zip(measures_of(record.spec["rubric"]), names_of(judge)[record.id], strict=True)
+            zip(
+                measures_of(record.spec["rubric"]),
+                measure_names(judge.rubrics)[record.id],
+                strict=True,
+            )
         )
         for key, of_seat in samples.items():
             measured = average_samples(of_seat.values(), record.spec["rubric"])
@@ -144,7 +148,7 @@ def test_the_same_as_row_by_row(opened: Store, url: str, judge: str) -> None:
                     values=values,
                 )
             )
-    plain = compare_agents(scores, "steered", "base")
+    plain = compare_agents(tabled(scores), "steered", "base")
     with connect(url) as asked:
         found = asked.paired("steered", "base", judge=judge).set_index("measure")
     assert list(found.index) == [name for name in measures if name in plain]

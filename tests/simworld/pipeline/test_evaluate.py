@@ -11,12 +11,14 @@ import pytest
 
 from agents import make_agent
 from simworld.core.errors import Failure
+from simworld.core.measures import OVERALL
 from simworld.core.requests import Completion, Generate, Request
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures, plan_arms
 from simworld.pipeline.evaluate import evaluate
 from simworld.pipeline.evaluation_result import plain
-from simworld.results.arms import OVERALL, judged_seats, latest
+from simworld.results.arms import judged_seats
+from simworld.results.last_attempts import last_attempts
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import FakeBackend, fake_answer
 from simworld.training.data.dataset_query import RewardSettings
@@ -161,7 +163,7 @@ def test_a_judge_scores_every_seat_once_and_only_what_is_new(store: Store, folde
     assert goal.p <= goal.p_holm <= 1
     assert overall.p_holm is None  # not one of the dimensions
     # The difference of one place, from the store itself.
-    seats = judged_seats(store, "e", found.judge_ids)
+    seats = judged_seats(store, found.judge_ids, [s.id for s in store.summaries(run="e")])
     rows = [row for row in store.scores(run="e") if (row.episode_id, row.seat) == next(iter(seats))]
     assert seats[next(iter(seats))][OVERALL] == pytest.approx(
         sum(row.rescaled for row in rows) / len(rows)
@@ -205,7 +207,7 @@ def test_failures_and_missing_scores_are_counted_and_never_scored(store: Store) 
         replies_read=0,
     )
     assert retried.arms["steered"].failed == 0
-    assert max(summary.attempt for summary in latest(store, "e").values()) == 2
+    assert max(summary.attempt for summary in last_attempts(store.summaries(run="e")).values()) == 2
 
 
 def test_one_family_gives_no_z_and_says_so(store: Store) -> None:

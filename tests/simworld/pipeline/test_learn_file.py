@@ -15,7 +15,7 @@ from simworld.cli.train.upmap import upmap
 from simworld.core.errors import InputError
 from simworld.pipeline.learn.grid import cells
 from simworld.pipeline.learn.learn_file import CloneStage, LatentStage, UpmapStage
-from simworld.pipeline.learn.stage_cache import StageCache, StageOutput
+from simworld.pipeline.learn.stage_cache import Stage, StageCache, StageOutput
 from simworld.training.cloning.clone_checkpoint import ReplyQuery
 from simworld.training.cloning.latent_learning import LatentSettings
 from simworld.training.cloning.self_cloning import CloneSettings
@@ -66,8 +66,10 @@ def test_settings_are_stored_under_the_names_they_have_in_files(tmp_path: Path) 
     """Of a training's settings, renamed since: a stage's key must not change."""
     settings = PlannerSettings().model_dump(mode="json")
     cache = StageCache(tmp_path, dry=True)
-    stage = cache.do("train", settings, (), lambda label: StageOutput(output=""), lambda _: None)
-    assert stage.key == "5535fee5beccf0ceb4833a19dbcf1e67"
+    work, look = (lambda *_: StageOutput()), (lambda *_: None)
+    stage = Stage("train", (), settings, work, look)
+    (state,) = cache.run([stage], None)
+    assert state.key == "5535fee5beccf0ceb4833a19dbcf1e67"
     changed = {
         "td3bc": {"delay": 1, "actor_rate": 0.01, "critic_rate": 0.02},
         "bc": {"actor_rate": 0.03},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from simworld.core.errors import InputError
 from simworld.pipeline.requirements import Requirement, judge_requirement, read_requirements
-from simworld.stats.paired_comparison import Circumstance, Paired, compare
+from simworld.stats.paired_comparison import Paired
+from simworld.stats.paired_comparison import paired as of_pairs
 
 ARMS = ("base", "steered", "best-constant")
 MEASURES = ("overall", "goal", "sotopia/secret")
@@ -17,11 +19,8 @@ def read(*texts: str) -> tuple[Requirement, ...]:
 
 
 def paired(*differences: float) -> Paired | None:
-    places = [
-        Circumstance(family=f"f{i}", scenario="s", seat="a", partner="p", repeat=0)
-        for i in range(len(differences))
-    ]
-    return compare(dict(zip(places, differences, strict=True)), dict.fromkeys(places, 0.0))
+    places = np.arange(len(differences))
+    return of_pairs(places, places, np.array(differences))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ test–retest."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import krippendorff
@@ -17,9 +17,9 @@ from scipy.stats import spearmanr
 from simworld.core.errors import InputError
 from simworld.results.agreement import (
     agreement,
+    alpha_sums,
     find_raters,
-    krippendorff_alpha,
-    retest_deviation,
+    krippendorff_alphas,
     spearman,
 )
 from store import Store, open_store
@@ -34,6 +34,11 @@ PUBLISHED = [
     [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, None],
 ]
 RUBRIC = {"rubric": {"dimensions": [{"name": "goal"}, {"name": "secret"}]}}
+
+
+def krippendorff_alpha(units: Sequence[Sequence[float]]) -> float | None:
+    (found,) = krippendorff_alphas(alpha_sums(units).sum(axis=0, keepdims=True))
+    return found
 
 
 def units(observers: list[list[float | None]]) -> list[list[float]]:
@@ -81,7 +86,7 @@ def test_alpha_is_that_of_another_library(observers: list[list[float | None]]) -
 )
 def test_spearman_is_scipys_and_weights_count_repeats(rows: list[tuple[int, int, int]]) -> None:
     first, second, times = zip(*rows, strict=True)
-    found = spearman(first, second, times)
+    found = spearman(*(np.array(column) for column in (first, second, times)))
     if len(set(first)) < 2 or len(set(second)) < 2:
         assert found is None
         return
@@ -134,14 +139,12 @@ def test_raters_are_compared_on_the_seats_that_both_have_scored(store: Store) ->
 def test_the_deviation_between_two_samples(store: Store) -> None:
     """The seller's samples differ by 0.2 (Σ(v − mean)² = 0.02), the buyer's not at all: √(2 · 4 ·
     0.02 / 8)."""
-    found = retest_deviation(store, "j1", "goal")
-    assert found is not None
+    found = agreement(store, ["j1"])[0].retests["j1"]
     assert found.value == pytest.approx(math.sqrt(0.02))
     assert (found.n, found.families) == (8, 4)
     assert found.low == pytest.approx(found.value)  # all families are alike
     assert found.high == pytest.approx(found.value)
-    assert agreement(store, ["j1"], rounds=10)[0].retests["j1"].value == found.value
-    assert retest_deviation(store, "j2", "goal") is None
+    assert agreement(store, ["j2"], rounds=10)[0].retests == {}
 
 
 def test_what_swapping_does_to_a_score(store: Store) -> None:

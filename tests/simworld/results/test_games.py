@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simworld.results.games import GameCount, ScoreSum, SeatScore, count
+from simworld.results.cells import SeatScore
+from tests.simworld.results.counted import count, games, sums
 
 
 def score(
@@ -37,9 +38,8 @@ def score(
 def outcomes(
     scores: Sequence[SeatScore], tie: float = 0.0
 ) -> dict[tuple[str, str], tuple[int, int, int]]:
-    return {
-        (g.first, g.second): (g.wins, g.ties, g.losses) for g in count(scores, {"goal": tie}).games
-    }
+    found = games(count(scores, {"goal": tie}))
+    return {(first, second): result for (_, first, second, _), result in found.items()}
 
 
 def test_the_higher_score_in_the_same_cell_wins() -> None:
@@ -67,10 +67,8 @@ def test_three_in_a_cell_play_three_games() -> None:
 
 def test_sums() -> None:
     found = count([score("a", 0.5), score("a", 0.25, seat="t")])
-    assert found.games == ()
-    assert found.sums == (
-        ScoreSum(dimension="goal", agent="a", family="family of x", total=0.75, n=2),
-    )
+    assert games(found) == {}
+    assert sums(found) == {("goal", "a", "family of x"): (0.75, 2)}
 
 
 def test_what_is_not_finite_is_refused() -> None:
@@ -93,7 +91,7 @@ def test_order_does_not_matter(cells: list[tuple[str, str, str, float]], chance:
     ]
     shuffled = list(scores)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
-    found = [(counted.sums, counted.games) for counted in (count(shuffled), count(scores))]
+    found = [(sums(counted), games(counted)) for counted in (count(shuffled), count(scores))]
     assert found[0] == found[1]
 
 
@@ -105,11 +103,9 @@ def test_another_agent_leaves_the_games_of_others_alone(
         score(agent, value, seat=seat, partner=partner) for agent, seat, partner, value in cells
     ]
 
-    def without(games: Sequence[GameCount]) -> list[GameCount]:
-        return [game for game in games if "d" not in (game.first, game.second)]
-
     fewer = count([one for one in scores if one.agent != "d"])
-    assert without(count(scores).games) == list(fewer.games)
+    others = {key: result for key, result in games(count(scores)).items() if "d" not in key[1:3]}
+    assert others == games(fewer)
 
 
 @given(
@@ -129,4 +125,4 @@ def test_scenarios_may_come_in_any_order(
         for n, (cells, name) in enumerate(scenarios)
     ]
     one, other = count([*parts[0], *parts[1]]), count([*parts[1], *parts[0]])
-    assert (one.sums, one.games) == (other.sums, other.games)
+    assert (sums(one), games(one)) == (sums(other), games(other))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simworld.results.side_by_side import pairs, scores_of
+from simworld.results.side_by_side import pairs
 from store import Store, open_store
 from tests.simworld.tournament.small import play, tournament, write
 
@@ -55,15 +55,3 @@ def test_only_seats_that_count(store: Store) -> None:
 
 def test_agents_that_never_met_have_no_pairs(store: Store) -> None:
     assert pairs(store, "cup", store.run_scenarios("cup")[0], "ada", "nobody") == []
-
-
-def test_scores_are_those_of_the_judgement(store: Store) -> None:
-    episode = store.summaries(run="cup", limit=1)[0].id
-    found = scores_of(store, store.judges(), [episode])
-    (judged,) = store.judgements(episode)
-    for verdict in judged.judgement.verdicts:
-        assert found[episode, verdict.seat].dimensions[verdict.dimension] == verdict.score
-    for (_, seat), scores in found.items():
-        shares = [share for (of, _), share in judged.rescaled.items() if of == seat]
-        # the weights of sotopia's seven are equal
-        assert scores.overall == pytest.approx(sum(shares) / len(shares))

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from simworld.results.games import GameCounts, SeatScore, count
+from simworld.results.cells import SeatScore
+from simworld.results.games import GameCounts
 from simworld.results.seat_scores import SeatCount
 from simworld.results.standings import Standing, Standings, WinRecord, make_standings
+from tests.simworld.results.counted import count
 
 Scored = tuple[str, str, float, int]  # agent, family, total, n
 Games = tuple[str, str, str, int, int, int]  # first, second, family, won, tied, lost

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simworld.results.cells import CellScores, SeatScore
+from simworld.results.cells import SeatScore, SeatScores, tabled
 from simworld.results.table_ratings import ENOUGH, EpisodeRanks, TableRating
 
 pytest.importorskip("openskill")
@@ -18,8 +18,9 @@ pytest.importorskip("openskill")
 
 def rate(*parts: list[SeatScore]) -> tuple[TableRating, ...]:
     tables = EpisodeRanks("overall")
-    for part in parts:
-        tables.add(CellScores.of(part))
+    for scores in parts:
+        for part in tabled(scores):
+            tables.add(part)
     return tables.ratings()
 
 
@@ -71,9 +72,9 @@ def test_an_agent_with_two_seats_counts_once_and_two_seats_are_no_table() -> Non
     assert rate(episode(0, {"s": ("a", 0.9), "t": ("b", 0.1)})) == ()
 
 
-def numbered(scores: list[SeatScore], episodes: Sequence[int]) -> CellScores:
+def numbered(scores: list[SeatScore], episodes: Sequence[int]) -> SeatScores:
     """One part, whose episodes have these numbers."""
-    part = CellScores.of(scores)
+    (part,) = tabled(scores)
     return replace(part, episode=np.array(episodes, dtype=np.uint64))
 
 

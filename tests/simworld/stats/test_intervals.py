@@ -7,7 +7,7 @@ from math import inf, nan, sqrt
 import numpy as np
 import pytest
 
-from simworld.stats.intervals import Estimate, group_by, mean_by_family, wilson
+from simworld.stats.intervals import Estimate, mean_by_family, wilson
 
 VALUES = [("a", 1.0), ("a", 3.0), ("b", 5.0), ("c", 7.0)]
 
@@ -149,10 +149,3 @@ def test_wilson_takes_ties_as_halves() -> None:
 def test_wilson_refuses_what_is_no_share(successes: float, n: int) -> None:
     with pytest.raises(ValueError, match=r"no interval|no share"):
         wilson(successes, n)
-
-
-def test_groups_come_in_order_of_first_appearance() -> None:
-    rows = [("goal", "f1", 1.0), ("secret", "f1", 2.0), ("goal", "f2", 3.0)]
-    groups = group_by(rows)
-    assert list(groups) == ["goal", "secret"]
-    assert groups["goal"] == [("f1", 1.0), ("f2", 3.0)]

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simworld.stats.ratings import POINTS, Game, Rating, rate
+from simworld.stats.ratings import POINTS, Rating
+from tests.simworld.stats.games import Game, rate
 
 
 def games(*results: tuple[str, str, float], families: int = 6, times: int = 2) -> list[Game]:

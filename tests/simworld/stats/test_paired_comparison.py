@@ -10,22 +10,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simworld.stats.paired_comparison import (
-    Circumstance,
-    Paired,
-    compare,
-    holm,
-    sign_flip,
-    with_holm,
-)
+from simworld.results.cells import SeatScore, tabled
+from simworld.results.differences import compare_agents
+from simworld.stats.paired_comparison import Paired, holm, sign_flip, with_holm
 
-Arms = dict[Circumstance, float]
+Where = tuple[str, str, str, str, int]  # family, scenario, seat, partner, repeat
+Arms = dict[Where, float]
 
 
 def at(
     family: str, scenario: str = "s", seat: str = "a", partner: str = "p", repeat: int = 0
-) -> Circumstance:
-    return Circumstance(family=family, scenario=scenario, seat=seat, partner=partner, repeat=repeat)
+) -> Where:
+    return family, scenario, seat, partner, repeat
+
+
+def compare(first: Arms, second: Arms) -> Paired | None:
+    scores = [
+        SeatScore(
+            agent=arm,
+            family=family,
+            scenario=scenario,
+            seat=seat,
+            partners=(partner,),
+            repeat=repeat,
+            episode=f"{arm}{where}",
+            values={"goal": value},
+        )
+        for arm, values in (("first", first), ("second", second))
+        for where, value in values.items()
+        for family, scenario, seat, partner, repeat in [where]
+    ]
+    found = compare_agents(tabled(scores), "first", "second", main=("goal",)).get("goal")
+    return None if found is None else found.paired
 
 
 def compared(first: Arms, second: Arms) -> Paired:
@@ -114,7 +130,7 @@ def test_equal_differences_have_no_z_but_a_sign_flip_p() -> None:
 
 
 def test_a_value_that_is_not_finite_is_refused() -> None:
-    with pytest.raises(ValueError, match="no finite difference"):
+    with pytest.raises(ValueError, match="goal of 'first' is not finite"):
         compare({at("f"): math.nan}, {at("f"): 0.0})
 
 
@@ -177,7 +193,7 @@ def close(a: float | None, b: float | None) -> bool:
 
 
 @given(arms)
-def test_swapping_the_arms_turns_every_sign(both: dict[Circumstance, tuple[float, float]]) -> None:
+def test_swapping_the_arms_turns_every_sign(both: dict[Where, tuple[float, float]]) -> None:
     first, second = ({c: pair[i] for c, pair in both.items()} for i in (0, 1))
     one, other = compared(first, second), compared(second, first)
     assert one.mean == -other.mean
@@ -189,7 +205,7 @@ def test_swapping_the_arms_turns_every_sign(both: dict[Circumstance, tuple[float
 
 @given(arms, st.randoms(use_true_random=False))
 def test_the_order_of_pairs_does_not_matter(
-    both: dict[Circumstance, tuple[float, float]], shuffler: random.Random
+    both: dict[Where, tuple[float, float]], shuffler: random.Random
 ) -> None:
     order = list(both)
     shuffler.shuffle(order)

@@ -1,0 +1,19 @@
+"""The last attempt at a work item counts, and no other: a retry takes the place of what failed.
+
+The store keeps the cells that standings read by the same rule (`store.cells.put_attempt`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from store import EpisodeSummary
+
+
+def last_attempts(summaries: Iterable[EpisodeSummary]) -> dict[str, EpisodeSummary]:
+    """Work item → its last attempt, for the items of one run that were played."""
+    found: dict[str, EpisodeSummary] = {}
+    for summary in summaries:
+        if found.setdefault(summary.item_key, summary).attempt < summary.attempt:
+            found[summary.item_key] = summary
+    return found
