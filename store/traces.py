@@ -67,11 +67,11 @@ def traces(
     )
     acts = _acts(connection, query, ids)
     scores = _scores(connection, ids)
-    found = []
+    batch = []
     for seat in seats.mappings():
         episode, key = rows[seat["episode_id"]], (seat["episode_id"], seat["seat"])
         if any(act.plan is not None for act in acts[key]):
-            found.append(
+            batch.append(
                 SeatTrace(
                     episode_id=episode["id"],
                     **{name: episode[name] for name in EPISODE},
@@ -83,7 +83,7 @@ def traces(
                     scores=tuple(scores[key]),
                 )
             )
-    return found, ids[-1] if len(ids) == BATCH else None
+    return batch, ids[-1] if len(ids) == BATCH else None
 
 
 def earlier_actions(
