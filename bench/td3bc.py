@@ -4,7 +4,7 @@
     OMP_NUM_THREADS=1 python -m bench.td3bc
 
 Both sides learn from the same batch in memory, with networks of the same size: one update of the critics and, every second time,
-one of the actor and the slow copies. They take turns, so that a busy machine slows both. One JSON line per size; `ratio` is ours
+one of the actor and the target networks. They take turns, so that a busy machine slows both. One JSON line per size; `ratio` is ours
 over theirs, the median of rounds. Without torchrl only ours is measured.
 """
 
@@ -81,7 +81,7 @@ def theirs(batch: TransitionBatch, hidden: int) -> Update:
         loss_function="l2",
     )
     loss.make_value_estimator(gamma=0.99)
-    slow = SoftUpdate(loss, tau=0.005)
+    follow = SoftUpdate(loss, tau=0.005)
     adam_actor = torch.optim.Adam(loss.actor_network_params.parameters(), lr=3e-4)
     adam_critic = torch.optim.Adam(loss.qvalue_network_params.parameters(), lr=3e-4)
     ends = batch.terminal[:, None].bool()
@@ -108,7 +108,7 @@ def theirs(batch: TransitionBatch, hidden: int) -> Update:
             adam_actor.zero_grad()
             value.backward()
             adam_actor.step()
-            slow.step()
+            follow.step()
 
     return update
 

@@ -1,5 +1,5 @@
-"""Finding scenarios by name, file, folder, glob or tag: in the file system, then in the two sets
-that ship with simworld.
+"""Finding scenarios by name, file, folder, glob or tag: in the file system, then in the sets that
+ship with simworld.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scenarios.loader import LoadedScenario, load_document
 from scenarios.personas import (
+    EXAM,
     HELDOUT,
     LANGUAGES,
     LIBRARY,
@@ -36,8 +37,7 @@ from simworld.yamlfile import (
 )
 
 WHOLE_LIBRARY = ("all", "library")
-WHOLE_HELDOUT = "heldout"
-WHOLE_LANGUAGES = "languages"
+OTHER_SETS = {"heldout": HELDOUT, "exam": EXAM, "languages": LANGUAGES}  # named, never found
 PERSONA_ONLY = frozenset(PersonaFields.model_fields) - {"name"}
 SCENARIO_ONLY = ("setting", "seats")
 
@@ -55,12 +55,12 @@ class ScenarioSelection:
 def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
     """The scenarios that the selectors name, each once, in their order.
 
-    A selector is `all` or `library` (the whole library), `heldout` (the whole held-out set),
-    `languages` (a scenario in each language but English), a file, a folder (searched with its
-    subfolders), a glob over files, `tag:WORD`, `kind:WORD`, a name or a glob over names of the
-    library, or a name of one of the other two sets. The name of a template stands for all its
-    variants. `NAME.yaml` in the working folder goes before the library. Raises InputError with
-    every problem.
+    A selector is `all` or `library` (the whole library), `heldout` or `exam` (the whole held-out
+    set or test set), `languages` (a scenario in each language but English), a file, a folder
+    (searched with its subfolders), a glob over files, `tag:WORD`, `kind:WORD`, a name or a glob
+    over names of the library, or a name of one of the other sets. The name of a template stands
+    for all its variants. `NAME.yaml` in the working folder goes before the library. Raises
+    InputError with every problem.
     """
     personas = Personas()
     paths: dict[str, None] = {}
@@ -109,6 +109,11 @@ def read_library(personas: Personas | None = None) -> tuple[LoadedScenario, ...]
 def read_heldout(personas: Personas | None = None) -> tuple[LoadedScenario, ...]:
     """Every scenario of the held-out set, by file name. Raises InputError with every problem."""
     return _read_folder(HELDOUT, personas or Personas())
+
+
+def read_exam(personas: Personas | None = None) -> tuple[LoadedScenario, ...]:
+    """Every scenario of the test set, by file name. Raises InputError with every problem."""
+    return _read_folder(EXAM, personas or Personas())
 
 
 def read_languages(personas: Personas | None = None) -> tuple[LoadedScenario, ...]:
@@ -187,44 +192,36 @@ def name_clashes(scenarios: Iterable[LoadedScenario]) -> list[Problem]:
 
 @dataclass(slots=True)
 class _ShippedScenarios:
-    """The library and the other two sets, each read when first needed."""
+    """The library and the other sets, each read when first needed."""
 
     personas: Personas
-    _library: tuple[LoadedScenario, ...] | None = None
-    _heldout: tuple[LoadedScenario, ...] | None = None
-    _languages: tuple[LoadedScenario, ...] | None = None
+    _read: dict[Path, tuple[LoadedScenario, ...]] = field(default_factory=dict)
 
     @property
     def library(self) -> tuple[LoadedScenario, ...]:
-        if self._library is None:
-            self._library = read_library(self.personas)
-        return self._library
+        return self._set(LIBRARY)
 
     @property
-    def heldout(self) -> tuple[LoadedScenario, ...]:
-        if self._heldout is None:
-            self._heldout = read_heldout(self.personas)
-        return self._heldout
+    def others(self) -> tuple[LoadedScenario, ...]:
+        return tuple(loaded for folder in OTHER_SETS.values() for loaded in self._set(folder))
 
-    @property
-    def languages(self) -> tuple[LoadedScenario, ...]:
-        if self._languages is None:
-            self._languages = read_languages(self.personas)
-        return self._languages
+    def _set(self, folder: Path) -> tuple[LoadedScenario, ...]:
+        if folder not in self._read:
+            self._read[folder] = _read_folder(folder, self.personas)
+        return self._read[folder]
 
     def matching(self, selector: str) -> list[LoadedScenario]:
         """The scenarios that the selector names. Tags, kinds and globs reach the library alone: the
         other sets are named.
         """
-        if selector == WHOLE_HELDOUT:
-            return list(self.heldout)
-        if selector == WHOLE_LANGUAGES:
-            return list(self.languages)
-        chosen = _in_library(selector, self.library)
-        if chosen or selector.startswith(("tag:", "kind:")):
-            return chosen
-        others = (*self.heldout, *self.languages)
-        return [loaded for loaded in others if selector in (loaded.scenario.name, loaded.template)]
+        if selector in OTHER_SETS:
+            return list(self._set(OTHER_SETS[selector]))
+        found = _in_library(selector, self.library)
+        if found or selector.startswith(("tag:", "kind:")):
+            return found
+        return [
+            loaded for loaded in self.others if selector in (loaded.scenario.name, loaded.template)
+        ]
 
 
 def _read_folder(folder: Path, personas: Personas) -> tuple[LoadedScenario, ...]:
@@ -236,9 +233,7 @@ def _read_folder(folder: Path, personas: Personas) -> tuple[LoadedScenario, ...]
 
 def _paths(selector: str) -> list[Path] | None:
     """The files that a selector names, or None if it must be a name of a shipped set."""
-    if selector in (*WHOLE_LIBRARY, WHOLE_HELDOUT, WHOLE_LANGUAGES) or selector.startswith(
-        ("tag:", "kind:")
-    ):
+    if selector in (*WHOLE_LIBRARY, *OTHER_SETS) or selector.startswith(("tag:", "kind:")):
         return None
     path = Path(selector)
     if "\0" in selector:
@@ -299,7 +294,7 @@ def _not_found(selector: str, shipped: _ShippedScenarios) -> str:
             "no scenario of the library is of the kind"
             f" '{selector[5:]}'{did_you_mean(selector[5:], sorted(kinds))}"
         )
-    everything = (*shipped.library, *shipped.heldout, *shipped.languages)
+    everything = (*shipped.library, *shipped.others)
     names = [
         *(loaded.scenario.name for loaded in everything),
         *(loaded.template for loaded in everything),

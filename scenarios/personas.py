@@ -14,7 +14,9 @@ from simworld.yamlfile import and_list, did_you_mean, load_yaml, parse, shorten
 
 LIBRARY = Path(__file__).parent / "library"
 HELDOUT = Path(__file__).parent / "heldout"
+EXAM = Path(__file__).parent / "exam"
 LANGUAGES = Path(__file__).parent / "languages"
+SHIPPED = (LIBRARY, HELDOUT, EXAM, LANGUAGES)
 LIBRARY_PERSONAS = Path(__file__).parent / "personas"
 SUFFIXES = (".yaml", ".yml")
 
@@ -69,7 +71,7 @@ class Personas:
         personas alone.
         """
         folders = [beside / "personas", beside, self.working / "personas", LIBRARY_PERSONAS]
-        if os.path.realpath(beside) in map(os.path.realpath, (LIBRARY, HELDOUT, LANGUAGES)):
+        if os.path.realpath(beside) in map(os.path.realpath, SHIPPED):
             folders = [LIBRARY_PERSONAS]
         return folders
 

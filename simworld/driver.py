@@ -24,7 +24,7 @@ _TURN_ABOUT_S = 0.02  # how long one backend may wait while another has work too
 
 K = TypeVar("K")
 R = TypeVar("R")
-_ScoreKey = tuple[str, Score]  # model and request
+_RoutedScore = tuple[str, Score]  # model and request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,8 +206,8 @@ class _Driver(Generic[K, R]):
         # by model and ticket
         self._open: dict[str, dict[int, _Waiting[K, R]]] = {model: {} for model in backends}
         self._most_kept = kept_scores
-        self._kept: OrderedDict[_ScoreKey, Scored] = OrderedDict()
-        self._scores: dict[_ScoreKey, _Waiting[K, R]] = {}  # those that are open
+        self._kept: OrderedDict[_RoutedScore, Scored] = OrderedDict()
+        self._scores: dict[_RoutedScore, _Waiting[K, R]] = {}  # those that are open
 
     def begin(self, key: K, generator: Piece[R]) -> None:
         """Runs a piece up to its first request."""
@@ -249,8 +249,9 @@ class _Driver(Generic[K, R]):
         self._stopping.answered(model, request, completion)
         waiting[0][0].usage.add(completion)  # the others get it for nothing
         for piece, routed in waiting:
-            piece.out -= 1
-            self._go_on(piece, RoutedAnswer(to=routed, completion=completion))
+            if piece.out:  # else it has ended without this answer
+                piece.out -= 1
+                self._go_on(piece, RoutedAnswer(to=routed, completion=completion))
 
     def _go_on(self, piece: _LivePiece[K, R], answer: RoutedAnswer | None) -> None:
         """Runs a piece until it waits for a model, or ends."""
@@ -268,6 +269,7 @@ class _Driver(Generic[K, R]):
                     break
                 asked = piece.generator.send(at_hand.popleft())
         except StopIteration as over:
+            piece.out = 0
             self.live -= 1
             self._stopping.ended()
             self.ended.append(EndedPiece(key=piece.key, outcome=over.value, usage=piece.usage))
@@ -293,6 +295,6 @@ class _Driver(Generic[K, R]):
             self._scores[score] = waiting
         return None
 
-    def _score_key(self, routed: RoutedRequest) -> _ScoreKey | None:
+    def _score_key(self, routed: RoutedRequest) -> _RoutedScore | None:
         request = routed.request
         return (routed.model, request) if self._most_kept and isinstance(request, Score) else None

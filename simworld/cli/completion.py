@@ -30,6 +30,7 @@ def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     names = [
         "library",
         "heldout",
+        "exam",
         "languages",
         *(path.stem for path in sorted(LIBRARY.glob("*.yaml"))),
     ]

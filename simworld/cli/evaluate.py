@@ -62,8 +62,8 @@ QUALITY = {
     multiple=True,
     required=True,
     help=(
-        "Names, files, folders, globs, tag:NAME, `library`, or `heldout`; commas or the option"
-        " again for more."
+        "Names, files, folders, globs, tag:NAME, `library`, `heldout` or `exam`; commas or the"
+        " option again for more."
     ),
 )
 @click.option(

@@ -96,7 +96,8 @@ def learn(
     from simworld.pipeline.learn.stage_cache import StageCache
 
     points = cells(open_file(file))
-    folder = work or Path(f"learn-{points[0].file.name}")
+    name = points[0].file.name
+    folder = work or Path(f"learn-{name}")
     with _store(db, dry_run) as store, progress_bar("learning") as bar:
         contexts = _all_at_once(
             points,
@@ -117,7 +118,7 @@ def learn(
                 bar.begin(stage.label)
             _tell(stage)
             if stage.made is not None and stage.made.failed:
-                for line in failure_lines(store, f"{points[0].file.name}-{stage.label}")[:-1]:
+                for line in failure_lines(store, f"{name}-{stage.label}")[:-1]:
                     click.echo(line, err=True)
 
         cache = StageCache(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
@@ -129,31 +130,26 @@ def learn(
                         harmless(f"{number} of {len(points)}: {_named(point.values)}"), err=True
                     )
                 stages = cache.run(declared_stages(context), context)
-                results.append(learn_result(stages))
+                results.append(learn_result(stages, point.values))
         except KeyboardInterrupt:
             click.echo("Stopped; the same command goes on from here.", err=True)
             raise click.exceptions.Exit(130) from None
     if used := tokens_used(asking.stopping):
         click.echo(used, err=True)
     if as_json:
-        click.echo(
-            plain_json(
-                [_plain(point, looped) for point, looped in zip(points, results, strict=True)],
-                indent=1,
-            )
-        )
+        click.echo(plain_json([_plain(result) for result in results], indent=1))
     elif dry_run:
         _show_stages(results)
     else:
-        _show(points, results, folder)
+        _show(results, name, folder)
     if as_json:
         return
     if dry_run:
         same_command(without="--dry-run")
     elif any(
         stage.made is not None and stage.made.failed
-        for looped in results
-        for stage in looped.stages
+        for result in results
+        for stage in result.stages
     ):
         same_command("--retry-failed")
     else:
@@ -181,7 +177,7 @@ def _store(db: str, dry_run: bool) -> Iterator[Store]:
 def _all_at_once(
     points: Sequence[GridPoint], store: Store, folder: Path, **settings: Any
 ) -> list[PipelineContext]:
-    """A context for each cell; everything wrong with any of them at once."""
+    """A context for each point of a grid; everything wrong with any of them at once."""
     from simworld.pipeline.learn.context import open_context
 
     contexts, problems = [], dict[Problem, None]()
@@ -209,7 +205,7 @@ def _tell(stage: StageState) -> None:
 
 def _show_stages(results: Sequence[LearnResult]) -> None:
     table = grid("stage", "episodes", "", right=("episodes",))
-    seen = {stage.label: stage for looped in results for stage in looped.stages}
+    seen = {stage.label: stage for result in results for stage in result.stages}
     for label, stage in seen.items():
         table.add_row(
             label, str(stage.episodes or "–"), "done" if stage.made is not None else "to do"
@@ -219,28 +215,31 @@ def _show_stages(results: Sequence[LearnResult]) -> None:
     click.echo(f"{counted(left, 'episode')} to play, at most")
 
 
-def _show(points: Sequence[GridPoint], results: Sequence[LearnResult], folder: Path) -> None:
-    rows = [(point, looped, looped.report) for point, looped in zip(points, results, strict=True)]
-    keys = tuple(dict.fromkeys(key for point in points for key in point.values))
+def _show(results: Sequence[LearnResult], name: str, folder: Path) -> None:
+    keys = tuple(dict.fromkeys(key for result in results for key in result.values))
     numbers = ("difference", "z", "p", "n", "families", "perplexity")
     table = grid(
         *keys, "planner less", "measure", *numbers[:1], "95 % interval", *numbers[1:], right=numbers
     )
-    for point, _, report in rows:
-        for comparison in (report or {}).get("comparisons", ()):
-            if comparison["first"] == "planner" or "planner" not in (report or {})["arms"]:
+    reports = []
+    for result in results:
+        if (report := result.report) is None:
+            continue
+        reports.append(report)
+        for comparison in report["comparisons"]:
+            if comparison["first"] == "planner" or "planner" not in report["arms"]:
                 table.add_row(
-                    *(cell(str(point.values.get(key, ""))) for key in keys),
-                    *_cells(report or {}, comparison),
+                    *(cell(str(result.values.get(key, ""))) for key in keys),
+                    *_cells(report, comparison),
                 )
     screen = console()
     screen.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
     screen.print(table)
-    if reports := [report for _, _, report in rows if report]:
-        click.echo(explain_results(reports, points[0].file.name))
-    for point, looped, _ in rows:
-        named = f" ({_named(point.values)})" if point.values else ""
-        click.echo(harmless(f"planner{named}: {looped.planner}"))
+    if reports:
+        click.echo(explain_results(reports, name))
+    for result in results:
+        named = f" ({_named(result.values)})" if result.values else ""
+        click.echo(harmless(f"planner{named}: {result.planner}"))
     click.echo(
         harmless(
             f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json"
@@ -263,13 +262,15 @@ def explain_results(reports: Sequence[Mapping[str, Any]], name: str) -> str:
             " lines are, as a ratio."
         ),
     ]
-    compared = [
-        p
-        for report in reports
-        for c in report["comparisons"]
-        if (p := c["measures"].get(report["main"]))
-    ]
-    families = max((paired["families"] for paired in compared), default=0)
+    families = max(
+        (
+            paired["families"]
+            for report in reports
+            for comparison in report["comparisons"]
+            if (paired := comparison["measures"].get(report["main"]))
+        ),
+        default=0,
+    )
     if families < ENOUGH_FAMILIES:
         more = (
             "at full size: simworld learn steers (an hour and more)"
@@ -310,9 +311,9 @@ def _cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) -> list[Any
     ]
 
 
-def _plain(point: GridPoint, looped: LearnResult) -> dict[str, Any]:
+def _plain(result: LearnResult) -> dict[str, Any]:
     return {
-        "values": point.values,
+        "values": dict(result.values),
         "stages": [
             {
                 "stage": stage.label,
@@ -322,10 +323,10 @@ def _plain(point: GridPoint, looped: LearnResult) -> dict[str, Any]:
                 "failed": stage.made.failed if stage.made else 0,
                 "code_version": stage.code_version,
             }
-            for stage in looped.stages
+            for stage in result.stages
         ],
-        "planner": None if looped.planner is None else str(looped.planner),
-        "report": looped.report,
+        "planner": None if result.planner is None else str(result.planner),
+        "report": result.report,
     }
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,7 +21,30 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_DB = click.option(
+OURS = (SimworldError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
+
+
+@contextmanager
+def _explaining(db: str) -> Iterator[None]:
+    """Explains an unknown error where a damaged cell of the database is to blame."""
+    try:
+        yield
+    except OURS:
+        raise
+    except Exception as error:
+        from store.damage import explain_damage  # slow to import, and seldom needed
+
+        if (known := explain_damage(db, error)) is None:
+            raise
+        raise known from error
+
+
+def _explained(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    ctx.with_resource(_explaining(value))
+    return value
+
+
+db_option = click.option(
     "--db",
     "db",
     metavar="URL",
@@ -28,31 +52,9 @@ _DB = click.option(
     default="sqlite:///simworld.db",
     show_default=True,
     show_envvar=True,
+    callback=_explained,
     help="The database: sqlite:///FILE, a file name, or postgresql://USER@HOST/NAME.",
 )
-OURS = (SimworldError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
-
-
-def db_option(command: Command) -> Command:
-    """`--db` for a command, whose unknown errors are explained where a damaged cell of that
-    database is to blame.
-    """
-
-    @functools.wraps(command)
-    def explaining(*args: Any, db: str, **options: Any) -> Any:
-        try:
-            return command(*args, db=db, **options)
-        except OURS:
-            raise
-        except Exception as error:
-            from store.damage import explain_damage  # slow to import, and seldom needed
-
-            if (known := explain_damage(db, error)) is None:
-                raise
-            raise known from error
-
-    return cast(Command, _DB(explaining))
-
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 

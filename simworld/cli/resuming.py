@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any, cast
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from simworld.cli.options import Command
 
@@ -14,12 +14,12 @@ def resumes(command: Command) -> Command:
     """For commands that lose nothing when they are stopped: Ctrl-C at any moment says so, also
     while a model is loaded.
     """
+    return _resuming()(command)
 
-    @functools.wraps(command)
-    def resuming(*args: Any, **options: Any) -> Any:
-        try:
-            return command(*args, **options)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(GOES_ON) from None
 
-    return cast(Command, resuming)
+@contextmanager
+def _resuming() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(GOES_ON) from None

@@ -112,8 +112,8 @@ def run(
     db: str,
     as_json: bool,
 ) -> None:
-    """Play scenarios (names, files, folders, globs, tag:NAME, `library`, `heldout` or `languages`)
-    with a cast of agents.
+    """Play scenarios (names, files, folders, globs, tag:NAME, `library`, `heldout`, `exam` or
+    `languages`) with a cast of agents.
 
     The same command again plays what is missing and nothing else.
     """

@@ -55,7 +55,8 @@ def list_(
 ) -> None:
     """List the library, another set, or files and folders.
 
-    The other sets are `heldout` and `languages`. Prints name, kind, number of seats and title.
+    The other sets are `heldout`, `exam` and `languages`. Prints name, kind, number of seats and
+    title.
     """
     listed = [
         loaded

@@ -7,10 +7,14 @@ was told how many it may have; a budget of tokens before it begins what would no
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from simworld.core.errors import BudgetSpent, Failure, Stopped
 from simworld.core.requests import Completion, Generate, Generated, Request, TextPrompt
+
+T = TypeVar("T")
 
 IN_A_ROW = 5  # requests of one server and model that failed for good, without a success between
 # kinds of failure that no retry can mend
@@ -137,6 +141,32 @@ class Stopping:
                 f"the budget of {self.budget_tokens:,} tokens has no room for more ({self.used:,}"
                 " used); the same command goes on with a fresh budget"
             )
+
+
+class HeldBack(Generic[T]):
+    """Commits results as they come, but holds back what failed for good as long as that may turn
+    out to be a reason to stop: what is not stored is done again by a resume.
+    """
+
+    def __init__(self, stopping: Stopping, commit: Callable[[T], None]) -> None:
+        self._stopping, self._commit = stopping, commit
+        self._held: list[T] = []
+
+    def take(self, result: T, failure: Failure | None) -> None:
+        """Commits a result, unless it may have to be made again."""
+        if not self._stopping.doubtful:
+            self.release()
+        elif failure is not None and is_final(failure):
+            self._held.append(result)
+            return
+        self._commit(result)
+
+    def release(self) -> bool:
+        """Commits what was held back, for there was no reason to stop; whether there was any."""
+        held, self._held = self._held, []
+        for result in held:
+            self._commit(result)
+        return bool(held)
 
 
 def is_final(failure: Failure) -> bool:

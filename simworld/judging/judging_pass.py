@@ -13,7 +13,7 @@ from simworld.core.errors import Failure, InputError, Problem
 from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
-from simworld.core.stopping import Stopping, is_final
+from simworld.core.stopping import HeldBack, Stopping
 from simworld.driver import LIVE, EndedPiece, drive_one
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
@@ -91,8 +91,7 @@ class JudgingRun:
         )
         self._swap = swap
         self._stopping = stopping or Stopping()
-        # failed for good, which may turn out to be a reason to stop
-        self._kept: list[tuple[Judge, int, _Judged]] = []
+        self._results = HeldBack(self._stopping, self._commit)
         self._scenarios: dict[str, Scenario] = {}
         self._rubrics: dict[str, Rubric | Problem] = {}  # by scenario
         self._others: dict[str, Rubric] = {}  # rubrics met that are not the one in hand, by id
@@ -140,11 +139,11 @@ class JudgingRun:
                 for judged in drive_one(
                     due, self._backend, live=live, waited=self.waited, stopping=self._stopping
                 ):
-                    self._ended(judge, sample, judged)
+                    failure = judged.outcome if isinstance(judged.outcome, Failure) else None
+                    self._results.take((judge, sample, judged), failure)
                     report(self.tally)
             rubrics += [other for other in self._others.values() if other not in rubrics]
-        if self._kept:
-            self._commit_kept()
+        if self._results.release():
             report(self.tally)
         self._stopping.check()
         problems = tuple(found for found in self._rubrics.values() if isinstance(found, Problem))
@@ -179,22 +178,8 @@ class JudgingRun:
             key = _JudgementKey(episode_id=id_, scenario=scenario)
             yield key, judge.judging(scenario, stored.episode, sample=sample, thread=id_)
 
-    def _ended(self, judge: Judge, sample: int, judged: _Judged) -> None:
-        """Stores a judgement, unless it may have to be made again."""
-        if not self._stopping.doubtful:
-            self._commit_kept()
-        elif isinstance(judged.outcome, Failure) and is_final(judged.outcome):
-            self._kept.append((judge, sample, judged))
-            return
-        self._commit(judge, sample, judged)
-
-    def _commit_kept(self) -> None:
-        """Stores what failed for good, for there was no reason to stop."""
-        kept, self._kept = self._kept, []
-        for judge, sample, judged in kept:
-            self._commit(judge, sample, judged)
-
-    def _commit(self, judge: Judge, sample: int, judged: _Judged) -> None:
+    def _commit(self, result: tuple[Judge, int, _Judged]) -> None:
+        judge, sample, judged = result
         outcome, usage = judged.outcome, judged.usage
         failure = outcome if isinstance(outcome, Failure) else None
         verdicts = () if isinstance(outcome, Failure) else outcome

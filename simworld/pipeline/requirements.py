@@ -47,7 +47,7 @@ def read_requirements(
     """Requirements from their texts; without a measure they mean the main one. Raises InputError
     with every problem.
     """
-    found: list[Requirement] = []
+    requirements: list[Requirement] = []
     problems: list[Problem] = []
     for text in texts:
         match = _REQUIREMENT.fullmatch(text)
@@ -72,12 +72,12 @@ def read_requirements(
                 Problem(message=f"--require {text!r}: p must lie below a number between 0 and 1")
             )
             continue
-        found.append(
+        requirements.append(
             Requirement(text=text, better=better, worse=worse, measure=measure or main, alpha=limit)
         )
     if problems:
         raise InputError(problems)
-    return tuple(found)
+    return tuple(requirements)
 
 
 def judge_requirement(requirement: Requirement, paired: Paired | None) -> RequirementOutcome:

@@ -13,7 +13,7 @@ from typing import Any
 from simworld.core.measures import OVERALL, DimensionScores, average_samples, rubric_in
 from store import JudgeRecord, Store, StoredJudgement
 
-EPISODES = 1000  # whose judgements are asked for at once
+EPISODES = 200  # whose judgements are asked for at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,11 @@ from itertools import takewhile
 
 from agents import agent_content
 from simworld.code_version import code_version
-from simworld.core.episode import Ending, Episode
+from simworld.core.episode import Ending
 from simworld.core.errors import Stopped
 from simworld.core.profile import Profile
 from simworld.core.protocols import Backend
-from simworld.core.stopping import Stopping, is_final
+from simworld.core.stopping import HeldBack, Stopping
 from simworld.runner.conversations import Job, OnActs, Played, Pulse, play_jobs
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.runner.profiler import Profiler
@@ -118,9 +118,9 @@ def run_plan(
         )
         for played in playing:
             with held_back():
-                going.ended(played)
+                going.results.take(played, played.episode.failure)
         with held_back():
-            going.commit_kept()
+            going.results.release()
         stopping.check()
     except (KeyboardInterrupt, Stopped):
         going.end()
@@ -144,7 +144,7 @@ class _ResumableRun:
         self.pulse = Pulse()
         self._stopping = stopping
         self._todo = len(todo)
-        self._kept: list[Played] = []  # failed for good, which may turn out to be a reason to stop
+        self.results = HeldBack(stopping, self._commit)
         self._run, self._store, self._progress, self._on_progress = (
             plan.run,
             store,
@@ -160,21 +160,6 @@ class _ResumableRun:
         share = self._pace.share(self.pulse)
         self._progress = replace(self._progress, new_tokens=self.pulse.new_tokens, share=share)
         self._on_progress(self._progress)
-
-    def ended(self, played: Played) -> None:
-        """Stores an episode, unless it may have to be played again."""
-        if not self._stopping.doubtful:
-            self.commit_kept()
-        elif _failed_for_good(played.episode):
-            self._kept.append(played)
-            return
-        self._commit(played)
-
-    def commit_kept(self) -> None:
-        """Stores what failed for good, for there was no reason to stop."""
-        kept, self._kept = self._kept, []
-        for played in kept:
-            self._commit(played)
 
     def _commit(self, played: Played) -> None:
         scenario = played.job.scenario
@@ -238,10 +223,6 @@ def begin(
         for name, loaded in plan.specs.items()
     ]
     store.begin_run(run, items, plan.scenarios, agents)
-
-
-def _failed_for_good(episode: Episode) -> bool:
-    return episode.failure is not None and is_final(episode.failure)
 
 
 def due_episodes(

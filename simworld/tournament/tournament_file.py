@@ -39,7 +39,9 @@ class TournamentFile(_TournamentPart):
     agents: tuple[str, ...] = Field(min_length=1, description="Who is compared: names, or files.")
     scenarios: tuple[str, ...] = Field(
         min_length=1,
-        description="Names, files, folders, globs, tag:NAME, kind:NAME, `library`, or `heldout`.",
+        description=(
+            "Names, files, folders, globs, tag:NAME, kind:NAME, `library`, `heldout` or `exam`."
+        ),
     )
     format: Format = Field(
         default="round_robin",

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from simworld.core.errors import MissingExtra
 from simworld.core.progress import MetricsSink
 from store import Store, TrainingRecord
+
+
+def new_record(
+    name: str, kind: str, code_version: str, settings: Mapping[str, Any], data: Mapping[str, Any]
+) -> TrainingRecord:
+    """Gives the record of a training that begins now."""
+    return TrainingRecord(
+        name=name,
+        kind=kind,
+        code_version=code_version,
+        created=datetime.now(UTC),
+        settings=settings,
+        data=data,
+    )
 
 
 @contextmanager

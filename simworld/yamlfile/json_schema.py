@@ -14,7 +14,8 @@ _WRAPPED = re.compile(r"(?<!\n)\n(?!\n)")
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The model's JSON schema."""
-    return {name: _unwrapped(value) for name, value in model.model_json_schema().items()}
+    schema: dict[str, Any] = _unwrapped(model.model_json_schema())
+    return schema
 
 
 def _unwrapped(value: Any) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agents.prompting import PROMPTS, PromptTemplate, build_prompt, stop_strings
-from scenarios.library import read_heldout, read_library
+from scenarios.library import read_exam, read_heldout, read_library
 from simworld.core.episode import Act, Action, ActionKind, Turn
 from simworld.core.scenario import Scenario
 from simworld.core.visibility import observe
@@ -58,8 +58,9 @@ def digest(scenario: Scenario, seat: str, prompt: str) -> str:
 
 
 def digests(prompt: str) -> dict[str, str]:
-    """`scenario/seat` → digest, of the library and the held-out set."""
-    scenarios = [loaded.scenario for loaded in (*read_library(), *read_heldout())]
+    """`scenario/seat` → digest, of the library, the held-out set and the test set."""
+    shipped = (*read_library(), *read_heldout(), *read_exam())
+    scenarios = [loaded.scenario for loaded in shipped]
     return {
         f"{s.name}/{seat.name}": digest(s, seat.name, prompt) for s in scenarios for seat in s.seats
     }
@@ -68,5 +69,5 @@ def digests(prompt: str) -> dict[str, str]:
 @pytest.mark.parametrize("prompt", ["chat", "script"])
 def test_the_shipped_scenarios_prompts_are_what_they_were(prompt: str) -> None:
     golden = json.loads(GOLDEN.read_text("utf-8"))[prompt]
-    assert len(golden) >= 2 * (61 + 32)
+    assert len(golden) >= 2 * (61 + 32 + 40)
     assert digests(prompt) == golden

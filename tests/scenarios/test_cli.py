@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from scenarios import load_scenario
-from scenarios.personas import HELDOUT
+from scenarios.personas import EXAM, HELDOUT
 from scenarios.scenario_file import scenario_json_schema
 from simworld.cli.scenario import scenario
 from simworld.core.errors import InputError
@@ -109,9 +109,9 @@ def test_list_as_table_and_json() -> None:
     assert {"last-concert-ticket"} <= {entry["name"] for entry in entries}
     assert all("price" in entry["tags"] for entry in entries)
     assert "did you mean 'last-concert-ticket'?" in error("list", "last-concert-tiket")
-    assert {
-        Path(entry["file"]).parent for entry in json.loads(ok("list", "heldout", "--json"))
-    } == {HELDOUT}
+    for name, folder in (("heldout", HELDOUT), ("exam", EXAM)):
+        listed = json.loads(ok("list", name, "--json"))
+        assert {Path(entry["file"]).parent for entry in listed} == {folder}
 
 
 def test_show_prints_what_each_seat_sees_and_where_personas_came_from() -> None:

@@ -1,19 +1,29 @@
-"""Finding scenarios by name, file, folder, glob, tag and kind; and what the library and the
-held-out set promise."""
+"""Finding scenarios by name, file, folder, glob, tag and kind; and what the library, the
+held-out set and the test set promise."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from scenarios import find_scenarios
-from scenarios.library import read_files, read_heldout, read_languages, read_library, scenario_files
-from scenarios.loader import load_document
-from scenarios.personas import HELDOUT, LIBRARY, LIBRARY_PERSONAS, Personas
+from scenarios.library import (
+    read_exam,
+    read_files,
+    read_heldout,
+    read_languages,
+    read_library,
+    scenario_files,
+)
+from scenarios.loader import LoadedScenario, load_document
+from scenarios.personas import EXAM, HELDOUT, LIBRARY, LIBRARY_PERSONAS, Personas
 from simworld.core.errors import InputError
-from simworld.core.scenario import Limits, TurnOrder
+from simworld.core.scenario import Limits, Relationship, Scenario, TurnOrder
 from simworld.language import known_languages
 from simworld.yamlfile import load_yaml
 
@@ -26,6 +36,7 @@ seats:
   - {{name: b, persona: {{name: Bo}}, goal: "{goal}"}}
 {more}
 """
+EXAM_TEXTS = Path(__file__).parent / "exam_texts.json"
 MATRIX = "parameters: {p: 1}\nmatrix: {p: [1, 2]}"
 
 
@@ -90,6 +101,28 @@ def test_the_held_out_set_is_named_whole_or_one_by_one_and_never_by_accident() -
     assert lines("the-numb-han") == [
         "no file, folder or library scenario 'the-numb-han'; did you mean 'the-numb-hand'?"
     ]
+
+
+def test_the_test_set_is_named_whole_or_one_by_one_and_never_by_accident() -> None:
+    scenarios = [loaded.scenario for loaded in read_exam()]
+    exam = [scenario.name for scenario in scenarios]
+    assert names("exam") == exam
+    assert names("exam", exam[0], "all") == [*exam, *names("all")]  # each once
+    assert names(exam[3]) == [exam[3]]
+    kinds = [f"kind:{kind}" for kind in sorted({scenario.kind for scenario in scenarios})]
+    found = names("all", "library", "heldout", "languages", "*", *kinds, "tag:price", "tag:couple")
+    assert not set(exam) & set(found)
+    assert names("exam*") == ["exam-in-the-drawer"]  # of the library
+    assert lines("half-a-mar") == [
+        "no file, folder or library scenario 'half-a-mar'; did you mean 'half-a-mark'?"
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_called_exam_is_meant_by_its_path_alone() -> None:
+    Path("sub").rename("exam")
+    assert names("./exam") == ["two.p-1", "two.p-2"]
+    assert len(names("exam")) == 40
 
 
 @pytest.mark.usefixtures("folder")
@@ -168,6 +201,8 @@ def test_the_working_folder_cannot_change_a_library_scenario(folder: Path) -> No
     assert loaded.scenario.seat("seller").persona.name == "Nadia Brandt"
     (loaded,) = find_scenarios(["no-invitation-came"])
     assert loaded.scenario.seat("left-out-friend").persona.name == "Nadia Brandt"
+    (loaded,) = find_scenarios(["nineteen-letters"])
+    assert loaded.scenario.seat("sound-engineer").persona.name == "Nadia Brandt"
 
 
 def test_the_library_is_as_large_and_varied_as_promised() -> None:
@@ -182,10 +217,12 @@ def test_the_library_is_as_large_and_varied_as_promised() -> None:
     assert len({scenario.id for scenario in library}) == len(library)
 
 
-@pytest.mark.parametrize("path", scenario_files(HELDOUT), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [*scenario_files(HELDOUT), *scenario_files(EXAM)], ids=lambda path: path.stem
+)
 def test_a_held_out_scenario_is_short_for_two_and_of_no_family_of_the_library(path: Path) -> None:
     (loaded,) = load_document(load_yaml(path), path, Personas())
-    scenario, library = loaded.scenario, read_library()
+    scenario, library = loaded.scenario, library_once()
     assert scenario.name == scenario.family == path.stem
     assert scenario.family not in {other.scenario.family for other in library}
     assert scenario.name not in {
@@ -197,6 +234,12 @@ def test_a_held_out_scenario_is_short_for_two_and_of_no_family_of_the_library(pa
     assert (scenario.order, scenario.limits) == (TurnOrder.round_robin, Limits(turns=8, silence=2))
 
 
+@functools.cache
+def library_once() -> tuple[LoadedScenario, ...]:
+    """The library, read once for all the files that are held against it."""
+    return read_library()
+
+
 def test_there_is_a_scenario_in_every_language_but_english() -> None:
     found = [loaded.scenario for loaded in read_languages()]
     assert sorted(scenario.language for scenario in found) == [
@@ -205,9 +248,10 @@ def test_there_is_a_scenario_in_every_language_but_english() -> None:
     assert names("languages") == [scenario.name for scenario in found]
     assert names("night-market-stall") == ["night-market-stall"]
     assert not {scenario.name for scenario in found} & set(
-        names("all", "heldout", "*", "tag:price", "kind:bargaining")
+        names("all", "heldout", "exam", "*", "tag:price", "kind:bargaining")
     )
-    everything = [*found, *(loaded.scenario for loaded in (*read_library(), *read_heldout()))]
+    shipped = (*read_library(), *read_heldout(), *read_exam())
+    everything = [*found, *(loaded.scenario for loaded in shipped)]
     assert (
         len({scenario.family for scenario in everything})
         == len({s.family for s in everything[6:]}) + 6
@@ -225,6 +269,67 @@ def test_the_held_out_set_is_as_large_and_varied_as_promised() -> None:
     assert len(kinds) == 10
     assert set(kinds.values()) == {3, 4}
     assert len({scenario.id for scenario in heldout}) == 32
+
+
+def test_the_test_set_is_as_large_and_varied_as_promised() -> None:
+    exam = [loaded.scenario for loaded in read_exam()]
+    assert len(exam) == len({scenario.family for scenario in exam}) == 40
+    kinds = {loaded.scenario.kind for loaded in read_library()}
+    assert Counter(scenario.kind for scenario in exam) == dict.fromkeys(kinds, 4)
+    assert len(kinds) == 10
+    pairs = [[seat.persona.name for seat in scenario.seats] for scenario in exam]
+    assert all(len(set(pair)) == 2 for pair in pairs)
+    assert set(Counter(name for pair in pairs for name in pair).values()) == {2, 3}
+    assert {s.relationship(*(seat.name for seat in s.seats)) for s in exam} == set(Relationship)
+    assert all(scenario.title and scenario.judge_note for scenario in exam)
+    assert {scenario.language for scenario in exam} == {"en"}
+
+
+def test_no_text_of_the_test_set_stands_anywhere_else() -> None:
+    exam = [loaded.scenario for loaded in read_exam()]
+    others = [*read_library(), *read_heldout(), *read_languages()]
+    ours = [text for scenario in exam for text in own_texts(scenario)]
+    assert max(Counter(ours).values()) == 1
+    assert not set(ours) & {text for other in others for text in own_texts(other.scenario)}
+    taken = {
+        name
+        for other in others
+        for name in (other.scenario.name, other.template, other.scenario.family)
+    }
+    assert not taken & {scenario.name for scenario in exam}
+    settings = [set(words(scenario.setting)) for scenario in exam]
+    everywhere = [*settings, *(set(words(other.scenario.setting)) for other in others)]
+    for i, setting in enumerate(settings):
+        for other in everywhere[i + 1 :]:
+            assert len(setting & other) / len(setting | other) < 0.3
+
+
+def test_nobody_edits_the_test_set_unseen() -> None:
+    """Results on one text say nothing of another: this file changes only with a new test set."""
+    assert exam_texts() == json.loads(EXAM_TEXTS.read_text("utf-8"))
+
+
+def exam_texts() -> dict[str, list[str]]:
+    """Each scenario's id, and 16 hex digits over what a judge reads besides."""
+    return {
+        loaded.scenario.name: [
+            loaded.scenario.id,
+            hashlib.sha256(
+                f"{loaded.scenario.rubric}\n{loaded.scenario.judge_note}".encode()
+            ).hexdigest()[:16],
+        ]
+        for loaded in read_exam()
+    }
+
+
+def own_texts(scenario: Scenario) -> list[str]:
+    """What is written for this scenario alone."""
+    seats = [text for seat in scenario.seats for text in (seat.goal, seat.knows, seat.secret)]
+    return [scenario.title, scenario.setting, scenario.judge_note, *seats]
+
+
+def words(text: str) -> list[str]:
+    return [word.strip(".,;:'?!").lower() for word in text.split()]
 
 
 @pytest.mark.usefixtures("folder")

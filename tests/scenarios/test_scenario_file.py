@@ -11,7 +11,7 @@ import pytest
 
 import scenarios
 from scenarios import scenario_json_schema
-from scenarios.personas import HELDOUT, LIBRARY, LIBRARY_PERSONAS
+from scenarios.personas import EXAM, HELDOUT, LIBRARY, LIBRARY_PERSONAS
 from scenarios.scenario_file import persona_json_schema, schema_text
 from simworld.core.errors import InputError
 from simworld.yamlfile import load_yaml
@@ -34,7 +34,7 @@ def test_the_committed_schemas_are_not_stale() -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", [LIBRARY, HELDOUT, LIBRARY_PERSONAS], ids=lambda folder: folder.name
+    "folder", [LIBRARY, HELDOUT, EXAM, LIBRARY_PERSONAS], ids=lambda folder: folder.name
 )
 def test_the_shipped_files_fit_the_schema(folder: Path) -> None:
     schema = persona_json_schema() if folder == LIBRARY_PERSONAS else scenario_json_schema()

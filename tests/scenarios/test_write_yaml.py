@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios import load_scenario
-from scenarios.library import read_heldout, read_library
+from scenarios.library import read_exam, read_heldout, read_library
 from scenarios.personas import load_persona
 from scenarios.write_yaml import dump_persona, dump_scenario
 from simworld.core.scenario import (
@@ -120,7 +120,9 @@ def test_round_trip(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize(
-    "loaded", [*read_library(), *read_heldout()], ids=lambda loaded: loaded.scenario.name
+    "loaded",
+    [*read_library(), *read_heldout(), *read_exam()],
+    ids=lambda loaded: loaded.scenario.name,
 )
 def test_what_is_shipped_survives_the_round_trip(loaded: object) -> None:
     import dataclasses

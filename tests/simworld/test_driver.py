@@ -225,6 +225,18 @@ def test_scores_are_kept_only_where_that_is_asked_for() -> None:
     assert (asked(0), asked(4)) == (5, 1)
 
 
+def test_a_piece_may_end_without_all_of_its_answers() -> None:
+    def first() -> Piece[str]:
+        answer = yield [
+            RoutedRequest(model="m", request=score_of(name), name=name) for name in "ab"
+        ]
+        return answer.to.name
+
+    pieces = [("first", first()), ("later", asks("m", rounds=3))]
+    ended = [(e.key, e.outcome) for e in drive(pieces, {"m": FakeBackend()})]
+    assert ended == [("first", "a"), ("later", ["m/0", "m/1", "m/2"])]
+
+
 def test_a_piece_that_waits_for_nothing_is_a_mistake() -> None:
     def waits() -> Piece[None]:
         yield []

@@ -133,29 +133,21 @@ def record_training(
     from datetime import UTC, datetime
 
     from simworld.code_version import code_version
-    from simworld.training.metrics_log import store_log
-    from store import TrainingRecord
+    from simworld.training.metrics_log import new_record, store_log
 
-    now = datetime.now(UTC)
-    record = TrainingRecord(
-        name=f"{kind} {out.name} {now:%Y-%m-%d %H:%M:%S.%f}",
-        kind=kind,
-        code_version=code_version(),
-        created=now,
-        settings=settings,
-        data=data,
-    )
+    name = f"{kind} {out.name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
+    record = new_record(name, kind, code_version(), settings, data)
 
     def done(checkpoint: Checkpoint) -> None:
         metrics = checkpoint.info.metrics
-        store.finish_training(record.name, checkpoint_id=checkpoint.id, metrics=metrics)
+        store.finish_training(name, checkpoint_id=checkpoint.id, metrics=metrics)
         shutil.rmtree(work_folder(out), ignore_errors=True)
 
     try:
         with store_log(store, record) as log:
             yield log, done
     except KeyboardInterrupt:
-        store.finish_training(record.name, status="failed")
+        store.finish_training(name, status="failed")
         click.echo("Stopped; the same command goes on from where it was.", err=True)
         raise click.exceptions.Exit(130) from None
 

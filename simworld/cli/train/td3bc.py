@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
     from agents.steering.checkpoint import Checkpoint
     from simworld.core.progress import MetricsSink
-    from simworld.training.rl.train_planner import PlannerSettings, TrainingData
-    from store import TrainingRecord
 
 POSITIVE = click.IntRange(min=1)
 ABOVE_0 = click.FloatRange(min=0, min_open=True)
@@ -141,7 +138,7 @@ def td3bc(
     from agents.steering.checkpoint_folder import check_target
     from simworld.cli.progress import progress_bar
     from simworld.training.data.inspection import coverage
-    from simworld.training.metrics_log import store_log, tensorboard_log
+    from simworld.training.metrics_log import new_record, store_log, tensorboard_log
     from simworld.training.rl.offline_training import LoopSettings
     from simworld.training.rl.td3bc import Td3bcSettings
     from simworld.training.rl.train_planner import PlannerSettings, load_data, train_planner
@@ -161,7 +158,13 @@ def td3bc(
     try:
         with ExitStack() as stack:
             store = stack.enter_context(open_store(db)) if logged else None
-            record = _record(name or out.name, settings, data)
+            record = new_record(
+                name or out.name,
+                settings.learner,
+                code_version(),
+                settings.model_dump(mode="json"),
+                dict(data.provenance),
+            )
             sinks = [stack.enter_context(store_log(store, record))] if store else []
             if tensorboard:
                 sinks.append(stack.enter_context(tensorboard_log(tensorboard)))
@@ -183,19 +186,6 @@ def td3bc(
 def _set(options: Mapping[str, Any], settings: type[BaseModel]) -> dict[str, Any]:
     """The options that were given, of some settings, which know the defaults of the others."""
     return {name: options[name] for name in settings.model_fields if options.get(name) is not None}
-
-
-def _record(name: str, settings: PlannerSettings, data: TrainingData) -> TrainingRecord:
-    from store import TrainingRecord
-
-    return TrainingRecord(
-        name=name,
-        kind=settings.learner,
-        code_version=code_version(),
-        created=datetime.now(UTC),
-        settings=settings.model_dump(mode="json"),
-        data=dict(data.provenance),
-    )
 
 
 def _all(sinks: Sequence[MetricsSink]) -> MetricsSink:

@@ -50,7 +50,7 @@ def cells(document: Document) -> tuple[GridPoint, ...]:
         )
     if problems:
         raise InputError(problems)
-    found: list[GridPoint] = []
+    points: list[GridPoint] = []
     for chosen in itertools.product(*(values for _, values in axes)):
         data = copy.deepcopy(document.data)
         for (path, _), value in zip(axes, chosen, strict=True):
@@ -60,12 +60,12 @@ def cells(document: Document) -> tuple[GridPoint, ...]:
             inner[path[-1]] = value
         named = {".".join(path): value for (path, _), value in zip(axes, chosen, strict=True)}
         try:
-            found.append(GridPoint(file=parse(document, LearnFile, data=data), values=named))
+            points.append(GridPoint(file=parse(document, LearnFile, data=data), values=named))
         except InputError as error:
             problems += error.problems
     if problems:
         raise InputError(dict.fromkeys(problems))
-    return tuple(found)
+    return tuple(points)
 
 
 def _axes(data: Any, model: type[BaseModel], path: KeyPath) -> Iterator[tuple[KeyPath, list[Any]]]:

@@ -22,8 +22,8 @@ class _LearnPart(BaseModel):
 
 
 class ScenarioSelectionFields(_LearnPart):
-    """Scenarios by names, files, folders, globs or tag:NAME; families of one part must not be in
-    the other.
+    """Scenarios by names, files, folders, globs, tag:NAME, `library`, `heldout` or `exam`; families
+    of one part must not be in the other.
     """
 
     train: tuple[str, ...] = Field(min_length=1, description="To collect on.")

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from simworld.core.scenario import Scenario
-from simworld.pipeline.learn import stages
+from simworld.pipeline.learn import checkpoint_stages, episode_stages
 from simworld.pipeline.learn.context import PipelineContext
 from simworld.pipeline.learn.fingerprints import (
     checkpoint_content,
@@ -45,13 +45,15 @@ def declared_stages(context: PipelineContext) -> list[Stage]:
         declared.append(Stage(name, inputs, settings, work, fingerprint, episodes))
         return declared[-1]
 
-    start = upmap = stage("upmap", (), _of_upmap(context), stages.make_upmap, checkpoint_content)
+    start = upmap = stage(
+        "upmap", (), _of_upmap(context), checkpoint_stages.make_upmap, checkpoint_content
+    )
     if file.clone is not None:
         replies = stage(
             "replies",
             (),
             _of_replies(context),
-            stages.play_replies,
+            episode_stages.play_replies,
             run_content,
             episodes=len(context.train) * file.replies,
         )
@@ -59,7 +61,7 @@ def declared_stages(context: PipelineContext) -> list[Stage]:
             "clone",
             (upmap, replies),
             {**_plain(file.clone), "seed": file.seed},
-            partial(stages.make_clone, settings=file.clone),
+            partial(checkpoint_stages.make_clone, settings=file.clone),
             checkpoint_content,
         )
         if file.latent is not None:
@@ -67,7 +69,7 @@ def declared_stages(context: PipelineContext) -> list[Stage]:
                 "latent",
                 (start, replies),
                 {**_plain(file.latent), "seed": file.seed},
-                partial(stages.make_latent, settings=file.latent),
+                partial(checkpoint_stages.make_latent, settings=file.latent),
                 checkpoint_content,
             )
 
@@ -77,7 +79,7 @@ def declared_stages(context: PipelineContext) -> list[Stage]:
             "collect",
             (before,),
             _of_collect(context),
-            stages.collect,
+            episode_stages.collect,
             run_content,
             episodes=_episodes_to_collect(context),
         )
@@ -86,36 +88,44 @@ def declared_stages(context: PipelineContext) -> list[Stage]:
                 "judge",
                 (played,),
                 {"judge": context.reward_judge.content(), "place": file.reward.placed},
-                partial(stages.judge, spec=context.reward_judge),
+                partial(episode_stages.judge, spec=context.reward_judge),
                 judged_content,
             )
         dataset = stage(
-            "dataset", (played,), _plain(file.reward), stages.make_dataset, dataset_content
+            "dataset",
+            (played,),
+            _plain(file.reward),
+            checkpoint_stages.make_dataset,
+            dataset_content,
         )
         if rounds_left and collect.explore.kind == "ways":
             before = stage(
                 "ways",
                 (dataset, before),
                 {"keep": collect.keep, "share": collect.share},
-                stages.keep_ways,
+                checkpoint_stages.keep_ways,
                 checkpoint_content,
             )
         else:
             planner = stage(
-                "train", (dataset, before), _plain(file.train), stages.train, checkpoint_content
+                "train",
+                (dataset, before),
+                _plain(file.train),
+                checkpoint_stages.train,
+                checkpoint_content,
             )
             before = planner if rounds_left else before
 
     arms = {"planner": planner, "explorer": before, "random": start, "clone": start}
     if "constant" in file.arms:
         arms["constant"] = stage(
-            "constant", (dataset, before), {}, stages.choose_constant, checkpoint_content
+            "constant", (dataset, before), {}, checkpoint_stages.choose_constant, checkpoint_content
         )
     stage(
         "evaluate",
         tuple(arms[arm] for arm in file.steered),
         _of_evaluate(context),
-        stages.compare,
+        episode_stages.compare,
         file_content,
         episodes=_seatings(context.test, file.evaluate.seats)
         * len(context.opponents)
@@ -187,16 +197,18 @@ def _seatings(scenarios: Sequence[Scenario], seats: Seats) -> int:
 class LearnResult:
     """What a loop came to."""
 
+    values: Mapping[str, Any]  # that tell it from the others of a grid
     stages: tuple[StageState, ...]
     planner: Path | None  # the checkpoint's folder; None in a dry run that finds it not made yet
     report: Mapping[str, Any] | None  # of the evaluation
 
 
-def learn_result(states: tuple[StageState, ...]) -> LearnResult:
+def learn_result(states: tuple[StageState, ...], values: Mapping[str, Any]) -> LearnResult:
     """What the declared stages came to, done or not."""
     last = {state.name: state for state in states}
     train, evaluate = last["train"], last["evaluate"]
     return LearnResult(
+        values=values,
         stages=states,
         planner=None if train.made is None else train.path,
         report=None if evaluate.made is None else json.loads(evaluate.path.read_text("utf-8")),

@@ -35,6 +35,7 @@ def complete(line: str) -> list[str]:
         ("judge sc", ["schema"]),
         ("run kit", ["kitchen.yaml"]),
         ("run heldo", ["heldout"]),
+        ("run exa", ["exam", "exam-in-the-drawer"]),
         ("run last-conc", ["last-concert-ticket"]),
         ("scenario show last-conc", ["last-concert-ticket"]),
         ("agent show smol-th", ["smol-thanks"]),

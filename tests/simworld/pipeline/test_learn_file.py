@@ -65,10 +65,8 @@ def test_and_of_its_settings() -> None:
 def test_settings_are_stored_under_the_names_they_have_in_files(tmp_path: Path) -> None:
     """Of a training's settings, renamed since: a stage's key must not change."""
     settings = PlannerSettings().model_dump(mode="json")
-    cache = StageCache(tmp_path, dry=True)
-    work, look = (lambda *_: StageOutput()), (lambda *_: None)
-    stage = Stage("train", (), settings, work, look)
-    (state,) = cache.run([stage], None)
+    stage = Stage("train", (), settings, lambda *_: StageOutput(), lambda *_: None)
+    (state,) = StageCache(tmp_path, dry=True).run([stage], None)
     assert state.key == "5535fee5beccf0ceb4833a19dbcf1e67"
     changed = {
         "td3bc": {"delay": 1, "actor_rate": 0.01, "critic_rate": 0.02},

@@ -1,39 +1,26 @@
-"""The work of each stage: functions of the context, the stage's label, and the states of its
-inputs. All of it may be done again: runs and judgements go on where they stopped, folders appear
-whole.
+"""The work of the stages that learn from what was played: functions of the context, the stage's
+label, and the states of its inputs. The folders they leave appear whole.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agents import LoadedSpec
 from agents.lm.load import local_weights
 from agents.lm.local.local_model import load_local
 from agents.lm.sentences import load_sentences
 from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from agents.steering.pca_checkpoint import pca_checkpoint
 from simworld.code_version import code_version
-from simworld.core.counts import counted
-from simworld.core.episode import Ending
-from simworld.core.errors import InputError
-from simworld.core.progress import MetricsSink, ReportProgress
-from simworld.judging.attribution_pass import AttributionTally, attribute_episodes
-from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.judging_pass import JudgingRun, JudgingTally
-from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
-from simworld.pipeline.evaluate import evaluate
-from simworld.pipeline.evaluation_result import plain
+from simworld.core.progress import MetricsSink
 from simworld.pipeline.learn.context import PipelineContext
-from simworld.pipeline.learn.learn_file import RANDOM, CloneStage, DescentFields, LatentStage
+from simworld.pipeline.learn.learn_file import CloneStage, DescentFields, LatentStage
 from simworld.pipeline.learn.stage_cache import StageOutput, StageState
-from simworld.runner.loaded_agents import borrow, load_agents
-from simworld.runner.stored_run import RunProgress, run_plan
 from simworld.training.cloning.clone_checkpoint import (
     DEV,
     CloningData,
@@ -49,11 +36,10 @@ from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta
 from simworld.training.data.dataset_query import DataQuery
 from simworld.training.data.inspection import coverage
-from simworld.training.metrics_log import store_log
+from simworld.training.metrics_log import new_record, store_log
 from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.train_planner import load_data, train_planner
 from simworld.training.rl.ways_of_replying import ways_tried, with_ways
-from store import TrainingRecord
 
 
 def make_upmap(context: PipelineContext, label: str) -> StageOutput:
@@ -73,20 +59,6 @@ def make_upmap(context: PipelineContext, label: str) -> StageOutput:
         text_encoder=settings.text_encoder,
     )
     return _saved(context, label, checkpoint)
-
-
-def play_replies(context: PipelineContext, label: str) -> StageOutput:
-    """Episodes of the agent as it is, beside itself."""
-    base = {context.agent.spec.name: context.agent}
-    plan = context.plan(
-        label,
-        base,
-        scenarios=context.train,
-        partners=base,
-        seats="first",
-        repeats=context.file.replies,
-    )
-    return _played(context, plan)
 
 
 def make_clone(
@@ -140,71 +112,6 @@ def make_latent(
     return _saved(context, label, latent)
 
 
-def collect(context: PipelineContext, label: str, start: StageState) -> StageOutput:
-    """Episodes of the agent, exploring with a checkpoint."""
-    settings = context.file.collect
-    explorer = context.steered("explore", start.path, settings.explore)
-    plan = context.plan(
-        label,
-        {"explore": explorer},
-        scenarios=context.train,
-        partners={explorer.spec.name: explorer} if settings.self_play else context.partners,
-        seats="first" if settings.self_play else settings.seats,
-        repeats=settings.repeats,
-    )
-    return _played(context, plan)
-
-
-def judge(
-    context: PipelineContext, label: str, collected: StageState, *, spec: JudgeSpec
-) -> StageOutput:
-    """The judge's scores of a run, and what each utterance was worth where the reward wants it.
-
-    Leaves a JSON file with the ids under which the judge judged, one per rubric: the store may know
-    other verdicts on the run.
-    """
-    store, stopping, method = context.store, context.stopping, context.file.reward.attribution
-    run = context.run_name(collected.label)
-    server, threads = context.server, context.threads
-    with (
-        load_agents(()) as crew,
-        borrow(
-            crew, spec.model, spec.dtype, fields=spec, server=server, threads=threads
-        ) as backend,
-    ):
-        judging = JudgingRun(store, spec, backend, run=run, retry_failed=True, stopping=stopping)
-        tally = judging.go(on_progress=_judging(context.tell))
-        stopping.check_budget()
-        ids = [id_ for id_ in tally.judge_ids if any(store.scores(judge_id=id_, run=run))]
-        if not ids:
-            raise InputError(
-                f"judge {spec.name!r} scored none of the {counted(tally.total, 'episode')} of run"
-                f" {run}: {tally.last_failure}"
-            )
-        shared = AttributionTally()
-        if method is not None:
-            shared = attribute_episodes(
-                store,
-                spec,
-                backend,
-                method,
-                run=run,
-                on_progress=_attributing(context.tell),
-                stopping=stopping,
-            )
-            stopping.check_budget()
-            if shared.failed >= tally.total - tally.failed:
-                raise InputError(
-                    f"judge {spec.name!r} could tell of none of the"
-                    f" {counted(shared.failed, 'judged episode')} of run {run} what an utterance"
-                    f" was worth ({method}): {shared.last_failure}"
-                )
-    path = f"{label}.json"
-    judged = {"run": run, "attribution": method, "judges": ids}
-    (context.folder / path).write_text(json.dumps(judged) + "\n", "utf-8")
-    return StageOutput(path=path, failed=tally.failed + shared.failed)
-
-
 def make_dataset(context: PipelineContext, label: str, played: StageState) -> StageOutput:
     """The transitions of a run's explorer; of one that was judged, rewarded by the judges that
     `judge` left in its file.
@@ -246,14 +153,8 @@ def train(
 ) -> StageOutput:
     """A trained planner."""
     data, base, settings = load_data(dataset.path), load_checkpoint(start.path), context.file.train
-    record = TrainingRecord(
-        name=context.run_name(label),
-        kind=settings.learner,
-        code_version=code_version(),
-        created=datetime.now(UTC),
-        settings=settings.model_dump(mode="json"),
-        data=dict(data.provenance),
-    )
+    name, content = context.run_name(label), settings.model_dump(mode="json")
+    record = new_record(name, settings.learner, code_version(), content, dict(data.provenance))
     with store_log(context.store, record) as sink:
         work = _work(context, label)
         planner = train_planner(
@@ -261,7 +162,7 @@ def train(
         )
     output = _saved(context, label, planner)
     metrics = {**planner.info.metrics, "coverage": coverage(dataset.path)}
-    context.store.finish_training(record.name, checkpoint_id=planner.id, metrics=metrics)
+    context.store.finish_training(name, checkpoint_id=planner.id, metrics=metrics)
     return output
 
 
@@ -278,64 +179,6 @@ def choose_constant(
         dtype=data.dtype,
     )
     return _saved(context, label, best)
-
-
-def compare(context: PipelineContext, label: str, *checkpoints: StageState) -> StageOutput:
-    """The report of the arms, as a JSON file; the checkpoints are those of `LearnFile.steered`."""
-    file, settings = context.file, context.file.evaluate
-    explores = {"random": RANDOM, "explorer": file.collect.explore}
-    arms: dict[str, LoadedSpec] = {"base": context.agent} if "base" in file.arms else {}
-    for arm, checkpoint in zip(file.steered, checkpoints, strict=True):
-        arms[arm] = context.steered(arm, checkpoint.path, explores.get(arm))
-    plan = context.plan(
-        label,
-        arms,
-        scenarios=context.test,
-        partners=context.opponents,
-        seats=settings.seats,
-        repeats=settings.repeats,
-    )
-    measures = EvaluationMeasures(
-        judge=context.test_judge,
-        reward=None if file.reward.measure == "judged" else file.reward,
-    )
-    with context.loaded(plan) as crew:
-        evaluation = evaluate(
-            plan,
-            crew,
-            context.store,
-            measures,
-            retry_failed=context.retry_failed,
-            live=context.live,
-            threads=context.threads,
-            replies_read=settings.quality,
-            embed=load_sentences().encode if settings.quality else None,
-            on_playing=_playing(context.tell),
-            on_judging=_judging(context.tell),
-            server=context.server,
-            stopping=context.stopping,
-        )
-    path = f"{label}.json"
-    (context.folder / path).write_text(json.dumps(plain(evaluation), indent=1) + "\n", "utf-8")
-    failed = sum(arm.failed + arm.unscored for arm in evaluation.arms.values())
-    return StageOutput(path=path, failed=failed)
-
-
-def _played(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
-    """Plays a run."""
-    with context.loaded(plan) as crew:
-        run_plan(
-            plan,
-            crew,
-            context.store,
-            retry_failed=context.retry_failed,
-            live=context.live,
-            on_progress=_playing(context.tell),
-            stopping=context.stopping,
-        )
-    context.stopping.check_budget()
-    states = context.store.finished(plan.run).values()
-    return StageOutput(failed=sum(state.ending is Ending.failed for state in states))
 
 
 @contextmanager
@@ -365,21 +208,10 @@ def _cloning(
     )
     name = context.run_name(f"{label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
     with open_cloning_data(context.store, local, base, query, context.tell) as data:
-        record = TrainingRecord(
-            name=name,
-            kind=label.split("-")[0],
-            code_version=code_version(),
-            created=datetime.now(UTC),
-            settings=settings.model_dump(mode="json"),
-            data=data.data,
-        )
+        content = settings.model_dump(mode="json")
+        record = new_record(name, label.split("-")[0], code_version(), content, data.data)
         with store_log(context.store, record) as sink:
-
-            def log(step: int, metrics: Mapping[str, float]) -> None:
-                sink(step, metrics)
-                context.tell(step, settings.steps, "learning")
-
-            yield data, base, log
+            yield data, base, sink
         context.store.finish_training(name)
 
 
@@ -401,17 +233,3 @@ def _saved(context: PipelineContext, label: str, checkpoint: Checkpoint) -> Stag
     save_checkpoint(context.folder / label, checkpoint)
     shutil.rmtree(_work(context, label), ignore_errors=True)
     return StageOutput(path=label)
-
-
-def _playing(tell: ReportProgress) -> Callable[[RunProgress], None]:
-    return lambda p: tell(p.before + p.played, p.planned, f"episodes; {p.failed} failed")
-
-
-def _judging(tell: ReportProgress) -> Callable[[JudgingTally], None]:
-    return lambda t: tell(
-        t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
-    )
-
-
-def _attributing(tell: ReportProgress) -> Callable[[AttributionTally], None]:
-    return lambda t: tell(t.done + t.failed, t.total, f"judgements shared out; {t.failed} failed")
