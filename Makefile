@@ -1,13 +1,14 @@
 # Every target sets up .venv first; only Python 3.11 or newer, make and a package registry are needed.
 PYTHON ?= python3
 MINUTES ?= 30
+FLOOR := 90
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # A time per group, printed after it.
 timed = @start=$$(date +%s); $(2) || exit $$?; echo "-- $(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo learn tournament test check fast model slow campaign bench lock clean
+.PHONY: help demo learn tournament test check fast model slow coverage campaign bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -47,6 +48,10 @@ model: $(READY)  ## the short tests on the built-in model
 
 slow: $(READY)  ## the tests that take minutes
 	$(call timed,slow tests,$(BIN)/pytest -q -m slow)
+
+coverage: $(READY)  ## the fast tests once more, with the lines and branches they reach; fails below the floor
+	$(call timed,coverage,OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile --max-worker-restart=0 -m "not model and not slow" \
+	  --cov --cov-report=term:skip-covered --cov-fail-under=$(FLOOR))
 
 campaign: $(READY)  ## attack simworld for MINUTES (30) from where the last call stopped: docs/reliability.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.campaign --minutes $(MINUTES)

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,9 @@ from typing import Any
 import hypothesis
 import pytest
 
+from store import open_store
+from tests.waiting import until
+
 hypothesis.settings.register_profile("any machine", deadline=None)  # how busy it is decides nothing
 hypothesis.settings.load_profile("any machine")
 
@@ -26,7 +28,6 @@ hypothesis.settings.load_profile("any machine")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-START_S = 30.0
 NUMBERS = itertools.count(1)
 
 
@@ -117,11 +118,11 @@ def run_postgresql() -> Iterator[str]:
         )
     try:
         ready = [f"{binaries}/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
-        deadline = time.monotonic() + START_S
-        while subprocess.run(ready, check=False).returncode:
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((folder / "log").read_text())
-            time.sleep(0.05)
+        until(
+            lambda: server.poll() is not None or not subprocess.run(ready, check=False).returncode
+        )
+        if server.poll() is not None:
+            raise RuntimeError((folder / "log").read_text())
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
     finally:
         server.send_signal(signal.SIGQUIT)  # at once: its data goes with it
@@ -151,3 +152,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'world.db'}"
     return str(request.getfixturevalue("postgresql_url"))
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with the schema and no rows: copied in a tenth of the time that making one
+    takes."""
+    path = tmp_path_factory.mktemp("template") / "world.db"
+    open_store(f"sqlite:///{path}", create=True).close()
+    return path

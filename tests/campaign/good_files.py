@@ -135,7 +135,7 @@ upmap: {tokens: 2, action_size: 4, act_norm: 2, mode: groups, position: end}
 clone: {steps: 1, batch_size: 1, replies: 4, tested: 2, loss: kl}
 collect: {repeats: 1}
 reward: {measure: lexical, pattern: '[a-z]'}
-train: {learner: td3bc, hidden: [8], loop: {steps: 4, batch_size: 4, every: 2}, td3bc: {alpha: [1, 2]}}
+train: {learner: td3bc, hidden: [8], loop: {steps: 4, batch_size: 4, every: 2, fqe: {steps: 5, hidden: [8]}}, td3bc: {alpha: [1, 2]}}
 evaluate: {quality: 0, repeats: 1, seats: both}
 """
 PAIRS = """

@@ -35,7 +35,7 @@ from tests.campaign.part import Finding, Outcome, Told, chance
 from tests.campaign.server import PASSING, Said, Server, serving
 from tests.campaign.worker import SPAWN
 from tests.conftest import make_database, run_postgresql, server_binaries
-from tests.simworld.tournament.small import write
+from tests.factories.tournaments import write
 
 # What the commands load, loaded before the forks
 LOADED = (

@@ -23,7 +23,7 @@ from tests.campaign.kills import Ended, content_of, difference, wrong
 from tests.campaign.mutation import damage_tree, mutated
 from tests.campaign.parts import PARTS
 from tests.campaign.server import FAULTS, Said, Server, completion, serving
-from tests.simworld.web.world import build as build_world
+from tests.factories.shown_world import build as build_world
 
 ROOT = Path(__file__).parents[2]
 MANY = 60
@@ -34,7 +34,7 @@ def test_a_command_that_ends_in_a_traceback_is_a_finding(monkeypatch: pytest.Mon
     assert run_command(["scenario", "check", "absent.yaml"]).code == 2
     monkeypatch.setattr("simworld.fence.check", lambda: dict[str, str]()["x"])
     (found,) = faults(run_command(["scenario", "list"]), kind="x")
-    assert found.what.startswith("x: traceback: KeyError in cli/running.py")
+    assert found.what.startswith("x: traceback: KeyError in cli/run_command.py")
 
 
 def test_damage_is_the_same_for_the_same_seed() -> None:

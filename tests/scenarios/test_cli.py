@@ -17,7 +17,7 @@ from scenarios.personas import EXAM, HELDOUT
 from scenarios.scenario_file import scenario_json_schema
 from simworld.cli.scenario import scenario
 from simworld.core.errors import InputError
-from tests.scenarios.small_sotopia import write
+from tests.factories.sotopia import write
 
 
 def run(*arguments: str) -> Result:

@@ -18,7 +18,7 @@ from scenarios.personas import Personas
 from scenarios.sotopia_text import MarkupError, read_markup
 from simworld.core.errors import InputError
 from simworld.core.scenario import Limits, Relationship
-from tests.scenarios.small_sotopia import ANN, ENVIRONMENT, write
+from tests.factories.sotopia import ANN, ENVIRONMENT, write
 
 REAL = Path(
     os.environ.get("SIMWORLD_SOTOPIA") or Path(__file__).parents[2].parent / "shared/data/sotopia"

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.factories.shown_world import build
 from tests.simworld.damaged import damage, readings, whole
-from tests.simworld.web.world import build
 
 SEEDS = int(os.environ.get("DAMAGED", "12"))
 READS = 8  # of each database

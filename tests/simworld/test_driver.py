@@ -14,8 +14,8 @@ from simworld.core.requests import Completion, Finished, Request, Score, Scored,
 from simworld.driver import Piece, RoutedRequest, drive, drive_one
 from simworld.judging.local import Judging
 from simworld.testing import FakeBackend
-from tests.simworld.judging.helpers import AnsweringBackend, scored
-from tests.simworld.losing import LosingBackend
+from tests.factories.judging import AnsweringBackend, scored
+from tests.factories.losing import LosingBackend
 
 
 def judging(*prompts: str) -> Judging:

@@ -22,14 +22,6 @@ def postgresql_made(postgresql_server: str) -> str:
     return url
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with the schema and no rows."""
-    path = tmp_path_factory.mktemp("template") / "world.db"
-    open_store(f"sqlite:///{path}", create=True).close()
-    return path
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def made_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database with the schema and no rows."""

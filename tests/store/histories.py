@@ -16,7 +16,7 @@ from store import RunRecord, Store
 from store.connection import connect
 from store.database_address import parse_address
 from store.tables import EpisodeRow, JudgementRow, VerdictRow
-from tests.store.samples import (
+from tests.factories.stored import (
     AGENTS,
     NOON,
     RENT,

@@ -11,14 +11,15 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 import store
 from simworld.core.errors import InputError, SimworldError, StoreError, StoreMismatch
-from tests.store.samples import add, begin, judged, played
+from tests.factories.stored import add, begin, judged, played
+from tests.sql_events import at_each
 
 
 @pytest.fixture
@@ -146,9 +147,8 @@ def test_a_full_disk_loses_nothing_that_was_stored(path: Path) -> None:
         items = begin(opened, repeats=200)
         add(opened, items[0], played(items[0], "before"))
     # A limit on pages is what a full disk looks like to SQLite: SQLITE_FULL when a page is needed
-    with store.open_store(str(path)) as opened:
-        pages = sqlite3.connect(path).execute("PRAGMA page_count").fetchone()[0]
-        limit_pages(opened, pages + 4)
+    pages = sqlite3.connect(path).execute("PRAGMA page_count").fetchone()[0]
+    with limited(pages + 4), store.open_store(str(path)) as opened:
         stored = {items[0].episode_id(1)}
 
         def add_all() -> None:
@@ -171,14 +171,9 @@ def test_a_full_disk_loses_nothing_that_was_stored(path: Path) -> None:
     assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def limit_pages(opened: store.Store, pages: int) -> None:
-    """Lets the store's connections use so many pages and no more."""
-    from sqlalchemy import event
-
-    opened._engine.dispose()
-    event.listen(
-        opened._engine, "connect", lambda c, _: c.execute(f"PRAGMA max_page_count={pages}")
-    )
+def limited(pages: int) -> AbstractContextManager[None]:
+    """Lets databases have so many pages and no more."""
+    return at_each("connect", lambda c, _: c.execute(f"PRAGMA max_page_count={pages}"))
 
 
 @pytest.fixture

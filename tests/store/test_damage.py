@@ -13,7 +13,8 @@ import store
 from simworld.core.errors import StoreDamaged, StoreError, StoreMismatch
 from store.damage import find_damage
 from store.database_address import parse_address
-from tests.store.samples import add, begin, played
+from tests.factories.stored import add, begin, played
+from tests.sql_events import at_each
 
 
 @pytest.fixture
@@ -123,8 +124,15 @@ def test_a_vector_of_another_length(path: Path) -> None:
 
 
 def test_a_fault_that_no_cell_explains_stays_what_it_is(path: Path) -> None:
-    with store.open_store(str(path)) as opened, pytest.raises(ZeroDivisionError), opened._read():
+    def fails(*_: object) -> None:
         raise ZeroDivisionError
+
+    with (
+        store.open_store(str(path)) as opened,
+        at_each("before_cursor_execute", fails),
+        pytest.raises(ZeroDivisionError),
+    ):
+        opened.runs()
 
 
 @pytest.mark.parametrize("left", [0.1, 0.5])

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import store
-from tests.store.samples import add, begin, played
+from tests.factories.stored import add, begin, played
 
 PAGE = Path(__file__).parents[2] / "docs" / "store.md"
 

@@ -11,7 +11,7 @@ from simworld.core.errors import StoreError
 from store import Store, open_store
 from store.connection import connect
 from store.database_address import parse_address
-from tests.store.samples import add, begin, played
+from tests.factories.stored import add, begin, played
 
 
 def fill(store: Store, episodes: int) -> list[str]:

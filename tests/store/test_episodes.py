@@ -14,7 +14,7 @@ from simworld.core.episode import Act, Action, ActionKind, Ending, Turn
 from simworld.core.errors import Failure, InputError
 from simworld.core.scenario import Persona, Seat
 from store import ItemState, RunRecord, Store, open_store
-from tests.store.samples import (
+from tests.factories.stored import (
     AGENTS,
     NOON,
     RENT,

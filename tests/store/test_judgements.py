@@ -8,7 +8,7 @@ import pytest
 
 from simworld.core.errors import Failure
 from store import Store
-from tests.store.samples import (
+from tests.factories.stored import (
     add,
     begin,
     judged,

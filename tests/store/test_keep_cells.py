@@ -27,8 +27,8 @@ from store.tables import (
     VerdictRow,
     table,
 )
+from tests.factories.stored import add, judged, played
 from tests.store.histories import BROKEN, SCENARIOS, WORKS, begin
-from tests.store.samples import add, judged, played
 
 TICKETS = [(scenario, work) for scenario, work in WORKS if scenario.name == "ticket"]
 SHARES = {("seller", "goal"): 0.7, ("buyer", "goal"): 0.25, ("buyer", "tone"): 0.5}

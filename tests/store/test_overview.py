@@ -7,7 +7,7 @@ from dataclasses import replace
 from simworld.core.episode import Ending
 from simworld.core.errors import Failure
 from store import EndingCount, Store
-from tests.store.samples import RENT, TICKET, add, begin, judged, played
+from tests.factories.stored import RENT, TICKET, add, begin, judged, played
 
 TIMEOUT = Failure(boundary="model", kind="timeout", message="no answer in 60 s")
 

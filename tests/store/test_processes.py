@@ -15,7 +15,7 @@ import pytest
 
 import store
 from simworld.core.errors import StoreError
-from tests.store.samples import NOON, TICKET, add, begin, item, judged, plan, played
+from tests.factories.stored import NOON, TICKET, add, begin, item, judged, plan, played
 
 # as separate commands are; a fork would share SQLite's connections
 SPAWN = multiprocessing.get_context("spawn")

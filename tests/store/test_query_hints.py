@@ -9,7 +9,7 @@ import pytest
 from simworld.core.errors import InputError
 from store import open_store, query
 from store.query_hints import with_name_hint
-from tests.store.samples import begin
+from tests.factories.stored import begin
 
 NAMES = [
     ("episodes", "id"),

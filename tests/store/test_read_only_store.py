@@ -14,7 +14,7 @@ from store import open_store
 from store.connection import connect
 from store.database_address import parse_address
 from store.version import VERSION_TABLE
-from tests.store.samples import add, begin, played
+from tests.factories.stored import add, begin, played
 
 
 def test_it_reads_what_is_there_and_what_comes(made_url: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import store
 from simworld.core.errors import InputError, StoreMismatch
-from tests.store.samples import add, begin, played
+from tests.factories.stored import add, begin, played
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT "
 

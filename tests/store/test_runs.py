@@ -9,7 +9,7 @@ import pytest
 from simworld.core.errors import Failure, InputError, ResumeRefused
 from store import AgentRecord, RunRecord, Store
 from store.scenario_json import scenario_row
-from tests.store.samples import (
+from tests.factories.stored import (
     AGENTS,
     NOON,
     RENT,

@@ -22,7 +22,7 @@ from store.migrations.migrate import config
 from store.tables import Base
 from store.texts import INDEX
 from store.version import HEAD, VERSION_TABLE, VERSIONS
-from tests.store.samples import add, begin, played
+from tests.factories.stored import add, begin, played
 
 # one file per older version, written by that version
 OLD = sorted((Path(__file__).parent / "old").glob("*.db"))

@@ -13,7 +13,7 @@ from simworld.core.episode import PlanStep
 from simworld.core.errors import InputError
 from simworld.core.judgement import Judgement
 from store import Attribution, Store, TraceQuery, TrainingRecord, TrainingStep
-from tests.store.samples import NOON, add, begin, judged, played, same, unjudgeable
+from tests.factories.stored import NOON, add, begin, judged, played, same, unjudgeable
 
 TRAINING = TrainingRecord(
     name="haggler",

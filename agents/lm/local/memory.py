@@ -29,12 +29,13 @@ def free_memory(group: Path = _GROUP) -> int:
             (group / name).read_text(encoding="ascii").strip()
             for name in ("memory.max", "memory.current")
         )
-        return min(_free(), max(0, int(limit) - int(used)))
+        return min(free_in_system(), max(0, int(limit) - int(used)))
     except (OSError, ValueError):  # no such file, or "max": no limit
-        return _free()
+        return free_in_system()
 
 
-def _free() -> int:
+def free_in_system() -> int:
+    """Bytes that the system could still give; half of what it has where it does not say."""
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             for line in file:

@@ -15,7 +15,7 @@ from simworld.yamlfile import regular_size
 MOST_ENTRIES = 10_000  # files in a model's folder
 MOST_TEXT = 1 << 28  # bytes of configuration or vocabulary in one file
 TEXT = (".json", ".txt", ".jinja", ".model")
-_REMEMBER_FROM = 16 * 2**20  # bytes; hashing less than this costs no more than looking the hash up
+REMEMBER_FROM = 16 * 2**20  # bytes; hashing less than this costs no more than looking the hash up
 
 
 def cache_root() -> Path:
@@ -46,7 +46,7 @@ def file_hash(path: Path) -> str:
     change.
     """
     status = path.stat()
-    if status.st_size < _REMEMBER_FROM:
+    if status.st_size < REMEMBER_FROM:
         return _sha256(path)
     name = hashlib.sha256(
         f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}".encode()

@@ -18,7 +18,7 @@ from agents.lm.local.meter import Meter
 from agents.lm.local.prefix_cache import PrefixCache
 from agents.lm.local.prompt_tokens import Continuation
 
-_CHUNK = 512  # tokens of a tree per pass, unless a single continuation is longer
+CHUNK = 512  # tokens of a tree per pass, unless a single continuation is longer
 
 
 @dataclass(slots=True, eq=False)
@@ -81,7 +81,7 @@ def score(
     shared = _shared(continuations)
     prompt = list(continuations[0].ids[:shared])
     tails = [list(c.ids[shared:]) for c in continuations]
-    parked = threads.open(thread, prompt, shared + max(_CHUNK, max(map(len, tails))))
+    parked = threads.open(thread, prompt, shared + max(CHUNK, max(map(len, tails))))
     start = min(len(parked.ids), shared - 1)
     parked.ids = parked.ids[:start]
     unread = prompt[start:]
@@ -136,7 +136,7 @@ def _trees(tails: Sequence[list[int]]) -> Iterator[tuple[list[int], _Tree]]:
     """
     tree, chosen = _Tree(), list[int]()
     for i in sorted(range(len(tails)), key=lambda i: tails[i]):
-        if chosen and len(tree.tokens) + tree.new_nodes(tails[i]) > _CHUNK:
+        if chosen and len(tree.tokens) + tree.new_nodes(tails[i]) > CHUNK:
             yield chosen, tree
             tree, chosen = _Tree(), []
         tree.add(tails[i])

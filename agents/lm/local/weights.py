@@ -173,7 +173,7 @@ def convert(model: Packaged) -> Path:
     _sweep(parent)
     work = Path(tempfile.mkdtemp(prefix=".converting-", dir=parent))
     try:
-        _write_safetensors(source, work)
+        write_safetensors(source, work)
         sizes = {path.name: path.stat().st_size for path in work.iterdir()}
         (work / _MARK).write_text(
             json.dumps({"source_sha256": model.sha256, "sizes": sizes}, indent=1)
@@ -195,7 +195,7 @@ def convert(model: Packaged) -> Path:
     return target
 
 
-def _write_safetensors(source: Path, folder: Path) -> None:
+def write_safetensors(source: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

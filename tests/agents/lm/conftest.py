@@ -1,5 +1,4 @@
-"""Tiny random models of real families with tokenizers trained on the spot, saved as folders for
-`hf:`."""
+"""A tiny random model, asked without and with a backend."""
 
 from __future__ import annotations
 
@@ -11,22 +10,7 @@ import pytest
 import torch
 
 from simworld.core.requests import ChatPrompt, Generate, Message, Sampling, TextPrompt
-
-CORPUS = [
-    (
-        "The box office has closed. Outside, one person holds a spare ticket; another has come a"
-        " long way for the concert."
-    ),
-    (
-        "Would you sell it for sixty euros? I paid more than that, and two other people asked"
-        " before you came."
-    ),
-    "Ann: Let us meet in the middle. Ben: Only if you tell me where the seat is.",
-]
-CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
+from tests.factories.models import save, tiny_config, trained_tokenizer
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -40,71 +24,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def make_tokenizer() -> Callable[..., Any]:
     """A byte-level tokenizer with the special tokens <s>, </s>, <|im_start|>, <|im_end|>."""
-
-    def make(template: str | None = CHATML, *, adds_bos: bool = False) -> Any:
-        from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-        from transformers import PreTrainedTokenizerFast
-
-        core = Tokenizer(models.BPE())
-        core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        core.decoder = decoders.ByteLevel()
-        specials = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"]
-        trainer = trainers.BpeTrainer(
-            vocab_size=384,
-            special_tokens=specials,
-            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-            show_progress=False,
-        )
-        core.train_from_iterator(CORPUS, trainer)
-        if adds_bos:
-            core.post_processor = processors.TemplateProcessing(
-                single="<s> $A", special_tokens=[("<s>", 0)]
-            )
-        tokenizer = PreTrainedTokenizerFast(
-            tokenizer_object=core,
-            bos_token="<s>",
-            eos_token="</s>",
-            additional_special_tokens=["<|im_start|>", "<|im_end|>"],
-        )
-        tokenizer.chat_template = template
-        return tokenizer
-
-    return make
-
-
-def tiny_config(family: str, vocabulary: int) -> Any:
-    import transformers as t
-
-    common = {
-        "vocab_size": vocabulary,
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 256,
-        "initializer_range": 0.4,  # large, so that greedy replies differ from prompt to prompt
-        "bos_token_id": 0,
-        "eos_token_id": 1,
-        "pad_token_id": None,
-    }
-    match family:
-        case "llama":
-            return t.LlamaConfig(**common)
-        case "qwen2":
-            return t.Qwen2Config(**common)
-        case "qwen3":
-            return t.Qwen3Config(**common, head_dim=8)
-        case "gemma":
-            return t.GemmaConfig(**common, head_dim=8)
-        case "gemma2":
-            return t.Gemma2Config(**common, head_dim=8, sliding_window=16)
-        case "gemma3":
-            kinds = ["sliding_attention", "full_attention"]
-            return t.Gemma3TextConfig(**common, head_dim=8, sliding_window=16, layer_types=kinds)
-        case "mistral":
-            return t.MistralConfig(**common, sliding_window=16)
-    raise ValueError(family)
+    return trained_tokenizer
 
 
 @pytest.fixture(scope="session")
@@ -114,15 +34,9 @@ def make_folder(
     """A model folder of a family: `make_folder("llama", template=…, adds_bos=…)`."""
 
     def make(family: str = "llama", **tokenizing: Any) -> Path:
-        from transformers import AutoModelForCausalLM
-
-        folder = tmp_path_factory.mktemp(family)
         tokenizer = make_tokenizer(**tokenizing)
-        torch.manual_seed(7)
-        model = AutoModelForCausalLM.from_config(tiny_config(family, len(tokenizer)))
-        model.save_pretrained(str(folder))
-        tokenizer.save_pretrained(str(folder))
-        return folder
+        config = tiny_config(family, len(tokenizer))
+        return save(tmp_path_factory.mktemp(family), config, tokenizer)
 
     return make
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,33 +184,34 @@ def test_nothing_is_lost_and_the_stored_form_reads_the_same(parts: list[str]) ->
 
 
 @pytest.mark.parametrize(
-    "unit",
+    ("unit", "state"),
     [
-        "<",
-        "< ",
-        "<|",
-        "</think>",
-        "<think>",
-        "</think> ",
-        "[THINK]",
-        "<a_",
-        "<|channel|>",
-        "<___",
-        "◁",
-        "<think x",
-        "* ",
-        "```",
-        "thought:\nanswer",
-        "< |",
-        "<begin_",
-        "Thought:\n" + "\n" * 1000,
-        "\n",
+        ("<", "none"),
+        ("< ", "none"),
+        ("<|", "none"),
+        ("</think>", "closed"),
+        ("<think>", "open"),
+        ("</think> ", "closed"),
+        ("[THINK]", "open"),
+        ("<a_", "none"),
+        ("<|channel|>", "open"),
+        ("<___", "none"),
+        ("◁", "none"),
+        ("<think x", "none"),
+        ("* ", "none"),
+        ("```", "none"),
+        ("thought:\nanswer", "none"),
+        ("< |", "none"),
+        ("<begin_", "none"),
+        ("Thought:\n" + "\n" * 1000, "none"),
+        ("\n", "none"),
     ],
 )
-def test_nasty_texts_take_no_time(unit: str) -> None:
+@pytest.mark.parametrize("cut", [False, True])
+def test_nasty_texts_are_read_to_their_end(unit: str, state: str, cut: bool) -> None:
+    # milliseconds; with the square of the length it would take hours
     text = unit * (100_000 // len(unit))
-    started = time.perf_counter()
-    split(text)
-    split(text, cut=True)
-    # milliseconds, unless the time grows with the square of the length
-    assert time.perf_counter() - started < 5
+    read = split(text, cut=cut)
+    assert (read.state, read.thought) == (state, "")
+    # at most a mark that the token limit cut is left out
+    assert len(read.answer) >= (len(text) - 24 if state == "none" else 0)

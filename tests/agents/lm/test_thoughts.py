@@ -17,7 +17,7 @@ from agents.lm.local.rows import new_row
 from agents.lm.server.options import Reasoning
 from simworld.core.errors import Failure
 from simworld.core.requests import ChatPrompt, Generate, Message, Sampling, TextPrompt
-from tests.agents.lm.conftest import CHATML
+from tests.factories.models import CHATML
 
 THINKS = CHATML.replace("<|im_start|>assistant\n{%", "<|im_start|>assistant\n<think>\n{%")
 END = 0

@@ -10,7 +10,7 @@ from simworld import connect
 from simworld.analysis.connect import Analysis
 from store import open_store
 from tests.conftest import make_database
-from tests.simworld.analysis import world
+from tests.factories import world
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ from simworld.analysis.connect import Analysis
 from simworld.analysis.questions.query_source import Note
 from simworld.core.errors import InputError, SimworldError
 from store import AgentRecord, Store, open_store
-from tests.simworld.analysis import world
-from tests.store.samples import TICKET
+from tests.factories import world
+from tests.factories.stored import TICKET
 
 pytestmark = pytest.mark.filterwarnings("ignore::simworld.analysis.questions.query_source.Note")
 Ask = Callable[[Analysis], Any]

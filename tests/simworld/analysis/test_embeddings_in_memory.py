@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from simworld.analysis.embeddings_in_memory import EmbeddingsInMemory
 from simworld.analysis.semantic_search import nearest
-from store import Store, open_store
-from tests.store.samples import add, begin, played
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(f"sqlite:///{tmp_path / 'x.db'}", create=True) as made:
-        yield made
+from store import Store
+from tests.factories.stored import add, begin, played
 
 
 def fill(store: Store, run: str, count: int, seed: int = 0) -> None:

@@ -11,8 +11,8 @@ from simworld.analysis.empty import why_empty
 from simworld.analysis.ready_queries import ready_queries, ready_query
 from simworld.core.errors import Failure
 from simworld.core.judgement import JudgementStatus
-from tests.simworld.analysis import world
-from tests.store.samples import add, begin, judged, played
+from tests.factories import world
+from tests.factories.stored import add, begin, judged, played
 
 UNPLAYED = "nothing was played; `simworld run` plays scenarios"
 UNJUDGED = "nothing is judged; `simworld judge run` judges"

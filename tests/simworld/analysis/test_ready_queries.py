@@ -14,8 +14,8 @@ from simworld.analysis.connect import Analysis
 from simworld.analysis.ready_queries import ready_queries, ready_query
 from simworld.core.errors import InputError
 from store.parameters import parameter_names
-from tests.simworld.analysis import world
-from tests.store.samples import NOON, TICKET
+from tests.factories import world
+from tests.factories.stored import NOON, TICKET
 
 BUYER, SELLER, OWNER, TENANT = "buyer", "seller", "owner", "tenant"
 

@@ -22,8 +22,8 @@ from simworld.results.cells import SeatScore, tabled
 from simworld.results.differences import compare_agents
 from store import Store, open_store
 from store.cells import number_of
-from tests.simworld.analysis import world
-from tests.store.samples import judged
+from tests.factories import world
+from tests.factories.stored import judged
 
 pytestmark = pytest.mark.filterwarnings("ignore::simworld.analysis.questions.query_source.Note")
 SEVEN = (

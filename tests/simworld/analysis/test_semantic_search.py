@@ -3,10 +3,9 @@ real one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,8 +24,8 @@ from simworld.analysis.semantic_search import (
 )
 from simworld.core.episode import Act, Action, ActionKind, Turn
 from simworld.core.errors import InputError
-from store import Store, open_store
-from tests.store.samples import TICKET, add, begin, item, played
+from store import Store
+from tests.factories.stored import TICKET, add, begin, item, played
 
 WORDS = ("sorry", "forgiven", "money", "rain")
 
@@ -49,12 +48,6 @@ class Counting:
         ).reshape(-1, len(WORDS))
         lengths = np.linalg.norm(counts, axis=1, keepdims=True)
         return np.asarray(counts / np.where(lengths == 0, 1, lengths), np.float32)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(str(tmp_path / "x.db"), create=True) as opened:
-        yield opened
 
 
 def fill(store: Store, *dialogues: Sequence[str]) -> list[str]:

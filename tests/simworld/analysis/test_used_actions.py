@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from simworld.analysis.used_actions import steering
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, PlanStep, Turn, WorkItem
-from store import Store, open_store
-from tests.store.samples import NOON, TICKET, begin
+from store import Store
+from tests.factories.stored import NOON, TICKET, begin
 
 RIGHT, UP, LEFT = (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(f"sqlite:///{tmp_path / 'x.db'}", create=True) as made:
-        yield made
 
 
 def add(

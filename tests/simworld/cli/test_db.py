@@ -15,7 +15,7 @@ import store
 from simworld.cli.db import db
 from simworld.core.errors import InputError, SimworldError
 from store.version import HEAD
-from tests.store.samples import add, begin, judged, played
+from tests.factories.stored import add, begin, judged, played
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,11 @@ def simworld(folder: Path, *args: str) -> str:
     return done.stdout
 
 
+# On SQLite the demo plays and judges with the model, and the other tests of this folder query, show
+# and export; the command line meets PostgreSQL here alone.
+@pytest.mark.parametrize(
+    "url", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"], indirect=True
+)
 @pytest.mark.model
 def test_run_judge_query_show_and_export(tmp_path: Path, url: str) -> None:
     (tmp_path / "kitchen.yaml").write_text(

@@ -13,7 +13,7 @@ import store
 from simworld.cli.episode import episode
 from simworld.core.episode import Act, Action, ActionKind, Turn
 from simworld.core.errors import Failure, InputError
-from tests.store.samples import add, begin, item, judged, played, speak, unjudgeable
+from tests.factories.stored import add, begin, item, judged, played, speak, unjudgeable
 
 FAILED = Failure(boundary="model", kind="timeout", message="no answer in 60 s")
 

@@ -13,7 +13,7 @@ import store
 from simworld.cli import cli
 from simworld.core.errors import InputError
 from store import StoredEpisode
-from tests.store.samples import judged
+from tests.factories.stored import judged
 
 SCENE = """\
 name: kitchen

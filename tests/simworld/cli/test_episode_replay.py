@@ -17,7 +17,7 @@ import store
 from simworld.cli.episode import episode
 from simworld.core.episode import Act, Action, ActionKind, Turn
 from simworld.core.errors import InputError
-from tests.store.samples import add, begin, item, played
+from tests.factories.stored import add, begin, item, played
 
 ID = item().episode_id(1)
 SAID = ("Good evening.\x1b[31m", "Hello.", "psst", "Sixty?")

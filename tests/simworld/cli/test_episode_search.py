@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from simworld.cli import cli
 from simworld.core.errors import InputError
 from store import open_store
-from tests.store.samples import add, begin, played
+from tests.factories.stored import add, begin, played
 
 APOLOGY = (
     "I broke your vase. I feel terrible about it.",

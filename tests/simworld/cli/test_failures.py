@@ -7,7 +7,7 @@ from pathlib import Path
 from simworld.cli.failures import failure_lines
 from simworld.core.errors import Failure
 from store import open_store
-from tests.store.samples import RENT, add, begin, played
+from tests.factories.stored import RENT, add, begin, played
 
 
 def timeout(message: str) -> Failure:

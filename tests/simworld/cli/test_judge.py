@@ -16,7 +16,7 @@ from simworld.core.errors import InputError
 from simworld.judging.judge_spec import builtin_judges
 from simworld.testing import FakeBackend
 from store import AgentRecord, PlannedItem, RunRecord, open_store
-from tests.simworld.judging.helpers import lamp, talk
+from tests.factories.judging import lamp, talk
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PAIRS = """

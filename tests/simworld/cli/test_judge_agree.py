@@ -14,7 +14,7 @@ from simworld.cli import cli
 from simworld.core.errors import InputError
 from simworld.testing import FakeBackend
 from store import open_store
-from tests.store.samples import RENT, add, begin, judged, played
+from tests.factories.stored import RENT, add, begin, judged, played
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,7 +133,6 @@ def test_paths_that_no_file_can_have(
             else:
                 arguments.append(value)
         monkeypatch.setattr(sys, "argv", ["simworld", *name, *options, "--", *arguments])
-        begun = time.monotonic()
         try:
             main()
             code = 0
@@ -145,4 +143,3 @@ def test_paths_that_no_file_can_have(
         said = capsys.readouterr().err
         assert code in (0, 2), said
         assert code == 0 or said.strip()
-        assert time.monotonic() - begun < 20

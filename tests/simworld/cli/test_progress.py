@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-import time
+from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress, ProgressColumn
 
 from simworld.cli import progress
 from simworld.cli.progress import playing_bar, progress_bar
 from simworld.runner.stored_run import RunProgress
+from tests.waiting import until
 
 
 def test_nothing_is_drawn_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,12 +33,14 @@ def test_without_a_terminal_plain_lines_come_though_the_work_says_nothing(
         show(1, 8, "reading")
         now = 30.0
         show(2, 8, "reading")
-        out = ""
-        deadline = time.monotonic() + 30
-        while out.count("\n") < 3 and time.monotonic() < deadline:
-            time.sleep(0.01)
-            out += capsys.readouterr().err
-    lines = out.splitlines()
+        said: list[str] = []
+
+        def three_lines() -> bool:
+            said.append(capsys.readouterr().err)
+            return "".join(said).count("\n") >= 3
+
+        until(three_lines)
+    lines = "".join(said).splitlines()
     assert "cloning, reading: about 2 min in all, at the pace of the first pieces" in lines
     assert lines.count("cloning: 2 of 8, 30 s gone, 4 a minute, about 60 s left, reading") >= 2
 
@@ -64,8 +68,15 @@ def test_a_bar_begins_anew_with_each_stage(monkeypatch: pytest.MonkeyPatch) -> N
     drawn = io.StringIO()
     terminal = Console(file=drawn, force_terminal=True, width=200, color_system=None)
     monkeypatch.setattr(progress, "Console", lambda **_: terminal)
+    bars: list[Progress] = []
+
+    def made(*columns: ProgressColumn, **settings: Any) -> Progress:
+        bars.append(Progress(*columns, **settings))
+        return bars[-1]
+
+    monkeypatch.setattr(progress, "Progress", made)
     with progress_bar("learning") as show:
-        bar = show._progress
+        (bar,) = bars
         show.begin("collect-1")
         show(4, 4, "episodes")
         assert bar.tasks[0].finished

@@ -21,7 +21,7 @@ from simworld.testing.fakes import FakeBackend
 from simworld.tournament.results import Results
 from simworld.tournament.results_json import plain_results
 from store import open_store
-from tests.simworld.tournament.small import play, tournament, write
+from tests.factories.tournaments import play, tournament, write
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from simworld.cli import cli
 from simworld.core.errors import InputError
-from tests.simworld.training.played import judge, new_store, play, scenario
+from tests.factories.steered_runs import judge, new_store, play, scenario
 
 LINES = ("Hello.", "Hi.", "40 euros.", "No.", "30?")
 

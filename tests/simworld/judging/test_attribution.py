@@ -21,8 +21,8 @@ from simworld.judging.judge import make_judge
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingRun
 from store import AgentRecord, PlannedItem, RunRecord, open_store
-from tests.simworld.judging.helpers import AnsweringBackend, lamp, scored
-from tests.simworld.losing import LosingBackend
+from tests.factories.judging import AnsweringBackend, lamp, scored
+from tests.factories.losing import LosingBackend
 
 SPEC = JudgeSpec(name="weigher", model="answering", method="statements", prior=False)
 GOAL = Dimension(

@@ -18,8 +18,8 @@ from simworld.testing import FakeBackend
 from simworld.tournament.results import results
 from simworld.web.report_file import make_report
 from store import Store, open_store
-from tests.simworld.tournament.small import tournament, write
-from tests.store.samples import add, begin, played
+from tests.factories.stored import add, begin, played
+from tests.factories.tournaments import tournament, write
 
 UNMEASURED = (
     "judge strict was never measured: `simworld judge check --judge FILE` says how far to trust it"

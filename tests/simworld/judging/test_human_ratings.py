@@ -15,7 +15,7 @@ from scenarios.rubrics import load_rubric
 from simworld.core.errors import Failure, InputError
 from simworld.judging.human_ratings import ImportedRatings, human_id, import_ratings
 from store import Store, open_store
-from tests.store.samples import RENT, add, begin, item, played
+from tests.factories.stored import RENT, add, begin, item, played
 
 FIRST, SECOND, FAILED = (item(scenario=RENT, repeat=repeat).episode_id(1) for repeat in range(3))
 HEAD = "episode,seat,dimension,score,reasoning\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +16,9 @@ from simworld.core.requests import Completion, Request, Score, TextPrompt
 from simworld.core.scenario import Scenario
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingRun, JudgingTally
-from store import AgentRecord, PlannedItem, RunRecord, Store, open_store
-from tests.simworld.judging.helpers import AnsweringBackend, lamp, scored, talk
-from tests.simworld.losing import LosingBackend
+from store import AgentRecord, PlannedItem, RunRecord, Store
+from tests.factories.judging import AnsweringBackend, lamp, scored, talk
+from tests.factories.losing import LosingBackend
 
 SPEC = JudgeSpec(name="s", model="builtin:m", method="statements")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,12 +29,6 @@ dimensions:
     question: Is {name} witty?
     statements: [{high: "{name} is witty.", low: "{name} is dull."}]
 """
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(f"sqlite:///{tmp_path}/s.db", create=True) as opened:
-        yield opened
 
 
 def fill(

@@ -13,7 +13,7 @@ from simworld.core.judgement import Dimension, Rubric, Verdict
 from simworld.core.requests import Completion, ModelInfo, Request, Score, TextPrompt
 from simworld.judging.judge import Judge
 from simworld.judging.judge_spec import Calibration, JudgeSpec
-from tests.simworld.judging.helpers import finish, lamp, replied, scored, small_rubric, talk
+from tests.factories.judging import finish, lamp, replied, scored, small_rubric, talk
 
 SCENARIO = lamp()
 EPISODE = talk(SCENARIO, ("seller", "Forty."), ("buyer", "*pays*"))

@@ -14,7 +14,7 @@ from simworld.core.requests import ChatPrompt, Completion, Generate, ModelInfo, 
 from simworld.judging.judge import Judge
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.verdict_parsing import UnusableReply, read_reply, schema_for
-from tests.simworld.judging.helpers import finish, lamp, replied, small_rubric, talk
+from tests.factories.judging import finish, lamp, replied, small_rubric, talk
 
 SCENARIO = lamp()
 EPISODE = talk(SCENARIO, ("seller", "Forty."), ("buyer", "*pays*"))

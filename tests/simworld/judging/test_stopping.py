@@ -17,7 +17,7 @@ from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingRun, JudgingTally
 from simworld.judging.trust import check_judge, shipped_pairs
 from store import Store, open_store
-from tests.simworld.judging.helpers import AnsweringBackend
+from tests.factories.judging import AnsweringBackend
 from tests.simworld.judging.test_judging_pass import fill
 
 MODEL = "openai:m@http://127.0.0.1:1/v1"

@@ -15,8 +15,8 @@ from simworld.judging.swap import SWAPS, Swap, swapped
 from simworld.judging.transcript import read
 from simworld.testing import FakeBackend
 from store import open_store
-from tests.simworld.judging.helpers import lamp, talk
-from tests.store.samples import RENT, add, begin, played
+from tests.factories.judging import lamp, talk
+from tests.factories.stored import RENT, add, begin, played
 
 LAMP = lamp()
 SAID = talk(

@@ -9,7 +9,7 @@ import pytest
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
 from simworld.judging.transcript import read
-from tests.simworld.judging.helpers import lamp, talk
+from tests.factories.judging import lamp, talk
 
 
 def act(seat: str, kind: ActionKind, text: str = "", to: tuple[str, ...] = ()) -> Act:

@@ -18,8 +18,8 @@ from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.transcript import read
 from simworld.judging.trust import PairSet, check_judge, load_pairs, shipped_pairs
 from simworld.stats.intervals import wilson
-from tests.simworld.judging.helpers import AnsweringBackend, replied, scored
-from tests.simworld.losing import LosingBackend
+from tests.factories.judging import AnsweringBackend, replied, scored
+from tests.factories.losing import LosingBackend
 
 RUBRIC = load_rubric("sotopia")
 STATEMENTS = JudgeSpec(name="s", model="builtin:m", method="statements")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.simworld.pipeline.tiny import FILE, SCENE
-from tests.simworld.training import taught
+from tests.factories import taught
+from tests.factories.pipelines import FILE, SCENE
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from simworld.core.episode import Observation
 from simworld.core.errors import InputError
 from simworld.core.protocols import ActGenerator
 from store import open_store
-from tests.simworld.pipeline.tiny import FILE, STAGES, call, failed, run, skipped
+from tests.factories.pipelines import FILE, STAGES, call, failed, run, skipped
 
 
 def test_the_whole_loop_and_again(folder: Path) -> None:

@@ -21,7 +21,7 @@ from simworld.training.cloning.latent_learning import LatentSettings
 from simworld.training.cloning.self_cloning import CloneSettings
 from simworld.training.rl.train_planner import PlannerSettings
 from simworld.yamlfile.document import load_text
-from tests.simworld.pipeline.tiny import FILE
+from tests.factories.pipelines import FILE
 
 
 @pytest.mark.parametrize(

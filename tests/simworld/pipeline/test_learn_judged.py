@@ -15,7 +15,7 @@ from simworld.core.errors import Failure, InputError
 from simworld.core.scenario import Scenario
 from simworld.judging.attribution import Attributing, attribute
 from simworld.judging.judge import Judge
-from tests.simworld.pipeline.tiny import FILE, call, failed, skipped
+from tests.factories.pipelines import FILE, call, failed, skipped
 
 RUBRIC = """\
 name: one

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simworld.pipeline.tiny import FILE, call
+from tests.factories.pipelines import FILE, call
 
 
 class Bar:

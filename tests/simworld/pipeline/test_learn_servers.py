@@ -10,7 +10,7 @@ import pytest
 
 from simworld.core.errors import BudgetSpent, Stopped
 from tests.agents.lm.server.faults import FaultyServer, serving
-from tests.simworld.pipeline.tiny import FILE, call, run, skipped
+from tests.factories.pipelines import FILE, call, run, skipped
 
 RUBRIC = "name: one\ndimensions:\n  - {name: goal, range: [0, 10], question: 'Did {name} win?'}\n"
 

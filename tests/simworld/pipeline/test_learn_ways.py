@@ -11,7 +11,7 @@ import torch
 from agents.steering.checkpoint import load_checkpoint
 from simworld import connect
 from store import open_store
-from tests.simworld.pipeline.tiny import FILE, STAGES, call, skipped
+from tests.factories.pipelines import FILE, STAGES, call, skipped
 
 
 def test_a_loop_with_a_latent_upmap_in_self_play(folder: Path) -> None:

@@ -17,7 +17,7 @@ from simworld.pipeline.learn.stage_cache import StageCache
 from simworld.training.rl.td3bc import Td3bc
 from simworld.yamlfile import Document, load_text
 from store import open_store
-from tests.simworld.pipeline.tiny import call
+from tests.factories.pipelines import call
 
 PACKAGES = {"simworld", "agents", "scenarios", "store"}
 FRAMES = 9  # from the command to a learner's step, both counted

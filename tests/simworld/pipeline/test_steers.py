@@ -44,6 +44,9 @@ def difference(report: dict[str, Any], first: str, second: str) -> dict[str, Any
     return measured
 
 
+# Thirty-two conversations. The demo plays with this planner among the short tests, and
+# test_evaluate.py compares arms; here is the claim itself.
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_shipped_planner_is_more_thankful_than_the_agent_without_it(tmp_path: Path) -> None:
     """On families that it was not trained on."""

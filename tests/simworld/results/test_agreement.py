@@ -23,7 +23,7 @@ from simworld.results.agreement import (
     spearman,
 )
 from store import Store, open_store
-from tests.store.samples import add, begin, item, judged, played
+from tests.factories.stored import add, begin, item, judged, played
 
 # Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), the example with missing data:
 # four observers, twelve units

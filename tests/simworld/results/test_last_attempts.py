@@ -11,7 +11,7 @@ import pytest
 from simworld.core.episode import Ending
 from simworld.results.last_attempts import last_attempts
 from store import Store, open_store
-from tests.simworld.analysis import world
+from tests.factories import world
 
 
 @pytest.fixture

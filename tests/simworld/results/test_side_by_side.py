@@ -9,7 +9,7 @@ import pytest
 
 from simworld.results.side_by_side import pairs
 from store import Store, open_store
-from tests.simworld.tournament.small import play, tournament, write
+from tests.factories.tournaments import play, tournament, write
 
 
 @pytest.fixture

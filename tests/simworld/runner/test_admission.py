@@ -14,7 +14,7 @@ from simworld.core.scenario import Limits, Persona, Scenario, Seat
 from simworld.runner import Job, play_jobs
 from simworld.runner.admission import Admission, LiveConversation
 from simworld.testing import FakeBackend
-from tests.simworld.runner.helpers import MODEL, talker
+from tests.factories.asking import MODEL, talker
 
 
 class Small(FakeBackend):

@@ -15,8 +15,8 @@ from simworld.runner.branch import BranchAgent, branch_name, longest_prefix, mak
 from simworld.runner.conversations import Job, play_jobs
 from simworld.testing import FakeBackend, example_scenario
 from store import open_store
-from tests.simworld.runner.helpers import MODEL, talker
-from tests.store.samples import RENT, TICKET, add, begin, played
+from tests.factories.asking import MODEL, talker
+from tests.factories.stored import RENT, TICKET, add, begin, played
 
 FAILED = Failure(boundary="model", kind="timeout", message="no answer in 60 s")
 

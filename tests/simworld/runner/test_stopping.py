@@ -18,7 +18,7 @@ from simworld.runner.loaded_agents import LoadedAgents
 from simworld.runner.run_plan import Cast, RunPlan
 from simworld.runner.stored_run import RunProgress, run_plan
 from store import Store, open_store
-from tests.simworld.judging.helpers import AnsweringBackend
+from tests.factories.judging import AnsweringBackend
 
 MODEL = "openai:m@http://127.0.0.1:1/v1"
 PAIR = Scenario(

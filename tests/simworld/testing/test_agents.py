@@ -29,7 +29,7 @@ from simworld.testing import (
     fake_answer,
 )
 from simworld.testing.fakes import FAKE_WIDTH
-from tests.simworld.testing.asking import ask
+from tests.factories.asking import ask
 
 
 def line(seat: str, text: str = "Hello.", *, to: tuple[str, ...] = ()) -> Act:

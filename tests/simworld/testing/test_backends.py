@@ -187,7 +187,7 @@ def test_the_fake_keeps_the_promises() -> None:
 def test_a_backend_that_breaks_a_promise_is_noticed(
     backend: Callable[[], FakeBackend], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simworld.testing.backends._MAX_POLLS", 50)
+    monkeypatch.setattr("simworld.testing.backends.MAX_POLLS", 50)
     with pytest.raises(NotConforming, match=message):
         check_backend(backend)
 

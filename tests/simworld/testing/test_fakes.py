@@ -24,7 +24,7 @@ from simworld.testing import (
     generated,
 )
 from simworld.testing.fakes import FAKE_WIDTH
-from tests.simworld.testing.asking import ask
+from tests.factories.asking import ask
 
 
 def tickets(finished: Sequence[Finished]) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import random
 import signal
 from pathlib import Path
@@ -14,7 +13,13 @@ from simworld.tournament.loading import open_tournament
 from simworld.tournament.results import results
 from simworld.tournament.results_json import plain_results
 from store import open_store
-from tests.simworld.tournament.small import play, play_slowly, tournament, write
+from tests.factories.tournaments import (
+    play,
+    play_at_most,
+    statements_counted,
+    tournament,
+    write,
+)
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -39,7 +44,7 @@ def test_killed_at_random_moments(tmp_path: Path, kills: int) -> None:
     write(tmp_path)
     made = tournament(tmp_path)
     peace = f"sqlite:///{tmp_path / 'peace.db'}"
-    with open_store(peace, create=True) as store:
+    with open_store(peace, create=True) as store, statements_counted() as count:
         play(made, store)
     expected = standings(tmp_path, peace)
     chance = random.Random(5)
@@ -48,15 +53,11 @@ def test_killed_at_random_moments(tmp_path: Path, kills: int) -> None:
         url = f"sqlite:///{tmp_path / f'killed-{rounds}.db'}"
         rounds += 1
         while True:
-            going = SPAWN.Event()
-            process = SPAWN.Process(target=play_slowly, args=(str(tmp_path), url, going))
+            left = chance.randrange(1, count["statements"] // 2) if killed < kills else 0
+            process = SPAWN.Process(target=play_at_most, args=(str(tmp_path), url, left))
             process.start()
-            assert going.wait(120)
-            process.join(chance.uniform(0.0, 1.5) if killed < kills else 120)
-            if process.exitcode is None:
-                assert process.pid is not None
-                os.kill(process.pid, signal.SIGKILL)
-                process.join()
+            process.join()
+            if process.exitcode == -signal.SIGKILL:
                 killed += 1
                 continue
             assert process.exitcode == 0

@@ -14,7 +14,7 @@ from simworld.tournament.loading import open_tournament, shipped
 from simworld.tournament.tournament_file import tournament_schema_text
 from simworld.tournament.tournament_plan import matches_of, plan_of, same_partners
 from simworld.yamlfile import load_yaml
-from tests.simworld.tournament.small import tournament, write
+from tests.factories.tournaments import tournament, write
 
 SHIPPED = Path(__file__).parents[3] / "tournaments" / "small.yaml"
 

@@ -25,7 +25,7 @@ from simworld.tournament.price import price
 from simworld.tournament.results import differences, judge_ids, results, scores
 from simworld.tournament.results_json import plain_differences, plain_results
 from store import Store, open_store
-from tests.simworld.tournament.small import AGENTS, crew, judge, play, tournament, write
+from tests.factories.tournaments import AGENTS, crew, judge, play, tournament, write
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from simworld.core.errors import InputError
 from simworld.tournament.results import results, results_by
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament
 from store import Store, open_store
-from tests.simworld.tournament.small import play, tournament, write
+from tests.factories.tournaments import play, tournament, write
 
 SETTINGS = {
     "a round robin": "title: The cup\nanchor: ben\ntie: 0.2\nseats: first",
@@ -51,7 +51,7 @@ def test_what_was_taken_out_of_the_file_is_left_out(store: Store, tmp_path: Path
 
 
 def test_any_run_counts_as_one_of_all_its_agents(store: Store, tmp_path: Path) -> None:
-    from tests.store.samples import begin
+    from tests.factories.stored import begin
 
     begin(store, run="no tournament at all!")
     found = stored_tournament(store, "no tournament at all!")
@@ -68,7 +68,7 @@ def test_any_run_counts_as_one_of_all_its_agents(store: Store, tmp_path: Path) -
 
 
 def test_judges_of_one_name_are_told_apart(store: Store) -> None:
-    from tests.store.samples import add, begin, judged, played
+    from tests.factories.stored import add, begin, judged, played
 
     first, *_ = begin(store)
     add(store, first, played(first, "x"))

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from simworld.core.errors import InputError
 from simworld.web import app_state as module
-from simworld.web.app_state import AppState
+from simworld.web.app_state import FRESH_S, REMEMBERED, STALE_S, AppState
+from tests.waiting import until
+
+
+class Clock:
+    """Goes on when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
 
 
 @pytest.fixture
-def state(world: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppState]:
-    monkeypatch.setattr(module, "FRESH_S", 0.05)
-    monkeypatch.setattr(module, "STALE_S", 5.0)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def state(world: str, clock: Clock) -> Iterator[AppState]:
     made = AppState(world)
     yield made
     made.close()
@@ -33,37 +48,32 @@ class Counter:
         return self.asked
 
 
-def until(condition: object) -> None:
-    end = time.monotonic() + 10
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
-def test_an_answer_is_given_again_and_renewed_behind_the_scenes(state: AppState) -> None:
+def test_an_answer_is_given_again_and_renewed_behind_the_scenes(
+    state: AppState, clock: Clock
+) -> None:
     ask = Counter()
     assert [state.remember("a", ask) for _ in range(5)] == [1] * 5
-    time.sleep(0.06)
+    clock.now += FRESH_S + 1
     assert state.remember("a", ask) == 1  # at once, and a new one is made
     until(lambda: state.remember("a", ask) == 2)
     assert state.remember("b", ask) > 2  # another key is another answer
 
 
-def test_what_was_made_from_the_same_is_not_made_again(state: AppState) -> None:
+def test_what_was_made_from_the_same_is_not_made_again(state: AppState, clock: Clock) -> None:
     ask = Counter()
     assert state.remember("a", ask, stamp=1) == 1
-    time.sleep(0.06)
+    clock.now += FRESH_S + 1
     assert state.remember("a", ask, stamp=1) == 1
-    time.sleep(0.02)
-    assert ask.asked == 1
     state.remember("a", ask, stamp=2)
     until(lambda: state.remember("a", ask, stamp=2) == 2)
+    state.close()  # what was being made is made
+    assert ask.asked == 2
 
 
-def test_an_old_answer_is_not_given(state: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_answer_is_not_given(state: AppState, clock: Clock) -> None:
     ask = Counter()
     state.remember("a", ask, stamp=1)
-    monkeypatch.setattr(module, "STALE_S", 0.0)
+    clock.now += STALE_S + 1
     assert state.remember("a", ask, stamp=1) == 2
 
 
@@ -86,7 +96,7 @@ def test_many_who_wait_ask_once(state: AppState) -> None:
     assert (found, ask.asked) == ([1] * 8, 1)
 
 
-def test_a_mistake_is_told_and_not_remembered(state: AppState) -> None:
+def test_a_mistake_is_told_and_not_remembered(state: AppState, clock: Clock) -> None:
     ask = Counter()
 
     def sometimes() -> int:
@@ -95,7 +105,7 @@ def test_a_mistake_is_told_and_not_remembered(state: AppState) -> None:
         return ask.asked
 
     assert state.remember("a", sometimes) == 1
-    time.sleep(0.06)
+    clock.now += FRESH_S + 1
     assert state.remember("a", sometimes) == 1
     until(lambda: state.remember("a", sometimes) == 3)
     with pytest.raises(InputError):
@@ -103,6 +113,10 @@ def test_a_mistake_is_told_and_not_remembered(state: AppState) -> None:
 
 
 def test_no_more_answers_are_held_than_a_fixed_number(state: AppState) -> None:
-    for i in range(module.REMEMBERED + 50):
-        state.remember(i, Counter())
-    assert len(state._answers) == module.REMEMBERED
+    asks = [Counter() for _ in range(REMEMBERED + 1)]
+    for key, ask in enumerate(asks):
+        state.remember(key, ask)
+    state.remember(REMEMBERED, asks[REMEMBERED])
+    state.remember(1, asks[1])
+    state.remember(0, asks[0])  # the oldest had given way, and is made anew
+    assert [ask.asked for ask in asks] == [2] + [1] * REMEMBERED

@@ -17,7 +17,7 @@ from simworld.core.episode import Ending
 from simworld.web.app import make_app
 from simworld.web.links import link
 from store import open_store
-from tests.simworld.web.world import AGENTS, ARABIC, BROKEN, HOSTILE, LANGUAGES, MARKET, Language
+from tests.factories.shown_world import AGENTS, ARABIC, BROKEN, HOSTILE, LANGUAGES, MARKET, Language
 
 VOID = {"meta", "link", "input", "br", "img"}
 

@@ -13,8 +13,8 @@ from simworld.core.episode import Act, Action, ActionKind
 from simworld.core.errors import InputError
 from simworld.web.report_file import make_report
 from store import open_store
+from tests.factories.shown_world import BROKEN, MARKET, add, begin
 from tests.simworld.web.test_pages import Reader
-from tests.simworld.web.world import BROKEN, MARKET, add, begin
 
 
 def written(url: str, run: str, most_bytes: int = 4_500_000) -> tuple[str, Reader]:

@@ -18,7 +18,7 @@ from simworld.web.app import make_app
 from store.connection import connect
 from store.database_address import parse_address
 from store.version import VERSION_TABLE
-from tests.simworld.tournament.small import judge, play, tournament, write
+from tests.factories.tournaments import judge, play, tournament, write
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8137", "localhost", "LOCALHOST:1", "[::1]:8137"])

@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from simworld.web.links import link
 from simworld.web.titles import scenario_title, scenario_titles
+from tests.factories.shown_world import ARABIC, MARKET
 from tests.simworld.web.test_pages import read
-from tests.simworld.web.world import ARABIC, MARKET
 
 
 def test_variants_are_told_apart(client: TestClient) -> None:

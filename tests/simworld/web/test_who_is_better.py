@@ -19,9 +19,9 @@ from simworld.web.app import make_app
 from simworld.web.numbers import bounds
 from simworld.web.pages.tournament import draw_measure
 from store import AgentRecord, open_store
-from tests.simworld.tournament.small import tournament, write
+from tests.factories.shown_world import add, begin
+from tests.factories.tournaments import tournament, write
 from tests.simworld.web.test_pages import read
-from tests.simworld.web.world import add, begin
 
 
 def test_compare_opens_on_the_agents_that_share_most(world: str, tmp_path: Path) -> None:

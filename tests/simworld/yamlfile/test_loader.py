@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
-import time
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
@@ -14,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile import load_text, load_yaml
+from simworld.yamlfile import document, load_text, load_yaml
 from simworld.yamlfile.scalars import resolve
 
 
@@ -132,10 +134,8 @@ def test_billion_laughs_are_counted_and_not_written_out() -> None:
     laughs = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 30)
     )
-    started = time.perf_counter()
     (line,) = lines(laughs)
     assert line == "f.yaml:6:5: more than 200,000 values once every alias is written out"
-    assert time.perf_counter() - started < 2
 
 
 def test_honest_aliases_work() -> None:
@@ -221,17 +221,22 @@ def test_any_bytes_load_or_are_one_known_error(
 
 
 def test_the_slow_parser_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    from simworld.yamlfile import document
-
-    class Slow(yaml.SafeLoader):
-        yaml_implicit_resolvers: dict[str, object] = {}  # noqa: RUF012
-
     text = "a: no\nb: '1'\nc: [1, {d: 2.5}]\ne: |\n  x\n"
     fast = load_text(text, "f").data
-    monkeypatch.setattr(document, "_Loader", Slow)
-    assert (
-        load_text(text, "f").data == fast == {"a": "no", "b": "1", "c": [1, {"d": 2.5}], "e": "x\n"}
-    )
+    monkeypatch.delattr(yaml, "CSafeLoader")  # as where PyYAML was built without libyaml
+    slow = second_copy(document, monkeypatch).load_text(text, "f").data
+    assert slow == fast == {"a": "no", "b": "1", "c": [1, {"d": 2.5}], "e": "x\n"}
+
+
+def second_copy(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module, loaded once more under another name."""
+    spec = importlib.util.spec_from_file_location("second_copy", module.__file__ or "")
+    assert spec is not None
+    assert spec.loader is not None
+    copy = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "second_copy", copy)
+    spec.loader.exec_module(copy)
+    return copy
 
 
 @pytest.mark.parametrize(

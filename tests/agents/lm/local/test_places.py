@@ -10,7 +10,7 @@ import pytest
 
 from agents.lm.local.prompt_tokens import PromptError, Renderer
 from simworld.core.requests import ChatPrompt, Message, Position, TextPrompt
-from tests.agents.lm.conftest import CHATML
+from tests.factories.models import CHATML
 
 STRICT = (  # no system role, no header of the reply
     "<s>{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported')"

@@ -49,7 +49,7 @@ def test_cores_are_those_of_the_affinity_and_the_quota(
 def test_free_memory_is_within_the_groups_limit(
     limit: str, used: str, free: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "_free", lambda: 5000)
+    monkeypatch.setattr(memory, "free_in_system", lambda: 5000)
     assert free_memory(tmp_path) == 5000
     (tmp_path / "memory.max").write_text(f"{limit}\n")
     (tmp_path / "memory.current").write_text(f"{used}\n")

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,7 @@ def test_a_hub_model_is_found_in_the_hubs_cache(
 def test_hashes_of_big_files_are_remembered_until_the_file_changes(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_files, "_REMEMBER_FROM", 1)
+    monkeypatch.setattr(model_files, "REMEMBER_FROM", 1)
     path = tmp_path / "weights"
     path.write_bytes(b"abc")
     # SHA-256 of "abc", the standard's own example
@@ -131,11 +132,11 @@ def test_hashes_of_big_files_are_remembered_until_the_file_changes(
         model_files.file_hash(path)
         == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
-    assert len(list((cache / "hashes").iterdir())) == 1
-    monkeypatch.setattr(model_files, "_sha256", lambda _: "f" * 64)
-    assert model_files.file_hash(path).startswith("ba7816bf")
+    (note,) = (cache / "hashes").iterdir()
+    note.write_text("f" * 64)
+    assert model_files.file_hash(path) == "f" * 64  # as it is remembered
     path.write_bytes(b"abcd")
-    assert model_files.file_hash(path) == "f" * 64
+    assert model_files.file_hash(path).startswith("88d4266fd4e6338d")
 
 
 def test_a_model_that_is_not_installed_says_what_to_run(cache: Path) -> None:
@@ -193,36 +194,34 @@ def test_an_interrupted_conversion_leaves_nothing_that_counts(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(weights, "verified_file", lambda _: tmp_path / "x.gguf")
-    monkeypatch.setattr(weights, "_write_safetensors", full)
+    monkeypatch.setattr(weights, "write_safetensors", full)
     with pytest.raises(ModelError, match=r"No space left on device.*free 600 MB"):
         convert(SMOL)
     assert list((cache / "models").iterdir()) == []
 
 
-def _write_slowly(_: Path, folder: Path) -> None:
-    import time
+def _convert_in_a_process(root: str, inside: Barrier) -> None:
+    def write(_: Path, folder: Path) -> None:
+        (folder / "model.safetensors").write_bytes(b"weights")
+        inside.wait(60)  # until the other process is here too
 
-    (folder / "model.safetensors").write_bytes(b"weights")
-    time.sleep(0.3)  # both processes are inside at once
-
-
-def _convert_in_a_process(root: str) -> None:
     os.environ["SIMWORLD_CACHE"] = root
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(weights, "_write_safetensors", _write_slowly)
+        patch.setattr(weights, "write_safetensors", write)
         patch.setattr(weights, "verified_file", lambda _: Path("x.gguf"))
         convert(SMOL)
 
 
 def test_two_processes_convert_at_once(cache: Path) -> None:
     context = get_context("fork")
+    inside = context.Barrier(2)
     processes = [
-        context.Process(target=_convert_in_a_process, args=(str(cache),)) for _ in range(2)
+        context.Process(target=_convert_in_a_process, args=(str(cache), inside)) for _ in range(2)
     ]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(30)
+        process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     assert is_converted(SMOL)
     assert len(list((cache / "models").iterdir())) == 1

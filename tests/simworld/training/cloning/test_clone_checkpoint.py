@@ -19,7 +19,7 @@ from simworld.cli.train.latent import latent
 from simworld.cli.train.upmap import upmap
 from simworld.core.errors import InputError
 from store import open_store
-from tests.simworld.training import taught
+from tests.factories import taught
 
 FAMILIES = ("chair", "boat", "hat", "dog")
 FEW = ("--replies", "6", "--steps", "2", "--batch-size", "2")

@@ -11,7 +11,7 @@ from agents.lm.local.local_model import LocalModel
 from simworld.core.requests import ChatPrompt, Message, Position
 from simworld.training.cloning.frozen_lm import open_frozen_lm
 from simworld.training.cloning.stored_replies import StoredReply
-from tests.simworld.training import taught
+from tests.factories import taught
 
 PROMPTS = (
     ChatPrompt(

@@ -16,7 +16,7 @@ from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_fro
 from simworld.training.cloning.latent_learning import LatentSettings, learn_latent
 from simworld.training.cloning.likelihood import likelihoods
 from simworld.training.trainer import TrainingRecorder
-from tests.simworld.training import taught
+from tests.factories import taught
 
 REPLIES = (" Yes, 5.", " No!", " Maybe 7?", " Go away.", " Deal.", " Hm, 3")
 

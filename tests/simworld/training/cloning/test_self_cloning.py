@@ -17,7 +17,7 @@ from simworld.training.cloning.neutrality import kl_divergence, measure, random_
 from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone
 from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
-from tests.simworld.training import taught
+from tests.factories import taught
 
 REPLIES = (" Yes, 5.", " No!", " Maybe 7?", " Go away.", " Deal.", " Hm, 3")
 

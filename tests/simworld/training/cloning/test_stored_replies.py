@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,16 +9,10 @@ from simworld.core.episode import PlanStep
 from simworld.core.errors import InputError
 from simworld.core.scenario import Persona
 from simworld.training.cloning.stored_replies import part_of, stored_replies, take
-from store import Store, open_store
-from tests.simworld.training import taught
+from store import Store
+from tests.factories import taught
 
 LINES = (" Hello, it is 5.", " No, Ann. I pay 3.", " Then 4.", " Fine, four it is")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(f"sqlite:///{tmp_path / 'world.db'}", create=True) as made:
-        yield made
 
 
 def test_prompts_come_back_as_they_were_asked(store: Store) -> None:

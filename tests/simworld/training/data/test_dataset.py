@@ -19,7 +19,7 @@ from simworld.training.data.dataset_query import FORMAT, DataQuery
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.train_planner import load_data
 from store import Attribution, Store
-from tests.simworld.training.played import (
+from tests.factories.steered_runs import (
     NOON,
     RUBRIC,
     judge,

@@ -15,7 +15,7 @@ from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_export import export_minari, export_npz
 from simworld.training.data.dataset_folder import load_transitions
 from simworld.training.data.dataset_query import DataQuery
-from tests.simworld.training.played import judge, new_store, play, scenario
+from tests.factories.steered_runs import judge, new_store, play, scenario
 
 LINES = ("Hello.", "Hi.", "40 euros.", "No.", "30?")
 

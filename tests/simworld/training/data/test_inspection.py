@@ -4,7 +4,6 @@ by a slower way."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,9 @@ from simworld.training.data.inspection import (
 )
 from simworld.training.data.variance_explained import variance_explained
 from store import Store
-from tests.simworld.training.played import judge, new_store, play, scenario, step
+from tests.factories.steered_runs import judge, play, scenario, step
 
 LINES = ("Hello.", "Hi.", "40 euros.", "No.", "30?")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with new_store(tmp_path) as opened:
-        yield opened
 
 
 def inspected(store: Store, folder: Path, **given: Any) -> Inspection:

@@ -15,7 +15,7 @@ from simworld.cli.train.constant import constant
 from simworld.core.errors import InputError
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.best_constant import best_constant
-from tests.simworld.training.played import new_store, play, scenario, step
+from tests.factories.steered_runs import new_store, play, scenario, step
 from tests.simworld.training.rl.test_train_planner import start
 
 WANTED = np.array([3.0, -4.0, 0.0]) / 5

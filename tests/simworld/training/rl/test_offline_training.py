@@ -25,7 +25,7 @@ from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
 from simworld.training.trainer import TrainingPosition, TrainingRecorder
 from simworld.training.training_state import TrainingFile
-from tests.simworld.training.small import bandit, episodes
+from tests.factories.transitions import bandit, episodes
 
 QUICK = FqeSettings(steps=3, batch_size=8, hidden=(8,))
 SETTINGS = LoopSettings(steps=12, batch_size=16, eval_interval=4, held_out=0.3, fqe=QUICK)

@@ -27,6 +27,9 @@ def test_the_data_are_those_of_the_reference() -> None:
     assert sha256(collect()) == REFERENCE["sha256"]
 
 
+# Twelve seconds of one core. Without it nothing is untried: test_td3bc.py checks every step against
+# the reference learner's, and the slow test below asks for more than this one.
+@pytest.mark.slow
 def test_half_the_steps_already_bring_most_of_the_reference_learners_gain_over_cloning() -> None:
     reference, cloned = (float(np.mean(REFERENCE["returns"][name])) for name in ("td3bc", "bc"))
     steps = REFERENCE["settings"]["steps"] // 2

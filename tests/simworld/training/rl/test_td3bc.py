@@ -26,7 +26,7 @@ from simworld.training.rl.td3bc import (
     smoothed,
     td_target,
 )
-from tests.simworld.training.small import bandit, episodes
+from tests.factories.transitions import bandit, episodes
 
 REFERENCE = Path(__file__).parent.parent / "data" / "td3bc_reference.npz"
 close = partial(torch.testing.assert_close, atol=1e-5, rtol=1e-5)

@@ -34,8 +34,8 @@ from simworld.training.rl.offline_training import LoopSettings
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
 from simworld.training.rl.train_planner import PlannerSettings, TrainingData, train_planner
 from store import open_store
-from tests.simworld.training.played import new_store, play, scenario, step
-from tests.simworld.training.small import bandit, directions
+from tests.factories.steered_runs import new_store, play, scenario, step
+from tests.factories.transitions import bandit, directions
 
 LOOP = LoopSettings(steps=6, batch_size=8, eval_interval=3, fqe=FqeSettings(steps=2, hidden=(4,)))
 SETTINGS = PlannerSettings(hidden=(6,), td3bc=Td3bcSettings(critic_hidden=(4,)), loop=LOOP)

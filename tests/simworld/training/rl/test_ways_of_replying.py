@@ -15,9 +15,9 @@ from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpo
 from simworld.cli.train.ways import ways
 from simworld.core.errors import InputError
 from simworld.training.rl.ways_of_replying import WaysTried, ways_tried, with_ways
-from tests.simworld.training.played import new_store, play, scenario, step
+from tests.factories.steered_runs import new_store, play, scenario, step
+from tests.factories.transitions import directions, episodes
 from tests.simworld.training.rl.test_train_planner import start
-from tests.simworld.training.small import directions, episodes
 
 ONE, OTHER = (1.0, 1.0), (1.0, -1.0)
 

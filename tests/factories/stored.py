@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -160,6 +160,23 @@ def add(store: Store, work: WorkItem, episode: Episode, attempt: int = 1, **chan
         "ended": started + timedelta(minutes=1),
     }
     return store.add_episode(work, attempt, episode, **(details | changed))
+
+
+def keep(
+    store: Store,
+    work: WorkItem,
+    episode: Episode,
+    scenario: Scenario,
+    agents: Sequence[AgentRecord],
+    *,
+    at: datetime,
+) -> None:
+    """Begins or goes on with the item's run, and adds the episode, which took no time."""
+    record = RunRecord(name=work.run, seed=1, code_version="0", created=at)
+    store.begin_run(record, [plan(work, scenario)], [scenario], agents)
+    assert store.add_episode(
+        work, 1, episode, scenario_name=scenario.name, family=scenario.family, started=at, ended=at
+    )
 
 
 def judged(

@@ -3,10 +3,11 @@ is none."""
 
 from __future__ import annotations
 
-import time
+import os
+import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from agents import make_agent
@@ -14,10 +15,11 @@ from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Request
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.runner.loaded_agents import LoadedAgents
-from simworld.testing.fakes import FakeBackend, fake_answer
+from simworld.testing.fakes import FakeBackend
 from simworld.tournament.loading import Tournament, open_tournament
 from simworld.tournament.play import OpenJudge, TournamentOutcome, play_tournament
 from store import Store, open_store
+from tests.sql_events import at_each
 
 SCENE = """\
 name: kitchen-{n}
@@ -105,13 +107,23 @@ def play(
     )
 
 
-def play_slowly(folder: str, url: str, going: Event) -> None:
-    """Plays the tournament of a folder, in a process that may be killed: a judge takes its time."""
+def play_at_most(folder: str, url: str, statements: int) -> None:
+    """Plays the tournament of a folder, in a process of its own that is killed before so many SQL
+    statements are done."""
+    with statements_counted(statements), open_store(url, create=True) as store:
+        play(open_tournament(f"{folder}/cup.yaml"), store)
 
-    def slowly(request: Request) -> str | Completion:
-        time.sleep(0.0005)
-        return fake_answer(request)
 
-    with open_store(url, create=True) as store:
-        going.set()
-        play(open_tournament(f"{folder}/cup.yaml"), store, judge(slowly))
+@contextmanager
+def statements_counted(at_most: int | None = None) -> Iterator[Counter[str]]:
+    """How many SQL statements the block runs, as `statements`; at `at_most` the process is
+    killed."""
+    count: Counter[str] = Counter()
+
+    def one_more(*_: object) -> None:
+        count["statements"] += 1
+        if count["statements"] == at_most:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with at_each("before_cursor_execute", one_more):
+        yield count

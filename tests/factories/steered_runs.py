@@ -23,8 +23,10 @@ from simworld.core.episode import (
 )
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
-from simworld.core.scenario import Persona, Scenario, Seat
-from store import AgentRecord, PlannedItem, RunRecord, Store, open_store
+from simworld.core.scenario import Scenario
+from store import AgentRecord, Store, open_store
+from tests.factories.scenarios import scenario as scenario
+from tests.factories.stored import keep
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 AGENTS = (AgentRecord(id="s1", name="steered", spec={}), AgentRecord(id="b1", name="base", spec={}))
@@ -35,14 +37,6 @@ RUBRIC: Mapping[str, Any] = {
 
 def new_store(folder: Path) -> Store:
     return open_store(f"sqlite:///{folder / 'world.db'}", create=True)
-
-
-def scenario(name: str, family: str = "") -> Scenario:
-    seats = (
-        Seat(name="seller", persona=Persona(name="Ann Lee"), goal=f"Sell the {name}."),
-        Seat(name="buyer", persona=Persona(name="Bob Ray"), goal="Buy it."),
-    )
-    return Scenario(name=name, setting=f"A {name}.", seats=seats, family=family or name)
 
 
 def step(
@@ -84,10 +78,6 @@ def play(
     item = WorkItem(
         run=run, scenario_id=scene.id, cast={"seller": "s1", "buyer": "b1"}, repeat=repeat
     )
-    planned = PlannedItem(item=item, scenario_name=scene.name, family=scene.family)
-    store.begin_run(
-        RunRecord(name=run, seed=1, code_version="0", created=NOON), [planned], [scene], AGENTS
-    )
     given = {turn: step(turn) for turn in range(0, len(lines), 2)} if plans is None else plans
     turns = tuple(
         Turn(
@@ -112,10 +102,7 @@ def play(
         reason="timeout" if failed else "turn_limit",
         failure=Failure(boundary="model", kind="timeout", message="no answer") if failed else None,
     )
-    ended = NOON + timedelta(days=repeat)
-    assert store.add_episode(
-        item, 1, episode, scenario_name=scene.name, family=scene.family, started=ended, ended=ended
-    )
+    keep(store, item, episode, scene, AGENTS, at=NOON + timedelta(days=repeat))
     return item.episode_id(1)
 
 

@@ -30,7 +30,7 @@ scenarios:
 upmap: {tokens: 2, action_size: 4, act_norm: 2}
 clone: {steps: 1, batch_size: 1, replies: 4, tested: 2}
 reward: {measure: lexical, pattern: '[a-z]'}
-train: {hidden: [8], loop: {steps: 4, batch_size: 4, every: 2}, td3bc: {alpha: 2}}
+train: {hidden: [8], loop: {steps: 4, batch_size: 4, every: 2, fqe: {steps: 5, hidden: [8]}}, td3bc: {alpha: 2}}
 evaluate: {quality: 0}
 """
 STAGES = ["upmap", "replies", "clone", "collect", "dataset", "train", "constant", "evaluate"]

@@ -1,12 +1,20 @@
-"""An agent that asks a model, for tests whose model is none."""
+"""Requests, and an agent that asks a model, for tests whose model is none."""
 
 from __future__ import annotations
 
 from agents.lm_agent import LMAgent
 from agents.prompting import PromptTemplate
-from simworld.core.requests import ModelInfo, Sampling
+from simworld.core.requests import Generate, ModelInfo, Sampling, TextPrompt
 
 MODEL = "fake:model"
+
+
+def ask(
+    text: str = "Hello", *, seed: int = 0, stop: tuple[str, ...] = (), most: int = 64
+) -> Generate:
+    return Generate(
+        prompt=TextPrompt(text=text), sampling=Sampling(max_new_tokens=most), seed=seed, stop=stop
+    )
 
 
 def talker(name: str = "lm", *, new: int = 30) -> LMAgent:

@@ -6,89 +6,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import torch
 
 from agents import LMAgent
-from agents.lm.load import local_weights
-from agents.lm.local.local_model import LocalModel, load_local
 from agents.prompting import PromptTemplate
 from agents.steering.upmap import UpMap
 from simworld.core.engine import play
 from simworld.core.episode import Act, Episode, WorkItem
 from simworld.core.requests import ChatPrompt, Generate, Generated, ModelInfo, Prompt, Sampling
-from simworld.core.scenario import Limits, Persona, Scenario, Seat
+from simworld.core.scenario import Scenario
 from simworld.core.visibility import observe
 from simworld.training.cloning.stored_replies import StoredReply
-from store import AgentRecord, PlannedItem, RunRecord, Store
+from store import AgentRecord, Store
+from tests.factories.models import load_tiny as load_tiny
+from tests.factories.models import save_tiny as save_tiny
+from tests.factories.scenarios import scenario as named_scenario
+from tests.factories.stored import keep
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SCRIPT = PromptTemplate(style="script", instructions="{{setting}} {{name}} wants this: {{goal}}")
-CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-
-
-def save_tiny(folder: Path, family: str = "llama") -> Path:
-    """A model folder: two layers of width 32, a token for each byte, weights large enough that
-    prefixes matter."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import (
-        LlamaConfig,
-        LlamaForCausalLM,
-        MistralConfig,
-        MistralForCausalLM,
-        PreTrainedTokenizerFast,
-    )
-
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    specials = ["</s>", "<|im_start|>", "<|im_end|>"]
-    core = Tokenizer(
-        models.BPE(vocab={token: i for i, token in enumerate([*specials, *letters])}, merges=[])
-    )
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    core.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core,
-        eos_token="</s>",
-        additional_special_tokens=["<|im_start|>", "<|im_end|>"],
-    )
-    tokenizer.chat_template = CHATML
-    shape: dict[str, Any] = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 1024,
-        "initializer_range": 0.3,
-        "eos_token_id": 0,
-        "bos_token_id": None,
-        "pad_token_id": None,
-    }
-    torch.manual_seed(7)
-    if family == "mistral":
-        MistralForCausalLM(MistralConfig(**shape, sliding_window=16)).save_pretrained(str(folder))
-    else:
-        LlamaForCausalLM(LlamaConfig(**shape)).save_pretrained(str(folder))
-    tokenizer.save_pretrained(str(folder))
-    return folder
-
-
-def load_tiny(folder: Path) -> LocalModel:
-    return load_local(local_weights(f"hf:{folder}"), dtype="float32", device="cpu", threads=1)
 
 
 def scene(name: str, turns: int = 4) -> Scenario:
-    seats = (
-        Seat(name="seller", persona=Persona(name="Ann Lee"), goal=f"Sell the {name}."),
-        Seat(name="buyer", persona=Persona(name="Bob Ray"), goal="Buy it."),
-    )
-    return Scenario(name=name, setting=f"A {name}.", seats=seats, limits=Limits(turns=turns))
+    return named_scenario(name, turns=turns)
 
 
 def upmap(d_action: int = 4, tokens: int = 2, width: int = 32, seed: int = 1) -> UpMap:
@@ -186,16 +127,4 @@ def add(
 ) -> None:
     episode = played.episode
     item = WorkItem(run=run, scenario_id=scenario.id, cast=episode.cast, repeat=0)
-    planned = PlannedItem(item=item, scenario_name=scenario.name, family=scenario.family)
-    store.begin_run(
-        RunRecord(name=run, seed=1, code_version="0", created=NOON), [planned], [scenario], [record]
-    )
-    store.add_episode(
-        item,
-        1,
-        episode,
-        scenario_name=scenario.name,
-        family=scenario.family,
-        started=NOON,
-        ended=NOON,
-    )
+    keep(store, item, episode, scenario, [record], at=NOON)

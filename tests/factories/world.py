@@ -23,7 +23,7 @@ from simworld.core.episode import CheckResult, Ending, Episode, PlanStep, Turn, 
 from simworld.core.errors import Failure
 from simworld.core.scenario import Scenario
 from store import AgentRecord, PlannedItem, RunRecord, Store, TrainingRecord
-from tests.store.samples import NOON, RENT, TICKET, judged, speak, unjudgeable
+from tests.factories.stored import NOON, RENT, TICKET, judged, speak, unjudgeable
 
 AGENTS = tuple(
     AgentRecord(id=f"{name}@1", name=name, spec={"model": "m"})

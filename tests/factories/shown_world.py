@@ -26,7 +26,7 @@ from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
 from simworld.core.scenario import Check, CheckKind, Persona, Relationship, Scenario, Seat
 from store import AgentRecord, PlannedItem, RunRecord, Store, TrainingRecord, open_store
-from tests.simworld.tournament.small import play, tournament, write
+from tests.factories.tournaments import play, tournament, write
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SCRIPT = "<script>document.title='taken'</script>"
