@@ -49,8 +49,8 @@ def answered_prompts(
     """
     for number, turn in enumerate(episode.turns):
         for act in turn.acts:
-            made = act.generation
-            if made is None or made.model_id != model_id or not made.raw.strip():
+            generation = act.generation
+            if generation is None or generation.model_id != model_id or not generation.raw.strip():
                 continue
             behind_prefix = act.plan is not None and act.plan.action is not None
             if act.seat not in seats or (behind_prefix and not steered):
@@ -58,10 +58,10 @@ def answered_prompts(
             scenario = scenario_of(episode.scenario_id)
             seen = observe(scenario, act.seat, episode.turns[:number], turn.index, episode.seed)
             template = PromptTemplate.model_validate(spec_of(episode.cast[act.seat])["prompt"])
-            if not is_outdated(made.prompt_version, template, seen):
+            if not is_outdated(generation.prompt_version, template, seen):
                 yield AnsweredPrompt(
-                    reply=made,
+                    reply=generation,
                     observation=seen,
                     template=template,
-                    prompt=build_prompt(template, seen, drop_events=made.dropped_events),
+                    prompt=build_prompt(template, seen, drop_events=generation.dropped_events),
                 )

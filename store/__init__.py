@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from store.records import EpisodeSummary as EpisodeSummary
     from store.records import FilterNames as FilterNames
     from store.records import ItemState as ItemState
+    from store.records import JudgementScores as JudgementScores
     from store.records import JudgeRecord as JudgeRecord
     from store.records import PlannedItem as PlannedItem
     from store.records import RunRecord as RunRecord
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from store.records import ScenarioLine as ScenarioLine
     from store.records import ScoreRow as ScoreRow
     from store.records import SeatRecord as SeatRecord
-    from store.records import SeatScores as SeatScores
     from store.records import SeatTrace as SeatTrace
     from store.records import StoredEpisode as StoredEpisode
     from store.records import StoredJudgement as StoredJudgement
@@ -62,7 +62,7 @@ _HOME = {
     "ScenarioLine": "store.records",
     "ScoreRow": "store.records",
     "SeatRecord": "store.records",
-    "SeatScores": "store.records",
+    "JudgementScores": "store.records",
     "SeatTrace": "store.records",
     "StoredEpisode": "store.records",
     "StoredJudgement": "store.records",

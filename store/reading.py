@@ -142,14 +142,14 @@ def episodes_after(
     Each batch is a transaction of its own: an episode that is committed meanwhile appears if its id
     is still to come.
     """
-    id_, given = after or ("", 0)
-    size = BATCH if limit is None else max(0, min(BATCH, limit - given))
+    id_, count = after or ("", 0)
+    size = BATCH if limit is None else max(0, min(BATCH, limit - count))
     query = matching(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
     query = query.where(EpisodeRow.id > id_).order_by(EpisodeRow.id).limit(size)
-    found = whole(connection, connection.execute(query).mappings().all(), vectors)
-    given += len(found)
-    ended = len(found) < BATCH or given == limit
-    return found, None if ended else (found[-1].id, given)
+    episodes = whole(connection, connection.execute(query).mappings().all(), vectors)
+    count += len(episodes)
+    ended = len(episodes) < BATCH or count == limit
+    return episodes, None if ended else (episodes[-1].id, count)
 
 
 def summaries(

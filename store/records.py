@@ -311,7 +311,7 @@ class TracedAct:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeatScores:
+class JudgementScores:
     """One judgement's scores of one seat."""
 
     judgement_id: str
@@ -336,7 +336,7 @@ class SeatTrace:
     agent_id: str
     agent_name: str
     acts: tuple[TracedAct, ...]  # all of the seat's, by turn
-    scores: tuple[SeatScores, ...]  # judgements that are ok, by judge and sample
+    scores: tuple[JudgementScores, ...]  # judgements that are ok, by judge and sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,18 +10,18 @@ from store.records import ScoreRow
 from store.tables import EpisodeRow, EpisodeSeatRow, JudgementRow, JudgeRow, VerdictRow
 
 BATCH = 1000  # scores held at a time
-_ScoreKey = tuple[str, str, str]  # judgement id, seat, dimension
+_ScoreRowKey = tuple[str, str, str]  # judgement id, seat, dimension
 
 
 def scores(
     connection: Connection,
-    after: _ScoreKey | None,
+    after: _ScoreRowKey | None,
     *,
     judge_id: str | None = None,
     run: str | None = None,
     dimension: str | None = None,
     scenario: str | None = None,
-) -> tuple[list[ScoreRow], _ScoreKey | None]:
+) -> tuple[list[ScoreRow], _ScoreRowKey | None]:
     """Scores by episode, judge, sample, seat and dimension, streamed. Never average over several
     judges (`scenario`: an id).
     """

@@ -23,7 +23,7 @@ from simworld.core.episode import ActionKind, Ending
 from simworld.core.judgement import JudgementStatus
 from store.reading import ended_before, plan_of, vector_of
 from store.records import (
-    SeatScores,
+    JudgementScores,
     SeatTrace,
     TracedAct,
     TraceOverview,
@@ -67,11 +67,11 @@ def traces(
     )
     acts = _acts(connection, query, ids)
     scores = _scores(connection, ids)
-    found = []
+    batch = []
     for seat in seats.mappings():
         episode, key = rows[seat["episode_id"]], (seat["episode_id"], seat["seat"])
         if any(act.plan is not None for act in acts[key]):
-            found.append(
+            batch.append(
                 SeatTrace(
                     episode_id=episode["id"],
                     **{name: episode[name] for name in EPISODE},
@@ -83,7 +83,7 @@ def traces(
                     scores=tuple(scores[key]),
                 )
             )
-    return found, ids[-1] if len(ids) == BATCH else None
+    return batch, ids[-1] if len(ids) == BATCH else None
 
 
 def earlier_actions(
@@ -307,7 +307,9 @@ def _acts(
     return by_seat
 
 
-def _scores(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str], list[SeatScores]]:
+def _scores(
+    connection: Connection, ids: Sequence[str]
+) -> dict[tuple[str, str], list[JudgementScores]]:
     ok = and_(JudgementRow.episode_id.in_(ids), JudgementRow.status == JudgementStatus.ok.value)
     judgements = connection.execute(
         select(JudgementRow.id, JudgementRow.episode_id, JudgementRow.judge_id, JudgementRow.sample)
@@ -339,13 +341,15 @@ def _scores(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str],
     return _by_seat(judgements, rescaled, parts)
 
 
-def _by_seat(judgements: Any, rescaled: Any, parts: Any) -> dict[tuple[str, str], list[SeatScores]]:
-    by_seat: dict[tuple[str, str], list[SeatScores]] = defaultdict(list)
+def _by_seat(
+    judgements: Any, rescaled: Any, parts: Any
+) -> dict[tuple[str, str], list[JudgementScores]]:
+    by_seat: dict[tuple[str, str], list[JudgementScores]] = defaultdict(list)
     row: RowMapping
     for row in judgements:
         for seat, values in rescaled[row["id"]].items():
             by_seat[row["episode_id"], seat].append(
-                SeatScores(
+                JudgementScores(
                     judgement_id=row["id"],
                     judge_id=row["judge_id"],
                     sample=row["sample"],

@@ -180,5 +180,5 @@ def unattributed(
             EpisodeRow.run == run
         )
     rows = connection.execute(query.order_by(JudgementRow.id).limit(BATCH))
-    found = [(id_, episode_id, sample) for id_, episode_id, sample in rows]
-    return found, found[-1][0] if len(found) == BATCH else None
+    batch = [(id_, episode_id, sample) for id_, episode_id, sample in rows]
+    return batch, batch[-1][0] if len(batch) == BATCH else None

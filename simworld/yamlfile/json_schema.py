@@ -20,12 +20,12 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 def _unwrapped(value: Any) -> Any:
     if isinstance(value, list):
-        return [_unwrapped(each) for each in value]
+        return [_unwrapped(part) for part in value]
     if not isinstance(value, dict):
         return value
     return {
-        name: _WRAPPED.sub(" ", each)
-        if name == "description" and isinstance(each, str)
-        else _unwrapped(each)
-        for name, each in value.items()
+        name: _WRAPPED.sub(" ", part)
+        if name == "description" and isinstance(part, str)
+        else _unwrapped(part)
+        for name, part in value.items()
     }

@@ -162,7 +162,7 @@ def _fields_at(model: type[BaseModel], loc: YamlPath) -> list[str]:
     """The names of the fields that a mapping at `loc` may have."""
     types: list[Any] = [model]
     for part in loc:
-        types = [found for kind in types for found in _step(kind, part)]
+        types = [step for kind in types for step in _step(kind, part)]
     names = [name for kind in types for m in _models(kind) for name in fields_in_file(m)]
     return list(dict.fromkeys(names))
 

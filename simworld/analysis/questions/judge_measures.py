@@ -35,11 +35,11 @@ def judge_measures(judge: JudgeChoice, names: Sequence[str] = ()) -> list[Measur
     judge does not give.
     """
     known: dict[str, Measure] = {}
-    for id_, given in measure_names(judge.rubrics).items():
+    for id_, columns in measure_names(judge.rubrics).items():
         rubric = judge.rubrics[id_]
-        scales = [(0.0, 1.0)] + [sotopia_scale(rubric)] * (SOTOPIA_MEAN in given)
+        scales = [(0.0, 1.0)] + [sotopia_scale(rubric)] * (SOTOPIA_MEAN in columns)
         scales += [(float(d["low"]), float(d["high"])) for d in rubric["dimensions"]]
-        for name, (low, high) in zip(given, scales, strict=True):
+        for name, (low, high) in zip(columns, scales, strict=True):
             known.setdefault(name, Measure(name=name, low=low, high=high))
     first = [known[name] for name in (OVERALL, SOTOPIA_MEAN) if name in known]
     every = {measure.name: measure for measure in (*first, *known.values())}

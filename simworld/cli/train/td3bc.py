@@ -183,9 +183,9 @@ def td3bc(
     _report(planner, out, as_json)
 
 
-def _set(given: Mapping[str, Any], settings: type[BaseModel]) -> dict[str, Any]:
+def _set(options: Mapping[str, Any], settings: type[BaseModel]) -> dict[str, Any]:
     """The options that were given, of some settings, which know the defaults of the others."""
-    return {name: given[name] for name in settings.model_fields if given.get(name) is not None}
+    return {name: options[name] for name in settings.model_fields if options.get(name) is not None}
 
 
 def _all(sinks: Sequence[MetricsSink]) -> MetricsSink:

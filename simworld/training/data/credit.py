@@ -20,7 +20,7 @@ from simworld.core.rewards import (
     weighted_mean,
 )
 from simworld.training.data.dataset_query import RewardPlacement
-from store import SeatScores, SeatTrace
+from store import JudgementScores, SeatTrace
 
 RewardWeights = Mapping[str, Mapping[str, float]]  # judge id → dimension → weight
 
@@ -73,7 +73,7 @@ def measured_rewards(values: NDArray[np.float64], place: RewardPlacement) -> Sea
 
 
 def _placed(
-    given: SeatScores,
+    given: JudgementScores,
     score: float,
     turns: Sequence[int],
     weights: Mapping[str, float],
@@ -96,7 +96,7 @@ def _placed(
 
 
 def _prefixes(
-    given: SeatScores, score: float, turns: Sequence[int], weights: Mapping[str, float]
+    given: JudgementScores, score: float, turns: Sequence[int], weights: Mapping[str, float]
 ) -> CreditAssignment | None:
     """Shares a score out by prefixes: a stored score is that of the dialogue up to the seat's next
     turn, steered or not, and the last one is the episode's.

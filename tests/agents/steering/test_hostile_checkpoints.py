@@ -174,7 +174,7 @@ def test_many_tensors_are_not_many_lines(folder: Path) -> None:
         ({"upmap.weight": 0}, "its prefixes are all zero, so it cannot steer; tensor 'upmap.weight' is zero"),
         ({"upmap.weight": 3e38}, "its prefixes are not finite; tensor 'upmap.weight' is too large"),
         ({"actor.net.2.weight": 0, "actor.net.2.bias": 0}, "its planner's actions are all zero, so it cannot steer"),
-        ({"actor.net.0.weight": 1e38, "actor.net.2.weight": 1e38}, "its planner's actions are no finite numbers"),
+        ({"actor.net.0.weight": 1e38, "actor.net.2.weight": 1e38}, "its planner's actions are not finite"),
         ({"std": 1e-45}, "its planner's actions are not finite; its weights are too large"),
     ],
 )  # fmt: skip

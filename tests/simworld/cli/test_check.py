@@ -229,6 +229,6 @@ def test_judge_check_measures_and_names_what_checks_files(folder: Path) -> None:
     result = CliRunner().invoke(cli, ["judge", "check", "strict.yaml"])
     assert result.exit_code == 2
     assert (
-        "this measures a judge: `simworld judge check --judge strict.yaml`; `simworld check"
-        " strict.yaml` says what is wrong" in " ".join(result.stderr.split())
+        "a judge is named with --judge: `simworld judge check --judge strict.yaml`; `simworld check"
+        " strict.yaml` checks the file" in " ".join(result.stderr.split())
     )

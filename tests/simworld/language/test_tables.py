@@ -84,7 +84,7 @@ def test_what_is_wrong_with_a_table_is_said_with_its_place() -> None:
     (line,) = problems(german.replace("    friend: befreundet\n", ""))
     assert "judge.relations: no words for friend" in line
     (line,) = problems(german.replace("{{secret}}", "{{secrte}}"))[:1]
-    assert "without {{secret}}" in line
+    assert "{{secret}} is missing" in line
     (line,) = problems("code: xx\nname: X\n" + text("en").split("name: English\n")[1])
     assert "required for every language but English" in line
 
