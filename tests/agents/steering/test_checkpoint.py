@@ -254,7 +254,7 @@ def test_other_folders_are_not_overwritten(tmp_path: Path, make_checkpoint: Make
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match=r"holds other files \(notes.txt\)"):
         save_checkpoint(tmp_path, made)
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         save_checkpoint(tmp_path / "notes.txt", made)
     with pytest.raises(InputError, match="cannot be written"):
         save_checkpoint(tmp_path / "notes.txt" / "planner", made)
