@@ -50,7 +50,7 @@ def test_a_template_passes_check_and_is_never_written_over_a_file(kind: str, nam
         kind, "new", "Not A Name"
     )
     assert refused(kind, "new", "x", "--out", "no/x.yaml") == "no/x.yaml: its folder does not exist"
-    assert "--out is the file of one" in refused(kind, "new", "x", "y", "--out", "z.yaml")
+    assert "--out names one file" in refused(kind, "new", "x", "y", "--out", "z.yaml")
 
 
 @pytest.mark.parametrize("kind", ["scenario", "persona", "agent", "rubric", "judge", "tournament"])
