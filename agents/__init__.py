@@ -18,7 +18,7 @@ from agents.human import HumanAgent, TerminalBackend
 from agents.lm_agent import LMAgent
 from agents.scripted import ScriptedAgent
 
-__simworld__ = True  # the name fence looks for this mark: simworld/fence.py
+__simworld__ = True  # the name fence looks for this mark: simworld/name_clash_check.py
 
 __all__ = [
     "HUMAN_MODEL",

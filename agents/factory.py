@@ -71,7 +71,7 @@ def model_key(spec: LMSpec) -> str:
 
 
 def backend_key(model: str, dtype: str, fields: ServerFields) -> str:
-    """The key of a backend among those of a crew, for agents and judges alike."""
+    """The key of a backend among those of loaded agents, for agents and judges alike."""
     return f"{model}#{dtype}#{asked}" if (asked := fields.backend_key()) else f"{model}#{dtype}"
 
 

@@ -75,8 +75,8 @@ _SENTENCE_END = re.compile(r"[.!?…؟۔][\"'”’)\]]*(?=\s|$)|[。！？]+[\"
 def parse_reply(
     text: str, names: PeopleNames, *, cut: bool = False
 ) -> Action | UnresolvedAddressee | None:
-    """The act a reply means; None where nothing usable is left; Unresolved where it is not clear
-    whom it is for.
+    """The act a reply means; None where nothing usable is left; UnresolvedAddressee where it is not
+    clear whom it is for.
 
     Args:
         text: the model's reply. Beyond `LONGEST` characters it is dropped.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from agents.lm.reasoning import split
+from agents.lm.reasoning import split_thought
 
 # a server's special tokens, and what runs on after them
 _MACHINE = re.compile(r"<[|｜].*|</?s>.*", re.DOTALL)
@@ -24,7 +24,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|^[\\s\ufffd]+", re
 
 def without_thoughts(text: str) -> str:
     """The reply without thoughts, a server's special tokens, and characters that cannot be seen."""
-    answer = split(text).answer
+    answer = split_thought(text).answer
     for pattern in (_MACHINE, _INVISIBLE, _COLOURS, _CONTROLS):
         answer = pattern.sub("", answer)
     return answer

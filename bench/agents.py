@@ -71,7 +71,7 @@ def main() -> None:
             print(json.dumps({"agent": name, **measure(stored(given.db, name))}))
         return
     specs = find_specs(given.agents)
-    with load_agents(specs, threads=given.threads) as crew:
+    with load_agents(specs, threads=given.threads) as loaded_agents:
         for loaded in specs:
             name = loaded.spec.name
             cast = Cast(by_seat={"*": name})
@@ -86,7 +86,7 @@ def main() -> None:
             start = time.perf_counter()
             played = [
                 (p.job.scenario, p.episode)
-                for p in play_jobs(plan.jobs(crew.agents), crew.backends)
+                for p in play_jobs(plan.jobs(loaded_agents.agents), loaded_agents.backends)
             ]
             seconds = time.perf_counter() - start
             for scenario, episode in played[: given.show]:

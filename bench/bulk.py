@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, literal, select, true
 
+from store.inserts import RowValues
 from store.remake_cells import remake_all
 from store.tables import (
     Base,
@@ -17,7 +18,6 @@ from store.tables import (
     JudgementRow,
     table,
 )
-from store.writing import RowValues
 
 Batch = dict[type[Base], list[RowValues]]
 

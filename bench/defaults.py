@@ -111,7 +111,7 @@ def value(change: dict[str, Any], seed: int, given: argparse.Namespace) -> dict[
         np.arange(4096) % FAMILIES
     ]
     with torch.no_grad():
-        actions = actor(scale.states(torch.from_numpy(fresh))).numpy().astype(np.float64)
+        actions = actor(scale.standardise(torch.from_numpy(fresh))).numpy().astype(np.float64)
     ridge = fitted(data.actions, data.rewards, data.family)
     return {
         "value": float((actions * world.best(fresh)).sum(1).mean()) / ACTION**0.5,

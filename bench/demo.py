@@ -75,11 +75,11 @@ def measure(scenarios: int | None) -> dict[str, Any]:
         with opened as store:
             with ExitStack() as stack:
                 with timed(parts, "loading"):
-                    crew = stack.enter_context(load_agents(plan.specs.values()))
+                    loaded_agents = stack.enter_context(load_agents(plan.specs.values()))
                 with timed(parts, "playing"):
-                    done = run_plan(plan, crew, store)
+                    done = run_plan(plan, loaded_agents, store)
                 with timed(parts, "judging"):
-                    judge_demo(store, plan.run, crew)
+                    judge_demo(store, plan.run, loaded_agents)
             with timed(parts, "page"):
                 write_page(store, plan.run, Path(folder) / "demo.html")
     total = {

@@ -25,10 +25,15 @@ from bench.play import Judging, judge, play, shares
 from bench.store import BEGAN, add_judges
 from simworld.core.episode import Ending, WorkItem
 from simworld.core.judgement import Judgement
-from simworld.results.games import count_cells
+from simworld.results.games import count_games
 from simworld.results.standings import make_standings
 from simworld.tournament.loading import Tournament, open_tournament
-from simworld.tournament.results import differences, judge_ids, results, scores
+from simworld.tournament.results import (
+    differences,
+    judge_ids,
+    read_tournament_scores,
+    tournament_results,
+)
 from store import PlannedItem, RunRecord, Store, open_store, query
 
 # What is asked in SQL, of one run; each answer is an aggregate, never the store.
@@ -135,19 +140,21 @@ def questions(
     ids = judge_ids(store, tournament.name, plain)
     (last,) = store.summaries(run=tournament.name, limit=1)
     measured = replace(tournament, tie="measured")
-    yield "standings", lambda: results(tournament, store, plain)
+    yield "standings", lambda: tournament_results(tournament, store, plain)
     if change:
         again = more_judgements(store, tournament)
         yield (
             "a judgement, then standings",
-            lambda: (next(again), results(tournament, store, plain)),
+            lambda: (next(again), tournament_results(tournament, store, plain)),
         )
-    yield "standings, ties measured", lambda: results(measured, store, whole)
+    yield "standings, ties measured", lambda: tournament_results(measured, store, whole)
     yield "two agents compared", lambda: differences(tournament, store, plain, first, second)
     yield (
         "mean scores of all measures",
         lambda: make_standings(
-            count_cells(scores(tournament, store, ids)), agents=tournament.agents, rounds=1
+            count_games(read_tournament_scores(tournament, store, ids)),
+            agents=tournament.agents,
+            rounds=1,
         ),
     )
     yield "the latest episodes of a run", lambda: store.summaries(run=tournament.name, limit=20)

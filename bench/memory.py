@@ -20,7 +20,7 @@ from pathlib import Path
 
 from bench.large import rates
 from simworld.tournament.loading import Tournament, open_tournament
-from simworld.tournament.results import differences, results
+from simworld.tournament.results import differences, tournament_results
 from store import Store, open_store
 
 
@@ -85,7 +85,7 @@ def peak_mib() -> float:
 
 def standings(store: Store, tournament: Tournament) -> None:
     """All measures of the first judge."""
-    results(tournament, store, tournament.judges[0])
+    tournament_results(tournament, store, tournament.judges[0])
 
 
 def compared(store: Store, tournament: Tournament) -> None:

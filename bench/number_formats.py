@@ -18,7 +18,7 @@ from torch import nn
 
 from agents.lm.local.local_model import LocalModel, load_local
 from agents.lm.local.number_formats import DTYPES, default_device, dtype_in_use
-from agents.lm.local.packing import PackedLinear
+from agents.lm.local.packed_weights import PackedLinear
 from agents.lm.local.weights import builtin_weights
 
 MODEL = "smollm2-135m-instruct"

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from agents.lm.local.attention import PackedPass, Span
 from agents.lm.local.local_model import LocalModel
-from agents.lm.local.packing import unpacked
+from agents.lm.local.packed_weights import unpacked
 from agents.lm.local.transformers_backend import TransformersBackend
 from simworld.core.requests import Prompt, Score, TextPrompt
 

@@ -97,8 +97,10 @@ def memory(local: LocalModel, sizes: list[int], live: int) -> dict[int, float]:
     ):
         backend = TransformersBackend(local, spec="tiny", model_id="tiny", batch_size=live)
         for size in sizes:
-            plan, crew = prepare(backend, turns=2, tokens=4, episodes=size - done, seed=size)
-            run_plan(plan, crew, store, live=live)
+            plan, loaded_agents = prepare(
+                backend, turns=2, tokens=4, episodes=size - done, seed=size
+            )
+            run_plan(plan, loaded_agents, store, live=live)
             done = size
             peak = peak_mib()
             first = first or peak
@@ -115,9 +117,9 @@ def lengths(local: LocalModel, turns: list[int]) -> dict[int, dict[str, float]]:
             open_store(str(Path(folder) / "scale.db"), create=True) as store,
         ):
             backend = TransformersBackend(local, spec="tiny", model_id="tiny")
-            plan, crew = prepare(backend, turns=count, tokens=24, episodes=4, seed=1)
+            plan, loaded_agents = prepare(backend, turns=count, tokens=24, episodes=4, seed=1)
             start = time.perf_counter()
-            run_plan(plan, crew, store)
+            run_plan(plan, loaded_agents, store)
             seconds = time.perf_counter() - start
             acts = [act for stored in store.episodes(vectors=False) for act in stored.episode.acts]
             whole = sum(act.generation.prompt_tokens for act in acts if act.generation)
@@ -132,7 +134,7 @@ def lengths(local: LocalModel, turns: list[int]) -> dict[int, dict[str, float]]:
 def prepare(
     backend: TransformersBackend, *, turns: int, tokens: int, episodes: int, seed: int
 ) -> tuple[RunPlan, LoadedAgents]:
-    """A plan of repeats of one scenario, and the crew for it: one agent in every seat."""
+    """A plan of repeats of one scenario, and the loaded agents for it: one agent in every seat."""
     (loaded,) = find_specs([AGENT])
     agent = make_agent(loaded, backend.info)
     assert isinstance(agent, LMAgent)
@@ -141,7 +143,7 @@ def prepare(
     scenario = replace(
         found.scenario, limits=replace(found.scenario.limits, turns=turns, silence=turns), checks=()
     )
-    crew = LoadedAgents(
+    loaded_agents = LoadedAgents(
         agents={AGENT: agent}, backends={agent.model: backend}, infos={AGENT: backend.info}
     )
     cast = Cast(by_seat={"*": AGENT})
@@ -152,7 +154,7 @@ def prepare(
         scenarios=(scenario,),
         casts=(cast,),
         specs={AGENT: loaded},
-    ), crew
+    ), loaded_agents
 
 
 def peak_mib() -> float:

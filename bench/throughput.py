@@ -232,7 +232,7 @@ def play(
     backend = TransformersBackend(local, spec=f"builtin:{MODEL}", model_id="bench", batch_size=32)
     recorder = Recorder(backend)
     agent = make_agent(loaded, recorder.info)
-    crew = LoadedAgents(
+    loaded_agents = LoadedAgents(
         agents={AGENT: agent}, backends={agent.model: recorder}, infos={AGENT: recorder.info}
     )
     cast = Cast(by_seat={"*": AGENT})
@@ -249,7 +249,7 @@ def play(
         open_store(str(Path(folder) / "bench.db"), create=True) as store,
     ):
         start = time.perf_counter()
-        run_plan(plan, crew, store)
+        run_plan(plan, loaded_agents, store)
         return recorder, backend, time.perf_counter() - start
 
 

@@ -356,13 +356,18 @@ def write(url: str, per_second: float, stop: Event, done: Any) -> None:
         number += 1
         with tempfile.TemporaryDirectory() as folder, open_store(url) as store:
             made = open_tournament(str(files(Path(folder), f"written-{int(time.time())}-{number}")))
-            crew = LoadedAgents(
+            loaded_agents = LoadedAgents(
                 agents={name: make_agent(loaded) for name, loaded in made.specs.items()},
                 backends={},
                 infos={},
             )
             play_tournament(
-                made, crew, store, open_judge=judge, live=4, watch=TournamentListener(playing=wait)
+                made,
+                loaded_agents,
+                store,
+                open_judge=judge,
+                live=4,
+                watch=TournamentListener(playing=wait),
             )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scenarios.scenario_file import scenario_json_schema as scenario_json_schema
     from scenarios.sotopia import import_sotopia as import_sotopia
 
-__simworld__ = True  # the name fence looks for this mark: simworld/fence.py
+__simworld__ = True  # the name fence looks for this mark: simworld/name_clash_check.py
 
 _HOME = {
     "LoadedScenario": "scenarios.loader",

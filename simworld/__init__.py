@@ -103,9 +103,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'simworld' has no attribute {name!r}")
     import importlib
 
-    from simworld.fence import check
+    from simworld.name_clash_check import check_package_names
 
-    check()
+    check_package_names()
     value = getattr(importlib.import_module(_LAZY[name]), name)
     globals()[name] = value
     return value

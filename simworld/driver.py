@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 from simworld.core.errors import Failure
 from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Finished, Generated, Request, Score, Scored
-from simworld.core.stopping import Stopping
+from simworld.core.stopping import StopRules
 
 LIVE = 32  # pieces begun and not ended, at most
 KEPT_SCORES = 256  # the prior of a scenario is the same for all of its episodes
@@ -89,7 +89,7 @@ def drive(
     kept_scores: int = 0,
     waited: dict[str, float] | None = None,
     on_beat: Callable[[], None] = lambda: None,
-    stopping: Stopping | None = None,
+    stopping: StopRules | None = None,
 ) -> Iterator[EndedPiece[K, R]]:
     """The pieces as they end, in any order; the next begins when one ends, and none waits for
     another.
@@ -113,7 +113,7 @@ def drive(
     """
     if live < 1:
         raise ValueError(f"live is {live}; at least one must be allowed")
-    stopping = stopping or Stopping()
+    stopping = stopping or StopRules()
     driver: _Driver[K, R] = _Driver(
         backends, kept_scores, {} if waited is None else waited, stopping
     )
@@ -140,13 +140,13 @@ def drive(
         stopping.check()
 
 
-def drive_one(
+def drive_on_backend(
     asking: Iterable[tuple[K, Generator[Request, Completion, R]]],
     backend: Backend,
     *,
     live: int = LIVE,
     waited: dict[str, float] | None = None,
-    stopping: Stopping | None = None,
+    stopping: StopRules | None = None,
 ) -> Iterator[EndedPiece[K, R]]:
     """`drive` for generators that ask one backend, one request after the other; equal scores are
     asked once, and cost once.
@@ -196,7 +196,7 @@ class _Driver(Generic[K, R]):
         backends: Mapping[str, Backend],
         kept_scores: int,
         waited: dict[str, float],
-        stopping: Stopping,
+        stopping: StopRules,
     ) -> None:
         self.live = 0
         self.ended: list[EndedPiece[K, R]] = []

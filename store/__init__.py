@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from store.records import UsedAction as UsedAction
     from store.records import VectorKind as VectorKind
 
-__simworld__ = True  # the name fence looks for this mark: simworld/fence.py
+__simworld__ = True  # the name fence looks for this mark: simworld/name_clash_check.py
 
 _HOME = {
     "check_store": "store.connection",

@@ -19,7 +19,7 @@ def block_columns(of: type[Base]) -> tuple[Any, ...]:
 
 
 def in_block(of: type[Base], begins: Block) -> ColumnElement[bool]:
-    """That a row is of a block that begins so."""
+    """The condition that a row belongs to the block with these first columns."""
     return and_(
         *(column == value for column, value in zip(block_columns(of), begins, strict=False))
     )

@@ -29,10 +29,10 @@ from simworld.core.judgement import JudgementStatus
 from simworld.core.measures import measures_of, rubric_in
 from store.database_address import DatabaseAddress, parse_address, sqlite_uri
 from store.database_errors import RESTORE
+from store.inserts import RowValues
 from store.scenario_json import scenario_of
 from store.tables import Base
 from store.types import Json, SeedText, Utc
-from store.writing import RowValues
 
 LOOK_S = 5.0  # seconds to look for the cell to blame
 ROWS = 1000  # between two looks at the clock

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, exists, func, select
 
 from simworld.core.errors import StoreError
-from store.reading import ids_after
+from store.episode_reading import ids_after
+from store.inserts import insert_missing
 from store.tables import EmbeddingRow, EpisodeRow
-from store.writing import insert_missing
 
 BLOCK = 8192  # vectors held at a time
 DTYPE = "<f4"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from simworld.core.episode import Act, CheckResult, Ending, Episode, Generation, PlanStep, WorkItem
+from store.inserts import failure_columns, insert_all, insert_new
 from store.keep_cells import keep_episode
 from store.tables import (
     ActRow,
@@ -27,7 +28,6 @@ from store.tables import (
     ScenarioRow,
 )
 from store.texts import text_of
-from store.writing import failure_columns, insert_all, insert_new
 
 NO_GENERATION: Mapping[str, Any] = dict.fromkeys(Generation.__dataclass_fields__)
 

@@ -10,16 +10,16 @@ from sqlalchemy import Engine, select
 
 import store.cell_reading
 import store.embeddings
+import store.episode_reading
 import store.episodes
 import store.judgements
-import store.known
 import store.overview
-import store.reading
 import store.runs
 import store.score_rows
 import store.texts
 import store.traces
 import store.trainings
+import store.unknown_names
 from simworld.core.episode import Episode, WorkItem
 from simworld.core.errors import InputError
 from simworld.core.judgement import Judgement
@@ -95,7 +95,7 @@ class Store(Database):
     ending_counts = reads(store.overview.ending_counts)
     scenario_lines = reads(store.overview.scenario_lines)
     names = reads(store.overview.names)
-    check_names = reads(store.known.check_names)
+    check_names = reads(store.unknown_names.check_names)
 
     def scenario(self, id_: str) -> Scenario:
         """The scenario as it was stored, judge note included; raises InputError where there is
@@ -169,11 +169,11 @@ class Store(Database):
                 seats=self._seats[key],
             )
 
-    episodes = batches(store.reading.episodes_after)
-    episode = reads(store.reading.find_episode)
-    episode_size = reads(store.reading.episode_size)
-    summaries = reads(store.reading.summaries)
-    summaries_of = reads(store.reading.summaries_of)
+    episodes = batches(store.episode_reading.episodes_after)
+    episode = reads(store.episode_reading.find_episode)
+    episode_size = reads(store.episode_reading.episode_size)
+    summaries = reads(store.episode_reading.summaries)
+    summaries_of = reads(store.episode_reading.summaries_of)
     search_text = reads(store.texts.search)
     texts_of = reads(store.texts.texts_of)
     add_embeddings = writes(

@@ -18,11 +18,11 @@ from simworld.core.episode import Ending
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
 from simworld.core.measures import rubric_in
+from store.episode_reading import ids_after
+from store.inserts import failure_columns, failure_of, insert_all, insert_missing, insert_new
 from store.keep_cells import keep_judgement
-from store.reading import ids_after
 from store.records import JudgeRecord, StoredJudgement
 from store.tables import EpisodeRow, JudgementRow, JudgeRow, VerdictRow, table
-from store.writing import failure_columns, failure_of, insert_all, insert_missing, insert_new
 
 Rescaled = Mapping[tuple[str, str], float]
 PLAIN = ("rubric_id", "model_id", "dtype", "prompt_tokens", "new_tokens", "latency_s", "reply")

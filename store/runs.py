@@ -14,7 +14,7 @@ from simworld.core.episode import Ending, WorkItem
 from simworld.core.errors import InputError, Problem, ResumeRefused
 from simworld.core.judgement import JudgementStatus
 from simworld.core.scenario import Scenario
-from store.known import check_names
+from store.inserts import insert_missing, insert_new
 from store.records import AgentRecord, ItemState, PlannedItem, RunRecord, RunSummary
 from store.scenario_json import scenario_row
 from store.tables import (
@@ -27,7 +27,7 @@ from store.tables import (
     WorkItemRow,
     table,
 )
-from store.writing import insert_missing, insert_new
+from store.unknown_names import check_names
 
 DETAILS = (
     "name",

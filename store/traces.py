@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.judgement import JudgementStatus
-from store.reading import ended_before, plan_of, vector_of
+from store.episode_reading import ended_before, plan_of, vector_of
 from store.records import (
     JudgementScores,
     SeatTrace,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, exists, select, update
 
 from simworld.core.errors import InputError
 from simworld.core.judgement import JudgementStatus
+from store.inserts import insert_missing, insert_new
 from store.records import Attribution, TrainingRecord, TrainingStatus, TrainingStep
 from store.tables import (
     AttributionRow,
@@ -21,7 +22,6 @@ from store.tables import (
     table,
 )
 from store.types import storable_json
-from store.writing import insert_missing, insert_new
 
 BATCH = 1000  # judgements held at a time
 FIELDS = tuple(TrainingRecord.__dataclass_fields__)

@@ -110,7 +110,7 @@ class SplitReply:
     begins: int = 0  # where in the text the answer begins, after the last closing mark
 
 
-def split(
+def split_thought(
     text: str, reasoning: Reasoning | None = None, *, begun: bool = False, cut: bool = False
 ) -> SplitReply:
     """The answer and the thought in a text; linear in its length.
@@ -163,7 +163,9 @@ def split(
 
 
 def split_whole(text: str, reasoning: Reasoning | None = None, *, cut: bool = False) -> SplitReply:
-    """As `split`, for a text that may be one JSON value: marks inside its strings are no marks."""
+    """As `split_thought`, for a text that may be one JSON value: marks inside its strings are no
+    marks.
+    """
     if text.lstrip()[:1] in {"{", "["} and not cut:
         try:
             json.loads(text)
@@ -171,7 +173,7 @@ def split_whole(text: str, reasoning: Reasoning | None = None, *, cut: bool = Fa
             pass
         else:
             return SplitReply(answer=text, thought="", state="none")
-    return split(text, reasoning, cut=cut)
+    return split_thought(text, reasoning, cut=cut)
 
 
 def opens_thought(prompt: str, reasoning: Reasoning | None = None) -> bool:
@@ -183,7 +185,7 @@ def opens_thought(prompt: str, reasoning: Reasoning | None = None) -> bool:
     return last[2] == "open" and last[1] == len(tail)
 
 
-def closed(prompt: str, reasoning: Reasoning | None = None) -> str:
+def close_thought(prompt: str, reasoning: Reasoning | None = None) -> str:
     """A rendered prompt with the thought ended that its template has opened, so that the reply can
     begin; else as it is.
     """

@@ -100,7 +100,7 @@ class Checkpoint:
                 f"planner {self.id} is an up-mapping alone; it has neither an actor nor a constant"
                 " action"
             )
-        action: Tensor = self.actor(self.normalizer.states(state))
+        action: Tensor = self.actor(self.normalizer.standardise(state))
         return action
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:

@@ -37,7 +37,7 @@ class Normalizer:
     mean: Tensor  # (d_s,) float32
     std: Tensor  # (d_s,) float32, above 0
 
-    def states(self, state: Tensor) -> Tensor:
+    def standardise(self, state: Tensor) -> Tensor:
         """Standardised states (…, d_s)."""
         return (state - self.mean) / self.std
 

@@ -357,7 +357,7 @@ class Analysis:
         two = _paired.AgentPair(
             first=first, second=second, run=run, scenario=scenario, family=family
         )
-        return _paired.paired(
+        return _paired.differences_frame(
             self._source, two, by=by, measures=measures, judge=judge, values=values
         )
 
@@ -396,7 +396,7 @@ class Analysis:
         two = _paired.AgentPair(
             first=first, second=second, run=run, scenario=scenario, family=family
         )
-        return _paired.pairs(self._source, two, measure=measure, judge=judge, values=values)
+        return _paired.pairs_frame(self._source, two, measure=measure, judge=judge, values=values)
 
     def standings(
         self,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.alike import note_alike
+from simworld.cli.duplicate_files import note_alike
 from simworld.cli.next_command import next_command
 from simworld.cli.text import harmless
 from simworld.core.counts import counted

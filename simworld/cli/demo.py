@@ -16,10 +16,10 @@ from rich.text import Text
 
 from simworld.cli.demo_follow import FollowedConversation
 from simworld.cli.demo_time import seconds_for
+from simworld.cli.interrupt_message import resumes
 from simworld.cli.options import threads_option
 from simworld.cli.progress import playing_bar, progress_bar
 from simworld.cli.remaining_time import duration_text
-from simworld.cli.resuming import resumes
 from simworld.cli.run import make_plan
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless
@@ -115,11 +115,11 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
             plan.specs.values(),
             threads=threads,
             before_load=lambda model: click.echo(f"Loading {model} …", err=True),
-        ) as crew:
-            followed = FollowedConversation(screen, crew.ids, STEERED)
+        ) as loaded_agents:
+            followed = FollowedConversation(screen, loaded_agents.ids, STEERED)
             with playing_bar() as tell:
-                done = run_plan(plan, crew, store, on_progress=tell, on_acts=followed.hear)
-            judge_demo(store, plan.run, crew)
+                done = run_plan(plan, loaded_agents, store, on_progress=tell, on_acts=followed.hear)
+            judge_demo(store, plan.run, loaded_agents)
         if not followed.heard:  # it was played before
             _transcript(screen, store, plan.run)
         screen.print()
@@ -191,15 +191,15 @@ def write_page(store: Store, run: str, out: Path) -> None:
         part.write_text(make_report(store, run), "utf-8")
 
 
-def judge_demo(store: Store, run: str, crew: LoadedAgents) -> None:
+def judge_demo(store: Store, run: str, loaded_agents: LoadedAgents) -> None:
     """Judges what of the run is not judged yet."""
     from simworld.judging.judge_spec import load_judge
     from simworld.judging.judging_pass import JudgingRun
-    from simworld.runner.loaded_agents import borrow
+    from simworld.runner.loaded_agents import shared_or_new_backend
 
     spec, _ = load_judge(JUDGE)
     with (
-        borrow(crew, spec.model, spec.dtype, fields=spec) as backend,
+        shared_or_new_backend(loaded_agents, spec.model, spec.dtype, fields=spec) as backend,
         progress_bar("judging") as show,
     ):
         JudgingRun(store, spec, backend, run=run).go(

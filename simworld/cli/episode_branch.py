@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli.casts import read_casts
+from simworld.cli.human_view import terminal, watching_play
+from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import (
     Asking,
@@ -19,8 +21,6 @@ from simworld.cli.options import (
     memory_option,
     threads_option,
 )
-from simworld.cli.person import terminal, watching_play
-from simworld.cli.resuming import resumes
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.transcript import SHORT_ID
@@ -148,12 +148,12 @@ def _play(
             server=asking.server,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
-        ) as crew,
+        ) as loaded_agents,
         watching_play(plan.specs, at) as watch,
     ):
         return run_plan(
             plan,
-            crew,
+            loaded_agents,
             store,
             retry_failed=retry_failed,
             on_progress=watch.progress,

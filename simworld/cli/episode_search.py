@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 import store
+from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
 from simworld.cli.progress import progress_bar
-from simworld.cli.resuming import resumes
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
 from simworld.cli.transcript import SHORT_ID

@@ -11,6 +11,7 @@ import click
 from rich.text import Text
 
 from simworld.cli.failures import failure_lines
+from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import (
     Asking,
@@ -21,7 +22,6 @@ from simworld.cli.options import (
     tokens_used,
 )
 from simworld.cli.progress import progress_bar
-from simworld.cli.resuming import resumes
 from simworld.cli.standings import show_notes
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
@@ -31,7 +31,7 @@ from simworld.core.errors import BudgetSpent, InputError, Problem
 if TYPE_CHECKING:
     from simworld.pipeline.evaluation_result import Evaluation
     from simworld.pipeline.requirements import RequirementOutcome
-    from simworld.stats.paired_comparison import Paired
+    from simworld.stats.paired_comparison import PairedComparison
     from simworld.training.data.dataset_query import RewardSettings
 
 QUALITY = {
@@ -159,11 +159,11 @@ def evaluate(
     """
     from agents.lm.sentences import load_sentences
     from simworld.cli.judge.judge_options import load_judge_option
-    from simworld.judging.caution import cautions
+    from simworld.judging.judge_warnings import cautions
     from simworld.pipeline.arms_plan import EvaluationMeasures, plan_arms
     from simworld.pipeline.evaluate import evaluate as run_evaluation
     from simworld.pipeline.evaluation_result import plain
-    from simworld.pipeline.requirements import judge_requirement, read_requirements
+    from simworld.pipeline.requirements import check_requirement, read_requirements
     from simworld.runner.loaded_agents import load_agents
     from simworld.runner.stored_run import open_store_for
 
@@ -200,14 +200,14 @@ def evaluate(
             server=asking.server,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
-        ) as crew,
-        open_store_for(crew, db) as store,
+        ) as loaded_agents,
+        open_store_for(loaded_agents, db) as store,
     ):
         try:
             with progress_bar("evaluating") as bar:
                 evaluation = run_evaluation(
                     plan,
-                    crew,
+                    loaded_agents,
                     store,
                     scoring,
                     retry_failed=retry_failed,
@@ -241,7 +241,7 @@ def evaluate(
         failures = failure_lines(store, plan.run)
         noted = cautions(store, evaluation.judge_ids, run=plan.run)
     outcomes = tuple(
-        judge_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements
+        check_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements
     )
     if used := tokens_used(asking.stopping):
         click.echo(used, err=True)
@@ -312,7 +312,7 @@ def show(evaluation: Evaluation) -> None:
         click.echo(f"Note: {note}", err=True)
 
 
-def _cells(paired: Paired | None) -> Sequence[str]:
+def _cells(paired: PairedComparison | None) -> Sequence[str]:
     if paired is None:
         return ("–",) * 8
     interval = "–" if paired.low is None else f"{paired.low:+.3f} … {paired.high:+.3f}"

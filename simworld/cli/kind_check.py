@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.alike import note_alike
+from simworld.cli.duplicate_files import note_alike
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 

@@ -12,6 +12,7 @@ import click
 from rich.text import Text
 
 from simworld.cli.failures import failure_lines
+from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import (
     Asking,
@@ -22,7 +23,6 @@ from simworld.cli.options import (
     tokens_used,
 )
 from simworld.cli.progress import progress_bar
-from simworld.cli.resuming import resumes
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.code_version import code_version
@@ -90,12 +90,12 @@ def learn(
     stopped, and after a change does again what depends on it. Any key may be a list; then every
     combination is run, and a table compares them at the end.
     """
-    from simworld.pipeline.learn.grid import cells
+    from simworld.pipeline.learn.grid import combinations
     from simworld.pipeline.learn.pipeline import declared_stages, learn_result
     from simworld.pipeline.learn.shipped_files import open_file
     from simworld.pipeline.learn.stage_cache import StageCache
 
-    points = cells(open_file(file))
+    points = combinations(open_file(file))
     name = points[0].file.name
     folder = work or Path(f"learn-{name}")
     with _store(db, dry_run) as store, progress_bar("learning") as bar:

@@ -17,7 +17,7 @@ from simworld.core.errors import SimworldError
 
 if TYPE_CHECKING:
     from agents.lm.server.options import ServerFields
-    from simworld.core.stopping import MaxFailures, Stopping
+    from simworld.core.stopping import MaxFailures, StopRules
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -87,7 +87,7 @@ class Asking:
     """How servers are asked, and when the command stops by itself."""
 
     server: ServerFields  # over what the files of agents and judges say
-    stopping: Stopping
+    stopping: StopRules
 
 
 class _Failures(click.ParamType["MaxFailures"]):
@@ -173,10 +173,10 @@ def asking_options(command: Callable[..., None]) -> Callable[..., None]:
         **others: Any,
     ) -> None:
         from agents.lm.server.options import ServerFields
-        from simworld.core.stopping import Stopping
+        from simworld.core.stopping import StopRules
 
         server = ServerFields(concurrency=concurrency, timeout=timeout, retries=retries)
-        stopping = Stopping(budget_tokens=budget_tokens, max_failures=max_failures)
+        stopping = StopRules(budget_tokens=budget_tokens, max_failures=max_failures)
         command(asking=Asking(server=server, stopping=stopping), **others)
 
     for option in reversed(_ASKING):
@@ -184,7 +184,7 @@ def asking_options(command: Callable[..., None]) -> Callable[..., None]:
     return asked
 
 
-def tokens_used(stopping: Stopping) -> str:
+def tokens_used(stopping: StopRules) -> str:
     """What servers were asked, for people; empty where none was."""
     counts = f"{stopping.prompt_tokens:,} read, {stopping.new_tokens:,} written"
     return (
@@ -195,7 +195,7 @@ def tokens_used(stopping: Stopping) -> str:
     )
 
 
-def plain_tokens(stopping: Stopping) -> dict[str, Any]:
+def plain_tokens(stopping: StopRules) -> dict[str, Any]:
     """What servers were asked, for programs; empty where none was."""
     counts = {
         "prompt": stopping.prompt_tokens,

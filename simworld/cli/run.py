@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli import completion
-from simworld.cli.alike import note_alike
 from simworld.cli.casts import read_casts, seats_of, split_cast
 from simworld.cli.dry_run import show_plan
+from simworld.cli.duplicate_files import note_alike
 from simworld.cli.failures import failure_lines
+from simworld.cli.human_view import has_person, terminal, watching_play
+from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import (
     Asking,
@@ -26,9 +28,7 @@ from simworld.cli.options import (
     threads_option,
     tokens_used,
 )
-from simworld.cli.person import has_person, terminal, watching_play
 from simworld.cli.profile import print_profile
-from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
 from simworld.core.counts import counted
 from simworld.core.episode import MOST_REPEATS
@@ -138,19 +138,23 @@ def run(
             server=asking.server,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
-        ) as crew,
+        ) as loaded_agents,
         ExitStack() as stack,
     ):
         if name is None:
-            plan = _named(plan, casts, crew.ids, db if there else None)
+            plan = _named(plan, casts, loaded_agents.ids, db if there else None)
         if dry_run:
             show_plan(
-                plan, crew.ids, db if there else None, retry_failed=retry_failed, as_json=as_json
+                plan,
+                loaded_agents.ids,
+                db if there else None,
+                retry_failed=retry_failed,
+                as_json=as_json,
             )
             if not as_json:
                 same_command(without="--dry-run")
             return
-        store = stack.enter_context(open_store_for(crew, db))
+        store = stack.enter_context(open_store_for(loaded_agents, db))
         last: RunProgress | None = None
         try:
             with watching_play(plan.specs, at) as watch:
@@ -162,7 +166,7 @@ def run(
 
                 done = run_plan(
                     plan,
-                    crew,
+                    loaded_agents,
                     store,
                     retry_failed=retry_failed,
                     live=1 if has_person(plan.specs) else live,

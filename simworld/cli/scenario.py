@@ -24,7 +24,7 @@ from scenarios.personas import LIBRARY_PERSONAS, Personas
 from scenarios.scenario_file import persona_json_schema, scenario_json_schema, schema_text
 from scenarios.sotopia import import_sotopia
 from simworld.cli import completion
-from simworld.cli.alike import note_alike
+from simworld.cli.duplicate_files import note_alike
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command
 from simworld.cli.options import json_option

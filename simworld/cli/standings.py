@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simworld.results.standings import MeasureStandings, Standings
     from simworld.stats.intervals import Estimate
     from simworld.stats.ratings import Rating
-    from simworld.tournament.price import Price
+    from simworld.tournament.cost_estimate import CostEstimate
     from simworld.tournament.results import Results
 
 DASH = "–"
@@ -219,7 +219,7 @@ def show_outcomes(outcomes: Sequence[RequirementOutcome]) -> None:
         click.echo(harmless(f"{outcome.requirement.text} {word}: {outcome.reason}"))
 
 
-def show_price(name: str, cost: Price, as_json: bool) -> None:
+def show_price(name: str, cost: CostEstimate, as_json: bool) -> None:
     """What is played, what is left, and what it will take."""
     if as_json:
         click.echo(plain_json({"tournament": name, **asdict(cost)}))

@@ -13,6 +13,7 @@ import click
 
 from simworld.cli import completion
 from simworld.cli.failures import failure_lines
+from simworld.cli.interrupt_message import resumes
 from simworld.cli.judge.judge_options import overruled_note
 from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import next_command, same_command
@@ -26,7 +27,6 @@ from simworld.cli.options import (
     tokens_used,
 )
 from simworld.cli.progress import playing_bar, progress_bar
-from simworld.cli.resuming import resumes
 from simworld.cli.standings import (
     show_differences,
     show_notes,
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from simworld.judging.judge_spec import JudgeSpec
     from simworld.judging.judging_pass import JudgingTally
     from simworld.runner.stored_run import RunProgress
+    from simworld.tournament.cost_estimate import CostEstimate
     from simworld.tournament.loading import Tournament
     from simworld.tournament.play import TournamentListener
-    from simworld.tournament.price import Price
 
 judge_option = click.option(
     "--judge", "judge_name", metavar="NAME", help="One of the file's judges; default: the first."
@@ -168,9 +168,9 @@ def run(
     """
     from simworld.runner.loaded_agents import load_agents
     from simworld.runner.stored_run import open_store_for
+    from simworld.tournament.cost_estimate import estimate_cost
     from simworld.tournament.loading import open_tournament
     from simworld.tournament.play import judges_of, play_tournament
-    from simworld.tournament.price import price
     from store import check_store
 
     opened = open_tournament(file)
@@ -194,16 +194,16 @@ def run(
             server=asking.server,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
-        ) as crew,
-        open_store_for(crew, db) as store,
+        ) as loaded_agents,
+        open_store_for(loaded_agents, db) as store,
     ):
         try:
             with _watching() as watch:
                 ran = play_tournament(
                     opened,
-                    crew,
+                    loaded_agents,
                     store,
-                    open_judge=judges_of(crew, threads=threads, server=asking.server),
+                    open_judge=judges_of(loaded_agents, threads=threads, server=asking.server),
                     budget=budget,
                     retry_failed=retry_failed,
                     live=live,
@@ -220,7 +220,7 @@ def run(
             )
             raise click.exceptions.Exit(130) from None
         if ran.spent:
-            left = price(opened, store).left
+            left = estimate_cost(opened, store).left
             click.echo(
                 f"The budget of {ran.spent} is spent: {counted(left, 'episode is', 'episodes are')}"
                 " left; the same command plays on with a fresh budget.",
@@ -326,8 +326,8 @@ def compare(
     holds; 1, one does not; 2, something given cannot be used.
     """
     from simworld.core.measures import OVERALL
-    from simworld.judging.caution import cautions
-    from simworld.pipeline.requirements import judge_requirement, read_requirements
+    from simworld.judging.judge_warnings import cautions
+    from simworld.pipeline.requirements import check_requirement, read_requirements
     from simworld.tournament.loading import open_tournament
     from simworld.tournament.results import differences, judge_ids
     from simworld.tournament.results_json import plain_differences
@@ -358,7 +358,7 @@ def compare(
     outcomes = []
     for requirement in requirements:
         difference = both[requirement.better, requirement.worse].get(requirement.measure)
-        outcomes.append(judge_requirement(requirement, difference.paired if difference else None))
+        outcomes.append(check_requirement(requirement, difference.paired if difference else None))
     if as_json:
         data = plain_differences(first, second, measures)
         data["cautions"] = list(noted)
@@ -417,17 +417,19 @@ def _judge(opened: Tournament, name: str | None) -> JudgeSpec:
     return opened.judges[0] if name is None else opened.judges[names.index(name)]
 
 
-def _price(opened: Tournament, db: str, as_json: bool, *, retry_failed: bool = False) -> Price:
-    from simworld.tournament.price import price
+def _price(
+    opened: Tournament, db: str, as_json: bool, *, retry_failed: bool = False
+) -> CostEstimate:
+    from simworld.tournament.cost_estimate import estimate_cost
     from store import open_store
     from store.database_address import parse_address
 
     path = parse_address(db).path
     if path is not None and not path.exists():  # a command that reads never makes a database
-        cost = price(opened, None, retry_failed=retry_failed)
+        cost = estimate_cost(opened, None, retry_failed=retry_failed)
     else:
         with open_store(db) as store:
-            cost = price(opened, store, retry_failed=retry_failed)
+            cost = estimate_cost(opened, store, retry_failed=retry_failed)
     show_price(opened.name, cost, as_json)
     return cost
 
@@ -435,13 +437,13 @@ def _price(opened: Tournament, db: str, as_json: bool, *, retry_failed: bool = F
 def _standings(
     opened: Tournament, db: str, judge: JudgeSpec, measure: str | None, as_json: bool
 ) -> None:
-    from simworld.tournament.results import results
+    from simworld.tournament.results import tournament_results
     from simworld.tournament.results_json import plain_results
     from simworld.tournament.tournament_plan import same_partners
     from store import open_store
 
     with open_store(db) as store:
-        known = results(opened, store, judge)
+        known = tournament_results(opened, store, judge)
     if as_json:
         click.echo(plain_json(plain_results(opened, known), indent=1))
     else:

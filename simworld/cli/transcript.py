@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from agents.lm.reasoning import split
+from agents.lm.reasoning import split_thought
 from simworld.cli.terminal import cell, grid
 from simworld.cli.text import harmless
 from simworld.core.counts import counted
 from simworld.core.episode import Act, ActionKind, CheckResult
 from simworld.core.scenario import Scenario
-from simworld.language.shown import act_in_words, name_colon, only_to_words
+from simworld.language.act_text import act_in_words, name_colon, only_to_words
 from store import StoredEpisode, StoredJudgement
 
 SHORT_ID = 10  # digits shown in lists; any beginning that is unique names an episode
@@ -71,7 +71,7 @@ def print_ending(screen: Console, stored: StoredEpisode) -> None:
 def thought_text(act: Act) -> Text | None:
     """What the model of an act thought before it; None where it kept no thought."""
     generation = act.generation
-    thought = split(generation.raw).thought if generation is not None else ""
+    thought = split_thought(generation.raw).thought if generation is not None else ""
     if generation is None or (not thought and not generation.reasoning_tokens):
         return None
     tokens = (

@@ -85,7 +85,7 @@ def who_failed(scenario: Scenario, turns: Sequence[Turn], seed: int) -> str | No
     """The seat whose failure ended a failed episode: of those that were due last, the first without
     an act.
 
-    None where every seat acted that was due, as in no episode that `play` made.
+    None where every due seat acted, which no failed episode of `play` shows.
 
     Args:
         scenario: what was played.

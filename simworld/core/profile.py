@@ -56,7 +56,7 @@ class Profile:
         return plain
 
 
-def spent_between(
+def profile_delta(
     now: Mapping[str, ProfilePart], before: Mapping[str, ProfilePart]
 ) -> dict[str, ProfilePart]:
     """What was spent between two readings of one meter; kinds of which there was nothing are left

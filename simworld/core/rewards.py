@@ -42,20 +42,20 @@ def family_means(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
     return {family: math.fsum(values) / len(values) for family, values in by_family.items()}
 
 
-def at_end(score: float, n: int) -> CreditAssignment:
+def credit_at_end(score: float, n: int) -> CreditAssignment:
     """Everything with the last utterance, nothing before (DAT, arXiv 2406.11978)."""
     last = np.zeros(n)
     last[-1] = 1.0
     return CreditAssignment(parts=score * last, spread=last)
 
 
-def uniform(score: float, n: int) -> CreditAssignment:
+def credit_uniformly(score: float, n: int) -> CreditAssignment:
     """The same share for every utterance."""
     even = np.full(n, 1.0 / n)
     return CreditAssignment(parts=score * even, spread=even)
 
 
-def attributed(score: float, weights: Sequence[float]) -> CreditAssignment:
+def credit_by_weights(score: float, weights: Sequence[float]) -> CreditAssignment:
     """Shares in proportion to weights; even shares where all weights are 0. Raises ValueError for
     one that is negative or NaN.
     """
@@ -64,7 +64,7 @@ def attributed(score: float, weights: Sequence[float]) -> CreditAssignment:
         raise ValueError(f"weights are numbers of at least 0, found {list(weights)}")
     largest = shares.max()
     if largest == 0:
-        return uniform(score, len(shares))
+        return credit_uniformly(score, len(shares))
     shares = shares / largest  # the sum of huge weights is not finite, that of tiny ones 0
     share = shares / shares.sum()
     return CreditAssignment(parts=score * share, spread=share)
@@ -74,8 +74,8 @@ def score_changes(scores: Sequence[float]) -> CreditAssignment:
     """What each utterance changed: the score after it less the score before it. `scores[-1]` is the
     episode's.
 
-    The first utterance gets its whole score, and later all of the level: what the scene was worth
-    before anyone spoke.
+    The first utterance gets its full score. Where scores are centred, the whole family mean is
+    subtracted from it.
     """
     first = np.zeros(len(scores))
     first[0] = 1.0
@@ -84,7 +84,7 @@ def score_changes(scores: Sequence[float]) -> CreditAssignment:
     )
 
 
-def by_utterance(values: Sequence[float]) -> CreditAssignment:
+def credit_by_utterance(values: Sequence[float]) -> CreditAssignment:
     """A number measured on each utterance, by n: the parts sum to their mean."""
     return CreditAssignment(
         parts=np.asarray(values, dtype=np.float64) / len(values),

@@ -38,12 +38,12 @@ class MaxFailures:
     share: float | None = None  # in [0, 1]
 
     def allowed(self, planned: int) -> float:
-        """Of so many planned ones."""
+        """The largest number of failures allowed, of that many planned ones."""
         return self.count if self.count is not None else (self.share or 0.0) * planned
 
 
 @dataclass(slots=True, kw_only=True)
-class Stopping:
+class StopRules:
     """The rules of one command, and what it has asked of servers so far; without settings only the
     first rule holds.
     """
@@ -143,12 +143,12 @@ class Stopping:
             )
 
 
-class HeldBack(Generic[T]):
+class DeferredCommits(Generic[T]):
     """Commits results as they come, but holds back what failed for good as long as that may turn
     out to be a reason to stop: what is not stored is done again by a resume.
     """
 
-    def __init__(self, stopping: Stopping, commit: Callable[[T], None]) -> None:
+    def __init__(self, stopping: StopRules, commit: Callable[[T], None]) -> None:
         self._stopping, self._commit = stopping, commit
         self._held: list[T] = []
 

@@ -20,8 +20,8 @@ from simworld.core.requests import Completion, Request, Score, TextPrompt
 from simworld.core.scenario import Scenario
 from simworld.judging.judge import Judge
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.local import logprobs_of, sigmoid
-from simworld.judging.transcript import JudgeTranscript, act_line, read
+from simworld.judging.logprob_judging import logprobs_of, sigmoid
+from simworld.judging.transcript import JudgeTranscript, act_line, judge_transcript
 from store import Attribution
 
 MATTERED = "This line mattered for how it ended: {line}"
@@ -52,10 +52,10 @@ def attribute(
     """
     if method == "prefixes":
         return score_prefixes(judge, scenario, episode, judgement, seats)
-    return weigh_lines(judge.spec, scenario, episode, seats)
+    return attribute_by_line_weight(judge.spec, scenario, episode, seats)
 
 
-def weigh_lines(
+def attribute_by_line_weight(
     spec: JudgeSpec, scenario: Scenario, episode: Episode, seats: Sequence[str]
 ) -> Attributing:
     """A weight in (0, 1) for each turn of each seat: how far the line is said to have mattered,
@@ -66,7 +66,7 @@ def weigh_lines(
     nothing was done has the weight 0. All statements follow one prompt, so the dialogue is read
     once.
     """
-    reading = read(scenario, episode)
+    reading = judge_transcript(scenario, episode)
     lines = {seat: _lines(episode, seat, reading) for seat in seats}
     pairs = {
         line: (f" {MATTERED.format(line=line)}", f" {IDLE.format(line=line)}")

@@ -12,8 +12,8 @@ from simworld.core.errors import Failure, InputError
 from simworld.core.judgement import stored_rubric
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
-from simworld.core.stopping import Stopping
-from simworld.driver import LIVE, drive_one
+from simworld.core.stopping import StopRules
+from simworld.driver import LIVE, drive_on_backend
 from simworld.judging.attribution import Attributing, attribute, check_method
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
@@ -39,7 +39,7 @@ def attribute_episodes(
     run: str | None = None,
     live: int = LIVE,
     on_progress: Callable[[AttributionTally], None] | None = None,
-    stopping: Stopping | None = None,
+    stopping: StopRules | None = None,
 ) -> AttributionTally:
     """Asks a judge about the utterances of every episode it has judged (of one run) and not yet
     shared out this way.
@@ -60,7 +60,7 @@ def attribute_episodes(
         Stopped: too much failed.
     """
     check_method(spec, method)
-    stopping = stopping or Stopping()
+    stopping = stopping or StopRules()
     stopping.begin()
     judges = _stored_judges(store, spec, backend)
     total = sum(1 for judge in judges for _ in store.unattributed(judge.id, method, run=run))
@@ -69,7 +69,7 @@ def attribute_episodes(
     report(tally)
     for judge in judges:
         due = _due(store, judge, method, run)
-        for ended in drive_one(due, backend, live=live, stopping=stopping):
+        for ended in drive_on_backend(due, backend, live=live, stopping=stopping):
             if isinstance(ended.outcome, Failure):
                 tally = replace(tally, failed=tally.failed + 1, last_failure=ended.outcome)
                 stopping.failed(tally.failed, total, "attributions")

@@ -14,10 +14,10 @@ from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
 from simworld.core.scenario import Scenario
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.local import Judging, judge_answers, judge_statements
-from simworld.judging.server import judge_server
-from simworld.judging.swap import Swap, swapped
-from simworld.judging.transcript import read
+from simworld.judging.logprob_judging import Judging, judge_answers, judge_statements
+from simworld.judging.reply_judging import judge_server
+from simworld.judging.swapped_dialogue import Swap, swapped
+from simworld.judging.transcript import judge_transcript
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Judge:
         """
         if self.swap is not None:
             scenario, episode = swapped(self.swap, scenario, episode)
-        reading = read(scenario, episode)
+        reading = judge_transcript(scenario, episode)
         wanted = tuple(seat.name for seat in scenario.seats) if seats is None else tuple(seats)
         match self.spec.method:
             case "statements":

@@ -13,12 +13,12 @@ from simworld.core.errors import Failure, InputError, Problem
 from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
-from simworld.core.stopping import HeldBack, Stopping
-from simworld.driver import LIVE, EndedPiece, drive_one
+from simworld.core.stopping import DeferredCommits, StopRules
+from simworld.driver import LIVE, EndedPiece, drive_on_backend
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.local import Judging
-from simworld.judging.swap import Swap
+from simworld.judging.logprob_judging import Judging
+from simworld.judging.swapped_dialogue import Swap
 from store import Store
 
 ANY = ""  # no judge has this id, so every episode is unjudged by it
@@ -77,7 +77,7 @@ class JudgingRun:
         run: str | None = None,
         retry_failed: bool = False,
         swap: Swap | None = None,
-        stopping: Stopping | None = None,
+        stopping: StopRules | None = None,
     ) -> None:
         self.tally = JudgingTally()
         self.waited: dict[str, float] = {}
@@ -90,8 +90,8 @@ class JudgingRun:
             retry_failed,
         )
         self._swap = swap
-        self._stopping = stopping or Stopping()
-        self._results = HeldBack(self._stopping, self._commit)
+        self._stopping = stopping or StopRules()
+        self._results = DeferredCommits(self._stopping, self._commit)
         self._scenarios: dict[str, Scenario] = {}
         self._rubrics: dict[str, Rubric | Problem] = {}  # by scenario
         self._others: dict[str, Rubric] = {}  # rubrics met that are not the one in hand, by id
@@ -136,7 +136,7 @@ class JudgingRun:
                 self._store.add_judge(judge.id, judge.name, judge.record())
             for sample in range(count):
                 due = self._due(judge, sample)
-                for judged in drive_one(
+                for judged in drive_on_backend(
                     due, self._backend, live=live, waited=self.waited, stopping=self._stopping
                 ):
                     failure = judged.outcome if isinstance(judged.outcome, Failure) else None

@@ -70,14 +70,14 @@ class JudgeTranscript:
         name, words = self.names[seat.name], self.language.judge
         whose = possessive(name, self.language)
         lines = []
-        if "persona" in parts and (text := describe(seat.persona, self.language)):
+        if "persona" in parts and (text := describe_persona(seat.persona, self.language)):
             lines.append(words.persona.format(who=name, text=text))
         if "goal" in parts and seat.goal:
-            lines.append(words.goal.format(whose=whose, text=flat(seat.goal)))
+            lines.append(words.goal.format(whose=whose, text=one_line(seat.goal)))
         if "knows" in parts and seat.knows:
-            lines.append(words.knows.format(who=name, text=flat(seat.knows)))
+            lines.append(words.knows.format(who=name, text=one_line(seat.knows)))
         if "secret" in parts and seat.secret:
-            lines.append(words.secret.format(whose=whose, text=flat(seat.secret)))
+            lines.append(words.secret.format(whose=whose, text=one_line(seat.secret)))
         return lines
 
     def _relationships(self) -> list[str]:
@@ -92,7 +92,7 @@ class JudgeTranscript:
         ]
 
 
-def read(scenario: Scenario, episode: Episode) -> JudgeTranscript:
+def judge_transcript(scenario: Scenario, episode: Episode) -> JudgeTranscript:
     """The reading of an episode; acts of kind `none` are left out, private messages and gestures
     are marked.
     """
@@ -106,7 +106,7 @@ def act_line(act: Act, names: Mapping[str, str], language: Language) -> str:
     """One act as a line `Name: text`, gestures and deeds between asterisks; empty if nothing was
     done.
     """
-    name, text, words = names[act.seat], flat(act.action.text), language.judge
+    name, text, words = names[act.seat], one_line(act.action.text), language.judge
     match act.action.kind:
         case ActionKind.none:
             return ""
@@ -124,7 +124,7 @@ def act_line(act: Act, names: Mapping[str, str], language: Language) -> str:
     return words.line.format(who=name, text=text)
 
 
-def describe(persona: Persona, language: Language) -> str:
+def describe_persona(persona: Persona, language: Language) -> str:
     """A persona in one line: age, gender, work, public facts, character and values; empty if
     nothing is known.
     """
@@ -133,7 +133,13 @@ def describe(persona: Persona, language: Language) -> str:
         fact for fact in (age, persona.gender, persona.occupation) if fact
     )
     full = persona.name if persona.name != persona.called else ""
-    texts = [full, first, flat(persona.public), flat(persona.personality), flat(persona.values)]
+    texts = [
+        full,
+        first,
+        one_line(persona.public),
+        one_line(persona.personality),
+        one_line(persona.values),
+    ]
     ends = language.judge.sentence_ends
     return language.judge.between_sentences.join(
         text if text.endswith(ends) else f"{text}{ends[0]}" for text in texts if text
@@ -146,6 +152,6 @@ def possessive(name: str, language: Language) -> str:
     return (after_s if after_s and name.endswith("s") else language.judge.whose).format(who=name)
 
 
-def flat(text: str) -> str:
+def one_line(text: str) -> str:
     """The text on one line."""
     return " ".join(text.split())

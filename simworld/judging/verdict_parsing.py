@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from agents.lm.reasoning import split
+from agents.lm.reasoning import split_thought
 from simworld.core.judgement import Dimension
 from simworld.judging.json_in_text import json_in, json_whole
 
@@ -74,7 +74,7 @@ def read_reply(
     text: str, keys: Mapping[str, Sequence[Dimension]], *, cut: bool = False, thought: str = ""
 ) -> ParsedScores:
     """Scores and reasons by name and dimension, whatever their order and whatever stands around
-    them. Raises Unusable.
+    them. Raises UnusableReply.
 
     `thought` is what the model thought. A server may have put the reply there; it is a verdict only
     where it stands alone.
@@ -84,7 +84,7 @@ def read_reply(
     """
     # A backend has split thoughts off: a last defence, for no verdict is taken out of one.
     whole = json_whole(text) is not None
-    answer = text if whole else split(text).answer
+    answer = text if whole else split_thought(text).answer
     if not whole and text.strip() == thought.strip():
         answer = ""
     if not answer.strip():
@@ -165,7 +165,7 @@ def _entry(data: Mapping[str, Any], key: str, kind: str, message: str) -> Mappin
 
 def read_score(value: Any, name: str, d: Dimension) -> float:
     """The score that a dimension was given, as a number or in words like "8", "8/10" or "0 (nothing
-    happened)". Raises Unusable.
+    happened)". Raises UnusableReply.
     """
     if isinstance(value, str):
         value = _worded(value, name, d)

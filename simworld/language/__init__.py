@@ -4,7 +4,7 @@
 A scenario chooses its language by the code: `language: zh`. Each file in `tables` is a language.
 """
 
-from simworld.language.table import (
+from simworld.language.language_table import (
     ENGLISH,
     SLOT,
     SLOTS,

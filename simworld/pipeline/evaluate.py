@@ -8,18 +8,18 @@ from collections.abc import Callable
 
 from agents.lm.server.options import ServerFields
 from simworld.core.arrays import Embed
-from simworld.core.stopping import Stopping
+from simworld.core.stopping import StopRules
 from simworld.judging.judging_pass import JudgingRun, JudgingTally
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.evaluation_result import Evaluation, read_arms
-from simworld.runner.loaded_agents import LoadedAgents, borrow
+from simworld.runner.loaded_agents import LoadedAgents, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, run_plan
 from store import Store
 
 
 def evaluate(
     plan: ArmsPlan,
-    crew: LoadedAgents,
+    loaded_agents: LoadedAgents,
     store: Store,
     scoring: EvaluationMeasures,
     *,
@@ -31,13 +31,13 @@ def evaluate(
     on_playing: Callable[[RunProgress], None] = lambda progress: None,
     on_judging: Callable[[JudgingTally], None] = lambda tally: None,
     server: ServerFields | None = None,
-    stopping: Stopping | None = None,
+    stopping: StopRules | None = None,
 ) -> Evaluation:
     """Plays, judges and compares the arms of a plan.
 
     Args:
         plan: the arms, and where they play.
-        crew: agents and backends for it.
+        loaded_agents: agents and backends for it.
         store: where the run is begun or resumed.
         scoring: what to compare by.
         retry_failed: play and judge again what failed.
@@ -57,10 +57,10 @@ def evaluate(
         Stopped: too much failed.
         BudgetSpent: there is no room for the rest in the budget.
     """
-    stopping = stopping or Stopping()
+    stopping = stopping or StopRules()
     run_plan(
         plan,
-        crew,
+        loaded_agents,
         store,
         retry_failed=retry_failed,
         live=live,
@@ -71,12 +71,14 @@ def evaluate(
     judge_ids: tuple[str, ...] = ()
     if scoring.judge is not None:
         judge = scoring.judge
-        with borrow(
-            crew, judge.model, judge.dtype, fields=judge, server=server, threads=threads
+        with shared_or_new_backend(
+            loaded_agents, judge.model, judge.dtype, fields=judge, server=server, threads=threads
         ) as backend:
             judging = JudgingRun(
                 store, judge, backend, run=plan.run, retry_failed=retry_failed, stopping=stopping
             )
             judge_ids = judging.go(on_progress=on_judging).judge_ids
         stopping.check_budget()
-    return read_arms(plan, crew, store, scoring, judge_ids, replies_read=replies_read, embed=embed)
+    return read_arms(
+        plan, loaded_agents, store, scoring, judge_ids, replies_read=replies_read, embed=embed
+    )

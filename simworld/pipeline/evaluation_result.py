@@ -14,14 +14,14 @@ from simworld.core.episode import Ending
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.requirements import RequirementOutcome
 from simworld.results.arms import Arm, ArmSeat, arm_of, judged_seats
-from simworld.results.cells import tabled
+from simworld.results.cells import to_score_tables
 from simworld.results.differences import compare_agents
-from simworld.results.language_quality import Quality, qualities, spread
+from simworld.results.language_quality import Quality, evenly_spaced, qualities
 from simworld.results.last_attempts import last_attempts
 from simworld.results.perplexity import perplexity, replies
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.stats.intervals import Estimate, mean_by_family
-from simworld.stats.paired_comparison import Paired
+from simworld.stats.paired_comparison import PairedComparison
 from simworld.training.data.dataset_query import RewardSettings
 from simworld.training.data.measured_rewards import make_utterance_reward
 from store import EpisodeSummary, Store, StoredEpisode
@@ -36,7 +36,7 @@ class Comparison:
 
     first: str
     second: str
-    by_measure: Mapping[str, Paired | None]
+    by_measure: Mapping[str, PairedComparison | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +53,14 @@ class Evaluation:
     quality: Mapping[str, Quality]
     measures: tuple[str, ...]
 
-    def paired(self, first: str, second: str, measure: str) -> Paired | None:
+    def paired(self, first: str, second: str, measure: str) -> PairedComparison | None:
         """One arm less another on one measure; raw, without a correction for others."""
         return _compare(self.arms, first, second, (self.main,)).get(measure)
 
 
 def read_arms(
     plan: ArmsPlan,
-    crew: LoadedAgents,
+    loaded_agents: LoadedAgents,
     store: Store,
     scoring: EvaluationMeasures,
     judge_ids: Sequence[str] = (),
@@ -73,7 +73,7 @@ def read_arms(
 
     Args:
         plan: of the evaluation.
-        crew: its agents; their models tell perplexities.
+        loaded_agents: its agents; their models tell perplexities.
         store: where it was played.
         scoring: what to compare by.
         judge_ids: of the judge, as its `Tally` names them.
@@ -83,7 +83,7 @@ def read_arms(
     Raises:
         InputError: a pattern took too long on an utterance.
     """
-    places = plan.places(crew.ids)
+    places = plan.places(loaded_agents.ids)
     episodes = last_attempts(store.summaries(run=plan.run))
     seats = judged_seats(store, judge_ids, [summary.id for summary in episodes.values()])
     played = _played(store, plan.run, places, episodes)
@@ -110,7 +110,7 @@ def read_arms(
     if replies_read:
         specs = {arm: plan.specs[agent].spec for arm, agent in plan.arms.items()}
         quality = {
-            arm: _with_perplexity(of_arm, played[arm], spec, crew, store, replies_read)
+            arm: _with_perplexity(of_arm, played[arm], spec, loaded_agents, store, replies_read)
             if isinstance(spec := specs[arm], LMSpec)
             else of_arm
             for arm, of_arm in quality.items()
@@ -120,7 +120,7 @@ def read_arms(
         main=scoring.main,
         judge_ids=tuple(judge_ids),
         arms=arms,
-        agents={arm: crew.ids[agent] for arm, agent in plan.arms.items()},
+        agents={arm: loaded_agents.ids[agent] for arm, agent in plan.arms.items()},
         levels={arm: _levels(arms[arm], measures) for arm in arms},
         comparisons=tuple(
             _comparison(arms, first, second, measures, scoring.main)
@@ -167,15 +167,15 @@ def _with_perplexity(
     quality: Quality,
     seats: Sequence[tuple[StoredEpisode, str]],
     spec: LMSpec,
-    crew: LoadedAgents,
+    loaded_agents: LoadedAgents,
     store: Store,
     most: int,
 ) -> Quality:
-    backend = crew.shared(model_key(spec))
+    backend = loaded_agents.shared(model_key(spec))
     if backend is None:
         return quality
     requests = list(replies(store, seats, backend.info.id))
-    return replace(quality, perplexity=perplexity(spread(requests, most), backend))
+    return replace(quality, perplexity=perplexity(evenly_spaced(requests, most), backend))
 
 
 def _pairs(plan: ArmsPlan) -> Iterator[tuple[str, str]]:
@@ -197,8 +197,8 @@ def _comparison(
 
 def _compare(
     arms: Mapping[str, Arm], first: str, second: str, main: Sequence[str]
-) -> dict[str, Paired]:
-    tables = tabled(score for arm in (first, second) for score in arms[arm].scores)
+) -> dict[str, PairedComparison]:
+    tables = to_score_tables(score for arm in (first, second) for score in arms[arm].scores)
     found = compare_agents(tables, first, second, main=main)
     return {measure: difference.paired for measure, difference in found.items()}
 
@@ -248,5 +248,5 @@ def plain(evaluation: Evaluation, outcomes: Sequence[RequirementOutcome] = ()) -
     }
 
 
-def _plain_paired(paired: Paired | None) -> dict[str, Any] | None:
+def _plain_paired(paired: PairedComparison | None) -> dict[str, Any] | None:
     return None if paired is None else {**asdict(paired), "notes": list(paired.notes)}

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from simworld.core.errors import InputError, Problem
-from simworld.stats.paired_comparison import Paired
+from simworld.stats.paired_comparison import PairedComparison
 from simworld.yamlfile import did_you_mean
 
 FORM = "ARM>ARM, ARM>ARM:MEASURE or ARM>ARM:MEASURE:p<0.05"
@@ -80,7 +80,9 @@ def read_requirements(
     return tuple(requirements)
 
 
-def judge_requirement(requirement: Requirement, paired: Paired | None) -> RequirementOutcome:
+def check_requirement(
+    requirement: Requirement, paired: PairedComparison | None
+) -> RequirementOutcome:
     """Whether a comparison (better less worse) meets a requirement.
 
     p is that of t; where every family has the same difference, that of the sign flips. One family

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from simworld.core.arrays import Floats
 from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed, generator
-from simworld.stats.intervals import mean_by_family, tail
+from simworld.stats.intervals import mean_by_family, tail_probability
 from store import JudgeRecord, Store
 
 LEVEL = 0.95
@@ -312,7 +312,7 @@ def _figure(
     rounds: int,
     seed: int,
 ) -> AgreementFigure:
-    """A measure of families drawn so and so often, with its bootstrap interval."""
+    """A measure over families with weights, and its bootstrap interval."""
     (value,) = measure(np.ones((1, families)))
     low = high = None
     if families > 1 and value is not None:
@@ -321,7 +321,7 @@ def _figure(
             np.float64
         )
         drawn = [found for found in measure(counts) if found is not None]
-        cut = tail(families, LEVEL)
+        cut = tail_probability(families, LEVEL)
         low, high = (
             (float(q) for q in np.quantile(drawn, [cut, 1 - cut])) if drawn else (None, None)
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simworld.core.episode import CheckResult
-from simworld.results.episode_scores import seat_scores
+from simworld.results.episode_scores import average_judgements
 from store import StoredEpisode, StoredJudgement
 
 BranchValue = str | float | None
@@ -89,7 +89,7 @@ def _holds(check: CheckResult) -> str | None:
 
 def _scores(judgements: Sequence[StoredJudgement]) -> dict[tuple[str, str, str], float]:
     """(judge id, dimension, seat) → its score, in the order of the verdicts."""
-    found = seat_scores(judgements, {})
+    found = average_judgements(judgements, {})
     return {
         (made.judge_id, verdict.dimension, verdict.seat): found[
             made.judge_id, verdict.seat

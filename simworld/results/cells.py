@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from simworld.core.arrays import Floats, Ints
 
-CellSeat = tuple[str, str, int]  # family, scenario id, repeat
+RepeatKey = tuple[str, str, int]  # family, scenario id, repeat
 T = TypeVar("T", bound=Hashable)
 _MOST = 2**63 - 1
 
@@ -44,7 +44,7 @@ class SeatScores:
 
     agents: tuple[str, ...]
     measures: tuple[str, ...]
-    places: tuple[CellSeat, ...]  # in order
+    places: tuple[RepeatKey, ...]  # in order
     place: Ints  # (N,) into `places`
     seat: Ints  # (N,) a number for each
     partners: Ints  # (N,) a number for each combination of agents in the other seats
@@ -59,13 +59,13 @@ class SeatScores:
         """By cell, in the order of places: one of its scores (C,), and its values (C, K, M) for the
         K agents.
         """
-        first, cell = combined(self.place, self.seat, self.partners)
+        first, cell = unique_rows(self.place, self.seat, self.partners)
         values = np.full((len(first), len(self.agents), len(self.measures)), np.nan)
         values[cell, self.agent] = self.values
         return first, values
 
 
-def tabled(scores: Iterable[SeatScore]) -> list[SeatScores]:
+def to_score_tables(scores: Iterable[SeatScore]) -> list[SeatScores]:
     """Single scores as tables, one for each number of seats.
 
     Raises:
@@ -102,7 +102,7 @@ def _table(seats: int, scores: Sequence[SeatScore]) -> SeatScores:
     )
 
 
-def combined(*columns: Ints) -> tuple[Ints, Ints]:
+def unique_rows(*columns: Ints) -> tuple[Ints, Ints]:
     """Columns (n,) of numbers from 0: where each different row is first, rows in order; and the
     place of every row among these.
     """

@@ -12,8 +12,8 @@ from scipy.special import nctdtr, stdtrit
 
 from simworld.core.arrays import Floats, Ints
 from simworld.core.measures import OVERALL, SOTOPIA_MEAN
-from simworld.results.cells import SeatScores, combined
-from simworld.stats.paired_comparison import Paired, paired, with_holm
+from simworld.results.cells import SeatScores, unique_rows
+from simworld.stats.paired_comparison import PairedComparison, compare_pairs, with_holm
 
 POWER = 0.8
 MOST = 1_000_000  # families; whoever needs more needs another question
@@ -23,7 +23,7 @@ MOST = 1_000_000  # families; whoever needs more needs another question
 class Difference:
     """One agent less another on one measure."""
 
-    paired: Paired
+    paired: PairedComparison
     # Cohen's d_z over families: mean / standard deviation; None where it is not defined
     effect: float | None
     # families with which a difference like this one is found in 80 % of the cases; None: above a
@@ -66,12 +66,12 @@ def compare_agents(
     for measure, held in gaps.items():
         cells = np.concatenate([cells for cells, _ in held], axis=1)
         differs = np.concatenate([of_measure for _, of_measure in held])
-        found[measure] = paired(families[cells[0]], combined(*cells)[1], differs)
+        found[measure] = compare_pairs(families[cells[0]], unique_rows(*cells)[1], differs)
     return differences(found, main)
 
 
 def differences(
-    found: Mapping[str, Paired | None], main: Sequence[str] = (OVERALL, SOTOPIA_MEAN)
+    found: Mapping[str, PairedComparison | None], main: Sequence[str] = (OVERALL, SOTOPIA_MEAN)
 ) -> dict[str, Difference]:
     """Measure → its comparison with effect size and power, where there is one, and p corrected over
     the dimensions by Holm's method; what is `main` is no dimension and comes first.
@@ -106,7 +106,7 @@ def _power(effect: float, families: int, alpha: float) -> float:
     return 1 - float(nctdtr(families - 1, abs(effect) * families**0.5, critical))
 
 
-def _difference(paired: Paired) -> Difference:
+def _difference(paired: PairedComparison) -> Difference:
     effect = None if paired.z is None else paired.z / paired.families**0.5
     return Difference(
         paired=paired, effect=effect, settles=families_needed(effect) if effect else None

@@ -1,5 +1,5 @@
 """What judges gave the seats of single episodes, read from their verdicts. Whole runs are read from
-the cells that the store keeps: `seat_scores`.
+the cells that the store keeps: `average_judgements`.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def scores_of(
         for episode, made in store.judgements_of(
             ids[start : start + EPISODES], judge_ids=list(rubrics)
         ).items()
-        for (_, seat), scores in seat_scores(made, rubrics).items()
+        for (_, seat), scores in average_judgements(made, rubrics).items()
     }
 
 
-def seat_scores(
+def average_judgements(
     judgements: Iterable[StoredJudgement], rubrics: Mapping[str, Mapping[str, Any]]
 ) -> dict[tuple[str, str], EpisodeScores]:
     """(Judge id, seat) → its scores in one episode; a judge's samples are averaged, judges never.

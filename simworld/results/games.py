@@ -36,7 +36,7 @@ class GameCounts:
     ties: Ints  # (F, K, K, M) symmetric
 
 
-def count_cells(parts: Iterable[SeatScores], ties: Mapping[str, float] | None = None) -> GameCounts:
+def count_games(parts: Iterable[SeatScores], ties: Mapping[str, float] | None = None) -> GameCounts:
     """Sums of scores, and counts of games.
 
     Args:

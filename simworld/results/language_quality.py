@@ -70,7 +70,7 @@ def qualities(
         actions = [
             act.plan.action for act in acts if act.plan is not None and act.plan.action is not None
         ]
-        texts = [act.action.text for act in spread(spoken, most)]
+        texts = [act.action.text for act in evenly_spaced(spoken, most)]
         found[arm] = Quality(
             utterances=len(spoken),
             empty_share=(len(acts) - len(spoken)) / len(acts) if acts else None,
@@ -117,7 +117,7 @@ def dispersion(vectors: NDArray[np.floating]) -> float | None:
     return max(0.0, 1 - same / (count * (count - 1)))  # rounding may leave it below
 
 
-def spread(items: Sequence[T], most: int) -> Sequence[T]:
+def evenly_spaced(items: Sequence[T], most: int) -> Sequence[T]:
     """At most so many of the items, at even distances."""
     if len(items) <= most:
         return items

@@ -11,7 +11,7 @@ from functools import cache
 from agents.prompt_rebuilding import answered_prompts
 from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Request, Score, Scored
-from simworld.driver import drive_one
+from simworld.driver import drive_on_backend
 from store import Store, StoredEpisode
 
 
@@ -20,7 +20,7 @@ def perplexity(requests: Iterable[Score], backend: Backend) -> float | None:
     each request's first continuation; None where nothing could be scored.
     """
     total, tokens = 0.0, 0
-    for ended in drive_one(((None, _ask(request)) for request in requests), backend):
+    for ended in drive_on_backend(((None, _ask(request)) for request in requests), backend):
         answer = ended.outcome
         if isinstance(answer, Scored) and math.isfinite(answer.logprobs[0]):
             total, tokens = total + answer.logprobs[0], tokens + answer.lengths[0]

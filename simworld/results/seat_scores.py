@@ -21,7 +21,7 @@ from simworld.core.measures import (
     measures_of,
     sotopia_scale,
 )
-from simworld.results.cells import SeatScores, combined
+from simworld.results.cells import SeatScores, unique_rows
 from store import Cells, Store
 
 # Scenario id, agent by seat → the seats in which agents are compared
@@ -48,7 +48,7 @@ class ScoreCounts:
     judged: int = 0  # episodes with a score
 
 
-def scales(store: Store, judge_ids: Sequence[str]) -> dict[str, tuple[float, float]]:
+def measure_scales(store: Store, judge_ids: Sequence[str]) -> dict[str, tuple[float, float]]:
     """Measure → the ends of its scale, for every measure that these judges give; dimensions last,
     in their rubric's order.
     """
@@ -62,7 +62,7 @@ def scales(store: Store, judge_ids: Sequence[str]) -> dict[str, tuple[float, flo
     return first | found
 
 
-def deviations(
+def retest_deviations(
     store: Store, run: str, judge_ids: Sequence[str], scenarios: Collection[str]
 ) -> dict[str, float]:
     """Measure → the standard deviation of the difference of two samples of one judge; without those
@@ -145,7 +145,7 @@ class _ScoreReader:
             [self._agents.index(name) if name in self._agents else -1 for name in cells.names]
         )
         agents = column[cells.agents]
-        counts = counting(cells, self._scenarios, self._compared, self._counting)
+        counts = compared_mask(cells, self._scenarios, self._compared, self._counting)
         wanted = counts & (agents >= 0)
         self._reading.judged += int(scored.any(axis=1).sum())
         scored &= wanted & ~cells.failed[:, None]
@@ -176,7 +176,7 @@ class _ScoreReader:
         others = np.stack(
             [np.delete(agents, seat, axis=1) for seat in range(seats)], axis=1
         ).reshape(-1, seats - 1)
-        first, place = combined(*others.T)
+        first, place = unique_rows(*others.T)
         numbers = [
             self._partners.setdefault(tuple(beside), len(self._partners))
             for beside in others[first].tolist()
@@ -215,7 +215,7 @@ def seat_values(
     return found
 
 
-def counting(
+def compared_mask(
     cells: Cells, scenarios: Mapping[str, Sequence[str]], compared: ComparedSeats, known: KnownSeats
 ) -> Bools:
     """(n, S) whether agents are compared in a seat; asked once for each cast of a scenario.
@@ -229,7 +229,7 @@ def counting(
     ids = [id_ for _, id_, _ in cells.blocks]
     numbers = {id_: number for number, id_ in enumerate(dict.fromkeys(ids))}
     scenario = np.array([numbers[id_] for id_ in ids])[cells.block]
-    first, cast = combined(scenario, *cells.agents.T)
+    first, cast = unique_rows(scenario, *cells.agents.T)
     found = []
     for block, agents in zip(
         cells.block[first].tolist(), cells.agents[first].tolist(), strict=True

@@ -13,8 +13,8 @@ from typing import Self
 import numpy as np
 
 from simworld.core.arrays import Bools, Ints
-from simworld.results.cells import combined
-from simworld.results.seat_scores import ComparedSeats, KnownSeats, counting
+from simworld.results.cells import unique_rows
+from simworld.results.seat_scores import ComparedSeats, KnownSeats, compared_mask
 from store import Cells, Store
 
 
@@ -47,7 +47,7 @@ class SharedCells:
         known: KnownSeats = {}
         for cells in store.cells(run, (), scenarios):
             if len(cells.block):
-                _count(cells, counting(cells, scenarios, compared, known), counts)
+                _count(cells, compared_mask(cells, scenarios, compared, known), counts)
         return cls(counts=counts)
 
     def most(
@@ -55,7 +55,7 @@ class SharedCells:
     ) -> tuple[str | None, str | None]:
         """The two of these agents that share most cells, of equal ones the first.
 
-        Those that are given stay. None stands for one that there is not.
+        An agent that is passed is kept. None stands for an agent that cannot be found.
         """
         totals: Counter[tuple[str, str]] = Counter()
         for (_, one, other), count in self.counts.items():
@@ -83,7 +83,7 @@ def _count(cells: Cells, compared: Bools, counts: Counter[tuple[str, str, str]])
         if not wanted.any():
             continue
         beside = np.delete(cells.agents, seat, axis=1)[wanted]
-        first, cell = combined(cells.block[wanted], *beside.T)
+        first, cell = unique_rows(cells.block[wanted], *beside.T)
         there = np.zeros((len(first), len(cells.names)), dtype=np.int64)
         there[cell, cells.agents[wanted, seat]] = 1
         of_cell = np.array(ids, dtype=object)[cells.block[wanted][first]]

@@ -24,7 +24,7 @@ class EpisodePair:
     second: EpisodeSummary
 
 
-def pairs(
+def episode_pairs(
     store: Store,
     run: str,
     scenario: str,

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from simworld.core.errors import MissingExtra
-from simworld.results.cells import SeatScores, combined
+from simworld.results.cells import SeatScores, unique_rows
 
 ENOUGH = (
     # episodes per agent: σ has settled (6 agents, three at a table: 1.65 after 900 episodes, 1.59
@@ -32,11 +32,11 @@ ENOUGH = (
 )
 DIGITS = 9  # to which scores are rounded before they are ranked: equal ones share a rank
 
-EpisodeSeat = tuple[str, int]  # family and seat
+FamilySeat = tuple[str, int]  # family and seat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableRating:
+class MultiplayerRating:
     """An agent at tables of three and more, in openskill's units: everybody begins at 25 ± 25/3."""
 
     agent: str
@@ -52,9 +52,9 @@ class EpisodeRanks:
 
     def __init__(self, measure: str) -> None:
         self._measure = measure
-        self._sums: dict[EpisodeSeat, list[tuple[float, int]]] = defaultdict(list)
+        self._sums: dict[FamilySeat, list[tuple[float, int]]] = defaultdict(list)
         # episode, agent, place and score of each seat
-        self._held: list[tuple[int, str, EpisodeSeat, float]] = []
+        self._held: list[tuple[int, str, FamilySeat, float]] = []
         self._most = 0  # episodes
         self._last = 2**64  # the last one that is ranked
 
@@ -69,7 +69,7 @@ class EpisodeRanks:
         names = [family for family, _, _ in part.places]
         numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
         family = np.array([numbers[name] for name in names])[part.place[rows]]
-        first, at = combined(family, part.seat[rows])
+        first, at = unique_rows(family, part.seat[rows])
         found = zip(family[first].tolist(), part.seat[rows][first].tolist(), strict=True)
         places = [(list(numbers)[number], seat) for number, seat in found]
         sums = np.bincount(at, values[rows]).tolist(), np.bincount(at).tolist()
@@ -99,7 +99,7 @@ class EpisodeRanks:
             self._last = episodes[self._most - 1]
             self._held = [held for held in self._held if held[0] <= self._last]
 
-    def ratings(self) -> tuple[TableRating, ...]:
+    def ratings(self) -> tuple[MultiplayerRating, ...]:
         """The ratings, the best first; empty where no two agents share an episode of three or more
         seats.
 
@@ -132,7 +132,7 @@ class EpisodeRanks:
                 ratings[agent] = rating
                 episodes[agent] += 1
         found = [
-            TableRating(
+            MultiplayerRating(
                 agent=agent,
                 mu=float(ratings[agent].mu),
                 sigma=float(ratings[agent].sigma),

@@ -1,6 +1,5 @@
-"""How many conversations may be under way: as many as the models can keep in memory, for in a round
-robin the cache that was used longest ago, and would be thrown out, is the very one that is needed
-next.
+"""Limits live conversations to what fits into cache memory. Conversations take turns, so evicting
+the least recently used cache would evict the one that is needed next.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ class Admission:
         self._growth = {key: _Growth() for key in self._bounded}
         self._inside: dict[LiveConversation, None] = {}
 
-    def guest(self, scenario: Scenario, agents: Mapping[str, Agent]) -> LiveConversation:
+    def new_conversation(self, scenario: Scenario, agents: Mapping[str, Agent]) -> LiveConversation:
         """A conversation that is about to begin."""
         seats = {
             seat: _CachedSeat(agent.model)
@@ -80,36 +79,36 @@ class Admission:
         }
         return LiveConversation(scenario.limits.turns, seats)
 
-    def fits(self, guest: LiveConversation) -> bool:
+    def fits(self, conversation: LiveConversation) -> bool:
         """Whether it fits beside those inside; always where there is none."""
-        need = {seat.model: 0.0 for seat in guest.seats.values()}
+        need = {seat.model: 0.0 for seat in conversation.seats.values()}
         if not self._inside:
             return True
-        for each in (*self._inside, guest):
+        for each in (*self._inside, conversation):
             for seat in each.seats.values():
                 if seat.model in need:
                     need[seat.model] += self._share(seat, each.turns)
         return all(share <= 1 for share in need.values())
 
-    def enter(self, guest: LiveConversation) -> None:
+    def enter(self, conversation: LiveConversation) -> None:
         """It begins."""
-        if guest.seats:
-            self._inside[guest] = None
+        if conversation.seats:
+            self._inside[conversation] = None
 
-    def leave(self, guest: LiveConversation) -> None:
+    def leave(self, conversation: LiveConversation) -> None:
         """It is over: the models need not keep its threads, but for those of the same name that
         another one uses.
         """
-        self._inside.pop(guest, None)
+        self._inside.pop(conversation, None)
         kept = {
             name for other in self._inside for seat in other.seats.values() for name in seat.threads
         }
-        for seat in guest.seats.values():
+        for seat in conversation.seats.values():
             self._bounded[seat.model].forget(seat.threads.keys() - kept)
 
-    def asked(self, guest: LiveConversation, name: str, request: Request) -> None:
+    def asked(self, conversation: LiveConversation, name: str, request: Request) -> None:
         """A seat asks its model."""
-        seat = guest.seats.get(name)
+        seat = conversation.seats.get(name)
         if seat is None or isinstance(request, Ask) or not request.thread:
             return
         seat.threads.setdefault(request.thread, (0, 0))
@@ -122,14 +121,14 @@ class Admission:
 
     def answered(
         self,
-        guest: LiveConversation,
+        conversation: LiveConversation,
         name: str,
         turn: int,
         request: Request,
         completion: Completion,
     ) -> None:
         """The model has answered a seat in a turn, counted from 0."""
-        seat = guest.seats.get(name)
+        seat = conversation.seats.get(name)
         if (
             seat is None
             or isinstance(completion, Failure)

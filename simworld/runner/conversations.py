@@ -15,7 +15,7 @@ from simworld.core.errors import Failure
 from simworld.core.protocols import ActGenerator, ActResult, Agent, Backend
 from simworld.core.requests import Completion, Generated
 from simworld.core.scenario import Scenario
-from simworld.core.stopping import Stopping
+from simworld.core.stopping import StopRules
 from simworld.driver import LIVE, Piece, RoutedAnswer, RoutedRequest, drive
 from simworld.runner.admission import Admission, LiveConversation
 
@@ -49,7 +49,7 @@ OnActs = Callable[[Job, int, Sequence[Act]], None]
 
 
 @dataclass(slots=True, kw_only=True)
-class Pulse:
+class PlayCounters:
     """What has happened so far in all conversations, unfinished ones included."""
 
     turns: int = 0  # that are over
@@ -64,10 +64,10 @@ def play_jobs(
     backends: Mapping[str, Backend],
     *,
     live: int = LIVE,
-    pulse: Pulse | None = None,
+    pulse: PlayCounters | None = None,
     on_beat: Callable[[], None] = lambda: None,
     on_acts: OnActs = lambda job, turn, acts: None,
-    stopping: Stopping | None = None,
+    stopping: StopRules | None = None,
 ) -> Iterator[Played]:
     """Every job's episode, each as it ends; at most `live` run at once, and the next starts when
     one ends.
@@ -88,15 +88,15 @@ def play_jobs(
         Stopped: servers fail for good; whatever ended before was handed out.
         ValueError: an agent's model has no backend, or `live` is below 1.
     """
-    admission, pulse = Admission(backends), pulse or Pulse()
+    admission, pulse = Admission(backends), pulse or PlayCounters()
 
     def conversations() -> Iterator[tuple[LiveConversation, Piece[Played]]]:
         for job in jobs:
             for agent in job.agents.values():
                 if agent.model and agent.model not in backends:
                     raise ValueError(f"no backend for {agent.model!r}")
-            guest = admission.guest(job.scenario, job.agents)
-            yield guest, _Conversation(job, guest, admission, pulse, on_acts).run()
+            conversation = admission.new_conversation(job.scenario, job.agents)
+            yield conversation, _Conversation(job, conversation, admission, pulse, on_acts).run()
 
     for ended in drive(
         conversations(),
@@ -115,9 +115,9 @@ class _Conversation:
     """A live conversation: seats that are due together think at the same time."""
 
     job: Job
-    guest: LiveConversation
+    conversation: LiveConversation
     admission: Admission
-    pulse: Pulse
+    pulse: PlayCounters
     on_acts: OnActs
     turn: int = -1
     thinking: dict[str, ActGenerator] = field(default_factory=dict)  # seats without an answer yet
@@ -128,7 +128,7 @@ class _Conversation:
         job, pulse, started = self.job, self.pulse, datetime.now(UTC)
         cast = {seat: agent.id for seat, agent in job.agents.items()}
         game = play(job.scenario, cast, job.seed)
-        self.admission.enter(self.guest)
+        self.admission.enter(self.conversation)
         pulse.limits_live += job.scenario.limits.turns
         while True:
             if acts := [reply for reply in self.replies.values() if isinstance(reply, Act)]:
@@ -148,7 +148,7 @@ class _Conversation:
         ended = datetime.now(UTC)
         pulse.turns += len(episode.turns) - max(0, self.turn)
         pulse.limits_live -= job.scenario.limits.turns
-        self.admission.leave(self.guest)
+        self.admission.leave(self.conversation)
         return Played(job=job, episode=episode, started=started, ended=ended)
 
     def _begin_turn(self, due: Mapping[str, Observation]) -> list[RoutedRequest]:
@@ -170,7 +170,7 @@ class _Conversation:
             request = next(thinking) if completion is None else thinking.send(completion)
             if not agent.model:
                 raise TypeError("it asks a model, but names none")
-            self.admission.asked(self.guest, seat, request)
+            self.admission.asked(self.conversation, seat, request)
         except StopIteration as over:
             reply = over.value
         except Exception as error:  # the boundary of an agent's own code: recorded with the episode
@@ -191,7 +191,7 @@ class _Conversation:
         if isinstance(completion, Generated):
             self.pulse.new_tokens += completion.new_tokens
         seat, request = answer.to.name, answer.to.request
-        self.admission.answered(self.guest, seat, self.turn, request, completion)
+        self.admission.answered(self.conversation, seat, self.turn, request, completion)
 
     def _broken(self, seat: str, error: Exception) -> Failure:
         _log.error("agent %s failed in seat %s", self.job.agents[seat].id, seat, exc_info=error)

@@ -66,8 +66,8 @@ class LoadedAgents:
         return self._infos
 
     def shared(self, key: str) -> Backend | None:
-        """The backend of that key, if the crew has it: loaded, or to be loaded by the first
-        request.
+        """The backend of that key, if the loaded agents have it: loaded, or to be loaded by the
+        first request.
         """
         return self._backends.get(key)
 
@@ -218,8 +218,8 @@ def _check_servers(specs: Iterable[LoadedSpec], server: ServerFields | None) -> 
 
 
 @contextmanager
-def borrow(
-    crew: LoadedAgents,
+def shared_or_new_backend(
+    loaded_agents: LoadedAgents,
     model: str,
     dtype: str,
     *,
@@ -227,14 +227,14 @@ def borrow(
     server: ServerFields | None = None,
     threads: int | None = None,
 ) -> Iterator[Backend]:
-    """A model for other work, a judge's say: the crew's where it has it, else one of the block's
-    own, loaded by its first request.
+    """A model for other work, a judge's say: the loaded agents' where it has it, else one of the
+    block's own, loaded by its first request.
 
     Raises ModelError. `fields` are those of the judge's file, and `server` those of the command
     line, which go before them.
     """
     fields = fields or ServerFields()
-    if (shared := crew.shared(backend_key(model, dtype, fields))) is not None:
+    if (shared := loaded_agents.shared(backend_key(model, dtype, fields))) is not None:
         yield shared
         return
     with open_late(model, dtype, fields=fields, server=server, threads=threads) as backend:
@@ -251,7 +251,7 @@ def open_late(
     threads: int | None = None,
 ) -> Iterator[LateBackend]:
     """A model that its first request loads; closed at the end of the block. Raises ModelError, as
-    `borrow` does.
+    `shared_or_new_backend` does.
     """
     options = fields.server_options(server)
     check_server(model, options)

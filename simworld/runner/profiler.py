@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from simworld.core.profile import Metered, Profile, ProfilePart, add_spent, spent_between
+from simworld.core.profile import Metered, Profile, ProfilePart, add_spent, profile_delta
 from simworld.core.protocols import Backend
 
 
 class Profiler:
-    """Runs from its making on. What its backends spent counts, and what is timed with it."""
+    """Starts when it is made. Adds up what its backends spent and what is timed with it."""
 
     def __init__(self, backends: Mapping[str, Backend]) -> None:
         self._metered = {
@@ -44,7 +44,7 @@ class Profiler:
         """
         parts: dict[str, ProfilePart] = {}
         for key, backend in self._metered.items():
-            parts = add_spent(parts, spent_between(backend.spent(), self._before[key]))
+            parts = add_spent(parts, profile_delta(backend.spent(), self._before[key]))
         waited = sum(seconds for key, seconds in polled_s.items() if key not in self._metered)
         if waited:
             parts["waiting"] = ProfilePart(seconds=waited)

@@ -15,8 +15,8 @@ from simworld.core.episode import Ending
 from simworld.core.errors import Stopped
 from simworld.core.profile import Profile
 from simworld.core.protocols import Backend
-from simworld.core.stopping import HeldBack, Stopping
-from simworld.runner.conversations import Job, OnActs, Played, Pulse, play_jobs
+from simworld.core.stopping import DeferredCommits, StopRules
+from simworld.runner.conversations import Job, OnActs, PlayCounters, Played, play_jobs
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.runner.profiler import Profiler
 from simworld.runner.run_plan import PlannedEpisode, RunPlan
@@ -42,22 +42,22 @@ class RunProgress:
     profile: Profile | None = None  # where the time went; at the end
 
 
-def open_store_for(crew: LoadedAgents, url: str) -> Store:
+def open_store_for(loaded_agents: LoadedAgents, url: str) -> Store:
     """The database of that address; where there is none it is made, after the models are loaded:
     what fails leaves none behind.
 
     Raises:
-        ModelError, InputError, MissingExtra: a model cannot be loaded, as `open_crew` says.
+        ModelError, InputError, MissingExtra: a model cannot be loaded, as `load_agents` says.
         StoreError: as `open_store`.
     """
     if not check_store(url):
-        crew.load()
+        loaded_agents.load()
     return open_store(url, create=True)
 
 
 def run_plan(
     plan: RunPlan,
-    crew: LoadedAgents,
+    loaded_agents: LoadedAgents,
     store: Store,
     *,
     retry_failed: bool = False,
@@ -65,7 +65,7 @@ def run_plan(
     on_progress: Callable[[RunProgress], None] = lambda progress: None,
     on_acts: OnActs = lambda job, turn, acts: None,
     go_on: Callable[[], bool] = lambda: True,
-    stopping: Stopping | None = None,
+    stopping: StopRules | None = None,
 ) -> RunProgress:
     """Plays what the store does not have yet; safe to kill at any moment and to start again with
     the same arguments.
@@ -75,7 +75,7 @@ def run_plan(
 
     Args:
         plan: what the run consists of.
-        crew: agents and backends for it.
+        loaded_agents: agents and backends for it.
         store: where the run is begun or resumed.
         retry_failed: play items whose last attempt failed again, as attempt n + 1.
         live: conversations under way at once.
@@ -94,15 +94,15 @@ def run_plan(
             a resume plays it.
         StoreError: the database cannot be written; what was committed stays.
     """
-    planned = plan.episodes(crew.ids)
+    planned = plan.episodes(loaded_agents.ids)
     due = due_episodes(planned, store, plan.run, retry_failed=retry_failed)
     # loads the models, unless there is nothing to play
-    todo = plan.jobs(crew.agents, due) if due else []
-    begin(plan, crew, store, planned)
-    stopping = stopping or Stopping()
+    todo = plan.jobs(loaded_agents.agents, due) if due else []
+    begin(plan, loaded_agents, store, planned)
+    stopping = stopping or StopRules()
     stopping.begin()
     progress = RunProgress(planned=len(planned), before=len(planned) - len(todo))
-    backends = crew.backends if todo else {}
+    backends = loaded_agents.backends if todo else {}
     going = _ResumableRun(plan, backends, store, todo, progress, on_progress, stopping)
     going.report()  # the first answer of a model may take long
     try:
@@ -139,12 +139,12 @@ class _ResumableRun:
         todo: Sequence[Job],
         progress: RunProgress,
         on_progress: Callable[[RunProgress], None],
-        stopping: Stopping,
+        stopping: StopRules,
     ) -> None:
-        self.pulse = Pulse()
+        self.pulse = PlayCounters()
         self._stopping = stopping
         self._todo = len(todo)
-        self.results = HeldBack(stopping, self._commit)
+        self.results = DeferredCommits(stopping, self._commit)
         self._run, self._store, self._progress, self._on_progress = (
             plan.run,
             store,
@@ -200,7 +200,7 @@ class _ResumableRun:
 
 
 def begin(
-    plan: RunPlan, crew: LoadedAgents, store: Store, episodes: Sequence[PlannedEpisode]
+    plan: RunPlan, loaded_agents: LoadedAgents, store: Store, episodes: Sequence[PlannedEpisode]
 ) -> None:
     """Stores the run and its plan, or adds to it. Raises ResumeRefused."""
     run = RunRecord(
@@ -216,9 +216,9 @@ def begin(
     ]
     agents = [
         AgentRecord(
-            id=crew.ids[name],
+            id=loaded_agents.ids[name],
             name=name,
-            spec={"name": name, **agent_content(loaded, crew.infos.get(name))},
+            spec={"name": name, **agent_content(loaded, loaded_agents.infos.get(name))},
         )
         for name, loaded in plan.specs.items()
     ]

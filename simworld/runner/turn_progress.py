@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simworld.runner.conversations import Played, Pulse
+from simworld.runner.conversations import PlayCounters, Played
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class TurnProgress:
         self.turns_ended += len(played.episode.turns)
         self.limits_ended += played.job.scenario.limits.turns
 
-    def share(self, pulse: Pulse) -> float:
+    def share(self, pulse: PlayCounters) -> float:
         """Between 0 and 1. What is not begun is expected to use as much of its turn limit as what
         has ended and what is under way, which counts in full.
         """

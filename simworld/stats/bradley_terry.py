@@ -13,7 +13,7 @@ _STEPS = 100
 _CLOSE = 1e-6  # the next step of Newton's method would be about the square of it
 
 
-def fit(
+def fit_bradley_terry(
     counts: Floats,
     agents: int,
     ridge: float,
@@ -52,7 +52,7 @@ def fit(
     gradient = np.zeros((sets, agents + 1))
     information = np.zeros((sets, agents + 1, agents + 1))
     for _ in range(_STEPS):
-        p_win, p_tie = chances(theta @ sign.T, log_tie if with_ties else None)
+        p_win, p_tie = outcome_probabilities(theta @ sign.T, log_tie if with_ties else None)
         mean = p_win + p_tie / 2
         gradient[:, :-1] = (score - played * mean) @ sign - ridge * theta
         if tilt is not None:
@@ -78,7 +78,7 @@ def fit(
     return theta, np.exp(log_tie) if with_ties else np.zeros(sets)
 
 
-def chances(gap: Floats, log_tie: Floats | None) -> tuple[Floats, Floats]:
+def outcome_probabilities(gap: Floats, log_tie: Floats | None) -> tuple[Floats, Floats]:
     """P(the first wins) and P(tie), both (R, P), from θ of the first less θ of the second."""
     logits = [gap / 2, -gap / 2]
     if log_tie is not None:

@@ -102,7 +102,7 @@ def means_of_sums(
         low = high = [None] * len(columns)
         if len(of) > 1:
             times = resamples(len(of), rounds, derive_seed("bootstrap", seed))
-            cut = tail(len(of), level)
+            cut = tail_probability(len(of), level)
             low, high = np.quantile((times @ of) / (times @ n), [cut, 1 - cut], axis=0).tolist()
         for place, column in enumerate(columns.tolist()):
             total = int(n[:, place].sum())
@@ -123,7 +123,7 @@ def resamples(families: int, rounds: int, seed: int) -> Floats:
     return times.astype(np.float64)
 
 
-def tail(families: int, level: float) -> float:
+def tail_probability(families: int, level: float) -> float:
     """The share of a bootstrap's resamples to cut off at either end, so that what is left covers
     `level`; for 2 families or more.
 

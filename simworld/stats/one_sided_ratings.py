@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simworld.core.arrays import Bools, Floats
-from simworld.stats.bradley_terry import chances, fit
+from simworld.stats.bradley_terry import fit_bradley_terry, outcome_probabilities
 
 _WEAK = 1e-4  # a ridge that keeps what has no bound finite, and matters no further
 _HALVINGS = 40
 
 
-def unbounded(took: Bools, anchor: int | None) -> tuple[Bools, Bools, Floats]:
+def unbounded(took_points: Bools, anchor: int | None) -> tuple[Bools, Bools, Floats]:
     """Whose rating has no upper bound (K,), whose no lower one (K,), and beside what each is rated
     (K, K), weights by row.
 
@@ -37,11 +37,11 @@ def unbounded(took: Bools, anchor: int | None) -> tuple[Bools, Bools, Floats]:
     link to them.
 
     Args:
-        took: (K, K) whether the agent of the row took at least half a point from that of the
+        took_points: (K, K) whether the agent of the row took at least half a point from that of the
             column.
         anchor: place of the agent that all others are compared with, or None.
     """
-    chain, linked = closed(took), closed(took | took.T)
+    chain, linked = transitive_closure(took_points), transitive_closure(took_points | took_points.T)
     beside = np.array([_beside(chain, np.flatnonzero(group), anchor) for group in linked])
     above = np.array([not chain[others, i].all() for i, others in enumerate(beside)])
     below = np.array([not chain[i, others].all() for i, others in enumerate(beside)])
@@ -59,7 +59,7 @@ def bounds(
     """θ of some agents beside others at their one bound, (n,).
 
     Args:
-        counts: (3, F, P) as for `fit`, by family.
+        counts: (3, F, P) as for `fit_bradley_terry`, by family.
         agents: (n,) places of those that are bounded on one side.
         sides: (n,) -1 where that is the lower one, +1 where it is the upper one.
         beside: (n, K) weights of those whom each is compared with.
@@ -68,20 +68,20 @@ def bounds(
     each = (counts / np.maximum(1, counts.sum(0))).sum(1)[:, None]  # a family is one game of a pair
     wide = beside.shape[1]
     direction = (np.eye(wide)[list(agents)] - beside) * np.array(sides)[:, None]
-    best = _likelihood(each, *fit(each, wide, _WEAK))
+    best = _likelihood(each, *fit_bradley_terry(each, wide, _WEAK))
     many = np.repeat(each, len(agents), axis=1)
     low, high = np.zeros(len(agents)), np.full(len(agents), 2 * float(each.sum()))
     theta = np.zeros((len(agents), wide))
     for _ in range(_HALVINGS):
         pull = (low + high) / 2
-        theta, tie = fit(many, wide, _WEAK, tilt=direction * pull[:, None])
+        theta, tie = fit_bradley_terry(many, wide, _WEAK, tilt=direction * pull[:, None])
         near = best - _likelihood(many, theta, tie) < np.log(odds)
         low, high = np.where(near, pull, low), np.where(near, high, pull)
     found: Floats = (theta * direction).sum(1) * np.array(sides)
     return found
 
 
-def closed(there: Bools) -> Bools:
+def transitive_closure(there: Bools) -> Bools:
     """Whether a chain leads from each to each."""
     found = there | np.eye(len(there), dtype=np.bool_)
     for k in range(len(found)):
@@ -92,7 +92,9 @@ def closed(there: Bools) -> Bools:
 def _likelihood(counts: Floats, theta: Floats, tie: Floats) -> Floats:
     """The logarithm of the likelihood of each data set, (R,)."""
     one, other = np.triu_indices(theta.shape[1], 1)
-    won, tied = chances(theta[:, one] - theta[:, other], np.log(tie) if tie.any() else None)
+    won, tied = outcome_probabilities(
+        theta[:, one] - theta[:, other], np.log(tie) if tie.any() else None
+    )
     shares = np.stack([won, np.maximum(0.0, 1 - won - tied), tied])
     found: Floats = (counts * np.log(np.maximum(shares, 1e-300))).sum(axis=(0, 2))
     return found

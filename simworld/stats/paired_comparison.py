@@ -20,7 +20,7 @@ from scipy.special import stdtr
 from simworld.core.arrays import Floats
 from simworld.core.counts import counted
 from simworld.core.seeding import derive_seed, generator
-from simworld.stats.intervals import tail
+from simworld.stats.intervals import tail_probability
 
 ENOUGH_FAMILIES = 20  # below it intervals of skewed differences cover less than they say
 EXACT_FAMILIES = 14  # up to it all 2 ** G sign flips are counted
@@ -29,7 +29,7 @@ _ROWS = 2048  # of drawn signs at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paired:
+class PairedComparison:
     """How much higher the first arm is than the second. What too few families cannot give is
     None.
     """
@@ -69,7 +69,7 @@ class Paired:
         return tuple(found)
 
 
-def paired(
+def compare_pairs(
     families: NDArray[Any],
     cells: NDArray[Any],
     differences: Floats,
@@ -77,7 +77,7 @@ def paired(
     level: float = 0.95,
     rounds: int = 2000,
     seed: int = 0,
-) -> Paired | None:
+) -> PairedComparison | None:
     """How much higher one side is than the other in equal circumstances; None without a difference.
 
     Sums are exact, so the order of the differences means nothing; turning their signs turns those
@@ -107,7 +107,7 @@ def paired(
             p = 2 * float(stdtr(count - 1, -abs(z)))
         sign_p = sign_flip(of_families, seed=seed)
         low, high = _interval(of_families, level=level, rounds=rounds, seed=seed)
-    return Paired(
+    return PairedComparison(
         mean=mean,
         se=se,
         z=z,
@@ -157,12 +157,12 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
     return found
 
 
-def with_holm(comparisons: Mapping[str, Paired]) -> dict[str, Paired]:
+def with_holm(comparisons: Mapping[str, PairedComparison]) -> dict[str, PairedComparison]:
     """The same comparisons, by dimension, each with its `p_holm`."""
-    corrected = holm([paired.p for paired in comparisons.values()])
+    corrected = holm([compare_pairs.p for compare_pairs in comparisons.values()])
     return {
-        name: replace(paired, p_holm=p)
-        for (name, paired), p in zip(comparisons.items(), corrected, strict=True)
+        name: replace(compare_pairs, p_holm=p)
+        for (name, compare_pairs), p in zip(comparisons.items(), corrected, strict=True)
     }
 
 
@@ -183,6 +183,6 @@ def _interval(
     draws = generator(derive_seed("bootstrap", seed)).integers(
         len(families), size=(rounds, len(families))
     )
-    cut = tail(len(families), level)
+    cut = tail_probability(len(families), level)
     low, high = np.quantile(families[draws].mean(axis=1), [cut, 1 - cut])
     return float(low), float(high)

@@ -6,8 +6,8 @@ The model with ties is Davidson's (1970): agents have strengths θ, and
 
 which without ties is Bradley and Terry's (1952). All games are fitted at once, so their order
 cannot matter, as it does for Elo's updates. Intervals are percentiles of a bootstrap, taken as far
-out as `stats.tail` says; where the games bound a rating on one side only, as that of an agent that
-always wins, they are one-sided (see `unbounded`).
+out as `stats.tail_probability` says; where the games bound a rating on one side only, as that of an
+agent that always wins, they are one-sided (see `unbounded`).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from simworld.core.arrays import Floats
 from simworld.core.seeding import derive_seed
-from simworld.stats.bradley_terry import fit
-from simworld.stats.intervals import resamples, tail
-from simworld.stats.one_sided_ratings import bounds, closed, unbounded
+from simworld.stats.bradley_terry import fit_bradley_terry
+from simworld.stats.intervals import resamples, tail_probability
+from simworld.stats.one_sided_ratings import bounds, transitive_closure, unbounded
 
 POINTS = 400 / np.log(10)  # per unit of θ: 400 points are odds of ten to one
 CENTRE = 1000.0
@@ -104,16 +104,18 @@ def rate_counts(
     counts = np.stack([wins[:, one, other], wins[:, other, one], ties[:, one, other]]).astype(
         np.float64
     )
-    theta, tie = fit(counts.sum(1, keepdims=True), len(agents), ridge)
+    theta, tie = fit_bradley_terry(counts.sum(1, keepdims=True), len(agents), ridge)
     points = _points(theta, agents, anchor)[0]
     low: Sequence[float | None] = [None] * len(agents)
     high: Sequence[float | None] = [None] * len(agents)
     if families > 1:
         times = resamples(families, rounds, derive_seed("ratings", seed))
         spread = _points(
-            fit(times @ counts, len(agents), ridge, near=(theta, tie))[0], agents, anchor
+            fit_bradley_terry(times @ counts, len(agents), ridge, near=(theta, tie))[0],
+            agents,
+            anchor,
         )
-        cut = tail(families, level)
+        cut = tail_probability(families, level)
         low, high = (list(map(float, q)) for q in np.quantile(spread, [cut, 1 - cut], axis=0))
     low, high = _open(
         low,
@@ -174,5 +176,5 @@ def _open(
 
 def _groups(agents: Sequence[str], met: NDArray[np.bool_]) -> tuple[tuple[str, ...], ...]:
     """The agents by connected component of the graph of games, in order of name."""
-    linked = dict.fromkeys(tuple(np.flatnonzero(row).tolist()) for row in closed(met))
+    linked = dict.fromkeys(tuple(np.flatnonzero(row).tolist()) for row in transitive_closure(met))
     return tuple(tuple(agents[i] for i in members) for members in linked)

@@ -14,10 +14,10 @@ from functools import partial
 from agents.lm.server.options import ServerFields
 from simworld.core.errors import Stopped
 from simworld.core.protocols import Backend
-from simworld.core.stopping import Stopping
+from simworld.core.stopping import StopRules
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingRun, JudgingTally
-from simworld.runner.loaded_agents import LoadedAgents, borrow
+from simworld.runner.loaded_agents import LoadedAgents, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, run_plan
 from simworld.tournament.budget import Spending
 from simworld.tournament.loading import Tournament
@@ -50,7 +50,7 @@ class TournamentOutcome:
 
 def play_tournament(
     tournament: Tournament,
-    crew: LoadedAgents,
+    loaded_agents: LoadedAgents,
     store: Store,
     *,
     open_judge: OpenJudge,
@@ -58,7 +58,7 @@ def play_tournament(
     retry_failed: bool = False,
     live: int = 32,
     watch: TournamentListener | None = None,
-    stopping: Stopping | None = None,
+    stopping: StopRules | None = None,
 ) -> TournamentOutcome:
     """Plays and judges what is missing; safe to kill at any moment and to start again.
 
@@ -66,7 +66,7 @@ def play_tournament(
 
     Args:
         tournament: what is played, as one run of its name.
-        crew: agents and backends for it.
+        loaded_agents: agents and backends for it.
         store: where the run is begun or resumed.
         open_judge: a judge's model, open for a block.
         budget: for playing; default: the file's.
@@ -82,7 +82,7 @@ def play_tournament(
         ModelError: a judge's model cannot be loaded.
         Stopped: too much failed.
     """
-    stopping = stopping or Stopping()
+    stopping = stopping or StopRules()
     watch = watch or TournamentListener()
     spending = Spending(budget or tournament.file.budget)
     played = failed = 0
@@ -98,7 +98,7 @@ def play_tournament(
         )
         progress = run_plan(
             plan,
-            crew,
+            loaded_agents,
             store,
             retry_failed=retry_failed,
             live=live,
@@ -149,11 +149,11 @@ def _judged(
 
 
 def judges_of(
-    crew: LoadedAgents, *, threads: int | None = None, server: ServerFields | None = None
+    loaded_agents: LoadedAgents, *, threads: int | None = None, server: ServerFields | None = None
 ) -> OpenJudge:
-    """A judge's model: the crew's where it has it, else loaded for the block; `server` goes before
-    what its file says.
+    """A judge's model: the loaded agents' where it has it, else loaded for the block; `server` goes
+    before what its file says.
     """
-    return lambda spec: borrow(
-        crew, spec.model, spec.dtype, fields=spec, server=server, threads=threads
+    return lambda spec: shared_or_new_backend(
+        loaded_agents, spec.model, spec.dtype, fields=spec, server=server, threads=threads
     )

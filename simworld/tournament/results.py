@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 
 from simworld.core.errors import InputError, MissingExtra
 from simworld.core.measures import OVERALL
-from simworld.judging.caution import cautions
 from simworld.judging.judge_spec import JudgeSpec
+from simworld.judging.judge_warnings import cautions
 from simworld.results.cells import SeatScores
 from simworld.results.differences import Difference, compare_agents
-from simworld.results.games import count_cells
-from simworld.results.seat_scores import ScoreCounts, deviations, read_scores, scales
+from simworld.results.games import count_games
+from simworld.results.seat_scores import ScoreCounts, measure_scales, read_scores, retest_deviations
 from simworld.results.standings import Standings, make_standings
-from simworld.results.table_ratings import EpisodeRanks, TableRating
+from simworld.results.table_ratings import EpisodeRanks, MultiplayerRating
 from simworld.tournament.loading import Tournament
 from simworld.tournament.tournament_plan import compared_seats
 from store import Store
@@ -31,12 +31,12 @@ class Results:
     judged: int  # episodes with a score
     standings: Standings
     # scenarios with three and more seats; None where there is none
-    tables: tuple[TableRating, ...] | None
+    tables: tuple[MultiplayerRating, ...] | None
     scales: Mapping[str, tuple[float, float]]  # measure → the ends of its scale
     cautions: tuple[str, ...] = ()  # what a reader must know of the judge, a line each
 
 
-def results(
+def tournament_results(
     tournament: Tournament, store: Store, judge: JudgeSpec, *, rounds: int = 1000
 ) -> Results:
     """The standings of a tournament as far as it is played and judged.
@@ -45,19 +45,21 @@ def results(
         InputError: nothing is played, the judge has scored nothing at all (the text says why), a
             score is not finite, or `tie: measured` has nothing to measure.
     """
-    return results_by(
+    return results_for_ids(
         tournament, store, judge.name, judge_ids(store, tournament.name, judge), rounds=rounds
     )
 
 
-def results_by(
+def results_for_ids(
     tournament: Tournament, store: Store, judge: str, ids: Sequence[str], *, rounds: int = 1000
 ) -> Results:
-    """As `results`, by the ids of one judge, one per rubric; `judge` is its name."""
+    """As `tournament_results`, by the ids of one judge, one per rubric; `judge` is its name."""
     ties = _ties(tournament, store, ids)
     reading = ScoreCounts()
     tables = EpisodeRanks(OVERALL)
-    counted = count_cells(_adding_ranks(tables, scores(tournament, store, ids, reading)), ties)
+    counted = count_games(
+        _adding_ranks(tables, read_tournament_scores(tournament, store, ids, reading)), ties
+    )
     if not reading.counts:
         raise InputError(
             f"nothing of tournament {tournament.name!r} is in {store.where}; `simworld tournament"
@@ -87,7 +89,7 @@ def results_by(
         judged=reading.judged,
         standings=standings,
         tables=rated,
-        scales=scales(store, ids),
+        scales=measure_scales(store, ids),
         cautions=cautions(store, ids, run=tournament.name),
     )
 
@@ -98,17 +100,17 @@ def differences(
     """Measure → one agent less another. Raises InputError for an agent that is not in the
     tournament.
     """
-    return differences_by(
+    return differences_for_ids(
         tournament, store, judge_ids(store, tournament.name, judge), first, second
     )
 
 
-def differences_by(
+def differences_for_ids(
     tournament: Tournament, store: Store, ids: Sequence[str], first: str, second: str
 ) -> dict[str, Difference]:
     """As `differences`, by the ids of one judge, one per rubric."""
     differences_ = compare_agents(
-        scores(tournament, store, ids, agents=(first, second)), first, second
+        read_tournament_scores(tournament, store, ids, agents=(first, second)), first, second
     )
     wanted = (OVERALL, *tournament.file.dimensions)
     return (
@@ -118,7 +120,7 @@ def differences_by(
     )
 
 
-def scores(
+def read_tournament_scores(
     tournament: Tournament,
     store: Store,
     ids: Sequence[str],
@@ -177,10 +179,10 @@ def judge_ids(store: Store, run: str, judge: JudgeSpec) -> list[str]:
 
 def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str, float]:
     tie = tournament.tie
-    measures = scales(store, ids)
+    measures = measure_scales(store, ids)
     if tie != "measured":
         return {measure: tie * (high - low) for measure, (low, high) in measures.items()}
-    measured = deviations(
+    measured = retest_deviations(
         store, tournament.name, ids, [scenario.id for scenario in tournament.scenarios]
     )
     if ids and not measured:

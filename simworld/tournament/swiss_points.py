@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from simworld.core.measures import OVERALL
-from simworld.results.games import count_cells
+from simworld.results.games import count_games
 from simworld.tournament.loading import Tournament
-from simworld.tournament.results import judge_ids, scores
+from simworld.tournament.results import judge_ids, read_tournament_scores
 from simworld.tournament.tournament_plan import Points
 from store import Store
 
@@ -17,7 +17,7 @@ def points_of(tournament: Tournament, store: Store) -> Points:
 
     def points(casts: frozenset[frozenset[str]]) -> dict[str, float]:
         ids = judge_ids(store, tournament.name, tournament.judges[0])
-        counted = count_cells(scores(tournament, store, ids, casts=casts))
+        counted = count_games(read_tournament_scores(tournament, store, ids, casts=casts))
         if OVERALL not in counted.measures:
             return {}
         won = (counted.wins + counted.ties / 2)[..., counted.measures.index(OVERALL)].sum((0, 2))

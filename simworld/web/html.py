@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from simworld.core.counts import counted
 from simworld.core.text import harmless
-from simworld.language.shown import only_to_words
+from simworld.language.act_text import only_to_words
 from simworld.web import numbers
 from simworld.web.links import link
 from simworld.web.titles import scenario_title
@@ -57,9 +57,9 @@ def environment() -> Environment:
     templates.filters |= {
         "count": numbers.count,
         "counted": counted,
-        "figure": numbers.figure,
+        "figure": numbers.format_number,
         "signed": numbers.signed,
-        "bounds": numbers.bounds,
+        "bounds": numbers.format_rating_interval,
         "percent": numbers.percent,
         "when": when,
         "bdi": isolated,

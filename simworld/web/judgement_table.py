@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from simworld.core.judgement import Verdict
 from simworld.web.figures.bars import histogram, in_range, spread
-from simworld.web.numbers import figure
+from simworld.web.numbers import format_number
 from store import JudgeRecord, Store, StoredEpisode, StoredJudgement
 
 ENDS = (-6.0, 6.0)  # of the axis of log-odds, at least
@@ -113,7 +113,7 @@ def distribution(raw: Mapping[str, float]) -> Markup | None:
         best = max(range(10), key=digits.__getitem__)
         label = (
             f"probabilities of the answers 0 to 9; the likeliest is {best} with"
-            f" {figure(digits[best])}"
+            f" {format_number(digits[best])}"
         )
         return histogram(digits, [str(i) for i in range(10)], label)
     odds = [
@@ -124,5 +124,5 @@ def distribution(raw: Mapping[str, float]) -> Markup | None:
     if not odds:
         return None
     low, high = min(ENDS[0], *odds), max(ENDS[1], *odds)
-    numbers = ", ".join(figure(value, 1) for value in odds)
+    numbers = ", ".join(format_number(value, 1) for value in odds)
     return spread(odds, (low, high), f"log-odds of the wordings for the better end: {numbers}")

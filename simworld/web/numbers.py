@@ -15,7 +15,7 @@ def count(value: int | None) -> str:
     return DASH if value is None else f"{value:,}"
 
 
-def figure(value: float | None, digits: int = 2) -> str:
+def format_number(value: float | None, digits: int = 2) -> str:
     """A number with so many digits behind the point; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return DASH
@@ -25,22 +25,22 @@ def figure(value: float | None, digits: int = 2) -> str:
     return text.replace("-", MINUS)
 
 
-def bounds(rating: Rating | None) -> str:
+def format_rating_interval(rating: Rating | None) -> str:
     """The interval of a rating; of one that the games leave open, the end that there is."""
     if rating is None or rating.low is None or rating.high is None:
         return "none"
     if rating.high == math.inf:
-        return "no bounds" if rating.low == -math.inf else f"{figure(rating.low, 0)} or more"
+        return "no bounds" if rating.low == -math.inf else f"{format_number(rating.low, 0)} or more"
     return (
-        f"{figure(rating.high, 0)} or less"
+        f"{format_number(rating.high, 0)} or less"
         if rating.low == -math.inf
-        else f"{figure(rating.low, 0)} to {figure(rating.high, 0)}"
+        else f"{format_number(rating.low, 0)} to {format_number(rating.high, 0)}"
     )
 
 
 def signed(value: float | None, digits: int = 2) -> str:
     """A difference, its sign always written."""
-    text = figure(value, digits)
+    text = format_number(value, digits)
     return text if text.startswith((MINUS, DASH)) else f"+{text}"
 
 

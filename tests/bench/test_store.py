@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from simworld.tournament.loading import open_tournament
-from simworld.tournament.results import results
+from simworld.tournament.results import tournament_results
 from store import open_store
 from tests.simworld.analysis.raw import raw_scores
 from tests.simworld.results.counted import count, games
@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_standings_are_those_of_the_raw_scores(folder: Path) -> None:
     tournament = open_tournament(str(folder / "cup-0.yaml"))
     with open_store(str(folder / "x.db")) as store:
-        found = results(tournament, store, tournament.judges[1], rounds=20)
+        found = tournament_results(tournament, store, tournament.judges[1], rounds=20)
         scores, counts, judged = raw_scores(store, "cup-0", found.judge_ids[0])
     assert found.judged == judged > EPISODES / 2
     assert found.standings.seats == counts

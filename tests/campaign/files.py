@@ -13,7 +13,7 @@ from pathlib import Path
 from scenarios.rubrics import load_rubric
 from simworld.core.errors import InputError
 from simworld.judging.judge_spec import load_judge
-from simworld.judging.trust import check_dimensions, check_judge, load_pairs
+from simworld.judging.pair_accuracy import check_dimensions, check_judge, load_pairs
 from simworld.testing import FakeBackend
 from tests.campaign.command import Ran, faults, name_of, run_command
 from tests.campaign.good_files import BESIDE, SCORES

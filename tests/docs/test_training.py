@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from simworld.pipeline.learn.grid import cells
+from simworld.pipeline.learn.grid import combinations
 from simworld.pipeline.learn.learn_file import ARMS
 from simworld.yamlfile import load_text
 
@@ -14,7 +14,7 @@ PAGE = (Path(__file__).parent.parent.parent / "docs" / "training.md").read_text(
 
 def test_the_file_that_is_shown_can_be_used() -> None:
     shown, _explorer = re.findall(r"```yaml\n(name: .*?)```", PAGE, re.DOTALL)
-    (one,) = cells(load_text(shown, "polite.yaml"))
+    (one,) = combinations(load_text(shown, "polite.yaml"))
     assert one.file.arms == ("base", "clone", "random", "constant", "planner")
 
 

@@ -17,7 +17,7 @@ from simworld.core.requests import (
     Scored,
 )
 from simworld.core.scenario import Persona, Scenario, Seat
-from simworld.judging.local import Judging
+from simworld.judging.logprob_judging import Judging
 
 
 class AnsweringBackend:

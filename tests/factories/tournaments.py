@@ -75,7 +75,7 @@ def tournament(
     return open_tournament(str(folder / "cup.yaml"))
 
 
-def crew(made: Tournament) -> LoadedAgents:
+def loaded_agents(made: Tournament) -> LoadedAgents:
     """The scripted agents; no model is asked."""
     return LoadedAgents(
         agents={name: make_agent(loaded) for name, loaded in made.specs.items()},
@@ -103,7 +103,12 @@ def play(
 ) -> TournamentOutcome:
     """Plays and judges what is missing."""
     return play_tournament(
-        made, crew(made), store, open_judge=open_judge or judge(), live=4, retry_failed=retry_failed
+        made,
+        loaded_agents(made),
+        store,
+        open_judge=open_judge or judge(),
+        live=4,
+        retry_failed=retry_failed,
     )
 
 

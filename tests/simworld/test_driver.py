@@ -11,8 +11,8 @@ from simworld.core.errors import Failure
 from simworld.core.judgement import Verdict
 from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Finished, Request, Score, Scored, TextPrompt
-from simworld.driver import Piece, RoutedRequest, drive, drive_one
-from simworld.judging.local import Judging
+from simworld.driver import Piece, RoutedRequest, drive, drive_on_backend
+from simworld.judging.logprob_judging import Judging
 from simworld.testing import FakeBackend
 from tests.factories.judging import AnsweringBackend, scored
 from tests.factories.losing import LosingBackend
@@ -41,7 +41,9 @@ def length(request: Request) -> Completion:
 def test_each_judgement_gets_its_own_answers_and_a_bad_one_fails_alone() -> None:
     backend = AnsweringBackend(length)
     prompts: list[tuple[str, ...]] = [("a", "bb"), ("bad", "a"), ("ccc",), ()]
-    ended = {j.key: j.outcome for j in drive_one(((p, judging(*p)) for p in prompts), backend)}
+    ended = {
+        j.key: j.outcome for j in drive_on_backend(((p, judging(*p)) for p in prompts), backend)
+    }
     assert isinstance(ended.pop(("bad", "a")), Failure)
     scores = {
         key: outcome[0].score for key, outcome in ended.items() if not isinstance(outcome, Failure)
@@ -60,7 +62,7 @@ def test_at_most_live_judgements_are_begun() -> None:
             most = max(most, begun - ended)
             yield i, judging("a" * (i + 1), "b" * (i + 1))
 
-    for _ in drive_one(many(), backend, live=4):
+    for _ in drive_on_backend(many(), backend, live=4):
         ended += 1
     assert ended == 50
     assert backend.most_open <= 4
@@ -69,7 +71,9 @@ def test_at_most_live_judgements_are_begun() -> None:
 
 def test_equal_scores_are_asked_once_and_cost_once() -> None:
     backend = AnsweringBackend(length)
-    ended = list(drive_one(((i, judging("same", "same too")) for i in range(10)), backend, live=4))
+    ended = list(
+        drive_on_backend(((i, judging("same", "same too")) for i in range(10)), backend, live=4)
+    )
     assert [
         r.prompt.text
         for r in backend.asked
@@ -84,7 +88,7 @@ def test_equal_scores_are_asked_once_and_cost_once() -> None:
 
 def test_a_failure_is_not_kept() -> None:
     backend = AnsweringBackend(length)
-    list(drive_one(((i, judging("bad")) for i in range(3)), backend, live=1))
+    list(drive_on_backend(((i, judging("bad")) for i in range(3)), backend, live=1))
     assert len(backend.asked) == 3
 
 
@@ -139,7 +143,7 @@ def test_two_backends_that_lose_requests_do_not_wait_for_each_other() -> None:
 
 
 def test_a_lost_request_fails_a_judgement() -> None:
-    (ended,) = drive_one([("j", judging("a", "b"))], LosingBackend("openai:m@u"))
+    (ended,) = drive_on_backend([("j", judging("a", "b"))], LosingBackend("openai:m@u"))
     assert ended.outcome == Failure(
         boundary="model", kind="lost", message="openai:m@u never answered the request"
     )
@@ -159,7 +163,7 @@ def test_what_a_backend_does_not_take_is_told_to_the_piece_that_asked() -> None:
     (ended,) = drive([(1, asks("good", "bad"))], backends)
     assert sorted(ended.outcome) == ["good/0", "not this one"]
     with pytest.raises(ValueError, match="not this one"):
-        list(drive_one([(1, judging("good")), (2, judging("bad 0"))], Refuses()))
+        list(drive_on_backend([(1, judging("good")), (2, judging("bad 0"))], Refuses()))
 
 
 class Clock:

@@ -141,7 +141,7 @@ def test_a_contradictory_episode_is_refused(store: Store) -> None:
 def test_episodes_stream_by_id_in_batches_and_filter(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.reading.BATCH", 2)
+    monkeypatch.setattr("store.episode_reading.BATCH", 2)
     items = begin(store, repeats=5)
     for work in items:
         add(store, work, played(work, "x", failure=TIMEOUT if work.repeat == 4 else None))

@@ -17,14 +17,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 NAME = "simworld"  # under which transformers finds `attend`
-ARGUMENT = "simworld_pass"  # the model's keyword argument that carries the Pass
+ARGUMENT = "simworld_pass"  # the model's keyword argument that carries the PackedPass
 
 _BLOCK = 128  # queries of a span that attend at a time: keys after the last of them are left out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepRows:
-    """One new token for each row of a slab."""
+    """One new token for each row of a KV block."""
 
     # (layers, 2, rows, kv heads, capacity, head size), the last four dense; the new keys and values
     # go into it
@@ -215,8 +215,8 @@ def attend(
     softcap: float | None = None,
     **others: Any,
 ) -> tuple[Tensor, None]:
-    """The attention function as transformers calls it; the Pass comes along as a keyword argument
-    of the model's own call.
+    """The attention function as transformers calls it; the PackedPass comes along as a keyword
+    argument of the model's own call.
     """
     reading = others[ARGUMENT]
     return reading.attend(

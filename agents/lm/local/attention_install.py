@@ -35,8 +35,8 @@ class InstalledAttention:
 
 
 class _AttentionProbe:
-    """Stands in for a Pass: notes what the layers ask for, and computes plain causal attention on
-    few tokens.
+    """Stands in for a PackedPass: notes what the layers ask for, and computes plain causal
+    attention on few tokens.
     """
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from agents.lm.local.common_prefix import common_prefix
-from agents.lm.reasoning import closed
+from agents.lm.reasoning import close_thought
 from agents.lm.server.options import Reasoning
 from simworld.core.requests import Message, Prompt, TextPrompt
 
@@ -45,7 +45,7 @@ class ChatTemplate:
             return "\n\n".join([*lines, _HEADER]) + (f" {reply_start}" if reply_start else "")
         rendered = self._render(turns)
         # What is begun is said: a thought that the template opens is ended before it.
-        return closed(rendered, self._reasoning) + reply_start if reply_start else rendered
+        return close_thought(rendered, self._reasoning) + reply_start if reply_start else rendered
 
     def begun(self, prompt: Prompt, text: str) -> int | None:
         """Where in a prompt's `text` its `reply_start` begins, in characters; None where there is

@@ -3,8 +3,8 @@ end.
 
 A step is one call of the model: one token for every row, and in the same call the unread part of
 the prompts of the rows that have just joined, so that reading costs no pass of its own. Rows of
-similar length share a slab, so that attention reads little padding. A row that asks for a state is
-read straight into its thread's cache and done after one step.
+similar length share a KV block, so that attention reads little padding. A row that asks for a state
+is read straight into its thread's cache and done after one step.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from torch import Tensor
 
 from agents.lm.local.attention import PackedPass, Span, StepRows
 from agents.lm.local.common_prefix import common_prefix
+from agents.lm.local.decoding_row import DecodingRow
 from agents.lm.local.kv_block import capacity_for
 from agents.lm.local.local_model import LocalModel
 from agents.lm.local.meter import Meter
 from agents.lm.local.prefix_cache import WORTH, PrefixCache
 from agents.lm.local.row_group import RowGroup
-from agents.lm.local.rows import DecodingRow
 from agents.lm.local.sampling import sample
 from simworld.core.errors import Failure
 from simworld.core.requests import Completion, Encode, Generate
@@ -47,7 +47,7 @@ class DecodingBatch:
         return [row for group in self._groups.values() for row in group.rows] + self._asked
 
     def bytes_with(self, row: DecodingRow) -> int:
-        """Memory of the slabs if this row joined too."""
+        """Memory of the KV blocks if this row joined too."""
         if isinstance(row.request, Encode):
             return sum(group.bytes() for group in self._groups.values())
         capacity = capacity_for(row.longest)
@@ -148,7 +148,7 @@ class DecodingBatch:
             spans.extend(new)
             ids.extend(more)
             places = torch.tensor([row.cached for row in group.rows], device=device)
-            parts.append(StepRows(group.slab.kv[:, :, : len(places)], places))
+            parts.append(StepRows(group.kv_block.kv[:, :, : len(places)], places))
         keep, threads = list(range(len(rows))), []
         for row in self._asked:
             thread = self._threads.open(row.request.thread, row.ids, len(row.ids))

@@ -36,8 +36,8 @@ class CacheShape:
 class KVBlock:
     """Slots 0, 1, … of one capacity; their number grows by doubling.
 
-    Attention works on all of a slot, so a row belongs in a slab whose capacity is little more than
-    its length.
+    Attention works on all of a slot, so a row belongs in a KV block whose capacity is little more
+    than its length.
     """
 
     def __init__(self, shape: CacheShape, capacity: int) -> None:
@@ -86,8 +86,8 @@ class KVBlock:
 
 
 def capacity_for(tokens: int) -> int:
-    """The capacity of the slab that takes rows of so many tokens: steps of 64 at first, then of an
-    eighth or more.
+    """The capacity of the KV block that takes rows of so many tokens: steps of 64 at first, then of
+    an eighth or more.
     """
     step = 64
     while tokens > 8 * step:

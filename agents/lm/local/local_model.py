@@ -18,7 +18,7 @@ from agents.lm.local.attention import ARGUMENT, NAME, PackedPass
 from agents.lm.local.attention_install import install_attention
 from agents.lm.local.kv_block import CacheShape
 from agents.lm.local.number_formats import DTYPES, default_device, dtype_in_use
-from agents.lm.local.packing import pack
+from agents.lm.local.packed_weights import pack
 from agents.lm.local.processors import available_cores
 from agents.lm.local.prompt_tokens import Renderer
 from agents.lm.local.weights import Weights, quiet_loading

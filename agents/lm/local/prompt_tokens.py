@@ -146,7 +146,7 @@ class Renderer:
         return self._decode(reply)
 
     def piece(self, token: int) -> str:
-        """The text of one token by itself, which may be less than it is worth in company."""
+        """The token decoded alone; decoded with its neighbours it may give more text."""
         if token not in self._pieces:
             self._pieces[token] = self._decode([token])
         return self._pieces[token]

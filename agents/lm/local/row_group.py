@@ -1,12 +1,12 @@
-"""Rows of about one length under way together: row i lives in slot i of a slab of its own."""
+"""Rows of about one length under way together: row i lives in slot i of a KV block of its own."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 from agents.lm.local.attention import Span
+from agents.lm.local.decoding_row import DecodingRow
 from agents.lm.local.kv_block import CacheShape, KVBlock
-from agents.lm.local.rows import DecodingRow
 
 
 class RowGroup:
@@ -15,7 +15,7 @@ class RowGroup:
     """
 
     def __init__(self, shape: CacheShape, capacity: int) -> None:
-        self.slab = KVBlock(shape, capacity)
+        self.kv_block = KVBlock(shape, capacity)
         self._slots: list[DecodingRow | None] = []
         self._joined: list[DecodingRow] = []
 
@@ -26,7 +26,7 @@ class RowGroup:
 
     def bytes(self, *, more: bool = False) -> int:
         """Memory held, or what would be held with one more row."""
-        return self.slab.bytes(len(self.rows) + 1 if more else 0)
+        return self.kv_block.bytes(len(self.rows) + 1 if more else 0)
 
     def join(self, row: DecodingRow, cached: Tensor | None) -> None:
         """Takes a row in, with the cache of its first tokens, (layers, 2, kv heads, tokens, head
@@ -35,9 +35,9 @@ class RowGroup:
         place = next((i for i, other in enumerate(self._slots) if other is None), len(self._slots))
         self._slots[place : place + 1] = [row]
         self._joined.append(row)
-        self.slab.reserve(place + 1)
+        self.kv_block.reserve(place + 1)
         if cached is not None:
-            self.slab.load(place, cached)
+            self.kv_block.load(place, cached)
             row.cached = cached.shape[3]
 
     def leave(self, row: DecodingRow) -> None:
@@ -50,7 +50,7 @@ class RowGroup:
             last = self._slots.pop()
             if last is not None:
                 hole = self._slots.index(None)
-                self.slab.move(len(self._slots), hole, last.cached)
+                self.kv_block.move(len(self._slots), hole, last.cached)
                 self._slots[hole] = last
 
     def unread(self) -> tuple[list[Span], list[int]]:
@@ -69,8 +69,8 @@ class RowGroup:
 
     def view(self, row: DecodingRow) -> Tensor:
         """The memory of a row, (layers, 2, kv heads, capacity, head size)."""
-        return self.slab.view(self._slots.index(row))
+        return self.kv_block.view(self._slots.index(row))
 
     def wipe(self, row: DecodingRow) -> None:
         """Leaves nothing of a row's cache."""
-        self.slab.wipe(self._slots.index(row))
+        self.kv_block.wipe(self._slots.index(row))

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.lm.local.decoding_batch import DecodingBatch
+from agents.lm.local.decoding_row import DecodingRow
 from agents.lm.local.local_model import LocalModel
 from agents.lm.local.memory import default_budget
 from agents.lm.local.meter import Meter
 from agents.lm.local.prefix_cache import PrefixCache
 from agents.lm.local.prompt_tokens import Continuation, PromptError
-from agents.lm.local.row_intake import prepare_row, refusal, too_long
-from agents.lm.local.rows import DecodingRow
+from agents.lm.local.row_from_request import prepare_row, refusal, too_long
 from agents.lm.local.scoring import score
 from simworld.core.errors import Failure
 from simworld.core.profile import ProfilePart

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from agents.lm.reasoning import SplitReply, split, split_whole
+from agents.lm.reasoning import SplitReply, split_thought, split_whole
 from agents.lm.server.message import MessageParts, arguments, why_empty
 from agents.lm.server.options import Reasoning
 from agents.lm.server.refusals import failure_of, refusal_of
@@ -84,10 +84,10 @@ def read_answer(
     reply = (
         split_whole(text, reasoning, cut=cut)
         if request.json_schema is not None
-        else split(text, reasoning, cut=cut)
+        else split_thought(text, reasoning, cut=cut)
     )
     if begun and cut and reply.state == "none" and not parts.thought:
-        reply = split(text, reasoning, begun=True, cut=True)
+        reply = split_thought(text, reasoning, begun=True, cut=True)
     return _answer(
         data,
         choice,

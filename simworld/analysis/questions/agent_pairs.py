@@ -18,8 +18,8 @@ from simworld.analysis.questions.seats import ALL, seat_frames
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.results.differences import Difference, differences
-from simworld.stats.paired_comparison import Paired
-from simworld.stats.paired_comparison import paired as of_pairs
+from simworld.stats.paired_comparison import PairedComparison
+from simworld.stats.paired_comparison import compare_pairs as of_pairs
 from store.cells import number_of
 
 BY = ("family", "scenario", "kind", "seat", "position")
@@ -40,7 +40,7 @@ class AgentPair:
     family: str | None = None
 
 
-def paired(
+def differences_frame(
     source: QuerySource,
     two: AgentPair,
     *,
@@ -49,14 +49,14 @@ def paired(
     judge: str | None,
     values: pd.DataFrame | None,
 ) -> pd.DataFrame:
-    """See `Analysis.paired`."""
+    """See `Analysis.differences_frame`."""
     groups = grouping(by, BY)
     two, among = _common_run(source, two)
     seats, names = _seats(source, among, measures, judge, values)
     beside = _paired_rows(seats, two, names)
     lost = _lost(seats, groups, names)
     rows: list[tuple[Any, ...]] = []
-    all_paired: list[Paired] = []
+    all_paired: list[PairedComparison] = []
     for key, of_group in beside.groupby(groups):
         families, cells = of_group["family"].to_numpy(), of_group.groupby(CELL).ngroup().to_numpy()
         gaps = {n: of_group[f"{n}_first"] - of_group[f"{n}_second"] for n in names}
@@ -88,7 +88,7 @@ def paired(
     return noted(table(rows, columns).drop(columns=ALL, errors="ignore"), _notes(all_paired))
 
 
-def pairs(
+def pairs_frame(
     source: QuerySource,
     two: AgentPair,
     *,
@@ -96,7 +96,7 @@ def pairs(
     judge: str | None,
     values: pd.DataFrame | None,
 ) -> pd.DataFrame:
-    """See `Analysis.pairs`."""
+    """See `Analysis.pairs_frame`."""
     two, among = _common_run(source, two)
     wanted = [measure or OVERALL] if values is None else [measure] if measure else []
     seats, (name, *_) = _seats(source, among, wanted, judge, values)
@@ -225,17 +225,17 @@ def _lost(
     }
 
 
-def _notes(compared: Iterable[Paired]) -> list[str]:
+def _notes(compared: Iterable[PairedComparison]) -> list[str]:
     """What a reader must know of all groups: of the one with the fewest families, and of those
     without any scatter.
     """
-    ordered = sorted(compared, key=lambda paired: paired.families)
+    ordered = sorted(compared, key=lambda differences_frame: differences_frame.families)
     fewest = ordered[0].families
     return [
         note
-        for paired in ordered
-        for note in paired.notes
-        if paired.families == fewest or paired.z is None
+        for differences_frame in ordered
+        for note in differences_frame.notes
+        if differences_frame.families == fewest or differences_frame.z is None
     ]
 
 

@@ -16,7 +16,7 @@ class AnswerFrame(pd.DataFrame):  # type: ignore[misc]  # pandas tells no types
     """A DataFrame of which no column is hidden: what does not fit beside the others stands below
     them.
 
-    Who sets pandas' options sees what they say.
+    Display options of pandas that a user sets take precedence.
     """
 
     @property

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from simworld.analysis.questions.mean_scores import (
-    cells_of,
     check_one_meaning,
+    estimate_columns,
     family_notes,
     grouping,
 )
@@ -76,7 +76,14 @@ GROUP BY {places} ORDER BY {places}"""
                 {unit: (of_family.get(unit, 0), all_) for unit, all_ in totals[group].items()}
             )
             rows.append(
-                (*group, ending, reason, n, *cells_of(share), turns[*group, ending, reason] / n)
+                (
+                    *group,
+                    ending,
+                    reason,
+                    n,
+                    *estimate_columns(share),
+                    turns[*group, ending, reason] / n,
+                )
             )
     number = dict.fromkeys(("share", "low", "high"), "float64")
     columns = {**dict.fromkeys(groups, ""), "ending": "", "reason": "", "count": "int64", **number}

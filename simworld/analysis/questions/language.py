@@ -12,7 +12,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from simworld.analysis.questions.mean_scores import cells_of, count_seats, family_notes
+from simworld.analysis.questions.mean_scores import count_seats, estimate_columns, family_notes
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, scope
 from simworld.analysis.questions.seats import seat_frames
@@ -66,7 +66,7 @@ def language(
     for agent, of in samples.items():
         parts = {unit: qualities({unit: seats})[unit] for unit, seats in of.seats.items()}
         for name in _SHARES:
-            rows.append((agent, name, *cells_of(_mean(parts, of, name))))
+            rows.append((agent, name, *estimate_columns(_mean(parts, of, name))))
         for n in (1, 2):
             value = distinct(words[agent], n, limit)
             rows.append((agent, f"distinct_{n}", value, None, None, len(words[agent]), len(parts)))

@@ -58,7 +58,9 @@ def scores(
             mean = estimates.get((measure.name, *key))
             unscored = all_ - failed - (mean.n if mean else 0)
             in_range = None if mean is None else measure.in_range(mean.mean)
-            rows.append((*key, measure.name, *cells_of(mean), in_range, all_, failed, unscored))
+            rows.append(
+                (*key, measure.name, *estimate_columns(mean), in_range, all_, failed, unscored)
+            )
     number, whole = "float64", "int64"
     columns = {
         **dict.fromkeys(groups, ""),
@@ -129,7 +131,7 @@ def _together(parts: Sequence[pd.DataFrame], groups: Sequence[str]) -> pd.DataFr
     return pd.concat(parts).groupby(level=[UNIT, *groups]).sum().unstack(groups).fillna(0)
 
 
-def cells_of(estimate: Estimate | None) -> SqlRow:
+def estimate_columns(estimate: Estimate | None) -> SqlRow:
     """The values of the columns mean, low, high, n and families."""
     return (
         (None, None, None, 0, 0)

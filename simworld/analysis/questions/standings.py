@@ -6,12 +6,12 @@ import pandas as pd
 
 from simworld.analysis.questions.judge_choice import choose_judge
 from simworld.analysis.questions.judge_measures import judge_measures
-from simworld.analysis.questions.mean_scores import cells_of
+from simworld.analysis.questions.mean_scores import estimate_columns
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import one_run, scope
 from simworld.analysis.questions.seats import seat_names
 from simworld.core.errors import InputError
-from simworld.results.games import count_cells
+from simworld.results.games import count_games
 from simworld.results.seat_scores import ScoreCounts, read_scores
 from simworld.results.standings import Standings, make_standings
 
@@ -35,7 +35,9 @@ def standings(
         games = (0, 0, 0) if rating is None else (rating.games, rating.wins, rating.ties)
         lost = games[0] - games[1] - games[2]
         counts = (seats.played, seats.failed, seats.unscored)
-        rows.append((standing.agent, *points, *games, lost, *cells_of(standing.score), *counts))
+        rows.append(
+            (standing.agent, *points, *games, lost, *estimate_columns(standing.score), *counts)
+        )
     number, whole = "float64", "int64"
     columns = {"agent": "", **dict.fromkeys(("rating", "rating_low", "rating_high"), number)}
     columns |= dict.fromkeys(("games", "wins", "ties", "losses"), whole)
@@ -85,7 +87,7 @@ def _standings(
     scores = read_scores(
         source.store, run, chosen.ids, seat_names(source, among), agents=agents, reading=reading
     )
-    counted = count_cells(scores, ties)
+    counted = count_games(scores, ties)
     there = [agent for agent in agents if agent in reading.counts]
     return make_standings(
         counted, agents=there, measures=(measure,), seats=reading.counts, ties=ties, anchor=anchor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from simworld.cli.interrupt_message import resumes
 from simworld.cli.judge.judge_options import (
     OfAJudge,
     judge_option,
@@ -14,7 +15,6 @@ from simworld.cli.judge.judge_options import (
 from simworld.cli.next_command import next_command, same_command
 from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option
 from simworld.cli.progress import progress_bar
-from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.expected import expecting_kind
 from simworld.cli.judge.judge_options import (
     OfAJudge,
     judge_option,
@@ -21,11 +20,12 @@ from simworld.cli.options import Asking, asking_options, db_option, json_option,
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
+from simworld.cli.wrong_kind import expecting_kind
 from simworld.core.counts import counted
 from simworld.judging.judge_spec import DEFAULT_JUDGE
 
 if TYPE_CHECKING:
-    from simworld.judging.trust import Share, Trust
+    from simworld.judging.pair_accuracy import PairAccuracy, Trust
 
 
 @click.command(cls=OfAJudge)
@@ -69,9 +69,14 @@ def check(
       worse: |
         Ann: Keep your rubbish!
     """  # noqa: D301  # click reads the escape: it keeps the example's lines
-    from simworld.judging.caution import measured
     from simworld.judging.judge import make_judge
-    from simworld.judging.trust import check_dimensions, check_judge, load_pairs, shipped_pairs
+    from simworld.judging.judge_warnings import measured
+    from simworld.judging.pair_accuracy import (
+        check_dimensions,
+        check_judge,
+        load_pairs,
+        shipped_pairs,
+    )
     from store import check_store, open_store
 
     spec, _ = load_judge_option(judge_name)
@@ -144,7 +149,7 @@ def _print_trust(trust: Trust) -> None:
     )
 
 
-def _cells(share: Share) -> tuple[str, ...]:
+def _cells(share: PairAccuracy) -> tuple[str, ...]:
     if share.accuracy is None or share.low is None or share.high is None:
         return ("–", "0", "–", "–", "–", "–")
     right = share.accuracy * share.n

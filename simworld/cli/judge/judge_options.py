@@ -11,7 +11,7 @@ import click
 
 from scenarios.rubrics import load_rubric
 from simworld.cli import completion
-from simworld.cli.expected import expecting_kind
+from simworld.cli.wrong_kind import expecting_kind
 from simworld.judging.judge_spec import DEFAULT_JUDGE, load_judge
 
 if TYPE_CHECKING:

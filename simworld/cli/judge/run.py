@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simworld.cli.interrupt_message import resumes
 from simworld.cli.judge.judge_options import (
     OfAJudge,
     judge_option,
@@ -28,14 +29,13 @@ from simworld.cli.options import (
 )
 from simworld.cli.profile import print_profile
 from simworld.cli.progress import progress_bar
-from simworld.cli.resuming import resumes
 from simworld.cli.standings import show_notes
 from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
     from simworld.judging.judging_pass import JudgingTally
-    from simworld.judging.swap import Swap
+    from simworld.judging.swapped_dialogue import Swap
 
 
 @click.command(cls=OfAJudge)
@@ -81,7 +81,7 @@ def run(
 
     Those that this judge has not judged yet; the same command again goes on where it stopped.
     """
-    from simworld.judging.caution import cautions
+    from simworld.judging.judge_warnings import cautions
     from simworld.judging.judging_pass import JudgingRun
     from simworld.runner.profiler import Profiler
     from store import open_store

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import click
 
+from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option, threads_option
-from simworld.cli.resuming import resumes
 from simworld.cli.train.reply_options import (
     descent_of,
     neutrality_lines,

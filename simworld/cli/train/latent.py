@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option, threads_option
-from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.reply_options import (
     neutrality_lines,
@@ -111,13 +111,13 @@ def latent(
         latent_upmap,
         open_cloning_data,
     )
-    from simworld.training.cloning.descent import Descent
     from simworld.training.cloning.latent_learning import LatentSettings
+    from simworld.training.cloning.reply_training import DescentSettings
     from store import open_store
 
     check_target(out)
     clone = load_checkpoint(clone_folder)
-    how = Descent(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
+    how = DescentSettings(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
     settings = LatentSettings(size=size, ways=ways, strength=strength, descent=how)
     query = ReplyQuery(run=run_name, agent=agent, train=replies, dev=60, seed=seed)
     with open_store(db) as store, progress_bar("latent") as show:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from simworld.core.progress import MetricsSink
     from simworld.stats.intervals import Estimate
     from simworld.training.cloning.clone_checkpoint import ReplyQuery
-    from simworld.training.cloning.descent import Descent
     from simworld.training.cloning.neutrality import Neutrality
+    from simworld.training.cloning.reply_training import DescentSettings
     from store import Store
 
 _SOURCE = (
@@ -94,11 +94,11 @@ def reply_query(options: Mapping[str, Any]) -> ReplyQuery:
     )
 
 
-def descent_of(options: Mapping[str, Any]) -> Descent:
+def descent_of(options: Mapping[str, Any]) -> DescentSettings:
     """How a command's options say to descend."""
-    from simworld.training.cloning.descent import Descent
+    from simworld.training.cloning.reply_training import DescentSettings
 
-    return Descent(
+    return DescentSettings(
         steps=options["steps"],
         batch_size=options["batch_size"],
         lr=options["lr"],

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import next_command
 from simworld.cli.options import db_option, json_option
-from simworld.cli.resuming import resumes
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.cli.train.reply_options import work_folder

@@ -78,7 +78,7 @@ def ways(
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
     from simworld.training.data.dataset_folder import load_meta, load_transitions
-    from simworld.training.rl.ways_of_replying import ways_tried, with_ways
+    from simworld.training.rl.ways_of_replying import keep_best_ways, ways_tried
     from store import open_store
 
     if (out is None) != (parent_folder is None):
@@ -98,7 +98,7 @@ def ways(
     tried = ways_tried(transitions)
     checkpoint: Checkpoint | None = None
     if parent is not None and out is not None:
-        checkpoint = with_ways(
+        checkpoint = keep_best_ways(
             parent, tried, keep=keep or len(tried.ways), shares=shares, neutral=neutral
         )
         save_checkpoint(out, checkpoint)

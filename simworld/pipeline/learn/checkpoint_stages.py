@@ -29,8 +29,8 @@ from simworld.training.cloning.clone_checkpoint import (
     latent_upmap,
     open_cloning_data,
 )
-from simworld.training.cloning.descent import Descent
 from simworld.training.cloning.latent_learning import LatentSettings
+from simworld.training.cloning.reply_training import DescentSettings
 from simworld.training.cloning.self_cloning import CloneSettings
 from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta
@@ -39,7 +39,7 @@ from simworld.training.data.inspection import coverage
 from simworld.training.metrics_log import new_record, store_log
 from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.train_planner import load_data, train_planner
-from simworld.training.rl.ways_of_replying import ways_tried, with_ways
+from simworld.training.rl.ways_of_replying import keep_best_ways, ways_tried
 
 
 def make_upmap(context: PipelineContext, label: str) -> StageOutput:
@@ -145,7 +145,9 @@ def keep_ways(
     keep = max(1, round(settings.keep * len(tried.best(len(tried.ways)))))
     shares = () if settings.share is None else (settings.share,)
     base = load_checkpoint(start.path)
-    return _saved(context, label, with_ways(base, tried, keep=keep, shares=shares, neutral=True))
+    return _saved(
+        context, label, keep_best_ways(base, tried, keep=keep, shares=shares, neutral=True)
+    )
 
 
 def train(
@@ -215,8 +217,8 @@ def _cloning(
         context.store.finish_training(name)
 
 
-def _descent(context: PipelineContext, settings: DescentFields) -> Descent:
-    return Descent(
+def _descent(context: PipelineContext, settings: DescentFields) -> DescentSettings:
+    return DescentSettings(
         steps=settings.steps,
         batch_size=settings.batch_size,
         lr=settings.lr,

@@ -19,7 +19,7 @@ from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 from simworld.core.progress import ReportProgress
 from simworld.core.scenario import Scenario
-from simworld.core.stopping import Stopping
+from simworld.core.stopping import StopRules
 from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.pipeline.arms_plan import ArmsPlan
 from simworld.pipeline.learn.learn_file import LearnFile
@@ -47,7 +47,7 @@ class PipelineContext:
     retry_failed: bool = False  # play and judge again what failed, in the stages that are done now
     threads: int | None = None
     server: ServerFields | None = None  # of the command line, over what files say
-    stopping: Stopping = field(default_factory=Stopping)  # of all stages of a command
+    stopping: StopRules = field(default_factory=StopRules)  # of all stages of a command
     tell: ReportProgress = lambda done, total, what: None
 
     @property

@@ -22,7 +22,7 @@ from simworld.pipeline.evaluation_result import plain
 from simworld.pipeline.learn.context import PipelineContext
 from simworld.pipeline.learn.learn_file import RANDOM
 from simworld.pipeline.learn.stage_cache import StageOutput, StageState
-from simworld.runner.loaded_agents import borrow, load_agents
+from simworld.runner.loaded_agents import load_agents, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, run_plan
 
 
@@ -67,9 +67,9 @@ def judge(
     run = context.run_name(collected.label)
     server, threads = context.server, context.threads
     with (
-        load_agents(()) as crew,
-        borrow(
-            crew, spec.model, spec.dtype, fields=spec, server=server, threads=threads
+        load_agents(()) as loaded_agents,
+        shared_or_new_backend(
+            loaded_agents, spec.model, spec.dtype, fields=spec, server=server, threads=threads
         ) as backend,
     ):
         judging = JudgingRun(store, spec, backend, run=run, retry_failed=True, stopping=stopping)
@@ -124,10 +124,10 @@ def compare(context: PipelineContext, label: str, *checkpoints: StageState) -> S
         judge=context.test_judge,
         reward=None if file.reward.measure == "judged" else file.reward,
     )
-    with context.loaded(plan) as crew:
+    with context.loaded(plan) as loaded_agents:
         evaluation = evaluate(
             plan,
-            crew,
+            loaded_agents,
             context.store,
             measures,
             retry_failed=context.retry_failed,
@@ -148,10 +148,10 @@ def compare(context: PipelineContext, label: str, *checkpoints: StageState) -> S
 
 def _played(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
     """Plays a run."""
-    with context.loaded(plan) as crew:
+    with context.loaded(plan) as loaded_agents:
         run_plan(
             plan,
-            crew,
+            loaded_agents,
             context.store,
             retry_failed=context.retry_failed,
             live=context.live,

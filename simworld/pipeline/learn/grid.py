@@ -26,7 +26,7 @@ class GridPoint(BaseModel):
     values: dict[str, Any]  # dotted key → value
 
 
-def cells(document: Document) -> tuple[GridPoint, ...]:
+def combinations(document: Document) -> tuple[GridPoint, ...]:
     """Every combination of a document, in the order of the file, the last list changing fastest;
     one where nothing is a list.
 

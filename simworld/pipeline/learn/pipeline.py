@@ -27,7 +27,7 @@ from simworld.yamlfile.fields import Seats
 
 def declared_stages(context: PipelineContext) -> list[Stage]:
     """The stages that a learn file asks for, each after its inputs: name, inputs, settings, the
-    function that does it, and what knows it again.
+    function that runs it, and the fingerprint by which its output is recognised.
 
     A stage's settings and inputs are all that its result depends on.
     """

@@ -33,7 +33,7 @@ from simworld.training.cloning.stored_replies import (
     stored_replies,
     take,
 )
-from simworld.training.data.normalizer import fit_to_lessons
+from simworld.training.data.fit_normalizer import normalizer_from_states
 from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
 from store import Store
@@ -58,8 +58,8 @@ class ReplyQuery:
 class CloningData:
     """A frozen language model with replies that it wrote, split by families."""
 
-    teacher: FrozenLM
-    lessons: dict[DataSplit, list[EncodedReply]]
+    frozen_lm: FrozenLM
+    encoded_replies: dict[DataSplit, list[EncodedReply]]
     data: dict[str, object]  # for the checkpoint: the query, rows, content hash, families
     prompt_version: str
     dtype: str  # in which most replies were written
@@ -99,20 +99,22 @@ def open_cloning_data(
         "sha256": digest.hexdigest(),
         "families": {part: sorted({s.family for s in found}) for part, found in taken.items()},
     }
-    with open_frozen_lm(local, base.info.position) as teacher:
+    with open_frozen_lm(local, base.info.position) as frozen_lm:
         total, read = sum(map(len, taken.values())), 0
-        lessons: dict[DataSplit, list[EncodedReply]] = {}
+        encoded_replies: dict[DataSplit, list[EncodedReply]] = {}
         for part, found in taken.items():
-            lessons[part] = _with_states(teacher.lessons(found, _after(read, total, show)), base)
-            if not lessons[part]:
+            encoded_replies[part] = _with_states(
+                frozen_lm.encode(found, _after(read, total, show)), base
+            )
+            if not encoded_replies[part]:
                 raise InputError(
                     f"no reply of the {part} families fits the model's context of {local.context}"
                     " tokens"
                 )
             read += len(found)
         yield CloningData(
-            teacher=teacher,
-            lessons=lessons,
+            frozen_lm=frozen_lm,
+            encoded_replies=encoded_replies,
             data=data,
             prompt_version=samples[0].template_version,
             dtype=mode(sorted(sample.dtype for sample in samples)) or local.dtype,
@@ -134,20 +136,20 @@ def clone_planner(
     The training's state is kept in the folder `work`, from which the same call goes on. Raises
     InputError where the loss is no longer finite, or the state is of another training.
     """
-    lessons = cloning.lessons
+    encoded_replies = cloning.encoded_replies
     before = ClonedPlanner(base.actor, base.normalizer, base.upmap) if base.actor else base.constant
     planner = clone(
-        cloning.teacher,
-        lessons["train"],
-        lessons["dev"],
+        cloning.frozen_lm,
+        encoded_replies["train"],
+        encoded_replies["dev"],
         base.upmap,
         settings,
         start=before,
         recorder=_recorder(cloning, base, settings, log, show, work),
     )
     found = measure(
-        cloning.teacher,
-        lessons["test"],
+        cloning.frozen_lm,
+        encoded_replies["test"],
         planner.action,
         planner.upmap,
         seed=settings.descent.seed,
@@ -193,14 +195,16 @@ def latent_upmap(
             f"checkpoint {clone.id[:11]}… has no planner; a latent up-mapping is made around a"
             " clone's prefix (train clone)"
         )
-    lessons = cloning.lessons
+    encoded_replies = cloning.encoded_replies
     with torch.no_grad():
-        actions = clone.action(torch.stack([lesson.state for lesson in lessons["train"]]))
+        actions = clone.action(
+            torch.stack([encoded_reply.state for encoded_reply in encoded_replies["train"]])
+        )
     latent = learn_latent(
-        cloning.teacher,
-        lessons["train"],
-        lessons["dev"],
-        lessons["test"],
+        cloning.frozen_lm,
+        encoded_replies["train"],
+        encoded_replies["dev"],
+        encoded_replies["test"],
         clone.upmap,
         project(actions.mean(0), clone.projection),
         settings,
@@ -209,8 +213,8 @@ def latent_upmap(
     )
     neutral = latent.neutral
     found = measure(
-        cloning.teacher,
-        lessons["test"],
+        cloning.frozen_lm,
+        encoded_replies["test"],
         lambda state: neutral.expand(len(state), -1),
         latent.upmap,
         on_progress=lambda done, total: show(done, total, "measuring"),
@@ -224,7 +228,9 @@ def latent_upmap(
         ways=len(latent.ways),
         metrics=found.plain() | {"log_ratio": latent.log_ratio.mean},
     )
-    scale = fit_to_lessons([lesson.state for lesson in lessons["train"]])
+    scale = normalizer_from_states(
+        [encoded_reply.state for encoded_reply in encoded_replies["train"]]
+    )
     made = Checkpoint(
         info=info,
         upmap=latent.upmap,
@@ -266,14 +272,19 @@ def _made_here(cloning: CloningData, base: Checkpoint) -> dict[str, object]:
     }
 
 
-def _with_states(lessons: Sequence[EncodedReply], base: Checkpoint) -> list[EncodedReply]:
-    """Gives the lessons states of the checkpoint's encoder; the model's own are there already."""
+def _with_states(encoded_replies: Sequence[EncodedReply], base: Checkpoint) -> list[EncodedReply]:
+    """Gives the encoded replies states of the checkpoint's encoder; the model's own are there
+    already.
+    """
     if base.info.encoder.kind == "lm":
-        return list(lessons)
+        return list(encoded_replies)
     encoder = load_text_encoder(base.info.encoder.model)
     return [
-        replace(lesson, state=torch.from_numpy(encoder.state(lesson.sample.observation, None)))
-        for lesson in lessons
+        replace(
+            encoded_reply,
+            state=torch.from_numpy(encoder.state(encoded_reply.sample.observation, None)),
+        )
+        for encoded_reply in encoded_replies
     ]
 
 

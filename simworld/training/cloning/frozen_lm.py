@@ -63,7 +63,7 @@ class EncodedReply:
 
 class FrozenLM:
     """Reads replies behind prefixes. Made by `open_frozen_lm`; keeps the keys and values of all
-    lessons it has given.
+    encoded replies it has given.
     """
 
     def __init__(self, model: Any, local: LocalModel, position: Position, budget: int) -> None:
@@ -92,13 +92,13 @@ class FrozenLM:
         table: Tensor = self._embed.weight.detach().float().cpu()
         return table * (self._local.input_scale or 1.0)
 
-    def lessons(
+    def encode(
         self,
         samples: Sequence[StoredReply],
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> list[EncodedReply]:
-        """Samples as lessons, in their order. One that does not fit the model's context is left
-        out.
+        """Samples as encoded replies, in their order. One that does not fit the model's context is
+        left out.
         """
         # The turns of a seat one after the other: each reads only what is new.
         order = sorted(
@@ -111,23 +111,25 @@ class FrozenLM:
         )
         made: dict[int, EncodedReply] = {}
         for done, i in enumerate(order):
-            lesson = self._lesson(samples[i])
-            if lesson is not None:
-                made[i] = lesson
+            encoded_reply = self._lesson(samples[i])
+            if encoded_reply is not None:
+                made[i] = encoded_reply
             on_progress(done + 1, len(order))
         return [made[i] for i in sorted(made)]
 
-    def read(self, lesson: EncodedReply, prefixes: Tensor) -> Tensor:
+    def read(self, encoded_reply: EncodedReply, prefixes: Tensor) -> Tensor:
         """The outputs from which the reply's tokens follow, behind each prefix.
 
         Args:
-            lesson: of this teacher.
+            encoded_reply: of this frozen LM.
             prefixes: (K, L, width) float32, as the first layer gets them.
 
         Returns:
             (K, reply, width), with gradients to the prefixes.
         """
-        return self._run(lesson.thread, lesson.at, lesson.ids, prefixes)[:, -lesson.reply - 1 : -1]
+        return self._run(encoded_reply.thread, encoded_reply.at, encoded_reply.ids, prefixes)[
+            :, -encoded_reply.reply - 1 : -1
+        ]
 
     def log_probs(self, hidden: Tensor) -> Tensor:
         """(…, vocabulary) float32 log-probabilities at temperature 1 from outputs (…, width)."""
@@ -238,7 +240,7 @@ class FrozenLM:
 def open_frozen_lm(
     local: LocalModel, position: Position, *, cache_bytes: int | None = None
 ) -> Iterator[FrozenLM]:
-    """A teacher around a local model, whose weights are frozen from now on; the model reads for
+    """A frozen LM around a local model, whose weights are frozen from now on; the model reads for
     others again after the block.
 
     `cache_bytes` bounds the kept keys and values, but for those in use; default: a quarter of the

@@ -34,11 +34,11 @@ from simworld.core.arrays import Embed
 from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed, generator
 from simworld.stats.intervals import Estimate, mean_by_family
-from simworld.training.cloning.descent import Descent, descend
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.likelihood import likelihoods
 from simworld.training.cloning.neutrality import kl_divergence
 from simworld.training.cloning.reply_codes import fit_reply_codes, ways_of_replying, words_by_code
+from simworld.training.cloning.reply_training import DescentSettings, descend
 from simworld.training.trainer import SILENT, TrainingRecorder
 
 
@@ -52,7 +52,9 @@ class LatentSettings:
     contrast: float = 0.1  # w
     kl: float = 0.1  # k, of nats per token
     ways: int = 24  # that groups of replies have in common, at most
-    descent: Descent = field(default_factory=lambda: Descent(steps=120, batch_size=8))
+    descent: DescentSettings = field(
+        default_factory=lambda: DescentSettings(steps=120, batch_size=8)
+    )
 
     def plain(self) -> dict[str, Any]:
         """Gives the settings as JSON data, for the record of a training."""
@@ -101,7 +103,7 @@ class _LatentParameters(nn.Module):
 
 
 def learn_latent(
-    teacher: FrozenLM,
+    frozen_lm: FrozenLM,
     train: Sequence[EncodedReply],
     dev: Sequence[EncodedReply],
     test: Sequence[EncodedReply],
@@ -116,10 +118,10 @@ def learn_latent(
     on `dev`.
 
     Args:
-        teacher: the language model that wrote the replies.
-        train: lessons to learn from.
-        dev: lessons of other families, to choose by.
-        test: lessons of yet others, on which `log_ratio` is measured.
+        frozen_lm: the language model that wrote the replies.
+        train: encoded replies to learn from.
+        dev: encoded replies of other families, to choose by.
+        test: encoded replies of yet others, on which `log_ratio` is measured.
         upmap: of the clone.
         neutral: the clone's action (d',), the same for all states.
         settings: of the up-mapping.
@@ -127,41 +129,52 @@ def learn_latent(
         recorder: keeps the state and is told the metrics, see `descend`.
 
     Raises:
-        ValueError: there are no lessons.
+        ValueError: there are no encoded replies.
         InputError: fewer than two families to learn from, replies drawn at temperature 0, a loss
             that is no longer finite, or a state of another training.
     """
-    families = [lesson.sample.family for lesson in train]
+    families = [encoded_reply.sample.family for encoded_reply in train]
     if len(set(families)) < 2:
         raise InputError(
             "all replies to learn from are of one family; directions would carry what it is about"
             " alone"
         )
 
-    def embedded(lessons: Sequence[EncodedReply]) -> NDArray[np.float64]:
-        return np.asarray(embed([lesson.sample.reply for lesson in lessons]), dtype=np.float64)
+    def embedded(encoded_replies: Sequence[EncodedReply]) -> NDArray[np.float64]:
+        return np.asarray(
+            embed([encoded_reply.sample.reply for encoded_reply in encoded_replies]),
+            dtype=np.float64,
+        )
 
     meanings = fit_reply_codes(embedded(train), families, settings.size)
     codes: dict[int, Tensor] = {}
-    for lessons in (train, dev, test):
-        found = meanings.codes(embedded(lessons), [lesson.sample.family for lesson in lessons])
-        codes |= {id(lesson): code for lesson, code in zip(lessons, found, strict=True)}
-    own = torch.stack([codes[id(lesson)] for lesson in train])
-    rows = words_by_code(own, [lesson.targets for lesson in train], families, teacher.embeddings)
+    for encoded_replies in (train, dev, test):
+        found = meanings.codes(
+            embedded(encoded_replies),
+            [encoded_reply.sample.family for encoded_reply in encoded_replies],
+        )
+        codes |= {
+            id(encoded_reply): code
+            for encoded_reply, code in zip(encoded_replies, found, strict=True)
+        }
+    own = torch.stack([codes[id(encoded_reply)] for encoded_reply in train])
+    rows = words_by_code(
+        own, [encoded_reply.targets for encoded_reply in train], families, frozen_lm.embeddings
+    )
     size = len(rows) + 1
     with torch.no_grad():
         centre = upmap(neutral[None])[0].flatten() / (upmap.act_norm * upmap.embedding_norm)
     latent = _LatentParameters(centre, rows.repeat(1, upmap.tokens) * settings.strength, upmap)
 
-    def loss(lesson: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
+    def loss(encoded_reply: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
         draw = generator(seed)
-        pair = torch.stack([codes[id(lesson)], own[draw.integers(len(own))]])
-        hidden = teacher.read(lesson, latent.prefixes(pair, _share(draw)))
-        nats = likelihoods(teacher, lesson, hidden)
-        apart, tokens = nats.log_softmax(0)[0], len(lesson.targets)
+        pair = torch.stack([codes[id(encoded_reply)], own[draw.integers(len(own))]])
+        hidden = frozen_lm.read(encoded_reply, latent.prefixes(pair, _share(draw)))
+        nats = likelihoods(frozen_lm, encoded_reply, hidden)
+        apart, tokens = nats.log_softmax(0)[0], len(encoded_reply.targets)
         with torch.no_grad():
-            plain = teacher.log_probs(lesson.hidden)
-        strayed = kl_divergence(plain, teacher.log_probs(hidden[1])).mean()
+            plain = frozen_lm.log_probs(encoded_reply.hidden)
+        strayed = kl_divergence(plain, frozen_lm.log_probs(hidden[1])).mean()
         metrics = {
             "nats": -nats[0].item() / tokens,
             "log_ratio": (nats[0] - nats[1]).item(),
@@ -176,7 +189,7 @@ def learn_latent(
         upmap=latent.upmap(),
         neutral=first,
         ways=_actions(ways_of_replying(own, settings.ways, settings.descent.seed % 2**32), 1.0),
-        log_ratio=_log_ratio(teacher, test, latent, codes, settings),
+        log_ratio=_log_ratio(frozen_lm, test, latent, codes, settings),
     )
 
 
@@ -199,20 +212,24 @@ def _share(draw: np.random.Generator) -> float:
 
 @torch.no_grad()
 def _log_ratio(
-    teacher: FrozenLM,
-    lessons: Sequence[EncodedReply],
+    frozen_lm: FrozenLM,
+    encoded_replies: Sequence[EncodedReply],
     latent: _LatentParameters,
     codes: Mapping[int, Tensor],
     settings: LatentSettings,
 ) -> Estimate:
     order = (
-        generator(derive_seed(settings.descent.seed, "pairs")).permutation(len(lessons)).tolist()
+        generator(derive_seed(settings.descent.seed, "pairs"))
+        .permutation(len(encoded_replies))
+        .tolist()
     )
     rows = []
     for i, j in zip(order, order[1:] + order[:1], strict=True):
-        pair = torch.stack([codes[id(lessons[i])], codes[id(lessons[j])]])
+        pair = torch.stack([codes[id(encoded_replies[i])], codes[id(encoded_replies[j])]])
         one, other = likelihoods(
-            teacher, lessons[i], teacher.read(lessons[i], latent.prefixes(pair, 1.0))
+            frozen_lm,
+            encoded_replies[i],
+            frozen_lm.read(encoded_replies[i], latent.prefixes(pair, 1.0)),
         ).tolist()
-        rows.append((lessons[i].sample.family, one - other))
+        rows.append((encoded_replies[i].sample.family, one - other))
     return mean_by_family(rows)

@@ -10,7 +10,7 @@ from simworld.core.errors import InputError
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 
 
-def likelihoods(teacher: FrozenLM, lesson: EncodedReply, hidden: Tensor) -> Tensor:
+def likelihoods(frozen_lm: FrozenLM, encoded_reply: EncodedReply, hidden: Tensor) -> Tensor:
     """Gives the log-probability of the reply behind each of K prefixes, (K,) float32 in nats, with
     gradients to the outputs.
 
@@ -18,22 +18,27 @@ def likelihoods(teacher: FrozenLM, lesson: EncodedReply, hidden: Tensor) -> Tens
     penalty and cuts.
 
     Args:
-        teacher: the language model that wrote the reply.
-        lesson: the reply.
+        frozen_lm: the language model that wrote the reply.
+        encoded_reply: the reply.
         hidden: the outputs behind the prefixes, (K, reply, width), of `FrozenLM.read`.
 
     Raises:
         InputError: the reply was not drawn: at temperature 0 it has no likelihood.
     """
-    sampling = lesson.sample.sampling
+    sampling = encoded_reply.sample.sampling
     if not sampling.temperature > 0:
         raise InputError(
-            f"episode {lesson.sample.episode}: its replies were made at temperature 0, so they have"
-            " no likelihood to follow; play with a temperature above 0"
+            f"episode {encoded_reply.sample.episode}: its replies were made at temperature 0, so"
+            " they have no likelihood to follow; play with a temperature above 0"
         )
-    targets = lesson.targets.to(hidden.device)
-    before = torch.tensor([*lesson.begun, *lesson.targets.tolist()], device=hidden.device)
-    seen = [before[: len(lesson.begun) + i] for i in range(len(targets))]
+    targets = encoded_reply.targets.to(hidden.device)
+    before = torch.tensor(
+        [*encoded_reply.begun, *encoded_reply.targets.tolist()], device=hidden.device
+    )
+    seen = [before[: len(encoded_reply.begun) + i] for i in range(len(targets))]
     return torch.stack(
-        [log_likelihood(logits, targets, sampling, seen).sum() for logits in teacher.logits(hidden)]
+        [
+            log_likelihood(logits, targets, sampling, seen).sum()
+            for logits in frozen_lm.logits(hidden)
+        ]
     )

@@ -67,8 +67,8 @@ def random_actions(count: int, d_action: int, seed: int) -> Tensor:
 
 @torch.no_grad()
 def measure(
-    teacher: FrozenLM,
-    lessons: Sequence[EncodedReply],
+    frozen_lm: FrozenLM,
+    encoded_replies: Sequence[EncodedReply],
     policy: ActionFunction,
     upmap: UpMap,
     *,
@@ -77,16 +77,19 @@ def measure(
 ) -> Neutrality:
     """Measures a policy: reads each reply behind its prefix and behind those of two random actions.
 
-    Raises ValueError without lessons.
+    Raises ValueError without encoded replies.
     """
     rows: dict[str, list[tuple[str, float]]] = {name: [] for name in MEASURES}
-    for i, lesson in enumerate(lessons):
+    for i, encoded_reply in enumerate(encoded_replies):
         actions = torch.cat(
-            [policy(lesson.state[None]), random_actions(2, upmap.d_action, derive_seed(seed, i))]
+            [
+                policy(encoded_reply.state[None]),
+                random_actions(2, upmap.d_action, derive_seed(seed, i)),
+            ]
         )
-        for name, values in _of_lesson(teacher, lesson, upmap(actions)).items():
-            rows[name] += [(lesson.sample.family, value) for value in values.tolist()]
-        on_progress(i + 1, len(lessons))
+        for name, values in _of_lesson(frozen_lm, encoded_reply, upmap(actions)).items():
+            rows[name] += [(encoded_reply.sample.family, value) for value in values.tolist()]
+        on_progress(i + 1, len(encoded_replies))
     found = {name: mean_by_family(values) for name, values in rows.items()}
     ratio = found["perplexity_ratio"]
     found["perplexity_ratio"] = Estimate(
@@ -96,16 +99,18 @@ def measure(
         n=ratio.n,
         families=ratio.families,
     )
-    return Neutrality(**found, replies=len(lessons))
+    return Neutrality(**found, replies=len(encoded_replies))
 
 
-def _of_lesson(teacher: FrozenLM, lesson: EncodedReply, prefixes: Tensor) -> Mapping[str, Tensor]:
+def _of_lesson(
+    frozen_lm: FrozenLM, encoded_reply: EncodedReply, prefixes: Tensor
+) -> Mapping[str, Tensor]:
     """Gives the values of each measure at each token of the reply; the perplexity ratio as a
     difference of cross-entropies.
     """
-    plain = teacher.log_probs(lesson.hidden)
-    steered, one, other = teacher.log_probs(teacher.read(lesson, prefixes))
-    targets = lesson.targets.to(plain.device)[:, None]
+    plain = frozen_lm.log_probs(encoded_reply.hidden)
+    steered, one, other = frozen_lm.log_probs(frozen_lm.read(encoded_reply, prefixes))
+    targets = encoded_reply.targets.to(plain.device)[:, None]
     before, after = -plain.gather(-1, targets)[:, 0], -steered.gather(-1, targets)[:, 0]
     return {
         "kl": kl_divergence(plain, steered),

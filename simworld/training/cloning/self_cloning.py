@@ -23,11 +23,11 @@ from torch import Tensor, nn
 
 from agents.steering.planner import Actor, Normalizer
 from agents.steering.upmap import UpMap
-from simworld.training.cloning.descent import Descent, descend
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.neutrality import kl_divergence, random_actions
-from simworld.training.data.normalizer import fit_to_lessons
-from simworld.training.rl.networks import new_actor, start_at
+from simworld.training.cloning.reply_training import DescentSettings, descend
+from simworld.training.data.fit_normalizer import normalizer_from_states
+from simworld.training.rl.networks import init_to_action, new_actor
 from simworld.training.trainer import SILENT, TrainingRecorder
 
 
@@ -40,14 +40,14 @@ class CloneSettings:
     reach_target: float = 0.2
     reach_weight: float = 3.0
     hidden: tuple[int, ...] = (256, 256)
-    descent: Descent = field(default_factory=Descent)
+    descent: DescentSettings = field(default_factory=DescentSettings)
 
     def plain(self) -> dict[str, Any]:
         """Gives the settings as JSON data, for the record of a training."""
         return asdict(self) | {"descent": self.descent.plain()}
 
     def rank(self, means: Mapping[str, float]) -> float:
-        """Tells how bad weights are, by their mean loss and metrics on the dev lessons.
+        """Tells how bad weights are, by their mean loss and metrics on the dev encoded replies.
 
         Where the up-mapping learns, that is KL or cross-entropy alone, as long as reach is within a
         factor of two of the target: reach varies so much from reply to reply that its part of the
@@ -68,12 +68,12 @@ class ClonedPlanner(nn.Module):
 
     def action(self, state: Tensor) -> Tensor:
         """Gives actions (B, d') for raw states (B, d_s)."""
-        action: Tensor = self.actor(self.normalizer.states(state))
+        action: Tensor = self.actor(self.normalizer.standardise(state))
         return action
 
 
 def clone(
-    teacher: FrozenLM,
+    frozen_lm: FrozenLM,
     train: Sequence[EncodedReply],
     dev: Sequence[EncodedReply],
     upmap: UpMap,
@@ -85,9 +85,9 @@ def clone(
     """Trains a planner over a copy of the up-mapping, and gives it as it was best on `dev`.
 
     Args:
-        teacher: the language model that wrote the replies.
-        train: lessons to learn from.
-        dev: lessons of other families, to choose by.
+        frozen_lm: the language model that wrote the replies.
+        train: encoded replies to learn from.
+        dev: encoded replies of other families, to choose by.
         upmap: stays as it is, unless the settings say that its copy learns along.
         settings: of cloning.
         start: a planner to go on from; or the action (d',) from which a new one starts in all
@@ -95,18 +95,20 @@ def clone(
         recorder: keeps the state and is told the metrics, see `descend`.
 
     Raises:
-        ValueError: there are no lessons.
+        ValueError: there are no encoded replies.
         InputError: the loss is no longer finite, or the state is of another training.
     """
     planner = ClonedPlanner(*_actor(train, upmap, settings, start), copy.deepcopy(upmap))
     planner.upmap.requires_grad_(settings.train_upmap)
 
-    def loss(lesson: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
-        actions = planner.action(lesson.state[None])
+    def loss(encoded_reply: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
+        actions = planner.action(encoded_reply.state[None])
         if settings.train_upmap:
             actions = torch.cat([actions, random_actions(2, upmap.d_action, seed)])
-        steered, *at_random = teacher.log_probs(teacher.read(lesson, planner.upmap(actions)))
-        value = _reply_loss(teacher, lesson, steered, settings.loss)
+        steered, *at_random = frozen_lm.log_probs(
+            frozen_lm.read(encoded_reply, planner.upmap(actions))
+        )
+        value = _reply_loss(frozen_lm, encoded_reply, steered, settings.loss)
         metrics: dict[str, float] = {settings.loss: value.item()}
         if settings.train_upmap:
             reach = kl_divergence(*at_random).mean()
@@ -128,22 +130,22 @@ def _actor(
     """Gives the network to begin with, and what its states are standardised by."""
     if isinstance(start, ClonedPlanner):
         return copy.deepcopy(start.actor).requires_grad_(True), start.normalizer
-    normalizer = fit_to_lessons([lesson.state for lesson in train])
+    normalizer = normalizer_from_states([encoded_reply.state for encoded_reply in train])
     seed, sizes = settings.descent.seed, (len(normalizer.mean), upmap.d_action)
     # torch takes no larger seed
     actor = new_actor(*sizes, hidden=settings.hidden, projection="sphere", seed=seed % 2**63)
-    start_at(actor, random_actions(1, upmap.d_action, seed)[0] if start is None else start)
+    init_to_action(actor, random_actions(1, upmap.d_action, seed)[0] if start is None else start)
     return actor, normalizer
 
 
 def _reply_loss(
-    teacher: FrozenLM, lesson: EncodedReply, steered: Tensor, kind: Literal["kl", "ce"]
+    frozen_lm: FrozenLM, encoded_reply: EncodedReply, steered: Tensor, kind: Literal["kl", "ce"]
 ) -> Tensor:
     """Gives the mean over the reply's tokens of KL(unsteered ‖ steered), or of the cross-entropy,
     in nats; `steered` are log-probabilities (reply, vocabulary).
     """
     if kind == "ce":
-        return -steered.gather(-1, lesson.targets.to(steered.device)[:, None]).mean()
+        return -steered.gather(-1, encoded_reply.targets.to(steered.device)[:, None]).mean()
     with torch.no_grad():
-        unsteered = teacher.log_probs(lesson.hidden)
+        unsteered = frozen_lm.log_probs(encoded_reply.hidden)
     return kl_divergence(unsteered, steered).mean()

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from simworld.core.rewards import (
     CreditAssignment,
-    at_end,
-    attributed,
-    by_utterance,
+    credit_at_end,
+    credit_by_utterance,
+    credit_by_weights,
+    credit_uniformly,
     score_changes,
-    uniform,
     weighted_mean,
 )
 from simworld.training.data.dataset_query import RewardPlacement
@@ -66,9 +66,10 @@ def measured_rewards(values: NDArray[np.float64], place: RewardPlacement) -> Sea
     """Gives the reward of numbers measured on utterances (n,); their mean is the score."""
     score = float(values.mean())
     if place == "utterance":
-        return SeatReward(placed=by_utterance(list(values)), scores=(score,))
+        return SeatReward(placed=credit_by_utterance(list(values)), scores=(score,))
     return SeatReward(
-        placed=(at_end if place == "end" else uniform)(score, len(values)), scores=(score,)
+        placed=(credit_at_end if place == "end" else credit_uniformly)(score, len(values)),
+        scores=(score,),
     )
 
 
@@ -80,13 +81,13 @@ def _placed(
     place: RewardPlacement,
 ) -> CreditAssignment | None:
     if place == "end":
-        return at_end(score, len(turns))
+        return credit_at_end(score, len(turns))
     if place == "uniform":
-        return uniform(score, len(turns))
+        return credit_uniformly(score, len(turns))
     if place == "attributed":
         said = given.attributions.get(("attributed", ""), {})
         return (
-            attributed(score, [said[turn] for turn in turns])
+            credit_by_weights(score, [said[turn] for turn in turns])
             if all(turn in said for turn in turns)
             else None
         )

@@ -33,7 +33,7 @@ class TransitionBatch:
     def standardised(self, scale: Normalizer) -> TransitionBatch:
         """Gives the same batch with standardised states."""
         return replace(
-            self, state=scale.states(self.state), next_state=scale.states(self.next_state)
+            self, state=scale.standardise(self.state), next_state=scale.standardise(self.next_state)
         )
 
 

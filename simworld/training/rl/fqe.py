@@ -23,7 +23,7 @@ from simworld.core.seeding import derive_seed, generator
 from simworld.training.data.returns import first_rows
 from simworld.training.data.transitions import STATE_ROWS, Transitions
 from simworld.training.rl.learner import TrainingSettings
-from simworld.training.rl.networks import TwinCritic, follow
+from simworld.training.rl.networks import TwinCritic, soft_update
 from simworld.training.rl.td3bc import critic_loss, td_target
 from simworld.training.trainer import gradient_step
 
@@ -81,11 +81,11 @@ def fitted_q(
             values = target_critic(batch.next_state, next_action).mean(0, keepdim=True)
             wanted = td_target(batch, next_action, values, gamma=gamma)
         gradient_step(optimiser, [critic_loss(critic, batch, wanted)])
-        follow(targets, parameters, settings.tau)
+        soft_update(targets, parameters, settings.tau)
     total, rows = 0.0, np.sort(transitions.state[first_rows(transitions)])
     with torch.no_grad():
         for start in range(0, len(rows), STATE_ROWS):
             part = transitions.states[rows[start : start + STATE_ROWS]]
-            states = scale.states(torch.from_numpy(part))
+            states = scale.standardise(torch.from_numpy(part))
             total += float(target_critic(states, actor(states)).mean(0).sum())
     return total / len(rows)

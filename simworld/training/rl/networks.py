@@ -88,7 +88,7 @@ def _values(layers: Sequence[Sequence[Tensor]], given: Tensor, *, critics: int) 
     return x[..., 0]
 
 
-def follow(targets: Sequence[Tensor], online: Sequence[Tensor], tau: float) -> None:
+def soft_update(targets: Sequence[Tensor], online: Sequence[Tensor], tau: float) -> None:
     """Moves the weights of target networks a share τ towards those that learn, in place."""
     with torch.no_grad():
         get_ema_multi_avg_fn(1 - tau)(targets, online, 0)  # type: ignore[no-untyped-call]
@@ -108,7 +108,7 @@ def new_actor(
         return Actor(d_state, d_action, hidden=hidden, projection=projection)
 
 
-def start_at(actor: Actor, action: Tensor) -> None:
+def init_to_action(actor: Actor, action: Tensor) -> None:
     """Makes an actor take nearly one action (d',) in all states; its gradients do not vanish."""
     last = actor.net[-1]
     assert isinstance(last, nn.Linear)

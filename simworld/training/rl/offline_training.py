@@ -12,7 +12,7 @@ from pydantic import Field
 from agents.steering.planner import Normalizer
 from simworld.core.seeding import derive_seed, generator
 from simworld.training.data.dataset_checks import check_batch, check_trainable, split_families
-from simworld.training.data.normalizer import fit_to_transitions
+from simworld.training.data.fit_normalizer import fit_to_transitions
 from simworld.training.data.returns import first_rows, monte_carlo_returns
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.diagnostics import DiagnosticBatch, diagnose, diagnostic_batch

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from agents.steering.planner import Actor, Projection, project
 from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.learner import TrainingSettings, adam
-from simworld.training.rl.networks import TwinCritic, follow
+from simworld.training.rl.networks import TwinCritic, soft_update
 from simworld.training.trainer import gradient_step
 from simworld.training.training_state import StateParts, load_tensors, tensors_of
 
@@ -162,7 +162,7 @@ class Td3bc:
         if self._updates % self._settings.policy_delay == 0:
             loss, parts = actor_loss(self._actor, self._critic, batch, alpha=self._settings.alpha)
             gradient_step(self._adam_actor, [loss])
-            follow(self._targets, self._online, self._settings.tau)
+            soft_update(self._targets, self._online, self._settings.tau)
             metrics |= parts
         return metrics
 

@@ -22,7 +22,7 @@ from simworld.training.data.dataset_folder import load_meta, load_transitions
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import Bc, BcSettings
 from simworld.training.rl.learner import Learner, TrainingSettings
-from simworld.training.rl.networks import new_actor, start_at
+from simworld.training.rl.networks import init_to_action, new_actor
 from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
 from simworld.training.trainer import TrainingRecorder
@@ -106,7 +106,7 @@ def train_planner(
             info.d_state, info.d_action, hidden=settings.hidden, projection="sphere", seed=seed
         )
         if clone.constant is not None and not settings.fresh:
-            start_at(actor, clone.constant)
+            init_to_action(actor, clone.constant)
         scale = None
     transitions = data.transitions
     if settings.scale_rewards and (deviation := float(transitions.rewards.std())) > 0:

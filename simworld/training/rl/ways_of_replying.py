@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from agents.steering.checkpoint import Checkpoint
 from simworld.core.arrays import Floats
 from simworld.core.errors import InputError
-from simworld.stats.groups import permutation_p, random_effects
+from simworld.stats.group_differences import permutation_p, random_effects
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.training.data.transitions import Transitions
 
@@ -30,7 +30,7 @@ class WayTried:
     """One action, and what it brought."""
 
     action: NDArray[np.float32]  # (d',)
-    reward: Estimate  # centred by family; of seats that spoke so in all of an episode, else of acts
+    reward: Estimate  # centred by family; per seat that kept one way all episode, else per act
     expected: float  # the mean as a random effect
     row: int  # of a transition with this action
 
@@ -95,7 +95,7 @@ def ways_tried(transitions: Transitions) -> WaysTried:
     )
 
 
-def with_ways(
+def keep_best_ways(
     parent: Checkpoint, tried: WaysTried, *, keep: int, shares: Sequence[float], neutral: bool
 ) -> Checkpoint:
     """Gives the same checkpoint, but that it knows only the most rewarded ways.

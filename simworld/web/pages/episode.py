@@ -10,7 +10,7 @@ from simworld.core.episode import Act, Ending
 from simworld.core.errors import InputError
 from simworld.core.scenario import Scenario
 from simworld.core.visibility import labels_for, perceives
-from simworld.language.shown import act_in_words
+from simworld.language.act_text import act_in_words
 from simworld.web.app_state import AppState
 from simworld.web.judgement_table import judgement_tables
 from simworld.web.page import Page

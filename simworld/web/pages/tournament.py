@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from simworld.core.errors import InputError
-from simworld.judging.caution import cautions
+from simworld.judging.judge_warnings import cautions
 from simworld.results.differences import Difference
 from simworld.results.episode_scores import EpisodeScores, scores_of
-from simworld.results.seat_scores import scales
+from simworld.results.seat_scores import measure_scales
 from simworld.results.shared_cells import SharedCells
-from simworld.results.side_by_side import EpisodePair, pairs
+from simworld.results.side_by_side import EpisodePair, episode_pairs
 from simworld.results.standings import MeasureStandings, Standing, WinRecord
 from simworld.stats.ratings import CENTRE
 from simworld.tournament.loading import Tournament
-from simworld.tournament.results import Results, differences_by, results_by
+from simworld.tournament.results import Results, differences_for_ids, results_for_ids
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament
 from simworld.tournament.tournament_plan import compared_seats, seat_counts
 from simworld.web.app_state import AppState
@@ -35,7 +35,7 @@ SHARES = (0.0, 1.0)  # the scale of a measure that is a share of its range
 # points on either side of the middle that a rating's axis shows at least: odds of three to one
 RATED = 200.0
 # shares of the range that an axis of differences may show on either side
-REACHES = (0.25, 0.5, 1.0)
+AXIS_LIMITS = (0.25, 0.5, 1.0)
 # Measure, each agent's mean score with its interval, and the ends of its scale
 MeanColumns = list[tuple[str, list[tuple[Standing, Markup]], tuple[float, float]]]
 # Agent, and its games against each agent with the class of their colour
@@ -139,7 +139,7 @@ def results_of(state: AppState, store: Store, chosen: ChosenJudge) -> Results:
     judge = chosen.judge or ""
     return state.remember(
         ("standings", chosen.run, judge),
-        lambda: results_by(chosen.tournament, store, judge, chosen.ids),
+        lambda: results_for_ids(chosen.tournament, store, judge, chosen.ids),
         stamp=store.cells_size(chosen.run),
     )
 
@@ -182,7 +182,7 @@ def in_scenario(
     store: Store, request: PageRequest, chosen: ChosenJudge, agents: tuple[str, str], scenario: str
 ) -> dict[str, object]:
     """The pairs of episodes of two agents in a scenario, a page of them, and one pair to read."""
-    matched = pairs(store, chosen.run, scenario, *agents, counts=chosen.counts)
+    matched = episode_pairs(store, chosen.run, scenario, *agents, counts=chosen.counts)
     page = request.whole("page", low=1, high=1_000_000, default=1)
     begin = (page - 1) * PAIRS
     number = request.whole(
@@ -326,10 +326,10 @@ def differences_by_measure(
     key = ("differences", chosen.run, chosen.judge, first, second)
     differences = state.remember(
         key,
-        lambda: differences_by(chosen.tournament, store, chosen.ids, first, second),
+        lambda: differences_for_ids(chosen.tournament, store, chosen.ids, first, second),
         stamp=store.cells_size(chosen.run),
     )
-    return draw_differences(differences, scales(store, chosen.ids))
+    return draw_differences(differences, measure_scales(store, chosen.ids))
 
 
 def draw_differences(
@@ -351,7 +351,7 @@ def draw_differences(
             None if paired.high is None else paired.high / width,
         )
     most = max((abs(v) for values in shares.values() for v in values if v is not None), default=0.0)
-    reach = next((reach for reach in REACHES if most <= reach), REACHES[-1])
+    reach = next((reach for reach in AXIS_LIMITS if most <= reach), AXIS_LIMITS[-1])
     return [
         ComparedMeasure(
             measure=measure,

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from simworld.web.app_state import AppState
 from simworld.web.figures.bars import columns
 from simworld.web.figures.curves import Series, curve
-from simworld.web.numbers import figure
+from simworld.web.numbers import format_number
 from simworld.web.page import Page
 from simworld.web.page_request import PageNotFound, PageRequest
 from store import Store, TrainingRecord, TrainingStep
@@ -141,7 +141,7 @@ def _legend(lines: Sequence[Series]) -> list[str]:
 
 def _last(line: Series) -> str:
     return (
-        f"{line.name} {figure(line.points[-1][1], 4)} at the last step"
+        f"{line.name} {format_number(line.points[-1][1], 4)} at the last step"
         if line.points
         else line.name
     )
@@ -174,8 +174,8 @@ def histograms(training: TrainingRecord) -> list[tuple[str, Markup]]:
 def _histogram_label(title: str, spread: Mapping[str, Any]) -> str:
     low, high = spread["edges"][0], spread["edges"][-1]
     return (
-        f"{title}: mean {figure(spread['mean'], 3)}, standard deviation {figure(spread['sd'], 3)},"
-        f" {low:.3g} to {high:.3g}"
+        f"{title}: mean {format_number(spread['mean'], 3)}, standard deviation"
+        f" {format_number(spread['sd'], 3)}, {low:.3g} to {high:.3g}"
     )
 
 

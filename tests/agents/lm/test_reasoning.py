@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.lm.reasoning import is_mark, opens_thought, split, split_whole, thinks_by_name
+from agents.lm.reasoning import is_mark, opens_thought, split_thought, split_whole, thinks_by_name
 from agents.lm.server.options import ReasoningMarks
 
 SECRET = "My floor is 60."
@@ -48,22 +48,22 @@ PAIRS = [
 
 @pytest.mark.parametrize(("opening", "closing"), PAIRS)
 def test_the_marks_of_the_makers(opening: str, closing: str) -> None:
-    reply = split(f"{opening}{SECRET}{closing}{LINE}")
+    reply = split_thought(f"{opening}{SECRET}{closing}{LINE}")
     assert (reply.answer, reply.thought, reply.state) == (LINE, SECRET, "closed")
 
 
 @pytest.mark.parametrize(("opening", "closing"), PAIRS)
 def test_a_thought_that_is_not_ended(opening: str, closing: str) -> None:
-    reply = split(f"{opening}{SECRET} He may not know it")
+    reply = split_thought(f"{opening}{SECRET} He may not know it")
     assert (reply.answer, reply.state) == ("", "open")
     assert SECRET in reply.thought
 
 
 @pytest.mark.parametrize(("opening", "closing"), [pair for pair in PAIRS if pair[0][0] in "<[◁"])
 def test_a_thought_that_the_prompt_began(opening: str, closing: str) -> None:
-    reply = split(f"{SECRET}{closing}{LINE}")
+    reply = split_thought(f"{SECRET}{closing}{LINE}")
     assert (reply.answer, reply.thought, reply.state, reply.alone) == (LINE, SECRET, "closed", True)
-    assert split(f"{SECRET}{closing}{LINE}", begun=True).alone is False
+    assert split_thought(f"{SECRET}{closing}{LINE}", begun=True).alone is False
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_thought_that_the_prompt_began(opening: str, closing: str) -> None:
     ],
 )
 def test_marks_that_do_not_pair(text: str, answer: str) -> None:
-    assert split(text).answer == answer
+    assert split_thought(text).answer == answer
 
 
 @pytest.mark.parametrize(
@@ -107,27 +107,28 @@ def test_marks_that_do_not_pair(text: str, answer: str) -> None:
     ],
 )
 def test_speech_stays_as_it_is(text: str) -> None:
-    reply = split(text)
+    reply = split_thought(text)
     assert (reply.answer, reply.thought, reply.state) == (text, "", "none")
 
 
 def test_a_mark_cut_by_the_token_limit() -> None:
-    assert split(f"{SECRET}</thi", cut=True).answer == ""
-    assert split(f"{SECRET}</", cut=True).state == "open"
-    assert split(f"{LINE}<thi", cut=True).answer == LINE
-    assert split("I <3 you", cut=True).answer == "I <3 you"
-    assert split(f"{LINE}</").answer == f"{LINE}</"
+    assert split_thought(f"{SECRET}</thi", cut=True).answer == ""
+    assert split_thought(f"{SECRET}</", cut=True).state == "open"
+    assert split_thought(f"{LINE}<thi", cut=True).answer == LINE
+    assert split_thought("I <3 you", cut=True).answer == "I <3 you"
+    assert split_thought(f"{LINE}</").answer == f"{LINE}</"
 
 
 def test_a_models_own_marks_count_beside_the_usual_ones() -> None:
     marks = ReasoningMarks(open="((", close="))")
-    assert split(f"(({SECRET})) {LINE}", marks).answer == LINE
-    assert split(f"<think>{SECRET}</think> {LINE}", marks).answer == LINE
-    assert split(f"(({SECRET}", marks).state == "open"
+    assert split_thought(f"(({SECRET})) {LINE}", marks).answer == LINE
+    assert split_thought(f"<think>{SECRET}</think> {LINE}", marks).answer == LINE
+    assert split_thought(f"(({SECRET}", marks).state == "open"
     same = ReasoningMarks(open="~~", close="~~")
-    assert split(f"~~{SECRET}~~{LINE}~~b~~", same).answer == LINE
+    assert split_thought(f"~~{SECRET}~~{LINE}~~b~~", same).answer == LINE
     assert (
-        split(f"<think>{SECRET}</think> {LINE}", "off").answer == f"<think>{SECRET}</think> {LINE}"
+        split_thought(f"<think>{SECRET}</think> {LINE}", "off").answer
+        == f"<think>{SECRET}</think> {LINE}"
     )
 
 
@@ -175,12 +176,15 @@ def test_tokens_that_are_marks() -> None:
 )
 def test_nothing_is_lost_and_the_stored_form_reads_the_same(parts: list[str]) -> None:
     text = "".join(parts)
-    reply = split(text)
+    reply = split_thought(text)
     assert reply.answer.count("a") + reply.thought.count("a") == text.replace("answer", "").count(
         "a"
     )
     if reply.state == "closed":
-        assert split(f"<think>\n{reply.thought}\n</think>\n\n{reply.answer}").answer == reply.answer
+        assert (
+            split_thought(f"<think>\n{reply.thought}\n</think>\n\n{reply.answer}").answer
+            == reply.answer
+        )
 
 
 @pytest.mark.parametrize(
@@ -211,7 +215,7 @@ def test_nothing_is_lost_and_the_stored_form_reads_the_same(parts: list[str]) ->
 def test_nasty_texts_are_read_to_their_end(unit: str, state: str, cut: bool) -> None:
     # milliseconds; with the square of the length it would take hours
     text = unit * (100_000 // len(unit))
-    read = split(text, cut=cut)
+    read = split_thought(text, cut=cut)
     assert (read.state, read.thought) == (state, "")
     # at most a mark that the token limit cut is left out
     assert len(read.answer) >= (len(text) - 24 if state == "none" else 0)

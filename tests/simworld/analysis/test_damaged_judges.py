@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from simworld.core.errors import StoreDamaged
-from simworld.results.seat_scores import scales
+from simworld.results.seat_scores import measure_scales
 from store import Store
 
 
@@ -17,4 +17,4 @@ def test_a_judge_without_its_rubric(spec: dict[str, Any]) -> None:
     judges = [SimpleNamespace(id="j@1", spec=spec)]
     store = cast(Store, SimpleNamespace(judges=lambda: judges))
     with pytest.raises(StoreDamaged, match="judges, id 'j@1': spec: expected the judge's rubric"):
-        scales(store, ["j@1"])
+        measure_scales(store, ["j@1"])

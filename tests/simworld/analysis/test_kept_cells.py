@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simworld.results.cells import SeatScore, SeatScores
-from simworld.results.games import GameCounts, count_cells
-from simworld.results.seat_scores import ScoreCounts, deviations, read_scores
+from simworld.results.games import GameCounts, count_games
+from simworld.results.seat_scores import ScoreCounts, read_scores, retest_deviations
 from simworld.results.standings import make_standings
 from store import Store, open_store
 from tests.simworld.analysis.raw import raw_deviation, raw_samples, raw_scores
@@ -86,11 +86,11 @@ def check(store: Store, judge: str) -> None:
     }
     assert sum(len(part.agent) for part in parts) == len(scores)
     assert same(
-        count_cells(parts, {"goal": 0.25}),
+        count_games(parts, {"goal": 0.25}),
         count(sorted(scores, key=lambda s: s.scenario), {"goal": 0.25}),
     )
     samples = raw_samples(store, "cup", judge)
-    found = deviations(store, "cup", [judge], SEATS)
+    found = retest_deviations(store, "cup", [judge], SEATS)
     for measure in ("overall", "sotopia_mean", "goal", "tone"):
         expected = raw_deviation(
             [by_measure[measure] for by_measure in samples.values() if measure in by_measure]

@@ -18,7 +18,7 @@ from simworld.analysis.questions.scope import scope
 from simworld.analysis.questions.seats import CELL, COLUMNS, seat_frames
 from simworld.core.errors import InputError
 from simworld.core.measures import average_samples, measure_names, measures_of
-from simworld.results.cells import SeatScore, tabled
+from simworld.results.cells import SeatScore, to_score_tables
 from simworld.results.differences import compare_agents
 from store import Store, open_store
 from store.cells import number_of
@@ -148,7 +148,7 @@ def test_the_same_as_row_by_row(opened: Store, url: str, judge: str) -> None:
                     values=values,
                 )
             )
-    plain = compare_agents(tabled(scores), "steered", "base")
+    plain = compare_agents(to_score_tables(scores), "steered", "base")
     with connect(url) as asked:
         found = asked.paired("steered", "base", judge=judge).set_index("measure")
     assert list(found.index) == [name for name in measures if name in plain]

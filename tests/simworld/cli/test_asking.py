@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from simworld.cli import cli
 from simworld.cli.options import Asking, asking_options, plain_tokens, tokens_used
 from simworld.core.requests import Generate, Generated, Sampling, TextPrompt
-from simworld.core.stopping import MaxFailures, Stopping
+from simworld.core.stopping import MaxFailures, StopRules
 
 OPTIONS = {"concurrency", "timeout", "retries", "max_failures", "budget_tokens"}
 ASKING = (
@@ -111,7 +111,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(option: str, text: str) -> N
 
 
 def test_tokens_are_told_where_a_server_was_asked() -> None:
-    stopping = Stopping()
+    stopping = StopRules()
     assert (tokens_used(stopping), plain_tokens(stopping)) == ("", {})
     request = Generate(prompt=TextPrompt(text=""), sampling=Sampling(), seed=0)
     reply = Generated(text="x", prompt_tokens=1200, new_tokens=34, finish="stop", latency_s=0)

@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
         ("simworld.cli.run_command", ["--help"]),
         ("click", ["--help"]),
         ("simworld.cli.text", ["--help"]),
-        ("simworld.fence", RUN),
+        ("simworld.name_clash_check", RUN),
         ("simworld.cli.run", RUN),
         ("yaml", RUN),
         ("pydantic", RUN),

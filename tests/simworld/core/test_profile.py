@@ -1,6 +1,6 @@
 """Shares, rates and sums, worked out by hand."""
 
-from simworld.core.profile import Profile, ProfilePart, add_spent, spent_between
+from simworld.core.profile import Profile, ProfilePart, add_spent, profile_delta
 
 
 def test_a_profile_as_data_names_what_is_left_over() -> None:
@@ -37,7 +37,7 @@ def test_what_was_spent_between_two_readings() -> None:
         "judging": ProfilePart(seconds=1.0, tokens=5),
         "sampling": ProfilePart(seconds=0.5, tokens=40),
     }
-    assert spent_between(now, before) == {
+    assert profile_delta(now, before) == {
         "decode": ProfilePart(seconds=3.0, tokens=30),
         "sampling": ProfilePart(seconds=0.5, tokens=40),
     }

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from simworld.core.rewards import (
     CreditAssignment,
-    at_end,
-    attributed,
-    by_utterance,
+    credit_at_end,
+    credit_by_utterance,
+    credit_by_weights,
+    credit_uniformly,
     family_means,
     score_changes,
-    uniform,
     weighted_mean,
 )
 
@@ -51,12 +51,12 @@ def less(placed: CreditAssignment, level: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("placed", "rewards"),
     [
-        (at_end(0.8, 3), [0, 0, 0.3]),
-        (uniform(0.8, 4), [0.075] * 4),
-        (attributed(0.8, [1, 0, 3]), [0.075, 0, 0.225]),
-        (attributed(0.8, [0, 0]), [0.15, 0.15]),
+        (credit_at_end(0.8, 3), [0, 0, 0.3]),
+        (credit_uniformly(0.8, 4), [0.075] * 4),
+        (credit_by_weights(0.8, [1, 0, 3]), [0.075, 0, 0.225]),
+        (credit_by_weights(0.8, [0, 0]), [0.15, 0.15]),
         (score_changes([0.4, 0.9, 0.8]), [-0.1, 0.5, -0.1]),
-        (by_utterance([1, 0, 1, 1.2]), [0.125, -0.125, 0.125, 0.175]),
+        (credit_by_utterance([1, 0, 1, 1.2]), [0.125, -0.125, 0.125, 0.175]),
     ],
 )
 def test_a_level_of_a_half_is_taken_off(placed: CreditAssignment, rewards: list[float]) -> None:
@@ -66,10 +66,10 @@ def test_a_level_of_a_half_is_taken_off(placed: CreditAssignment, rewards: list[
 @pytest.mark.parametrize("weights", [[-1.0, 2.0], [float("nan")], [float("inf"), 1.0]])
 def test_weights_are_finite_and_not_negative(weights: list[float]) -> None:
     with pytest.raises(ValueError, match="at least 0"):
-        attributed(1.0, weights)
+        credit_by_weights(1.0, weights)
 
 
-@given(SCORE, SCORE, st.integers(1, 40), st.sampled_from([at_end, uniform]))
+@given(SCORE, SCORE, st.integers(1, 40), st.sampled_from([credit_at_end, credit_uniformly]))
 def test_even_shares_sum_to_the_score_less_the_level(
     score: float, level: float, n: int, place: Callable[[float, int], CreditAssignment]
 ) -> None:
@@ -80,7 +80,7 @@ def test_even_shares_sum_to_the_score_less_the_level(
 def test_attributed_shares_sum_to_the_score_less_the_level(
     score: float, level: float, weights: list[float]
 ) -> None:
-    assert less(attributed(score, weights), level).sum() == pytest.approx(score - level)
+    assert less(credit_by_weights(score, weights), level).sum() == pytest.approx(score - level)
 
 
 @given(SCORE, st.lists(SCORE, min_size=1, max_size=40))
@@ -94,4 +94,6 @@ def test_differences_sum_to_the_last_score_less_the_level(
 def test_measured_utterances_sum_to_their_mean_less_the_level(
     level: float, values: list[float]
 ) -> None:
-    assert less(by_utterance(values), level).sum() == pytest.approx(float(np.mean(values)) - level)
+    assert less(credit_by_utterance(values), level).sum() == pytest.approx(
+        float(np.mean(values)) - level
+    )

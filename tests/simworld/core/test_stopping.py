@@ -15,7 +15,7 @@ from simworld.core.requests import (
     Scored,
     TextPrompt,
 )
-from simworld.core.stopping import MaxFailures, Stopping, is_final
+from simworld.core.stopping import MaxFailures, StopRules, is_final
 
 A, B = "openai:a@http://127.0.0.1:1/v1#auto", "openai:b@http://127.0.0.1:1/v1"
 ASK = Generate(
@@ -59,7 +59,7 @@ def test_other_failures_may_pass(boundary: str, kind: str) -> None:
 
 
 def test_the_fifth_in_a_row_stops() -> None:
-    stopping = Stopping()
+    stopping = StopRules()
     for _ in range(4):
         stopping.answered(A, ASK, REFUSED)
         stopping.check()
@@ -77,7 +77,7 @@ def test_the_fifth_in_a_row_stops() -> None:
 
 
 def test_a_success_ends_a_row_and_rows_are_of_one_server_and_model() -> None:
-    stopping = Stopping()
+    stopping = StopRules()
     for _ in range(4):
         stopping.answered(A, ASK, REFUSED)
         stopping.answered(B, ASK, REFUSED)
@@ -91,7 +91,7 @@ def test_a_success_ends_a_row_and_rows_are_of_one_server_and_model() -> None:
 
 
 def test_local_models_neither_count_nor_stop() -> None:
-    stopping = Stopping(budget_tokens=10)
+    stopping = StopRules(budget_tokens=10)
     for _ in range(9):
         stopping.answered("hf:x#auto", ASK, REFUSED)
         stopping.answered("builtin:x", ASK, said())
@@ -113,7 +113,7 @@ def test_local_models_neither_count_nor_stop() -> None:
     ],
 )
 def test_more_failures_than_allowed_stop(most: MaxFailures, planned: int, stops_at: int) -> None:
-    stopping = Stopping(max_failures=most)
+    stopping = StopRules(max_failures=most)
     for failed in range(stops_at):
         stopping.failed(failed, planned, "episodes")
         stopping.check()
@@ -125,13 +125,13 @@ def test_more_failures_than_allowed_stop(most: MaxFailures, planned: int, stops_
 
 
 def test_failures_stop_nothing_where_no_number_was_given() -> None:
-    stopping = Stopping()
+    stopping = StopRules()
     stopping.failed(1000, 1000, "episodes")
     stopping.check()
 
 
 def test_tokens_are_those_that_servers_count_and_estimated_where_they_count_none() -> None:
-    stopping = Stopping()
+    stopping = StopRules()
     stopping.answered(A, ASK, said(70, 30))
     stopping.answered(
         B, Score(prompt=TextPrompt(text=""), continuations=("a",)), Scored(
@@ -149,7 +149,7 @@ def test_tokens_are_those_that_servers_count_and_estimated_where_they_count_none
 
 
 def test_the_first_piece_is_alone_and_shows_what_fits() -> None:
-    stopping = Stopping(budget_tokens=1000)
+    stopping = StopRules(budget_tokens=1000)
     assert stopping.may_begin(0)
     assert not stopping.may_begin(1)
     stopping.answered(A, ASK, said())  # 100 tokens
@@ -174,7 +174,7 @@ def test_the_first_piece_is_alone_and_shows_what_fits() -> None:
 
 
 def test_another_pass_learns_anew_what_a_piece_takes() -> None:
-    stopping = Stopping(budget_tokens=1000)
+    stopping = StopRules(budget_tokens=1000)
     stopping.answered(A, ASK, said())
     stopping.ended()
     stopping.begin()

@@ -15,7 +15,7 @@ from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.errors import Failure, InputError
 from simworld.core.judgement import Dimension, Judgement, JudgementStatus, Rubric, Verdict
 from simworld.core.requests import Completion, Request
-from simworld.judging.attribution import check_method, score_prefixes, weigh_lines
+from simworld.judging.attribution import attribute_by_line_weight, check_method, score_prefixes
 from simworld.judging.attribution_pass import attribute_episodes
 from simworld.judging.judge import make_judge
 from simworld.judging.judge_spec import JudgeSpec
@@ -89,7 +89,8 @@ def test_a_line_that_mattered_weighs_more() -> None:
         return odds[line] if "mattered" in text else 0.0
 
     found = finish(
-        weigh_lines(SPEC, lamp(), spoken(*TEXTS), ("seller", "buyer")), lambda r: scored(r, value)
+        attribute_by_line_weight(SPEC, lamp(), spoken(*TEXTS), ("seller", "buyer")),
+        lambda r: scored(r, value),
     )
     weights = {(part.seat, part.turn): part.value for part in found}
     assert weights == {
@@ -133,7 +134,10 @@ def test_prefixes_end_before_the_seats_next_turn() -> None:
 def test_a_failure_is_handed_on() -> None:
     failure = Failure(boundary="model", kind="timeout", message="no answer")
     assert (
-        finish(weigh_lines(SPEC, lamp(), spoken(*TEXTS), ("seller",)), lambda r: failure) == failure
+        finish(
+            attribute_by_line_weight(SPEC, lamp(), spoken(*TEXTS), ("seller",)), lambda r: failure
+        )
+        == failure
     )
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from simworld.core.episode import ActionKind
 from simworld.core.errors import InputError
 from simworld.judging.contrast_pairs import ContrastPair, PairEpisodes, lines
-from simworld.judging.trust import load_pairs
+from simworld.judging.pair_accuracy import load_pairs
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import pytest
 from simworld.core.errors import Failure, InputError, Stopped
 from simworld.core.judgement import Dimension, Rubric
 from simworld.core.requests import Completion, Generated, ModelInfo, Request
-from simworld.core.stopping import MaxFailures, Stopping
+from simworld.core.stopping import MaxFailures, StopRules
 from simworld.judging.attribution_pass import attribute_episodes
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingRun, JudgingTally
-from simworld.judging.trust import check_judge, shipped_pairs
+from simworld.judging.pair_accuracy import check_judge, shipped_pairs
 from store import Store, open_store
 from tests.factories.judging import AnsweringBackend
 from tests.simworld.judging.test_judging_pass import fill
@@ -46,7 +46,7 @@ def verdict(*names: str) -> Generated:
 def pass_over(
     store: Store,
     answer: Callable[[Request], Completion],
-    stopping: Stopping | None = None,
+    stopping: StopRules | None = None,
     *,
     live: int = 4,
 ) -> JudgingTally:
@@ -93,7 +93,7 @@ def test_more_failures_than_allowed_stop_a_pass(store: Store) -> None:
         pass_over(
             store,
             lambda request: verdict("Ann"),
-            Stopping(max_failures=MaxFailures(count=1)),
+            StopRules(max_failures=MaxFailures(count=1)),
             live=1,
         )
     tally = pass_over(store, lambda request: verdict())
@@ -101,10 +101,10 @@ def test_more_failures_than_allowed_stop_a_pass(store: Store) -> None:
 
 
 def test_a_budget_ends_a_pass_and_the_next_one_goes_on(store: Store) -> None:
-    stopping = Stopping(budget_tokens=450)
+    stopping = StopRules(budget_tokens=450)
     tally = pass_over(store, lambda request: verdict(), stopping, live=32)
     assert (tally.scored, tally.left, stopping.used, stopping.short) == (4, 6, 400, True)
-    stopping = Stopping(budget_tokens=600)
+    stopping = StopRules(budget_tokens=600)
     tally = pass_over(store, lambda request: verdict(), stopping, live=32)
     assert (tally.scored, tally.already, tally.left, stopping.short) == (6, 4, 0, False)
 
@@ -114,7 +114,7 @@ def test_attribution_keeps_to_the_same_rules(store: Store) -> None:
     pass_over(store, lambda request: verdict())
     with pytest.raises(Stopped, match="failed for good"):
         attribute_episodes(
-            store, SPEC, Asked(lambda request: NO_MONEY), "prefixes", live=1, stopping=Stopping()
+            store, SPEC, Asked(lambda request: NO_MONEY), "prefixes", live=1, stopping=StopRules()
         )
 
 
@@ -133,6 +133,6 @@ def test_a_check_that_its_budget_cannot_pay_says_so() -> None:
         return verdict(*schema["properties"])
 
     with pytest.raises(InputError, match="300 tokens were used for 3 of 32 transcripts"):
-        check_judge(SPEC, Asked(answer), rubric, sets, stopping=Stopping(budget_tokens=350))
-    trust = check_judge(SPEC, Asked(answer), rubric, sets, stopping=Stopping(budget_tokens=3200))
+        check_judge(SPEC, Asked(answer), rubric, sets, stopping=StopRules(budget_tokens=350))
+    trust = check_judge(SPEC, Asked(answer), rubric, sets, stopping=StopRules(budget_tokens=3200))
     assert (trust.overall.n, trust.overall.ties) == (16, 16)

@@ -8,7 +8,7 @@ import pytest
 
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
-from simworld.judging.transcript import read
+from simworld.judging.transcript import judge_transcript
 from tests.factories.judging import lamp, talk
 
 
@@ -35,7 +35,7 @@ def test_all_kinds_of_acts_are_told_apart_and_inaction_is_left_out() -> None:
         ending=Ending.turn_limit,
         reason="turn_limit",
     )
-    reading = read(scenario, episode)
+    reading = judge_transcript(scenario, episode)
     assert reading.lines == (
         "Ann: Forty. Not less.",
         "Bob: *shakes his head*",
@@ -48,7 +48,7 @@ def test_all_kinds_of_acts_are_told_apart_and_inaction_is_left_out() -> None:
 
 
 def test_the_head_holds_what_is_asked_for_and_no_more() -> None:
-    reading = read(lamp(), talk(lamp()))
+    reading = judge_transcript(lamp(), talk(lamp()))
     assert (
         reading.head() == "A flea market.\n\nLamps like it go for 30.\n\n"
         "Ann: Ann Lee.\nAnn's goal: Sell the lamp for 40 euros.\nAnn's secret: It flickers.\n"
@@ -73,7 +73,7 @@ def test_two_people_of_one_name_keep_distinct_names() -> None:
         seats=seats,
         relationships={("chair", "clerk"): Relationship.family_member},
     )
-    reading = read(scenario, talk(scenario, ("clerk", "Hello.")))
+    reading = judge_transcript(scenario, talk(scenario, ("clerk", "Hello.")))
     assert len(set(reading.names.values())) == 2
     assert reading.lines == (f"{reading.names['clerk']}: Hello.",)
     assert "family member" in reading.head()
@@ -154,7 +154,7 @@ def test_the_words_between_are_those_of_the_scenarios_language(
         ending=Ending.turn_limit,
         reason="turn_limit",
     )
-    reading = read(scenario, episode)
+    reading = judge_transcript(scenario, episode)
     assert reading.head(("persona", "relationship", "goal", "secret")) == head
     assert (reading.lines, reading.end) == (lines, end)
-    assert read(scenario, replace(episode, turns=())).shown == silence
+    assert judge_transcript(scenario, replace(episode, turns=())).shown == silence

@@ -32,7 +32,7 @@ seats:
   - {{name: guest, persona: {{name: Bo Ek}}, goal: Leave early.}}
 limits: {{turns: 4}}
 """
-MODEL = "builtin:smollm2-135m-instruct"  # never loaded: the crew has a fake in its place
+MODEL = "builtin:smollm2-135m-instruct"  # never loaded: the loaded agents have a fake in its place
 PLEASE = RewardSettings(measure="lexical", pattern="(?i)please")
 FAMILIES = 6
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from simworld.core.errors import InputError
-from simworld.pipeline.requirements import Requirement, judge_requirement, read_requirements
-from simworld.stats.paired_comparison import Paired
-from simworld.stats.paired_comparison import paired as of_pairs
+from simworld.pipeline.requirements import Requirement, check_requirement, read_requirements
+from simworld.stats.paired_comparison import PairedComparison
+from simworld.stats.paired_comparison import compare_pairs as of_pairs
 
 ARMS = ("base", "steered", "best-constant")
 MEASURES = ("overall", "goal", "sotopia/secret")
@@ -18,7 +18,7 @@ def read(*texts: str) -> tuple[Requirement, ...]:
     return read_requirements(texts, arms=ARMS, measures=MEASURES, main="overall")
 
 
-def paired(*differences: float) -> Paired | None:
+def paired(*differences: float) -> PairedComparison | None:
     places = np.arange(len(differences))
     return of_pairs(places, places, np.array(differences))
 
@@ -65,20 +65,20 @@ def test_all_problems_come_at_once() -> None:
 
 def test_a_requirement_holds_when_the_difference_is_above_0_and_p_small() -> None:
     (requirement,) = read("steered>base")
-    assert judge_requirement(requirement, paired(1, 1.1, 0.9, 1.2)).holds
+    assert check_requirement(requirement, paired(1, 1.1, 0.9, 1.2)).holds
     # as sure, but worse
-    assert not judge_requirement(requirement, paired(-1, -1.1, -0.9, -1.2)).holds
-    assert not judge_requirement(requirement, paired(1, -1, 2, 0.5)).holds  # not sure
+    assert not check_requirement(requirement, paired(-1, -1.1, -0.9, -1.2)).holds
+    assert not check_requirement(requirement, paired(1, -1, 2, 0.5)).holds  # not sure
 
 
 def test_equal_differences_are_judged_by_their_sign_flips() -> None:
     (requirement,) = read("steered>base")
-    assert judge_requirement(requirement, paired(*[1.0] * 6)).holds  # p = 2 / 64
-    assert not judge_requirement(requirement, paired(*[1.0] * 5)).holds  # p = 2 / 32
+    assert check_requirement(requirement, paired(*[1.0] * 6)).holds  # p = 2 / 64
+    assert not check_requirement(requirement, paired(*[1.0] * 5)).holds  # p = 2 / 32
 
 
 def test_too_little_never_holds() -> None:
     (requirement,) = read("steered>base")
-    one = judge_requirement(requirement, paired(5.0))
+    one = check_requirement(requirement, paired(5.0))
     assert (one.holds, one.reason) == (False, "1 family gives no p")
-    assert not judge_requirement(requirement, None).holds
+    assert not check_requirement(requirement, None).holds

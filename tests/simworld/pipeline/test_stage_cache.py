@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from simworld.cli.learn import learn
 from simworld.core.errors import InputError
 from simworld.pipeline.learn.context import open_context
-from simworld.pipeline.learn.grid import cells
+from simworld.pipeline.learn.grid import combinations
 from simworld.pipeline.learn.shipped_files import open_file, shipped
 from simworld.pipeline.learn.stage_cache import (
     Stage,
@@ -190,7 +190,7 @@ HEAD = (
 
 
 def values(text: str) -> list[dict[str, object]]:
-    return [cell.values for cell in cells(load_text(HEAD + text, "g.yaml"))]
+    return [cell.values for cell in combinations(load_text(HEAD + text, "g.yaml"))]
 
 
 def test_a_file_without_lists_is_one_cell() -> None:
@@ -222,7 +222,7 @@ def test_weights_vary_one_by_one() -> None:
     head = HEAD.replace(
         "{measure: judged}", "{measure: judged, weights: {goal: [1, 2], secret: 1}}"
     )
-    found = cells(load_text(head, "g.yaml"))
+    found = combinations(load_text(head, "g.yaml"))
     assert [cell.values for cell in found] == [
         {"reward.weights.goal": 1},
         {"reward.weights.goal": 2},
@@ -248,7 +248,7 @@ def test_too_many_combinations_are_refused() -> None:
 def test_shipped_files_are_right_and_name_what_there_is(name: str, tmp_path: Path) -> None:
     assert re.search(rf"\b{name}\b", CliRunner().invoke(learn, ["--help"]).output)
     with open_store(f"sqlite:///{tmp_path / 'x.db'}", create=True) as store:
-        for cell in cells(open_file(name)):
+        for cell in combinations(open_file(name)):
             assert cell.file.name == name
             context = open_context(cell.file, store, tmp_path)
             assert (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from simworld.pipeline.learn.context import open_context
-from simworld.pipeline.learn.grid import cells
+from simworld.pipeline.learn.grid import combinations
 from simworld.pipeline.learn.pipeline import declared_stages
 from simworld.pipeline.learn.shipped_files import open_file
 from simworld.pipeline.learn.stage_cache import StageCache
@@ -62,7 +62,7 @@ NOISE = (
 def labels(document: Document, folder: Path) -> list[list[str]]:
     """Of the stages of each cell, none of them done."""
     with open_store(f"sqlite:///{folder / 'x.db'}", create=True) as store:
-        contexts = [open_context(cell.file, store, folder) for cell in cells(document)]
+        contexts = [open_context(cell.file, store, folder) for cell in combinations(document)]
         cache = StageCache(folder, dry=True)
         states = [cache.run(declared_stages(context), context) for context in contexts]
     return [[state.label for state in of_cell] for of_cell in states]

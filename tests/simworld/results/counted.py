@@ -7,14 +7,14 @@ from itertools import groupby
 
 import numpy as np
 
-from simworld.results.cells import SeatScore, tabled
-from simworld.results.games import GameCounts, count_cells
+from simworld.results.cells import SeatScore, to_score_tables
+from simworld.results.games import GameCounts, count_games
 
 
 def count(scores: Iterable[SeatScore], ties: Mapping[str, float] | None = None) -> GameCounts:
     """The counts of scores; those of a scenario stand together, and are a part."""
     of_scenarios = groupby(scores, key=lambda score: score.scenario)
-    return count_cells((part for _, held in of_scenarios for part in tabled(held)), ties)
+    return count_games((part for _, held in of_scenarios for part in to_score_tables(held)), ties)
 
 
 def sums(counted: GameCounts) -> dict[tuple[str, str, str], tuple[float, int]]:

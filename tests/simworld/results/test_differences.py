@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from simworld.results.cells import SeatScore, tabled
+from simworld.results.cells import SeatScore, to_score_tables
 from simworld.results.differences import compare_agents, families_needed
 
 
@@ -42,7 +42,7 @@ def test_differences_by_hand() -> None:
         score("b", i, 0.5) for i in range(3)
     ]
     scores += [score("a", 0, 0.9, partner="q"), score("c", 1, 0.9)]  # no pair
-    found = compare_agents(tabled(scores), "a", "b")
+    found = compare_agents(to_score_tables(scores), "a", "b")
     assert list(found) == ["overall", "goal", "secret"]
     overall, secret = found["overall"], found["secret"]
     assert overall.paired.mean == pytest.approx(0.2)
@@ -53,8 +53,8 @@ def test_differences_by_hand() -> None:
     assert (overall.paired.p_holm, secret.effect, secret.settles) == (None, None, None)
     # secret has no p, so one test was made
     assert found["goal"].paired.p_holm == found["goal"].paired.p
-    assert compare_agents(tabled(scores), "b", "a")["goal"].effect == pytest.approx(-2.0)
+    assert compare_agents(to_score_tables(scores), "b", "a")["goal"].effect == pytest.approx(-2.0)
 
 
 def test_agents_without_a_common_cell() -> None:
-    assert compare_agents(tabled([score("a", 0, 0.5), score("b", 1, 0.5)]), "a", "b") == {}
+    assert compare_agents(to_score_tables([score("a", 0, 0.5), score("b", 1, 0.5)]), "a", "b") == {}

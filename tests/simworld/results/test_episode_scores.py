@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simworld.results.arms import judged_seats
-from simworld.results.episode_scores import scores_of, seat_scores
+from simworld.results.episode_scores import average_judgements, scores_of
 from simworld.results.seat_scores import read_scores
 from store import Store, open_store
 from tests.factories.stored import add, begin, item, judged, played
@@ -60,7 +60,7 @@ def test_samples_are_averaged_each_dimension_in_its_range(store: Store) -> None:
 
 
 def test_a_judge_without_a_rubric_has_scores_and_no_overall(store: Store) -> None:
-    found = seat_scores(store.judgements(EPISODE), {})
+    found = average_judgements(store.judgements(EPISODE), {})
     assert found["bare@1", "seller"].dimensions == {"goal": 5.0, "bond": 0.0}
     assert {scores.overall for scores in found.values()} == {None}
     assert scores_of(store, store.judges(), [EPISODE]).keys() == {(EPISODE, s) for s in SEATS}

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, PlanStep, Turn
-from simworld.results.language_quality import dispersion, distinct, qualities, spread
+from simworld.results.language_quality import dispersion, distinct, evenly_spaced, qualities
 
 
 def episode(*said: tuple[str, str], actions: Sequence[Sequence[float]] = ()) -> Episode:
@@ -118,5 +118,5 @@ def test_an_arm_that_said_nothing_has_nothing_measured() -> None:
 
 
 def test_spread_takes_all_or_every_so_many() -> None:
-    assert spread([1, 2, 3], 5) == [1, 2, 3]
-    assert spread(list(range(9)), 3) == [0, 3, 6]
+    assert evenly_spaced([1, 2, 3], 5) == [1, 2, 3]
+    assert evenly_spaced(list(range(9)), 3) == [0, 3, 6]

@@ -10,16 +10,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simworld.results.cells import SeatScore, SeatScores, tabled
-from simworld.results.table_ratings import ENOUGH, EpisodeRanks, TableRating
+from simworld.results.cells import SeatScore, SeatScores, to_score_tables
+from simworld.results.table_ratings import ENOUGH, EpisodeRanks, MultiplayerRating
 
 pytest.importorskip("openskill")
 
 
-def rate(*parts: list[SeatScore]) -> tuple[TableRating, ...]:
+def rate(*parts: list[SeatScore]) -> tuple[MultiplayerRating, ...]:
     tables = EpisodeRanks("overall")
     for scores in parts:
-        for part in tabled(scores):
+        for part in to_score_tables(scores):
             tables.add(part)
     return tables.ratings()
 
@@ -74,7 +74,7 @@ def test_an_agent_with_two_seats_counts_once_and_two_seats_are_no_table() -> Non
 
 def numbered(scores: list[SeatScore], episodes: Sequence[int]) -> SeatScores:
     """One part, whose episodes have these numbers."""
-    (part,) = tabled(scores)
+    (part,) = to_score_tables(scores)
     return replace(part, episode=np.array(episodes, dtype=np.uint64))
 
 

@@ -70,13 +70,15 @@ class Door:
         self.backend = Small(room)
         self.admission = Admission({MODEL: self.backend})
 
-    def guest(self, turns: int) -> LiveConversation:
-        return self.admission.guest(scenario(turns), {"ann": talker(), "bo": talker()})
+    def conversation(self, turns: int) -> LiveConversation:
+        return self.admission.new_conversation(scenario(turns), {"ann": talker(), "bo": talker()})
 
-    def turn(self, guest: LiveConversation, seat: str, turn: int, prompt: int, new: int) -> None:
-        request = asks(f"{id(guest)}/{seat}", new=10)
-        self.admission.asked(guest, seat, request)
-        self.admission.answered(guest, seat, turn, request, says(prompt, new))
+    def turn(
+        self, conversation: LiveConversation, seat: str, turn: int, prompt: int, new: int
+    ) -> None:
+        request = asks(f"{id(conversation)}/{seat}", new=10)
+        self.admission.asked(conversation, seat, request)
+        self.admission.answered(conversation, seat, turn, request, says(prompt, new))
 
 
 @pytest.mark.parametrize(("room", "fits"), [(279, False), (280, True)])
@@ -84,50 +86,50 @@ def test_before_any_answer_prompts_are_guessed_and_replies_are_as_long_as_they_m
     room: int, fits: bool
 ) -> None:
     door = Door(room)
-    first = door.guest(turns=5)
+    first = door.conversation(turns=5)
     assert door.admission.fits(first)
     door.admission.enter(first)
     door.admission.asked(first, "ann", asks("a", characters=60, new=10))
     # 60 characters are 20 tokens; with a reply of 10 and four more turns of 10: 70 for each of four
     # seats.
-    assert door.admission.fits(door.guest(turns=5)) is fits
+    assert door.admission.fits(door.conversation(turns=5)) is fits
 
 
 @pytest.mark.parametrize(("room", "fits"), [(215, False), (216, True)])
 def test_what_was_seen_replaces_the_guess(room: int, fits: bool) -> None:
     door = Door(room)
-    guest = door.guest(turns=19)
-    door.admission.enter(guest)
+    conversation = door.conversation(turns=19)
+    door.admission.enter(conversation)
     # ann has 22, 26, … 54 tokens, bo 24, 28, … 56: two more with every turn
     for turn in range(0, 18, 2):
-        door.turn(guest, "ann", turn, 20 + 2 * turn, 2)
-        door.turn(guest, "bo", turn + 1, 20 + 2 * (turn + 1), 2)
+        door.turn(conversation, "ann", turn, 20 + 2 * turn, 2)
+        door.turn(conversation, "bo", turn + 1, 20 + 2 * (turn + 1), 2)
     # In turn 18 ann will have 58 and bo, last heard in turn 17, 58; others begin with 24 at most,
     # and make four turns: 32 and 32.
-    other = door.guest(turns=5)
+    other = door.conversation(turns=5)
     assert door.admission.fits(other) is (room >= 58 + 58 + 32 + 32)
     door.admission.enter(other)
     # With one more that makes three turns and ends at 28 … two seats of 28: 236.
-    assert not door.admission.fits(door.guest(turns=3))
+    assert not door.admission.fits(door.conversation(turns=3))
     door.admission.leave(other)
     # Of one that makes eleven turns each seat ends at 44.
-    assert door.admission.fits(door.guest(turns=14)) is fits
+    assert door.admission.fits(door.conversation(turns=14)) is fits
 
 
 def test_the_first_is_let_in_whatever_it_needs() -> None:
     door = Door(1)
-    assert door.admission.fits(door.guest(turns=50))
+    assert door.admission.fits(door.conversation(turns=50))
 
 
 def test_threads_are_forgotten_at_the_end_unless_another_conversation_has_one_of_that_name() -> (
     None
 ):
     door = Door(10**6)
-    one, two = door.guest(turns=5), door.guest(turns=5)
-    for guest, threads in ((one, {"ann": "shared", "bo": "own"}), (two, {"ann": "shared"})):
-        door.admission.enter(guest)
+    one, two = door.conversation(turns=5), door.conversation(turns=5)
+    for conversation, threads in ((one, {"ann": "shared", "bo": "own"}), (two, {"ann": "shared"})):
+        door.admission.enter(conversation)
         for seat, thread in threads.items():
-            door.admission.asked(guest, seat, asks(thread))
+            door.admission.asked(conversation, seat, asks(thread))
     door.admission.leave(one)
     assert door.backend.forgotten == ["own"]
     door.admission.leave(two)
@@ -156,7 +158,7 @@ def test_fewer_play_where_memory_is_short_and_all_are_played(room: int, most: in
 def test_backends_that_set_no_bound_are_left_alone() -> None:
     backend = FakeBackend()
     admission = Admission({MODEL: backend})
-    guest = admission.guest(scenario(5), {"ann": talker()})
-    admission.enter(guest)
-    assert guest.seats == {}
-    assert admission.fits(guest)
+    conversation = admission.new_conversation(scenario(5), {"ann": talker()})
+    admission.enter(conversation)
+    assert conversation.seats == {}
+    assert admission.fits(conversation)

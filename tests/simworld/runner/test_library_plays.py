@@ -26,8 +26,10 @@ def test_every_library_scenario_plays_through() -> None:
         casts=(Cast(by_seat={"*": name}),),
         specs={name: loaded},
     )
-    with load_agents([loaded]) as crew:
-        played = list(play_jobs(plan.jobs(crew.agents), crew.backends, live=len(scenarios)))
+    with load_agents([loaded]) as loaded_agents:
+        played = list(
+            play_jobs(plan.jobs(loaded_agents.agents), loaded_agents.backends, live=len(scenarios))
+        )
     assert {p.job.scenario.name for p in played} == {scenario.name for scenario in scenarios}
     failed = {
         p.job.scenario.name: str(p.episode.failure)

@@ -14,7 +14,7 @@ from scenarios import find_scenarios
 from simworld.core.profile import ProfilePart
 from simworld.core.protocols import Backend
 from simworld.runner import profiler as profiler_module
-from simworld.runner.conversations import Pulse
+from simworld.runner.conversations import PlayCounters
 from simworld.runner.loaded_agents import LoadedAgents, load_agents
 from simworld.runner.profiler import Profiler
 from simworld.runner.run_plan import Cast, RunPlan
@@ -67,12 +67,14 @@ def test_what_a_backend_spent_while_it_ran_counts_and_others_are_waited_for(
 
 def test_the_share_done_counts_unfinished_conversations() -> None:
     pace = TurnProgress(limits=100)  # ten of ten turns
-    assert pace.share(Pulse()) == 0
-    assert pace.share(Pulse(turns=10, limits_live=40)) == pytest.approx(0.1)
+    assert pace.share(PlayCounters()) == 0
+    assert pace.share(PlayCounters(turns=10, limits_live=40)) == pytest.approx(0.1)
     pace.turns_ended, pace.limits_ended = 20, 40  # four that ended half-way
-    assert pace.share(Pulse(turns=30, limits_live=40)) == pytest.approx(30 / (100 * (20 + 40) / 80))
+    assert pace.share(PlayCounters(turns=30, limits_live=40)) == pytest.approx(
+        30 / (100 * (20 + 40) / 80)
+    )
     pace.turns_ended, pace.limits_ended = 60, 100
-    assert pace.share(Pulse(turns=60)) == 1
+    assert pace.share(PlayCounters(turns=60)) == 1
 
 
 @pytest.fixture
@@ -103,10 +105,10 @@ def profile_of(store: Store) -> list[dict[str, Any]]:
 def test_every_command_that_played_adds_to_the_runs_profile(plan: RunPlan, tmp_path: Path) -> None:
     with (
         open_store(str(tmp_path / "x.db"), create=True) as store,
-        load_agents(plan.specs.values()) as crew,
+        load_agents(plan.specs.values()) as loaded_agents,
     ):
         seen: list[RunProgress] = []
-        done = run_plan(plan, crew, store, on_progress=seen.append)
+        done = run_plan(plan, loaded_agents, store, on_progress=seen.append)
         assert done.played == 4
         assert [p.played for p in seen] == [0, 1, 2, 3, 4]
         assert seen[-1].share == 1
@@ -119,7 +121,7 @@ def test_every_command_that_played_adds_to_the_runs_profile(plan: RunPlan, tmp_p
         assert first["parts"]["storing"]["seconds"] + first["parts"]["other"][
             "seconds"
         ] == pytest.approx(first["wall_s"], abs=0.002)
-        again = run_plan(plan, crew, store)
+        again = run_plan(plan, loaded_agents, store)
         assert again.played == 0
         assert profile_of(store) == [first]
 
@@ -131,20 +133,20 @@ def test_ctrl_c_keeps_the_profile(plan: RunPlan, tmp_path: Path) -> None:
 
     with (
         open_store(str(tmp_path / "x.db"), create=True) as store,
-        load_agents(plan.specs.values()) as crew,
+        load_agents(plan.specs.values()) as loaded_agents,
     ):
         with pytest.raises(KeyboardInterrupt):
-            run_plan(plan, crew, store, on_progress=stop)
+            run_plan(plan, loaded_agents, store, on_progress=stop)
         (stopped,) = profile_of(store)
         assert stopped["episodes"] == 2
-        run_plan(plan, crew, store)
+        run_plan(plan, loaded_agents, store)
         assert [each["episodes"] for each in profile_of(store)] == [2, 2]
 
 
 def test_tokens_are_told_before_an_episode_ends(plan: RunPlan, tmp_path: Path) -> None:
     backend = FakeBackend()
     agents = {name: talker(name) for name in plan.specs}
-    crew = LoadedAgents(agents=agents, backends={"fake:model": backend}, infos={})
+    loaded_agents = LoadedAgents(agents=agents, backends={"fake:model": backend}, infos={})
     alone = RunPlan(
         run="t",
         seed=1,
@@ -155,7 +157,7 @@ def test_tokens_are_told_before_an_episode_ends(plan: RunPlan, tmp_path: Path) -
     )
     seen: list[RunProgress] = []
     with open_store(str(tmp_path / "y.db"), create=True) as store:
-        done = run_plan(alone, crew, store, on_progress=seen.append)
+        done = run_plan(alone, loaded_agents, store, on_progress=seen.append)
     before = [p for p in seen if p.played == 0]
     assert (
         0 == before[0].new_tokens < before[1].new_tokens < before[-1].new_tokens <= done.new_tokens

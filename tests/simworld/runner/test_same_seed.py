@@ -16,10 +16,10 @@ NAMES = ["last-concert-ticket", "whose-dog-is-it", "dinner-gone-cold", "cake-by-
 
 
 def play(
-    crew: LoadedAgents, plan: RunPlan, *, live: int, backwards: bool = False
+    loaded_agents: LoadedAgents, plan: RunPlan, *, live: int, backwards: bool = False
 ) -> dict[str, list[str]]:
-    jobs = plan.jobs(crew.agents)
-    played = play_jobs(jobs[::-1] if backwards else jobs, crew.backends, live=live)
+    jobs = plan.jobs(loaded_agents.agents)
+    played = play_jobs(jobs[::-1] if backwards else jobs, loaded_agents.backends, live=live)
     return {p.job.item.key: transcript(p.episode) for p in played}
 
 
@@ -45,9 +45,9 @@ def test_transcripts_do_not_depend_on_the_batch_the_order_or_the_other_cast() ->
         casts=(Cast(by_seat={"*": name}),),
         specs={name: loaded},
     )
-    with load_agents([loaded]) as crew:
-        alone = play(crew, plan, live=1)
-        together = play(crew, plan, live=4, backwards=True)
+    with load_agents([loaded]) as loaded_agents:
+        alone = play(loaded_agents, plan, live=1)
+        together = play(loaded_agents, plan, live=4, backwards=True)
     assert len(alone) == 4
     assert alone == together
     assert len({tuple(lines) for lines in alone.values()}) == 4

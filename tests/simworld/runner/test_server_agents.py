@@ -10,7 +10,7 @@ import pytest
 from agents import find_specs
 from agents.lm.server.options import ServerFields
 from simworld.core.errors import ModelError
-from simworld.runner.loaded_agents import borrow, load_agents
+from simworld.runner.loaded_agents import load_agents, shared_or_new_backend
 
 SERVER = "model: openai:m@http://127.0.0.1:9/v1\n"
 
@@ -35,16 +35,23 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_agents_that_ask_alike_share_a_backend() -> None:
-    with load_agents(find_specs(["plain", "again", "keyed", "effort"])) as crew:
-        assert len(crew.backends) == 3
-        assert crew.agents["plain"].model == crew.agents["again"].model
-        assert len({crew.agents[name].id for name in ("plain", "again", "keyed")}) == 1
-        assert crew.agents["effort"].id != crew.agents["plain"].id
-        model, shared = "openai:m@http://127.0.0.1:9/v1", crew.backends[crew.agents["keyed"].model]
-        with borrow(crew, model, "auto", fields=ServerFields(api_key_env="ONE")) as backend:
+    with load_agents(find_specs(["plain", "again", "keyed", "effort"])) as loaded_agents:
+        assert len(loaded_agents.backends) == 3
+        assert loaded_agents.agents["plain"].model == loaded_agents.agents["again"].model
+        assert len({loaded_agents.agents[name].id for name in ("plain", "again", "keyed")}) == 1
+        assert loaded_agents.agents["effort"].id != loaded_agents.agents["plain"].id
+        model, shared = (
+            "openai:m@http://127.0.0.1:9/v1",
+            loaded_agents.backends[loaded_agents.agents["keyed"].model],
+        )
+        with shared_or_new_backend(
+            loaded_agents, model, "auto", fields=ServerFields(api_key_env="ONE")
+        ) as backend:
             assert backend is shared
-        with borrow(crew, model, "auto", fields=ServerFields(timeout=300)) as backend:
-            assert backend not in crew.backends.values()
+        with shared_or_new_backend(
+            loaded_agents, model, "auto", fields=ServerFields(timeout=300)
+        ) as backend:
+            assert backend not in loaded_agents.backends.values()
 
 
 def test_every_missing_key_is_told_before_a_model_is_loaded() -> None:

@@ -13,7 +13,7 @@ from simworld.core.episode import Ending
 from simworld.core.errors import BudgetSpent, Failure, Stopped
 from simworld.core.requests import Completion, Generated, Request
 from simworld.core.scenario import Limits, Persona, Scenario, Seat
-from simworld.core.stopping import MaxFailures, Stopping
+from simworld.core.stopping import MaxFailures, StopRules
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.runner.run_plan import Cast, RunPlan
 from simworld.runner.stored_run import RunProgress, run_plan
@@ -52,7 +52,7 @@ def cast() -> tuple[LoadedSpec, LoadedSpec]:
 def play(
     store: Store,
     answer: Callable[[Request], Completion],
-    stopping: Stopping | None = None,
+    stopping: StopRules | None = None,
     *,
     repeats: int = 10,
     live: int = 3,
@@ -62,7 +62,7 @@ def play(
     backend = AnsweringBackend(answer)
     agents = {"hello": make_agent(ann), "lm": make_agent(bo, backend.info)}
     assert isinstance(bo.spec, LMSpec)
-    crew = LoadedAgents(
+    loaded_agents = LoadedAgents(
         agents=agents, backends={model_key(bo.spec): backend}, infos={"lm": backend.info}
     )
     plan = RunPlan(
@@ -73,7 +73,7 @@ def play(
         casts=(Cast(by_order=("hello", "lm")),),
         specs={"hello": ann, "lm": bo},
     )
-    return run_plan(plan, crew, store, stopping=stopping, live=live), backend
+    return run_plan(plan, loaded_agents, store, stopping=stopping, live=live), backend
 
 
 @pytest.fixture
@@ -122,31 +122,31 @@ def test_malformed_answers_stop_nothing_unless_it_is_asked_for(store: Store) -> 
 
 def test_more_failures_than_allowed_stop_a_run(store: Store) -> None:
     with pytest.raises(Stopped, match="3 of 10 episodes failed, more than --max-failures allows"):
-        play(store, lambda request: BROKEN, Stopping(max_failures=MaxFailures(share=0.2)), live=1)
+        play(store, lambda request: BROKEN, StopRules(max_failures=MaxFailures(share=0.2)), live=1)
     assert endings(store) == [Ending.failed] * 3
     done, _ = play(store, lambda request: said())
     assert (done.before, done.played, done.failed) == (3, 7, 0)
 
 
 def test_a_budget_ends_a_run_and_the_next_one_goes_on(store: Store) -> None:
-    stopping = Stopping(budget_tokens=420)
+    stopping = StopRules(budget_tokens=420)
     done, backend = play(store, lambda request: said(), stopping, live=32)
     assert (done.played, done.failed, done.planned) == (4, 0, 10)
     assert stopping.used == 400  # four of 100
     assert len(backend.asked) == 8
     with pytest.raises(BudgetSpent):
         stopping.check_budget()
-    done, _ = play(store, lambda request: said(), Stopping(budget_tokens=100_000))
+    done, _ = play(store, lambda request: said(), StopRules(budget_tokens=100_000))
     assert (done.before, done.played) == (4, 6)
 
 
 def test_a_budget_smaller_than_one_episode_still_gets_on(store: Store) -> None:
     for played in range(3):
-        done, _ = play(store, lambda request: said(), Stopping(budget_tokens=1), repeats=3)
+        done, _ = play(store, lambda request: said(), StopRules(budget_tokens=1), repeats=3)
         assert (done.before, done.played) == (played, 1)
 
 
 def test_a_budget_that_ends_with_the_work_is_not_spent(store: Store) -> None:
-    stopping = Stopping(budget_tokens=1000)
+    stopping = StopRules(budget_tokens=1000)
     done, _ = play(store, lambda request: said(), stopping)
     assert (done.played, stopping.used, stopping.short) == (10, 1000, False)

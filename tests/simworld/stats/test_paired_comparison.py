@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simworld.results.cells import SeatScore, tabled
+from simworld.results.cells import SeatScore, to_score_tables
 from simworld.results.differences import compare_agents
-from simworld.stats.paired_comparison import Paired, holm, sign_flip, with_holm
+from simworld.stats.paired_comparison import PairedComparison, holm, sign_flip, with_holm
 
 Where = tuple[str, str, str, str, int]  # family, scenario, seat, partner, repeat
 Arms = dict[Where, float]
@@ -24,7 +24,7 @@ def at(
     return family, scenario, seat, partner, repeat
 
 
-def compare(first: Arms, second: Arms) -> Paired | None:
+def compare(first: Arms, second: Arms) -> PairedComparison | None:
     scores = [
         SeatScore(
             agent=arm,
@@ -40,17 +40,17 @@ def compare(first: Arms, second: Arms) -> Paired | None:
         for where, value in values.items()
         for family, scenario, seat, partner, repeat in [where]
     ]
-    found = compare_agents(tabled(scores), "first", "second", main=("goal",)).get("goal")
+    found = compare_agents(to_score_tables(scores), "first", "second", main=("goal",)).get("goal")
     return None if found is None else found.paired
 
 
-def compared(first: Arms, second: Arms) -> Paired:
+def compared(first: Arms, second: Arms) -> PairedComparison:
     found = compare(first, second)
     assert found is not None
     return found
 
 
-def of_differences(*values: float) -> Paired:
+def of_differences(*values: float) -> PairedComparison:
     """A family for each difference."""
     return compared(
         {at(f"f{i}"): v for i, v in enumerate(values)},

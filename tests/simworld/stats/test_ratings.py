@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simworld.stats.bradley_terry import fit
+from simworld.stats.bradley_terry import fit_bradley_terry
 from simworld.stats.ratings import POINTS
 from tests.simworld.stats.games import Game, rate
 
@@ -33,7 +33,7 @@ def test_equal_agents_that_tie_half_of_their_games() -> None:
     ratings = rate(
         [game("a", "b", 1), game("a", "b", 0), game("a", "b", 0.5), game("b", "a", 0.5)], ridge=1e-9
     )
-    _, tie = fit(np.array([[[1.0]], [[1.0]], [[2.0]]]), 2, 1e-9)
+    _, tie = fit_bradley_terry(np.array([[[1.0]], [[1.0]], [[2.0]]]), 2, 1e-9)
     assert tie == pytest.approx(2, abs=1e-6)
     assert [r.points for r in ratings.ratings] == pytest.approx([1000, 1000])
     assert [(r.games, r.wins, r.ties) for r in ratings.ratings] == [(4, 1, 2), (4, 1, 2)]

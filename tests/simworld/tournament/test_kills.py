@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simworld.tournament.loading import open_tournament
-from simworld.tournament.results import results
+from simworld.tournament.results import tournament_results
 from simworld.tournament.results_json import plain_results
 from store import open_store
 from tests.factories.tournaments import (
@@ -34,7 +34,7 @@ def standings(folder: Path, url: str) -> dict[str, object]:
     made = open_tournament(str(folder / "cup.yaml"))
     with open_store(url) as store:
         assert len(store.summaries(run="cup")) == 96
-        return plain_results(made, results(made, store, made.judges[0], rounds=100))
+        return plain_results(made, tournament_results(made, store, made.judges[0], rounds=100))
 
 
 @pytest.mark.parametrize(

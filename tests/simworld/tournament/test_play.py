@@ -19,13 +19,18 @@ from simworld.core.protocols import ActGenerator, Agent
 from simworld.core.requests import Completion, Request, Score, Scored
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import fake_answer
+from simworld.tournament.cost_estimate import estimate_cost
 from simworld.tournament.loading import Tournament
 from simworld.tournament.play import OpenJudge, play_tournament
-from simworld.tournament.price import price
-from simworld.tournament.results import differences, judge_ids, results, scores
+from simworld.tournament.results import (
+    differences,
+    judge_ids,
+    read_tournament_scores,
+    tournament_results,
+)
 from simworld.tournament.results_json import plain_differences, plain_results
 from store import Store, open_store
-from tests.factories.tournaments import AGENTS, crew, judge, play, tournament, write
+from tests.factories.tournaments import AGENTS, judge, loaded_agents, play, tournament, write
 
 
 @pytest.fixture
@@ -36,7 +41,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def report(made: Tournament, store: Store) -> dict[str, object]:
-    return plain_results(made, results(made, store, made.judges[0], rounds=50))
+    return plain_results(made, tournament_results(made, store, made.judges[0], rounds=50))
 
 
 def keys(store: Store) -> set[str]:
@@ -48,7 +53,7 @@ def test_a_round_robin(store: Store, tmp_path: Path) -> None:
     ran = play(made, store)
     # 6 scenarios × 4 × 4 ordered pairs, each agent beside itself included.
     assert (ran.played, ran.failed, ran.spent) == (96, 0, "")
-    found = results(made, store, made.judges[0], rounds=50)
+    found = tournament_results(made, store, made.judges[0], rounds=50)
     assert found.judged == 96
     overall = found.standings.tables["overall"]
     assert [table.measure for table in found.standings.tables.values()][:2] == [
@@ -74,7 +79,7 @@ def test_a_mean_is_that_of_the_stored_scores(store: Store, tmp_path: Path) -> No
     made = tournament(tmp_path)
     play(made, store)
     rows = [row for row in store.scores(run="cup", dimension="goal") if row.agent_name == "ada"]
-    found = results(made, store, made.judges[0], rounds=50).standings.tables["goal"]
+    found = tournament_results(made, store, made.judges[0], rounds=50).standings.tables["goal"]
     (ada,) = (standing for standing in found.standings if standing.agent == "ada")
     assert ada.score is not None
     assert ada.score.mean == pytest.approx(sum(row.rescaled for row in rows) / len(rows))
@@ -85,7 +90,7 @@ def test_another_agent_plays_only_new_matches(store: Store, tmp_path: Path) -> N
     play(three, store)
     before, games_before = keys(store), old_games(three, store)
     four = tournament(tmp_path)
-    assert price(four, store).left == 96 - 54
+    assert estimate_cost(four, store).left == 96 - 54
     assert play(four, store).played == 42  # 6 × (16 − 9)
     assert before <= keys(store)
     assert old_games(four, store) == games_before
@@ -97,7 +102,7 @@ def old_games(made: Tournament, store: Store) -> set[tuple[object, ...]]:
     by_name = dict(enumerate(AGENTS))  # partners are numbered in the order of names
     return {
         (part.places[place], seat, by_name[partner], part.agents[agent], *values)
-        for part in scores(made, store, ids, agents=old)
+        for part in read_tournament_scores(made, store, ids, agents=old)
         for place, seat, partner, agent, values in zip(
             *(
                 column.tolist()
@@ -117,7 +122,9 @@ def test_seats_focal_and_fixed_partners(store: Store, tmp_path: Path) -> None:
     )
     with open_store(f"sqlite:///{tmp_path / 'y.db'}", create=True) as other:
         assert play(fixed, other).played == 12  # two agents in the first seat of six scenarios
-        overall = results(fixed, other, fixed.judges[0], rounds=50).standings.tables["overall"]
+        overall = tournament_results(fixed, other, fixed.judges[0], rounds=50).standings.tables[
+            "overall"
+        ]
         assert overall.games == 6
 
 
@@ -127,7 +134,7 @@ def test_a_partner_that_is_an_agent_is_compared_beside_partners_only(
     made = tournament(tmp_path, "format: fixed_partner\npartners: [ada.yaml]", agents=AGENTS[:3])
     # ada beside itself, and two others in either seat beside ada
     assert play(made, store).played == 6 * 5
-    found = results(made, store, made.judges[0], rounds=50).standings
+    found = tournament_results(made, store, made.judges[0], rounds=50).standings
     assert {
         standing.score.n for standing in found.tables["overall"].standings if standing.score
     } == {12}
@@ -141,8 +148,8 @@ def test_swiss_goes_on_as_it_began(store: Store, tmp_path: Path) -> None:
     # Each beside itself, and in each round two pairs both ways round.
     assert ran.played == 6 * (4 + 2 * 2 + 2 * 2)
     assert play(made, store).played == 0
-    assert price(made, store).upper_bound
-    assert price(made, store).left == 0  # the pairs are those that were played
+    assert estimate_cost(made, store).upper_bound
+    assert estimate_cost(made, store).left == 0  # the pairs are those that were played
 
 
 def test_three_seats(store: Store, tmp_path: Path) -> None:
@@ -150,7 +157,7 @@ def test_three_seats(store: Store, tmp_path: Path) -> None:
     # Each agent alone in each of 3 seats beside two of each other kind, and all three alike: 3 × 2
     # × 3 + 3, twice.
     assert play(made, store).played == 2 * 21
-    found = results(made, store, made.judges[0], rounds=50)
+    found = tournament_results(made, store, made.judges[0], rounds=50)
     overall = found.standings.tables["overall"]
     # A seat beside two of one kind: 3 kinds × 3 pairs of agents. Beside two different agents (6
     # ordered couples), only these two can sit: 1 pair each. 2 scenarios × 3 seats × (9 + 6).
@@ -166,9 +173,9 @@ def test_a_budget_stops_and_the_same_command_goes_on(store: Store, tmp_path: Pat
     made = tournament(tmp_path, "budget: {episodes: 40}")
     ran = play(made, store)
     assert (ran.played, ran.spent) == (40, "40 episodes")
-    assert price(made, store).left == 56
+    assert estimate_cost(made, store).left == 56
     assert play(made, store).played == 40
-    assert (play(made, store).spent, price(made, store).left) == ("", 0)
+    assert (play(made, store).spent, estimate_cost(made, store).left) == ("", 0)
     whole = report(made, store)
     with open_store(f"sqlite:///{tmp_path / 'y.db'}", create=True) as other:
         play(tournament(tmp_path), other)
@@ -177,11 +184,11 @@ def test_a_budget_stops_and_the_same_command_goes_on(store: Store, tmp_path: Pat
 
 def test_a_dry_run_invents_nothing(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path)
-    cost = price(made, None)
+    cost = estimate_cost(made, None)
     assert (cost.episodes, cost.left, cost.tokens, cost.minutes) == (96, 96, None, None)
     assert cost.unmeasured == AGENTS
     play(tournament(tmp_path, "budget: {episodes: 90}"), store)
-    cost = price(made, store)
+    cost = estimate_cost(made, store)
     assert (cost.left, cost.tokens) == (6, 0)  # scripts write no tokens
     assert cost.minutes is not None
     assert 0 < cost.minutes < 1
@@ -205,11 +212,14 @@ def test_a_price_counts_what_failed_only_where_it_is_tried_again(
     store: Store, tmp_path: Path
 ) -> None:
     made = tournament(tmp_path, agents=AGENTS[:2], scenarios="[k1.yaml]")
-    healthy = crew(made)
+    healthy = loaded_agents(made)
     one = with_agents(healthy, {**healthy.agents, "ben": Broken("ben")})
     play_tournament(made, one, store, open_judge=judge())
-    assert [price(made, store, retry_failed=again).left for again in (False, True)] == [0, 3]
-    assert (price(made, store).failed, price(made, store).judgements) == (3, 0)
+    assert [estimate_cost(made, store, retry_failed=again).left for again in (False, True)] == [
+        0,
+        3,
+    ]
+    assert (estimate_cost(made, store).failed, estimate_cost(made, store).judgements) == (3, 0)
 
 
 def test_a_judge_of_several_rubrics_owes_each_episode_once(
@@ -224,10 +234,10 @@ def test_a_judge_of_several_rubrics_owes_each_episode_once(
     with (tmp_path / "k1.yaml").open("a") as file:
         file.write("rubric: other.yaml\n")
     made = tournament(tmp_path, agents=AGENTS[:2], scenarios="[k0.yaml, k1.yaml]")
-    assert price(made, store).judgements == 8
+    assert estimate_cost(made, store).judgements == 8
     play(made, store)
-    assert price(made, store).judgements == 0
-    tables = results(made, store, made.judges[0], rounds=50).standings.tables
+    assert estimate_cost(made, store).judgements == 0
+    tables = tournament_results(made, store, made.judges[0], rounds=50).standings.tables
     assert list(tables)[-1] == "other/fun"
     assert (tables["overall"].games, tables["sotopia/goal"].games, tables["other/fun"].games) == (
         8,
@@ -257,10 +267,10 @@ def test_a_judge_that_failed_everywhere_is_one_line(store: Store, tmp_path: Path
     with pytest.raises(
         InputError, match=r"scored no episode of tournament 'cup': its judgements failed.*broken"
     ) as found:
-        results(made, store, made.judges[0])
+        tournament_results(made, store, made.judges[0])
     assert "\n" not in str(found.value)
     play(made, store, retry_failed=True)
-    assert results(made, store, made.judges[0], rounds=50).judged == 96
+    assert tournament_results(made, store, made.judges[0], rounds=50).judged == 96
 
 
 def test_what_a_judge_did_not_score_is_counted(store: Store, tmp_path: Path) -> None:
@@ -271,7 +281,7 @@ def test_what_a_judge_did_not_score_is_counted(store: Store, tmp_path: Path) -> 
 
     made = tournament(tmp_path)
     play(made, store, judge(sometimes))
-    found = results(made, store, made.judges[0], rounds=50).standings
+    found = tournament_results(made, store, made.judges[0], rounds=50).standings
     assert {(c.played, c.unscored) for c in found.seats.values()} == {(48, 8)}
     assert found.families == 5
 
@@ -279,7 +289,7 @@ def test_what_a_judge_did_not_score_is_counted(store: Store, tmp_path: Path) -> 
 def test_all_ties_and_one_scenario(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, "tie: 1", scenarios="[k1.yaml]")
     play(made, store)
-    found = results(made, store, made.judges[0], rounds=50).standings
+    found = tournament_results(made, store, made.judges[0], rounds=50).standings
     assert {
         standing.rating.points for standing in found.tables["overall"].standings if standing.rating
     } == {1000.0}
@@ -290,7 +300,7 @@ def test_all_ties_and_one_scenario(store: Store, tmp_path: Path) -> None:
 def test_nothing_played_is_one_line(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path)
     with pytest.raises(InputError, match="nothing of tournament 'cup'"):
-        results(made, store, made.judges[0])
+        tournament_results(made, store, made.judges[0])
 
 
 def test_ties_below_the_measured_deviation(store: Store, tmp_path: Path) -> None:
@@ -299,7 +309,7 @@ def test_ties_below_the_measured_deviation(store: Store, tmp_path: Path) -> None
     )
     made = tournament(tmp_path, agents=AGENTS[:2])
     play(made, store, noisy())
-    found = results(made, store, made.judges[0], rounds=50).standings.tables["goal"]
+    found = tournament_results(made, store, made.judges[0], rounds=50).standings.tables["goal"]
     values: dict[tuple[str, str], list[float]] = {}
     for row in store.scores(run="cup", dimension="goal"):
         values.setdefault((row.episode_id, row.seat), []).append(row.rescaled)
@@ -340,7 +350,7 @@ def test_a_score_that_is_no_number_is_one_line(store: Store, tmp_path: Path) -> 
         InputError,
         match=r"by fake@\w+ is inf, which is not finite; delete that judgement and judge again",
     ):
-        results(made, store, made.judges[0])
+        tournament_results(made, store, made.judges[0])
 
 
 def test_without_its_library_tables_of_three_say_what_to_install(
@@ -349,7 +359,7 @@ def test_without_its_library_tables_of_three_say_what_to_install(
     made = tournament(tmp_path, agents=AGENTS[:2], scenarios="[t0.yaml]")
     play(made, store)
     monkeypatch.setitem(sys.modules, "openskill.models", None)
-    found = results(made, store, made.judges[0], rounds=50)
+    found = tournament_results(made, store, made.judges[0], rounds=50)
     assert found.tables is None
     assert any("pip install 'simworld[ratings]'" in warning for warning in found.standings.warnings)
 
@@ -367,10 +377,10 @@ class Broken:
 
 def test_agents_that_always_fail(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, agents=AGENTS[:3])
-    healthy = crew(made)
+    healthy = loaded_agents(made)
     one = with_agents(healthy, {**healthy.agents, "cyn": Broken("cyn")})
     play_tournament(made, one, store, open_judge=judge())
-    found = results(made, store, made.judges[0], rounds=50).standings
+    found = tournament_results(made, store, made.judges[0], rounds=50).standings
     # 6 scenarios: cyn's seats, beside the two others and twice beside itself; the others' where
     # they do not meet cyn.
     assert (found.seats["cyn"].played, found.seats["cyn"].failed) == (36, 36)
@@ -386,9 +396,9 @@ def test_agents_that_always_fail(store: Store, tmp_path: Path) -> None:
 
 def test_when_every_episode_failed(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, agents=AGENTS[:2], scenarios="[k1.yaml]")
-    nobody = with_agents(crew(made), {name: Broken(name) for name in AGENTS[:2]})
+    nobody = with_agents(loaded_agents(made), {name: Broken(name) for name in AGENTS[:2]})
     play_tournament(made, nobody, store, open_judge=judge())
     with pytest.raises(
         InputError, match="every episode of tournament 'cup' failed, so nothing can be compared"
     ):
-        results(made, store, made.judges[0])
+        tournament_results(made, store, made.judges[0])

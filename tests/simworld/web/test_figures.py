@@ -17,7 +17,7 @@ from simworld.web.figures.scales import Scale, span, tick_text, ticks
 from simworld.web.figures.strips import strip
 from simworld.web.figures.svg import picture, tag
 from simworld.web.links import link
-from simworld.web.numbers import count, figure, percent, signed
+from simworld.web.numbers import count, format_number, percent, signed
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
@@ -137,10 +137,10 @@ def test_texts_in_pictures_are_escaped() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (figure(None), "–"),
-        (figure(float("nan")), "–"),
-        (figure(-1234.567), "−1,234.57"),
-        (figure(-0.001), "0.00"),
+        (format_number(None), "–"),
+        (format_number(float("nan")), "–"),
+        (format_number(-1234.567), "−1,234.57"),
+        (format_number(-0.001), "0.00"),
         (signed(0.5, 1), "+0.5"),
         (signed(-0.5, 1), "−0.5"),
         (signed(None), "–"),

@@ -16,7 +16,7 @@ from simworld.results.standings import MeasureStandings, Standing
 from simworld.stats.intervals import Estimate
 from simworld.stats.ratings import Rating
 from simworld.web.app import make_app
-from simworld.web.numbers import bounds
+from simworld.web.numbers import format_rating_interval
 from simworld.web.pages.tournament import draw_measure
 from store import AgentRecord, open_store
 from tests.factories.shown_world import add, begin
@@ -103,7 +103,7 @@ def test_an_interval_without_end_is_an_arrow() -> None:
     )
     (line,) = draw_measure(table, (0.0, 1.0)).lines
     assert (line.rating.count("arrow"), line.rating.count("hollow")) == (1, 1)
-    assert (bounds(rating), bounds(None)) == ("784 or more", "none")
-    assert bounds(replace(rating, low=-math.inf)) == "no bounds"
-    assert bounds(replace(rating, low=-math.inf, high=1216.0)) == "1,216 or less"
+    assert (format_rating_interval(rating), format_rating_interval(None)) == ("784 or more", "none")
+    assert format_rating_interval(replace(rating, low=-math.inf)) == "no bounds"
+    assert format_rating_interval(replace(rating, low=-math.inf, high=1216.0)) == "1,216 or less"
     assert "arrow" not in draw_measure(replace(table, standings=()), (0.0, 1.0)).rating_axis

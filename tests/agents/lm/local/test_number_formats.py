@@ -14,7 +14,7 @@ import torch
 
 from agents.lm import load_backend
 from agents.lm.local.number_formats import dtype_in_use, fast_bfloat16
-from agents.lm.local.packing import PackedLinear
+from agents.lm.local.packed_weights import PackedLinear
 from agents.lm.local.transformers_backend import TransformersBackend
 from simworld.core.requests import ChatPrompt, Generate, Message, Sampling
 

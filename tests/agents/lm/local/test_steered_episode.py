@@ -36,7 +36,7 @@ PROMPT = "style: script\ninstructions: '{{name}}: {{goal}}'\n"
 
 
 @pytest.fixture(params=["start", "mid", "end"])
-def crew(
+def loaded_agents(
     request: pytest.FixtureRequest, llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[LoadedAgents]:
     """`explorer` and `fixed` take random directions at some position, each turn or for the episode;
@@ -95,10 +95,10 @@ def steps(episode: Episode) -> list[PlanStep]:
 
 
 def test_both_seats_are_steered_and_their_vectors_come_back(
-    crew: LoadedAgents, llama: Path, gather: Callable[..., list[Any]]
+    loaded_agents: LoadedAgents, llama: Path, gather: Callable[..., list[Any]]
 ) -> None:
     with open_store("sqlite:///world.db", create=True) as store:
-        done = run_plan(make_plan(("explorer", "fixed")), crew, store)
+        done = run_plan(make_plan(("explorer", "fixed")), loaded_agents, store)
         assert (done.played, done.failed) == (1, 0)
         (stored,) = store.episodes(run="r", vectors=True)
     episode = stored.episode
@@ -106,7 +106,7 @@ def test_both_seats_are_steered_and_their_vectors_come_back(
     acts, seen = steps(episode), observed(episode)
     assert len(acts) == len(seen) == 6
     planner = read_folder(Path("bare"))
-    agent = crew.agents["explorer"]
+    agent = loaded_agents.agents["explorer"]
     assert isinstance(agent, LMAgent)
     assert agent.steering is not None
     assert {(step.planner_id, step.noisy, step.encoder_id) for step in acts} == {
@@ -132,9 +132,13 @@ def test_both_seats_are_steered_and_their_vectors_come_back(
     assert not np.allclose(actions[0], actions[1])
 
 
-def test_a_prefix_changes_what_is_said_and_other_episodes_do_not(crew: LoadedAgents) -> None:
+def test_a_prefix_changes_what_is_said_and_other_episodes_do_not(
+    loaded_agents: LoadedAgents,
+) -> None:
     def played(cast: tuple[str, str], repeats: int) -> list[Episode]:
-        done = play_jobs(make_plan(cast, repeats).jobs(crew.agents), crew.backends)
+        done = play_jobs(
+            make_plan(cast, repeats).jobs(loaded_agents.agents), loaded_agents.backends
+        )
         return [one.episode for one in sorted(done, key=lambda one: one.job.item.repeat)]
 
     def said(episode: Episode) -> list[str]:

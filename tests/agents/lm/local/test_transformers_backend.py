@@ -9,10 +9,10 @@ import torch
 
 from agents.lm import load_backend
 from agents.lm.local.decoding_batch import DecodingBatch
+from agents.lm.local.decoding_row import DecodingRow, new_row
 from agents.lm.local.local_model import LocalModel
 from agents.lm.local.meter import Meter
 from agents.lm.local.prefix_cache import PrefixCache
-from agents.lm.local.rows import DecodingRow, new_row
 from agents.lm.local.transformers_backend import TransformersBackend
 from simworld.core.errors import Failure
 from simworld.core.requests import (

@@ -53,10 +53,17 @@ def test_the_shipped_map_is_neutral_and_its_directions_say_something(tmp_path: P
     few = ReplyQuery(train=5, dev=5, test=5)
     neutral = torch.zeros(1, shipped.info.d_action)
     neutral[0, 0] = shipped.info.d_action**0.5
-    with open_store(db) as store, open_cloning_data(store, local, shipped, few) as school:
-        lessons = [lesson for part in school.lessons.values() for lesson in part]
+    with open_store(db) as store, open_cloning_data(store, local, shipped, few) as cloning_data:
+        encoded_replies = [
+            encoded_reply
+            for part in cloning_data.encoded_replies.values()
+            for encoded_reply in part
+        ]
         found = measure(
-            school.teacher, lessons, lambda state: neutral.expand(len(state), -1), shipped.upmap
+            cloning_data.frozen_lm,
+            encoded_replies,
+            lambda state: neutral.expand(len(state), -1),
+            shipped.upmap,
         )
     assert found.replies == 15
     assert found.kl.mean <= 0.02

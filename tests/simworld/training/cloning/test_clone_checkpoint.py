@@ -131,7 +131,7 @@ def test_a_clone_that_was_interrupted_goes_on(
 def test_a_clone_that_ran_away_can_be_taught_again_with_a_lower_rate(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simworld.training.cloning.descent.SAVE_INTERVAL", 1)
+    monkeypatch.setattr("simworld.training.cloning.reply_training.SAVE_INTERVAL", 1)
     out = world.folder / "away"
     args = (
         "--upmap",

@@ -70,12 +70,15 @@ def test_a_prefix_reads_as_embeddings_put_into_the_whole_text(
 ) -> None:
     samples = [taught.sample(prompt, turn=turn) for turn, prompt in enumerate(PROMPTS)]
     prefixes = torch.randn(2, 3, 32, generator=torch.Generator().manual_seed(0))
-    with open_frozen_lm(local, position) as teacher:
-        lessons = teacher.lessons(samples)
-        found = [teacher.log_probs(teacher.read(lesson, prefixes)) for lesson in lessons]
-        plain = [teacher.log_probs(lesson.hidden) for lesson in lessons]
+    with open_frozen_lm(local, position) as frozen_lm:
+        encoded_replies = frozen_lm.encode(samples)
+        found = [
+            frozen_lm.log_probs(frozen_lm.read(encoded_reply, prefixes))
+            for encoded_reply in encoded_replies
+        ]
+        plain = [frozen_lm.log_probs(encoded_reply.hidden) for encoded_reply in encoded_replies]
     for i, sample in enumerate(samples):
-        assert len(lessons[i].targets) == len(" Yes, 5.\n")  # a token for each byte
+        assert len(encoded_replies[i].targets) == len(" Yes, 5.\n")  # a token for each byte
         torch.testing.assert_close(
             plain[i], by_hand(local, sample, None, position), atol=2e-5, rtol=0
         )
@@ -90,29 +93,31 @@ def test_the_state_is_the_unsteered_one_before_the_header(
     local: LocalModel, position: Position
 ) -> None:
     sample = taught.sample(PROMPTS[1], turn=1)
-    with open_frozen_lm(local, position) as teacher:
-        (lesson,) = teacher.lessons([sample])
+    with open_frozen_lm(local, position) as frozen_lm:
+        (encoded_reply,) = frozen_lm.encode([sample])
     ids = local.renderer.ids(sample.prompt)[: -len("Ann:")]
     with local.plain() as model, torch.no_grad():
         expected = model.base_model(
             input_ids=torch.tensor([ids]), use_cache=False
         ).last_hidden_state[0, -1]
-    torch.testing.assert_close(lesson.state[:-1], expected, atol=2e-5, rtol=0)
-    assert lesson.state[-1] == 0.75  # three of four turns are left
+    torch.testing.assert_close(encoded_reply.state[:-1], expected, atol=2e-5, rtol=0)
+    assert encoded_reply.state[-1] == 0.75  # three of four turns are left
 
 
 def test_dropped_caches_are_read_again(local: LocalModel) -> None:
     samples = [taught.sample(PROMPTS[1], family=family) for family in "abc"]
     prefixes = torch.randn(1, 2, 32, generator=torch.Generator().manual_seed(0))
-    with open_frozen_lm(local, "end") as teacher:
-        expected = [teacher.read(lesson, prefixes) for lesson in teacher.lessons(samples)]
-    with open_frozen_lm(local, "end", cache_bytes=1) as teacher:
-        lessons = teacher.lessons(samples)
+    with open_frozen_lm(local, "end") as frozen_lm:
+        expected = [
+            frozen_lm.read(encoded_reply, prefixes) for encoded_reply in frozen_lm.encode(samples)
+        ]
+    with open_frozen_lm(local, "end", cache_bytes=1) as frozen_lm:
+        encoded_replies = frozen_lm.encode(samples)
         # The last one is still there; each of the others takes the place of the one before.
-        for lesson, wanted in [*zip(lessons, expected, strict=True)][::-1]:
+        for encoded_reply, wanted in [*zip(encoded_replies, expected, strict=True)][::-1]:
             with reads(local) as read:
-                torch.testing.assert_close(teacher.read(lesson, prefixes), wanted)
-            again = [] if lesson is lessons[-1] else [1]
+                torch.testing.assert_close(frozen_lm.read(encoded_reply, prefixes), wanted)
+            again = [] if encoded_reply is encoded_replies[-1] else [1]
             assert read == [*again, 2 + len("Ann: Yes, 5.\n")]
 
 
@@ -123,14 +128,17 @@ def test_seats_that_begin_alike_read_the_beginning_once(local: LocalModel) -> No
         taught.sample(PROMPTS[0], family="c"),
     ]
     prefix = torch.randn(1, 2, 32, generator=torch.Generator().manual_seed(0))
-    with open_frozen_lm(local, "end") as teacher:
+    with open_frozen_lm(local, "end") as frozen_lm:
         with reads(local) as read:
-            lessons = teacher.lessons(samples)
-        found = [teacher.log_probs(teacher.read(lesson, prefix))[0] for lesson in lessons]
+            encoded_replies = frozen_lm.encode(samples)
+        found = [
+            frozen_lm.log_probs(frozen_lm.read(encoded_reply, prefix))[0]
+            for encoded_reply in encoded_replies
+        ]
     # What stands before the header; then header and reply. Of what is alike the last token is read
     # again: its output is the state.
     header_and_reply = len("Ann: Yes, 5.\n")
-    at = [lesson.at for lesson in lessons]
+    at = [encoded_reply.at for encoded_reply in encoded_replies]
     assert read == [at[0], header_and_reply, 1, header_and_reply, 1, header_and_reply]
     for one, sample in zip(found, samples, strict=True):
         torch.testing.assert_close(one, by_hand(local, sample, prefix[0], "end"), atol=2e-5, rtol=0)
@@ -139,9 +147,9 @@ def test_seats_that_begin_alike_read_the_beginning_once(local: LocalModel) -> No
 def test_gradients_reach_the_prefix_and_nothing_else(local: LocalModel) -> None:
     before = {name: value.clone() for name, value in local.model.state_dict().items()}
     prefixes = torch.randn(1, 2, 32, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    with open_frozen_lm(local, "end") as teacher:
-        (lesson,) = teacher.lessons([taught.sample(PROMPTS[0])])
-        torch.autograd.backward(teacher.log_probs(teacher.read(lesson, prefixes)).sum())
+    with open_frozen_lm(local, "end") as frozen_lm:
+        (encoded_reply,) = frozen_lm.encode([taught.sample(PROMPTS[0])])
+        torch.autograd.backward(frozen_lm.log_probs(frozen_lm.read(encoded_reply, prefixes)).sum())
     assert prefixes.grad is not None
     assert float(prefixes.grad.abs().sum()) > 0
     assert not any(p.requires_grad or p.grad is not None for p in local.model.parameters())
@@ -149,17 +157,17 @@ def test_gradients_reach_the_prefix_and_nothing_else(local: LocalModel) -> None:
 
 
 def test_the_end_of_a_reply_is_taught_where_it_was_written(local: LocalModel) -> None:
-    with open_frozen_lm(local, "end") as teacher:
-        lessons = teacher.lessons(
+    with open_frozen_lm(local, "end") as frozen_lm:
+        encoded_replies = frozen_lm.encode(
             [taught.sample(PROMPTS[0], " Hi", stop=stop) for stop in (None, "\n", "")]
         )
-    assert [len(lesson.targets) for lesson in lessons] == [3, 4, 4]
-    assert lessons[2].targets[-1] == 0  # </s>
+    assert [len(encoded_reply.targets) for encoded_reply in encoded_replies] == [3, 4, 4]
+    assert encoded_replies[2].targets[-1] == 0  # </s>
 
 
 def test_what_does_not_fit_the_context_is_left_out(local: LocalModel) -> None:
     long = ChatPrompt(messages=(Message(role="user", content="a" * 1100),), reply_start="Ann:")
-    with open_frozen_lm(local, "end") as teacher:
+    with open_frozen_lm(local, "end") as frozen_lm:
         assert (
-            len(teacher.lessons([taught.sample(long), taught.sample(PROMPTS[0], family="g")])) == 1
+            len(frozen_lm.encode([taught.sample(long), taught.sample(PROMPTS[0], family="g")])) == 1
         )

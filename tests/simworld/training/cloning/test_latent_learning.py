@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from simworld.core.errors import InputError
 from simworld.core.requests import ChatPrompt, Message, Sampling
-from simworld.training.cloning.descent import Descent
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
 from simworld.training.cloning.latent_learning import LatentSettings, learn_latent
 from simworld.training.cloning.likelihood import likelihoods
+from simworld.training.cloning.reply_training import DescentSettings
 from simworld.training.trainer import TrainingRecorder
 from tests.factories import taught
 
@@ -22,7 +22,7 @@ REPLIES = (" Yes, 5.", " No!", " Maybe 7?", " Go away.", " Deal.", " Hm, 3")
 
 
 @pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrozenLM]:
+def frozen_lm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrozenLM]:
     before = torch.get_num_threads()
     with open_frozen_lm(
         taught.load_tiny(taught.save_tiny(tmp_path_factory.mktemp("llama"))), "end"
@@ -32,7 +32,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrozenLM]:
 
 
 def lessons_of(
-    teacher: FrozenLM, families: Sequence[str], sampling: Sampling = taught.WARM
+    frozen_lm: FrozenLM, families: Sequence[str], sampling: Sampling = taught.WARM
 ) -> list[EncodedReply]:
     prompt = "Of a {}."
     samples = [
@@ -48,7 +48,7 @@ def lessons_of(
         for word in families
         for reply in REPLIES
     ]
-    return teacher.lessons(samples)
+    return frozen_lm.encode(samples)
 
 
 def embed(texts: Sequence[str]) -> NDArray[np.float64]:
@@ -56,20 +56,20 @@ def embed(texts: Sequence[str]) -> NDArray[np.float64]:
     return np.array([[float(any(c.isdigit() for c in text)), len(text) / 10] for text in texts])
 
 
-def test_likelihoods_are_those_of_the_draw(teacher: FrozenLM) -> None:
+def test_likelihoods_are_those_of_the_draw(frozen_lm: FrozenLM) -> None:
     penalty = 1.3
-    (lesson, *_) = lessons_of(
-        teacher, ("chair",), Sampling(temperature=0.7, repetition_penalty=penalty)
+    (encoded_reply, *_) = lessons_of(
+        frozen_lm, ("chair",), Sampling(temperature=0.7, repetition_penalty=penalty)
     )
-    assert len(lesson.begun) > 3  # the dialogue, in which the reply was begun
+    assert len(encoded_reply.begun) > 3  # the dialogue, in which the reply was begun
     prefixes = taught.upmap()(torch.tensor([[1.0, -1.0, 0.5, 1.2], [0.0, 2.0, 0.0, 0.0]]))
     with torch.no_grad():
-        hidden = teacher.read(lesson, prefixes)
-        found = likelihoods(teacher, lesson, hidden)
+        hidden = frozen_lm.read(encoded_reply, prefixes)
+        found = likelihoods(frozen_lm, encoded_reply, hidden)
         expected = []
-        for rows in teacher.logits(hidden).double():
-            total, met = 0.0, set(lesson.begun)
-            for row, token in zip(rows, lesson.targets.tolist(), strict=True):
+        for rows in frozen_lm.logits(hidden).double():
+            total, met = 0.0, set(encoded_reply.begun)
+            for row, token in zip(rows, encoded_reply.targets.tolist(), strict=True):
                 for id_ in met:
                     row[id_] = row[id_] * penalty if row[id_] < 0 else row[id_] / penalty
                 total += float((row / 0.7).log_softmax(-1)[token])
@@ -79,22 +79,28 @@ def test_likelihoods_are_those_of_the_draw(teacher: FrozenLM) -> None:
     assert abs(expected[0] - expected[1]) > 0.01
 
 
-def test_replies_made_at_temperature_zero_have_no_likelihood(teacher: FrozenLM) -> None:
-    (lesson, *_) = lessons_of(teacher, ("chair",), Sampling(temperature=0.0))
+def test_replies_made_at_temperature_zero_have_no_likelihood(frozen_lm: FrozenLM) -> None:
+    (encoded_reply, *_) = lessons_of(frozen_lm, ("chair",), Sampling(temperature=0.0))
     with pytest.raises(InputError, match="temperature 0"):
-        likelihoods(teacher, lesson, teacher.read(lesson, taught.upmap()(torch.ones(1, 4))))
+        likelihoods(
+            frozen_lm,
+            encoded_reply,
+            frozen_lm.read(encoded_reply, taught.upmap()(torch.ones(1, 4))),
+        )
 
 
 def settings(steps: int = 12) -> LatentSettings:
-    return LatentSettings(size=2, strength=1.0, descent=Descent(steps=steps, batch_size=9, lr=0.05))
+    return LatentSettings(
+        size=2, strength=1.0, descent=DescentSettings(steps=steps, batch_size=9, lr=0.05)
+    )
 
 
-def test_the_neutral_action_is_the_clones_prefix(teacher: FrozenLM) -> None:
+def test_the_neutral_action_is_the_clones_prefix(frozen_lm: FrozenLM) -> None:
     upmap, neutral = taught.upmap(), torch.tensor([1.0, 1.0, -1.0, 1.0])
     train, dev, test = (
-        lessons_of(teacher, families) for families in (("chair", "boat"), ("dog",), ("cup",))
+        lessons_of(frozen_lm, families) for families in (("chair", "boat"), ("dog",), ("cup",))
     )
-    made = learn_latent(teacher, train, dev, test, upmap, neutral, settings(), embed=embed)
+    made = learn_latent(frozen_lm, train, dev, test, upmap, neutral, settings(), embed=embed)
     assert made.upmap.weight.shape == (3, 64)
     assert not made.upmap.weight.requires_grad
     # What groups of replies have in common, beside as much of the neutral action: an angle of 45°
@@ -105,16 +111,16 @@ def test_the_neutral_action_is_the_clones_prefix(teacher: FrozenLM) -> None:
     torch.testing.assert_close(made.upmap(made.neutral[None]), upmap(neutral[None]))
 
 
-def test_a_reply_becomes_likelier_behind_its_own_code(teacher: FrozenLM) -> None:
+def test_a_reply_becomes_likelier_behind_its_own_code(frozen_lm: FrozenLM) -> None:
     train, dev, test = (
-        lessons_of(teacher, families)
+        lessons_of(frozen_lm, families)
         for families in (("chair", "boat", "hat"), ("dog",), ("cup", "pen"))
     )
     seen: dict[int, float] = {}
 
     def learned(steps: int) -> float:
         made = learn_latent(
-            teacher,
+            frozen_lm,
             train,
             dev,
             test,
@@ -136,22 +142,22 @@ def test_a_reply_becomes_likelier_behind_its_own_code(teacher: FrozenLM) -> None
     assert seen[30] > 0
 
 
-def test_the_same_lessons_make_the_same_map(teacher: FrozenLM) -> None:
+def test_the_same_lessons_make_the_same_map(frozen_lm: FrozenLM) -> None:
     train, dev, test = (
-        lessons_of(teacher, families) for families in (("chair", "boat"), ("dog",), ("cup",))
+        lessons_of(frozen_lm, families) for families in (("chair", "boat"), ("dog",), ("cup",))
     )
     one, two = (
         learn_latent(
-            teacher, train, dev, test, taught.upmap(), torch.ones(4), settings(), embed=embed
+            frozen_lm, train, dev, test, taught.upmap(), torch.ones(4), settings(), embed=embed
         ).upmap.weight
         for _ in range(2)
     )
     assert torch.equal(one, two)
 
 
-def test_one_family_is_not_enough(teacher: FrozenLM) -> None:
-    train = lessons_of(teacher, ("chair",))
+def test_one_family_is_not_enough(frozen_lm: FrozenLM) -> None:
+    train = lessons_of(frozen_lm, ("chair",))
     with pytest.raises(InputError, match="one family"):
         learn_latent(
-            teacher, train, train, train, taught.upmap(), torch.ones(4), settings(), embed=embed
+            frozen_lm, train, train, train, taught.upmap(), torch.ones(4), settings(), embed=embed
         )

@@ -11,9 +11,9 @@ from torch import Tensor
 from agents.lm.local.local_model import LocalModel
 from simworld.core.errors import InputError
 from simworld.core.requests import ChatPrompt, Message
-from simworld.training.cloning.descent import Descent, descend
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
 from simworld.training.cloning.neutrality import kl_divergence, measure, random_actions
+from simworld.training.cloning.reply_training import DescentSettings, descend
 from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone
 from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
@@ -30,13 +30,13 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalModel]:
 
 
 @pytest.fixture(scope="module")
-def teacher(local: LocalModel) -> Iterator[FrozenLM]:
+def frozen_lm(local: LocalModel) -> Iterator[FrozenLM]:
     with open_frozen_lm(local, "end") as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def lessons(teacher: FrozenLM) -> list[EncodedReply]:
+def encoded_replies(frozen_lm: FrozenLM) -> list[EncodedReply]:
     samples = [
         taught.sample(
             ChatPrompt(
@@ -48,17 +48,17 @@ def lessons(teacher: FrozenLM) -> list[EncodedReply]:
         )
         for word, reply in zip(("chair", "boat", "hat", "dog", "cup", "key"), REPLIES, strict=True)
     ]
-    return teacher.lessons(samples)
+    return frozen_lm.encode(samples)
 
 
 def test_measures_are_those_of_the_full_distributions(
-    teacher: FrozenLM, lessons: list[EncodedReply]
+    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply]
 ) -> None:
     upmap, action = taught.upmap(), random_actions(1, 4, 9)[0]
-    one = lessons[:1]
-    found = measure(teacher, one, lambda state: action.expand(len(state), -1), upmap)
-    plain = teacher.log_probs(one[0].hidden).double()
-    steered = teacher.log_probs(teacher.read(one[0], upmap(action[None])))[0].double().detach()
+    one = encoded_replies[:1]
+    found = measure(frozen_lm, one, lambda state: action.expand(len(state), -1), upmap)
+    plain = frozen_lm.log_probs(one[0].hidden).double()
+    steered = frozen_lm.log_probs(frozen_lm.read(one[0], upmap(action[None])))[0].double().detach()
     kl = sum(
         math.exp(plain[t, v]) * (plain[t, v] - steered[t, v])
         for t in range(plain.shape[0])
@@ -75,18 +75,18 @@ def test_measures_are_those_of_the_full_distributions(
 
 
 def test_an_upmap_of_zero_rows_has_no_reach_and_intervals_cluster_by_family(
-    teacher: FrozenLM, lessons: list[EncodedReply]
+    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply]
 ) -> None:
     upmap = taught.upmap()
     with torch.no_grad():
         upmap.weight.zero_()
-    found = measure(teacher, lessons, lambda state: torch.ones(len(state), 4), upmap)
+    found = measure(frozen_lm, encoded_replies, lambda state: torch.ones(len(state), 4), upmap)
     assert found.reach.mean == pytest.approx(0, abs=1e-6)
     assert found.kl.mean == pytest.approx(found.random_kl.mean)
     assert found.kl.families == 6
     assert found.kl.low is not None
     with pytest.raises(ValueError, match="no values"):
-        measure(teacher, [], lambda state: state, upmap)
+        measure(frozen_lm, [], lambda state: state, upmap)
 
 
 def test_kl_by_hand() -> None:
@@ -104,18 +104,22 @@ def test_random_actions_lie_on_the_sphere() -> None:
 
 @pytest.mark.parametrize("loss", ["kl", "ce"])
 def test_cloning_lowers_what_it_says(
-    teacher: FrozenLM, lessons: list[EncodedReply], loss: str
+    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply], loss: str
 ) -> None:
     settings = CloneSettings(
         loss="kl" if loss == "kl" else "ce",
         hidden=(16,),
-        descent=Descent(steps=30, batch_size=4, lr=0.03),
+        descent=DescentSettings(steps=30, batch_size=4, lr=0.03),
     )
     upmap = taught.upmap()
     start = random_actions(1, 4, 0)[0]
-    before = measure(teacher, lessons[:4], lambda state: start.expand(len(state), -1), upmap)
-    planner = clone(teacher, lessons[:4], lessons[:4], upmap, settings, start=start)
-    after = measure(teacher, lessons[:4], planner.action, planner.upmap)
+    before = measure(
+        frozen_lm, encoded_replies[:4], lambda state: start.expand(len(state), -1), upmap
+    )
+    planner = clone(
+        frozen_lm, encoded_replies[:4], encoded_replies[:4], upmap, settings, start=start
+    )
+    after = measure(frozen_lm, encoded_replies[:4], planner.action, planner.upmap)
     if loss == "kl":
         assert after.kl.mean < before.kl.mean - 0.1
     else:
@@ -124,18 +128,18 @@ def test_cloning_lowers_what_it_says(
 
 
 def test_an_upmap_that_learns_along_is_held_to_its_reach_from_both_sides(
-    teacher: FrozenLM, lessons: list[EncodedReply]
+    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply]
 ) -> None:
     def reach(target: float) -> float:
-        descent = Descent(steps=40, batch_size=4, lr=0.01)
+        descent = DescentSettings(steps=40, batch_size=4, lr=0.01)
         settings = CloneSettings(
             train_upmap=True, reach_target=target, hidden=(16,), descent=descent
         )
-        planner = clone(teacher, lessons, lessons, taught.upmap(), settings)
-        return measure(teacher, lessons, planner.action, planner.upmap).reach.mean
+        planner = clone(frozen_lm, encoded_replies, encoded_replies, taught.upmap(), settings)
+        return measure(frozen_lm, encoded_replies, planner.action, planner.upmap).reach.mean
 
     before = measure(
-        teacher, lessons, lambda state: random_actions(1, 4, 0), taught.upmap()
+        frozen_lm, encoded_replies, lambda state: random_actions(1, 4, 0), taught.upmap()
     ).reach.mean
     assert reach(0.1) < 0.6 * before
     assert reach(3.0) > before + 0.3
@@ -153,34 +157,41 @@ def test_the_moment_that_is_kept_is_neutral_and_has_about_the_reach(
     assert CloneSettings().rank({"loss": 0.9, "kl": 0.9}) == 0.9
 
 
-def test_descent_ranks_moments_by_what_it_is_told(lessons: list[EncodedReply]) -> None:
+def test_descent_ranks_moments_by_what_it_is_told(encoded_replies: list[EncodedReply]) -> None:
     module = torch.nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         module.weight.fill_(1.0)
 
-    def loss(lesson: EncodedReply, seed: int) -> tuple[Tensor, dict[str, float]]:
+    def loss(encoded_reply: EncodedReply, seed: int) -> tuple[Tensor, dict[str, float]]:
         return (module.weight**2).sum(), {"weight": float(module.weight.detach())}
 
-    how = Descent(steps=3, batch_size=1, lr=0.1, evals=3)
-    descend(module, loss, lessons, lessons, how, rank=lambda means: -means["weight"])
+    how = DescentSettings(steps=3, batch_size=1, lr=0.1, evals=3)
+    descend(
+        module, loss, encoded_replies, encoded_replies, how, rank=lambda means: -means["weight"]
+    )
     assert float(module.weight.detach()) == 1.0  # the largest weight is where it began
 
 
 def test_the_same_seed_gives_the_same_planner_and_the_model_stays_frozen(
-    teacher: FrozenLM, lessons: list[EncodedReply], local: LocalModel
+    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply], local: LocalModel
 ) -> None:
     weights = {name: value.clone() for name, value in local.model.state_dict().items()}
-    settings = CloneSettings(train_upmap=True, hidden=(8,), descent=Descent(steps=3, batch_size=2))
+    settings = CloneSettings(
+        train_upmap=True, hidden=(8,), descent=DescentSettings(steps=3, batch_size=2)
+    )
     global_state = torch.get_rng_state()
-    made = [clone(teacher, lessons[:4], lessons[4:], taught.upmap(), settings) for _ in range(2)]
+    made = [
+        clone(frozen_lm, encoded_replies[:4], encoded_replies[4:], taught.upmap(), settings)
+        for _ in range(2)
+    ]
     taught.upmap()  # draws what the two runs' up-mappings drew
     assert all(
         torch.equal(a, b) for a, b in zip(made[0].parameters(), made[1].parameters(), strict=True)
     )
     other = CloneSettings(
-        train_upmap=True, hidden=(8,), descent=Descent(steps=3, batch_size=2, seed=1)
+        train_upmap=True, hidden=(8,), descent=DescentSettings(steps=3, batch_size=2, seed=1)
     )
-    third = clone(teacher, lessons[:4], lessons[4:], taught.upmap(), other)
+    third = clone(frozen_lm, encoded_replies[:4], encoded_replies[4:], taught.upmap(), other)
     assert not torch.equal(third.upmap.weight, made[0].upmap.weight)
     assert all(
         torch.equal(value, weights[name]) for name, value in local.model.state_dict().items()
@@ -189,21 +200,25 @@ def test_the_same_seed_gives_the_same_planner_and_the_model_stays_frozen(
     torch.set_rng_state(global_state)
 
 
-def test_a_planner_goes_on_from_another(teacher: FrozenLM, lessons: list[EncodedReply]) -> None:
-    settings = CloneSettings(hidden=(8,), descent=Descent(steps=4, batch_size=2))
-    first = clone(teacher, lessons[:4], lessons[4:], taught.upmap(), settings)
-    still = CloneSettings(descent=Descent(steps=1, batch_size=1, lr=1e-12))
-    again = clone(teacher, lessons[:4], lessons[4:], first.upmap, still, start=first)
-    state = lessons[0].state[None]
+def test_a_planner_goes_on_from_another(
+    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply]
+) -> None:
+    settings = CloneSettings(hidden=(8,), descent=DescentSettings(steps=4, batch_size=2))
+    first = clone(frozen_lm, encoded_replies[:4], encoded_replies[4:], taught.upmap(), settings)
+    still = CloneSettings(descent=DescentSettings(steps=1, batch_size=1, lr=1e-12))
+    again = clone(
+        frozen_lm, encoded_replies[:4], encoded_replies[4:], first.upmap, still, start=first
+    )
+    state = encoded_replies[0].state[None]
     torch.testing.assert_close(again.action(state), first.action(state))
     assert isinstance(again, ClonedPlanner)
     assert again.actor is not first.actor
 
 
 def test_a_descent_that_was_stopped_ends_bitwise_like_one_in_one_go(
-    teacher: FrozenLM, lessons: list[EncodedReply], tmp_path: Path
+    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply], tmp_path: Path
 ) -> None:
-    how = Descent(steps=12, batch_size=2, evals=3)
+    how = DescentSettings(steps=12, batch_size=2, evals=3)
 
     def run(file: TrainingFile | None = None, stop: int = 0) -> tuple[ClonedPlanner, list[int]]:
         heard: list[int] = []
@@ -215,9 +230,9 @@ def test_a_descent_that_was_stopped_ends_bitwise_like_one_in_one_go(
 
         settings = CloneSettings(train_upmap=True, descent=how, hidden=(8,))
         return clone(
-            teacher,
-            lessons[:-1],
-            lessons[-1:],
+            frozen_lm,
+            encoded_replies[:-1],
+            encoded_replies[-1:],
             taught.upmap(),
             settings,
             recorder=TrainingRecorder(file=file, sink=log),
@@ -240,24 +255,24 @@ def test_a_descent_that_was_stopped_ends_bitwise_like_one_in_one_go(
 
 
 def test_descent_keeps_the_best_and_refuses_a_loss_that_is_no_number(
-    lessons: list[EncodedReply],
+    encoded_replies: list[EncodedReply],
 ) -> None:
     module = torch.nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         module.weight.fill_(0.1)
     heard: list[int] = []
 
-    def loss(lesson: EncodedReply, seed: int) -> tuple[Tensor, dict[str, float]]:
+    def loss(encoded_reply: EncodedReply, seed: int) -> tuple[Tensor, dict[str, float]]:
         return (module.weight**2).sum(), {}
 
-    how = Descent(steps=6, batch_size=1, lr=1.0, evals=6)  # far too fast: it overshoots
+    how = DescentSettings(steps=6, batch_size=1, lr=1.0, evals=6)  # far too fast: it overshoots
     recorder = TrainingRecorder(sink=lambda step, metrics: heard.append(step))
-    descend(module, loss, lessons, lessons, how, recorder=recorder)
+    descend(module, loss, encoded_replies, encoded_replies, how, recorder=recorder)
     assert float(module.weight.detach()) == pytest.approx(0.1)  # where it began
     assert heard == list(range(7))
     with torch.no_grad():
         module.weight.fill_(math.inf)
     with pytest.raises(InputError, match=r"the loss is inf at step 1; lower the learning rate"):
-        descend(module, loss, lessons, lessons, how)
-    with pytest.raises(ValueError, match="no lessons"):
-        descend(module, loss, [], lessons, how)
+        descend(module, loss, encoded_replies, encoded_replies, how)
+    with pytest.raises(ValueError, match="no encoded replies"):
+        descend(module, loss, [], encoded_replies, how)

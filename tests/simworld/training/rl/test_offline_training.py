@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from agents.steering.planner import Actor, Normalizer
 from simworld.core.errors import InputError
 from simworld.training.data.dataset_checks import split_families
-from simworld.training.data.normalizer import fit_to_lessons, fit_to_transitions
+from simworld.training.data.fit_normalizer import fit_to_transitions, normalizer_from_states
 from simworld.training.data.returns import first_rows, monte_carlo_returns
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.diagnostics import diagnose, diagnostic_batch, dispersion
@@ -207,9 +207,11 @@ def test_states_are_scaled_by_those_acted_in() -> None:
 
 def test_a_coordinate_that_hardly_varies_keeps_its_scale_in_cloning() -> None:
     rows = [torch.tensor([0.0, 5.0]), torch.tensor([4.0, 5.0 + 1e-6])]
-    scale = fit_to_lessons(rows)
+    scale = normalizer_from_states(rows)
     assert scale.std.tolist() == [2.0, 1.0]
-    torch.testing.assert_close(scale.states(rows[1]), torch.tensor([1.0, 0.0]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        scale.standardise(rows[1]), torch.tensor([1.0, 0.0]), atol=1e-5, rtol=0
+    )
 
 
 def constant(value: float) -> Actor:

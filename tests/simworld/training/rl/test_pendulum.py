@@ -70,4 +70,4 @@ def returned(data: Transitions, kind: str, seed: int, **changed: int) -> float:
     )
     _, scale = train_offline(learner, data, loop, gamma=given["gamma"])
     with torch.no_grad():
-        return mean_return(lambda state: actor(scale.states(torch.from_numpy(state))).numpy())
+        return mean_return(lambda state: actor(scale.standardise(torch.from_numpy(state))).numpy())

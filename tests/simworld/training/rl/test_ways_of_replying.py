@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from simworld.cli.train.ways import ways
 from simworld.core.errors import InputError
-from simworld.training.rl.ways_of_replying import WaysTried, ways_tried, with_ways
+from simworld.training.rl.ways_of_replying import WaysTried, keep_best_ways, ways_tried
 from tests.factories.steered_runs import new_store, play, scenario, step
 from tests.factories.transitions import directions, episodes
 from tests.simworld.training.rl.test_train_planner import start
@@ -84,7 +84,7 @@ def tried(*ways: tuple[float, ...]) -> WaysTried:
 
 
 def test_kept_ways_have_the_shares_that_are_asked_for() -> None:
-    made = with_ways(latent(), tried(ONE, OTHER), keep=1, shares=[0.6, 0.0], neutral=True)
+    made = keep_best_ways(latent(), tried(ONE, OTHER), keep=1, shares=[0.6, 0.0], neutral=True)
     assert made.ways is not None
     np.testing.assert_allclose(
         made.ways.numpy() / 2**0.5, np.array([[1, 0], [0.6, 0.8], [0, 1]]), atol=1e-6
@@ -94,7 +94,7 @@ def test_kept_ways_have_the_shares_that_are_asked_for() -> None:
 
 def test_the_neutral_action_is_no_way() -> None:
     both = tried((2**0.5, 0.0), ONE)  # the neutral one was rewarded more
-    made = with_ways(latent(), both, keep=1, shares=[], neutral=False)
+    made = keep_best_ways(latent(), both, keep=1, shares=[], neutral=False)
     assert made.ways is not None
     assert made.ways.tolist() == [[1, 1]]
 
@@ -103,11 +103,11 @@ def test_only_a_latent_map_has_a_neutral_action() -> None:
     with pytest.raises(
         InputError, match="has no latent up-mapping; make one with `simworld train latent`"
     ):
-        with_ways(
+        keep_best_ways(
             start(actor=False, d_action=2), tried(ONE, OTHER), keep=1, shares=[], neutral=True
         )
     with pytest.raises(InputError, match=r"the ways have 3 numbers, actions of planner .* 2"):
-        with_ways(latent(), tried((1, 1, 1), (1, 1, -1)), keep=1, shares=[], neutral=False)
+        keep_best_ways(latent(), tried((1, 1, 1), (1, 1, -1)), keep=1, shares=[], neutral=False)
 
 
 def command(folder: Path, *more: str) -> Result:

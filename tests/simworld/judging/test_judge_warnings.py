@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from simworld.cli import cli
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
-from simworld.judging.caution import cautions
+from simworld.judging.judge_warnings import cautions
 from simworld.testing import FakeBackend
-from simworld.tournament.results import results
+from simworld.tournament.results import tournament_results
 from simworld.web.report_file import make_report
 from store import Store, open_store
 from tests.factories.stored import add, begin, played
@@ -148,7 +148,9 @@ def test_it_is_said_wherever_the_numbers_are_shown(cup: Path) -> None:
     for show in shown:
         assert never in show().replace("&#39;", "'")
     with open_store("x.db") as opened:
-        assert never in results(tournament(cup), opened, tournament(cup).judges[0]).cautions
+        assert (
+            never in tournament_results(tournament(cup), opened, tournament(cup).judges[0]).cautions
+        )
     done = CliRunner().invoke(
         cli, ["judge", "check", "--judge", "fake.yaml", "--db", "x.db", "--json"]
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import simworld
-from simworld import fence
+from simworld import name_clash_check
 
 
 def run(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -18,10 +18,10 @@ def run(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_packages_of_this_checkout_pass() -> None:
-    fence.check()
+    name_clash_check.check_package_names()
 
 
-@pytest.mark.parametrize("name", fence.PACKAGES)
+@pytest.mark.parametrize("name", name_clash_check.PACKAGES)
 @pytest.mark.parametrize("layout", ["module", "package"])
 def test_an_intruder_in_the_working_folder_is_named(tmp_path: Path, name: str, layout: str) -> None:
     if layout == "module":
@@ -71,10 +71,10 @@ sys.meta_path.append(Finder)
 def test_folders_of_data_may_have_these_names(tmp_path: Path, code: str) -> None:
     """As in an editable install, whose finder Python asks after the working folder."""
     home = Path(simworld.__file__).resolve().parent.parent
-    for name in fence.PACKAGES:
+    for name in name_clash_check.PACKAGES:
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine.yaml").write_text("name: mine\n")
-    finder = FINDER.format(names=("simworld", *fence.PACKAGES), home=str(home))
+    finder = FINDER.format(names=("simworld", *name_clash_check.PACKAGES), home=str(home))
     paths = [
         path for path in sys.path if path and Path(path).resolve() != home and Path(path).is_dir()
     ]
@@ -92,11 +92,11 @@ def test_folders_of_data_may_have_these_names(tmp_path: Path, code: str) -> None
 def test_a_file_that_was_overwritten_in_place_is_found(tmp_path: Path) -> None:
     # What pip does when a second distribution brings a folder of the same name.
     home = Path(simworld.__file__).resolve().parent
-    for name in ("simworld", *fence.PACKAGES):
+    for name in ("simworld", *name_clash_check.PACKAGES):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("__simworld__ = True\n")
     (tmp_path / "simworld" / "fence.py").write_text((home / "fence.py").read_text())
-    code = "from simworld.fence import check; check()"
+    code = "from simworld.name_clash_check import check; check()"
     assert run(code, tmp_path).returncode == 0
     (tmp_path / "agents" / "__init__.py").write_text("class Agent: ...\n")
     assert "another package named 'agents'" in run(code, tmp_path).stderr

@@ -46,7 +46,7 @@ def permutation_p(
     """The share of permutations within families, in (0, 1], whose groups have means as far apart as
     these.
 
-    Where chance drew the group of each value it holds however values depend on one another.
+    Valid for dependent values too, if groups were assigned at random.
 
     Args:
         group: (n,) from 0 to k - 1, each there.

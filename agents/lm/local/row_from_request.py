@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from agents.lm.local.decoding_row import DecodingRow, new_row
 from agents.lm.local.local_model import LocalModel
-from agents.lm.local.rows import DecodingRow, new_row
 from simworld.core.errors import Failure
 from simworld.core.requests import Encode, Generate, Prefix, Request
 

@@ -24,7 +24,12 @@ from simworld.core.requests import (
 )
 from simworld.core.seeding import derive_seed
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.local import Judging, missing, not_asked, slot_values
+from simworld.judging.logprob_judging import (
+    Judging,
+    default_verdict,
+    lacks_private_text,
+    slot_values,
+)
 from simworld.judging.prompts import JUDGE, REASK, SYSTEM
 from simworld.judging.transcript import JudgeTranscript
 from simworld.judging.verdict_parsing import UnusableReply, is_whole, read_reply, schema_for
@@ -48,7 +53,8 @@ def judge_server(
     """
     values = {seat: slot_values(reading, seat) for seat in seats}
     wanted = {
-        d.name: [seat for seat in seats if not missing(d, values[seat])] for d in rubric.dimensions
+        d.name: [seat for seat in seats if not lacks_private_text(d, values[seat])]
+        for d in rubric.dimensions
     }
     asked = [d for d in rubric.dimensions if wanted[d.name]]
     found: dict[tuple[str, str], Verdict] = {}
@@ -60,7 +66,7 @@ def judge_server(
             return verdicts
         found |= verdicts
     return tuple(
-        found[seat, d.name] if seat in wanted[d.name] else not_asked(seat, d)
+        found[seat, d.name] if seat in wanted[d.name] else default_verdict(seat, d)
         for seat in seats
         for d in rubric.dimensions
     )

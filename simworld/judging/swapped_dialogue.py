@@ -73,7 +73,7 @@ def _renamed(persona: Persona, after: Persona, rename: Callable[[str], str]) -> 
 
 
 def _renaming(people: list[Persona]) -> Callable[[str], str]:
-    """What puts each person's name in place of the one's before."""
+    """A function that replaces each person's name by the next person's."""
     new: dict[str, set[str]] = defaultdict(set)
     for one, after in zip(people, people[1:] + people[:1], strict=True):
         own: dict[str, str] = {}

@@ -14,12 +14,12 @@ from simworld.core.errors import Failure, InputError, Problem
 from simworld.core.judgement import Rubric
 from simworld.core.protocols import Backend
 from simworld.core.requests import ModelInfo
-from simworld.core.stopping import Stopping
-from simworld.driver import drive_one
+from simworld.core.stopping import StopRules
+from simworld.driver import drive_on_backend
 from simworld.judging.contrast_pairs import ContrastPair, PairEpisodes
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.local import Judging
+from simworld.judging.logprob_judging import Judging
 from simworld.stats.intervals import wilson
 from simworld.yamlfile import Document, did_you_mean, load_text, load_yaml, parse
 
@@ -63,7 +63,7 @@ class PairOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class PairAccuracy:
     """Pairs ordered rightly, ties half, with a Wilson interval at 95 %; None where nothing was
     judged.
     """
@@ -96,17 +96,17 @@ class Trust:
     outcomes: tuple[PairOutcome, ...] = field(repr=False)
 
     @property
-    def overall(self) -> Share:
+    def overall(self) -> PairAccuracy:
         """Over all pairs."""
         return share_of(self.outcomes)
 
     @property
-    def by_dimension(self) -> dict[str, Share]:
+    def by_dimension(self) -> dict[str, PairAccuracy]:
         """Per dimension, in the order of the pairs."""
         return self._by(lambda outcome: outcome.pair.dimension)
 
     @property
-    def by_set(self) -> dict[str, Share]:
+    def by_set(self) -> dict[str, PairAccuracy]:
         """Per set of pairs."""
         return self._by(lambda outcome: outcome.set)
 
@@ -128,24 +128,24 @@ class Trust:
             data["by_set"] = {name: self.within(name).plain() for name in self.by_set}
         return data
 
-    def _by(self, key: Callable[[PairOutcome], str]) -> dict[str, Share]:
+    def _by(self, key: Callable[[PairOutcome], str]) -> dict[str, PairAccuracy]:
         groups: dict[str, list[PairOutcome]] = {}
         for outcome in self.outcomes:
             groups.setdefault(key(outcome), []).append(outcome)
         return {name: share_of(outcomes) for name, outcomes in groups.items()}
 
 
-def share_of(outcomes: Sequence[PairOutcome]) -> Share:
+def share_of(outcomes: Sequence[PairOutcome]) -> PairAccuracy:
     """The share that was ordered rightly."""
     judged = [(credit, o.longer) for o in outcomes if (credit := o.credit) is not None]
     n, failed = len(judged), len(outcomes) - len(judged)
     if not n:
-        return Share(
+        return PairAccuracy(
             n=0, failed=failed, accuracy=None, low=None, high=None, ties=0, longer_wins=None
         )
     right = sum(credit for credit, _ in judged)
     low, high = wilson(right, n)
-    return Share(
+    return PairAccuracy(
         n=n,
         failed=failed,
         accuracy=right / n,
@@ -163,7 +163,7 @@ def check_judge(
     sets: Sequence[PairSet],
     *,
     on_progress: Callable[[int, int], None] | None = None,
-    stopping: Stopping | None = None,
+    stopping: StopRules | None = None,
 ) -> Trust:
     """A judge's record on pairs; each pair is played as two episodes of one scenario and judged as
     stored episodes are.
@@ -176,7 +176,7 @@ def check_judge(
             small.
         Stopped: too much failed.
     """
-    stopping = stopping or Stopping()
+    stopping = stopping or StopRules()
     stopping.begin()
     check_dimensions(sets, rubric)
     rows = [(s.name, PairEpisodes(pair=pair)) for s in sets for pair in s.pairs]
@@ -185,7 +185,7 @@ def check_judge(
     whole = spec.method == "server" and spec.one_call
     judge = make_judge(spec, backend.info, rubric)
     judgings = _judgings([scene for _, scene in rows], judge, backend.info, whole=whole)
-    for judged in drive_one(judgings, backend, stopping=stopping):
+    for judged in drive_on_backend(judgings, backend, stopping=stopping):
         i, which = judged.key
         scene, outcome = rows[i][1], judged.outcome
         if not isinstance(outcome, Failure):

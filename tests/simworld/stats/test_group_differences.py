@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simworld.stats.groups import permutation_p, random_effects
+from simworld.stats.group_differences import permutation_p, random_effects
 
 
 def test_groups_are_drawn_to_the_mean_by_how_much_of_them_is_luck() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from agents.lm.local.number_formats import onednn_bfloat16
-from agents.lm.local.packing import PackedLinear, pack, unpacked
+from agents.lm.local.packed_weights import PackedLinear, pack, unpacked
 
 can_pack = pytest.mark.skipif(
     not onednn_bfloat16() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"),

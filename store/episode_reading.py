@@ -39,7 +39,7 @@ from simworld.core.episode import (
 )
 from simworld.core.errors import InputError, StoreDamaged
 from simworld.core.scenario import SCENARIO_ID_VERSION
-from store.known import no_episode
+from store.inserts import failure_of
 from store.records import EpisodeSummary, SeatRecord, StoredEpisode
 from store.scenario_json import scenario_of
 from store.tables import (
@@ -54,7 +54,7 @@ from store.tables import (
     ScenarioRow,
     table,
 )
-from store.writing import failure_of
+from store.unknown_names import no_episode
 
 SCENARIO_ID = re.compile(rf"{SCENARIO_ID_VERSION}-[0-9a-f]{{32}}")
 GENERATION = tuple(Generation.__dataclass_fields__)

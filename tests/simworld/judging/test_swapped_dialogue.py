@@ -11,8 +11,8 @@ from simworld.core.requests import Score
 from simworld.core.scenario import Persona, Scenario, Seat
 from simworld.judging.judge_spec import load_judge
 from simworld.judging.judging_pass import JudgingRun
-from simworld.judging.swap import SWAPS, Swap, swapped
-from simworld.judging.transcript import read
+from simworld.judging.swapped_dialogue import SWAPS, Swap, swapped
+from simworld.judging.transcript import judge_transcript
 from simworld.testing import FakeBackend
 from store import open_store
 from tests.factories.judging import lamp, talk
@@ -30,8 +30,8 @@ def test_seats_are_listed_in_reverse_order_and_nothing_else_changes() -> None:
     scenario, episode = swapped("seats", LAMP, SAID)
     assert [seat.name for seat in scenario.seats] == ["buyer", "seller"]
     assert episode == SAID
-    assert read(scenario, episode).lines == read(LAMP, SAID).lines
-    assert read(scenario, episode).head() != read(LAMP, SAID).head()
+    assert judge_transcript(scenario, episode).lines == judge_transcript(LAMP, SAID).lines
+    assert judge_transcript(scenario, episode).head() != judge_transcript(LAMP, SAID).head()
 
 
 def test_people_take_each_others_names_wherever_they_stand() -> None:
@@ -41,7 +41,7 @@ def test_people_take_each_others_names_wherever_they_stand() -> None:
         ("buyer", "Ann Lee", "Pay at most 20."),
     ]
     assert scenario.seat("buyer").persona.age == 40
-    assert read(scenario, episode).lines == (
+    assert judge_transcript(scenario, episode).lines == (
         "Bob: Mr Lee, may I call you Ann? I am Bob.",
         "Ann: Annual Ray sale, Bob Ray? *Ann",
     )

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from simworld.judging.judge_spec import builtin_judges
-from simworld.judging.trust import Trust
+from simworld.judging.pair_accuracy import Trust
 from store import JudgeRecord, Store
 
 MEASURED = "measured"  # in a judge's record: what its last check came to

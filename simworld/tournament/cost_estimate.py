@@ -19,7 +19,7 @@ from store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
+class CostEstimate:
     """What is left to play and to judge, and what it will take. None: nothing was measured, so it
     is unknown.
     """
@@ -40,7 +40,9 @@ class Price:
 PricedItem = tuple[str, tuple[str, ...], int]  # scenario name, agents in the order of seats, repeat
 
 
-def price(tournament: Tournament, store: Store | None, *, retry_failed: bool = False) -> Price:
+def estimate_cost(
+    tournament: Tournament, store: Store | None, *, retry_failed: bool = False
+) -> CostEstimate:
     """The price of what is not played and judged yet; loads no model.
 
     Args:
@@ -62,7 +64,7 @@ def price(tournament: Tournament, store: Store | None, *, retry_failed: bool = F
         else [None]
     )
     known = [minutes for minutes in timed if minutes is not None]
-    return Price(
+    return CostEstimate(
         episodes=len(items),
         played=sum(item in played for item in items),
         failed=sum(played[item] for item in items if item in played),

@@ -21,7 +21,7 @@ class NameTaken(ImportError):
     """Another package hides one of ours; the text names it and says what to do."""
 
 
-def check(packages: tuple[str, ...] = PACKAGES) -> None:
+def check_package_names(packages: tuple[str, ...] = PACKAGES) -> None:
     """Raises NameTaken if one of the packages would be imported from elsewhere. Imports none of
     them.
 

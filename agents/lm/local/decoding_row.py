@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.lm.local.local_model import LocalModel
-from agents.lm.reasoning import SplitReply, spent_on_thinking, split
+from agents.lm.reasoning import SplitReply, spent_on_thinking, split_thought
 from simworld.core.errors import Failure
 from simworld.core.requests import Encode, Encoded, Generate, Generated
 from simworld.core.seeding import uniforms
@@ -82,9 +82,9 @@ class DecodingRow:
         tokens = self.reply[:-1] if ended else self.reply
         whole = local.renderer.reply_text(self.prompt, tokens)
         over = full and not ended
-        reply = split(whole, local.renderer.reasoning, begun=self.inside, cut=over)
+        reply = split_thought(whole, local.renderer.reasoning, begun=self.inside, cut=over)
         if over and reply.state == "none" and local.renderer.reasoning == "on":
-            reply = split(whole, "on", begun=True, cut=True)
+            reply = split_thought(whole, "on", begun=True, cut=True)
         text = reply.answer
         cut = min((at for stop in self._stop if (at := text.find(stop)) >= 0), default=-1)
         if not ended and not full and cut < 0:

@@ -1,5 +1,5 @@
-"""Gradient descent over lessons: a step takes some replies, one at a time, and the weights that
-were best on other families' replies are kept.
+"""Gradient descent over encoded replies: a step takes some replies, one at a time, and the weights
+that were best on other families' replies are kept.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from simworld.training.cloning.frozen_lm import EncodedReply
 from simworld.training.trainer import SILENT, Schedule, TrainingRecorder, gradient_step, train
 from simworld.training.training_state import load_tensors, tensors_of
 
-# of a lesson, with a seed for its random draws: the scalar to lower, and metrics
+# of an encoded reply, with a seed for its random draws: the scalar to lower, and metrics
 Loss = Callable[[EncodedReply, int], tuple[Tensor, Mapping[str, float]]]
-Rank = Callable[[Mapping[str, float]], float]  # mean metrics on the dev lessons → how bad
+Rank = Callable[[Mapping[str, float]], float]  # mean metrics on the dev encoded replies → how bad
 
 SAVE_INTERVAL = 5  # steps between two states that are kept
 MAX_NORM = 1.0  # of a step's gradient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Descent:
+class DescentSettings:
     """Settings of a descent by Adam. The learning rate falls from `lr` to zero along a half cosine;
     gradients are cut at norm 1.
     """
 
     steps: int = 160
-    batch_size: int = 2  # lessons a step
+    batch_size: int = 2  # encoded replies a step
     lr: float = 6e-3
-    evals: int = 4  # evaluations on the dev lessons, spread evenly over the steps
+    evals: int = 4  # evaluations on the dev encoded replies, spread evenly over the steps
     seed: int = 0
 
     def plain(self) -> dict[str, Any]:
@@ -47,9 +47,9 @@ class Descent:
 def descend(
     module: nn.Module,
     loss: Loss,
-    lessons: Sequence[EncodedReply],
+    encoded_replies: Sequence[EncodedReply],
     dev: Sequence[EncodedReply],
-    how: Descent,
+    how: DescentSettings,
     *,
     rank: Rank = lambda means: means["loss"],
     recorder: TrainingRecorder = SILENT,
@@ -60,20 +60,20 @@ def descend(
 
     Args:
         module: what learns.
-        loss: of a lesson.
-        lessons: to learn from.
-        dev: lessons to choose by.
+        loss: of an encoded reply.
+        encoded_replies: to learn from.
+        dev: encoded replies to choose by.
         how: settings.
-        rank: how bad weights are, by the means of the loss and its metrics over the dev lessons;
-            default: the loss.
+        rank: how bad weights are, by the means of the loss and its metrics over the dev encoded
+            replies; default: the loss.
         recorder: keeps the state every few steps, and is told the metrics of every step.
 
     Raises:
-        ValueError: there are no lessons.
+        ValueError: there are no encoded replies.
         InputError: the loss is no longer finite, or the state is of another training.
     """
-    if not lessons or not dev:
-        raise ValueError("no lessons to train on, or none to choose by")
+    if not encoded_replies or not dev:
+        raise ValueError("no encoded replies to train on, or none to choose by")
     schedule = Schedule(
         steps=how.steps,
         eval_interval=Fraction(how.steps, how.evals),
@@ -81,7 +81,7 @@ def descend(
         log_interval=1,
         save_interval=SAVE_INTERVAL,
     )
-    reached = train(_DescentTask(module, loss, lessons, dev, how, rank), schedule, recorder)
+    reached = train(_DescentTask(module, loss, encoded_replies, dev, how, rank), schedule, recorder)
     module.load_state_dict(reached.best_weights)
 
 
@@ -92,15 +92,15 @@ class _DescentTask:
         self,
         module: nn.Module,
         loss: Loss,
-        lessons: Sequence[EncodedReply],
+        encoded_replies: Sequence[EncodedReply],
         dev: Sequence[EncodedReply],
-        how: Descent,
+        how: DescentSettings,
         rank: Rank,
     ) -> None:
-        self.module, self.loss, self.lessons, self.dev = module, loss, lessons, dev
+        self.module, self.loss, self.encoded_replies, self.dev = module, loss, encoded_replies, dev
         self.how, self.rank = how, rank
         self.adam = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], lr=how.lr)
-        self.order = _order(len(lessons), how.steps * how.batch_size, how.seed)
+        self.order = _order(len(encoded_replies), how.steps * how.batch_size, how.seed)
 
     def step(self, number: int) -> Mapping[str, float]:
         how = self.how
@@ -111,7 +111,7 @@ class _DescentTask:
         def losses() -> Iterator[Tensor]:
             for i in self.order[(number - 1) * how.batch_size : number * how.batch_size]:
                 seed = derive_seed(how.seed, "step", number, i)
-                yield self._measured(self.lessons[i], seed, metrics, how.batch_size)
+                yield self._measured(self.encoded_replies[i], seed, metrics, how.batch_size)
 
         gradient_step(self.adam, losses(), max_norm=MAX_NORM)
         return metrics
@@ -124,8 +124,10 @@ class _DescentTask:
     @torch.no_grad()
     def evaluate(self) -> tuple[Mapping[str, float], float]:
         means: dict[str, float] = {}
-        for i, lesson in enumerate(self.dev):
-            self._measured(lesson, derive_seed(self.how.seed, "dev", i), means, len(self.dev))
+        for i, encoded_reply in enumerate(self.dev):
+            self._measured(
+                encoded_reply, derive_seed(self.how.seed, "dev", i), means, len(self.dev)
+            )
         badness = self.rank(means)
         return {"dev_loss": badness}, -badness
 
@@ -136,12 +138,12 @@ class _DescentTask:
         load_tensors({"module": self.module, "adam": self.adam}, state)
 
     def _measured(
-        self, lesson: EncodedReply, seed: int, means: dict[str, float], count: int
+        self, encoded_reply: EncodedReply, seed: int, means: dict[str, float], count: int
     ) -> Tensor:
-        """Gives a lesson's share of the loss over `count` lessons, and adds its metrics to the
-        means.
+        """Gives an encoded reply's share of the loss over `count` encoded replies, and adds its
+        metrics to the means.
         """
-        value, parts = self.loss(lesson, seed)
+        value, parts = self.loss(encoded_reply, seed)
         for name, part in {"loss": value.item(), **parts}.items():
             means[name] = means.get(name, 0.0) + part / count
         return value / count

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from simworld.core.episode import Action, ActionKind
 from simworld.core.scenario import ENGLISH
-from simworld.language.table import load_language
+from simworld.language.language_table import load_language
 
 
 def only_to_words(language: str) -> tuple[str, str, str]:

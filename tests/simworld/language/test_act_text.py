@@ -6,7 +6,7 @@ import pytest
 
 from simworld.core.episode import Action, ActionKind
 from simworld.language import known_languages
-from simworld.language.shown import act_in_words, name_colon, only_to_words
+from simworld.language.act_text import act_in_words, name_colon, only_to_words
 
 BYE = Action(kind=ActionKind.leave, text="…")
 GONE = Action(kind=ActionKind.leave)

@@ -22,7 +22,7 @@ EPSILON = 1e-3
 HARDLY_VARIES = 1e-6  # a deviation
 
 
-def fit_to_lessons(states: Sequence[Tensor]) -> Normalizer:
+def normalizer_from_states(states: Sequence[Tensor]) -> Normalizer:
     """Fits to states (d_s,) in memory; a coordinate that hardly varies is left at its scale."""
     table = torch.stack(list(states))
     std = table.std(0, correction=0)

@@ -52,7 +52,7 @@ def judge_statements(
         for seat in seats
         for values in [slot_values(reading, seat)]
         for d in rubric.dimensions
-        if not missing(d, values)
+        if not lacks_private_text(d, values)
     }
     if bare := [d.name for d in rubric.dimensions if not d.high_statements]:
         return Failure(
@@ -87,7 +87,7 @@ def judge_statements(
         for d in rubric.dimensions:
             pairs = asked.get((seat, d.name))
             if pairs is None:
-                verdicts.append(not_asked(seat, d))
+                verdicts.append(default_verdict(seat, d))
                 continue
             raw = {f"log_odds_{i}": _difference(after, pair) for i, pair in enumerate(pairs)}
             x = sum(raw.values())
@@ -123,8 +123,8 @@ def judge_answers(
     for seat in seats:
         values = slot_values(reading, seat)
         for d in rubric.dimensions:
-            if missing(d, values):
-                verdicts.append(not_asked(seat, d))
+            if lacks_private_text(d, values):
+                verdicts.append(default_verdict(seat, d))
                 continue
             if spec.answers == "digits":
                 question = fill_slots(d.question, values)
@@ -173,13 +173,13 @@ def slot_values(reading: JudgeTranscript, seat: str) -> dict[str, str]:
     }
 
 
-def missing(dimension: Dimension, values: Mapping[str, str]) -> bool:
+def lacks_private_text(dimension: Dimension, values: Mapping[str, str]) -> bool:
     """Whether the dimension asks about a private text that the seat does not have."""
     texts = (dimension.question, *dimension.high_statements, *dimension.low_statements)
     return any(not values.get(slot) for text in texts for slot in slot_names(text))
 
 
-def not_asked(seat: str, dimension: Dimension) -> Verdict:
+def default_verdict(seat: str, dimension: Dimension) -> Verdict:
     """The verdict where there is nothing to judge (a seat without a secret keeps it): the value of
     the range nearest to zero.
     """

@@ -15,8 +15,8 @@ from simworld.core.requests import ChatPrompt, Completion, Generate, Request, Sc
 from simworld.core.scenario import Relationship
 from simworld.judging.contrast_pairs import ContrastPair, PairEpisodes, lines
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.transcript import read
-from simworld.judging.trust import PairSet, check_judge, load_pairs, shipped_pairs
+from simworld.judging.pair_accuracy import PairSet, check_judge, load_pairs, shipped_pairs
+from simworld.judging.transcript import judge_transcript
 from simworld.stats.intervals import wilson
 from tests.factories.judging import AnsweringBackend, replied, scored
 from tests.factories.losing import LosingBackend
@@ -66,10 +66,13 @@ def test_a_row_becomes_a_scenario_and_episodes() -> None:
     )
     scene = PairEpisodes(pair=row)
     assert scene.speakers == ("Ann", "Mr Ray", "Eve")
-    reading = read(scene.scenario, scene.episode(row.better))
+    reading = judge_transcript(scene.scenario, scene.episode(row.better))
     assert reading.lines == ("Ann: I want it.", "Mr Ray: *nods*", "Ann: Good: then sign here.")
     assert scene.episode(row.better).acts[1].action.kind is ActionKind.non_verbal
-    assert read(scene.scenario, scene.episode(row.worse)).lines[1] == "Eve (to Ann alone): No."
+    assert (
+        judge_transcript(scene.scenario, scene.episode(row.worse)).lines[1]
+        == "Eve (to Ann alone): No."
+    )
     assert scene.scenario.relationship("Mr Ray", "Ann") is Relationship.friend
     assert reading.head(("setting", "goal", "knows", "secret")) == (
         "A room\n\nAnn's goal: Win\nWhat Ann knows: It is old.\nAnn's secret: She lies."
