@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.lm.reasoning_marks import Reasoning
 from agents.lm.server.address import read_address, read_key
-from agents.lm.server.options import Reasoning, ServerOptions
+from agents.lm.server.options import ServerOptions
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Backend
 from simworld.core.requests import ModelInfo

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.lm.server.options import Reasoning, ReasoningMarks
+from agents.lm.reasoning_marks import Reasoning, ReasoningMarks
 from simworld.core.counts import counted
 from simworld.core.errors import Failure
 

@@ -11,7 +11,8 @@ import pytest
 from agents import agent_id_of, agent_json_schema, find_specs, load_spec, make_agent, model_key
 from agents.agent_spec import HumanSpec, LMSpec, ScriptedSpec, library_names
 from agents.human import HumanAgent
-from agents.lm.server.options import ReasoningMarks, ServerFields, ServerOptions
+from agents.lm.reasoning_marks import ReasoningMarks
+from agents.lm.server.options import ServerFields, ServerOptions
 from agents.lm_agent import LMAgent
 from agents.scripted import ScriptedAgent
 from simworld.core.episode import ActionKind

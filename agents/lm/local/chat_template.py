@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from agents.lm.local.common_prefix import common_prefix
 from agents.lm.reasoning import close_thought
-from agents.lm.server.options import Reasoning
+from agents.lm.reasoning_marks import Reasoning
 from simworld.core.requests import Message, Prompt, TextPrompt
 
 _ROLES = {"system": "", "user": "User: ", "assistant": "Assistant: "}

@@ -22,7 +22,7 @@ from agents.lm.local.packed_weights import pack
 from agents.lm.local.processors import available_cores
 from agents.lm.local.prompt_tokens import Renderer
 from agents.lm.local.weights import Weights, quiet_loading
-from agents.lm.server.options import Reasoning
+from agents.lm.reasoning_marks import Reasoning
 from simworld.core.errors import ModelError
 
 _CHUNK = 8192  # embeddings measured at a time

@@ -15,7 +15,7 @@ from typing import Any
 from agents.lm.local.chat_template import ChatTemplate, PromptError
 from agents.lm.local.common_prefix import common_prefix
 from agents.lm.reasoning import is_mark, opens_thought
-from agents.lm.server.options import Reasoning
+from agents.lm.reasoning_marks import Reasoning
 from simworld.core.requests import Position, Prompt
 
 __all__ = ["Continuation", "PromptError", "Renderer", "Tokens"]

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agents.lm.reasoning import spent_on_thinking, thinks_by_name
+from agents.lm.reasoning_marks import Reasoning
 from agents.lm.server.address import ServerAddress, ServerKey, read_address, read_key
 from agents.lm.server.client import Client, Response
 from agents.lm.server.context import Context
-from agents.lm.server.options import Reasoning, ServerOptions
+from agents.lm.server.options import ServerOptions
 from agents.lm.server.payload import Payload, payload
 from agents.lm.server.refusals import failure_of, newly_refused, read_refusal
 from agents.lm.server.reply import ServerAnswer, read_answer

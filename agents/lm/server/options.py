@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
+from agents.lm.reasoning_marks import Reasoning
 from simworld.core.errors import Problem
 from simworld.yamlfile import Document
 
@@ -24,20 +25,6 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = ("messages", "model", "n", "prompt", "stream")
 _SERVERS_ALONE = ("api_key_env", "timeout", "retries", "concurrency", "headers", "extra_body")
 _SHAPING = ("extra_body", "reasoning")  # change what a model says, and so belong to ids
-
-
-class ReasoningMarks(BaseModel):
-    """What a model writes around its thoughts."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    open: str = Field(min_length=1, description="Before a thought.")
-    close: str = Field(min_length=1, description="After it.")
-
-
-Reasoning = ReasoningMarks | Literal["on", "off"]
-"""Marks of a model's own; `on`: it thinks before each reply, in the usual marks; `off`: its text
-holds no thoughts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.lm.reasoning import SplitReply, split_thought, split_whole
+from agents.lm.reasoning_marks import Reasoning
 from agents.lm.server.message import MessageParts, arguments, why_empty
-from agents.lm.server.options import Reasoning
 from agents.lm.server.refusals import failure_of, refusal_of
 from simworld.core.errors import Failure
 from simworld.core.requests import Generate, Generated

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.lm.reasoning import is_mark, opens_thought, split_thought, split_whole, thinks_by_name
-from agents.lm.server.options import ReasoningMarks
+from agents.lm.reasoning_marks import ReasoningMarks
 
 SECRET = "My floor is 60."
 LINE = "I could go to 70."

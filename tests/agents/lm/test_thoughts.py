@@ -14,7 +14,7 @@ from agents.lm import load_backend
 from agents.lm.local.chat_template import ChatTemplate
 from agents.lm.local.decoding_row import new_row
 from agents.lm.local.prompt_tokens import Renderer
-from agents.lm.server.options import Reasoning
+from agents.lm.reasoning_marks import Reasoning
 from simworld.core.errors import Failure
 from simworld.core.requests import ChatPrompt, Generate, Message, Sampling, TextPrompt
 from tests.factories.models import CHATML

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from agents.lm.reasoning_marks import ReasoningMarks
 from agents.lm.server.openai_backend import OpenAIBackend, RetryDelays, open_server
-from agents.lm.server.options import ReasoningMarks, ServerOptions
+from agents.lm.server.options import ServerOptions
 from simworld.core.errors import Failure
 from simworld.core.requests import ChatPrompt, Generate, Generated, Message, Sampling
 from tests.agents.lm.server.faults import FaultyServer, serving
