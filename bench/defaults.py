@@ -102,7 +102,7 @@ def value(change: dict[str, Any], seed: int, given: argparse.Namespace) -> dict[
     settings = Td3bcSettings(**change)
     actor = new_actor(STATE, ACTION, hidden=(256, 256), projection="sphere", seed=seed)
     loop = LoopSettings(seed=seed)
-    position, scale = train_offline(
+    position, normalizer = train_offline(
         Td3bc(actor, settings, seed=seed), data, loop, gamma=settings.gamma
     )
     actor.load_state_dict(position.best_weights)
@@ -111,7 +111,7 @@ def value(change: dict[str, Any], seed: int, given: argparse.Namespace) -> dict[
         np.arange(4096) % FAMILIES
     ]
     with torch.no_grad():
-        actions = actor(scale.standardise(torch.from_numpy(fresh))).numpy().astype(np.float64)
+        actions = actor(normalizer.standardise(torch.from_numpy(fresh))).numpy().astype(np.float64)
     ridge = fitted(data.actions, data.rewards, data.family)
     return {
         "value": float((actions * world.best(fresh)).sum(1).mean()) / ACTION**0.5,

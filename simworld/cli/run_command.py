@@ -15,7 +15,7 @@ import time
 
 import click
 
-from simworld import fence
+from simworld import name_clash_check
 from simworld.cli.commands import cli
 from simworld.cli.text import harmless
 from simworld.core.errors import BudgetSpent, SimworldError
@@ -44,7 +44,7 @@ def run_command() -> None:
     wait_passively()
     _keep_interrupts()
     try:
-        fence.check()
+        name_clash_check.check_package_names()
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()  # here, where what cannot be written is still told
     except click.ClickException as error:
@@ -54,7 +54,7 @@ def run_command() -> None:
         sys.exit(error.exit_code)
     except click.Abort as abort:  # what click makes of Ctrl-C
         raise KeyboardInterrupt(*getattr(abort.__cause__, "args", ())) from None
-    except fence.NameTaken as error:
+    except name_clash_check.NameTaken as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except BudgetSpent as spent:

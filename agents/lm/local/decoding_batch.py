@@ -34,9 +34,9 @@ from simworld.core.requests import Completion, Encode, Generate
 class DecodingBatch:
     """Rows under way."""
 
-    def __init__(self, local: LocalModel, threads: PrefixCache, meter: Meter) -> None:
+    def __init__(self, local: LocalModel, prefix_cache: PrefixCache, meter: Meter) -> None:
         self._local = local
-        self._threads = threads
+        self._prefix_cache = prefix_cache
         self._meter = meter
         self._groups: dict[int, RowGroup] = {}  # by capacity
         self._asked: list[DecodingRow] = []  # for a state
@@ -96,7 +96,7 @@ class DecodingBatch:
                 completion = row.take(token, logprob, self._local)
                 if completion is not None and row.request.thread:
                     cached = (row.ids + row.reply)[: row.cached]
-                    self._threads.keep(row.request.thread, cached, group.view(row))
+                    self._prefix_cache.keep(row.request.thread, cached, group.view(row))
             if completion is not None:
                 done.append((row, completion))
                 group.leave(row)
@@ -123,8 +123,8 @@ class DecodingBatch:
         """
         if not row.request.thread:
             return None
-        own = self._threads.find(row.request.thread)
-        thread = own or self._threads.nearest(row.ids)
+        own = self._prefix_cache.find(row.request.thread)
+        thread = own or self._prefix_cache.nearest(row.ids)
         best = None if thread is None else thread.kv[:, :, :, : thread.shared(row.ids)]
         if own is None:
             for group in self._groups.values():
@@ -151,7 +151,7 @@ class DecodingBatch:
             parts.append(StepRows(group.kv_block.kv[:, :, : len(places)], places))
         keep, threads = list(range(len(rows))), []
         for row in self._asked:
-            thread = self._threads.open(row.request.thread, row.ids, len(row.ids))
+            thread = self._prefix_cache.open(row.request.thread, row.ids, len(row.ids))
             thread.ids = thread.ids[: len(row.ids) - 1]
             spans.append(Span(thread.kv, len(thread.ids), len(row.ids) - len(thread.ids)))
             ids.extend(row.ids[len(thread.ids) :])

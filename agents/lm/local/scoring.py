@@ -68,7 +68,7 @@ class _Tree:
 
 def score(
     local: LocalModel,
-    threads: PrefixCache,
+    prefix_cache: PrefixCache,
     meter: Meter,
     thread: str,
     continuations: Sequence[Continuation],
@@ -81,7 +81,7 @@ def score(
     shared = _shared(continuations)
     prompt = list(continuations[0].ids[:shared])
     tails = [list(c.ids[shared:]) for c in continuations]
-    parked = threads.open(thread, prompt, shared + max(CHUNK, max(map(len, tails))))
+    parked = prefix_cache.open(thread, prompt, shared + max(CHUNK, max(map(len, tails))))
     start = min(len(parked.ids), shared - 1)
     parked.ids = parked.ids[:start]
     unread = prompt[start:]

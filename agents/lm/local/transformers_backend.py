@@ -85,12 +85,12 @@ class TransformersBackend:
         self._halves: deque[list[DecodingRow]] = deque()  # of batches that failed
         self._scorings: deque[_ScoringWork] = deque()
         self._slab_bytes = budget // 2
-        self._threads = PrefixCache(
+        self._prefix_cache = PrefixCache(
             local.shape,
             budget=budget - budget // 2,
             count=max(_FEWEST_THREADS, _THREADS_PER_ROW * batch_size),
         )
-        self._batch = DecodingBatch(local, self._threads, self.meter)
+        self._batch = DecodingBatch(local, self._prefix_cache, self.meter)
         self._apart = False  # the rows of the batch are a part of one that failed: no others join
 
     @property
@@ -144,12 +144,12 @@ class TransformersBackend:
 
     def share(self, tokens: int) -> float:
         """The part of the memory for threads that one of so many tokens takes."""
-        return self._threads.share(tokens)
+        return self._prefix_cache.share(tokens)
 
     def forget(self, threads: Iterable[str]) -> None:
         """Drops the caches of threads that are over."""
         for name in threads:
-            self._threads.forget(name)
+            self._prefix_cache.forget(name)
 
     def spent(self) -> Mapping[str, ProfilePart]:
         """Where the time went since the backend was made."""
@@ -159,7 +159,7 @@ class TransformersBackend:
         """Lets go of the model; open tickets are lost."""
         self._local = None
         self._batch.empty()
-        self._threads.clear()
+        self._prefix_cache.clear()
         self._waiting.clear()
         self._done = []
         self._halves.clear()
@@ -283,9 +283,9 @@ class TransformersBackend:
     def _likelihoods(self, thread: str, parts: Sequence[Continuation]) -> list[float]:
         begun = time.perf_counter()
         try:
-            return score(self.local, self._threads, self.meter, thread, parts)
+            return score(self.local, self._prefix_cache, self.meter, thread, parts)
         except Exception:
-            self._threads.forget(thread)  # half written
+            self._prefix_cache.forget(thread)  # half written
             raise
         finally:
             self.meter.add("score", begun, time.perf_counter())

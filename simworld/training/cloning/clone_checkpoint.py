@@ -228,14 +228,14 @@ def latent_upmap(
         ways=len(latent.ways),
         metrics=found.plain() | {"log_ratio": latent.log_ratio.mean},
     )
-    scale = normalizer_from_states(
+    normalizer = normalizer_from_states(
         [encoded_reply.state for encoded_reply in encoded_replies["train"]]
     )
     made = Checkpoint(
         info=info,
         upmap=latent.upmap,
-        mean=scale.mean,
-        std=scale.std,
+        mean=normalizer.mean,
+        std=normalizer.std,
         constant=neutral,
         ways=latent.ways,
     )

@@ -30,10 +30,12 @@ class TransitionBatch:
     next_action: Tensor | None = None
     follows: Tensor | None = None  # (B,), 1 where a next action is known, else 0
 
-    def standardised(self, scale: Normalizer) -> TransitionBatch:
+    def standardised(self, normalizer: Normalizer) -> TransitionBatch:
         """Gives the same batch with standardised states."""
         return replace(
-            self, state=scale.standardise(self.state), next_state=scale.standardise(self.next_state)
+            self,
+            state=normalizer.standardise(self.state),
+            next_state=normalizer.standardise(self.next_state),
         )
 
 

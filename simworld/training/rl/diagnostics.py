@@ -29,13 +29,13 @@ class DiagnosticBatch:
 
 
 def diagnostic_batch(
-    transitions: Transitions, scale: Normalizer, *, gamma: float, seed: int
+    transitions: Transitions, normalizer: Normalizer, *, gamma: float, seed: int
 ) -> DiagnosticBatch:
     """Draws at most 2,048 of the transitions (`followed` ones) by the seed."""
     order = generator(derive_seed(seed, "diagnostic_batch")).permutation(len(transitions))
     rows = np.sort(order[:MAX_ROWS])
     returns = monte_carlo_returns(transitions, gamma)[rows]
-    return DiagnosticBatch(batch=transitions.at(rows).standardised(scale), returns=returns)
+    return DiagnosticBatch(batch=transitions.at(rows).standardised(normalizer), returns=returns)
 
 
 @torch.no_grad()

@@ -43,7 +43,7 @@ class FqeSettings(TrainingSettings):
 def fitted_q(
     actor: Actor,
     transitions: Transitions,
-    scale: Normalizer,
+    normalizer: Normalizer,
     settings: FqeSettings,
     *,
     gamma: float,
@@ -54,7 +54,7 @@ def fitted_q(
     Args:
         actor: π, the policy that is evaluated.
         transitions: held out from training, `followed`.
-        scale: standardises the states for the actor and for the values.
+        normalizer: standardises the states for the actor and for the values.
         settings: of the fit.
         gamma: discount in [0, 1].
         seed: of the networks' first weights and of the batches.
@@ -74,7 +74,7 @@ def fitted_q(
     )
     draws = generator(derive_seed(seed, "fitted-q", "batches"))
     for _ in range(settings.steps):
-        batch = transitions.draw(draws, settings.batch_size).standardised(scale)
+        batch = transitions.draw(draws, settings.batch_size).standardised(normalizer)
         with torch.no_grad():
             next_action = actor(batch.next_state)
             # the mean of both, not the smaller: this is to measure the policy, not to hold it back
@@ -86,6 +86,6 @@ def fitted_q(
     with torch.no_grad():
         for start in range(0, len(rows), STATE_ROWS):
             part = transitions.states[rows[start : start + STATE_ROWS]]
-            states = scale.standardise(torch.from_numpy(part))
+            states = normalizer.standardise(torch.from_numpy(part))
             total += float(target_critic(states, actor(states)).mean(0).sum())
     return total / len(rows)

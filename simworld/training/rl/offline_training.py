@@ -42,7 +42,7 @@ def train_offline(
     settings: LoopSettings,
     *,
     gamma: float,
-    scale: Normalizer | None = None,
+    normalizer: Normalizer | None = None,
     recorder: TrainingRecorder = SILENT,
 ) -> tuple[TrainingPosition, Normalizer]:
     """Trains the learner; gives the position reached and the scale of the states. The position has
@@ -56,8 +56,8 @@ def train_offline(
         transitions: what to learn from.
         settings: of the training.
         gamma: discount of the evaluation and of the Monte-Carlo returns; the learner's own.
-        scale: of the states; by default that of the families learned from. A warm-started actor
-            needs its own.
+        normalizer: of the states; by default that of the families learned from. A warm-started
+            actor needs its own.
         recorder: where the state is kept, and who is told the metrics, after each evaluation.
 
     Raises:
@@ -67,12 +67,12 @@ def train_offline(
     check_trainable(transitions, held_out=settings.held_out)
     learning, held = split_families(transitions, held_out=settings.held_out, seed=settings.seed)
     check_batch(learning, settings.batch_size)
-    scale = scale or fit_to_transitions(learning)
+    normalizer = normalizer or fit_to_transitions(learning)
     schedule = Schedule(
         steps=settings.steps, eval_interval=settings.eval_interval, patience=settings.patience
     )
-    task = _OfflineTask(learner, learning, held, scale, settings, gamma)
-    return train(task, schedule, recorder), scale
+    task = _OfflineTask(learner, learning, held, normalizer, settings, gamma)
+    return train(task, schedule, recorder), normalizer
 
 
 class _OfflineTask:
@@ -85,19 +85,21 @@ class _OfflineTask:
         learner: Learner,
         learning: Transitions,
         held: Transitions | None,
-        scale: Normalizer,
+        normalizer: Normalizer,
         settings: LoopSettings,
         gamma: float,
     ) -> None:
         self.learner, self.learning, self.held = learner, learning, held
         self.module, self.state, self.load = learner.actor, learner.state, learner.load
-        self.scale, self.settings, self.gamma = scale, settings, gamma
+        self.normalizer, self.settings, self.gamma = normalizer, settings, gamma
         self.probes: dict[str, DiagnosticBatch] = {
-            "": diagnostic_batch(learning, scale, gamma=gamma, seed=settings.seed)
+            "": diagnostic_batch(learning, normalizer, gamma=gamma, seed=settings.seed)
         }
         self.data: dict[str, float] = {}
         if held is not None:
-            self.probes["held_"] = diagnostic_batch(held, scale, gamma=gamma, seed=settings.seed)
+            self.probes["held_"] = diagnostic_batch(
+                held, normalizer, gamma=gamma, seed=settings.seed
+            )
             returns = monte_carlo_returns(held, gamma)[first_rows(held)]
             known = returns[returns == returns]
             if len(known):
@@ -105,7 +107,7 @@ class _OfflineTask:
 
     def step(self, number: int) -> Mapping[str, float]:
         draws = generator(derive_seed(self.settings.seed, "batch", number - 1))
-        batch = self.learning.draw(draws, self.settings.batch_size).standardised(self.scale)
+        batch = self.learning.draw(draws, self.settings.batch_size).standardised(self.normalizer)
         return {name: value.item() for name, value in self.learner.update(batch).items()}
 
     def failure(self, number: int, metrics: Mapping[str, float]) -> str | None:
@@ -129,7 +131,7 @@ class _OfflineTask:
         metrics["held_value"] = fitted_q(
             self.module,
             self.held,
-            self.scale,
+            self.normalizer,
             self.settings.fqe,
             gamma=self.gamma,
             seed=self.settings.seed,

@@ -99,7 +99,7 @@ def train_planner(
     info, loop = clone.info, settings.loop
     if clone.actor is not None and not settings.fresh:
         actor = copy.deepcopy(clone.actor).requires_grad_(True)
-        scale: Normalizer | None = clone.normalizer
+        normalizer: Normalizer | None = clone.normalizer
     else:
         seed = derive_seed(loop.seed, "actor")
         actor = new_actor(
@@ -107,7 +107,7 @@ def train_planner(
         )
         if clone.constant is not None and not settings.fresh:
             init_to_action(actor, clone.constant)
-        scale = None
+        normalizer = None
     transitions = data.transitions
     if settings.scale_rewards and (deviation := float(transitions.rewards.std())) > 0:
         transitions = replace(
@@ -120,12 +120,12 @@ def train_planner(
         **loop.model_dump(mode="json", exclude={"steps"}),
     }
     file = TrainingFile(path=folder / PROGRESS, identity=identity) if folder else None
-    position, scale = train_offline(
+    position, normalizer = train_offline(
         _learner(actor, settings),
         transitions,
         loop,
         gamma=settings.td3bc.gamma,
-        scale=scale,
+        normalizer=normalizer,
         recorder=TrainingRecorder(file=file, sink=sink, on_progress=on_progress),
     )
     actor.load_state_dict(position.best_weights)
@@ -148,8 +148,8 @@ def train_planner(
         info=made,
         upmap=clone.upmap,
         actor=actor,
-        mean=scale.mean,
-        std=scale.std,
+        mean=normalizer.mean,
+        std=normalizer.std,
         ways=clone.ways,
     )
 

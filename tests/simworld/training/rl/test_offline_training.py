@@ -200,17 +200,17 @@ def test_batches_carry_the_next_action_where_one_follows() -> None:
 
 def test_states_are_scaled_by_those_acted_in() -> None:
     far = replace(CHAIN, states=CHAIN.states + 1e4)
-    scale = fit_to_transitions(far)  # of 0, 1, 3, 4
-    torch.testing.assert_close(scale.mean, torch.tensor([1e4 + 2.0]))
-    torch.testing.assert_close(scale.std, torch.tensor([2.5**0.5 + 1e-3]))
+    normalizer = fit_to_transitions(far)  # of 0, 1, 3, 4
+    torch.testing.assert_close(normalizer.mean, torch.tensor([1e4 + 2.0]))
+    torch.testing.assert_close(normalizer.std, torch.tensor([2.5**0.5 + 1e-3]))
 
 
 def test_a_coordinate_that_hardly_varies_keeps_its_scale_in_cloning() -> None:
     rows = [torch.tensor([0.0, 5.0]), torch.tensor([4.0, 5.0 + 1e-6])]
-    scale = normalizer_from_states(rows)
-    assert scale.std.tolist() == [2.0, 1.0]
+    normalizer = normalizer_from_states(rows)
+    assert normalizer.std.tolist() == [2.0, 1.0]
     torch.testing.assert_close(
-        scale.standardise(rows[1]), torch.tensor([1.0, 0.0]), atol=1e-5, rtol=0
+        normalizer.standardise(rows[1]), torch.tensor([1.0, 0.0]), atol=1e-5, rtol=0
     )
 
 

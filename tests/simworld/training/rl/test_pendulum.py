@@ -68,6 +68,8 @@ def returned(data: Transitions, kind: str, seed: int, **changed: int) -> float:
     loop = LoopSettings(
         steps=steps, batch_size=given["batch_size"], seed=seed, eval_interval=steps, held_out=0
     )
-    _, scale = train_offline(learner, data, loop, gamma=given["gamma"])
+    _, normalizer = train_offline(learner, data, loop, gamma=given["gamma"])
     with torch.no_grad():
-        return mean_return(lambda state: actor(scale.standardise(torch.from_numpy(state))).numpy())
+        return mean_return(
+            lambda state: actor(normalizer.standardise(torch.from_numpy(state))).numpy()
+        )
