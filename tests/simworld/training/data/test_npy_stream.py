@@ -75,7 +75,7 @@ WORLD = """
 import sys
 from pathlib import Path
 import numpy as np
-from simworld.core.rewards import uniform
+from simworld.core.rewards import credit_uniformly
 from simworld.training.data import npy_stream as spill
 from simworld.training.rl.best_constant import best_constant
 from simworld.training.data.dataset_folder import META, DatasetMeta, SeatEpisode, load_transitions, write_dataset
@@ -98,7 +98,7 @@ def episodes(rows):
         states, actions = rng.random((10, WIDTH), dtype=np.float32), rng.standard_normal((10, 64), dtype=np.float32)
         yield SeatEpisode(
             name=f"{i:020x}/seller", family=f"f{i % 40}", states=states, actions=actions, turns=range(0, 20, 2),
-            placed=uniform(float(actions[:, 0].mean()), 10),
+            placed=credit_uniformly(float(actions[:, 0].mean()), 10),
         )
 
 def everything(folder, rows):
