@@ -32,7 +32,9 @@ MANY = 60
 def test_a_command_that_ends_in_a_traceback_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     assert faults(run_command(["scenario", "check", "absent.yaml"]), kind="x") == []
     assert run_command(["scenario", "check", "absent.yaml"]).code == 2
-    monkeypatch.setattr("simworld.name_clash_check.check_package_names", lambda: dict[str, str]()["x"])
+    monkeypatch.setattr(
+        "simworld.name_clash_check.check_package_names", lambda: dict[str, str]()["x"]
+    )
     (found,) = faults(run_command(["scenario", "list"]), kind="x")
     assert found.what.startswith("x: traceback: KeyError in cli/run_command.py")
 

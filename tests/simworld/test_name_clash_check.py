@@ -95,7 +95,9 @@ def test_a_file_that_was_overwritten_in_place_is_found(tmp_path: Path) -> None:
     for name in ("simworld", *name_clash_check.PACKAGES):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("__simworld__ = True\n")
-    (tmp_path / "simworld" / "name_clash_check.py").write_text((home / "name_clash_check.py").read_text())
+    (tmp_path / "simworld" / "name_clash_check.py").write_text(
+        (home / "name_clash_check.py").read_text()
+    )
     code = "from simworld.name_clash_check import check_package_names as check; check()"
     assert run(code, tmp_path).returncode == 0
     (tmp_path / "agents" / "__init__.py").write_text("class Agent: ...\n")

@@ -71,12 +71,13 @@ def test_people_are_told_what_it_is_and_how_to_use_it(llama: Path, tmp_path: Pat
     result = invoke(
         "--model", f"hf:{llama}", "--dtype", "float32", "--out", str(out), "--action-size", "16"
     )
-    first, second = result.stdout.splitlines()
+    first, second, last = result.stdout.splitlines()
     assert first.startswith(
         f"{out}: {load_checkpoint(out).id}: 16 numbers to 4 embeddings of 32, about "
     )
     assert first.endswith(" long, at end")
     assert second == f"  steering: {{planner: {out}, explore: {{kind: random}}}}"
+    assert last == f"next: simworld train clone --upmap {out} --train-upmap --out {out}-clone"
 
 
 @pytest.mark.parametrize(
