@@ -120,7 +120,7 @@ def _continuous(model: Any, prompts: list[list[int]], tokens: int, per_step: int
         use_async_batching=False,
     )
     start = time.perf_counter()
-    model.generate_batch(
+    written = model.generate_batch(
         inputs=prompts,
         generation_config=GenerationConfig(
             max_new_tokens=tokens, do_sample=False, eos_token_id=-1, pad_token_id=0
@@ -129,7 +129,11 @@ def _continuous(model: Any, prompts: list[list[int]], tokens: int, per_step: int
         progress_bar=False,
         warmup=False,
     )
-    return time.perf_counter() - start
+    took_s = time.perf_counter() - start
+    lengths = [len(reply.generated_tokens) for reply in written.values()]
+    if lengths != [tokens] * len(prompts):
+        raise RuntimeError(f"continuous batching wrote {lengths} tokens, not {tokens} each")
+    return took_s
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ def test_one_clear_line_before_the_encoder_is_loaded(db: str, tmp_path: Path) ->
 
 @pytest.mark.model
 def test_the_nearest_episode_comes_first(db: str) -> None:
-    lines = search(db, "someone apologises and is forgiven").stdout.splitlines()
+    *lines, last = search(db, "someone apologises and is forgiven").stdout.splitlines()
+    assert last.startswith("next: simworld episode show ")
     assert [line.split()[0] for line in lines] == [
         "cosine",
         *sorted((line.split()[0] for line in lines[1:]), reverse=True),
