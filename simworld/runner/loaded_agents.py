@@ -20,7 +20,7 @@ from agents import (
     model_key,
 )
 from agents.lm import load_backend
-from agents.lm.late_backend import LateBackend
+from agents.lm.lazy_backend import LateBackend
 from agents.lm.load import check_server, identify
 from agents.lm.server.options import ServerFields
 from simworld.core.errors import ModelError

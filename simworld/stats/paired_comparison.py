@@ -159,10 +159,10 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
 
 def with_holm(comparisons: Mapping[str, PairedComparison]) -> dict[str, PairedComparison]:
     """The same comparisons, by dimension, each with its `p_holm`."""
-    corrected = holm([compare_pairs.p for compare_pairs in comparisons.values()])
+    corrected = holm([comparison.p for comparison in comparisons.values()])
     return {
-        name: replace(compare_pairs, p_holm=p)
-        for (name, compare_pairs), p in zip(comparisons.items(), corrected, strict=True)
+        name: replace(comparison, p_holm=p)
+        for (name, comparison), p in zip(comparisons.items(), corrected, strict=True)
     }
 
 

@@ -14,9 +14,9 @@ from simworld.judging.judge_warnings import cautions
 from simworld.results.cells import SeatScores
 from simworld.results.differences import Difference, compare_agents
 from simworld.results.games import count_games
+from simworld.results.multiplayer_ratings import EpisodeRanks, MultiplayerRating
 from simworld.results.seat_scores import ScoreCounts, measure_scales, read_scores, retest_deviations
 from simworld.results.standings import Standings, make_standings
-from simworld.results.table_ratings import EpisodeRanks, MultiplayerRating
 from simworld.tournament.loading import Tournament
 from simworld.tournament.tournament_plan import compared_seats
 from store import Store

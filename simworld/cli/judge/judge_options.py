@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from agents.lm.late_backend import LateBackend
+    from agents.lm.lazy_backend import LateBackend
     from agents.lm.server.options import ServerFields
     from simworld.core.judgement import Rubric
     from simworld.judging.judge_spec import JudgeSpec

@@ -87,7 +87,7 @@ def measure(
                 random_actions(2, upmap.d_action, derive_seed(seed, i)),
             ]
         )
-        for name, values in _of_lesson(frozen_lm, encoded_reply, upmap(actions)).items():
+        for name, values in _measures_by_token(frozen_lm, encoded_reply, upmap(actions)).items():
             rows[name] += [(encoded_reply.sample.family, value) for value in values.tolist()]
         on_progress(i + 1, len(encoded_replies))
     found = {name: mean_by_family(values) for name, values in rows.items()}
@@ -102,7 +102,7 @@ def measure(
     return Neutrality(**found, replies=len(encoded_replies))
 
 
-def _of_lesson(
+def _measures_by_token(
     frozen_lm: FrozenLM, encoded_reply: EncodedReply, prefixes: Tensor
 ) -> Mapping[str, Tensor]:
     """Gives the values of each measure at each token of the reply; the perplexity ratio as a

@@ -56,7 +56,7 @@ def descend(
 ) -> None:
     """Trains the module's parameters that want gradients, and leaves it as it was best on `dev`.
 
-    Lessons come in a random order, each once before any comes again.
+    Replies come in a random order, each once before any comes again.
 
     Args:
         module: what learns.

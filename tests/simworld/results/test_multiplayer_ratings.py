@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from simworld.results.cells import SeatScore, SeatScores, to_score_tables
-from simworld.results.table_ratings import ENOUGH, EpisodeRanks, MultiplayerRating
+from simworld.results.multiplayer_ratings import ENOUGH, EpisodeRanks, MultiplayerRating
 
 pytest.importorskip("openskill")
 
