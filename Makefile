@@ -23,7 +23,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/simworld model fetch
 	@touch $@
 
-demo: $(READY)  ## ten conversations on the built-in model: played, judged, and a page that shows them
+demo: $(READY)  ## eight conversations on the built-in model: played, judged, and a page that shows them
 	$(call timed,demo,$(BIN)/simworld demo)
 
 learn: $(READY)  ## teach a planner from stored episodes and evaluate it, at a small size

@@ -9,7 +9,7 @@ import click
 from simworld.cli.lazy_group import Homes, LazyGroup
 
 COMMANDS: Homes = {
-    "demo": ("simworld.cli.demo", "demo", "Play, judge and show ten conversations, offline."),
+    "demo": ("simworld.cli.demo", "demo", "Play, judge and show eight conversations, offline."),
     "scenario": (
         "simworld.cli.scenario",
         "scenario",

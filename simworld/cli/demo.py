@@ -50,7 +50,7 @@ SCENARIOS = (
     "hedge-cut-too-low",
     "why-the-last-tenant-left",
 )
-USUAL = 5  # scenarios, each with both casts: ten conversations
+USUAL = 4  # scenarios, each with both casts: eight conversations
 STEERED = "smol-thanks"
 UNSTEERED = "smol-script"  # the same agent without its planner
 PARTNER = "smol-lively"
@@ -89,7 +89,7 @@ THANKS = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
 @threads_option
 @resumes
 def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None:
-    """Play ten conversations, judge them, and write a page that shows what came out.
+    """Play eight conversations, judge them, and write a page that shows what came out.
 
     Each scenario is played twice beside the same partner: by a plain agent, and by the same agent
     with a small planner that learned to be thankful. The same command again plays and judges
