@@ -150,11 +150,15 @@ class LMSpec(ServerFields, _Named):
 
 
 class ScriptedSpec(_Named):
-    """An agent that says fixed lines in order."""
+    """An agent that says fixed lines."""
 
     kind: Literal["scripted"]
     lines: tuple[str, ...] = Field(
         min_length=1, description="One per turn; [nods] is non-verbal, [leaves] leaves."
+    )
+    order: Literal["written", "drawn"] = Field(
+        default="written",
+        description="drawn: each episode has an order of its own, drawn by its seed.",
     )
     after: Literal["none", "leave", "repeat"] = Field(
         default="none", description="What follows the last line."

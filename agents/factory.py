@@ -46,7 +46,8 @@ def make_agent(loaded: LoadedSpec, info: ModelInfo | None = None) -> Agent:
         )
     if isinstance(spec, ScriptedSpec):
         after = None if spec.after == "repeat" else ActionKind(spec.after)
-        return ScriptedAgent(agent_id=agent_id, lines=spec.lines, after=after)
+        drawn = spec.order == "drawn"
+        return ScriptedAgent(agent_id=agent_id, lines=spec.lines, after=after, drawn=drawn)
     return HumanAgent(agent_id=agent_id)
 
 
@@ -97,6 +98,8 @@ def agent_content(loaded: LoadedSpec, info: ModelInfo | None = None) -> dict[str
             del content["record_states"]
         if spec.steering is not None and loaded.planner is not None:
             content["steering"] = spec.steering.content(loaded.planner)
+    if isinstance(spec, ScriptedSpec) and spec.order == "written":
+        del content["order"]
     if info is not None:
         content["model_id"] = info.id
         # A local model is its content, wherever it lies; a server is known by its address alone.

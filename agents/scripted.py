@@ -10,6 +10,7 @@ from agents.reply_parsing import parse_reply
 from simworld.core.episode import Act, Action, ActionKind, Observation
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActGenerator
+from simworld.core.seeding import derive_seed, generator
 
 
 class ScriptedAgent:
@@ -18,12 +19,24 @@ class ScriptedAgent:
     """
 
     def __init__(
-        self, *, agent_id: str, lines: Sequence[str], after: ActionKind | None = ActionKind.none
+        self,
+        *,
+        agent_id: str,
+        lines: Sequence[str],
+        after: ActionKind | None = ActionKind.none,
+        drawn: bool = False,
     ) -> None:
-        """Args: `after` is what follows the last line; None starts again from the first."""
+        """Args:
+        agent_id: hash of the spec.
+        lines: in the order they were written.
+        after: what follows the last line; None starts again.
+        drawn: the order is drawn by the seed of the episode and the seat, and anew each time it
+            starts again; whoever plays the other seats hears the same.
+        """
         self._id = agent_id
         self._lines = tuple(lines)
         self._after = after
+        self._drawn = drawn
 
     @property
     def id(self) -> str:
@@ -42,12 +55,13 @@ class ScriptedAgent:
         Fails where a line is private, but to nobody here.
         """
         spoken = sum(event.seat == observation.seat for event in observation.events)
-        action = self._action(spoken, PeopleNames.of(observation))
+        number = self._line_number(spoken, observation)
+        action = self._action(spoken, number, PeopleNames.of(observation))
         if isinstance(action, UnresolvedAddressee):
             return Failure(
                 boundary="reply",
                 kind="private",
-                message=f"line {self._number(spoken)}: {action.reason}",
+                message=f"line {number}: {action.reason}",
             )
         return Act(seat=observation.seat, action=action)
         yield  # a generator that asks for nothing
@@ -65,11 +79,17 @@ class ScriptedAgent:
             if isinstance(act, UnresolvedAddressee)
         ]
 
-    def _number(self, spoken: int) -> int:
-        return spoken % len(self._lines) + 1
+    def _line_number(self, spoken: int, observation: Observation) -> int:
+        """The line that is due, from 1; 0 where there are none."""
+        if not self._lines:
+            return 0
+        passes, index = divmod(spoken, len(self._lines))
+        if self._drawn:
+            seed = derive_seed(observation.episode_seed, observation.seat, "lines", passes)
+            index = int(generator(seed).permutation(len(self._lines))[index])
+        return index + 1
 
-    def _action(self, spoken: int, names: PeopleNames) -> Action | UnresolvedAddressee:
+    def _action(self, spoken: int, number: int, names: PeopleNames) -> Action | UnresolvedAddressee:
         if spoken >= len(self._lines) and self._after is not None:
             return Action(kind=self._after)
-        line = self._lines[spoken % len(self._lines)]
-        return parse_reply(line, names) or Action(kind=ActionKind.none)
+        return parse_reply(self._lines[number - 1], names) or Action(kind=ActionKind.none)

@@ -78,12 +78,15 @@ max_similarity: 1
 
 
 def test_scripted_agents_and_people(write: Callable[[str, str], Path]) -> None:
-    scripted = load_spec(
-        write("a.yaml", 'name: a\nkind: scripted\nlines: ["Hello.", "[leaves]"]\nafter: leave\n')
-    ).spec
-    assert scripted == ScriptedSpec(
+    text = 'name: a\nkind: scripted\nlines: ["Hello.", "[leaves]"]\nafter: leave\n'
+    scripted = load_spec(write("a.yaml", text))
+    assert scripted.spec == ScriptedSpec(
         name="a", kind="scripted", lines=("Hello.", "[leaves]"), after="leave"
     )
+    # the id from before there was an order: it is part of an id only where it is drawn
+    assert agent_id_of(scripted) == "a1-9ebc0b351ac93a44da35c24ab695561a"
+    drawn = load_spec(write("d.yaml", text + "order: drawn\n"))
+    assert agent_id_of(drawn) != agent_id_of(scripted)
     assert load_spec(write("b.yaml", "name: b\nkind: human\n")).spec == HumanSpec(
         name="b", kind="human"
     )

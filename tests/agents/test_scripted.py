@@ -1,5 +1,7 @@
 """Agents that say fixed lines."""
 
+from collections import Counter
+
 import pytest
 
 from agents.scripted import ScriptedAgent
@@ -12,7 +14,7 @@ from simworld.testing import check_agent, example_observations
 NONE = ActionKind.none
 
 
-def actions(agent: ScriptedAgent, turns: int) -> list[Action]:
+def actions(agent: ScriptedAgent, turns: int, seed: int = 0) -> list[Action]:
     """What the agent does in its first turns, alone with somebody who says hello."""
     scenario = Scenario(
         name="x",
@@ -24,7 +26,7 @@ def actions(agent: ScriptedAgent, turns: int) -> list[Action]:
         limits=Limits(turns=2 * turns, silence=9),
     )
     other = ScriptedAgent(agent_id="other", lines=("Hello.",), after=None)
-    game = play(scenario, {"ann": "x", "bo": "other"}, 0)
+    game = play(scenario, {"ann": "x", "bo": "other"}, seed)
     due = next(game)
     try:
         while True:
@@ -94,6 +96,35 @@ def test_without_lines_it_does_what_comes_after_them() -> None:
 
 @pytest.mark.parametrize("after", [ActionKind.none, ActionKind.leave, None])
 def test_it_keeps_the_promises_of_an_agent(after: ActionKind | None) -> None:
-    agent = ScriptedAgent(agent_id="a", lines=("One.", "(to Bo) Two."), after=after)
-    check_agent(agent)
-    assert agent.model == ""
+    for drawn in (False, True):
+        lines = ("One.", "(to Bo) Two.")
+        agent = ScriptedAgent(agent_id="a", lines=lines, after=after, drawn=drawn)
+        check_agent(agent)
+        assert agent.model == ""
+
+
+LETTERS = tuple("ABCDEF")
+
+
+def drawn(seed: int, turns: int, agent_id: str = "a") -> list[str]:
+    agent = ScriptedAgent(agent_id=agent_id, lines=LETTERS, after=None, drawn=True)
+    return [action.text for action in actions(agent, turns, seed)]
+
+
+def test_a_drawn_order_is_the_episodes_own_and_new_each_time_it_starts_again() -> None:
+    first = drawn(1, 12)
+    assert sorted(first[:6]) == sorted(first[6:]) == list(LETTERS)
+    assert first[:6] != first[6:]
+    assert drawn(1, 12, agent_id="another") == first  # common random numbers
+    assert drawn(2, 12) != first
+    # at every turn each line is as likely as at any other: of 240 episodes a sixth, 40 ± 5.8
+    counts = Counter(drawn(seed, 2)[1] for seed in range(240))
+    assert set(counts) == set(LETTERS)
+    assert all(20 < count < 60 for count in counts.values())
+
+
+def test_a_drawn_order_ends_as_a_written_one_does() -> None:
+    agent = ScriptedAgent(agent_id="a", lines=("One.", "Two."), after=ActionKind.leave, drawn=True)
+    first, second, third = actions(agent, 4, seed=3)
+    assert {first.text, second.text} == {"One.", "Two."}
+    assert third == Action(kind=ActionKind.leave)
