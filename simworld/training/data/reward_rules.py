@@ -1,0 +1,115 @@
+"""Rules of a reward: what is measured on an utterance, and when it counts."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from simworld.core.patterns import PatternError, compile_pattern
+from simworld.training.data.seat_turns import SeatTurn
+
+_QUESTION_MARK = re.compile(r"[?？؟]")
+
+
+def asks(text: str) -> bool:
+    """Whether words hold a question mark."""
+    return bool(_QUESTION_MARK.search(text))
+
+
+class RuleCondition(BaseModel):
+    """When a rule counts; what is left out does not restrict."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    turns: Literal["first_half", "second_half"] | None = Field(
+        default=None, description="By the episode's turn limit."
+    )
+    partner_asks: bool | None = Field(
+        default=None,
+        description="Whether the last words that the seat heard hold a question mark.",
+    )
+    kind: tuple[str, ...] = Field(default=(), description="Of the scenario: bargaining, repair, …")
+    after_own: Literal["asks", "states"] | None = Field(
+        default=None,
+        description="Whether the seat's own words before hold a question mark; not at its first.",
+    )
+
+    def holds(self, turn: SeatTurn) -> bool:
+        """Whether it holds where the seat acts."""
+        if self.turns is not None and turn.in_first_half != (self.turns == "first_half"):
+            return False
+        if self.partner_asks is not None and (
+            not turn.heard or asks(turn.heard) != self.partner_asks
+        ):
+            return False
+        if self.kind and turn.scenario_kind not in self.kind:
+            return False
+        return self.after_own is None or (
+            bool(turn.own_before) and asks(turn.own_before) == (self.after_own == "asks")
+        )
+
+
+class RewardRule(BaseModel):
+    """One rule: a number measured on words, in deviations from its mean on unsteered replies, times
+    a weight; 0 where the rule does not count.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    of: Literal["self", "partner_next"] = Field(
+        default="self",
+        description="Whose words: the seat's own, or what the partner says next (0 where nothing).",
+    )
+    when: RuleCondition = RuleCondition()
+    measure: Literal["lexical", "embedding", "goal"] = Field(
+        description=(
+            "lexical: 1 where `pattern` is found; embedding: likeness to `text`; goal: likeness to"
+            " the seat's own goal"
+        )
+    )
+    pattern: str = Field(default="", description="lexical: a regular expression, searched")
+    text: str = Field(default="", description="embedding: what words should be like")
+    weight: float = Field(
+        default=1.0, allow_inf_nan=False, description="Below 0 the rule punishes."
+    )
+    mean: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        description="Of unsteered replies where the rule counts; `learn` measures it.",
+    )
+    deviation: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="Likewise, from that mean."
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            compile_pattern(value)
+        except PatternError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        for field, measure in (("pattern", "lexical"), ("text", "embedding")):
+            if bool(getattr(self, field)) != (self.measure == measure):
+                raise ValueError(f"measure {measure!r} and only it needs {field!r}")
+        if self.weight == 0:
+            raise ValueError("a rule of weight 0 rewards nothing; remove it")
+        if (self.mean is None) != (self.deviation is None):
+            raise ValueError("mean and deviation go together; give both or neither")
+        return self
+
+    @property
+    def standardised(self) -> bool:
+        """Whether mean and deviation are known."""
+        return self.mean is not None
+
+    def words(self, turn: SeatTurn) -> str | None:
+        """What is measured; None where the rule does not count."""
+        if not self.when.holds(turn):
+            return None
+        return turn.text if self.of == "self" else turn.answer
