@@ -23,7 +23,7 @@ from simworld.runner.loaded_agents import LoadedAgents
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.stats.paired_comparison import PairedComparison
 from simworld.training.data.dataset_query import RewardSettings
-from simworld.training.data.measured_rewards import make_utterance_reward
+from simworld.training.data.utterance_rewards import make_utterance_reward
 from store import EpisodeSummary, Store, StoredEpisode
 
 # arm → episodes that ended, and its seat in each

@@ -34,8 +34,8 @@ from simworld.training.cloning.reply_training import DescentSettings
 from simworld.training.cloning.self_cloning import CloneSettings
 from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta
+from simworld.training.data.dataset_inspection import coverage
 from simworld.training.data.dataset_query import DataQuery
-from simworld.training.data.inspection import coverage
 from simworld.training.metrics_log import new_record, store_log
 from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.train_planner import load_data, train_planner

@@ -35,9 +35,9 @@ from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed, generator
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
-from simworld.training.cloning.likelihood import likelihoods
 from simworld.training.cloning.neutrality import kl_divergence
-from simworld.training.cloning.reply_codes import fit_reply_codes, ways_of_replying, words_by_code
+from simworld.training.cloning.reply_encoder import fit_reply_codes, ways_of_replying, words_by_code
+from simworld.training.cloning.reply_likelihood import likelihoods
 from simworld.training.cloning.reply_training import DescentSettings, descend
 from simworld.training.trainer import SILENT, TrainingRecorder
 

@@ -28,7 +28,7 @@ from simworld.training.data.dataset_folder import (
 )
 from simworld.training.data.dataset_query import FORMAT, DataQuery
 from simworld.training.data.dataset_selection import DatasetSelection, select_data
-from simworld.training.data.measured_rewards import make_utterance_reward
+from simworld.training.data.utterance_rewards import make_utterance_reward
 from store import SeatTrace, Store
 
 TRACES = 64  # measured at a time

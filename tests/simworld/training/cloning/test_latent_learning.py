@@ -13,7 +13,7 @@ from simworld.core.errors import InputError
 from simworld.core.requests import ChatPrompt, Message, Sampling
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
 from simworld.training.cloning.latent_learning import LatentSettings, learn_latent
-from simworld.training.cloning.likelihood import likelihoods
+from simworld.training.cloning.reply_likelihood import likelihoods
 from simworld.training.cloning.reply_training import DescentSettings
 from simworld.training.trainer import TrainingRecorder
 from tests.factories import taught

@@ -80,7 +80,7 @@ from simworld.training.data import npy_stream as spill
 from simworld.training.rl.best_constant import best_constant
 from simworld.training.data.dataset_folder import META, DatasetMeta, SeatEpisode, load_transitions, write_dataset
 from simworld.training.rl.fqe import FqeSettings
-from simworld.training.data.inspection import inspect_dataset
+from simworld.training.data.dataset_inspection import inspect_dataset
 from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.networks import new_actor
 from simworld.training.data.dataset_query import FORMAT, DataQuery

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from simworld.training.cloning.reply_codes import (
+from simworld.training.cloning.reply_encoder import (
     centred,
     fit_reply_codes,
     ways_of_replying,

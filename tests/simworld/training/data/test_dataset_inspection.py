@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from simworld.training.data.dataset import build_dataset
-from simworld.training.data.dataset_query import DataQuery
-from simworld.training.data.inspection import (
+from simworld.training.data.dataset_inspection import (
     Inspection,
     action_dispersion,
     coverage,
     histogram,
     inspect_dataset,
 )
+from simworld.training.data.dataset_query import DataQuery
 from simworld.training.data.variance_explained import variance_explained
 from store import Store
 from tests.factories.steered_runs import judge, play, scenario, step
