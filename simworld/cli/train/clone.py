@@ -101,7 +101,7 @@ def clone(
         train_upmap=train_upmap,
         reach_target=reach,
         reach_weight=reach_weight,
-        descent=descent_of(options),
+        training=descent_of(options),
     )
     with open_store(db) as store, progress_bar("cloning") as show:
         query = reply_query(options)
@@ -109,7 +109,7 @@ def clone(
         local = open_local(base, dtype, threads)
         with (
             open_cloning_data(store, local, base, query, show) as cloning,
-            record_training(store, "clone", out, settings.plain(), cloning.data) as (log, done),
+            record_training(store, "clone", out, settings.to_json(), cloning.data) as (log, done),
         ):
             checkpoint, measured = clone_planner(
                 cloning, base, settings, log=log, show=show, work=work_folder(out)

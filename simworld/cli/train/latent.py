@@ -112,13 +112,13 @@ def latent(
         open_cloning_data,
     )
     from simworld.training.cloning.latent_learning import LatentSettings
-    from simworld.training.cloning.reply_training import DescentSettings
+    from simworld.training.cloning.reply_training import ReplyTrainingSettings
     from store import open_store
 
     check_target(out)
     clone = load_checkpoint(clone_folder)
-    how = DescentSettings(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
-    settings = LatentSettings(size=size, ways=ways, strength=strength, descent=how)
+    how = ReplyTrainingSettings(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
+    settings = LatentSettings(size=size, ways=ways, strength=strength, training=how)
     query = ReplyQuery(run=run_name, agent=agent, train=replies, dev=60, seed=seed)
     with open_store(db) as store, progress_bar("latent") as show:
         store.check_names(run=run_name, agent=agent)  # before the model is loaded
@@ -127,7 +127,7 @@ def latent(
         local = open_local(clone, clone.info.dtype, threads)
         with (
             open_cloning_data(store, local, clone, query, show) as cloning,
-            record_training(store, "latent", out, settings.plain(), cloning.data) as (log, done),
+            record_training(store, "latent", out, settings.to_json(), cloning.data) as (log, done),
         ):
             checkpoint, measured, neutrality = latent_upmap(
                 cloning,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from simworld.stats.intervals import Estimate
     from simworld.training.cloning.clone_checkpoint import ReplyQuery
     from simworld.training.cloning.neutrality import Neutrality
-    from simworld.training.cloning.reply_training import DescentSettings
+    from simworld.training.cloning.reply_training import ReplyTrainingSettings
     from store import Store
 
 _SOURCE = (
@@ -94,11 +94,11 @@ def reply_query(options: Mapping[str, Any]) -> ReplyQuery:
     )
 
 
-def descent_of(options: Mapping[str, Any]) -> DescentSettings:
+def descent_of(options: Mapping[str, Any]) -> ReplyTrainingSettings:
     """How a command's options say to descend."""
-    from simworld.training.cloning.reply_training import DescentSettings
+    from simworld.training.cloning.reply_training import ReplyTrainingSettings
 
-    return DescentSettings(
+    return ReplyTrainingSettings(
         steps=options["steps"],
         batch_size=options["batch_size"],
         lr=options["lr"],

@@ -30,7 +30,7 @@ from simworld.training.cloning.clone_checkpoint import (
     open_cloning_data,
 )
 from simworld.training.cloning.latent_learning import LatentSettings
-from simworld.training.cloning.reply_training import DescentSettings
+from simworld.training.cloning.reply_training import ReplyTrainingSettings
 from simworld.training.cloning.self_cloning import CloneSettings
 from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta
@@ -76,7 +76,7 @@ def make_clone(
             train_upmap=settings.train_upmap,
             reach_target=settings.reach,
             reach_weight=settings.reach_weight,
-            descent=_descent(context, settings),
+            training=_descent(context, settings),
         )
         clone, _ = clone_planner(
             data, base, clone_settings, log=log, show=context.tell, work=_work(context, label)
@@ -98,7 +98,7 @@ def make_latent(
             size=settings.size,
             ways=settings.ways,
             strength=settings.strength,
-            descent=_descent(context, settings),
+            training=_descent(context, settings),
         )
         latent, _, _ = latent_upmap(
             data,
@@ -217,8 +217,8 @@ def _cloning(
         context.store.finish_training(name)
 
 
-def _descent(context: PipelineContext, settings: DescentFields) -> DescentSettings:
-    return DescentSettings(
+def _descent(context: PipelineContext, settings: DescentFields) -> ReplyTrainingSettings:
+    return ReplyTrainingSettings(
         steps=settings.steps,
         batch_size=settings.batch_size,
         lr=settings.lr,

@@ -23,9 +23,9 @@ from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
-from simworld.training.cloning.latent_learning import LatentMap, LatentSettings, learn_latent
-from simworld.training.cloning.neutrality import Neutrality, measure
-from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone
+from simworld.training.cloning.latent_learning import LatentMap, LatentSettings, train_latent_map
+from simworld.training.cloning.neutrality import Neutrality, measure_neutrality
+from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, train_clone
 from simworld.training.cloning.stored_replies import (
     DataSplit,
     StoredReply,
@@ -59,7 +59,7 @@ class CloningData:
     """A frozen language model with replies that it wrote, split by families."""
 
     frozen_lm: FrozenLM
-    encoded_replies: dict[DataSplit, list[EncodedReply]]
+    replies: dict[DataSplit, list[EncodedReply]]
     data: dict[str, object]  # for the checkpoint: the query, rows, content hash, families
     prompt_version: str
     dtype: str  # in which most replies were written
@@ -101,12 +101,10 @@ def open_cloning_data(
     }
     with open_frozen_lm(local, base.info.position) as frozen_lm:
         total, read = sum(map(len, taken.values())), 0
-        encoded_replies: dict[DataSplit, list[EncodedReply]] = {}
+        replies: dict[DataSplit, list[EncodedReply]] = {}
         for part, found in taken.items():
-            encoded_replies[part] = _with_states(
-                frozen_lm.encode(found, _after(read, total, show)), base
-            )
-            if not encoded_replies[part]:
+            replies[part] = _with_states(frozen_lm.encode(found, _after(read, total, show)), base)
+            if not replies[part]:
                 raise InputError(
                     f"no reply of the {part} families fits the model's context of {local.context}"
                     " tokens"
@@ -114,7 +112,7 @@ def open_cloning_data(
             read += len(found)
         yield CloningData(
             frozen_lm=frozen_lm,
-            encoded_replies=encoded_replies,
+            replies=replies,
             data=data,
             prompt_version=samples[0].template_version,
             dtype=mode(sorted(sample.dtype for sample in samples)) or local.dtype,
@@ -136,23 +134,23 @@ def clone_planner(
     The training's state is kept in the folder `work`, from which the same call goes on. Raises
     InputError where the loss is no longer finite, or the state is of another training.
     """
-    encoded_replies = cloning.encoded_replies
+    replies = cloning.replies
     before = ClonedPlanner(base.actor, base.normalizer, base.upmap) if base.actor else base.constant
-    planner = clone(
+    planner = train_clone(
         cloning.frozen_lm,
-        encoded_replies["train"],
-        encoded_replies["dev"],
+        replies["train"],
+        replies["dev"],
         base.upmap,
         settings,
         start=before,
         recorder=_recorder(cloning, base, settings, log, show, work),
     )
-    found = measure(
+    found = measure_neutrality(
         cloning.frozen_lm,
-        encoded_replies["test"],
+        replies["test"],
         planner.action,
         planner.upmap,
-        seed=settings.descent.seed,
+        seed=settings.training.seed,
         on_progress=lambda done, total: show(done, total, "measuring"),
     )
     info = base.info.derived(
@@ -160,7 +158,7 @@ def clone_planner(
         actor=ActorInfo(hidden=planner.actor.hidden, projection="sphere"),
         constant=False,
         upmap="cloned" if settings.train_upmap else base.info.upmap,
-        metrics=found.plain(),
+        metrics=found.means(),
     )
     made = Checkpoint(
         info=info,
@@ -187,7 +185,7 @@ def latent_upmap(
     action as a constant, and what both are worth on the test families.
 
     The training's state is kept in the folder `work`, from which the same call goes on. Raises
-    InputError as `learn_latent`, and where the checkpoint to begin with has no planner: an
+    InputError as `train_latent_map`, and where the checkpoint to begin with has no planner: an
     up-mapping alone has no prefix that changes nothing.
     """
     if clone.actor is None and clone.constant is None:
@@ -195,26 +193,24 @@ def latent_upmap(
             f"checkpoint {clone.id[:11]}… has no planner; a latent up-mapping is made around a"
             " clone's prefix (train clone)"
         )
-    encoded_replies = cloning.encoded_replies
+    replies = cloning.replies
     with torch.no_grad():
-        actions = clone.action(
-            torch.stack([encoded_reply.state for encoded_reply in encoded_replies["train"]])
-        )
-    latent = learn_latent(
+        actions = clone.action(torch.stack([reply.state for reply in replies["train"]]))
+    latent = train_latent_map(
         cloning.frozen_lm,
-        encoded_replies["train"],
-        encoded_replies["dev"],
-        encoded_replies["test"],
+        replies["train"],
+        replies["dev"],
+        replies["test"],
         clone.upmap,
         project(actions.mean(0), clone.projection),
         settings,
         embed=embed,
         recorder=_recorder(cloning, clone, settings, log, show, work),
     )
-    neutral = latent.neutral
-    found = measure(
+    neutral = latent.neutral_action
+    found = measure_neutrality(
         cloning.frozen_lm,
-        encoded_replies["test"],
+        replies["test"],
         lambda state: neutral.expand(len(state), -1),
         latent.upmap,
         on_progress=lambda done, total: show(done, total, "measuring"),
@@ -226,11 +222,9 @@ def latent_upmap(
         d_action=latent.upmap.d_action,
         upmap="latent",
         ways=len(latent.ways),
-        metrics=found.plain() | {"log_ratio": latent.log_ratio.mean},
+        metrics=found.means() | {"log_ratio": latent.log_ratio.mean},
     )
-    normalizer = normalizer_from_states(
-        [encoded_reply.state for encoded_reply in encoded_replies["train"]]
-    )
+    normalizer = normalizer_from_states([reply.state for reply in replies["train"]])
     made = Checkpoint(
         info=info,
         upmap=latent.upmap,
@@ -250,7 +244,7 @@ def _recorder(
     show: ReportProgress,
     work: Path | None,
 ) -> TrainingRecorder:
-    identity = {"base": base.id, "data": cloning.data["sha256"], **settings.plain()}
+    identity = {"base": base.id, "data": cloning.data["sha256"], **settings.to_json()}
     file = TrainingFile(path=work / PROGRESS, identity=identity) if work else None
     return TrainingRecorder(file=file, sink=log, on_progress=show, note="learning")
 
@@ -272,19 +266,19 @@ def _made_here(cloning: CloningData, base: Checkpoint) -> dict[str, object]:
     }
 
 
-def _with_states(encoded_replies: Sequence[EncodedReply], base: Checkpoint) -> list[EncodedReply]:
+def _with_states(replies: Sequence[EncodedReply], base: Checkpoint) -> list[EncodedReply]:
     """Gives the encoded replies states of the checkpoint's encoder; the model's own are there
     already.
     """
     if base.info.encoder.kind == "lm":
-        return list(encoded_replies)
+        return list(replies)
     encoder = load_text_encoder(base.info.encoder.model)
     return [
         replace(
-            encoded_reply,
-            state=torch.from_numpy(encoder.state(encoded_reply.sample.observation, None)),
+            reply,
+            state=torch.from_numpy(encoder.state(reply.stored_reply.observation, None)),
         )
-        for encoded_reply in encoded_replies
+        for reply in replies
     ]
 
 

@@ -17,56 +17,55 @@ from torch import Tensor
 
 from simworld.core.arrays import Floats
 
-_RIDGE = 10.0  # replies' worth of knowing nothing
+_RIDGE_PENALTY = 10.0  # as so many replies that say nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ReplyCodes:
+class ReplyEncoder:
     """The fitted encoder."""
 
     axes: Floats  # (K, d), orthonormal
-    spread: Floats  # (K,), what each coordinate is divided by
+    scale: Floats  # (K,), what each coordinate is divided by
 
-    def codes(self, embeddings: Floats, families: Sequence[str]) -> Tensor:
+    def encode(self, embeddings: Floats, families: Sequence[str]) -> Tensor:
         """Gives codes (n, K) float32 of length √K, of embeddings (n, d); 0 for the only reply of a
         family.
         """
-        rows = centred(embeddings, families) @ self.axes.T / self.spread
-        length = np.linalg.norm(rows, axis=1, keepdims=True)
-        put = np.divide(
-            rows * len(self.axes) ** 0.5, length, out=np.zeros_like(rows), where=length > 1e-9
-        )
-        return torch.from_numpy(put).float()
+        coordinates = centre_by_family(embeddings, families) @ self.axes.T / self.scale
+        length = np.linalg.norm(coordinates, axis=1, keepdims=True)
+        codes, radius = np.zeros_like(coordinates), len(self.axes) ** 0.5
+        np.divide(coordinates * radius, length, out=codes, where=length > 1e-9)
+        return torch.from_numpy(codes).float()
 
 
-def fit_reply_codes(embeddings: Floats, families: Sequence[str], size: int) -> ReplyCodes:
+def fit_reply_encoder(embeddings: Floats, families: Sequence[str], size: int) -> ReplyEncoder:
     """Fits the encoder to embeddings (n, d), with `size` coordinates, or as many as there are."""
-    rows = centred(embeddings, families)
-    _, values, axes = np.linalg.svd(rows, full_matrices=False)
-    kept = max(1, min(size, int((values > 1e-9 * values[:1]).sum())))
+    centred_embeddings = centre_by_family(embeddings, families)
+    _, singular_values, axes = np.linalg.svd(centred_embeddings, full_matrices=False)
+    rank = max(1, min(size, int((singular_values > 1e-9 * singular_values[:1]).sum())))
     # Between the embeddings as they are and whitened ones.
-    spread = np.maximum((rows @ axes[:kept].T).std(0), 1e-12) ** 0.5
-    return ReplyCodes(axes=axes[:kept], spread=spread)
+    scale = np.maximum((centred_embeddings @ axes[:rank].T).std(0), 1e-12) ** 0.5
+    return ReplyEncoder(axes=axes[:rank], scale=scale)
 
 
-def ways_of_replying(codes: Tensor, count: int, seed: int) -> Tensor:
+def cluster_codes(codes: Tensor, count: int, seed: int) -> Tensor:
     """Gives the middles of groups of replies, (n, K) of length √K, n at most `count`: k-means on
     their codes (N, K).
     """
     from sklearn.cluster import KMeans
 
-    rows = codes.double().numpy()
-    count = min(count, len(np.unique(rows, axis=0)))
-    middles = torch.from_numpy(
-        KMeans(count, n_init=10, random_state=seed).fit(rows).cluster_centers_
+    points = codes.double().numpy()
+    count = min(count, len(np.unique(points, axis=0)))
+    centres = torch.from_numpy(
+        KMeans(count, n_init=10, random_state=seed).fit(points).cluster_centers_
     ).float()
-    found: Tensor = (
-        middles * codes.shape[1] ** 0.5 / middles.norm(dim=1, keepdim=True).clamp_min(1e-9)
+    on_sphere: Tensor = (
+        centres * codes.shape[1] ** 0.5 / centres.norm(dim=1, keepdim=True).clamp_min(1e-9)
     )
-    return found
+    return on_sphere
 
 
-def words_by_code(
+def fit_code_directions(
     codes: Tensor, replies: Sequence[Tensor], families: Sequence[str], embeddings: Tensor
 ) -> Tensor:
     """Gives how a reply's mean token embedding changes with its code, (K, width) float32, scaled to
@@ -83,21 +82,22 @@ def words_by_code(
     """
     counts = torch.bincount(torch.cat(list(replies)), minlength=len(embeddings)).double()
     weights = torch.log(counts.sum() / counts.clamp(min=1)).square()
-    means = []
+    reply_means = []
     for ids in replies:
-        own = weights[ids] / weights[ids].sum().clamp(min=1e-9)
-        means.append((embeddings[ids].double() * own[:, None]).sum(0).numpy())
-    words = centred(np.stack(means), families)
-    known = codes.double().numpy()
-    rows = np.linalg.solve(known.T @ known + _RIDGE * np.eye(known.shape[1]), known.T @ words)
-    length = float(np.linalg.norm(rows)) / len(rows) ** 0.5
-    return torch.from_numpy(rows / max(length, 1e-12)).float()
+        token_weights = weights[ids] / weights[ids].sum().clamp(min=1e-9)
+        reply_means.append((embeddings[ids].double() * token_weights[:, None]).sum(0).numpy())
+    mean_embeddings = centre_by_family(np.stack(reply_means), families)
+    x = codes.double().numpy()
+    penalty = _RIDGE_PENALTY * np.eye(x.shape[1])
+    directions = np.linalg.solve(x.T @ x + penalty, x.T @ mean_embeddings)
+    norm = float(np.linalg.norm(directions)) / len(directions) ** 0.5
+    return torch.from_numpy(directions / max(norm, 1e-12)).float()
 
 
-def centred(rows: Floats, families: Sequence[str]) -> Floats:
+def centre_by_family(rows: Floats, families: Sequence[str]) -> Floats:
     """Takes off each row the mean of its family."""
-    _, of = np.unique(np.array(families), return_inverse=True)
-    sums = np.zeros((of.max() + 1, rows.shape[1]))
-    np.add.at(sums, of, rows)
-    found: Floats = rows - (sums / np.bincount(of)[:, None])[of]
-    return found
+    _, family_rows = np.unique(np.array(families), return_inverse=True)
+    sums = np.zeros((family_rows.max() + 1, rows.shape[1]))
+    np.add.at(sums, family_rows, rows)
+    differences: Floats = rows - (sums / np.bincount(family_rows)[:, None])[family_rows]
+    return differences

@@ -48,17 +48,17 @@ def test_and_of_its_settings() -> None:
     settings = CloneSettings()
     assert (cloned.reach, cloned.reach_weight) == (settings.reach_target, settings.reach_weight)
     assert (cloned.steps, cloned.batch_size, cloned.lr) == (
-        settings.descent.steps,
-        settings.descent.batch_size,
-        settings.descent.lr,
+        settings.training.steps,
+        settings.training.batch_size,
+        settings.training.lr,
     )
     assert (cloned.replies, cloned.tested) == (replies.train, replies.test)
     latents = LatentSettings()
     assert (made.size, made.ways, made.strength) == (latents.size, latents.ways, latents.strength)
     assert (made.steps, made.batch_size, made.lr) == (
-        latents.descent.steps,
-        latents.descent.batch_size,
-        latents.descent.lr,
+        latents.training.steps,
+        latents.training.batch_size,
+        latents.training.lr,
     )
 
 
