@@ -90,7 +90,7 @@ def clone(
     from agents.steering.checkpoint_folder import check_target
     from simworld.cli.progress import progress_bar
     from simworld.cli.text import harmless, plain_json
-    from simworld.training.cloning.clone_checkpoint import clone_planner, open_cloning_data
+    from simworld.training.cloning.clone_checkpoint import clone_checkpoint, open_cloning_data
     from simworld.training.cloning.self_cloning import CloneSettings
     from store import open_store
 
@@ -109,10 +109,13 @@ def clone(
         local = open_local(base, dtype, threads)
         with (
             open_cloning_data(store, local, base, query, show) as cloning,
-            record_training(store, "clone", out, settings.to_json(), cloning.data) as (log, done),
+            record_training(store, "clone", out, settings.to_json(), cloning.provenance) as (
+                log,
+                done,
+            ),
         ):
-            checkpoint, measured = clone_planner(
-                cloning, base, settings, log=log, show=show, work=work_folder(out)
+            checkpoint, measured = clone_checkpoint(
+                cloning, base, settings, sink=log, on_progress=show, state_folder=work_folder(out)
             )
             save_checkpoint(out, checkpoint)
             done(checkpoint)

@@ -131,7 +131,7 @@ def _reward(inspection: Inspection) -> str:
         "embedding": reward.text,
     }
     centred = "centred by family" if reward.centre else "not centred"
-    return f"{reward.measure} ({source[reward.measure]}), {reward.placed}, {centred}"
+    return f"{reward.measure} ({source[reward.measure]}), {reward.placement}, {centred}"
 
 
 def _noise(inspection: Inspection) -> str:

@@ -108,7 +108,7 @@ def latent(
     from simworld.cli.progress import progress_bar
     from simworld.training.cloning.clone_checkpoint import (
         ReplyQuery,
-        latent_upmap,
+        latent_checkpoint,
         open_cloning_data,
     )
     from simworld.training.cloning.latent_learning import LatentSettings
@@ -127,16 +127,19 @@ def latent(
         local = open_local(clone, clone.info.dtype, threads)
         with (
             open_cloning_data(store, local, clone, query, show) as cloning,
-            record_training(store, "latent", out, settings.to_json(), cloning.data) as (log, done),
+            record_training(store, "latent", out, settings.to_json(), cloning.provenance) as (
+                log,
+                done,
+            ),
         ):
-            checkpoint, measured, neutrality = latent_upmap(
+            checkpoint, measured, neutrality = latent_checkpoint(
                 cloning,
                 clone,
                 settings,
                 embed=load_sentences().encode,
-                log=log,
-                show=show,
-                work=work_folder(out),
+                sink=log,
+                on_progress=show,
+                state_folder=work_folder(out),
             )
             save_checkpoint(out, checkpoint)
             done(checkpoint)

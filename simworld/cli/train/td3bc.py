@@ -137,7 +137,7 @@ def td3bc(
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
     from agents.steering.checkpoint_folder import check_target
     from simworld.cli.progress import progress_bar
-    from simworld.training.data.dataset_inspection import coverage
+    from simworld.training.data.dataset_inspection import dataset_coverage
     from simworld.training.metrics_log import new_record, store_log, tensorboard_log
     from simworld.training.rl.offline_training import LoopSettings
     from simworld.training.rl.td3bc import Td3bcSettings
@@ -174,7 +174,7 @@ def td3bc(
             )
             save_checkpoint(out, planner)
             if store:
-                metrics = {**planner.info.metrics, "coverage": coverage(folder)}
+                metrics = {**planner.info.metrics, "coverage": dataset_coverage(folder)}
                 store.finish_training(record.name, checkpoint_id=planner.id, metrics=metrics)
     except KeyboardInterrupt:
         click.echo("Stopped; the same command goes on from the last evaluation.", err=True)

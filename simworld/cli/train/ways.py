@@ -138,9 +138,9 @@ def ways(
 
 
 def _line(store: Store, transitions: Transitions, row: int) -> str:
-    episode, seat = transitions.episodes[int(transitions.episode[row])].split("/", 1)
+    episode, seat = transitions.episode_names[int(transitions.episode_index[row])].split("/", 1)
     turns = store.episode(episode, vectors=False).episode.turns
-    acts = turns[int(transitions.turn[row])].acts
+    acts = turns[int(transitions.turns[row])].acts
     return next(str(act.action.text) for act in acts if act.seat == seat)
 
 

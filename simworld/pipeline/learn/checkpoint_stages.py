@@ -22,11 +22,11 @@ from simworld.pipeline.learn.context import PipelineContext
 from simworld.pipeline.learn.learn_file import CloneStage, DescentFields, LatentStage
 from simworld.pipeline.learn.stage_cache import StageOutput, StageState
 from simworld.training.cloning.clone_checkpoint import (
-    DEV,
+    DEV_REPLIES,
     CloningData,
     ReplyQuery,
-    clone_planner,
-    latent_upmap,
+    clone_checkpoint,
+    latent_checkpoint,
     open_cloning_data,
 )
 from simworld.training.cloning.latent_learning import LatentSettings
@@ -34,7 +34,7 @@ from simworld.training.cloning.reply_training import ReplyTrainingSettings
 from simworld.training.cloning.self_cloning import CloneSettings
 from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta
-from simworld.training.data.dataset_inspection import coverage
+from simworld.training.data.dataset_inspection import dataset_coverage
 from simworld.training.data.dataset_query import DataQuery
 from simworld.training.metrics_log import new_record, store_log
 from simworld.training.rl.best_constant import constant_checkpoint
@@ -78,8 +78,13 @@ def make_clone(
             reach_weight=settings.reach_weight,
             training=_descent(context, settings),
         )
-        clone, _ = clone_planner(
-            data, base, clone_settings, log=log, show=context.tell, work=_work(context, label)
+        clone, _ = clone_checkpoint(
+            data,
+            base,
+            clone_settings,
+            sink=log,
+            on_progress=context.tell,
+            state_folder=_work(context, label),
         )
     return _saved(context, label, clone)
 
@@ -100,14 +105,14 @@ def make_latent(
             strength=settings.strength,
             training=_descent(context, settings),
         )
-        latent, _, _ = latent_upmap(
+        latent, _, _ = latent_checkpoint(
             data,
             base,
             latent_settings,
             embed=load_sentences().encode,
-            log=log,
-            show=context.tell,
-            work=_work(context, label),
+            sink=log,
+            on_progress=context.tell,
+            state_folder=_work(context, label),
         )
     return _saved(context, label, latent)
 
@@ -163,7 +168,7 @@ def train(
             data, base, settings, folder=work, sink=sink, on_progress=context.tell
         )
     output = _saved(context, label, planner)
-    metrics = {**planner.info.metrics, "coverage": coverage(dataset.path)}
+    metrics = {**planner.info.metrics, "coverage": dataset_coverage(dataset.path)}
     context.store.finish_training(name, checkpoint_id=planner.id, metrics=metrics)
     return output
 
@@ -204,14 +209,14 @@ def _cloning(
     query = ReplyQuery(
         run=context.run_name(replies.label),
         train=settings.replies,
-        dev=settings.tested if latent else DEV,
+        dev=settings.tested if latent else DEV_REPLIES,
         test=settings.tested,
         seed=context.file.seed,
     )
     name = context.run_name(f"{label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
     with open_cloning_data(context.store, local, base, query, context.tell) as data:
         content = settings.model_dump(mode="json")
-        record = new_record(name, label.split("-")[0], code_version(), content, data.data)
+        record = new_record(name, label.split("-")[0], code_version(), content, data.provenance)
         with store_log(context.store, record) as sink:
             yield data, base, sink
         context.store.finish_training(name)

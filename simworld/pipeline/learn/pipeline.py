@@ -87,7 +87,7 @@ def declared_stages(context: PipelineContext) -> list[Stage]:
             played = stage(
                 "judge",
                 (played,),
-                {"judge": context.reward_judge.content(), "place": file.reward.placed},
+                {"judge": context.reward_judge.content(), "place": file.reward.placement},
                 partial(episode_stages.judge, spec=context.reward_judge),
                 judged_content,
             )

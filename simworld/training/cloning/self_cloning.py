@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from agents.steering.planner import Actor, Normalizer
 from agents.steering.upmap import UpMap
+from simworld.training.actor_init import init_to_action, new_actor
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.neutrality import kl_divergence, random_actions
 from simworld.training.cloning.reply_training import (
@@ -31,7 +32,6 @@ from simworld.training.cloning.reply_training import (
     train_on_replies,
 )
 from simworld.training.data.fit_normalizer import normalizer_from_states
-from simworld.training.rl.networks import init_to_action, new_actor
 from simworld.training.trainer import SILENT, TrainingRecorder
 
 

@@ -39,7 +39,7 @@ class Bc:
         return self._actor
 
     def update(self, batch: TransitionBatch) -> Mapping[str, Tensor]:
-        loss = F.mse_loss(self._actor(batch.state), batch.action)
+        loss = F.mse_loss(self._actor(batch.states), batch.actions)
         gradient_step(self._adam, [loss])
         return {"bc_distance": loss.detach()}
 

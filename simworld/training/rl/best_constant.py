@@ -16,7 +16,7 @@ from simworld.core.arrays import Floats
 from simworld.core.errors import InputError
 from simworld.training.data.dataset_checks import check_trainable
 from simworld.training.data.transitions import ACTION_ROWS, Transitions
-from simworld.training.data.variance_explained import fitted, variance_explained
+from simworld.training.data.variance_explained import fit_ridge, variance_explained
 
 
 def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float32]:
@@ -37,7 +37,7 @@ def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float
         InputError: for data from which nothing can be learned about actions.
     """
     check_trainable(transitions, held_out=0)
-    weights = fitted(*_rows(transitions, by_act))
+    weights = fit_ridge(*_rows(transitions, by_act))
     length = float(np.linalg.norm(weights))
     if not length > 0:
         raise InputError(
@@ -121,12 +121,13 @@ def _rows(
     transitions: Transitions, by_act: bool
 ) -> tuple[NDArray[np.floating], Floats, NDArray[np.int64]]:
     """Gives actions (n, d'), what they brought (n,), and families (n,)."""
-    acts = np.bincount(transitions.episode, minlength=len(transitions.episodes))
+    acts = np.bincount(transitions.episode_index, minlength=len(transitions.episode_names))
     rewards = transitions.rewards.astype(np.float64)
     if by_act:  # a part of the score is smaller where there are more of them
-        return transitions.actions, rewards * acts[transitions.episode], transitions.family
+        episode = transitions.episode_index
+        return transitions.actions, rewards * acts[episode], transitions.family_index
     present = np.flatnonzero(acts)
-    total = np.bincount(transitions.episode, weights=rewards, minlength=len(acts)).astype(
+    total = np.bincount(transitions.episode_index, weights=rewards, minlength=len(acts)).astype(
         np.float64
     )
     return (

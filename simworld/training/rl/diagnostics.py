@@ -31,11 +31,11 @@ class DiagnosticBatch:
 def diagnostic_batch(
     transitions: Transitions, normalizer: Normalizer, *, gamma: float, seed: int
 ) -> DiagnosticBatch:
-    """Draws at most 2,048 of the transitions (`followed` ones) by the seed."""
+    """Draws at most 2,048 of the transitions (after `with_next_rows`) by the seed."""
     order = generator(derive_seed(seed, "diagnostic_batch")).permutation(len(transitions))
     rows = np.sort(order[:MAX_ROWS])
     returns = monte_carlo_returns(transitions, gamma)[rows]
-    return DiagnosticBatch(batch=transitions.at(rows).standardised(normalizer), returns=returns)
+    return DiagnosticBatch(batch=transitions.batch(rows).standardised(normalizer), returns=returns)
 
 
 @torch.no_grad()
@@ -61,20 +61,20 @@ def diagnose(learner: Learner, seen: DiagnosticBatch) -> dict[str, float]:
     - `q_correlation`: of the same two over transitions (Pearson).
     """
     batch = seen.batch
-    action = learner.actor(batch.state)
+    action = learner.actor(batch.states)
     found = {
-        "bc_distance": (action - batch.action).square().mean().item(),
+        "bc_distance": (action - batch.actions).square().mean().item(),
         "action_dispersion": dispersion(action),
     }
-    mean = batch.action.mean(0)
-    if away := (batch.action - mean).square().sum(-1).mean().sqrt().item():
+    mean = batch.actions.mean(0)
+    if away := (batch.actions - mean).square().sum(-1).mean().sqrt().item():
         found["action_shift"] = (action.mean(0) - mean).norm().item() / away
     if learner.critic is None:
         return found
-    found["mean_abs_q"] = learner.critic.first(batch.state, action).abs().mean().item()
+    found["mean_abs_q"] = learner.critic.first(batch.states, action).abs().mean().item()
     known = ~np.isnan(seen.returns)
     if known.any():
-        values = learner.critic.first(batch.state, batch.action).double().numpy()[known]
+        values = learner.critic.first(batch.states, batch.actions).double().numpy()[known]
         returns = seen.returns[known]
         found["mean_return"] = float(returns.mean())
         found["q_bias"] = float((values - returns).mean())

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from agents.steering.planner import Actor, Normalizer
 from simworld.core.seeding import derive_seed, generator
-from simworld.training.data.returns import first_rows
+from simworld.training.data.returns import episode_starts
 from simworld.training.data.transitions import STATE_ROWS, Transitions
 from simworld.training.rl.learner import TrainingSettings
 from simworld.training.rl.networks import TwinCritic, soft_update
@@ -53,7 +53,7 @@ def fitted_q(
 
     Args:
         actor: π, the policy that is evaluated.
-        transitions: held out from training, `followed`.
+        transitions: held out from training, after `with_next_rows`.
         normalizer: standardises the states for the actor and for the values.
         settings: of the fit.
         gamma: discount in [0, 1].
@@ -74,15 +74,15 @@ def fitted_q(
     )
     draws = generator(derive_seed(seed, "fitted-q", "batches"))
     for _ in range(settings.steps):
-        batch = transitions.draw(draws, settings.batch_size).standardised(normalizer)
+        batch = transitions.sample(draws, settings.batch_size).standardised(normalizer)
         with torch.no_grad():
-            next_action = actor(batch.next_state)
+            next_action = actor(batch.next_states)
             # the mean of both, not the smaller: this is to measure the policy, not to hold it back
-            values = target_critic(batch.next_state, next_action).mean(0, keepdim=True)
+            values = target_critic(batch.next_states, next_action).mean(0, keepdim=True)
             wanted = td_target(batch, next_action, values, gamma=gamma)
         gradient_step(optimiser, [critic_loss(critic, batch, wanted)])
         soft_update(targets, parameters, settings.tau)
-    total, rows = 0.0, np.sort(transitions.state[first_rows(transitions)])
+    total, rows = 0.0, np.sort(transitions.state_rows[episode_starts(transitions)])
     with torch.no_grad():
         for start in range(0, len(rows), STATE_ROWS):
             part = transitions.states[rows[start : start + STATE_ROWS]]

@@ -1,6 +1,4 @@
-"""The networks of learners: twin critics that are computed together, and actors whose weights come
-from a seed of their own.
-"""
+"""The twin critics of learners, computed together, and the update of target networks."""
 
 from __future__ import annotations
 
@@ -13,9 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from agents.steering.planner import Actor, Projection
-
-_SMALL = 0.01  # of the last layer's usual weights
+_LINEAR_SCALE = 0.01  # of a linear critic's weights, by those usual
 
 
 class TwinCritic(nn.Module):
@@ -44,7 +40,7 @@ class TwinCritic(nn.Module):
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         self.gains, self.shifts = nn.ParameterList(), nn.ParameterList()
         for inputs, outputs in pairwise(sizes):
-            bound = (1 if hidden else _SMALL) / math.sqrt(inputs)
+            bound = (1 if hidden else _LINEAR_SCALE) / math.sqrt(inputs)
             self.weights.append(
                 torch.empty(2, inputs, outputs).uniform_(-bound, bound, generator=generator)
             )
@@ -92,26 +88,3 @@ def soft_update(targets: Sequence[Tensor], online: Sequence[Tensor], tau: float)
     """Moves the weights of target networks a share τ towards those that learn, in place."""
     with torch.no_grad():
         get_ema_multi_avg_fn(1 - tau)(targets, online, 0)  # type: ignore[no-untyped-call]
-
-
-def new_actor(
-    d_state: int,
-    d_action: int,
-    *,
-    hidden: Sequence[int] = (256, 256),
-    projection: Projection,
-    seed: int,
-) -> Actor:
-    """Gives an actor whose weights come from a seed; torch's global generator stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Actor(d_state, d_action, hidden=hidden, projection=projection)
-
-
-def init_to_action(actor: Actor, action: Tensor) -> None:
-    """Makes an actor take nearly one action (d',) in all states; its gradients do not vanish."""
-    last = actor.net[-1]
-    assert isinstance(last, nn.Linear)
-    with torch.no_grad():
-        last.weight.mul_(_SMALL)
-        last.bias.copy_(action)

@@ -11,9 +11,10 @@ from pydantic import Field
 
 from agents.steering.planner import Normalizer
 from simworld.core.seeding import derive_seed, generator
-from simworld.training.data.dataset_checks import check_batch, check_trainable, split_families
-from simworld.training.data.fit_normalizer import fit_to_transitions
-from simworld.training.data.returns import first_rows, monte_carlo_returns
+from simworld.training.data.dataset_checks import check_batch, check_trainable
+from simworld.training.data.family_splits import split_transitions
+from simworld.training.data.fit_normalizer import normalizer_from_transitions
+from simworld.training.data.returns import episode_starts, monte_carlo_returns
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.diagnostics import DiagnosticBatch, diagnose, diagnostic_batch
 from simworld.training.rl.fqe import FqeSettings, fitted_q
@@ -65,9 +66,9 @@ def train_offline(
             that are no longer finite.
     """
     check_trainable(transitions, held_out=settings.held_out)
-    learning, held = split_families(transitions, held_out=settings.held_out, seed=settings.seed)
+    learning, held = split_transitions(transitions, held_out=settings.held_out, seed=settings.seed)
     check_batch(learning, settings.batch_size)
-    normalizer = normalizer or fit_to_transitions(learning)
+    normalizer = normalizer or normalizer_from_transitions(learning)
     schedule = Schedule(
         steps=settings.steps, eval_interval=settings.eval_interval, patience=settings.patience
     )
@@ -100,14 +101,14 @@ class _OfflineTask:
             self.probes["held_"] = diagnostic_batch(
                 held, normalizer, gamma=gamma, seed=settings.seed
             )
-            returns = monte_carlo_returns(held, gamma)[first_rows(held)]
+            returns = monte_carlo_returns(held, gamma)[episode_starts(held)]
             known = returns[returns == returns]
             if len(known):
                 self.data = {"held_return": float(known.mean())}
 
     def step(self, number: int) -> Mapping[str, float]:
         draws = generator(derive_seed(self.settings.seed, "batch", number - 1))
-        batch = self.learning.draw(draws, self.settings.batch_size).standardised(self.normalizer)
+        batch = self.learning.sample(draws, self.settings.batch_size).standardised(self.normalizer)
         return {name: value.item() for name, value in self.learner.update(batch).items()}
 
     def failure(self, number: int, metrics: Mapping[str, float]) -> str | None:

@@ -76,20 +76,20 @@ def td_target(
     """
     value = next_values.amin(0)
     if penalty:
-        if batch.next_action is None or batch.follows is None:
+        if batch.next_actions is None or batch.has_next is None:
             raise ValueError(
-                "the critic's penalty needs the next actions; draw from `Transitions.followed()`"
+                "the critic's penalty needs the next actions; sample `Transitions.with_next_rows()`"
             )
-        value = value - penalty * batch.follows * (next_action - batch.next_action).square().mean(
+        value = value - penalty * batch.has_next * (next_action - batch.next_actions).square().mean(
             -1
         )
-    return batch.reward + gamma * (1 - batch.terminal) * value
+    return batch.rewards + gamma * (1 - batch.terminals) * value
 
 
 def critic_loss(critic: TwinCritic, batch: TransitionBatch, targets: Tensor) -> Tensor:
     """Gives the scalar mean((Q₁(s, a) − y)²) + mean((Q₂(s, a) − y)²) with targets y (B,)."""
     # the mean is over both critics
-    return 2 * F.mse_loss(critic(batch.state, batch.action), targets.expand(2, -1))
+    return 2 * F.mse_loss(critic(batch.states, batch.actions), targets.expand(2, -1))
 
 
 def actor_loss(
@@ -98,11 +98,11 @@ def actor_loss(
     """Gives the scalar −λ · mean Q₁(s, π(s)) + mean((π(s) − a)²) and its parts, to log; λ is
     α / mean|Q₁(s, π(s))|, detached.
     """
-    action = actor(batch.state)
-    value = critic.first(batch.state, action)
+    action = actor(batch.states)
+    value = critic.first(batch.states, action)
     size = value.detach().abs().mean()
     weight = alpha / size.clamp_min(torch.finfo(size.dtype).tiny)
-    distance = F.mse_loss(action, batch.action)
+    distance = F.mse_loss(action, batch.actions)
     loss = distance - weight * value.mean()
     parts = {"actor_loss": loss, "bc_distance": distance, "mean_abs_q": size, "lambda": weight}
     return loss, {name: part.detach() for name, part in parts.items()}
@@ -153,7 +153,7 @@ class Td3bc:
         """Takes one step of the critics and, every `policy_delay` updates, one of the actor and the
         target networks.
         """
-        noise = torch.randn(batch.action.shape, generator=self._generator)
+        noise = torch.randn(batch.actions.shape, generator=self._generator)
         targets = self.td_target(batch, noise * self._settings.noise)
         loss = critic_loss(self._critic, batch, targets)
         gradient_step(self._adam_critic, [loss])
@@ -170,12 +170,12 @@ class Td3bc:
     def td_target(self, batch: TransitionBatch, noise: Tensor) -> Tensor:
         """Gives what the critics are fitted to, (B,), with given noise (B, d') before clipping."""
         next_action = smoothed(
-            self.target_actor(batch.next_state),
+            self.target_actor(batch.next_states),
             noise,
             clip=self._settings.noise_clip,
             projection=self._actor.projection,
         )
-        values = self.target_critic(batch.next_state, next_action)
+        values = self.target_critic(batch.next_states, next_action)
         settings = self._settings
         return td_target(
             batch, next_action, values, gamma=settings.gamma, penalty=settings.critic_penalty

@@ -18,11 +18,11 @@ from agents.steering.state_encoders import is_lm_encoder
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed
+from simworld.training.actor_init import init_to_action, new_actor
 from simworld.training.data.dataset_folder import load_meta, load_transitions
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import Bc, BcSettings
 from simworld.training.rl.learner import Learner, TrainingSettings
-from simworld.training.rl.networks import init_to_action, new_actor
 from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
 from simworld.training.trainer import TrainingRecorder

@@ -66,14 +66,14 @@ def ways_tried(transitions: Transitions) -> WaysTried:
             f" {MOST_WAYS}: collect with `explore: {{kind: ways, per: episode}}`"
         )
     _, first, seat, acts = np.unique(
-        transitions.episode, return_index=True, return_inverse=True, return_counts=True
+        transitions.episode_index, return_index=True, return_inverse=True, return_counts=True
     )
     by_act = bool((way != way[first][seat]).any())
     rewards = transitions.rewards.astype(np.float64)
     if by_act:  # a part of the score is smaller where there are more of them
-        of, family, rows = way, transitions.family, np.arange(len(way))
+        of, family, rows = way, transitions.family_index, np.arange(len(way))
     else:
-        of, family, rows = way[first], transitions.family[first], first
+        of, family, rows = way[first], transitions.family_index[first], first
     values: Floats = np.asarray(
         rewards * acts[seat] if by_act else np.bincount(seat, weights=rewards), dtype=np.float64
     )
@@ -82,7 +82,7 @@ def ways_tried(transitions: Transitions) -> WaysTried:
         WayTried(
             action=actions[i],
             reward=mean_by_family(
-                (transitions.families[family[j]], values[j]) for j in np.flatnonzero(of == i)
+                (transitions.family_names[family[j]], values[j]) for j in np.flatnonzero(of == i)
             ),
             expected=float(expected[i]),
             row=int(rows[np.flatnonzero(of == i)[0]]),

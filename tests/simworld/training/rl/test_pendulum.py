@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import Bc, BcSettings
 from simworld.training.rl.learner import Learner
-from simworld.training.rl.networks import new_actor
 from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
 from tests.simworld.training.pendulum import collect, mean_return, sha256

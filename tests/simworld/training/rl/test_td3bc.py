@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from agents.steering.planner import Actor
+from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.bc import Bc, BcSettings
 from simworld.training.rl.learner import Learner
-from simworld.training.rl.networks import TwinCritic, new_actor
+from simworld.training.rl.networks import TwinCritic
 from simworld.training.rl.td3bc import (
     Td3bc,
     Td3bcSettings,
@@ -119,13 +120,13 @@ def line(
     follows: float = 1.0,
 ) -> TransitionBatch:
     return TransitionBatch(
-        state=one(2.0),
-        action=one(0.5),
-        reward=torch.tensor([reward]),
-        next_state=one(0.0),
-        terminal=torch.tensor([terminal]),
-        next_action=None if next_action is None else one(next_action),
-        follows=None if next_action is None else torch.tensor([follows]),
+        states=one(2.0),
+        actions=one(0.5),
+        rewards=torch.tensor([reward]),
+        next_states=one(0.0),
+        terminals=torch.tensor([terminal]),
+        next_actions=None if next_action is None else one(next_action),
+        has_next=None if next_action is None else torch.tensor([follows]),
     )
 
 
@@ -241,10 +242,10 @@ def test_the_actor_and_the_slow_copies_move_every_second_update() -> None:
     actor, slow = learner.actor.net[0].weight, learner.target_critic.weights[0]
     assert isinstance(actor, Tensor)
     before, slow_before = actor.clone(), slow.clone()
-    assert set(learner.update(data.draw(rng, 16))) == {"critic_loss"}
+    assert set(learner.update(data.sample(rng, 16))) == {"critic_loss"}
     assert torch.equal(actor, before)
     assert torch.equal(slow, slow_before)
-    assert set(learner.update(data.draw(rng, 16))) == {
+    assert set(learner.update(data.sample(rng, 16))) == {
         "critic_loss",
         "actor_loss",
         "bc_distance",
@@ -265,8 +266,8 @@ def test_a_loaded_state_goes_on_bitwise(kind: str) -> None:
             actor, Td3bcSettings(critic_hidden=(8,), layer_norm=True, critic_penalty=0.1), seed=3
         )
 
-    data = bandit().followed()
-    batches = [data.draw(np.random.default_rng(step), 16) for step in range(9)]
+    data = bandit().with_next_rows()
+    batches = [data.sample(np.random.default_rng(step), 16) for step in range(9)]
     whole, first, second = made(), made(), made()
     for batch in batches:
         whole.update(batch)
@@ -281,7 +282,7 @@ def test_a_loaded_state_goes_on_bitwise(kind: str) -> None:
 
 
 def test_td3bc_climbs_the_reward_and_bc_does_not() -> None:
-    data = bandit(200).followed()
+    data = bandit(200).with_next_rows()
     cosines = {}
     for kind in ("td3bc", "bc"):
         actor = new_actor(3, 4, hidden=(32,), projection="sphere", seed=0)
@@ -297,7 +298,7 @@ def test_td3bc_climbs_the_reward_and_bc_does_not() -> None:
             )
         )
         for step in range(300):
-            learner.update(data.draw(np.random.default_rng(step), 64))
+            learner.update(data.sample(np.random.default_rng(step), 64))
         with torch.no_grad():
             cosines[kind] = (actor(torch.from_numpy(data.states))[:, 0] / 2).mean().item()
     assert cosines["td3bc"] > 0.9
@@ -315,7 +316,7 @@ def test_with_a_linear_critic_the_actor_does_not_go_where_no_data_are() -> None:
     settings = Td3bcSettings(alpha=2.5, actor_lr=1e-2, critic_lr=1e-3, critic_hidden=(), gamma=0)
     learner = Td3bc(actor, settings, seed=0)
     for step in range(300):
-        learner.update(data.draw(np.random.default_rng(step), 64))
+        learner.update(data.sample(np.random.default_rng(step), 64))
     with torch.no_grad():
         action = actor(torch.from_numpy(data.states)).mean(0)
     assert action[1] > action[0]

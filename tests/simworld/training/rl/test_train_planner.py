@@ -26,10 +26,10 @@ from agents.steering.state_encoders import lm_encoder_id
 from agents.steering.upmap import UpMap
 from simworld.cli.train.td3bc import td3bc
 from simworld.core.errors import InputError, MissingExtra
+from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.fqe import FqeSettings
-from simworld.training.rl.networks import new_actor
 from simworld.training.rl.offline_training import LoopSettings
 from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
 from simworld.training.rl.train_planner import PlannerSettings, TrainingData, train_planner

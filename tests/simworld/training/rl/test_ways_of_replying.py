@@ -52,7 +52,7 @@ def test_episodes_that_were_left_out_do_not_matter() -> None:
     made = episodes(
         [[[0.0]] * 2] * 3, [[ONE] * 2, [OTHER] * 2, [ONE] * 2], [[9, 9], [0, 1], [1, 1]]
     )
-    found = ways_tried(made.take(np.arange(2, 6)))
+    found = ways_tried(made.select(np.arange(2, 6)))
     assert [(way.reward.mean, way.reward.n) for way in found.ways] == [(2.0, 1), (1.0, 1)]
 
 
