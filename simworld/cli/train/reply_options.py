@@ -133,10 +133,10 @@ def record_training(
     from datetime import UTC, datetime
 
     from simworld.code_version import code_version
-    from simworld.training.metrics_log import new_record, store_log
+    from simworld.training.metrics_log import log_to_store, new_training_record
 
     name = f"{kind} {out.name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
-    record = new_record(name, kind, code_version(), settings, data)
+    record = new_training_record(name, kind, code_version(), settings, data)
 
     def done(checkpoint: Checkpoint) -> None:
         metrics = checkpoint.info.metrics
@@ -144,7 +144,7 @@ def record_training(
         shutil.rmtree(work_folder(out), ignore_errors=True)
 
     try:
-        with store_log(store, record) as log:
+        with log_to_store(store, record) as log:
             yield log, done
     except KeyboardInterrupt:
         store.finish_training(name, status="failed")

@@ -36,10 +36,10 @@ from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta
 from simworld.training.data.dataset_inspection import dataset_coverage
 from simworld.training.data.dataset_query import DataQuery
-from simworld.training.metrics_log import new_record, store_log
+from simworld.training.metrics_log import log_to_store, new_training_record
 from simworld.training.rl.best_constant import constant_checkpoint
-from simworld.training.rl.train_planner import load_data, train_planner
-from simworld.training.rl.ways_of_replying import keep_best_ways, ways_tried
+from simworld.training.rl.train_planner import load_training_data, train_planner
+from simworld.training.rl.ways_of_replying import keep_best_ways, rank_ways
 
 
 def make_upmap(context: PipelineContext, label: str) -> StageOutput:
@@ -146,12 +146,12 @@ def keep_ways(
     action.
     """
     settings = context.file.collect
-    tried = ways_tried(load_data(dataset.path).transitions)
+    tried = rank_ways(load_training_data(dataset.path).transitions)
     keep = max(1, round(settings.keep * len(tried.best(len(tried.ways)))))
     shares = () if settings.share is None else (settings.share,)
     base = load_checkpoint(start.path)
     return _saved(
-        context, label, keep_best_ways(base, tried, keep=keep, shares=shares, neutral=True)
+        context, label, keep_best_ways(base, tried, count=keep, cosines=shares, keep_neutral=True)
     )
 
 
@@ -159,10 +159,16 @@ def train(
     context: PipelineContext, label: str, dataset: StageState, start: StageState
 ) -> StageOutput:
     """A trained planner."""
-    data, base, settings = load_data(dataset.path), load_checkpoint(start.path), context.file.train
+    data, base, settings = (
+        load_training_data(dataset.path),
+        load_checkpoint(start.path),
+        context.file.train,
+    )
     name, content = context.run_name(label), settings.model_dump(mode="json")
-    record = new_record(name, settings.learner, code_version(), content, dict(data.provenance))
-    with store_log(context.store, record) as sink:
+    record = new_training_record(
+        name, settings.learner, code_version(), content, dict(data.provenance)
+    )
+    with log_to_store(context.store, record) as sink:
         work = _work(context, label)
         planner = train_planner(
             data, base, settings, folder=work, sink=sink, on_progress=context.tell
@@ -177,7 +183,7 @@ def choose_constant(
     context: PipelineContext, label: str, dataset: StageState, start: StageState
 ) -> StageOutput:
     """A checkpoint that always takes the best constant action."""
-    data = load_data(dataset.path)
+    data = load_training_data(dataset.path)
     best = constant_checkpoint(
         load_checkpoint(start.path),
         data.transitions,
@@ -216,8 +222,10 @@ def _cloning(
     name = context.run_name(f"{label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
     with open_cloning_data(context.store, local, base, query, context.tell) as data:
         content = settings.model_dump(mode="json")
-        record = new_record(name, label.split("-")[0], code_version(), content, data.provenance)
-        with store_log(context.store, record) as sink:
+        record = new_training_record(
+            name, label.split("-")[0], code_version(), content, data.provenance
+        )
+        with log_to_store(context.store, record) as sink:
             yield data, base, sink
         context.store.finish_training(name)
 

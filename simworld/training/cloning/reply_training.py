@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from simworld.core.seeding import derive_seed, generator
 from simworld.training.cloning.frozen_lm import EncodedReply
 from simworld.training.trainer import SILENT, Schedule, TrainingRecorder, gradient_step, train
-from simworld.training.training_state import load_tensors, tensors_of
+from simworld.training.training_state import collect_tensors, load_tensors
 
 # of an encoded reply, with a seed for its random draws: the scalar to lower, and metrics
 ReplyLoss = Callable[[EncodedReply, int], tuple[Tensor, Mapping[str, float]]]
@@ -137,7 +137,7 @@ class _ReplyTrainingTask:
         return {"dev_loss": dev_loss}, -dev_loss
 
     def state(self) -> Mapping[str, Tensor]:
-        return tensors_of({"module": self.module, "adam": self.adam})
+        return collect_tensors({"module": self.module, "adam": self.adam})
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         load_tensors({"module": self.module, "adam": self.adam}, state)

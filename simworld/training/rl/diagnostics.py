@@ -39,7 +39,7 @@ def diagnostic_batch(
 
 
 @torch.no_grad()
-def diagnose(learner: Learner, seen: DiagnosticBatch) -> dict[str, float]:
+def diagnose(learner: Learner, probe: DiagnosticBatch) -> dict[str, float]:
     """Gives the learner's state in a few numbers, by name.
 
     - `bc_distance`: mean((π(s) − a)²).
@@ -60,30 +60,31 @@ def diagnose(learner: Learner, seen: DiagnosticBatch) -> dict[str, float]:
       learner that improves has a positive bias.
     - `q_correlation`: of the same two over transitions (Pearson).
     """
-    batch = seen.batch
+    batch = probe.batch
     action = learner.actor(batch.states)
-    found = {
+    diagnostics = {
         "bc_distance": (action - batch.actions).square().mean().item(),
         "action_dispersion": dispersion(action),
     }
-    mean = batch.actions.mean(0)
-    if away := (batch.actions - mean).square().sum(-1).mean().sqrt().item():
-        found["action_shift"] = (action.mean(0) - mean).norm().item() / away
+    mean_action = batch.actions.mean(0)
+    if data_spread := (batch.actions - mean_action).square().sum(-1).mean().sqrt().item():
+        diagnostics["action_shift"] = (action.mean(0) - mean_action).norm().item() / data_spread
     if learner.critic is None:
-        return found
-    found["mean_abs_q"] = learner.critic.first(batch.states, action).abs().mean().item()
-    known = ~np.isnan(seen.returns)
-    if known.any():
-        values = learner.critic.first(batch.states, batch.actions).double().numpy()[known]
-        returns = seen.returns[known]
-        found["mean_return"] = float(returns.mean())
-        found["q_bias"] = float((values - returns).mean())
-        if values.std() > 0 and returns.std() > 0:
-            found["q_correlation"] = float(np.corrcoef(values, returns)[0, 1])
-    return found
+        return diagnostics
+    diagnostics["mean_abs_q"] = learner.critic.q1(batch.states, action).abs().mean().item()
+    has_return = ~np.isnan(probe.returns)
+    if has_return.any():
+        q_values = learner.critic.q1(batch.states, batch.actions).double().numpy()[has_return]
+        returns = probe.returns[has_return]
+        diagnostics["mean_return"] = float(returns.mean())
+        diagnostics["q_bias"] = float((q_values - returns).mean())
+        if q_values.std() > 0 and returns.std() > 0:
+            diagnostics["q_correlation"] = float(np.corrcoef(q_values, returns)[0, 1])
+    return diagnostics
 
 
 def dispersion(actions: Tensor) -> float:
     """Gives 1 − |mean a|² / mean |a|², in [0, 1], of actions (B, d'); 0 where all are zero."""
-    size = actions.square().sum(-1).mean()
-    return (1 - actions.mean(0).square().sum() / size).clamp(0, 1).item() if size > 0 else 0.0
+    mean_square = actions.square().sum(-1).mean()
+    resultant = actions.mean(0).square().sum()
+    return (1 - resultant / mean_square).clamp(0, 1).item() if mean_square > 0 else 0.0

@@ -53,14 +53,14 @@ class TwinCritic(nn.Module):
 
     def forward(self, state: Tensor, action: Tensor) -> Tensor:
         """Gives both values, (2, B) float32; states (B, d_s) are standardised, actions (B, d')."""
-        return _values(self._layers(), torch.cat((state, action), -1), critics=2)
+        return _q_values(self._layers(), torch.cat((state, action), -1), critics=2)
 
-    def first(self, state: Tensor, action: Tensor) -> Tensor:
+    def q1(self, state: Tensor, action: Tensor) -> Tensor:
         """Gives Q₁ alone, (B,) float32, which the actor climbs. The action gets a gradient, the
         critic's weights do not.
         """
         layers = [[part.detach()[:1] for part in layer] for layer in self._layers()]
-        return _values(layers, torch.cat((state, action), -1), critics=1)[0]
+        return _q_values(layers, torch.cat((state, action), -1), critics=1)[0]
 
     def _layers(self) -> list[list[Tensor]]:
         """Gives of each layer the weight and the bias, and where it is normalised the gain and the
@@ -73,15 +73,15 @@ class TwinCritic(nn.Module):
         return layers
 
 
-def _values(layers: Sequence[Sequence[Tensor]], given: Tensor, *, critics: int) -> Tensor:
-    x = given.expand(critics, *given.shape)
-    for number, (weight, bias, *norm) in enumerate(layers):
-        x = torch.baddbmm(bias, x, weight)
-        if number < len(layers) - 1:
-            x = F.relu(x)
+def _q_values(layers: Sequence[Sequence[Tensor]], inputs: Tensor, *, critics: int) -> Tensor:
+    hidden = inputs.expand(critics, *inputs.shape)
+    for index, (weight, bias, *norm) in enumerate(layers):
+        hidden = torch.baddbmm(bias, hidden, weight)
+        if index < len(layers) - 1:
+            hidden = F.relu(hidden)
         if norm:
-            x = F.layer_norm(x, x.shape[-1:]) * norm[0] + norm[1]
-    return x[..., 0]
+            hidden = F.layer_norm(hidden, hidden.shape[-1:]) * norm[0] + norm[1]
+    return hidden[..., 0]
 
 
 def soft_update(targets: Sequence[Tensor], online: Sequence[Tensor], tau: float) -> None:

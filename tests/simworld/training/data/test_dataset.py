@@ -17,7 +17,7 @@ from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta, load_scores, load_transitions
 from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
 from simworld.training.data.transitions import Transitions
-from simworld.training.rl.train_planner import load_data
+from simworld.training.rl.train_planner import load_training_data
 from store import Attribution, Store
 from tests.factories.steered_runs import (
     NOON,
@@ -86,7 +86,7 @@ def test_the_number_format_of_most_acts_is_known(store: Store, tmp_path: Path) -
     meta = load_meta(build_dataset(store, query(), tmp_path))
     assert meta.dtypes == {"bfloat16": 3, "float32": 2}  # the seller's acts
     assert meta.dtype == "bfloat16"
-    assert load_data(build_dataset(store, query(), tmp_path)).dtype == "bfloat16"
+    assert load_training_data(build_dataset(store, query(), tmp_path)).dtype == "bfloat16"
     # of a model that did not say
     old = build_dataset(store, query(since=NOON + timedelta(days=2)), tmp_path)
     assert (load_meta(old).dtypes, load_meta(old).dtype) == ({}, "")

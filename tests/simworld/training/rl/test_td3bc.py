@@ -24,7 +24,7 @@ from simworld.training.rl.td3bc import (
     Td3bcSettings,
     actor_loss,
     critic_loss,
-    smoothed,
+    smooth_target_action,
     td_target,
 )
 from tests.factories.transitions import bandit, episodes
@@ -188,11 +188,13 @@ def test_smoothing_on_the_sphere_clips_and_projects_back() -> None:
     noise = torch.tensor([[0.0, 9.0]])  # clipped to .5
     length = math.hypot(math.sqrt(2), 0.5)
     expected = torch.tensor([[math.sqrt(2) * math.sqrt(2) / length, 0.5 * math.sqrt(2) / length]])
-    torch.testing.assert_close(smoothed(action, noise, clip=0.5, projection="sphere"), expected)
+    torch.testing.assert_close(
+        smooth_target_action(action, noise, clip=0.5, projection="sphere"), expected
+    )
 
 
 def test_smoothing_in_the_box_clips_twice() -> None:
-    found = smoothed(
+    found = smooth_target_action(
         torch.tensor([[0.9, -0.2]]), torch.tensor([[0.3, -9.0]]), clip=0.5, projection="box"
     )
     torch.testing.assert_close(found, torch.tensor([[1.0, -0.7]]))
@@ -204,7 +206,7 @@ def test_smoothed_actions_stay_on_the_sphere(size: int, seed: int) -> None:
     raw = torch.randn(3, size, generator=generator)
     action = raw / raw.norm(dim=-1, keepdim=True) * math.sqrt(size)
     noise = torch.randn(3, size, generator=generator) * 0.2
-    found = smoothed(action, noise, clip=0.5, projection="sphere")
+    found = smooth_target_action(action, noise, clip=0.5, projection="sphere")
     torch.testing.assert_close(found.square().mean(-1), torch.ones(3))
 
 
@@ -230,7 +232,7 @@ def test_critics_with_layer_norm_equal_two_networks_of_modules() -> None:
                     x.relu(), (4,), critic.gains[layer][which, 0], critic.shifts[layer][which, 0]
                 )
         torch.testing.assert_close(critic(state, action)[which], x[:, 0])
-    torch.testing.assert_close(critic.first(state, action), critic(state, action)[0])
+    torch.testing.assert_close(critic.q1(state, action), critic(state, action)[0])
 
 
 def test_the_actor_and_the_slow_copies_move_every_second_update() -> None:
