@@ -15,17 +15,17 @@ from simworld.core.scenario import Scenario
 from simworld.pipeline.learn import checkpoint_stages, episode_stages
 from simworld.pipeline.learn.context import PipelineContext
 from simworld.pipeline.learn.fingerprints import (
-    checkpoint_content,
-    dataset_content,
-    file_content,
-    judged_content,
-    run_content,
+    checkpoint_fingerprint,
+    dataset_fingerprint,
+    file_fingerprint,
+    run_fingerprint,
+    scores_fingerprint,
 )
 from simworld.pipeline.learn.stage_cache import Fingerprint, Stage, StageFunction, StageState
 from simworld.yamlfile.fields import Seats
 
 
-def declared_stages(context: PipelineContext) -> list[Stage]:
+def declare_stages(context: PipelineContext) -> list[Stage]:
     """The stages that a learn file asks for, each after its inputs: name, inputs, settings, the
     function that runs it, and the fingerprint by which its output is recognised.
 
@@ -34,7 +34,7 @@ def declared_stages(context: PipelineContext) -> list[Stage]:
     file, collect = context.file, context.file.collect
     declared: list[Stage] = []
 
-    def stage(
+    def declare(
         name: str,
         inputs: tuple[Stage, ...],
         settings: Mapping[str, Any],
@@ -45,89 +45,93 @@ def declared_stages(context: PipelineContext) -> list[Stage]:
         declared.append(Stage(name, inputs, settings, work, fingerprint, episodes))
         return declared[-1]
 
-    start = upmap = stage(
-        "upmap", (), _of_upmap(context), checkpoint_stages.make_upmap, checkpoint_content
+    start = upmap = declare(
+        "upmap", (), _upmap_settings(context), checkpoint_stages.make_upmap, checkpoint_fingerprint
     )
     if file.clone is not None:
-        replies = stage(
+        replies = declare(
             "replies",
             (),
-            _of_replies(context),
-            episode_stages.play_replies,
-            run_content,
-            episodes=len(context.train) * file.replies,
+            _replies_settings(context),
+            episode_stages.play_unsteered,
+            run_fingerprint,
+            episodes=len(context.train_scenarios) * file.replies,
         )
-        start = stage(
+        start = declare(
             "clone",
             (upmap, replies),
-            {**_plain(file.clone), "seed": file.seed},
+            {**_settings_json(file.clone), "seed": file.seed},
             partial(checkpoint_stages.make_clone, settings=file.clone),
-            checkpoint_content,
+            checkpoint_fingerprint,
         )
         if file.latent is not None:
-            start = stage(
+            start = declare(
                 "latent",
                 (start, replies),
-                {**_plain(file.latent), "seed": file.seed},
+                {**_settings_json(file.latent), "seed": file.seed},
                 partial(checkpoint_stages.make_latent, settings=file.latent),
-                checkpoint_content,
+                checkpoint_fingerprint,
             )
 
-    before = start
+    round_start = start
     for rounds_left in reversed(range(file.rounds)):
-        played = stage(
+        episodes = declare(
             "collect",
-            (before,),
-            _of_collect(context),
-            episode_stages.collect,
-            run_content,
-            episodes=_episodes_to_collect(context),
+            (round_start,),
+            _collect_settings(context),
+            episode_stages.play_explorer,
+            run_fingerprint,
+            episodes=_count_collected(context),
         )
         if context.reward_judge is not None:
-            played = stage(
+            episodes = declare(
                 "judge",
-                (played,),
+                (episodes,),
                 {"judge": context.reward_judge.content(), "place": file.reward.placement},
-                partial(episode_stages.judge, spec=context.reward_judge),
-                judged_content,
+                partial(episode_stages.judge_run, spec=context.reward_judge),
+                scores_fingerprint,
             )
-        dataset = stage(
+        dataset = declare(
             "dataset",
-            (played,),
-            _plain(file.reward),
+            (episodes,),
+            _settings_json(file.reward),
             checkpoint_stages.make_dataset,
-            dataset_content,
+            dataset_fingerprint,
         )
         if rounds_left and collect.explore.kind == "ways":
-            before = stage(
+            round_start = declare(
                 "ways",
-                (dataset, before),
+                (dataset, round_start),
                 {"keep": collect.keep, "share": collect.share},
-                checkpoint_stages.keep_ways,
-                checkpoint_content,
+                checkpoint_stages.make_ways,
+                checkpoint_fingerprint,
             )
         else:
-            planner = stage(
+            planner = declare(
                 "train",
-                (dataset, before),
-                _plain(file.train),
-                checkpoint_stages.train,
-                checkpoint_content,
+                (dataset, round_start),
+                _settings_json(file.train),
+                checkpoint_stages.make_planner,
+                checkpoint_fingerprint,
             )
-            before = planner if rounds_left else before
+            round_start = planner if rounds_left else round_start
 
-    arms = {"planner": planner, "explorer": before, "random": start, "clone": start}
+    checkpoints = {"planner": planner, "explorer": round_start, "random": start, "clone": start}
     if "constant" in file.arms:
-        arms["constant"] = stage(
-            "constant", (dataset, before), {}, checkpoint_stages.choose_constant, checkpoint_content
+        checkpoints["constant"] = declare(
+            "constant",
+            (dataset, round_start),
+            {},
+            checkpoint_stages.make_constant,
+            checkpoint_fingerprint,
         )
-    stage(
+    declare(
         "evaluate",
-        tuple(arms[arm] for arm in file.steered),
-        _of_evaluate(context),
-        episode_stages.compare,
-        file_content,
-        episodes=_seatings(context.test, file.evaluate.seats)
+        tuple(checkpoints[arm] for arm in file.steered_arms),
+        _evaluate_settings(context),
+        episode_stages.evaluate_arms,
+        file_fingerprint,
+        episodes=_count_seatings(context.test_scenarios, file.evaluate.seats)
         * len(context.opponents)
         * file.evaluate.repeats
         * len(file.arms),
@@ -135,60 +139,61 @@ def declared_stages(context: PipelineContext) -> list[Stage]:
     return declared
 
 
-def _of_upmap(context: PipelineContext) -> dict[str, Any]:
+def _upmap_settings(context: PipelineContext) -> dict[str, Any]:
     settings, model = context.file.upmap, context.model
     # Left out where it is empty, so that up-mappings made before it came to be keep their keys.
     left_out = set() if settings.text_encoder else {"text_encoder"}
-    return {**_plain(settings, left_out), "model": model.model, "dtype": model.dtype}
+    return {**_settings_json(settings, left_out), "model": model.model, "dtype": model.dtype}
 
 
-def _of_replies(context: PipelineContext) -> dict[str, Any]:
+def _replies_settings(context: PipelineContext) -> dict[str, Any]:
     return {
-        "agents": context.contents({context.model.name: context.agent}),
-        "scenarios": [scenario.id for scenario in context.train],
+        "agents": context.agent_contents({context.model.name: context.agent}),
+        "scenarios": [scenario.id for scenario in context.train_scenarios],
         "repeats": context.file.replies,
         "seed": context.file.seed,
         "name": context.file.name,
     }
 
 
-def _of_collect(context: PipelineContext) -> dict[str, Any]:
+def _collect_settings(context: PipelineContext) -> dict[str, Any]:
     return {
-        "agents": context.contents({"": context.agent, **context.partners}),
-        "scenarios": [scenario.id for scenario in context.train],
-        **_plain(context.file.collect, {"keep", "share"}),
+        "agents": context.agent_contents({"": context.agent, **context.partners}),
+        "scenarios": [scenario.id for scenario in context.train_scenarios],
+        **_settings_json(context.file.collect, {"keep", "share"}),
         "seed": context.file.seed,
         "name": context.file.name,
     }
 
 
-def _of_evaluate(context: PipelineContext) -> dict[str, Any]:
+def _evaluate_settings(context: PipelineContext) -> dict[str, Any]:
     file = context.file
     return {
-        **_plain(file.evaluate),
+        **_settings_json(file.evaluate),
         "arms": list(file.arms),
-        "agents": context.contents({"": context.agent, **context.opponents}),
-        "scenarios": [scenario.id for scenario in context.test],
+        "agents": context.agent_contents({"": context.agent, **context.opponents}),
+        "scenarios": [scenario.id for scenario in context.test_scenarios],
         "judge": context.test_judge.content() if context.test_judge else None,
-        "reward": _plain(file.reward),
-        "explorer": _plain(file.collect.explore),
+        "reward": _settings_json(file.reward),
+        "explorer": _settings_json(file.collect.explore),
         "seed": file.seed,
         "name": file.name,
     }
 
 
-def _plain(settings: BaseModel, left_out: set[str] | None = None) -> dict[str, Any]:
+def _settings_json(settings: BaseModel, left_out: set[str] | None = None) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude=left_out)
 
 
-def _episodes_to_collect(context: PipelineContext) -> int:
+def _count_collected(context: PipelineContext) -> int:
     collect = context.file.collect
     if collect.self_play:
-        return len(context.train) * collect.repeats
-    return _seatings(context.train, collect.seats) * len(context.partners) * collect.repeats
+        return len(context.train_scenarios) * collect.repeats
+    seatings = _count_seatings(context.train_scenarios, collect.seats)
+    return seatings * len(context.partners) * collect.repeats
 
 
-def _seatings(scenarios: Sequence[Scenario], seats: Seats) -> int:
+def _count_seatings(scenarios: Sequence[Scenario], seats: Seats) -> int:
     """How many seats an arm takes in turn."""
     return sum(len(each.seats) if seats == "both" else 1 for each in scenarios)
 
@@ -203,13 +208,13 @@ class LearnResult:
     report: Mapping[str, Any] | None  # of the evaluation
 
 
-def learn_result(states: tuple[StageState, ...], values: Mapping[str, Any]) -> LearnResult:
+def read_result(states: tuple[StageState, ...], values: Mapping[str, Any]) -> LearnResult:
     """What the declared stages came to, done or not."""
-    last = {state.name: state for state in states}
-    train, evaluate = last["train"], last["evaluate"]
+    last_by_name = {state.name: state for state in states}
+    train, evaluate = last_by_name["train"], last_by_name["evaluate"]
     return LearnResult(
         values=values,
         stages=states,
-        planner=None if train.made is None else train.path,
-        report=None if evaluate.made is None else json.loads(evaluate.path.read_text("utf-8")),
+        planner=None if train.output is None else train.path,
+        report=None if evaluate.output is None else json.loads(evaluate.path.read_text("utf-8")),
     )

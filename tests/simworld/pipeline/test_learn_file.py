@@ -13,7 +13,7 @@ from simworld.cli.train.clone import clone
 from simworld.cli.train.latent import latent
 from simworld.cli.train.upmap import upmap
 from simworld.core.errors import InputError
-from simworld.pipeline.learn.grid import combinations
+from simworld.pipeline.learn.grid import grid_points
 from simworld.pipeline.learn.learn_file import CloneStage, LatentStage, UpmapStage
 from simworld.pipeline.learn.stage_cache import Stage, StageCache, StageOutput
 from simworld.training.cloning.clone_checkpoint import ReplyQuery
@@ -82,7 +82,7 @@ def test_settings_are_stored_under_the_names_they_have_in_files(tmp_path: Path) 
 
 def test_a_renamed_setting_is_varied_and_corrected_under_its_name_in_the_file() -> None:
     text = FILE.replace("alpha: 2", "actor_rate: [0.1, 0.2], delay: [1, 3]")
-    found = combinations(load_text(text, "loop.yaml"))
+    found = grid_points(load_text(text, "loop.yaml"))
     assert [one.values for one in found] == [
         {"train.td3bc.actor_rate": rate, "train.td3bc.delay": delay}
         for rate in (0.1, 0.2)
@@ -91,7 +91,7 @@ def test_a_renamed_setting_is_varied_and_corrected_under_its_name_in_the_file() 
     assert [one.file.train.td3bc.policy_delay for one in found] == [1, 3, 1, 3]
     text = FILE.replace("alpha: 2", "actor_rat: 0.1, delay: 0")
     with pytest.raises(InputError) as caught:
-        combinations(load_text(text, "loop.yaml"))
+        grid_points(load_text(text, "loop.yaml"))
     told = str(caught.value)
     assert "train.td3bc.actor_rat: unknown field; did you mean 'actor_rate'?" in told
     assert "train.td3bc.delay: " in told

@@ -73,7 +73,7 @@ def learner(reference: dict[str, Tensor]) -> Td3bc:
 def batch(reference: dict[str, Tensor]) -> TransitionBatch:
     return TransitionBatch(
         **{
-            name: reference[name]
+            f"{name}s": reference[name]
             for name in ("state", "action", "reward", "next_state", "terminal")
         }
     )
@@ -144,7 +144,7 @@ def test_critic_penalty_draws_the_target_down_where_a_next_action_is_known() -> 
         td_target(line(next_action=0.25, follows=0), one(0.75), values, gamma=0.5, penalty=2).item()
         == 2.5
     )
-    with pytest.raises(ValueError, match="followed"):
+    with pytest.raises(ValueError, match="with_next_rows"):
         td_target(line(), one(0.75), values, gamma=0.5, penalty=2)
 
 
