@@ -233,10 +233,7 @@ def _reply_training(
     context: PipelineContext, settings: ReplyTrainingFields
 ) -> ReplyTrainingSettings:
     return ReplyTrainingSettings(
-        steps=settings.steps,
-        batch_size=settings.batch_size,
-        lr=settings.lr,
-        seed=context.file.seed,
+        steps=settings.steps, batch_size=settings.batch_size, lr=settings.lr, seed=context.file.seed
     )
 
 

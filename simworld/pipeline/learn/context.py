@@ -153,9 +153,7 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
 
 
 def _check_learnable(
-    agent: LoadedSpec | None,
-    train: tuple[Scenario, ...],
-    test: tuple[Scenario, ...],
+    agent: LoadedSpec | None, train: tuple[Scenario, ...], test: tuple[Scenario, ...]
 ) -> list[Problem]:
     messages = []
     if agent is not None:

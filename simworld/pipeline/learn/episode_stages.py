@@ -121,8 +121,7 @@ def evaluate_arms(context: PipelineContext, label: str, *checkpoints: StageState
         repeats=settings.repeats,
     )
     measures = EvaluationMeasures(
-        judge=context.test_judge,
-        reward=None if file.reward.measure == "judged" else file.reward,
+        judge=context.test_judge, reward=None if file.reward.measure == "judged" else file.reward
     )
     with context.open_agents(plan) as loaded_agents:
         evaluation = evaluate(

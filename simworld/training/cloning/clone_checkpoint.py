@@ -26,11 +26,7 @@ from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_fro
 from simworld.training.cloning.latent_learning import LatentMap, LatentSettings, train_latent_map
 from simworld.training.cloning.neutrality import Neutrality, measure_neutrality
 from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, train_clone
-from simworld.training.cloning.stored_replies import (
-    StoredReply,
-    sample_by_family,
-    stored_replies,
-)
+from simworld.training.cloning.stored_replies import StoredReply, sample_by_family, stored_replies
 from simworld.training.data.family_splits import DataSplit, assign_splits
 from simworld.training.data.fit_normalizer import normalizer_from_states
 from simworld.training.trainer import TrainingRecorder
@@ -273,10 +269,7 @@ def _encode_states(replies: Sequence[EncodedReply], base: Checkpoint) -> list[En
         return list(replies)
     encoder = load_text_encoder(base.info.encoder.model)
     return [
-        replace(
-            reply,
-            state=torch.from_numpy(encoder.state(reply.stored_reply.observation, None)),
-        )
+        replace(reply, state=torch.from_numpy(encoder.state(reply.stored_reply.observation, None)))
         for reply in replies
     ]
 

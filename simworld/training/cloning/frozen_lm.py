@@ -199,11 +199,7 @@ class FrozenLM:
         return kv_block.kv
 
     def _forward(
-        self,
-        thread: _TokenThread,
-        prefix_start: int,
-        ids: Sequence[int],
-        prefixes: Tensor | None,
+        self, thread: _TokenThread, prefix_start: int, ids: Sequence[int], prefixes: Tensor | None
     ) -> Tensor:
         """The model's outputs at prefix and tokens, (K, L + tokens, width), after the first
         `prefix_start` tokens of a thread.

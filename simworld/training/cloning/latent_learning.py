@@ -149,17 +149,13 @@ def train_latent_map(
         )
 
     def embedded(replies: Sequence[EncodedReply]) -> NDArray[np.float64]:
-        return np.asarray(
-            embed([reply.stored_reply.reply for reply in replies]),
-            dtype=np.float64,
-        )
+        return np.asarray(embed([reply.stored_reply.reply for reply in replies]), dtype=np.float64)
 
     reply_encoder = fit_reply_encoder(embedded(train_replies), families, settings.size)
     codes: dict[int, Tensor] = {}
     for replies in (train_replies, dev_replies, test_replies):
         reply_codes = reply_encoder.encode(
-            embedded(replies),
-            [reply.stored_reply.family for reply in replies],
+            embedded(replies), [reply.stored_reply.family for reply in replies]
         )
         codes |= {id(reply): code for reply, code in zip(replies, reply_codes, strict=True)}
     train_codes = torch.stack([codes[id(reply)] for reply in train_replies])
@@ -233,9 +229,7 @@ def _measure_log_ratio(
     for i, j in zip(pairing, pairing[1:] + pairing[:1], strict=True):
         pair = torch.stack([codes[id(replies[i])], codes[id(replies[j])]])
         own_code, other_code = reply_log_likelihoods(
-            frozen_lm,
-            replies[i],
-            frozen_lm.forward_reply(replies[i], latent.prefixes(pair, 1.0)),
+            frozen_lm, replies[i], frozen_lm.forward_reply(replies[i], latent.prefixes(pair, 1.0))
         ).tolist()
         log_ratios.append((replies[i].stored_reply.family, own_code - other_code))
     return mean_by_family(log_ratios)

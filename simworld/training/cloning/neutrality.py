@@ -82,10 +82,7 @@ def measure_neutrality(
     by_measure: dict[str, list[tuple[str, float]]] = {name: [] for name in NEUTRALITY_MEASURES}
     for i, reply in enumerate(replies):
         actions = torch.cat(
-            [
-                policy(reply.state[None]),
-                random_actions(2, upmap.d_action, derive_seed(seed, i)),
-            ]
+            [policy(reply.state[None]), random_actions(2, upmap.d_action, derive_seed(seed, i))]
         )
         for name, values in _measures_by_token(frozen_lm, reply, upmap(actions)).items():
             by_measure[name] += [(reply.stored_reply.family, value) for value in values.tolist()]
