@@ -192,9 +192,7 @@ def _compare_by_measure(
     """P is corrected over the dimensions; the main measure is not one of them."""
     paired = _paired_by_measure(arms, first, second, (main,))
     return Comparison(
-        first=first,
-        second=second,
-        by_measure={measure: paired.get(measure) for measure in measures},
+        first=first, second=second, by_measure={name: paired.get(name) for name in measures}
     )
 
 

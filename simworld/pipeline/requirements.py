@@ -10,7 +10,7 @@ from simworld.core.errors import InputError, Problem
 from simworld.stats.paired_comparison import PairedComparison
 from simworld.yamlfile import did_you_mean
 
-REQUIREMENT_FORM = "ARM>ARM, ARM>ARM:MEASURE or ARM>ARM:MEASURE:p<0.05"
+SYNTAX = "ARM>ARM, ARM>ARM:MEASURE or ARM>ARM:MEASURE:p<0.05"
 _REQUIREMENT = re.compile(
     r"\s*([\w.-]+)\s*>\s*([\w.-]+)\s*(?::\s*([\w/.-]+?)\s*)?(?::\s*p\s*<\s*([0-9.eE-]+)\s*)?"
 )
@@ -52,8 +52,9 @@ def read_requirements(
     for text in texts:
         match = _REQUIREMENT.fullmatch(text)
         if match is None:
-            message = f"--require {text!r} is not understood; write {REQUIREMENT_FORM}"
-            problems.append(Problem(message=message))
+            problems.append(
+                Problem(message=f"--require {text!r} is not understood; write {SYNTAX}")
+            )
             continue
         better, worse, measure, p_text = match.groups()
         for arm in (better, worse):
@@ -95,15 +96,14 @@ def check_requirement(
         return RequirementOutcome(
             requirement=requirement, holds=False, reason="the two arms share no scored circumstance"
         )
-    p_value = paired.sign_p if paired.p is None else paired.p
-    if p_value is None:
+    p = paired.sign_p if paired.p is None else paired.p
+    if p is None:
         return RequirementOutcome(
             requirement=requirement, holds=False, reason=f"{paired.families} family gives no p"
         )
-    holds = paired.mean > 0 and p_value < requirement.alpha
+    holds = paired.mean > 0 and p < requirement.alpha
     reason = (
-        f"difference {paired.mean:+.4g}, p {p_value:.3g};"
-        f" required above 0 with p < {requirement.alpha:g}"
+        f"difference {paired.mean:+.4g}, p {p:.3g}; required above 0 with p < {requirement.alpha:g}"
     )
     return RequirementOutcome(requirement=requirement, holds=holds, reason=reason)
 

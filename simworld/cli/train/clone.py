@@ -107,12 +107,10 @@ def clone(
         query = reply_query(options)
         store.check_names(run=query.run, agent=query.agent)  # before the model is loaded
         local = open_local(base, dtype, threads)
+        settings_data = settings.to_json()
         with (
             open_cloning_data(store, local, base, query, show) as cloning,
-            record_training(store, "clone", out, settings.to_json(), cloning.provenance) as (
-                log,
-                done,
-            ),
+            record_training(store, "clone", out, settings_data, cloning.provenance) as (log, done),
         ):
             checkpoint, measured = clone_checkpoint(
                 cloning, base, settings, sink=log, on_progress=show, state_folder=work_folder(out)

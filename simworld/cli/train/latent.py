@@ -125,12 +125,10 @@ def latent(
         # Likelihoods are those of the distribution that drew the replies, and so are read in its
         # number format.
         local = open_local(clone, clone.info.dtype, threads)
+        settings_data = settings.to_json()
         with (
             open_cloning_data(store, local, clone, query, show) as cloning,
-            record_training(store, "latent", out, settings.to_json(), cloning.provenance) as (
-                log,
-                done,
-            ),
+            record_training(store, "latent", out, settings_data, cloning.provenance) as (log, done),
         ):
             checkpoint, measured, neutrality = latent_checkpoint(
                 cloning,

@@ -78,13 +78,9 @@ def make_clone(
             reach_weight=settings.reach_weight,
             training=_reply_training(context, settings),
         )
+        show, folder = context.on_progress, _state_folder(context, label)
         clone, _ = clone_checkpoint(
-            data,
-            base,
-            clone_settings,
-            sink=log,
-            on_progress=context.on_progress,
-            state_folder=_state_folder(context, label),
+            data, base, clone_settings, sink=log, on_progress=show, state_folder=folder
         )
     return _save(context, label, clone)
 
@@ -158,11 +154,8 @@ def make_planner(
     context: PipelineContext, label: str, dataset: StageState, start: StageState
 ) -> StageOutput:
     """A trained planner."""
-    data, base, settings = (
-        load_training_data(dataset.path),
-        load_checkpoint(start.path),
-        context.file.train,
-    )
+    data, base = load_training_data(dataset.path), load_checkpoint(start.path)
+    settings = context.file.train
     name, content = context.run_name(label), settings.model_dump(mode="json")
     record = new_training_record(
         name, settings.learner, code_version(), content, dict(data.provenance)

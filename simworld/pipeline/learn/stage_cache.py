@@ -159,8 +159,8 @@ class StageCache:
 
     def _load_state(self, stage: Stage, key: str, outputs: list[str], context: Any) -> StageState:
         """The stage as its record says; done only if what it left still stands."""
-        folder, max_episodes = self._folder, stage.max_episodes
-        state = StageState(name=stage.name, key=key, folder=folder, max_episodes=max_episodes)
+        played = stage.max_episodes
+        state = StageState(name=stage.name, key=key, folder=self._folder, max_episodes=played)
         if len(outputs) < len(stage.inputs):
             return state  # an input is not done yet
         record = self._read_record(state)

@@ -173,17 +173,17 @@ def train_latent_map(
         prefixes = latent.prefixes(pair, _draw_neutral_share(rng))
         hidden = frozen_lm.forward_reply(reply, prefixes)
         log_likelihoods = reply_log_likelihoods(frozen_lm, reply, hidden)
-        nats_per_token = -log_likelihoods[0] / len(reply.targets)
-        log_contrast = log_likelihoods.log_softmax(0)[0]
+        log_contrast, token_count = log_likelihoods.log_softmax(0)[0], len(reply.targets)
         with torch.no_grad():
             unsteered = frozen_lm.log_probs(reply.hidden)
         kl = kl_divergence(unsteered, frozen_lm.log_probs(hidden[1])).mean()
         metrics = {
-            "nats": nats_per_token.item(),
+            "nats": -log_likelihoods[0].item() / token_count,
             "log_ratio": (log_likelihoods[0] - log_likelihoods[1]).item(),
             "kl": kl.item(),
         }
-        return nats_per_token - settings.contrast * log_contrast + settings.kl * kl, metrics
+        nats = -log_likelihoods[0] / token_count
+        return nats - settings.contrast * log_contrast + settings.kl * kl, metrics
 
     train_on_replies(latent, loss, train_replies, dev_replies, settings.training, recorder=recorder)
     centres = cluster_codes(train_codes, settings.ways, settings.training.seed % 2**32)

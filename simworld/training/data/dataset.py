@@ -42,12 +42,8 @@ class DatasetTally:
     without_action: int = 0
     endings: Counter[str] = field(default_factory=Counter)
     squared_deviations: float = 0.0  # of judgements from their seat's mean
-    degrees_of_freedom: int = 0
+    dof: int = 0  # degrees of freedom
     repeated_seats: int = 0
-
-    def judge_sd(self) -> float | None:
-        free = self.degrees_of_freedom
-        return (self.squared_deviations / free) ** 0.5 if free else None
 
 
 def build_dataset(
@@ -110,7 +106,7 @@ def build_dataset(
             unscored=tally.unscored,
             without_action=tally.without_action,
             endings=dict(tally.endings),
-            judge_sd=tally.judge_sd(),
+            judge_sd=(tally.squared_deviations / tally.dof) ** 0.5 if tally.dof else None,
             judge_repeats=tally.repeated_seats,
             **written_meta,
         )
@@ -171,7 +167,7 @@ def _reward_seat(
 def _count_judge_agreement(tally: DatasetTally, reward: SeatReward) -> None:
     if len(reward.scores) > 1:
         tally.squared_deviations += float(np.var(reward.scores)) * len(reward.scores)
-        tally.degrees_of_freedom += len(reward.scores) - 1
+        tally.dof += len(reward.scores) - 1
         tally.repeated_seats += 1
 
 

@@ -160,14 +160,12 @@ def action_dispersion(actions: NDArray[np.float32]) -> Dispersion:
         unit_total += units.sum(axis=0)
     squared = float(unit_total @ unit_total)
     spectrum = np.clip(np.linalg.eigvalsh(second / n - np.outer(total, total) / n**2), 0.0, None)
-    portions = spectrum / spectrum.sum() if spectrum.sum() > 0 else np.zeros(0)
-    portions = portions[portions > 0]
+    shares = spectrum / spectrum.sum() if spectrum.sum() > 0 else np.zeros(0)
+    shares = shares[shares > 0]
     return Dispersion(
         resultant=squared**0.5 / n,
         cosine=(squared - n) / (n * (n - 1)) if n > 1 else None,
-        effective_rank=float(np.exp(-(portions * np.log(portions)).sum()))
-        if len(portions)
-        else 0.0,
+        effective_rank=float(np.exp(-(shares * np.log(shares)).sum())) if len(shares) else 0.0,
         dimensions=width,
         mean_norm=norms / n,
         distinct=distinct,

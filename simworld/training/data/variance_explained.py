@@ -13,9 +13,8 @@ from simworld.core.arrays import Floats
 from simworld.training.data.transitions import ACTION_ROWS
 
 FOLDS = 10
-RIDGE_PENALTIES = np.logspace(
-    -4, 4, 17
-)  # penalties, in units of the mean squared coordinate times n
+# in units of the mean squared coordinate times n
+RIDGE_PENALTIES = np.logspace(-4, 4, 17)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +57,16 @@ def variance_explained(
     fold_of[usable[np.argsort(-counts[usable], kind="stable")]] = np.arange(len(usable)) % folds
     moments = _moments_by_fold(x, np.asarray(y, dtype=np.float64), family, counts, fold_of, folds)
     error = total = 0.0
-    for heldout in moments:
-        others = [m for m in moments if m is not heldout]
+    for fold in moments:
+        others = [m for m in moments if m is not fold]
         weights = _solve_ridge(
-            sum((m.xx for m in others), np.zeros_like(heldout.xx)),
-            sum((m.xy for m in others), np.zeros_like(heldout.xy)),
+            sum((m.xx for m in others), np.zeros_like(fold.xx)),
+            sum((m.xy for m in others), np.zeros_like(fold.xy)),
             sum(m.yy for m in others),
             sum(m.n for m in others),
         )
-        error += (
-            heldout.yy - 2 * float(weights @ heldout.xy) + float(weights @ heldout.xx @ weights)
-        )
-        total += heldout.yy
+        error += fold.yy - 2 * float(weights @ fold.xy) + float(weights @ fold.xx @ weights)
+        total += fold.yy
     if not total > 0:
         return None
     return VarianceExplained(

@@ -58,46 +58,40 @@ def rank_ways(transitions: Transitions) -> WayRanking:
     """Tells what each action brought. Raises InputError where there is only one action, or too many
     to be ways.
     """
-    actions, way_index = np.unique(np.asarray(transitions.actions), axis=0, return_inverse=True)
-    way_index = way_index.ravel()
+    actions, way_of = np.unique(np.asarray(transitions.actions), axis=0, return_inverse=True)
+    way_of = way_of.ravel()
     if not 1 < len(actions) <= MAX_WAYS:
         raise InputError(
             f"{len(actions)} different actions in {len(transitions)} acts; expected 2 to"
             f" {MAX_WAYS}: collect with `explore: {{kind: ways, per: episode}}`"
         )
-    _, first_rows, seat_index, act_counts = np.unique(
+    _, first, seat_of, acts = np.unique(
         transitions.episode_index, return_index=True, return_inverse=True, return_counts=True
     )
-    by_act = bool((way_index != way_index[first_rows][seat_index]).any())
+    by_act = bool((way_of != way_of[first][seat_of]).any())
     rewards = transitions.rewards.astype(np.float64)
     if by_act:
-        group, family_index, rows = way_index, transitions.family_index, np.arange(len(way_index))
+        group, family, rows = way_of, transitions.family_index, np.arange(len(way_of))
     else:
-        rows = first_rows
-        group, family_index = way_index[rows], transitions.family_index[rows]
-    values: Floats = np.bincount(seat_index, weights=rewards).astype(np.float64)
+        group, family, rows = way_of[first], transitions.family_index[first], first
+    values: Floats = np.bincount(seat_of, weights=rewards).astype(np.float64)
     if by_act:  # a part of the score is smaller where there are more of them
-        values = rewards * act_counts[seat_index]
-    shrunken_means, between = random_effects(group, values)
+        values = rewards * acts[seat_of]
+    shrunken, between = random_effects(group, values)
     ways = [
         RankedWay(
             action=actions[i],
             reward=mean_by_family(
-                (transitions.family_names[family_index[j]], values[j])
-                for j in np.flatnonzero(group == i)
+                (transitions.family_names[family[j]], values[j]) for j in np.flatnonzero(group == i)
             ),
-            shrunken_mean=float(shrunken_means[i]),
+            shrunken_mean=float(shrunken[i]),
             row=int(rows[np.flatnonzero(group == i)[0]]),
         )
         for i in range(len(actions))
     ]
     ordered = sorted(ways, key=lambda way: -way.shrunken_mean)
-    return WayRanking(
-        ways=tuple(ordered),
-        between_sd=between,
-        p_value=permutation_p(group, values, family_index),
-        by_act=by_act,
-    )
+    p_value = permutation_p(group, values, family)
+    return WayRanking(ways=tuple(ordered), between_sd=between, p_value=p_value, by_act=by_act)
 
 
 def keep_best_ways(
@@ -135,11 +129,10 @@ def keep_best_ways(
     neutral_action = np.eye(1, d_action, dtype=np.float32)[0] * d_action**0.5
     kept_actions = [neutral_action] if keep_neutral else []
     for action in ranking.best(count):
-        without_neutral = np.where(neutral_action > 0, 0, action)
-        without_neutral *= d_action**0.5 / np.linalg.norm(without_neutral)
-        kept_actions += [
-            cosine * neutral_action + (1 - cosine**2) ** 0.5 * without_neutral for cosine in cosines
-        ] or [action]
+        direction = np.where(neutral_action > 0, 0, action)
+        direction *= d_action**0.5 / np.linalg.norm(direction)
+        mixed = [c * neutral_action + (1 - c**2) ** 0.5 * direction for c in cosines]
+        kept_actions += mixed or [action]
     if not kept_actions:
         raise InputError(
             "only the neutral action was tried; collect with `explore: {kind: ways, per: episode}`"
