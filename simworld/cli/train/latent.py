@@ -111,7 +111,7 @@ def latent(
         latent_checkpoint,
         open_cloning_data,
     )
-    from simworld.training.cloning.latent_learning import LatentSettings
+    from simworld.training.cloning.latent_map import LatentSettings
     from simworld.training.cloning.reply_training import ReplyTrainingSettings
     from store import open_store
 

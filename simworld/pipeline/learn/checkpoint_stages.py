@@ -29,7 +29,7 @@ from simworld.training.cloning.clone_checkpoint import (
     latent_checkpoint,
     open_cloning_data,
 )
-from simworld.training.cloning.latent_learning import LatentSettings
+from simworld.training.cloning.latent_map import LatentSettings
 from simworld.training.cloning.reply_training import ReplyTrainingSettings
 from simworld.training.cloning.self_cloning import CloneSettings
 from simworld.training.data.dataset import build_dataset

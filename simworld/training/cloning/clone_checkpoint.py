@@ -23,7 +23,7 @@ from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
-from simworld.training.cloning.latent_learning import LatentMap, LatentSettings, train_latent_map
+from simworld.training.cloning.latent_map import LatentMap, LatentSettings, train_latent_map
 from simworld.training.cloning.neutrality import Neutrality, measure_neutrality
 from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, train_clone
 from simworld.training.cloning.stored_replies import StoredReply, sample_by_family, stored_replies

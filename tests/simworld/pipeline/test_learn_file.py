@@ -17,7 +17,7 @@ from simworld.pipeline.learn.grid import grid_points
 from simworld.pipeline.learn.learn_file import CloneStage, LatentStage, UpmapStage
 from simworld.pipeline.learn.stage_cache import Stage, StageCache, StageOutput
 from simworld.training.cloning.clone_checkpoint import ReplyQuery
-from simworld.training.cloning.latent_learning import LatentSettings
+from simworld.training.cloning.latent_map import LatentSettings
 from simworld.training.cloning.self_cloning import CloneSettings
 from simworld.training.rl.train_planner import PlannerSettings
 from simworld.yamlfile.document import load_text

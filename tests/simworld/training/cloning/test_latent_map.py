@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simworld.core.errors import InputError
 from simworld.core.requests import ChatPrompt, Message, Sampling
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
-from simworld.training.cloning.latent_learning import LatentSettings, train_latent_map
+from simworld.training.cloning.latent_map import LatentSettings, train_latent_map
 from simworld.training.cloning.reply_likelihood import reply_log_likelihoods
 from simworld.training.cloning.reply_training import ReplyTrainingSettings
 from simworld.training.trainer import TrainingRecorder
