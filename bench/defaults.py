@@ -29,7 +29,7 @@ from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import Transitions
 from simworld.training.data.variance_explained import fit_ridge
 from simworld.training.rl.offline_training import LoopSettings, train_offline
-from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 
 STATE, ACTION, ACTS, FAMILIES = 577, 32, 4, 30
 ALIKE = 4  # state numbers that are no other in another family; the first of them matters
@@ -99,11 +99,11 @@ def value(change: dict[str, Any], seed: int, given: argparse.Namespace) -> dict[
     draw = np.random.default_rng(seed)
     world = new_world(draw)
     data = collected(world, draw, given.seats, given.noise, given.end)
-    settings = Td3bcSettings(**change)
+    settings = TD3BCSettings(**change)
     actor = new_actor(STATE, ACTION, hidden=(256, 256), projection="sphere", seed=seed)
     loop = LoopSettings(seed=seed)
     position, normalizer = train_offline(
-        Td3bc(actor, settings, seed=seed), data, loop, gamma=settings.gamma
+        TD3BC(actor, settings, seed=seed), data, loop, gamma=settings.gamma
     )
     actor.load_state_dict(position.best_weights)
     fresh = draw.normal(size=(4096, STATE)).astype(np.float32)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import TransitionBatch
-from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 
 SIZES = ((3, 1, 64, 256), (577, 64, 256, 256), (577, 64, 256, 1024))  # d_s, d', hidden, batch
 Update = Callable[[], object]
@@ -50,7 +50,7 @@ def ours(batch: TransitionBatch, hidden: int) -> Update:
         projection="box",
         seed=0,
     )
-    learner = Td3bc(actor, Td3bcSettings(critic_hidden=(hidden, hidden)), seed=0)
+    learner = TD3BC(actor, TD3BCSettings(critic_hidden=(hidden, hidden)), seed=0)
     return lambda: learner.update(batch)
 
 

@@ -140,7 +140,7 @@ def td3bc(
     from simworld.training.data.dataset_inspection import dataset_coverage
     from simworld.training.metrics_log import log_to_store, log_to_tensorboard, new_training_record
     from simworld.training.rl.offline_training import LoopSettings
-    from simworld.training.rl.td3bc import Td3bcSettings
+    from simworld.training.rl.td3bc import TD3BCSettings
     from simworld.training.rl.train_planner import (
         PlannerSettings,
         load_training_data,
@@ -150,7 +150,7 @@ def td3bc(
 
     loop = _set(options, LoopSettings) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
     settings = PlannerSettings.model_validate(
-        {"learner": learner, "fresh": fresh, "td3bc": _set(options, Td3bcSettings), "loop": loop}
+        {"learner": learner, "fresh": fresh, "td3bc": _set(options, TD3BCSettings), "loop": loop}
     )
     check_target(out)
     clone = load_checkpoint(clone_folder)

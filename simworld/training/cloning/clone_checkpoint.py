@@ -240,8 +240,10 @@ def _recorder(
     state_folder: Path | None,
 ) -> TrainingRecorder:
     identity = {"base": base.id, "data": cloning.provenance["sha256"], **settings.to_json()}
-    file = TrainingFile(path=state_folder / STATE_FILE, identity=identity) if state_folder else None
-    return TrainingRecorder(file=file, sink=sink, on_progress=on_progress, note="learning")
+    state_file = (
+        TrainingFile(path=state_folder / STATE_FILE, identity=identity) if state_folder else None
+    )
+    return TrainingRecorder(file=state_file, sink=sink, on_progress=on_progress, note="learning")
 
 
 def _offset_progress(offset: int, total: int, tell: ReportProgress) -> Callable[[int, int], None]:

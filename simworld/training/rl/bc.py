@@ -17,18 +17,18 @@ from simworld.training.trainer import gradient_step
 from simworld.training.training_state import StateParts, collect_tensors, load_tensors
 
 
-class BcSettings(TrainingSettings):
+class BCSettings(TrainingSettings):
     """Settings of behaviour cloning."""
 
     actor_lr: float = Field(3e-4, gt=0, alias="actor_rate")
 
 
-class Bc:
+class BC:
     """The learner that minimises mean((π(s) − a)²)."""
 
     critic = None
 
-    def __init__(self, actor: Actor, settings: BcSettings) -> None:
+    def __init__(self, actor: Actor, settings: BCSettings) -> None:
         """Takes the actor as it is and trains it in place."""
         self._actor = actor
         self._adam = fused_adam(list(actor.parameters()), settings.actor_lr)

@@ -28,7 +28,7 @@ from simworld.training.rl.td3bc import critic_loss, td_target
 from simworld.training.trainer import gradient_step
 
 
-class FqeSettings(TrainingSettings):
+class FQESettings(TrainingSettings):
     """How fitted-Q evaluation fits its values. The weights decay by AdamW."""
 
     steps: int = Field(500, ge=1)
@@ -44,7 +44,7 @@ def fitted_q(
     actor: Actor,
     transitions: Transitions,
     normalizer: Normalizer,
-    settings: FqeSettings,
+    settings: FQESettings,
     *,
     gamma: float,
     seed: int,

@@ -17,7 +17,7 @@ from simworld.training.data.fit_normalizer import normalizer_from_transitions
 from simworld.training.data.returns import episode_starts, monte_carlo_returns
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.diagnostics import DiagnosticBatch, diagnose, diagnostic_batch
-from simworld.training.rl.fqe import FqeSettings, fitted_q
+from simworld.training.rl.fqe import FQESettings, fitted_q
 from simworld.training.rl.learner import Learner, TrainingSettings
 from simworld.training.trainer import SILENT, Schedule, TrainingPosition, TrainingRecorder, train
 
@@ -34,7 +34,7 @@ class LoopSettings(TrainingSettings):
     held_out: float = Field(0.2, ge=0, lt=1)
     # evaluations without a better one before stopping; 0: never before `steps`
     patience: int = Field(5, ge=0)
-    fqe: FqeSettings = FqeSettings()
+    fqe: FQESettings = FQESettings()
 
 
 def train_offline(

@@ -26,7 +26,7 @@ from simworld.training.trainer import gradient_step
 from simworld.training.training_state import StateParts, collect_tensors, load_tensors
 
 
-class Td3bcSettings(TrainingSettings):
+class TD3BCSettings(TrainingSettings):
     """Settings of TD3+BC. Noise is in units of the action's coordinates, whose root mean square is
     1 on the sphere.
     """
@@ -110,12 +110,12 @@ def actor_loss(
     return loss, {name: value.detach() for name, value in metrics.items()}
 
 
-class Td3bc:
+class TD3BC:
     """The learner: an actor, twin critics, the target networks of both, and the random numbers of
     the smoothing.
     """
 
-    def __init__(self, actor: Actor, settings: Td3bcSettings, *, seed: int) -> None:
+    def __init__(self, actor: Actor, settings: TD3BCSettings, *, seed: int) -> None:
         """Takes the actor as it is (a clone's, say) and trains it in place; the critics start from
         the seed.
         """

@@ -21,10 +21,10 @@ from simworld.core.seeding import derive_seed
 from simworld.training.actor_init import init_to_action, new_actor
 from simworld.training.data.dataset_folder import load_meta, load_transitions
 from simworld.training.data.transitions import Transitions
-from simworld.training.rl.bc import Bc, BcSettings
+from simworld.training.rl.bc import BC, BCSettings
 from simworld.training.rl.learner import Learner, TrainingSettings
 from simworld.training.rl.offline_training import LoopSettings, train_offline
-from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
 
@@ -39,8 +39,8 @@ class PlannerSettings(TrainingSettings):
     hidden: tuple[int, ...] = (256, 256)  # of a new actor
     # to a deviation of 1: a part of a score is smaller than what new critics say by chance
     scale_rewards: bool = True
-    td3bc: Td3bcSettings = Td3bcSettings()  # its gamma is also that of the evaluation
-    bc: BcSettings = BcSettings()
+    td3bc: TD3BCSettings = TD3BCSettings()  # its gamma is also that of the evaluation
+    bc: BCSettings = BCSettings()
     loop: LoopSettings = LoopSettings()
 
 
@@ -119,14 +119,14 @@ def train_planner(
         **settings.model_dump(mode="json", exclude={"loop"}),
         **loop.model_dump(mode="json", exclude={"steps"}),
     }
-    file = TrainingFile(path=folder / STATE_FILE, identity=identity) if folder else None
+    state_file = TrainingFile(path=folder / STATE_FILE, identity=identity) if folder else None
     position, normalizer = train_offline(
         _make_learner(actor, settings),
         transitions,
         loop,
         gamma=settings.td3bc.gamma,
         normalizer=normalizer,
-        recorder=TrainingRecorder(file=file, sink=sink, on_progress=on_progress),
+        recorder=TrainingRecorder(file=state_file, sink=sink, on_progress=on_progress),
     )
     actor.load_state_dict(position.best_weights)
     actor.requires_grad_(False)
@@ -157,9 +157,9 @@ def train_planner(
 def _make_learner(actor: Actor, settings: PlannerSettings) -> Learner:
     match settings.learner:
         case "td3bc":
-            return Td3bc(actor, settings.td3bc, seed=derive_seed(settings.loop.seed, "td3bc"))
+            return TD3BC(actor, settings.td3bc, seed=derive_seed(settings.loop.seed, "td3bc"))
         case "bc":
-            return Bc(actor, settings.bc)
+            return BC(actor, settings.bc)
         case _:
             assert_never(settings.learner)
 

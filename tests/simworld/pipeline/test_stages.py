@@ -14,7 +14,7 @@ from simworld.pipeline.learn.declare_stages import declare_stages
 from simworld.pipeline.learn.grid import grid_points
 from simworld.pipeline.learn.shipped_files import open_learn_file
 from simworld.pipeline.learn.stage_cache import StageCache
-from simworld.training.rl.td3bc import Td3bc
+from simworld.training.rl.td3bc import TD3BC
 from simworld.yamlfile import Document, load_text
 from store import open_store
 from tests.factories.pipelines import call
@@ -88,7 +88,7 @@ def test_few_calls_lie_between_the_command_and_a_gradient_step(
     def update(*args: Any) -> None:
         raise HereError
 
-    monkeypatch.setattr(Td3bc, "update", update)
+    monkeypatch.setattr(TD3BC, "update", update)
     with pytest.raises(HereError) as caught:
         call()
     names = [

@@ -79,12 +79,12 @@ from simworld.core.rewards import credit_uniformly
 from simworld.training.data import npy_stream as spill
 from simworld.training.rl.best_constant import best_constant
 from simworld.training.data.dataset_folder import META_FILE, DatasetMeta, SeatEpisode, load_transitions, write_dataset
-from simworld.training.rl.fqe import FqeSettings
+from simworld.training.rl.fqe import FQESettings
 from simworld.training.data.dataset_inspection import inspect_dataset
 from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.actor_init import new_actor
 from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
-from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 
 WIDTH = 576
 rng = np.random.default_rng(0)
@@ -119,8 +119,8 @@ def everything(folder, rows):
     (folder / META_FILE).write_text(meta.model_dump_json())
     data = load_transitions(folder)
     actor = new_actor(WIDTH, 64, hidden=(8,), projection="sphere", seed=0)
-    loop = LoopSettings(steps=20, batch_size=64, eval_interval=20, fqe=FqeSettings(steps=2, hidden=(8,)))
-    train_offline(Td3bc(actor, Td3bcSettings(critic_hidden=(8,)), seed=0), data, loop, gamma=0.99)
+    loop = LoopSettings(steps=20, batch_size=64, eval_interval=20, fqe=FQESettings(steps=2, hidden=(8,)))
+    train_offline(TD3BC(actor, TD3BCSettings(critic_hidden=(8,)), seed=0), data, loop, gamma=0.99)
     assert best_constant(data, by_act=False)[0] > 7.5  # of 8, the radius
     best_constant(data, by_act=True)
     assert inspect_dataset(folder).by_episode.r2 > 0.9

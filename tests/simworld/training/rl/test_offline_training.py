@@ -23,22 +23,22 @@ from simworld.training.data.fit_normalizer import (
 from simworld.training.data.returns import episode_starts, monte_carlo_returns
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.diagnostics import diagnose, diagnostic_batch, dispersion
-from simworld.training.rl.fqe import FqeSettings, fitted_q
+from simworld.training.rl.fqe import FQESettings, fitted_q
 from simworld.training.rl.networks import TwinCritic
 from simworld.training.rl.offline_training import LoopSettings, train_offline
-from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 from simworld.training.trainer import TrainingPosition, TrainingRecorder
 from simworld.training.training_state import TrainingFile
 from tests.factories.transitions import bandit, episodes
 
-QUICK = FqeSettings(steps=3, batch_size=8, hidden=(8,))
+QUICK = FQESettings(steps=3, batch_size=8, hidden=(8,))
 SETTINGS = LoopSettings(steps=12, batch_size=16, eval_interval=4, held_out=0.3, fqe=QUICK)
 UNSCALED = Normalizer(mean=torch.zeros(1), std=torch.ones(1))
 
 
-def learner(seed: int = 0) -> Td3bc:
+def learner(seed: int = 0) -> TD3BC:
     actor = new_actor(3, 4, hidden=(8,), projection="sphere", seed=seed)
-    return Td3bc(actor, Td3bcSettings(critic_hidden=(8,)), seed=seed)
+    return TD3BC(actor, TD3BCSettings(critic_hidden=(8,)), seed=seed)
 
 
 def run(
@@ -235,7 +235,7 @@ def test_fitted_q_finds_the_values_of_a_chain() -> None:
         (taken * [1, 2]).tolist(),
         families=["a"] * 150,
     ).with_next_rows()
-    settings = FqeSettings(steps=600, batch_size=64, hidden=(32,), lr=3e-3)
+    settings = FQESettings(steps=600, batch_size=64, hidden=(32,), lr=3e-3)
     for value in (0.5, -0.5):
         found = fitted_q(constant(value), data, UNSCALED, settings, gamma=0.9, seed=0)
         assert found == pytest.approx(value + 0.9 * 2 * value, abs=0.1)

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from agents.steering.planner import Actor
 from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import TransitionBatch
-from simworld.training.rl.bc import Bc, BcSettings
+from simworld.training.rl.bc import BC, BCSettings
 from simworld.training.rl.learner import Learner
 from simworld.training.rl.networks import TwinCritic
 from simworld.training.rl.td3bc import (
-    Td3bc,
-    Td3bcSettings,
+    TD3BC,
+    TD3BCSettings,
     actor_loss,
     critic_loss,
     smooth_target_action,
@@ -56,10 +56,10 @@ def load_critic(critic: TwinCritic, name: str, reference: dict[str, Tensor]) -> 
 
 
 @pytest.fixture
-def learner(reference: dict[str, Tensor]) -> Td3bc:
-    made = Td3bc(
+def learner(reference: dict[str, Tensor]) -> TD3BC:
+    made = TD3BC(
         Actor(5, 3, hidden=(16, 16), projection="box"),
-        Td3bcSettings(alpha=2.5, critic_hidden=(16, 16)),
+        TD3BCSettings(alpha=2.5, critic_hidden=(16, 16)),
         seed=0,
     )
     load_actor(made.actor, "actor", reference)
@@ -80,7 +80,7 @@ def batch(reference: dict[str, Tensor]) -> TransitionBatch:
 
 
 def test_critic_loss_and_gradients_equal_torchrl(
-    learner: Td3bc, batch: TransitionBatch, reference: dict[str, Tensor]
+    learner: TD3BC, batch: TransitionBatch, reference: dict[str, Tensor]
 ) -> None:
     assert (reference["noise"].abs() > 0.5).any()  # so that clipping is compared too
     targets = learner.td_target(batch, reference["noise"])
@@ -97,7 +97,7 @@ def test_critic_loss_and_gradients_equal_torchrl(
 
 
 def test_actor_loss_and_gradients_equal_torchrl(
-    learner: Td3bc, batch: TransitionBatch, reference: dict[str, Tensor]
+    learner: TD3BC, batch: TransitionBatch, reference: dict[str, Tensor]
 ) -> None:
     loss, parts = actor_loss(learner.actor, learner.critic, batch, alpha=2.5)
     close(loss.detach(), reference["loss.actor"].mean())
@@ -236,8 +236,8 @@ def test_critics_with_layer_norm_equal_two_networks_of_modules() -> None:
 
 
 def test_the_actor_and_the_slow_copies_move_every_second_update() -> None:
-    learner = Td3bc(
-        new_actor(3, 4, hidden=(8,), projection="sphere", seed=0), Td3bcSettings(tau=0.5), seed=0
+    learner = TD3BC(
+        new_actor(3, 4, hidden=(8,), projection="sphere", seed=0), TD3BCSettings(tau=0.5), seed=0
     )
     data = bandit()
     rng = np.random.default_rng(0)
@@ -263,9 +263,9 @@ def test_a_loaded_state_goes_on_bitwise(kind: str) -> None:
     def made() -> Learner:
         actor = new_actor(3, 4, hidden=(8,), projection="sphere", seed=0)
         if kind == "bc":
-            return Bc(actor, BcSettings())
-        return Td3bc(
-            actor, Td3bcSettings(critic_hidden=(8,), layer_norm=True, critic_penalty=0.1), seed=3
+            return BC(actor, BCSettings())
+        return TD3BC(
+            actor, TD3BCSettings(critic_hidden=(8,), layer_norm=True, critic_penalty=0.1), seed=3
         )
 
     data = bandit().with_next_rows()
@@ -289,11 +289,11 @@ def test_td3bc_climbs_the_reward_and_bc_does_not() -> None:
     for kind in ("td3bc", "bc"):
         actor = new_actor(3, 4, hidden=(32,), projection="sphere", seed=0)
         learner: Learner = (
-            Bc(actor, BcSettings(actor_lr=1e-2))
+            BC(actor, BCSettings(actor_lr=1e-2))
             if kind == "bc"
-            else Td3bc(
+            else TD3BC(
                 actor,
-                Td3bcSettings(
+                TD3BCSettings(
                     alpha=2.5, actor_lr=1e-2, critic_lr=1e-2, critic_hidden=(32,), gamma=0
                 ),
                 seed=0,
@@ -315,8 +315,8 @@ def test_with_a_linear_critic_the_actor_does_not_go_where_no_data_are() -> None:
         [[n % 2] for n in range(40)],
     )
     actor = new_actor(3, 4, hidden=(32,), projection="sphere", seed=0)
-    settings = Td3bcSettings(alpha=2.5, actor_lr=1e-2, critic_lr=1e-3, critic_hidden=(), gamma=0)
-    learner = Td3bc(actor, settings, seed=0)
+    settings = TD3BCSettings(alpha=2.5, actor_lr=1e-2, critic_lr=1e-3, critic_hidden=(), gamma=0)
+    learner = TD3BC(actor, settings, seed=0)
     for step in range(300):
         learner.update(data.sample(np.random.default_rng(step), 64))
     with torch.no_grad():
