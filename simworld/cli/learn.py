@@ -108,7 +108,7 @@ def learn(
             threads=threads,
             server=asking.server,
             stopping=asking.stopping,
-            tell=bar,
+            on_progress=bar,
         )
 
         def on_stage(stage: StageState) -> None:
