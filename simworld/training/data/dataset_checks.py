@@ -55,7 +55,7 @@ def _check_actions(actions: NDArray[np.float32]) -> tuple[NDArray[np.bool_], boo
     return finite, vary
 
 
-def check_batch(transitions: Transitions, batch_size: int) -> None:
+def check_batch_size(transitions: Transitions, batch_size: int) -> None:
     """Checks the size of a batch. Raises InputError where it is larger than what there is to learn
     from.
     """

@@ -15,7 +15,7 @@ from simworld.training.data.returns import monte_carlo_returns
 from simworld.training.data.transitions import TransitionBatch, Transitions
 from simworld.training.rl.learner import Learner
 
-MAX_ROWS = 2048  # enough for a correlation to within .03
+MAX_DIAGNOSTIC_ROWS = 2048  # enough for a correlation to within .03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,18 +28,18 @@ class DiagnosticBatch:
     returns: NDArray[np.float64]
 
 
-def diagnostic_batch(
+def draw_diagnostic_batch(
     transitions: Transitions, normalizer: Normalizer, *, gamma: float, seed: int
 ) -> DiagnosticBatch:
     """Draws at most 2,048 of the transitions (after `with_next_rows`) by the seed."""
     order = generator(derive_seed(seed, "diagnostic_batch")).permutation(len(transitions))
-    rows = np.sort(order[:MAX_ROWS])
+    rows = np.sort(order[:MAX_DIAGNOSTIC_ROWS])
     returns = monte_carlo_returns(transitions, gamma)[rows]
     return DiagnosticBatch(batch=transitions.batch(rows).standardised(normalizer), returns=returns)
 
 
 @torch.no_grad()
-def diagnose(learner: Learner, probe: DiagnosticBatch) -> dict[str, float]:
+def diagnose(learner: Learner, diagnostic_batch: DiagnosticBatch) -> dict[str, float]:
     """Gives the learner's state in a few numbers, by name.
 
     - `bc_distance`: mean((π(s) − a)²).
@@ -60,7 +60,7 @@ def diagnose(learner: Learner, probe: DiagnosticBatch) -> dict[str, float]:
       learner that improves has a positive bias.
     - `q_correlation`: of the same two over transitions (Pearson).
     """
-    batch = probe.batch
+    batch = diagnostic_batch.batch
     action = learner.actor(batch.states)
     diagnostics = {
         "bc_distance": (action - batch.actions).square().mean().item(),
@@ -72,10 +72,10 @@ def diagnose(learner: Learner, probe: DiagnosticBatch) -> dict[str, float]:
     if learner.critic is None:
         return diagnostics
     diagnostics["mean_abs_q"] = learner.critic.q1(batch.states, action).abs().mean().item()
-    has_return = ~np.isnan(probe.returns)
+    has_return = ~np.isnan(diagnostic_batch.returns)
     if has_return.any():
         q_values = learner.critic.q1(batch.states, batch.actions).double().numpy()[has_return]
-        returns = probe.returns[has_return]
+        returns = diagnostic_batch.returns[has_return]
         diagnostics["mean_return"] = float(returns.mean())
         diagnostics["q_bias"] = float((q_values - returns).mean())
         if q_values.std() > 0 and returns.std() > 0:

@@ -11,12 +11,12 @@ from pydantic import Field
 
 from agents.steering.planner import Normalizer
 from simworld.core.seeding import derive_seed, generator
-from simworld.training.data.dataset_checks import check_batch, check_trainable
+from simworld.training.data.dataset_checks import check_batch_size, check_trainable
 from simworld.training.data.family_splits import split_transitions
 from simworld.training.data.fit_normalizer import normalizer_from_transitions
 from simworld.training.data.returns import episode_starts, monte_carlo_returns
 from simworld.training.data.transitions import Transitions
-from simworld.training.rl.diagnostics import DiagnosticBatch, diagnose, diagnostic_batch
+from simworld.training.rl.diagnostics import DiagnosticBatch, diagnose, draw_diagnostic_batch
 from simworld.training.rl.fqe import FQESettings, fitted_q
 from simworld.training.rl.learner import Learner, TrainingSettings
 from simworld.training.trainer import SILENT, Schedule, TrainingPosition, TrainingRecorder, train
@@ -69,7 +69,7 @@ def train_offline(
     training, heldout = split_transitions(
         transitions, held_out=settings.held_out, seed=settings.seed
     )
-    check_batch(training, settings.batch_size)
+    check_batch_size(training, settings.batch_size)
     normalizer = normalizer or normalizer_from_transitions(training)
     schedule = Schedule(
         steps=settings.steps, eval_interval=settings.eval_interval, patience=settings.patience
@@ -96,11 +96,11 @@ class _OfflineTask:
         self.module, self.state, self.load = learner.actor, learner.state, learner.load
         self.normalizer, self.settings, self.gamma = normalizer, settings, gamma
         self.diagnostic_batches: dict[str, DiagnosticBatch] = {
-            "": diagnostic_batch(training, normalizer, gamma=gamma, seed=settings.seed)
+            "": draw_diagnostic_batch(training, normalizer, gamma=gamma, seed=settings.seed)
         }
         self.heldout_metrics: dict[str, float] = {}
         if heldout is not None:
-            self.diagnostic_batches["held_"] = diagnostic_batch(
+            self.diagnostic_batches["held_"] = draw_diagnostic_batch(
                 heldout, normalizer, gamma=gamma, seed=settings.seed
             )
             returns = monte_carlo_returns(heldout, gamma)[episode_starts(heldout)]

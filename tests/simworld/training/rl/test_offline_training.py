@@ -22,7 +22,7 @@ from simworld.training.data.fit_normalizer import (
 )
 from simworld.training.data.returns import episode_starts, monte_carlo_returns
 from simworld.training.data.transitions import Transitions
-from simworld.training.rl.diagnostics import diagnose, diagnostic_batch, dispersion
+from simworld.training.rl.diagnostics import diagnose, dispersion, draw_diagnostic_batch
 from simworld.training.rl.fqe import FQESettings, fitted_q
 from simworld.training.rl.networks import TwinCritic
 from simworld.training.rl.offline_training import LoopSettings, train_offline
@@ -270,7 +270,9 @@ def test_patience_ends_a_training_that_gains_nothing() -> None:
 
 def test_diagnostics_of_a_known_learner() -> None:
     # actions 1, 2 return 6, 10 at γ = .5 and have values 2, 3; actions 3, 4 have no return
-    found = diagnose(Known(), diagnostic_batch(CHAIN.with_next_rows(), UNSCALED, gamma=0.5, seed=0))
+    found = diagnose(
+        Known(), draw_diagnostic_batch(CHAIN.with_next_rows(), UNSCALED, gamma=0.5, seed=0)
+    )
     assert found["bc_distance"] == pytest.approx((0.25 + 2.25 + 6.25 + 12.25) / 4)
     assert found["action_shift"] == pytest.approx((2.5 - 0.5) / 1.25**0.5)
     assert found["action_dispersion"] == pytest.approx(0, abs=1e-6)
