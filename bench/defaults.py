@@ -25,11 +25,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import Transitions
-from simworld.training.data.variance_explained import fitted
-from simworld.training.rl.networks import new_actor
+from simworld.training.data.variance_explained import fit_ridge
 from simworld.training.rl.offline_training import LoopSettings, train_offline
-from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 
 STATE, ACTION, ACTS, FAMILIES = 577, 32, 4, 30
 ALIKE = 4  # state numbers that are no other in another family; the first of them matters
@@ -84,14 +84,14 @@ def collected(
         states=states,
         actions=actions.astype(np.float32),
         rewards=(parts / parts.std()).astype(np.float32),
-        state=np.arange(n),
-        next_state=np.where(last, np.arange(n), np.arange(n) + 1),
-        terminal=last,
-        episode=np.repeat(np.arange(seats), ACTS),
-        turn=np.arange(n) % ACTS,
-        family=family,
-        episodes=[f"e{i}" for i in range(seats)],
-        families=[f"f{i}" for i in range(FAMILIES)],
+        state_rows=np.arange(n),
+        next_state_rows=np.where(last, np.arange(n), np.arange(n) + 1),
+        terminals=last,
+        episode_index=np.repeat(np.arange(seats), ACTS),
+        turns=np.arange(n) % ACTS,
+        family_index=family,
+        episode_names=[f"e{i}" for i in range(seats)],
+        family_names=[f"f{i}" for i in range(FAMILIES)],
     )
 
 
@@ -99,11 +99,11 @@ def value(change: dict[str, Any], seed: int, given: argparse.Namespace) -> dict[
     draw = np.random.default_rng(seed)
     world = new_world(draw)
     data = collected(world, draw, given.seats, given.noise, given.end)
-    settings = Td3bcSettings(**change)
+    settings = TD3BCSettings(**change)
     actor = new_actor(STATE, ACTION, hidden=(256, 256), projection="sphere", seed=seed)
     loop = LoopSettings(seed=seed)
     position, normalizer = train_offline(
-        Td3bc(actor, settings, seed=seed), data, loop, gamma=settings.gamma
+        TD3BC(actor, settings, seed=seed), data, loop, gamma=settings.gamma
     )
     actor.load_state_dict(position.best_weights)
     fresh = draw.normal(size=(4096, STATE)).astype(np.float32)
@@ -112,7 +112,7 @@ def value(change: dict[str, Any], seed: int, given: argparse.Namespace) -> dict[
     ]
     with torch.no_grad():
         actions = actor(normalizer.standardise(torch.from_numpy(fresh))).numpy().astype(np.float64)
-    ridge = fitted(data.actions, data.rewards, data.family)
+    ridge = fit_ridge(data.actions, data.rewards, data.family_index)
     return {
         "value": float((actions * world.best(fresh)).sum(1).mean()) / ACTION**0.5,
         "constant": float((ridge / np.linalg.norm(ridge) * world.best(fresh)).sum(1).mean()),

@@ -21,9 +21,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import TransitionBatch
-from simworld.training.rl.networks import new_actor
-from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 
 SIZES = ((3, 1, 64, 256), (577, 64, 256, 256), (577, 64, 256, 1024))  # d_s, d', hidden, batch
 Update = Callable[[], object]
@@ -33,24 +33,24 @@ def draw(d_state: int, d_action: int, size: int) -> TransitionBatch:
     """A random batch."""
     generator = torch.Generator().manual_seed(0)
     return TransitionBatch(
-        state=torch.randn(size, d_state, generator=generator),
-        action=torch.rand(size, d_action, generator=generator) * 2 - 1,
-        reward=torch.randn(size, generator=generator),
-        next_state=torch.randn(size, d_state, generator=generator),
-        terminal=(torch.rand(size, generator=generator) < 0.2).float(),
+        states=torch.randn(size, d_state, generator=generator),
+        actions=torch.rand(size, d_action, generator=generator) * 2 - 1,
+        rewards=torch.randn(size, generator=generator),
+        next_states=torch.randn(size, d_state, generator=generator),
+        terminals=(torch.rand(size, generator=generator) < 0.2).float(),
     )
 
 
 def ours(batch: TransitionBatch, hidden: int) -> Update:
     """One update of our learner."""
     actor = new_actor(
-        batch.state.shape[1],
-        batch.action.shape[1],
+        batch.states.shape[1],
+        batch.actions.shape[1],
         hidden=(hidden, hidden),
         projection="box",
         seed=0,
     )
-    learner = Td3bc(actor, Td3bcSettings(critic_hidden=(hidden, hidden)), seed=0)
+    learner = TD3BC(actor, TD3BCSettings(critic_hidden=(hidden, hidden)), seed=0)
     return lambda: learner.update(batch)
 
 
@@ -62,7 +62,7 @@ def theirs(batch: TransitionBatch, hidden: int) -> Update:
     from torchrl.objectives import SoftUpdate
     from torchrl.objectives.td3_bc import TD3BCLoss
 
-    d_state, d_action = batch.state.shape[1], batch.action.shape[1]
+    d_state, d_action = batch.states.shape[1], batch.actions.shape[1]
 
     class Value(nn.Module):
         def __init__(self) -> None:
@@ -84,15 +84,15 @@ def theirs(batch: TransitionBatch, hidden: int) -> Update:
     follow = SoftUpdate(loss, tau=0.005)
     adam_actor = torch.optim.Adam(loss.actor_network_params.parameters(), lr=3e-4)
     adam_critic = torch.optim.Adam(loss.qvalue_network_params.parameters(), lr=3e-4)
-    ends = batch.terminal[:, None].bool()
+    ends = batch.terminals[:, None].bool()
     after = {
-        "observation": batch.next_state,
-        "reward": batch.reward[:, None],
+        "observation": batch.next_states,
+        "reward": batch.rewards[:, None],
         "done": ends,
         "terminated": ends,
     }
     data = TensorDict(
-        {"observation": batch.state, "action": batch.action, "next": after}, [len(batch.reward)]
+        {"observation": batch.states, "action": batch.actions, "next": after}, [len(batch.rewards)]
     )
     done = 0
 

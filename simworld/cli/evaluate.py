@@ -162,7 +162,7 @@ def evaluate(
     from simworld.judging.judge_warnings import cautions
     from simworld.pipeline.arms_plan import EvaluationMeasures, plan_arms
     from simworld.pipeline.evaluate import evaluate as run_evaluation
-    from simworld.pipeline.evaluation_result import plain
+    from simworld.pipeline.evaluation_result import evaluation_json
     from simworld.pipeline.requirements import check_requirement, read_requirements
     from simworld.runner.loaded_agents import load_agents
     from simworld.runner.stored_run import open_store_for
@@ -190,7 +190,7 @@ def evaluate(
         raise InputError(problems)
     scoring = EvaluationMeasures(judge=judge, reward=reward)
     requirements = read_requirements(
-        required, arms=plan.arms, measures=scoring.measures(plan), main=scoring.main
+        required, arms=plan.arms, measures=scoring.names(plan), main=scoring.main_measure
     )
     with (
         load_agents(
@@ -246,7 +246,9 @@ def evaluate(
     if used := tokens_used(asking.stopping):
         click.echo(used, err=True)
     if as_json:
-        click.echo(plain_json(plain(evaluation, outcomes) | {"cautions": list(noted)}, indent=1))
+        click.echo(
+            plain_json(evaluation_json(evaluation, outcomes) | {"cautions": list(noted)}, indent=1)
+        )
     else:
         show(evaluation)
         show_notes(noted)

@@ -15,8 +15,8 @@ from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Rubric
 from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.judging.pair_accuracy import load_pairs
-from simworld.pipeline.learn.grid import combinations
-from simworld.pipeline.learn.shipped_files import open_file
+from simworld.pipeline.learn.grid import grid_points
+from simworld.pipeline.learn.shipped_files import open_learn_file
 from simworld.tournament.loading import open_tournament
 from simworld.yamlfile import in_order, load_yaml, parse, top_keys
 
@@ -167,6 +167,6 @@ _CHECKS: Mapping[str, Callable[[Path], object]] = {
     "prompt": lambda path: parse(load_yaml(path), PromptTemplate),
     "judge": _judge,
     "tournament": lambda path: open_tournament(str(path)),
-    "learn": lambda path: combinations(open_file(str(path))),
+    "learn": lambda path: grid_points(open_learn_file(str(path))),
     "pairs": load_pairs,
 }

@@ -31,8 +31,8 @@ from simworld.core.errors import InputError, Problem, StoreMismatch
 
 if TYPE_CHECKING:
     from simworld.pipeline.learn.context import PipelineContext
+    from simworld.pipeline.learn.declare_stages import LearnResult
     from simworld.pipeline.learn.grid import GridPoint
-    from simworld.pipeline.learn.pipeline import LearnResult
     from simworld.pipeline.learn.stage_cache import StageState
     from store import Store
 
@@ -90,12 +90,12 @@ def learn(
     stopped, and after a change does again what depends on it. Any key may be a list; then every
     combination is run, and a table compares them at the end.
     """
-    from simworld.pipeline.learn.grid import combinations
-    from simworld.pipeline.learn.pipeline import declared_stages, learn_result
-    from simworld.pipeline.learn.shipped_files import open_file
+    from simworld.pipeline.learn.declare_stages import declare_stages, read_result
+    from simworld.pipeline.learn.grid import grid_points
+    from simworld.pipeline.learn.shipped_files import open_learn_file
     from simworld.pipeline.learn.stage_cache import StageCache
 
-    points = combinations(open_file(file))
+    points = grid_points(open_learn_file(file))
     name = points[0].file.name
     folder = work or Path(f"learn-{name}")
     with _store(db, dry_run) as store, progress_bar("learning") as bar:
@@ -108,16 +108,16 @@ def learn(
             threads=threads,
             server=asking.server,
             stopping=asking.stopping,
-            tell=bar,
+            on_progress=bar,
         )
 
         def on_stage(stage: StageState) -> None:
             if dry_run:
                 return
-            if stage.made is None:
+            if stage.output is None:
                 bar.begin(stage.label)
             _tell(stage)
-            if stage.made is not None and stage.made.failed:
+            if stage.output is not None and stage.output.failed:
                 for line in failure_lines(store, f"{name}-{stage.label}")[:-1]:
                     click.echo(line, err=True)
 
@@ -129,8 +129,8 @@ def learn(
                     click.echo(
                         harmless(f"{number} of {len(points)}: {_named(point.values)}"), err=True
                     )
-                stages = cache.run(declared_stages(context), context)
-                results.append(learn_result(stages, point.values))
+                stages = cache.run(declare_stages(context), context)
+                results.append(read_result(stages, point.values))
         except KeyboardInterrupt:
             click.echo("Stopped; the same command goes on from here.", err=True)
             raise click.exceptions.Exit(130) from None
@@ -147,7 +147,7 @@ def learn(
     if dry_run:
         same_command(without="--dry-run")
     elif any(
-        stage.made is not None and stage.made.failed
+        stage.output is not None and stage.output.failed
         for result in results
         for stage in result.stages
     ):
@@ -192,14 +192,14 @@ def _all_at_once(
 
 
 def _tell(stage: StageState) -> None:
-    if stage.made is None:
+    if stage.output is None:
         click.echo(f"{stage.label} …", err=True)
         return
     parts = [f"{stage.label}: {'done before' if stage.skipped else f'{stage.seconds:.0f} s'}"]
     if stage.skipped and stage.code_version not in ("", code_version()):
         parts.append(f"by simworld {stage.code_version}")
-    if stage.made.failed:
-        parts.append(f"{stage.made.failed} failed (--retry-failed tries again)")
+    if stage.output.failed:
+        parts.append(f"{stage.output.failed} failed (--retry-failed tries again)")
     click.echo(harmless(", ".join(parts)), err=True)
 
 
@@ -208,10 +208,10 @@ def _show_stages(results: Sequence[LearnResult]) -> None:
     seen = {stage.label: stage for result in results for stage in result.stages}
     for label, stage in seen.items():
         table.add_row(
-            label, str(stage.episodes or "–"), "done" if stage.made is not None else "to do"
+            label, str(stage.max_episodes or "–"), "done" if stage.output is not None else "to do"
         )
     console().print(table)
-    left = sum(stage.episodes for stage in seen.values() if stage.made is None)
+    left = sum(stage.max_episodes for stage in seen.values() if stage.output is None)
     click.echo(f"{counted(left, 'episode')} to play, at most")
 
 
@@ -317,10 +317,10 @@ def _plain(result: LearnResult) -> dict[str, Any]:
         "stages": [
             {
                 "stage": stage.label,
-                "done": stage.made is not None,
+                "done": stage.output is not None,
                 "skipped": stage.skipped,
-                "episodes": stage.episodes,
-                "failed": stage.made.failed if stage.made else 0,
+                "episodes": stage.max_episodes,
+                "failed": stage.output.failed if stage.output else 0,
                 "code_version": stage.code_version,
             }
             for stage in result.stages

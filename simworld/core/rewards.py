@@ -18,7 +18,7 @@ class CreditAssignment:
 
     parts: NDArray[np.float64]  # (n,), they sum to the score
     # (n,), they sum to 1: parts − level × spread are the rewards that sum to score − level
-    spread: NDArray[np.float64]
+    baseline_shares: NDArray[np.float64]
 
 
 def weighted_mean(shares: Mapping[str, float], weights: Mapping[str, float]) -> float:
@@ -44,15 +44,15 @@ def family_means(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 def credit_at_end(score: float, n: int) -> CreditAssignment:
     """Everything with the last utterance, nothing before (DAT, arXiv 2406.11978)."""
-    last = np.zeros(n)
-    last[-1] = 1.0
-    return CreditAssignment(parts=score * last, spread=last)
+    at_end = np.zeros(n)
+    at_end[-1] = 1.0
+    return CreditAssignment(parts=score * at_end, baseline_shares=at_end)
 
 
 def credit_uniformly(score: float, n: int) -> CreditAssignment:
     """The same share for every utterance."""
-    even = np.full(n, 1.0 / n)
-    return CreditAssignment(parts=score * even, spread=even)
+    shares = np.full(n, 1.0 / n)
+    return CreditAssignment(parts=score * shares, baseline_shares=shares)
 
 
 def credit_by_weights(score: float, weights: Sequence[float]) -> CreditAssignment:
@@ -66,21 +66,21 @@ def credit_by_weights(score: float, weights: Sequence[float]) -> CreditAssignmen
     if largest == 0:
         return credit_uniformly(score, len(shares))
     shares = shares / largest  # the sum of huge weights is not finite, that of tiny ones 0
-    share = shares / shares.sum()
-    return CreditAssignment(parts=score * share, spread=share)
+    normalised = shares / shares.sum()
+    return CreditAssignment(parts=score * normalised, baseline_shares=normalised)
 
 
-def score_changes(scores: Sequence[float]) -> CreditAssignment:
+def credit_by_changes(scores: Sequence[float]) -> CreditAssignment:
     """What each utterance changed: the score after it less the score before it. `scores[-1]` is the
     episode's.
 
     The first utterance gets its full score. Where scores are centred, the whole family mean is
     subtracted from it.
     """
-    first = np.zeros(len(scores))
-    first[0] = 1.0
+    at_first = np.zeros(len(scores))
+    at_first[0] = 1.0
     return CreditAssignment(
-        parts=np.diff(np.asarray(scores, dtype=np.float64), prepend=0.0), spread=first
+        parts=np.diff(np.asarray(scores, dtype=np.float64), prepend=0.0), baseline_shares=at_first
     )
 
 
@@ -88,5 +88,5 @@ def credit_by_utterance(values: Sequence[float]) -> CreditAssignment:
     """A number measured on each utterance, by n: the parts sum to their mean."""
     return CreditAssignment(
         parts=np.asarray(values, dtype=np.float64) / len(values),
-        spread=np.full(len(values), 1 / len(values)),
+        baseline_shares=np.full(len(values), 1 / len(values)),
     )

@@ -20,8 +20,8 @@ from simworld.runner.run_plan import RunPlan
 from simworld.training.data.dataset_query import RewardSettings
 from simworld.yamlfile.fields import Seats
 
-BASE = "base"
-FOCUS = ("planner", "steered")  # the arm that is compared with all others, by convention
+BASE_ARM = "base"
+FOCUS_ARMS = ("planner", "steered")  # the arm that is compared with all others, by convention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +37,21 @@ class ArmsPlan(RunPlan):
     seats: Seats
 
     @property
-    def base(self) -> str:
+    def base_arm(self) -> str:
         """The arm that the others are compared with: `base`, else the first."""
-        return BASE if BASE in self.arms else next(iter(self.arms))
+        return BASE_ARM if BASE_ARM in self.arms else next(iter(self.arms))
 
     @property
-    def focus(self) -> str:
+    def focus_arm(self) -> str:
         """The arm that is compared with all others: `planner` or `steered`, else the last."""
-        return next((name for name in FOCUS if name in self.arms), tuple(self.arms)[-1])
+        return next((name for name in FOCUS_ARMS if name in self.arms), tuple(self.arms)[-1])
 
-    def placings(self) -> Iterator[tuple[str, Scenario, str, str, dict[str, str]]]:
+    def arm_seatings(self) -> Iterator[tuple[str, Scenario, str, str, dict[str, str]]]:
         """Arm, scenario, the arm's seat, partner, and seat → agent name."""
         for scenario in self.scenarios:
             names = [seat.name for seat in scenario.seats]
-            chosen = {"both": names, "first": names[:1], "second": names[1:2]}[self.seats]
-            for seat in chosen:
+            arm_seats = {"both": names, "first": names[:1], "second": names[1:2]}[self.seats]
+            for seat in arm_seats:
                 for partner in self.partners:
                     for arm, agent in self.arms.items():
                         yield (
@@ -64,16 +64,16 @@ class ArmsPlan(RunPlan):
 
     def seatings(self) -> list[tuple[Scenario, dict[str, str]]]:
         """Each scenario with each of its casts; where two arms cast alike, once in the end."""
-        return [(scenario, seating) for _, scenario, _, _, seating in self.placings()]
+        return [(scenario, seating) for _, scenario, _, _, seating in self.arm_seatings()]
 
-    def places(self, ids: Mapping[str, str]) -> dict[str, list[ArmSeat]]:
-        """Arm → where it plays; `ids` are those of the agents, by name."""
-        found: dict[str, list[ArmSeat]] = {arm: [] for arm in self.arms}
-        for arm, scenario, seat, partner, seating in self.placings():
-            cast = {name: ids[agent] for name, agent in seating.items()}
+    def arm_seats(self, agent_ids: Mapping[str, str]) -> dict[str, list[ArmSeat]]:
+        """Arm → where it plays; `agent_ids` are those of the agents, by name."""
+        seats_by_arm: dict[str, list[ArmSeat]] = {arm: [] for arm in self.arms}
+        for arm, scenario, seat, partner, seating in self.arm_seatings():
+            cast = {name: agent_ids[agent] for name, agent in seating.items()}
             for repeat in range(self.repeats):
                 item = WorkItem(run=self.run, scenario_id=scenario.id, cast=cast, repeat=repeat)
-                place = ArmSeat(
+                arm_seat = ArmSeat(
                     family=scenario.family,
                     scenario=scenario.id,
                     seat=seat,
@@ -81,8 +81,8 @@ class ArmsPlan(RunPlan):
                     repeat=repeat,
                     item_key=item.key,
                 )
-                found[arm].append(place)
-        return found
+                seats_by_arm[arm].append(arm_seat)
+        return seats_by_arm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +95,11 @@ class EvaluationMeasures:
     reward: RewardSettings | None = None  # lexical or embedding
 
     @property
-    def main(self) -> str:
+    def main_measure(self) -> str:
         """The measure that decides: `overall` of the judge, else what is measured."""
         return OVERALL if self.judge is not None or self.reward is None else self.reward.measure
 
-    def measures(self, plan: ArmsPlan) -> tuple[str, ...]:
+    def names(self, plan: ArmsPlan) -> tuple[str, ...]:
         """The names of everything that will be compared. Raises InputError for a rubric that cannot
         be read.
         """
@@ -139,19 +139,19 @@ def plan_arms(
                 message="no scenario is given; use --scenarios NAME (a name, file, folder or glob)"
             )
         )
-    found_scenarios: tuple[Scenario, ...] = ()
+    loaded_scenarios: tuple[Scenario, ...] = ()
     try:
-        found_scenarios = (
+        loaded_scenarios = (
             tuple(loaded.scenario for loaded in find_scenarios(scenarios)) if scenarios else ()
         )
     except InputError as error:
         problems += error.problems
-    given = tuple(dict.fromkeys((*arms.values(), *partners)))
+    agents = tuple(dict.fromkeys((*arms.values(), *partners)))
     names: dict[str, str] = {}
     specs = {}
     try:
-        loaded_specs = find_specs(given)
-        names = {name: loaded.spec.name for name, loaded in zip(given, loaded_specs, strict=True)}
+        loaded_specs = find_specs(agents)
+        names = {name: loaded.spec.name for name, loaded in zip(agents, loaded_specs, strict=True)}
         specs = {loaded.spec.name: loaded for loaded in loaded_specs}
     except InputError as error:
         problems += error.problems
@@ -167,7 +167,7 @@ def plan_arms(
         run=run,
         seed=seed,
         repeats=repeats,
-        scenarios=found_scenarios,
+        scenarios=loaded_scenarios,
         casts=(),
         specs=specs,
         arms={arm: names[agent] for arm, agent in arms.items()},

@@ -11,7 +11,7 @@ from simworld.core.arrays import Embed
 from simworld.core.stopping import StopRules
 from simworld.judging.judging_pass import JudgingRun, JudgingTally
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
-from simworld.pipeline.evaluation_result import Evaluation, read_arms
+from simworld.pipeline.evaluation_result import Evaluation, compare_arms
 from simworld.runner.loaded_agents import LoadedAgents, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, run_plan
 from store import Store
@@ -21,7 +21,7 @@ def evaluate(
     plan: ArmsPlan,
     loaded_agents: LoadedAgents,
     store: Store,
-    scoring: EvaluationMeasures,
+    measures: EvaluationMeasures,
     *,
     retry_failed: bool = False,
     live: int = 32,
@@ -39,7 +39,7 @@ def evaluate(
         plan: the arms, and where they play.
         loaded_agents: agents and backends for it.
         store: where the run is begun or resumed.
-        scoring: what to compare by.
+        measures: what to compare by.
         retry_failed: play and judge again what failed.
         live: conversations under way at once.
         threads: of a judge's own local model.
@@ -69,8 +69,8 @@ def evaluate(
     )
     stopping.check_budget()
     judge_ids: tuple[str, ...] = ()
-    if scoring.judge is not None:
-        judge = scoring.judge
+    if measures.judge is not None:
+        judge = measures.judge
         with shared_or_new_backend(
             loaded_agents, judge.model, judge.dtype, fields=judge, server=server, threads=threads
         ) as backend:
@@ -79,6 +79,6 @@ def evaluate(
             )
             judge_ids = judging.go(on_progress=on_judging).judge_ids
         stopping.check_budget()
-    return read_arms(
-        plan, loaded_agents, store, scoring, judge_ids, replies_read=replies_read, embed=embed
+    return compare_arms(
+        plan, loaded_agents, store, measures, judge_ids, replies_read=replies_read, embed=embed
     )

@@ -23,7 +23,7 @@ from simworld.runner.loaded_agents import LoadedAgents
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.stats.paired_comparison import PairedComparison
 from simworld.training.data.dataset_query import RewardSettings
-from simworld.training.data.measured_rewards import make_utterance_reward
+from simworld.training.data.utterance_rewards import make_utterance_reward
 from store import EpisodeSummary, Store, StoredEpisode
 
 # arm → episodes that ended, and its seat in each
@@ -55,14 +55,14 @@ class Evaluation:
 
     def paired(self, first: str, second: str, measure: str) -> PairedComparison | None:
         """One arm less another on one measure; raw, without a correction for others."""
-        return _compare(self.arms, first, second, (self.main,)).get(measure)
+        return _paired_by_measure(self.arms, first, second, (self.main,)).get(measure)
 
 
-def read_arms(
+def compare_arms(
     plan: ArmsPlan,
     loaded_agents: LoadedAgents,
     store: Store,
-    scoring: EvaluationMeasures,
+    evaluated: EvaluationMeasures,
     judge_ids: Sequence[str] = (),
     *,
     replies_read: int = 400,
@@ -75,7 +75,7 @@ def read_arms(
         plan: of the evaluation.
         loaded_agents: its agents; their models tell perplexities.
         store: where it was played.
-        scoring: what to compare by.
+        evaluated: what to compare by.
         judge_ids: of the judge, as its `Tally` names them.
         replies_read: replies of an arm that are read for perplexity and embeddings; 0: none.
         embed: sentence embeddings for the dispersion of utterances.
@@ -83,26 +83,26 @@ def read_arms(
     Raises:
         InputError: a pattern took too long on an utterance.
     """
-    places = plan.places(loaded_agents.ids)
+    arm_seats = plan.arm_seats(loaded_agents.ids)
     episodes = last_attempts(store.summaries(run=plan.run))
     seats = judged_seats(store, judge_ids, [summary.id for summary in episodes.values()])
-    played = _played(store, plan.run, places, episodes)
-    if scoring.reward is not None:
-        for key, value in _measured(played, scoring.reward).items():
-            seats.setdefault(key, {})[scoring.reward.measure] = value
+    played = _played_seats(store, plan.run, arm_seats, episodes)
+    if evaluated.reward is not None:
+        for key, value in _mean_rewards(played, evaluated.reward).items():
+            seats.setdefault(key, {})[evaluated.reward.measure] = value
     arms = {
-        arm: arm_of(arm, of_arm, episodes, seats, main=scoring.main)
-        for arm, of_arm in places.items()
+        arm: arm_of(arm, planned, episodes, seats, main=evaluated.main_measure)
+        for arm, planned in arm_seats.items()
     }
-    found = {m: None for arm in arms.values() for score in arm.scores for m in score.values}
+    scored = {m: None for arm in arms.values() for score in arm.scores for m in score.values}
     measures = (
-        *(m for m in (scoring.main,) if m in found),
-        *(m for m in found if m != scoring.main),
+        *(m for m in (evaluated.main_measure,) if m in scored),
+        *(m for m in scored if m != evaluated.main_measure),
     )
     quality = qualities(
         {
-            arm: [(stored.episode, seat) for stored, seat in of_arm]
-            for arm, of_arm in played.items()
+            arm: [(stored.episode, seat) for stored, seat in arm_played]
+            for arm, arm_played in played.items()
         },
         embed=embed if replies_read else None,
         most=replies_read,
@@ -110,105 +110,108 @@ def read_arms(
     if replies_read:
         specs = {arm: plan.specs[agent].spec for arm, agent in plan.arms.items()}
         quality = {
-            arm: _with_perplexity(of_arm, played[arm], spec, loaded_agents, store, replies_read)
+            arm: _add_perplexity(arm_quality, played[arm], spec, loaded_agents, store, replies_read)
             if isinstance(spec := specs[arm], LMSpec)
-            else of_arm
-            for arm, of_arm in quality.items()
+            else arm_quality
+            for arm, arm_quality in quality.items()
         }
     return Evaluation(
         run=plan.run,
-        main=scoring.main,
+        main=evaluated.main_measure,
         judge_ids=tuple(judge_ids),
         arms=arms,
         agents={arm: loaded_agents.ids[agent] for arm, agent in plan.arms.items()},
-        levels={arm: _levels(arms[arm], measures) for arm in arms},
+        levels={arm: _mean_levels(arms[arm], measures) for arm in arms},
         comparisons=tuple(
-            _comparison(arms, first, second, measures, scoring.main)
-            for first, second in _pairs(plan)
+            _compare_by_measure(arms, first, second, measures, evaluated.main_measure)
+            for first, second in _compared_pairs(plan)
         ),
         quality=quality,
         measures=measures,
     )
 
 
-def _played(
+def _played_seats(
     store: Store,
     run: str,
-    places: Mapping[str, Sequence[ArmSeat]],
+    arm_seats: Mapping[str, Sequence[ArmSeat]],
     episodes: Mapping[str, EpisodeSummary],
 ) -> dict[str, list[tuple[StoredEpisode, str]]]:
-    wanted = {summary.id for summary in episodes.values() if summary.ending is not Ending.failed}
-    stored = {each.id: each for each in store.episodes(run=run) if each.id in wanted}
-    found = {}
-    for arm, of_arm in places.items():
+    ended_ids = {summary.id for summary in episodes.values() if summary.ending is not Ending.failed}
+    stored = {each.id: each for each in store.episodes(run=run) if each.id in ended_ids}
+    played = {}
+    for arm, planned in arm_seats.items():
         seats = [
-            (episodes[place.item_key].id, place.seat)
-            for place in of_arm
-            if place.item_key in episodes
+            (episodes[arm_seat.item_key].id, arm_seat.seat)
+            for arm_seat in planned
+            if arm_seat.item_key in episodes
         ]
-        found[arm] = [(stored[id_], seat) for id_, seat in seats if id_ in stored]
-    return found
+        played[arm] = [(stored[id_], seat) for id_, seat in seats if id_ in stored]
+    return played
 
 
-def _measured(played: _PlayedSeats, reward: RewardSettings) -> dict[tuple[str, str], float]:
+def _mean_rewards(played: _PlayedSeats, reward: RewardSettings) -> dict[tuple[str, str], float]:
     """(episode id, seat) → the mean over the seat's acts; a seat that never had a turn has none."""
-    signal = make_utterance_reward(reward)
-    if signal is None:
+    utterance_reward = make_utterance_reward(reward)
+    if utterance_reward is None:
         return {}
-    found = {}
-    for stored, seat in (pair for of_arm in played.values() for pair in of_arm):
+    means = {}
+    for stored, seat in (pair for seats in played.values() for pair in seats):
         texts = [act.action.text for act in stored.episode.acts if act.seat == seat]
-        if texts and (stored.id, seat) not in found:
-            found[stored.id, seat] = float(signal.measure(texts).mean())
-    return found
+        if texts and (stored.id, seat) not in means:
+            means[stored.id, seat] = float(utterance_reward.measure(texts).mean())
+    return means
 
 
-def _with_perplexity(
+def _add_perplexity(
     quality: Quality,
     seats: Sequence[tuple[StoredEpisode, str]],
     spec: LMSpec,
     loaded_agents: LoadedAgents,
     store: Store,
-    most: int,
+    limit: int,
 ) -> Quality:
     backend = loaded_agents.shared(model_key(spec))
     if backend is None:
         return quality
     requests = list(replies(store, seats, backend.info.id))
-    return replace(quality, perplexity=perplexity(evenly_spaced(requests, most), backend))
+    return replace(quality, perplexity=perplexity(evenly_spaced(requests, limit), backend))
 
 
-def _pairs(plan: ArmsPlan) -> Iterator[tuple[str, str]]:
+def _compared_pairs(plan: ArmsPlan) -> Iterator[tuple[str, str]]:
     """Every arm against the base, then the focus against every other arm."""
-    yield from ((arm, plan.base) for arm in plan.arms if arm != plan.base)
-    if plan.focus != plan.base:
-        yield from ((plan.focus, arm) for arm in plan.arms if arm not in (plan.focus, plan.base))
+    yield from ((arm, plan.base_arm) for arm in plan.arms if arm != plan.base_arm)
+    if plan.focus_arm != plan.base_arm:
+        compared = (plan.focus_arm, plan.base_arm)
+        yield from ((plan.focus_arm, arm) for arm in plan.arms if arm not in compared)
 
 
-def _comparison(
+def _compare_by_measure(
     arms: Mapping[str, Arm], first: str, second: str, measures: Sequence[str], main: str
 ) -> Comparison:
     """P is corrected over the dimensions; the main measure is not one of them."""
-    found = _compare(arms, first, second, (main,))
+    paired = _paired_by_measure(arms, first, second, (main,))
     return Comparison(
-        first=first, second=second, by_measure={measure: found.get(measure) for measure in measures}
+        first=first, second=second, by_measure={name: paired.get(name) for name in measures}
     )
 
 
-def _compare(
+def _paired_by_measure(
     arms: Mapping[str, Arm], first: str, second: str, main: Sequence[str]
 ) -> dict[str, PairedComparison]:
     tables = to_score_tables(score for arm in (first, second) for score in arms[arm].scores)
-    found = compare_agents(tables, first, second, main=main)
-    return {measure: difference.paired for measure, difference in found.items()}
+    differences = compare_agents(tables, first, second, main=main)
+    return {measure: difference.paired for measure, difference in differences.items()}
 
 
-def _levels(arm: Arm, measures: Sequence[str]) -> dict[str, Estimate]:
+def _mean_levels(arm: Arm, measures: Sequence[str]) -> dict[str, Estimate]:
     values = {m: [(s.family, s.values[m]) for s in arm.scores if m in s.values] for m in measures}
-    return {measure: mean_by_family(found) for measure, found in values.items() if found}
+    return {measure: mean_by_family(pairs) for measure, pairs in values.items() if pairs}
 
 
-def plain(evaluation: Evaluation, outcomes: Sequence[RequirementOutcome] = ()) -> dict[str, Any]:
+def evaluation_json(
+    evaluation: Evaluation, outcomes: Sequence[RequirementOutcome] = ()
+) -> dict[str, Any]:
     """Everything an evaluation found. What could not be computed is null; `notes` say why."""
     return {
         "run": evaluation.run,
@@ -235,7 +238,7 @@ def plain(evaluation: Evaluation, outcomes: Sequence[RequirementOutcome] = ()) -
                 "first": comparison.first,
                 "second": comparison.second,
                 "measures": {
-                    measure: _plain_paired(paired)
+                    measure: _paired_json(paired)
                     for measure, paired in comparison.by_measure.items()
                 },
             }
@@ -248,5 +251,5 @@ def plain(evaluation: Evaluation, outcomes: Sequence[RequirementOutcome] = ()) -
     }
 
 
-def _plain_paired(paired: PairedComparison | None) -> dict[str, Any] | None:
+def _paired_json(paired: PairedComparison | None) -> dict[str, Any] | None:
     return None if paired is None else {**asdict(paired), "notes": list(paired.notes)}

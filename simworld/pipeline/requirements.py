@@ -10,7 +10,7 @@ from simworld.core.errors import InputError, Problem
 from simworld.stats.paired_comparison import PairedComparison
 from simworld.yamlfile import did_you_mean
 
-FORM = "ARM>ARM, ARM>ARM:MEASURE or ARM>ARM:MEASURE:p<0.05"
+SYNTAX = "ARM>ARM, ARM>ARM:MEASURE or ARM>ARM:MEASURE:p<0.05"
 _REQUIREMENT = re.compile(
     r"\s*([\w.-]+)\s*>\s*([\w.-]+)\s*(?::\s*([\w/.-]+?)\s*)?(?::\s*p\s*<\s*([0-9.eE-]+)\s*)?"
 )
@@ -52,9 +52,11 @@ def read_requirements(
     for text in texts:
         match = _REQUIREMENT.fullmatch(text)
         if match is None:
-            problems.append(Problem(message=f"--require {text!r} is not understood; write {FORM}"))
+            problems.append(
+                Problem(message=f"--require {text!r} is not understood; write {SYNTAX}")
+            )
             continue
-        better, worse, measure, p = match.groups()
+        better, worse, measure, p_text = match.groups()
         for arm in (better, worse):
             if arm not in arms:
                 hint = did_you_mean(arm, tuple(arms)) or f"; there are {', '.join(arms)}"
@@ -66,14 +68,16 @@ def read_requirements(
         if measure is not None and measure not in measures:
             hint = did_you_mean(measure, tuple(measures)) or f"; there are {', '.join(measures)}"
             problems.append(Problem(message=f"--require {text!r}: no measure {measure!r}{hint}"))
-        limit = _share(p) if p is not None else alpha
-        if limit is None:
+        threshold = _parse_probability(p_text) if p_text is not None else alpha
+        if threshold is None:
             problems.append(
                 Problem(message=f"--require {text!r}: p must lie below a number between 0 and 1")
             )
             continue
         requirements.append(
-            Requirement(text=text, better=better, worse=worse, measure=measure or main, alpha=limit)
+            Requirement(
+                text=text, better=better, worse=worse, measure=measure or main, alpha=threshold
+            )
         )
     if problems:
         raise InputError(problems)
@@ -104,7 +108,7 @@ def check_requirement(
     return RequirementOutcome(requirement=requirement, holds=holds, reason=reason)
 
 
-def _share(text: str) -> float | None:
+def _parse_probability(text: str) -> float | None:
     try:
         value = float(text)
     except ValueError:

@@ -13,7 +13,7 @@ from simworld.core.progress import MetricsSink
 from store import Store, TrainingRecord
 
 
-def new_record(
+def new_training_record(
     name: str, kind: str, code_version: str, settings: Mapping[str, Any], data: Mapping[str, Any]
 ) -> TrainingRecord:
     """Gives the record of a training that begins now."""
@@ -28,7 +28,7 @@ def new_record(
 
 
 @contextmanager
-def store_log(store: Store, training: TrainingRecord) -> Iterator[MetricsSink]:
+def log_to_store(store: Store, training: TrainingRecord) -> Iterator[MetricsSink]:
     """Gives a sink into the store's table under the training's name; a training that fails is
     marked as failed, one that is interrupted stays open.
 
@@ -44,7 +44,7 @@ def store_log(store: Store, training: TrainingRecord) -> Iterator[MetricsSink]:
 
 
 @contextmanager
-def tensorboard_log(folder: Path) -> Iterator[MetricsSink]:
+def log_to_tensorboard(folder: Path) -> Iterator[MetricsSink]:
     """Gives a sink that writes scalars for TensorBoard. Raises MissingExtra where it is not
     installed.
     """

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
-from simworld.training.training_state import TrainingFile, prefixed, under
+from simworld.training.training_state import TrainingFile, add_prefix, strip_prefix
 
 
 class TrainingTask(Protocol):
@@ -109,26 +109,26 @@ def train(
         InputError: for a file of another training, or a task that says it cannot go on; then the
             file is deleted, for nobody wants to go on from there.
     """
-    file, position = recorder.file, _resumed(task, recorder.file)
+    file, position = recorder.file, _resume(task, recorder.file)
     if schedule.eval_first and position.step == 0:
-        recorder.sink(0, _evaluated(task, position, {}))
+        recorder.sink(0, _evaluate(task, position, {}))
         recorder.on_progress(0, schedule.steps, recorder.note)
-    values: dict[str, list[float]] = {}
+    pending_metrics: dict[str, list[float]] = {}
     while position.step < schedule.steps and not (
         0 < schedule.patience <= position.evals_since_best
     ):
         position.step = step = position.step + 1
         for name, value in task.step(step).items():
-            values.setdefault(name, []).append(value)
-        evaluated = schedule.due(schedule.eval_interval, step)
-        if evaluated or schedule.due(schedule.log_interval, step):
-            metrics = {name: sum(each) / len(each) for name, each in values.items()}
-            values.clear()
+            pending_metrics.setdefault(name, []).append(value)
+        eval_due = schedule.due(schedule.eval_interval, step)
+        if eval_due or schedule.due(schedule.log_interval, step):
+            metrics = {name: sum(values) / len(values) for name, values in pending_metrics.items()}
+            pending_metrics.clear()
             if failure := task.failure(step, metrics):
                 if file is not None:
                     file.path.unlink(missing_ok=True)
                 raise InputError(failure)
-            recorder.sink(step, _evaluated(task, position, metrics) if evaluated else metrics)
+            recorder.sink(step, _evaluate(task, position, metrics) if eval_due else metrics)
         if file is not None and schedule.due(schedule.save_interval, step):
             _save(task, position, file)
         recorder.on_progress(step, schedule.steps, recorder.note)
@@ -155,35 +155,36 @@ def gradient_step(
     optimiser.step()
 
 
-def _evaluated(
+def _evaluate(
     task: TrainingTask, position: TrainingPosition, metrics: Mapping[str, float]
 ) -> dict[str, float]:
     """The metrics with those of an evaluation, after which the best moment may be another."""
-    measured, score = task.evaluate()
+    evaluation, score = task.evaluate()
     if score is not None and not math.isfinite(score):
         score = -math.inf  # an evaluation that ran away is the worst there is
-    whole, best = {**metrics, **measured}, position.best_score
+    all_metrics, best_score = {**metrics, **evaluation}, position.best_score
     position.evals_since_best += 1
-    if score is None or best is None or score > best:
+    if score is None or best_score is None or score > best_score:
         position.best_weights = {
             name: tensor.detach().clone() for name, tensor in task.module.state_dict().items()
         }
-        position.best_step, position.best_score, position.best_metrics = position.step, score, whole
+        position.best_step, position.best_score = position.step, score
+        position.best_metrics = all_metrics
         position.evals_since_best = 0
-    return whole
+    return all_metrics
 
 
 def _save(task: TrainingTask, position: TrainingPosition, file: TrainingFile) -> None:
-    tensors = {**prefixed("task", task.state()), **prefixed("best", position.best_weights)}
+    tensors = {**add_prefix("task", task.state()), **add_prefix("best", position.best_weights)}
     numbers = {name: getattr(position, name) for name in TrainingPosition.__slots__}
     del numbers["best_weights"]
     file.save(tensors, numbers)
 
 
-def _resumed(task: TrainingTask, file: TrainingFile | None) -> TrainingPosition:
+def _resume(task: TrainingTask, file: TrainingFile | None) -> TrainingPosition:
     saved = None if file is None else file.load()
     if saved is None:
         return TrainingPosition()
     tensors, numbers = saved
-    task.load(under("task", tensors))
-    return TrainingPosition(best_weights=under("best", tensors), **numbers)
+    task.load(strip_prefix("task", tensors))
+    return TrainingPosition(best_weights=strip_prefix("best", tensors), **numbers)

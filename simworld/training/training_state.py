@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from simworld.core.errors import InputError
 
-VERSION = 2  # of the file's layout; a training that another version began is refused
+LAYOUT_VERSION = 2  # of the file's layout; a training that another version began is refused
 
 StateParts = Mapping[str, nn.Module | Optimizer]  # by name
 
@@ -38,13 +38,13 @@ class TrainingFile:
             position: how far the training has come, plain JSON.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        written = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         save_file(
             {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
-            written,
-            metadata={"place": json.dumps(position), "training": self._identity()},
+            temporary,
+            metadata={"place": json.dumps(position), "training": self._identity_json()},
         )
-        os.replace(written, self.path)
+        os.replace(temporary, self.path)
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The tensors and the position that were saved last; None where there is no file.
@@ -57,58 +57,59 @@ class TrainingFile:
             with safe_open(self.path, framework="pt") as opened:
                 metadata = opened.metadata() or {}
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
-            position, before = json.loads(metadata["place"]), json.loads(metadata["training"])
+            position, saved = json.loads(metadata["place"]), json.loads(metadata["training"])
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise InputError(
                 f"{self.path}: not the state of a training: {error}; delete it to start afresh"
             ) from None
-        now = json.loads(self._identity())
-        if changed := [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]:
+        identity = json.loads(self._identity_json())
+        keys = sorted({*saved, *identity})
+        if differing := [key for key in keys if saved.get(key) != identity.get(key)]:
             raise InputError(
-                f"{self.path}: is of a training with another {', '.join(changed)}; train into"
+                f"{self.path}: is of a training with another {', '.join(differing)}; train into"
                 " another folder, or delete it"
             )
         return tensors, position
 
-    def _identity(self) -> str:
-        return json.dumps({**self.identity, "version": VERSION}, sort_keys=True)
+    def _identity_json(self) -> str:
+        return json.dumps({**self.identity, "version": LAYOUT_VERSION}, sort_keys=True)
 
 
-def tensors_of(parts: StateParts) -> dict[str, Tensor]:
+def collect_tensors(parts: StateParts) -> dict[str, Tensor]:
     """The weights of modules, and the moments and counters of optimisers, as "<part>.<name>". They
     share memory.
     """
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for prefix, part in parts.items():
         if isinstance(part, nn.Module):
-            found |= prefixed(prefix, part.state_dict())
+            tensors |= add_prefix(prefix, part.state_dict())
             continue
         for number, values in part.state_dict()["state"].items():
-            found |= prefixed(f"{prefix}.{number}", values)
-    return found
+            tensors |= add_prefix(f"{prefix}.{number}", values)
+    return tensors
 
 
 def load_tensors(parts: StateParts, tensors: Mapping[str, Tensor]) -> None:
-    """Makes modules and optimisers go on from what `tensors_of` gave."""
+    """Makes modules and optimisers go on from what `collect_tensors` gave."""
     for prefix, part in parts.items():
         if isinstance(part, nn.Module):
-            part.load_state_dict(under(prefix, tensors))
+            part.load_state_dict(strip_prefix(prefix, tensors))
             continue
         state: dict[int, dict[str, Tensor]] = {}
-        for key, value in under(prefix, tensors).items():
+        for key, value in strip_prefix(prefix, tensors).items():
             number, _, name = key.partition(".")
             state.setdefault(int(number), {})[name] = value.clone()
         part.load_state_dict(part.state_dict() | {"state": state})
 
 
-def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def add_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors under "<prefix>.<name>"."""
     return {f"{prefix}.{name}": value for name, value in tensors.items()}
 
 
-def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors that `prefixed` put under a prefix."""
-    start = prefix + "."
+def strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors that `add_prefix` put under a prefix."""
+    stem = prefix + "."
     return {
-        name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)
+        name.removeprefix(stem): value for name, value in tensors.items() if name.startswith(stem)
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from simworld.pipeline.learn.grid import combinations
-from simworld.pipeline.learn.learn_file import ARMS
+from simworld.pipeline.learn.grid import grid_points
+from simworld.pipeline.learn.learn_file import ARM_NAMES
 from simworld.yamlfile import load_text
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "training.md").read_text("utf-8")
@@ -14,10 +14,10 @@ PAGE = (Path(__file__).parent.parent.parent / "docs" / "training.md").read_text(
 
 def test_the_file_that_is_shown_can_be_used() -> None:
     shown, _explorer = re.findall(r"```yaml\n(name: .*?)```", PAGE, re.DOTALL)
-    (one,) = combinations(load_text(shown, "polite.yaml"))
+    (one,) = grid_points(load_text(shown, "polite.yaml"))
     assert one.file.arms == ("base", "clone", "random", "constant", "planner")
 
 
 def test_every_arm_is_explained() -> None:
     (told,) = re.findall(r"^The arms: .*\n.*$", PAGE, re.MULTILINE)
-    assert set(ARMS) == set(re.findall(r"`(\w+)`", told))
+    assert set(ARM_NAMES) == set(re.findall(r"`(\w+)`", told))

@@ -37,14 +37,14 @@ def episodes(
         states=np.concatenate([np.array(part, np.float32) for part in states]),
         actions=np.concatenate([np.array(part, np.float32) for part in actions]),
         rewards=np.concatenate([np.array(part, np.float32) for part in rewards]),
-        state=np.array(state),
-        next_state=np.array(next_state),
-        terminal=np.array(terminal),
-        episode=np.array(episode),
-        turn=np.array(turns),
-        family=np.array([order.index(names[number]) for number in episode]),
-        episodes=[f"e{number}/ann" for number in range(len(actions))],
-        families=order,
+        state_rows=np.array(state),
+        next_state_rows=np.array(next_state),
+        terminals=np.array(terminal),
+        episode_index=np.array(episode),
+        turns=np.array(turns),
+        family_index=np.array([order.index(names[number]) for number in episode]),
+        episode_names=[f"e{number}/ann" for number in range(len(actions))],
+        family_names=order,
     )
 
 

@@ -90,7 +90,7 @@ def clone(
     from agents.steering.checkpoint_folder import check_target
     from simworld.cli.progress import progress_bar
     from simworld.cli.text import harmless, plain_json
-    from simworld.training.cloning.clone_checkpoint import clone_planner, open_cloning_data
+    from simworld.training.cloning.clone_checkpoint import clone_checkpoint, open_cloning_data
     from simworld.training.cloning.self_cloning import CloneSettings
     from store import open_store
 
@@ -101,18 +101,19 @@ def clone(
         train_upmap=train_upmap,
         reach_target=reach,
         reach_weight=reach_weight,
-        descent=descent_of(options),
+        training=descent_of(options),
     )
     with open_store(db) as store, progress_bar("cloning") as show:
         query = reply_query(options)
         store.check_names(run=query.run, agent=query.agent)  # before the model is loaded
         local = open_local(base, dtype, threads)
+        settings_data = settings.to_json()
         with (
             open_cloning_data(store, local, base, query, show) as cloning,
-            record_training(store, "clone", out, settings.plain(), cloning.data) as (log, done),
+            record_training(store, "clone", out, settings_data, cloning.provenance) as (log, done),
         ):
-            checkpoint, measured = clone_planner(
-                cloning, base, settings, log=log, show=show, work=work_folder(out)
+            checkpoint, measured = clone_checkpoint(
+                cloning, base, settings, sink=log, on_progress=show, state_folder=work_folder(out)
             )
             save_checkpoint(out, checkpoint)
             done(checkpoint)

@@ -56,12 +56,12 @@ def constant(
     from agents.steering.checkpoint_folder import check_target
     from simworld.training.data.dataset_folder import load_meta
     from simworld.training.rl.best_constant import constant_checkpoint
-    from simworld.training.rl.train_planner import load_data
+    from simworld.training.rl.train_planner import load_training_data
 
     check_target(out)
     parent = load_checkpoint(parent_folder)
     folder = dataset_folder(db, options, datasets) if dataset is None else dataset
-    data, reward = load_data(folder), load_meta(folder).query.reward
+    data, reward = load_training_data(folder), load_meta(folder).query.reward
     checkpoint = constant_checkpoint(
         parent, data.transitions, by_act=reward.by_act, data=data.provenance, dtype=data.dtype
     )

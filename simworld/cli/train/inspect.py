@@ -15,7 +15,7 @@ from simworld.cli.train.dataset_options import data_options, dataset_folder, dat
 from simworld.core.counts import counted
 
 if TYPE_CHECKING:
-    from simworld.training.data.inspection import Histogram, Inspection
+    from simworld.training.data.dataset_inspection import Histogram, Inspection
     from simworld.training.data.variance_explained import VarianceExplained
 
 BAR = 40  # characters of the longest bar
@@ -32,7 +32,7 @@ def inspect_(db: str, datasets: Path | None, as_json: bool, **options: Any) -> N
 
     Steered acts by default; the same options choose the data of the other commands.
     """
-    from simworld.training.data.inspection import inspect_dataset
+    from simworld.training.data.dataset_inspection import inspect_dataset
 
     folder = dataset_folder(db, options, datasets)
     inspection = inspect_dataset(folder)
@@ -131,7 +131,7 @@ def _reward(inspection: Inspection) -> str:
         "embedding": reward.text,
     }
     centred = "centred by family" if reward.centre else "not centred"
-    return f"{reward.measure} ({source[reward.measure]}), {reward.placed}, {centred}"
+    return f"{reward.measure} ({source[reward.measure]}), {reward.placement}, {centred}"
 
 
 def _noise(inspection: Inspection) -> str:

@@ -108,35 +108,36 @@ def latent(
     from simworld.cli.progress import progress_bar
     from simworld.training.cloning.clone_checkpoint import (
         ReplyQuery,
-        latent_upmap,
+        latent_checkpoint,
         open_cloning_data,
     )
-    from simworld.training.cloning.latent_learning import LatentSettings
-    from simworld.training.cloning.reply_training import DescentSettings
+    from simworld.training.cloning.latent_map import LatentSettings
+    from simworld.training.cloning.reply_training import ReplyTrainingSettings
     from store import open_store
 
     check_target(out)
     clone = load_checkpoint(clone_folder)
-    how = DescentSettings(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
-    settings = LatentSettings(size=size, ways=ways, strength=strength, descent=how)
+    how = ReplyTrainingSettings(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
+    settings = LatentSettings(size=size, ways=ways, strength=strength, training=how)
     query = ReplyQuery(run=run_name, agent=agent, train=replies, dev=60, seed=seed)
     with open_store(db) as store, progress_bar("latent") as show:
         store.check_names(run=run_name, agent=agent)  # before the model is loaded
         # Likelihoods are those of the distribution that drew the replies, and so are read in its
         # number format.
         local = open_local(clone, clone.info.dtype, threads)
+        settings_data = settings.to_json()
         with (
             open_cloning_data(store, local, clone, query, show) as cloning,
-            record_training(store, "latent", out, settings.plain(), cloning.data) as (log, done),
+            record_training(store, "latent", out, settings_data, cloning.provenance) as (log, done),
         ):
-            checkpoint, measured, neutrality = latent_upmap(
+            checkpoint, measured, neutrality = latent_checkpoint(
                 cloning,
                 clone,
                 settings,
                 embed=load_sentences().encode,
-                log=log,
-                show=show,
-                work=work_folder(out),
+                sink=log,
+                on_progress=show,
+                state_folder=work_folder(out),
             )
             save_checkpoint(out, checkpoint)
             done(checkpoint)

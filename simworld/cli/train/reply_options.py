@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from simworld.stats.intervals import Estimate
     from simworld.training.cloning.clone_checkpoint import ReplyQuery
     from simworld.training.cloning.neutrality import Neutrality
-    from simworld.training.cloning.reply_training import DescentSettings
+    from simworld.training.cloning.reply_training import ReplyTrainingSettings
     from store import Store
 
 _SOURCE = (
@@ -94,11 +94,11 @@ def reply_query(options: Mapping[str, Any]) -> ReplyQuery:
     )
 
 
-def descent_of(options: Mapping[str, Any]) -> DescentSettings:
+def descent_of(options: Mapping[str, Any]) -> ReplyTrainingSettings:
     """How a command's options say to descend."""
-    from simworld.training.cloning.reply_training import DescentSettings
+    from simworld.training.cloning.reply_training import ReplyTrainingSettings
 
-    return DescentSettings(
+    return ReplyTrainingSettings(
         steps=options["steps"],
         batch_size=options["batch_size"],
         lr=options["lr"],
@@ -133,10 +133,10 @@ def record_training(
     from datetime import UTC, datetime
 
     from simworld.code_version import code_version
-    from simworld.training.metrics_log import new_record, store_log
+    from simworld.training.metrics_log import log_to_store, new_training_record
 
     name = f"{kind} {out.name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
-    record = new_record(name, kind, code_version(), settings, data)
+    record = new_training_record(name, kind, code_version(), settings, data)
 
     def done(checkpoint: Checkpoint) -> None:
         metrics = checkpoint.info.metrics
@@ -144,7 +144,7 @@ def record_training(
         shutil.rmtree(work_folder(out), ignore_errors=True)
 
     try:
-        with store_log(store, record) as log:
+        with log_to_store(store, record) as log:
             yield log, done
     except KeyboardInterrupt:
         store.finish_training(name, status="failed")

@@ -137,44 +137,48 @@ def td3bc(
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
     from agents.steering.checkpoint_folder import check_target
     from simworld.cli.progress import progress_bar
-    from simworld.training.data.inspection import coverage
-    from simworld.training.metrics_log import new_record, store_log, tensorboard_log
+    from simworld.training.data.dataset_inspection import dataset_coverage
+    from simworld.training.metrics_log import log_to_store, log_to_tensorboard, new_training_record
     from simworld.training.rl.offline_training import LoopSettings
-    from simworld.training.rl.td3bc import Td3bcSettings
-    from simworld.training.rl.train_planner import PlannerSettings, load_data, train_planner
+    from simworld.training.rl.td3bc import TD3BCSettings
+    from simworld.training.rl.train_planner import (
+        PlannerSettings,
+        load_training_data,
+        train_planner,
+    )
     from store import open_store
 
     loop = _set(options, LoopSettings) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
     settings = PlannerSettings.model_validate(
-        {"learner": learner, "fresh": fresh, "td3bc": _set(options, Td3bcSettings), "loop": loop}
+        {"learner": learner, "fresh": fresh, "td3bc": _set(options, TD3BCSettings), "loop": loop}
     )
     check_target(out)
     clone = load_checkpoint(clone_folder)
     folder = dataset_folder(db, options, datasets) if dataset is None else dataset
-    data = load_data(folder)
+    data = load_training_data(folder)
     source = click.get_current_context().get_parameter_source("db")
     logged = dataset is None or source is not ParameterSource.DEFAULT
     work = work_folder(out)
     try:
         with ExitStack() as stack:
             store = stack.enter_context(open_store(db)) if logged else None
-            record = new_record(
+            record = new_training_record(
                 name or out.name,
                 settings.learner,
                 code_version(),
                 settings.model_dump(mode="json"),
                 dict(data.provenance),
             )
-            sinks = [stack.enter_context(store_log(store, record))] if store else []
+            sinks = [stack.enter_context(log_to_store(store, record))] if store else []
             if tensorboard:
-                sinks.append(stack.enter_context(tensorboard_log(tensorboard)))
+                sinks.append(stack.enter_context(log_to_tensorboard(tensorboard)))
             show = stack.enter_context(progress_bar("training"))
             planner = train_planner(
                 data, clone, settings, folder=work, sink=_all(sinks), on_progress=show
             )
             save_checkpoint(out, planner)
             if store:
-                metrics = {**planner.info.metrics, "coverage": coverage(folder)}
+                metrics = {**planner.info.metrics, "coverage": dataset_coverage(folder)}
                 store.finish_training(record.name, checkpoint_id=planner.id, metrics=metrics)
     except KeyboardInterrupt:
         click.echo("Stopped; the same command goes on from the last evaluation.", err=True)

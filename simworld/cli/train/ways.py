@@ -21,7 +21,7 @@ from simworld.core.errors import InputError
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint
     from simworld.training.data.transitions import Transitions
-    from simworld.training.rl.ways_of_replying import WaysTried
+    from simworld.training.rl.ways_of_replying import WayRanking
     from store import Store
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -78,7 +78,7 @@ def ways(
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
     from simworld.training.data.dataset_folder import load_meta, load_transitions
-    from simworld.training.rl.ways_of_replying import keep_best_ways, ways_tried
+    from simworld.training.rl.ways_of_replying import keep_best_ways, rank_ways
     from store import open_store
 
     if (out is None) != (parent_folder is None):
@@ -95,11 +95,11 @@ def ways(
             f"--of {parent_folder}: is planner {parent.id}; the data were collected with"
             f" {', '.join(sorted(planners))}"
         )
-    tried = ways_tried(transitions)
+    tried = rank_ways(transitions)
     checkpoint: Checkpoint | None = None
     if parent is not None and out is not None:
         checkpoint = keep_best_ways(
-            parent, tried, keep=keep or len(tried.ways), shares=shares, neutral=neutral
+            parent, tried, count=keep or len(tried.ways), cosines=shares, keep_neutral=neutral
         )
         save_checkpoint(out, checkpoint)
     with open_store(db) as store:
@@ -108,15 +108,15 @@ def ways(
         rows = [
             {
                 **asdict(way.reward),
-                "expected": way.expected,
+                "expected": way.shrunken_mean,
                 "action": way.action.tolist(),
                 "utterance": line,
             }
             for way, line in zip(tried.ways, lines, strict=True)
         ]
         plain = {
-            "between": tried.between,
-            "p": tried.p,
+            "between": tried.between_sd,
+            "p": tried.p_value,
             "counted": "acts" if tried.by_act else "seats",
             "ways": rows,
         }
@@ -138,13 +138,13 @@ def ways(
 
 
 def _line(store: Store, transitions: Transitions, row: int) -> str:
-    episode, seat = transitions.episodes[int(transitions.episode[row])].split("/", 1)
+    episode, seat = transitions.episode_names[int(transitions.episode_index[row])].split("/", 1)
     turns = store.episode(episode, vectors=False).episode.turns
-    acts = turns[int(transitions.turn[row])].acts
+    acts = turns[int(transitions.turns[row])].acts
     return next(str(act.action.text) for act in acts if act.seat == seat)
 
 
-def _show(tried: WaysTried, lines: list[str]) -> None:
+def _show(tried: WayRanking, lines: list[str]) -> None:
     counted = "acts" if tried.by_act else "seats"
     table = grid(
         "way",
@@ -168,9 +168,9 @@ def _show(tried: WaysTried, lines: list[str]) -> None:
             str(reward.n),
             f"{reward.mean:+.4f}",
             interval,
-            f"{way.expected:+.4f}",
+            f"{way.shrunken_mean:+.4f}",
             cell(shown),
         )
     console().print(table)
-    click.echo(f"between ways {tried.between:.4f} (standard deviation beyond chance)")
-    click.echo(f"p {tried.p:.2g} (as much or more by chance; permutations within families)")
+    click.echo(f"between ways {tried.between_sd:.4f} (standard deviation beyond chance)")
+    click.echo(f"p {tried.p_value:.2g} (as much or more by chance; permutations within families)")

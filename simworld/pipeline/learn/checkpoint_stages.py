@@ -19,27 +19,27 @@ from agents.steering.pca_checkpoint import pca_checkpoint
 from simworld.code_version import code_version
 from simworld.core.progress import MetricsSink
 from simworld.pipeline.learn.context import PipelineContext
-from simworld.pipeline.learn.learn_file import CloneStage, DescentFields, LatentStage
+from simworld.pipeline.learn.learn_file import CloneStage, LatentStage, ReplyTrainingFields
 from simworld.pipeline.learn.stage_cache import StageOutput, StageState
 from simworld.training.cloning.clone_checkpoint import (
-    DEV,
+    DEV_REPLIES,
     CloningData,
     ReplyQuery,
-    clone_planner,
-    latent_upmap,
+    clone_checkpoint,
+    latent_checkpoint,
     open_cloning_data,
 )
-from simworld.training.cloning.latent_learning import LatentSettings
-from simworld.training.cloning.reply_training import DescentSettings
+from simworld.training.cloning.latent_map import LatentSettings
+from simworld.training.cloning.reply_training import ReplyTrainingSettings
 from simworld.training.cloning.self_cloning import CloneSettings
 from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta
+from simworld.training.data.dataset_inspection import dataset_coverage
 from simworld.training.data.dataset_query import DataQuery
-from simworld.training.data.inspection import coverage
-from simworld.training.metrics_log import new_record, store_log
+from simworld.training.metrics_log import log_to_store, new_training_record
 from simworld.training.rl.best_constant import constant_checkpoint
-from simworld.training.rl.train_planner import load_data, train_planner
-from simworld.training.rl.ways_of_replying import keep_best_ways, ways_tried
+from simworld.training.rl.train_planner import load_training_data, train_planner
+from simworld.training.rl.ways_of_replying import keep_best_ways, rank_ways
 
 
 def make_upmap(context: PipelineContext, label: str) -> StageOutput:
@@ -58,7 +58,7 @@ def make_upmap(context: PipelineContext, label: str) -> StageOutput:
         mode=settings.mode,
         text_encoder=settings.text_encoder,
     )
-    return _saved(context, label, checkpoint)
+    return _save(context, label, checkpoint)
 
 
 def make_clone(
@@ -70,18 +70,19 @@ def make_clone(
     settings: CloneStage,
 ) -> StageOutput:
     """A checkpoint with a planner that changes nothing."""
-    with _cloning(context, label, upmap, replies, settings) as (data, base, log):
+    with _open_cloning(context, label, upmap, replies, settings) as (data, base, log):
         clone_settings = CloneSettings(
             loss=settings.loss,
             train_upmap=settings.train_upmap,
             reach_target=settings.reach,
             reach_weight=settings.reach_weight,
-            descent=_descent(context, settings),
+            training=_reply_training(context, settings),
         )
-        clone, _ = clone_planner(
-            data, base, clone_settings, log=log, show=context.tell, work=_work(context, label)
+        show, folder = context.on_progress, _state_folder(context, label)
+        clone, _ = clone_checkpoint(
+            data, base, clone_settings, sink=log, on_progress=show, state_folder=folder
         )
-    return _saved(context, label, clone)
+    return _save(context, label, clone)
 
 
 def make_latent(
@@ -93,23 +94,23 @@ def make_latent(
     settings: LatentStage,
 ) -> StageOutput:
     """A checkpoint with a latent up-mapping and its neutral action."""
-    with _cloning(context, label, clone, replies, settings) as (data, base, log):
+    with _open_cloning(context, label, clone, replies, settings) as (data, base, log):
         latent_settings = LatentSettings(
             size=settings.size,
             ways=settings.ways,
             strength=settings.strength,
-            descent=_descent(context, settings),
+            training=_reply_training(context, settings),
         )
-        latent, _, _ = latent_upmap(
+        latent, _, _ = latent_checkpoint(
             data,
             base,
             latent_settings,
             embed=load_sentences().encode,
-            log=log,
-            show=context.tell,
-            work=_work(context, label),
+            sink=log,
+            on_progress=context.on_progress,
+            state_folder=_state_folder(context, label),
         )
-    return _saved(context, label, latent)
+    return _save(context, label, latent)
 
 
 def make_dataset(context: PipelineContext, label: str, played: StageState) -> StageOutput:
@@ -118,8 +119,8 @@ def make_dataset(context: PipelineContext, label: str, played: StageState) -> St
     """
     run, judges = context.run_name(played.label), ()
     if context.reward_judge is not None:
-        judged = json.loads(played.path.read_text("utf-8"))
-        run, judges = judged["run"], tuple(judged["judges"])
+        judge_output = json.loads(played.path.read_text("utf-8"))
+        run, judges = judge_output["run"], tuple(judge_output["judges"])
     query = DataQuery(
         runs=(run,),
         agents=(f"{context.model.name}-explore",),
@@ -129,50 +130,52 @@ def make_dataset(context: PipelineContext, label: str, played: StageState) -> St
         reward=context.file.reward,
     )
     folder = build_dataset(
-        context.store, query, context.folder / "datasets", on_progress=context.tell
+        context.store, query, context.folder / "datasets", on_progress=context.on_progress
     )
     return StageOutput(path=str(folder.relative_to(context.folder)))
 
 
-def keep_ways(
+def make_ways(
     context: PipelineContext, label: str, dataset: StageState, start: StageState
 ) -> StageOutput:
     """A checkpoint that knows the most rewarded of the ways that were tried, and the neutral
     action.
     """
     settings = context.file.collect
-    tried = ways_tried(load_data(dataset.path).transitions)
-    keep = max(1, round(settings.keep * len(tried.best(len(tried.ways)))))
-    shares = () if settings.share is None else (settings.share,)
-    base = load_checkpoint(start.path)
-    return _saved(
-        context, label, keep_best_ways(base, tried, keep=keep, shares=shares, neutral=True)
-    )
+    ranking = rank_ways(load_training_data(dataset.path).transitions)
+    count = max(1, round(settings.keep * len(ranking.best(len(ranking.ways)))))
+    cosines = () if settings.share is None else (settings.share,)
+    parent = load_checkpoint(start.path)
+    kept = keep_best_ways(parent, ranking, count=count, cosines=cosines, keep_neutral=True)
+    return _save(context, label, kept)
 
 
-def train(
+def make_planner(
     context: PipelineContext, label: str, dataset: StageState, start: StageState
 ) -> StageOutput:
     """A trained planner."""
-    data, base, settings = load_data(dataset.path), load_checkpoint(start.path), context.file.train
+    data, base = load_training_data(dataset.path), load_checkpoint(start.path)
+    settings = context.file.train
     name, content = context.run_name(label), settings.model_dump(mode="json")
-    record = new_record(name, settings.learner, code_version(), content, dict(data.provenance))
-    with store_log(context.store, record) as sink:
-        work = _work(context, label)
+    record = new_training_record(
+        name, settings.learner, code_version(), content, dict(data.provenance)
+    )
+    with log_to_store(context.store, record) as sink:
+        work = _state_folder(context, label)
         planner = train_planner(
-            data, base, settings, folder=work, sink=sink, on_progress=context.tell
+            data, base, settings, folder=work, sink=sink, on_progress=context.on_progress
         )
-    output = _saved(context, label, planner)
-    metrics = {**planner.info.metrics, "coverage": coverage(dataset.path)}
+    output = _save(context, label, planner)
+    metrics = {**planner.info.metrics, "coverage": dataset_coverage(dataset.path)}
     context.store.finish_training(name, checkpoint_id=planner.id, metrics=metrics)
     return output
 
 
-def choose_constant(
+def make_constant(
     context: PipelineContext, label: str, dataset: StageState, start: StageState
 ) -> StageOutput:
     """A checkpoint that always takes the best constant action."""
-    data = load_data(dataset.path)
+    data = load_training_data(dataset.path)
     best = constant_checkpoint(
         load_checkpoint(start.path),
         data.transitions,
@@ -180,16 +183,16 @@ def choose_constant(
         data=data.provenance,
         dtype=data.dtype,
     )
-    return _saved(context, label, best)
+    return _save(context, label, best)
 
 
 @contextmanager
-def _cloning(
+def _open_cloning(
     context: PipelineContext,
     label: str,
     start: StageState,
     replies: StageState,
-    settings: DescentFields,
+    settings: ReplyTrainingFields,
 ) -> Iterator[tuple[CloningData, Checkpoint, MetricsSink]]:
     """What learning from stored replies needs: the data, the checkpoint to start from, and the sink
     of what is measured.
@@ -204,34 +207,35 @@ def _cloning(
     query = ReplyQuery(
         run=context.run_name(replies.label),
         train=settings.replies,
-        dev=settings.tested if latent else DEV,
+        dev=settings.tested if latent else DEV_REPLIES,
         test=settings.tested,
         seed=context.file.seed,
     )
     name = context.run_name(f"{label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
-    with open_cloning_data(context.store, local, base, query, context.tell) as data:
+    with open_cloning_data(context.store, local, base, query, context.on_progress) as data:
         content = settings.model_dump(mode="json")
-        record = new_record(name, label.split("-")[0], code_version(), content, data.data)
-        with store_log(context.store, record) as sink:
+        record = new_training_record(
+            name, label.split("-")[0], code_version(), content, data.provenance
+        )
+        with log_to_store(context.store, record) as sink:
             yield data, base, sink
         context.store.finish_training(name)
 
 
-def _descent(context: PipelineContext, settings: DescentFields) -> DescentSettings:
-    return DescentSettings(
-        steps=settings.steps,
-        batch_size=settings.batch_size,
-        lr=settings.lr,
-        seed=context.file.seed,
+def _reply_training(
+    context: PipelineContext, settings: ReplyTrainingFields
+) -> ReplyTrainingSettings:
+    return ReplyTrainingSettings(
+        steps=settings.steps, batch_size=settings.batch_size, lr=settings.lr, seed=context.file.seed
     )
 
 
-def _work(context: PipelineContext, label: str) -> Path:
+def _state_folder(context: PipelineContext, label: str) -> Path:
     """Where a training keeps its state until its checkpoint is saved."""
     return context.folder / f".{label}-training"
 
 
-def _saved(context: PipelineContext, label: str, checkpoint: Checkpoint) -> StageOutput:
+def _save(context: PipelineContext, label: str, checkpoint: Checkpoint) -> StageOutput:
     save_checkpoint(context.folder / label, checkpoint)
-    shutil.rmtree(_work(context, label), ignore_errors=True)
+    shutil.rmtree(_state_folder(context, label), ignore_errors=True)
     return StageOutput(path=label)

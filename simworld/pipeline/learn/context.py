@@ -37,8 +37,8 @@ class PipelineContext:
     # in the other seats while collecting, by name; while evaluating
     partners: Mapping[str, LoadedSpec]
     opponents: Mapping[str, LoadedSpec]
-    train: tuple[Scenario, ...]
-    test: tuple[Scenario, ...]
+    train_scenarios: tuple[Scenario, ...]
+    test_scenarios: tuple[Scenario, ...]
     reward_judge: JudgeSpec | None
     test_judge: JudgeSpec | None
     store: Store
@@ -48,7 +48,7 @@ class PipelineContext:
     threads: int | None = None
     server: ServerFields | None = None  # of the command line, over what files say
     stopping: StopRules = field(default_factory=StopRules)  # of all stages of a command
-    tell: ReportProgress = lambda done, total, what: None
+    on_progress: ReportProgress = lambda done, total, what: None
 
     @property
     def model(self) -> LMSpec:
@@ -60,7 +60,7 @@ class PipelineContext:
         """The run of the stage with this label."""
         return f"{self.file.name}-{label}"
 
-    def plan(
+    def arms_plan(
         self,
         label: str,
         arms: Mapping[str, LoadedSpec],
@@ -84,13 +84,15 @@ class PipelineContext:
             seats=seats,
         )
 
-    def loaded(self, plan: ArmsPlan) -> AbstractContextManager[LoadedAgents]:
+    def open_agents(self, plan: ArmsPlan) -> AbstractContextManager[LoadedAgents]:
         """The agents of a plan, their models loaded on use."""
         return load_agents(
             plan.specs.values(), batch_size=self.live, threads=self.threads, server=self.server
         )
 
-    def steered(self, arm: str, planner: Path, explore: ExploreSpec | None = None) -> LoadedSpec:
+    def steered_agent(
+        self, arm: str, planner: Path, explore: ExploreSpec | None = None
+    ) -> LoadedSpec:
         """The agent with a planner, named after the arm it is."""
         steering = SteeringSpec(planner=str(planner), explore=explore)
         spec = self.model.model_copy(
@@ -98,7 +100,7 @@ class PipelineContext:
         )
         return replace(self.agent, spec=spec, planner=read_folder(planner))
 
-    def contents(self, agents: Mapping[str, LoadedSpec]) -> dict[str, Any]:
+    def agent_contents(self, agents: Mapping[str, LoadedSpec]) -> dict[str, Any]:
         """Agents by name as plain JSON data, for keys."""
         return {name: agent_content(loaded) for name, loaded in agents.items()}
 
@@ -109,7 +111,7 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
     """
     problems: list[Problem] = []
 
-    def trying(find: Callable[[], Any]) -> Any:
+    def attempt(find: Callable[[], Any]) -> Any:
         try:
             return find()
         except InputError as error:
@@ -117,22 +119,22 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
             return None
 
     def scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
-        return trying(lambda: tuple(each.scenario for each in find_scenarios(names))) or ()
+        return attempt(lambda: tuple(loaded.scenario for loaded in find_scenarios(names))) or ()
 
     def agents(names: Sequence[str]) -> dict[str, LoadedSpec]:
-        loaded = trying(lambda: find_specs(list(dict.fromkeys(names)))) or ()
-        return {each.spec.name: each for each in loaded}
+        specs = attempt(lambda: find_specs(list(dict.fromkeys(names)))) or ()
+        return {loaded.spec.name: loaded for loaded in specs}
 
-    agent = trying(lambda: find_specs([file.agent])[0])
+    agent = attempt(lambda: find_specs([file.agent])[0])
     partners = agents(file.partners)
     opponents = agents(file.evaluate.partners or file.partners)
     train, test = scenarios(file.scenarios.train), scenarios(file.scenarios.test)
-    judged = file.reward.measure == "judged"
-    reward_judge = trying(lambda: load_judge(file.judge)[0]) if judged else None
+    is_judged = file.reward.measure == "judged"
+    reward_judge = attempt(lambda: load_judge(file.judge)[0]) if is_judged else None
     test_judge = (
-        trying(lambda: load_judge(file.evaluate.judge)[0]) if file.evaluate.judge else reward_judge
+        attempt(lambda: load_judge(file.evaluate.judge)[0]) if file.evaluate.judge else reward_judge
     )
-    problems += _unfit(agent, train, test)
+    problems += _check_learnable(agent, train, test)
     if problems:
         raise InputError(dict.fromkeys(problems))
     return PipelineContext(
@@ -140,8 +142,8 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
         agent=agent,
         partners=partners,
         opponents=opponents,
-        train=train,
-        test=test,
+        train_scenarios=train,
+        test_scenarios=test,
         reward_judge=reward_judge,
         test_judge=test_judge,
         store=store,
@@ -150,26 +152,26 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
     )
 
 
-def _unfit(
+def _check_learnable(
     agent: LoadedSpec | None, train: tuple[Scenario, ...], test: tuple[Scenario, ...]
 ) -> list[Problem]:
-    unfit = []
+    messages = []
     if agent is not None:
         spec = agent.spec
         if not isinstance(spec, LMSpec) or spec.model.startswith("openai:"):
-            unfit.append(
+            messages.append(
                 f"agent {spec.name!r}: only an agent of a local model (builtin: or hf:) can be"
                 " steered"
             )
         elif spec.steering is not None:
-            unfit.append(
+            messages.append(
                 f"agent {spec.name!r} is steered already; give the agent that is to be steered as"
                 " it is without"
             )
     if shared := sorted({s.family for s in train} & {s.family for s in test}):
-        named = ", ".join(shared[:5]) + (", …" if len(shared) > 5 else "")
-        unfit.append(
+        shown = ", ".join(shared[:5]) + (", …" if len(shared) > 5 else "")
+        messages.append(
             f"scenarios: {counted(len(shared), 'family is', 'families are')} in both train and test"
-            f" ({named}); a planner is tested on others"
+            f" ({shown}); a planner is tested on others"
         )
-    return [Problem(message=message) for message in unfit]
+    return [Problem(message=message) for message in messages]

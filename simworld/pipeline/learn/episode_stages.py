@@ -18,44 +18,44 @@ from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingRun, JudgingTally
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.evaluate import evaluate
-from simworld.pipeline.evaluation_result import plain
+from simworld.pipeline.evaluation_result import evaluation_json
 from simworld.pipeline.learn.context import PipelineContext
-from simworld.pipeline.learn.learn_file import RANDOM
+from simworld.pipeline.learn.learn_file import RANDOM_EXPLORATION
 from simworld.pipeline.learn.stage_cache import StageOutput, StageState
 from simworld.runner.loaded_agents import load_agents, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, run_plan
 
 
-def play_replies(context: PipelineContext, label: str) -> StageOutput:
+def play_unsteered(context: PipelineContext, label: str) -> StageOutput:
     """Episodes of the agent as it is, beside itself."""
     base = {context.agent.spec.name: context.agent}
-    plan = context.plan(
+    plan = context.arms_plan(
         label,
         base,
-        scenarios=context.train,
+        scenarios=context.train_scenarios,
         partners=base,
         seats="first",
         repeats=context.file.replies,
     )
-    return _played(context, plan)
+    return _play(context, plan)
 
 
-def collect(context: PipelineContext, label: str, start: StageState) -> StageOutput:
+def play_explorer(context: PipelineContext, label: str, start: StageState) -> StageOutput:
     """Episodes of the agent, exploring with a checkpoint."""
     settings = context.file.collect
-    explorer = context.steered("explore", start.path, settings.explore)
-    plan = context.plan(
+    explorer = context.steered_agent("explore", start.path, settings.explore)
+    plan = context.arms_plan(
         label,
         {"explore": explorer},
-        scenarios=context.train,
+        scenarios=context.train_scenarios,
         partners={explorer.spec.name: explorer} if settings.self_play else context.partners,
         seats="first" if settings.self_play else settings.seats,
         repeats=settings.repeats,
     )
-    return _played(context, plan)
+    return _play(context, plan)
 
 
-def judge(
+def judge_run(
     context: PipelineContext, label: str, collected: StageState, *, spec: JudgeSpec
 ) -> StageOutput:
     """The judge's scores of a run, and what each utterance was worth where the reward wants it.
@@ -73,10 +73,10 @@ def judge(
         ) as backend,
     ):
         judging = JudgingRun(store, spec, backend, run=run, retry_failed=True, stopping=stopping)
-        tally = judging.go(on_progress=_judging(context.tell))
+        tally = judging.go(on_progress=_report_judging(context.on_progress))
         stopping.check_budget()
-        ids = [id_ for id_ in tally.judge_ids if any(store.scores(judge_id=id_, run=run))]
-        if not ids:
+        judge_ids = [id_ for id_ in tally.judge_ids if any(store.scores(judge_id=id_, run=run))]
+        if not judge_ids:
             raise InputError(
                 f"judge {spec.name!r} scored none of the {counted(tally.total, 'episode')} of run"
                 f" {run}: {tally.last_failure}"
@@ -89,7 +89,7 @@ def judge(
                 backend,
                 method,
                 run=run,
-                on_progress=_attributing(context.tell),
+                on_progress=_report_attributing(context.on_progress),
                 stopping=stopping,
             )
             stopping.check_budget()
@@ -100,31 +100,30 @@ def judge(
                     f" was worth ({method}): {shared.last_failure}"
                 )
     path = f"{label}.json"
-    judged = {"run": run, "attribution": method, "judges": ids}
-    (context.folder / path).write_text(json.dumps(judged) + "\n", "utf-8")
+    judge_output = {"run": run, "attribution": method, "judges": judge_ids}
+    (context.folder / path).write_text(json.dumps(judge_output) + "\n", "utf-8")
     return StageOutput(path=path, failed=tally.failed + shared.failed)
 
 
-def compare(context: PipelineContext, label: str, *checkpoints: StageState) -> StageOutput:
+def evaluate_arms(context: PipelineContext, label: str, *checkpoints: StageState) -> StageOutput:
     """The report of the arms, as a JSON file; the checkpoints are those of `LearnFile.steered`."""
     file, settings = context.file, context.file.evaluate
-    explores = {"random": RANDOM, "explorer": file.collect.explore}
+    explores = {"random": RANDOM_EXPLORATION, "explorer": file.collect.explore}
     arms: dict[str, LoadedSpec] = {"base": context.agent} if "base" in file.arms else {}
-    for arm, checkpoint in zip(file.steered, checkpoints, strict=True):
-        arms[arm] = context.steered(arm, checkpoint.path, explores.get(arm))
-    plan = context.plan(
+    for arm, checkpoint in zip(file.steered_arms, checkpoints, strict=True):
+        arms[arm] = context.steered_agent(arm, checkpoint.path, explores.get(arm))
+    plan = context.arms_plan(
         label,
         arms,
-        scenarios=context.test,
+        scenarios=context.test_scenarios,
         partners=context.opponents,
         seats=settings.seats,
         repeats=settings.repeats,
     )
     measures = EvaluationMeasures(
-        judge=context.test_judge,
-        reward=None if file.reward.measure == "judged" else file.reward,
+        judge=context.test_judge, reward=None if file.reward.measure == "judged" else file.reward
     )
-    with context.loaded(plan) as loaded_agents:
+    with context.open_agents(plan) as loaded_agents:
         evaluation = evaluate(
             plan,
             loaded_agents,
@@ -135,27 +134,28 @@ def compare(context: PipelineContext, label: str, *checkpoints: StageState) -> S
             threads=context.threads,
             replies_read=settings.quality,
             embed=load_sentences().encode if settings.quality else None,
-            on_playing=_playing(context.tell),
-            on_judging=_judging(context.tell),
+            on_playing=_report_playing(context.on_progress),
+            on_judging=_report_judging(context.on_progress),
             server=context.server,
             stopping=context.stopping,
         )
     path = f"{label}.json"
-    (context.folder / path).write_text(json.dumps(plain(evaluation), indent=1) + "\n", "utf-8")
+    content = json.dumps(evaluation_json(evaluation), indent=1)
+    (context.folder / path).write_text(content + "\n", "utf-8")
     failed = sum(arm.failed + arm.unscored for arm in evaluation.arms.values())
     return StageOutput(path=path, failed=failed)
 
 
-def _played(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
+def _play(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
     """Plays a run."""
-    with context.loaded(plan) as loaded_agents:
+    with context.open_agents(plan) as loaded_agents:
         run_plan(
             plan,
             loaded_agents,
             context.store,
             retry_failed=context.retry_failed,
             live=context.live,
-            on_progress=_playing(context.tell),
+            on_progress=_report_playing(context.on_progress),
             stopping=context.stopping,
         )
     context.stopping.check_budget()
@@ -163,15 +163,17 @@ def _played(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
     return StageOutput(failed=sum(state.ending is Ending.failed for state in states))
 
 
-def _playing(tell: ReportProgress) -> Callable[[RunProgress], None]:
-    return lambda p: tell(p.before + p.played, p.planned, f"episodes; {p.failed} failed")
+def _report_playing(on_progress: ReportProgress) -> Callable[[RunProgress], None]:
+    return lambda p: on_progress(p.before + p.played, p.planned, f"episodes; {p.failed} failed")
 
 
-def _judging(tell: ReportProgress) -> Callable[[JudgingTally], None]:
-    return lambda t: tell(
+def _report_judging(on_progress: ReportProgress) -> Callable[[JudgingTally], None]:
+    return lambda t: on_progress(
         t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
     )
 
 
-def _attributing(tell: ReportProgress) -> Callable[[AttributionTally], None]:
-    return lambda t: tell(t.done + t.failed, t.total, f"judgements shared out; {t.failed} failed")
+def _report_attributing(on_progress: ReportProgress) -> Callable[[AttributionTally], None]:
+    return lambda t: on_progress(
+        t.done + t.failed, t.total, f"judgements shared out; {t.failed} failed"
+    )

@@ -14,20 +14,20 @@ from simworld.pipeline.learn.context import PipelineContext
 from simworld.training.data.dataset_folder import load_meta
 
 
-def run_content(context: PipelineContext, label: str, path: str) -> str | None:
+def run_fingerprint(context: PipelineContext, label: str, path: str) -> str | None:
     """Of a run's episodes; None where there are none."""
     summaries = context.store.summaries(run=context.run_name(label))
     rows = sorted((s.item_key, s.attempt, s.ending.value) for s in summaries)
     return _digest(rows) if rows else None
 
 
-def judged_content(context: PipelineContext, label: str, path: str) -> str | None:
+def scores_fingerprint(context: PipelineContext, label: str, path: str) -> str | None:
     """Of the scores that `judge` left a file about, and of how many are not shared out; None where
     there are none.
     """
     try:
-        made = json.loads((context.folder / path).read_text("utf-8"))
-        run, method, judges = made["run"], made["attribution"], made["judges"]
+        output = json.loads((context.folder / path).read_text("utf-8"))
+        run, method, judges = (output[key] for key in ("run", "attribution", "judges"))
     except (OSError, ValueError, KeyError):
         return None
     rows: list[tuple[Any, ...]] = []
@@ -41,7 +41,7 @@ def judged_content(context: PipelineContext, label: str, path: str) -> str | Non
     return _digest(rows) if rows else None
 
 
-def checkpoint_content(context: PipelineContext, label: str, path: str) -> str | None:
+def checkpoint_fingerprint(context: PipelineContext, label: str, path: str) -> str | None:
     """The id of a checkpoint; None where there is none, or a damaged one."""
     try:
         return read_folder(context.folder / path).id
@@ -49,7 +49,7 @@ def checkpoint_content(context: PipelineContext, label: str, path: str) -> str |
         return None
 
 
-def dataset_content(context: PipelineContext, label: str, path: str) -> str | None:
+def dataset_fingerprint(context: PipelineContext, label: str, path: str) -> str | None:
     """The content hash of a dataset; None where there is none."""
     try:
         return load_meta(context.folder / path).sha256
@@ -57,7 +57,7 @@ def dataset_content(context: PipelineContext, label: str, path: str) -> str | No
         return None
 
 
-def file_content(context: PipelineContext, label: str, path: str) -> str | None:
+def file_fingerprint(context: PipelineContext, label: str, path: str) -> str | None:
     """Of a file; None where there is none."""
     file = context.folder / path
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None

@@ -26,7 +26,7 @@ class GridPoint(BaseModel):
     values: dict[str, Any]  # dotted key → value
 
 
-def combinations(document: Document) -> tuple[GridPoint, ...]:
+def grid_points(document: Document) -> tuple[GridPoint, ...]:
     """Every combination of a document, in the order of the file, the last list changing fastest;
     one where nothing is a list.
 
@@ -39,28 +39,28 @@ def combinations(document: Document) -> tuple[GridPoint, ...]:
         for path, values in axes
         if not values
     ]
-    count = 1
+    cell_count = 1
     for _, values in axes:
-        count *= len(values)
-    if count > MAX_CELLS:
+        cell_count *= len(values)
+    if cell_count > MAX_CELLS:
         problems.append(
             document.problem(
-                axes[0][0], f"{count} combinations; at most {MAX_CELLS} are run from one file"
+                axes[0][0], f"{cell_count} combinations; at most {MAX_CELLS} are run from one file"
             )
         )
     if problems:
         raise InputError(problems)
     points: list[GridPoint] = []
-    for chosen in itertools.product(*(values for _, values in axes)):
+    for combination in itertools.product(*(values for _, values in axes)):
         data = copy.deepcopy(document.data)
-        for (path, _), value in zip(axes, chosen, strict=True):
-            inner = data
+        for (path, _), value in zip(axes, combination, strict=True):
+            parent = data
             for key in path[:-1]:
-                inner = inner[key]
-            inner[path[-1]] = value
-        named = {".".join(path): value for (path, _), value in zip(axes, chosen, strict=True)}
+                parent = parent[key]
+            parent[path[-1]] = value
+        varied = {".".join(path): value for (path, _), value in zip(axes, combination, strict=True)}
         try:
-            points.append(GridPoint(file=parse(document, LearnFile, data=data), values=named))
+            points.append(GridPoint(file=parse(document, LearnFile, data=data), values=varied))
         except InputError as error:
             problems += error.problems
     if problems:
@@ -75,7 +75,7 @@ def _axes(data: Any, model: type[BaseModel], path: KeyPath) -> Iterator[tuple[Ke
         field = fields_in_file(model).get(key)
         if field is None:
             continue  # validation says so
-        kinds = _kinds(field.annotation)
+        kinds = _union_members(field.annotation)
         takes_lists = any(get_origin(kind) is tuple for kind in kinds)
         if isinstance(value, list) and (
             not takes_lists or (value and all(isinstance(each, list) for each in value))
@@ -85,13 +85,13 @@ def _axes(data: Any, model: type[BaseModel], path: KeyPath) -> Iterator[tuple[Ke
             yield from (
                 ((*path, key, name), each) for name, each in value.items() if isinstance(each, list)
             )
-        elif inner := next(
-            (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None
+        elif block := next(
+            (k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None
         ):
-            yield from _axes(value, inner, (*path, key))
+            yield from _axes(value, block, (*path, key))
 
 
-def _kinds(annotation: Any) -> tuple[Any, ...]:
+def _union_members(annotation: Any) -> tuple[Any, ...]:
     """The alternatives of a type, one where it is no union."""
     return (
         get_args(annotation)

@@ -13,8 +13,8 @@ from simworld.training.rl.train_planner import PlannerSettings
 from simworld.yamlfile.fields import Count, Repeats, Seats
 
 ArmName = Literal["base", "clone", "random", "explorer", "constant", "planner"]
-ARMS: tuple[ArmName, ...] = get_args(ArmName)
-RANDOM = ExploreSpec(kind="random")
+ARM_NAMES: tuple[ArmName, ...] = get_args(ArmName)
+RANDOM_EXPLORATION = ExploreSpec(kind="random")
 
 
 class _LearnPart(BaseModel):
@@ -30,7 +30,7 @@ class ScenarioSelectionFields(_LearnPart):
     test: tuple[str, ...] = Field(min_length=1, description="To evaluate on.")
 
 
-class DescentFields(_LearnPart):
+class ReplyTrainingFields(_LearnPart):
     """Gradient descent on stored replies."""
 
     steps: Count = 160
@@ -40,7 +40,7 @@ class DescentFields(_LearnPart):
     tested: Count = Field(default=60, description="To measure on, at most.")
 
 
-class LatentStage(DescentFields):
+class LatentStage(ReplyTrainingFields):
     """An up-mapping whose directions are ways of replying, made around the clone's prefix from
     stored replies.
     """
@@ -71,7 +71,7 @@ class UpmapStage(_LearnPart):
     )
 
 
-class CloneStage(DescentFields):
+class CloneStage(ReplyTrainingFields):
     """A planner that changes nothing, to start from."""
 
     loss: Literal["kl", "ce"] = "kl"
@@ -93,7 +93,7 @@ class CollectStage(_LearnPart):
             "It explores in all seats at once, without partners: more to learn from each episode."
         ),
     )
-    explore: ExploreSpec = RANDOM
+    explore: ExploreSpec = RANDOM_EXPLORATION
     keep: float = Field(
         default=1 / 3,
         gt=0,
@@ -173,16 +173,17 @@ class LearnFile(_LearnPart):
     @property
     def arms(self) -> tuple[ArmName, ...]:
         """The arms that are evaluated."""
-        there = {"clone": self.clone is not None, "explorer": self.collect.explore != RANDOM}
-        return self.evaluate.arms or tuple(arm for arm in ARMS if there.get(arm, True))
+        explores = self.collect.explore != RANDOM_EXPLORATION
+        available = {"clone": self.clone is not None, "explorer": explores}
+        return self.evaluate.arms or tuple(arm for arm in ARM_NAMES if available.get(arm, True))
 
     @property
-    def steered(self) -> tuple[ArmName, ...]:
+    def steered_arms(self) -> tuple[ArmName, ...]:
         """Those of them that play with a checkpoint."""
         return tuple(arm for arm in self.arms if arm != "base")
 
     @model_validator(mode="after")
-    def _fitting(self) -> Self:
+    def _check_combination(self) -> Self:
         if self.latent is not None and self.clone is None:
             raise ValueError(
                 "latent: an up-mapping of this kind is made around a clone's prefix; remove `clone:"

@@ -11,33 +11,36 @@ from simworld.core.errors import InputError
 from simworld.yamlfile import Document, did_you_mean_file, load_text, load_yaml, shorten
 
 
-def shipped() -> tuple[str, ...]:
+def shipped_names() -> tuple[str, ...]:
     """Their names, sorted."""
     return tuple(
         sorted(
-            p.name.removesuffix(".yaml") for p in _folder().iterdir() if p.name.endswith(".yaml")
+            p.name.removesuffix(".yaml")
+            for p in _shipped_folder().iterdir()
+            if p.name.endswith(".yaml")
         )
     )
 
 
-def open_file(name: str) -> Document:
+def open_learn_file(name: str) -> Document:
     """The document of a shipped name or a file. Raises InputError where there is none."""
-    if name in shipped():
-        return load_text((_folder() / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")
+    if name in shipped_names():
+        return load_text((_shipped_folder() / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")
     if not name.endswith((".yaml", ".yml")):
         hint = (
-            did_you_mean_file(name, "learn", known=shipped())
-            or f"; there are {', '.join(shipped())}"
+            did_you_mean_file(name, "learn", known=shipped_names())
+            or f"; there are {', '.join(shipped_names())}"
         )
         raise InputError(
             f"no learn file named {name!r}{hint} (one of your own is named by its .yaml file)"
         )
     if not os.path.lexists(name):
         raise InputError(
-            f"no learn file {shorten(name)}{did_you_mean_file(name, 'learn', known=shipped())}"
+            f"no learn file {shorten(name)}"
+            f"{did_you_mean_file(name, 'learn', known=shipped_names())}"
         )
     return load_yaml(Path(name))
 
 
-def _folder() -> Traversable:
+def _shipped_folder() -> Traversable:
     return resources.files("simworld.pipeline.learn") / "files"

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from simworld.code_version import code_version
 
-FORMAT = 1  # changes when stages do something else with the same settings: then all are done again
+# changes when stages do something else with the same settings: then all are done again
+CACHE_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class StageOutput:
 
     path: str = ""  # a folder or file, relative to the work folder; empty where it is in the store
     failed: int = 0  # episodes or judgements
-    output: str = ""  # its fingerprint, which the cache fills in
+    fingerprint: str = ""  # which the cache fills in
 
 
 # Does the work of a stage: given the pipeline's context, the stage's label, and the states of its
@@ -42,9 +43,9 @@ class Stage:
     name: str
     inputs: tuple[Stage, ...]
     settings: Mapping[str, Any]  # plain JSON; with those of its inputs they make its key
-    work: StageFunction
+    function: StageFunction
     fingerprint: Fingerprint
-    episodes: int = 0  # it plays, at most
+    max_episodes: int = 0  # that it plays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,8 @@ class StageState:
     name: str
     key: str  # of its settings and of the keys it builds on
     folder: Path  # of the work
-    episodes: int  # it plays, at most
-    made: StageOutput | None = None  # None: not done yet
+    max_episodes: int  # that it plays
+    output: StageOutput | None = None  # None: not done yet
     skipped: bool = False  # it was done before
     seconds: float = 0.0
     code_version: str = ""  # of simworld, when it was done
@@ -68,9 +69,9 @@ class StageState:
     @property
     def path(self) -> Path:
         """The folder or file that it left. Raises ValueError where it is not done."""
-        if self.made is None:
+        if self.output is None:
             raise ValueError(f"{self.label} is not done")
-        return self.folder / self.made.path
+        return self.folder / self.output.path
 
 
 class StageRecord(BaseModel):
@@ -105,8 +106,9 @@ class StageCache:
 
         With `retry_failed` a stage in which something failed counts as not done.
         """
-        self._folder, self._dry, self._retry, self._tell = folder, dry, retry_failed, on_stage
-        self._seen: dict[str, StageState] = {}  # shared by the cells of a grid
+        self._folder, self._on_stage = folder, on_stage
+        self._dry_run, self._retry_failed = dry, retry_failed
+        self._states_by_key: dict[str, StageState] = {}  # shared by the cells of a grid
 
     def run(self, stages: Iterable[Stage], context: Any) -> tuple[StageState, ...]:
         """Walks declared stages in order, and does each unless its record has the same settings and
@@ -125,78 +127,80 @@ class StageCache:
         """
         states: dict[Stage, StageState] = {}
         for stage in stages:
-            inputs = [states[each] for each in stage.inputs]
-            key = _hash([FORMAT, stage.name, stage.settings, [each.key for each in inputs]])
-            if (state := self._seen.get(key)) is None:
-                outputs = [each.made.output for each in inputs if each.made is not None]
-                state = self._look_up(stage, key, outputs, context)
-                self._tell(state)
-                if state.made is None and not self._dry:
+            inputs = [states[source] for source in stage.inputs]
+            input_keys = [state.key for state in inputs]
+            key = _hash_json([CACHE_FORMAT, stage.name, stage.settings, input_keys])
+            if (state := self._states_by_key.get(key)) is None:
+                outputs = [each.output.fingerprint for each in inputs if each.output is not None]
+                state = self._load_state(stage, key, outputs, context)
+                self._on_stage(state)
+                if state.output is None and not self._dry_run:
                     settings = dict(stage.settings)
                     record = StageRecord(
                         stage=stage.name, key=state.key, settings=settings, inputs=outputs
                     )
-                    self._keep(record)
+                    self._write_record(record)
                     started = time.monotonic()
-                    made = stage.work(context, state.label, *inputs)
-                    done = {
-                        "output": stage.fingerprint(context, state.label, made.path) or "",
-                        "path": made.path,
-                        "failed": made.failed,
+                    stage_output = stage.function(context, state.label, *inputs)
+                    finished = {
+                        "output": stage.fingerprint(context, state.label, stage_output.path) or "",
+                        "path": stage_output.path,
+                        "failed": stage_output.failed,
                         "seconds": round(time.monotonic() - started, 3),
                         "code_version": code_version(),
                     }
-                    record = record.model_copy(update=done)
-                    self._keep(record)
-                    state = _done(state, record)
-                    self._tell(state)
-                self._seen[key] = state
+                    record = record.model_copy(update=finished)
+                    self._write_record(record)
+                    state = _finished_state(state, record)
+                    self._on_stage(state)
+                self._states_by_key[key] = state
             states[stage] = state
         return tuple(states.values())
 
-    def _look_up(self, stage: Stage, key: str, outputs: list[str], context: Any) -> StageState:
+    def _load_state(self, stage: Stage, key: str, outputs: list[str], context: Any) -> StageState:
         """The stage as its record says; done only if what it left still stands."""
-        state = StageState(name=stage.name, key=key, folder=self._folder, episodes=stage.episodes)
+        played = stage.max_episodes
+        state = StageState(name=stage.name, key=key, folder=self._folder, max_episodes=played)
         if len(outputs) < len(stage.inputs):
             return state  # an input is not done yet
-        record = self._record(state)
+        record = self._read_record(state)
         if record and record.inputs != outputs:
             # An input came out another, for something in it was done again. Runs and trainings that
             # began with the old one cannot go on with the new one, so the stage takes another name.
-            state = replace(state, key=_hash([key, outputs]))
-            record = self._record(state)
-        if record is None or not record.output or (self._retry and record.failed):
+            state = replace(state, key=_hash_json([key, outputs]))
+            record = self._read_record(state)
+        if record is None or not record.output or (self._retry_failed and record.failed):
             return state
         if stage.fingerprint(context, state.label, record.path) != record.output:
             return state
-        return replace(_done(state, record), skipped=True)
+        return replace(_finished_state(state, record), skipped=True)
 
-    def _file(self, label: str) -> Path:
+    def _record_path(self, label: str) -> Path:
         return self._folder / "stages" / f"{label}.json"
 
-    def _record(self, state: StageState) -> StageRecord | None:
+    def _read_record(self, state: StageState) -> StageRecord | None:
         try:
-            record = StageRecord.model_validate_json(self._file(state.label).read_bytes())
+            record = StageRecord.model_validate_json(self._record_path(state.label).read_bytes())
         except (OSError, ValidationError):
             return None  # none, or one of another version: the stage is done again
         return record if record.key == state.key else None
 
-    def _keep(self, record: StageRecord) -> None:
-        file = self._file(f"{record.stage}-{record.key[:8]}")
+    def _write_record(self, record: StageRecord) -> None:
+        file = self._record_path(f"{record.stage}-{record.key[:8]}")
         file.parent.mkdir(parents=True, exist_ok=True)
-        written = file.with_suffix(f".{os.getpid()}")
-        written.write_text(record.model_dump_json(indent=1) + "\n", "utf-8")
-        os.replace(written, file)
+        temporary = file.with_suffix(f".{os.getpid()}")
+        temporary.write_text(record.model_dump_json(indent=1) + "\n", "utf-8")
+        os.replace(temporary, file)
 
 
-def _done(state: StageState, record: StageRecord) -> StageState:
+def _finished_state(state: StageState, record: StageRecord) -> StageState:
     return replace(
         state,
-        made=StageOutput(output=record.output, path=record.path, failed=record.failed),
+        output=StageOutput(fingerprint=record.output, path=record.path, failed=record.failed),
         seconds=record.seconds,
         code_version=record.code_version,
     )
 
 
-def _hash(content: list[Any]) -> str:
+def _hash_json(content: list[Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

@@ -28,29 +28,29 @@ from simworld.core.errors import ModelError
 from simworld.core.requests import Position
 from simworld.training.cloning.stored_replies import StoredReply
 
-_MANY = 2**31  # threads: the budget alone bounds them
-_CLOSE = 1e-3  # largest difference of logits, as a share of the largest
+_MAX_THREADS = 2**31  # threads: the budget alone bounds them
+_LOGIT_TOLERANCE = 1e-3  # largest difference of logits, as a share of the largest
 
 
 @dataclass(slots=True, eq=False)
-class _ReadTokens:
+class _TokenThread:
     """Tokens that one seat has read; only ever grows."""
 
-    name: str  # of the thread that keeps their keys and values
-    last: Tensor  # (width,), the model's output at the last of the tokens
-    ids: list[int] = field(default_factory=list)
+    cache_key: str  # of the thread that keeps their keys and values
+    last_hidden: Tensor  # (width,), the model's output at the last of the tokens
+    token_ids: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EncodedReply:
-    """A sample as tokens, with what the unsteered model makes of it."""
+    """A stored reply as tokens, with what the unsteered model makes of it."""
 
-    sample: StoredReply
-    thread: _ReadTokens
-    at: int  # tokens before the prefix
-    ids: tuple[int, ...]  # those after the prefix: header and reply
-    reply: int  # the last so many of them are the reply
-    begun: tuple[int, ...]  # tokens before the reply that a repetition penalty counts with it
+    stored_reply: StoredReply
+    thread: _TokenThread
+    prefix_start: int  # tokens before the prefix
+    token_ids: tuple[int, ...]  # those after the prefix: header and reply
+    reply_length: int  # the last so many of them are the reply
+    penalised_before: tuple[int, ...]  # tokens before it that a repetition penalty counts too
     state: Tensor  # (width + 1,) float32: the dialogue's state, and the share of turns left
     # (reply, width): the unsteered model's outputs from which the reply's tokens follow
     hidden: Tensor
@@ -58,7 +58,7 @@ class EncodedReply:
     @property
     def targets(self) -> Tensor:
         """The reply's tokens, (reply,) int64."""
-        return torch.tensor(self.ids[-self.reply :])
+        return torch.tensor(self.token_ids[-self.reply_length :])
 
 
 class FrozenLM:
@@ -73,13 +73,13 @@ class FrozenLM:
                 " prefix"
             )
         self._model, self._local, self._position = model, local, position
-        self._embed = model.get_input_embeddings()
-        self._threads: dict[tuple[str, str], _ReadTokens] = {}  # by episode and seat
-        self._names = itertools.count()
-        self._cache = PrefixCache(local.shape, budget=budget, count=_MANY, ahead=0)
-        end = getattr(model.generation_config, "eos_token_id", None)
-        self._end = end if isinstance(end, int) else min(end or local.ends, default=None)
-        self._check_head()
+        self._embedding_layer = model.get_input_embeddings()
+        self._threads: dict[tuple[str, str], _TokenThread] = {}  # by episode and seat
+        self._cache_keys = itertools.count()
+        self._cache = PrefixCache(local.shape, budget=budget, count=_MAX_THREADS, ahead=0)
+        eos = getattr(model.generation_config, "eos_token_id", None)
+        self._eos_id = eos if isinstance(eos, int) else min(eos or local.ends, default=None)
+        self._check_lm_head()
 
     @property
     def width(self) -> int:
@@ -87,131 +87,136 @@ class FrozenLM:
         return self._local.width
 
     @property
-    def embeddings(self) -> Tensor:
+    def token_embeddings(self) -> Tensor:
         """(V, width) float32, one row for each token, as the first layer gets them."""
-        table: Tensor = self._embed.weight.detach().float().cpu()
+        table: Tensor = self._embedding_layer.weight.detach().float().cpu()
         return table * (self._local.input_scale or 1.0)
 
     def encode(
         self,
-        samples: Sequence[StoredReply],
+        stored_replies: Sequence[StoredReply],
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> list[EncodedReply]:
-        """Samples as encoded replies, in their order. One that does not fit the model's context is
+        """Stored replies as tokens, in their order. One that does not fit the model's context is
         left out.
         """
         # The turns of a seat one after the other: each reads only what is new.
         order = sorted(
-            range(len(samples)),
+            range(len(stored_replies)),
             key=lambda i: (
-                samples[i].episode,
-                samples[i].observation.seat,
-                samples[i].observation.turn,
+                stored_replies[i].episode,
+                stored_replies[i].observation.seat,
+                stored_replies[i].observation.turn,
             ),
         )
-        made: dict[int, EncodedReply] = {}
-        for done, i in enumerate(order):
-            encoded_reply = self._lesson(samples[i])
-            if encoded_reply is not None:
-                made[i] = encoded_reply
-            on_progress(done + 1, len(order))
-        return [made[i] for i in sorted(made)]
+        encoded: dict[int, EncodedReply] = {}
+        for done, i in enumerate(order, start=1):
+            reply = self._encode_one(stored_replies[i])
+            if reply is not None:
+                encoded[i] = reply
+            on_progress(done, len(order))
+        return [encoded[i] for i in sorted(encoded)]
 
-    def read(self, encoded_reply: EncodedReply, prefixes: Tensor) -> Tensor:
+    def forward_reply(self, reply: EncodedReply, prefixes: Tensor) -> Tensor:
         """The outputs from which the reply's tokens follow, behind each prefix.
 
         Args:
-            encoded_reply: of this frozen LM.
+            reply: of this frozen LM.
             prefixes: (K, L, width) float32, as the first layer gets them.
 
         Returns:
             (K, reply, width), with gradients to the prefixes.
         """
-        return self._run(encoded_reply.thread, encoded_reply.at, encoded_reply.ids, prefixes)[
-            :, -encoded_reply.reply - 1 : -1
-        ]
+        hidden = self._forward(reply.thread, reply.prefix_start, reply.token_ids, prefixes)
+        return hidden[:, -reply.reply_length - 1 : -1]
 
     def log_probs(self, hidden: Tensor) -> Tensor:
         """(…, vocabulary) float32 log-probabilities at temperature 1 from outputs (…, width)."""
         return self.logits(hidden).float().log_softmax(-1)
 
-    def _lesson(self, sample: StoredReply) -> EncodedReply | None:
+    def _encode_one(self, stored_reply: StoredReply) -> EncodedReply | None:
         renderer = self._local.renderer
-        (whole,) = renderer.continuations(sample.prompt, [sample.reply + (sample.stop or "")])
-        ids, start = list(whole.ids), whole.start
-        if sample.stop == "" and self._end is not None:
-            ids.append(self._end)
-        if self._local.context is not None and len(ids) > self._local.context:
+        text = stored_reply.reply + (stored_reply.stop or "")
+        (continuation,) = renderer.continuations(stored_reply.prompt, [text])
+        token_ids, reply_start = list(continuation.ids), continuation.start
+        if stored_reply.stop == "" and self._eos_id is not None:
+            token_ids.append(self._eos_id)
+        if self._local.context is not None and len(token_ids) > self._local.context:
             return None
-        tokens = renderer.tokens(sample.prompt, self._position)
-        at = tokens.place
-        header = renderer.tokens(sample.prompt, "end").place
+        tokens = renderer.tokens(stored_reply.prompt, self._position)
+        prefix_start = tokens.place
+        header_end = renderer.tokens(stored_reply.prompt, "end").place
         with torch.no_grad():
-            thread = self._thread((sample.episode, sample.observation.seat), ids[:at])
-            out = self._run(thread, at, ids[at:], None)[0]
-        state = out[header - 1 - at] if header > at else thread.last
+            seat_key = (stored_reply.episode, stored_reply.observation.seat)
+            thread = self._open_thread(seat_key, token_ids[:prefix_start])
+            hidden = self._forward(thread, prefix_start, token_ids[prefix_start:], None)[0]
+        header_length = header_end - prefix_start
+        state = hidden[header_length - 1] if header_length > 0 else thread.last_hidden
         return EncodedReply(
-            sample=sample,
+            stored_reply=stored_reply,
             thread=thread,
-            at=at,
-            ids=tuple(ids[at:]),
-            reply=len(ids) - start,
-            begun=tuple(ids[tokens.begun : start]),
+            prefix_start=prefix_start,
+            token_ids=tuple(token_ids[prefix_start:]),
+            reply_length=len(token_ids) - reply_start,
+            penalised_before=tuple(token_ids[tokens.begun : reply_start]),
             state=torch.from_numpy(
-                with_turns_left(state.float().cpu().numpy(), sample.observation)
+                with_turns_left(state.float().cpu().numpy(), stored_reply.observation)
             ),
-            hidden=out[start - 1 - at : -1].clone(),
+            hidden=hidden[reply_start - 1 - prefix_start : -1].clone(),
         )
 
-    def _thread(self, key: tuple[str, str], ids: list[int]) -> _ReadTokens:
+    def _open_thread(self, seat_key: tuple[str, str], ids: list[int]) -> _TokenThread:
         """What the seat has read, grown by what is new of these tokens; a new thread where they do
         not continue it.
         """
-        thread = self._threads.get(key)
-        if thread is None or common_prefix(thread.ids, ids) < len(thread.ids):
-            last = torch.zeros(self.width)
-            thread = self._threads[key] = _ReadTokens(str(next(self._names)), last)
-        if len(thread.ids) < len(ids):
-            thread.ids = list(ids)
-            self._cached(thread)
+        thread = self._threads.get(seat_key)
+        if thread is None or common_prefix(thread.token_ids, ids) < len(thread.token_ids):
+            no_hidden = torch.zeros(self.width)
+            thread = self._threads[seat_key] = _TokenThread(str(next(self._cache_keys)), no_hidden)
+        if len(thread.token_ids) < len(ids):
+            thread.token_ids = list(ids)
+            self._cached_kv(thread)
         return thread
 
     @torch.no_grad()
-    def _cached(self, thread: _ReadTokens) -> Tensor:
+    def _cached_kv(self, thread: _TokenThread) -> Tensor:
         """The thread's keys and values, (layers, 2, kv heads, ≥ its tokens, head size); those that
         are missing are read.
         """
-        ids, kept = thread.ids, self._cache.open(thread.name, thread.ids, len(thread.ids))
-        known = len(kept.ids)
-        if known < len(ids):
-            cache = _model_cache(kept.kv, known, rows=1)
-            out = self._model.base_model(
-                input_ids=self._tensor(ids[known:])[None], past_key_values=cache, use_cache=True
+        token_ids = thread.token_ids
+        kv_block = self._cache.open(thread.cache_key, token_ids, len(token_ids))
+        cached_length = len(kv_block.ids)
+        if cached_length < len(token_ids):
+            cache = _transformers_cache(kv_block.kv, cached_length, batch_size=1)
+            missing = self._id_tensor(token_ids[cached_length:])[None]
+            output = self._model.base_model(
+                input_ids=missing, past_key_values=cache, use_cache=True
             )
-            for layer, read in zip(kept.kv, cache.layers, strict=True):
-                layer[0, :, known : len(ids)] = read.keys[0, :, known:]
-                layer[1, :, known : len(ids)] = read.values[0, :, known:]
-            thread.last, kept.ids = out.last_hidden_state[0, -1], list(ids)
-        return kept.kv
+            for layer, layer_kv in zip(kv_block.kv, cache.layers, strict=True):
+                layer[0, :, cached_length : len(token_ids)] = layer_kv.keys[0, :, cached_length:]
+                layer[1, :, cached_length : len(token_ids)] = layer_kv.values[0, :, cached_length:]
+            thread.last_hidden, kv_block.ids = output.last_hidden_state[0, -1], list(token_ids)
+        return kv_block.kv
 
-    def _run(
-        self, thread: _ReadTokens, at: int, ids: Sequence[int], prefixes: Tensor | None
+    def _forward(
+        self, thread: _TokenThread, prefix_start: int, ids: Sequence[int], prefixes: Tensor | None
     ) -> Tensor:
-        """The model's outputs at prefix and tokens, (K, L + tokens, width), after the first `at`
-        tokens of a thread.
+        """The model's outputs at prefix and tokens, (K, L + tokens, width), after the first
+        `prefix_start` tokens of a thread.
         """
-        tokens = self._embed(self._tensor(ids))[None]
+        embeddings = self._embedding_layer(self._id_tensor(ids))[None]
         if prefixes is not None:
             # the model multiplies what it is given
-            own = prefixes.to(tokens) / (self._local.input_scale or 1.0)
-            tokens = torch.cat([own, tokens.expand(len(own), -1, -1)], dim=1)
-        out = self._model.base_model(
-            inputs_embeds=tokens,
-            past_key_values=_model_cache(self._cached(thread), at, len(tokens)),
+            scaled = prefixes.to(embeddings) / (self._local.input_scale or 1.0)
+            embeddings = torch.cat([scaled, embeddings.expand(len(scaled), -1, -1)], dim=1)
+        kv = self._cached_kv(thread)
+        output = self._model.base_model(
+            inputs_embeds=embeddings,
+            past_key_values=_transformers_cache(kv, prefix_start, len(embeddings)),
             use_cache=True,
         )
-        found: Tensor = out.last_hidden_state
-        return found
+        hidden: Tensor = output.last_hidden_state
+        return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(…, vocabulary) as the model makes them, from outputs (…, width)."""
@@ -219,21 +224,21 @@ class FrozenLM:
         cap = getattr(self._model.config.get_text_config(), "final_logit_softcapping", None)
         return torch.tanh(logits / cap) * cap if cap else logits
 
-    def _check_head(self) -> None:
-        ids = torch.arange(8, device=self._local.device)[None]
+    def _check_lm_head(self) -> None:
+        token_ids = torch.arange(8, device=self._local.device)[None]
         with torch.no_grad():
-            expected = self._model(input_ids=ids, use_cache=False).logits
-            found = self.logits(
-                self._model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+            expected = self._model(input_ids=token_ids, use_cache=False).logits
+            logits = self.logits(
+                self._model.base_model(input_ids=token_ids, use_cache=False).last_hidden_state
             )
-        if float((found - expected).abs().max()) > _CLOSE * float(expected.abs().max()):
+        if float((logits - expected).abs().max()) > _LOGIT_TOLERANCE * float(expected.abs().max()):
             name = type(self._model).__name__
             raise ModelError(
                 f"{name} makes its logits in a way of its own; planners cannot be cloned for it"
             )
 
-    def _tensor(self, ids: Sequence[int]) -> Tensor:
-        return torch.tensor(ids, device=self._local.device)
+    def _id_tensor(self, token_ids: Sequence[int]) -> Tensor:
+        return torch.tensor(token_ids, device=self._local.device)
 
 
 @contextmanager
@@ -256,9 +261,9 @@ def open_frozen_lm(
         )
 
 
-def _model_cache(kv: Tensor, tokens: int, rows: int) -> Any:
+def _transformers_cache(kv: Tensor, length: int, batch_size: int) -> Any:
     """The first tokens of a thread as a cache of transformers', for so many rows."""
     from transformers import DynamicCache
 
-    known = kv[:, :, None, :, :tokens].expand(-1, -1, rows, -1, -1, -1)
-    return DynamicCache([(layer[0], layer[1]) for layer in known] if tokens else None)
+    layers = kv[:, :, None, :, :length].expand(-1, -1, batch_size, -1, -1, -1)
+    return DynamicCache([(layer[0], layer[1]) for layer in layers] if length else None)

@@ -38,12 +38,12 @@ class Neutrality:
     perplexity_ratio: Estimate  # steered / unsteered; the ratio of the geometric means
     replies: int
 
-    def plain(self) -> dict[str, float]:
+    def means(self) -> dict[str, float]:
         """Gives the means by name, for a checkpoint's `metrics`."""
-        return {name: getattr(self, name).mean for name in MEASURES}
+        return {name: getattr(self, name).mean for name in NEUTRALITY_MEASURES}
 
 
-MEASURES = (
+NEUTRALITY_MEASURES = (
     "kl",
     "random_kl",
     "reach",
@@ -61,14 +61,14 @@ def kl_divergence(first: Tensor, second: Tensor) -> Tensor:
 
 def random_actions(count: int, d_action: int, seed: int) -> Tensor:
     """Draws actions evenly on the sphere of radius √d', (count, d') float32."""
-    draws = generator(seed).standard_normal((count, d_action))
-    return project(torch.from_numpy(draws).float(), "sphere")
+    directions = generator(seed).standard_normal((count, d_action))
+    return project(torch.from_numpy(directions).float(), "sphere")
 
 
 @torch.no_grad()
-def measure(
+def measure_neutrality(
     frozen_lm: FrozenLM,
-    encoded_replies: Sequence[EncodedReply],
+    replies: Sequence[EncodedReply],
     policy: ActionFunction,
     upmap: UpMap,
     *,
@@ -79,45 +79,44 @@ def measure(
 
     Raises ValueError without encoded replies.
     """
-    rows: dict[str, list[tuple[str, float]]] = {name: [] for name in MEASURES}
-    for i, encoded_reply in enumerate(encoded_replies):
+    by_measure: dict[str, list[tuple[str, float]]] = {name: [] for name in NEUTRALITY_MEASURES}
+    for i, reply in enumerate(replies):
         actions = torch.cat(
-            [
-                policy(encoded_reply.state[None]),
-                random_actions(2, upmap.d_action, derive_seed(seed, i)),
-            ]
+            [policy(reply.state[None]), random_actions(2, upmap.d_action, derive_seed(seed, i))]
         )
-        for name, values in _measures_by_token(frozen_lm, encoded_reply, upmap(actions)).items():
-            rows[name] += [(encoded_reply.sample.family, value) for value in values.tolist()]
-        on_progress(i + 1, len(encoded_replies))
-    found = {name: mean_by_family(values) for name, values in rows.items()}
-    ratio = found["perplexity_ratio"]
-    found["perplexity_ratio"] = Estimate(
-        mean=math.exp(ratio.mean),
-        low=None if ratio.low is None else math.exp(ratio.low),
-        high=None if ratio.high is None else math.exp(ratio.high),
-        n=ratio.n,
-        families=ratio.families,
+        for name, values in _measures_by_token(frozen_lm, reply, upmap(actions)).items():
+            by_measure[name] += [(reply.stored_reply.family, value) for value in values.tolist()]
+        on_progress(i + 1, len(replies))
+    estimates = {name: mean_by_family(values) for name, values in by_measure.items()}
+    log_ratio = estimates["perplexity_ratio"]
+    estimates["perplexity_ratio"] = Estimate(
+        mean=math.exp(log_ratio.mean),
+        low=None if log_ratio.low is None else math.exp(log_ratio.low),
+        high=None if log_ratio.high is None else math.exp(log_ratio.high),
+        n=log_ratio.n,
+        families=log_ratio.families,
     )
-    return Neutrality(**found, replies=len(encoded_replies))
+    return Neutrality(**estimates, replies=len(replies))
 
 
 def _measures_by_token(
-    frozen_lm: FrozenLM, encoded_reply: EncodedReply, prefixes: Tensor
+    frozen_lm: FrozenLM, reply: EncodedReply, prefixes: Tensor
 ) -> Mapping[str, Tensor]:
     """Gives the values of each measure at each token of the reply; the perplexity ratio as a
     difference of cross-entropies.
     """
-    plain = frozen_lm.log_probs(encoded_reply.hidden)
-    steered, one, other = frozen_lm.log_probs(frozen_lm.read(encoded_reply, prefixes))
-    targets = encoded_reply.targets.to(plain.device)[:, None]
-    before, after = -plain.gather(-1, targets)[:, 0], -steered.gather(-1, targets)[:, 0]
+    unsteered = frozen_lm.log_probs(reply.hidden)
+    steered, random_one, random_two = frozen_lm.log_probs(frozen_lm.forward_reply(reply, prefixes))
+    targets = reply.targets.to(unsteered.device)[:, None]
+    unsteered_nats = -unsteered.gather(-1, targets)[:, 0]
+    steered_nats = -steered.gather(-1, targets)[:, 0]
     return {
-        "kl": kl_divergence(plain, steered),
-        "random_kl": (kl_divergence(plain, one) + kl_divergence(plain, other)) / 2,
-        "reach": kl_divergence(one, other),
-        "cross_entropy": after,
-        "unsteered_cross_entropy": before,
-        "agreement": (plain.argmax(-1) == steered.argmax(-1)).float(),
-        "perplexity_ratio": after - before,
+        "kl": kl_divergence(unsteered, steered),
+        "random_kl": (kl_divergence(unsteered, random_one) + kl_divergence(unsteered, random_two))
+        / 2,
+        "reach": kl_divergence(random_one, random_two),
+        "cross_entropy": steered_nats,
+        "unsteered_cross_entropy": unsteered_nats,
+        "agreement": (unsteered.argmax(-1) == steered.argmax(-1)).float(),
+        "perplexity_ratio": steered_nats - unsteered_nats,
     }

@@ -15,7 +15,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -23,11 +23,15 @@ from torch import Tensor, nn
 
 from agents.steering.planner import Actor, Normalizer
 from agents.steering.upmap import UpMap
+from simworld.training.actor_init import init_to_action, new_actor
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.neutrality import kl_divergence, random_actions
-from simworld.training.cloning.reply_training import DescentSettings, descend
+from simworld.training.cloning.reply_training import (
+    ReplyTrainingSettings,
+    settings_json,
+    train_on_replies,
+)
 from simworld.training.data.fit_normalizer import normalizer_from_states
-from simworld.training.rl.networks import init_to_action, new_actor
 from simworld.training.trainer import SILENT, TrainingRecorder
 
 
@@ -40,13 +44,13 @@ class CloneSettings:
     reach_target: float = 0.2
     reach_weight: float = 3.0
     hidden: tuple[int, ...] = (256, 256)
-    descent: DescentSettings = field(default_factory=DescentSettings)
+    training: ReplyTrainingSettings = field(default_factory=ReplyTrainingSettings)
 
-    def plain(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Gives the settings as JSON data, for the record of a training."""
-        return asdict(self) | {"descent": self.descent.plain()}
+        return settings_json(self)
 
-    def rank(self, means: Mapping[str, float]) -> float:
+    def dev_loss(self, means: Mapping[str, float]) -> float:
         """Tells how bad weights are, by their mean loss and metrics on the dev encoded replies.
 
         Where the up-mapping learns, that is KL or cross-entropy alone, as long as reach is within a
@@ -55,8 +59,8 @@ class CloneSettings:
         """
         if not self.train_upmap or self.reach_target == 0:
             return means["loss"]
-        off = abs(math.log(max(means["reach"], 1e-9) / self.reach_target)) - math.log(2)
-        return means[self.loss] + self.reach_weight * max(0.0, off)
+        excess = abs(math.log(max(means["reach"], 1e-9) / self.reach_target)) - math.log(2)
+        return means[self.loss] + self.reach_weight * max(0.0, excess)
 
 
 class ClonedPlanner(nn.Module):
@@ -72,57 +76,60 @@ class ClonedPlanner(nn.Module):
         return action
 
 
-def clone(
+def train_clone(
     frozen_lm: FrozenLM,
-    train: Sequence[EncodedReply],
-    dev: Sequence[EncodedReply],
+    train_replies: Sequence[EncodedReply],
+    dev_replies: Sequence[EncodedReply],
     upmap: UpMap,
     settings: CloneSettings,
     *,
     start: Tensor | ClonedPlanner | None = None,
     recorder: TrainingRecorder = SILENT,
 ) -> ClonedPlanner:
-    """Trains a planner over a copy of the up-mapping, and gives it as it was best on `dev`.
+    """Trains a planner over a copy of the up-mapping; gives it as it was best on `dev_replies`.
 
     Args:
         frozen_lm: the language model that wrote the replies.
-        train: encoded replies to learn from.
-        dev: encoded replies of other families, to choose by.
+        train_replies: encoded replies to learn from.
+        dev_replies: encoded replies of other families, to choose by.
         upmap: stays as it is, unless the settings say that its copy learns along.
         settings: of cloning.
         start: a planner to go on from; or the action (d',) from which a new one starts in all
             states, nearly neutral if one is known; default: a random action.
-        recorder: keeps the state and is told the metrics, see `descend`.
+        recorder: keeps the state and is told the metrics, see `train_on_replies`.
 
     Raises:
         ValueError: there are no encoded replies.
         InputError: the loss is no longer finite, or the state is of another training.
     """
-    planner = ClonedPlanner(*_actor(train, upmap, settings, start), copy.deepcopy(upmap))
+    actor, normalizer = _initial_actor(train_replies, upmap, settings, start)
+    planner = ClonedPlanner(actor, normalizer, copy.deepcopy(upmap))
     planner.upmap.requires_grad_(settings.train_upmap)
 
-    def loss(encoded_reply: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
-        actions = planner.action(encoded_reply.state[None])
+    def loss(reply: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
+        actions = planner.action(reply.state[None])
         if settings.train_upmap:
             actions = torch.cat([actions, random_actions(2, upmap.d_action, seed)])
-        steered, *at_random = frozen_lm.log_probs(
-            frozen_lm.read(encoded_reply, planner.upmap(actions))
+        steered, *random_steered = frozen_lm.log_probs(
+            frozen_lm.forward_reply(reply, planner.upmap(actions))
         )
-        value = _reply_loss(frozen_lm, encoded_reply, steered, settings.loss)
-        metrics: dict[str, float] = {settings.loss: value.item()}
+        total = _imitation_loss(frozen_lm, reply, steered, settings.loss)
+        metrics: dict[str, float] = {settings.loss: total.item()}
         if settings.train_upmap:
-            reach = kl_divergence(*at_random).mean()
+            reach = kl_divergence(*random_steered).mean()
             metrics["reach"] = reach.item()
-            value = value + settings.reach_weight * (reach - settings.reach_target).abs()
-        return value, metrics
+            total = total + settings.reach_weight * (reach - settings.reach_target).abs()
+        return total, metrics
 
-    how, rank = settings.descent, settings.rank
-    descend(planner, loss, train, dev, how, rank=rank, recorder=recorder)
+    train_on_replies(
+        planner, loss, train_replies, dev_replies, settings.training,
+        dev_loss=settings.dev_loss, recorder=recorder,
+    )  # fmt: skip
     return planner.requires_grad_(False)
 
 
-def _actor(
-    train: Sequence[EncodedReply],
+def _initial_actor(
+    train_replies: Sequence[EncodedReply],
     upmap: UpMap,
     settings: CloneSettings,
     start: Tensor | ClonedPlanner | None,
@@ -130,22 +137,22 @@ def _actor(
     """Gives the network to begin with, and what its states are standardised by."""
     if isinstance(start, ClonedPlanner):
         return copy.deepcopy(start.actor).requires_grad_(True), start.normalizer
-    normalizer = normalizer_from_states([encoded_reply.state for encoded_reply in train])
-    seed, sizes = settings.descent.seed, (len(normalizer.mean), upmap.d_action)
+    normalizer = normalizer_from_states([reply.state for reply in train_replies])
+    seed, sizes = settings.training.seed, (len(normalizer.mean), upmap.d_action)
     # torch takes no larger seed
     actor = new_actor(*sizes, hidden=settings.hidden, projection="sphere", seed=seed % 2**63)
     init_to_action(actor, random_actions(1, upmap.d_action, seed)[0] if start is None else start)
     return actor, normalizer
 
 
-def _reply_loss(
-    frozen_lm: FrozenLM, encoded_reply: EncodedReply, steered: Tensor, kind: Literal["kl", "ce"]
+def _imitation_loss(
+    frozen_lm: FrozenLM, reply: EncodedReply, steered: Tensor, kind: Literal["kl", "ce"]
 ) -> Tensor:
     """Gives the mean over the reply's tokens of KL(unsteered ‖ steered), or of the cross-entropy,
     in nats; `steered` are log-probabilities (reply, vocabulary).
     """
     if kind == "ce":
-        return -steered.gather(-1, encoded_reply.targets.to(steered.device)[:, None]).mean()
+        return -steered.gather(-1, reply.targets.to(steered.device)[:, None]).mean()
     with torch.no_grad():
-        unsteered = frozen_lm.log_probs(encoded_reply.hidden)
+        unsteered = frozen_lm.log_probs(reply.hidden)
     return kl_divergence(unsteered, steered).mean()

@@ -1,29 +1,23 @@
-"""Stored unsteered replies with the prompts they answered, rebuilt from the store; and which
-families are held out.
-"""
+"""Stored unsteered replies with the prompts they answered, rebuilt from the store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from agents.prompt_rebuilding import AnsweredPrompt, answered_prompts
 from agents.prompting import stop_strings, template_version
-from simworld.core.counts import counted
 from simworld.core.episode import Observation
-from simworld.core.errors import InputError
 from simworld.core.requests import Prompt, Sampling
 from simworld.core.seeding import derive_seed
 from store import Store, StoredEpisode
 
-DataSplit = Literal["train", "dev", "test"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredReply:
-    """A reply to teach: what the model read, and what it then wrote."""
+    """A reply to learn from: what the model read, and what it then wrote."""
 
     prompt: Prompt
     reply: str  # as the model wrote it
@@ -66,78 +60,50 @@ def stored_replies(
             for seat, id_ in cast.items()
             if agent is None or agent in (id_, agent_of(id_).name)
         ]
-        for sent in answered_prompts(
+        for answered in answered_prompts(
             stored.episode, seats, model_id,
             scenario_of=scenario_of, spec_of=spec_of, steered=False,
         ):  # fmt: skip
-            spec = spec_of(cast[sent.observation.seat])
-            yield _sample(stored, sent, Sampling(**spec["sampling"]))
+            spec = spec_of(cast[answered.observation.seat])
+            yield _to_stored_reply(stored, answered, Sampling(**spec["sampling"]))
 
 
-def part_of(
-    families: Iterable[str], *, seed: int, dev: float = 0.15, test: float = 0.25
-) -> Mapping[str, DataSplit]:
-    """Family → train, dev or test, by a hash of its name and the seed, so that a family stays where
-    it is as data grow.
-
-    Where a part came out empty, the family nearest to it moves over. Raises InputError for fewer
-    than three families.
-    """
-    place = {
-        family: derive_seed("held out", seed, family) / 2**64 for family in sorted(set(families))
-    }
-    if len(place) < 3:
-        named = ", ".join(sorted(place)) or "none"
-        raise InputError(
-            f"found {counted(len(place), 'family', 'families')} with replies ({named}); "
-            "training, choosing and testing need one each: "
-            "collect replies on at least three scenarios"
-        )
-    order = sorted(place, key=lambda family: place[family])
-    tests = max(1, sum(place[family] < test for family in order))
-    devs = max(1, sum(test <= place[family] < test + dev for family in order))
-    tests = min(tests, len(order) - 2)
-    devs = min(devs, len(order) - 1 - tests)
-    return {
-        f: "test" if i < tests else "dev" if i < tests + devs else "train"
-        for i, f in enumerate(order)
-    }
-
-
-def take(samples: Iterable[StoredReply], count: int, *, seed: int) -> list[StoredReply]:
-    """At most `count` samples, by whole seats of episodes (their prompts share most tokens), evenly
-    over the families.
+def sample_by_family(replies: Iterable[StoredReply], count: int, *, seed: int) -> list[StoredReply]:
+    """Gives at most `count` replies, by whole seats of episodes (their prompts share most
+    tokens), evenly over the families.
 
     Which seats they are hangs on their names and the seed alone.
     """
-    seats: dict[str, dict[tuple[str, str], list[StoredReply]]] = {}
-    for sample in samples:
-        of_family = seats.setdefault(sample.family, {})
-        of_family.setdefault((sample.episode, sample.observation.seat), []).append(sample)
+    by_family: dict[str, dict[tuple[str, str], list[StoredReply]]] = {}
+    for reply in replies:
+        family_seats = by_family.setdefault(reply.family, {})
+        family_seats.setdefault((reply.episode, reply.observation.seat), []).append(reply)
     ranked = [
-        (rank, derive_seed("take", seed, *key), found)
-        for of_family in seats.values()
-        for rank, (key, found) in enumerate(
-            sorted(of_family.items(), key=lambda item: derive_seed("take", seed, *item[0]))
+        (rank, derive_seed("take", seed, *seat_key), seat_replies)
+        for family_seats in by_family.values()
+        for rank, (seat_key, seat_replies) in enumerate(
+            sorted(family_seats.items(), key=lambda item: derive_seed("take", seed, *item[0]))
         )
     ]
-    taken: list[StoredReply] = []
-    for _, _, found in sorted(ranked, key=lambda row: row[:2]):
-        taken += found[: count - len(taken)]
-    return taken
+    chosen: list[StoredReply] = []
+    for _, _, seat_replies in sorted(ranked, key=lambda row: row[:2]):
+        chosen += seat_replies[: count - len(chosen)]
+    return chosen
 
 
-def _sample(stored: StoredEpisode, sent: AnsweredPrompt, sampling: Sampling) -> StoredReply:
-    made, template = sent.reply, sent.template
-    stop = "" if template.style == "chat" else stop_strings(template, sent.observation)[0]
+def _to_stored_reply(
+    stored: StoredEpisode, answered: AnsweredPrompt, sampling: Sampling
+) -> StoredReply:
+    reply, template = answered.reply, answered.template
+    stop = "" if template.style == "chat" else stop_strings(template, answered.observation)[0]
     return StoredReply(
-        prompt=sent.prompt,
-        reply=made.raw,
-        stop=stop if made.finish == "stop" else None,
+        prompt=answered.prompt,
+        reply=reply.raw,
+        stop=stop if reply.finish == "stop" else None,
         family=stored.summary.family,
         episode=stored.id,
-        observation=sent.observation,
-        template_version=template_version(made.prompt_version),
+        observation=answered.observation,
+        template_version=template_version(reply.prompt_version),
         sampling=sampling,
-        dtype=made.dtype,
+        dtype=reply.dtype,
     )

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from simworld.core.rewards import (
     CreditAssignment,
     credit_at_end,
+    credit_by_changes,
     credit_by_utterance,
     credit_by_weights,
     credit_uniformly,
-    score_changes,
     weighted_mean,
 )
 from simworld.training.data.dataset_query import RewardPlacement
@@ -29,87 +29,87 @@ RewardWeights = Mapping[str, Mapping[str, float]]  # judge id → dimension → 
 class SeatReward:
     """What a seat's part of an episode is worth."""
 
-    placed: CreditAssignment
+    credit: CreditAssignment
     scores: tuple[float, ...]  # of each judgement; their mean is the sum of `placed.parts`
 
 
-def judged_rewards(
-    trace: SeatTrace, turns: Sequence[int], weights: RewardWeights, place: RewardPlacement
+def credit_judged(
+    trace: SeatTrace, turns: Sequence[int], weights: RewardWeights, placement: RewardPlacement
 ) -> SeatReward | None:
     """Gives the mean over the judgements of a trace, shared out over its steered turns; None where
     a judgement that is needed is missing.
     """
-    found = [given for given in trace.scores if given.judge_id in weights]
+    judgements = [judgement for judgement in trace.scores if judgement.judge_id in weights]
     if any(
-        name not in given.rescaled
-        for given in found
-        for name, weight in weights[given.judge_id].items()
+        name not in judgement.rescaled
+        for judgement in judgements
+        for name, weight in weights[judgement.judge_id].items()
         if weight
     ):
         return None
-    scores = [weighted_mean(given.rescaled, weights[given.judge_id]) for given in found]
-    parts = [
-        _placed(given, score, turns, weights[given.judge_id], place)
-        for given, score in zip(found, scores, strict=True)
+    scores = [weighted_mean(each.rescaled, weights[each.judge_id]) for each in judgements]
+    credits = [
+        _credit_judgement(judgement, score, turns, weights[judgement.judge_id], placement)
+        for judgement, score in zip(judgements, scores, strict=True)
     ]
-    there = [placed for placed in parts if placed is not None]
-    if not parts or len(there) < len(parts):
+    complete = [credit for credit in credits if credit is not None]
+    if not credits or len(complete) < len(credits):
         return None
-    mean = CreditAssignment(
-        parts=np.mean([placed.parts for placed in there], axis=0),
-        spread=np.mean([placed.spread for placed in there], axis=0),
+    mean_credit = CreditAssignment(
+        parts=np.mean([credit.parts for credit in complete], axis=0),
+        baseline_shares=np.mean([credit.baseline_shares for credit in complete], axis=0),
     )
-    return SeatReward(placed=mean, scores=tuple(scores))
+    return SeatReward(credit=mean_credit, scores=tuple(scores))
 
 
-def measured_rewards(values: NDArray[np.float64], place: RewardPlacement) -> SeatReward:
+def credit_measured(values: NDArray[np.float64], placement: RewardPlacement) -> SeatReward:
     """Gives the reward of numbers measured on utterances (n,); their mean is the score."""
     score = float(values.mean())
-    if place == "utterance":
-        return SeatReward(placed=credit_by_utterance(list(values)), scores=(score,))
+    if placement == "utterance":
+        return SeatReward(credit=credit_by_utterance(list(values)), scores=(score,))
     return SeatReward(
-        placed=(credit_at_end if place == "end" else credit_uniformly)(score, len(values)),
+        credit=(credit_at_end if placement == "end" else credit_uniformly)(score, len(values)),
         scores=(score,),
     )
 
 
-def _placed(
-    given: JudgementScores,
+def _credit_judgement(
+    judgement: JudgementScores,
     score: float,
     turns: Sequence[int],
     weights: Mapping[str, float],
-    place: RewardPlacement,
+    placement: RewardPlacement,
 ) -> CreditAssignment | None:
-    if place == "end":
+    if placement == "end":
         return credit_at_end(score, len(turns))
-    if place == "uniform":
+    if placement == "uniform":
         return credit_uniformly(score, len(turns))
-    if place == "attributed":
-        said = given.attributions.get(("attributed", ""), {})
+    if placement == "attributed":
+        attributions = judgement.attributions.get(("attributed", ""), {})
         return (
-            credit_by_weights(score, [said[turn] for turn in turns])
-            if all(turn in said for turn in turns)
+            credit_by_weights(score, [attributions[turn] for turn in turns])
+            if all(turn in attributions for turn in turns)
             else None
         )
-    return _prefixes(
-        given, score, turns, {name: weight for name, weight in weights.items() if weight}
+    return _credit_by_prefixes(
+        judgement, score, turns, {name: weight for name, weight in weights.items() if weight}
     )
 
 
-def _prefixes(
-    given: JudgementScores, score: float, turns: Sequence[int], weights: Mapping[str, float]
+def _credit_by_prefixes(
+    judgement: JudgementScores, score: float, turns: Sequence[int], weights: Mapping[str, float]
 ) -> CreditAssignment | None:
     """Shares a score out by prefixes: a stored score is that of the dialogue up to the seat's next
     turn, steered or not, and the last one is the episode's.
     """
-    said = {name: given.attributions.get(("prefixes", name), {}) for name in weights}
-    if any(turn not in values for values in said.values() for turn in turns):
+    by_dimension = {name: judgement.attributions.get(("prefixes", name), {}) for name in weights}
+    if any(turn not in values for values in by_dimension.values() for turn in turns):
         return None
-    after = []
-    for following in turns[1:]:
-        last = {
-            name: values[max(turn for turn in values if turn < following)]
-            for name, values in said.items()
+    scores_after = []
+    for next_turn in turns[1:]:
+        latest = {
+            name: values[max(turn for turn in values if turn < next_turn)]
+            for name, values in by_dimension.items()
         }
-        after.append(weighted_mean(last, weights))
-    return score_changes([*after, score])
+        scores_after.append(weighted_mean(latest, weights))
+    return credit_by_changes([*scores_after, score])

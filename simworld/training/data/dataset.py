@@ -18,20 +18,20 @@ from simworld.core.episode import Ending
 from simworld.core.errors import InputError, StoreError
 from simworld.core.progress import ReportProgress
 from simworld.core.rewards import CreditAssignment
-from simworld.training.data.credit import SeatReward, judged_rewards, measured_rewards
+from simworld.training.data.credit import SeatReward, credit_judged, credit_measured
 from simworld.training.data.dataset_folder import (
-    META,
+    META_FILE,
     DatasetMeta,
     SeatEpisode,
-    new_folder,
+    new_dataset_folder,
     write_dataset,
 )
-from simworld.training.data.dataset_query import FORMAT, DataQuery
+from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
 from simworld.training.data.dataset_selection import DatasetSelection, select_data
-from simworld.training.data.measured_rewards import make_utterance_reward
+from simworld.training.data.utterance_rewards import make_utterance_reward
 from store import SeatTrace, Store
 
-TRACES = 64  # measured at a time
+TRACES_PER_CHUNK = 64  # measured at a time
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,9 +41,9 @@ class DatasetTally:
     unscored: int = 0
     without_action: int = 0
     endings: Counter[str] = field(default_factory=Counter)
-    squares: float = 0.0  # of judgements from their seat's mean
-    free: int = 0  # degrees of freedom
-    repeats: int = 0
+    squared_deviations: float = 0.0  # of judgements from their seat's mean
+    dof: int = 0  # degrees of freedom
+    repeated_seats: int = 0
 
 
 def build_dataset(
@@ -60,87 +60,87 @@ def build_dataset(
             that is not finite.
         StoreError: the disk is full, or episodes were added meanwhile.
     """
-    named = {
+    names_by_kind = {
         "run": query.runs,
         "agent": query.agents,
         "scenario": query.scenarios,
         "family": query.families,
     }
-    for kind, names in named.items():
+    for kind, names in names_by_kind.items():
         for name in names:
             store.check_names(**{kind: name})
-    found = store.trace_overview(query.traces())
-    chosen = select_data(query, found, store.judges())
-    target = folder / query.key(f"{store.where}\n{found.fingerprint}")
-    if (target / META).is_file():
+    overview = store.trace_overview(query.trace_query())
+    selection = select_data(query, overview, store.judges())
+    target = folder / query.dataset_key(f"{store.where}\n{overview.fingerprint}")
+    if (target / META_FILE).is_file():
         return target
     tally = DatasetTally()
-    total = sum(count for ending, count in found.endings.items() if ending is not Ending.failed)
-    traces = _reported(store.traces(query.traces()), total, on_progress)
-    with new_folder(target) as work:
-        written = write_dataset(
-            work,
-            _episodes(traces, query, chosen, tally),
-            chosen.d_state,
-            chosen.d_action,
+    total = sum(count for ending, count in overview.endings.items() if ending is not Ending.failed)
+    traces = _report_progress(store.traces(query.trace_query()), total, on_progress)
+    with new_dataset_folder(target) as new:
+        written_meta = write_dataset(
+            new,
+            _rewarded_episodes(traces, query, selection, tally),
+            selection.d_state,
+            selection.d_action,
             query.reward.centre,
         )
-        if not written["rows"]:
-            raise InputError(_nothing(query, tally))
-        if store.trace_overview(query.traces()).fingerprint != found.fingerprint:
+        if not written_meta["rows"]:
+            raise InputError(_no_data_message(query, tally))
+        if store.trace_overview(query.trace_query()).fingerprint != overview.fingerprint:
             raise StoreError(
                 f"{store.where}: episodes or judgements were added meanwhile; run it again when"
                 " that is over"
             )
         meta = DatasetMeta(
-            format=FORMAT,
+            format=DATASET_FORMAT,
             source=store.where,
             query=query,
-            encoder_id=chosen.encoder_id,
-            d_state=chosen.d_state,
-            d_action=chosen.d_action,
-            planners=dict(found.planners),
-            dtypes=dict(found.dtypes),
-            weights={judge: dict(weights) for judge, weights in chosen.weights.items()},
-            failed=found.endings.get(Ending.failed, 0),
+            encoder_id=selection.encoder_id,
+            d_state=selection.d_state,
+            d_action=selection.d_action,
+            planners=dict(overview.planners),
+            dtypes=dict(overview.dtypes),
+            weights={judge: dict(weights) for judge, weights in selection.weights.items()},
+            failed=overview.endings.get(Ending.failed, 0),
             unscored=tally.unscored,
             without_action=tally.without_action,
             endings=dict(tally.endings),
-            judge_sd=(tally.squares / tally.free) ** 0.5 if tally.free else None,
-            judge_repeats=tally.repeats,
-            **written,
+            judge_sd=(tally.squared_deviations / tally.dof) ** 0.5 if tally.dof else None,
+            judge_repeats=tally.repeated_seats,
+            **written_meta,
         )
-        (work / META).write_text(meta.model_dump_json(indent=1), "utf-8")
+        (new / META_FILE).write_text(meta.model_dump_json(indent=1), "utf-8")
     return target
 
 
-def _episodes(
-    traces: Iterator[SeatTrace], query: DataQuery, chosen: DatasetSelection, tally: DatasetTally
+def _rewarded_episodes(
+    traces: Iterator[SeatTrace], query: DataQuery, selection: DatasetSelection, tally: DatasetTally
 ) -> Iterator[SeatEpisode]:
-    signal = None if query.states_only else make_utterance_reward(query.reward)
-    while chunk := list(islice(traces, TRACES)):
-        taken = [(trace, _steps(trace, query.states_only)) for trace in chunk]
-        tally.without_action += sum(not steps for _, steps in taken)
-        taken = [(trace, steps) for trace, steps in taken if steps]
-        texts = [trace.acts[i].text for trace, steps in taken for i in steps]
-        values = None if signal is None else signal.measure(texts)
+    utterance_reward = None if query.states_only else make_utterance_reward(query.reward)
+    while chunk := list(islice(traces, TRACES_PER_CHUNK)):
+        steered = [(trace, _steered_acts(trace, query.states_only)) for trace in chunk]
+        tally.without_action += sum(not act_indices for _, act_indices in steered)
+        steered = [(trace, act_indices) for trace, act_indices in steered if act_indices]
+        texts = [trace.acts[i].text for trace, act_indices in steered for i in act_indices]
+        values = None if utterance_reward is None else utterance_reward.measure(texts)
         start = 0
-        for trace, steps in taken:
-            end = start + len(steps)
-            scored = _scored(
-                trace, steps, query, chosen, None if values is None else values[start:end]
+        for trace, act_indices in steered:
+            end = start + len(act_indices)
+            reward = _reward_seat(
+                trace, act_indices, query, selection, None if values is None else values[start:end]
             )
             start = end
-            if scored is None:
+            if reward is None:
                 tally.unscored += 1
                 continue
             tally.endings[trace.ending.value] += 1
-            if len(chosen.weights) == 1:
-                _count(tally, scored)
-            yield _vectors(trace, steps, chosen, scored.placed)
+            if len(selection.weights) == 1:
+                _count_judge_agreement(tally, reward)
+            yield _seat_episode(trace, act_indices, selection, reward.credit)
 
 
-def _steps(trace: SeatTrace, states_only: bool) -> list[int]:
+def _steered_acts(trace: SeatTrace, states_only: bool) -> list[int]:
     return [
         i
         for i, act in enumerate(trace.acts)
@@ -148,59 +148,60 @@ def _steps(trace: SeatTrace, states_only: bool) -> list[int]:
     ]
 
 
-def _scored(
+def _reward_seat(
     trace: SeatTrace,
-    steps: list[int],
+    act_indices: list[int],
     query: DataQuery,
-    chosen: DatasetSelection,
+    selection: DatasetSelection,
     values: NDArray[np.float64] | None,
 ) -> SeatReward | None:
     if query.states_only:
-        return measured_rewards(np.zeros(len(steps)), "utterance")
+        return credit_measured(np.zeros(len(act_indices)), "utterance")
     if values is not None:
-        return measured_rewards(values, query.reward.placed)
-    return judged_rewards(
-        trace, [trace.acts[i].turn for i in steps], chosen.weights, query.reward.placed
+        return credit_measured(values, query.reward.placement)
+    return credit_judged(
+        trace, [trace.acts[i].turn for i in act_indices], selection.weights, query.reward.placement
     )
 
 
-def _count(tally: DatasetTally, scored: SeatReward) -> None:
-    if len(scored.scores) > 1:
-        tally.squares += float(np.var(scored.scores)) * len(scored.scores)
-        tally.free += len(scored.scores) - 1
-        tally.repeats += 1
+def _count_judge_agreement(tally: DatasetTally, reward: SeatReward) -> None:
+    if len(reward.scores) > 1:
+        tally.squared_deviations += float(np.var(reward.scores)) * len(reward.scores)
+        tally.dof += len(reward.scores) - 1
+        tally.repeated_seats += 1
 
 
-def _vectors(
-    trace: SeatTrace, steps: list[int], chosen: DatasetSelection, placed: CreditAssignment
+def _seat_episode(
+    trace: SeatTrace, act_indices: list[int], selection: DatasetSelection, credit: CreditAssignment
 ) -> SeatEpisode:
-    plans = [plan for i in steps if (plan := trace.acts[i].plan)]
+    plans = [plan for i in act_indices if (plan := trace.acts[i].plan)]
     actions = [
-        np.zeros(0) if plan.action is None or not chosen.d_action else plan.action for plan in plans
+        np.zeros(0) if plan.action is None or not selection.d_action else plan.action
+        for plan in plans
     ]
     return SeatEpisode(
         name=f"{trace.episode_id}/{trace.seat}",
         family=trace.family,
         states=np.stack([plan.state for plan in plans]).astype("<f4"),
         actions=np.stack(actions).astype("<f4"),
-        turns=[trace.acts[i].turn for i in steps],
-        placed=placed,
+        turns=[trace.acts[i].turn for i in act_indices],
+        credit=credit,
     )
 
 
-def _reported(
+def _report_progress(
     traces: Iterator[SeatTrace], total: int, on_progress: ReportProgress | None
 ) -> Iterator[SeatTrace]:
-    seen, last = 0, ""
+    done, last_episode = 0, ""
     for trace in traces:
-        if trace.episode_id != last:
-            seen, last = seen + 1, trace.episode_id
+        if trace.episode_id != last_episode:
+            done, last_episode = done + 1, trace.episode_id
             if on_progress:
-                on_progress(seen, total, "")
+                on_progress(done, total, "")
         yield trace
 
 
-def _nothing(query: DataQuery, tally: DatasetTally) -> str:
+def _no_data_message(query: DataQuery, tally: DatasetTally) -> str:
     method = query.reward.attribution
     if tally.unscored and method is not None:
         return (

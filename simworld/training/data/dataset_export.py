@@ -15,7 +15,7 @@ import numpy as np
 from simworld.core.errors import InputError, MissingExtra
 from simworld.training.data.dataset_folder import load_meta, load_transitions
 
-BUFFERED = 1024  # episodes held at a time
+EPISODES_BUFFERED = 1024  # episodes held at a time
 
 
 def export_npz(folder: Path, file: Path) -> int:
@@ -33,13 +33,13 @@ def export_npz(folder: Path, file: Path) -> int:
             states=data.states,
             actions=data.actions,
             rewards=data.rewards,
-            terminals=data.terminal,
-            next=data.next_state,
-            turn=data.turn,
-            episode=data.episode,
-            family=data.family,
-            episodes=np.array(data.episodes),
-            families=np.array(data.families),
+            terminals=data.terminals,
+            next=data.next_state_rows,
+            turn=data.turns,
+            episode=data.episode_index,
+            family=data.family_index,
+            episodes=np.array(data.episode_names),
+            families=np.array(data.family_names),
             meta=np.array(load_meta(folder).model_dump_json()),
         )
     return len(data)
@@ -56,7 +56,7 @@ def export_minari(folder: Path, name: str, root: Path) -> int:
         InputError: the name is not one of Minari's, or taken.
         MissingExtra: minari is not installed.
     """
-    with _minari(root) as (minari, parse_dataset_id, spaces, buffer):
+    with _open_minari(root) as (minari, parse_dataset_id, spaces, buffer):
         try:
             parse_dataset_id(name)
         except ValueError as error:
@@ -66,36 +66,36 @@ def export_minari(folder: Path, name: str, root: Path) -> int:
         if name in minari.list_local_datasets():
             raise InputError(f"{root} has a dataset {name}; give another name")
         data, meta = load_transitions(folder), load_meta(folder)
-        ends = np.flatnonzero(data.terminal) + 1
+        ends = np.flatnonzero(data.terminals) + 1
         episodes = (
             buffer(
-                id=number,
+                id=index,
                 observations=np.concatenate([data.states[start:end], data.states[end - 1 : end]]),
                 actions=np.asarray(data.actions[start:end]),
                 rewards=np.asarray(data.rewards[start:end], dtype=np.float64),
-                terminations=np.asarray(data.terminal[start:end]),
+                terminations=np.asarray(data.terminals[start:end]),
                 truncations=np.zeros(end - start, dtype=np.bool_),
                 infos={},
             )
-            for number, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True))
+            for index, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True))
         )
-        first = list(islice(episodes, BUFFERED))
-        made = minari.create_dataset_from_buffers(
+        first_episodes = list(islice(episodes, EPISODES_BUFFERED))
+        dataset = minari.create_dataset_from_buffers(
             name,
-            first,
+            first_episodes,
             observation_space=spaces.Box(-np.inf, np.inf, (meta.d_state,), np.float32),
             action_space=spaces.Box(-np.inf, np.inf, (meta.d_action,), np.float32),
             algorithm_name="simworld",
             description=meta.model_dump_json(),
             data_format="arrow",
         )
-        while more := list(islice(episodes, BUFFERED)):
-            made.update_dataset_from_buffer(more)
-        return int(made.total_episodes)
+        while next_episodes := list(islice(episodes, EPISODES_BUFFERED)):
+            dataset.update_dataset_from_buffer(next_episodes)
+        return int(dataset.total_episodes)
 
 
 @contextmanager
-def _minari(root: Path) -> Iterator[tuple[Any, Any, Any, Any]]:
+def _open_minari(root: Path) -> Iterator[tuple[Any, Any, Any, Any]]:
     """Minari with its datasets under `root`, which it can only be told through the environment."""
     try:
         import minari
@@ -104,14 +104,14 @@ def _minari(root: Path) -> Iterator[tuple[Any, Any, Any, Any]]:
         from minari.dataset.minari_dataset import parse_dataset_id
     except ImportError as error:
         raise MissingExtra("Minari export", "minari") from error
-    before = os.environ.get("MINARI_DATASETS_PATH")
+    previous_path = os.environ.get("MINARI_DATASETS_PATH")
     os.environ["MINARI_DATASETS_PATH"] = str(root.absolute())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # it misses an author, and a link to code
             yield minari, parse_dataset_id, spaces, EpisodeBuffer
     finally:
-        if before is None:
+        if previous_path is None:
             del os.environ["MINARI_DATASETS_PATH"]
         else:
-            os.environ["MINARI_DATASETS_PATH"] = before
+            os.environ["MINARI_DATASETS_PATH"] = previous_path

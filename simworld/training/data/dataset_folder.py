@@ -20,18 +20,18 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, TypeAdapter, Validat
 
 from simworld.core.errors import InputError, StoreError
 from simworld.core.rewards import CreditAssignment, family_means
-from simworld.training.data.dataset_query import FORMAT, DataQuery
-from simworld.training.data.npy_stream import RowFile, map_rows, read_column, save_array
+from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
+from simworld.training.data.npy_stream import RowFile, load_column, map_rows, save_array
 from simworld.training.data.transitions import Transitions
 from simworld.yamlfile import read_regular
 
-META = "meta.json"
-MOST_META = 1 << 26  # bytes
-MOST_NAMES = 1024  # bytes of the names for each row
-MOST_SAID = 200  # characters of another library's message
-NAMES = TypeAdapter(list[str])
+META_FILE = "meta.json"
+MAX_META_BYTES = 1 << 26
+MAX_NAME_BYTES = 1024  # of the names for each row
+MAX_MESSAGE_CHARS = 200  # of another library's message
+EPISODE_NAMES = TypeAdapter(list[str])
 # what reading a file of numbers raises
-DAMAGED = (OSError, ValueError, EOFError, MemoryError, InputError)
+READ_ERRORS = (OSError, ValueError, EOFError, MemoryError, InputError)
 
 
 class DatasetMeta(BaseModel):
@@ -73,7 +73,7 @@ class DatasetMeta(BaseModel):
         """
         return {
             "source": PurePath(self.source).name,
-            "query": self.query.plain(),
+            "query": self.query.to_json(),
             "rows": self.rows,
             "sha256": self.sha256,
         }
@@ -88,7 +88,7 @@ class SeatEpisode:
     states: NDArray[np.float32]  # (n, d_s)
     actions: NDArray[np.float32]  # (n, d')
     turns: Sequence[int]  # n
-    placed: CreditAssignment
+    credit: CreditAssignment
 
 
 def write_dataset(
@@ -99,55 +99,55 @@ def write_dataset(
 
     Raises InputError for a state, action or reward that is not finite.
     """
-    lengths, family, turns = array("q"), array("q"), array("q")  # by episode, turns by transition
+    lengths, families, turns = array("q"), array("q"), array("q")  # by episode, turns by transition
     # by episode, the others by transition
-    scores, parts, spreads = array("d"), array("d"), array("d")
-    names: list[str] = []
-    families: dict[str, int] = {}
+    scores, credit_parts, baseline_shares = array("d"), array("d"), array("d")
+    episode_names: list[str] = []
+    family_index: dict[str, int] = {}
     with (
         RowFile(folder / "states.npy", d_state) as states,
         RowFile(folder / "actions.npy", d_action) as actions,
     ):
         for episode in episodes:
-            for what, values in (
+            for kind, values in (
                 ("state", episode.states),
                 ("action", episode.actions),
-                ("reward", episode.placed.parts),
+                ("reward", episode.credit.parts),
             ):
                 if not np.isfinite(values).all():
                     raise InputError(
-                        f"episode {episode.name}: a non-finite {what} (NaN or infinite); leave the"
+                        f"episode {episode.name}: a non-finite {kind} (NaN or infinite); leave the"
                         " episode out of the query"
                     )
             states.append(episode.states)
             actions.append(episode.actions)
             lengths.append(len(episode.states))
             turns.extend(episode.turns)
-            family.append(families.setdefault(episode.family, len(families)))
-            names.append(episode.name)
-            scores.append(float(episode.placed.parts.sum()))
-            parts.frombytes(episode.placed.parts.tobytes())
-            spreads.frombytes(episode.placed.spread.tobytes())
-    order = list(families)
-    means = family_means((order[index], score) for index, score in zip(family, scores, strict=True))
-    level = np.array([means[order[index]] if centre else 0.0 for index in family])
-    taken = np.repeat(level, np.array(lengths, dtype=np.int64)) * np.array(spreads)
-    rewards = (np.array(parts) - taken).astype(np.float32)
+            families.append(family_index.setdefault(episode.family, len(family_index)))
+            episode_names.append(episode.name)
+            scores.append(float(episode.credit.parts.sum()))
+            credit_parts.frombytes(episode.credit.parts.tobytes())
+            baseline_shares.frombytes(episode.credit.baseline_shares.tobytes())
+    family_names = list(family_index)
+    means = family_means((family_names[i], x) for i, x in zip(families, scores, strict=True))
+    levels = np.array([means[family_names[i]] if centre else 0.0 for i in families])
+    subtracted = np.repeat(levels, np.array(lengths, dtype=np.int64)) * np.array(baseline_shares)
+    rewards = (np.array(credit_parts) - subtracted).astype(np.float32)
     digests = [
         states.sha256,
         actions.sha256,
         save_array(folder / "rewards.npy", rewards),
         save_array(folder / "lengths.npy", np.array(lengths, dtype=np.int64)),
         save_array(folder / "turns.npy", np.array(turns, dtype=np.int64)),
-        save_array(folder / "families.npy", np.array(family, dtype=np.int64)),
+        save_array(folder / "families.npy", np.array(families, dtype=np.int64)),
         save_array(folder / "scores.npy", np.array(scores)),
-        hashlib.sha256("\n".join([*names, *order]).encode()).hexdigest(),
+        hashlib.sha256("\n".join([*episode_names, *family_names]).encode()).hexdigest(),
     ]
-    (folder / "episodes.json").write_text(json.dumps(names), "utf-8")
+    (folder / "episodes.json").write_text(json.dumps(episode_names), "utf-8")
     return {
         "rows": len(rewards),
         "sha256": hashlib.sha256("\n".join(digests).encode()).hexdigest(),
-        "families": tuple(order),
+        "families": tuple(family_names),
         "family_means": means,
     }
 
@@ -163,13 +163,13 @@ def load_transitions(folder: Path) -> Transitions:
     try:
         states = map_rows(folder / "states.npy")
         actions = map_rows(folder / "actions.npy")
-        rewards = read_column(folder / "rewards.npy", np.float32, meta.rows)
-        turns = read_column(folder / "turns.npy", np.int64, meta.rows)
-        names = NAMES.validate_json(
-            read_regular(folder / "episodes.json", MOST_NAMES * (meta.rows + 1))
+        rewards = load_column(folder / "rewards.npy", np.float32, meta.rows)
+        turns = load_column(folder / "turns.npy", np.int64, meta.rows)
+        episode_names = EPISODE_NAMES.validate_json(
+            read_regular(folder / "episodes.json", MAX_NAME_BYTES * (meta.rows + 1))
         )
-        lengths = read_column(folder / "lengths.npy", np.int64, len(names))
-        families = read_column(folder / "families.npy", np.int64, len(names))
+        lengths = load_column(folder / "lengths.npy", np.int64, len(episode_names))
+        families = load_column(folder / "families.npy", np.int64, len(episode_names))
         if (
             len(states) != meta.rows
             or len(actions) != meta.rows
@@ -179,26 +179,26 @@ def load_transitions(folder: Path) -> Transitions:
             raise ValueError("files of different length")
         if families.size and not (families.min() >= 0 and families.max() < len(meta.families)):
             raise ValueError("families that have no name")
-    except DAMAGED as error:
-        said = " ".join(str(error).split())[:MOST_SAID]
+    except READ_ERRORS as error:
+        detail = " ".join(str(error).split())[:MAX_MESSAGE_CHARS]
         raise InputError(
-            f"{folder}: the dataset is damaged ({said}); delete the folder and build it again"
+            f"{folder}: the dataset is damaged ({detail}); delete the folder and build it again"
         ) from None
-    state = np.arange(meta.rows)
+    rows = np.arange(meta.rows)
     terminal = np.zeros(meta.rows, dtype=np.bool_)
     terminal[np.cumsum(lengths) - 1] = True
     return Transitions(
         states=states,
         actions=actions,
         rewards=rewards,
-        state=state,
-        next_state=np.where(terminal, state, state + 1),
-        terminal=terminal,
-        episode=np.repeat(np.arange(len(lengths)), lengths),
-        turn=turns,
-        family=np.repeat(families, lengths),
-        episodes=names,
-        families=meta.families,
+        state_rows=rows,
+        next_state_rows=np.where(terminal, rows, rows + 1),
+        terminals=terminal,
+        episode_index=np.repeat(np.arange(len(lengths)), lengths),
+        turns=turns,
+        family_index=np.repeat(families, lengths),
+        episode_names=episode_names,
+        family_names=meta.families,
     )
 
 
@@ -207,25 +207,25 @@ def load_meta(folder: Path) -> DatasetMeta:
     another format.
     """
     try:
-        if not os.path.lexists(folder / META):
-            raise InputError(f"{folder}: no dataset ({META} is missing)")
-        meta = DatasetMeta.model_validate_json(read_regular(folder / META, MOST_META))
+        if not os.path.lexists(folder / META_FILE):
+            raise InputError(f"{folder}: no dataset ({META_FILE} is missing)")
+        meta = DatasetMeta.model_validate_json(read_regular(folder / META_FILE, MAX_META_BYTES))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        location = ".".join(map(str, first["loc"]))
         raise InputError(
-            f"{folder / META}: {where}: {first['msg']}; build the dataset again"
+            f"{folder / META_FILE}: {location}: {first['msg']}; build the dataset again"
         ) from None
-    if meta.format != FORMAT:
+    if meta.format != DATASET_FORMAT:
         raise InputError(
-            f"{folder}: a dataset of format {meta.format}, this version reads {FORMAT}; build the"
-            " dataset again"
+            f"{folder}: a dataset of format {meta.format}, this version reads {DATASET_FORMAT};"
+            " build the dataset again"
         )
     return meta
 
 
 @contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_dataset_folder(target: Path) -> Iterator[Path]:
     """Gives a folder to write in, which becomes `target` when the block ends well; if another
     process was faster, its one stays.
     """
@@ -237,7 +237,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         try:
             os.rename(work, target)
         except OSError:
-            if not (target / META).is_file():
+            if not (target / META_FILE).is_file():
                 raise
     except OSError as error:
         raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
@@ -251,8 +251,8 @@ def load_scores(folder: Path, seats: int) -> NDArray[np.float64]:
     `Transitions.episodes`; E is `seats`. Raises InputError where the file is damaged.
     """
     try:
-        return read_column(folder / "scores.npy", np.float64, seats)
-    except DAMAGED as error:
+        return load_column(folder / "scores.npy", np.float64, seats)
+    except READ_ERRORS as error:
         raise InputError(
             f"{folder}: the dataset is damaged ({error}); delete the folder and build it again"
         ) from None

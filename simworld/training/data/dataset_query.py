@@ -11,7 +11,7 @@ from simworld.core.patterns import PatternError, compile_pattern
 from store import TraceQuery
 
 RewardPlacement = Literal["end", "uniform", "attributed", "prefixes", "utterance"]
-FORMAT = "d3"  # changes when the same query on the same store would give other files
+DATASET_FORMAT = "d3"  # changes when the same query on the same store would give other files
 
 
 class RewardSettings(BaseModel):
@@ -44,14 +44,14 @@ class RewardSettings(BaseModel):
     text: str = Field(default="", description="embedding: what utterances should be like")
 
     @property
-    def placed(self) -> RewardPlacement:
+    def placement(self) -> RewardPlacement:
         """Where the score goes, the default filled in."""
         return self.place or ("end" if self.measure == "judged" else "utterance")
 
     @property
     def by_act(self) -> bool:
         """Whether it tells the acts of a seat in an episode apart."""
-        return self.placed not in ("end", "uniform")
+        return self.placement not in ("end", "uniform")
 
     @property
     def attribution(self) -> Literal["attributed", "prefixes"] | None:
@@ -62,7 +62,7 @@ class RewardSettings(BaseModel):
 
     @field_validator("weights")
     @classmethod
-    def _weights(cls, value: dict[str, float]) -> dict[str, float]:
+    def _check_weights(cls, value: dict[str, float]) -> dict[str, float]:
         if any(not 0 <= weight < float("inf") for weight in value.values()):
             raise ValueError("weights are finite numbers of at least 0")
         if value and not sum(value.values()):
@@ -71,7 +71,7 @@ class RewardSettings(BaseModel):
 
     @field_validator("pattern")
     @classmethod
-    def _pattern(cls, value: str) -> str:
+    def _check_pattern(cls, value: str) -> str:
         try:
             compile_pattern(value)
         except PatternError as error:
@@ -79,14 +79,14 @@ class RewardSettings(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _fitting(self) -> Self:
-        fit: dict[str, tuple[RewardPlacement, ...]] = {
+    def _check_combination(self) -> Self:
+        placements: dict[str, tuple[RewardPlacement, ...]] = {
             "judged": ("end", "uniform", "attributed", "prefixes")
         }
-        allowed = fit.get(self.measure, ("utterance", "end", "uniform"))
-        if self.placed not in allowed:
+        allowed = placements.get(self.measure, ("utterance", "end", "uniform"))
+        if self.placement not in allowed:
             raise ValueError(
-                f"place {self.placed!r} does not go with {self.measure!r}; expected"
+                f"place {self.placement!r} does not go with {self.measure!r}; expected"
                 f" {', '.join(allowed)}"
             )
         for field, measure in (("pattern", "lexical"), ("text", "embedding")):
@@ -134,16 +134,16 @@ class DataQuery(BaseModel):
     )
     reward: RewardSettings = Field(default_factory=RewardSettings)
 
-    def traces(self) -> TraceQuery:
+    def trace_query(self) -> TraceQuery:
         """Gives the part of the query that the store answers."""
         names = TraceQuery.__dataclass_fields__
         return TraceQuery(**{name: getattr(self, name) for name in names})
 
-    def plain(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Gives the query as plain JSON data, defaults left out."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
-    def key(self, fingerprint: str) -> str:
+    def dataset_key(self, fingerprint: str) -> str:
         """Names the dataset that this query makes of a store's content: 16 hex digits."""
-        text = f"{FORMAT}\n{self.model_dump_json()}\n{fingerprint}"
+        text = f"{DATASET_FORMAT}\n{self.model_dump_json()}\n{fingerprint}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]

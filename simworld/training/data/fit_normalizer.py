@@ -19,29 +19,29 @@ from simworld.training.data.transitions import STATE_ROWS, Transitions
 
 # added to the deviation, as in TD3+BC's own code
 EPSILON = 1e-3
-HARDLY_VARIES = 1e-6  # a deviation
+MIN_DEVIATION = 1e-6  # a deviation
 
 
 def normalizer_from_states(states: Sequence[Tensor]) -> Normalizer:
     """Fits to states (d_s,) in memory; a coordinate that hardly varies is left at its scale."""
-    table = torch.stack(list(states))
-    std = table.std(0, correction=0)
+    stacked = torch.stack(list(states))
+    std = stacked.std(0, correction=0)
     return Normalizer(
-        mean=table.mean(0), std=torch.where(std > HARDLY_VARIES, std, torch.ones_like(std))
+        mean=stacked.mean(0), std=torch.where(std > MIN_DEVIATION, std, torch.ones_like(std))
     )
 
 
-def fit_to_transitions(transitions: Transitions) -> Normalizer:
+def normalizer_from_transitions(transitions: Transitions) -> Normalizer:
     """Fits to the states in which actions were taken; adds 1e-3 to the deviation."""
     total = np.zeros(transitions.states.shape[1])
     squares = np.zeros_like(total)
-    rows = np.sort(transitions.state)
+    rows = np.sort(transitions.state_rows)
     # keeps the difference of squares exact where means are large
     origin = transitions.states[rows[0]].astype(np.float64)
     for start in range(0, len(rows), STATE_ROWS):
-        part = transitions.states[rows[start : start + STATE_ROWS]].astype(np.float64) - origin
-        total += part.sum(0)
-        squares += np.square(part).sum(0)
+        chunk = transitions.states[rows[start : start + STATE_ROWS]].astype(np.float64) - origin
+        total += chunk.sum(0)
+        squares += np.square(chunk).sum(0)
     mean = total / len(rows)
     std = np.sqrt(np.maximum(squares / len(rows) - mean**2, 0)) + EPSILON
     return Normalizer(

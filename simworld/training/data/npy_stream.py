@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from simworld.yamlfile import regular_size
 
-EMPTY = 128  # bytes of a header without rows
-KEPT = 2**26  # bytes of a file that may count as memory
+HEADER_BYTES = 128  # bytes of a header without rows
+MAX_RESIDENT_BYTES = 2**26  # bytes of a file that may count as memory
 
 
 class RowFile:
@@ -94,68 +94,70 @@ class MappedRows(np.memmap[Any, np.dtype[np.float32]]):
     the mapping, whose pages are let go once enough were touched.
     """
 
-    source: int | None = None  # descriptor of the open file; only of the whole, not of its views
-    touched = 0  # bytes since pages were last let go
+    descriptor: int | None = None  # of the open file; only of the whole, not of its views
+    touched_bytes = 0  # bytes since pages were last let go
 
     def __getitem__(self, index: Any) -> Any:
-        if self.source is None:
+        if self.descriptor is None:
             return super().__getitem__(index)
         if isinstance(index, np.ndarray) and index.ndim == 1 and index.dtype.kind in "iub":
-            return self._picked(np.flatnonzero(index) if index.dtype.kind == "b" else index)
-        found = super().__getitem__(index)
-        self.touched += getattr(found, "nbytes", 0)
-        if self.touched > KEPT:
+            return self._read_rows(np.flatnonzero(index) if index.dtype.kind == "b" else index)
+        rows = super().__getitem__(index)
+        self.touched_bytes += getattr(rows, "nbytes", 0)
+        if self.touched_bytes > MAX_RESIDENT_BYTES:
             self._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
-            self.touched = 0
-        return found
+            self.touched_bytes = 0
+        return rows
 
-    def _picked(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        assert self.source is not None
-        found = np.empty((len(rows), self.shape[1]), dtype=np.float32)
-        if not found.size:
-            return found
-        places = np.where(rows < 0, rows + len(self), rows).astype(np.int64)
-        if places.min() < 0 or places.max() >= len(self):
+    def _read_rows(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        assert self.descriptor is not None
+        picked = np.empty((len(rows), self.shape[1]), dtype=np.float32)
+        if not picked.size:
+            return picked
+        offsets = np.where(rows < 0, rows + len(self), rows).astype(np.int64)
+        if offsets.min() < 0 or offsets.max() >= len(self):
             raise IndexError(f"no such row among {len(self)}")
-        buffer, width, handle = found.data.cast("B"), self.strides[0], self.source
-        for to, place in enumerate((self.offset + places * width).tolist()):
-            if os.preadv(handle, [buffer[to * width : (to + 1) * width]], place) != width:
+        buffer, width, descriptor = picked.data.cast("B"), self.strides[0], self.descriptor
+        for target, offset in enumerate((self.offset + offsets * width).tolist()):
+            row = buffer[target * width : (target + 1) * width]
+            if os.preadv(descriptor, [row], offset) != width:
                 raise OSError("the file is shorter than it was")
-        return found
+        return picked
 
 
-def read_column(path: Path, dtype: type[np.generic], rows: int) -> NDArray[Any]:
+def load_column(path: Path, dtype: type[np.generic], rows: int) -> NDArray[Any]:
     """Reads a file of `save_array`, (rows,). Raises OSError, ValueError or InputError where it is
     none.
     """
-    expected = rows * np.dtype(dtype).itemsize + EMPTY
+    expected = rows * np.dtype(dtype).itemsize + HEADER_BYTES
     if (size := regular_size(path)) != expected:
         raise ValueError(f"{path.name} has {size} bytes; expected {expected}")
-    found: NDArray[Any] = np.load(path)
-    if found.shape != (rows,) or found.dtype != dtype:
+    column: NDArray[Any] = np.load(path)
+    if column.shape != (rows,) or column.dtype != dtype:
         raise ValueError(
-            f"{path.name} holds {found.dtype} of shape {found.shape}; expected {rows} of"
+            f"{path.name} holds {column.dtype} of shape {column.shape}; expected {rows} of"
             f" {np.dtype(dtype)}"
         )
-    return found
+    return column
 
 
-def map_rows(path: Path, *, kept: int | None = None) -> NDArray[np.float32]:
+def map_rows(path: Path, *, max_resident: int | None = None) -> NDArray[np.float32]:
     """Gives the rows of a file of `RowFile`, (n, width) float32, memory-mapped and read-only; an
     empty file, which no system can map, is read.
 
-    Where they are more than `kept` bytes (default: KEPT), few of them count as memory. Raises
-    OSError, ValueError or InputError for another file.
+    Where they are more than `max_resident` bytes (default: MAX_RESIDENT_BYTES), few of them
+    count as memory. Raises OSError, ValueError or InputError for another file.
     """
     size = regular_size(path)
-    rows: NDArray[np.float32] = np.load(path, mmap_mode="r" if size > EMPTY else None)
+    rows: NDArray[np.float32] = np.load(path, mmap_mode="r" if size > HEADER_BYTES else None)
     if isinstance(rows, np.memmap) and rows.offset + rows.nbytes != size:
         raise ValueError(f"{path.name} has {size} bytes; expected {rows.offset + rows.nbytes}")
     if rows.dtype != np.dtype("<f4") or rows.ndim != 2:
         raise ValueError(f"{path.name} holds {rows.dtype} of {rows.ndim} dimensions")
-    if rows.nbytes <= (KEPT if kept is None else kept) or not hasattr(os, "preadv"):
+    limit = MAX_RESIDENT_BYTES if max_resident is None else max_resident
+    if rows.nbytes <= limit or not hasattr(os, "preadv"):
         return rows
     mapped = rows.view(MappedRows)
-    mapped.source = os.open(path, os.O_RDONLY)
-    weakref.finalize(mapped, os.close, mapped.source)
+    mapped.descriptor = os.open(path, os.O_RDONLY)
+    weakref.finalize(mapped, os.close, mapped.descriptor)
     return mapped

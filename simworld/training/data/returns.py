@@ -13,32 +13,32 @@ def monte_carlo_returns(transitions: Transitions, gamma: float) -> NDArray[np.fl
     the episode was cut from outside.
 
     Returns are values of the policy that collected the data, not of the one that learns. Raises
-    ValueError for transitions that are not `followed`.
+    ValueError for transitions without `with_next_rows`.
     """
-    following = _following(transitions)
-    returns = np.where(transitions.terminal, transitions.rewards, np.nan).astype(np.float64)
-    waiting = np.flatnonzero(following >= 0)
-    while len(waiting):  # one turn back per round
-        found = transitions.rewards[waiting] + gamma * returns[following[waiting]]
-        known = ~np.isnan(found)
-        if not known.any():
+    next_rows = _next_rows(transitions)
+    returns = np.where(transitions.terminals, transitions.rewards, np.nan).astype(np.float64)
+    pending = np.flatnonzero(next_rows >= 0)
+    while len(pending):  # one turn back per round
+        candidates = transitions.rewards[pending] + gamma * returns[next_rows[pending]]
+        ready = ~np.isnan(candidates)
+        if not ready.any():
             break
-        returns[waiting[known]] = found[known]
-        waiting = waiting[~known]
+        returns[pending[ready]] = candidates[ready]
+        pending = pending[~ready]
     return returns
 
 
-def first_rows(transitions: Transitions) -> NDArray[np.int64]:
+def episode_starts(transitions: Transitions) -> NDArray[np.int64]:
     """Gives the rows of transitions that begin an episode, (E,). Raises ValueError for transitions
-    that are not `followed`.
+    without `with_next_rows`.
     """
-    following = _following(transitions)
-    begins = np.ones(len(transitions), dtype=bool)
-    begins[following[following >= 0]] = False
-    return np.flatnonzero(begins)
+    next_rows = _next_rows(transitions)
+    is_first = np.ones(len(transitions), dtype=bool)
+    is_first[next_rows[next_rows >= 0]] = False
+    return np.flatnonzero(is_first)
 
 
-def _following(transitions: Transitions) -> NDArray[np.int64]:
-    if transitions.next_row is None:
-        raise ValueError("episodes are known of `Transitions.followed()` only")
-    return transitions.next_row
+def _next_rows(transitions: Transitions) -> NDArray[np.int64]:
+    if transitions.next_rows is None:
+        raise ValueError("episodes are known of `Transitions.with_next_rows()` only")
+    return transitions.next_rows

@@ -13,7 +13,8 @@ from simworld.core.arrays import Floats
 from simworld.training.data.transitions import ACTION_ROWS
 
 FOLDS = 10
-STRENGTHS = np.logspace(-4, 4, 17)  # penalties, in units of the mean squared coordinate times n
+# in units of the mean squared coordinate times n
+RIDGE_PENALTIES = np.logspace(-4, 4, 17)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,43 +48,45 @@ def variance_explained(
     families have two rows, or y never differs within one.
     """
     counts = np.bincount(family)
-    kept = np.flatnonzero(counts > 1)
-    if len(kept) < 2:
+    usable = np.flatnonzero(counts > 1)
+    if len(usable) < 2:
         return None
-    folds = min(FOLDS, len(kept))
+    folds = min(FOLDS, len(usable))
     fold_of = np.full(len(counts), -1)
     # folds of like size
-    fold_of[kept[np.argsort(-counts[kept], kind="stable")]] = np.arange(len(kept)) % folds
-    moments = _moments(x, np.asarray(y, dtype=np.float64), family, counts, fold_of, folds)
+    fold_of[usable[np.argsort(-counts[usable], kind="stable")]] = np.arange(len(usable)) % folds
+    moments = _moments_by_fold(x, np.asarray(y, dtype=np.float64), family, counts, fold_of, folds)
     error = total = 0.0
-    for held in moments:
-        rest = [m for m in moments if m is not held]
-        weights = _ridge(
-            sum((m.xx for m in rest), np.zeros_like(held.xx)),
-            sum((m.xy for m in rest), np.zeros_like(held.xy)),
-            sum(m.yy for m in rest),
-            sum(m.n for m in rest),
+    for fold in moments:
+        others = [m for m in moments if m is not fold]
+        weights = _solve_ridge(
+            sum((m.xx for m in others), np.zeros_like(fold.xx)),
+            sum((m.xy for m in others), np.zeros_like(fold.xy)),
+            sum(m.yy for m in others),
+            sum(m.n for m in others),
         )
-        error += held.yy - 2 * float(weights @ held.xy) + float(weights @ held.xx @ weights)
-        total += held.yy
+        error += fold.yy - 2 * float(weights @ fold.xy) + float(weights @ fold.xx @ weights)
+        total += fold.yy
     if not total > 0:
         return None
     return VarianceExplained(
-        r2=1 - error / total, n=int(counts[kept].sum()), families=len(kept), folds=folds
+        r2=1 - error / total, n=int(counts[usable].sum()), families=len(usable), folds=folds
     )
 
 
-def fitted(x: NDArray[np.floating], y: NDArray[np.floating], family: NDArray[np.int64]) -> Floats:
+def fit_ridge(
+    x: NDArray[np.floating], y: NDArray[np.floating], family: NDArray[np.int64]
+) -> Floats:
     """Gives the ridge weights (d,) of y (n,) on x (n, d), both centred by family, fitted to all of
     them; see `variance_explained`.
     """
     counts = np.bincount(family)
     fold_of = np.where(counts > 1, 0, -1)
-    (all_of_them,) = _moments(x, np.asarray(y, dtype=np.float64), family, counts, fold_of, 1)
-    return _ridge(all_of_them.xx, all_of_them.xy, all_of_them.yy, all_of_them.n)
+    (moments,) = _moments_by_fold(x, np.asarray(y, dtype=np.float64), family, counts, fold_of, 1)
+    return _solve_ridge(moments.xx, moments.xy, moments.yy, moments.n)
 
 
-def _moments(
+def _moments_by_fold(
     x: NDArray[np.floating],
     y: Floats,
     family: NDArray[np.int64],
@@ -95,40 +98,43 @@ def _moments(
     present = np.maximum(counts, 1)
     sums = np.zeros((len(counts), width))
     for start in range(0, len(y), ACTION_ROWS):
-        part = slice(start, start + ACTION_ROWS)
-        np.add.at(sums, family[part], x[part])
+        chunk = slice(start, start + ACTION_ROWS)
+        np.add.at(sums, family[chunk], x[chunk])
     x_mean = sums / present[:, None]
     y_mean = np.bincount(family, weights=y) / present
     moments = [_Moments(np.zeros((width, width)), np.zeros(width)) for _ in range(folds)]
     for start in range(0, len(y), ACTION_ROWS):
-        part = slice(start, start + ACTION_ROWS)
-        of = family[part]
-        rows, values = x[part] - x_mean[of], y[part] - y_mean[of]
-        for fold in np.unique(fold_of[of]):
+        chunk = slice(start, start + ACTION_ROWS)
+        families = family[chunk]
+        rows, values = x[chunk] - x_mean[families], y[chunk] - y_mean[families]
+        for fold in np.unique(fold_of[families]):
             if fold < 0:
                 continue
-            chosen = fold_of[of] == fold
-            inputs, target = rows[chosen], values[chosen]
+            in_fold = fold_of[families] == fold
+            inputs, target = rows[in_fold], values[in_fold]
             moments[fold].xx += inputs.T @ inputs
             moments[fold].xy += inputs.T @ target
             moments[fold].yy += float(target @ target)
-    for fold, made in enumerate(moments):
-        made.n = int((counts[fold_of == fold] - 1).sum())
+    for fold, moment in enumerate(moments):
+        moment.n = int((counts[fold_of == fold] - 1).sum())
     return moments
 
 
-def _ridge(xx: Floats, xy: Floats, yy: float, n: int) -> Floats:
+def _solve_ridge(xx: Floats, xy: Floats, yy: float, n: int) -> Floats:
     values, vectors = np.linalg.eigh(xx)
     values = np.clip(values, 0.0, None)
     scale = float(values.mean())
     if not scale > 0:
         return np.zeros_like(xy)
     rotated = vectors.T @ xy
-    best, chosen = np.inf, np.zeros_like(xy)
-    for penalty in STRENGTHS * scale:
+    best_criterion, best_weights = np.inf, np.zeros_like(xy)
+    for penalty in RIDGE_PENALTIES * scale:
         weights = rotated / (values + penalty)
         error = yy - 2 * float(weights @ rotated) + float(weights**2 @ values)
-        free = n - float((values / (values + penalty)).sum())
-        if free > 0 and (criterion := n * max(error, 0.0) / free**2) < best:
-            best, chosen = criterion, weights
-    return vectors @ chosen
+        degrees_of_freedom = n - float((values / (values + penalty)).sum())
+        if (
+            degrees_of_freedom > 0
+            and (criterion := n * max(error, 0.0) / degrees_of_freedom**2) < best_criterion
+        ):
+            best_criterion, best_weights = criterion, weights
+    return vectors @ best_weights

@@ -12,26 +12,26 @@ from torch.nn import functional as F
 
 from agents.steering.planner import Actor
 from simworld.training.data.transitions import TransitionBatch
-from simworld.training.rl.learner import TrainingSettings, adam
+from simworld.training.rl.learner import TrainingSettings, fused_adam
 from simworld.training.trainer import gradient_step
-from simworld.training.training_state import StateParts, load_tensors, tensors_of
+from simworld.training.training_state import StateParts, collect_tensors, load_tensors
 
 
-class BcSettings(TrainingSettings):
+class BCSettings(TrainingSettings):
     """Settings of behaviour cloning."""
 
     actor_lr: float = Field(3e-4, gt=0, alias="actor_rate")
 
 
-class Bc:
+class BC:
     """The learner that minimises mean((π(s) − a)²)."""
 
     critic = None
 
-    def __init__(self, actor: Actor, settings: BcSettings) -> None:
+    def __init__(self, actor: Actor, settings: BCSettings) -> None:
         """Takes the actor as it is and trains it in place."""
         self._actor = actor
-        self._adam = adam(list(actor.parameters()), settings.actor_lr)
+        self._adam = fused_adam(list(actor.parameters()), settings.actor_lr)
         self._parts: StateParts = {"actor": actor, "adam": self._adam}
 
     @property
@@ -39,12 +39,12 @@ class Bc:
         return self._actor
 
     def update(self, batch: TransitionBatch) -> Mapping[str, Tensor]:
-        loss = F.mse_loss(self._actor(batch.state), batch.action)
+        loss = F.mse_loss(self._actor(batch.states), batch.actions)
         gradient_step(self._adam, [loss])
         return {"bc_distance": loss.detach()}
 
     def state(self) -> dict[str, Tensor]:
-        return tensors_of(self._parts)
+        return collect_tensors(self._parts)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         load_tensors(self._parts, state)

@@ -16,7 +16,7 @@ from simworld.core.arrays import Floats
 from simworld.core.errors import InputError
 from simworld.training.data.dataset_checks import check_trainable
 from simworld.training.data.transitions import ACTION_ROWS, Transitions
-from simworld.training.data.variance_explained import fitted, variance_explained
+from simworld.training.data.variance_explained import fit_ridge, variance_explained
 
 
 def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float32]:
@@ -37,22 +37,22 @@ def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float
         InputError: for data from which nothing can be learned about actions.
     """
     check_trainable(transitions, held_out=0)
-    weights = fitted(*_rows(transitions, by_act))
-    length = float(np.linalg.norm(weights))
-    if not length > 0:
+    weights = fit_ridge(*_regression_rows(transitions, by_act))
+    weights_norm = float(np.linalg.norm(weights))
+    if not weights_norm > 0:
         raise InputError(
             "within families rewards do not change with actions, so no constant action is best; "
             "collect more than one episode per family, with exploration"
         )
-    mean, square = _moments(transitions.actions)
-    count, size = transitions.actions.shape
+    mean, mean_square = _action_moments(transitions.actions)
+    count, d_action = transitions.actions.shape
     # Rayleigh's statistic: n |mean|² of actions from all over the sphere has the mean d' and the
     # variance 2 d'
-    if count * float(mean @ mean) < size + 6 * (2 * size) ** 0.5:
-        mean, away = np.zeros(size), square**0.5
+    if count * float(mean @ mean) < d_action + 6 * (2 * d_action) ** 0.5:
+        mean, radius = np.zeros(d_action), mean_square**0.5
     else:
-        away = max(square - float(mean @ mean), 0.0) ** 0.5
-    best = mean + weights * (away / length)
+        radius = max(mean_square - float(mean @ mean), 0.0) ** 0.5
+    best = mean + weights * (radius / weights_norm)
     on_sphere: NDArray[np.float32] = (
         best * (len(best) ** 0.5 / float(np.linalg.norm(best)))
     ).astype(np.float32)
@@ -86,13 +86,13 @@ def constant_checkpoint(
             " collected with"
         )
     action = best_constant(transitions, by_act=by_act)
-    found = variance_explained(*_rows(transitions, by_act))
+    explained = variance_explained(*_regression_rows(transitions, by_act))
     info = parent.info.derived(
         dtype=dtype or parent.info.dtype,
         actor=None,
         constant=True,
         data=dict(data or {}),
-        metrics={} if found is None else {"r2": found.r2},
+        metrics={} if explained is None else {"r2": explained.r2},
         parent=parent.id,
     )
     return Checkpoint(
@@ -105,32 +105,28 @@ def constant_checkpoint(
     )
 
 
-def _moments(actions: NDArray[np.float32]) -> tuple[Floats, float]:
+def _action_moments(actions: NDArray[np.float32]) -> tuple[Floats, float]:
     """Gives the mean (d',) and the mean squared length of actions (n, d'), which may lie in a
     file.
     """
-    total, square = np.zeros(actions.shape[1]), 0.0
+    total, squares = np.zeros(actions.shape[1]), 0.0
     for start in range(0, len(actions), ACTION_ROWS):
-        part = actions[start : start + ACTION_ROWS].astype(np.float64)
-        total += part.sum(0)
-        square += float(np.square(part).sum())
-    return total / len(actions), square / len(actions)
+        chunk = actions[start : start + ACTION_ROWS].astype(np.float64)
+        total += chunk.sum(0)
+        squares += float(np.square(chunk).sum())
+    return total / len(actions), squares / len(actions)
 
 
-def _rows(
+def _regression_rows(
     transitions: Transitions, by_act: bool
 ) -> tuple[NDArray[np.floating], Floats, NDArray[np.int64]]:
     """Gives actions (n, d'), what they brought (n,), and families (n,)."""
-    acts = np.bincount(transitions.episode, minlength=len(transitions.episodes))
+    episode = transitions.episode_index
+    act_counts = np.bincount(episode, minlength=len(transitions.episode_names))
     rewards = transitions.rewards.astype(np.float64)
     if by_act:  # a part of the score is smaller where there are more of them
-        return transitions.actions, rewards * acts[transitions.episode], transitions.family
-    present = np.flatnonzero(acts)
-    total = np.bincount(transitions.episode, weights=rewards, minlength=len(acts)).astype(
-        np.float64
-    )
-    return (
-        transitions.episode_actions()[present],
-        total[present],
-        transitions.episode_families[present],
-    )
+        return transitions.actions, rewards * act_counts[episode], transitions.family_index
+    with_acts = np.flatnonzero(act_counts)
+    total = np.bincount(episode, weights=rewards, minlength=len(act_counts)).astype(np.float64)
+    actions, families = transitions.episode_actions(), transitions.episode_families
+    return actions[with_acts], total[with_acts], families[with_acts]

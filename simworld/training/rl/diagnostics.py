@@ -15,7 +15,7 @@ from simworld.training.data.returns import monte_carlo_returns
 from simworld.training.data.transitions import TransitionBatch, Transitions
 from simworld.training.rl.learner import Learner
 
-MAX_ROWS = 2048  # enough for a correlation to within .03
+MAX_DIAGNOSTIC_ROWS = 2048  # enough for a correlation to within .03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,18 +28,18 @@ class DiagnosticBatch:
     returns: NDArray[np.float64]
 
 
-def diagnostic_batch(
+def draw_diagnostic_batch(
     transitions: Transitions, normalizer: Normalizer, *, gamma: float, seed: int
 ) -> DiagnosticBatch:
-    """Draws at most 2,048 of the transitions (`followed` ones) by the seed."""
+    """Draws at most 2,048 of the transitions (after `with_next_rows`) by the seed."""
     order = generator(derive_seed(seed, "diagnostic_batch")).permutation(len(transitions))
-    rows = np.sort(order[:MAX_ROWS])
+    rows = np.sort(order[:MAX_DIAGNOSTIC_ROWS])
     returns = monte_carlo_returns(transitions, gamma)[rows]
-    return DiagnosticBatch(batch=transitions.at(rows).standardised(normalizer), returns=returns)
+    return DiagnosticBatch(batch=transitions.batch(rows).standardised(normalizer), returns=returns)
 
 
 @torch.no_grad()
-def diagnose(learner: Learner, seen: DiagnosticBatch) -> dict[str, float]:
+def diagnose(learner: Learner, diagnostic_batch: DiagnosticBatch) -> dict[str, float]:
     """Gives the learner's state in a few numbers, by name.
 
     - `bc_distance`: mean((π(s) − a)²).
@@ -60,30 +60,31 @@ def diagnose(learner: Learner, seen: DiagnosticBatch) -> dict[str, float]:
       learner that improves has a positive bias.
     - `q_correlation`: of the same two over transitions (Pearson).
     """
-    batch = seen.batch
-    action = learner.actor(batch.state)
-    found = {
-        "bc_distance": (action - batch.action).square().mean().item(),
+    batch = diagnostic_batch.batch
+    action = learner.actor(batch.states)
+    diagnostics = {
+        "bc_distance": (action - batch.actions).square().mean().item(),
         "action_dispersion": dispersion(action),
     }
-    mean = batch.action.mean(0)
-    if away := (batch.action - mean).square().sum(-1).mean().sqrt().item():
-        found["action_shift"] = (action.mean(0) - mean).norm().item() / away
+    mean_action = batch.actions.mean(0)
+    if data_spread := (batch.actions - mean_action).square().sum(-1).mean().sqrt().item():
+        diagnostics["action_shift"] = (action.mean(0) - mean_action).norm().item() / data_spread
     if learner.critic is None:
-        return found
-    found["mean_abs_q"] = learner.critic.first(batch.state, action).abs().mean().item()
-    known = ~np.isnan(seen.returns)
-    if known.any():
-        values = learner.critic.first(batch.state, batch.action).double().numpy()[known]
-        returns = seen.returns[known]
-        found["mean_return"] = float(returns.mean())
-        found["q_bias"] = float((values - returns).mean())
-        if values.std() > 0 and returns.std() > 0:
-            found["q_correlation"] = float(np.corrcoef(values, returns)[0, 1])
-    return found
+        return diagnostics
+    diagnostics["mean_abs_q"] = learner.critic.q1(batch.states, action).abs().mean().item()
+    has_return = ~np.isnan(diagnostic_batch.returns)
+    if has_return.any():
+        q_values = learner.critic.q1(batch.states, batch.actions).double().numpy()[has_return]
+        returns = diagnostic_batch.returns[has_return]
+        diagnostics["mean_return"] = float(returns.mean())
+        diagnostics["q_bias"] = float((q_values - returns).mean())
+        if q_values.std() > 0 and returns.std() > 0:
+            diagnostics["q_correlation"] = float(np.corrcoef(q_values, returns)[0, 1])
+    return diagnostics
 
 
 def dispersion(actions: Tensor) -> float:
     """Gives 1 − |mean a|² / mean |a|², in [0, 1], of actions (B, d'); 0 where all are zero."""
-    size = actions.square().sum(-1).mean()
-    return (1 - actions.mean(0).square().sum() / size).clamp(0, 1).item() if size > 0 else 0.0
+    mean_square = actions.square().sum(-1).mean()
+    resultant = actions.mean(0).square().sum()
+    return (1 - resultant / mean_square).clamp(0, 1).item() if mean_square > 0 else 0.0

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from agents.steering.planner import Actor, Normalizer
 from simworld.core.seeding import derive_seed, generator
-from simworld.training.data.returns import first_rows
+from simworld.training.data.returns import episode_starts
 from simworld.training.data.transitions import STATE_ROWS, Transitions
 from simworld.training.rl.learner import TrainingSettings
 from simworld.training.rl.networks import TwinCritic, soft_update
@@ -28,13 +28,13 @@ from simworld.training.rl.td3bc import critic_loss, td_target
 from simworld.training.trainer import gradient_step
 
 
-class FqeSettings(TrainingSettings):
-    """How fitted-Q evaluation fits its values. `decay` is of weights, by AdamW."""
+class FQESettings(TrainingSettings):
+    """How fitted-Q evaluation fits its values. The weights decay by AdamW."""
 
     steps: int = Field(500, ge=1)
     batch_size: int = Field(256, ge=1)
     lr: float = Field(1e-3, gt=0, alias="rate")
-    decay: float = Field(1e-2, ge=0)
+    weight_decay: float = Field(1e-2, ge=0, alias="decay")
     tau: float = Field(0.02, gt=0, le=1)
     hidden: tuple[int, ...] = (256, 256)
     layer_norm: bool = False
@@ -44,7 +44,7 @@ def fitted_q(
     actor: Actor,
     transitions: Transitions,
     normalizer: Normalizer,
-    settings: FqeSettings,
+    settings: FQESettings,
     *,
     gamma: float,
     seed: int,
@@ -53,39 +53,39 @@ def fitted_q(
 
     Args:
         actor: π, the policy that is evaluated.
-        transitions: held out from training, `followed`.
+        transitions: held out from training, after `with_next_rows`.
         normalizer: standardises the states for the actor and for the values.
         settings: of the fit.
         gamma: discount in [0, 1].
         seed: of the networks' first weights and of the batches.
     """
-    weights = torch.Generator().manual_seed(derive_seed(seed, "fitted-q", "weights"))
+    weights_rng = torch.Generator().manual_seed(derive_seed(seed, "fitted-q", "weights"))
     critic = TwinCritic(
         actor.d_state,
         actor.d_action,
         hidden=settings.hidden,
         layer_norm=settings.layer_norm,
-        generator=weights,
+        generator=weights_rng,
     )
     target_critic = copy.deepcopy(critic)
-    parameters, targets = list(critic.parameters()), list(target_critic.parameters())
+    parameters, target_parameters = list(critic.parameters()), list(target_critic.parameters())
     optimiser = torch.optim.AdamW(
-        parameters, lr=settings.lr, weight_decay=settings.decay, fused=True
+        parameters, lr=settings.lr, weight_decay=settings.weight_decay, fused=True
     )
-    draws = generator(derive_seed(seed, "fitted-q", "batches"))
+    batch_rng = generator(derive_seed(seed, "fitted-q", "batches"))
     for _ in range(settings.steps):
-        batch = transitions.draw(draws, settings.batch_size).standardised(normalizer)
+        batch = transitions.sample(batch_rng, settings.batch_size).standardised(normalizer)
         with torch.no_grad():
-            next_action = actor(batch.next_state)
+            next_action = actor(batch.next_states)
             # the mean of both, not the smaller: this is to measure the policy, not to hold it back
-            values = target_critic(batch.next_state, next_action).mean(0, keepdim=True)
-            wanted = td_target(batch, next_action, values, gamma=gamma)
-        gradient_step(optimiser, [critic_loss(critic, batch, wanted)])
-        soft_update(targets, parameters, settings.tau)
-    total, rows = 0.0, np.sort(transitions.state[first_rows(transitions)])
+            values = target_critic(batch.next_states, next_action).mean(0, keepdim=True)
+            td_targets = td_target(batch, next_action, values, gamma=gamma)
+        gradient_step(optimiser, [critic_loss(critic, batch, td_targets)])
+        soft_update(target_parameters, parameters, settings.tau)
+    total, rows = 0.0, np.sort(transitions.state_rows[episode_starts(transitions)])
     with torch.no_grad():
         for start in range(0, len(rows), STATE_ROWS):
-            part = transitions.states[rows[start : start + STATE_ROWS]]
-            states = normalizer.standardise(torch.from_numpy(part))
+            chunk = transitions.states[rows[start : start + STATE_ROWS]]
+            states = normalizer.standardise(torch.from_numpy(chunk))
             total += float(target_critic(states, actor(states)).mean(0).sum())
     return total / len(rows)

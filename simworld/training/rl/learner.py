@@ -47,6 +47,6 @@ class Learner(Protocol):
         """Goes on from what `state` gave."""
 
 
-def adam(parameters: list[nn.Parameter], lr: float) -> torch.optim.Adam:
+def fused_adam(parameters: list[nn.Parameter], lr: float) -> torch.optim.Adam:
     """Gives Adam in one fused kernel."""
     return torch.optim.Adam(parameters, lr=lr, fused=True)

@@ -1,6 +1,4 @@
-"""The networks of learners: twin critics that are computed together, and actors whose weights come
-from a seed of their own.
-"""
+"""The twin critics of learners, computed together, and the update of target networks."""
 
 from __future__ import annotations
 
@@ -13,9 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from agents.steering.planner import Actor, Projection
-
-_SMALL = 0.01  # of the last layer's usual weights
+_LINEAR_SCALE = 0.01  # of a linear critic's weights, by those usual
 
 
 class TwinCritic(nn.Module):
@@ -44,7 +40,7 @@ class TwinCritic(nn.Module):
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         self.gains, self.shifts = nn.ParameterList(), nn.ParameterList()
         for inputs, outputs in pairwise(sizes):
-            bound = (1 if hidden else _SMALL) / math.sqrt(inputs)
+            bound = (1 if hidden else _LINEAR_SCALE) / math.sqrt(inputs)
             self.weights.append(
                 torch.empty(2, inputs, outputs).uniform_(-bound, bound, generator=generator)
             )
@@ -57,14 +53,14 @@ class TwinCritic(nn.Module):
 
     def forward(self, state: Tensor, action: Tensor) -> Tensor:
         """Gives both values, (2, B) float32; states (B, d_s) are standardised, actions (B, d')."""
-        return _values(self._layers(), torch.cat((state, action), -1), critics=2)
+        return _q_values(self._layers(), torch.cat((state, action), -1), critics=2)
 
-    def first(self, state: Tensor, action: Tensor) -> Tensor:
+    def q1(self, state: Tensor, action: Tensor) -> Tensor:
         """Gives Q₁ alone, (B,) float32, which the actor climbs. The action gets a gradient, the
         critic's weights do not.
         """
         layers = [[part.detach()[:1] for part in layer] for layer in self._layers()]
-        return _values(layers, torch.cat((state, action), -1), critics=1)[0]
+        return _q_values(layers, torch.cat((state, action), -1), critics=1)[0]
 
     def _layers(self) -> list[list[Tensor]]:
         """Gives of each layer the weight and the bias, and where it is normalised the gain and the
@@ -77,41 +73,18 @@ class TwinCritic(nn.Module):
         return layers
 
 
-def _values(layers: Sequence[Sequence[Tensor]], given: Tensor, *, critics: int) -> Tensor:
-    x = given.expand(critics, *given.shape)
-    for number, (weight, bias, *norm) in enumerate(layers):
-        x = torch.baddbmm(bias, x, weight)
-        if number < len(layers) - 1:
-            x = F.relu(x)
+def _q_values(layers: Sequence[Sequence[Tensor]], inputs: Tensor, *, critics: int) -> Tensor:
+    hidden = inputs.expand(critics, *inputs.shape)
+    for index, (weight, bias, *norm) in enumerate(layers):
+        hidden = torch.baddbmm(bias, hidden, weight)
+        if index < len(layers) - 1:
+            hidden = F.relu(hidden)
         if norm:
-            x = F.layer_norm(x, x.shape[-1:]) * norm[0] + norm[1]
-    return x[..., 0]
+            hidden = F.layer_norm(hidden, hidden.shape[-1:]) * norm[0] + norm[1]
+    return hidden[..., 0]
 
 
 def soft_update(targets: Sequence[Tensor], online: Sequence[Tensor], tau: float) -> None:
     """Moves the weights of target networks a share τ towards those that learn, in place."""
     with torch.no_grad():
         get_ema_multi_avg_fn(1 - tau)(targets, online, 0)  # type: ignore[no-untyped-call]
-
-
-def new_actor(
-    d_state: int,
-    d_action: int,
-    *,
-    hidden: Sequence[int] = (256, 256),
-    projection: Projection,
-    seed: int,
-) -> Actor:
-    """Gives an actor whose weights come from a seed; torch's global generator stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Actor(d_state, d_action, hidden=hidden, projection=projection)
-
-
-def init_to_action(actor: Actor, action: Tensor) -> None:
-    """Makes an actor take nearly one action (d',) in all states; its gradients do not vanish."""
-    last = actor.net[-1]
-    assert isinstance(last, nn.Linear)
-    with torch.no_grad():
-        last.weight.mul_(_SMALL)
-        last.bias.copy_(action)

@@ -11,12 +11,13 @@ from pydantic import Field
 
 from agents.steering.planner import Normalizer
 from simworld.core.seeding import derive_seed, generator
-from simworld.training.data.dataset_checks import check_batch, check_trainable, split_families
-from simworld.training.data.fit_normalizer import fit_to_transitions
-from simworld.training.data.returns import first_rows, monte_carlo_returns
+from simworld.training.data.dataset_checks import check_batch_size, check_trainable
+from simworld.training.data.family_splits import split_transitions
+from simworld.training.data.fit_normalizer import normalizer_from_transitions
+from simworld.training.data.returns import episode_starts, monte_carlo_returns
 from simworld.training.data.transitions import Transitions
-from simworld.training.rl.diagnostics import DiagnosticBatch, diagnose, diagnostic_batch
-from simworld.training.rl.fqe import FqeSettings, fitted_q
+from simworld.training.rl.diagnostics import DiagnosticBatch, diagnose, draw_diagnostic_batch
+from simworld.training.rl.fqe import FQESettings, fitted_q
 from simworld.training.rl.learner import Learner, TrainingSettings
 from simworld.training.trainer import SILENT, Schedule, TrainingPosition, TrainingRecorder, train
 
@@ -33,7 +34,7 @@ class LoopSettings(TrainingSettings):
     held_out: float = Field(0.2, ge=0, lt=1)
     # evaluations without a better one before stopping; 0: never before `steps`
     patience: int = Field(5, ge=0)
-    fqe: FqeSettings = FqeSettings()
+    fqe: FQESettings = FQESettings()
 
 
 def train_offline(
@@ -65,13 +66,15 @@ def train_offline(
             that are no longer finite.
     """
     check_trainable(transitions, held_out=settings.held_out)
-    learning, held = split_families(transitions, held_out=settings.held_out, seed=settings.seed)
-    check_batch(learning, settings.batch_size)
-    normalizer = normalizer or fit_to_transitions(learning)
+    training, heldout = split_transitions(
+        transitions, held_out=settings.held_out, seed=settings.seed
+    )
+    check_batch_size(training, settings.batch_size)
+    normalizer = normalizer or normalizer_from_transitions(training)
     schedule = Schedule(
         steps=settings.steps, eval_interval=settings.eval_interval, patience=settings.patience
     )
-    task = _OfflineTask(learner, learning, held, normalizer, settings, gamma)
+    task = _OfflineTask(learner, training, heldout, normalizer, settings, gamma)
     return train(task, schedule, recorder), normalizer
 
 
@@ -83,54 +86,54 @@ class _OfflineTask:
     def __init__(
         self,
         learner: Learner,
-        learning: Transitions,
-        held: Transitions | None,
+        training: Transitions,
+        heldout: Transitions | None,
         normalizer: Normalizer,
         settings: LoopSettings,
         gamma: float,
     ) -> None:
-        self.learner, self.learning, self.held = learner, learning, held
+        self.learner, self.training, self.heldout = learner, training, heldout
         self.module, self.state, self.load = learner.actor, learner.state, learner.load
         self.normalizer, self.settings, self.gamma = normalizer, settings, gamma
-        self.probes: dict[str, DiagnosticBatch] = {
-            "": diagnostic_batch(learning, normalizer, gamma=gamma, seed=settings.seed)
+        self.diagnostic_batches: dict[str, DiagnosticBatch] = {
+            "": draw_diagnostic_batch(training, normalizer, gamma=gamma, seed=settings.seed)
         }
-        self.data: dict[str, float] = {}
-        if held is not None:
-            self.probes["held_"] = diagnostic_batch(
-                held, normalizer, gamma=gamma, seed=settings.seed
+        self.heldout_metrics: dict[str, float] = {}
+        if heldout is not None:
+            self.diagnostic_batches["held_"] = draw_diagnostic_batch(
+                heldout, normalizer, gamma=gamma, seed=settings.seed
             )
-            returns = monte_carlo_returns(held, gamma)[first_rows(held)]
-            known = returns[returns == returns]
-            if len(known):
-                self.data = {"held_return": float(known.mean())}
+            returns = monte_carlo_returns(heldout, gamma)[episode_starts(heldout)]
+            finite_returns = returns[returns == returns]
+            if len(finite_returns):
+                self.heldout_metrics = {"held_return": float(finite_returns.mean())}
 
     def step(self, number: int) -> Mapping[str, float]:
-        draws = generator(derive_seed(self.settings.seed, "batch", number - 1))
-        batch = self.learning.draw(draws, self.settings.batch_size).standardised(self.normalizer)
+        rng = generator(derive_seed(self.settings.seed, "batch", number - 1))
+        batch = self.training.sample(rng, self.settings.batch_size).standardised(self.normalizer)
         return {name: value.item() for name, value in self.learner.update(batch).items()}
 
     def failure(self, number: int, metrics: Mapping[str, float]) -> str | None:
-        lost = [name for name, value in metrics.items() if not math.isfinite(value)]
+        nonfinite = [name for name, value in metrics.items() if not math.isfinite(value)]
         if not all(bool(weights.isfinite().all()) for weights in self.module.parameters()):
-            lost.append("the actor's weights")
+            nonfinite.append("the actor's weights")
         return (
-            f"after {number} updates {', '.join(lost)} are no finite numbers; lower the learning"
-            " rates, or alpha"
-            if lost
+            f"after {number} updates {', '.join(nonfinite)} are no finite numbers; lower the"
+            " learning rates, or alpha"
+            if nonfinite
             else None
         )
 
     def evaluate(self) -> tuple[Mapping[str, float], float | None]:
-        metrics = dict(self.data)
-        for prefix, batch in self.probes.items():
-            found = diagnose(self.learner, batch)
-            metrics |= {prefix + name: value for name, value in found.items()}
-        if self.held is None:
+        metrics = dict(self.heldout_metrics)
+        for prefix, batch in self.diagnostic_batches.items():
+            diagnostics = diagnose(self.learner, batch)
+            metrics |= {prefix + name: value for name, value in diagnostics.items()}
+        if self.heldout is None:
             return metrics, None
         metrics["held_value"] = fitted_q(
             self.module,
-            self.held,
+            self.heldout,
             self.normalizer,
             self.settings.fqe,
             gamma=self.gamma,

@@ -20,13 +20,13 @@ from torch.nn import functional as F
 
 from agents.steering.planner import Actor, Projection, project
 from simworld.training.data.transitions import TransitionBatch
-from simworld.training.rl.learner import TrainingSettings, adam
+from simworld.training.rl.learner import TrainingSettings, fused_adam
 from simworld.training.rl.networks import TwinCritic, soft_update
 from simworld.training.trainer import gradient_step
-from simworld.training.training_state import StateParts, load_tensors, tensors_of
+from simworld.training.training_state import StateParts, collect_tensors, load_tensors
 
 
-class Td3bcSettings(TrainingSettings):
+class TD3BCSettings(TrainingSettings):
     """Settings of TD3+BC. Noise is in units of the action's coordinates, whose root mean square is
     1 on the sphere.
     """
@@ -35,7 +35,7 @@ class Td3bcSettings(TrainingSettings):
     alpha: float = Field(2.5, gt=0)
     gamma: float = Field(0.99, ge=0, le=1)
     tau: float = Field(0.005, gt=0, le=1)
-    noise: float = Field(0.2, ge=0)
+    policy_noise: float = Field(0.2, ge=0, alias="noise")
     noise_clip: float = Field(0.5, ge=0)
     # the actor and the target networks move every so many updates
     policy_delay: int = Field(2, ge=1, alias="delay")
@@ -47,7 +47,9 @@ class Td3bcSettings(TrainingSettings):
     critic_penalty: float = Field(0.0, ge=0)  # ReBRAC's β₂
 
 
-def smoothed(action: Tensor, noise: Tensor, *, clip: float, projection: Projection) -> Tensor:
+def smooth_target_action(
+    action: Tensor, noise: Tensor, *, clip: float, projection: Projection
+) -> Tensor:
     """Smooths the target policy: gives the action with clipped noise (…, d'), projected."""
     return project(action + noise.clamp(-clip, clip), projection)
 
@@ -74,22 +76,21 @@ def td_target(
     Raises:
         ValueError: for a penalty on a batch without next actions.
     """
-    value = next_values.amin(0)
+    next_value = next_values.amin(0)
     if penalty:
-        if batch.next_action is None or batch.follows is None:
+        if batch.next_actions is None or batch.has_next is None:
             raise ValueError(
-                "the critic's penalty needs the next actions; draw from `Transitions.followed()`"
+                "the critic's penalty needs the next actions; sample `Transitions.with_next_rows()`"
             )
-        value = value - penalty * batch.follows * (next_action - batch.next_action).square().mean(
-            -1
-        )
-    return batch.reward + gamma * (1 - batch.terminal) * value
+        distance = (next_action - batch.next_actions).square().mean(-1)
+        next_value = next_value - penalty * batch.has_next * distance
+    return batch.rewards + gamma * (1 - batch.terminals) * next_value
 
 
 def critic_loss(critic: TwinCritic, batch: TransitionBatch, targets: Tensor) -> Tensor:
     """Gives the scalar mean((Q₁(s, a) − y)²) + mean((Q₂(s, a) − y)²) with targets y (B,)."""
     # the mean is over both critics
-    return 2 * F.mse_loss(critic(batch.state, batch.action), targets.expand(2, -1))
+    return 2 * F.mse_loss(critic(batch.states, batch.actions), targets.expand(2, -1))
 
 
 def actor_loss(
@@ -98,22 +99,23 @@ def actor_loss(
     """Gives the scalar −λ · mean Q₁(s, π(s)) + mean((π(s) − a)²) and its parts, to log; λ is
     α / mean|Q₁(s, π(s))|, detached.
     """
-    action = actor(batch.state)
-    value = critic.first(batch.state, action)
-    size = value.detach().abs().mean()
-    weight = alpha / size.clamp_min(torch.finfo(size.dtype).tiny)
-    distance = F.mse_loss(action, batch.action)
-    loss = distance - weight * value.mean()
-    parts = {"actor_loss": loss, "bc_distance": distance, "mean_abs_q": size, "lambda": weight}
-    return loss, {name: part.detach() for name, part in parts.items()}
+    action = actor(batch.states)
+    q_values = critic.q1(batch.states, action)
+    mean_abs_q = q_values.detach().abs().mean()
+    q_weight = alpha / mean_abs_q.clamp_min(torch.finfo(mean_abs_q.dtype).tiny)
+    distance = F.mse_loss(action, batch.actions)
+    loss = distance - q_weight * q_values.mean()
+    metrics = {"actor_loss": loss, "bc_distance": distance}
+    metrics |= {"mean_abs_q": mean_abs_q, "lambda": q_weight}
+    return loss, {name: value.detach() for name, value in metrics.items()}
 
 
-class Td3bc:
+class TD3BC:
     """The learner: an actor, twin critics, the target networks of both, and the random numbers of
     the smoothing.
     """
 
-    def __init__(self, actor: Actor, settings: Td3bcSettings, *, seed: int) -> None:
+    def __init__(self, actor: Actor, settings: TD3BCSettings, *, seed: int) -> None:
         """Takes the actor as it is (a clone's, say) and trains it in place; the critics start from
         the seed.
         """
@@ -127,10 +129,11 @@ class Td3bc:
             generator=self._generator,
         )
         self.target_actor, self.target_critic = copy.deepcopy(actor), copy.deepcopy(self._critic)
-        self._adam_actor = adam(list(actor.parameters()), settings.actor_lr)
-        self._adam_critic = adam(list(self._critic.parameters()), settings.critic_lr)
-        self._online = [*actor.parameters(), *self._critic.parameters()]
-        self._targets = [*self.target_actor.parameters(), *self.target_critic.parameters()]
+        self._adam_actor = fused_adam(list(actor.parameters()), settings.actor_lr)
+        self._adam_critic = fused_adam(list(self._critic.parameters()), settings.critic_lr)
+        self._online_parameters = [*actor.parameters(), *self._critic.parameters()]
+        targets = (self.target_actor, self.target_critic)
+        self._target_parameters = [p for target in targets for p in target.parameters()]
         self._parts: StateParts = {
             "actor": actor,
             "critic": self._critic,
@@ -153,8 +156,8 @@ class Td3bc:
         """Takes one step of the critics and, every `policy_delay` updates, one of the actor and the
         target networks.
         """
-        noise = torch.randn(batch.action.shape, generator=self._generator)
-        targets = self.td_target(batch, noise * self._settings.noise)
+        noise = torch.randn(batch.actions.shape, generator=self._generator)
+        targets = self.td_target(batch, noise * self._settings.policy_noise)
         loss = critic_loss(self._critic, batch, targets)
         gradient_step(self._adam_critic, [loss])
         metrics = {"critic_loss": loss.detach()}
@@ -162,20 +165,20 @@ class Td3bc:
         if self._updates % self._settings.policy_delay == 0:
             loss, parts = actor_loss(self._actor, self._critic, batch, alpha=self._settings.alpha)
             gradient_step(self._adam_actor, [loss])
-            soft_update(self._targets, self._online, self._settings.tau)
+            soft_update(self._target_parameters, self._online_parameters, self._settings.tau)
             metrics |= parts
         return metrics
 
     @torch.no_grad()
     def td_target(self, batch: TransitionBatch, noise: Tensor) -> Tensor:
         """Gives what the critics are fitted to, (B,), with given noise (B, d') before clipping."""
-        next_action = smoothed(
-            self.target_actor(batch.next_state),
+        next_action = smooth_target_action(
+            self.target_actor(batch.next_states),
             noise,
             clip=self._settings.noise_clip,
             projection=self._actor.projection,
         )
-        values = self.target_critic(batch.next_state, next_action)
+        values = self.target_critic(batch.next_states, next_action)
         settings = self._settings
         return td_target(
             batch, next_action, values, gamma=settings.gamma, penalty=settings.critic_penalty
@@ -183,7 +186,7 @@ class Td3bc:
 
     def state(self) -> dict[str, Tensor]:
         return {
-            **tensors_of(self._parts),
+            **collect_tensors(self._parts),
             "generator": self._generator.get_state(),
             "updates": torch.tensor(self._updates),
         }

@@ -18,17 +18,17 @@ from agents.steering.state_encoders import is_lm_encoder
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed
+from simworld.training.actor_init import init_to_action, new_actor
 from simworld.training.data.dataset_folder import load_meta, load_transitions
 from simworld.training.data.transitions import Transitions
-from simworld.training.rl.bc import Bc, BcSettings
+from simworld.training.rl.bc import BC, BCSettings
 from simworld.training.rl.learner import Learner, TrainingSettings
-from simworld.training.rl.networks import init_to_action, new_actor
 from simworld.training.rl.offline_training import LoopSettings, train_offline
-from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
 
-PROGRESS = "training.safetensors"
+STATE_FILE = "training.safetensors"
 
 
 class PlannerSettings(TrainingSettings):
@@ -39,8 +39,8 @@ class PlannerSettings(TrainingSettings):
     hidden: tuple[int, ...] = (256, 256)  # of a new actor
     # to a deviation of 1: a part of a score is smaller than what new critics say by chance
     scale_rewards: bool = True
-    td3bc: Td3bcSettings = Td3bcSettings()  # its gamma is also that of the evaluation
-    bc: BcSettings = BcSettings()
+    td3bc: TD3BCSettings = TD3BCSettings()  # its gamma is also that of the evaluation
+    bc: BCSettings = BCSettings()
     loop: LoopSettings = LoopSettings()
 
 
@@ -54,7 +54,7 @@ class TrainingData:
     dtype: str = ""  # of the model in the episodes; empty: not known
 
 
-def load_data(folder: Path) -> TrainingData:
+def load_training_data(folder: Path) -> TrainingData:
     """Reads the data of a dataset's folder. Raises InputError where it holds none, or a damaged
     one.
     """
@@ -95,7 +95,7 @@ def train_planner(
         InputError: for data that was not made with this up-mapping's sizes and encoder, or that
             cannot be learned from; for losses that are no longer finite.
     """
-    encoder = _fitting_encoder(data, clone)
+    encoder = _check_encoder(data, clone)
     info, loop = clone.info, settings.loop
     if clone.actor is not None and not settings.fresh:
         actor = copy.deepcopy(clone.actor).requires_grad_(True)
@@ -119,14 +119,14 @@ def train_planner(
         **settings.model_dump(mode="json", exclude={"loop"}),
         **loop.model_dump(mode="json", exclude={"steps"}),
     }
-    file = TrainingFile(path=folder / PROGRESS, identity=identity) if folder else None
+    state_file = TrainingFile(path=folder / STATE_FILE, identity=identity) if folder else None
     position, normalizer = train_offline(
-        _learner(actor, settings),
+        _make_learner(actor, settings),
         transitions,
         loop,
         gamma=settings.td3bc.gamma,
         normalizer=normalizer,
-        recorder=TrainingRecorder(file=file, sink=sink, on_progress=on_progress),
+        recorder=TrainingRecorder(file=state_file, sink=sink, on_progress=on_progress),
     )
     actor.load_state_dict(position.best_weights)
     actor.requires_grad_(False)
@@ -135,7 +135,7 @@ def train_planner(
         "best_step": float(position.best_step),
         "steps": float(position.step),
     }
-    made = info.derived(
+    planner_info = info.derived(
         dtype=data.dtype or info.dtype,
         encoder=encoder,
         actor=ActorInfo(hidden=actor.hidden, projection=actor.projection),
@@ -145,7 +145,7 @@ def train_planner(
         parent=clone.id,
     )
     return Checkpoint(
-        info=made,
+        info=planner_info,
         upmap=clone.upmap,
         actor=actor,
         mean=normalizer.mean,
@@ -154,25 +154,25 @@ def train_planner(
     )
 
 
-def _learner(actor: Actor, settings: PlannerSettings) -> Learner:
+def _make_learner(actor: Actor, settings: PlannerSettings) -> Learner:
     match settings.learner:
         case "td3bc":
-            return Td3bc(actor, settings.td3bc, seed=derive_seed(settings.loop.seed, "td3bc"))
+            return TD3BC(actor, settings.td3bc, seed=derive_seed(settings.loop.seed, "td3bc"))
         case "bc":
-            return Bc(actor, settings.bc)
+            return BC(actor, settings.bc)
         case _:
             assert_never(settings.learner)
 
 
-def _fitting_encoder(data: TrainingData, clone: Checkpoint) -> EncoderInfo:
+def _check_encoder(data: TrainingData, clone: Checkpoint) -> EncoderInfo:
     """Gives the encoder that the planner will read states with. Raises InputError where states or
     actions are not those of the checkpoint.
     """
     info, transitions = clone.info, data.transitions
-    found = (transitions.states.shape[1], transitions.actions.shape[1])
-    if found != (info.d_state, info.d_action):
+    sizes = (transitions.states.shape[1], transitions.actions.shape[1])
+    if sizes != (info.d_state, info.d_action):
         raise InputError(
-            f"the dataset has states of {found[0]} and actions of {found[1]} numbers; checkpoint"
+            f"the dataset has states of {sizes[0]} and actions of {sizes[1]} numbers; checkpoint"
             f" {clone.id[:11]}… takes {info.d_state} and {info.d_action}; take the checkpoint that"
             " the episodes were played with, or one cloned from it"
         )

@@ -22,116 +22,121 @@ from simworld.stats.group_differences import permutation_p, random_effects
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.training.data.transitions import Transitions
 
-MOST_WAYS = 256
+MAX_WAYS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class WayTried:
+class RankedWay:
     """One action, and what it brought."""
 
     action: NDArray[np.float32]  # (d',)
     reward: Estimate  # centred by family; per seat that kept one way all episode, else per act
-    expected: float  # the mean as a random effect
+    shrunken_mean: float  # the mean as a random effect
     row: int  # of a transition with this action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WaysTried:
+class WayRanking:
     """All actions that were tried, the most rewarded first."""
 
-    ways: tuple[WayTried, ...]
-    between: float  # τ, the standard deviation between ways, of which luck is no part
-    p: float  # of differences as large where ways make none: permutations within families
+    ways: tuple[RankedWay, ...]
+    between_sd: float  # τ, the standard deviation between ways, of which luck is no part
+    p_value: float  # of differences as large where ways make none: permutations within families
     by_act: bool  # whether acts are what is counted, or seats of episodes
 
     def best(self, count: int) -> tuple[NDArray[np.float32], ...]:
         """Gives the most rewarded actions (d',), without the neutral one of a latent up-mapping,
         (√d', 0, …, 0).
         """
-        found = [
+        steered_actions = [
             way.action for way in self.ways if way.action[0] < 0.999 * np.linalg.norm(way.action)
         ]
-        return tuple(found[:count])
+        return tuple(steered_actions[:count])
 
 
-def ways_tried(transitions: Transitions) -> WaysTried:
+def rank_ways(transitions: Transitions) -> WayRanking:
     """Tells what each action brought. Raises InputError where there is only one action, or too many
     to be ways.
     """
-    actions, way = np.unique(np.asarray(transitions.actions), axis=0, return_inverse=True)
-    way = way.ravel()
-    if not 1 < len(actions) <= MOST_WAYS:
+    actions, way_of = np.unique(np.asarray(transitions.actions), axis=0, return_inverse=True)
+    way_of = way_of.ravel()
+    if not 1 < len(actions) <= MAX_WAYS:
         raise InputError(
             f"{len(actions)} different actions in {len(transitions)} acts; expected 2 to"
-            f" {MOST_WAYS}: collect with `explore: {{kind: ways, per: episode}}`"
+            f" {MAX_WAYS}: collect with `explore: {{kind: ways, per: episode}}`"
         )
-    _, first, seat, acts = np.unique(
-        transitions.episode, return_index=True, return_inverse=True, return_counts=True
+    _, first, seat_of, acts = np.unique(
+        transitions.episode_index, return_index=True, return_inverse=True, return_counts=True
     )
-    by_act = bool((way != way[first][seat]).any())
+    by_act = bool((way_of != way_of[first][seat_of]).any())
     rewards = transitions.rewards.astype(np.float64)
-    if by_act:  # a part of the score is smaller where there are more of them
-        of, family, rows = way, transitions.family, np.arange(len(way))
+    if by_act:
+        group, family, rows = way_of, transitions.family_index, np.arange(len(way_of))
     else:
-        of, family, rows = way[first], transitions.family[first], first
-    values: Floats = np.asarray(
-        rewards * acts[seat] if by_act else np.bincount(seat, weights=rewards), dtype=np.float64
-    )
-    expected, between = random_effects(of, values)
-    found = [
-        WayTried(
+        group, family, rows = way_of[first], transitions.family_index[first], first
+    values: Floats = np.bincount(seat_of, weights=rewards).astype(np.float64)
+    if by_act:  # a part of the score is smaller where there are more of them
+        values = rewards * acts[seat_of]
+    shrunken, between = random_effects(group, values)
+    ways = [
+        RankedWay(
             action=actions[i],
             reward=mean_by_family(
-                (transitions.families[family[j]], values[j]) for j in np.flatnonzero(of == i)
+                (transitions.family_names[family[j]], values[j]) for j in np.flatnonzero(group == i)
             ),
-            expected=float(expected[i]),
-            row=int(rows[np.flatnonzero(of == i)[0]]),
+            shrunken_mean=float(shrunken[i]),
+            row=int(rows[np.flatnonzero(group == i)[0]]),
         )
         for i in range(len(actions))
     ]
-    ordered = sorted(found, key=lambda tried: -tried.expected)
-    return WaysTried(
-        ways=tuple(ordered), between=between, p=permutation_p(of, values, family), by_act=by_act
-    )
+    ordered = sorted(ways, key=lambda way: -way.shrunken_mean)
+    p_value = permutation_p(group, values, family)
+    return WayRanking(ways=tuple(ordered), between_sd=between, p_value=p_value, by_act=by_act)
 
 
 def keep_best_ways(
-    parent: Checkpoint, tried: WaysTried, *, keep: int, shares: Sequence[float], neutral: bool
+    parent: Checkpoint,
+    ranking: WayRanking,
+    *,
+    count: int,
+    cosines: Sequence[float],
+    keep_neutral: bool,
 ) -> Checkpoint:
     """Gives the same checkpoint, but that it knows only the most rewarded ways.
 
     Args:
         parent: a latent up-mapping.
-        tried: through its up-mapping. The neutral action may be among them, but it is no way.
-        keep: so many ways, at most.
-        shares: cosines of an action with the neutral one, in [0, 1): each way is known with each of
+        ranking: through its up-mapping. The neutral action may be among them, but it is no way.
+        count: so many ways, at most.
+        cosines: of an action with the neutral one, in [0, 1): each way is known with each of
             them, the smaller the stronger it is; empty: as it is.
-        neutral: know the neutral action too.
+        keep_neutral: know the neutral action too.
 
     Raises:
         InputError: the up-mapping is not latent, so no action is known to be neutral; the actions
             have another size; or nothing is left to know.
     """
-    size = parent.info.d_action
+    d_action = parent.info.d_action
     if parent.info.upmap != "latent":
         raise InputError(
             f"planner {parent.id[:11]}… has no latent up-mapping; make one with `simworld train"
             " latent`"
         )
-    if (found := len(tried.ways[0].action)) != size:
+    if (tried_size := len(ranking.ways[0].action)) != d_action:
         raise InputError(
-            f"the ways have {found} numbers, actions of planner {parent.id[:11]}… {size}"
+            f"the ways have {tried_size} numbers, actions of planner {parent.id[:11]}… {d_action}"
         )
-    first = np.eye(1, size, dtype=np.float32)[0] * size**0.5
-    known = [first] if neutral else []
-    for action in tried.best(keep):
-        code = np.where(first > 0, 0, action)
-        code *= size**0.5 / np.linalg.norm(code)
-        known += [share * first + (1 - share**2) ** 0.5 * code for share in shares] or [action]
-    if not known:
+    neutral_action = np.eye(1, d_action, dtype=np.float32)[0] * d_action**0.5
+    kept_actions = [neutral_action] if keep_neutral else []
+    for action in ranking.best(count):
+        direction = np.where(neutral_action > 0, 0, action)
+        direction *= d_action**0.5 / np.linalg.norm(direction)
+        mixed = [c * neutral_action + (1 - c**2) ** 0.5 * direction for c in cosines]
+        kept_actions += mixed or [action]
+    if not kept_actions:
         raise InputError(
             "only the neutral action was tried; collect with `explore: {kind: ways, per: episode}`"
         )
-    table = torch.from_numpy(np.stack(known).astype(np.float32))
-    info = parent.info.derived(ways=len(table), parent=parent.id)
-    return replace(parent, info=info, ways=table)
+    ways = torch.from_numpy(np.stack(kept_actions).astype(np.float32))
+    info = parent.info.derived(ways=len(ways), parent=parent.id)
+    return replace(parent, info=info, ways=ways)

@@ -16,7 +16,7 @@ from simworld.core.requests import Completion, Generate, Request
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures, plan_arms
 from simworld.pipeline.evaluate import evaluate
-from simworld.pipeline.evaluation_result import plain
+from simworld.pipeline.evaluation_result import evaluation_json
 from simworld.results.arms import judged_seats
 from simworld.results.last_attempts import last_attempts
 from simworld.runner.loaded_agents import LoadedAgents
@@ -138,7 +138,7 @@ def test_again_plays_nothing_and_more_repeats_play_the_rest(store: Store) -> Non
         made, crew_of(made, backend), store, EvaluationMeasures(reward=PLEASE), replies_read=0
     )
     assert len(backend.requests) == before
-    assert plain(again) == plain(first)
+    assert evaluation_json(again) == evaluation_json(first)
     more = plan(repeats=3)
     evaluate(more, crew_of(more, backend), store, EvaluationMeasures(reward=PLEASE), replies_read=0)
     assert len(backend.requests) == before * 3 // 2
@@ -229,7 +229,9 @@ def test_one_family_gives_no_z_and_says_so(store: Store) -> None:
     assert paired is not None
     assert (paired.z, paired.p, paired.low) == (None, None, None)
     assert "1 family: no z" in paired.notes[0]
-    assert json.loads(json.dumps(plain(found)))["comparisons"][0]["measures"]["lexical"]["notes"]
+    assert json.loads(json.dumps(evaluation_json(found)))["comparisons"][0]["measures"]["lexical"][
+        "notes"
+    ]
 
 
 def test_perplexity_is_that_of_the_unsteered_prompt(store: Store) -> None:

@@ -82,7 +82,7 @@ def test_a_stage_that_was_interrupted_goes_on(
         FILE.replace("{quality: 0}", "{quality: 0, arms: [base, clone]}")
     )
     with monkeypatch.context() as patched:
-        patched.setattr("simworld.training.cloning.clone_checkpoint.measure", stopped)
+        patched.setattr("simworld.training.cloning.clone_checkpoint.measure_neutrality", stopped)
         first = run()
     assert first.exit_code == 130
     assert "the same command goes on from here" in first.stderr

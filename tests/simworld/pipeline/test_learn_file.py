@@ -13,11 +13,11 @@ from simworld.cli.train.clone import clone
 from simworld.cli.train.latent import latent
 from simworld.cli.train.upmap import upmap
 from simworld.core.errors import InputError
-from simworld.pipeline.learn.grid import combinations
+from simworld.pipeline.learn.grid import grid_points
 from simworld.pipeline.learn.learn_file import CloneStage, LatentStage, UpmapStage
 from simworld.pipeline.learn.stage_cache import Stage, StageCache, StageOutput
 from simworld.training.cloning.clone_checkpoint import ReplyQuery
-from simworld.training.cloning.latent_learning import LatentSettings
+from simworld.training.cloning.latent_map import LatentSettings
 from simworld.training.cloning.self_cloning import CloneSettings
 from simworld.training.rl.train_planner import PlannerSettings
 from simworld.yamlfile.document import load_text
@@ -48,17 +48,17 @@ def test_and_of_its_settings() -> None:
     settings = CloneSettings()
     assert (cloned.reach, cloned.reach_weight) == (settings.reach_target, settings.reach_weight)
     assert (cloned.steps, cloned.batch_size, cloned.lr) == (
-        settings.descent.steps,
-        settings.descent.batch_size,
-        settings.descent.lr,
+        settings.training.steps,
+        settings.training.batch_size,
+        settings.training.lr,
     )
     assert (cloned.replies, cloned.tested) == (replies.train, replies.test)
     latents = LatentSettings()
     assert (made.size, made.ways, made.strength) == (latents.size, latents.ways, latents.strength)
     assert (made.steps, made.batch_size, made.lr) == (
-        latents.descent.steps,
-        latents.descent.batch_size,
-        latents.descent.lr,
+        latents.training.steps,
+        latents.training.batch_size,
+        latents.training.lr,
     )
 
 
@@ -82,7 +82,7 @@ def test_settings_are_stored_under_the_names_they_have_in_files(tmp_path: Path) 
 
 def test_a_renamed_setting_is_varied_and_corrected_under_its_name_in_the_file() -> None:
     text = FILE.replace("alpha: 2", "actor_rate: [0.1, 0.2], delay: [1, 3]")
-    found = combinations(load_text(text, "loop.yaml"))
+    found = grid_points(load_text(text, "loop.yaml"))
     assert [one.values for one in found] == [
         {"train.td3bc.actor_rate": rate, "train.td3bc.delay": delay}
         for rate in (0.1, 0.2)
@@ -91,7 +91,7 @@ def test_a_renamed_setting_is_varied_and_corrected_under_its_name_in_the_file() 
     assert [one.file.train.td3bc.policy_delay for one in found] == [1, 3, 1, 3]
     text = FILE.replace("alpha: 2", "actor_rat: 0.1, delay: 0")
     with pytest.raises(InputError) as caught:
-        combinations(load_text(text, "loop.yaml"))
+        grid_points(load_text(text, "loop.yaml"))
     told = str(caught.value)
     assert "train.td3bc.actor_rat: unknown field; did you mean 'actor_rate'?" in told
     assert "train.td3bc.delay: " in told

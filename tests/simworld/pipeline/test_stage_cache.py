@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from simworld.cli.learn import learn
 from simworld.core.errors import InputError
 from simworld.pipeline.learn.context import open_context
-from simworld.pipeline.learn.grid import combinations
-from simworld.pipeline.learn.shipped_files import open_file, shipped
+from simworld.pipeline.learn.grid import grid_points
+from simworld.pipeline.learn.shipped_files import open_learn_file, shipped_names
 from simworld.pipeline.learn.stage_cache import (
     Stage,
     StageCache,
@@ -70,7 +70,7 @@ def test_nothing_is_done_twice(world: World) -> None:
     one, two = world.go()
     assert world.done == ["one 1", "two 1"]
     assert (one.skipped, two.skipped) == (True, True)
-    assert two.made == StageOutput(output="two 1, 0 failed", path=two.label)
+    assert two.output == StageOutput(fingerprint="two 1, 0 failed", path=two.label)
     assert two.path == world.folder / two.label
 
 
@@ -105,10 +105,10 @@ def test_what_failed_is_tried_again_only_when_asked_and_what_depends_on_it_follo
     world.go()
     world.failing = 0
     one, _ = world.go()
-    assert one.made is not None
-    assert (one.skipped, one.made.failed) == (True, 3)
+    assert one.output is not None
+    assert (one.skipped, one.output.failed) == (True, 3)
     one, two = world.go(retry_failed=True, dry=True)
-    assert (one.made, two.made) == (None, None)
+    assert (one.output, two.output) == (None, None)
     again, new = world.go(retry_failed=True)
     assert world.done == ["one 1", "two 1", "one 1", "two 1"]
     assert again.label == one.label  # what did not fail stays in it
@@ -157,12 +157,12 @@ def test_a_stage_of_another_version_stands_and_says_so(
 
 def test_a_dry_run_does_nothing_and_knows_what_is_done(world: World) -> None:
     one, two = world.go(dry=True)
-    assert (world.done, one.made, two.made) == ([], None, None)
+    assert (world.done, one.output, two.output) == ([], None, None)
     assert not any(world.folder.iterdir())
     world.go()
     one, two = world.go(second=2, dry=True)
-    assert one.made is not None
-    assert two.made is None
+    assert one.output is not None
+    assert two.output is None
     assert len(world.done) == 2
 
 
@@ -190,7 +190,7 @@ HEAD = (
 
 
 def values(text: str) -> list[dict[str, object]]:
-    return [cell.values for cell in combinations(load_text(HEAD + text, "g.yaml"))]
+    return [cell.values for cell in grid_points(load_text(HEAD + text, "g.yaml"))]
 
 
 def test_a_file_without_lists_is_one_cell() -> None:
@@ -222,7 +222,7 @@ def test_weights_vary_one_by_one() -> None:
     head = HEAD.replace(
         "{measure: judged}", "{measure: judged, weights: {goal: [1, 2], secret: 1}}"
     )
-    found = combinations(load_text(head, "g.yaml"))
+    found = grid_points(load_text(head, "g.yaml"))
     assert [cell.values for cell in found] == [
         {"reward.weights.goal": 1},
         {"reward.weights.goal": 2},
@@ -244,13 +244,13 @@ def test_too_many_combinations_are_refused() -> None:
         values(f"seed: {list(range(30))}\nreplies: {list(range(1, 31))}\n")
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_names())
 def test_shipped_files_are_right_and_name_what_there_is(name: str, tmp_path: Path) -> None:
     assert re.search(rf"\b{name}\b", CliRunner().invoke(learn, ["--help"]).output)
     with open_store(f"sqlite:///{tmp_path / 'x.db'}", create=True) as store:
-        for cell in combinations(open_file(name)):
+        for cell in grid_points(open_learn_file(name)):
             assert cell.file.name == name
             context = open_context(cell.file, store, tmp_path)
             assert (
-                len({scenario.family for scenario in context.train}) >= 3
+                len({scenario.family for scenario in context.train_scenarios}) >= 3
             )  # cloning needs as many

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from simworld.pipeline.learn.context import open_context
-from simworld.pipeline.learn.grid import combinations
-from simworld.pipeline.learn.pipeline import declared_stages
-from simworld.pipeline.learn.shipped_files import open_file
+from simworld.pipeline.learn.declare_stages import declare_stages
+from simworld.pipeline.learn.grid import grid_points
+from simworld.pipeline.learn.shipped_files import open_learn_file
 from simworld.pipeline.learn.stage_cache import StageCache
-from simworld.training.rl.td3bc import Td3bc
+from simworld.training.rl.td3bc import TD3BC
 from simworld.yamlfile import Document, load_text
 from store import open_store
 from tests.factories.pipelines import call
@@ -62,15 +62,15 @@ NOISE = (
 def labels(document: Document, folder: Path) -> list[list[str]]:
     """Of the stages of each cell, none of them done."""
     with open_store(f"sqlite:///{folder / 'x.db'}", create=True) as store:
-        contexts = [open_context(cell.file, store, folder) for cell in combinations(document)]
+        contexts = [open_context(cell.file, store, folder) for cell in grid_points(document)]
         cache = StageCache(folder, dry=True)
-        states = [cache.run(declared_stages(context), context) for context in contexts]
+        states = [cache.run(declare_stages(context), context) for context in contexts]
     return [[state.label for state in of_cell] for of_cell in states]
 
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_work_folders_of_shipped_files_are_known_again(name: str, tmp_path: Path) -> None:
-    assert labels(open_file(name), tmp_path)[0][-1] == GOLDEN[name]
+    assert labels(open_learn_file(name), tmp_path)[0][-1] == GOLDEN[name]
 
 
 def test_work_folders_of_rounds_are_known_again(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_few_calls_lie_between_the_command_and_a_gradient_step(
     def update(*args: Any) -> None:
         raise HereError
 
-    monkeypatch.setattr(Td3bc, "update", update)
+    monkeypatch.setattr(TD3BC, "update", update)
     with pytest.raises(HereError) as caught:
         call()
     names = [

@@ -58,14 +58,14 @@ def collect(seed: int = 7) -> Transitions:
         states=np.array(states, np.float32),
         actions=np.array(actions, np.float32),
         rewards=np.array(rewards, np.float32),
-        state=index + episode_of,
-        next_state=index + episode_of + 1,
-        terminal=np.zeros(len(index), bool),
-        episode=episode_of,
-        turn=index % LENGTH,
-        family=episode_of,
-        episodes=names,
-        families=names,
+        state_rows=index + episode_of,
+        next_state_rows=index + episode_of + 1,
+        terminals=np.zeros(len(index), bool),
+        episode_index=episode_of,
+        turns=index % LENGTH,
+        family_index=episode_of,
+        episode_names=names,
+        family_names=names,
     )
 
 

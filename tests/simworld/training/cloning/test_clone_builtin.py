@@ -18,7 +18,7 @@ from simworld.cli.run import run
 from simworld.cli.train.clone import clone
 from simworld.cli.train.upmap import upmap
 from simworld.training.cloning.clone_checkpoint import ReplyQuery, open_cloning_data
-from simworld.training.cloning.neutrality import measure
+from simworld.training.cloning.neutrality import measure_neutrality
 from store import open_store
 
 
@@ -54,14 +54,12 @@ def test_the_shipped_map_is_neutral_and_its_directions_say_something(tmp_path: P
     neutral = torch.zeros(1, shipped.info.d_action)
     neutral[0, 0] = shipped.info.d_action**0.5
     with open_store(db) as store, open_cloning_data(store, local, shipped, few) as cloning_data:
-        encoded_replies = [
-            encoded_reply
-            for part in cloning_data.encoded_replies.values()
-            for encoded_reply in part
+        replies = [
+            encoded_reply for part in cloning_data.replies.values() for encoded_reply in part
         ]
-        found = measure(
+        found = measure_neutrality(
             cloning_data.frozen_lm,
-            encoded_replies,
+            replies,
             lambda state: neutral.expand(len(state), -1),
             shipped.upmap,
         )

@@ -115,7 +115,7 @@ def test_a_clone_that_was_interrupted_goes_on(
 
     out, kept = world.folder / "halves", world.folder / ".halves-training" / "descent.safetensors"
     with monkeypatch.context() as patched:
-        patched.setattr("simworld.training.cloning.clone_checkpoint.measure", stopped)
+        patched.setattr("simworld.training.cloning.clone_checkpoint.measure_neutrality", stopped)
         found = world.call(clone, *args, str(out))
     assert found.exit_code == 130
     assert "the same command goes on" in found.stderr

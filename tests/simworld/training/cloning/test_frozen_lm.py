@@ -71,14 +71,14 @@ def test_a_prefix_reads_as_embeddings_put_into_the_whole_text(
     samples = [taught.sample(prompt, turn=turn) for turn, prompt in enumerate(PROMPTS)]
     prefixes = torch.randn(2, 3, 32, generator=torch.Generator().manual_seed(0))
     with open_frozen_lm(local, position) as frozen_lm:
-        encoded_replies = frozen_lm.encode(samples)
+        replies = frozen_lm.encode(samples)
         found = [
-            frozen_lm.log_probs(frozen_lm.read(encoded_reply, prefixes))
-            for encoded_reply in encoded_replies
+            frozen_lm.log_probs(frozen_lm.forward_reply(encoded_reply, prefixes))
+            for encoded_reply in replies
         ]
-        plain = [frozen_lm.log_probs(encoded_reply.hidden) for encoded_reply in encoded_replies]
+        plain = [frozen_lm.log_probs(encoded_reply.hidden) for encoded_reply in replies]
     for i, sample in enumerate(samples):
-        assert len(encoded_replies[i].targets) == len(" Yes, 5.\n")  # a token for each byte
+        assert len(replies[i].targets) == len(" Yes, 5.\n")  # a token for each byte
         torch.testing.assert_close(
             plain[i], by_hand(local, sample, None, position), atol=2e-5, rtol=0
         )
@@ -109,15 +109,16 @@ def test_dropped_caches_are_read_again(local: LocalModel) -> None:
     prefixes = torch.randn(1, 2, 32, generator=torch.Generator().manual_seed(0))
     with open_frozen_lm(local, "end") as frozen_lm:
         expected = [
-            frozen_lm.read(encoded_reply, prefixes) for encoded_reply in frozen_lm.encode(samples)
+            frozen_lm.forward_reply(encoded_reply, prefixes)
+            for encoded_reply in frozen_lm.encode(samples)
         ]
     with open_frozen_lm(local, "end", cache_bytes=1) as frozen_lm:
-        encoded_replies = frozen_lm.encode(samples)
+        replies = frozen_lm.encode(samples)
         # The last one is still there; each of the others takes the place of the one before.
-        for encoded_reply, wanted in [*zip(encoded_replies, expected, strict=True)][::-1]:
+        for encoded_reply, wanted in [*zip(replies, expected, strict=True)][::-1]:
             with reads(local) as read:
-                torch.testing.assert_close(frozen_lm.read(encoded_reply, prefixes), wanted)
-            again = [] if encoded_reply is encoded_replies[-1] else [1]
+                torch.testing.assert_close(frozen_lm.forward_reply(encoded_reply, prefixes), wanted)
+            again = [] if encoded_reply is replies[-1] else [1]
             assert read == [*again, 2 + len("Ann: Yes, 5.\n")]
 
 
@@ -130,15 +131,15 @@ def test_seats_that_begin_alike_read_the_beginning_once(local: LocalModel) -> No
     prefix = torch.randn(1, 2, 32, generator=torch.Generator().manual_seed(0))
     with open_frozen_lm(local, "end") as frozen_lm:
         with reads(local) as read:
-            encoded_replies = frozen_lm.encode(samples)
+            replies = frozen_lm.encode(samples)
         found = [
-            frozen_lm.log_probs(frozen_lm.read(encoded_reply, prefix))[0]
-            for encoded_reply in encoded_replies
+            frozen_lm.log_probs(frozen_lm.forward_reply(encoded_reply, prefix))[0]
+            for encoded_reply in replies
         ]
     # What stands before the header; then header and reply. Of what is alike the last token is read
     # again: its output is the state.
     header_and_reply = len("Ann: Yes, 5.\n")
-    at = [encoded_reply.at for encoded_reply in encoded_replies]
+    at = [encoded_reply.prefix_start for encoded_reply in replies]
     assert read == [at[0], header_and_reply, 1, header_and_reply, 1, header_and_reply]
     for one, sample in zip(found, samples, strict=True):
         torch.testing.assert_close(one, by_hand(local, sample, prefix[0], "end"), atol=2e-5, rtol=0)
@@ -149,7 +150,9 @@ def test_gradients_reach_the_prefix_and_nothing_else(local: LocalModel) -> None:
     prefixes = torch.randn(1, 2, 32, generator=torch.Generator().manual_seed(0), requires_grad=True)
     with open_frozen_lm(local, "end") as frozen_lm:
         (encoded_reply,) = frozen_lm.encode([taught.sample(PROMPTS[0])])
-        torch.autograd.backward(frozen_lm.log_probs(frozen_lm.read(encoded_reply, prefixes)).sum())
+        torch.autograd.backward(
+            frozen_lm.log_probs(frozen_lm.forward_reply(encoded_reply, prefixes)).sum()
+        )
     assert prefixes.grad is not None
     assert float(prefixes.grad.abs().sum()) > 0
     assert not any(p.requires_grad or p.grad is not None for p in local.model.parameters())
@@ -158,11 +161,11 @@ def test_gradients_reach_the_prefix_and_nothing_else(local: LocalModel) -> None:
 
 def test_the_end_of_a_reply_is_taught_where_it_was_written(local: LocalModel) -> None:
     with open_frozen_lm(local, "end") as frozen_lm:
-        encoded_replies = frozen_lm.encode(
+        replies = frozen_lm.encode(
             [taught.sample(PROMPTS[0], " Hi", stop=stop) for stop in (None, "\n", "")]
         )
-    assert [len(encoded_reply.targets) for encoded_reply in encoded_replies] == [3, 4, 4]
-    assert encoded_replies[2].targets[-1] == 0  # </s>
+    assert [len(encoded_reply.targets) for encoded_reply in replies] == [3, 4, 4]
+    assert replies[2].targets[-1] == 0  # </s>
 
 
 def test_what_does_not_fit_the_context_is_left_out(local: LocalModel) -> None:

@@ -12,9 +12,9 @@ from agents.lm.local.local_model import LocalModel
 from simworld.core.errors import InputError
 from simworld.core.requests import ChatPrompt, Message
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
-from simworld.training.cloning.neutrality import kl_divergence, measure, random_actions
-from simworld.training.cloning.reply_training import DescentSettings, descend
-from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone
+from simworld.training.cloning.neutrality import kl_divergence, measure_neutrality, random_actions
+from simworld.training.cloning.reply_training import ReplyTrainingSettings, train_on_replies
+from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, train_clone
 from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
 from tests.factories import taught
@@ -36,7 +36,7 @@ def frozen_lm(local: LocalModel) -> Iterator[FrozenLM]:
 
 
 @pytest.fixture(scope="module")
-def encoded_replies(frozen_lm: FrozenLM) -> list[EncodedReply]:
+def replies(frozen_lm: FrozenLM) -> list[EncodedReply]:
     samples = [
         taught.sample(
             ChatPrompt(
@@ -52,13 +52,17 @@ def encoded_replies(frozen_lm: FrozenLM) -> list[EncodedReply]:
 
 
 def test_measures_are_those_of_the_full_distributions(
-    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply]
+    frozen_lm: FrozenLM, replies: list[EncodedReply]
 ) -> None:
     upmap, action = taught.upmap(), random_actions(1, 4, 9)[0]
-    one = encoded_replies[:1]
-    found = measure(frozen_lm, one, lambda state: action.expand(len(state), -1), upmap)
+    one = replies[:1]
+    found = measure_neutrality(frozen_lm, one, lambda state: action.expand(len(state), -1), upmap)
     plain = frozen_lm.log_probs(one[0].hidden).double()
-    steered = frozen_lm.log_probs(frozen_lm.read(one[0], upmap(action[None])))[0].double().detach()
+    steered = (
+        frozen_lm.log_probs(frozen_lm.forward_reply(one[0], upmap(action[None])))[0]
+        .double()
+        .detach()
+    )
     kl = sum(
         math.exp(plain[t, v]) * (plain[t, v] - steered[t, v])
         for t in range(plain.shape[0])
@@ -75,18 +79,18 @@ def test_measures_are_those_of_the_full_distributions(
 
 
 def test_an_upmap_of_zero_rows_has_no_reach_and_intervals_cluster_by_family(
-    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply]
+    frozen_lm: FrozenLM, replies: list[EncodedReply]
 ) -> None:
     upmap = taught.upmap()
     with torch.no_grad():
         upmap.weight.zero_()
-    found = measure(frozen_lm, encoded_replies, lambda state: torch.ones(len(state), 4), upmap)
+    found = measure_neutrality(frozen_lm, replies, lambda state: torch.ones(len(state), 4), upmap)
     assert found.reach.mean == pytest.approx(0, abs=1e-6)
     assert found.kl.mean == pytest.approx(found.random_kl.mean)
     assert found.kl.families == 6
     assert found.kl.low is not None
     with pytest.raises(ValueError, match="no values"):
-        measure(frozen_lm, [], lambda state: state, upmap)
+        measure_neutrality(frozen_lm, [], lambda state: state, upmap)
 
 
 def test_kl_by_hand() -> None:
@@ -104,22 +108,20 @@ def test_random_actions_lie_on_the_sphere() -> None:
 
 @pytest.mark.parametrize("loss", ["kl", "ce"])
 def test_cloning_lowers_what_it_says(
-    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply], loss: str
+    frozen_lm: FrozenLM, replies: list[EncodedReply], loss: str
 ) -> None:
     settings = CloneSettings(
         loss="kl" if loss == "kl" else "ce",
         hidden=(16,),
-        descent=DescentSettings(steps=30, batch_size=4, lr=0.03),
+        training=ReplyTrainingSettings(steps=30, batch_size=4, lr=0.03),
     )
     upmap = taught.upmap()
     start = random_actions(1, 4, 0)[0]
-    before = measure(
-        frozen_lm, encoded_replies[:4], lambda state: start.expand(len(state), -1), upmap
+    before = measure_neutrality(
+        frozen_lm, replies[:4], lambda state: start.expand(len(state), -1), upmap
     )
-    planner = clone(
-        frozen_lm, encoded_replies[:4], encoded_replies[:4], upmap, settings, start=start
-    )
-    after = measure(frozen_lm, encoded_replies[:4], planner.action, planner.upmap)
+    planner = train_clone(frozen_lm, replies[:4], replies[:4], upmap, settings, start=start)
+    after = measure_neutrality(frozen_lm, replies[:4], planner.action, planner.upmap)
     if loss == "kl":
         assert after.kl.mean < before.kl.mean - 0.1
     else:
@@ -128,18 +130,18 @@ def test_cloning_lowers_what_it_says(
 
 
 def test_an_upmap_that_learns_along_is_held_to_its_reach_from_both_sides(
-    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply]
+    frozen_lm: FrozenLM, replies: list[EncodedReply]
 ) -> None:
     def reach(target: float) -> float:
-        descent = DescentSettings(steps=40, batch_size=4, lr=0.01)
+        descent = ReplyTrainingSettings(steps=40, batch_size=4, lr=0.01)
         settings = CloneSettings(
-            train_upmap=True, reach_target=target, hidden=(16,), descent=descent
+            train_upmap=True, reach_target=target, hidden=(16,), training=descent
         )
-        planner = clone(frozen_lm, encoded_replies, encoded_replies, taught.upmap(), settings)
-        return measure(frozen_lm, encoded_replies, planner.action, planner.upmap).reach.mean
+        planner = train_clone(frozen_lm, replies, replies, taught.upmap(), settings)
+        return measure_neutrality(frozen_lm, replies, planner.action, planner.upmap).reach.mean
 
-    before = measure(
-        frozen_lm, encoded_replies, lambda state: random_actions(1, 4, 0), taught.upmap()
+    before = measure_neutrality(
+        frozen_lm, replies, lambda state: random_actions(1, 4, 0), taught.upmap()
     ).reach.mean
     assert reach(0.1) < 0.6 * before
     assert reach(3.0) > before + 0.3
@@ -153,11 +155,11 @@ def test_the_moment_that_is_kept_is_neutral_and_has_about_the_reach(
 ) -> None:
     settings = CloneSettings(train_upmap=True, reach_target=0.2, reach_weight=3.0)
     means = {"loss": 0.9, "kl": 0.006, "reach": reach}
-    assert settings.rank(means) == pytest.approx(0.006 + worse)
-    assert CloneSettings().rank({"loss": 0.9, "kl": 0.9}) == 0.9
+    assert settings.dev_loss(means) == pytest.approx(0.006 + worse)
+    assert CloneSettings().dev_loss({"loss": 0.9, "kl": 0.9}) == 0.9
 
 
-def test_descent_ranks_moments_by_what_it_is_told(encoded_replies: list[EncodedReply]) -> None:
+def test_descent_ranks_moments_by_what_it_is_told(replies: list[EncodedReply]) -> None:
     module = torch.nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         module.weight.fill_(1.0)
@@ -165,33 +167,30 @@ def test_descent_ranks_moments_by_what_it_is_told(encoded_replies: list[EncodedR
     def loss(encoded_reply: EncodedReply, seed: int) -> tuple[Tensor, dict[str, float]]:
         return (module.weight**2).sum(), {"weight": float(module.weight.detach())}
 
-    how = DescentSettings(steps=3, batch_size=1, lr=0.1, evals=3)
-    descend(
-        module, loss, encoded_replies, encoded_replies, how, rank=lambda means: -means["weight"]
-    )
+    how = ReplyTrainingSettings(steps=3, batch_size=1, lr=0.1, evals=3)
+    train_on_replies(module, loss, replies, replies, how, dev_loss=lambda means: -means["weight"])
     assert float(module.weight.detach()) == 1.0  # the largest weight is where it began
 
 
 def test_the_same_seed_gives_the_same_planner_and_the_model_stays_frozen(
-    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply], local: LocalModel
+    frozen_lm: FrozenLM, replies: list[EncodedReply], local: LocalModel
 ) -> None:
     weights = {name: value.clone() for name, value in local.model.state_dict().items()}
     settings = CloneSettings(
-        train_upmap=True, hidden=(8,), descent=DescentSettings(steps=3, batch_size=2)
+        train_upmap=True, hidden=(8,), training=ReplyTrainingSettings(steps=3, batch_size=2)
     )
     global_state = torch.get_rng_state()
     made = [
-        clone(frozen_lm, encoded_replies[:4], encoded_replies[4:], taught.upmap(), settings)
-        for _ in range(2)
+        train_clone(frozen_lm, replies[:4], replies[4:], taught.upmap(), settings) for _ in range(2)
     ]
     taught.upmap()  # draws what the two runs' up-mappings drew
     assert all(
         torch.equal(a, b) for a, b in zip(made[0].parameters(), made[1].parameters(), strict=True)
     )
     other = CloneSettings(
-        train_upmap=True, hidden=(8,), descent=DescentSettings(steps=3, batch_size=2, seed=1)
+        train_upmap=True, hidden=(8,), training=ReplyTrainingSettings(steps=3, batch_size=2, seed=1)
     )
-    third = clone(frozen_lm, encoded_replies[:4], encoded_replies[4:], taught.upmap(), other)
+    third = train_clone(frozen_lm, replies[:4], replies[4:], taught.upmap(), other)
     assert not torch.equal(third.upmap.weight, made[0].upmap.weight)
     assert all(
         torch.equal(value, weights[name]) for name, value in local.model.state_dict().items()
@@ -200,25 +199,21 @@ def test_the_same_seed_gives_the_same_planner_and_the_model_stays_frozen(
     torch.set_rng_state(global_state)
 
 
-def test_a_planner_goes_on_from_another(
-    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply]
-) -> None:
-    settings = CloneSettings(hidden=(8,), descent=DescentSettings(steps=4, batch_size=2))
-    first = clone(frozen_lm, encoded_replies[:4], encoded_replies[4:], taught.upmap(), settings)
-    still = CloneSettings(descent=DescentSettings(steps=1, batch_size=1, lr=1e-12))
-    again = clone(
-        frozen_lm, encoded_replies[:4], encoded_replies[4:], first.upmap, still, start=first
-    )
-    state = encoded_replies[0].state[None]
+def test_a_planner_goes_on_from_another(frozen_lm: FrozenLM, replies: list[EncodedReply]) -> None:
+    settings = CloneSettings(hidden=(8,), training=ReplyTrainingSettings(steps=4, batch_size=2))
+    first = train_clone(frozen_lm, replies[:4], replies[4:], taught.upmap(), settings)
+    still = CloneSettings(training=ReplyTrainingSettings(steps=1, batch_size=1, lr=1e-12))
+    again = train_clone(frozen_lm, replies[:4], replies[4:], first.upmap, still, start=first)
+    state = replies[0].state[None]
     torch.testing.assert_close(again.action(state), first.action(state))
     assert isinstance(again, ClonedPlanner)
     assert again.actor is not first.actor
 
 
 def test_a_descent_that_was_stopped_ends_bitwise_like_one_in_one_go(
-    frozen_lm: FrozenLM, encoded_replies: list[EncodedReply], tmp_path: Path
+    frozen_lm: FrozenLM, replies: list[EncodedReply], tmp_path: Path
 ) -> None:
-    how = DescentSettings(steps=12, batch_size=2, evals=3)
+    how = ReplyTrainingSettings(steps=12, batch_size=2, evals=3)
 
     def run(file: TrainingFile | None = None, stop: int = 0) -> tuple[ClonedPlanner, list[int]]:
         heard: list[int] = []
@@ -228,11 +223,11 @@ def test_a_descent_that_was_stopped_ends_bitwise_like_one_in_one_go(
                 raise KeyboardInterrupt
             heard.append(step)
 
-        settings = CloneSettings(train_upmap=True, descent=how, hidden=(8,))
-        return clone(
+        settings = CloneSettings(train_upmap=True, training=how, hidden=(8,))
+        return train_clone(
             frozen_lm,
-            encoded_replies[:-1],
-            encoded_replies[-1:],
+            replies[:-1],
+            replies[-1:],
             taught.upmap(),
             settings,
             recorder=TrainingRecorder(file=file, sink=log),
@@ -255,7 +250,7 @@ def test_a_descent_that_was_stopped_ends_bitwise_like_one_in_one_go(
 
 
 def test_descent_keeps_the_best_and_refuses_a_loss_that_is_no_number(
-    encoded_replies: list[EncodedReply],
+    replies: list[EncodedReply],
 ) -> None:
     module = torch.nn.Linear(1, 1, bias=False)
     with torch.no_grad():
@@ -265,14 +260,16 @@ def test_descent_keeps_the_best_and_refuses_a_loss_that_is_no_number(
     def loss(encoded_reply: EncodedReply, seed: int) -> tuple[Tensor, dict[str, float]]:
         return (module.weight**2).sum(), {}
 
-    how = DescentSettings(steps=6, batch_size=1, lr=1.0, evals=6)  # far too fast: it overshoots
+    how = ReplyTrainingSettings(
+        steps=6, batch_size=1, lr=1.0, evals=6
+    )  # far too fast: it overshoots
     recorder = TrainingRecorder(sink=lambda step, metrics: heard.append(step))
-    descend(module, loss, encoded_replies, encoded_replies, how, recorder=recorder)
+    train_on_replies(module, loss, replies, replies, how, recorder=recorder)
     assert float(module.weight.detach()) == pytest.approx(0.1)  # where it began
     assert heard == list(range(7))
     with torch.no_grad():
         module.weight.fill_(math.inf)
     with pytest.raises(InputError, match=r"the loss is inf at step 1; lower the learning rate"):
-        descend(module, loss, encoded_replies, encoded_replies, how)
+        train_on_replies(module, loss, replies, replies, how)
     with pytest.raises(ValueError, match="no encoded replies"):
-        descend(module, loss, [], encoded_replies, how)
+        train_on_replies(module, loss, [], replies, how)

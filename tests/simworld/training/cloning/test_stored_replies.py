@@ -8,7 +8,8 @@ import pytest
 from simworld.core.episode import PlanStep
 from simworld.core.errors import InputError
 from simworld.core.scenario import Persona
-from simworld.training.cloning.stored_replies import part_of, stored_replies, take
+from simworld.training.cloning.stored_replies import sample_by_family, stored_replies
+from simworld.training.data.family_splits import assign_splits
 from store import Store
 from tests.factories import taught
 
@@ -78,20 +79,24 @@ def test_replies_to_prompts_that_were_mended_since_are_left_out(store: Store) ->
 
 def test_a_family_stays_in_its_part_as_families_are_added() -> None:
     names = [f"family-{i}" for i in range(200)]
-    few, many = part_of(names[:100], seed=1), part_of(names, seed=1)
+    few, many = assign_splits(names[:100], seed=1), assign_splits(names, seed=1)
     assert all(many[name] == few[name] for name in few)
     counts = [list(many.values()).count(part) for part in ("test", "dev", "train")]
     assert counts[0] == pytest.approx(50, abs=20)
     assert counts[1] == pytest.approx(30, abs=16)
     assert sum(counts) == 200
-    assert part_of(names, seed=2) != many
+    assert assign_splits(names, seed=2) != many
 
 
 def test_every_part_has_a_family_where_there_are_three() -> None:
     for seed in range(20):
-        assert sorted(part_of(["a", "b", "c"], seed=seed).values()) == ["dev", "test", "train"]
+        assert sorted(assign_splits(["a", "b", "c"], seed=seed).values()) == [
+            "dev",
+            "test",
+            "train",
+        ]
     with pytest.raises(InputError, match="found 2 families with replies \\(a, b\\)"):
-        part_of(["a", "b"], seed=0)
+        assign_splits(["a", "b"], seed=0)
 
 
 def test_whole_seats_are_taken_evenly_over_families() -> None:
@@ -103,8 +108,8 @@ def test_whole_seats_are_taken_evenly_over_families() -> None:
         for turn in range(3)
     ]
     more = [replace(row, episode="a-later") for row in rows[:3]]
-    assert len(take([*rows, *more], 99, seed=0)) == 9
-    first = take([*rows, *more], 6, seed=0)
+    assert len(sample_by_family([*rows, *more], 99, seed=0)) == 9
+    first = sample_by_family([*rows, *more], 6, seed=0)
     assert {sample.family for sample in first} == {"a", "b"}
     assert len({sample.episode for sample in first}) == 2
-    assert len(take(rows, 4, seed=0)) == 4
+    assert len(sample_by_family(rows, 4, seed=0)) == 4

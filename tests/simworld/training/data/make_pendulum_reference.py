@@ -59,13 +59,13 @@ def perceptron(inputs: int, outputs: int) -> nn.Sequential:
 
 def main() -> None:
     data = collect()
-    mean, std = data.states[data.state].mean(0), data.states[data.state].std(0) + 1e-3
+    mean, std = data.states[data.state_rows].mean(0), data.states[data.state_rows].std(0) + 1e-3
     whole = TensorDict(
         {
-            "observation": torch.from_numpy((data.states[data.state] - mean) / std),
+            "observation": torch.from_numpy((data.states[data.state_rows] - mean) / std),
             "action": torch.from_numpy(data.actions),
             "next": {
-                "observation": torch.from_numpy((data.states[data.next_state] - mean) / std),
+                "observation": torch.from_numpy((data.states[data.next_state_rows] - mean) / std),
                 "reward": torch.from_numpy(data.rewards)[:, None],
                 # cut by the time limit, so bootstrapped
                 "done": torch.zeros(len(data), 1, dtype=torch.bool),

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from simworld.core.errors import InputError
 from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta, load_scores, load_transitions
-from simworld.training.data.dataset_query import FORMAT, DataQuery
+from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
 from simworld.training.data.transitions import Transitions
-from simworld.training.rl.train_planner import load_data
+from simworld.training.rl.train_planner import load_training_data
 from store import Attribution, Store
 from tests.factories.steered_runs import (
     NOON,
@@ -53,7 +53,8 @@ def made(store: Store, folder: Path, **given: Any) -> Transitions:
 def by_seat(data: Transitions, values: Any) -> dict[str, list[float]]:
     """Episode/seat → its values, in order."""
     return {
-        name: [float(v) for v in values[data.episode == i]] for i, name in enumerate(data.episodes)
+        name: [float(v) for v in values[data.episode_index == i]]
+        for i, name in enumerate(data.episode_names)
     }
 
 
@@ -67,14 +68,14 @@ def test_transitions_of_one_seat(store: Store, tmp_path: Path) -> None:
         f"{first}/seller": [0, 0, 0.125],
         f"{second}/seller": [-0.125],
     }
-    assert by_seat(data, data.terminal) == {f"{first}/seller": [0, 0, 1], f"{second}/seller": [1]}
-    assert by_seat(data, data.turn) == {f"{first}/seller": [0, 2, 4], f"{second}/seller": [0]}
-    rows = np.flatnonzero(data.episode == data.episodes.index(f"{first}/seller"))
-    batch = data.at(rows)
-    assert batch.state.tolist() == [[0, 1, 2], [20, 21, 22], [40, 41, 42]]
-    assert batch.next_state.tolist() == [[20, 21, 22], [40, 41, 42], [40, 41, 42]]
-    assert batch.action.tolist() == [[1, -1], [1, 1], [-1, 1]]
-    assert data.families == ("lamp",)
+    assert by_seat(data, data.terminals) == {f"{first}/seller": [0, 0, 1], f"{second}/seller": [1]}
+    assert by_seat(data, data.turns) == {f"{first}/seller": [0, 2, 4], f"{second}/seller": [0]}
+    rows = np.flatnonzero(data.episode_index == data.episode_names.index(f"{first}/seller"))
+    batch = data.batch(rows)
+    assert batch.states.tolist() == [[0, 1, 2], [20, 21, 22], [40, 41, 42]]
+    assert batch.next_states.tolist() == [[20, 21, 22], [40, 41, 42], [40, 41, 42]]
+    assert batch.actions.tolist() == [[1, -1], [1, 1], [-1, 1]]
+    assert data.family_names == ("lamp",)
 
 
 def test_the_number_format_of_most_acts_is_known(store: Store, tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_the_number_format_of_most_acts_is_known(store: Store, tmp_path: Path) -
     meta = load_meta(build_dataset(store, query(), tmp_path))
     assert meta.dtypes == {"bfloat16": 3, "float32": 2}  # the seller's acts
     assert meta.dtype == "bfloat16"
-    assert load_data(build_dataset(store, query(), tmp_path)).dtype == "bfloat16"
+    assert load_training_data(build_dataset(store, query(), tmp_path)).dtype == "bfloat16"
     # of a model that did not say
     old = build_dataset(store, query(since=NOON + timedelta(days=2)), tmp_path)
     assert (load_meta(old).dtypes, load_meta(old).dtype) == ({}, "")
@@ -259,7 +260,7 @@ def test_a_query_restricts(
         play(store, LAMP, FIVE, repeat=2, run="other"): 2,
     }
     data = made(store, tmp_path, **given, reward={"measure": "lexical", "pattern": "euros"})
-    assert {ids[name.split("/")[0]] for name in data.episodes} == repeats
+    assert {ids[name.split("/")[0]] for name in data.episode_names} == repeats
 
 
 def test_nothing_is_spilled_twice_unless_something_changed(store: Store, tmp_path: Path) -> None:
@@ -287,7 +288,7 @@ def test_more_episodes_than_are_read_at_a_time(store: Store, tmp_path: Path) -> 
         for repeat in range(140)
     }
     data = made(store, tmp_path, reward={"measure": "lexical", "pattern": "x", "centre": False})
-    assert [name.split("/")[0] for name in data.episodes] == sorted(lines)
+    assert [name.split("/")[0] for name in data.episode_names] == sorted(lines)
     assert data.rewards.tolist() == [float(repeat % 3 > 0) for _, repeat in sorted(lines.items())]
 
 
@@ -409,10 +410,10 @@ def test_a_damaged_dataset_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the dataset is damaged"):
         load_transitions(folder)
     meta = folder / "meta.json"
-    meta.write_text(meta.read_text().replace(f'"format": "{FORMAT}"', '"format": "d1"'))
+    meta.write_text(meta.read_text().replace(f'"format": "{DATASET_FORMAT}"', '"format": "d1"'))
     with pytest.raises(
         InputError,
-        match=f"a dataset of format d1, this version reads {FORMAT}; build the dataset again",
+        match=f"a dataset of format d1, this version reads {DATASET_FORMAT}; build the dataset again",
     ):
         load_meta(folder)
     meta.write_text("{}")
@@ -454,7 +455,7 @@ def damage_each_file(folder: Path) -> None:
 
 def read_or_refused(folder: Path, *, changed: bool) -> None:
     def read() -> None:
-        load_scores(folder, len(load_transitions(folder).episodes))
+        load_scores(folder, len(load_transitions(folder).episode_names))
 
     if not changed:
         read()

@@ -41,15 +41,17 @@ def test_an_npz_needs_no_pickle(dataset: Path, tmp_path: Path) -> None:
             ("states", data.states),
             ("actions", data.actions),
             ("rewards", data.rewards),
-            ("terminals", data.terminal),
-            ("next", data.next_state),
+            ("terminals", data.terminals),
+            ("next", data.next_state_rows),
             (
                 "turn",
-                np.concatenate([np.arange(0, 2 * acts, 2) for acts in np.bincount(data.episode)]),
+                np.concatenate(
+                    [np.arange(0, 2 * acts, 2) for acts in np.bincount(data.episode_index)]
+                ),
             ),
-            ("episode", data.episode),
-            ("family", data.family),
-            ("episodes", np.array(data.episodes)),
+            ("episode", data.episode_index),
+            ("family", data.family_index),
+            ("episodes", np.array(data.episode_names)),
         ):
             np.testing.assert_array_equal(found[name], values)
         assert found["families"].tolist() == ["lamp"]
@@ -68,11 +70,11 @@ def test_minari_reads_what_was_stored(dataset: Path, tmp_path: Path) -> None:
         episodes = list(loaded.iterate_episodes())
     assert loaded.total_steps == 5
     for number, episode in enumerate(episodes):
-        rows = np.flatnonzero(data.episode == number)
+        rows = np.flatnonzero(data.episode_index == number)
         np.testing.assert_array_equal(episode.observations[:-1], data.states[rows])
         np.testing.assert_array_equal(episode.actions, data.actions[rows])
         np.testing.assert_allclose(episode.rewards, data.rewards[rows])
-        assert episode.terminations.tolist() == data.terminal[rows].tolist()
+        assert episode.terminations.tolist() == data.terminals[rows].tolist()
         assert not episode.truncations.any()
     with pytest.raises(InputError, match="has a dataset haggle/lamp-v0; give another name"):
         export_minari(dataset, "haggle/lamp-v0", tmp_path / "minari")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simworld.training.data.npy_stream import KEPT, MappedRows, RowFile, map_rows
+from simworld.training.data.npy_stream import MAX_RESIDENT_BYTES, MappedRows, RowFile, map_rows
 
 
 def written(path: Path, blocks: list[NDArray[np.float32]], width: int) -> str:
@@ -53,7 +53,7 @@ def test_other_shapes_and_kinds_are_refused(tmp_path: Path, rows: NDArray[np.flo
 def test_rows_of_a_large_file_are_picked_as_from_an_array(tmp_path: Path) -> None:
     rows = np.random.default_rng(1).random((1000, 5), dtype=np.float32)
     written(tmp_path / "x.npy", [rows], 5)
-    mapped = map_rows(tmp_path / "x.npy", kept=4000)
+    mapped = map_rows(tmp_path / "x.npy", max_resident=4000)
     assert isinstance(mapped, MappedRows)
     for index in (
         np.array([999, 0, -1, 5, 5]),
@@ -78,13 +78,13 @@ import numpy as np
 from simworld.core.rewards import credit_uniformly
 from simworld.training.data import npy_stream as spill
 from simworld.training.rl.best_constant import best_constant
-from simworld.training.data.dataset_folder import META, DatasetMeta, SeatEpisode, load_transitions, write_dataset
-from simworld.training.rl.fqe import FqeSettings
-from simworld.training.data.inspection import inspect_dataset
+from simworld.training.data.dataset_folder import META_FILE, DatasetMeta, SeatEpisode, load_transitions, write_dataset
+from simworld.training.rl.fqe import FQESettings
+from simworld.training.data.dataset_inspection import inspect_dataset
 from simworld.training.rl.offline_training import LoopSettings, train_offline
-from simworld.training.rl.networks import new_actor
-from simworld.training.data.dataset_query import FORMAT, DataQuery
-from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.actor_init import new_actor
+from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
+from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 
 WIDTH = 576
 rng = np.random.default_rng(0)
@@ -98,7 +98,7 @@ def episodes(rows):
         states, actions = rng.random((10, WIDTH), dtype=np.float32), rng.standard_normal((10, 64), dtype=np.float32)
         yield SeatEpisode(
             name=f"{i:020x}/seller", family=f"f{i % 40}", states=states, actions=actions, turns=range(0, 20, 2),
-            placed=credit_uniformly(float(actions[:, 0].mean()), 10),
+            credit=credit_uniformly(float(actions[:, 0].mean()), 10),
         )
 
 def everything(folder, rows):
@@ -113,19 +113,19 @@ def everything(folder, rows):
     mean = sum(states[i : i + 8192].sum(axis=0, dtype=np.float64) for i in range(0, rows, 8192)) / rows
     assert abs(mean - 0.5).max() < 2 / rows**0.5
     meta = DatasetMeta(
-        format=FORMAT, source="", query=DataQuery(reward={"place": "uniform"}), encoder_id="e", d_state=WIDTH, d_action=64,
+        format=DATASET_FORMAT, source="", query=DataQuery(reward={"place": "uniform"}), encoder_id="e", d_state=WIDTH, d_action=64,
         planners={}, weights={}, failed=0, unscored=0, without_action=0, endings={}, judge_sd=None, judge_repeats=0, **written,
     )
-    (folder / META).write_text(meta.model_dump_json())
+    (folder / META_FILE).write_text(meta.model_dump_json())
     data = load_transitions(folder)
     actor = new_actor(WIDTH, 64, hidden=(8,), projection="sphere", seed=0)
-    loop = LoopSettings(steps=20, batch_size=64, eval_interval=20, fqe=FqeSettings(steps=2, hidden=(8,)))
-    train_offline(Td3bc(actor, Td3bcSettings(critic_hidden=(8,)), seed=0), data, loop, gamma=0.99)
+    loop = LoopSettings(steps=20, batch_size=64, eval_interval=20, fqe=FQESettings(steps=2, hidden=(8,)))
+    train_offline(TD3BC(actor, TD3BCSettings(critic_hidden=(8,)), seed=0), data, loop, gamma=0.99)
     assert best_constant(data, by_act=False)[0] > 7.5  # of 8, the radius
     best_constant(data, by_act=True)
     assert inspect_dataset(folder).by_episode.r2 > 0.9
 
-spill.KEPT = int(sys.argv[3])
+spill.MAX_RESIDENT_BYTES = int(sys.argv[3])
 everything(Path(sys.argv[1]) / "small", 12_000)
 before = peak()
 everything(Path(sys.argv[1]) / "large", int(sys.argv[2]))
@@ -133,7 +133,7 @@ print(before, peak())
 """
 
 
-def peaks(folder: Path, rows: int, kept: int = KEPT) -> tuple[int, int]:
+def peaks(folder: Path, rows: int, kept: int = MAX_RESIDENT_BYTES) -> tuple[int, int]:
     """MiB at most before a dataset of so many rows is made, and in all."""
     try:
         done = subprocess.run(

@@ -41,14 +41,14 @@ def data(
         states=np.zeros((n, 2), dtype=np.float32),
         actions=actions.astype(np.float32),
         rewards=placed.astype(np.float32),
-        state=np.arange(n),
-        next_state=np.where(terminal, np.arange(n), np.arange(n) + 1),
-        terminal=terminal,
-        episode=episode,
-        turn=np.arange(n) % acts,
-        family=family,
-        episodes=[f"e{i}" for i in range(episodes)],
-        families=[f"f{i}" for i in range(5)],
+        state_rows=np.arange(n),
+        next_state_rows=np.where(terminal, np.arange(n), np.arange(n) + 1),
+        terminals=terminal,
+        episode_index=episode,
+        turns=np.arange(n) % acts,
+        family_index=family,
+        episode_names=[f"e{i}" for i in range(episodes)],
+        family_names=[f"f{i}" for i in range(5)],
     )
 
 
@@ -70,7 +70,7 @@ def test_under_noise_it_is_near() -> None:
 def test_one_episode_per_family_leaves_nothing_to_compare() -> None:
     made = data("utterance")
     with pytest.raises(InputError, match="more than one episode per family"):
-        best_constant(made.take(np.flatnonzero(made.episode < 5)), by_act=False)
+        best_constant(made.select(np.flatnonzero(made.episode_index < 5)), by_act=False)
 
 
 def test_one_action_teaches_nothing() -> None:

@@ -14,27 +14,31 @@ from torch import Tensor, nn
 
 from agents.steering.planner import Actor, Normalizer
 from simworld.core.errors import InputError
-from simworld.training.data.dataset_checks import split_families
-from simworld.training.data.fit_normalizer import fit_to_transitions, normalizer_from_states
-from simworld.training.data.returns import first_rows, monte_carlo_returns
+from simworld.training.actor_init import new_actor
+from simworld.training.data.family_splits import split_transitions
+from simworld.training.data.fit_normalizer import (
+    normalizer_from_states,
+    normalizer_from_transitions,
+)
+from simworld.training.data.returns import episode_starts, monte_carlo_returns
 from simworld.training.data.transitions import Transitions
-from simworld.training.rl.diagnostics import diagnose, diagnostic_batch, dispersion
-from simworld.training.rl.fqe import FqeSettings, fitted_q
-from simworld.training.rl.networks import TwinCritic, new_actor
+from simworld.training.rl.diagnostics import diagnose, dispersion, draw_diagnostic_batch
+from simworld.training.rl.fqe import FQESettings, fitted_q
+from simworld.training.rl.networks import TwinCritic
 from simworld.training.rl.offline_training import LoopSettings, train_offline
-from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 from simworld.training.trainer import TrainingPosition, TrainingRecorder
 from simworld.training.training_state import TrainingFile
 from tests.factories.transitions import bandit, episodes
 
-QUICK = FqeSettings(steps=3, batch_size=8, hidden=(8,))
+QUICK = FQESettings(steps=3, batch_size=8, hidden=(8,))
 SETTINGS = LoopSettings(steps=12, batch_size=16, eval_interval=4, held_out=0.3, fqe=QUICK)
 UNSCALED = Normalizer(mean=torch.zeros(1), std=torch.ones(1))
 
 
-def learner(seed: int = 0) -> Td3bc:
+def learner(seed: int = 0) -> TD3BC:
     actor = new_actor(3, 4, hidden=(8,), projection="sphere", seed=seed)
-    return Td3bc(actor, Td3bcSettings(critic_hidden=(8,)), seed=seed)
+    return TD3BC(actor, TD3BCSettings(critic_hidden=(8,)), seed=seed)
 
 
 def run(
@@ -143,7 +147,7 @@ def spoilt(field: str, at: int, value: float) -> Transitions:
             "all 120 transitions have the same action",
         ),
         (bandit(families=1), "all transitions are of one family, 'family 0'"),
-        (bandit().take(np.arange(0)), "the dataset has no transitions"),
+        (bandit().select(np.arange(0)), "the dataset has no transitions"),
         (bandit(10), r"a batch of 16 is more than the \d+ transitions to learn from"),
     ],
 )
@@ -169,10 +173,10 @@ def test_one_family_is_enough_without_evaluation() -> None:
 
 
 def test_families_are_held_out_whole() -> None:
-    learning, held = split_families(bandit(), held_out=0.3, seed=0)
+    learning, held = split_transitions(bandit(), held_out=0.3, seed=0)
     assert held is not None
-    assert len(np.unique(held.family)) == 2  # of six
-    assert not set(held.family) & set(learning.family)
+    assert len(np.unique(held.family_index)) == 2  # of six
+    assert not set(held.family_index) & set(learning.family_index)
     assert len(held) + len(learning) == 120
 
 
@@ -182,25 +186,25 @@ CHAIN = episodes(
 
 
 def test_returns_and_first_rows_of_a_chain() -> None:
-    chain = CHAIN.take(np.array([1, 3, 0, 2])).followed()  # in any order
-    assert chain.next_row is not None
-    assert chain.next_row.tolist() == [-1, -1, 0, 1]
+    chain = CHAIN.select(np.array([1, 3, 0, 2])).with_next_rows()  # in any order
+    assert chain.next_rows is not None
+    assert chain.next_rows.tolist() == [-1, -1, 0, 1]
     # the second episode was cut
     np.testing.assert_equal(monte_carlo_returns(chain, 0.5), [10, np.nan, 6, np.nan])
-    assert first_rows(chain).tolist() == [2, 3]
+    assert episode_starts(chain).tolist() == [2, 3]
 
 
 def test_batches_carry_the_next_action_where_one_follows() -> None:
-    batch = CHAIN.followed().at(np.arange(4))
-    assert batch.follows is not None
-    assert batch.next_action is not None
-    assert batch.follows.tolist() == [1, 0, 1, 0]
-    assert batch.next_action[[0, 2]].tolist() == [[2], [4]]
+    batch = CHAIN.with_next_rows().batch(np.arange(4))
+    assert batch.has_next is not None
+    assert batch.next_actions is not None
+    assert batch.has_next.tolist() == [1, 0, 1, 0]
+    assert batch.next_actions[[0, 2]].tolist() == [[2], [4]]
 
 
 def test_states_are_scaled_by_those_acted_in() -> None:
     far = replace(CHAIN, states=CHAIN.states + 1e4)
-    normalizer = fit_to_transitions(far)  # of 0, 1, 3, 4
+    normalizer = normalizer_from_transitions(far)  # of 0, 1, 3, 4
     torch.testing.assert_close(normalizer.mean, torch.tensor([1e4 + 2.0]))
     torch.testing.assert_close(normalizer.std, torch.tensor([2.5**0.5 + 1e-3]))
 
@@ -230,8 +234,8 @@ def test_fitted_q_finds_the_values_of_a_chain() -> None:
         taken[..., None].tolist(),
         (taken * [1, 2]).tolist(),
         families=["a"] * 150,
-    ).followed()
-    settings = FqeSettings(steps=600, batch_size=64, hidden=(32,), lr=3e-3)
+    ).with_next_rows()
+    settings = FQESettings(steps=600, batch_size=64, hidden=(32,), lr=3e-3)
     for value in (0.5, -0.5):
         found = fitted_q(constant(value), data, UNSCALED, settings, gamma=0.9, seed=0)
         assert found == pytest.approx(value + 0.9 * 2 * value, abs=0.1)
@@ -266,7 +270,9 @@ def test_patience_ends_a_training_that_gains_nothing() -> None:
 
 def test_diagnostics_of_a_known_learner() -> None:
     # actions 1, 2 return 6, 10 at γ = .5 and have values 2, 3; actions 3, 4 have no return
-    found = diagnose(Known(), diagnostic_batch(CHAIN.followed(), UNSCALED, gamma=0.5, seed=0))
+    found = diagnose(
+        Known(), draw_diagnostic_batch(CHAIN.with_next_rows(), UNSCALED, gamma=0.5, seed=0)
+    )
     assert found["bc_distance"] == pytest.approx((0.25 + 2.25 + 6.25 + 12.25) / 4)
     assert found["action_shift"] == pytest.approx((2.5 - 0.5) / 1.25**0.5)
     assert found["action_dispersion"] == pytest.approx(0, abs=1e-6)

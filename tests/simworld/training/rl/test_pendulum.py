@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import Transitions
-from simworld.training.rl.bc import Bc, BcSettings
+from simworld.training.rl.bc import BC, BCSettings
 from simworld.training.rl.learner import Learner
-from simworld.training.rl.networks import new_actor
 from simworld.training.rl.offline_training import LoopSettings, train_offline
-from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 from tests.simworld.training.pendulum import collect, mean_return, sha256
 
 REFERENCE: dict[str, Any] = json.loads(
@@ -56,15 +56,15 @@ def returned(data: Transitions, kind: str, seed: int, **changed: int) -> float:
     actor = new_actor(3, 1, hidden=given["hidden"], projection="box", seed=seed)
     learner: Learner
     if kind == "bc":
-        learner, steps = Bc(actor, BcSettings(actor_lr=given["rate"])), given["bc_steps"]
+        learner, steps = BC(actor, BCSettings(actor_lr=given["rate"])), given["bc_steps"]
     else:
-        settings = Td3bcSettings(
+        settings = TD3BCSettings(
             actor_lr=given["rate"],
             critic_lr=given["rate"],
             critic_hidden=given["hidden"],
             **{name: given[name] for name in ("alpha", "gamma", "tau")},
         )
-        learner, steps = Td3bc(actor, settings, seed=seed), given["steps"]
+        learner, steps = TD3BC(actor, settings, seed=seed), given["steps"]
     loop = LoopSettings(
         steps=steps, batch_size=given["batch_size"], seed=seed, eval_interval=steps, held_out=0
     )

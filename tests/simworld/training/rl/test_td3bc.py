@@ -14,16 +14,17 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from agents.steering.planner import Actor
+from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import TransitionBatch
-from simworld.training.rl.bc import Bc, BcSettings
+from simworld.training.rl.bc import BC, BCSettings
 from simworld.training.rl.learner import Learner
-from simworld.training.rl.networks import TwinCritic, new_actor
+from simworld.training.rl.networks import TwinCritic
 from simworld.training.rl.td3bc import (
-    Td3bc,
-    Td3bcSettings,
+    TD3BC,
+    TD3BCSettings,
     actor_loss,
     critic_loss,
-    smoothed,
+    smooth_target_action,
     td_target,
 )
 from tests.factories.transitions import bandit, episodes
@@ -55,10 +56,10 @@ def load_critic(critic: TwinCritic, name: str, reference: dict[str, Tensor]) -> 
 
 
 @pytest.fixture
-def learner(reference: dict[str, Tensor]) -> Td3bc:
-    made = Td3bc(
+def learner(reference: dict[str, Tensor]) -> TD3BC:
+    made = TD3BC(
         Actor(5, 3, hidden=(16, 16), projection="box"),
-        Td3bcSettings(alpha=2.5, critic_hidden=(16, 16)),
+        TD3BCSettings(alpha=2.5, critic_hidden=(16, 16)),
         seed=0,
     )
     load_actor(made.actor, "actor", reference)
@@ -72,14 +73,14 @@ def learner(reference: dict[str, Tensor]) -> Td3bc:
 def batch(reference: dict[str, Tensor]) -> TransitionBatch:
     return TransitionBatch(
         **{
-            name: reference[name]
+            f"{name}s": reference[name]
             for name in ("state", "action", "reward", "next_state", "terminal")
         }
     )
 
 
 def test_critic_loss_and_gradients_equal_torchrl(
-    learner: Td3bc, batch: TransitionBatch, reference: dict[str, Tensor]
+    learner: TD3BC, batch: TransitionBatch, reference: dict[str, Tensor]
 ) -> None:
     assert (reference["noise"].abs() > 0.5).any()  # so that clipping is compared too
     targets = learner.td_target(batch, reference["noise"])
@@ -96,7 +97,7 @@ def test_critic_loss_and_gradients_equal_torchrl(
 
 
 def test_actor_loss_and_gradients_equal_torchrl(
-    learner: Td3bc, batch: TransitionBatch, reference: dict[str, Tensor]
+    learner: TD3BC, batch: TransitionBatch, reference: dict[str, Tensor]
 ) -> None:
     loss, parts = actor_loss(learner.actor, learner.critic, batch, alpha=2.5)
     close(loss.detach(), reference["loss.actor"].mean())
@@ -119,13 +120,13 @@ def line(
     follows: float = 1.0,
 ) -> TransitionBatch:
     return TransitionBatch(
-        state=one(2.0),
-        action=one(0.5),
-        reward=torch.tensor([reward]),
-        next_state=one(0.0),
-        terminal=torch.tensor([terminal]),
-        next_action=None if next_action is None else one(next_action),
-        follows=None if next_action is None else torch.tensor([follows]),
+        states=one(2.0),
+        actions=one(0.5),
+        rewards=torch.tensor([reward]),
+        next_states=one(0.0),
+        terminals=torch.tensor([terminal]),
+        next_actions=None if next_action is None else one(next_action),
+        has_next=None if next_action is None else torch.tensor([follows]),
     )
 
 
@@ -143,7 +144,7 @@ def test_critic_penalty_draws_the_target_down_where_a_next_action_is_known() -> 
         td_target(line(next_action=0.25, follows=0), one(0.75), values, gamma=0.5, penalty=2).item()
         == 2.5
     )
-    with pytest.raises(ValueError, match="followed"):
+    with pytest.raises(ValueError, match="with_next_rows"):
         td_target(line(), one(0.75), values, gamma=0.5, penalty=2)
 
 
@@ -187,11 +188,13 @@ def test_smoothing_on_the_sphere_clips_and_projects_back() -> None:
     noise = torch.tensor([[0.0, 9.0]])  # clipped to .5
     length = math.hypot(math.sqrt(2), 0.5)
     expected = torch.tensor([[math.sqrt(2) * math.sqrt(2) / length, 0.5 * math.sqrt(2) / length]])
-    torch.testing.assert_close(smoothed(action, noise, clip=0.5, projection="sphere"), expected)
+    torch.testing.assert_close(
+        smooth_target_action(action, noise, clip=0.5, projection="sphere"), expected
+    )
 
 
 def test_smoothing_in_the_box_clips_twice() -> None:
-    found = smoothed(
+    found = smooth_target_action(
         torch.tensor([[0.9, -0.2]]), torch.tensor([[0.3, -9.0]]), clip=0.5, projection="box"
     )
     torch.testing.assert_close(found, torch.tensor([[1.0, -0.7]]))
@@ -203,7 +206,7 @@ def test_smoothed_actions_stay_on_the_sphere(size: int, seed: int) -> None:
     raw = torch.randn(3, size, generator=generator)
     action = raw / raw.norm(dim=-1, keepdim=True) * math.sqrt(size)
     noise = torch.randn(3, size, generator=generator) * 0.2
-    found = smoothed(action, noise, clip=0.5, projection="sphere")
+    found = smooth_target_action(action, noise, clip=0.5, projection="sphere")
     torch.testing.assert_close(found.square().mean(-1), torch.ones(3))
 
 
@@ -229,22 +232,22 @@ def test_critics_with_layer_norm_equal_two_networks_of_modules() -> None:
                     x.relu(), (4,), critic.gains[layer][which, 0], critic.shifts[layer][which, 0]
                 )
         torch.testing.assert_close(critic(state, action)[which], x[:, 0])
-    torch.testing.assert_close(critic.first(state, action), critic(state, action)[0])
+    torch.testing.assert_close(critic.q1(state, action), critic(state, action)[0])
 
 
 def test_the_actor_and_the_slow_copies_move_every_second_update() -> None:
-    learner = Td3bc(
-        new_actor(3, 4, hidden=(8,), projection="sphere", seed=0), Td3bcSettings(tau=0.5), seed=0
+    learner = TD3BC(
+        new_actor(3, 4, hidden=(8,), projection="sphere", seed=0), TD3BCSettings(tau=0.5), seed=0
     )
     data = bandit()
     rng = np.random.default_rng(0)
     actor, slow = learner.actor.net[0].weight, learner.target_critic.weights[0]
     assert isinstance(actor, Tensor)
     before, slow_before = actor.clone(), slow.clone()
-    assert set(learner.update(data.draw(rng, 16))) == {"critic_loss"}
+    assert set(learner.update(data.sample(rng, 16))) == {"critic_loss"}
     assert torch.equal(actor, before)
     assert torch.equal(slow, slow_before)
-    assert set(learner.update(data.draw(rng, 16))) == {
+    assert set(learner.update(data.sample(rng, 16))) == {
         "critic_loss",
         "actor_loss",
         "bc_distance",
@@ -260,13 +263,13 @@ def test_a_loaded_state_goes_on_bitwise(kind: str) -> None:
     def made() -> Learner:
         actor = new_actor(3, 4, hidden=(8,), projection="sphere", seed=0)
         if kind == "bc":
-            return Bc(actor, BcSettings())
-        return Td3bc(
-            actor, Td3bcSettings(critic_hidden=(8,), layer_norm=True, critic_penalty=0.1), seed=3
+            return BC(actor, BCSettings())
+        return TD3BC(
+            actor, TD3BCSettings(critic_hidden=(8,), layer_norm=True, critic_penalty=0.1), seed=3
         )
 
-    data = bandit().followed()
-    batches = [data.draw(np.random.default_rng(step), 16) for step in range(9)]
+    data = bandit().with_next_rows()
+    batches = [data.sample(np.random.default_rng(step), 16) for step in range(9)]
     whole, first, second = made(), made(), made()
     for batch in batches:
         whole.update(batch)
@@ -281,23 +284,23 @@ def test_a_loaded_state_goes_on_bitwise(kind: str) -> None:
 
 
 def test_td3bc_climbs_the_reward_and_bc_does_not() -> None:
-    data = bandit(200).followed()
+    data = bandit(200).with_next_rows()
     cosines = {}
     for kind in ("td3bc", "bc"):
         actor = new_actor(3, 4, hidden=(32,), projection="sphere", seed=0)
         learner: Learner = (
-            Bc(actor, BcSettings(actor_lr=1e-2))
+            BC(actor, BCSettings(actor_lr=1e-2))
             if kind == "bc"
-            else Td3bc(
+            else TD3BC(
                 actor,
-                Td3bcSettings(
+                TD3BCSettings(
                     alpha=2.5, actor_lr=1e-2, critic_lr=1e-2, critic_hidden=(32,), gamma=0
                 ),
                 seed=0,
             )
         )
         for step in range(300):
-            learner.update(data.draw(np.random.default_rng(step), 64))
+            learner.update(data.sample(np.random.default_rng(step), 64))
         with torch.no_grad():
             cosines[kind] = (actor(torch.from_numpy(data.states))[:, 0] / 2).mean().item()
     assert cosines["td3bc"] > 0.9
@@ -312,10 +315,10 @@ def test_with_a_linear_critic_the_actor_does_not_go_where_no_data_are() -> None:
         [[n % 2] for n in range(40)],
     )
     actor = new_actor(3, 4, hidden=(32,), projection="sphere", seed=0)
-    settings = Td3bcSettings(alpha=2.5, actor_lr=1e-2, critic_lr=1e-3, critic_hidden=(), gamma=0)
-    learner = Td3bc(actor, settings, seed=0)
+    settings = TD3BCSettings(alpha=2.5, actor_lr=1e-2, critic_lr=1e-3, critic_hidden=(), gamma=0)
+    learner = TD3BC(actor, settings, seed=0)
     for step in range(300):
-        learner.update(data.draw(np.random.default_rng(step), 64))
+        learner.update(data.sample(np.random.default_rng(step), 64))
     with torch.no_grad():
         action = actor(torch.from_numpy(data.states)).mean(0)
     assert action[1] > action[0]

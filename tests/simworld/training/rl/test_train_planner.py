@@ -26,19 +26,19 @@ from agents.steering.state_encoders import lm_encoder_id
 from agents.steering.upmap import UpMap
 from simworld.cli.train.td3bc import td3bc
 from simworld.core.errors import InputError, MissingExtra
+from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.best_constant import constant_checkpoint
-from simworld.training.rl.fqe import FqeSettings
-from simworld.training.rl.networks import new_actor
+from simworld.training.rl.fqe import FQESettings
 from simworld.training.rl.offline_training import LoopSettings
-from simworld.training.rl.td3bc import Td3bc, Td3bcSettings
+from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 from simworld.training.rl.train_planner import PlannerSettings, TrainingData, train_planner
 from store import open_store
 from tests.factories.steered_runs import new_store, play, scenario, step
 from tests.factories.transitions import bandit, directions
 
-LOOP = LoopSettings(steps=6, batch_size=8, eval_interval=3, fqe=FqeSettings(steps=2, hidden=(4,)))
-SETTINGS = PlannerSettings(hidden=(6,), td3bc=Td3bcSettings(critic_hidden=(4,)), loop=LOOP)
+LOOP = LoopSettings(steps=6, batch_size=8, eval_interval=3, fqe=FQESettings(steps=2, hidden=(4,)))
+SETTINGS = PlannerSettings(hidden=(6,), td3bc=TD3BCSettings(critic_hidden=(4,)), loop=LOOP)
 DATA = TrainingData(
     transitions=bandit(), encoder_id="e1", provenance={"query": {}, "rows": 120, "sha256": "abc"}
 )
@@ -74,7 +74,7 @@ def test_a_planner_carries_the_number_format_of_its_data() -> None:
 
 def test_training_starts_as_the_clone_and_keeps_its_scale() -> None:
     clone = start(actor=True)
-    still = SETTINGS.model_copy(update={"td3bc": Td3bcSettings(actor_lr=1e-12, critic_hidden=(4,))})
+    still = SETTINGS.model_copy(update={"td3bc": TD3BCSettings(actor_lr=1e-12, critic_hidden=(4,))})
     planner = train_planner(DATA, clone, still)
     states = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(planner.action(states), clone.action(states))
@@ -244,16 +244,16 @@ def test_a_training_that_cannot_be_is_marked_as_failed(played: Path) -> None:
 def test_an_interrupted_command_goes_on(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command(played)
     whole = load_checkpoint(played / "out").id
-    update, updates = Td3bc.update, 0
+    update, updates = TD3BC.update, 0
 
-    def stopped(learner: Td3bc, batch: TransitionBatch) -> Mapping[str, torch.Tensor]:
+    def stopped(learner: TD3BC, batch: TransitionBatch) -> Mapping[str, torch.Tensor]:
         nonlocal updates
         updates += 1
         if updates == 5:  # two behind the state that was saved
             raise KeyboardInterrupt
         return update(learner, batch)
 
-    monkeypatch.setattr(Td3bc, "update", stopped)
+    monkeypatch.setattr(TD3BC, "update", stopped)
     first = command(played, "--out", str(played / "halves"))
     assert first.exit_code == 130
     assert "the same command goes on from the last evaluation" in first.stderr

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from simworld.cli.train.ways import ways
 from simworld.core.errors import InputError
-from simworld.training.rl.ways_of_replying import WaysTried, keep_best_ways, ways_tried
+from simworld.training.rl.ways_of_replying import WayRanking, keep_best_ways, rank_ways
 from tests.factories.steered_runs import new_store, play, scenario, step
 from tests.factories.transitions import directions, episodes
 from tests.simworld.training.rl.test_train_planner import start
@@ -29,7 +29,7 @@ def test_a_way_kept_for_an_episode_is_worth_what_the_seat_got() -> None:
         [[0.5, 0.5], [0.0, -1.0], [1.0, 0.0], [-0.5, -0.5]],
         families=["a", "a", "b", "b"],
     )
-    found = ways_tried(made)
+    found = rank_ways(made)
     assert not found.by_act
     best, worst = found.ways
     assert (best.action.tolist(), best.reward.mean, best.reward.n, best.reward.families) == (
@@ -43,7 +43,7 @@ def test_a_way_kept_for_an_episode_is_worth_what_the_seat_got() -> None:
 
 
 def test_a_way_for_a_turn_is_worth_its_part_as_often_as_there_are_parts() -> None:
-    found = ways_tried(episodes([[[0.0]] * 2], [[ONE, OTHER]], [[0.5, -0.25]]))
+    found = rank_ways(episodes([[[0.0]] * 2], [[ONE, OTHER]], [[0.5, -0.25]]))
     assert found.by_act
     assert [way.reward.mean for way in found.ways] == [1.0, -0.5]
 
@@ -52,7 +52,7 @@ def test_episodes_that_were_left_out_do_not_matter() -> None:
     made = episodes(
         [[[0.0]] * 2] * 3, [[ONE] * 2, [OTHER] * 2, [ONE] * 2], [[9, 9], [0, 1], [1, 1]]
     )
-    found = ways_tried(made.take(np.arange(2, 6)))
+    found = rank_ways(made.select(np.arange(2, 6)))
     assert [(way.reward.mean, way.reward.n) for way in found.ways] == [(2.0, 1), (1.0, 1)]
 
 
@@ -63,7 +63,7 @@ def test_one_action_or_any_number_of_them_are_no_ways(count: int) -> None:
     with pytest.raises(
         InputError, match=f"{count} different actions in {count} acts; expected 2 to 256"
     ):
-        ways_tried(made)
+        rank_ways(made)
 
 
 def latent() -> Checkpoint:
@@ -71,9 +71,9 @@ def latent() -> Checkpoint:
     return replace(parent, info=parent.info.model_copy(update={"upmap": "latent"}))
 
 
-def tried(*ways: tuple[float, ...]) -> WaysTried:
+def tried(*ways: tuple[float, ...]) -> WayRanking:
     """Ways in this order, all but the last worth the same and a little more than that one."""
-    return ways_tried(
+    return rank_ways(
         episodes(
             [[[0.0]]] * len(ways),
             [[way] for way in ways],
@@ -84,7 +84,9 @@ def tried(*ways: tuple[float, ...]) -> WaysTried:
 
 
 def test_kept_ways_have_the_shares_that_are_asked_for() -> None:
-    made = keep_best_ways(latent(), tried(ONE, OTHER), keep=1, shares=[0.6, 0.0], neutral=True)
+    made = keep_best_ways(
+        latent(), tried(ONE, OTHER), count=1, cosines=[0.6, 0.0], keep_neutral=True
+    )
     assert made.ways is not None
     np.testing.assert_allclose(
         made.ways.numpy() / 2**0.5, np.array([[1, 0], [0.6, 0.8], [0, 1]]), atol=1e-6
@@ -94,7 +96,7 @@ def test_kept_ways_have_the_shares_that_are_asked_for() -> None:
 
 def test_the_neutral_action_is_no_way() -> None:
     both = tried((2**0.5, 0.0), ONE)  # the neutral one was rewarded more
-    made = keep_best_ways(latent(), both, keep=1, shares=[], neutral=False)
+    made = keep_best_ways(latent(), both, count=1, cosines=[], keep_neutral=False)
     assert made.ways is not None
     assert made.ways.tolist() == [[1, 1]]
 
@@ -104,10 +106,16 @@ def test_only_a_latent_map_has_a_neutral_action() -> None:
         InputError, match="has no latent up-mapping; make one with `simworld train latent`"
     ):
         keep_best_ways(
-            start(actor=False, d_action=2), tried(ONE, OTHER), keep=1, shares=[], neutral=True
+            start(actor=False, d_action=2),
+            tried(ONE, OTHER),
+            count=1,
+            cosines=[],
+            keep_neutral=True,
         )
     with pytest.raises(InputError, match=r"the ways have 3 numbers, actions of planner .* 2"):
-        keep_best_ways(latent(), tried((1, 1, 1), (1, 1, -1)), keep=1, shares=[], neutral=False)
+        keep_best_ways(
+            latent(), tried((1, 1, 1), (1, 1, -1)), count=1, cosines=[], keep_neutral=False
+        )
 
 
 def command(folder: Path, *more: str) -> Result:

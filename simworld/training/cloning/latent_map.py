@@ -20,7 +20,7 @@ of exploration do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,10 +35,18 @@ from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed, generator
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
-from simworld.training.cloning.likelihood import likelihoods
 from simworld.training.cloning.neutrality import kl_divergence
-from simworld.training.cloning.reply_codes import fit_reply_codes, ways_of_replying, words_by_code
-from simworld.training.cloning.reply_training import DescentSettings, descend
+from simworld.training.cloning.reply_encoder import (
+    cluster_codes,
+    fit_code_directions,
+    fit_reply_encoder,
+)
+from simworld.training.cloning.reply_likelihood import reply_log_likelihoods
+from simworld.training.cloning.reply_training import (
+    ReplyTrainingSettings,
+    settings_json,
+    train_on_replies,
+)
 from simworld.training.trainer import SILENT, TrainingRecorder
 
 
@@ -52,13 +60,13 @@ class LatentSettings:
     contrast: float = 0.1  # w
     kl: float = 0.1  # k, of nats per token
     ways: int = 24  # that groups of replies have in common, at most
-    descent: DescentSettings = field(
-        default_factory=lambda: DescentSettings(steps=120, batch_size=8)
+    training: ReplyTrainingSettings = field(
+        default_factory=lambda: ReplyTrainingSettings(steps=120, batch_size=8)
     )
 
-    def plain(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Gives the settings as JSON data, for the record of a training."""
-        return asdict(self) | {"descent": self.descent.plain()}
+        return settings_json(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,7 +76,7 @@ class LatentMap:
     """
 
     upmap: UpMap
-    neutral: Tensor  # (K + 1,) float32
+    neutral_action: Tensor  # (K + 1,) float32
     ways: Tensor  # (n, K + 1) float32, the actions of what groups of replies have in common
     # nats per reply by which it is likelier behind its own code than behind another's
     log_ratio: Estimate
@@ -85,10 +93,10 @@ class _LatentParameters(nn.Module):
     def upmap(self) -> UpMap:
         """Gives the up-mapping as it is now, without gradients."""
         like, weight = self.like, torch.cat([self.neutral[None], self.rows.detach()])
-        made = UpMap(
+        upmap = UpMap(
             weight, tokens=like.tokens, act_norm=like.act_norm, embedding_norm=like.embedding_norm
         )
-        return made.requires_grad_(False)
+        return upmap.requires_grad_(False)
 
     def prefixes(self, codes: Tensor, share: float) -> Tensor:
         """Gives the prefixes (B, L, width) of codes (B, K) beside a share of the neutral prefix, in
@@ -96,140 +104,132 @@ class _LatentParameters(nn.Module):
         """
         scale = self.like.act_norm * self.like.embedding_norm / (len(self.rows) + 1) ** 0.5
         weight = torch.cat([self.neutral[None], self.rows])
-        prefixes: Tensor = (_actions(codes, share) @ weight * scale).unflatten(
+        prefixes: Tensor = (_actions_from_codes(codes, share) @ weight * scale).unflatten(
             -1, (self.like.tokens, self.like.d_model)
         )
         return prefixes
 
 
-def learn_latent(
+def train_latent_map(
     frozen_lm: FrozenLM,
-    train: Sequence[EncodedReply],
-    dev: Sequence[EncodedReply],
-    test: Sequence[EncodedReply],
+    train_replies: Sequence[EncodedReply],
+    dev_replies: Sequence[EncodedReply],
+    test_replies: Sequence[EncodedReply],
     upmap: UpMap,
-    neutral: Tensor,
+    clone_action: Tensor,
     settings: LatentSettings,
     *,
     embed: Embed,
     recorder: TrainingRecorder = SILENT,
 ) -> LatentMap:
     """Trains a latent up-mapping around a prefix that changes nothing, and gives it as it was best
-    on `dev`.
+    on `dev_replies`.
 
     Args:
         frozen_lm: the language model that wrote the replies.
-        train: encoded replies to learn from.
-        dev: encoded replies of other families, to choose by.
-        test: encoded replies of yet others, on which `log_ratio` is measured.
+        train_replies: encoded replies to learn from.
+        dev_replies: encoded replies of other families, to choose by.
+        test_replies: encoded replies of yet others, on which `log_ratio` is measured.
         upmap: of the clone.
-        neutral: the clone's action (d',), the same for all states.
+        clone_action: the clone's action (d',), the same for all states.
         settings: of the up-mapping.
         embed: gives sentence embeddings.
-        recorder: keeps the state and is told the metrics, see `descend`.
+        recorder: keeps the state and is told the metrics, see `train_on_replies`.
 
     Raises:
         ValueError: there are no encoded replies.
         InputError: fewer than two families to learn from, replies drawn at temperature 0, a loss
             that is no longer finite, or a state of another training.
     """
-    families = [encoded_reply.sample.family for encoded_reply in train]
+    families = [reply.stored_reply.family for reply in train_replies]
     if len(set(families)) < 2:
         raise InputError(
             "all replies to learn from are of one family; directions would carry what it is about"
             " alone"
         )
 
-    def embedded(encoded_replies: Sequence[EncodedReply]) -> NDArray[np.float64]:
-        return np.asarray(
-            embed([encoded_reply.sample.reply for encoded_reply in encoded_replies]),
-            dtype=np.float64,
-        )
+    def embedded(replies: Sequence[EncodedReply]) -> NDArray[np.float64]:
+        return np.asarray(embed([reply.stored_reply.reply for reply in replies]), dtype=np.float64)
 
-    meanings = fit_reply_codes(embedded(train), families, settings.size)
+    reply_encoder = fit_reply_encoder(embedded(train_replies), families, settings.size)
     codes: dict[int, Tensor] = {}
-    for encoded_replies in (train, dev, test):
-        found = meanings.codes(
-            embedded(encoded_replies),
-            [encoded_reply.sample.family for encoded_reply in encoded_replies],
+    for replies in (train_replies, dev_replies, test_replies):
+        reply_codes = reply_encoder.encode(
+            embedded(replies), [reply.stored_reply.family for reply in replies]
         )
-        codes |= {
-            id(encoded_reply): code
-            for encoded_reply, code in zip(encoded_replies, found, strict=True)
-        }
-    own = torch.stack([codes[id(encoded_reply)] for encoded_reply in train])
-    rows = words_by_code(
-        own, [encoded_reply.targets for encoded_reply in train], families, frozen_lm.embeddings
-    )
-    size = len(rows) + 1
+        codes |= {id(reply): code for reply, code in zip(replies, reply_codes, strict=True)}
+    train_codes = torch.stack([codes[id(reply)] for reply in train_replies])
+    tokens = [reply.targets for reply in train_replies]
+    directions = fit_code_directions(train_codes, tokens, families, frozen_lm.token_embeddings)
+    d_action = len(directions) + 1
     with torch.no_grad():
-        centre = upmap(neutral[None])[0].flatten() / (upmap.act_norm * upmap.embedding_norm)
-    latent = _LatentParameters(centre, rows.repeat(1, upmap.tokens) * settings.strength, upmap)
+        neutral = upmap(clone_action[None])[0].flatten() / (upmap.act_norm * upmap.embedding_norm)
+    rows = directions.repeat(1, upmap.tokens) * settings.strength
+    latent = _LatentParameters(neutral, rows, upmap)
 
-    def loss(encoded_reply: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
-        draw = generator(seed)
-        pair = torch.stack([codes[id(encoded_reply)], own[draw.integers(len(own))]])
-        hidden = frozen_lm.read(encoded_reply, latent.prefixes(pair, _share(draw)))
-        nats = likelihoods(frozen_lm, encoded_reply, hidden)
-        apart, tokens = nats.log_softmax(0)[0], len(encoded_reply.targets)
+    def loss(reply: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
+        rng = generator(seed)
+        pair = torch.stack([codes[id(reply)], train_codes[rng.integers(len(train_codes))]])
+        prefixes = latent.prefixes(pair, _draw_neutral_share(rng))
+        hidden = frozen_lm.forward_reply(reply, prefixes)
+        log_likelihoods = reply_log_likelihoods(frozen_lm, reply, hidden)
+        log_contrast, token_count = log_likelihoods.log_softmax(0)[0], len(reply.targets)
         with torch.no_grad():
-            plain = frozen_lm.log_probs(encoded_reply.hidden)
-        strayed = kl_divergence(plain, frozen_lm.log_probs(hidden[1])).mean()
+            unsteered = frozen_lm.log_probs(reply.hidden)
+        kl = kl_divergence(unsteered, frozen_lm.log_probs(hidden[1])).mean()
         metrics = {
-            "nats": -nats[0].item() / tokens,
-            "log_ratio": (nats[0] - nats[1]).item(),
-            "kl": strayed.item(),
+            "nats": -log_likelihoods[0].item() / token_count,
+            "log_ratio": (log_likelihoods[0] - log_likelihoods[1]).item(),
+            "kl": kl.item(),
         }
-        return -nats[0] / tokens - settings.contrast * apart + settings.kl * strayed, metrics
+        nats = -log_likelihoods[0] / token_count
+        return nats - settings.contrast * log_contrast + settings.kl * kl, metrics
 
-    descend(latent, loss, train, dev, settings.descent, recorder=recorder)
-    first = torch.zeros(size)
-    first[0] = size**0.5
+    train_on_replies(latent, loss, train_replies, dev_replies, settings.training, recorder=recorder)
+    centres = cluster_codes(train_codes, settings.ways, settings.training.seed % 2**32)
+    neutral_action = torch.zeros(d_action)
+    neutral_action[0] = d_action**0.5
     return LatentMap(
         upmap=latent.upmap(),
-        neutral=first,
-        ways=_actions(ways_of_replying(own, settings.ways, settings.descent.seed % 2**32), 1.0),
-        log_ratio=_log_ratio(frozen_lm, test, latent, codes, settings),
+        neutral_action=neutral_action,
+        ways=_actions_from_codes(centres, 1.0),
+        log_ratio=_measure_log_ratio(frozen_lm, test_replies, latent, codes, settings),
     )
 
 
-def _actions(codes: Tensor, share: float) -> Tensor:
+def _actions_from_codes(codes: Tensor, share: float) -> Tensor:
     """Gives actions (B, K + 1): codes (B, K) beside a share of the neutral action, in the length of
     a code.
     """
-    size = codes.shape[1] + 1
+    d_action = codes.shape[1] + 1
     return project(
-        torch.cat([torch.full((len(codes), 1), share * size**0.5), codes], dim=1), "sphere"
+        torch.cat([torch.full((len(codes), 1), share * d_action**0.5), codes], dim=1), "sphere"
     )
 
 
-def _share(draw: np.random.Generator) -> float:
+def _draw_neutral_share(rng: np.random.Generator) -> float:
     """Draws a share of the neutral prefix, in the length of a code: as exploring around it has it,
     one between, or hardly any.
     """
-    return (1.0, draw.uniform(0.3, 1.0), draw.normal(0, 0.3))[draw.integers(3)]
+    return (1.0, rng.uniform(0.3, 1.0), rng.normal(0, 0.3))[rng.integers(3)]
 
 
 @torch.no_grad()
-def _log_ratio(
+def _measure_log_ratio(
     frozen_lm: FrozenLM,
-    encoded_replies: Sequence[EncodedReply],
+    replies: Sequence[EncodedReply],
     latent: _LatentParameters,
     codes: Mapping[int, Tensor],
     settings: LatentSettings,
 ) -> Estimate:
-    order = (
-        generator(derive_seed(settings.descent.seed, "pairs"))
-        .permutation(len(encoded_replies))
-        .tolist()
+    pairing = (
+        generator(derive_seed(settings.training.seed, "pairs")).permutation(len(replies)).tolist()
     )
-    rows = []
-    for i, j in zip(order, order[1:] + order[:1], strict=True):
-        pair = torch.stack([codes[id(encoded_replies[i])], codes[id(encoded_replies[j])]])
-        one, other = likelihoods(
-            frozen_lm,
-            encoded_replies[i],
-            frozen_lm.read(encoded_replies[i], latent.prefixes(pair, 1.0)),
+    log_ratios = []
+    for i, j in zip(pairing, pairing[1:] + pairing[:1], strict=True):
+        pair = torch.stack([codes[id(replies[i])], codes[id(replies[j])]])
+        own_code, other_code = reply_log_likelihoods(
+            frozen_lm, replies[i], frozen_lm.forward_reply(replies[i], latent.prefixes(pair, 1.0))
         ).tolist()
-        rows.append((encoded_replies[i].sample.family, one - other))
-    return mean_by_family(rows)
+        log_ratios.append((replies[i].stored_reply.family, own_code - other_code))
+    return mean_by_family(log_ratios)

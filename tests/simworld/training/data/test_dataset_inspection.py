@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from simworld.training.data.dataset import build_dataset
-from simworld.training.data.dataset_query import DataQuery
-from simworld.training.data.inspection import (
+from simworld.training.data.dataset_inspection import (
     Inspection,
     action_dispersion,
-    coverage,
-    histogram,
+    dataset_coverage,
     inspect_dataset,
+    make_histogram,
 )
+from simworld.training.data.dataset_query import DataQuery
 from simworld.training.data.variance_explained import variance_explained
 from store import Store
 from tests.factories.steered_runs import judge, play, scenario, step
@@ -52,9 +52,9 @@ def test_a_rank_of_one() -> None:
 
 
 def test_a_histogram() -> None:
-    found = histogram(np.array([0.0, 0.05, 1.0]))
+    found = make_histogram(np.array([0.0, 0.05, 1.0]))
     assert found.counts == (2, 0, 0, 0, 0, 0, 0, 0, 0, 1)
-    assert histogram(np.array([2.0, 2.0])).counts == (2,)
+    assert make_histogram(np.array([2.0, 2.0])).counts == (2,)
 
 
 def test_what_is_linear_in_the_action_is_explained_whatever_the_level_of_a_family() -> None:
@@ -169,7 +169,7 @@ def test_the_record_of_a_training_says_what_it_learned_from(store: Store, tmp_pa
             plans = {0: step(0, action=(goal - 0.5, 0.5))}
             judge(store, play(store, scenario(name), LINES, repeat=repeat, plans=plans), goal)
     play(store, scenario("lamp"), LINES, repeat=3, plans={0: step(0)})
-    found = coverage(build_dataset(store, DataQuery(), tmp_path))
+    found = dataset_coverage(build_dataset(store, DataQuery(), tmp_path))
     assert json.loads(json.dumps(found))["families"] == {"lamp": 2, "chair": 1}
     assert (found["episodes"], found["seats"], found["transitions"], found["unscored"]) == (
         3,

@@ -22,8 +22,8 @@ from simworld.training.data.dataset_folder import (
 from simworld.training.data.transitions import ACTION_ROWS, Transitions
 from simworld.training.data.variance_explained import VarianceExplained, variance_explained
 
-BINS = 10
-MOST_FAMILIES = 200
+HISTOGRAM_BINS = 10
+MAX_FAMILIES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def inspect_dataset(folder: Path) -> Inspection:
     holds none.
     """
     meta, data = load_meta(folder), load_transitions(folder)
-    scores = load_scores(folder, len(data.episodes))
+    scores = load_scores(folder, len(data.episode_names))
     dispersion = action_dispersion(data.actions) if meta.d_action else None
     learnable = meta.d_action > 0 and len(meta.families) > 1
     family_of = data.episode_families
@@ -84,39 +84,41 @@ def inspect_dataset(folder: Path) -> Inspection:
         variance_explained(data.episode_actions(), centred, family_of) if learnable else None
     )
     by_act = (
-        variance_explained(data.actions, data.rewards, data.family)
+        variance_explained(data.actions, data.rewards, data.family_index)
         if learnable and meta.query.reward.by_act
         else None
     )
     return Inspection(
         meta=meta,
-        episodes=len({name.split("/")[0] for name in data.episodes}),
-        seats=len(data.episodes),
+        episodes=len({name.split("/")[0] for name in data.episode_names}),
+        seats=len(data.episode_names),
         transitions=len(data),
-        families={meta.families[i]: n for i, n in sorted(Counter(data.family.tolist()).items())},
-        rewards=histogram(np.asarray(data.rewards, dtype=np.float64)),
-        scores=histogram(scores),
+        families={
+            meta.families[i]: n for i, n in sorted(Counter(data.family_index.tolist()).items())
+        },
+        rewards=make_histogram(np.asarray(data.rewards, dtype=np.float64)),
+        scores=make_histogram(scores),
         dispersion=dispersion,
         by_episode=by_episode,
         by_act=by_act,
-        warnings=tuple(_warnings(meta, data, scores, dispersion)),
+        warnings=tuple(_learning_warnings(meta, data, scores, dispersion)),
     )
 
 
-def coverage(folder: Path) -> dict[str, Any]:
+def dataset_coverage(folder: Path) -> dict[str, Any]:
     """Gives what a planner was trained on, as plain JSON data for the record of its training; of
     families the 200 largest.
     """
     meta, data = load_meta(folder), load_transitions(folder)
-    scores = load_scores(folder, len(data.episodes))
-    families = Counter(data.family.tolist()).most_common(MOST_FAMILIES)
+    scores = load_scores(folder, len(data.episode_names))
+    families = Counter(data.family_index.tolist()).most_common(MAX_FAMILIES)
     return {
-        "episodes": len({name.split("/")[0] for name in data.episodes}),
-        "seats": len(data.episodes),
+        "episodes": len({name.split("/")[0] for name in data.episode_names}),
+        "seats": len(data.episode_names),
         "transitions": len(data),
         "families": {meta.families[i]: n for i, n in families},
-        "rewards": asdict(histogram(np.asarray(data.rewards, dtype=np.float64))),
-        "scores": asdict(histogram(scores)),
+        "rewards": asdict(make_histogram(np.asarray(data.rewards, dtype=np.float64))),
+        "scores": asdict(make_histogram(scores)),
         "dispersion": asdict(action_dispersion(data.actions)) if meta.d_action else None,
         "endings": meta.endings,
         "failed": meta.failed,
@@ -124,10 +126,10 @@ def coverage(folder: Path) -> dict[str, Any]:
     }
 
 
-def histogram(values: NDArray[np.float64]) -> Histogram:
+def make_histogram(values: NDArray[np.float64]) -> Histogram:
     """Counts values (n,) in ten bins over their range, or in one where they are all alike."""
     low, high = float(values.min()), float(values.max())
-    bins = BINS if high > low else 1
+    bins = HISTOGRAM_BINS if high > low else 1
     counts, edges = np.histogram(
         values, bins=bins, range=(low, high) if high > low else (low - 0.5, low + 0.5)
     )
@@ -148,47 +150,48 @@ def action_dispersion(actions: NDArray[np.float32]) -> Dispersion:
     origin = np.asarray(actions[0], dtype=np.float64)
     for start in range(0, n, ACTION_ROWS):
         rows = np.asarray(actions[start : start + ACTION_ROWS], dtype=np.float64)
-        length = np.linalg.norm(rows, axis=1, keepdims=True)
-        moved = rows - origin  # so that equal actions have a covariance of exactly 0
-        distinct = distinct or bool(moved.any())
-        total += moved.sum(axis=0)
-        second += moved.T @ moved
-        norms += float(length.sum())
-        unit_total += np.divide(rows, length, out=np.zeros_like(rows), where=length > 0).sum(axis=0)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        shifted = rows - origin  # so that equal actions have a covariance of exactly 0
+        distinct = distinct or bool(shifted.any())
+        total += shifted.sum(axis=0)
+        second += shifted.T @ shifted
+        norms += float(lengths.sum())
+        units = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+        unit_total += units.sum(axis=0)
     squared = float(unit_total @ unit_total)
     spectrum = np.clip(np.linalg.eigvalsh(second / n - np.outer(total, total) / n**2), 0.0, None)
-    share = spectrum / spectrum.sum() if spectrum.sum() > 0 else np.zeros(0)
-    share = share[share > 0]
+    shares = spectrum / spectrum.sum() if spectrum.sum() > 0 else np.zeros(0)
+    shares = shares[shares > 0]
     return Dispersion(
         resultant=squared**0.5 / n,
         cosine=(squared - n) / (n * (n - 1)) if n > 1 else None,
-        effective_rank=float(np.exp(-(share * np.log(share)).sum())) if len(share) else 0.0,
+        effective_rank=float(np.exp(-(shares * np.log(shares)).sum())) if len(shares) else 0.0,
         dimensions=width,
         mean_norm=norms / n,
         distinct=distinct,
     )
 
 
-def _warnings(
+def _learning_warnings(
     meta: DatasetMeta, data: Transitions, scores: NDArray[np.float64], dispersion: Dispersion | None
 ) -> list[str]:
-    found = []
+    warnings = []
     if dispersion is not None and not dispersion.distinct:
-        found.append(
+        warnings.append(
             f"all {counted(len(data), 'act has', 'acts have')} the same action, so nothing can be"
             " learned about others; collect with exploration"
         )
     if len(meta.families) == 1:
-        found.append(
+        warnings.append(
             f"one family only, '{meta.families[0]}': nothing can be held out, and what is learned"
             " may hold nowhere else"
         )
-    singles = sum(count == 1 for count in Counter(data.episode_families.tolist()).values())
-    if meta.query.reward.centre and singles and not meta.query.states_only:
-        found.append(
-            f"{counted(singles, 'family has', 'families have')} one scored seat each: centred by"
+    singletons = sum(count == 1 for count in Counter(data.episode_families.tolist()).values())
+    if meta.query.reward.centre and singletons and not meta.query.states_only:
+        warnings.append(
+            f"{counted(singletons, 'family has', 'families have')} one scored seat each: centred by"
             " family, its reward is 0"
         )
     if not meta.query.states_only and not np.ptp(scores):
-        found.append("all scores are equal: there is nothing to prefer")
-    return found
+        warnings.append("all scores are equal: there is nothing to prefer")
+    return warnings

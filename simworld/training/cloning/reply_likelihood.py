@@ -10,7 +10,7 @@ from simworld.core.errors import InputError
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 
 
-def likelihoods(frozen_lm: FrozenLM, encoded_reply: EncodedReply, hidden: Tensor) -> Tensor:
+def reply_log_likelihoods(frozen_lm: FrozenLM, reply: EncodedReply, hidden: Tensor) -> Tensor:
     """Gives the log-probability of the reply behind each of K prefixes, (K,) float32 in nats, with
     gradients to the outputs.
 
@@ -19,26 +19,26 @@ def likelihoods(frozen_lm: FrozenLM, encoded_reply: EncodedReply, hidden: Tensor
 
     Args:
         frozen_lm: the language model that wrote the reply.
-        encoded_reply: the reply.
+        reply: the reply.
         hidden: the outputs behind the prefixes, (K, reply, width), of `FrozenLM.read`.
 
     Raises:
         InputError: the reply was not drawn: at temperature 0 it has no likelihood.
     """
-    sampling = encoded_reply.sample.sampling
+    sampling = reply.stored_reply.sampling
     if not sampling.temperature > 0:
         raise InputError(
-            f"episode {encoded_reply.sample.episode}: its replies were made at temperature 0, so"
+            f"episode {reply.stored_reply.episode}: its replies were made at temperature 0, so"
             " they have no likelihood to follow; play with a temperature above 0"
         )
-    targets = encoded_reply.targets.to(hidden.device)
-    before = torch.tensor(
-        [*encoded_reply.begun, *encoded_reply.targets.tolist()], device=hidden.device
+    targets = reply.targets.to(hidden.device)
+    token_ids = torch.tensor(
+        [*reply.penalised_before, *reply.targets.tolist()], device=hidden.device
     )
-    seen = [before[: len(encoded_reply.begun) + i] for i in range(len(targets))]
+    penalised = [token_ids[: len(reply.penalised_before) + i] for i in range(len(targets))]
     return torch.stack(
         [
-            log_likelihood(logits, targets, sampling, seen).sum()
+            log_likelihood(logits, targets, sampling, penalised).sum()
             for logits in frozen_lm.logits(hidden)
         ]
     )

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from simworld.core.errors import InputError
 from simworld.core.requests import ChatPrompt, Message, Sampling
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_frozen_lm
-from simworld.training.cloning.latent_learning import LatentSettings, learn_latent
-from simworld.training.cloning.likelihood import likelihoods
-from simworld.training.cloning.reply_training import DescentSettings
+from simworld.training.cloning.latent_map import LatentSettings, train_latent_map
+from simworld.training.cloning.reply_likelihood import reply_log_likelihoods
+from simworld.training.cloning.reply_training import ReplyTrainingSettings
 from simworld.training.trainer import TrainingRecorder
 from tests.factories import taught
 
@@ -61,14 +61,14 @@ def test_likelihoods_are_those_of_the_draw(frozen_lm: FrozenLM) -> None:
     (encoded_reply, *_) = lessons_of(
         frozen_lm, ("chair",), Sampling(temperature=0.7, repetition_penalty=penalty)
     )
-    assert len(encoded_reply.begun) > 3  # the dialogue, in which the reply was begun
+    assert len(encoded_reply.penalised_before) > 3  # the dialogue, in which the reply was begun
     prefixes = taught.upmap()(torch.tensor([[1.0, -1.0, 0.5, 1.2], [0.0, 2.0, 0.0, 0.0]]))
     with torch.no_grad():
-        hidden = frozen_lm.read(encoded_reply, prefixes)
-        found = likelihoods(frozen_lm, encoded_reply, hidden)
+        hidden = frozen_lm.forward_reply(encoded_reply, prefixes)
+        found = reply_log_likelihoods(frozen_lm, encoded_reply, hidden)
         expected = []
         for rows in frozen_lm.logits(hidden).double():
-            total, met = 0.0, set(encoded_reply.begun)
+            total, met = 0.0, set(encoded_reply.penalised_before)
             for row, token in zip(rows, encoded_reply.targets.tolist(), strict=True):
                 for id_ in met:
                     row[id_] = row[id_] * penalty if row[id_] < 0 else row[id_] / penalty
@@ -82,16 +82,16 @@ def test_likelihoods_are_those_of_the_draw(frozen_lm: FrozenLM) -> None:
 def test_replies_made_at_temperature_zero_have_no_likelihood(frozen_lm: FrozenLM) -> None:
     (encoded_reply, *_) = lessons_of(frozen_lm, ("chair",), Sampling(temperature=0.0))
     with pytest.raises(InputError, match="temperature 0"):
-        likelihoods(
+        reply_log_likelihoods(
             frozen_lm,
             encoded_reply,
-            frozen_lm.read(encoded_reply, taught.upmap()(torch.ones(1, 4))),
+            frozen_lm.forward_reply(encoded_reply, taught.upmap()(torch.ones(1, 4))),
         )
 
 
 def settings(steps: int = 12) -> LatentSettings:
     return LatentSettings(
-        size=2, strength=1.0, descent=DescentSettings(steps=steps, batch_size=9, lr=0.05)
+        size=2, strength=1.0, training=ReplyTrainingSettings(steps=steps, batch_size=9, lr=0.05)
     )
 
 
@@ -100,15 +100,15 @@ def test_the_neutral_action_is_the_clones_prefix(frozen_lm: FrozenLM) -> None:
     train, dev, test = (
         lessons_of(frozen_lm, families) for families in (("chair", "boat"), ("dog",), ("cup",))
     )
-    made = learn_latent(frozen_lm, train, dev, test, upmap, neutral, settings(), embed=embed)
+    made = train_latent_map(frozen_lm, train, dev, test, upmap, neutral, settings(), embed=embed)
     assert made.upmap.weight.shape == (3, 64)
     assert not made.upmap.weight.requires_grad
     # What groups of replies have in common, beside as much of the neutral action: an angle of 45°
     # with it, but for √(2/3).
     torch.testing.assert_close(made.ways.norm(dim=1), torch.full((len(made.ways),), 3**0.5))
     torch.testing.assert_close(made.ways[:, 0], torch.full((len(made.ways),), 3 / 5**0.5))
-    assert made.neutral.tolist() == pytest.approx([3**0.5, 0, 0])
-    torch.testing.assert_close(made.upmap(made.neutral[None]), upmap(neutral[None]))
+    assert made.neutral_action.tolist() == pytest.approx([3**0.5, 0, 0])
+    torch.testing.assert_close(made.upmap(made.neutral_action[None]), upmap(neutral[None]))
 
 
 def test_a_reply_becomes_likelier_behind_its_own_code(frozen_lm: FrozenLM) -> None:
@@ -119,7 +119,7 @@ def test_a_reply_becomes_likelier_behind_its_own_code(frozen_lm: FrozenLM) -> No
     seen: dict[int, float] = {}
 
     def learned(steps: int) -> float:
-        made = learn_latent(
+        made = train_latent_map(
             frozen_lm,
             train,
             dev,
@@ -147,7 +147,7 @@ def test_the_same_lessons_make_the_same_map(frozen_lm: FrozenLM) -> None:
         lessons_of(frozen_lm, families) for families in (("chair", "boat"), ("dog",), ("cup",))
     )
     one, two = (
-        learn_latent(
+        train_latent_map(
             frozen_lm, train, dev, test, taught.upmap(), torch.ones(4), settings(), embed=embed
         ).upmap.weight
         for _ in range(2)
@@ -158,6 +158,6 @@ def test_the_same_lessons_make_the_same_map(frozen_lm: FrozenLM) -> None:
 def test_one_family_is_not_enough(frozen_lm: FrozenLM) -> None:
     train = lessons_of(frozen_lm, ("chair",))
     with pytest.raises(InputError, match="one family"):
-        learn_latent(
+        train_latent_map(
             frozen_lm, train, train, train, taught.upmap(), torch.ones(4), settings(), embed=embed
         )

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from simworld.training.cloning.reply_codes import (
-    centred,
-    fit_reply_codes,
-    ways_of_replying,
-    words_by_code,
+from simworld.training.cloning.reply_encoder import (
+    centre_by_family,
+    cluster_codes,
+    fit_code_directions,
+    fit_reply_encoder,
 )
 
 
 def test_rows_are_centred_by_family() -> None:
     rows = np.array([[1.0], [3.0], [10.0], [20.0]])
-    assert centred(rows, ["a", "a", "b", "b"]).tolist() == [[-1.0], [1.0], [-5.0], [5.0]]
+    assert centre_by_family(rows, ["a", "a", "b", "b"]).tolist() == [[-1.0], [1.0], [-5.0], [5.0]]
 
 
 def test_a_code_tells_replies_of_a_family_apart_and_has_the_length_of_an_action() -> None:
@@ -25,10 +25,10 @@ def test_a_code_tells_replies_of_a_family_apart_and_has_the_length_of_an_action(
     base = np.array([[2.0, 0.5], [2.0, -0.5], [-2.0, 0.5], [-2.0, -0.5]])
     embeddings = np.concatenate([base, base + 100])
     families = ["a"] * 4 + ["b"] * 4
-    found = fit_reply_codes(embeddings, families, 2)
+    found = fit_reply_encoder(embeddings, families, 2)
     assert np.abs(found.axes).tolist() == [[1, 0], [0, 1]]
-    assert found.spread.tolist() == pytest.approx([2**0.5, 0.5**0.5])
-    codes = found.codes(embeddings, families)
+    assert found.scale.tolist() == pytest.approx([2**0.5, 0.5**0.5])
+    codes = found.encode(embeddings, families)
     torch.testing.assert_close(codes.norm(dim=1), torch.full((8,), 2**0.5))
     # (2, .5) over its spreads is (√2, √.5): half as long along the second.
     torch.testing.assert_close(codes[0].abs(), torch.tensor([1.0, 0.5]) * (2 / 1.25) ** 0.5)
@@ -39,9 +39,9 @@ def test_there_are_no_more_coordinates_than_replies_differ_in_and_a_reply_alone_
     None
 ):
     embeddings = np.array([[1.0, 7.0, 0.0], [3.0, 7.0, 0.0], [9.0, 9.0, 9.0]])
-    found = fit_reply_codes(embeddings, ["a", "a", "b"], 32)
+    found = fit_reply_encoder(embeddings, ["a", "a", "b"], 32)
     assert found.axes.shape == (1, 3)
-    assert found.codes(embeddings, ["a", "a", "b"])[2].tolist() == [0]
+    assert found.encode(embeddings, ["a", "a", "b"])[2].tolist() == [0]
 
 
 def test_words_go_with_codes() -> None:
@@ -49,7 +49,7 @@ def test_words_go_with_codes() -> None:
     # direction of its own.
     codes = torch.tensor([[1.0], [-1.0]] * 50)
     replies = [torch.tensor([0, 0, 0, 1]), torch.tensor([0, 0, 0, 2])] * 50
-    rows = words_by_code(codes, replies, ["a"] * 100, torch.eye(3))
+    rows = fit_code_directions(codes, replies, ["a"] * 100, torch.eye(3))
     assert rows.shape == (1, 3)
     # Token 0 has the same share everywhere; the two others change places.
     torch.testing.assert_close(rows, torch.tensor([[0.0, 0.5**0.5, -(0.5**0.5)]]))
@@ -59,7 +59,7 @@ def test_ways_of_replying_are_the_middles_of_groups() -> None:
     around = torch.tensor(
         [[1.0, 0.1], [1.0, -0.1], [-0.1, 1.0], [0.1, 1.0], [-0.1, 1.0], [0.1, 1.0]]
     )
-    found = ways_of_replying(around, 2, 0)
+    found = cluster_codes(around, 2, 0)
     order = found[:, 0].argsort(descending=True)
     torch.testing.assert_close(found[order], torch.eye(2) * 2**0.5)
-    assert len(ways_of_replying(torch.eye(2), 24, 0)) == 2  # no more groups than replies
+    assert len(cluster_codes(torch.eye(2), 24, 0)) == 2  # no more groups than replies

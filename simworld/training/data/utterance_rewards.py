@@ -52,21 +52,22 @@ class EmbeddingReward:
 
         self._encoder = load_sentences()
         self._target = self._encode([text])[0]
-        self._known: dict[str, float] = {"": 0.0}
+        self._cosines: dict[str, float] = {"": 0.0}
 
     def measure(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Gives a cosine per text, (n,)."""
-        new = sorted({text for text in texts if text.strip() and text not in self._known})
-        if new:
-            self._known.update(zip(new, (self._encode(new) @ self._target).tolist(), strict=True))
-        return np.array([self._known[text] if text.strip() else 0.0 for text in texts])
+        unseen = sorted({text for text in texts if text.strip() and text not in self._cosines})
+        if unseen:
+            cosines = (self._encode(unseen) @ self._target).tolist()
+            self._cosines.update(zip(unseen, cosines, strict=True))
+        return np.array([self._cosines[text] if text.strip() else 0.0 for text in texts])
 
     def _encode(self, texts: Sequence[str]) -> NDArray[np.float64]:
         return self._encoder.encode(texts).astype(np.float64)
 
 
-def make_utterance_reward(reward: RewardSettings) -> UtteranceReward | None:
+def make_utterance_reward(settings: RewardSettings) -> UtteranceReward | None:
     """Gives what measures a reward's utterances; None where a judge does."""
-    if reward.measure == "lexical":
-        return LexicalReward(reward.pattern)
-    return EmbeddingReward(reward.text) if reward.measure == "embedding" else None
+    if settings.measure == "lexical":
+        return LexicalReward(settings.pattern)
+    return EmbeddingReward(settings.text) if settings.measure == "embedding" else None
