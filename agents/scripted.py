@@ -42,17 +42,17 @@ class ScriptedAgent:
         Fails where a line is private, but to nobody here.
         """
         spoken = sum(event.seat == observation.seat for event in observation.events)
-        action = self._action(spoken, PeopleNames.of(observation))
+        action = self._next_action(spoken, PeopleNames.of(observation))
         if isinstance(action, UnresolvedAddressee):
             return Failure(
                 boundary="reply",
                 kind="private",
-                message=f"line {self._number(spoken)}: {action.reason}",
+                message=f"line {self._line_number(spoken)}: {action.reason}",
             )
         return Act(seat=observation.seat, action=action)
         yield  # a generator that asks for nothing
 
-    def unclear(self, observation: Observation) -> list[str]:
+    def unresolved_lines(self, observation: Observation) -> list[str]:
         """The problems of its lines in this scenario: private lines whose addressee is not at the
         table.
         """
@@ -65,10 +65,10 @@ class ScriptedAgent:
             if isinstance(act, UnresolvedAddressee)
         ]
 
-    def _number(self, spoken: int) -> int:
+    def _line_number(self, spoken: int) -> int:
         return spoken % len(self._lines) + 1
 
-    def _action(self, spoken: int, names: PeopleNames) -> Action | UnresolvedAddressee:
+    def _next_action(self, spoken: int, names: PeopleNames) -> Action | UnresolvedAddressee:
         if spoken >= len(self._lines) and self._after is not None:
             return Action(kind=self._after)
         line = self._lines[spoken % len(self._lines)]

@@ -10,7 +10,7 @@ from simworld.core.protocols import Backend
 from simworld.core.requests import Finished, ModelInfo, Request
 
 
-class LateBackend:
+class LazyBackend:
     """A Backend in front of one that is not loaded yet."""
 
     def __init__(self, info: ModelInfo, load: Callable[[], Backend]) -> None:

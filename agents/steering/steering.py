@@ -36,7 +36,7 @@ class Policy:
         if exploration is None:
             return checkpoint.action(state[None])[0]
         planned = None if exploration.sigma is None else checkpoint.action(state[None])[0]
-        return exploration.explore(
+        return exploration.explore_action(
             observation, planned, checkpoint.info.d_action, checkpoint.projection
         )
 

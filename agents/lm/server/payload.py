@@ -13,7 +13,7 @@ from simworld.core.requests import ChatPrompt, Generate
 Endpoint = Literal["chat/completions", "completions"]
 
 _MAX_STOPS = 4  # the protocol's limit; every stop string is applied again to the answer
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NO_EXTRAS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +26,11 @@ class Payload:
     sent: frozenset[str]
 
 
-def payload(
+def build_payload(
     request: Generate,
     model: str,
     refused: frozenset[str] = frozenset(),
-    extra_body: Mapping[str, Any] = _NOTHING,
+    extra_body: Mapping[str, Any] = _NO_EXTRAS,
 ) -> Payload:
     """The call for a request, without what is in `refused`; what `extra_body` sets goes before
     everything else.

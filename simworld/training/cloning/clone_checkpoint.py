@@ -16,7 +16,7 @@ import torch
 
 from agents.lm.local.local_model import LocalModel
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
-from agents.steering.planner import project
+from agents.steering.planner import project_action
 from agents.steering.state_encoders import lm_encoder_id, load_text_encoder
 from simworld.core.arrays import Embed
 from simworld.core.counts import counted
@@ -108,7 +108,8 @@ def open_cloning_data(
             )
             if not encoded_replies[part]:
                 raise InputError(
-                    f"no reply of the {part} families fits the model's context of {local.context}"
+                    f"no reply of the {part} families fits the model's context of"
+                    f" {local.context_length}"
                     " tokens"
                 )
             read += len(found)
@@ -206,7 +207,7 @@ def latent_upmap(
         encoded_replies["dev"],
         encoded_replies["test"],
         clone.upmap,
-        project(actions.mean(0), clone.projection),
+        project_action(actions.mean(0), clone.projection),
         settings,
         embed=embed,
         recorder=_recorder(cloning, clone, settings, log, show, work),

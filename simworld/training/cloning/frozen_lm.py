@@ -19,11 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.lm.local.common_prefix import common_prefix
+from agents.lm.local.common_prefix import common_prefix_length
 from agents.lm.local.local_model import LocalModel
-from agents.lm.local.memory import default_budget
+from agents.lm.local.memory import default_cache_budget
 from agents.lm.local.prefix_cache import PrefixCache
-from agents.steering.state_encoders import with_turns_left
+from agents.steering.state_encoders import append_turns_left
 from simworld.core.errors import ModelError
 from simworld.core.requests import Position
 from simworld.training.cloning.stored_replies import StoredReply
@@ -76,9 +76,11 @@ class FrozenLM:
         self._embed = model.get_input_embeddings()
         self._threads: dict[tuple[str, str], _ReadTokens] = {}  # by episode and seat
         self._names = itertools.count()
-        self._cache = PrefixCache(local.shape, budget=budget, count=_MANY, ahead=0)
+        self._cache = PrefixCache(
+            local.cache_shape, budget_bytes=budget, max_threads=_MANY, headroom=0
+        )
         end = getattr(model.generation_config, "eos_token_id", None)
-        self._end = end if isinstance(end, int) else min(end or local.ends, default=None)
+        self._end = end if isinstance(end, int) else min(end or local.end_token_ids, default=None)
         self._check_head()
 
     @property
@@ -136,16 +138,18 @@ class FrozenLM:
         return self.logits(hidden).float().log_softmax(-1)
 
     def _lesson(self, sample: StoredReply) -> EncodedReply | None:
-        renderer = self._local.renderer
-        (whole,) = renderer.continuations(sample.prompt, [sample.reply + (sample.stop or "")])
+        renderer = self._local.prompt_tokenizer
+        (whole,) = renderer.tokenise_continuations(
+            sample.prompt, [sample.reply + (sample.stop or "")]
+        )
         ids, start = list(whole.ids), whole.start
         if sample.stop == "" and self._end is not None:
             ids.append(self._end)
-        if self._local.context is not None and len(ids) > self._local.context:
+        if self._local.context_length is not None and len(ids) > self._local.context_length:
             return None
-        tokens = renderer.tokens(sample.prompt, self._position)
-        at = tokens.place
-        header = renderer.tokens(sample.prompt, "end").place
+        tokens = renderer.tokenise(sample.prompt, self._position)
+        at = tokens.prefix_index
+        header = renderer.tokenise(sample.prompt, "end").prefix_index
         with torch.no_grad():
             thread = self._thread((sample.episode, sample.observation.seat), ids[:at])
             out = self._run(thread, at, ids[at:], None)[0]
@@ -156,9 +160,9 @@ class FrozenLM:
             at=at,
             ids=tuple(ids[at:]),
             reply=len(ids) - start,
-            begun=tuple(ids[tokens.begun : start]),
+            begun=tuple(ids[tokens.reply_start : start]),
             state=torch.from_numpy(
-                with_turns_left(state.float().cpu().numpy(), sample.observation)
+                append_turns_left(state.float().cpu().numpy(), sample.observation)
             ),
             hidden=out[start - 1 - at : -1].clone(),
         )
@@ -168,7 +172,7 @@ class FrozenLM:
         not continue it.
         """
         thread = self._threads.get(key)
-        if thread is None or common_prefix(thread.ids, ids) < len(thread.ids):
+        if thread is None or common_prefix_length(thread.ids, ids) < len(thread.ids):
             last = torch.zeros(self.width)
             thread = self._threads[key] = _ReadTokens(str(next(self._names)), last)
         if len(thread.ids) < len(ids):
@@ -181,7 +185,7 @@ class FrozenLM:
         """The thread's keys and values, (layers, 2, kv heads, ≥ its tokens, head size); those that
         are missing are read.
         """
-        ids, kept = thread.ids, self._cache.open(thread.name, thread.ids, len(thread.ids))
+        ids, kept = thread.ids, self._cache.open_thread(thread.name, thread.ids, len(thread.ids))
         known = len(kept.ids)
         if known < len(ids):
             cache = _model_cache(kept.kv, known, rows=1)
@@ -246,13 +250,13 @@ def open_frozen_lm(
     `cache_bytes` bounds the kept keys and values, but for those in use; default: a quarter of the
     free memory. Raises ModelError for a model that cannot work from embeddings.
     """
-    with local.plain() as model:
+    with local.with_original_attention() as model:
         model.requires_grad_(False)
         yield FrozenLM(
             model,
             local,
             position,
-            default_budget(local.device) if cache_bytes is None else cache_bytes,
+            default_cache_budget(local.device) if cache_bytes is None else cache_bytes,
         )
 
 

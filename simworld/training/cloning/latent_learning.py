@@ -28,7 +28,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agents.steering.planner import project
+from agents.steering.planner import project_action
 from agents.steering.upmap import UpMap
 from simworld.core.arrays import Embed
 from simworld.core.errors import InputError
@@ -198,7 +198,7 @@ def _actions(codes: Tensor, share: float) -> Tensor:
     a code.
     """
     size = codes.shape[1] + 1
-    return project(
+    return project_action(
         torch.cat([torch.full((len(codes), 1), share * size**0.5), codes], dim=1), "sphere"
     )
 

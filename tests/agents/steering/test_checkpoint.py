@@ -20,7 +20,7 @@ from agents.steering.checkpoint import (
     Checkpoint,
     CheckpointInfo,
     EncoderInfo,
-    check_fits,
+    check_fits_model,
     load_checkpoint,
     save_checkpoint,
 )
@@ -75,8 +75,10 @@ def test_round_trip(
     again = load_checkpoint(folder)
     assert again.info == made.info
     assert again.id == made.id
-    assert made.arrays().keys() == again.arrays().keys()
-    assert all(np.array_equal(array, again.arrays()[name]) for name, array in made.arrays().items())
+    assert made.to_arrays().keys() == again.to_arrays().keys()
+    assert all(
+        np.array_equal(array, again.to_arrays()[name]) for name, array in made.to_arrays().items()
+    )
     if policy:
         states = torch.randn(3, made.info.d_state, generator=torch.Generator().manual_seed(seed))
         assert torch.equal(again.action(states), made.action(states))
@@ -244,7 +246,7 @@ def test_a_tensor_of_another_type_of_number(tmp_path: Path, make_checkpoint: Mak
 
     made = make_checkpoint()
     folder = save_checkpoint(tmp_path / "planner", made)
-    tensors = {name: torch.from_numpy(array).bfloat16() for name, array in made.arrays().items()}
+    tensors = {name: torch.from_numpy(array).bfloat16() for name, array in made.to_arrays().items()}
     save_torch(tensors, folder / "planner.safetensors")
     assert problems(folder) == ["F/planner.safetensors: not a safetensors file of float32: 'BF16'"]
 
@@ -309,10 +311,10 @@ def test_another_model_is_refused_in_one_line(
         "width": 3,
     } | changes
     with pytest.raises(InputError) as refused:
-        check_fits(make_checkpoint(), ModelInfo(**given_info))  # type: ignore[arg-type]
+        check_fits_model(make_checkpoint(), ModelInfo(**given_info))  # type: ignore[arg-type]
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_another_number_format_of_the_same_model_fits(make_checkpoint: Make) -> None:
-    check_fits(make_checkpoint(dtype="bfloat16"), INFO)
+    check_fits_model(make_checkpoint(dtype="bfloat16"), INFO)

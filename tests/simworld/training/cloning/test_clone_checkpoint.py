@@ -11,7 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from agents.lm.load import local_weights
+from agents.lm.load import find_local_weights
 from agents.steering.checkpoint import load_checkpoint
 from agents.steering.state_encoders import lm_encoder_id
 from simworld.cli.train.clone import clone
@@ -44,7 +44,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     before = torch.get_num_threads()
     folder = tmp_path_factory.mktemp("world")
     model = f"hf:{taught.save_tiny(folder / 'model')}"
-    model_id = local_weights(model).id
+    model_id = find_local_weights(model).id
     db = f"sqlite:///{folder / 'world.db'}"
     who, record = taught.agent(model_id)
     with open_store(db, create=True) as store:
