@@ -57,7 +57,7 @@ _KINSHIP_WORDS = frozenset(word for words in KINSHIP.values() for word in words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addressed:
+class Addressees:
     """Whom a phrase means."""
 
     # seats; empty: everybody; None: somebody who cannot be made out
@@ -66,7 +66,7 @@ class Addressed:
     tail: str = ""  # whatever else follows
 
 
-UNKNOWN_ADDRESSEE = Addressed()
+UNKNOWN_ADDRESSEE = Addressees()
 
 
 class PeoplePresent:
@@ -74,20 +74,24 @@ class PeoplePresent:
 
     def __init__(self, names: PeopleNames) -> None:
         self.seats = names.seats
-        called = names.seats_by_name()
-        self._seats_by_name = {fold_name(word): seats for word, seats in called.items()}
+        seats_by_spelling = names.seats_by_name()
+        self._seats_by_name = {fold_name(word): seats for word, seats in seats_by_spelling.items()}
         own = [name for name in names.own if fold_name(name) not in self._seats_by_name]
         self._own_name = re.compile(rf"(?i)(?:{whole_label(own)})") if own else None
-        little = [word for word in self._seats_by_name if word in ARTICLES | FUNCTION_WORDS]
-        known = whole_label(
-            {word for word in (*called, *self._seats_by_name) if fold_name(word) not in little}
+        ambiguous = [word for word in self._seats_by_name if word in ARTICLES | FUNCTION_WORDS]
+        pattern = whole_label(
+            {
+                word
+                for word in (*seats_by_spelling, *self._seats_by_name)
+                if fold_name(word) not in ambiguous
+            }
         )
-        loud = whole_label(
-            [*map(str.upper, little), *map(str.capitalize, little)]
+        capitalised = whole_label(
+            [*map(str.upper, ambiguous), *map(str.capitalize, ambiguous)]
         )  # `A`, but no `a`
-        known = "|".join(filter(None, (known, f"(?-i:{loud})" if loud else "")))
-        self._other_name = re.compile(rf"(?i)(?:{known})") if known else None
-        self._name_parts = [word for called in self._seats_by_name for word in called.split()]
+        pattern = "|".join(filter(None, (pattern, f"(?-i:{capitalised})" if capitalised else "")))
+        self._other_name = re.compile(rf"(?i)(?:{pattern})") if pattern else None
+        self._name_parts = [word for name in self._seats_by_name for word in name.split()]
 
     @property
     def only_other_seat(self) -> tuple[str, ...]:
@@ -120,7 +124,7 @@ class PeoplePresent:
         )
         return any(is_misspelt(word, self._name_parts) for word in words)
 
-    def read_addressees(self, phrase: str) -> Addressed | None:
+    def read_addressees(self, phrase: str) -> Addressees | None:
         """Whom a phrase after "to" means; None where it means nobody: `be honest`, `my mind`,
         `Bob's surprise`.
         """
@@ -129,11 +133,11 @@ class PeoplePresent:
         if everyone := _EVERYONE.match(phrase, start) or _EVERYONE.match(phrase, at):
             return self._read_exception(phrase, everyone.end())
         if both := _BOTH.match(phrase, at):
-            return _make_addressed(() if len(self.seats) == 2 else None, phrase, both.end())
+            return _finish_addressees(() if len(self.seats) == 2 else None, phrase, both.end())
         if _ONESELF.match(phrase, at):
             return UNKNOWN_ADDRESSEE
         if pronoun := _PRONOUN.match(phrase, at):
-            return _make_addressed(self.only_other_seat or None, phrase, pronoun.end())
+            return _finish_addressees(self.only_other_seat or None, phrase, pronoun.end())
         if self._other_name is None or not self._other_name.match(phrase, start):
             if (
                 self._own_name
@@ -150,8 +154,8 @@ class PeoplePresent:
             return self._seats_by_name[word]
         spelled = (
             seats
-            for known, seats in self._seats_by_name.items()
-            if re.fullmatch(spelling_pattern(known), word)
+            for name, seats in self._seats_by_name.items()
+            if re.fullmatch(spelling_pattern(name), word)
         )
         return frozenset().union(*spelled)
 
@@ -166,9 +170,9 @@ class PeoplePresent:
                 break
             after = _skip_space(phrase, word.end() + phrase.startswith(".", word.end()))
             skipped = word.group().casefold()
-            known_next = self._other_name is not None and self._other_name.match(phrase, after)
+            name_follows = self._other_name is not None and self._other_name.match(phrase, after)
             if skipped not in ARTICLES | HONORIFICS and not (
-                known_next and _is_person_noun(skipped)
+                name_follows and _is_person_noun(skipped)
             ):
                 break
             if after >= len(phrase):
@@ -176,17 +180,17 @@ class PeoplePresent:
             at = after
         return at
 
-    def _read_exception(self, phrase: str, at: int) -> Addressed:
+    def _read_exception(self, phrase: str, at: int) -> Addressees:
         if but := _EXCEPT.match(phrase, at):
             left_out = self._read_seats(phrase, self._skip_article(phrase, but.end()))
             if not left_out or not left_out.to:
                 return UNKNOWN_ADDRESSEE
             kept = tuple(seat for seat in sorted(self.seats) if seat not in left_out.to)
-            return Addressed(to=kept or None, speech=left_out.speech, tail=left_out.tail)
-        addressed = _make_addressed((), phrase, at)
+            return Addressees(to=kept or None, speech=left_out.speech, tail=left_out.tail)
+        addressed = _finish_addressees((), phrase, at)
         return UNKNOWN_ADDRESSEE if _EXCEPT.search(f" {addressed.tail}") else addressed
 
-    def _read_seats(self, phrase: str, at: int) -> Addressed | None:
+    def _read_seats(self, phrase: str, at: int) -> Addressees | None:
         to: list[str] = []
         while True:
             match = self._other_name.match(phrase, at) if self._other_name else None
@@ -223,7 +227,7 @@ class PeoplePresent:
                 and self._joins_person(another.group(), phrase[another.end() :])
             ):
                 return UNKNOWN_ADDRESSEE
-            addressed = _make_addressed(tuple(dict.fromkeys(to)), phrase, at)
+            addressed = _finish_addressees(tuple(dict.fromkeys(to)), phrase, at)
             return UNKNOWN_ADDRESSEE if _continues_name(addressed.tail) else addressed
 
     def _joins_person(self, by: str, rest: str) -> bool:
@@ -324,7 +328,7 @@ def _continues_name(tail: str) -> bool:
     )
 
 
-def _make_addressed(to: tuple[str, ...] | None, phrase: str, at: int) -> Addressed:
+def _finish_addressees(to: tuple[str, ...] | None, phrase: str, at: int) -> Addressees:
     if speech := _COLON_BEFORE_SPEECH.match(phrase, at):
-        return Addressed(to=to, speech=phrase[speech.end() :].strip())
-    return Addressed(to=to, tail=phrase[at:].strip(" \"“”'‘’*_."))
+        return Addressees(to=to, speech=phrase[speech.end() :].strip())
+    return Addressees(to=to, tail=phrase[at:].strip(" \"“”'‘’*_."))

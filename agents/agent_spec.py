@@ -295,11 +295,11 @@ def _find_prompt(name: str, document: Document) -> Path:
     beside = Path(document.name).parent
     prompt = _find_file(name, beside=beside, library=PROMPTS_FOLDER)
     if prompt is None:
-        known = tuple(sorted(path.stem for path in PROMPTS_FOLDER.glob("*.yaml")))
+        prompt_names = tuple(sorted(path.stem for path in PROMPTS_FOLDER.glob("*.yaml")))
         message = f"no prompt {name!r} beside this file, in the working folder or in the library"
         hint = (
-            did_you_mean_file(name, "prompts", beside=beside, known=known)
-            or f"; the library has {', '.join(known)}"
+            did_you_mean_file(name, "prompts", beside=beside, known=prompt_names)
+            or f"; the library has {', '.join(prompt_names)}"
         )
         raise InputError([document.problem(("prompt",), message + hint)])
     return prompt

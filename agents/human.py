@@ -63,14 +63,16 @@ class HumanAgent:
 
 
 class TerminalBackend:
-    """Puts one question at a time to a person through `say` and `read`."""
+    """Puts one question at a time to a person through `print_line` and `read_line`."""
 
-    def __init__(self, *, say: Callable[[str], None], read: Callable[[str], str]) -> None:
-        """Args: `say` prints a line; `read` shows a prompt and returns what was typed, raising
-        EOFError at the end of input.
+    def __init__(
+        self, *, print_line: Callable[[str], None], read_line: Callable[[str], str]
+    ) -> None:
+        """Args: `read_line` shows a prompt and returns what was typed, raising EOFError at the end
+        of input.
         """
-        self._print_line = say
-        self._read_line = read
+        self._print_line = print_line
+        self._read_line = read_line
         self._open_questions: deque[tuple[int, Ask]] = deque()
         self._last_ticket = 0
         self._last_shown: dict[

@@ -131,7 +131,7 @@ class LMAgent:
     ) -> Generator[Request, Completion, ActPlan | Failure]:
         if self.steering is None:
             return ActPlan()
-        request = self.steering.request(prompt, self._thread_name(observation))
+        request = self.steering.state_request(prompt, self._thread_name(observation))
         answer = None if request is None else (yield request)
         if isinstance(answer, Failure):
             return answer
@@ -141,7 +141,7 @@ class LMAgent:
                 kind="unexpected",
                 message=f"the model gave {type(answer).__name__}",
             )
-        return self.steering.plan(observation, answer)
+        return self.steering.plan_act(observation, answer)
 
     def _reply_request(
         self, observation: Observation, prompt: ChatPrompt, retry: int, prefix: Prefix | None

@@ -168,11 +168,11 @@ class _MarkFinder:
 
     def _find_directions(self, line: str) -> Iterator[_LocatedMark]:
         something_said = False  # something, so far
-        at = 0
+        read_to = 0
         last_meaning = max((match.end() for match in MEANINGFUL.finditer(line)), default=0)
         for part in find_set_off_parts(line):
-            something_said = something_said or bool(MEANINGFUL.search(line, at, part.start))
-            at = max(at, part.end if part.closed else part.start)
+            something_said = something_said or bool(MEANINGFUL.search(line, read_to, part.start))
+            read_to = max(read_to, part.end if part.closed else part.start)
             if not MEANINGFUL.search(part.inner):
                 continue
             at_boundary = (

@@ -49,11 +49,7 @@ def load_backend(
         ModelError: the spec names nothing that can be loaded, or the key of a server is not there.
         MissingExtra: `openai:` without the package that it needs.
     """
-    kind, colon, name = spec.strip().partition(":")
-    if not colon or not name or kind not in ("builtin", "hf", "openai"):
-        raise ModelError(
-            f"model {spec!r} is not understood; write {SPEC_FORMS}{_spelling_hint(spec)}"
-        )
+    _split_spec(spec)
     server = server or ServerOptions()
     for setting, value in (
         ("batch_size", batch_size),
@@ -133,11 +129,7 @@ def check_model_spec(spec: str) -> None:
 
     What may be there later, the snapshot of a hub id for one, passes.
     """
-    kind, colon, name = spec.strip().partition(":")
-    if not colon or not name.strip() or kind not in ("builtin", "hf", "openai"):
-        raise ModelError(
-            f"model {spec!r} is not understood; write {SPEC_FORMS}{_spelling_hint(spec)}"
-        )
+    kind, name = _split_spec(spec)
     if is_server_model(spec):
         parse_address(spec)
         return
@@ -148,6 +140,15 @@ def check_model_spec(spec: str) -> None:
         check_is_language_model(name)
     elif _is_path(name) and not Path(name).expanduser().is_dir():
         raise ModelError(f"{spec.strip()}: no such folder")
+
+
+def _split_spec(spec: str) -> tuple[str, str]:
+    """The kind and the name in a spec. Raises ModelError for one of another form."""
+    kind, _, name = spec.strip().partition(":")
+    if not name or kind not in ("builtin", "hf", "openai"):
+        hint = f"{SPEC_FORMS}{_spelling_hint(spec)}"
+        raise ModelError(f"model {spec!r} is not understood; write {hint}")
+    return kind, name
 
 
 def _is_path(folder_or_hub_id: str) -> bool:
@@ -180,10 +181,10 @@ def check_local_spec(spec: str) -> None:
 def _spelling_hint(spec: str) -> str:
     from agents.lm.local.weights import BUILTIN_MODELS
 
-    known = [f"builtin:{name}" for name in BUILTIN_MODELS]
+    builtin_specs = [f"builtin:{name}" for name in BUILTIN_MODELS]
     wanted = (
         spec.strip()
         if spec.strip().startswith("builtin:")
         else f"builtin:{spec.strip().rpartition(':')[2]}"
     )
-    return did_you_mean(wanted, known)
+    return did_you_mean(wanted, builtin_specs)

@@ -89,7 +89,7 @@ class Checkpoint:
         """What the actor's states are standardised by."""
         return Normalizer(mean=self.mean, std=self.std)
 
-    def action(self, state: Tensor) -> Tensor:
+    def choose_actions(self, state: Tensor) -> Tensor:
         """Actions (B, d') float32 for raw states (B, d_s) float32, standardised here. Raises
         ValueError where it has no policy.
         """

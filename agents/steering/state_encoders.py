@@ -33,11 +33,11 @@ class StateEncoder(Protocol):
         """Hash of everything that shapes a state; states of two encoders are never mixed."""
         ...
 
-    def request(self, prompt: Prompt, thread: str) -> Encode | None:
+    def state_request(self, prompt: Prompt, thread: str) -> Encode | None:
         """What it asks the agent's own model; None where it asks nothing."""
         ...
 
-    def state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
+    def make_state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
         """The state, from the answer to its request if it made one."""
         ...
 
@@ -50,11 +50,11 @@ class LMEncoder:
 
     id: str
 
-    def request(self, prompt: Prompt, thread: str) -> Encode | None:
+    def state_request(self, prompt: Prompt, thread: str) -> Encode | None:
         """Asks for the state of the seat's own unsteered prompt."""
         return Encode(prompt=prompt, thread=thread)
 
-    def state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
+    def make_state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
         """(d_model + 1,)."""
         if answer is None:
             raise TypeError("the model's state is missing")
@@ -71,11 +71,11 @@ class TextEncoder:
     embed: Callable[[str, Sequence[str]], NDArray[np.float32]]  # head and lines → (d,)
     size: int  # d
 
-    def request(self, prompt: Prompt, thread: str) -> Encode | None:
+    def state_request(self, prompt: Prompt, thread: str) -> Encode | None:
         """Asks nothing."""
         return None
 
-    def state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
+    def make_state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
         """(d + 1,); 385 for the built-in encoder."""
         head = f"{observation.label}'s goal: {observation.goal}"
         spoken = [event for event in observation.events if event.action.kind is not ActionKind.none]

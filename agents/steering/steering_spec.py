@@ -81,7 +81,10 @@ def find_planner(spec: SteeringSpec, document: Document, library: Path) -> Plann
     library. Raises InputError.
     """
     folders = (Path(document.name).parent, Path(), library)
-    folder = next((path for place in folders if os.path.isdir(path := place / spec.planner)), None)
+    folder = next(
+        (path for search_folder in folders if os.path.isdir(path := search_folder / spec.planner)),
+        None,
+    )
     if folder is None:
         message = (
             f"no checkpoint folder '{shorten(spec.planner)}' beside this file, in the working"

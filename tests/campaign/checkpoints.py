@@ -66,7 +66,7 @@ class Checkpoints:
         checkpoint = load_checkpoint(self._planner)
         if checkpoint.constant is None and checkpoint.actor is None:
             return
-        action = checkpoint.action(torch.zeros(1, checkpoint.info.d_state))
+        action = checkpoint.choose_actions(torch.zeros(1, checkpoint.info.d_state))
         embeddings = checkpoint.upmap(action)
         if not torch.isfinite(embeddings).all():
             raise ArithmeticError("embeddings that are not finite")

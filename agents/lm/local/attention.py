@@ -146,11 +146,11 @@ class PackedPass:
         """(rows, 1, 1, capacity) to be added to the scores, made once for all layers alike."""
         key = (i, window, dtype)
         if key not in self._masks:
-            places = torch.arange(rows.kv.shape[4], device=self._device)[None]
-            ends = rows.positions[:, None]
-            allowed = places <= ends
+            key_positions = torch.arange(rows.kv.shape[4], device=self._device)[None]
+            last_positions = rows.positions[:, None]
+            allowed = key_positions <= last_positions
             if window is not None:
-                allowed &= places > ends - window
+                allowed &= key_positions > last_positions - window
             self._masks[key] = _additive_mask(allowed, dtype)[:, None, None]
         return self._masks[key]
 
@@ -170,21 +170,27 @@ class PackedPass:
         """
         key = (i, window, dtype, low)
         if key not in self._masks:
-            new = (
+            new_depths = (
                 torch.arange(span.count, device=self._device)
                 if span.depths is None
                 else span.depths
             )
-            sees = span.attends_to if span.attends_to is not None else new[None] <= new[:, None]
+            sees = (
+                span.attends_to
+                if span.attends_to is not None
+                else new_depths[None] <= new_depths[:, None]
+            )
             allowed = torch.cat(
                 [sees.new_ones(high - low, span.start), sees[low:high, : key_count - span.start]],
                 dim=-1,
             )
             if window is not None:
-                places = torch.cat(
-                    [torch.arange(span.start, device=self._device), new + span.start]
+                key_positions = torch.cat(
+                    [torch.arange(span.start, device=self._device), new_depths + span.start]
                 )[:key_count]
-                allowed = allowed & (places[None] > new[low:high, None] + span.start - window)
+                allowed = allowed & (
+                    key_positions[None] > new_depths[low:high, None] + span.start - window
+                )
             self._masks[key] = _additive_mask(allowed, dtype).repeat(groups, 1)[None, None]
         return self._masks[key]
 

@@ -1,10 +1,10 @@
 """The batch: rows decoded together, joined by new ones between steps, and left by each at its own
 end.
 
-A step is one call of the model: one token for every row, and in the same call the unread part of
-the prompts of the rows that have just joined, so that reading costs no pass of its own. Rows of
-similar length share a KV block, so that attention reads little padding. A row that asks for a state
-is read straight into its thread's cache and done after one step.
+A step is one call of the model: a decode step of every row, and in the same call the prefill of the
+rows that have just joined, so that reading prompts costs no pass of its own. Rows of similar length
+share a KV block, so that attention reads little padding. A row that asks for a state is read
+straight into its thread's cache and done after one step.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from simworld.core.requests import Completion, Encode, Generate
 
 
 class DecodingBatch:
-    """Rows under way."""
+    """The rows that are decoded together."""
 
     def __init__(self, local: LocalModel, prefix_cache: PrefixCache, meter: Meter) -> None:
         self._local = local

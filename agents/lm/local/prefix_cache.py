@@ -43,7 +43,7 @@ class CachedThread:
 
 
 class PrefixCache:
-    """Parked threads by name."""
+    """The key and value caches of threads, by the thread's name."""
 
     def __init__(
         self, shape: CacheShape, *, budget_bytes: int, max_threads: int, headroom: int = 256
@@ -102,7 +102,7 @@ class PrefixCache:
         return max(candidates, key=lambda thread: thread.shared_tokens(ids), default=None)
 
     def store(self, name: str, ids: Sequence[int], kv: Tensor) -> None:
-        """Parks a cache (layers, 2, kv heads, ≥ len(ids), head size); copies only the tokens that
+        """Stores a cache (layers, 2, kv heads, ≥ len(ids), head size); copies only the tokens that
         the thread did not have.
         """
         thread = self.open_thread(name, ids, len(ids))

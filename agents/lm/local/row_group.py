@@ -1,4 +1,4 @@
-"""Rows of about one length under way together: row i lives in slot i of a KV block of its own."""
+"""Rows of about one length, decoded together: row i lives in slot i of a KV block of their own."""
 
 from __future__ import annotations
 

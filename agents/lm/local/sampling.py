@@ -1,5 +1,5 @@
-"""From logits to tokens by the inverse distribution function, many rows at once, each with its own
-settings and uniform.
+"""From logits to tokens: what logits processors do elsewhere (temperature, top-k, top-p, min-p,
+repetition penalty), then the inverse distribution function; each row by its settings and uniform.
 
 A row's token depends on nothing but its logits, its settings, its uniform and (for the repetition
 penalty) its own tokens: the other rows of a batch, and their number, change nothing. Ties stay
@@ -231,10 +231,10 @@ def _top_p_floor(
     `values` falls along each row and `weights` belongs to it; `total` is the mass of a whole row
     where these are only its top.
     """
-    shares = _column(values, [s.top_p for s in settings])
+    top_ps = _column(values, [s.top_p for s in settings])
     # sequential, so the width of the candidates cannot change a bit of it
     mass = weights.cumsum(-1)
-    needed = shares * (mass[:, -1:] if total is None else total)
+    needed = top_ps * (mass[:, -1:] if total is None else total)
     count = (mass < needed).sum(-1, keepdim=True)  # tokens before the one that completes the share
     return values.gather(-1, count.clamp(max=values.shape[-1] - 1))
 

@@ -37,10 +37,10 @@ class _ContinuationTree:
         """How many nodes a continuation would add; its last token is never read."""
         node = 0
         for i, token in enumerate(tail[:-1]):
-            found = self.children.get((node, token))
-            if found is None:
+            child = self.children.get((node, token))
+            if child is None:
                 return len(tail) - 1 - i
-            node = found
+            node = child
         return 0
 
     def add(self, tail: Sequence[int]) -> None:
@@ -160,8 +160,9 @@ def _log_probabilities(logits: Tensor, nodes: Sequence[int], tokens: Sequence[in
     with torch.inference_mode():
         values = logits.float()
         totals = values.logsumexp(-1)
-        at = torch.tensor(nodes, device=logits.device)
-        found = (
-            values[at, torch.tensor(tokens, device=logits.device)].double() - totals[at].double()
+        rows = torch.tensor(nodes, device=logits.device)
+        log_probs = (
+            values[rows, torch.tensor(tokens, device=logits.device)].double()
+            - totals[rows].double()
         )
-    return [float(value) for value in found.tolist()]
+    return [float(value) for value in log_probs.tolist()]

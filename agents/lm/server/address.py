@@ -28,7 +28,7 @@ class ServerAddress:
     model: str
     url: str  # the base: `/chat/completions` comes after its path
     query: str  # "" or "api-version=…"
-    written: str  # as the file has it; what ids hash
+    url_as_written: str  # as the file has it; what ids hash
 
     def endpoint(self, path: str) -> str:
         """The whole URL of one endpoint, "chat/completions" for example."""
@@ -37,7 +37,7 @@ class ServerAddress:
     @property
     def id(self) -> str:
         """Hash of model and address, 64 hex digits: what is known of the model."""
-        return hashlib.sha256(f"openai\n{self.model}\n{self.written}".encode()).hexdigest()
+        return hashlib.sha256(f"openai\n{self.model}\n{self.url_as_written}".encode()).hexdigest()
 
     @property
     def host(self) -> str:
@@ -83,7 +83,7 @@ def parse_address(spec: str) -> ServerAddress:
     if match is None:
         if not name or "@" in name or "://" in name or any(map(str.isspace, name)):
             raise _address_error(spec, _FORM)
-        return ServerAddress(model=name, url=OPENAI_URL, query="", written=OPENAI_URL)
+        return ServerAddress(model=name, url=OPENAI_URL, query="", url_as_written=OPENAI_URL)
     model, given_url = match.group(1).strip(), match.group(2).rstrip("/")
     try:
         parts = urlsplit(given_url)
@@ -115,7 +115,7 @@ def parse_address(spec: str) -> ServerAddress:
         model=model,
         url=url,
         query=parts.query,
-        written=given_url if path == parts.path.rstrip("/") else url,
+        url_as_written=given_url if path == parts.path.rstrip("/") else url,
     )
 
 
@@ -143,8 +143,8 @@ def read_key(address: ServerAddress, api_key_env: str | None) -> ServerKey:
 
 
 def _build_url(parts: SplitResult, host: str, port: int | None, path: str) -> str:
-    place = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme.lower()}://{place}{f':{port}' if port is not None else ''}{path}"
+    netloc = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme.lower()}://{netloc}{f':{port}' if port is not None else ''}{path}"
 
 
 def _address_error(spec: str, what: str) -> ModelError:

@@ -230,7 +230,7 @@ class OpenAIBackend:
                     if answer.only_thought and answer.generated.finish == "length":
                         tokens = answer.generated.reasoning_tokens
                         return thinking_limit_failure(request.sampling.max_new_tokens, tokens)
-                    if answer.only_thought and "stop" in payload.sent:
+                    if answer.only_thought and "stop" in payload.sent_names:
                         # a stop string may have ended it inside its thought: now none is sent
                         continue
                     return answer.generated

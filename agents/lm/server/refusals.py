@@ -104,12 +104,14 @@ def parse_refusal(status: int, data: Any) -> Refusal:
         return Refusal(status=status, message=_one_line(str(error)))
     message, param = error.get("message"), error.get("param")
     if message is None and isinstance(detail := error.get("detail"), list):
-        places = [entry for entry in detail if isinstance(entry, dict)]
+        details = [entry for entry in detail if isinstance(entry, dict)]
         locations = [
-            ".".join(map(str, loc)) for entry in places if isinstance(loc := entry.get("loc"), list)
+            ".".join(map(str, loc))
+            for entry in details
+            if isinstance(loc := entry.get("loc"), list)
         ]
         message = "; ".join(
-            f"{at}: {entry.get('msg')}" for at, entry in zip(locations, places, strict=False)
+            f"{at}: {entry.get('msg')}" for at, entry in zip(locations, details, strict=False)
         )
     if message is None:
         message = error.get("detail") or error.get("error") or json.dumps(error)[:500]
@@ -158,17 +160,17 @@ def parameters_to_omit(refusal: Refusal, payload: Payload) -> frozenset[str]:
     if refusal.status not in (400, 422, 500, 501):
         return frozenset()
     said = refusal.message
-    if "max_tokens" in payload.sent and _wants_max_completion_tokens(refusal):
+    if "max_tokens" in payload.sent_names and _wants_max_completion_tokens(refusal):
         return frozenset({"max_tokens"})
     if (
-        "system" in payload.sent
+        "system" in payload.sent_names
         and re.search(r"(?i)\broles?\b", said)
         and re.search(r"(?i)system|developer|alternat", said)
     ):
         return frozenset({"system"})
-    named = {name for name in payload.sent if _names_parameter(name, refusal.param)} or {
+    named = {name for name in payload.sent_names if _names_parameter(name, refusal.param)} or {
         name
-        for name in payload.sent
+        for name in payload.sent_names
         if re.search(rf"(?i)\b(?:{_SYNONYMS.get(name, name)})\b", said)
     }
     named -= {"system", "max_tokens"}
@@ -182,7 +184,7 @@ def parameters_to_omit(refusal: Refusal, payload: Payload) -> frozenset[str]:
         (
             frozenset(sent_group)
             for group in _OMISSION_ORDER
-            if (sent_group := payload.sent & set(group))
+            if (sent_group := payload.sent_names & set(group))
         ),
         frozenset(),
     )

@@ -194,24 +194,24 @@ def _token_count(value: Any) -> int:
 
 def _thought_tokens(usage: dict[str, Any]) -> int | None:
     details = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
-    found = (
+    count = (
         details.get("reasoning_tokens")
         if isinstance(details, dict)
         else usage.get("reasoning_tokens")
     )
-    return None if found is None else _token_count(found)
+    return None if count is None else _token_count(count)
 
 
-def _logprob(found: Any) -> float | None:
+def _logprob(logprobs: Any) -> float | None:
     """The sum over the answer's tokens, in nats, in either endpoint's form; None where the server
     gave none.
     """
-    if not isinstance(found, dict):
+    if not isinstance(logprobs, dict):
         return None
-    if isinstance(content := found.get("content"), list):  # chat
+    if isinstance(content := logprobs.get("content"), list):  # chat
         values = [token.get("logprob") if isinstance(token, dict) else None for token in content]
     else:  # text
-        listed = found.get("token_logprobs")
+        listed = logprobs.get("token_logprobs")
         values = listed if isinstance(listed, list) else []
     numbers = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     fine = all(_MIN_LOGPROB <= number <= 1e-3 for number in numbers)  # false for NaN

@@ -198,7 +198,7 @@ def latent_upmap(
         )
     encoded_replies = cloning.encoded_replies
     with torch.no_grad():
-        actions = clone.action(
+        actions = clone.choose_actions(
             torch.stack([encoded_reply.state for encoded_reply in encoded_replies["train"]])
         )
     latent = learn_latent(
@@ -283,7 +283,7 @@ def _with_states(encoded_replies: Sequence[EncodedReply], base: Checkpoint) -> l
     return [
         replace(
             encoded_reply,
-            state=torch.from_numpy(encoder.state(encoded_reply.sample.observation, None)),
+            state=torch.from_numpy(encoder.make_state(encoded_reply.sample.observation, None)),
         )
         for encoded_reply in encoded_replies
     ]

@@ -81,23 +81,23 @@ def test_round_trip(
     )
     if policy:
         states = torch.randn(3, made.info.d_state, generator=torch.Generator().manual_seed(seed))
-        assert torch.equal(again.action(states), made.action(states))
+        assert torch.equal(again.choose_actions(states), made.choose_actions(states))
 
 
 def test_an_action_is_made_from_the_standardised_state(make_checkpoint: Make) -> None:
     made = make_checkpoint("actor")
     assert made.actor is not None
     state = torch.tensor([[1.0, 2.0, 3.0, 0.5]])
-    assert torch.equal(made.action(state), made.actor((state - made.mean) / made.std))
-    assert made.action(state).norm().item() == pytest.approx(2**0.5)
+    assert torch.equal(made.choose_actions(state), made.actor((state - made.mean) / made.std))
+    assert made.choose_actions(state).norm().item() == pytest.approx(2**0.5)
 
 
 def test_a_constant_and_no_policy(make_checkpoint: Make) -> None:
     constant = make_checkpoint("constant")
     assert constant.constant is not None
-    assert torch.equal(constant.action(torch.zeros(3, 4)), constant.constant.repeat(3, 1))
+    assert torch.equal(constant.choose_actions(torch.zeros(3, 4)), constant.constant.repeat(3, 1))
     with pytest.raises(ValueError, match="an up-mapping alone"):
-        make_checkpoint().action(torch.zeros(1, 4))
+        make_checkpoint().choose_actions(torch.zeros(1, 4))
 
 
 def test_the_id_is_the_content(make_checkpoint: Make) -> None:
