@@ -14,8 +14,8 @@ class LazyBackend:
     """A Backend in front of one that is not loaded yet."""
 
     def __init__(self, info: ModelInfo, load: Callable[[], Backend]) -> None:
-        """What `identify` says of the model, and what loads it; `submit` raises what that raises,
-        ModelError for one.
+        """What `identify_model` says of the model, and what loads it; `submit` raises what that
+        raises, ModelError for one.
         """
         self._info, self._load = info, load
         self.loaded: Backend | None = None

@@ -61,16 +61,16 @@ class PackedPass:
     def __init__(
         self, rows: Sequence[DecodeRows], spans: Sequence[PrefillSpan], device: torch.device
     ) -> None:
-        self._decode_rows = tuple(rows)
+        self._rows = tuple(rows)
         self._spans = tuple(spans)
         self._device = device
         self._masks: dict[object, Tensor] = {}
-        self._flat_positions = [_flat_positions(r) for r in rows]
+        self._flat = [_flat_positions(r) for r in rows]
         self._query_block = _QUERY_BLOCK if device.type == "cpu" else 8 * _QUERY_BLOCK
 
     def positions(self) -> Tensor:
         """(tokens,) int64, the place of each token in its own sequence."""
-        parts = [rows.positions for rows in self._decode_rows]
+        parts = [rows.positions for rows in self._rows]
         for span in self._spans:
             depths = (
                 span.depths
@@ -98,46 +98,38 @@ class PackedPass:
         out = query.new_empty(query.shape[2], heads, value.shape[-1])
         # Spans come first: the rows that have just joined attend to what their spans leave in the
         # cache.
-        offset = sum(len(rows.positions) for rows in self._decode_rows)
+        pos = sum(len(rows.positions) for rows in self._rows)
         for i, span in enumerate(self._spans):
-            end, total = offset + span.count, span.start + span.count
-            span.kv[layer, 0, :, span.start : total] = key[0, :, offset:end]
-            span.kv[layer, 1, :, span.start : total] = value[0, :, offset:end]
+            end, total = pos + span.count, span.start + span.count
+            span.kv[layer, 0, :, span.start : total] = key[0, :, pos:end]
+            span.kv[layer, 1, :, span.start : total] = value[0, :, pos:end]
             keys = span.kv[layer, 0, :, :total].contiguous()[None]
             values = span.kv[layer, 1, :, :total].contiguous()[None]
             for low in range(0, span.count, self._query_block):
                 high = min(low + self._query_block, span.count)
-                key_count = total if span.attends_to is not None else span.start + high
-                queries = query[0, :, offset + low : offset + high].reshape(
+                n_keys = total if span.attends_to is not None else span.start + high
+                queries = query[0, :, pos + low : pos + high].reshape(
                     1, kv_heads, -1, query.shape[-1]
                 )
-                mask = self._span_mask(i, span, window, query.dtype, groups, low, high, key_count)
-                attended = _masked_attention(
-                    queries, keys[:, :, :key_count], values[:, :, :key_count], mask, scale, softcap
+                mask = self._span_mask(i, span, window, query.dtype, groups, low, high, n_keys)
+                result = _attention(
+                    queries, keys[:, :, :n_keys], values[:, :, :n_keys], mask, scale, softcap
                 )
-                out[offset + low : offset + high] = attended.reshape(
-                    heads, high - low, -1
-                ).transpose(0, 1)
-            offset = end
-        offset = 0
-        for i, rows in enumerate(self._decode_rows):
-            end = offset + len(rows.positions)
+                out[pos + low : pos + high] = result.reshape(heads, high - low, -1).transpose(0, 1)
+            pos = end
+        pos = 0
+        for i, rows in enumerate(self._rows):
+            end = pos + len(rows.positions)
             keys, values = rows.kv[layer].unbind()
-            keys.view(-1, keys.shape[-1])[self._flat_positions[i]] = key[
-                0, :, offset:end
-            ].transpose(0, 1)
-            values.view(-1, values.shape[-1])[self._flat_positions[i]] = value[
-                0, :, offset:end
-            ].transpose(0, 1)
+            keys.view(-1, keys.shape[-1])[self._flat[i]] = key[0, :, pos:end].transpose(0, 1)
+            values.view(-1, values.shape[-1])[self._flat[i]] = value[0, :, pos:end].transpose(0, 1)
             # The heads that share keys are folded into the length of the query.
-            queries = (
-                query[0, :, offset:end].transpose(0, 1).reshape(end - offset, kv_heads, groups, -1)
-            )
-            attended = _masked_attention(
+            queries = query[0, :, pos:end].transpose(0, 1).reshape(end - pos, kv_heads, groups, -1)
+            result = _attention(
                 queries, keys, values, self._rows_mask(i, rows, window, query.dtype), scale, softcap
             )
-            out[offset:end] = attended.reshape(end - offset, heads, -1)
-            offset = end
+            out[pos:end] = result.reshape(end - pos, heads, -1)
+            pos = end
         return out[None]
 
     def _rows_mask(
@@ -146,11 +138,11 @@ class PackedPass:
         """(rows, 1, 1, capacity) to be added to the scores, made once for all layers alike."""
         key = (i, window, dtype)
         if key not in self._masks:
-            key_positions = torch.arange(rows.kv.shape[4], device=self._device)[None]
-            last_positions = rows.positions[:, None]
-            allowed = key_positions <= last_positions
+            positions = torch.arange(rows.kv.shape[4], device=self._device)[None]
+            last = rows.positions[:, None]
+            allowed = positions <= last
             if window is not None:
-                allowed &= key_positions > last_positions - window
+                allowed &= positions > last - window
             self._masks[key] = _additive_mask(allowed, dtype)[:, None, None]
         return self._masks[key]
 
@@ -163,34 +155,30 @@ class PackedPass:
         groups: int,
         low: int,
         high: int,
-        key_count: int,
+        n_keys: int,
     ) -> Tensor:
         """(1, 1, groups × (high - low), seen) for the new tokens from `low` to `high`; the same for
         each head of a group.
         """
         key = (i, window, dtype, low)
         if key not in self._masks:
-            new_depths = (
+            depths = (
                 torch.arange(span.count, device=self._device)
                 if span.depths is None
                 else span.depths
             )
             sees = (
-                span.attends_to
-                if span.attends_to is not None
-                else new_depths[None] <= new_depths[:, None]
+                span.attends_to if span.attends_to is not None else depths[None] <= depths[:, None]
             )
             allowed = torch.cat(
-                [sees.new_ones(high - low, span.start), sees[low:high, : key_count - span.start]],
+                [sees.new_ones(high - low, span.start), sees[low:high, : n_keys - span.start]],
                 dim=-1,
             )
             if window is not None:
-                key_positions = torch.cat(
-                    [torch.arange(span.start, device=self._device), new_depths + span.start]
-                )[:key_count]
-                allowed = allowed & (
-                    key_positions[None] > new_depths[low:high, None] + span.start - window
-                )
+                positions = torch.cat(
+                    [torch.arange(span.start, device=self._device), depths + span.start]
+                )[:n_keys]
+                allowed = allowed & (positions[None] > depths[low:high, None] + span.start - window)
             self._masks[key] = _additive_mask(allowed, dtype).repeat(groups, 1)[None, None]
         return self._masks[key]
 
@@ -208,7 +196,7 @@ def _additive_mask(allowed: Tensor, dtype: torch.dtype) -> Tensor:
     )
 
 
-def _masked_attention(
+def _attention(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, softcap: float | None
 ) -> Tensor:
     """(rows, kv heads, queries, head size); the mask is added to the scores."""

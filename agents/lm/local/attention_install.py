@@ -25,7 +25,7 @@ from agents.lm.local.attention import (
 from agents.lm.local.kv_block import CacheShape
 from simworld.core.errors import ModelError
 
-_PROBE_TOKENS = 24  # tokens
+_PROBE_TOKENS = 24
 # largest difference of logits, as a share of the largest logit
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1}
 _LAYER_TYPES = ("full_attention", "sliding_attention")
@@ -79,11 +79,9 @@ def install_attention(model: Any) -> InstalledAttention:
     config = model.config.get_text_config()
     device = next(model.parameters()).device
     ids = (torch.arange(_PROBE_TOKENS, device=device) * 7 + 3)[None] % config.vocab_size
-    layer_types = getattr(config, "layer_types", None) or ()
-    if unknown_types := [
-        layer_type for layer_type in layer_types if layer_type not in _LAYER_TYPES
-    ]:
-        raise _refusal(name, f"it has layers of the kind {unknown_types[0]}")
+    kinds = getattr(config, "layer_types", None) or ()
+    if unknown := [kind for kind in kinds if kind not in _LAYER_TYPES]:
+        raise _refusal(name, f"it has layers of the kind {unknown[0]}")
     with torch.inference_mode():
         expected = model(input_ids=ids, use_cache=False).logits[0].float()
         input_scale = _input_scale(model, ids, expected)
@@ -101,9 +99,9 @@ def install_attention(model: Any) -> InstalledAttention:
         ((heads, size, value_size),) = shapes
         if size != value_size:
             raise _refusal(name, "keys and values differ in size")
-        for layer, layer_type in enumerate(layer_types):
-            if (layer_type == "sliding_attention") != (probe.windows[layer] is not None) and len(
-                set(layer_types)
+        for layer, kind in enumerate(kinds):
+            if (kind == "sliding_attention") != (probe.windows[layer] is not None) and len(
+                set(kinds)
             ) > 1:
                 raise _refusal(name, "its layers do not say how wide their window is")
         dtype = next(model.parameters()).dtype

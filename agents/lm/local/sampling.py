@@ -29,7 +29,7 @@ def sample_tokens(
     logits: Tensor,
     settings: Sequence[Sampling],
     uniforms: Tensor,
-    seen_ids: Sequence[Tensor] | None = None,
+    seen: Sequence[Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """One token per row, and its log-probability under the raw model at temperature 1.
 
@@ -38,7 +38,7 @@ def sample_tokens(
             log-probability.
         settings: one per row.
         uniforms: (rows,) float64 in [0, 1).
-        seen_ids: per row the ids of the tokens in prompt and reply, for the repetition penalty;
+        seen: per row the ids of the tokens in prompt and reply, for the repetition penalty;
             needed only where one is set.
 
     Returns:
@@ -47,37 +47,35 @@ def sample_tokens(
     if logits.device.type == "cpu" and len(settings) > _CPU_ROWS:
         parts = [slice(low, low + _CPU_ROWS) for low in range(0, len(settings), _CPU_ROWS)]
         sampled = [
-            sample_tokens(
-                logits[p], settings[p], uniforms[p], None if seen_ids is None else seen_ids[p]
-            )
+            sample_tokens(logits[p], settings[p], uniforms[p], None if seen is None else seen[p])
             for p in parts
         ]
         return torch.cat([tokens for tokens, _ in sampled]), torch.cat(
             [logprobs for _, logprobs in sampled]
         )
     raw = logits.float()
-    scores = _apply_repetition_penalty(raw, settings, seen_ids)
+    scores = _apply_repetition_penalty(raw, settings, seen)
     tokens = torch.empty(len(settings), dtype=torch.int64, device=raw.device)
-    greedy_rows = [i for i, s in enumerate(settings) if s.temperature == 0 or s.top_k == 1]
-    top_k_rows = [i for i, s in enumerate(settings) if s.temperature > 0 and s.top_k > 1]
-    whole_rows = [i for i, s in enumerate(settings) if s.temperature > 0 and s.top_k <= 0]
-    if greedy_rows:
-        tokens[greedy_rows] = scores[greedy_rows].argmax(-1)
-    if len(top_k_rows) == len(settings):
+    greedy = [i for i, s in enumerate(settings) if s.temperature == 0 or s.top_k == 1]
+    limited = [i for i, s in enumerate(settings) if s.temperature > 0 and s.top_k > 1]
+    unlimited = [i for i, s in enumerate(settings) if s.temperature > 0 and s.top_k <= 0]
+    if greedy:
+        tokens[greedy] = scores[greedy].argmax(-1)
+    if len(limited) == len(settings):
         tokens = _sample_top_k(scores, settings, uniforms)
-    elif top_k_rows:
-        tokens[top_k_rows] = _sample_top_k(
-            scores[top_k_rows], [settings[i] for i in top_k_rows], uniforms[top_k_rows]
+    elif limited:
+        tokens[limited] = _sample_top_k(
+            scores[limited], [settings[i] for i in limited], uniforms[limited]
         )
-    if whole_rows:
-        tokens[whole_rows] = _sample_vocabulary(
-            scores[whole_rows], [settings[i] for i in whole_rows], uniforms[whole_rows]
+    if unlimited:
+        tokens[unlimited] = _sample_vocabulary(
+            scores[unlimited], [settings[i] for i in unlimited], uniforms[unlimited]
         )
     return tokens, raw.log_softmax(-1).gather(-1, tokens[:, None])[:, 0].double()
 
 
 def log_likelihood(
-    logits: Tensor, tokens: Tensor, setting: Sampling, seen_ids: Sequence[Tensor]
+    logits: Tensor, tokens: Tensor, setting: Sampling, seen: Sequence[Tensor]
 ) -> Tensor:
     """The logarithm of the probability with which `sample_tokens` draws each token, (n,) float32,
     with gradients to the logits.
@@ -89,11 +87,11 @@ def log_likelihood(
         logits: (n, vocabulary).
         tokens: (n,) int64.
         setting: of all rows; its temperature above 0.
-        seen_ids: as for `sample_tokens`.
+        seen: as for `sample_tokens`.
     """
     settings, raw = [setting] * len(tokens), logits.float()
     is_seen = torch.zeros_like(raw, dtype=torch.bool)
-    for row, ids in zip(is_seen, seen_ids, strict=True):
+    for row, ids in zip(is_seen, seen, strict=True):
         row[ids] = True
     # Not by `_apply_repetition_penalty`: writing one number twice does harm to gradients.
     penalty = setting.repetition_penalty
@@ -112,7 +110,7 @@ def log_likelihood(
 
 
 def _apply_repetition_penalty(
-    raw: Tensor, settings: Sequence[Sampling], seen_ids: Sequence[Tensor] | None
+    raw: Tensor, settings: Sequence[Sampling], seen: Sequence[Tensor] | None
 ) -> Tensor:
     """Logits of seen tokens made less likely, as transformers does it: positive ones divided,
     negative ones multiplied.
@@ -120,13 +118,13 @@ def _apply_repetition_penalty(
     rows = [i for i, s in enumerate(settings) if s.repetition_penalty != 1]
     if not rows:
         return raw
-    if seen_ids is None:
+    if seen is None:
         raise ValueError("a repetition penalty needs the tokens seen so far")
     # Shorter rows are filled up with their first token: writing the same number twice does no harm.
-    width = max(1, *(len(seen_ids[i]) for i in rows))
-    padded_ids = torch.stack([_pad_with_first(seen_ids[i], width) for i in rows])
+    width = max(1, *(len(seen[i]) for i in rows))
+    padded_ids = torch.stack([_pad_with_first(seen[i], width) for i in rows])
     penalties = _column(
-        raw, [settings[i].repetition_penalty if len(seen_ids[i]) else 1.0 for i in rows], raw.dtype
+        raw, [settings[i].repetition_penalty if len(seen[i]) else 1.0 for i in rows], raw.dtype
     )
     penalised = raw[rows] if len(rows) < len(settings) else raw.clone()
     values = penalised.gather(-1, padded_ids)

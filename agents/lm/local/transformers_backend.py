@@ -81,8 +81,8 @@ class TransformersBackend:
         self._batch_size = batch_size
         self._next_ticket = 0
         self._finished: list[Finished] = []
-        self._waiting_rows: deque[DecodingRow] = deque()  # in the order submitted
-        self._halves_to_retry: deque[list[DecodingRow]] = deque()  # of batches that failed
+        self._waiting: deque[DecodingRow] = deque()  # in the order submitted
+        self._halves: deque[list[DecodingRow]] = deque()  # of batches that failed
         self._scorings: deque[_ScoringWork] = deque()
         self._batch_bytes = budget // 2
         self._prefix_cache = PrefixCache(
@@ -129,7 +129,7 @@ class TransformersBackend:
             self._finished.append(Finished(ticket=ticket, completion=row))
         else:
             self.meter.tokenised_tokens += len(row.input_ids)
-            self._waiting_rows.append(row)
+            self._waiting.append(row)
         return ticket
 
     def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
@@ -162,9 +162,9 @@ class TransformersBackend:
         self._local = None
         self._batch.remove_all()
         self._prefix_cache.clear()
-        self._waiting_rows.clear()
+        self._waiting.clear()
         self._finished = []
-        self._halves_to_retry.clear()
+        self._halves.clear()
         self._scorings.clear()
 
     def _work_once(self) -> bool:
@@ -188,21 +188,21 @@ class TransformersBackend:
     def _admit_rows(self) -> None:
         """Lets waiting rows join, first come, first served."""
         if not self._batch.rows:
-            self._retrying_half = bool(self._halves_to_retry)
+            self._retrying_half = bool(self._halves)
         if self._retrying_half:
             if not self._batch.rows:
-                for row in self._halves_to_retry.popleft():
+                for row in self._halves.popleft():
                     self._join(row)
             return
         prefill_tokens, batch = 0, self._batch
-        while self._waiting_rows and len(batch.rows) < self._batch_size:
-            row = self._waiting_rows[0]
+        while self._waiting and len(batch.rows) < self._batch_size:
+            row = self._waiting[0]
             uncached = batch.uncached_tokens(row)
             if prefill_tokens and prefill_tokens + uncached > MAX_PREFILL_TOKENS:
                 return
             if batch.rows and batch.kv_bytes_with(row) > self._batch_bytes:
                 return
-            self._join(self._waiting_rows.popleft())
+            self._join(self._waiting.popleft())
             prefill_tokens += uncached
 
     def _join(self, row: DecodingRow) -> None:
@@ -220,7 +220,7 @@ class TransformersBackend:
         for row in rows:
             row.restart()
         middle = len(rows) // 2
-        self._halves_to_retry.extend((rows[:middle], rows[middle:]))
+        self._halves.extend((rows[:middle], rows[middle:]))
         self._retrying_half = True
 
     def _take_scorings_of_thread(self) -> list[_ScoringWork]:

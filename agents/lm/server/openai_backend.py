@@ -104,12 +104,12 @@ class OpenAIBackend:
             reasoning is not None and reasoning != "off"
         )
         # Replies that ended a thought which they had not begun; those without any, whole and cut.
-        self._unopened_thoughts = self._plain_replies = self._truncated_plain_replies = 0
+        self._unopened_thoughts = self._plain_replies = self._cut_replies = 0
         self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._next_ticket = 0
         self._open_tickets = 0
         self._closing = False
-        self._refused_parameters: frozenset[str] = frozenset()
+        self._refused: frozenset[str] = frozenset()
         self._random = random.Random()  # spreads retries only, and so needs no seed
         self._loop = asyncio.new_event_loop()
         self._slots = asyncio.Semaphore(options.concurrency)
@@ -206,7 +206,7 @@ class OpenAIBackend:
         costs no retry.
         """
         attempt = omissions = 0
-        refused = self._refused_parameters
+        refused = self._refused
         while True:
             payload = build_payload(
                 request,
@@ -221,9 +221,7 @@ class OpenAIBackend:
             elif response.status == 200:
                 answer = self._read(response.body, request, submitted)
                 if isinstance(answer, ServerAnswer):
-                    self._refused_parameters |= (
-                        refused  # remembered only now that leaving it out has helped
-                    )
+                    self._refused |= refused  # remembered only now that leaving it out has helped
                     self._context_length.calibrate(
                         len(payload.body), answer.generated.prompt_tokens
                     )
@@ -272,7 +270,7 @@ class OpenAIBackend:
         decided = (
             self._reasoning == "off"
             or self._plain_replies > 0
-            or self._truncated_plain_replies >= _PLAIN_REPLIES_TO_DECIDE
+            or self._cut_replies >= _PLAIN_REPLIES_TO_DECIDE
         )
         return frozenset({"stop"}) if self._may_think or not decided else frozenset()
 
@@ -290,7 +288,7 @@ class OpenAIBackend:
             self._may_think |= answer.thought_aloud
             self._unopened_thoughts += answer.unopened_thought
             self._plain_replies += not answer.thought_aloud and not answer.truncated
-            self._truncated_plain_replies += not answer.thought_aloud and answer.truncated
+            self._cut_replies += not answer.thought_aloud and answer.truncated
         return answer
 
     async def _may_be_too_long(self, payload: Payload, request: Generate) -> bool:
