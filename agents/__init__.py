@@ -9,7 +9,7 @@ from agents.agent_spec import (
     agent_json_schema,
     agent_schema_text,
     find_specs,
-    library_names,
+    library_agent_names,
     load_spec,
 )
 from agents.factory import agent_content, agent_id_of, backend_key, make_agent, model_key
@@ -37,7 +37,7 @@ __all__ = [
     "agent_schema_text",
     "backend_key",
     "find_specs",
-    "library_names",
+    "library_agent_names",
     "load_spec",
     "make_agent",
     "model_key",

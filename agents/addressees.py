@@ -10,37 +10,37 @@ from functools import lru_cache
 from itertools import islice
 
 from agents.name_forms import spelling_pattern
-from agents.people_names import PeopleNames, fold_name, resembles, whole_label
+from agents.people_names import PeopleNames, fold_name, is_misspelt, whole_label
 from agents.privacy_words import (
+    ALSO_NAMES,
     ARTICLES,
     BOTH,
-    BUT,
     EVERYONE,
+    EXCEPT,
+    FUNCTION_WORDS,
     HONORIFICS,
     KINSHIP,
-    LITTLE,
     MANNERS,
-    NAMES_TOO,
-    NOBODY_ENDS,
-    ONESELF,
-    PEOPLE,
+    NON_PERSON_ENDINGS,
+    PERSON_NOUNS,
     PRONOUN,
-    THINGS,
+    REFLEXIVE,
+    THING_NOUNS,
     VERBS,
 )
 
 _SPACE = re.compile(r"[\s\"“”'‘’«»„*_@]*")
-_AND = re.compile(
+_LIST_SEPARATOR = re.compile(
     r"\s*[\"”'’*_]*\s*(?:,\s*(?:and\b)?|&|\+|/|;|、|،|和|及|与|跟|と|و(?=\S)|"
     r"\b(?:and|und|et|y|e|o|or|plus|as well as)\b)\s*(?:also\s+)?(?:to\s+)?"
 )
 _POSSESSIVE = re.compile(r"(?:['’]s?)\s+(?P<of>[^\s,.;:!?]+)")
-_EAR = re.compile(r"(?:(?:left|right|own)\s+)?(?:ears?|eyes|face)$")
-_SPEECH = re.compile(r"\s*[\"”’*_]*\s*(?:[:：]|,\s*(?=[\"“„«「]))\s*")
+_EAR_OR_FACE = re.compile(r"(?:(?:left|right|own)\s+)?(?:ears?|eyes|face)$")
+_COLON_BEFORE_SPEECH = re.compile(r"\s*[\"”’*_]*\s*(?:[:：]|,\s*(?=[\"“„«「]))\s*")
 _EVERYONE = re.compile(rf"(?i){EVERYONE}(?!\w)")
 _BOTH = re.compile(rf"(?i){BOTH}(?!\w)")
-_BUT = re.compile(rf"(?i){BUT}")
-_ONESELF = re.compile(rf"(?i){ONESELF}(?!\w)")
+_EXCEPT = re.compile(rf"(?i){EXCEPT}")
+_ONESELF = re.compile(rf"(?i){REFLEXIVE}(?!\w)")
 _PRONOUN = re.compile(
     rf"(?i){PRONOUN}(?=\W*$|\s*[,.;:!?—-]|\s+(?:only|alone|quietly|softly|privately|directly)\b)"
 )
@@ -48,16 +48,16 @@ _ONE_OF = re.compile(
     r"(?i)(?:one|some|any|each|either|none|two) of (?:them|you|us|the|my|your|her|his)\b"
 )
 _CLAUSE_END = re.compile(r"[,;:!?()\n—–]|\.\s")
-_AFTER_NOUN = re.compile(
+_NOUN_PHRASE_END = re.compile(
     r"(?i)\b(?:of|in|at|on|with|by|from|who|that|which|near|behind|for|as|and|or|where|when|"
     r"while)\b"
 )
 _WORD = re.compile(r"[^\W_](?:[\w'’-]*[^\W_])?")
-_KIN = frozenset(word for words in KINSHIP.values() for word in words)
+_KINSHIP_WORDS = frozenset(word for words in KINSHIP.values() for word in words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addressed:
+class Addressees:
     """Whom a phrase means."""
 
     # seats; empty: everybody; None: somebody who cannot be made out
@@ -66,7 +66,7 @@ class Addressed:
     tail: str = ""  # whatever else follows
 
 
-UNKNOWN = Addressed()
+UNKNOWN_ADDRESSEE = Addressees()
 
 
 class PeoplePresent:
@@ -74,33 +74,37 @@ class PeoplePresent:
 
     def __init__(self, names: PeopleNames) -> None:
         self.seats = names.seats
-        called = names.called()
-        self._called = {fold_name(word): seats for word, seats in called.items()}
-        own = [name for name in names.own if fold_name(name) not in self._called]
-        self._own = re.compile(rf"(?i)(?:{whole_label(own)})") if own else None
-        little = [word for word in self._called if word in ARTICLES | LITTLE]
-        known = whole_label(
-            {word for word in (*called, *self._called) if fold_name(word) not in little}
+        seats_by_spelling = names.seats_by_name()
+        self._seats_by_name = {fold_name(word): seats for word, seats in seats_by_spelling.items()}
+        own = [name for name in names.own if fold_name(name) not in self._seats_by_name]
+        self._own_name = re.compile(rf"(?i)(?:{whole_label(own)})") if own else None
+        ambiguous = [word for word in self._seats_by_name if word in ARTICLES | FUNCTION_WORDS]
+        pattern = whole_label(
+            {
+                word
+                for word in (*seats_by_spelling, *self._seats_by_name)
+                if fold_name(word) not in ambiguous
+            }
         )
-        loud = whole_label(
-            [*map(str.upper, little), *map(str.capitalize, little)]
+        capitalised = whole_label(
+            [*map(str.upper, ambiguous), *map(str.capitalize, ambiguous)]
         )  # `A`, but no `a`
-        known = "|".join(filter(None, (known, f"(?-i:{loud})" if loud else "")))
-        self._other = re.compile(rf"(?i)(?:{known})") if known else None
-        self._parts = [word for called in self._called for word in called.split()]
+        pattern = "|".join(filter(None, (pattern, f"(?-i:{capitalised})" if capitalised else "")))
+        self._other_name = re.compile(rf"(?i)(?:{pattern})") if pattern else None
+        self._name_parts = [word for name in self._seats_by_name for word in name.split()]
 
     @property
-    def only(self) -> tuple[str, ...]:
+    def only_other_seat(self) -> tuple[str, ...]:
         """The other seat where there is just one."""
         return tuple(self.seats) if len(self.seats) == 1 else ()
 
-    def knows(self, *words: str) -> bool:
+    def is_name(self, *words: str) -> bool:
         """Whether one of the words is how somebody here is called."""
-        return any(fold_name(word) in self._called for word in words)
+        return any(fold_name(word) in self._seats_by_name for word in words)
 
-    def named(self, text: str) -> tuple[str, ...] | None:
+    def seats_named_in(self, text: str) -> tuple[str, ...] | None:
         """The seats that a text names, in order; None where a name may mean two."""
-        meanings = [self._meant(match) for match in self._others(text)]
+        meanings = [self._seats_meant(match) for match in self._find_other_names(text)]
         return (
             None
             if any(len(seats) != 1 for seats in meanings)
@@ -109,114 +113,124 @@ class PeoplePresent:
 
     def without_names(self, text: str) -> str:
         """The text with its names of others taken out."""
-        return self._other.sub(" ", text) if self._other else text
+        return self._other_name.sub(" ", text) if self._other_name else text
 
-    def resembles(self, phrase: str) -> bool:
+    def resembles_name(self, phrase: str) -> bool:
         """Whether one of the first words is a name here, misspelt."""
         words = (
             word
             for word in phrase.split()[:4]
-            if not (_thing(word) or word.casefold() in VERBS | LITTLE)
+            if not (_is_thing_noun(word) or word.casefold() in VERBS | FUNCTION_WORDS)
         )
-        return any(resembles(word, self._parts) for word in words)
+        return any(is_misspelt(word, self._name_parts) for word in words)
 
-    def addressed(self, phrase: str) -> Addressed | None:
+    def read_addressees(self, phrase: str) -> Addressees | None:
         """Whom a phrase after "to" means; None where it means nobody: `be honest`, `my mind`,
         `Bob's surprise`.
         """
-        at = _past_space(phrase, 0)
-        start = self._article(phrase, at)
+        at = _skip_space(phrase, 0)
+        start = self._skip_article(phrase, at)
         if everyone := _EVERYONE.match(phrase, start) or _EVERYONE.match(phrase, at):
-            return self._but(phrase, everyone.end())
+            return self._read_exception(phrase, everyone.end())
         if both := _BOTH.match(phrase, at):
-            return _end(() if len(self.seats) == 2 else None, phrase, both.end())
+            return _finish_addressees(() if len(self.seats) == 2 else None, phrase, both.end())
         if _ONESELF.match(phrase, at):
-            return UNKNOWN
+            return UNKNOWN_ADDRESSEE
         if pronoun := _PRONOUN.match(phrase, at):
-            return _end(self.only or None, phrase, pronoun.end())
-        if self._other is None or not self._other.match(phrase, start):
+            return _finish_addressees(self.only_other_seat or None, phrase, pronoun.end())
+        if self._other_name is None or not self._other_name.match(phrase, start):
             if (
-                self._own
-                and self._own.match(phrase, start)
-                and not _abstract(phrase, self._own.match(phrase, start))
+                self._own_name
+                and self._own_name.match(phrase, start)
+                and not _owns_no_person(phrase, self._own_name.match(phrase, start))
             ):
-                return UNKNOWN
-            return UNKNOWN if self._somebody(phrase, at) else None
-        return self._seats(phrase, start)
+                return UNKNOWN_ADDRESSEE
+            return UNKNOWN_ADDRESSEE if self._may_be_person(phrase, at) else None
+        return self._read_seats(phrase, start)
 
-    def _meant(self, match: re.Match[str]) -> frozenset[str]:
+    def _seats_meant(self, match: re.Match[str]) -> frozenset[str]:
         word = fold_name(match.group())
-        if word in self._called:
-            return self._called[word]
+        if word in self._seats_by_name:
+            return self._seats_by_name[word]
         spelled = (
             seats
-            for known, seats in self._called.items()
-            if re.fullmatch(spelling_pattern(known), word)
+            for name, seats in self._seats_by_name.items()
+            if re.fullmatch(spelling_pattern(name), word)
         )
         return frozenset().union(*spelled)
 
-    def _others(self, text: str) -> list[re.Match[str]]:
-        return list(self._other.finditer(text)) if self._other else []
+    def _find_other_names(self, text: str) -> list[re.Match[str]]:
+        return list(self._other_name.finditer(text)) if self._other_name else []
 
-    def _article(self, phrase: str, at: int) -> int:
+    def _skip_article(self, phrase: str, at: int) -> int:
         # Past "the", "my dear", "Mrs.", unless that is how somebody is called.
-        while not (self._other and self._other.match(phrase, at)):
+        while not (self._other_name and self._other_name.match(phrase, at)):
             word = _WORD.match(phrase, at)
             if not word:
                 break
-            after = _past_space(phrase, word.end() + phrase.startswith(".", word.end()))
+            after = _skip_space(phrase, word.end() + phrase.startswith(".", word.end()))
             skipped = word.group().casefold()
-            known_next = self._other is not None and self._other.match(phrase, after)
-            if skipped not in ARTICLES | HONORIFICS and not (known_next and _person(skipped)):
+            name_follows = self._other_name is not None and self._other_name.match(phrase, after)
+            if skipped not in ARTICLES | HONORIFICS and not (
+                name_follows and _is_person_noun(skipped)
+            ):
                 break
             if after >= len(phrase):
                 break
             at = after
         return at
 
-    def _but(self, phrase: str, at: int) -> Addressed:
-        if but := _BUT.match(phrase, at):
-            left_out = self._seats(phrase, self._article(phrase, but.end()))
+    def _read_exception(self, phrase: str, at: int) -> Addressees:
+        if but := _EXCEPT.match(phrase, at):
+            left_out = self._read_seats(phrase, self._skip_article(phrase, but.end()))
             if not left_out or not left_out.to:
-                return UNKNOWN
+                return UNKNOWN_ADDRESSEE
             kept = tuple(seat for seat in sorted(self.seats) if seat not in left_out.to)
-            return Addressed(to=kept or None, speech=left_out.speech, tail=left_out.tail)
-        addressed = _end((), phrase, at)
-        return UNKNOWN if _BUT.search(f" {addressed.tail}") else addressed
+            return Addressees(to=kept or None, speech=left_out.speech, tail=left_out.tail)
+        addressed = _finish_addressees((), phrase, at)
+        return UNKNOWN_ADDRESSEE if _EXCEPT.search(f" {addressed.tail}") else addressed
 
-    def _seats(self, phrase: str, at: int) -> Addressed | None:
+    def _read_seats(self, phrase: str, at: int) -> Addressees | None:
         to: list[str] = []
         while True:
-            match = self._other.match(phrase, at) if self._other else None
+            match = self._other_name.match(phrase, at) if self._other_name else None
             if match is None:
-                return UNKNOWN
-            seats = self._meant(match)
+                return UNKNOWN_ADDRESSEE
+            seats = self._seats_meant(match)
             if len(seats) != 1:
-                return UNKNOWN
+                return UNKNOWN_ADDRESSEE
             at = match.end()
-            again = self._other.match(phrase, _past_space(phrase, at)) if self._other else None
-            if again and self._meant(again) == seats and phrase[at : again.start()].isspace():
+            again = (
+                self._other_name.match(phrase, _skip_space(phrase, at))
+                if self._other_name
+                else None
+            )
+            if again and self._seats_meant(again) == seats and phrase[at : again.start()].isspace():
                 at = again.end()  # `my friend Ida`
             if possessive := _POSSESSIVE.match(phrase, at):
-                if not _EAR.match(possessive.group("of").casefold()):
-                    return UNKNOWN if to or _person(possessive.group("of")) else None
+                if not _EAR_OR_FACE.match(possessive.group("of").casefold()):
+                    return (
+                        UNKNOWN_ADDRESSEE if to or _is_person_noun(possessive.group("of")) else None
+                    )
                 at = possessive.end()
             to += seats
-            another = _AND.match(phrase, at)
-            start = self._article(phrase, _past_space(phrase, another.end())) if another else at
-            if another and self._other and self._other.match(phrase, start):
+            another = _LIST_SEPARATOR.match(phrase, at)
+            start = (
+                self._skip_article(phrase, _skip_space(phrase, another.end())) if another else at
+            )
+            if another and self._other_name and self._other_name.match(phrase, start):
                 at = start
                 continue
             if (
                 another
-                and not _SPEECH.match(phrase, at)
-                and self._joined(another.group(), phrase[another.end() :])
+                and not _COLON_BEFORE_SPEECH.match(phrase, at)
+                and self._joins_person(another.group(), phrase[another.end() :])
             ):
-                return UNKNOWN
-            addressed = _end(tuple(dict.fromkeys(to)), phrase, at)
-            return UNKNOWN if _names_more(addressed.tail) else addressed
+                return UNKNOWN_ADDRESSEE
+            addressed = _finish_addressees(tuple(dict.fromkeys(to)), phrase, at)
+            return UNKNOWN_ADDRESSEE if _continues_name(addressed.tail) else addressed
 
-    def _joined(self, by: str, rest: str) -> bool:
+    def _joins_person(self, by: str, rest: str) -> bool:
         # `Ida and Zed`, `Ida, Zed`, `Ida, the waiter`; but `Ida, quietly`, `Ida, while Bob looks
         # away`
         word = _WORD.search(rest)
@@ -231,11 +245,11 @@ class PeoplePresent:
             return False
         if "," not in by:
             return True
-        return self._somebody(rest, word.start()) and (
-            word.group()[0].isupper() or word.group().casefold() in ARTICLES | PEOPLE
+        return self._may_be_person(rest, word.start()) and (
+            word.group()[0].isupper() or word.group().casefold() in ARTICLES | PERSON_NOUNS
         )
 
-    def _somebody(self, phrase: str, at: int) -> bool:
+    def _may_be_person(self, phrase: str, at: int) -> bool:
         # A name that nobody here has, or a role; in doubt yes, since the words may be a secret.
         if phrase[at : at + 1] in {"[", "{", "<"} or _ONE_OF.match(phrase, at):
             return True
@@ -250,59 +264,63 @@ class PeoplePresent:
         if possessive or words[0].endswith(("s'", "s’")):
             return (
                 len(words) > 1
-                and _person(words[1])
+                and _is_person_noun(words[1])
                 and owner.casefold() not in {"that", "it", "let", "what"}
             )
         if first in ARTICLES and len(words) > 1:
             return self._head_is_person(group)
-        if words[0].istitle() and first in NAMES_TOO:
+        if words[0].istitle() and first in ALSO_NAMES:
             return True
-        if (first in VERBS or _thing(first)) and not _person(first):
+        if (first in VERBS or _is_thing_noun(first)) and not _is_person_noun(first):
             return False
         if any(char.isdigit() for char in words[0]):
             return False
-        if words[0][0].isupper() or _person(first) or self.resembles(" ".join(words)):
+        if words[0][0].isupper() or _is_person_noun(first) or self.resembles_name(" ".join(words)):
             return True
         if len(words) == 1:
-            return not first.endswith((*NOBODY_ENDS, "ly"))
+            return not first.endswith((*NON_PERSON_ENDINGS, "ly"))
         return len(words) == 2 and not (
-            words[1].casefold() in LITTLE or _thing(words[1]) or first.endswith(NOBODY_ENDS)
+            words[1].casefold() in FUNCTION_WORDS
+            or _is_thing_noun(words[1])
+            or first.endswith(NON_PERSON_ENDINGS)
         )
 
     def _head_is_person(self, group: str) -> bool:
-        head = next(filter(str.strip, _AFTER_NOUN.split(group)), "")
+        head = next(filter(str.strip, _NOUN_PHRASE_END.split(group)), "")
         words = [word for word in _WORD.findall(head) if word.casefold() not in ARTICLES]
         if not words:
             return bool(re.search(r"(?i)\bone\b", head))  # `the one in red`
         last = words[-1].casefold()
-        if _person(last) or (not _thing(last) and self.resembles(" ".join(words))):
+        if _is_person_noun(last) or (
+            not _is_thing_noun(last) and self.resembles_name(" ".join(words))
+        ):
             return True
-        return not _thing(last) and not last.endswith(NOBODY_ENDS)
+        return not _is_thing_noun(last) and not last.endswith(NON_PERSON_ENDINGS)
 
 
 @lru_cache(maxsize=256)
-def _person(word: str) -> bool:
+def _is_person_noun(word: str) -> bool:
     word = word.casefold()
     singular = word[:-1] if word.endswith("s") else word
-    return bool({word, singular} & (PEOPLE | _KIN)) or word in HONORIFICS
+    return bool({word, singular} & (PERSON_NOUNS | _KINSHIP_WORDS)) or word in HONORIFICS
 
 
-def _thing(word: str) -> bool:
+def _is_thing_noun(word: str) -> bool:
     word = word.casefold()
-    return word in THINGS or word.removesuffix("s") in THINGS
+    return word in THING_NOUNS or word.removesuffix("s") in THING_NOUNS
 
 
-def _past_space(phrase: str, at: int) -> int:
+def _skip_space(phrase: str, at: int) -> int:
     space = _SPACE.match(phrase, at)
     return space.end() if space else at
 
 
-def _abstract(phrase: str, name: re.Match[str] | None) -> bool:
+def _owns_no_person(phrase: str, name: re.Match[str] | None) -> bool:
     of = name and _POSSESSIVE.match(phrase, name.end())
-    return bool(of and not _person(of.group("of")))
+    return bool(of and not _is_person_noun(of.group("of")))
 
 
-def _names_more(tail: str) -> bool:
+def _continues_name(tail: str) -> bool:
     # `Ida Holms`: the word after the name belongs to it.
     word = _WORD.match(tail.lstrip(" "))
     return bool(
@@ -310,7 +328,7 @@ def _names_more(tail: str) -> bool:
     )
 
 
-def _end(to: tuple[str, ...] | None, phrase: str, at: int) -> Addressed:
-    if speech := _SPEECH.match(phrase, at):
-        return Addressed(to=to, speech=phrase[speech.end() :].strip())
-    return Addressed(to=to, tail=phrase[at:].strip(" \"“”'‘’*_."))
+def _finish_addressees(to: tuple[str, ...] | None, phrase: str, at: int) -> Addressees:
+    if speech := _COLON_BEFORE_SPEECH.match(phrase, at):
+        return Addressees(to=to, speech=phrase[speech.end() :].strip())
+    return Addressees(to=to, tail=phrase[at:].strip(" \"“”'‘’*_."))

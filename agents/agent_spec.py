@@ -16,10 +16,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
-from agents.lm.load import check_spec
-from agents.lm.server.address import read_address
+from agents.lm.load import check_model_spec
+from agents.lm.server.address import is_server_model, parse_address
 from agents.lm.server.options import ServerFields
-from agents.prompting import PROMPTS, PromptTemplate
+from agents.prompting import PROMPTS_FOLDER, PromptTemplate
 from agents.steering.checkpoint_folder import PlannerFolder
 from agents.steering.steering_spec import SteeringSpec, find_planner
 from simworld.core.errors import InputError, ModelError, Problem
@@ -35,9 +35,9 @@ from simworld.yamlfile import (
 )
 from simworld.yamlfile.json_schema import json_schema
 
-LIBRARY = Path(__file__).parent / "library"
-_NAME = re.compile(r"^[a-z0-9][a-z0-9._-]*$")
-_MODEL = re.compile(r"^(builtin|hf|openai):.+$")
+LIBRARY_FOLDER = Path(__file__).parent / "library"
+_NAME_PATTERN = re.compile(r"^[a-z0-9][a-z0-9._-]*$")
+_MODEL_PATTERN = re.compile(r"^(builtin|hf|openai):.+$")
 
 
 class SamplingSpec(BaseModel):
@@ -63,16 +63,16 @@ class SamplingSpec(BaseModel):
         default=48, ge=1, le=65536, description="A reply is cut here, thoughts included."
     )
 
-    def resolved(self) -> Sampling:
+    def to_sampling(self) -> Sampling:
         """The settings as the core's record."""
         return Sampling(**self.model_dump())
 
 
-class _Named(BaseModel):
+class _NamedSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(
-        json_schema_extra={"pattern": _NAME.pattern},
+        json_schema_extra={"pattern": _NAME_PATTERN.pattern},
         description="Lower-case letters, digits, dots and dashes.",
     )
     description: str = Field(default="", description="For people; changes nothing.")
@@ -80,7 +80,7 @@ class _Named(BaseModel):
     @field_validator("name")
     @classmethod
     def _name(cls, name: str) -> str:
-        if not _NAME.search(name):
+        if not _NAME_PATTERN.search(name):
             raise ValueError(
                 "expected small letters, digits, dots, dashes and _, like 'haggler', found"
                 f" {value_text(name)}"
@@ -88,7 +88,7 @@ class _Named(BaseModel):
         return name
 
 
-class LMSpec(ServerFields, _Named):
+class LMSpec(ServerFields, _NamedSpec):
     """An agent played by a language model."""
 
     kind: Literal["lm"] = "lm"
@@ -97,7 +97,7 @@ class LMSpec(ServerFields, _Named):
             "builtin:<name>, hf:<hub id or folder>, openai:<model>@<base url>, or openai:<model> at"
             " OpenAI itself."
         ),
-        json_schema_extra={"pattern": _MODEL.pattern},
+        json_schema_extra={"pattern": _MODEL_PATTERN.pattern},
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="Weights' type of a local model."
@@ -136,20 +136,20 @@ class LMSpec(ServerFields, _Named):
     @field_validator("model")
     @classmethod
     def _model(cls, model: str) -> str:
-        if not _MODEL.search(model):
+        if not _MODEL_PATTERN.search(model):
             raise ValueError(
                 "expected builtin:NAME, hf:FOLDER, hf:HUB-ID or openai:MODEL@URL, found"
                 f" {value_text(model)}"
             )
-        if model.startswith("openai:"):
+        if is_server_model(model):
             try:
-                read_address(model)
+                parse_address(model)
             except ModelError as error:
                 raise ValueError(str(error)) from None
         return model
 
 
-class ScriptedSpec(_Named):
+class ScriptedSpec(_NamedSpec):
     """An agent that says fixed lines."""
 
     kind: Literal["scripted"]
@@ -165,14 +165,18 @@ class ScriptedSpec(_Named):
     )
 
 
-class HumanSpec(_Named):
+class HumanSpec(_NamedSpec):
     """A person at the terminal."""
 
     kind: Literal["human"]
 
 
 AgentSpec = LMSpec | ScriptedSpec | HumanSpec
-_KINDS: Mapping[str, type[AgentSpec]] = {"lm": LMSpec, "scripted": ScriptedSpec, "human": HumanSpec}
+_SPEC_BY_KIND: Mapping[str, type[AgentSpec]] = {
+    "lm": LMSpec,
+    "scripted": ScriptedSpec,
+    "human": HumanSpec,
+}
 
 
 class AgentFile(RootModel[Annotated[AgentSpec, Field(discriminator="kind")]]):
@@ -193,7 +197,7 @@ class LoadedSpec:
 def load_spec(path: Path) -> LoadedSpec:
     """The agent of a file, its prompt read. Raises InputError with every problem."""
     document = load_yaml(path)
-    spec = _parse(document)
+    spec = _parse_spec(document)
     if not isinstance(spec, LMSpec):
         return LoadedSpec(spec=spec, source=path, template=None, template_source=None)
     problems: list[Problem] = []
@@ -204,13 +208,13 @@ def load_spec(path: Path) -> LoadedSpec:
     except InputError as error:
         problems += error.problems
     try:
-        check_spec(spec.model)
+        check_model_spec(spec.model)
     except ModelError as error:
         problems.append(document.problem(("model",), str(error)))
-    if not spec.model.startswith("openai:"):
-        problems += spec.local_problems(document)
+    if not is_server_model(spec.model):
+        problems += spec.server_only_problems(document)
     try:
-        planner = _planner(spec, document)
+        planner = _find_steering_planner(spec, document)
     except InputError as error:
         problems += error.problems
     if problems:
@@ -225,11 +229,11 @@ def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
     specs: list[LoadedSpec] = []
     problems: list[Problem] = []
     for name in names:
-        path = _find(name, beside=Path(), library=LIBRARY)
+        path = _find_file(name, beside=Path(), library=LIBRARY_FOLDER)
         if path is None:
             hint = (
-                did_you_mean_file(name, "agents", known=library_names())
-                or f"; the library has {', '.join(library_names())}"
+                did_you_mean_file(name, "agents", known=library_agent_names())
+                or f"; the library has {', '.join(library_agent_names())}"
             )
             problems.append(
                 Problem(
@@ -255,9 +259,9 @@ def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
     return tuple(specs)
 
 
-def library_names() -> tuple[str, ...]:
+def library_agent_names() -> tuple[str, ...]:
     """The names of the library's agents."""
-    return tuple(path.stem for path in sorted(LIBRARY.glob("*.yaml")))
+    return tuple(path.stem for path in sorted(LIBRARY_FOLDER.glob("*.yaml")))
 
 
 def agent_json_schema() -> dict[str, Any]:
@@ -275,17 +279,17 @@ def agent_schema_text(schema: Mapping[str, Any]) -> str:
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _parse(document: Document) -> AgentSpec:
+def _parse_spec(document: Document) -> AgentSpec:
     # By hand, where pydantic would place a wrong kind at the start of the file.
     data = document.data
     if not isinstance(data, dict) or "kind" not in data:
         return parse(document, LMSpec)  # the common kind need not be named
     kind = data["kind"]
-    model = _KINDS.get(kind) if isinstance(kind, str) else None
+    model = _SPEC_BY_KIND.get(kind) if isinstance(kind, str) else None
     if model is None:
         message = (
-            f"expected {or_list(tuple(_KINDS))}, found"
-            f" {value_text(kind)}{did_you_mean(kind, _KINDS)}"
+            f"expected {or_list(tuple(_SPEC_BY_KIND))}, found"
+            f" {value_text(kind)}{did_you_mean(kind, _SPEC_BY_KIND)}"
         )
         raise InputError([document.problem(("kind",), message)])
     return parse(document, model)
@@ -293,20 +297,20 @@ def _parse(document: Document) -> AgentSpec:
 
 def _find_prompt(name: str, document: Document) -> Path:
     beside = Path(document.name).parent
-    prompt = _find(name, beside=beside, library=PROMPTS)
+    prompt = _find_file(name, beside=beside, library=PROMPTS_FOLDER)
     if prompt is None:
-        known = tuple(sorted(path.stem for path in PROMPTS.glob("*.yaml")))
+        prompt_names = tuple(sorted(path.stem for path in PROMPTS_FOLDER.glob("*.yaml")))
         message = f"no prompt {name!r} beside this file, in the working folder or in the library"
         hint = (
-            did_you_mean_file(name, "prompts", beside=beside, known=known)
-            or f"; the library has {', '.join(known)}"
+            did_you_mean_file(name, "prompts", beside=beside, known=prompt_names)
+            or f"; the library has {', '.join(prompt_names)}"
         )
         raise InputError([document.problem(("prompt",), message + hint)])
     return prompt
 
 
-def _planner(spec: LMSpec, document: Document) -> PlannerFolder | None:
-    server = spec.model.startswith("openai:")
+def _find_steering_planner(spec: LMSpec, document: Document) -> PlannerFolder | None:
+    server = is_server_model(spec.model)
     if server and spec.record_states:
         message = (
             "a server shows no states of its model; use a local model (builtin: or hf:), or remove"
@@ -321,10 +325,10 @@ def _planner(spec: LMSpec, document: Document) -> PlannerFolder | None:
             " builtin: or hf:"
         )
         raise InputError([document.problem(("steering",), message)])
-    return find_planner(spec.steering, document, LIBRARY)
+    return find_planner(spec.steering, document, LIBRARY_FOLDER)
 
 
-def _find(name: str, *, beside: Path, library: Path) -> Path | None:
+def _find_file(name: str, *, beside: Path, library: Path) -> Path | None:
     path = Path(name)
     if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
         candidates = [beside / path, path]

@@ -153,24 +153,24 @@ ARABIC = DirectionPatterns(
     ),
     beside=r"\b(?:و?[إا]لى|و?لل?ـ?|[وف]|(?:[وف]?(?:ال|لل))?(?:سيدة?|آنسة|[أا]ستاذة?|دكتورة?|عزيزة?|شيخ|حاجة?|مهندسة?|عمة?|خالة?))\b",
 )
-EVERYONE = (
+EVERYONE_ELSEWHERE = (
     r"(?:alle[nrs]?|allen zusammen|tous|toutes|tout le monde|todos|todas|"
     r"大家|所有人|各位|众人|眾人|全体|全體|他们|她们|みんな|みなさん|皆さん|皆|全員|"
     r"(?:ا?ل)?جميع|ا?لكل)"
 )
-SOMEBODY = (
+PRONOUNS_ELSEWHERE = (
     r"(?:他|她|它|您|你|他们|她们|彼|彼女|あなた|ihm|ihr|ihnen|dir|lui|elle|eux|"
     r"él|ella|ellos|ellas|ti)"
 )
 # What a line begins with that is for somebody: `Zum Käufer: …`, `对买家说：…`, `買い手に：…`.
-FOR_SOMEBODY = (
+ADDRESSEE_LABEL_PATTERN = (
     r"(?:(?:[\w\u064b-\u0652]+,?"
     r" ){0,3}(?:zu[mr]?|an|aux?|à|al?|[إا]لى)\s[^\n:：\"“()\[\]]{1,60}|لل?\w{2,20}|"
     r"[^\s:：]{0,6}[对對跟向给給][^\n:：，。]{1,20}|[^\n:：、。"
     r"]{1,20}(?:に|へ)(?:だけ|対して|向かって)?)"
 )
 # A name-like word after `zu`, `à`, `a`; and up to three letters after `对`.
-NAME_LIKE = (
+NAME_LIKE_PATTERN = (
     r"(?:zu"
     r" (?!(?:Hause|Fuß|Recht|Unrecht|Beginn|Anfang|Ende|Tisch|Bett|Mittag|Gott|Boden|Land|"
     r"Weihnachten|Ostern)\b)|"
@@ -216,7 +216,7 @@ _JAPANESE_THINGS = (
     r"先|一緒|急|静か|窓|ドア|扉|床|空|外|中|上|下|右|左|前|後ろ|横|机|椅子|次|最後|最初|特|本当|すぐ|時|家|店|部屋|壁|奥|遠く|近く|手|目|耳|口|頭|"
     r"代わり|ついで|確か|明らか|正直|残念|別|逆|常|既|互い|同時|一気|勝手|無言|自然|不意|そこ|ここ|どこ"
 )
-TO_A_ROLE = (
+TO_ROLE_PATTERNS = (
     (
         r"(?:zum|zur|(?:nur )?(?:an|für) (?:d(?:en|ie|as)|[msd]?eine[nrm]?|ihre[nrm]?))"
         rf" (?!(?:{_GERMAN_THINGS})\b)[A-ZÄÖÜ]\w+"
@@ -236,6 +236,8 @@ TO_A_ROLE = (
     r"[给給](?![你我他她了过過钱錢票出力])[\u3400-\u9fff]{2,4}",
 )
 # What follows somebody who is named, in those: `(zum Chef und seinem Fahrer)`.
-MORE = r"(?:(?: (?:und|et|y|e)\b|[,、，،;]| و).*)?"
+MORE_ADDRESSEES = r"(?:(?: (?:und|et|y|e)\b|[,、，،;]| و).*)?"
 OTHER_LANGUAGES = (GERMAN, FRENCH, SPANISH, CHINESE, JAPANESE, ARABIC)
-MANNERS = rf"(?:(?:{_GERMAN_MANNER}|{_FRENCH_MANNER}|{_SPANISH_MANNER}|{_ARABIC_MANNER})[ ,،:]+)+"
+MANNERS_PATTERN = (
+    rf"(?:(?:{_GERMAN_MANNER}|{_FRENCH_MANNER}|{_SPANISH_MANNER}|{_ARABIC_MANNER})[ ,،:]+)+"
+)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from agents.agent_spec import LMSpec, LoadedSpec, ScriptedSpec
 from agents.human import HumanAgent
-from agents.lm.server.options import ServerFields, only_shaping
+from agents.lm.server.address import is_server_model
+from agents.lm.server.options import ServerFields, drop_unhashed_fields
 from agents.lm_agent import LMAgent
 from agents.scripted import ScriptedAgent
 from simworld.core.episode import ActionKind
@@ -39,10 +40,10 @@ def make_agent(loaded: LoadedSpec, info: ModelInfo | None = None) -> Agent:
             model=model_key(spec),
             info=info,
             template=loaded.template,
-            sampling=spec.sampling.resolved(),
+            sampling=spec.sampling.to_sampling(),
             reasks=spec.reasks,
             max_similarity=spec.max_similarity,
-            steering=_steering(loaded, spec, info),
+            steering=_build_steering(loaded, spec, info),
         )
     if isinstance(spec, ScriptedSpec):
         after = None if spec.after == "repeat" else ActionKind(spec.after)
@@ -51,16 +52,16 @@ def make_agent(loaded: LoadedSpec, info: ModelInfo | None = None) -> Agent:
     return HumanAgent(agent_id=agent_id)
 
 
-def _steering(loaded: LoadedSpec, spec: LMSpec, info: ModelInfo) -> Steering | None:
+def _build_steering(loaded: LoadedSpec, spec: LMSpec, info: ModelInfo) -> Steering | None:
     if loaded.template is None or not (spec.steering or spec.record_states):
         return None
     from agents.steering.make_steering import (
+        make_state_recording,
         make_steering,
-        record_states,
     )  # torch, which unsteered agents and `agent check` do without
 
     if spec.steering is None or loaded.planner is None:
-        return record_states(info, loaded.template.version)
+        return make_state_recording(info, loaded.template.version)
     return make_steering(spec.steering, loaded.planner, info, loaded.template.version)
 
 
@@ -91,7 +92,7 @@ def agent_content(loaded: LoadedSpec, info: ModelInfo | None = None) -> dict[str
     spec = loaded.spec
     content = spec.model_dump(mode="json", exclude={"name", "description"})
     if isinstance(spec, LMSpec):
-        content = only_shaping(content)
+        content = drop_unhashed_fields(content)
         # Left out where unused, so that plain agents keep the ids they had.
         del content["steering"]
         if not spec.record_states:
@@ -103,7 +104,7 @@ def agent_content(loaded: LoadedSpec, info: ModelInfo | None = None) -> dict[str
     if info is not None:
         content["model_id"] = info.id
         # A local model is its content, wherever it lies; a server is known by its address alone.
-        if info.id and not info.spec.startswith("openai:"):
+        if info.id and not is_server_model(info.spec):
             del content["model"]
     if loaded.template is not None:
         content["prompt"] = loaded.template.model_dump(mode="json")

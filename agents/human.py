@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from agents.people_names import PeopleNames
 from agents.privacy import UnresolvedAddressee
-from agents.prompting import describe_self, event_line, prompt_facts, whom_to_address
+from agents.prompting import addressing_note, describe_self, event_line, prompt_facts
 from agents.reply_parsing import parse_reply
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import Failure, Stopped
@@ -19,7 +19,7 @@ from simworld.core.requests import Ask, Finished, Generated, ModelInfo, Request
 from simworld.language import load_language
 
 MODEL = "human:terminal"
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class HumanAgent:
@@ -57,25 +57,29 @@ class HumanAgent:
                 )
             action = parse_reply(answer.text, PeopleNames.of(observation))
             if isinstance(action, UnresolvedAddressee):
-                note = f"Nobody heard that: {action.reason}. {whom_to_address(observation)}"
+                note = f"Nobody heard that: {action.reason}. {addressing_note(observation)}"
             elif action is not None:
                 return Act(seat=observation.seat, action=action)
 
 
 class TerminalBackend:
-    """Puts one question at a time to a person through `say` and `read`."""
+    """Puts one question at a time to a person through `print_line` and `read_line`."""
 
-    def __init__(self, *, say: Callable[[str], None], read: Callable[[str], str]) -> None:
-        """Args: `say` prints a line; `read` shows a prompt and returns what was typed, raising
-        EOFError at the end of input.
+    def __init__(
+        self, *, print_line: Callable[[str], None], read_line: Callable[[str], str]
+    ) -> None:
+        """Args: `read_line` shows a prompt and returns what was typed, raising EOFError at the end
+        of input.
         """
-        self._say_line = say
-        self._read = read
-        self._open: deque[tuple[int, Ask]] = deque()
-        self._tickets = 0
-        self._last: dict[tuple[int, str], Observation] = {}  # that was shown, by episode and seat
+        self._print_line = print_line
+        self._read_line = read_line
+        self._open_questions: deque[tuple[int, Ask]] = deque()
+        self._last_ticket = 0
+        self._last_shown: dict[
+            tuple[int, str], Observation
+        ] = {}  # that was shown, by episode and seat
         # turns of an episode and seat whose line stands on the screen
-        self._typed: set[tuple[int, str, int]] = set()
+        self._typed_turns: set[tuple[int, str, int]] = set()
 
     @property
     def info(self) -> ModelInfo:
@@ -86,9 +90,9 @@ class TerminalBackend:
         """A ticket for the question."""
         if not isinstance(request, Ask):
             raise TypeError(f"a terminal takes questions to a person, not {type(request).__name__}")
-        self._tickets += 1
-        self._open.append((self._tickets, request))
-        return self._tickets
+        self._last_ticket += 1
+        self._open_questions.append((self._last_ticket, request))
+        return self._last_ticket
 
     def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
         """Asks the oldest open question and waits for the answer, however long it takes.
@@ -96,21 +100,21 @@ class TerminalBackend:
         Raises Stopped at the end of input: nobody is there, so no conversation is stored that
         nobody had.
         """
-        if not self._open:
+        if not self._open_questions:
             return ()
-        ticket, ask = self._open.popleft()
+        ticket, ask = self._open_questions.popleft()
         observation = ask.observation
         self.show(observation)
         if ask.note:
-            self._say(ask.note)
+            self._print(ask.note)
         try:
-            text = self._read(f"{observation.label}: ")
+            text = self._read_line(f"{observation.label}: ")
         except EOFError:
             raise Stopped(
                 "the terminal was closed, so nobody speaks for a person's seat; the same command"
                 " plays the rest"
             ) from None
-        self._typed.add((observation.episode_seed, observation.seat, observation.turn))
+        self._typed_turns.add((observation.episode_seed, observation.seat, observation.turn))
         done = Generated(text=text, prompt_tokens=0, new_tokens=0, finish="stop", latency_s=0.0)
         return (Finished(ticket=ticket, completion=done),)
 
@@ -119,43 +123,46 @@ class TerminalBackend:
         the others' lines.
         """
         # casts share it, and are played one after the other
-        thread = (observation.episode_seed, observation.seat)
-        last = self._last.get(thread)
+        episode_seat = (observation.episode_seed, observation.seat)
+        last = self._last_shown.get(episode_seat)
         if last is None or observation.events[: len(last.events)] != last.events:
-            self._typed.clear()
-            self._head(observation)
-            seen = 0
+            self._typed_turns.clear()
+            self._show_briefing(observation)
+            shown_count = 0
         else:
-            seen = len(last.events)
-        self._last[thread] = observation
-        for event in observation.events[seen:]:
-            if event.seat != observation.seat or (*thread, event.turn) not in self._typed:
-                self._say(event_line(event, observation))
+            shown_count = len(last.events)
+        self._last_shown[episode_seat] = observation
+        for event in observation.events[shown_count:]:
+            if (
+                event.seat != observation.seat
+                or (*episode_seat, event.turn) not in self._typed_turns
+            ):
+                self._print(event_line(event, observation))
 
     def close(self) -> None:
         """Nothing to free."""
 
-    def _head(self, observation: Observation) -> None:
-        known = prompt_facts(observation)
+    def _show_briefing(self, observation: Observation) -> None:
+        facts = prompt_facts(observation)
         briefing = {
-            "Setting": known["setting"],
+            "Setting": facts["setting"],
             "You": describe_self(observation),
-            "With you": known["others"],
-            "Your goal": known["goal"],
-            "Only you know": known["knows"],
-            "Your secret": known["secret"],
+            "With you": facts["others"],
+            "Your goal": facts["goal"],
+            "Only you know": facts["knows"],
+            "Your secret": facts["secret"],
         }
-        self._say(f"── You are {observation.label} ──")
+        self._print(f"── You are {observation.label} ──")
         for name, value in briefing.items():
             if value:
-                self._say(f"{name}: {value}")
-        self._say(_marks(observation))
+                self._print(f"{name}: {value}")
+        self._print(_typing_help(observation))
 
-    def _say(self, line: str) -> None:
-        self._say_line(_CONTROL.sub("�", line))
+    def _print(self, line: str) -> None:
+        self._print_line(_CONTROL_CHARACTER.sub("�", line))
 
 
-def _marks(observation: Observation) -> str:
+def _typing_help(observation: Observation) -> str:
     """What a person may type, with the marks in the scenario's language."""
     words = load_language(observation.language).acts
     present = [other.label for other in observation.others if other.present]

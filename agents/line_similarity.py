@@ -11,7 +11,7 @@ from agents.name_forms import SCRIPT_WITHOUT_SPACES
 _WORD = re.compile(rf"[{SCRIPT_WITHOUT_SPACES}]|[^\W{SCRIPT_WITHOUT_SPACES}]+")
 
 
-def similarity(text: str, earlier: Sequence[str]) -> float:
+def line_similarity(text: str, earlier_lines: Sequence[str]) -> float:
     """How much of a line was said before, in [0, 1].
 
     The share of its word pairs that stand in one earlier line (the worst one) or, as in "no, no,
@@ -22,7 +22,7 @@ def similarity(text: str, earlier: Sequence[str]) -> float:
     if not pairs:
         return 0.0
     new = set(pairs)
-    lines: list[set[tuple[str, str]]] = [set(), *(set(_word_pairs(line)) for line in earlier)]
+    lines: list[set[tuple[str, str]]] = [set(), *(set(_word_pairs(line)) for line in earlier_lines)]
     return 1 - min(len(new - line) for line in lines) / len(pairs)
 
 

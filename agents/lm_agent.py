@@ -8,15 +8,15 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agents.line_similarity import similarity
+from agents.line_similarity import line_similarity
 from agents.people_names import PeopleNames
 from agents.privacy import UnresolvedAddressee
 from agents.prompting import (
     PromptTemplate,
+    addressing_note,
     build_prompt,
     prompt_version,
     stop_strings,
-    whom_to_address,
 )
 from agents.reply_parsing import parse_reply
 from agents.steering.act_plan import ActPlan
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from agents.steering.steering import Steering
 
 
-LONGEST_RAW = 200_000  # characters of a reply that are stored as the model wrote them
+MAX_RAW_CHARS = 200_000  # characters of a reply that are stored as the model wrote them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,26 +73,26 @@ class LMAgent:
         further replies behind the same.
         """
         names = PeopleNames.of(observation)
-        earlier = [event.action.text for event in observation.events if event.action.text]
-        dropped = asks = retries = 0
-        repeat: Act | None = None
+        earlier_lines = [event.action.text for event in observation.events if event.action.text]
+        dropped_events = asks = retries = 0
+        first_repeat: Act | None = None
         plan: ActPlan | None = None
         note = ""
         while True:
-            prompt = build_prompt(self.template, observation, drop_events=dropped, note=note)
-            planned = plan or (yield from self._plan(observation, prompt))
+            prompt = build_prompt(self.template, observation, drop_events=dropped_events, note=note)
+            planned = plan or (yield from self._plan_act(observation, prompt))
             answer: Completion
             if isinstance(planned, Failure):
                 answer = planned
             else:
                 plan = planned
                 asks += 1
-                answer = yield self._request(observation, prompt, retries, plan.prefix)
+                answer = yield self._reply_request(observation, prompt, retries, plan.prefix)
             if isinstance(answer, Failure):
-                if answer.kind == "too-long" and dropped < len(observation.events):
+                if answer.kind == "too-long" and dropped_events < len(observation.events):
                     # The oldest quarter of what is left goes; the row says so. The state shall be
                     # that of the prompt in use.
-                    dropped += max(1, (len(observation.events) - dropped) // 4)
+                    dropped_events += max(1, (len(observation.events) - dropped_events) // 4)
                     plan = None
                     continue
                 return answer
@@ -102,26 +102,36 @@ class LMAgent:
                     kind="unexpected",
                     message=f"the model gave {type(answer).__name__}",
                 )
-            action = parse_reply(answer.text, names, cut=answer.finish == "length")
+            action = parse_reply(answer.text, names, truncated=answer.finish == "length")
             if isinstance(action, UnresolvedAddressee):
-                note = whom_to_address(observation)
+                note = addressing_note(observation)
             elif action is not None:
-                act = self._act(
-                    observation, action, answer, plan.step if plan else None, retries, asks, dropped
+                act = self._make_act(
+                    observation,
+                    action,
+                    answer,
+                    plan.step if plan else None,
+                    retries,
+                    asks,
+                    dropped_events,
                 )
-                if not self._repeats(action, earlier):
+                if not self._is_repeat(action, earlier_lines):
                     return act
-                repeat = repeat or act
+                first_repeat = first_repeat or act
             if retries == self.reasks:
-                return _accepted(repeat, asks) if repeat else _unusable(answer, action, asks)
+                return (
+                    _accept_repeat(first_repeat, asks)
+                    if first_repeat
+                    else _unusable(answer, action, asks)
+                )
             retries += 1
 
-    def _plan(
+    def _plan_act(
         self, observation: Observation, prompt: ChatPrompt
     ) -> Generator[Request, Completion, ActPlan | Failure]:
         if self.steering is None:
             return ActPlan()
-        request = self.steering.request(prompt, self._thread(observation))
+        request = self.steering.state_request(prompt, self._thread_name(observation))
         answer = None if request is None else (yield request)
         if isinstance(answer, Failure):
             return answer
@@ -131,69 +141,69 @@ class LMAgent:
                 kind="unexpected",
                 message=f"the model gave {type(answer).__name__}",
             )
-        return self.steering.plan(observation, answer)
+        return self.steering.plan_act(observation, answer)
 
-    def _request(
+    def _reply_request(
         self, observation: Observation, prompt: ChatPrompt, retry: int, prefix: Prefix | None
     ) -> Generate:
         return Generate(
             prompt=prompt,
             sampling=self.sampling,
-            seed=_stream(observation, retry),
+            seed=_sampling_seed(observation, retry),
             stop=stop_strings(self.template, observation),
-            thread=self._thread(observation),
+            thread=self._thread_name(observation),
             prefix=prefix,
         )
 
-    def _thread(self, observation: Observation) -> str:
+    def _thread_name(self, observation: Observation) -> str:
         return f"{observation.episode_seed}/{self.id}/{observation.seat}"
 
-    def _repeats(self, action: Action, earlier: list[str]) -> bool:
+    def _is_repeat(self, action: Action, earlier_lines: list[str]) -> bool:
         if self.max_similarity >= 1 or action.kind is not ActionKind.speak:
             return False
-        return similarity(action.text, earlier) >= self.max_similarity
+        return line_similarity(action.text, earlier_lines) >= self.max_similarity
 
-    def _act(
+    def _make_act(
         self, observation: Observation, action: Action, answer: Generated, step: PlanStep | None,
-        retry: int, asks: int, dropped: int,
+        retry: int, asks: int, dropped_events: int,
     ) -> Act:  # fmt: skip
         generation = Generation(
             model_id=self.info.id,
             dtype=answer.dtype,
             prompt_version=prompt_version(self.template, observation),
-            seed=_stream(observation, retry),
+            seed=_sampling_seed(observation, retry),
             prompt_tokens=answer.prompt_tokens,
             new_tokens=answer.new_tokens,
             latency_s=answer.latency_s,
             logprob=answer.logprob,
             finish=answer.finish,
-            raw=answer.raw[:LONGEST_RAW],
+            raw=answer.raw[:MAX_RAW_CHARS],
             asks=asks,
-            dropped_events=dropped,
+            dropped_events=dropped_events,
             reasoning_tokens=answer.reasoning_tokens,
         )
         return Act(seat=observation.seat, action=action, generation=generation, plan=step)
 
 
-def _stream(observation: Observation, retry: int) -> int:
+def _sampling_seed(observation: Observation, retry: int) -> int:
     return observation.seed if retry == 0 else derive_seed(observation.seed, "ask", retry)
 
 
-def _accepted(act: Act, asks: int) -> Act:
+def _accept_repeat(act: Act, asks: int) -> Act:
     # The first repeat is kept, but all requests made for this act count.
     return replace(act, generation=act.generation and replace(act.generation, asks=asks))
 
 
 def _unusable(answer: Generated, action: Action | UnresolvedAddressee | None, asks: int) -> Failure:
-    shown = answer.text if len(answer.text) <= 80 else answer.text[:77] + "..."
+    excerpt = answer.text if len(answer.text) <= 80 else answer.text[:77] + "..."
     if isinstance(action, UnresolvedAddressee):
         message = (
             f"no reply in {asks} asks that says whom it is for: {action.reason}; the last was"
-            f" {shown!r}"
+            f" {excerpt!r}"
         )
         return Failure(boundary="reply", kind="private", message=message)
     return Failure(
         boundary="reply",
         kind="empty",
-        message=f"no usable reply in {asks} asks; the last was {shown!r}",
+        message=f"no usable reply in {asks} asks; the last was {excerpt!r}",
     )

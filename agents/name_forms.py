@@ -19,10 +19,10 @@ CHINESE_TITLES = (
 ARABIC_PREFIXES = ("و", "ف", "ل", "ول", "لل", "ولل", "لـ")
 _ARABIC = re.compile("[\u0620-\u064a\u0671-\u06d3]")
 # and the stroke that lengthens a word: written or not, as one likes
-_VOWELS = "[\u064b-\u0652\u0670\u0640]*"
-_ARTICLE = "ال"
+_ARABIC_VOWELS = "[\u064b-\u0652\u0670\u0640]*"
+_ARABIC_ARTICLE = "ال"
 _ARABIC_LETTERS = {**dict.fromkeys("اأإآٱ", "[اأإآٱ]"), "ى": "[ىي]", "ي": "[ىي]", "ه": "[ةه]"}
-_HAN = re.compile("[\u3400-\u9fff]+")
+_CHINESE_CHARACTERS = re.compile("[\u3400-\u9fff]+")
 _TWO_LETTER_SURNAMES = frozenset(
     [
         "欧阳",
@@ -41,10 +41,10 @@ _TWO_LETTER_SURNAMES = frozenset(
         "令狐",
     ]
 )
-_WEAK = re.compile(
+_GERMAN_WEAK_NOUN = re.compile(
     r"(?:ant|ent|ist|at|et|ot|nom|graf|graph|log|soph|mensch|held|prinz|fürst|christ)$"
 )
-_WEAK_WITHOUT_E = ("herr", "nachbar", "bauer")
+_GERMAN_WEAK_NOUN_ENDINGS = ("herr", "nachbar", "bauer")
 
 
 def spelling_pattern(label: str) -> str:
@@ -54,41 +54,46 @@ def spelling_pattern(label: str) -> str:
     without article, vowels and hamza, and as "my" or "our".
     """
     words = " ".join(unicodedata.normalize("NFC", label).split()).split(" ")
-    text = " ".join(_arabic(word) if _ARABIC.search(word) else re.escape(word) for word in words)
+    text = " ".join(
+        _arabic_pattern(word) if _ARABIC.search(word) else re.escape(word) for word in words
+    )
     text = re.sub(rf"(?<=[{SCRIPT_WITHOUT_SPACES}]) (?=[{SCRIPT_WITHOUT_SPACES}])", r"\\s?", text)
     return re.sub("['’]", "['’]", text)
 
 
-def inflected_forms(name: str, language: str, *, callings: Iterable[str] = ()) -> Iterable[str]:
+def inflected_forms(name: str, language: str, *, occupations: Iterable[str] = ()) -> Iterable[str]:
     """Other forms of a person's name or a role in a language; nothing in those that leave words as
     they are.
 
     Args:
         name: a full name, or a role.
         language: code of the language that is spoken.
-        callings: what the person does: in Chinese it follows the surname.
+        occupations: what the person does: in Chinese it follows the surname.
     """
     if language == "de":
-        yield from _german(name)
-    elif language == "zh" and 2 <= len(name) <= 4 and _HAN.fullmatch(name):
+        yield from _german_forms(name)
+    elif language == "zh" and 2 <= len(name) <= 4 and _CHINESE_CHARACTERS.fullmatch(name):
         surname = name[: 2 if name[:2] in _TWO_LETTER_SURNAMES else 1]
         given_name = name[len(surname) :]
         yield from (given_name,) if len(given_name) > 1 else ()
         yield from (
             surname + title
-            for title in [*CHINESE_TITLES.split("|"), *filter(_HAN.fullmatch, callings)]
+            for title in [
+                *CHINESE_TITLES.split("|"),
+                *filter(_CHINESE_CHARACTERS.fullmatch, occupations),
+            ]
         )
         yield from (before + surname for before in "老小阿")
-    elif language == "ja" and len(name) == 4 and _HAN.fullmatch(name):
+    elif language == "ja" and len(name) == 4 and _CHINESE_CHARACTERS.fullmatch(name):
         yield from (name[:2], name[2:])
 
 
-def _german(name: str) -> Iterable[str]:
+def _german_forms(name: str) -> Iterable[str]:
     # Cases: dem Kunden, dem Nachbarn, dem Studenten, dem Angestellten; des Käufers, des Wirtes.
     word = name.casefold()
-    if word.endswith("e") or word.endswith(_WEAK_WITHOUT_E):
+    if word.endswith("e") or word.endswith(_GERMAN_WEAK_NOUN_ENDINGS):
         yield f"{name}n"
-    elif _WEAK.search(word):
+    elif _GERMAN_WEAK_NOUN.search(word):
         yield f"{name}en"
     elif word.endswith("er"):
         yield f"{name[:-1]}n"
@@ -96,24 +101,24 @@ def _german(name: str) -> Iterable[str]:
         yield from (f"{name}s", f"{name}es")
 
 
-def _arabic(word: str) -> str:
-    bare = re.sub(_VOWELS, "", word)
+def _arabic_pattern(word: str) -> str:
+    bare = re.sub(_ARABIC_VOWELS, "", word)
     article = ""
-    if not bare.startswith(_ARTICLE):
-        article = f"(?:{_ARTICLE})?"
+    if not bare.startswith(_ARABIC_ARTICLE):
+        article = f"(?:{_ARABIC_ARTICLE})?"
     elif len(bare) >= 5:  # not of Allah
-        article, bare = f"(?:{_ARTICLE})?", bare.removeprefix(_ARTICLE)
+        article, bare = f"(?:{_ARABIC_ARTICLE})?", bare.removeprefix(_ARABIC_ARTICLE)
     last = bare[-1]
-    ending = "(?:[ةه]|ت(?:ي|نا))" if last == "ة" else _arabic_letter(last)
+    ending = "(?:[ةه]|ت(?:ي|نا))" if last == "ة" else _arabic_letter_pattern(last)
     if len(bare) > 2 and last not in "ةهاىي":
-        ending += f"{_VOWELS}(?:ي|نا)?"
+        ending += f"{_ARABIC_VOWELS}(?:ي|نا)?"
     return (
         article
-        + "".join(_arabic_letter(letter) + _VOWELS for letter in bare[:-1])
+        + "".join(_arabic_letter_pattern(letter) + _ARABIC_VOWELS for letter in bare[:-1])
         + ending
-        + _VOWELS
+        + _ARABIC_VOWELS
     )
 
 
-def _arabic_letter(letter: str) -> str:
+def _arabic_letter_pattern(letter: str) -> str:
     return _ARABIC_LETTERS.get(letter, re.escape(letter))

@@ -14,17 +14,25 @@ from agents.name_forms import (
     inflected_forms,
     spelling_pattern,
 )
-from agents.privacy_words import ARTICLES, HONORIFICS, KINSHIP, LITTLE, PARTICLES, THINGS, VERBS
+from agents.privacy_words import (
+    ARTICLES,
+    FUNCTION_WORDS,
+    HONORIFICS,
+    KINSHIP,
+    NAME_PARTICLES,
+    THING_NOUNS,
+    VERBS,
+)
 from simworld.core.episode import Observation
 from simworld.core.scenario import Relationship
 
-_NO_SPACES = re.compile(f"[{SCRIPT_WITHOUT_SPACES}]")
+_SPACELESS_SCRIPT = re.compile(f"[{SCRIPT_WITHOUT_SPACES}]")
 # Where a word begins and ends: no two letters of a script with spaces touch there. Once for all
 # words: it is slow to compile.
 _LETTER = rf"[^\W{SCRIPT_WITHOUT_SPACES}]"
-_JOINED = "".join(rf"|(?<=\b{prefix})" for prefix in ARABIC_PREFIXES)
-_BEGINS = rf"(?:(?<!{_LETTER})|(?!{_LETTER}){_JOINED})"
-_ENDS = rf"(?:(?!{_LETTER})|(?<!{_LETTER}))"
+_AFTER_ARABIC_PREFIX = "".join(rf"|(?<=\b{prefix})" for prefix in ARABIC_PREFIXES)
+_WORD_START = rf"(?:(?<!{_LETTER})|(?!{_LETTER}){_AFTER_ARABIC_PREFIX})"
+_WORD_END = rf"(?:(?!{_LETTER})|(?<!{_LETTER}))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +41,7 @@ class PeopleNames:
 
     own: tuple[str, ...]  # the seat's own names, longest first
     others: Mapping[str, str]  # what others are called → seat
-    meant: Mapping[str, frozenset[str]] = field(
+    looser_names: Mapping[str, frozenset[str]] = field(
         default_factory=dict
     )  # looser words for others → the seats they may mean
 
@@ -44,43 +52,45 @@ class PeopleNames:
             observation.label,
             observation.persona.name,
             observation.persona.called,
-            _role(observation.seat),
+            _role_words(observation.seat),
         }
         others = {other.label: other.seat for other in observation.others}
         for other in observation.others:
             if other.persona is not None:
                 others.setdefault(other.persona.name, other.seat)
-        return cls(own=_longest_first(own), others=others, meant=_looser_names(observation))
+        return cls(own=_longest_first(own), others=others, looser_names=_looser_names(observation))
 
     @property
     def seats(self) -> frozenset[str]:
         """The other seats."""
         return frozenset(self.others.values())
 
-    def called(self) -> dict[str, frozenset[str]]:
+    def seats_by_name(self) -> dict[str, frozenset[str]]:
         """Each name of the others, as it is spelled → the seats it may mean (one where it is
         unambiguous). Earlier kinds of names win: labels and full names, then the parts of names,
         then roles, occupations and relationships.
         """
-        whole = list(self.others.items())
-        parts = [(part, seat) for name, seat in whole for part in _parts(name)]
+        full_names = list(self.others.items())
+        parts = [(part, seat) for name, seat in full_names for part in _name_parts(name)]
         roles = [
-            (_role(seat), seat)
+            (_role_words(seat), seat)
             for seat in self.seats
-            if fold_name(_role(seat)) not in ARTICLES | LITTLE
+            if fold_name(_role_words(seat)) not in ARTICLES | FUNCTION_WORDS
         ]
-        looser = [(word, seat) for word, seats in self.meant.items() for seat in seats]
+        looser = [(word, seat) for word, seats in self.looser_names.items() for seat in seats]
         seats_by_word: dict[str, frozenset[str]] = {}
-        known: set[str] = set()
-        for words in (whole, roles, parts, looser):
-            new: dict[str, set[str]] = {}
+        earlier_words: set[str] = set()
+        for words in (full_names, roles, parts, looser):
+            new_seats: dict[str, set[str]] = {}
             for word, seat in words:
-                if fold_name(word) not in known:
-                    new.setdefault(fold_name(word), set()).add(seat)
+                if fold_name(word) not in earlier_words:
+                    new_seats.setdefault(fold_name(word), set()).add(seat)
             seats_by_word |= {
-                word: frozenset(new[fold_name(word)]) for word, _ in words if fold_name(word) in new
+                word: frozenset(new_seats[fold_name(word)])
+                for word, _ in words
+                if fold_name(word) in new_seats
             }
-            known |= set(new)
+            earlier_words |= set(new_seats)
         return seats_by_word
 
 
@@ -94,33 +104,33 @@ def any_label(labels: Iterable[str]) -> str:
 def whole_label(labels: Iterable[str]) -> str:
     """As `any_label`, as whole words where the script has spaces."""
     words = any_label(labels)
-    return f"{_BEGINS}(?:{words}){_ENDS}" if words else ""
+    return f"{_WORD_START}(?:{words}){_WORD_END}" if words else ""
 
 
-def resembles(word: str, known: Iterable[str]) -> bool:
+def is_misspelt(word: str, names: Iterable[str]) -> bool:
     """Whether a word may be one of the known ones, misspelt."""
     word = fold_name(word)
-    return any(_alike(word, other) for other in known)
+    return any(_is_similar(word, name) for name in names)
 
 
 def fold_name(text: str) -> str:
     """A name as it is compared: composed, case and outer spaces ignored."""
-    return _plain(text).casefold().replace("’", "'")
+    return _normalise_spaces(text).casefold().replace("’", "'")
 
 
-def _alike(word: str, other: str) -> bool:
-    if _NO_SPACES.search(other):
+def _is_similar(word: str, other: str) -> bool:
+    if _SPACELESS_SCRIPT.search(other):
         return len(word) == len(other) > 1 and not set(word).isdisjoint(other)
     if min(len(word), len(other)) < 3 or abs(len(word) - len(other)) > 3:
         return False
     return difflib.SequenceMatcher(None, word, other).ratio() >= 0.75
 
 
-def _plain(text: str) -> str:
+def _normalise_spaces(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
-def _role(seat: str) -> str:
+def _role_words(seat: str) -> str:
     return seat.replace("-", " ").replace("_", " ")
 
 
@@ -128,17 +138,21 @@ def _longest_first(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(filter(None, labels), key=lambda label: (-len(label), label)))
 
 
-def _parts(name: str) -> Iterable[str]:
+def _name_parts(name: str) -> Iterable[str]:
     # `Ann (Doctor)` is also called Ann, `Mrs. Ana Lopes` Ana and Lopes.
     bare = re.sub(r"\([^()]*\)", " ", name)
     words = [word.strip("\"'“”‘’.,:;()[]") for word in re.split(r"[\s-]", name)]
     for word in words:
         short = fold_name(word).rstrip(".")
         long = len(word) > 1 or (word and unicodedata.category(word) == "So")  # an emoji is a name
-        if long and not word.isdigit() and short not in HONORIFICS | ARTICLES | LITTLE | PARTICLES:
+        if (
+            long
+            and not word.isdigit()
+            and short not in HONORIFICS | ARTICLES | FUNCTION_WORDS | NAME_PARTICLES
+        ):
             yield word
     if fold_name(bare) not in {fold_name(name), ""}:
-        yield _plain(bare)
+        yield _normalise_spaces(bare)
 
 
 def _looser_names(observation: Observation) -> dict[str, frozenset[str]]:
@@ -149,13 +163,13 @@ def _looser_names(observation: Observation) -> dict[str, frozenset[str]]:
             seats_by_word[word] = seats_by_word.get(word, frozenset()) | {seat}
 
     for other in observation.others:
-        role, language = _role(other.seat), observation.language
+        role, language = _role_words(other.seat), observation.language
         add(KINSHIP.get(other.relationship.value, ()), other.seat)
         add(inflected_forms(role, language), other.seat)
         if other.persona is not None:
             add(
                 inflected_forms(
-                    other.persona.name, language, callings=(role, other.persona.occupation)
+                    other.persona.name, language, occupations=(role, other.persona.occupation)
                 ),
                 other.seat,
             )
@@ -163,11 +177,15 @@ def _looser_names(observation: Observation) -> dict[str, frozenset[str]]:
                 [other.persona.called] if other.relationship is not Relationship.stranger else [],
                 other.seat,
             )
-            trade = other.persona.occupation
+            occupation = other.persona.occupation
             add(
                 {
-                    trade,
-                    *(word for word in trade.split()[-1:] if fold_name(word) not in THINGS | VERBS),
+                    occupation,
+                    *(
+                        word
+                        for word in occupation.split()[-1:]
+                        if fold_name(word) not in THING_NOUNS | VERBS
+                    ),
                 },
                 other.seat,
             )

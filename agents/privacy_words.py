@@ -21,7 +21,7 @@ MANNERS = _words("""
     whispering whispers with word words
     """)
 # Those that make a direction a mark, where it says nothing else than how and to whom.
-PRIVATELY = _words("""
+PRIVACY_WORDS = _words("""
     aside confidence confidential confidentially discreetly dm exclusively msg pm private
     privately secret secretly sotto whisper whispered whispering whispers
     """)
@@ -52,8 +52,8 @@ EVERYONE = (
     r" who \S+|y['’]?all)"
 )
 BOTH = r"(?:(?:you |them )?both(?: of (?:you|them))?|(?:the )?two of (?:you|them))"
-BUT = r"\s*,?\s*(?:but|except(?: for)?|apart from|other than|save|not|without)\s+"
-ONESELF = r"(?:herself|himself|themselves|themself|myself|itself|oneself|yourself|self)"
+EXCEPT = r"\s*,?\s*(?:but|except(?: for)?|apart from|other than|save|not|without)\s+"
+REFLEXIVE = r"(?:herself|himself|themselves|themself|myself|itself|oneself|yourself|self)"
 PRONOUN = r"(?:you|him|her|them)"
 
 # What follows "to" without being anybody: `(to clarify)`, `(to be honest)`.
@@ -91,7 +91,7 @@ VERBS = _words("""
     wonder word work wrap write yes zero
     """)
 # So do things, places and times: `(to the left)`, `(to my mind)`, `(to date)`.
-THINGS = _words("""
+THING_NOUNS = _words("""
     above advantage afternoon airport amusement annoyance answer apartment april arm attic
     august avail bag bakery balcony ballpark bank bar bargain barn basement basket bathroom
     bazaar beach beat bed bedroom beginning bell below belt bench benefit best bird boat bone
@@ -127,26 +127,26 @@ THINGS = _words("""
     wonder woods word words work workshop world worst yard year years
     """)
 # A second word like these makes a verb of the first: `(to sum up)`, `(to recap it)`.
-LITTLE = _words("""
+FUNCTION_WORDS = _words("""
     a about all an any anything as at away back both by down everything for from her him his in
     into it its less me more my no not of off on our out over so some something that the their
     them these things this those to up us with you your
     """)
 # Words above that are also names, and so are not cleared where they are written like one: `(to
 # Mark)`.
-NAMES_TOO = _words("""
+ALSO_NAMES = _words("""
     amber angel april art august autumn bill brook chance charity chase christian clay cliff cook
     crystal daisy dawn dean drew duke earl earnest faith forest frank gene ginger glen grace grant
     guy harry heath holly hope hunter iris ivy jack jasmine joy june lance lily mark max may miles
     nick olive pat penny pepper pierce prudence reed rich river rob robin rose ruby sandy sky skip
     star stone storm sue summer trip victor violet wade ward will wood
     """)
-NOBODY_ENDS = (
+NON_PERSON_ENDINGS = (
     "ness", "ment", "tion", "sion", "ance", "ence", "ism", "ship", "hood", "dom", "ize", "ise",
     "ify", "ing",
 )  # fmt: skip
 # People who are called by what they are, although an ending above would clear them.
-PEOPLE = _words("""
+PERSON_NOUNS = _words("""
     apprentice audience boss boy brother buyer captain cashier child children clerk colleague
     companion conductor cousin crew customer customers dad daughter doctor driver father friend
     friends girl guard guest guests guy host hostess husband intern judge kid kids king ladies
@@ -156,7 +156,7 @@ PEOPLE = _words("""
     sister son staff stranger student teacher tenant waiter waitress wife witness woman women
     """)
 # After these, "to" and a name in brackets is where something goes: `the train (to Lisbon)`.
-GOING = _words("""
+TRAVEL_WORDS = _words("""
     bus buses coach drive ferries ferry flew flight flights fly go goes going journey letter
     letters line move moved moving road route ship ticket tickets tour train trains tram travel
     travelled travelling trip trips underground voyage walk way
@@ -165,7 +165,7 @@ ARTICLES = _words("""
     a an dear her his its my old one our some that the their this young your
     """)
 # of names
-PARTICLES = _words("al bin da de del della den der di dos du el la le san st van von y zu")
+NAME_PARTICLES = _words("al bin da de del della den der di dos du el la le san st van von y zu")
 HONORIFICS = _words("""
     aunt brother captain doctor don doña dr father frau fräulein herr judge m madam madame miss
     mlle mme monsieur mr mrs ms mx officer prof professor rev señor señora sir sister sr sra

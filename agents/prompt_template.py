@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from simworld.language import SLOT, SLOTS, load_language
 from simworld.yamlfile import load_yaml, parse
 
-PROMPTS = Path(__file__).parent / "prompts"
+PROMPTS_FOLDER = Path(__file__).parent / "prompts"
 ALL_SLOTS = (*SLOTS, "who")
 
 
@@ -49,7 +49,7 @@ class PromptTemplate(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
     @property
-    def introduces(self) -> bool:
+    def introduces_seat(self) -> bool:
         """Whether one line holds both the seat's name and its persona, and so introduces it."""
         lines = "\n".join((self.system, self.instructions, self.opening)).splitlines()
         return any({"name", "persona"} <= set(SLOT.findall(line)) for line in lines)
@@ -63,7 +63,7 @@ def template_in_language(template: PromptTemplate, code: str) -> PromptTemplate:
     words = load_language(code).prompts
     if words is None:  # English
         return template
-    style = _built_in().get(template.version)
+    style = _built_in_styles().get(template.version)
     if style == "chat":
         return PromptTemplate(style=style, system=words.chat_system, opening=words.chat_opening)
     if style == "script":
@@ -79,6 +79,8 @@ def template_in_language(template: PromptTemplate, code: str) -> PromptTemplate:
 
 
 @cache
-def _built_in() -> Mapping[str, Literal["chat", "script"]]:
-    templates = [parse(load_yaml(path), PromptTemplate) for path in sorted(PROMPTS.glob("*.yaml"))]
+def _built_in_styles() -> Mapping[str, Literal["chat", "script"]]:
+    templates = [
+        parse(load_yaml(path), PromptTemplate) for path in sorted(PROMPTS_FOLDER.glob("*.yaml"))
+    ]
     return {template.version: template.style for template in templates}

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
-from agents.prompt_template import PROMPTS as PROMPTS
+from agents.prompt_template import PROMPTS_FOLDER as PROMPTS_FOLDER
 from agents.prompt_template import PromptTemplate as PromptTemplate
 from agents.prompt_template import template_in_language
 from simworld.core.episode import ActionKind, Event, Observation, OtherSeat
@@ -22,7 +22,7 @@ from simworld.core.requests import ChatPrompt, Message
 from simworld.core.scenario import ENGLISH, Persona
 from simworld.language import SLOT, Language, PersonaWords, load_language
 
-RULES = "2"  # of how prompts are filled: whole names are told, titles are no names
+PROMPT_RULES_VERSION = "2"  # of how prompts are filled: whole names are told, titles are no names
 
 
 def build_prompt(
@@ -32,21 +32,21 @@ def build_prompt(
     user's message.
     """
     template = template_in_language(template, observation.language)
-    slots = slots_of(observation)
+    slots = slot_values(observation)
     events = observation.events[drop_events:]
     system = fill_template(template.system, slots)
     head = (Message(role="system", content=system),) if system else ()
     if template.style == "chat":
-        *before, last = _chat(template, events, observation, slots)
-        return ChatPrompt(messages=(*head, *before, _noted(last, note)))
+        *before, last = _chat_messages(template, events, observation, slots)
+        return ChatPrompt(messages=(*head, *before, _with_note(last, note)))
     lines = [
         event_line(event, observation)
         for event in events
         if event.action.kind is not ActionKind.none
     ]
-    script = "\n".join([*lines, _language(observation).label(observation.label)])
+    script = "\n".join([*lines, _language_of(observation).label(observation.label)])
     user = Message(role="user", content=fill_template(template.instructions, slots))
-    return ChatPrompt(messages=(*head, _noted(user, note)), reply_start=script)
+    return ChatPrompt(messages=(*head, _with_note(user, note)), reply_start=script)
 
 
 def stop_strings(template: PromptTemplate, observation: Observation) -> tuple[str, ...]:
@@ -63,18 +63,18 @@ def stop_strings(template: PromptTemplate, observation: Observation) -> tuple[st
         if not any("LATIN" in unicodedata.name(char, "") for char in label)
     ]
     ends = [
-        *map(_language(observation).label, labels),
+        *map(_language_of(observation).label, labels),
         *(f"{label}:" for label in labels),
         *(f"{label}：" for label in wide),
     ]
     return tuple(dict.fromkeys(f"\n{end}" for end in ends))
 
 
-def whom_to_address(observation: Observation) -> str:
+def addressing_note(observation: Observation) -> str:
     """What a seat is told after a reply that was meant for somebody alone, but did not say for whom
     of those present.
     """
-    words = _language(observation).acts
+    words = _language_of(observation).acts
     marks = [words.to.format(names=other.label) for other in observation.others if other.present]
     return words.whom.format(marks=words.either.join(marks)) if marks else words.alone
 
@@ -89,9 +89,9 @@ def prompt_version(template: PromptTemplate, observation: Observation) -> str:
     title stood for a name.
     """
     if observation.language != ENGLISH:
-        return f"{template.version}+{observation.language}.{_language(observation).version}"
-    wrong = _was_wrong(observation, introduced=template.introduces)
-    return f"{template.version}+{RULES}" if wrong else template.version
+        return f"{template.version}+{observation.language}.{_language_of(observation).version}"
+    wrong = _first_rules_were_wrong(observation, introduced=template.introduces_seat)
+    return f"{template.version}+{PROMPT_RULES_VERSION}" if wrong else template.version
 
 
 def template_version(version: str) -> str:
@@ -111,26 +111,26 @@ def is_outdated(version: str, template: PromptTemplate, observation: Observation
     )
 
 
-def slots_of(observation: Observation) -> dict[str, str]:
+def slot_values(observation: Observation) -> dict[str, str]:
     """Every slot's value: the facts, and `who`, which also tells the whole name and is never empty.
 
     In a line that introduces the seat by name, `persona` is `who` wherever the first rules went
     wrong.
     """
-    known = prompt_facts(observation)
-    second = observation.language != ENGLISH or _was_wrong(observation)
-    return known | {
+    facts = prompt_facts(observation)
+    second_rules = observation.language != ENGLISH or _first_rules_were_wrong(observation)
+    return facts | {
         "who": describe_self(observation),
-        "introduced": describe_self(observation) if second else "",
+        "introduced": describe_self(observation) if second_rules else "",
     }
 
 
 def describe_self(observation: Observation) -> str:
     """The seat's own person in one line, with the whole name where it is called otherwise."""
-    words = _language(observation)
+    words = _language_of(observation)
     own = observation.persona
     return (
-        describe_persona(own, name=_line(own.name) != observation.label, language=words)
+        describe_persona(own, name=_one_line(own.name) != observation.label, language=words)
         or words.persona.nobody
     )
 
@@ -138,15 +138,15 @@ def describe_self(observation: Observation) -> str:
 def prompt_facts(observation: Observation) -> dict[str, str]:
     """The slots' values: everything private or relation-dependent that a prompt may say."""
     return {
-        "setting": _line(observation.setting),
+        "setting": _one_line(observation.setting),
         "name": observation.label,
         "persona": describe_persona(
-            observation.persona, name=False, language=_language(observation)
+            observation.persona, name=False, language=_language_of(observation)
         ),
-        "others": _others(observation),
-        "goal": _line(observation.goal),
-        "knows": _line(observation.knows),
-        "secret": _line(observation.secret),
+        "others": _describe_others(observation),
+        "goal": _one_line(observation.goal),
+        "knows": _one_line(observation.knows),
+        "secret": _one_line(observation.secret),
     }
 
 
@@ -157,24 +157,26 @@ def describe_persona(
     words = (language or load_language(ENGLISH)).persona
     gap, opening = re.match(r"(\s*)(.)", words.pronouns).groups()  # type: ignore[union-attr]  # the table checks it
     parts = [
-        _line(persona.name) if name else "",
+        _one_line(persona.name) if name else "",
         words.age.format(age=persona.age) if persona.age is not None else "",
-        _line(persona.gender),
-        words.pronouns.format(pronouns=_line(persona.pronouns)).strip() if persona.pronouns else "",
-        _line(persona.occupation),
+        _one_line(persona.gender),
+        words.pronouns.format(pronouns=_one_line(persona.pronouns)).strip()
+        if persona.pronouns
+        else "",
+        _one_line(persona.occupation),
     ]
     head = words.comma.join(filter(None, parts)).replace(
         f"{words.comma}{opening}", f"{gap}{opening}"
     )
-    more = [_line(text) for text in (persona.public, persona.personality, persona.values)]
-    return words.stop.join(_open(text, words) for text in (head, *more) if text)
+    more = [_one_line(text) for text in (persona.public, persona.personality, persona.values)]
+    return words.stop.join(_without_final_stop(text, words) for text in (head, *more) if text)
 
 
 def event_line(event: Event, observation: Observation) -> str:
     """An earlier act as a line of script: speech plain, acts in square brackets, private ones
     marked.
     """
-    words, text = _language(observation).acts, act_text(event, _language(observation))
+    words, text = _language_of(observation).acts, act_text(event, _language_of(observation))
     if to := addressees(event, observation):
         return words.private_line.format(who=event.label, to=to, text=text)
     return words.line.format(who=event.label, text=text)
@@ -182,7 +184,7 @@ def event_line(event: Event, observation: Observation) -> str:
 
 def addressees(event: Event, observation: Observation) -> str:
     """`(to Buyer)` for a private act, empty for a public one."""
-    words = _language(observation).acts
+    words = _language_of(observation).acts
     labels = {other.seat: other.label for other in observation.others} | {
         observation.seat: observation.label
     }
@@ -196,7 +198,7 @@ def addressees(event: Event, observation: Observation) -> str:
 def act_text(event: Event, language: Language | None = None) -> str:
     """What was said or done, acts in square brackets; in English if no language is given."""
     words = (language or load_language(ENGLISH)).acts
-    text = _line(event.action.text)
+    text = _one_line(event.action.text)
     match event.action.kind:
         case ActionKind.speak:
             return text
@@ -219,26 +221,26 @@ def fill_template(text: str, slots: dict[str, str]) -> str:
         optional = [name for name in names if name != "name"]
         if optional and not any(values[name] for name in optional):
             continue
-        lines.append(SLOT.sub(_value(values), line))
+        lines.append(SLOT.sub(_slot_replacer(values), line))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
-def _value(slots: dict[str, str]) -> Callable[[re.Match[str]], str]:
+def _slot_replacer(slots: dict[str, str]) -> Callable[[re.Match[str]], str]:
     return lambda match: slots[match.group(1)]
 
 
-def _chat(
+def _chat_messages(
     template: PromptTemplate,
     events: Sequence[Event],
     observation: Observation,
     slots: dict[str, str],
 ) -> Iterable[Message]:
     # Templates want user and assistant to alternate, user first and, before a reply, user last.
-    language = _language(observation)
+    language = _language_of(observation)
     parts: list[tuple[bool, list[str]]] = [(False, [])]
     for event in events:
         own = event.seat == observation.seat
-        text = _own(event, observation) if own else event_line(event, observation)
+        text = _own_line(event, observation) if own else event_line(event, observation)
         if parts[-1][0] == own:
             parts[-1][1].append(text)
         else:
@@ -250,7 +252,7 @@ def _chat(
         yield Message(role="assistant" if own else "user", content=content)
 
 
-def _noted(message: Message, note: str) -> Message:
+def _with_note(message: Message, note: str) -> Message:
     return (
         Message(role=message.role, content=f"{message.content}\n\n{note}".strip())
         if note
@@ -258,44 +260,46 @@ def _noted(message: Message, note: str) -> Message:
     )
 
 
-def _own(event: Event, observation: Observation) -> str:
-    text = act_text(event, _language(observation))
+def _own_line(event: Event, observation: Observation) -> str:
+    text = act_text(event, _language_of(observation))
     if to := addressees(event, observation):
-        return _language(observation).acts.private.format(to=to, text=text).strip()
+        return _language_of(observation).acts.private.format(to=to, text=text).strip()
     return text
 
 
-def _others(observation: Observation) -> str:
-    language = _language(observation)
-    return language.others.between.join(_other(other, language) for other in observation.others)
+def _describe_others(observation: Observation) -> str:
+    language = _language_of(observation)
+    return language.others.between.join(
+        _describe_other(other, language) for other in observation.others
+    )
 
 
-def _other(other: OtherSeat, language: Language) -> str:
+def _describe_other(other: OtherSeat, language: Language) -> str:
     words = language.others
     about = ""
     if other.persona is not None:
         about = describe_persona(
             other.persona, name=other.persona.name != other.label, language=language
         )
-        about = _open(about, language.persona)
+        about = _without_final_stop(about, language.persona)
     form = words.about if about else words.bare
     line = form.format(who=other.label, relation=words.relations[other.relationship], about=about)
     return line if other.present else f"{line}{words.between}{words.left}"
 
 
-def _open(text: str, words: PersonaWords) -> str:
+def _without_final_stop(text: str, words: PersonaWords) -> str:
     """The text without the stop that the sentence around it puts."""
     return text.rstrip(f"{words.stop.strip()}.")
 
 
-def _was_wrong(observation: Observation, *, introduced: bool = True) -> bool:
+def _first_rules_were_wrong(observation: Observation, *, introduced: bool = True) -> bool:
     """Whether the first rules did the seat wrong, where its prompt introduces it by name."""
-    return _misnamed(observation) or (
+    return _title_stood_for_name(observation) or (
         introduced and not describe_persona(observation.persona, name=False)
     )
 
 
-def _misnamed(observation: Observation) -> bool:
+def _title_stood_for_name(observation: Observation) -> bool:
     people = [
         observation.persona,
         *(other.persona for other in observation.others if other.persona is not None),
@@ -303,9 +307,9 @@ def _misnamed(observation: Observation) -> bool:
     return any(not person.short and person.called != first_word(person.name) for person in people)
 
 
-def _language(observation: Observation) -> Language:
+def _language_of(observation: Observation) -> Language:
     return load_language(observation.language)
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())

@@ -15,16 +15,16 @@ import unicodedata
 from agents.direction_patterns import OTHER_LANGUAGES
 from agents.people_names import PeopleNames, any_label
 from agents.privacy import UnresolvedAddressee, read_private_line
-from agents.privacy_marks import MEANING
-from agents.speaker_labels import SAYING, cut_at_other_speaker, without_own_name
-from agents.stage_directions import find_stage_directions, is_emphasis, without_parts
-from agents.thoughts import without_thoughts
+from agents.privacy_marks import MEANINGFUL
+from agents.speaker_labels import SPEECH_VERBS, cut_at_other_speaker, without_own_name
+from agents.stage_directions import find_stage_directions, is_emphasis, remove_parts
+from agents.thoughts import remove_thoughts
 from simworld.core.episode import Action, ActionKind
 
 # characters of a reply that are read, some 10,000 tokens; what is beyond is dropped, as where a
 # model was cut
-LONGEST = 40_000
-_PLACE = (
+MAX_REPLY_CHARS = 40_000
+_PLACES_TO_LEAVE = (
     r"(?:room|shop|store|house|building|office|apartment|flat|kitchen|caf[eé]|restaurant|bar|"
     r"conversation|call|chat|scene|area|"
     r"place|premises|meeting|stage|party|hall|station)"
@@ -32,7 +32,7 @@ _PLACE = (
 _LEAVING = re.compile(
     rf"(?i)^(?P<before>(?:\w+ ){{0,4}}?)(?:leaves(?!"
     rf" (?:a|an|her|him|his|it|my|the|their|them|your|you|some|one)\b)|"
-    rf"leaves? (?:the|her|his|their|my|this) (?:\w+ )?{_PLACE}\b|(?<![\w ])leave\W*$|"
+    rf"leaves? (?:the|her|his|their|my|this) (?:\w+ )?{_PLACES_TO_LEAVE}\b|(?<![\w ])leave\W*$|"
     r"(?:walks?|storms?|heads?) (?:away|off|out)\b|exits?\b|departs?\b|"
     r"hangs? up(?! (?:a|an|her|his|my|the|their) (?!phone|call))\b)"
 )
@@ -65,29 +65,29 @@ _THOUGHT = re.compile(
 )
 _UNCLOSED = re.compile(r"^\s*[\[(*（［【]+([^\[\]()*（）［］【】]+)$")
 _UNCLOSED_TAIL = re.compile(r"(?:(?<=\s)(?:[\[(]|\*{1,2})|[（［【])(?=\w)[^\[\]()*（）［］【】]*$")
-_ESCAPED = re.compile(r"\\([*_\[\]()~`])")  # as Markdown shields what would be mark-up
-_STRESSED = re.compile(r"(?i)</?(?:b|i|em|strong|u|small)>")
+_ESCAPED_MARKUP = re.compile(r"\\([*_\[\]()~`])")  # as Markdown shields what would be mark-up
+_EMPHASIS_TAG = re.compile(r"(?i)</?(?:b|i|em|strong|u|small)>")
 _QUOTES = {'"': '"', "“": "”", "'": "'", "‘": "’", "«": "»", "「": "」", "『": "』", "„": "“"}
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^“”]+)”")
 _SENTENCE_END = re.compile(r"[.!?…؟۔][\"'”’)\]]*(?=\s|$)|[。！？]+[\"'”’」』）】]*")
 
 
 def parse_reply(
-    text: str, names: PeopleNames, *, cut: bool = False
+    text: str, names: PeopleNames, *, truncated: bool = False
 ) -> Action | UnresolvedAddressee | None:
     """The act a reply means; None where nothing usable is left; UnresolvedAddressee where it is not
     clear whom it is for.
 
     Args:
-        text: the model's reply. Beyond `LONGEST` characters it is dropped.
+        text: the model's reply. Beyond `MAX_REPLY_CHARS` characters it is dropped.
         names: what the seat itself and the others are called.
-        cut: the model was stopped at its token limit, so a half sentence at the end is dropped if a
-            whole one remains.
+        truncated: the model was stopped at its token limit, so a half sentence at the end is
+            dropped if a whole one remains.
     """
-    if len(text) > LONGEST:
-        text, cut = text[:LONGEST], True
-    text = unicodedata.normalize("NFC", without_thoughts(text))
-    text = _STRESSED.sub("*", _ESCAPED.sub(r"\1", text))
+    if len(text) > MAX_REPLY_CHARS:
+        text, truncated = text[:MAX_REPLY_CHARS], True
+    text = unicodedata.normalize("NFC", remove_thoughts(text))
+    text = _EMPHASIS_TAG.sub("*", _ESCAPED_MARKUP.sub(r"\1", text))
     line = cut_at_other_speaker(
         "\n".join(filter(None, (" ".join(line.split()) for line in text.splitlines()))), names
     )
@@ -95,68 +95,72 @@ def parse_reply(
     if isinstance(private, UnresolvedAddressee):
         return private
     line, to = private.line, private.to
-    line = _spoken(without_own_name(line, names), names)
-    line = _narrated(_without_emphasis(line), names)
+    line = _join_quoted_speech(without_own_name(line, names), names)
+    line = _bracket_narration(_without_emphasis(line), names)
     unclosed = _UNCLOSED.match(line)
-    stage = find_stage_directions(line)
-    done = [direction.inner for direction in stage]
-    speech = " ".join(without_parts(line, stage).split())
-    if done:
+    directions = find_stage_directions(line)
+    deeds = [direction.inner for direction in directions]
+    speech = " ".join(remove_parts(line, directions).split())
+    if deeds:
         speech = re.sub(r" (?=[.,;!?](?: |$))", "", speech)
-    speech = _tidy(_UNCLOSED_TAIL.sub("", speech))
-    if not done and unclosed:
-        done, speech = [unclosed.group(1).strip()], ""
-    if cut:
+    speech = _strip_outer_quotes(_UNCLOSED_TAIL.sub("", speech))
+    if not deeds and unclosed:
+        deeds, speech = [unclosed.group(1).strip()], ""
+    if truncated:
         speech = _whole_sentences(speech)
-    return _action(speech, [inner for inner in done if _own_act(inner, names)], to)
+    return _make_action(speech, [inner for inner in deeds if _is_own_act(inner, names)], to)
 
 
-def _action(speech: str, done: list[str], to: tuple[str, ...]) -> Action | None:
-    if any(map(_leaving, done)):
-        return Action(kind=ActionKind.leave, text=speech if MEANING.search(speech) else "", to=to)
-    if MEANING.search(speech):
+def _make_action(speech: str, deeds: list[str], to: tuple[str, ...]) -> Action | None:
+    if any(map(_is_leaving, deeds)):
+        return Action(
+            kind=ActionKind.leave, text=speech if MEANINGFUL.search(speech) else "", to=to
+        )
+    if MEANINGFUL.search(speech):
         return Action(kind=ActionKind.speak, text=speech, to=to)
-    if not done:
+    if not deeds:
         return None
     if all(
-        _NOTHING.match(direction) or _NOTHING_ELSEWHERE.fullmatch(direction) for direction in done
+        _NOTHING.match(direction) or _NOTHING_ELSEWHERE.fullmatch(direction) for direction in deeds
     ):
         return Action(kind=ActionKind.none)
-    gesture = _GESTURE.search(done[0]) or _GESTURE_ELSEWHERE.search(done[0])
+    gesture = _GESTURE.search(deeds[0]) or _GESTURE_ELSEWHERE.search(deeds[0])
     kind = ActionKind.non_verbal if gesture else ActionKind.action
-    return Action(kind=kind, text=_tidy(", ".join(done)), to=to)
+    return Action(kind=kind, text=_strip_outer_quotes(", ".join(deeds)), to=to)
 
 
-def _own_act(direction: str, names: PeopleNames) -> bool:
+def _is_own_act(direction: str, names: PeopleNames) -> bool:
     # `[Buyer leaves]` is not this seat's to do, and `[thinks: I could go lower]` nobody's to see.
-    if not MEANING.search(direction) or _THOUGHT.match(direction):
+    if not MEANINGFUL.search(direction) or _THOUGHT.match(direction):
         return False
     return not (
         names.others and re.match(rf"(?i)(?:the )?(?:{any_label(names.others)})\s+\w", direction)
     )
 
 
-def _leaving(direction: str) -> bool:
+def _is_leaving(direction: str) -> bool:
     match = _LEAVING.match(direction)
     if match and not _NOT_LEAVING.search(match.group("before")):
         return True
     return bool(_LEAVING_ELSEWHERE.match(direction))
 
 
-def _spoken(line: str, names: PeopleNames) -> str:
+def _join_quoted_speech(line: str, names: PeopleNames) -> str:
     # `"Seventy," said Nadia. "Or eighty."` is told like a story; what stands in quotes was said.
     parts = [next(filter(None, groups)).strip() for groups in _QUOTED.findall(line)]
     if not parts or line[:1] not in {'"', "“"}:
         return line
     who = rf"(?:{any_label(names.own)}|he|she|they|I)"
-    if not re.match(rf"(?i)\s*(?:{SAYING}\s+{who}|{who}\s+{SAYING})\b", _QUOTED.sub(" ", line)):
+    if not re.match(
+        rf"(?i)\s*(?:{SPEECH_VERBS}\s+{who}|{who}\s+{SPEECH_VERBS})\b", _QUOTED.sub(" ", line)
+    ):
         return line
     joined = " ".join(parts)
     # a comma before the tag ends a sentence, unless it goes on
     return re.sub(r",(?= [^\W\d_a-zß-ÿ]|$)", ".", joined)
 
 
-def _narrated(line: str, names: PeopleNames) -> str:
+def _bracket_narration(line: str, names: PeopleNames) -> str:
     # `Nadia nods.` alone on the line is a stage direction without its brackets.
     match = re.fullmatch(
         rf"(?:{any_label(names.own)})\s*([^.!?\"“”:：「」。！？]{{1,100}})[.!。]?", line
@@ -165,7 +169,7 @@ def _narrated(line: str, names: PeopleNames) -> str:
         return line
     deed = match.group(1)
     english = re.match(r"\s+(\w+s\b)", line[match.start(1) - 1 :]) and (
-        _GESTURE.match(deed) or _leaving(deed)
+        _GESTURE.match(deed) or _is_leaving(deed)
     )
     return (
         f"[{deed}]"
@@ -183,13 +187,13 @@ def _without_emphasis(line: str) -> str:
     at = 0
     for part in find_stage_directions(line):
         gesture = part.inner.split(" ")[0].endswith("s") and _GESTURE.match(part.inner)
-        if not part.bracket and not gesture and is_emphasis(line, part):
+        if not part.is_bracketed and not gesture and is_emphasis(line, part):
             kept += [line[at : part.start], part.inner]
             at = part.end
     return "".join([*kept, line[at:]])
 
 
-def _tidy(text: str) -> str:
+def _strip_outer_quotes(text: str) -> str:
     text = " ".join(text.split()).strip(" *_")
     for opening, closing in _QUOTES.items():
         inner = re.sub(r"(?<=\w)['’](?=\w)", "", text[1:-1])  # an apostrophe is no quote

@@ -56,7 +56,7 @@ class ScriptedAgent:
         """
         spoken = sum(event.seat == observation.seat for event in observation.events)
         number = self._line_number(spoken, observation)
-        action = self._action(spoken, number, PeopleNames.of(observation))
+        action = self._next_action(spoken, number, PeopleNames.of(observation))
         if isinstance(action, UnresolvedAddressee):
             return Failure(
                 boundary="reply",
@@ -66,7 +66,7 @@ class ScriptedAgent:
         return Act(seat=observation.seat, action=action)
         yield  # a generator that asks for nothing
 
-    def unclear(self, observation: Observation) -> list[str]:
+    def unresolved_lines(self, observation: Observation) -> list[str]:
         """The problems of its lines in this scenario: private lines whose addressee is not at the
         table.
         """
@@ -89,7 +89,7 @@ class ScriptedAgent:
             index = int(generator(seed).permutation(len(self._lines))[index])
         return index + 1
 
-    def _action(self, spoken: int, number: int, names: PeopleNames) -> Action | UnresolvedAddressee:
+    def _next_action(self, spoken: int, number: int, names: PeopleNames) -> Action | UnresolvedAddressee:
         if spoken >= len(self._lines) and self._after is not None:
             return Action(kind=self._after)
         return parse_reply(self._lines[number - 1], names) or Action(kind=ActionKind.none)

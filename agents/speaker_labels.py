@@ -10,7 +10,7 @@ from functools import lru_cache
 from agents.name_forms import CHINESE_TITLES
 from agents.people_names import PeopleNames, any_label
 
-SAYING = (
+SPEECH_VERBS = (
     r"(?:says?|said|repl(?:y|ies|ied)|asks?|asked|answers?|answered|adds?|added|continues?|"
     r"continued|whispers?|whispered|"
     r"sagt|fragt|antwortet|flüstert|dit|répond|demande|murmure|dice|responde|pregunta|susurra|"
@@ -19,7 +19,7 @@ SAYING = (
 )
 COLON = "[:：﹕]"
 _OPEN, _CLOSE = r"[\"“\[(「『【（［]?[*_]{0,3}", r"[*_]{0,3}[\])」』】）］”\"]?"
-_TO = re.compile(
+_ADDRESSING_END = re.compile(
     r"(?i)(?:\b(?:to|zu[mr]?|an|für|aux?|à|pour|al?|para|[إا]لى|و|et|und|y|and)\s|[对對跟向给給和与と]|"
     r"→\s?|->\s?)"
     r"(?:(?:the|my|our|her|his|dear|friend|mr|mrs|ms|miss|dr|d(?:ie|e[rnm]|as)|"
@@ -28,12 +28,12 @@ _TO = re.compile(
     r"[\"“'‘*_@]{0,3}$"
 )
 # Before and after a name in a label; in the middle of a line it begins a sentence.
-_BEGINNINGS = (
+_TITLES_BEFORE_NAME = (
     r"The|D(?:er|ie|as)|L[ea]s?|El|Los|Mrs?\.?|Ms\.?|Herr|Frau|M\.|Mme|Monsieur|Madame|Señora?"
 )
-_ARTICLE = rf"(?:(?:{_BEGINNINGS})\s|L['’]|[这那這]位|[そこ]の)"
+_ARTICLE = rf"(?:(?:{_TITLES_BEFORE_NAME})\s|L['’]|[这那這]位|[そこ]の)"
 _TITLE = rf"(?:さん|様|さま|ちゃん|くん|{CHINESE_TITLES})?"
-_IN_SENTENCE = re.compile(
+_GERMAN_CASE_ARTICLE = re.compile(
     r"\b(?:d(?:er|ie|as|em|en|es)|(?:m|d|s)?ein\w{0,2}|unser\w{0,2})\s$"
 )  # `Ich sage dem Käufer: nein.`
 _BRACKETED = (
@@ -49,11 +49,14 @@ def cut_at_other_speaker(text: str, names: PeopleNames) -> str:
 
     A label opens a line, or stands in it with its colon after a space or the end of a sentence.
     """
-    others, own, own_word = _patterns(names.own, tuple(sorted(names.others)))
+    others, own, own_word = _label_patterns(names.own, tuple(sorted(names.others)))
     if others is not None:
         labels = (match.start() for match in others.finditer(text))
         text = text[
-            : next((at for at in labels if not _in_sentence(text[max(0, at - 60) : at])), len(text))
+            : next(
+                (at for at in labels if not _is_inside_sentence(text[max(0, at - 60) : at])),
+                len(text),
+            )
         ]
     first = own.split(text, maxsplit=1)[0]
     if not re.sub(r"[\W_]", "", own_word.sub("", first)):
@@ -65,7 +68,7 @@ def without_own_name(line: str, names: PeopleNames) -> str:
     """The line without the labels it begins with: `Nadia:`, `**Nadia:**`, `Nadia (smiling):`,
     `Nadia said:`, `Nadia says, "…`.
     """
-    label, quoting = _own_labels(names.own)
+    label, quoting = _own_label_patterns(names.own)
     at = 0
     while match := label.match(line, at):
         at = match.end()
@@ -73,13 +76,13 @@ def without_own_name(line: str, names: PeopleNames) -> str:
     return line[match.end() if match else at :]
 
 
-def _in_sentence(before: str) -> bool:
+def _is_inside_sentence(before: str) -> bool:
     # `Nadia to my dear Ida: …` is the seat's own.
-    return bool(_TO.search(before) or _IN_SENTENCE.search(before))
+    return bool(_ADDRESSING_END.search(before) or _GERMAN_CASE_ARTICLE.search(before))
 
 
 @lru_cache(maxsize=256)
-def _patterns(
+def _label_patterns(
     own: tuple[str, ...], others: tuple[str, ...]
 ) -> tuple[re.Pattern[str] | None, re.Pattern[str], re.Pattern[str]]:
     other = None
@@ -101,10 +104,10 @@ def _patterns(
 
 
 @lru_cache(maxsize=256)
-def _own_labels(own: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+def _own_label_patterns(own: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
     name = rf"{_OPEN}{_ARTICLE}?(?:{any_label(own)}){_TITLE}{_CLOSE}"
     manner = rf"(?:\s?(?:{_BRACKETED}|\*[^*:：\n]{{0,200}}\*))?"
     label = re.compile(
-        rf"(?i){name}(?:\s?{SAYING})?{manner}\s?(?:{COLON}[*_]{{0,3}}\s*|(?=[「『]))"
+        rf"(?i){name}(?:\s?{SPEECH_VERBS})?{manner}\s?(?:{COLON}[*_]{{0,3}}\s*|(?=[「『]))"
     )
-    return label, re.compile(rf"(?i){name}\s+{SAYING}{manner}\s?,\s?(?=[\"“'‘])")
+    return label, re.compile(rf"(?i){name}\s+{SPEECH_VERBS}{manner}\s?,\s?(?=[\"“'‘])")

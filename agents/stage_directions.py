@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-OPENING = {
+DIRECTION_BRACKETS = {
     "(": ")",
     "[": "]",
     "（": "）",
@@ -18,21 +18,21 @@ OPENING = {
     "〖": "〗",
     "﹙": "﹚",
 }
-PAIRED = {
-    **OPENING,
+ALL_BRACKETS = {
+    **DIRECTION_BRACKETS,
     "{": "}",
     "<": ">",
     "｛": "｝",
     "〈": "〉",
 }  # these last hold marks of privacy alone; else they are speech
-CLOSING = {closing: opening for opening, closing in PAIRED.items()}
-_BRACKET = re.compile("[" + re.escape("".join([*PAIRED, *CLOSING])) + "]")
+OPENING_BY_CLOSING = {closing: opening for opening, closing in ALL_BRACKETS.items()}
+_BRACKET = re.compile("[" + re.escape("".join([*ALL_BRACKETS, *OPENING_BY_CLOSING])) + "]")
 _EMPHASIS = re.compile(
     r"(?<![\w*])\*{1,2}(?![\s*])([^*\n]+)(?<!\s)\*{1,2}(?!\w)|"
     r"(?<!\w)_(?!\s)([^_\n]+)(?<!\s)_(?!\w)|"
     r"(?<!＊)＊{1,2}(?![\s＊])([^＊\n]+)＊{1,2}"
 )
-_START = re.compile("[*_＊" + re.escape("".join(PAIRED)) + "]")
+_PART_START = re.compile("[*_＊" + re.escape("".join(ALL_BRACKETS)) + "]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,29 +46,29 @@ class StageDirection:
     closed: bool = True
 
     @property
-    def bracket(self) -> bool:
+    def is_bracketed(self) -> bool:
         """Whether it stands in brackets, which stress no word."""
-        return self.opening in PAIRED
+        return self.opening in ALL_BRACKETS
 
     @property
-    def stage(self) -> bool:
+    def is_direction(self) -> bool:
         """Whether it is a stage direction whatever it says."""
-        return self.closed and (self.opening in OPENING or not self.bracket)
+        return self.closed and (self.opening in DIRECTION_BRACKETS or not self.is_bracketed)
 
 
 def find_stage_directions(line: str) -> list[StageDirection]:
     """The stage directions, in order; what stands inside another one is part of it."""
-    return [part for part in _set_off(line) if part.stage]
+    return [part for part in _iterate_parts(line) if part.is_direction]
 
 
-def set_off_parts(line: str) -> list[StageDirection]:
+def find_set_off_parts(line: str) -> list[StageDirection]:
     """All that is set off, in order: stage directions, parts in braces and angle brackets, and what
     an unclosed bracket opens.
 
     An unclosed one goes on to the next bracket of another kind that closes, to the next that opens,
     or to the end of its line.
     """
-    return list(_set_off(line))
+    return list(_iterate_parts(line))
 
 
 def is_emphasis(line: str, part: StageDirection) -> bool:
@@ -86,7 +86,7 @@ def is_emphasis(line: str, part: StageDirection) -> bool:
     )
 
 
-def without_parts(line: str, parts: list[StageDirection]) -> str:
+def remove_parts(line: str, parts: list[StageDirection]) -> str:
     """The line with a space in place of each part."""
     kept, at = [], 0
     for part in parts:
@@ -95,10 +95,10 @@ def without_parts(line: str, parts: list[StageDirection]) -> str:
     return "".join([*kept, line[at:]])
 
 
-def _set_off(line: str) -> Iterator[StageDirection]:
-    ends = _ends(line)
+def _iterate_parts(line: str) -> Iterator[StageDirection]:
+    ends = _match_brackets(line)
     at = 0
-    for match in _START.finditer(line):
+    for match in _PART_START.finditer(line):
         start = match.start()
         if start < at:
             continue
@@ -108,7 +108,7 @@ def _set_off(line: str) -> Iterator[StageDirection]:
             yield StageDirection(
                 start=start, end=at, inner=line[start + 1 : at - 1].strip(), opening=opening
             )
-        elif opening not in PAIRED and (emphasis := _EMPHASIS.match(line, start)):
+        elif opening not in ALL_BRACKETS and (emphasis := _EMPHASIS.match(line, start)):
             at = emphasis.end()
             inner = next(filter(None, emphasis.groups()), "").strip()
             yield StageDirection(start=start, end=at, inner=inner, opening=opening)
@@ -122,21 +122,21 @@ def _set_off(line: str) -> Iterator[StageDirection]:
             )
 
 
-_BRACKETS = re.escape("".join([*PAIRED, *CLOSING]))
+_BRACKETS = re.escape("".join([*ALL_BRACKETS, *OPENING_BY_CLOSING]))
 _UNCLOSED = re.compile(
-    rf"(?:(?<![^\s\"'“‘])[*＊]{{1,2}}(?!\s)|[{re.escape(''.join(PAIRED))}])"
+    rf"(?:(?<![^\s\"'“‘])[*＊]{{1,2}}(?!\s)|[{re.escape(''.join(ALL_BRACKETS))}])"
     rf"(\s?[\"'“‘@]?\w[^\n*＊{_BRACKETS}]*)[)\]）］】}}>]?"
 )
 
 
-def _ends(line: str) -> dict[int, int]:
+def _match_brackets(line: str) -> dict[int, int]:
     # Opening bracket → its closing one. A bracket without its partner is passed over.
-    ends: dict[int, int] = {}
-    open_at: dict[str, list[int]] = {opening: [] for opening in PAIRED}
+    closing_positions: dict[int, int] = {}
+    open_positions: dict[str, list[int]] = {opening: [] for opening in ALL_BRACKETS}
     for match in _BRACKET.finditer(line):
         bracket = match.group()
-        if bracket in PAIRED:
-            open_at[bracket].append(match.start())
-        elif open_at[CLOSING[bracket]]:
-            ends[open_at[CLOSING[bracket]].pop()] = match.start()
-    return ends
+        if bracket in ALL_BRACKETS:
+            open_positions[bracket].append(match.start())
+        elif open_positions[OPENING_BY_CLOSING[bracket]]:
+            closing_positions[open_positions[OPENING_BY_CLOSING[bracket]].pop()] = match.start()
+    return closing_positions

@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 
 from agents import find_specs
-from agents.line_similarity import similarity
+from agents.line_similarity import line_similarity
 from scenarios import find_scenarios
 from simworld.core.episode import Act, ActionKind, Ending, Episode
 from simworld.core.scenario import Scenario
@@ -122,8 +122,8 @@ def measure(played: list[tuple[Scenario, Episode]]) -> dict[str, float]:
         for act in episode.acts:
             if act.action.kind is not ActionKind.speak:
                 continue
-            echoes += similarity(act.action.text, said[-1:]) >= ALIKE
-            repeats += similarity(act.action.text, said) >= ALIKE
+            echoes += line_similarity(act.action.text, said[-1:]) >= ALIKE
+            repeats += line_similarity(act.action.text, said) >= ALIKE
             strange += out_of_role(scenario, act)
             topical += bool(topic & long_words(act.action.text))
             said.append(act.action.text)

@@ -24,7 +24,7 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from agents.lm import load_backend
-from agents.lm.load import local_weights
+from agents.lm.load import find_local_weights
 from simworld.core.protocols import Backend
 from simworld.core.requests import Generate, Sampling, TextPrompt
 
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     given = parser.parse_args()
     transformers.logging.set_verbosity_error()
-    weights = local_weights(MODEL)
+    weights = find_local_weights(MODEL)
     tokenizer = AutoTokenizer.from_pretrained(weights.folder)
     model = AutoModelForCausalLM.from_pretrained(
         weights.folder, dtype=getattr(torch, given.dtype), attn_implementation="sdpa"

@@ -16,8 +16,8 @@ import time
 import torch
 from torch import nn
 
-from agents.lm.local.local_model import LocalModel, load_local
-from agents.lm.local.number_formats import DTYPES, default_device, dtype_in_use
+from agents.lm.local.dtypes import DTYPES, default_device, resolve_dtype
+from agents.lm.local.local_model import LocalModel, load_local_model
 from agents.lm.local.packed_weights import PackedLinear
 from agents.lm.local.weights import builtin_weights
 
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     given = parser.parse_args()
     models = {
-        dtype: load_local(builtin_weights(MODEL), dtype=dtype, device="cpu", threads=1)
+        dtype: load_local_model(builtin_weights(MODEL), dtype=dtype, device="cpu", threads=1)
         for dtype in DTYPES
     }
     found: dict[str, list[float]] = {}
@@ -43,7 +43,7 @@ def main() -> None:
                 found.setdefault(f"{dtype}-{rows}", []).append(1000 * step_s(local, rows))
     line = {
         "capability": torch.backends.cpu.get_cpu_capability(),
-        "auto": dtype_in_use("auto", default_device()),
+        "auto": resolve_dtype("auto", default_device()),
         "packed": any(isinstance(m, PackedLinear) for m in models["bfloat16"].model.modules()),
         "rounds": given.rounds,
         "ms": {

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from agents.lm.local.attention import PackedPass, Span
+from agents.lm.local.attention import PackedPass, PrefillSpan
 from agents.lm.local.local_model import LocalModel
 from agents.lm.local.packed_weights import unpacked
 from agents.lm.local.transformers_backend import TransformersBackend
@@ -40,7 +40,7 @@ def one_by_one(local: LocalModel, calls: Sequence[Call]) -> float:
     its start."""
     start = time.perf_counter()
     for call in calls:
-        _generate(local, [local.renderer.ids(call.prompt)], max(1, call.new_tokens))
+        _generate(local, [local.prompt_tokenizer.encode(call.prompt)], max(1, call.new_tokens))
     return time.perf_counter() - start
 
 
@@ -50,7 +50,7 @@ def batched(local: LocalModel, calls: Sequence[Call]) -> float:
     start = time.perf_counter()
     _generate(
         local,
-        [local.renderer.ids(call.prompt) for call in calls],
+        [local.prompt_tokenizer.encode(call.prompt) for call in calls],
         max(1, *(call.new_tokens for call in calls)),
     )
     return time.perf_counter() - start
@@ -66,7 +66,11 @@ def _generate(local: LocalModel, prompts: Sequence[list[int]], length: int) -> N
         "top_k": 40,
         "repetition_penalty": 1.15,
     }
-    with torch.inference_mode(), unpacked(local.model), local.plain() as model:
+    with (
+        torch.inference_mode(),
+        unpacked(local.model),
+        local.with_original_attention() as model,
+    ):
         model.generate(
             ids,
             attention_mask=mask,
@@ -113,7 +117,7 @@ def limits(local: LocalModel, prompt: Sequence[int], *, rows: int, cached: int) 
 def _products_s(local: LocalModel, layers: Sequence[Any], rows: int) -> float:
     """The layers' own way, packed weights where the model has them, or plain weights."""
     given = {
-        n: torch.ones(rows, n, dtype=local.shape.dtype)
+        n: torch.ones(rows, n, dtype=local.cache_shape.dtype)
         for n in {layer.in_features for layer in layers}
     }
     own = _best(lambda: [layer(given[layer.in_features]) for layer in layers])
@@ -124,14 +128,14 @@ def _products_s(local: LocalModel, layers: Sequence[Any], rows: int) -> float:
 
 def _prompt_s(local: LocalModel, ids: Sequence[int]) -> float:
     """Reading a prompt from its start: transformers' own forward or ours."""
-    kv = local.shape.block(tokens=len(ids))
+    kv = local.cache_shape.zeros(tokens=len(ids))
     ours = _best(
-        lambda: local.read(
-            ids, PackedPass((), [Span(kv, 0, len(ids))], local.device), [len(ids) - 1]
+        lambda: local.forward(
+            ids, PackedPass((), [PrefillSpan(kv, 0, len(ids))], local.device), [len(ids) - 1]
         ),
         3,
     )
-    with local.plain() as model:
+    with local.with_original_attention() as model:
         plain = _best(
             lambda: model(input_ids=torch.tensor([list(ids)]), logits_to_keep=1, use_cache=False), 3
         )
@@ -139,7 +143,7 @@ def _prompt_s(local: LocalModel, ids: Sequence[int]) -> float:
 
 
 def _attention_s(local: LocalModel, rows: int, cached: int) -> float:
-    shape = local.shape
+    shape = local.cache_shape
     groups = local.model.config.get_text_config().num_attention_heads // shape.kv_heads
     layers = min(shape.layers, 8)  # more than a processor's own caches hold
     kv = torch.randn(layers, 2, rows * shape.kv_heads, cached, shape.head_size).to(shape.dtype)
@@ -177,8 +181,8 @@ def judging(
 ) -> tuple[float, float]:
     """Seconds for 14 answers after one transcript of 1,000 tokens: on a thread, and by separate
     calls of the plain model."""
-    ids = local.renderer.ids(TextPrompt(text=text))[:1000]
-    transcript = local.renderer.reply_text([], ids)
+    ids = local.prompt_tokenizer.encode(TextPrompt(text=text))[:1000]
+    transcript = local.prompt_tokenizer.decode_reply([], ids)
     digits = tuple(f" {digit}" for digit in range(10))
     start = time.perf_counter()
     for question in QUESTIONS:
@@ -193,9 +197,13 @@ def judging(
         pass
     ours = time.perf_counter() - start
     start = time.perf_counter()
-    with torch.inference_mode(), unpacked(local.model), local.plain() as model:
+    with (
+        torch.inference_mode(),
+        unpacked(local.model),
+        local.with_original_attention() as model,
+    ):
         for question in QUESTIONS:
-            given = local.renderer.ids(TextPrompt(text=f"{transcript}\n\n{question}"))
+            given = local.prompt_tokenizer.encode(TextPrompt(text=f"{transcript}\n\n{question}"))
             model(
                 input_ids=torch.tensor([given]), logits_to_keep=1, use_cache=False
             ).logits.float().log_softmax(-1)

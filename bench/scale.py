@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 
 from agents import find_specs, make_agent
-from agents.lm.local.local_model import LocalModel, load_local
+from agents.lm.local.local_model import LocalModel, load_local_model
 from agents.lm.local.transformers_backend import TransformersBackend
 from agents.lm.local.weights import Weights, builtin_weights
 from agents.lm_agent import LMAgent
@@ -80,7 +80,7 @@ def tiny(folder: Path, threads: int = 1) -> LocalModel:
     )
     LlamaForCausalLM(config).save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
-    return load_local(
+    return load_local_model(
         Weights(folder=folder, id="tiny"), dtype="float32", device="cpu", threads=threads
     )
 
@@ -124,7 +124,7 @@ def lengths(local: LocalModel, turns: list[int]) -> dict[int, dict[str, float]]:
             acts = [act for stored in store.episodes(vectors=False) for act in stored.episode.acts]
             whole = sum(act.generation.prompt_tokens for act in acts if act.generation)
             found[count] = {
-                "read_per_turn": round(backend.meter.read / len(acts), 1),
+                "read_per_turn": round(backend.meter.prefill_tokens / len(acts), 1),
                 "whole_history_per_turn": round(whole / len(acts), 1),
                 "ms_per_turn": round(1000 * seconds / len(acts), 1),
             }

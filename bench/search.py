@@ -55,9 +55,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     given = parser.parse_args()
     start = time.perf_counter()
-    from agents.lm.sentences import load_sentences
+    from agents.lm.sentence_encoder import load_sentence_encoder
 
-    encoder = load_sentences()
+    encoder = load_sentence_encoder()
     encoder.encode([TEXT])
     found: dict[str, Any] = {
         "episodes": given.episodes,

@@ -38,7 +38,7 @@ import numpy as np
 import torch
 
 from agents import find_specs, make_agent
-from agents.lm.local.local_model import LocalModel, load_local
+from agents.lm.local.local_model import LocalModel, load_local_model
 from agents.lm.local.transformers_backend import TransformersBackend
 from agents.lm.local.weights import builtin_weights
 from bench.references import Call, batched, judging, limits, one_by_one
@@ -118,7 +118,7 @@ def main() -> None:
     if given.quick:
         given.episodes, given.turns, given.rounds = 16, 4, 2
     began = time.perf_counter()
-    local = load_local(
+    local = load_local_model(
         builtin_weights(MODEL), dtype=given.dtype, device="cpu", threads=given.threads
     )
     found: dict[str, list[float]] = {}
@@ -187,25 +187,30 @@ def measure(
         / share
     )
     cached = statistics.fmean(call.prompt_tokens + call.new_tokens / 2 for call in calls)
-    longest = max((local.renderer.ids(call.prompt) for call in calls), key=len)
+    longest = max((local.prompt_tokenizer.encode(call.prompt) for call in calls), key=len)
     can = limits(
-        local, longest, rows=max(1, round(meter.decoded / meter.passes)), cached=round(cached)
+        local,
+        longest,
+        rows=max(1, round(meter.decoded_tokens / meter.passes)),
+        cached=round(cached),
     )
-    text = "\n".join(local.renderer.text(call.prompt) for call in calls if call.turn == last)
+    text = "\n".join(
+        local.prompt_tokenizer.render(call.prompt) for call in calls if call.turn == last
+    )
     ours_s, separate_s = judging(local, backend, text, f"judge {seed}")
     values = {
         "vs_sequential": alone_s / run_s,
         "vs_batched": batched_s / run_s,
-        "share_of_bound": can.bound_s(meter.read, meter.passes) / run_s,
+        "share_of_bound": can.bound_s(meter.prefill_tokens, meter.passes) / run_s,
         "share_of_products": replace(can, prompt_token_s=can.products_s).bound_s(
-            meter.read, meter.passes
+            meter.prefill_tokens, meter.passes
         )
         / run_s,
         "overhead_share": 1 - meter.seconds["forward"] / run_s,
         "judge_vs_separate": separate_s / ours_s,
         "episodes_per_minute": 60 * len(names) / run_s,
-        "mean_batch": meter.decoded / meter.passes,
-        "new_tokens_per_s": meter.decoded / run_s,
+        "mean_batch": meter.decoded_tokens / meter.passes,
+        "new_tokens_per_s": meter.decoded_tokens / run_s,
     }
     return values, calls
 
@@ -215,7 +220,7 @@ def write_calls(local: LocalModel, calls: Sequence[Call], path: Path) -> None:
     new tokens came."""
     episodes: dict[str, list[dict[str, object]]] = {}
     for call in sorted(calls, key=lambda call: call.turn):
-        turn = {"prompt": local.renderer.ids(call.prompt), "new_tokens": call.new_tokens}
+        turn = {"prompt": local.prompt_tokenizer.encode(call.prompt), "new_tokens": call.new_tokens}
         episodes.setdefault(call.episode, []).append(turn)
     path.write_text(json.dumps(list(episodes.values())))
 

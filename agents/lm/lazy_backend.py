@@ -10,12 +10,12 @@ from simworld.core.protocols import Backend
 from simworld.core.requests import Finished, ModelInfo, Request
 
 
-class LateBackend:
+class LazyBackend:
     """A Backend in front of one that is not loaded yet."""
 
     def __init__(self, info: ModelInfo, load: Callable[[], Backend]) -> None:
-        """What `identify` says of the model, and what loads it; `submit` raises what that raises,
-        ModelError for one.
+        """What `identify_model` says of the model, and what loads it; `submit` raises what that
+        raises, ModelError for one.
         """
         self._info, self._load = info, load
         self.loaded: Backend | None = None

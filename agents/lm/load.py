@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.lm.reasoning_marks import Reasoning
-from agents.lm.server.address import read_address, read_key
+from agents.lm.server.address import is_server_model, parse_address, read_key
 from agents.lm.server.options import ServerOptions
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Backend
@@ -16,7 +16,7 @@ from simworld.yamlfile import did_you_mean
 if TYPE_CHECKING:
     from agents.lm.local.weights import Weights
 
-FORMS = "builtin:NAME, hf:FOLDER or hf:HUB-ID, openai:MODEL@URL"
+SPEC_FORMS = "builtin:NAME, hf:FOLDER or hf:HUB-ID, openai:MODEL@URL"
 
 
 def load_backend(
@@ -49,9 +49,7 @@ def load_backend(
         ModelError: the spec names nothing that can be loaded, or the key of a server is not there.
         MissingExtra: `openai:` without the package that it needs.
     """
-    kind, colon, name = spec.strip().partition(":")
-    if not colon or not name or kind not in ("builtin", "hf", "openai"):
-        raise ModelError(f"model {spec!r} is not understood; write {FORMS}{_hint(spec)}")
+    _split_spec(spec)
     server = server or ServerOptions()
     for setting, value in (
         ("batch_size", batch_size),
@@ -61,16 +59,18 @@ def load_backend(
     ):
         if value is not None and value < 1:
             raise ModelError(f"{setting} is {value}; it must be at least 1")
-    if kind == "openai":
+    if is_server_model(spec):
         from agents.lm.server.openai_backend import open_server
 
         return open_server(spec.strip(), server, reasoning=reasoning)
-    weights = local_weights(spec)
+    weights = find_local_weights(spec)
 
-    from agents.lm.local.local_model import load_local
+    from agents.lm.local.local_model import load_local_model
     from agents.lm.local.transformers_backend import TransformersBackend
 
-    local = load_local(weights, dtype=dtype, device=device, threads=threads, reasoning=reasoning)
+    local = load_local_model(
+        weights, dtype=dtype, device=device, threads=threads, reasoning=reasoning
+    )
     meta = {"device": str(local.device), "architecture": type(local.model).__name__}
     return TransformersBackend(
         local,
@@ -82,7 +82,7 @@ def load_backend(
     )
 
 
-def identify(spec: str, dtype: str | None = None) -> ModelInfo:
+def identify_model(spec: str, dtype: str | None = None) -> ModelInfo:
     """What ids are made of: the model's content id and, where `dtype` is given, the number format
     it would get; nothing is loaded.
 
@@ -91,88 +91,100 @@ def identify(spec: str, dtype: str | None = None) -> ModelInfo:
             looked at.
     """
     kind, _, name = spec.strip().partition(":")
-    if kind == "openai":
-        return ModelInfo(spec=spec.strip(), id=read_address(spec).id, dtype="", context=None)
-    from agents.lm.local.weights import BUILTIN, hf_weights
+    if is_server_model(spec):
+        return ModelInfo(spec=spec.strip(), id=parse_address(spec).id, dtype="", context=None)
+    from agents.lm.local.weights import BUILTIN_MODELS, hf_weights
 
-    check_local(spec)
-    id_ = BUILTIN[name].sha256 if kind == "builtin" else hf_weights(name).id
+    check_local_spec(spec)
+    id_ = BUILTIN_MODELS[name].sha256 if kind == "builtin" else hf_weights(name).id
     if dtype == "auto":
-        from agents.lm.local.number_formats import default_device, dtype_in_use  # torch
+        from agents.lm.local.dtypes import default_device, resolve_dtype  # torch
 
-        dtype = dtype_in_use(dtype, default_device())
+        dtype = resolve_dtype(dtype, default_device())
     return ModelInfo(spec=spec.strip(), id=id_, dtype=dtype or "", context=None)
 
 
-def check_server(spec: str, server: ServerOptions) -> None:
+def check_server_key(spec: str, server: ServerOptions) -> None:
     """Raises ModelError where the key that a server's model needs is not there; nothing for local
     models.
     """
-    if spec.strip().startswith("openai:"):
-        read_key(read_address(spec), server.api_key_env)
+    if is_server_model(spec):
+        read_key(parse_address(spec), server.api_key_env)
 
 
-def local_weights(spec: str) -> Weights:
+def find_local_weights(spec: str) -> Weights:
     """The weights of `builtin:` or `hf:` models. Raises ModelError where there are none, and for
     servers.
     """
     from agents.lm.local.weights import builtin_weights, hf_weights
 
-    check_local(spec)
+    check_local_spec(spec)
     kind, _, name = spec.strip().partition(":")
     return builtin_weights(name) if kind == "builtin" else hf_weights(name)
 
 
-def check_spec(spec: str) -> None:
+def check_model_spec(spec: str) -> None:
     """Raises ModelError for a spec that can mean no model; nothing is loaded, and nothing of a
     model is looked at.
 
     What may be there later, the snapshot of a hub id for one, passes.
     """
-    kind, colon, name = spec.strip().partition(":")
-    if not colon or not name.strip() or kind not in ("builtin", "hf", "openai"):
-        raise ModelError(f"model {spec!r} is not understood; write {FORMS}{_hint(spec)}")
-    if kind == "openai":
-        read_address(spec)
+    kind, name = _split_spec(spec)
+    if is_server_model(spec):
+        parse_address(spec)
         return
-    check_local(spec)
+    check_local_spec(spec)
     if kind == "builtin":
-        from agents.lm.local.weights import check_speaks
+        from agents.lm.local.weights import check_is_language_model
 
-        check_speaks(name)
+        check_is_language_model(name)
     elif _is_path(name) and not Path(name).expanduser().is_dir():
         raise ModelError(f"{spec.strip()}: no such folder")
 
 
-def _is_path(place: str) -> bool:
+def _split_spec(spec: str) -> tuple[str, str]:
+    """The kind and the name in a spec. Raises ModelError for one of another form."""
+    kind, _, name = spec.strip().partition(":")
+    if not name or kind not in ("builtin", "hf", "openai"):
+        hint = f"{SPEC_FORMS}{_spelling_hint(spec)}"
+        raise ModelError(f"model {spec!r} is not understood; write {hint}")
+    return kind, name
+
+
+def _is_path(folder_or_hub_id: str) -> bool:
     """Whether what follows `hf:` is a folder and can be no hub id."""
-    return place.startswith((".", "/", "~")) or "\\" in place or place.rstrip("/").count("/") > 1
+    return (
+        folder_or_hub_id.startswith((".", "/", "~"))
+        or "\\" in folder_or_hub_id
+        or folder_or_hub_id.rstrip("/").count("/") > 1
+    )
 
 
-def check_local(spec: str) -> None:
+def check_local_spec(spec: str) -> None:
     """Raises ModelError where a spec cannot mean a local model: another form, or a `builtin:` name
     that is none.
     """
-    from agents.lm.local.weights import BUILTIN
+    from agents.lm.local.weights import BUILTIN_MODELS
 
     kind, _, name = spec.strip().partition(":")
     if kind not in ("builtin", "hf") or not name:
         raise ModelError(
-            f"model {spec!r}: expected a local one, builtin:NAME or hf:FOLDER{_hint(spec)}"
+            f"model {spec!r}: expected a local one, builtin:NAME or hf:FOLDER{_spelling_hint(spec)}"
         )
-    if kind == "builtin" and name not in BUILTIN:
+    if kind == "builtin" and name not in BUILTIN_MODELS:
         raise ModelError(
-            f"builtin:{name} is not a built-in model; there is {', '.join(BUILTIN)}{_hint(spec)}"
+            f"builtin:{name} is not a built-in model; there is"
+            f" {', '.join(BUILTIN_MODELS)}{_spelling_hint(spec)}"
         )
 
 
-def _hint(spec: str) -> str:
-    from agents.lm.local.weights import BUILTIN
+def _spelling_hint(spec: str) -> str:
+    from agents.lm.local.weights import BUILTIN_MODELS
 
-    known = [f"builtin:{name}" for name in BUILTIN]
+    builtin_specs = [f"builtin:{name}" for name in BUILTIN_MODELS]
     wanted = (
         spec.strip()
         if spec.strip().startswith("builtin:")
         else f"builtin:{spec.strip().rpartition(':')[2]}"
     )
-    return did_you_mean(wanted, known)
+    return did_you_mean(wanted, builtin_specs)

@@ -17,66 +17,68 @@ from agents.lm.reasoning_marks import Reasoning, ReasoningMarks
 from simworld.core.counts import counted
 from simworld.core.errors import Failure
 
-_WORDS = (
+_THOUGHT_WORDS = (
     r"(?:\w{1,20}[_:])?(?:think(?:ing)?|thoughts?|(?:think(?:ing)?|thought)[_"
     r" -]?process|reason(?:ing)?|reflect(?:ion)?|analysis|"
     r"scratch[_-]?pad|(?:inner|internal)[_"
     r" -]?(?:thoughts?|monologue|voice)|monologue|deliberation|plan(?:ning)?|cot|"
     r"chain[_ -]of[_ -]thought)"
 )
-_ANSWER = r"(?:answer|response|output|final|final[_ ]?answer|final[_ ]?response|solution|reply)"
+_ANSWER_WORDS = (
+    r"(?:answer|response|output|final|final[_ ]?answer|final[_ ]?response|solution|reply)"
+)
 _BAR = "[|｜]?"  # `<think>` and `<|think|>`
 _GAP = "[_▁ -]"
 # Each open or close stands for one maker's way; those of Harmony (gpt-oss) name a channel, of which
 # `final` alone is said.
 _OPEN = (
     # DeepSeek, Qwen, Phi, Seed, EXAONE, Hunyuan, ERNIE, Nova, LongCat, OpenThinker, Cohere, Solar …
-    rf"<\s*{_BAR}(?:(?:begin|start){_GAP}(?:of{_GAP})?)?{_WORDS}(?:{_GAP}(?:begin|"
+    rf"<\s*{_BAR}(?:(?:begin|start){_GAP}(?:of{_GAP})?)?{_THOUGHT_WORDS}(?:{_GAP}(?:begin|"
     rf"start))?(?:\s[^<>\n]{{0,80}})?{_BAR}>",
     r"\[(?-i:THINK(?:ING)?|THOUGHTS?|REASONING)\]",  # Magistral
-    rf"◁\s*{_WORDS}\s*▷",  # Kimi
+    rf"◁\s*{_THOUGHT_WORDS}\s*▷",  # Kimi
     r"<\|inner_prefix\|>",  # Apertus
     r"<\|im_start\|>\s*think\b",  # s1
     r"<\|channel>\w*",  # Gemma 4
     r"<\|channel\|>(?!\s*final\b)[^<]{0,80}(?:<\|constrain\|>[^<]{0,40})?(?:<\|message\|>)?",
 )
 _CLOSE = (
-    rf"<\s*{_BAR}(?:/\s*|(?:end|stop){_GAP}(?:of{_GAP})?){_WORDS}\s*{_BAR}>",
-    rf"<\s*{_BAR}{_WORDS}{_GAP}(?:end|stop)\s*{_BAR}>",
+    rf"<\s*{_BAR}(?:/\s*|(?:end|stop){_GAP}(?:of{_GAP})?){_THOUGHT_WORDS}\s*{_BAR}>",
+    rf"<\s*{_BAR}{_THOUGHT_WORDS}{_GAP}(?:end|stop)\s*{_BAR}>",
     r"\[/\s*(?:THINK(?:ING)?|THOUGHTS?|REASONING)\s*\]",
-    rf"◁\s*/\s*{_WORDS}\s*▷",
+    rf"◁\s*/\s*{_THOUGHT_WORDS}\s*▷",
     r"<\|inner_suffix\|>",
     r"<\|im_start\|>\s*answer\b",
     r"<channel\|>",
     r"<\|channel\|>\s*final\b[^<]{0,80}(?:<\|constrain\|>[^<]{0,40})?<\|message\|>",
-    rf"<\s*{_ANSWER}\s*>",
+    rf"<\s*{_ANSWER_WORDS}\s*>",
     r"<[|｜](?:begin[_▁]of[_▁]|start[_▁])(?:solution|answer|response|text|output)[|｜]>",
     r"<\|content\|>",  # Solar
 )
 _DROPPED = (  # what stands around an answer and means nothing
-    rf"<\s*/\s*{_ANSWER}\s*>",
+    rf"<\s*/\s*{_ANSWER_WORDS}\s*>",
     r"<[|｜](?:end[_▁]of[_▁]|end[_▁])(?:solution|answer|response|text|output|action)[|｜]>",
     r"<\|(?:start|begin)\|>\s*assistant",
 )
 _HARMONY = frozenset({"<|channel|>", "<|message|>", "<|constrain|>"})
-_END = r"<\|(?:end|return|call)\|>"  # of one channel
+_CHANNEL_END = r"<\|(?:end|return|call)\|>"  # of one channel
 _MARK = re.compile(
     r"(?i)(?=<\s{0,8}[/|｜]{0,2}\s{0,8}\w|\[[/TR]|◁)"  # most of what is no mark goes here, fast
-    rf"(?:(?P<close>{'|'.join(_CLOSE)})|(?P<open>{'|'.join(_OPEN)})|(?P<end>{_END})|"
+    rf"(?:(?P<close>{'|'.join(_CLOSE)})|(?P<open>{'|'.join(_OPEN)})|(?P<end>{_CHANNEL_END})|"
     rf"(?P<drop>{'|'.join(_DROPPED)}))"
 )
 # Marks that are plain words count only where they begin the reply, and end only what they began;
 # the last must be ended.
-_PLAIN = (
+_PLAIN_WORD_MARKS = (
     (
         re.compile(r"\A\s*(?:Here's|Here is) my thought process:?"),
         re.compile(r"(?:Here's|Here is) my response:?"),
     ),  # Granite
     # Harmony, its marks taken out
     (re.compile(r"\A\s*analysis(?=[A-Z\"'])"), re.compile(r"assistant\s*final(?=\S)")),
-    (re.compile(rf"\A\s*```\s*(?i:{_WORDS})\b"), re.compile(r"```")),
+    (re.compile(rf"\A\s*```\s*(?i:{_THOUGHT_WORDS})\b"), re.compile(r"```")),
 )
-_HEADED = (
+_HEADING_MARKS = (
     re.compile(
         r"(?i)\A[\s*#_]*(?:thoughts?|thinking|reasoning|analysis|(?:internal|inner)"
         r" monologue)[*_]*\s*:"
@@ -106,12 +108,16 @@ class SplitReply:
     # none: nothing was thought aloud; closed: a thought was ended; open: the text ends inside one
     state: ThoughtState
     # a closing mark came without its opening one: the prompt had opened the thought
-    alone: bool = False
-    begins: int = 0  # where in the text the answer begins, after the last closing mark
+    unopened: bool = False
+    answer_start: int = 0  # where in the text the answer begins, after the last closing mark
 
 
 def split_thought(
-    text: str, reasoning: Reasoning | None = None, *, begun: bool = False, cut: bool = False
+    text: str,
+    reasoning: Reasoning | None = None,
+    *,
+    in_thought: bool = False,
+    truncated: bool = False,
 ) -> SplitReply:
     """The answer and the thought in a text; linear in its length.
 
@@ -120,68 +126,72 @@ def split_thought(
     Args:
         text: as the model wrote it.
         reasoning: the model's own marks, which count beside the usual ones; "off": all is answer.
-        begun: the text begins inside a thought.
-        cut: the text ended at the token limit, so that its last mark may be a part of one.
+        in_thought: the text begins inside a thought.
+        truncated: the text ended at the token limit, so that its last mark may be a part of one.
     """
     if reasoning == "off":
         return SplitReply(answer=text, thought="", state="none")
-    said: list[str] = []
+    answers: list[str] = []
     thoughts: list[str] = []
-    inside, found, alone, at, begins = begun, begun, False, 0, 0
-    for start, end, kind in _marks(text, reasoning):
-        (thoughts if inside else said).append(text[at:start])
-        at = end
+    thinking, has_marks, unopened, pos, answer_start = (in_thought, in_thought, False, 0, 0)
+    for start, end, kind in _find_marks(text, reasoning):
+        (thoughts if thinking else answers).append(text[pos:start])
+        pos = end
         if kind == "open":
-            inside = found = True
+            thinking = has_marks = True
         elif kind == "close":
-            if not inside:  # nothing opened it: all that came before was thought
-                alone = alone or any(map(str.strip, said))
-                thoughts += said
-                said.clear()
-            inside, found, begins = False, True, end
-        elif kind == "end" and begins and not inside and any(map(str.strip, said)):
-            at = len(text)  # what a model runs on with after its answer
+            if not thinking:  # nothing opened it: all that came before was thought
+                unopened = unopened or any(map(str.strip, answers))
+                thoughts += answers
+                answers.clear()
+            thinking, has_marks, answer_start = False, True, end
+        elif kind == "end" and answer_start and not thinking and any(map(str.strip, answers)):
+            pos = len(text)  # what a model runs on with after its answer
             break
-    part = _CUT_MARK.search(text[max(at, len(text) - 40) :]) if cut else None
-    rest = text[at : len(text) - (len(part[0]) if part else 0)]
-    if part and part["close"] and not inside:
-        thoughts += [*said, rest]
-        return SplitReply(answer="", thought=_joined(thoughts), state="open")
-    if not found:
+    cut_mark = _CUT_MARK.search(text[max(pos, len(text) - 40) :]) if truncated else None
+    rest = text[pos : len(text) - (len(cut_mark[0]) if cut_mark else 0)]
+    if cut_mark and cut_mark["close"] and not thinking:
+        thoughts += [*answers, rest]
+        return SplitReply(answer="", thought=_join_thoughts(thoughts), state="open")
+    if not has_marks:
         return SplitReply(
-            answer=text[: len(text) - (len(part[0]) if part else 0)], thought="", state="none"
+            answer=text[: len(text) - (len(cut_mark[0]) if cut_mark else 0)],
+            thought="",
+            state="none",
         )
-    (thoughts if inside else said).append(rest)
-    state: ThoughtState = "open" if inside else "closed"
+    (thoughts if thinking else answers).append(rest)
+    state: ThoughtState = "open" if thinking else "closed"
     return SplitReply(
-        answer="".join(said).strip(),
-        thought=_joined(thoughts),
+        answer="".join(answers).strip(),
+        thought=_join_thoughts(thoughts),
         state=state,
-        alone=alone,
-        begins=begins,
+        unopened=unopened,
+        answer_start=answer_start,
     )
 
 
-def split_whole(text: str, reasoning: Reasoning | None = None, *, cut: bool = False) -> SplitReply:
+def split_json_reply(
+    text: str, reasoning: Reasoning | None = None, *, truncated: bool = False
+) -> SplitReply:
     """As `split_thought`, for a text that may be one JSON value: marks inside its strings are no
     marks.
     """
-    if text.lstrip()[:1] in {"{", "["} and not cut:
+    if text.lstrip()[:1] in {"{", "["} and not truncated:
         try:
             json.loads(text)
         except (ValueError, RecursionError):
             pass
         else:
             return SplitReply(answer=text, thought="", state="none")
-    return split_thought(text, reasoning, cut=cut)
+    return split_thought(text, reasoning, truncated=truncated)
 
 
-def opens_thought(prompt: str, reasoning: Reasoning | None = None) -> bool:
+def ends_in_thought(prompt: str, reasoning: Reasoning | None = None) -> bool:
     """Whether a rendered prompt ends inside a thought that its template has opened."""
     if reasoning == "off":
         return False
     tail = prompt[-200:].rstrip()
-    last = max(_marks(tail, reasoning), default=(0, 0, ""), key=lambda mark: mark[1])
+    last = max(_find_marks(tail, reasoning), default=(0, 0, ""), key=lambda mark: mark[1])
     return last[2] == "open" and last[1] == len(tail)
 
 
@@ -189,7 +199,7 @@ def close_thought(prompt: str, reasoning: Reasoning | None = None) -> str:
     """A rendered prompt with the thought ended that its template has opened, so that the reply can
     begin; else as it is.
     """
-    if not opens_thought(prompt, reasoning):
+    if not ends_in_thought(prompt, reasoning):
         return prompt
     if isinstance(reasoning, ReasoningMarks) and prompt.rstrip().endswith(reasoning.open):
         return f"{prompt}{reasoning.close}\n\n"
@@ -197,12 +207,12 @@ def close_thought(prompt: str, reasoning: Reasoning | None = None) -> str:
     return f"{prompt}\n{mark[0].rstrip()[0]}/{mark[0].rstrip()[1:]}\n\n" if mark else prompt
 
 
-def thinks_by_name(model: str) -> bool:
+def is_known_thinker(model: str) -> bool:
     """Whether a model of this name is known to think before each reply."""
     return bool(_THINKERS.search(model))
 
 
-def spent_on_thinking(limit: int, tokens: int | None) -> Failure:
+def thinking_limit_failure(limit: int, tokens: int | None) -> Failure:
     """The failure of a reply whose tokens all went into its thought."""
     spent = f" ({counted(tokens, 'token')} of thought)" if tokens else ""
     message = (
@@ -213,46 +223,48 @@ def spent_on_thinking(limit: int, tokens: int | None) -> Failure:
     return Failure(boundary="model", kind="thinking", message=message)
 
 
-def is_mark(token: str, reasoning: Reasoning | None = None) -> bool:
+def is_reasoning_mark(token: str, reasoning: Reasoning | None = None) -> bool:
     """Whether the text of one token is a mark, so that it must not be left out as a special
     token.
     """
     return token in _HARMONY or any(
-        kind in ("open", "close") for *_, kind in _marks(token, reasoning)
+        kind in ("open", "close") for *_, kind in _find_marks(token, reasoning)
     )
 
 
-def _marks(text: str, reasoning: Reasoning | None) -> list[tuple[int, int, str]]:
+def _find_marks(text: str, reasoning: Reasoning | None) -> list[tuple[int, int, str]]:
     """The marks in a text, none over another, in order: start, end, and open, close, end or
     drop.
     """
-    found = [(m.start(), m.end(), str(m.lastgroup)) for m in _MARK.finditer(text)]
-    for opening, closing in _PLAIN:
+    marks = [(m.start(), m.end(), str(m.lastgroup)) for m in _MARK.finditer(text)]
+    for opening, closing in _PLAIN_WORD_MARKS:
         if first := opening.search(text):
-            found.append((first.start(), first.end(), "open"))
-            found += [(m.start(), m.end(), "close") for m in closing.finditer(text, first.end())]
-    if (head := _HEADED[0].match(text)) and (end := _HEADED[1].search(text, head.end())):
-        found += [(head.start(), head.end(), "open"), (end.start(), end.end(), "close")]
+            marks.append((first.start(), first.end(), "open"))
+            marks += [(m.start(), m.end(), "close") for m in closing.finditer(text, first.end())]
+    if (head := _HEADING_MARKS[0].match(text)) and (
+        end := _HEADING_MARKS[1].search(text, head.end())
+    ):
+        marks += [(head.start(), head.end(), "open"), (end.start(), end.end(), "close")]
     if isinstance(reasoning, ReasoningMarks):
         for kind, mark in (("close", reasoning.close), ("open", reasoning.open)):
-            found += [(m.start(), m.end(), kind) for m in re.finditer(re.escape(mark), text)]
+            marks += [(m.start(), m.end(), kind) for m in re.finditer(re.escape(mark), text)]
         if reasoning.open == reasoning.close:
-            found = _in_turns(found, reasoning.open)
+            marks = _alternate_marks(marks, reasoning.open)
     ordered: list[tuple[int, int, str]] = []
-    for place in sorted(set(found)):
-        if not ordered or place[0] >= ordered[-1][1]:
-            ordered.append(place)
+    for mark_span in sorted(set(marks)):
+        if not ordered or mark_span[0] >= ordered[-1][1]:
+            ordered.append(mark_span)
     return ordered
 
 
-def _in_turns(found: list[tuple[int, int, str]], mark: str) -> list[tuple[int, int, str]]:
+def _alternate_marks(marks: list[tuple[int, int, str]], mark: str) -> list[tuple[int, int, str]]:
     """One mark for both ends opens and closes in turns."""
-    places = sorted({(start, end) for start, end, _ in found if end - start == len(mark)})
-    others = [(start, end, kind) for start, end, kind in found if (start, end) not in places]
+    spans = sorted({(start, end) for start, end, _ in marks if end - start == len(mark)})
+    others = [(start, end, kind) for start, end, kind in marks if (start, end) not in spans]
     return others + [
-        (start, end, "close" if i % 2 else "open") for i, (start, end) in enumerate(places)
+        (start, end, "close" if i % 2 else "open") for i, (start, end) in enumerate(spans)
     ]
 
 
-def _joined(thoughts: list[str]) -> str:
+def _join_thoughts(thoughts: list[str]) -> str:
     return "\n".join(filter(None, (thought.strip() for thought in thoughts)))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from agents.steering.checkpoint_folder import (
     PlannerFolder,
-    content_id,
+    checkpoint_id,
     read_folder,
     tensor_problems,
     write_folder,
@@ -31,8 +31,8 @@ __all__ = [
     "Checkpoint",
     "CheckpointInfo",
     "EncoderInfo",
-    "check_fits",
-    "from_folder",
+    "check_fits_model",
+    "checkpoint_from_folder",
     "load_checkpoint",
     "save_checkpoint",
 ]
@@ -55,7 +55,7 @@ class Checkpoint:
     ways: Tensor | None = None  # (n, d') float32, actions that are ways of replying, to try
 
     def __post_init__(self) -> None:
-        texts = tensor_problems(self.info, self.arrays())
+        texts = tensor_problems(self.info, self.to_arrays())
         for name in ("tokens", "act_norm", "embedding_norm"):
             if getattr(self.upmap, name) != getattr(self.info, name):
                 texts.append(
@@ -77,7 +77,7 @@ class Checkpoint:
     @property
     def id(self) -> str:
         """The id of the content as it is now."""
-        return content_id(self.info, self.arrays())
+        return checkpoint_id(self.info, self.to_arrays())
 
     @property
     def projection(self) -> Projection:
@@ -89,7 +89,7 @@ class Checkpoint:
         """What the actor's states are standardised by."""
         return Normalizer(mean=self.mean, std=self.std)
 
-    def action(self, state: Tensor) -> Tensor:
+    def choose_actions(self, state: Tensor) -> Tensor:
         """Actions (B, d') float32 for raw states (B, d_s) float32, standardised here. Raises
         ValueError where it has no policy.
         """
@@ -103,7 +103,7 @@ class Checkpoint:
         action: Tensor = self.actor(self.normalizer.standardise(state))
         return action
 
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
+    def to_arrays(self) -> dict[str, NDArray[np.float32]]:
         """All tensors by the names they have in the folder."""
         tensors = {"upmap.weight": self.upmap.weight, "mean": self.mean, "std": self.std}
         if self.constant is not None:
@@ -121,7 +121,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     An older checkpoint there is replaced. Raises InputError where the folder holds anything else or
     cannot be written.
     """
-    write_folder(folder, checkpoint.info, checkpoint.arrays())
+    write_folder(folder, checkpoint.info, checkpoint.to_arrays())
     return folder
 
 
@@ -129,13 +129,15 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """The checkpoint of a folder, on the CPU, its weights frozen. Raises InputError, one line for
     each problem.
     """
-    return from_folder(read_folder(folder))
+    return checkpoint_from_folder(read_folder(folder))
 
 
-def from_folder(read: PlannerFolder) -> Checkpoint:
+def checkpoint_from_folder(planner_folder: PlannerFolder) -> Checkpoint:
     """The checkpoint of a folder that was read already."""
-    info = read.info
-    tensors = {name: torch.from_numpy(np.array(array)) for name, array in read.arrays.items()}
+    info = planner_folder.info
+    tensors = {
+        name: torch.from_numpy(np.array(array)) for name, array in planner_folder.arrays.items()
+    }
     weight = tensors["upmap.weight"]
     upmap = UpMap(
         weight, tokens=info.tokens, act_norm=info.act_norm, embedding_norm=info.embedding_norm
@@ -168,7 +170,7 @@ def from_folder(read: PlannerFolder) -> Checkpoint:
     )
 
 
-def check_fits(checkpoint: Checkpoint, info: ModelInfo) -> None:
+def check_fits_model(checkpoint: Checkpoint, info: ModelInfo) -> None:
     """Raises InputError where the planner was made for another language model, or for one of
     another width.
 

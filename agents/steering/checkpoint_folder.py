@@ -22,14 +22,18 @@ from agents.steering.checkpoint_info import CheckpointInfo
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import problem_texts, read_regular, shorten
 
-MOST_INFO = 1 << 22  # bytes
-MOST_TENSORS = 1 << 29
-MOST_HEADER = 1 << 20
-MOST_SAID = 200  # characters of another library's message
-MOST_UNKNOWN = 5  # names of tensors in messages
-INFO = "planner.json"
-TENSORS = "planner.safetensors"
-TAUGHT = ("rows", "sha256", "settings")  # what of `data` is content: the rest says where it lay
+MAX_INFO_BYTES = 1 << 22  # bytes
+MAX_TENSORS_BYTES = 1 << 29
+MAX_HEADER_BYTES = 1 << 20
+MAX_MESSAGE_CHARS = 200  # characters of another library's message
+MAX_NAMES_LISTED = 5  # names of tensors in messages
+INFO_FILE = "planner.json"
+TENSORS_FILE = "planner.safetensors"
+HASHED_DATA_KEYS = (
+    "rows",
+    "sha256",
+    "settings",
+)  # what of `data` is content: the rest says where it lay
 Arrays = Mapping[str, NDArray[np.float32]]
 
 
@@ -51,21 +55,21 @@ def read_folder(folder: Path) -> PlannerFolder:
     info: CheckpointInfo | None = None
     arrays: Arrays | None = None
     try:
-        info = _read_info(folder / INFO)
+        info = _read_info(folder / INFO_FILE)
     except InputError as error:
         problems += error.problems
     try:
-        arrays = _read_tensors(folder / TENSORS)
+        arrays = _read_tensors(folder / TENSORS_FILE)
     except InputError as error:
         problems += error.problems
     if info is not None and arrays is not None:
         problems += [
-            Problem(where=str(folder / TENSORS), message=text)
+            Problem(where=str(folder / TENSORS_FILE), message=text)
             for text in tensor_problems(info, arrays)
         ]
     if problems or info is None or arrays is None:
         raise InputError(problems)
-    return PlannerFolder(path=folder, info=info, arrays=arrays, id=content_id(info, arrays))
+    return PlannerFolder(path=folder, info=info, arrays=arrays, id=checkpoint_id(info, arrays))
 
 
 def tensor_problems(info: CheckpointInfo, arrays: Arrays) -> list[str]:
@@ -77,12 +81,12 @@ def tensor_problems(info: CheckpointInfo, arrays: Arrays) -> list[str]:
         )
     if info.actor is not None and info.constant:
         texts.append("it has an actor and a constant action; expected one of them at most")
-    expected = _shapes(info)
+    expected = _expected_shapes(info)
     texts += [f"tensor {name!r} is missing" for name in expected if name not in arrays]
     unknown = sorted(arrays.keys() - expected.keys())
-    texts += [f"tensor {shorten(name)!r} is not known" for name in unknown[:MOST_UNKNOWN]]
-    if len(unknown) > MOST_UNKNOWN:
-        texts.append(f"… and {len(unknown) - MOST_UNKNOWN:,} more tensors are not known")
+    texts += [f"tensor {shorten(name)!r} is not known" for name in unknown[:MAX_NAMES_LISTED]]
+    if len(unknown) > MAX_NAMES_LISTED:
+        texts.append(f"… and {len(unknown) - MAX_NAMES_LISTED:,} more tensors are not known")
     for name, array in sorted(arrays.items()):
         if name not in expected:
             continue
@@ -102,7 +106,8 @@ def tensor_problems(info: CheckpointInfo, arrays: Arrays) -> list[str]:
         and (info.format, info.given.content) != ("p1", content_hash(info, arrays))
     ):
         texts.append(
-            f"its content is not what was given the id {info.given.id}; remove 'given' from {INFO}"
+            f"its content is not what was given the id {info.given.id};"
+            f" remove 'given' from {INFO_FILE}"
         )
     return texts
 
@@ -110,7 +115,7 @@ def tensor_problems(info: CheckpointInfo, arrays: Arrays) -> list[str]:
 def _why_useless(info: CheckpointInfo, arrays: Arrays) -> str:
     """Why a checkpoint cannot steer in any state; empty if it can."""
     with np.errstate(all="ignore"):
-        for label, actions in _samples(info, arrays):
+        for label, actions in _sample_actions(info, arrays):
             if not np.isfinite(actions).all():
                 return f"{label} are not finite; its weights are too large"
             if not actions.any():
@@ -128,7 +133,9 @@ def _why_useless(info: CheckpointInfo, arrays: Arrays) -> str:
     return ""
 
 
-def _samples(info: CheckpointInfo, arrays: Arrays) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def _sample_actions(
+    info: CheckpointInfo, arrays: Arrays
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Some of its actions before they are projected, and what they are called."""
     if info.constant:
         yield "its constant action's numbers", arrays["constant"]
@@ -149,7 +156,7 @@ def _samples(info: CheckpointInfo, arrays: Arrays) -> Iterator[tuple[str, NDArra
         yield "its planner's actions", actions
 
 
-def content_id(info: CheckpointInfo, arrays: Arrays) -> str:
+def checkpoint_id(info: CheckpointInfo, arrays: Arrays) -> str:
     """The id of a checkpoint: `p2-` and its content's hash; of the first format `p1-` and the hash
     of that time.
     """
@@ -178,7 +185,7 @@ def content_hash(info: CheckpointInfo, arrays: Arrays) -> str:
         exclude=dict.fromkeys(words, True) | {"encoder": {"model"}},
         exclude_defaults=True,
     )
-    described["data"] = {name: info.data[name] for name in TAUGHT if name in info.data}
+    described["data"] = {name: info.data[name] for name in HASHED_DATA_KEYS if name in info.data}
     return f"p2-{_digest(described, arrays)}"
 
 
@@ -200,7 +207,7 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
 
     if texts := tensor_problems(info, arrays):
         raise InputError([Problem(where=str(folder), message=text) for text in texts])
-    check_target(folder)
+    check_writable(folder)
     work: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -208,9 +215,9 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
         new = work / "new"
         new.mkdir()
         text = info.model_dump_json(indent=1, exclude=None if info.given else {"given"})
-        (new / INFO).write_text(text + "\n", encoding="utf-8")
+        (new / INFO_FILE).write_text(text + "\n", encoding="utf-8")
         # Its own save_file makes a file that nobody else may read, whatever the umask says.
-        (new / TENSORS).write_bytes(
+        (new / TENSORS_FILE).write_bytes(
             save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         )
         if folder.exists():
@@ -227,7 +234,7 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
 
 def _read_info(path: Path) -> CheckpointInfo:
     try:
-        return CheckpointInfo.model_validate_json(read_regular(path, MOST_INFO), strict=True)
+        return CheckpointInfo.model_validate_json(read_regular(path, MAX_INFO_BYTES), strict=True)
     except ValidationError as error:
         raise InputError(
             [Problem(where=str(path), message=text) for text in problem_texts(error)]
@@ -238,17 +245,19 @@ def _read_tensors(path: Path) -> Arrays:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    raw = read_regular(path, MOST_TENSORS)
+    raw = read_regular(path, MAX_TENSORS_BYTES)
     try:
-        if MOST_HEADER < int.from_bytes(raw[:8], "little") < len(raw):
-            raise ValueError(f"its header is longer than {MOST_HEADER >> 20} MiB")
+        if MAX_HEADER_BYTES < int.from_bytes(raw[:8], "little") < len(raw):
+            raise ValueError(f"its header is longer than {MAX_HEADER_BYTES >> 20} MiB")
         return load(raw)
     except (SafetensorError, KeyError, ValueError) as error:  # damaged, or a dtype that numpy lacks
-        message = f"not a safetensors file of float32: {' '.join(str(error).split())[:MOST_SAID]}"
+        message = (
+            f"not a safetensors file of float32: {' '.join(str(error).split())[:MAX_MESSAGE_CHARS]}"
+        )
         raise InputError([Problem(where=str(path), message=message)]) from None
 
 
-def _shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:
+def _expected_shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:
     """The tensors that belong to a checkpoint, with their shapes."""
     shapes: dict[str, tuple[int, ...]] = {
         "upmap.weight": (info.d_action, info.tokens * info.width),
@@ -267,7 +276,7 @@ def _shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def check_target(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
     """Raises InputError for a folder that no checkpoint can be written to; also called before
     minutes of work.
     """
@@ -287,7 +296,8 @@ def check_target(folder: Path) -> None:
     with os.scandir(folder) as entries:  # of which there may be millions
         others = sorted(
             islice(
-                (entry.name for entry in entries if entry.name not in (INFO, TENSORS)), MOST_UNKNOWN
+                (entry.name for entry in entries if entry.name not in (INFO_FILE, TENSORS_FILE)),
+                MAX_NAMES_LISTED,
             )
         )
     if others:

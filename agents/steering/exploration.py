@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.steering.planner import project
+from agents.steering.planner import project_action
 from agents.steering.projection import Projection
 from simworld.core.episode import Observation
 from simworld.core.seeding import derive_seed, generator
 
-Per = Literal["turn", "episode"]
+RedrawInterval = Literal["turn", "episode"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +31,11 @@ class Exploration:
 
     # standard deviation of the noise on each coordinate of an action; None: no planner, no noise
     sigma: float | None
-    per: Per = "turn"
+    per: RedrawInterval = "turn"
     # (n, d'), the actions to choose from, all as likely; None: random directions
     ways: Tensor | None = None
 
-    def explore(
+    def explore_action(
         self, observation: Observation, planned: Tensor | None, size: int, projection: Projection
     ) -> Tensor:
         """An action (d',) float32: uniform on the sphere of radius √d', a way, or the planned one
@@ -43,19 +43,19 @@ class Exploration:
 
         Raises ValueError where there is no planned action to add noise to.
         """
-        draw = generator(_stream(observation, self.per))
+        rng = generator(_exploration_seed(observation, self.per))
         if self.ways is not None:
-            return project(self.ways[int(draw.integers(len(self.ways)))], projection)
-        drawn = draw.standard_normal(size)
+            return project_action(self.ways[int(rng.integers(len(self.ways)))], projection)
+        standard_normal = rng.standard_normal(size)
         if self.sigma is None:
-            return project(torch.from_numpy(drawn), "sphere").float()
+            return project_action(torch.from_numpy(standard_normal), "sphere").float()
         if planned is None:
             raise ValueError("noise needs a planned action")
-        noise = torch.from_numpy((self.sigma * drawn).astype(np.float32))
-        return project(planned + noise, projection)
+        noise = torch.from_numpy((self.sigma * standard_normal).astype(np.float32))
+        return project_action(planned + noise, projection)
 
 
-def _stream(observation: Observation, per: Per) -> int:
+def _exploration_seed(observation: Observation, per: RedrawInterval) -> int:
     if per == "turn":
         return derive_seed(observation.seed, "explore")
     return derive_seed(observation.episode_seed, observation.seat, "explore")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.steering.checkpoint import Checkpoint, check_fits, from_folder
+from agents.steering.checkpoint import Checkpoint, check_fits_model, checkpoint_from_folder
 from agents.steering.checkpoint_folder import PlannerFolder
 from agents.steering.exploration import Exploration
 from agents.steering.state_encoders import LMEncoder, StateEncoder, lm_encoder_id, load_text_encoder
@@ -13,7 +13,7 @@ from simworld.core.errors import InputError
 from simworld.core.requests import ModelInfo
 
 
-def record_states(info: ModelInfo, prompt_version: str) -> Steering:
+def make_state_recording(info: ModelInfo, prompt_version: str) -> Steering:
     """States alone, for an agent that is not steered."""
     return Steering(encoder=LMEncoder(id=lm_encoder_id(info.id, prompt_version)))
 
@@ -24,10 +24,10 @@ def make_steering(
     """The steering of an agent. Raises InputError where the planner does not fit its model,
     ModelError for a sentence encoder.
     """
-    checkpoint = from_folder(planner)
-    check_fits(checkpoint, info)
+    checkpoint = checkpoint_from_folder(planner)
+    check_fits_model(checkpoint, info)
     warnings = []
-    encoder = _encoder(checkpoint, info, prompt_version)
+    encoder = _make_encoder(checkpoint, info, prompt_version)
     if checkpoint.actor is not None and encoder.id != checkpoint.info.encoder.id:
         if checkpoint.info.encoder.kind == "text":
             raise InputError(
@@ -59,7 +59,7 @@ def make_steering(
     return Steering(encoder=encoder, policy=policy, warnings=tuple(warnings))
 
 
-def _encoder(checkpoint: Checkpoint, info: ModelInfo, prompt_version: str) -> StateEncoder:
+def _make_encoder(checkpoint: Checkpoint, info: ModelInfo, prompt_version: str) -> StateEncoder:
     encoder = checkpoint.info.encoder
     if encoder.kind == "text":
         return load_text_encoder(encoder.model)

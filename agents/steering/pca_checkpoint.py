@@ -10,7 +10,7 @@ from torch import Tensor
 from agents.lm.local.local_model import LocalModel
 from agents.steering.checkpoint import Checkpoint, CheckpointInfo, EncoderInfo
 from agents.steering.state_encoders import lm_encoder_id, load_text_encoder
-from agents.steering.upmap import Mode, pca_upmap
+from agents.steering.upmap import PCAMode, pca_upmap
 from simworld.core.errors import InputError
 from simworld.core.requests import Position
 
@@ -24,7 +24,7 @@ def pca_checkpoint(
     tokens: int,
     d_action: int,
     act_norm: float = 1.0,
-    mode: Mode = "groups",
+    mode: PCAMode = "groups",
     text_encoder: str = "",
 ) -> Checkpoint:
     """A checkpoint for a loaded model with a PCA up-mapping, without a policy; its states are not

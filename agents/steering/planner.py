@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from agents.steering.projection import Projection as Projection
 
 
-def project(raw: Tensor, projection: Projection) -> Tensor:
+def project_action(raw: Tensor, projection: Projection) -> Tensor:
     """Actions (…, d') of raw outputs: on the sphere of radius √d' (root mean square 1 per
     coordinate), or clipped to [-1, 1].
 
@@ -75,4 +75,4 @@ class Actor(nn.Module):
     def forward(self, state: Tensor) -> Tensor:
         """(B, d') float32 from standardised states (B, d_s) float32."""
         raw: Tensor = self.net(state)
-        return torch.tanh(raw) if self.projection == "box" else project(raw, "sphere")
+        return torch.tanh(raw) if self.projection == "box" else project_action(raw, "sphere")

@@ -20,7 +20,7 @@ from simworld.core.episode import ActionKind, Observation
 from simworld.core.requests import Encode, Encoded, Prompt
 
 if TYPE_CHECKING:
-    from agents.lm.sentences import SentenceEncoder
+    from agents.lm.sentence_encoder import SentenceEncoder
 
 _TEXT_LAYOUT = "goal, then lines; oldest lines dropped"
 
@@ -33,11 +33,11 @@ class StateEncoder(Protocol):
         """Hash of everything that shapes a state; states of two encoders are never mixed."""
         ...
 
-    def request(self, prompt: Prompt, thread: str) -> Encode | None:
+    def state_request(self, prompt: Prompt, thread: str) -> Encode | None:
         """What it asks the agent's own model; None where it asks nothing."""
         ...
 
-    def state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
+    def make_state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
         """The state, from the answer to its request if it made one."""
         ...
 
@@ -50,15 +50,15 @@ class LMEncoder:
 
     id: str
 
-    def request(self, prompt: Prompt, thread: str) -> Encode | None:
+    def state_request(self, prompt: Prompt, thread: str) -> Encode | None:
         """Asks for the state of the seat's own unsteered prompt."""
         return Encode(prompt=prompt, thread=thread)
 
-    def state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
+    def make_state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
         """(d_model + 1,)."""
         if answer is None:
             raise TypeError("the model's state is missing")
-        return with_turns_left(answer.state, observation)
+        return append_turns_left(answer.state, observation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,20 +71,20 @@ class TextEncoder:
     embed: Callable[[str, Sequence[str]], NDArray[np.float32]]  # head and lines → (d,)
     size: int  # d
 
-    def request(self, prompt: Prompt, thread: str) -> Encode | None:
+    def state_request(self, prompt: Prompt, thread: str) -> Encode | None:
         """Asks nothing."""
         return None
 
-    def state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
+    def make_state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
         """(d + 1,); 385 for the built-in encoder."""
         head = f"{observation.label}'s goal: {observation.goal}"
         spoken = [event for event in observation.events if event.action.kind is not ActionKind.none]
-        return with_turns_left(
+        return append_turns_left(
             self.embed(head, [event_line(event, observation) for event in spoken]), observation
         )
 
 
-def with_turns_left(vector: NDArray[np.float32], observation: Observation) -> NDArray[np.float32]:
+def append_turns_left(vector: NDArray[np.float32], observation: Observation) -> NDArray[np.float32]:
     """The vector (d,) with the share of turns left behind it, (d + 1,) float32."""
     left = (observation.turns_limit - observation.turn) / observation.turns_limit
     return np.append(vector, left).astype(np.float32)
@@ -92,7 +92,7 @@ def with_turns_left(vector: NDArray[np.float32], observation: Observation) -> ND
 
 def lm_encoder_id(lm_id: str, prompt_version: str) -> str:
     """`lm-` and 96 bits of the hash of model, prompt template, layer and place of the state."""
-    return _id(
+    return _hash_id(
         "lm",
         lm_id,
         prompt_version,
@@ -109,32 +109,34 @@ def is_lm_encoder(encoder_id: str) -> bool:
 
 def text_encoder_id(model_id: str) -> str:
     """`text-` and 96 bits of the hash of the sentence encoder's weights and of what it reads."""
-    return _id("text", model_id, _TEXT_LAYOUT, "turns left")
+    return _hash_id("text", model_id, _TEXT_LAYOUT, "turns left")
 
 
 def load_text_encoder(spec: str) -> TextEncoder:
     """The sentence encoder that a spec names (`builtin:all-minilm-l6-v2`, or `hf:` and a folder),
     on the CPU. Raises ModelError.
     """
-    from agents.lm.sentences import load_sentences
+    from agents.lm.sentence_encoder import load_sentence_encoder
 
-    encoder = load_sentences(spec)
+    encoder = load_sentence_encoder(spec)
 
     def embed(head: str, lines: Sequence[str]) -> NDArray[np.float32]:
-        return _embed(encoder, head, lines)
+        return _embed_dialogue(encoder, head, lines)
 
     return TextEncoder(id=text_encoder_id(encoder.id), embed=embed, size=len(embed("", ())))
 
 
-def _embed(encoder: SentenceEncoder, head: str, lines: Sequence[str]) -> NDArray[np.float32]:
+def _embed_dialogue(
+    encoder: SentenceEncoder, head: str, lines: Sequence[str]
+) -> NDArray[np.float32]:
     kept = [head]
     for dropped in range(len(lines) + 1):
         kept = [head, *lines[dropped:]]
         if encoder.tokens("\n".join(kept)) <= encoder.limit:
             break
-    (vector,) = encoder.encode(["\n".join(kept)], unit=False)
+    (vector,) = encoder.encode(["\n".join(kept)], normalise=False)
     return np.asarray(vector, dtype=np.float32)
 
 
-def _id(kind: str, *parts: str) -> str:
+def _hash_id(kind: str, *parts: str) -> str:
     return f"{kind}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:24]}"

@@ -30,13 +30,13 @@ class Policy:
     position: Position
     exploration: Exploration | None = None
 
-    def action(self, observation: Observation, state: Tensor) -> Tensor:
+    def choose_action(self, observation: Observation, state: Tensor) -> Tensor:
         """(d',) float32 for a raw state (d_s,) float32."""
         checkpoint, exploration = self.checkpoint, self.exploration
         if exploration is None:
-            return checkpoint.action(state[None])[0]
-        planned = None if exploration.sigma is None else checkpoint.action(state[None])[0]
-        return exploration.explore(
+            return checkpoint.choose_actions(state[None])[0]
+        planned = None if exploration.sigma is None else checkpoint.choose_actions(state[None])[0]
+        return exploration.explore_action(
             observation, planned, checkpoint.info.d_action, checkpoint.projection
         )
 
@@ -52,7 +52,7 @@ class Steering:
     policy: Policy | None = None
     warnings: tuple[str, ...] = ()  # for people: what fits, but not quite
 
-    def request(self, prompt: Prompt, thread: str) -> Encode | None:
+    def state_request(self, prompt: Prompt, thread: str) -> Encode | None:
         """What to ask for before the reply to this prompt; None if nothing.
 
         Before the header the prompt is the same with and without a prefix at `end`, so there the
@@ -61,13 +61,13 @@ class Steering:
         """
         if self.policy is not None and self.policy.position != "end":
             thread = f"{thread}/state"
-        return self.encoder.request(prompt, thread)
+        return self.encoder.state_request(prompt, thread)
 
-    def plan(self, observation: Observation, answer: Encoded | None) -> ActPlan | Failure:
+    def plan_act(self, observation: Observation, answer: Encoded | None) -> ActPlan | Failure:
         """The vectors of this act, raw, and the prefix for its reply; a Failure where the state
         holds no usable numbers.
         """
-        state = self.encoder.state(observation, answer)
+        state = self.encoder.make_state(observation, answer)
         if not np.isfinite(state).all():
             return Failure(
                 boundary="model",
@@ -77,7 +77,7 @@ class Steering:
         if self.policy is None:
             return ActPlan(step=PlanStep(state=state, action=None, encoder_id=self.encoder.id))
         with torch.no_grad():
-            action = self.policy.action(observation, torch.from_numpy(state))
+            action = self.policy.choose_action(observation, torch.from_numpy(state))
             prefix = self.policy.upmap(action[None])[0]
         step = PlanStep(
             state=state,

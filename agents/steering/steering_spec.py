@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
-from agents.steering.checkpoint_folder import INFO, PlannerFolder, read_folder
+from agents.steering.checkpoint_folder import INFO_FILE, PlannerFolder, read_folder
 from simworld.core.errors import InputError, Problem
 from simworld.core.requests import Position
 from simworld.yamlfile import Document, closest, load_yaml, shorten
 
-SHOWN = 10  # names in a message
+MAX_NAMES_SHOWN = 10  # names in a message
 
 
 class ExploreSpec(BaseModel):
@@ -80,21 +80,24 @@ def find_planner(spec: SteeringSpec, document: Document, library: Path) -> Plann
     """The planner's folder, looked up beside the agent's file, in the working folder, then in the
     library. Raises InputError.
     """
-    places = (Path(document.name).parent, Path(), library)
-    folder = next((path for place in places if os.path.isdir(path := place / spec.planner)), None)
+    folders = (Path(document.name).parent, Path(), library)
+    folder = next(
+        (path for search_folder in folders if os.path.isdir(path := search_folder / spec.planner)),
+        None,
+    )
     if folder is None:
         message = (
             f"no checkpoint folder '{shorten(spec.planner)}' beside this file, in the working"
-            " folder or the library" + _meant(spec.planner, places, library)
+            " folder or the library" + _suggestion(spec.planner, folders, library)
         )
         raise InputError([document.problem(("steering", "planner"), message)])
     planner = read_folder(folder)
-    if problem := _no_policy(spec, planner, document):
+    if problem := _policy_problem(spec, planner, document):
         raise InputError([problem])
     return planner
 
 
-def _meant(name: str, places: Sequence[Path], library: Path) -> str:
+def _suggestion(name: str, search_folders: Sequence[Path], library: Path) -> str:
     """What may have been meant: the planner of the agent of that name, a name like it, or else what
     there is.
     """
@@ -103,34 +106,45 @@ def _meant(name: str, places: Sequence[Path], library: Path) -> str:
         steering = load_yaml(agent).data.get("steering")
         if steering:
             return f"; '{agent.stem}' is an agent, and its planner is '{steering['planner']}'"
-        return f"; '{agent.stem}' is an agent without steering; there are {_listed(places)}"
-    known = _checkpoints(places)
-    by_end = {path.rpartition("/")[2]: path for path in reversed(known)}
-    close = closest(name, known) or by_end.get(closest(Path(name).name, by_end) or "")
+        return f"; '{agent.stem}' is an agent without steering; there are" + (
+            f" {_list_checkpoints(search_folders)}"
+        )
+    names = _checkpoint_names(search_folders)
+    by_end = {path.rpartition("/")[2]: path for path in reversed(names)}
+    close = closest(name, names) or by_end.get(closest(Path(name).name, by_end) or "")
     if close is None and (
         alias := closest(Path(name).stem, [path.stem for path in library.glob("*.yaml")])
     ):
-        return _meant(alias, places, library)
-    return f"; did you mean '{close}'?" if close else f"; there are {_listed(places)}"
-
-
-def _listed(places: Sequence[Path]) -> str:
-    known = _checkpoints(places)
-    return ", ".join(known[:SHOWN]) + (
-        f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+        return _suggestion(alias, search_folders, library)
+    return (
+        f"; did you mean '{close}'?"
+        if close
+        else f"; there are {_list_checkpoints(search_folders)}"
     )
 
 
-def _checkpoints(places: Sequence[Path]) -> list[str]:
+def _list_checkpoints(search_folders: Sequence[Path]) -> str:
+    names = _checkpoint_names(search_folders)
+    return ", ".join(names[:MAX_NAMES_SHOWN]) + (
+        f" and {len(names) - MAX_NAMES_SHOWN} more" if len(names) > MAX_NAMES_SHOWN else ""
+    )
+
+
+def _checkpoint_names(search_folders: Sequence[Path]) -> list[str]:
     """The checkpoint folders of these places and one folder further down, as a file names them."""
     folders: dict[str, None] = {}
-    for place in places:
-        for info in (*sorted(place.glob(f"*/{INFO}")), *sorted(place.glob(f"*/*/{INFO}"))):
-            folders[info.parent.relative_to(place).as_posix()] = None
+    for search_folder in search_folders:
+        for info in (
+            *sorted(search_folder.glob(f"*/{INFO_FILE}")),
+            *sorted(search_folder.glob(f"*/*/{INFO_FILE}")),
+        ):
+            folders[info.parent.relative_to(search_folder).as_posix()] = None
     return list(folders)
 
 
-def _no_policy(spec: SteeringSpec, planner: PlannerFolder, document: Document) -> Problem | None:
+def _policy_problem(
+    spec: SteeringSpec, planner: PlannerFolder, document: Document
+) -> Problem | None:
     kind = None if spec.explore is None else spec.explore.kind
     if kind == "ways" and not planner.info.ways:
         message = (

@@ -11,8 +11,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Mode = Literal["repeated", "groups"]
-_CHUNK = 8192  # rows of a vocabulary turned to float64 at once
+PCAMode = Literal["repeated", "groups"]
+_COVARIANCE_CHUNK = 8192  # rows of a vocabulary turned to float64 at once
 
 
 class UpMap(nn.Module):
@@ -53,7 +53,7 @@ class UpMap(nn.Module):
 
 
 def pca_upmap(
-    embeddings: Tensor, *, d_action: int, tokens: int, act_norm: float, mode: Mode
+    embeddings: Tensor, *, d_action: int, tokens: int, act_norm: float, mode: PCAMode
 ) -> UpMap:
     """An up-mapping along the principal directions of a model's token embeddings.
 
@@ -106,8 +106,8 @@ def principal_directions(vectors: Tensor, count: int) -> Tensor:
         )
     mean = vectors.mean(0, dtype=torch.float64)
     covariance = torch.zeros(vectors.shape[1], vectors.shape[1], dtype=torch.float64)
-    for low in range(0, len(vectors), _CHUNK):
-        centred = vectors[low : low + _CHUNK].double() - mean
+    for low in range(0, len(vectors), _COVARIANCE_CHUNK):
+        centred = vectors[low : low + _COVARIANCE_CHUNK].double() - mean
         covariance += centred.T @ centred
     _, directions = torch.linalg.eigh(covariance)  # columns, by rising variance
     rows: Tensor = directions.flip(1).T[:count]

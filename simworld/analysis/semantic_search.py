@@ -26,7 +26,7 @@ SCENARIOS = 256  # kept in memory
 
 
 class Encoder(Protocol):
-    """A sentence encoder, as `agents.lm.sentences` loads one."""
+    """A sentence encoder, as `agents.lm.sentence_encoder` loads one."""
 
     @property
     def id(self) -> str:

@@ -12,7 +12,7 @@ from agents import (
     agent_json_schema,
     agent_schema_text,
     find_specs,
-    library_names,
+    library_agent_names,
 )
 from agents.new_agent_template import agent_template
 from simworld.cli import completion
@@ -33,7 +33,7 @@ def agent() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """List the library's agents."""
-    specs = find_specs(library_names())
+    specs = find_specs(library_agent_names())
     if as_json:
         click.echo(plain_json([_summary(loaded) for loaded in specs]))
         return
@@ -111,9 +111,9 @@ def _notes(loaded: LoadedSpec) -> list[str]:
     if not isinstance(loaded.spec, LMSpec) or loaded.planner is None:
         return []
     # torch, which other agents do without
-    from agents.lm.local.number_formats import default_device, dtype_in_use
+    from agents.lm.local.dtypes import default_device, resolve_dtype
 
-    trained, used = loaded.planner.info, dtype_in_use(loaded.spec.dtype, default_device())
+    trained, used = loaded.planner.info, resolve_dtype(loaded.spec.dtype, default_device())
     notes = []
     if trained.dtype != used:
         notes.append(

@@ -16,10 +16,10 @@ MOST_RUNS = 200
 
 def agents(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Agents of the library and files; the last one of `A,B` or of `SEAT=A,SEAT=B`."""
-    from agents import library_names
+    from agents import library_agent_names
 
     start = max(incomplete.rfind(","), incomplete.rfind("=")) + 1
-    fitting = _fitting([*library_names(), *_files(incomplete[start:])], incomplete[start:])
+    fitting = _fitting([*library_agent_names(), *_files(incomplete[start:])], incomplete[start:])
     return [incomplete[:start] + name for name in fitting]
 
 

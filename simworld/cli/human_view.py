@@ -42,7 +42,7 @@ def terminal() -> TerminalBackend:
     """A person at this terminal."""
     from agents import TerminalBackend
 
-    return TerminalBackend(say=_say, read=_read)
+    return TerminalBackend(print_line=_say, read_line=_read)
 
 
 @contextmanager

@@ -47,11 +47,11 @@ def list_(as_json: bool) -> None:
 
     Which are installed, verified and converted, and where.
     """
-    from agents.lm.local.fetch import presence
+    from agents.lm.local.fetch import builtin_presence
     from agents.lm.local.model_files import cache_root
-    from agents.lm.local.weights import BUILTIN
+    from agents.lm.local.weights import BUILTIN_MODELS
 
-    packaged_models = [presence(packaged) for packaged in BUILTIN.values()]
+    packaged_models = [builtin_presence(packaged) for packaged in BUILTIN_MODELS.values()]
     if as_json:
         models: list[dict[str, Any]] = [
             {
@@ -88,7 +88,7 @@ def list_(as_json: bool) -> None:
 
 
 def _known(spec: str | None) -> None:
-    from agents.lm.local.weights import BUILTIN
+    from agents.lm.local.weights import BUILTIN_MODELS
 
-    if spec is not None and spec.removeprefix("builtin:") not in BUILTIN:
-        raise ModelError(f"{spec} is not a built-in model; there is {', '.join(BUILTIN)}")
+    if spec is not None and spec.removeprefix("builtin:") not in BUILTIN_MODELS:
+        raise ModelError(f"{spec} is not a built-in model; there is {', '.join(BUILTIN_MODELS)}")

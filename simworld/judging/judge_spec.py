@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.lm.load import check_spec
-from agents.lm.server.options import ServerFields, only_shaping
+from agents.lm.load import check_model_spec
+from agents.lm.server.address import is_server_model
+from agents.lm.server.options import ServerFields, drop_unhashed_fields
 from scenarios.rubrics import SUFFIXES
 from simworld.core.errors import InputError, ModelError
 from simworld.core.judgement import Rubric
@@ -92,7 +93,7 @@ class JudgeSpec(ServerFields):
         """The spec as plain JSON data, without how the server is reached and waited for: what is
         stored and compared.
         """
-        return only_shaping(self.model_dump(mode="json"))
+        return drop_unhashed_fields(self.model_dump(mode="json"))
 
     def id(self, info: ModelInfo, rubric: Rubric) -> str:
         """`name@` and 64 bits of the SHA-256 of model, dtype in use, method, prompts, rubric and
@@ -154,10 +155,10 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
 
 def _spec(document: Document) -> JudgeSpec:
     spec = parse(document, JudgeSpec)
-    server = spec.model.startswith("openai:")
-    problems = [] if server else spec.local_problems(document)
+    server = is_server_model(spec.model)
+    problems = [] if server else spec.server_only_problems(document)
     try:
-        check_spec(spec.model)
+        check_model_spec(spec.model)
     except ModelError as error:
         problems.append(document.problem(("model",), str(error)))
     if server and spec.method != "server":

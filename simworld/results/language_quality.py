@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.line_similarity import similarity
+from agents.line_similarity import line_similarity
 from simworld.core.arrays import Embed
 from simworld.core.episode import Act, ActionKind, Episode
 
@@ -149,6 +149,6 @@ def _repeats(episode: Episode, seat: str) -> list[bool]:
         if act.action.kind is ActionKind.none or not text.strip():
             continue
         if act.seat == seat:
-            found.append(similarity(text, earlier) >= REPEATED)
+            found.append(line_similarity(text, earlier) >= REPEATED)
         earlier.append(text)
     return found

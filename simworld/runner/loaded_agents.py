@@ -20,8 +20,9 @@ from agents import (
     model_key,
 )
 from agents.lm import load_backend
-from agents.lm.lazy_backend import LateBackend
-from agents.lm.load import check_server, identify
+from agents.lm.lazy_backend import LazyBackend
+from agents.lm.load import check_server_key, identify_model
+from agents.lm.server.address import is_server_model
 from agents.lm.server.options import ServerFields
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Agent, Backend
@@ -91,7 +92,7 @@ class _AgentsToLoad(LoadedAgents):
             for loaded in specs
             if isinstance(loaded.spec, LMSpec)
         ]
-        models = {model: identify(model) for model in dict.fromkeys(model for _, model in lm)}
+        models = {model: identify_model(model) for model in dict.fromkeys(model for _, model in lm)}
         self._infos = {name: models[model] for name, model in lm}
 
     @property
@@ -113,7 +114,7 @@ class _AgentsToLoad(LoadedAgents):
         return (
             None
             if spec is None
-            else LateBackend(identify(spec.model, spec.dtype), lambda: self.backends[key])
+            else LazyBackend(identify_model(spec.model, spec.dtype), lambda: self.backends[key])
         )
 
     def load(self) -> None:
@@ -157,7 +158,7 @@ def load_agents(
     keys = {
         model_key(s.spec)
         for s in specs
-        if isinstance(s.spec, LMSpec) and not s.spec.model.startswith("openai:")
+        if isinstance(s.spec, LMSpec) and not is_server_model(s.spec.model)
     }
     share = None if cache_bytes is None else max(1, cache_bytes // max(1, len(keys)))
     _check_servers(specs, server)
@@ -210,7 +211,7 @@ def _check_servers(specs: Iterable[LoadedSpec], server: ServerFields | None) -> 
     for spec in (loaded.spec for loaded in specs):
         if isinstance(spec, LMSpec):
             try:
-                check_server(spec.model, spec.server_options(server))
+                check_server_key(spec.model, spec.server_options(server))
             except ModelError as error:
                 missing[f"agent {spec.name!r}: {error}"] = None
     if missing:
@@ -249,17 +250,17 @@ def open_late(
     fields: ServerFields,
     server: ServerFields | None = None,
     threads: int | None = None,
-) -> Iterator[LateBackend]:
+) -> Iterator[LazyBackend]:
     """A model that its first request loads; closed at the end of the block. Raises ModelError, as
     `shared_or_new_backend` does.
     """
     options = fields.server_options(server)
-    check_server(model, options)
+    check_server_key(model, options)
 
     def load() -> Backend:
         return load_backend(
             model, dtype=dtype, threads=threads, server=options, reasoning=fields.reasoning
         )
 
-    with closing(LateBackend(identify(model, dtype), load)) as backend:
+    with closing(LazyBackend(identify_model(model, dtype), load)) as backend:
         yield backend

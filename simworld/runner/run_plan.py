@@ -165,7 +165,7 @@ class RunPlan:
                 agent = agents[name]
                 if isinstance(agent, ScriptedAgent):
                     where = f"agent {name!r} as {seat!r} in scenario {scenario.name!r}"
-                    found = agent.unclear(observe(scenario, seat, (), 0, 0))
+                    found = agent.unresolved_lines(observe(scenario, seat, (), 0, 0))
                     problems += [Problem(message=line, where=where) for line in found]
         if problems:
             raise InputError(dict.fromkeys(problems))

@@ -72,11 +72,11 @@ class SemanticSearch:
     def _load(self) -> None:
         import torch
 
-        from agents.lm.sentences import load_sentences
+        from agents.lm.sentence_encoder import load_sentence_encoder
 
         torch.set_num_threads(1)  # one short text needs no more, and other pages are made beside it
         try:
-            encoder = load_sentences()
+            encoder = load_sentence_encoder()
         except SimworldError as error:
             self._fault = error
             return

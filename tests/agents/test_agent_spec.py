@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents import agent_id_of, agent_json_schema, find_specs, load_spec, make_agent, model_key
-from agents.agent_spec import HumanSpec, LMSpec, ScriptedSpec, library_names
+from agents.agent_spec import HumanSpec, LMSpec, ScriptedSpec, library_agent_names
 from agents.human import HumanAgent
 from agents.lm.reasoning_marks import ReasoningMarks
 from agents.lm.server.options import ServerFields, ServerOptions
@@ -50,7 +50,9 @@ def test_the_shortest_agent_has_the_defaults(write: Callable[[str, str], Path]) 
     assert isinstance(loaded.spec, LMSpec)
     assert (loaded.spec.kind, loaded.spec.dtype, loaded.spec.prompt) == ("lm", "auto", "script")
     assert (loaded.spec.reasks, loaded.spec.max_similarity) == (2, 0.6)
-    assert loaded.spec.sampling.resolved() == Sampling(temperature=0.8, top_k=40, max_new_tokens=48)
+    assert loaded.spec.sampling.to_sampling() == Sampling(
+        temperature=0.8, top_k=40, max_new_tokens=48
+    )
     assert loaded.template is not None
     assert loaded.template.style == "script"
 
@@ -66,7 +68,7 @@ max_similarity: 1
 """
     spec = load_spec(write("mine.yaml", text)).spec
     assert isinstance(spec, LMSpec)
-    assert spec.sampling.resolved() == Sampling(
+    assert spec.sampling.to_sampling() == Sampling(
         temperature=0, top_k=0, top_p=0.9, min_p=0.1, repetition_penalty=1.2, max_new_tokens=7
     )
     assert (spec.dtype, spec.prompt, spec.reasks, spec.max_similarity) == (
@@ -168,7 +170,7 @@ def test_an_unknown_agent_gets_a_hint(write: Callable[[str, str], Path]) -> None
         ),
         (
             "no agent 'zzzzz': no such file, and no such name in the library; the library has"
-            f" {', '.join(library_names())}"
+            f" {', '.join(library_agent_names())}"
         ),
     ]
 
@@ -184,7 +186,7 @@ def test_an_agent_or_a_prompt_in_another_folder_gets_a_hint(
     assert problems(["brief.yaml", "breif", "strict.yaml", "mine.yaml"]) == [
         f"no agent 'brief.yaml': {none}; did you mean 'agents/brief.yaml'?",
         f"no agent 'breif': {none}; did you mean 'agents/brief.yaml'?",
-        f"no agent 'strict.yaml': {none}; the library has {', '.join(library_names())}",
+        f"no agent 'strict.yaml': {none}; the library has {', '.join(library_agent_names())}",
         (
             "mine.yaml:3:9: prompt: no prompt 'short.yaml' beside this file, in the working folder"
             " or in the library; did you mean 'prompts/short.yaml'?"
@@ -207,7 +209,7 @@ def test_all_problems_of_all_files_come_at_once(write: Callable[[str, str], Path
         "two.yaml:1:1: expected a mapping, found a list",
         (
             "no agent 'three-of-them': no such file, and no such name in the library; "
-            f"the library has {', '.join(library_names())}"
+            f"the library has {', '.join(library_agent_names())}"
         ),
     ]
 
@@ -249,7 +251,7 @@ def test_a_bad_prompt_file_is_reported_at_its_own_place(write: Callable[[str, st
     )
 
 
-@pytest.mark.parametrize("name", library_names())
+@pytest.mark.parametrize("name", library_agent_names())
 def test_the_librarys_agents_load(name: str) -> None:
     (loaded,) = find_specs([name])
     assert loaded.spec.name == name

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.prompting import PROMPTS, PromptTemplate, build_prompt, stop_strings
+from agents.prompting import PROMPTS_FOLDER, PromptTemplate, build_prompt, stop_strings
 from scenarios.library import read_exam, read_heldout, read_library
 from simworld.core.episode import Act, Action, ActionKind, Turn
 from simworld.core.scenario import Scenario
@@ -47,7 +47,7 @@ def history(scenario: Scenario) -> tuple[Turn, ...]:
 def digest(scenario: Scenario, seat: str, prompt: str) -> str:
     """16 hex digits over the prompts of a seat at the start and after every kind of act, and where
     replies stop."""
-    template = parse(load_yaml(PROMPTS / f"{prompt}.yaml"), PromptTemplate)
+    template = parse(load_yaml(PROMPTS_FOLDER / f"{prompt}.yaml"), PromptTemplate)
     turns = history(scenario)
     sent = [
         [dataclasses.asdict(build_prompt(template, seen)), stop_strings(template, seen)]

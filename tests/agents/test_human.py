@@ -26,7 +26,7 @@ class Terminal:
         self.said: list[str] = []
         self.asked: list[str] = []
         self._typed = list(typed)
-        self.backend = TerminalBackend(say=self.said.append, read=self._read)
+        self.backend = TerminalBackend(print_line=self.said.append, read_line=self._read)
 
     def _read(self, prompt: str) -> str:
         self.asked.append(prompt)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from agents.lm_agent import LONGEST_RAW, LMAgent
+from agents.lm_agent import MAX_RAW_CHARS, LMAgent
 from agents.prompting import PromptTemplate, build_prompt
 from simworld.core.episode import Act, Action, ActionKind, Observation
 from simworld.core.errors import Failure
@@ -184,7 +184,7 @@ def test_a_very_long_reply_is_stored_up_to_a_bound() -> None:
     _, reply = drive(make(max_similarity=1.0), FIRST, ["Fine. " * 50_000])
     made = act_of(reply).generation
     assert made is not None
-    assert made.raw == ("Fine. " * 50_000)[:LONGEST_RAW]
+    assert made.raw == ("Fine. " * 50_000)[:MAX_RAW_CHARS]
 
 
 def test_without_reasks_one_reply_decides() -> None:

@@ -7,14 +7,14 @@ import re
 import pytest
 
 from agents.prompting import (
-    PROMPTS,
+    PROMPTS_FOLDER,
     PromptTemplate,
+    addressing_note,
     build_prompt,
     is_outdated,
     prompt_version,
     stop_strings,
     template_version,
-    whom_to_address,
 )
 from simworld.core.episode import Act, Action, ActionKind, Observation, Turn
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
@@ -23,7 +23,7 @@ from simworld.language import known_languages, load_language
 from simworld.yamlfile import load_yaml, parse
 
 BUILT_IN = [
-    parse(load_yaml(PROMPTS / f"{name}.yaml"), PromptTemplate)
+    parse(load_yaml(PROMPTS_FOLDER / f"{name}.yaml"), PromptTemplate)
     for name in ("chat", "script", "chat-2", "script-2")
 ]
 CHAT, SCRIPT = BUILT_IN[:2]
@@ -203,17 +203,17 @@ def _two() -> tuple[Seat, Seat]:
 
 def test_after_a_mark_that_means_nobody_a_seat_is_told_whom_it_may_address() -> None:
     assert (
-        whom_to_address(seen("zh"))
+        addressing_note(seen("zh"))
         == "（只想让一个人听到的话，要以（悄悄对小明说）开头，而且整句都只说给那个人听。"
         "没有这个标记，所有人都会听到。这里没有别的人。）"
     )  # the third has left
     assert (
-        whom_to_address(seen("de", "c"))
+        addressing_note(seen("de", "c"))
         == "(Eine Antwort, die nur eine Person hören soll, beginnt mit (zu A) oder (zu B) und ist"
         " ganz für diese Person. Ohne ein solches Zeichen hören sie alle. Sonst ist niemand"
         " hier.)"
     )
-    note = whom_to_address(seen("en", "c"))
+    note = addressing_note(seen("en", "c"))
     assert note.startswith(
         "(A reply that only one person is to hear begins with (to A) or (to B), and all of it is"
     )

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from agents.prompting import (
-    PROMPTS,
+    PROMPTS_FOLDER,
     PromptTemplate,
     build_prompt,
     is_outdated,
     prompt_version,
-    slots_of,
+    slot_values,
     template_version,
 )
 from simworld.core.episode import Observation
@@ -23,7 +23,7 @@ from simworld.yamlfile import load_yaml, parse
 
 
 def shipped(name: str) -> PromptTemplate:
-    return parse(load_yaml(PROMPTS / f"{name}.yaml"), PromptTemplate)
+    return parse(load_yaml(PROMPTS_FOLDER / f"{name}.yaml"), PromptTemplate)
 
 
 CHAT, SCRIPT, CHAT_2, SCRIPT_2 = map(shipped, ("chat", "script", "chat-2", "script-2"))
@@ -133,4 +133,4 @@ def test_ones_own_template_loses_lines_as_before_where_they_do_not_introduce_the
 
 def test_the_slot_who_is_never_empty() -> None:
     for persona in (NURSE, Persona(name="Cleo"), Persona(name="Nadia Brandt")):
-        assert slots_of(seen(persona))["who"]
+        assert slot_values(seen(persona))["who"]

@@ -6,16 +6,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agents.prompting import (
-    PROMPTS,
+    PROMPTS_FOLDER,
     PromptTemplate,
     act_text,
+    addressing_note,
     build_prompt,
     describe_persona,
     event_line,
     fill_template,
     prompt_facts,
     stop_strings,
-    whom_to_address,
 )
 from simworld.core.episode import Act, Action, ActionKind, Event, Observation, Turn
 from simworld.core.requests import Message
@@ -51,7 +51,7 @@ SCENARIO = Scenario(
 )
 CHAT = PromptTemplate(style="chat", system="You are {{name}}.", opening="(Begin.)")
 SCRIPT = PromptTemplate(style="script", system="Write.", instructions="{{name}} wants: {{goal}}")
-LIBRARY = [parse(load_yaml(path), PromptTemplate) for path in sorted(PROMPTS.glob("*.yaml"))]
+LIBRARY = [parse(load_yaml(path), PromptTemplate) for path in sorted(PROMPTS_FOLDER.glob("*.yaml"))]
 
 
 def say(text: str, *to: str, kind: ActionKind = ActionKind.speak) -> Action:
@@ -183,8 +183,8 @@ def test_a_note_ends_the_last_message_of_the_user() -> None:
 
 
 def test_only_those_who_are_here_can_be_addressed() -> None:
-    assert "with (to Tomas) or (to Guard), and" in whom_to_address(seen("seller"))
-    assert "with (to Tomas), and" in whom_to_address(seen("seller", *HISTORY))  # the guard has left
+    assert "with (to Tomas) or (to Guard), and" in addressing_note(seen("seller"))
+    assert "with (to Tomas), and" in addressing_note(seen("seller", *HISTORY))  # the guard has left
 
 
 def test_labels_of_other_scripts_may_be_followed_by_a_full_width_colon() -> None:

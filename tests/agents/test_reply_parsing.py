@@ -4,10 +4,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agents.line_similarity import similarity
+from agents.line_similarity import line_similarity
 from agents.people_names import PeopleNames
 from agents.privacy import UnresolvedAddressee
-from agents.reply_parsing import LONGEST, parse_reply
+from agents.reply_parsing import MAX_REPLY_CHARS, parse_reply
 from simworld.core.episode import Action, ActionKind
 from simworld.core.visibility import observe
 from simworld.testing import example_observations, example_scenario
@@ -325,7 +325,7 @@ def test_marks_of_direction_and_composed_letters_hide_no_label() -> None:
 @pytest.mark.parametrize("raw", UNUSABLE)
 @pytest.mark.parametrize("cut", [False, True])
 def test_where_nothing_usable_is_left(raw: str, cut: bool) -> None:
-    assert parse_reply(raw, NAMES, cut=cut) is None
+    assert parse_reply(raw, NAMES, truncated=cut) is None
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_where_nothing_usable_is_left(raw: str, cut: bool) -> None:
     ],
 )
 def test_a_reply_that_was_cut_loses_its_half_sentence(raw: str, action: Action) -> None:
-    assert parse_reply(raw, NAMES, cut=True) == action
+    assert parse_reply(raw, NAMES, truncated=True) == action
 
 
 def test_a_finished_reply_keeps_what_looks_like_a_half_sentence() -> None:
@@ -423,7 +423,7 @@ RAW = st.one_of(
 @example(raw="Nadia: (to Nadia) [nods", cut=True)
 def test_any_text_gives_an_act_that_the_engine_takes(raw: str, cut: bool) -> None:
     for names in (NAMES, PeopleNames.of(example_observations()[0])):
-        action = parse_reply(raw, names, cut=cut)
+        action = parse_reply(raw, names, truncated=cut)
         if action is None or isinstance(action, UnresolvedAddressee):
             continue
         if action.kind in {ActionKind.speak, ActionKind.non_verbal, ActionKind.action}:
@@ -530,22 +530,22 @@ NASTY = [
 @pytest.mark.parametrize("piece", NASTY)
 @pytest.mark.timeout(20)
 def test_a_degenerate_reply_is_read_in_reasonable_time(piece: str) -> None:
-    parse_reply("Hi\n" + piece * (2 * LONGEST // len(piece)), NAMES)
+    parse_reply("Hi\n" + piece * (2 * MAX_REPLY_CHARS // len(piece)), NAMES)
 
 
 @pytest.mark.parametrize("start", ["(to Buyer, whispers ", '"', "(((((", "Nadia: "])
 @pytest.mark.timeout(20)
 def test_so_is_one_direction_that_goes_on_and_on(start: str) -> None:
     for piece in ("to ", "a ", ", to ", "(a) ", "Buyer, "):
-        parse_reply(start + piece * (LONGEST // len(piece)) + ")))))", NAMES)
+        parse_reply(start + piece * (MAX_REPLY_CHARS // len(piece)) + ")))))", NAMES)
 
 
 def test_what_is_beyond_the_longest_reply_is_dropped_as_where_a_model_was_cut() -> None:
     sentence = "It is seventy. "
-    whole, rest = divmod(LONGEST, len(sentence))
+    whole, rest = divmod(MAX_REPLY_CHARS, len(sentence))
     assert rest > 0  # the limit falls inside a sentence, which is dropped
     assert parse_reply(sentence * (whole + 9), NAMES) == says((sentence * whole).strip())
-    assert parse_reply("a" * LONGEST, NAMES) == says("a" * LONGEST)
+    assert parse_reply("a" * MAX_REPLY_CHARS, NAMES) == says("a" * MAX_REPLY_CHARS)
 
 
 @pytest.mark.parametrize(
@@ -572,4 +572,4 @@ def test_what_is_beyond_the_longest_reply_is_dropped_as_where_a_model_was_cut() 
     ],
 )
 def test_how_much_was_said_before(text: str, earlier: list[str], share: float) -> None:
-    assert similarity(text, earlier) == pytest.approx(share)
+    assert line_similarity(text, earlier) == pytest.approx(share)

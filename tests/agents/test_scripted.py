@@ -78,7 +78,7 @@ def test_lines_are_read_like_replies() -> None:
 def test_a_private_line_for_nobody_here_fails_and_is_never_said() -> None:
     observation = example_observations()[0]
     agent = ScriptedAgent(agent_id="a", lines=("Hello.", "(to Boo) Psst.", "(to Bo) Psst."))
-    assert agent.unclear(observation) == [
+    assert agent.unresolved_lines(observation) == [
         "line 2: it is not clear who is meant by '(to Boo)'; those at the table are Bo, Cleo"
     ]
     with pytest.raises(StopIteration) as over:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load, save
 
-from agents.steering.checkpoint_folder import INFO, TENSORS
+from agents.steering.checkpoint_folder import INFO_FILE, TENSORS_FILE
 from tests.campaign.command import faults, run_command
 from tests.campaign.files import refused
 from tests.campaign.mutation import damage_bytes, damaged_tree, mutated
@@ -66,7 +66,7 @@ class Checkpoints:
         checkpoint = load_checkpoint(self._planner)
         if checkpoint.constant is None and checkpoint.actor is None:
             return
-        action = checkpoint.action(torch.zeros(1, checkpoint.info.d_state))
+        action = checkpoint.choose_actions(torch.zeros(1, checkpoint.info.d_state))
         embeddings = checkpoint.upmap(action)
         if not torch.isfinite(embeddings).all():
             raise ArithmeticError("embeddings that are not finite")
@@ -74,13 +74,13 @@ class Checkpoints:
 
 def json_damaged(folder: Path, chance: random.Random) -> None:
     """Bytes, words and values of `planner.json`."""
-    path = folder / INFO
+    path = folder / INFO_FILE
     path.write_bytes(mutated(chance, path.read_text(encoding="utf-8")))
 
 
 def json_value_damaged(folder: Path, chance: random.Random) -> None:
     """One value of `planner.json`, which stays JSON."""
-    path = folder / INFO
+    path = folder / INFO_FILE
     path.write_text(
         json.dumps(damaged_tree(chance, json.loads(path.read_bytes())), default=str),
         encoding="utf-8",
@@ -90,7 +90,7 @@ def json_value_damaged(folder: Path, chance: random.Random) -> None:
 
 def json_number_damaged(folder: Path, chance: random.Random) -> None:
     """One number of `planner.json` is another number."""
-    path = folder / INFO
+    path = folder / INFO_FILE
     data: dict[str, Any] = json.loads(path.read_bytes())
     key = chance.choice([name for name, value in data.items() if isinstance(value, int | float)])
     data[key] = chance.choice((0, -1, 1, 7, 10**6, 10**9, 10**18, 1e-30, 1e30, 1e308))
@@ -107,12 +107,12 @@ def json_huge(folder: Path, chance: random.Random) -> None:
             '"' + "x" * 50_000_000 + '"',
         )
     )
-    (folder / INFO).write_text(text, encoding="utf-8")
+    (folder / INFO_FILE).write_text(text, encoding="utf-8")
 
 
 def tensor_bytes_damaged(folder: Path, chance: random.Random) -> None:
     """Bytes of the tensors' file."""
-    path = folder / TENSORS
+    path = folder / TENSORS_FILE
     data = path.read_bytes()
     head = min(len(data), 600)  # where a change can be seen
     path.write_bytes(damage_bytes(chance, data[:head]) + data[head:])
@@ -120,7 +120,7 @@ def tensor_bytes_damaged(folder: Path, chance: random.Random) -> None:
 
 def tensor_header_damaged(folder: Path, chance: random.Random) -> None:
     """The header tells lies about shapes, types and places."""
-    path = folder / TENSORS
+    path = folder / TENSORS_FILE
     data = path.read_bytes()
     (size,) = struct.unpack("<Q", data[:8])
     head = json.loads(data[8 : 8 + size])
@@ -132,7 +132,7 @@ def tensor_header_damaged(folder: Path, chance: random.Random) -> None:
 
 def tensor_values_damaged(folder: Path, chance: random.Random) -> None:
     """Tensors of other shapes, types and values."""
-    path = folder / TENSORS
+    path = folder / TENSORS_FILE
     tensors = load(path.read_bytes())
     name = chance.choice(sorted(tensors))
     old = tensors[name]
@@ -159,7 +159,7 @@ def tensor_values_damaged(folder: Path, chance: random.Random) -> None:
 def file_replaced(folder: Path, chance: random.Random) -> None:
     """A file is missing, empty, a folder, a pipe, a device, a socket, a link to nothing or to
     itself, or has a terabyte."""
-    path = folder / chance.choice((INFO, TENSORS))
+    path = folder / chance.choice((INFO_FILE, TENSORS_FILE))
     path.unlink()
     match chance.randrange(9):
         case 0:

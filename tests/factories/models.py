@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from agents.lm.load import local_weights
-from agents.lm.local.local_model import LocalModel, load_local
+from agents.lm.load import find_local_weights
+from agents.lm.local.local_model import LocalModel, load_local_model
 
 CORPUS = [
     (
@@ -142,4 +142,6 @@ def save_tiny(folder: Path, family: str = "llama") -> Path:
 
 
 def load_tiny(folder: Path) -> LocalModel:
-    return load_local(local_weights(f"hf:{folder}"), dtype="float32", device="cpu", threads=1)
+    return load_local_model(
+        find_local_weights(f"hf:{folder}"), dtype="float32", device="cpu", threads=1
+    )

@@ -16,14 +16,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-NAME = "simworld"  # under which transformers finds `attend`
-ARGUMENT = "simworld_pass"  # the model's keyword argument that carries the PackedPass
+ATTENTION_NAME = "simworld"  # under which transformers finds `attend`
+PASS_ARGUMENT = "simworld_pass"  # the model's keyword argument that carries the PackedPass
 
-_BLOCK = 128  # queries of a span that attend at a time: keys after the last of them are left out
+_QUERY_BLOCK = (
+    128  # queries of a span that attend at a time: keys after the last of them are left out
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StepRows:
+class DecodeRows:
     """One new token for each row of a KV block."""
 
     # (layers, 2, rows, kv heads, capacity, head size), the last four dense; the new keys and values
@@ -34,7 +36,7 @@ class StepRows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Span:
+class PrefillSpan:
     """New tokens of one sequence, after those in its cache."""
 
     # (layers, 2, kv heads, capacity, head size); the new keys and values are written into it
@@ -45,7 +47,7 @@ class Span:
         # (count,) int64: places counted from `start`, where the tokens form a tree and not a line
         None
     )
-    sees: Tensor | None = (
+    attends_to: Tensor | None = (
         # (count, count) bool: which new tokens each new token attends to; None: those up to itself
         None
     )
@@ -57,14 +59,14 @@ class PackedPass:
     """
 
     def __init__(
-        self, rows: Sequence[StepRows], spans: Sequence[Span], device: torch.device
+        self, rows: Sequence[DecodeRows], spans: Sequence[PrefillSpan], device: torch.device
     ) -> None:
         self._rows = tuple(rows)
         self._spans = tuple(spans)
         self._device = device
         self._masks: dict[object, Tensor] = {}
-        self._places = [_places(r) for r in rows]
-        self._block = _BLOCK if device.type == "cpu" else 8 * _BLOCK
+        self._flat = [_flat_positions(r) for r in rows]
+        self._query_block = _QUERY_BLOCK if device.type == "cpu" else 8 * _QUERY_BLOCK
 
     def positions(self) -> Tensor:
         """(tokens,) int64, the place of each token in its own sequence."""
@@ -86,7 +88,7 @@ class PackedPass:
         value: Tensor,
         scale: float,
         window: int | None,
-        cap: float | None,
+        softcap: float | None,
     ) -> Tensor:
         """(1, tokens, heads, head size) from query (1, heads, tokens, head size), key and value (1,
         kv heads, tokens, …).
@@ -96,101 +98,110 @@ class PackedPass:
         out = query.new_empty(query.shape[2], heads, value.shape[-1])
         # Spans come first: the rows that have just joined attend to what their spans leave in the
         # cache.
-        at = sum(len(rows.positions) for rows in self._rows)
+        pos = sum(len(rows.positions) for rows in self._rows)
         for i, span in enumerate(self._spans):
-            end, total = at + span.count, span.start + span.count
-            span.kv[layer, 0, :, span.start : total] = key[0, :, at:end]
-            span.kv[layer, 1, :, span.start : total] = value[0, :, at:end]
+            end, total = pos + span.count, span.start + span.count
+            span.kv[layer, 0, :, span.start : total] = key[0, :, pos:end]
+            span.kv[layer, 1, :, span.start : total] = value[0, :, pos:end]
             keys = span.kv[layer, 0, :, :total].contiguous()[None]
             values = span.kv[layer, 1, :, :total].contiguous()[None]
-            for low in range(0, span.count, self._block):
-                high = min(low + self._block, span.count)
-                seen = total if span.sees is not None else span.start + high
-                part = query[0, :, at + low : at + high].reshape(1, kv_heads, -1, query.shape[-1])
-                mask = self._span_mask(i, span, window, query.dtype, groups, low, high, seen)
-                found = _attention(part, keys[:, :, :seen], values[:, :, :seen], mask, scale, cap)
-                out[at + low : at + high] = found.reshape(heads, high - low, -1).transpose(0, 1)
-            at = end
-        at = 0
+            for low in range(0, span.count, self._query_block):
+                high = min(low + self._query_block, span.count)
+                n_keys = total if span.attends_to is not None else span.start + high
+                queries = query[0, :, pos + low : pos + high].reshape(
+                    1, kv_heads, -1, query.shape[-1]
+                )
+                mask = self._span_mask(i, span, window, query.dtype, groups, low, high, n_keys)
+                result = _attention(
+                    queries, keys[:, :, :n_keys], values[:, :, :n_keys], mask, scale, softcap
+                )
+                out[pos + low : pos + high] = result.reshape(heads, high - low, -1).transpose(0, 1)
+            pos = end
+        pos = 0
         for i, rows in enumerate(self._rows):
-            end = at + len(rows.positions)
+            end = pos + len(rows.positions)
             keys, values = rows.kv[layer].unbind()
-            keys.view(-1, keys.shape[-1])[self._places[i]] = key[0, :, at:end].transpose(0, 1)
-            values.view(-1, values.shape[-1])[self._places[i]] = value[0, :, at:end].transpose(0, 1)
+            keys.view(-1, keys.shape[-1])[self._flat[i]] = key[0, :, pos:end].transpose(0, 1)
+            values.view(-1, values.shape[-1])[self._flat[i]] = value[0, :, pos:end].transpose(0, 1)
             # The heads that share keys are folded into the length of the query.
-            part = query[0, :, at:end].transpose(0, 1).reshape(end - at, kv_heads, groups, -1)
-            found = _attention(
-                part, keys, values, self._rows_mask(i, rows, window, query.dtype), scale, cap
+            queries = query[0, :, pos:end].transpose(0, 1).reshape(end - pos, kv_heads, groups, -1)
+            result = _attention(
+                queries, keys, values, self._rows_mask(i, rows, window, query.dtype), scale, softcap
             )
-            out[at:end] = found.reshape(end - at, heads, -1)
-            at = end
+            out[pos:end] = result.reshape(end - pos, heads, -1)
+            pos = end
         return out[None]
 
-    def _rows_mask(self, i: int, rows: StepRows, window: int | None, dtype: torch.dtype) -> Tensor:
+    def _rows_mask(
+        self, i: int, rows: DecodeRows, window: int | None, dtype: torch.dtype
+    ) -> Tensor:
         """(rows, 1, 1, capacity) to be added to the scores, made once for all layers alike."""
         key = (i, window, dtype)
         if key not in self._masks:
-            places = torch.arange(rows.kv.shape[4], device=self._device)[None]
-            ends = rows.positions[:, None]
-            allowed = places <= ends
+            positions = torch.arange(rows.kv.shape[4], device=self._device)[None]
+            last = rows.positions[:, None]
+            allowed = positions <= last
             if window is not None:
-                allowed &= places > ends - window
-            self._masks[key] = _additive(allowed, dtype)[:, None, None]
+                allowed &= positions > last - window
+            self._masks[key] = _additive_mask(allowed, dtype)[:, None, None]
         return self._masks[key]
 
     def _span_mask(
         self,
         i: int,
-        span: Span,
+        span: PrefillSpan,
         window: int | None,
         dtype: torch.dtype,
         groups: int,
         low: int,
         high: int,
-        seen: int,
+        n_keys: int,
     ) -> Tensor:
         """(1, 1, groups × (high - low), seen) for the new tokens from `low` to `high`; the same for
         each head of a group.
         """
         key = (i, window, dtype, low)
         if key not in self._masks:
-            new = (
+            depths = (
                 torch.arange(span.count, device=self._device)
                 if span.depths is None
                 else span.depths
             )
-            sees = span.sees if span.sees is not None else new[None] <= new[:, None]
+            sees = (
+                span.attends_to if span.attends_to is not None else depths[None] <= depths[:, None]
+            )
             allowed = torch.cat(
-                [sees.new_ones(high - low, span.start), sees[low:high, : seen - span.start]], dim=-1
+                [sees.new_ones(high - low, span.start), sees[low:high, : n_keys - span.start]],
+                dim=-1,
             )
             if window is not None:
-                places = torch.cat(
-                    [torch.arange(span.start, device=self._device), new + span.start]
-                )[:seen]
-                allowed = allowed & (places[None] > new[low:high, None] + span.start - window)
-            self._masks[key] = _additive(allowed, dtype).repeat(groups, 1)[None, None]
+                positions = torch.cat(
+                    [torch.arange(span.start, device=self._device), depths + span.start]
+                )[:n_keys]
+                allowed = allowed & (positions[None] > depths[low:high, None] + span.start - window)
+            self._masks[key] = _additive_mask(allowed, dtype).repeat(groups, 1)[None, None]
         return self._masks[key]
 
 
-def _places(rows: StepRows) -> Tensor:
+def _flat_positions(rows: DecodeRows) -> Tensor:
     """(rows, kv heads) int64, where the new keys lie if a layer's keys are one list of vectors."""
     count, heads, capacity = rows.kv.shape[2:5]
     lists = torch.arange(count * heads, device=rows.kv.device).view(count, heads)
     return lists * capacity + rows.positions[:, None]
 
 
-def _additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
+def _additive_mask(allowed: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(
         ~allowed, -torch.inf
     )
 
 
 def _attention(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, cap: float | None
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, softcap: float | None
 ) -> Tensor:
     """(rows, kv heads, queries, head size); the mask is added to the scores."""
-    if cap is not None:  # soft-capped scores fit no fused kernel
-        scores = torch.tanh((q @ k.transpose(-1, -2)) * (scale / cap)) * cap + mask
+    if softcap is not None:  # soft-capped scores fit no fused kernel
+        scores = torch.tanh((q @ k.transpose(-1, -2)) * (scale / softcap)) * softcap + mask
         return scores.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
     if q.dtype is torch.bfloat16 and q.device.type == "cpu":
         # Torch's fused kernel for bfloat16 on processors takes up to twice the time of two
@@ -218,7 +229,7 @@ def attend(
     """The attention function as transformers calls it; the PackedPass comes along as a keyword
     argument of the model's own call.
     """
-    reading = others[ARGUMENT]
-    return reading.attend(
+    packed_pass = others[PASS_ARGUMENT]
+    return packed_pass.attend(
         module.layer_idx, query, key, value, scaling, sliding_window, softcap
     ), None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def common_prefix(a: Sequence[int] | str, b: Sequence[int] | str) -> int:
+def common_prefix_length(a: Sequence[int] | str, b: Sequence[int] | str) -> int:
     """How many leading elements are equal. By halves, for slices are compared far faster than
     elements one by one.
     """

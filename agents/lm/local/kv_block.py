@@ -25,7 +25,7 @@ class CacheShape:
         """Bytes per token, keys and values of all layers."""
         return 2 * self.layers * self.kv_heads * self.head_size * self.dtype.itemsize
 
-    def block(self, *rows: int, tokens: int) -> Tensor:
+    def zeros(self, *rows: int, tokens: int) -> Tensor:
         """Zeros, (layers, 2, *rows, kv heads, tokens, head size). Zeros, for what is masked must
         still be a number.
         """
@@ -44,44 +44,44 @@ class KVBlock:
         self._shape = shape
         self.capacity = capacity  # tokens per row
         # (layers, 2, slots, kv heads, capacity, head size)
-        self.kv = shape.block(0, tokens=capacity)
+        self.kv = shape.zeros(0, tokens=capacity)
 
     @property
     def slots(self) -> int:
         """Rows it has room for."""
         return self.kv.shape[2]
 
-    def bytes(self, slots: int = 0) -> int:
+    def size_in_bytes(self, slots: int = 0) -> int:
         """Its size, or what it would be with room for that many rows."""
-        return self._grown(slots) * self.capacity * self._shape.token_bytes
+        return self._grown_slots(slots) * self.capacity * self._shape.token_bytes
 
     def reserve(self, slots: int) -> None:
         """Makes room for that many rows; what is cached stays."""
-        wanted = self._grown(slots)
+        wanted = self._grown_slots(slots)
         if wanted > self.slots:
-            block = self._shape.block(wanted, tokens=self.capacity)
+            block = self._shape.zeros(wanted, tokens=self.capacity)
             block[:, :, : self.slots] = self.kv
             self.kv = block
 
-    def load(self, slot: int, kv: Tensor) -> None:
+    def write_slot(self, slot: int, kv: Tensor) -> None:
         """Puts a cache (layers, 2, kv heads, tokens, head size) at the beginning of a slot."""
         self.kv[:, :, slot, :, : kv.shape[3]] = kv
 
-    def view(self, slot: int) -> Tensor:
+    def slot_kv(self, slot: int) -> Tensor:
         """A slot's memory, (layers, 2, kv heads, capacity, head size)."""
         return self.kv[:, :, slot]
 
-    def move(self, source: int, target: int, tokens: int) -> None:
+    def copy_slot(self, source: int, target: int, tokens: int) -> None:
         """Copies the first tokens of a slot into another."""
         self.kv[:, :, target, :, :tokens] = self.kv[:, :, source, :, :tokens]
 
-    def wipe(self, slot: int) -> None:
+    def zero_slot(self, slot: int) -> None:
         """Zeros: a row whose numbers ran away must leave none behind, for masking cannot hide
         them.
         """
         self.kv[:, :, slot] = 0
 
-    def _grown(self, slots: int) -> int:
+    def _grown_slots(self, slots: int) -> int:
         return self.slots if slots <= self.slots else max(slots, min(2 * self.slots, slots + 8))
 
 

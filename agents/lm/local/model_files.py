@@ -12,10 +12,12 @@ from pathlib import Path
 from simworld.core.errors import InputError, ModelError
 from simworld.yamlfile import regular_size
 
-MOST_ENTRIES = 10_000  # files in a model's folder
-MOST_TEXT = 1 << 28  # bytes of configuration or vocabulary in one file
-TEXT = (".json", ".txt", ".jinja", ".model")
-REMEMBER_FROM = 16 * 2**20  # bytes; hashing less than this costs no more than looking the hash up
+MAX_FOLDER_FILES = 10_000  # files in a model's folder
+MAX_TEXT_BYTES = 1 << 28  # bytes of configuration or vocabulary in one file
+TEXT_SUFFIXES = (".json", ".txt", ".jinja", ".model")
+HASH_CACHE_MIN_BYTES = (
+    16 * 2**20
+)  # bytes; hashing less than this costs no more than looking the hash up
 
 
 def cache_root() -> Path:
@@ -46,65 +48,66 @@ def file_hash(path: Path) -> str:
     change.
     """
     status = path.stat()
-    if status.st_size < REMEMBER_FROM:
+    if status.st_size < HASH_CACHE_MIN_BYTES:
         return _sha256(path)
     name = hashlib.sha256(
         f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}".encode()
     ).hexdigest()
-    note = cache_root() / "hashes" / name
+    hash_file = cache_root() / "hashes" / name
     try:
-        known = note.read_text()
-        if len(known) == 64:
-            return known
+        remembered = hash_file.read_text()
+        if len(remembered) == 64:
+            return remembered
     except OSError:
         pass
     digest = _sha256(path)
     try:  # a cache that cannot be written only costs time
-        note.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=note.parent, delete=False) as file:
+        hash_file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=hash_file.parent, delete=False) as file:
             file.write(digest)
-        os.replace(file.name, note)
+        os.replace(file.name, hash_file)
     except OSError:
         pass
     return digest
 
 
-def content_files(folder: Path, patterns: Sequence[str], *, inside: bool = False) -> list[Path]:
-    """The files of a model's folder whose names match; with `inside`, those of folders in it too.
+def content_files(folder: Path, patterns: Sequence[str], *, recursive: bool = False) -> list[Path]:
+    """The files of a model's folder whose names match; with `recursive`, those of folders in
+    it too.
 
     Raises ModelError, one line, for a folder of very many entries, one that cannot be read, a match
     that is no file, and a file of text that is far too large.
     """
-    found: list[Path] = []
-    seen = 0
+    matching_files: list[Path] = []
+    entry_count = 0
     folders = [folder]
     while folders:
         try:
             with os.scandir(folders.pop()) as entries:
                 for entry in entries:
-                    seen += 1
-                    if seen > MOST_ENTRIES:
+                    entry_count += 1
+                    if entry_count > MAX_FOLDER_FILES:
                         raise ModelError(
-                            f"{folder}: more than {MOST_ENTRIES:,} files; this is no folder of a"
-                            " model"
+                            f"{folder}: more than {MAX_FOLDER_FILES:,} files; this is no folder"
+                            " of a model"
                         )
-                    if inside and entry.is_dir(follow_symlinks=False):
+                    if recursive and entry.is_dir(follow_symlinks=False):
                         folders.append(Path(entry.path))
                     elif any(fnmatchcase(entry.name, pattern) for pattern in patterns):
-                        found.append(_checked(Path(entry.path)))
+                        matching_files.append(_check_size(Path(entry.path)))
         except OSError as error:
             raise ModelError(f"{folder}: cannot be read: {error.strerror or error}") from None
-    return sorted(found)
+    return sorted(matching_files)
 
 
-def _checked(path: Path) -> Path:
+def _check_size(path: Path) -> Path:
     try:
         size = regular_size(path)
     except InputError as error:
         raise ModelError(str(error)) from None
-    if path.suffix in TEXT and size > MOST_TEXT:
+    if path.suffix in TEXT_SUFFIXES and size > MAX_TEXT_BYTES:
         raise ModelError(
-            f"{path}: is larger than {MOST_TEXT >> 20} MiB, the most that is read here"
+            f"{path}: is larger than {MAX_TEXT_BYTES >> 20} MiB, the most that is read here"
         )
     return path
 

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from agents.lm.local.memory import default_budget
-from agents.lm.local.number_formats import onednn_bfloat16
+from agents.lm.local.dtypes import onednn_has_bfloat16
+from agents.lm.local.memory import default_cache_budget
 
 _log = logging.getLogger(__name__)
-_ROWS = 32  # for which the order is chosen; it serves any number
+_TUNED_ROWS = 32  # for which the order is chosen; it serves any number
 
 
 class PackedLinear(nn.Linear):
@@ -30,10 +30,10 @@ class PackedLinear(nn.Linear):
         """As `nn.Linear`."""
         if self.packed is None or torch.is_grad_enabled():
             return super().forward(input)
-        return _product(input, self.packed, self.bias)
+        return _packed_product(input, self.packed, self.bias)
 
 
-def pack(model: nn.Module) -> bool:
+def pack_linear_layers(model: nn.Module) -> bool:
     """Packs the linear layers of a bfloat16 model on a processor, if a quarter of the free memory
     holds them; whether it did.
 
@@ -46,13 +46,13 @@ def pack(model: nn.Module) -> bool:
         m.weight.dtype is not torch.bfloat16 or m.weight.device.type != "cpu" for m in layers
     ):
         return False
-    if not onednn_bfloat16() or sum(m.weight.nbytes for m in layers) > default_budget(
+    if not onednn_has_bfloat16() or sum(m.weight.nbytes for m in layers) > default_cache_budget(
         torch.device("cpu")
     ):
         return False
     try:
         with torch.no_grad():
-            weights = [_packed(layer) for layer in layers]
+            weights = [_pack_weight(layer) for layer in layers]
     except (
         RuntimeError,
         AttributeError,
@@ -65,16 +65,16 @@ def pack(model: nn.Module) -> bool:
     return True
 
 
-def _packed(layer: nn.Linear) -> Tensor:
+def _pack_weight(layer: nn.Linear) -> Tensor:
     """A layer's weights in oneDNN's order, after a product with them has worked. Raises
     RuntimeError where they cannot be used.
     """
-    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), _ROWS)
-    _product(layer.weight.new_zeros(1, layer.in_features), packed, layer.bias)
+    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), _TUNED_ROWS)
+    _packed_product(layer.weight.new_zeros(1, layer.in_features), packed, layer.bias)
     return packed
 
 
-def _product(rows: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
+def _packed_product(rows: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
     product: Tensor = torch.ops.mkldnn._linear_pointwise(rows, packed, bias, "none", [], "")
     return product
 

@@ -17,20 +17,20 @@ from dataclasses import dataclass
 from agents.lm.local.decoding_batch import DecodingBatch
 from agents.lm.local.decoding_row import DecodingRow
 from agents.lm.local.local_model import LocalModel
-from agents.lm.local.memory import default_budget
+from agents.lm.local.memory import default_cache_budget
 from agents.lm.local.meter import Meter
 from agents.lm.local.prefix_cache import PrefixCache
-from agents.lm.local.prompt_tokens import Continuation, PromptError
-from agents.lm.local.row_from_request import prepare_row, refusal, too_long
-from agents.lm.local.scoring import score
+from agents.lm.local.prompt_tokenizer import Continuation, PromptError
+from agents.lm.local.row_from_request import context_failure, model_failure, prepare_row
+from agents.lm.local.scoring import score_continuations
 from simworld.core.errors import Failure
 from simworld.core.profile import ProfilePart
 from simworld.core.requests import Finished, ModelInfo, Request, Score, Scored
 
-READ_AT_ONCE = 1024  # prompt tokens that join a step, unless a single prompt is longer
+MAX_PREFILL_TOKENS = 1024  # prompt tokens that join a step, unless a single prompt is longer
 # threads parked, at most, for each row of the batch: bounds what ended conversations leave behind
 _THREADS_PER_ROW = 8
-_FEWEST_THREADS = 256
+_MIN_THREADS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,32 +66,34 @@ class TransformersBackend:
         """
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
-        budget = default_budget(local.device) if cache_bytes is None else cache_bytes
+        budget = default_cache_budget(local.device) if cache_bytes is None else cache_bytes
         self.meter = Meter()
         self._local: LocalModel | None = local
         self._info = ModelInfo(
             spec=spec,
             id=model_id,
             dtype=local.dtype,
-            context=local.context,
+            context=local.context_length,
             width=local.width,
             embedding_norm=local.embedding_norm,
             meta=dict(meta or {}),
         )
         self._batch_size = batch_size
-        self._tickets = 0
-        self._done: list[Finished] = []
+        self._next_ticket = 0
+        self._finished: list[Finished] = []
         self._waiting: deque[DecodingRow] = deque()  # in the order submitted
         self._halves: deque[list[DecodingRow]] = deque()  # of batches that failed
         self._scorings: deque[_ScoringWork] = deque()
-        self._slab_bytes = budget // 2
+        self._batch_bytes = budget // 2
         self._prefix_cache = PrefixCache(
-            local.shape,
-            budget=budget - budget // 2,
-            count=max(_FEWEST_THREADS, _THREADS_PER_ROW * batch_size),
+            local.cache_shape,
+            budget_bytes=budget - budget // 2,
+            max_threads=max(_MIN_THREADS, _THREADS_PER_ROW * batch_size),
         )
         self._batch = DecodingBatch(local, self._prefix_cache, self.meter)
-        self._apart = False  # the rows of the batch are a part of one that failed: no others join
+        self._retrying_half = (
+            False  # the rows of the batch are a part of one that failed: no others join
+        )
 
     @property
     def info(self) -> ModelInfo:
@@ -111,23 +113,23 @@ class TransformersBackend:
         """A ticket for the request; a request that cannot be served is answered with a Failure by
         the next poll.
         """
-        local, ticket, now = self.local, self._tickets, time.perf_counter()
-        self._tickets += 1
+        local, ticket, now = self.local, self._next_ticket, time.perf_counter()
+        self._next_ticket += 1
         try:
             if isinstance(request, Score):
                 self._scorings.append(_ScoringWork(ticket=ticket, request=request, submitted=now))
                 return ticket
-            taken = prepare_row(local, ticket, request, now)
-            self.meter.add("tokenise", now, time.perf_counter())
+            row = prepare_row(local, ticket, request, now)
+            self.meter.add_time("tokenise", now, time.perf_counter())
         except PromptError as error:
-            taken = refusal("prompt", str(error))
+            row = model_failure("prompt", str(error))
         except Exception as error:  # the boundary: text that the tokenizer chokes on fails alone
-            taken = _caught(error)
-        if isinstance(taken, Failure):
-            self._done.append(Finished(ticket=ticket, completion=taken))
+            row = _failure_from(error)
+        if isinstance(row, Failure):
+            self._finished.append(Finished(ticket=ticket, completion=row))
         else:
-            self.meter.tokenised += len(taken.ids)
-            self._waiting.append(taken)
+            self.meter.tokenised_tokens += len(row.input_ids)
+            self._waiting.append(row)
         return ticket
 
     def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
@@ -136,10 +138,10 @@ class TransformersBackend:
         """
         _ = self.local  # raises after `close`
         until = None if wait_s is None else time.perf_counter() + wait_s
-        while not self._done and self._work():
+        while not self._finished and self._work_once():
             if until is not None and time.perf_counter() >= until:
                 break
-        done, self._done = self._done, []
+        done, self._finished = self._finished, []
         return done
 
     def share(self, tokens: int) -> float:
@@ -153,75 +155,75 @@ class TransformersBackend:
 
     def spent(self) -> Mapping[str, ProfilePart]:
         """Where the time went since the backend was made."""
-        return self.meter.parts()
+        return self.meter.profile_parts()
 
     def close(self) -> None:
         """Lets go of the model; open tickets are lost."""
         self._local = None
-        self._batch.empty()
+        self._batch.remove_all()
         self._prefix_cache.clear()
         self._waiting.clear()
-        self._done = []
+        self._finished = []
         self._halves.clear()
         self._scorings.clear()
 
-    def _work(self) -> bool:
+    def _work_once(self) -> bool:
         """Does one piece of work; False if there was none."""
         if self._scorings:
-            self._score(self._alike())
+            self._score(self._take_scorings_of_thread())
             return True
         try:
-            self._refill()
+            self._admit_rows()
             if not self._batch.rows:
                 return False
             done = self._batch.step()
         except Exception as error:  # the boundary: a failure of the model is data
-            self._halve(error)
+            self._halve_failed_batch(error)
             return True
-        self._done.extend(
+        self._finished.extend(
             Finished(ticket=row.ticket, completion=completion) for row, completion in done
         )
         return True
 
-    def _refill(self) -> None:
+    def _admit_rows(self) -> None:
         """Lets waiting rows join, first come, first served."""
         if not self._batch.rows:
-            self._apart = bool(self._halves)
-        if self._apart:
+            self._retrying_half = bool(self._halves)
+        if self._retrying_half:
             if not self._batch.rows:
                 for row in self._halves.popleft():
                     self._join(row)
             return
-        read, batch = 0, self._batch
+        prefill_tokens, batch = 0, self._batch
         while self._waiting and len(batch.rows) < self._batch_size:
             row = self._waiting[0]
-            unread = batch.unread(row)
-            if read and read + unread > READ_AT_ONCE:
+            uncached = batch.uncached_tokens(row)
+            if prefill_tokens and prefill_tokens + uncached > MAX_PREFILL_TOKENS:
                 return
-            if batch.rows and batch.bytes_with(row) > self._slab_bytes:
+            if batch.rows and batch.kv_bytes_with(row) > self._batch_bytes:
                 return
             self._join(self._waiting.popleft())
-            read += unread
+            prefill_tokens += uncached
 
     def _join(self, row: DecodingRow) -> None:
         """Lets a row in; one that cannot be let in, for want of memory say, fails alone."""
         try:
             self._batch.join(row)
-        except Exception as error:  # the boundary, as in `_work`
-            self._done.append(Finished(ticket=row.ticket, completion=_caught(error)))
+        except Exception as error:  # the boundary, as in `_work_once`
+            self._finished.append(Finished(ticket=row.ticket, completion=_failure_from(error)))
 
-    def _halve(self, error: Exception) -> None:
-        rows = self._batch.empty()
+    def _halve_failed_batch(self, error: Exception) -> None:
+        rows = self._batch.remove_all()
         if len(rows) == 1:
-            self._done.append(Finished(ticket=rows[0].ticket, completion=_caught(error)))
+            self._finished.append(Finished(ticket=rows[0].ticket, completion=_failure_from(error)))
             return
         for row in rows:
             row.restart()
         middle = len(rows) // 2
         self._halves.extend((rows[:middle], rows[middle:]))
-        self._apart = True
+        self._retrying_half = True
 
-    def _alike(self) -> list[_ScoringWork]:
+    def _take_scorings_of_thread(self) -> list[_ScoringWork]:
         """The first open scoring, and the others on its thread: what their prompts begin with is
         read once for all.
         """
@@ -236,62 +238,80 @@ class TransformersBackend:
 
     def _score(self, works: Sequence[_ScoringWork]) -> None:
         """Answers scorings of one thread; where they fail together, each is tried alone."""
-        fit = [(work, *split) for work in works if (split := self._split(work)) is not None]
-        parts = [part for _, found, _ in fit for part in found]
+        tokenised = [
+            (work, *split) for work in works if (split := self._tokenise_scoring(work)) is not None
+        ]
+        all_continuations = [part for _, continuations, _ in tokenised for part in continuations]
         try:
-            logprobs = self._likelihoods(works[0].request.thread, parts) if parts else []
+            logprobs = (
+                self._log_probabilities(works[0].request.thread, all_continuations)
+                if all_continuations
+                else []
+            )
         except Exception as error:  # the boundary: a failure of the model is data
             if len(works) > 1:
-                for work, _, _ in fit:
+                for work, _, _ in tokenised:
                     self._score([work])
             else:
-                self._done.append(Finished(ticket=works[0].ticket, completion=_caught(error)))
+                self._finished.append(
+                    Finished(ticket=works[0].ticket, completion=_failure_from(error))
+                )
             return
-        at, now = 0, time.perf_counter()
-        for work, found, length in fit:
+        offset, now = 0, time.perf_counter()
+        for work, continuations, length in tokenised:
             completion = Scored(
-                logprobs=tuple(logprobs[at : at + len(found)]),
-                lengths=tuple(len(part.ids) - part.start for part in found),
+                logprobs=tuple(logprobs[offset : offset + len(continuations)]),
+                lengths=tuple(len(part.ids) - part.start for part in continuations),
                 prompt_tokens=length,
                 latency_s=now - work.submitted,
                 dtype=self._info.dtype,
             )
-            at += len(found)
-            self._done.append(Finished(ticket=work.ticket, completion=completion))
+            offset += len(continuations)
+            self._finished.append(Finished(ticket=work.ticket, completion=completion))
 
-    def _split(self, work: _ScoringWork) -> tuple[list[Continuation], int] | None:
+    def _tokenise_scoring(self, work: _ScoringWork) -> tuple[list[Continuation], int] | None:
         """A scoring's continuations in tokens and its prompt's length; None where it is answered
         with a failure already.
         """
-        local, request, begun = self.local, work.request, time.perf_counter()
+        local, request, started = self.local, work.request, time.perf_counter()
         failure: Failure | None
         try:
-            parts = local.renderer.continuations(request.prompt, request.continuations)
-            length = len(local.renderer.ids(request.prompt))
-            failure = too_long(local, max((len(part.ids) for part in parts), default=length), 0)
+            continuations = local.prompt_tokenizer.tokenise_continuations(
+                request.prompt, request.continuations
+            )
+            length = len(local.prompt_tokenizer.encode(request.prompt))
+            failure = context_failure(
+                local, max((len(part.ids) for part in continuations), default=length), 0
+            )
         except PromptError as error:
-            failure = refusal("prompt", str(error))
+            failure = model_failure("prompt", str(error))
         except Exception as error:  # the boundary: text that the tokenizer chokes on fails alone
-            failure = _caught(error)
-        self.meter.add("tokenise", begun, time.perf_counter())
+            failure = _failure_from(error)
+        self.meter.add_time("tokenise", started, time.perf_counter())
         if failure is not None:
-            self._done.append(Finished(ticket=work.ticket, completion=failure))
+            self._finished.append(Finished(ticket=work.ticket, completion=failure))
             return None
-        self.meter.tokenised += length + sum(len(part.ids) - part.start for part in parts)
-        return parts, length
+        self.meter.tokenised_tokens += length + sum(
+            len(part.ids) - part.start for part in continuations
+        )
+        return continuations, length
 
-    def _likelihoods(self, thread: str, parts: Sequence[Continuation]) -> list[float]:
-        begun = time.perf_counter()
+    def _log_probabilities(
+        self, thread_name: str, continuations: Sequence[Continuation]
+    ) -> list[float]:
+        started = time.perf_counter()
         try:
-            return score(self.local, self._prefix_cache, self.meter, thread, parts)
+            return score_continuations(
+                self.local, self._prefix_cache, self.meter, thread_name, continuations
+            )
         except Exception:
-            self._prefix_cache.forget(thread)  # half written
+            self._prefix_cache.forget(thread_name)  # half written
             raise
         finally:
-            self.meter.add("score", begun, time.perf_counter())
+            self.meter.add_time("score", started, time.perf_counter())
 
 
-def _caught(error: Exception) -> Failure:
+def _failure_from(error: Exception) -> Failure:
     lines = str(error).strip().splitlines()
     message = f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
     memory = (

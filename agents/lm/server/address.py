@@ -12,11 +12,13 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from simworld.core.errors import ModelError
 
-OPENAI = "https://api.openai.com/v1"
-OPENAI_KEY = "OPENAI_API_KEY"  # sent to OPENAI alone, unless a file names it
+OPENAI_URL = "https://api.openai.com/v1"
+OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"  # sent to OPENAI alone, unless a file names it
 _FORM = "write openai:MODEL@URL, for example openai:qwen2.5-7b@http://127.0.0.1:8000/v1"
-_ASKED = re.compile(r"/+(?:chat/completions|completions|models)$")
-_OTHER = re.compile(r"/(?:responses|messages|embeddings|api/chat|api/generate|generateContent)$")
+_ENDPOINT_SUFFIX = re.compile(r"/+(?:chat/completions|completions|models)$")
+_UNSUPPORTED_ENDPOINT = re.compile(
+    r"/(?:responses|messages|embeddings|api/chat|api/generate|generateContent)$"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,7 @@ class ServerAddress:
     model: str
     url: str  # the base: `/chat/completions` comes after its path
     query: str  # "" or "api-version=…"
-    written: str  # as the file has it; what ids hash
+    url_as_written: str  # as the file has it; what ids hash
 
     def endpoint(self, path: str) -> str:
         """The whole URL of one endpoint, "chat/completions" for example."""
@@ -35,7 +37,7 @@ class ServerAddress:
     @property
     def id(self) -> str:
         """Hash of model and address, 64 hex digits: what is known of the model."""
-        return hashlib.sha256(f"openai\n{self.model}\n{self.written}".encode()).hexdigest()
+        return hashlib.sha256(f"openai\n{self.model}\n{self.url_as_written}".encode()).hexdigest()
 
     @property
     def host(self) -> str:
@@ -64,7 +66,12 @@ class ServerKey:
         return f"Key(variable={self.variable!r})"  # a key must not get into a traceback
 
 
-def read_address(spec: str) -> ServerAddress:
+def is_server_model(spec: str) -> bool:
+    """Whether a model's spec names a server, `openai:…`, and no local model."""
+    return spec.strip().startswith("openai:")
+
+
+def parse_address(spec: str) -> ServerAddress:
     """The address of `openai:MODEL` (the maker's own) or `openai:MODEL@URL`. Raises ModelError with
     the right form.
 
@@ -75,22 +82,22 @@ def read_address(spec: str) -> ServerAddress:
     match = re.fullmatch(r"(?i)(.+)@(https?://.*)", name, re.DOTALL)
     if match is None:
         if not name or "@" in name or "://" in name or any(map(str.isspace, name)):
-            raise _wrong(spec, _FORM)
-        return ServerAddress(model=name, url=OPENAI, query="", written=OPENAI)
-    model, written = match.group(1).strip(), match.group(2).rstrip("/")
+            raise _address_error(spec, _FORM)
+        return ServerAddress(model=name, url=OPENAI_URL, query="", url_as_written=OPENAI_URL)
+    model, given_url = match.group(1).strip(), match.group(2).rstrip("/")
     try:
-        parts = urlsplit(written)
+        parts = urlsplit(given_url)
         port, host = parts.port, parts.hostname
     except ValueError:
-        raise _wrong(spec, _FORM) from None
+        raise _address_error(spec, _FORM) from None
     if "@" in parts.netloc:
         message = (
             "an address holds no user and no password; put the key into an environment variable and"
             " name it in api_key_env"
         )
         raise ModelError(f"model {model!r} at {parts.hostname or 'a server'}: {message}")
-    if not model or not host or not re.fullmatch(r"[\x21-\x7e]+", written) or parts.fragment:
-        raise _wrong(spec, _FORM)
+    if not model or not host or not re.fullmatch(r"[\x21-\x7e]+", given_url) or parts.fragment:
+        raise _address_error(spec, _FORM)
     if extra := [
         key for key, _ in parse_qsl(parts.query, keep_blank_values=True) if key != "api-version"
     ]:
@@ -99,16 +106,16 @@ def read_address(spec: str) -> ServerAddress:
             " belongs into api_key_env"
         )
         raise ModelError(f"model {model!r} at {host}: {message}")
-    path = _ASKED.sub("", parts.path.rstrip("/"))
-    if _OTHER.search(path):
-        right = _joined(parts, host, port, _OTHER.sub("", path) or "/v1")
-        raise _wrong(spec, f"only /chat/completions is asked; write openai:{model}@{right}")
-    url = _joined(parts, host, port, path or "/v1")
+    path = _ENDPOINT_SUFFIX.sub("", parts.path.rstrip("/"))
+    if _UNSUPPORTED_ENDPOINT.search(path):
+        right = _build_url(parts, host, port, _UNSUPPORTED_ENDPOINT.sub("", path) or "/v1")
+        raise _address_error(spec, f"only /chat/completions is asked; write openai:{model}@{right}")
+    url = _build_url(parts, host, port, path or "/v1")
     return ServerAddress(
         model=model,
         url=url,
         query=parts.query,
-        written=written if path == parts.path.rstrip("/") else url,
+        url_as_written=given_url if path == parts.path.rstrip("/") else url,
     )
 
 
@@ -119,26 +126,26 @@ def read_key(address: ServerAddress, api_key_env: str | None) -> ServerKey:
     Raises ModelError where the variable is not set, or its text cannot be a key.
     """
     variable = api_key_env or (
-        OPENAI_KEY if urlsplit(address.url)[:2] == urlsplit(OPENAI)[:2] else ""
+        OPENAI_KEY_VARIABLE if urlsplit(address.url)[:2] == urlsplit(OPENAI_URL)[:2] else ""
     )
     if not variable:
         return ServerKey()
     value = os.environ.get(variable, "").strip()
-    place = f"{address.model} at {address.url}"
+    server = f"{address.model} at {address.url}"
     if not value:
-        raise ModelError(f"{place} needs a key: set the environment variable {variable}")
+        raise ModelError(f"{server} needs a key: set the environment variable {variable}")
     if not re.fullmatch(r"[\x21-\x7e]+", value):
         raise ModelError(
-            f"{place}: the text in {variable} is no key; expected one word of printable ASCII"
+            f"{server}: the text in {variable} is no key; expected one word of printable ASCII"
         )
     azure = address.query or address.host.endswith(".azure.com")
     return ServerKey(value=value, variable=variable, header="api-key" if azure else "authorization")
 
 
-def _joined(parts: SplitResult, host: str, port: int | None, path: str) -> str:
-    place = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme.lower()}://{place}{f':{port}' if port is not None else ''}{path}"
+def _build_url(parts: SplitResult, host: str, port: int | None, path: str) -> str:
+    netloc = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme.lower()}://{netloc}{f':{port}' if port is not None else ''}{path}"
 
 
-def _wrong(spec: str, what: str) -> ModelError:
+def _address_error(spec: str, what: str) -> ModelError:
     return ModelError(f"model {spec.strip()[:200]!r}: {what}")

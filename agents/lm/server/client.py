@@ -18,9 +18,9 @@ from simworld.core.errors import Failure, MissingExtra
 from simworld.core.requests import Completion, Generated
 from simworld.core.text import harmless
 
-_LEAST_SECRET = 6  # characters
-MOST_BYTES = 8_000_000  # of an answer, unpacked
-_MOST_CHARACTERS = 600  # of a failure's message
+_MIN_KEY_CHARS = 6  # characters
+MAX_RESPONSE_BYTES = 8_000_000  # of an answer, unpacked
+_MAX_MESSAGE_CHARS = 600  # of a failure's message
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -34,7 +34,7 @@ class Response:
     location: str = ""  # where it sends us on to
 
 
-class Client:
+class ServerClient:
     """The connections to one server, made on first use inside the event loop that they live in."""
 
     def __init__(
@@ -62,11 +62,11 @@ class Client:
             **headers,
         }
         self._timeout_s, self._concurrency = timeout_s, concurrency
-        self._open: Any = None
+        self._http_client: Any = None
 
-    async def post(self, call: Payload) -> Response | Failure:
+    async def post(self, payload: Payload) -> Response | Failure:
         """The answer to a call."""
-        return await self._send("POST", call.endpoint, call.body)
+        return await self._send("POST", payload.endpoint, payload.body)
 
     async def get(self, path: str) -> Response | Failure:
         """What stands under a path of the server's, "models" for example."""
@@ -74,15 +74,15 @@ class Client:
 
     async def close(self) -> None:
         """Closes the connections."""
-        if self._open is not None:
-            await self._open.aclose()
+        if self._http_client is not None:
+            await self._http_client.aclose()
 
     def without_key(self, done: Completion) -> Completion:
         """The same without the key in any spelling of JSON, and a failure in one harmless line."""
-        key = self._secret
+        key = self._key_to_hide
         if isinstance(done, Failure):
             text = done.message.replace(key, "***") if key else done.message
-            return replace(done, message=harmless(" ".join(text.split()))[:_MOST_CHARACTERS])
+            return replace(done, message=harmless(" ".join(text.split()))[:_MAX_MESSAGE_CHARS])
         if isinstance(done, Generated) and key:
             return replace(
                 done,
@@ -92,16 +92,16 @@ class Client:
         return done
 
     @property
-    def _secret(self) -> str:
+    def _key_to_hide(self) -> str:
         """The key, where it is long enough to be one: a short word would be blanked out of ordinary
         text.
         """
-        return self._key.value if len(self._key.value) >= _LEAST_SECRET else ""
+        return self._key.value if len(self._key.value) >= _MIN_KEY_CHARS else ""
 
     async def _send(self, method: str, path: str, content: bytes | None) -> Response | Failure:
         httpx, url = self._httpx, self._address.url
         # reading the machine's certificates takes a while, and none of the server's time
-        self._connections()
+        self._get_http_client()
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._exchange(method, self._address.endpoint(path), content)
@@ -115,23 +115,24 @@ class Client:
             )
 
     async def _exchange(self, method: str, url: str, content: bytes | None) -> Response | Failure:
-        async with self._connections().stream(
+        async with self._get_http_client().stream(
             method, url, content=content, headers=self._headers
         ) as response:
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk
-                if len(body) > MOST_BYTES:
+                if len(body) > MAX_RESPONSE_BYTES:
                     return _failure(
                         "invalid",
-                        f"{self._address.url}: the answer has more than {MOST_BYTES:,} bytes",
+                        f"{self._address.url}: the answer has more than"
+                        f" {MAX_RESPONSE_BYTES:,} bytes",
                     )
-            unpacked = self._unpacked(
+            unpacked = self._decompress(
                 bytes(body), response.headers.get("content-encoding", "").lower()
             )
             if isinstance(unpacked, Failure):
                 return unpacked
-            key = self._secret.encode()
+            key = self._key_to_hide.encode()
             return Response(
                 status=response.status_code,
                 body=unpacked.replace(key, b"***") if key else unpacked,
@@ -139,27 +140,27 @@ class Client:
                 location=response.headers.get("location", ""),
             )
 
-    def _unpacked(self, body: bytes, packing: str) -> bytes | Failure:
+    def _decompress(self, body: bytes, packing: str) -> bytes | Failure:
         if packing in ("", "identity"):
             return body
         if packing not in ("gzip", "x-gzip", "deflate"):
             message = f"the answer is packed with {packing!r} although this was not asked for"
             return _failure("invalid", f"{self._address.url}: {message}")
         # 47: gzip or zlib, whichever it is
-        return zlib.decompressobj(47).decompress(body, MOST_BYTES)
+        return zlib.decompressobj(47).decompress(body, MAX_RESPONSE_BYTES)
 
-    def _connections(self) -> Any:
-        if self._open is None:
+    def _get_http_client(self) -> Any:
+        if self._http_client is None:
             limits = self._httpx.Limits(
                 max_connections=None, max_keepalive_connections=self._concurrency
             )
             # A proxy from the environment never leads to this machine. A redirect is not followed:
             # a key stays at its address.
             trusted = self._address.host not in _LOOPBACK
-            self._open = self._httpx.AsyncClient(
+            self._http_client = self._httpx.AsyncClient(
                 trust_env=trusted, timeout=None, limits=limits, follow_redirects=False
             )
-        return self._open
+        return self._http_client
 
 
 def _retry_after_s(value: str) -> float | None:

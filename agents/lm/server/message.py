@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking", "thoughts", "reasoning_details")
-_DEEPEST = 6  # parts within parts
+_MAX_DEPTH = 6  # parts within parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +25,12 @@ class MessageParts:
     def of(cls, message: dict[str, Any]) -> MessageParts | None:
         """None where the content is no text and no list of parts."""
         content = message.get("content")
-        thoughts = [_joined(message[field]) for field in _THOUGHT_FIELDS if message.get(field)]
+        thoughts = [
+            _joined_texts(message[field]) for field in _THOUGHT_FIELDS if message.get(field)
+        ]
         said: list[str] = []
         if isinstance(content, str | list | dict):
-            _sort(content, said, thoughts, depth=0)
+            _collect_parts(content, said, thoughts, depth=0)
         elif content is not None:
             return None
         whole = dict.fromkeys(
@@ -39,7 +41,7 @@ class MessageParts:
         )
 
 
-def arguments(message: dict[str, Any]) -> list[str]:
+def tool_call_arguments(message: dict[str, Any]) -> list[str]:
     """The arguments of tool calls, and what a server has parsed itself, as JSON texts."""
     calls = message.get("tool_calls")
     functions = (
@@ -47,14 +49,14 @@ def arguments(message: dict[str, Any]) -> list[str]:
         if isinstance(calls, list)
         else []
     )
-    found = [
-        f.get("arguments")
+    texts = [
+        f.get("tool_call_arguments")
         for f in (*functions, message.get("function_call"))
         if isinstance(f, dict)
     ]
     return [
         value if isinstance(value, str) else json.dumps(value)
-        for value in (*found, message.get("parsed"))
+        for value in (*texts, message.get("parsed"))
         if value
     ]
 
@@ -68,36 +70,36 @@ def why_empty(message: dict[str, Any]) -> str:
     return "the server's reply has no text"
 
 
-def _sort(part: Any, said: list[str], thoughts: list[str], depth: int) -> None:
+def _collect_parts(part: Any, texts: list[str], thoughts: list[str], depth: int) -> None:
     """Adds what is said and what is thought in a text, a part or a list of parts to the two lists,
     parts within parts too.
     """
     if isinstance(part, str):
-        said.append(part)
-    elif isinstance(part, list) and depth < _DEEPEST:
+        texts.append(part)
+    elif isinstance(part, list) and depth < _MAX_DEPTH:
         for entry in part:
-            _sort(entry, said, thoughts, depth + 1)
-    elif isinstance(part, dict) and depth < _DEEPEST:
+            _collect_parts(entry, texts, thoughts, depth + 1)
+    elif isinstance(part, dict) and depth < _MAX_DEPTH:
         kind = part.get("type")
         thought = part.get("thought") is True  # Gemini
         if thought or (isinstance(kind, str) and ("think" in kind or "reason" in kind)):
-            thoughts.append(_joined(part))
+            thoughts.append(_joined_texts(part))
         elif kind in ("text", "output_text", None):
-            thoughts += [_joined(part[field]) for field in _THOUGHT_FIELDS if part.get(field)]
+            thoughts += [_joined_texts(part[field]) for field in _THOUGHT_FIELDS if part.get(field)]
             for field in ("text", "content"):
-                _sort(part.get(field), said, thoughts, depth + 1)
+                _collect_parts(part.get(field), texts, thoughts, depth + 1)
 
 
-def _joined(value: Any) -> str:
-    return "".join(_texts(value, depth=0))
+def _joined_texts(value: Any) -> str:
+    return "".join(_iterate_texts(value, depth=0))
 
 
-def _texts(value: Any, depth: int) -> Iterator[str]:
+def _iterate_texts(value: Any, depth: int) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif depth < _DEEPEST and isinstance(value, list):
+    elif depth < _MAX_DEPTH and isinstance(value, list):
         for entry in value:
-            yield from _texts(entry, depth + 1)
-    elif depth < _DEEPEST and isinstance(value, dict):
+            yield from _iterate_texts(entry, depth + 1)
+    elif depth < _MAX_DEPTH and isinstance(value, dict):
         for field in ("thinking", "text", "summary", "content", "reasoning"):
-            yield from _texts(value.get(field), depth + 1)
+            yield from _iterate_texts(value.get(field), depth + 1)

@@ -14,15 +14,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agents.lm.reasoning import spent_on_thinking, thinks_by_name
+from agents.lm.reasoning import is_known_thinker, thinking_limit_failure
 from agents.lm.reasoning_marks import Reasoning
-from agents.lm.server.address import ServerAddress, ServerKey, read_address, read_key
-from agents.lm.server.client import Client, Response
-from agents.lm.server.context import Context
+from agents.lm.server.address import ServerAddress, ServerKey, parse_address, read_key
+from agents.lm.server.client import Response, ServerClient
+from agents.lm.server.context_length import ContextLength
 from agents.lm.server.options import ServerOptions
-from agents.lm.server.payload import Payload, payload
-from agents.lm.server.refusals import failure_of, newly_refused, read_refusal
-from agents.lm.server.reply import ServerAnswer, read_answer
+from agents.lm.server.payload import Payload, build_payload
+from agents.lm.server.refusals import parameters_to_omit, read_refusal, refusal_failure
+from agents.lm.server.server_answer import ServerAnswer, read_answer
 from simworld.core.errors import Failure
 from simworld.core.requests import Completion, Finished, Generate, ModelInfo, Request
 
@@ -30,11 +30,11 @@ _RETRIED_STATUS = frozenset({408, 409, 425, 429})  # and all from 500
 _RETRIED_KINDS = frozenset({"timeout", "refused", "invalid", "empty"})
 # of the loop before it is closed: a connection that was begun a moment ago cannot be cancelled
 # unheard
-_STEPS = 10
+_CLOSING_STEPS = 10
 # replies that were cut and have no mark, after which a model is taken for one that does not think
-_UNDECIDED = 4
+_PLAIN_REPLIES_TO_DECIDE = 4
 # rounds of one request with less; each takes something out, so this is never reached
-_MOST_LEFT_OUT = 12
+_MAX_OMISSIONS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def open_server(
     options: ServerOptions | None = None,
     *,
     reasoning: Reasoning | None = None,
-    pace: RetryDelays | None = None,
+    delays: RetryDelays | None = None,
 ) -> OpenAIBackend:
     """A backend for `openai:<model>@<base url>`. Nothing is sent yet.
 
@@ -59,7 +59,7 @@ def open_server(
     MissingExtra.
     """
     options = options or ServerOptions()
-    address = read_address(spec)
+    address = parse_address(spec)
     key = read_key(address, options.api_key_env)
     return OpenAIBackend(
         spec=spec,
@@ -67,7 +67,7 @@ def open_server(
         key=key,
         options=options,
         reasoning=reasoning,
-        pace=pace or RetryDelays(),
+        delays=delays or RetryDelays(),
     )
 
 
@@ -82,35 +82,39 @@ class OpenAIBackend:
         key: ServerKey,
         options: ServerOptions,
         reasoning: Reasoning | None,
-        pace: RetryDelays,
+        delays: RetryDelays,
     ) -> None:
-        self._client = Client(
+        self._client = ServerClient(
             address,
             key,
             headers=options.headers,
             timeout_s=options.timeout_s,
             concurrency=options.concurrency,
         )
-        self._address, self._key, self._options, self._pace = address, key, options, pace
+        self._address, self._key, self._options, self._delays = address, key, options, delays
         meta = {"model": address.model, "url": address.url}
         self._info = ModelInfo(spec=spec, id=address.id, dtype="", context=None, meta=meta)
         self._reasoning = reasoning
         # Whether its template opens a thought, so that a reply cut short is one, and whether a stop
         # string might end a thought.
-        self._opens = reasoning == "on" or (reasoning is None and thinks_by_name(address.model))
-        self._thinks = self._opens or (reasoning is not None and reasoning != "off")
+        self._template_opens_thought = reasoning == "on" or (
+            reasoning is None and is_known_thinker(address.model)
+        )
+        self._may_think = self._template_opens_thought or (
+            reasoning is not None and reasoning != "off"
+        )
         # Replies that ended a thought which they had not begun; those without any, whole and cut.
-        self._alone = self._plain = self._cut = 0
-        self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
-        self._tickets = 0
-        self._open = 0
+        self._unopened_thoughts = self._plain_replies = self._cut_replies = 0
+        self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
+        self._next_ticket = 0
+        self._open_tickets = 0
         self._closing = False
         self._refused: frozenset[str] = frozenset()
         self._random = random.Random()  # spreads retries only, and so needs no seed
         self._loop = asyncio.new_event_loop()
         self._slots = asyncio.Semaphore(options.concurrency)
-        self._context = Context()
-        self._thread = threading.Thread(target=self._run, name="simworld-openai", daemon=True)
+        self._context_length = ContextLength()
+        self._thread = threading.Thread(target=self._run_loop, name="simworld-openai", daemon=True)
         self._thread.start()
 
     @property
@@ -122,15 +126,15 @@ class OpenAIBackend:
         """A ticket for the request, which is on its way as soon as a slot is free."""
         if self._loop.is_closed():
             raise RuntimeError("the backend is closed")
-        ticket = self._tickets
-        self._tickets += 1
-        self._open += 1
+        ticket = self._next_ticket
+        self._next_ticket += 1
+        self._open_tickets += 1
         if isinstance(request, Generate) and request.prefix is not None:
             message = (
                 "a server takes no prefix embeddings; use a local model (builtin: or hf:) for"
                 " steered agents"
             )
-            self._done.put(Finished(ticket=ticket, completion=_failure("unsupported", message)))
+            self._finished.put(Finished(ticket=ticket, completion=_failure("unsupported", message)))
         elif isinstance(request, Generate):
             asyncio.run_coroutine_threadsafe(
                 self._serve(ticket, request, time.perf_counter()), self._loop
@@ -141,24 +145,24 @@ class OpenAIBackend:
                 f"a server cannot answer {what} requests; use a local model (builtin: or hf:) for"
                 " likelihoods and states"
             )
-            self._done.put(Finished(ticket=ticket, completion=_failure("unsupported", message)))
+            self._finished.put(Finished(ticket=ticket, completion=_failure("unsupported", message)))
         return ticket
 
     def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
         """Waits until a ticket is done or `wait_s` seconds are over; empty at once if none is
         open.
         """
-        if not self._open:
+        if not self._open_tickets:
             return []
-        found = []
+        finished = []
         try:
-            found.append(self._done.get(timeout=wait_s))
+            finished.append(self._finished.get(timeout=wait_s))
             while True:
-                found.append(self._done.get_nowait())
+                finished.append(self._finished.get_nowait())
         except queue.Empty:
             pass
-        self._open -= len(found)
-        return found
+        self._open_tickets -= len(finished)
+        return finished
 
     def close(self) -> None:
         """Cancels what is under way, closes the connections and joins the thread; closing twice
@@ -170,12 +174,12 @@ class OpenAIBackend:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        self._open = 0
+        self._open_tickets = 0
 
-    def _run(self) -> None:
+    def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
-        for _ in range(_STEPS):
+        for _ in range(_CLOSING_STEPS):
             self._loop.run_until_complete(asyncio.sleep(0))
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
@@ -195,114 +199,126 @@ class OpenAIBackend:
                 Exception
             ) as error:  # the boundary: whatever goes wrong in the client fails this request alone
                 done = _failure("error", str(error) or type(error).__name__)
-        self._done.put(Finished(ticket=ticket, completion=self._client.without_key(done)))
+        self._finished.put(Finished(ticket=ticket, completion=self._client.without_key(done)))
 
     async def _ask(self, request: Generate, submitted: float) -> Completion:
         """The completion, after as many attempts as are allowed. Leaving out a refused parameter
         costs no retry.
         """
-        attempt = left_out = 0
+        attempt = omissions = 0
         refused = self._refused
         while True:
-            call = payload(
-                request, self._address.model, refused | self._unstopped(), self._options.extra_body
+            payload = build_payload(
+                request,
+                self._address.model,
+                refused | self._stop_to_omit(),
+                self._options.extra_body,
             )
-            got = await self._client.post(call)
-            wanted_s = None
-            if isinstance(got, Failure):
-                done: Failure = got
-            elif got.status == 200:
-                answer = self._read(got.body, request, submitted)
+            response = await self._client.post(payload)
+            retry_after_s = None
+            if isinstance(response, Failure):
+                failure: Failure = response
+            elif response.status == 200:
+                answer = self._read(response.body, request, submitted)
                 if isinstance(answer, ServerAnswer):
                     self._refused |= refused  # remembered only now that leaving it out has helped
-                    self._context.counted(len(call.body), answer.generated.prompt_tokens)
-                    if answer.silent and answer.generated.finish == "length":
+                    self._context_length.calibrate(
+                        len(payload.body), answer.generated.prompt_tokens
+                    )
+                    if answer.only_thought and answer.generated.finish == "length":
                         tokens = answer.generated.reasoning_tokens
-                        return spent_on_thinking(request.sampling.max_new_tokens, tokens)
-                    if answer.silent and "stop" in call.sent:
+                        return thinking_limit_failure(request.sampling.max_new_tokens, tokens)
+                    if answer.only_thought and "stop" in payload.sent_names:
                         # a stop string may have ended it inside its thought: now none is sent
                         continue
                     return answer.generated
-                done = answer
+                failure = answer
             else:
-                refusal = read_refusal(got.status, got.body)
-                done, wanted_s = (
-                    self._refusal_text(got, failure_of(refusal, self._address.url)),
-                    got.retry_after_s,
+                refusal = read_refusal(response.status, response.body)
+                failure, retry_after_s = (
+                    self._add_hint(response, refusal_failure(refusal, self._address.url)),
+                    response.retry_after_s,
                 )
                 if (
-                    done.kind == f"http-{got.status}"
-                    and left_out < _MOST_LEFT_OUT
-                    and (more := newly_refused(refusal, call))
+                    failure.kind == f"http-{response.status}"
+                    and omissions < _MAX_OMISSIONS
+                    and (newly_refused := parameters_to_omit(refusal, payload))
                 ):
-                    refused |= more
-                    left_out += 1
+                    refused |= newly_refused
+                    omissions += 1
                     continue
-                if done.kind in ("http-400", "http-422") and await self._is_long(call, request):
-                    return replace(done, kind="too-long")
-            retried = done.kind in _RETRIED_KINDS or _is_retried_status(done.kind)
+                if failure.kind in ("http-400", "http-422") and await self._may_be_too_long(
+                    payload, request
+                ):
+                    return replace(failure, kind="too-long")
+            retried = failure.kind in _RETRIED_KINDS or _is_retried_status(failure.kind)
             if not retried or attempt >= self._options.retries:
-                return done
-            wait_s = self._wait_s(attempt) if wanted_s is None else wanted_s
-            if wait_s > self._pace.longest_retry_after_s:
-                return done
+                return failure
+            wait_s = self._wait_s(attempt) if retry_after_s is None else retry_after_s
+            if wait_s > self._delays.longest_retry_after_s:
+                return failure
             await asyncio.sleep(wait_s)
             attempt += 1
 
-    def _unstopped(self) -> frozenset[str]:
+    def _stop_to_omit(self) -> frozenset[str]:
         """A stop string would end a thought as well as an answer, and a thought that the template
         began has no mark then.
 
         So none is sent to a model that thinks, or that may, as far as its replies have shown; its
         answer is cut here.
         """
-        known = self._reasoning == "off" or self._plain > 0 or self._cut >= _UNDECIDED
-        return frozenset({"stop"}) if self._thinks or not known else frozenset()
+        decided = (
+            self._reasoning == "off"
+            or self._plain_replies > 0
+            or self._cut_replies >= _PLAIN_REPLIES_TO_DECIDE
+        )
+        return frozenset({"stop"}) if self._may_think or not decided else frozenset()
 
     def _read(self, body: bytes, request: Generate, submitted: float) -> ServerAnswer | Failure:
         answer = read_answer(
             body,
             request,
-            place=self._address.url,
+            server_url=self._address.url,
             latency_s=time.perf_counter() - submitted,
             reasoning=self._reasoning,
-            begun=self._reasoning != "off" and (self._opens or self._alone > self._plain),
+            in_thought=self._reasoning != "off"
+            and (self._template_opens_thought or self._unopened_thoughts > self._plain_replies),
         )
         if isinstance(answer, ServerAnswer):
-            self._thinks |= answer.thinks
-            self._alone += answer.alone
-            self._plain += not answer.thinks and not answer.cut
-            self._cut += not answer.thinks and answer.cut
+            self._may_think |= answer.thought_aloud
+            self._unopened_thoughts += answer.unopened_thought
+            self._plain_replies += not answer.thought_aloud and not answer.truncated
+            self._cut_replies += not answer.thought_aloud and answer.truncated
         return answer
 
-    async def _is_long(self, call: Payload, request: Generate) -> bool:
+    async def _may_be_too_long(self, payload: Payload, request: Generate) -> bool:
         """Whether a refusal that nobody understands may be one of the prompt's length, by what the
         list of models says.
         """
-        if not self._context.asked:
-            self._context.asked = True
-            listed = await self._client.get("models")
-            if isinstance(listed, Response) and listed.status == 200:
-                self._context.learn(listed.body, self._address.model)
-        return self._context.is_full(len(call.body), request.sampling.max_new_tokens)
+        if not self._context_length.was_requested:
+            self._context_length.was_requested = True
+            response = await self._client.get("models")
+            if isinstance(response, Response) and response.status == 200:
+                self._context_length.read_model_list(response.body, self._address.model)
+        return self._context_length.may_exceed(len(payload.body), request.sampling.max_new_tokens)
 
-    def _refusal_text(self, got: Response, failure: Failure) -> Failure:
+    def _add_hint(self, response: Response, failure: Failure) -> Failure:
         hint = ""
-        if 300 <= got.status < 400:
+        if 300 <= response.status < 400:
             hint = (
-                f"; it sends us on to {got.location[:200]!r}: write the address that answers into"
-                " the file"
+                f"; it sends us on to {response.location[:200]!r}: write the address that answers"
+                " into the file"
             )
-        elif got.status in (401, 403) and self._key.value:
+        elif response.status in (401, 403) and self._key.value:
             hint = f"; the key was that of {self._key.variable}"
-        elif got.status in (401, 403):
+        elif response.status in (401, 403):
             hint = "; no key was sent: name its environment variable in the file, api_key_env: NAME"
-        elif got.status in (404, 405) and not self._address.url.endswith("/v1"):
+        elif response.status in (404, 405) and not self._address.url.endswith("/v1"):
             hint = "; the address of most servers ends in /v1"
         return replace(failure, message=failure.message + hint)
 
     def _wait_s(self, attempt: int) -> float:
-        wait: float = min(self._pace.first_wait_s * 2**attempt, self._pace.longest_wait_s)
+        wait: float = min(self._delays.first_wait_s * 2**attempt, self._delays.longest_wait_s)
         return wait * (0.5 + 0.5 * self._random.random())
 
 

@@ -19,12 +19,15 @@ from agents.lm.reasoning_marks import Reasoning
 from simworld.core.errors import Problem
 from simworld.yamlfile import Document
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 # of a request: what simworld itself must say
-_OURS = ("messages", "model", "n", "prompt", "stream")
-_SERVERS_ALONE = ("api_key_env", "timeout", "retries", "concurrency", "headers", "extra_body")
-_SHAPING = ("extra_body", "reasoning")  # change what a model says, and so belong to ids
+_RESERVED_PARAMETERS = ("messages", "model", "n", "prompt", "stream")
+_SERVER_ONLY_FIELDS = ("api_key_env", "timeout", "retries", "concurrency", "headers", "extra_body")
+_REPLY_SHAPING_FIELDS = (
+    "extra_body",
+    "reasoning",
+)  # change what a model says, and so belong to ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +91,7 @@ class ServerFields(BaseModel):
     @field_validator("api_key_env")
     @classmethod
     def _api_key_env(cls, name: str | None) -> str | None:
-        if name is not None and not _VARIABLE.fullmatch(name):
+        if name is not None and not _VARIABLE_NAME.fullmatch(name):
             # The text is not shown: it may be the key itself.
             raise ValueError(
                 "expected the name of an environment variable, like MY_SERVER_KEY, and never the"
@@ -99,7 +102,7 @@ class ServerFields(BaseModel):
     @field_validator("extra_body")
     @classmethod
     def _extra_body(cls, body: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
-        if taken := [name for name in _OURS if name in (body or {})]:
+        if taken := [name for name in _RESERVED_PARAMETERS if name in (body or {})]:
             raise ValueError(
                 f"{', '.join(taken)} cannot be set here: simworld itself writes it into each"
                 " request"
@@ -114,7 +117,7 @@ class ServerFields(BaseModel):
     @classmethod
     def _headers(cls, headers: dict[str, str] | None) -> dict[str, str] | None:
         for name, value in (headers or {}).items():
-            if not _HEADER.fullmatch(name) or not value.isascii() or not value.isprintable():
+            if not _HEADER_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
                 raise ValueError(
                     "expected a header's name and a value in printable ASCII, found the name"
                     f" {name!r}"
@@ -126,19 +129,19 @@ class ServerFields(BaseModel):
                 )
         return headers
 
-    def server_options(self, over: ServerFields | None = None) -> ServerOptions:
-        """How the server is asked; what `over` (the command line) sets goes before what the file
-        sets.
+    def server_options(self, overrides: ServerFields | None = None) -> ServerOptions:
+        """How the server is asked; what `overrides` (the command line) sets goes before what the
+        file sets.
         """
-        said = {name: value for name, value in self._said().items() if name != "reasoning"}
-        said |= {
+        values = {name: value for name, value in self._set_values().items() if name != "reasoning"}
+        values |= {
             name: value
-            for name, value in (over._said() if over else {}).items()
+            for name, value in (overrides._set_values() if overrides else {}).items()
             if name != "reasoning"
         }
-        if "timeout" in said:
-            said["timeout_s"] = said.pop("timeout")
-        return ServerOptions(**said)
+        if "timeout" in values:
+            values["timeout_s"] = values.pop("timeout")
+        return ServerOptions(**values)
 
     def backend_key(self) -> str:
         """Text that tells backends of one model apart by how they are asked; empty where the file
@@ -149,16 +152,16 @@ class ServerFields(BaseModel):
         )
         return json.dumps(said, sort_keys=True) if said else ""
 
-    def local_problems(self, document: Document) -> list[Problem]:
+    def server_only_problems(self, document: Document) -> list[Problem]:
         """What a file says about a server although its model is local, each with its place."""
         message = "only a server (openai:MODEL@URL) has this; remove it, or name a server's model"
         return [
             document.problem((name,), message)
-            for name in _SERVERS_ALONE
+            for name in _SERVER_ONLY_FIELDS
             if getattr(self, name) is not None
         ]
 
-    def _said(self) -> dict[str, Any]:
+    def _set_values(self) -> dict[str, Any]:
         return {
             name: value
             for name in ServerFields.model_fields
@@ -166,10 +169,10 @@ class ServerFields(BaseModel):
         }
 
 
-def only_shaping(content: dict[str, Any]) -> dict[str, Any]:
+def drop_unhashed_fields(content: dict[str, Any]) -> dict[str, Any]:
     """The content of a spec for its id: of the server's fields those that shape what a model says,
     where they are set.
     """
-    unset = {name for name in _SHAPING if content.get(name) in (None, {})}
-    dropped = unset | (set(_SERVERS_ALONE) - set(_SHAPING))
+    unset = {name for name in _REPLY_SHAPING_FIELDS if content.get(name) in (None, {})}
+    dropped = unset | (set(_SERVER_ONLY_FIELDS) - set(_REPLY_SHAPING_FIELDS))
     return {name: value for name, value in content.items() if name not in dropped}

@@ -13,7 +13,7 @@ from simworld.core.requests import ChatPrompt, Generate
 Endpoint = Literal["chat/completions", "completions"]
 
 _MAX_STOPS = 4  # the protocol's limit; every stop string is applied again to the answer
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NO_EXTRAS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,14 +23,14 @@ class Payload:
     endpoint: Endpoint
     body: bytes  # JSON in ASCII
     # what may be left out should the server refuse it; "system" for a system message
-    sent: frozenset[str]
+    sent_names: frozenset[str]
 
 
-def payload(
+def build_payload(
     request: Generate,
     model: str,
     refused: frozenset[str] = frozenset(),
-    extra_body: Mapping[str, Any] = _NOTHING,
+    extra_body: Mapping[str, Any] = _NO_EXTRAS,
 ) -> Payload:
     """The call for a request, without what is in `refused`; what `extra_body` sets goes before
     everything else.
@@ -41,7 +41,7 @@ def payload(
     sampling = request.sampling
     chat = isinstance(request.prompt, ChatPrompt)
     limit = "max_completion_tokens" if chat and "max_tokens" in refused else "max_tokens"
-    ours: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         limit: sampling.max_new_tokens,
@@ -55,25 +55,29 @@ def payload(
         "response_format": _response_format(request.json_schema) if chat else None,
     }
     if "max_completion_tokens" in extra_body:
-        del ours[limit]
-    ours = {
+        del parameters[limit]
+    parameters = {
         name: value
-        for name, value in ours.items()
+        for name, value in parameters.items()
         if value is not None and name not in extra_body and (name not in refused or name == limit)
     }
-    sent = set(ours)
-    arguments: dict[str, Any] = {"model": model}
+    sent = set(parameters)
+    message_fields: dict[str, Any] = {"model": model}
     if isinstance(request.prompt, ChatPrompt):
-        arguments["messages"] = messages = _messages(
+        message_fields["messages"] = messages = _messages(
             request.prompt, merge_system="system" in refused
         )
         if messages[0]["role"] == "system":
             sent.add("system")
     else:
-        arguments["prompt"] = request.prompt.text if request.prompt else ""
-    body = json.dumps(arguments | ours | dict(extra_body), allow_nan=False).encode("ascii")
+        message_fields["prompt"] = request.prompt.text if request.prompt else ""
+    body = json.dumps(message_fields | parameters | dict(extra_body), allow_nan=False).encode(
+        "ascii"
+    )
     return Payload(
-        endpoint="chat/completions" if chat else "completions", body=body, sent=frozenset(sent)
+        endpoint="chat/completions" if chat else "completions",
+        body=body,
+        sent_names=frozenset(sent),
     )
 
 

@@ -37,7 +37,7 @@ _TOO_LONG = re.compile(
         )
     )
 )
-_OF_THE_REPLY = re.compile(
+_REPLY_LIMIT = re.compile(
     r"(?i)at most \d+ completion tokens|max(?:imum)? (?:output|completion) tokens|rate limit|per"
     r" minute|\bTPM\b"
 )
@@ -50,19 +50,21 @@ _QUOTA = re.compile(
     r" ](?:hard[_ ]limit|not[_ ]active)|"
     r"credit balance is too low|out of credits|payment required"
 )
-_INCURABLE = re.compile(
+_NO_OMISSION_HELPS = re.compile(
     r"(?i)max_(?:completion_|new_)?tokens|model_not_found|\bmodel\b.{0,80}(?:not exist|not"
     r" found)|api[ _]key"
 )
-_UNKNOWN = re.compile(r"(?i)unsupported|not supported|unrecognized|unknown|extra inputs|unexpected")
+_UNKNOWN_PARAMETER = re.compile(
+    r"(?i)unsupported|not supported|unrecognized|unknown|extra inputs|unexpected"
+)
 # Words by which servers name what they were sent.
-_WORDS = {
+_SYNONYMS = {
     "response_format": r"response_format|json_schema|structured[ _]outputs?|guided|grammar",
     "logprobs": r"(?:top_)?log_?probs|log[ -]probabilities",
 }
 # The rest is left out in this order where a server refuses without a name: first what is not
 # everybody's.
-_UNNAMED = (
+_OMISSION_ORDER = (
     ("top_k", "min_p", "repetition_penalty", "repeat_penalty", "logprobs", "seed"),
     ("response_format",),
     ("top_p", "temperature", "stop"),
@@ -87,27 +89,29 @@ def read_refusal(status: int, body: bytes) -> Refusal:
     try:
         data: Any = json.loads(text)
     except (ValueError, RecursionError):
-        return Refusal(status=status, message=_line(text))
-    return refusal_of(status, data)
+        return Refusal(status=status, message=_one_line(text))
+    return parse_refusal(status, data)
 
 
-def refusal_of(status: int, data: Any) -> Refusal:
+def parse_refusal(status: int, data: Any) -> Refusal:
     """The refusal in parsed JSON."""
     if isinstance(data, list) and data:
         data = data[0]
     if not isinstance(data, dict):
-        return Refusal(status=status, message=_line(str(data)))
+        return Refusal(status=status, message=_one_line(str(data)))
     error = data.get("error") or data
     if not isinstance(error, dict):
-        return Refusal(status=status, message=_line(str(error)))
+        return Refusal(status=status, message=_one_line(str(error)))
     message, param = error.get("message"), error.get("param")
     if message is None and isinstance(detail := error.get("detail"), list):
-        places = [entry for entry in detail if isinstance(entry, dict)]
+        details = [entry for entry in detail if isinstance(entry, dict)]
         locations = [
-            ".".join(map(str, loc)) for entry in places if isinstance(loc := entry.get("loc"), list)
+            ".".join(map(str, loc))
+            for entry in details
+            if isinstance(loc := entry.get("loc"), list)
         ]
         message = "; ".join(
-            f"{at}: {entry.get('msg')}" for at, entry in zip(locations, places, strict=False)
+            f"{at}: {entry.get('msg')}" for at, entry in zip(locations, details, strict=False)
         )
     if message is None:
         message = error.get("detail") or error.get("error") or json.dumps(error)[:500]
@@ -119,12 +123,15 @@ def refusal_of(status: int, data: Any) -> Refusal:
         (str(c) for c in (error.get("code"), error.get("type"), error.get("status")) if c), ""
     )
     return Refusal(
-        status=status, message=_line(str(message)), code=_line(code), param=_line(str(param or ""))
+        status=status,
+        message=_one_line(str(message)),
+        code=_one_line(code),
+        param=_one_line(str(param or "")),
     )
 
 
-def failure_of(refusal: Refusal, place: str) -> Failure:
-    """The failure that a refusal is; `place` is the server's address."""
+def refusal_failure(refusal: Refusal, server_url: str) -> Failure:
+    """The failure that a refusal is; `server_url` is the server's address."""
     said = f"{refusal.code} {refusal.message}"
     kind = f"http-{refusal.status}"
     if refusal.status in (400, 402, 403, 429) and (refusal.status == 402 or _QUOTA.search(said)):
@@ -134,7 +141,7 @@ def failure_of(refusal: Refusal, place: str) -> Failure:
     elif is_too_long(refusal):
         kind = "too-long"
     code = f" ({refusal.code})" if refusal.code and not refusal.code.isdigit() else ""
-    message = f"{place}: HTTP {refusal.status}{code}: {refusal.message[:300] or 'no message'}"
+    message = f"{server_url}: HTTP {refusal.status}{code}: {refusal.message[:300] or 'no message'}"
     return Failure(boundary="model", kind=kind, message=message)
 
 
@@ -145,47 +152,54 @@ def is_too_long(refusal: Refusal) -> bool:
     if refusal.status not in (400, 422, 500) or refusal.param in ("temperature", "top_p", "stop"):
         return False
     said = f"{refusal.code} {refusal.message}"
-    return bool(_TOO_LONG.search(said)) and not _OF_THE_REPLY.search(refusal.message)
+    return bool(_TOO_LONG.search(said)) and not _REPLY_LIMIT.search(refusal.message)
 
 
-def newly_refused(refusal: Refusal, call: Payload) -> frozenset[str]:
+def parameters_to_omit(refusal: Refusal, payload: Payload) -> frozenset[str]:
     """What to leave out next; empty where leaving out will not help."""
     if refusal.status not in (400, 422, 500, 501):
         return frozenset()
     said = refusal.message
-    if "max_tokens" in call.sent and _renamed(refusal):
+    if "max_tokens" in payload.sent_names and _wants_max_completion_tokens(refusal):
         return frozenset({"max_tokens"})
     if (
-        "system" in call.sent
+        "system" in payload.sent_names
         and re.search(r"(?i)\broles?\b", said)
         and re.search(r"(?i)system|developer|alternat", said)
     ):
         return frozenset({"system"})
-    named = {name for name in call.sent if _is_param(name, refusal.param)} or {
-        name for name in call.sent if re.search(rf"(?i)\b(?:{_WORDS.get(name, name)})\b", said)
+    named = {name for name in payload.sent_names if _names_parameter(name, refusal.param)} or {
+        name
+        for name in payload.sent_names
+        if re.search(rf"(?i)\b(?:{_SYNONYMS.get(name, name)})\b", said)
     }
     named -= {"system", "max_tokens"}
     if {"temperature", "top_p"} <= named:
         return frozenset({"top_p"})  # servers that refuse both together
     if named:
         return frozenset(named)
-    if refusal.status >= 500 or _INCURABLE.search(f"{refusal.code} {refusal.param} {said}"):
+    if refusal.status >= 500 or _NO_OMISSION_HELPS.search(f"{refusal.code} {refusal.param} {said}"):
         return frozenset()
     return next(
-        (frozenset(found) for group in _UNNAMED if (found := call.sent & set(group))), frozenset()
+        (
+            frozenset(sent_group)
+            for group in _OMISSION_ORDER
+            if (sent_group := payload.sent_names & set(group))
+        ),
+        frozenset(),
     )
 
 
-def _renamed(refusal: Refusal) -> bool:
+def _wants_max_completion_tokens(refusal: Refusal) -> bool:
     if "max_completion_tokens" in refusal.message and "too large" not in refusal.message:
         return True
     of_it = refusal.param == "max_tokens" or "max_tokens" in refusal.message
-    return of_it and bool(_UNKNOWN.search(f"{refusal.code} {refusal.message}"))
+    return of_it and bool(_UNKNOWN_PARAMETER.search(f"{refusal.code} {refusal.message}"))
 
 
-def _is_param(name: str, param: str) -> bool:
+def _names_parameter(name: str, param: str) -> bool:
     return bool(re.match(rf"{re.escape(name)}(?:$|[.\[])", param))
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())[:2000]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from agents.lm.lazy_backend import LateBackend
+    from agents.lm.lazy_backend import LazyBackend
     from agents.lm.server.options import ServerFields
     from simworld.core.judgement import Rubric
     from simworld.judging.judge_spec import JudgeSpec
@@ -90,7 +90,7 @@ def load_rubric_option(name: str, *, beside: Path | None = None) -> Rubric:
 
 def open_judge(
     spec: JudgeSpec, threads: int | None, server: ServerFields
-) -> AbstractContextManager[LateBackend]:
+) -> AbstractContextManager[LazyBackend]:
     """The judge's model, loaded by its first request; `server` goes before what its file says of
     the server. Raises ModelError.
     """

@@ -87,14 +87,14 @@ def clone(
     measured on those of families it has never seen.
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
-    from agents.steering.checkpoint_folder import check_target
+    from agents.steering.checkpoint_folder import check_writable
     from simworld.cli.progress import progress_bar
     from simworld.cli.text import harmless, plain_json
     from simworld.training.cloning.clone_checkpoint import clone_checkpoint, open_cloning_data
     from simworld.training.cloning.self_cloning import CloneSettings
     from store import open_store
 
-    check_target(out)
+    check_writable(out)
     base = load_checkpoint(base_folder)
     settings = CloneSettings(
         loss=loss,

@@ -53,12 +53,12 @@ def constant(
     data show.
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
-    from agents.steering.checkpoint_folder import check_target
+    from agents.steering.checkpoint_folder import check_writable
     from simworld.training.data.dataset_folder import load_meta
     from simworld.training.rl.best_constant import constant_checkpoint
     from simworld.training.rl.train_planner import load_training_data
 
-    check_target(out)
+    check_writable(out)
     parent = load_checkpoint(parent_folder)
     folder = dataset_folder(db, options, datasets) if dataset is None else dataset
     data, reward = load_training_data(folder), load_meta(folder).query.reward

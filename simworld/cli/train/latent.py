@@ -102,9 +102,9 @@ def latent(
     takes the neutral action always. It knows ways of replying, the middles of groups of replies;
     try these: `explore: {kind: ways}`.
     """
-    from agents.lm.sentences import load_sentences
+    from agents.lm.sentence_encoder import load_sentence_encoder
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
-    from agents.steering.checkpoint_folder import check_target
+    from agents.steering.checkpoint_folder import check_writable
     from simworld.cli.progress import progress_bar
     from simworld.training.cloning.clone_checkpoint import (
         ReplyQuery,
@@ -115,7 +115,7 @@ def latent(
     from simworld.training.cloning.reply_training import ReplyTrainingSettings
     from store import open_store
 
-    check_target(out)
+    check_writable(out)
     clone = load_checkpoint(clone_folder)
     how = ReplyTrainingSettings(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
     settings = LatentSettings(size=size, ways=ways, strength=strength, training=how)
@@ -134,7 +134,7 @@ def latent(
                 cloning,
                 clone,
                 settings,
-                embed=load_sentences().encode,
+                embed=load_sentence_encoder().encode,
                 sink=log,
                 on_progress=show,
                 state_folder=work_folder(out),

@@ -110,17 +110,17 @@ def open_local(base: Checkpoint, dtype: str, threads: int | None) -> LocalModel:
     """The language model that a checkpoint is for. Raises InputError where what its spec names is
     another now.
     """
-    from agents.lm.load import local_weights
-    from agents.lm.local.local_model import load_local
+    from agents.lm.load import find_local_weights
+    from agents.lm.local.local_model import load_local_model
 
-    weights = local_weights(base.info.lm_spec)
+    weights = find_local_weights(base.info.lm_spec)
     if weights.id != base.info.lm_id:
         raise InputError(
             f"the checkpoint was made for {base.info.lm_spec} ({base.info.lm_id[:12]}…), which is"
             f" another model here ({weights.id[:12]}…)"
         )
     click.echo(f"loading {base.info.lm_spec} …", err=True)
-    return load_local(weights, dtype=dtype, device="auto", threads=threads)
+    return load_local_model(weights, dtype=dtype, device="auto", threads=threads)
 
 
 @contextmanager

@@ -135,7 +135,7 @@ def td3bc(
     from there, or where --db is given.
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
-    from agents.steering.checkpoint_folder import check_target
+    from agents.steering.checkpoint_folder import check_writable
     from simworld.cli.progress import progress_bar
     from simworld.training.data.dataset_inspection import dataset_coverage
     from simworld.training.metrics_log import log_to_store, log_to_tensorboard, new_training_record
@@ -152,7 +152,7 @@ def td3bc(
     settings = PlannerSettings.model_validate(
         {"learner": learner, "fresh": fresh, "td3bc": _set(options, TD3BCSettings), "loop": loop}
     )
-    check_target(out)
+    check_writable(out)
     clone = load_checkpoint(clone_folder)
     folder = dataset_folder(db, options, datasets) if dataset is None else dataset
     data = load_training_data(folder)

@@ -13,7 +13,7 @@ from simworld.cli.text import harmless, plain_json
 
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint
-    from agents.steering.upmap import Mode
+    from agents.steering.upmap import PCAMode
     from simworld.core.requests import Position
 
 POSITIVE = click.IntRange(min=1)
@@ -81,7 +81,7 @@ def upmap(
     dtype: str,
     tokens: int,
     action_size: int,
-    mode: Mode,
+    mode: PCAMode,
     position: Position,
     act_norm: float,
     text_encoder: str,
@@ -94,16 +94,16 @@ def upmap(
     Its checkpoint has no planner yet: agents use it with `explore: {kind: random}`, to collect what
     a planner is trained on.
     """
-    from agents.lm.load import local_weights
-    from agents.lm.local.local_model import load_local
+    from agents.lm.load import find_local_weights
+    from agents.lm.local.local_model import load_local_model
     from agents.steering.checkpoint import save_checkpoint
-    from agents.steering.checkpoint_folder import check_target
+    from agents.steering.checkpoint_folder import check_writable
     from agents.steering.pca_checkpoint import pca_checkpoint
 
-    check_target(out)
-    weights = local_weights(model)
+    check_writable(out)
+    weights = find_local_weights(model)
     click.echo(harmless(f"loading {model} …"), err=True)
-    local = load_local(weights, dtype=dtype, device="cpu", threads=None)
+    local = load_local_model(weights, dtype=dtype, device="cpu", threads=None)
     checkpoint = pca_checkpoint(
         local,
         lm_id=weights.id,

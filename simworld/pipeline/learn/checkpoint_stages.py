@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agents.lm.load import local_weights
-from agents.lm.local.local_model import load_local
-from agents.lm.sentences import load_sentences
+from agents.lm.load import find_local_weights
+from agents.lm.local.local_model import load_local_model
+from agents.lm.sentence_encoder import load_sentence_encoder
 from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from agents.steering.pca_checkpoint import pca_checkpoint
 from simworld.code_version import code_version
@@ -45,8 +45,8 @@ from simworld.training.rl.ways_of_replying import keep_best_ways, rank_ways
 def make_upmap(context: PipelineContext, label: str) -> StageOutput:
     """A checkpoint with a PCA up-mapping."""
     settings, model = context.file.upmap, context.model
-    weights = local_weights(model.model)
-    local = load_local(weights, dtype=model.dtype, device="auto", threads=context.threads)
+    weights = find_local_weights(model.model)
+    local = load_local_model(weights, dtype=model.dtype, device="auto", threads=context.threads)
     checkpoint = pca_checkpoint(
         local,
         lm_id=weights.id,
@@ -105,7 +105,7 @@ def make_latent(
             data,
             base,
             latent_settings,
-            embed=load_sentences().encode,
+            embed=load_sentence_encoder().encode,
             sink=log,
             on_progress=context.on_progress,
             state_folder=_state_folder(context, label),
@@ -198,12 +198,12 @@ def _open_cloning(
     of what is measured.
     """
     base = load_checkpoint(start.path)
-    weights = local_weights(context.model.model)
+    weights = find_local_weights(context.model.model)
     latent = isinstance(settings, LatentStage)
     # Likelihoods are those of the distribution that drew the replies, and so are read in its number
     # format.
     dtype = base.info.dtype if latent else "float32"
-    local = load_local(weights, dtype=dtype, device="auto", threads=context.threads)
+    local = load_local_model(weights, dtype=dtype, device="auto", threads=context.threads)
     query = ReplyQuery(
         run=context.run_name(replies.label),
         train=settings.replies,

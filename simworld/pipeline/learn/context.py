@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agents import LMSpec, LoadedSpec, agent_content, find_specs
+from agents.lm.server.address import is_server_model
 from agents.lm.server.options import ServerFields
 from agents.steering.checkpoint_folder import read_folder
 from agents.steering.steering_spec import ExploreSpec, SteeringSpec
@@ -158,7 +159,7 @@ def _check_learnable(
     messages = []
     if agent is not None:
         spec = agent.spec
-        if not isinstance(spec, LMSpec) or spec.model.startswith("openai:"):
+        if not isinstance(spec, LMSpec) or is_server_model(spec.model):
             messages.append(
                 f"agent {spec.name!r}: only an agent of a local model (builtin: or hf:) can be"
                 " steered"

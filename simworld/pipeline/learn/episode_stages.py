@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 
 from agents import LoadedSpec
-from agents.lm.sentences import load_sentences
+from agents.lm.sentence_encoder import load_sentence_encoder
 from simworld.core.counts import counted
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
@@ -133,7 +133,7 @@ def evaluate_arms(context: PipelineContext, label: str, *checkpoints: StageState
             live=context.live,
             threads=context.threads,
             replies_read=settings.quality,
-            embed=load_sentences().encode if settings.quality else None,
+            embed=load_sentence_encoder().encode if settings.quality else None,
             on_playing=_report_playing(context.on_progress),
             on_judging=_report_judging(context.on_progress),
             server=context.server,

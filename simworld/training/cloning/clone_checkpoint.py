@@ -16,7 +16,7 @@ import torch
 
 from agents.lm.local.local_model import LocalModel
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
-from agents.steering.planner import project
+from agents.steering.planner import project_action
 from agents.steering.state_encoders import lm_encoder_id, load_text_encoder
 from simworld.core.arrays import Embed
 from simworld.core.counts import counted
@@ -101,7 +101,8 @@ def open_cloning_data(
             replies[split] = _encode_states(frozen_lm.encode(members, report), base)
             if not replies[split]:
                 raise InputError(
-                    f"no reply of the {split} families fits the model's context of {local.context}"
+                    f"no reply of the {split} families fits the model's context of"
+                    f" {local.context_length}"
                     " tokens"
                 )
             done += len(members)
@@ -190,14 +191,14 @@ def latent_checkpoint(
         )
     replies = cloning.replies
     with torch.no_grad():
-        actions = clone.action(torch.stack([reply.state for reply in replies["train"]]))
+        actions = clone.choose_actions(torch.stack([reply.state for reply in replies["train"]]))
     latent = train_latent_map(
         cloning.frozen_lm,
         replies["train"],
         replies["dev"],
         replies["test"],
         clone.upmap,
-        project(actions.mean(0), clone.projection),
+        project_action(actions.mean(0), clone.projection),
         settings,
         embed=embed,
         recorder=_recorder(cloning, clone, settings, sink, on_progress, state_folder),
@@ -271,7 +272,7 @@ def _encode_states(replies: Sequence[EncodedReply], base: Checkpoint) -> list[En
         return list(replies)
     encoder = load_text_encoder(base.info.encoder.model)
     return [
-        replace(reply, state=torch.from_numpy(encoder.state(reply.stored_reply.observation, None)))
+        replace(reply, state=torch.from_numpy(encoder.make_state(reply.stored_reply.observation, None)))
         for reply in replies
     ]
 

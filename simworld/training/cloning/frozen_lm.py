@@ -19,11 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.lm.local.common_prefix import common_prefix
+from agents.lm.local.common_prefix import common_prefix_length
 from agents.lm.local.local_model import LocalModel
-from agents.lm.local.memory import default_budget
+from agents.lm.local.memory import default_cache_budget
 from agents.lm.local.prefix_cache import PrefixCache
-from agents.steering.state_encoders import with_turns_left
+from agents.steering.state_encoders import append_turns_left
 from simworld.core.errors import ModelError
 from simworld.core.requests import Position
 from simworld.training.cloning.stored_replies import StoredReply
@@ -76,9 +76,11 @@ class FrozenLM:
         self._embedding_layer = model.get_input_embeddings()
         self._threads: dict[tuple[str, str], _TokenThread] = {}  # by episode and seat
         self._cache_keys = itertools.count()
-        self._cache = PrefixCache(local.shape, budget=budget, count=_MAX_THREADS, ahead=0)
+        self._cache = PrefixCache(
+            local.cache_shape, budget_bytes=budget, max_threads=_MAX_THREADS, headroom=0
+        )
         eos = getattr(model.generation_config, "eos_token_id", None)
-        self._eos_id = eos if isinstance(eos, int) else min(eos or local.ends, default=None)
+        self._eos_id = eos if isinstance(eos, int) else min(eos or local.end_token_ids, default=None)
         self._check_lm_head()
 
     @property
@@ -135,17 +137,18 @@ class FrozenLM:
         return self.logits(hidden).float().log_softmax(-1)
 
     def _encode_one(self, stored_reply: StoredReply) -> EncodedReply | None:
-        renderer = self._local.renderer
+        renderer = self._local.prompt_tokenizer
         text = stored_reply.reply + (stored_reply.stop or "")
-        (continuation,) = renderer.continuations(stored_reply.prompt, [text])
+        (continuation,) = renderer.continuations(stored_reply.prompt, [text]
+        )
         token_ids, reply_start = list(continuation.ids), continuation.start
         if stored_reply.stop == "" and self._eos_id is not None:
             token_ids.append(self._eos_id)
-        if self._local.context is not None and len(token_ids) > self._local.context:
+        if self._local.context_length is not None and len(token_ids) > self._local.context_length:
             return None
-        tokens = renderer.tokens(stored_reply.prompt, self._position)
-        prefix_start = tokens.place
-        header_end = renderer.tokens(stored_reply.prompt, "end").place
+        tokens = renderer.tokenise(stored_reply.prompt, self._position)
+        prefix_start = tokens.prefix_index
+        header_end = renderer.tokenise(stored_reply.prompt, "end").prefix_index
         with torch.no_grad():
             seat_key = (stored_reply.episode, stored_reply.observation.seat)
             thread = self._open_thread(seat_key, token_ids[:prefix_start])
@@ -158,9 +161,9 @@ class FrozenLM:
             prefix_start=prefix_start,
             token_ids=tuple(token_ids[prefix_start:]),
             reply_length=len(token_ids) - reply_start,
-            penalised_before=tuple(token_ids[tokens.begun : reply_start]),
+            penalised_before=tuple(token_ids[tokens.reply_start : reply_start]),
             state=torch.from_numpy(
-                with_turns_left(state.float().cpu().numpy(), stored_reply.observation)
+                append_turns_left(state.float().cpu().numpy(), stored_reply.observation)
             ),
             hidden=hidden[reply_start - 1 - prefix_start : -1].clone(),
         )
@@ -170,7 +173,7 @@ class FrozenLM:
         not continue it.
         """
         thread = self._threads.get(seat_key)
-        if thread is None or common_prefix(thread.token_ids, ids) < len(thread.token_ids):
+        if thread is None or common_prefix_length(thread.token_ids, ids) < len(thread.token_ids):
             no_hidden = torch.zeros(self.width)
             thread = self._threads[seat_key] = _TokenThread(str(next(self._cache_keys)), no_hidden)
         if len(thread.token_ids) < len(ids):
@@ -184,7 +187,7 @@ class FrozenLM:
         are missing are read.
         """
         token_ids = thread.token_ids
-        kv_block = self._cache.open(thread.cache_key, token_ids, len(token_ids))
+        kv_block = self._cache.open_thread(thread.cache_key, token_ids, len(token_ids))
         cached_length = len(kv_block.ids)
         if cached_length < len(token_ids):
             cache = _transformers_cache(kv_block.kv, cached_length, batch_size=1)
@@ -251,13 +254,13 @@ def open_frozen_lm(
     `cache_bytes` bounds the kept keys and values, but for those in use; default: a quarter of the
     free memory. Raises ModelError for a model that cannot work from embeddings.
     """
-    with local.plain() as model:
+    with local.with_original_attention() as model:
         model.requires_grad_(False)
         yield FrozenLM(
             model,
             local,
             position,
-            default_budget(local.device) if cache_bytes is None else cache_bytes,
+            default_cache_budget(local.device) if cache_bytes is None else cache_bytes,
         )
 
 

@@ -28,7 +28,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agents.steering.planner import project
+from agents.steering.planner import project_action
 from agents.steering.upmap import UpMap
 from simworld.core.arrays import Embed
 from simworld.core.errors import InputError
@@ -202,7 +202,7 @@ def _actions_from_codes(codes: Tensor, share: float) -> Tensor:
     a code.
     """
     d_action = codes.shape[1] + 1
-    return project(
+    return project_action(
         torch.cat([torch.full((len(codes), 1), share * d_action**0.5), codes], dim=1), "sphere"
     )
 

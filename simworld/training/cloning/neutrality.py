@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.steering.planner import project
+from agents.steering.planner import project_action
 from agents.steering.upmap import UpMap
 from simworld.core.seeding import derive_seed, generator
 from simworld.stats.intervals import Estimate, mean_by_family
@@ -62,7 +62,7 @@ def kl_divergence(first: Tensor, second: Tensor) -> Tensor:
 def random_actions(count: int, d_action: int, seed: int) -> Tensor:
     """Draws actions evenly on the sphere of radius √d', (count, d') float32."""
     directions = generator(seed).standard_normal((count, d_action))
-    return project(torch.from_numpy(directions).float(), "sphere")
+    return project_action(torch.from_numpy(directions).float(), "sphere")
 
 
 @torch.no_grad()

@@ -48,9 +48,9 @@ class EmbeddingReward:
     """
 
     def __init__(self, text: str) -> None:
-        from agents.lm.sentences import load_sentences
+        from agents.lm.sentence_encoder import load_sentence_encoder
 
-        self._encoder = load_sentences()
+        self._encoder = load_sentence_encoder()
         self._target = self._encode([text])[0]
         self._cosines: dict[str, float] = {"": 0.0}
 

@@ -18,7 +18,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from agents.steering.planner import Actor, Projection, project
+from agents.steering.planner import Actor, Projection, project_action
 from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.learner import TrainingSettings, fused_adam
 from simworld.training.rl.networks import TwinCritic, soft_update
@@ -51,7 +51,7 @@ def smooth_target_action(
     action: Tensor, noise: Tensor, *, clip: float, projection: Projection
 ) -> Tensor:
     """Smooths the target policy: gives the action with clipped noise (…, d'), projected."""
-    return project(action + noise.clamp(-clip, clip), projection)
+    return project_action(action + noise.clamp(-clip, clip), projection)
 
 
 def td_target(

@@ -8,8 +8,8 @@ import pytest
 
 from agents import load_spec
 from agents.lm import load_backend
-from agents.lm.load import check_spec, identify
-from agents.lm.local.weights import BUILTIN
+from agents.lm.load import check_model_spec, identify_model
+from agents.lm.local.weights import BUILTIN_MODELS
 from simworld.core.errors import InputError, ModelError
 from simworld.judging.judge_spec import load_judge
 
@@ -17,7 +17,7 @@ from simworld.judging.judge_spec import load_judge
 @pytest.mark.parametrize("dtype", ["auto", "float32"])
 def test_a_local_model(llama: Path, dtype: str) -> None:
     backend = load_backend(f"hf:{llama}", dtype=dtype, device="cpu")
-    before = identify(f"hf:{llama}", dtype)
+    before = identify_model(f"hf:{llama}", dtype)
     assert (before.spec, before.id) == (backend.info.spec, backend.info.id)
     if dtype == "float32":  # `auto` looks at the machine's own device
         assert before.dtype == backend.info.dtype
@@ -27,8 +27,8 @@ def test_a_local_model(llama: Path, dtype: str) -> None:
 def test_a_server() -> None:
     spec = " openai:m@http://127.0.0.1:9/v1/chat/completions "
     backend = load_backend(spec)
-    assert identify(spec) == identify(spec, "float32")
-    assert (identify(spec).spec, identify(spec).id, identify(spec).dtype) == (
+    assert identify_model(spec) == identify_model(spec, "float32")
+    assert (identify_model(spec).spec, identify_model(spec).id, identify_model(spec).dtype) == (
         backend.info.spec,
         backend.info.id,
         backend.info.dtype,
@@ -38,13 +38,13 @@ def test_a_server() -> None:
 
 def test_a_built_in_one_is_known_by_its_file() -> None:
     name = "smollm2-135m-instruct"
-    assert identify(f"builtin:{name}").id == BUILTIN[name].sha256
+    assert identify_model(f"builtin:{name}").id == BUILTIN_MODELS[name].sha256
 
 
 @pytest.mark.parametrize("spec", ["builtin:smollm", "hf:./gone", "openai:", "gpt-4", "hf:"])
 def test_what_names_nothing_is_refused(spec: str) -> None:
     with pytest.raises(ModelError):
-        identify(spec)
+        identify_model(spec)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_names_nothing_is_refused(spec: str) -> None:
 )
 def test_a_spec_that_can_mean_no_model(spec: str, message: str) -> None:
     with pytest.raises(ModelError) as error:
-        check_spec(spec)
+        check_model_spec(spec)
     assert message in str(error.value)
 
 
@@ -79,7 +79,7 @@ def test_what_may_be_fetched_later_passes(tmp_path: Path) -> None:
         "openai:m@http://127.0.0.1:9",
         "openai:gpt-4o",
     ):
-        check_spec(spec)
+        check_model_spec(spec)
 
 
 def test_agent_and_judge_files_are_checked_so(tmp_path: Path) -> None:

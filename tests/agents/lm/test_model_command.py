@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from agents.lm.local import fetch
-from agents.lm.local.weights import BUILTIN, Packaged
+from agents.lm.local.weights import BUILTIN_MODELS, PackagedModel
 from simworld.cli.model import model
 from simworld.core.errors import ModelError
 
-ABSENT = Packaged(
+ABSENT = PackagedModel(
     name="absent",
     requirement="x==1",
     module="simworld_no_such",
@@ -33,7 +33,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_list_says_what_is_missing_and_what_to_run(
     monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
-    monkeypatch.setattr("agents.lm.local.weights.BUILTIN", {"absent": ABSENT})
+    monkeypatch.setattr("agents.lm.local.weights.BUILTIN_MODELS", {"absent": ABSENT})
     result = CliRunner().invoke(model, ["list"], catch_exceptions=False)
     assert "builtin:absent" in result.stdout
     assert "not installed" in result.stdout
@@ -70,7 +70,7 @@ def test_fetch_installs_only_what_is_missing_without_dependencies(
         )
 
     monkeypatch.setattr("subprocess.run", pip)
-    monkeypatch.setattr(fetch, "BUILTIN", {"absent": ABSENT})
+    monkeypatch.setattr(fetch, "BUILTIN_MODELS", {"absent": ABSENT})
     with pytest.raises(
         ModelError, match="pip could not install x==1: No matching distribution found for x==1"
     ):
@@ -103,5 +103,5 @@ def test_fetch_finds_everything_there_and_list_shows_it(monkeypatch: pytest.Monk
     listed = json.loads(
         CliRunner().invoke(model, ["list", "--json"], catch_exceptions=False).stdout
     )
-    assert {m["spec"] for m in listed["models"]} == {f"builtin:{name}" for name in BUILTIN}
+    assert {m["spec"] for m in listed["models"]} == {f"builtin:{name}" for name in BUILTIN_MODELS}
     assert all(m["verified"] for m in listed["models"])

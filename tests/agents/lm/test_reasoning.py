@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.lm.reasoning import is_mark, opens_thought, split_thought, split_whole, thinks_by_name
+from agents.lm.reasoning import (
+    ends_in_thought,
+    is_known_thinker,
+    is_reasoning_mark,
+    split_json_reply,
+    split_thought,
+)
 from agents.lm.reasoning_marks import ReasoningMarks
 
 SECRET = "My floor is 60."
@@ -62,8 +68,13 @@ def test_a_thought_that_is_not_ended(opening: str, closing: str) -> None:
 @pytest.mark.parametrize(("opening", "closing"), [pair for pair in PAIRS if pair[0][0] in "<[◁"])
 def test_a_thought_that_the_prompt_began(opening: str, closing: str) -> None:
     reply = split_thought(f"{SECRET}{closing}{LINE}")
-    assert (reply.answer, reply.thought, reply.state, reply.alone) == (LINE, SECRET, "closed", True)
-    assert split_thought(f"{SECRET}{closing}{LINE}", begun=True).alone is False
+    assert (reply.answer, reply.thought, reply.state, reply.unopened) == (
+        LINE,
+        SECRET,
+        "closed",
+        True,
+    )
+    assert split_thought(f"{SECRET}{closing}{LINE}", in_thought=True).unopened is False
 
 
 @pytest.mark.parametrize(
@@ -112,10 +123,10 @@ def test_speech_stays_as_it_is(text: str) -> None:
 
 
 def test_a_mark_cut_by_the_token_limit() -> None:
-    assert split_thought(f"{SECRET}</thi", cut=True).answer == ""
-    assert split_thought(f"{SECRET}</", cut=True).state == "open"
-    assert split_thought(f"{LINE}<thi", cut=True).answer == LINE
-    assert split_thought("I <3 you", cut=True).answer == "I <3 you"
+    assert split_thought(f"{SECRET}</thi", truncated=True).answer == ""
+    assert split_thought(f"{SECRET}</", truncated=True).state == "open"
+    assert split_thought(f"{LINE}<thi", truncated=True).answer == LINE
+    assert split_thought("I <3 you", truncated=True).answer == "I <3 you"
     assert split_thought(f"{LINE}</").answer == f"{LINE}</"
 
 
@@ -134,18 +145,18 @@ def test_a_models_own_marks_count_beside_the_usual_ones() -> None:
 
 def test_json_with_marks_in_its_strings_is_whole() -> None:
     text = '{"reason": "it wrote </think> aloud", "score": 3}'
-    assert split_whole(text).answer == text
-    assert split_whole(f"so {{maybe}} 3?</think>{text[:-1]}").state == "closed"
-    assert split_whole("[" * 100_000).answer == "[" * 100_000
+    assert split_json_reply(text).answer == text
+    assert split_json_reply(f"so {{maybe}} 3?</think>{text[:-1]}").state == "closed"
+    assert split_json_reply("[" * 100_000).answer == "[" * 100_000
 
 
 def test_prompts_that_open_a_thought() -> None:
-    assert opens_thought("<|im_start|>assistant\n<think>\n")
-    assert opens_thought("x [THINK]")
-    assert not opens_thought("<|im_start|>assistant\n<think>\n\n</think>\n\n")
-    assert not opens_thought("<|im_start|>assistant\n")
-    assert not opens_thought("<think>\n", "off")
-    assert not opens_thought(
+    assert ends_in_thought("<|im_start|>assistant\n<think>\n")
+    assert ends_in_thought("x [THINK]")
+    assert not ends_in_thought("<|im_start|>assistant\n<think>\n\n</think>\n\n")
+    assert not ends_in_thought("<|im_start|>assistant\n")
+    assert not ends_in_thought("<think>\n", "off")
+    assert not ends_in_thought(
         "Write your thoughts between <think> and </think>.<|im_end|>\nassistant\n"
     )
 
@@ -158,14 +169,18 @@ def test_names_of_models_that_think() -> None:
         "QwQ-32B",
         "gpt-oss-20b",
     ):
-        assert thinks_by_name(name), name
+        assert is_known_thinker(name), name
     for name in ("qwen2.5-7b-instruct", "gpt-4o", "llama3.1", "smollm2", "mistral-small"):
-        assert not thinks_by_name(name), name
+        assert not is_known_thinker(name), name
 
 
 def test_tokens_that_are_marks() -> None:
-    assert all(map(is_mark, ("<think>", "[/THINK]", "<|channel|>", "<|message|>", "◁/think▷")))
-    assert not any(map(is_mark, ("<|im_end|>", "</s>", "<|eot_id|>", "[INST]", "[TOOL_CALLS]")))
+    assert all(
+        map(is_reasoning_mark, ("<think>", "[/THINK]", "<|channel|>", "<|message|>", "◁/think▷"))
+    )
+    assert not any(
+        map(is_reasoning_mark, ("<|im_end|>", "</s>", "<|eot_id|>", "[INST]", "[TOOL_CALLS]"))
+    )
 
 
 @given(
@@ -215,7 +230,7 @@ def test_nothing_is_lost_and_the_stored_form_reads_the_same(parts: list[str]) ->
 def test_nasty_texts_are_read_to_their_end(unit: str, state: str, cut: bool) -> None:
     # milliseconds; with the square of the length it would take hours
     text = unit * (100_000 // len(unit))
-    read = split_thought(text, cut=cut)
+    read = split_thought(text, truncated=cut)
     assert (read.state, read.thought) == (state, "")
     # at most a mark that the token limit cut is left out
     assert len(read.answer) >= (len(text) - 24 if state == "none" else 0)

@@ -13,7 +13,7 @@ import pytest
 from agents.lm import load_backend
 from agents.lm.local.chat_template import ChatTemplate
 from agents.lm.local.decoding_row import new_row
-from agents.lm.local.prompt_tokens import Renderer
+from agents.lm.local.prompt_tokenizer import PromptTokenizer
 from agents.lm.reasoning_marks import Reasoning
 from simworld.core.errors import Failure
 from simworld.core.requests import ChatPrompt, Generate, Message, Sampling, TextPrompt
@@ -27,23 +27,25 @@ def write(
     text: str,
     *,
     stop: tuple[str, ...] = (),
-    inside: bool = False,
+    in_thought: bool = False,
     limit: int = 200,
     reasoning: Any = None,
 ) -> Any:
     """What a row makes of a text that a model writes letter by letter, and the letters it took."""
-    renderer = SimpleNamespace(
+    prompt_tokenizer = SimpleNamespace(
         reasoning=reasoning,
-        reply_text=lambda _, tokens: "".join(map(chr, tokens)),
-        piece=chr,
+        decode_reply=lambda _, tokens: "".join(map(chr, tokens)),
+        decode_token=chr,
     )
-    local: Any = SimpleNamespace(ends={END}, dtype="float32", renderer=renderer)
+    local: Any = SimpleNamespace(
+        end_token_ids={END}, dtype="float32", prompt_tokenizer=prompt_tokenizer
+    )
     request = Generate(
         prompt=TextPrompt(text="x"), sampling=Sampling(max_new_tokens=limit), seed=1, stop=stop
     )
-    row = new_row(1, request, [1], 0.0, inside=inside)
+    row = new_row(1, request, [1], 0.0, in_thought=in_thought)
     for letter in [*map(ord, text), END]:
-        if (done := row.take(letter, -1.0, local)) is not None:
+        if (done := row.append_token(letter, -1.0, local)) is not None:
             return done
     raise AssertionError("the row did not end")
 
@@ -57,7 +59,7 @@ def test_a_stop_string_ends_the_answer_and_not_the_thought() -> None:
 
 
 def test_a_thought_that_the_template_opened() -> None:
-    done = write("Ben: no.</think>Seventy.", stop=("Ben:",), inside=True)
+    done = write("Ben: no.</think>Seventy.", stop=("Ben:",), in_thought=True)
     assert (done.text, done.reasoning) == ("Seventy.", "Ben: no.")
     assert write("Seventy, Ben: no.", stop=("Ben:",)).text == "Seventy, "
 
@@ -66,7 +68,7 @@ def test_a_thought_that_the_template_opened() -> None:
     ("text", "settings"),
     [
         ("<think>I must hide", {}),
-        ("I must hide", {"inside": True}),
+        ("I must hide", {"in_thought": True}),
         ("I must hide it</th", {}),
         ("I must", {"reasoning": "on"}),
     ],
@@ -111,12 +113,12 @@ def test_a_model_whose_template_opens_a_thought(
 def test_what_is_begun_is_said(make_tokenizer: Callable[..., Any]) -> None:
     prompt = ChatPrompt(messages=(Message(role="user", content="Go on."),), reply_start="Ann:")
     template = ChatTemplate(make_tokenizer(THINKS))
-    assert template.text(prompt).endswith("assistant\n<think>\n\n</think>\n\nAnn:")
-    assert template.text(replace(prompt, reply_start="")).endswith("assistant\n<think>\n")
-    assert ChatTemplate(make_tokenizer(CHATML)).text(prompt).endswith("assistant\nAnn:")
-    renderer = Renderer(make_tokenizer(THINKS))
-    assert not renderer.tokens(prompt).inside
-    assert renderer.tokens(replace(prompt, reply_start="")).inside
+    assert template.render(prompt).endswith("assistant\n<think>\n\n</think>\n\nAnn:")
+    assert template.render(replace(prompt, reply_start="")).endswith("assistant\n<think>\n")
+    assert ChatTemplate(make_tokenizer(CHATML)).render(prompt).endswith("assistant\nAnn:")
+    renderer = PromptTokenizer(make_tokenizer(THINKS))
+    assert not renderer.tokenise(prompt).in_thought
+    assert renderer.tokenise(replace(prompt, reply_start="")).in_thought
 
 
 def test_marks_that_are_special_tokens_stay(make_tokenizer: Callable[..., Any]) -> None:
@@ -124,10 +126,12 @@ def test_marks_that_are_special_tokens_stay(make_tokenizer: Callable[..., Any]) 
     tokenizer.add_special_tokens(
         {"additional_special_tokens": ["<|im_start|>", "<|im_end|>", "[THINK]", "[/THINK]"]}
     )
-    renderer = Renderer(tokenizer)
+    renderer = PromptTokenizer(tokenizer)
     ids = tokenizer("[THINK]Hide it.[/THINK]Seventy.<|im_end|>", add_special_tokens=False).input_ids
-    assert renderer.reply_text([], ids) == "[THINK]Hide it.[/THINK]Seventy."
+    assert renderer.decode_reply([], ids) == "[THINK]Hide it.[/THINK]Seventy."
     assert (
-        Renderer(make_tokenizer()).reply_text([], make_tokenizer()("Seventy.<|im_end|>").input_ids)
+        PromptTokenizer(make_tokenizer()).decode_reply(
+            [], make_tokenizer()("Seventy.<|im_end|>").input_ids
+        )
         == "Seventy."
     )

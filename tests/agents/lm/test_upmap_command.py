@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.lm import load_backend
-from agents.steering.checkpoint import check_fits, load_checkpoint
+from agents.steering.checkpoint import check_fits_model, load_checkpoint
 from simworld.cli.train.upmap import upmap
 from simworld.core.errors import InputError, ModelError
 
@@ -44,7 +44,7 @@ def test_the_checkpoint_fits_its_model(
     with_backend = load_backend(spec, dtype="float32", device="cpu")
     info = with_backend.info
     with_backend.close()
-    check_fits(made, info)
+    check_fits_model(made, info)
     assert (made.info.d_state, made.info.d_action, made.info.tokens, made.info.width) == (
         33,
         6,

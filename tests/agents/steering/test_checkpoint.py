@@ -20,7 +20,7 @@ from agents.steering.checkpoint import (
     Checkpoint,
     CheckpointInfo,
     EncoderInfo,
-    check_fits,
+    check_fits_model,
     load_checkpoint,
     save_checkpoint,
 )
@@ -75,27 +75,29 @@ def test_round_trip(
     again = load_checkpoint(folder)
     assert again.info == made.info
     assert again.id == made.id
-    assert made.arrays().keys() == again.arrays().keys()
-    assert all(np.array_equal(array, again.arrays()[name]) for name, array in made.arrays().items())
+    assert made.to_arrays().keys() == again.to_arrays().keys()
+    assert all(
+        np.array_equal(array, again.to_arrays()[name]) for name, array in made.to_arrays().items()
+    )
     if policy:
         states = torch.randn(3, made.info.d_state, generator=torch.Generator().manual_seed(seed))
-        assert torch.equal(again.action(states), made.action(states))
+        assert torch.equal(again.choose_actions(states), made.choose_actions(states))
 
 
 def test_an_action_is_made_from_the_standardised_state(make_checkpoint: Make) -> None:
     made = make_checkpoint("actor")
     assert made.actor is not None
     state = torch.tensor([[1.0, 2.0, 3.0, 0.5]])
-    assert torch.equal(made.action(state), made.actor((state - made.mean) / made.std))
-    assert made.action(state).norm().item() == pytest.approx(2**0.5)
+    assert torch.equal(made.choose_actions(state), made.actor((state - made.mean) / made.std))
+    assert made.choose_actions(state).norm().item() == pytest.approx(2**0.5)
 
 
 def test_a_constant_and_no_policy(make_checkpoint: Make) -> None:
     constant = make_checkpoint("constant")
     assert constant.constant is not None
-    assert torch.equal(constant.action(torch.zeros(3, 4)), constant.constant.repeat(3, 1))
+    assert torch.equal(constant.choose_actions(torch.zeros(3, 4)), constant.constant.repeat(3, 1))
     with pytest.raises(ValueError, match="an up-mapping alone"):
-        make_checkpoint().action(torch.zeros(1, 4))
+        make_checkpoint().choose_actions(torch.zeros(1, 4))
 
 
 def test_the_id_is_the_content(make_checkpoint: Make) -> None:
@@ -244,7 +246,7 @@ def test_a_tensor_of_another_type_of_number(tmp_path: Path, make_checkpoint: Mak
 
     made = make_checkpoint()
     folder = save_checkpoint(tmp_path / "planner", made)
-    tensors = {name: torch.from_numpy(array).bfloat16() for name, array in made.arrays().items()}
+    tensors = {name: torch.from_numpy(array).bfloat16() for name, array in made.to_arrays().items()}
     save_torch(tensors, folder / "planner.safetensors")
     assert problems(folder) == ["F/planner.safetensors: not a safetensors file of float32: 'BF16'"]
 
@@ -309,10 +311,10 @@ def test_another_model_is_refused_in_one_line(
         "width": 3,
     } | changes
     with pytest.raises(InputError) as refused:
-        check_fits(make_checkpoint(), ModelInfo(**given_info))  # type: ignore[arg-type]
+        check_fits_model(make_checkpoint(), ModelInfo(**given_info))  # type: ignore[arg-type]
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_another_number_format_of_the_same_model_fits(make_checkpoint: Make) -> None:
-    check_fits(make_checkpoint(dtype="bfloat16"), INFO)
+    check_fits_model(make_checkpoint(dtype="bfloat16"), INFO)

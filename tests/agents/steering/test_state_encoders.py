@@ -27,15 +27,15 @@ PROMPT = TextPrompt(text="Ann:")
 
 def test_the_models_state_and_the_share_of_turns_left() -> None:
     encoder = LMEncoder(id="lm-x")
-    assert encoder.request(PROMPT, "t") == Encode(prompt=PROMPT, thread="t")
+    assert encoder.state_request(PROMPT, "t") == Encode(prompt=PROMPT, thread="t")
     answer = Encoded(state=np.array([1, -2], np.float32), prompt_tokens=3, latency_s=0)
     assert (LAST.turn, LAST.turns_limit) == (5, 6)
-    state = encoder.state(LAST, answer)
+    state = encoder.make_state(LAST, answer)
     assert state.dtype == np.float32
     assert state.tolist() == [1, -2, np.float32(1 / 6)]
-    assert encoder.state(OBSERVATIONS[0], answer)[-1] == 1
+    assert encoder.make_state(OBSERVATIONS[0], answer)[-1] == 1
     with pytest.raises(TypeError, match="state is missing"):
-        encoder.state(LAST, None)
+        encoder.make_state(LAST, None)
 
 
 def test_the_text_encoder_reads_what_the_seat_sees() -> None:
@@ -46,10 +46,10 @@ def test_the_text_encoder_reads_what_the_seat_sees() -> None:
         return np.ones(3, np.float32)
 
     encoder = TextEncoder(id="text-x", embed=embed, size=3)
-    assert encoder.request(PROMPT, "t") is None
+    assert encoder.state_request(PROMPT, "t") is None
     silent = replace(LAST.events[1], action=Action(kind=ActionKind.none))
     observation = replace(LAST, events=(LAST.events[0], silent, LAST.events[2]))
-    assert encoder.state(observation, None).tolist() == [1, 1, 1, np.float32(1 / 6)]
+    assert encoder.make_state(observation, None).tolist() == [1, 1, 1, np.float32(1 / 6)]
     lines = [event_line(LAST.events[0], LAST), event_line(LAST.events[2], LAST)]
     assert read == [(f"{LAST.label}'s goal: {LAST.goal}", lines)]
 

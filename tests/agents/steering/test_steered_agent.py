@@ -115,7 +115,7 @@ def test_the_state_is_asked_for_first_and_the_reply_comes_behind_a_prefix(
         LAST.seed,
     )
     with torch.no_grad():
-        action = checkpoint.action(torch.tensor([[1, 2, 3, LEFT]]))
+        action = checkpoint.choose_actions(torch.tensor([[1, 2, 3, LEFT]]))
         expected = checkpoint.upmap(action)[0]
     assert reply.prefix.position == "end"
     assert reply.prefix.embeddings.dtype == np.float32

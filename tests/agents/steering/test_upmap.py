@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.steering.planner import project
-from agents.steering.upmap import Mode, pca_upmap, principal_directions
+from agents.steering.planner import project_action
+from agents.steering.upmap import PCAMode, pca_upmap, principal_directions
 
 # Mean (2, 1); centred (-2, -1), (2, -1), (0, 2), whose products sum to 8, 6 and 0: the axes are the
 # directions.
@@ -51,14 +51,14 @@ def test_groups_give_vectors_of_their_own() -> None:
     seed=st.integers(0, 99),
 )
 def test_every_action_of_the_sphere_makes_a_prefix_of_the_same_strength(
-    mode: Mode, tokens: int, group: int, act_norm: float, seed: int
+    mode: PCAMode, tokens: int, group: int, act_norm: float, seed: int
 ) -> None:
     draw = torch.Generator().manual_seed(seed)
     embeddings = torch.randn(40, 12, generator=draw)
     made = pca_upmap(
         embeddings, d_action=tokens * group, tokens=tokens, act_norm=act_norm, mode=mode
     )
-    action = project(torch.randn(1, tokens * group, generator=draw), "sphere")
+    action = project_action(torch.randn(1, tokens * group, generator=draw), "sphere")
     lengths = made(action).detach()[0].norm(dim=1)
     wanted = act_norm * float(embeddings.norm(dim=1).mean())
     assert float(lengths.square().mean().sqrt()) == pytest.approx(wanted, rel=1e-4)

@@ -140,9 +140,9 @@ def test_neither_blocks_nor_ties_change_what_is_nearest(
 
 @pytest.mark.model
 def test_an_apology_is_found_by_its_meaning(store: Store) -> None:
-    from agents.lm.sentences import load_sentences
+    from agents.lm.sentence_encoder import load_sentence_encoder
 
-    encoder = load_sentences()
+    encoder = load_sentence_encoder()
     apology, haggling, _ = fill(
         store,
         [
@@ -156,4 +156,4 @@ def test_an_apology_is_found_by_its_meaning(store: Store) -> None:
     assert search(store, encoder, "someone apologises and is forgiven")[0].episode_id == apology
     assert search(store, encoder, "two people bargain over a price")[0].episode_id == haggling
     assert isinstance(search(store, encoder, "x", limit=1)[0], SimilarEpisode)
-    assert encoder_id(encoder) == encoder_id(load_sentences())
+    assert encoder_id(encoder) == encoder_id(load_sentence_encoder())

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from agents.lm.load import identify
+from agents.lm.load import identify_model
 from simworld.cli import cli, main
 from simworld.testing import FakeBackend
 from tests.waiting import until
@@ -181,7 +181,7 @@ def test_a_rerun_that_plays_nothing_loads_no_model(
     loaded: list[str] = []
 
     class Loaded(FakeBackend):
-        info = identify("openai:m@http://127.0.0.1:9/v1")
+        info = identify_model("openai:m@http://127.0.0.1:9/v1")
 
     def load(spec: str, **settings: object) -> FakeBackend:
         loaded.append(spec)

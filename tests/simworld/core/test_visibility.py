@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.prompting import PROMPTS, PromptTemplate, build_prompt
+from agents.prompting import PROMPTS_FOLDER, PromptTemplate, build_prompt
 from simworld.core.engine import play
 from simworld.core.episode import Act, Action, ActionKind, Observation
 from simworld.core.scenario import Limits, Persona, Relationship, Scenario, Seat, TurnOrder
@@ -27,7 +27,9 @@ FULL = Persona(
     personality="Blunt.",
     values="Fairness.",
 )
-TEMPLATES = [parse(load_yaml(path), PromptTemplate) for path in sorted(PROMPTS.glob("*.yaml"))]
+TEMPLATES = [
+    parse(load_yaml(path), PromptTemplate) for path in sorted(PROMPTS_FOLDER.glob("*.yaml"))
+]
 
 
 @pytest.mark.parametrize(

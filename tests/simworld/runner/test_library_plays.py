@@ -3,7 +3,7 @@
 import pytest
 
 from agents import find_specs
-from agents.line_similarity import similarity
+from agents.line_similarity import line_similarity
 from scenarios import find_scenarios
 from simworld.core.episode import ActionKind, Ending
 from simworld.runner import play_jobs
@@ -43,5 +43,5 @@ def test_every_library_scenario_plays_through() -> None:
         for place, act in enumerate(p.episode.acts)
         if act.action.kind is ActionKind.speak
     ]
-    repeats = sum(similarity(text, earlier) >= 0.6 for text, earlier in spoken)
+    repeats = sum(line_similarity(text, earlier) >= 0.6 for text, earlier in spoken)
     assert repeats / len(spoken) < 0.02

@@ -76,7 +76,7 @@ def play(backend: TransformersBackend, *, bounded: bool = True) -> tuple[dict[in
     played = list(play_jobs(jobs, loaded_agents, live=12))
     said = {each.job.item.repeat: [act.action.text for act in each.episode.acts] for each in played}
     assert sum(each.episode.ending is Ending.turn_limit for each in played) > 6
-    return said, backend.meter.read
+    return said, backend.meter.prefill_tokens
 
 
 @pytest.mark.parametrize("episodes", [1, 3])
@@ -85,7 +85,7 @@ def test_with_little_memory_fewer_play_and_nothing_is_read_twice(
 ) -> None:
     # these conversations begin alike; sharing would hide what eviction costs
     for module in (decoding_batch, prefix_cache):
-        monkeypatch.setattr(module, "WORTH", 10**9)
+        monkeypatch.setattr(module, "MIN_SHARED_TOKENS", 10**9)
 
     def engine(budget: int | None) -> TransformersBackend:
         backend = load_backend(

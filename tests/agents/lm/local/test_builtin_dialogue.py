@@ -36,19 +36,19 @@ def play(said: list[str]) -> ChatPrompt:
 
 
 def plain_line(local: LocalModel, prompt: ChatPrompt) -> str:
-    given = torch.tensor([local.renderer.ids(prompt)])
-    with torch.inference_mode(), local.plain() as model:
+    given = torch.tensor([local.prompt_tokenizer.encode(prompt)])
+    with torch.inference_mode(), local.with_original_attention() as model:
         found = model.generate(
             given,
             attention_mask=torch.ones_like(given),
             do_sample=False,
             max_new_tokens=NEW,
-            eos_token_id=sorted(local.ends),
+            eos_token_id=sorted(local.end_token_ids),
             pad_token_id=2,
         )
     reply = found[0, given.shape[1] :].tolist()
-    return local.renderer.reply_text(
-        given[0].tolist(), [token for token in reply if token not in local.ends]
+    return local.prompt_tokenizer.decode_reply(
+        given[0].tolist(), [token for token in reply if token not in local.end_token_ids]
     )
 
 
@@ -58,7 +58,7 @@ def test_three_turns_on_threads_are_those_of_plain_generate(
     local = built_in.local
     talks = [["Ben: Hello."], ["Ben: Do you still have it?", "Ann: I do.", "Ben: How much?"]]
     sampling = Sampling(temperature=0.0, max_new_tokens=NEW)
-    read = built_in.meter.read
+    read = built_in.meter.prefill_tokens
     for turn in range(3):
         prompts = [play(said) for said in talks]
         requests = [
@@ -71,8 +71,8 @@ def test_three_turns_on_threads_are_those_of_plain_generate(
                 f"Ann:{done.text.partition(chr(10))[0]}",
                 f"Ben: That is too much, I have only {70 - turn} euros.",
             ]
-    last = [len(local.renderer.ids(play(said[:-2]))) for said in talks]
-    assert built_in.meter.read - read < 1.5 * sum(last)  # a turn reads what is new
+    last = [len(local.prompt_tokenizer.encode(play(said[:-2]))) for said in talks]
+    assert built_in.meter.prefill_tokens - read < 1.5 * sum(last)  # a turn reads what is new
 
 
 def test_its_width_its_embeddings_and_what_a_prefix_does(

@@ -46,13 +46,13 @@ LINES = [
 def generate(local: LocalModel, ids: list[int], length: int) -> tuple[list[int], float]:
     """The tokens, and their log-probability."""
     given = torch.tensor([ids])
-    with local.plain() as model:
+    with local.with_original_attention() as model:
         found = model.generate(
             given,
             attention_mask=torch.ones_like(given),
             do_sample=False,
             max_new_tokens=length,
-            eos_token_id=sorted(local.ends),
+            eos_token_id=sorted(local.end_token_ids),
             pad_token_id=1,
         )
         with torch.inference_mode():
@@ -64,7 +64,7 @@ def generate(local: LocalModel, ids: list[int], length: int) -> tuple[list[int],
 def talk(backend: TransformersBackend) -> list[tuple[list[int], Generated]]:
     """Two conversations of three turns, side by side, each on a thread: the prompt's ids and the
     reply of each turn."""
-    ids = backend.local.renderer.ids
+    ids = backend.local.prompt_tokenizer.encode
     history = [
         [Message(role="system", content=f"You are {who}. Be brief.")] for who in ("Ann", "Ben")
     ]
@@ -98,15 +98,15 @@ def check(folder: Path, begins: int) -> None:
         assert given[:begins] == [0] * begins
         assert given.count(0) == begins
         expected, logprob = generate(local, given, 9 if reply.new_tokens == 9 else 8)
-        ended = expected[-1] in local.ends
+        ended = expected[-1] in local.end_token_ids
         assert reply.new_tokens == len(expected)
-        assert reply.text == local.renderer.reply_text(
+        assert reply.text == local.prompt_tokenizer.decode_reply(
             given, expected[:-1] if ended else expected
         ).rstrip("\ufffd")
         assert reply.logprob == pytest.approx(logprob, abs=1e-3)
         assert reply.prompt_tokens == len(given)
     # the threads were of use
-    assert backend.meter.read < sum(len(given) for given, _ in turns) * 0.7
+    assert backend.meter.prefill_tokens < sum(len(given) for given, _ in turns) * 0.7
     # Gemmas without training repeat one token
     assert len({round(reply.logprob or 0.0, 2) for _, reply in turns}) == 6
     backend.close()

@@ -31,7 +31,7 @@ def read(folder: Path, gather: Callable[..., list[Any]], turns: int, *, thread: 
         gather(backend, [request])
         text += "!" * REPLY  # as many tokens as the reply had, but others, so that they are read
     backend.close()
-    return backend.meter.read
+    return backend.meter.prefill_tokens
 
 
 def test_tokens_read_grow_linearly_with_threads(

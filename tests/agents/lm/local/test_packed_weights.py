@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from agents.lm.local.number_formats import onednn_bfloat16
-from agents.lm.local.packed_weights import PackedLinear, pack, unpacked
+from agents.lm.local.dtypes import onednn_has_bfloat16
+from agents.lm.local.packed_weights import PackedLinear, pack_linear_layers, unpacked
 
 can_pack = pytest.mark.skipif(
-    not onednn_bfloat16() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"),
+    not onednn_has_bfloat16() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"),
     reason="this processor, or this build of torch, has no packed products",
 )
 
@@ -28,7 +28,7 @@ def small(dtype: torch.dtype = torch.bfloat16) -> nn.Sequential:
 @pytest.mark.parametrize("rows", [1, 5, 32, 100])
 def test_products_agree_up_to_the_rounding_of_bfloat16(rows: int) -> None:
     model = small()
-    assert pack(model)
+    assert pack_linear_layers(model)
     assert isinstance(model[0], PackedLinear)
     given = torch.randn(rows, 64, generator=torch.Generator().manual_seed(2)).bfloat16()
     with torch.inference_mode():
@@ -44,11 +44,11 @@ def test_gradients_come_from_the_plain_weights() -> None:
     model = small()
     given = torch.ones(2, 64, dtype=torch.bfloat16, requires_grad=True)
     expected = torch.autograd.grad(model(given).sum(), given)[0]
-    assert pack(model)
+    assert pack_linear_layers(model)
     torch.testing.assert_close(torch.autograd.grad(model(given).sum(), given)[0], expected)
 
 
 def test_float32_is_left_alone() -> None:
     model = small(torch.float32)
-    assert not pack(model)
+    assert not pack_linear_layers(model)
     assert type(model[0]) is nn.Linear

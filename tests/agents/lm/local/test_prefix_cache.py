@@ -30,53 +30,53 @@ def cache(*values: float) -> torch.Tensor:
 
 
 def test_a_thread_shares_its_longest_common_prefix_but_never_the_last_token() -> None:
-    threads = PrefixCache(SHAPE, budget=10**6, count=9)
-    threads.keep("a", [5, 6, 7], cache(1, 2, 3))
-    found = threads.find("a")
+    threads = PrefixCache(SHAPE, budget_bytes=10**6, max_threads=9)
+    threads.store("a", [5, 6, 7], cache(1, 2, 3))
+    found = threads.get("a")
     assert found is not None
-    assert found.shared([5, 6, 7, 8]) == 3
-    assert found.shared([5, 6, 9]) == 2
-    assert found.shared([5, 6, 7]) == 2
-    assert found.shared([9]) == 0
-    assert threads.find("b") is None
+    assert found.shared_tokens([5, 6, 7, 8]) == 3
+    assert found.shared_tokens([5, 6, 9]) == 2
+    assert found.shared_tokens([5, 6, 7]) == 2
+    assert found.shared_tokens([9]) == 0
+    assert threads.get("b") is None
 
 
 def test_parking_again_cuts_back_to_what_is_shared() -> None:
-    threads = PrefixCache(SHAPE, budget=10**6, count=9)
-    threads.keep("a", [5, 6, 7], cache(1, 2, 3))
-    threads.keep("a", [5, 6, 8, 9], cache(0, 0, 4, 5))
-    found = threads.find("a")
+    threads = PrefixCache(SHAPE, budget_bytes=10**6, max_threads=9)
+    threads.store("a", [5, 6, 7], cache(1, 2, 3))
+    threads.store("a", [5, 6, 8, 9], cache(0, 0, 4, 5))
+    found = threads.get("a")
     assert found is not None
     assert found.ids == [5, 6, 8, 9]
     assert found.kv[0, 0, 0, :4, 0].tolist() == [1, 2, 4, 5]
 
 
 def test_a_new_thread_begins_with_what_another_has_read() -> None:
-    threads = PrefixCache(SHAPE, budget=10**6, count=9)
+    threads = PrefixCache(SHAPE, budget_bytes=10**6, max_threads=9)
     long, longer = list(range(40)), [*range(36), 99, *range(36, 60)]
-    threads.keep("a", long, cache(*range(40)))
-    threads.keep("b", longer, cache(*range(61)))
-    assert threads.nearest(long[:31]) is None  # too little to be worth it
-    found = threads.open("c", [*range(36), 99, 98], 64)
+    threads.store("a", long, cache(*range(40)))
+    threads.store("b", longer, cache(*range(61)))
+    assert threads.longest_match(long[:31]) is None  # too little to be worth it
+    found = threads.open_thread("c", [*range(36), 99, 98], 64)
     assert found.ids == [*range(36), 99]
     assert found.kv[0, 0, 0, :37, 0].tolist() == [*range(37)]
     # The copy is its own: what is written into it changes no other.
     found.kv[:] = -1
-    other = threads.find("b")
+    other = threads.get("b")
     assert other is not None
     assert other.kv[0, 0, 0, :60, 0].tolist() == [*range(60)]
-    assert threads.open("", [*range(36), 99, 98], 64).ids == []
+    assert threads.open_thread("", [*range(36), 99, 98], 64).ids == []
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.integers(1, 300)), max_size=30))
 def test_the_budget_holds_and_the_oldest_go_first(uses: list[tuple[str, int]]) -> None:
     budget, last = 512 * TOKEN, list[str]()
-    threads = PrefixCache(SHAPE, budget=budget, count=3)
+    threads = PrefixCache(SHAPE, budget_bytes=budget, max_threads=3)
     for name, length in uses:
-        threads.keep(name, list(range(length)), cache(*range(length)))
+        threads.store(name, list(range(length)), cache(*range(length)))
         last = [*(n for n in last if n != name), name]
         kept = [n for n in last if n in threads]
-        assert threads.bytes == sum(t.capacity for n in kept if (t := threads.find(n))) * TOKEN
+        assert threads.bytes == sum(t.capacity for n in kept if (t := threads.get(n))) * TOKEN
         assert len(kept) == 1 or threads.bytes <= budget
         assert 1 <= len(kept) <= 3
         assert kept == last[-len(kept) :]
@@ -141,7 +141,7 @@ def test_threads_over_several_turns_say_what_plain_rereading_says(
     assert talk.play(backend) == plain
     reread = engine(folder, batch_size=3)
     assert talk.play(reread, threads=False) == plain
-    assert backend.meter.read < reread.meter.read / 2
+    assert backend.meter.prefill_tokens < reread.meter.prefill_tokens / 2
 
 
 @pytest.mark.parametrize(
@@ -180,12 +180,12 @@ def test_a_turn_reads_only_what_is_new(llama: Path, gather: Callable[..., list[A
         thread="t",
     )
     (one,) = gather(backend, [first])
-    before = backend.meter.read
+    before = backend.meter.prefill_tokens
     # All of the first prompt is cached, its last token is read again, and of the six more the last
     # goes with the reply.
     longer = replace(first, prompt=TextPrompt(text="seat " * 20 + "?" * 6))
     (two,) = gather(backend, [longer])
-    assert backend.meter.read - before <= two.prompt_tokens - one.prompt_tokens
+    assert backend.meter.prefill_tokens - before <= two.prompt_tokens - one.prompt_tokens
     assert two.prompt_tokens == one.prompt_tokens + 6
 
 
@@ -209,7 +209,7 @@ def test_conversations_that_begin_alike_read_the_beginning_once(
     assert [found.text for found in (first, *others)] == [found.text for found in alone]
     # what follows the beginning, and some of it
     own = min(found.prompt_tokens for found in alone) - 40
-    assert backend.meter.read <= alone[0].prompt_tokens + 3 * own
+    assert backend.meter.prefill_tokens <= alone[0].prompt_tokens + 3 * own
     # Under way together: the long prompt of the first is too much for one step, so the others see
     # it read.
     backend = engine(llama)
@@ -218,7 +218,7 @@ def test_conversations_that_begin_alike_read_the_beginning_once(
         for i, request in enumerate(requests)
     ]
     gather(backend, wide)
-    assert backend.meter.read < 2 * 900
+    assert backend.meter.prefill_tokens < 2 * 900
 
 
 def test_scores_are_the_same_from_a_cached_prompt(
@@ -233,11 +233,11 @@ def test_scores_are_the_same_from_a_cached_prompt(
     (first,) = gather(backend, [threaded])
     (other,) = gather(backend, [longer])
     (fresh,) = gather(backend, [replace(longer, thread="")])
-    read = backend.meter.scored
+    read = backend.meter.scored_tokens
     (again,) = gather(backend, [threaded])
     assert first.logprobs == plain.logprobs
     assert again.logprobs == pytest.approx(plain.logprobs, abs=1e-5)
     assert other.logprobs == pytest.approx(fresh.logprobs, abs=1e-5)
     assert plain.logprobs[0] == plain.logprobs[4]
     # The shared prompt is read but for its last token, and words that begin alike are read once.
-    assert backend.meter.scored - read <= 1 + sum(plain.lengths[:4]) - 4
+    assert backend.meter.scored_tokens - read <= 1 + sum(plain.lengths[:4]) - 4

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from agents.lm import load_backend
-from agents.lm.local.local_model import load_local
+from agents.lm.local.local_model import load_local_model
 from agents.lm.local.weights import hf_weights
 from simworld.core.requests import ChatPrompt, Generate, Generated, Message, Sampling
 
@@ -25,9 +25,9 @@ def test_penalised_greedy_decoding_equals_a_plain_loop(
         messages=(Message(role="user", content="Sell the ticket for sixty euros."),),
         reply_start=reply_start,
     )
-    local = load_local(hf_weights(str(llama)), dtype="float32", device="cpu", threads=None)
-    ids = local.renderer.ids(prompt)
-    head = local.renderer.ids(ChatPrompt(messages=prompt.messages))
+    local = load_local_model(hf_weights(str(llama)), dtype="float32", device="cpu", threads=None)
+    ids = local.prompt_tokenizer.encode(prompt)
+    head = local.prompt_tokenizer.encode(ChatPrompt(messages=prompt.messages))
     plain = AutoModelForCausalLM.from_pretrained(llama, dtype=torch.float32).eval()
     seen = list(ids[len(head) :]) if reply_start else list(ids)
     reply: list[int] = []
@@ -42,7 +42,7 @@ def test_penalised_greedy_decoding_equals_a_plain_loop(
             )
         reply.append(int(penalised.argmax()))
         logprob += float(logits.log_softmax(-1)[reply[-1]])
-        if reply[-1] in local.ends:
+        if reply[-1] in local.end_token_ids:
             break
     request = Generate(
         prompt=prompt,

@@ -12,11 +12,11 @@ import torch
 
 from agents.lm import load_backend
 from agents.lm.local import memory
+from agents.lm.local.cpu_cores import available_cores
 from agents.lm.local.kv_block import CacheShape
 from agents.lm.local.memory import free_memory
 from agents.lm.local.meter import Meter
 from agents.lm.local.prefix_cache import PrefixCache
-from agents.lm.local.processors import available_cores
 from simworld.core.errors import ModelError
 from simworld.core.profile import ProfilePart
 from simworld.core.requests import Generate, Sampling, Score, TextPrompt
@@ -49,7 +49,7 @@ def test_cores_are_those_of_the_affinity_and_the_quota(
 def test_free_memory_is_within_the_groups_limit(
     limit: str, used: str, free: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "free_in_system", lambda: 5000)
+    monkeypatch.setattr(memory, "free_system_memory", lambda: 5000)
     assert free_memory(tmp_path) == 5000
     (tmp_path / "memory.max").write_text(f"{limit}\n")
     (tmp_path / "memory.current").write_text(f"{used}\n")
@@ -79,11 +79,11 @@ def test_no_memory_at_all_is_refused(llama: Path) -> None:
 
 def test_the_time_of_a_pass_is_shared_out_by_tokens() -> None:
     meter = Meter()
-    meter.add_pass(0.0, 3.0, decoded=8, read=0)
-    meter.add_pass(5.0, 9.0, decoded=10, read=30)  # 3 of 4 seconds
-    meter.add("sample", 9.0, 9.5)
-    meter.add("finish", 9.5, 10.0)
-    found = {name: part for name, part in meter.parts().items() if part.seconds}
+    meter.add_pass(0.0, 3.0, decoded_tokens=8, prefill_tokens=0)
+    meter.add_pass(5.0, 9.0, decoded_tokens=10, prefill_tokens=30)  # 3 of 4 seconds
+    meter.add_time("sample", 9.0, 9.5)
+    meter.add_time("finish", 9.5, 10.0)
+    found = {name: part for name, part in meter.profile_parts().items() if part.seconds}
     assert found == {
         "prefill": ProfilePart(seconds=3.0, tokens=30),
         "decode": ProfilePart(seconds=4.0, tokens=18),
@@ -117,11 +117,11 @@ def test_the_share_of_a_thread_covers_what_it_may_be_given_to_grow_into() -> Non
     shape = CacheShape(
         layers=2, kv_heads=2, head_size=8, dtype=torch.float32, device=torch.device("cpu")
     )
-    threads = PrefixCache(shape, budget=100 * 64 * shape.token_bytes, count=50)
+    threads = PrefixCache(shape, budget_bytes=100 * 64 * shape.token_bytes, max_threads=50)
     assert threads.share(32) == 1 / 50  # 64 tokens are a hundredth, but there may be 50 threads
     assert threads.share(100) == 4 / 100  # 200 tokens, in blocks of 64
     assert threads.share(1000) == 20 / 100  # 1256 tokens
-    assert PrefixCache(shape, budget=0, count=50).share(1) == float("inf")
+    assert PrefixCache(shape, budget_bytes=0, max_threads=50).share(1) == float("inf")
     for tokens in (60, 70, 300, 301, 1000):  # as a conversation grows
-        threads.open("a", [], tokens)
-        assert threads.bytes <= threads.share(tokens) * threads.budget
+        threads.open_thread("a", [], tokens)
+        assert threads.bytes <= threads.share(tokens) * threads.budget_bytes

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.lm.local.sampling import log_likelihood, sample
+from agents.lm.local.sampling import log_likelihood, sample_tokens
 from simworld.core.requests import Sampling
 from simworld.core.seeding import generator
 
@@ -17,7 +17,7 @@ FOUR = torch.tensor([[0.4, 0.1, 0.3, 0.2]], dtype=torch.float64).log().float()
 
 
 def draw(logits: torch.Tensor, u: float, seen: list[int] | None = None, **setting: Any) -> int:
-    token, _ = sample(
+    token, _ = sample_tokens(
         logits,
         [Sampling(**{"temperature": 1.0, **setting})],
         torch.tensor([u], dtype=torch.float64),
@@ -97,7 +97,7 @@ def test_a_penalty_without_the_seen_tokens_is_refused() -> None:
 
 
 def test_the_log_probability_is_the_raw_models() -> None:
-    _, logprob = sample(
+    _, logprob = sample_tokens(
         FOUR,
         [Sampling(temperature=0.3, top_k=2, repetition_penalty=1.3)],
         torch.zeros(1).double(),
@@ -116,9 +116,9 @@ def test_a_row_does_not_depend_on_its_neighbours() -> None:
         for m in (0.0, 0.1)
     ]
     us = torch.tensor(generator(5).random(40))
-    together, logprobs = sample(rows, mixed, us)
+    together, logprobs = sample_tokens(rows, mixed, us)
     for i in range(40):
-        alone, logprob = sample(rows[i : i + 1], mixed[i : i + 1], us[i : i + 1])
+        alone, logprob = sample_tokens(rows[i : i + 1], mixed[i : i + 1], us[i : i + 1])
         assert int(alone[0]) == int(together[i])
         assert float(logprob[0]) == pytest.approx(float(logprobs[i]), abs=1e-5)
 
@@ -176,7 +176,7 @@ def test_frequencies_match_the_exact_probabilities() -> None:
     # the seed is fixed.
     n = 20_000
     us = torch.tensor(generator(11).random(n))
-    tokens, _ = sample(FOUR.expand(n, 4), [Sampling(temperature=1.0)] * n, us)
+    tokens, _ = sample_tokens(FOUR.expand(n, 4), [Sampling(temperature=1.0)] * n, us)
     counts = torch.bincount(tokens, minlength=4).double()
     expected = n * torch.tensor([0.4, 0.1, 0.3, 0.2]).double()
     assert float(((counts - expected) ** 2 / expected).sum()) < 16.27
@@ -194,7 +194,7 @@ def test_a_row_that_is_not_finite_gives_nan_and_spares_the_others() -> None:
         Sampling(temperature=1.0, top_k=2),
         Sampling(temperature=0.0),
     ):
-        tokens, logprobs = sample(rows, [setting] * 2, torch.tensor([0.0, 0.5]).double())
+        tokens, logprobs = sample_tokens(rows, [setting] * 2, torch.tensor([0.0, 0.5]).double())
         assert int(tokens[0]) == 0
         assert math.isnan(float(logprobs[1]))
 

@@ -12,7 +12,7 @@ from agents.lm import load_backend
 from agents.lm.local import transformers_backend
 from agents.lm.local.meter import Meter
 from agents.lm.local.prefix_cache import PrefixCache
-from agents.lm.local.scoring import score
+from agents.lm.local.scoring import score_continuations
 from agents.lm.local.transformers_backend import TransformersBackend
 from simworld.core.errors import Failure
 from simworld.core.requests import Score, Scored, TextPrompt
@@ -30,22 +30,32 @@ def test_prompts_that_begin_alike_are_scored_as_each_by_itself(llama: Path) -> N
     assert isinstance(backend, TransformersBackend)
     local = backend.local
     parts = [
-        local.renderer.continuations(TextPrompt(text=TALK + end), texts)
+        local.prompt_tokenizer.tokenise_continuations(TextPrompt(text=TALK + end), texts)
         for end, texts in ASKED.items()
     ]
-    threads, alone, together = PrefixCache(local.shape, budget=10**8, count=9), Meter(), Meter()
-    expected = [value for each in parts for value in score(local, threads, alone, "", each)]
-    found = score(local, threads, together, "t", [part for each in parts for part in each])
+    threads, alone, together = (
+        PrefixCache(local.cache_shape, budget_bytes=10**8, max_threads=9),
+        Meter(),
+        Meter(),
+    )
+    expected = [
+        value for each in parts for value in score_continuations(local, threads, alone, "", each)
+    ]
+    found = score_continuations(
+        local, threads, together, "t", [part for each in parts for part in each]
+    )
     assert found == pytest.approx(expected, abs=1e-4)
     assert len({round(value, 3) for value in found}) == 7
-    thread = threads.find("t")
+    thread = threads.get("t")
     assert thread is not None
-    assert thread.ids == local.renderer.ids(TextPrompt(text=TALK))[: len(thread.ids)]
+    assert thread.ids == local.prompt_tokenizer.encode(TextPrompt(text=TALK))[: len(thread.ids)]
     # the talk is read once and not three times
-    assert together.scored <= alone.scored - 2 * (len(thread.ids) - 1)
+    assert together.scored_tokens <= alone.scored_tokens - 2 * (len(thread.ids) - 1)
     again = Meter()
-    assert score(local, threads, again, "t", parts[0]) == pytest.approx(expected[:2], abs=1e-4)
-    assert again.scored < 16  # the talk itself is not read again
+    assert score_continuations(local, threads, again, "t", parts[0]) == pytest.approx(
+        expected[:2], abs=1e-4
+    )
+    assert again.scored_tokens < 16  # the talk itself is not read again
     backend.close()
 
 
@@ -62,7 +72,7 @@ def test_scorings_of_a_thread_share_a_pass_and_fail_alone(llama: Path) -> None:
         (done,) = backend.poll()
         assert isinstance(done.completion, Scored)
         alone.append(done.completion)
-    read = backend.meter.scored
+    read = backend.meter.scored_tokens
     wrong = Score(prompt=TextPrompt(text=TALK), continuations=("",), thread="t")
     tickets = [backend.submit(replace(request, thread="t")) for request in asked[:2]]
     tickets += [backend.submit(wrong), backend.submit(replace(asked[2], thread="t"))]
@@ -76,8 +86,8 @@ def test_scorings_of_a_thread_share_a_pass_and_fail_alone(llama: Path) -> None:
         assert isinstance(got, Scored)
         assert got.logprobs == pytest.approx(expected.logprobs, abs=1e-4)
         assert (got.lengths, got.prompt_tokens) == (expected.lengths, expected.prompt_tokens)
-    talk = len(backend.local.renderer.ids(TextPrompt(text=TALK)))
-    assert backend.meter.scored - read < read - talk
+    talk = len(backend.local.prompt_tokenizer.encode(TextPrompt(text=TALK)))
+    assert backend.meter.scored_tokens - read < read - talk
     backend.close()
 
 
@@ -90,9 +100,9 @@ def test_a_pass_that_breaks_is_tried_one_by_one(
     def breaks(*given: Any) -> list[float]:
         if len(given[-1]) > 2:
             raise MemoryError("too much at once")
-        return score(*given)
+        return score_continuations(*given)
 
-    monkeypatch.setattr(transformers_backend, "score", breaks)
+    monkeypatch.setattr(transformers_backend, "score_continuations", breaks)
     for end, texts in ASKED.items():
         backend.submit(Score(prompt=TextPrompt(text=TALK + end), continuations=texts, thread="t"))
     kinds = [

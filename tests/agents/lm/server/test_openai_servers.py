@@ -51,7 +51,7 @@ def connect(server: FaultyServer) -> Iterator[Open]:
         options: ServerOptions = FAST, *, model: str = "tiny", url: str = "", **settings: Any
     ) -> OpenAIBackend:
         made.append(
-            open_server(f"openai:{model}@{url or server.url}", options, pace=PACE, **settings)
+            open_server(f"openai:{model}@{url or server.url}", options, delays=PACE, **settings)
         )
         return made[-1]
 

@@ -11,9 +11,9 @@ import torch
 from click.testing import CliRunner
 
 from agents import find_specs
-from agents.lm.load import local_weights
-from agents.lm.local.local_model import load_local
-from agents.steering.checkpoint import from_folder
+from agents.lm.load import find_local_weights
+from agents.lm.local.local_model import load_local_model
+from agents.steering.checkpoint import checkpoint_from_folder
 from simworld.cli.run import run
 from simworld.cli.train.clone import clone
 from simworld.cli.train.upmap import upmap
@@ -46,9 +46,9 @@ def test_the_shipped_map_is_neutral_and_its_directions_say_something(tmp_path: P
     )
     (thanks,) = find_specs(["smol-thanks"])
     assert thanks.planner is not None
-    shipped = from_folder(thanks.planner)
-    local = load_local(
-        local_weights(shipped.info.lm_spec), dtype="float32", device="cpu", threads=None
+    shipped = checkpoint_from_folder(thanks.planner)
+    local = load_local_model(
+        find_local_weights(shipped.info.lm_spec), dtype="float32", device="cpu", threads=None
     )
     few = ReplyQuery(train=5, dev=5, test=5)
     neutral = torch.zeros(1, shipped.info.d_action)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from agents.lm.load import local_weights
+from agents.lm.load import find_local_weights
 from agents.steering.checkpoint import load_checkpoint
 from agents.steering.state_encoders import lm_encoder_id
 from simworld.cli.train.clone import clone
@@ -44,7 +44,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     before = torch.get_num_threads()
     folder = tmp_path_factory.mktemp("world")
     model = f"hf:{taught.save_tiny(folder / 'model')}"
-    model_id = local_weights(model).id
+    model_id = find_local_weights(model).id
     db = f"sqlite:///{folder / 'world.db'}"
     who, record = taught.agent(model_id)
     with open_store(db, create=True) as store:
@@ -96,7 +96,7 @@ def test_a_clone_says_what_made_it_and_is_the_same_again(world: World) -> None:
     assert made.info.data["rows"] <= 6
     assert sum(map(len, made.info.data["families"].values())) == len(FAMILIES)
     assert {"kl", "random_kl", "reach", "agreement", "perplexity_ratio"} <= set(made.info.metrics)
-    assert made.action(torch.zeros(3, 33)).shape == (3, 4)
+    assert made.choose_actions(torch.zeros(3, 33)).shape == (3, 4)
     with open_store(world.db) as store:
         (first, _) = [run for run in store.training_runs() if run.kind == "clone"]
         assert first.checkpoint_id == made.id
@@ -179,7 +179,11 @@ def test_a_latent_upmap_is_made_around_a_clone(world: World) -> None:
     planner = load_checkpoint(cloned)
     assert torch.equal(planner.upmap.weight, found.upmap.weight)
     assert (
-        float(torch.cosine_similarity(planner.action(found.mean[None])[0], found.constant, dim=0))
+        float(
+            torch.cosine_similarity(
+                planner.choose_actions(found.mean[None])[0], found.constant, dim=0
+            )
+        )
         > 0.99
     )
 

@@ -38,9 +38,11 @@ def by_hand(
 ) -> Tensor:
     """Log-probabilities behind which the reply's tokens follow: one pass over the whole text, no
     cache."""
-    (whole,) = local.renderer.continuations(sample.prompt, [sample.reply + (sample.stop or "")])
-    at = local.renderer.tokens(sample.prompt, position).place
-    with local.plain() as model, torch.no_grad():
+    (whole,) = local.prompt_tokenizer.tokenise_continuations(
+        sample.prompt, [sample.reply + (sample.stop or "")]
+    )
+    at = local.prompt_tokenizer.tokenise(sample.prompt, position).prefix_index
+    with local.with_original_attention() as model, torch.no_grad():
         embedded = model.get_input_embeddings()(torch.tensor(whole.ids))
         length = 0
         if prefix is not None:
@@ -95,8 +97,8 @@ def test_the_state_is_the_unsteered_one_before_the_header(
     sample = taught.sample(PROMPTS[1], turn=1)
     with open_frozen_lm(local, position) as frozen_lm:
         (encoded_reply,) = frozen_lm.encode([sample])
-    ids = local.renderer.ids(sample.prompt)[: -len("Ann:")]
-    with local.plain() as model, torch.no_grad():
+    ids = local.prompt_tokenizer.encode(sample.prompt)[: -len("Ann:")]
+    with local.with_original_attention() as model, torch.no_grad():
         expected = model.base_model(
             input_ids=torch.tensor([ids]), use_cache=False
         ).last_hidden_state[0, -1]

@@ -77,12 +77,12 @@ def test_training_starts_as_the_clone_and_keeps_its_scale() -> None:
     still = SETTINGS.model_copy(update={"td3bc": TD3BCSettings(actor_lr=1e-12, critic_hidden=(4,))})
     planner = train_planner(DATA, clone, still)
     states = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(planner.action(states), clone.action(states))
+    torch.testing.assert_close(planner.choose_actions(states), clone.choose_actions(states))
     moved = train_planner(DATA, clone, SETTINGS)
-    assert not torch.equal(moved.action(states), clone.action(states))
+    assert not torch.equal(moved.choose_actions(states), clone.choose_actions(states))
     assert torch.equal(moved.mean, clone.mean)
     # the clone itself is as it was
-    assert torch.equal(start(actor=True).action(states), clone.action(states))
+    assert torch.equal(start(actor=True).choose_actions(states), clone.choose_actions(states))
 
 
 def test_the_checkpoint_says_what_it_was_made_from(tmp_path: Path) -> None:

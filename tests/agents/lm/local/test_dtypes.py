@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from agents.lm import load_backend
-from agents.lm.local.number_formats import dtype_in_use, fast_bfloat16
+from agents.lm.local.dtypes import has_fast_bfloat16, resolve_dtype
 from agents.lm.local.packed_weights import PackedLinear
 from agents.lm.local.transformers_backend import TransformersBackend
 from simworld.core.requests import ChatPrompt, Generate, Message, Sampling
@@ -55,19 +55,19 @@ def test_auto_by_processor(
     monkeypatch: pytest.MonkeyPatch, avx512_bf16: bool, amx: bool, onednn: bool, expected: str
 ) -> None:
     Processor(monkeypatch, avx512_bf16=avx512_bf16, amx=amx, onednn=onednn)
-    assert dtype_in_use("auto", CPU) == expected
+    assert resolve_dtype("auto", CPU) == expected
 
 
 def test_a_format_that_is_named_is_used_as_it_is() -> None:
-    assert dtype_in_use("float32", CPU) == "float32"
-    assert dtype_in_use("bfloat16", torch.device("meta")) == "bfloat16"
-    assert not fast_bfloat16(torch.device("meta"))
+    assert resolve_dtype("float32", CPU) == "float32"
+    assert resolve_dtype("bfloat16", torch.device("meta")) == "bfloat16"
+    assert not has_fast_bfloat16(torch.device("meta"))
 
 
 def test_a_torch_without_these_names_is_slower_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.delattr(torch.cpu, name, raising=False)
-    assert dtype_in_use("auto", CPU) == "float32"
+    assert resolve_dtype("auto", CPU) == "float32"
 
 
 @pytest.mark.parametrize("dtype", ["auto", "float32", "bfloat16"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.lm.local.prompt_tokens import PromptError, Renderer
+from agents.lm.local.prompt_tokenizer import PromptError, PromptTokenizer
 from simworld.core.requests import ChatPrompt, Message, Position, TextPrompt
 from tests.factories.models import CHATML
 
@@ -41,11 +41,15 @@ SYSTEM = "<|im_start|>system\nBe brief.<|im_end|>\n"
 HEADER = "<|im_start|>assistant\n"
 
 
-def parts(renderer: Renderer, tokenizer: Any, prompt: Any, position: Position) -> tuple[str, str]:
+def parts(
+    renderer: PromptTokenizer, tokenizer: Any, prompt: Any, position: Position
+) -> tuple[str, str]:
     """What stands before and behind the place."""
-    found = renderer.tokens(prompt, position)
-    assert found.ids == renderer.ids(prompt)
-    return tokenizer.decode(found.ids[: found.place]), tokenizer.decode(found.ids[found.place :])
+    found = renderer.tokenise(prompt, position)
+    assert found.ids == renderer.encode(prompt)
+    return tokenizer.decode(found.ids[: found.prefix_index]), tokenizer.decode(
+        found.ids[found.prefix_index :]
+    )
 
 
 @pytest.mark.parametrize("adds_bos", [False, True])
@@ -72,7 +76,7 @@ def test_mid_and_end(
     make_tokenizer: Callable[..., Any],
 ) -> None:
     tokenizer = make_tokenizer(template, adds_bos=adds_bos)
-    renderer = Renderer(tokenizer)
+    renderer = PromptTokenizer(tokenizer)
     for position, (before, behind) in (("mid", mid), ("end", end)):
         head, tail = parts(renderer, tokenizer, prompt, position)  # type: ignore[arg-type]
         assert head.endswith(before)
@@ -87,39 +91,39 @@ def test_mid_and_end(
 def test_start_is_behind_a_bos_only_where_the_tokenizer_adds_it_by_itself(
     template: str, adds_bos: bool, place: int, make_tokenizer: Callable[..., Any]
 ) -> None:
-    renderer = Renderer(make_tokenizer(template, adds_bos=adds_bos))
-    assert renderer.tokens(CHAT, "start").place == place
-    assert renderer.tokens(TextPrompt(text="Ann"), "start").place == int(adds_bos)
+    renderer = PromptTokenizer(make_tokenizer(template, adds_bos=adds_bos))
+    assert renderer.tokenise(CHAT, "start").prefix_index == place
+    assert renderer.tokenise(TextPrompt(text="Ann"), "start").prefix_index == int(adds_bos)
 
 
 def test_a_text_prompt_has_no_header_and_no_middle(make_tokenizer: Callable[..., Any]) -> None:
-    renderer = Renderer(make_tokenizer())
-    found = renderer.tokens(TextPrompt(text="Ann: Hi.\nBen:"), "end")
-    assert found.place == len(found.ids)
+    renderer = PromptTokenizer(make_tokenizer())
+    found = renderer.tokenise(TextPrompt(text="Ann: Hi.\nBen:"), "end")
+    assert found.prefix_index == len(found.ids)
     with pytest.raises(PromptError, match="no place between instructions and dialogue"):
-        renderer.tokens(TextPrompt(text="Ann: Hi.\nBen:"), "mid")
+        renderer.tokenise(TextPrompt(text="Ann: Hi.\nBen:"), "mid")
 
 
 def test_mid_needs_instructions(make_tokenizer: Callable[..., Any]) -> None:
     bare = ChatPrompt(messages=CHAT.messages[1:])
     with pytest.raises(PromptError, match="'mid' needs a system message"):
-        Renderer(make_tokenizer()).tokens(bare, "mid")
+        PromptTokenizer(make_tokenizer()).tokenise(bare, "mid")
     shouts = "{% for m in messages %}[{{ m['content'] | upper }}]{% endfor %}simworld-system-probe"
     with pytest.raises(PromptError, match="changes the system text"):
-        Renderer(make_tokenizer(shouts)).tokens(CHAT, "mid")
+        PromptTokenizer(make_tokenizer(shouts)).tokenise(CHAT, "mid")
 
 
 def test_a_place_inside_a_token_or_a_character_is_moved_to_the_boundary_before_it(
     make_tokenizer: Callable[..., Any],
 ) -> None:
     tokenizer = make_tokenizer("{% for m in messages %}{{ m['content'] }}{% endfor %}")
-    renderer = Renderer(tokenizer)
+    renderer = PromptTokenizer(tokenizer)
     text = "I paid the €uro"
-    ids = renderer.ids(TextPrompt(text=text))
+    ids = renderer.encode(TextPrompt(text=text))
     places = [
-        renderer.tokens(
+        renderer.tokenise(
             ChatPrompt(messages=(Message(role="user", content=text[:at]),), reply_start=text[at:])
-        ).begun
+        ).reply_start
         for at in range(len(text))
     ]
     for at, count in enumerate(places):
@@ -134,11 +138,11 @@ def test_a_tokenizer_without_offsets_finds_the_same_places(
 ) -> None:
     for adds_bos in (False, True):
         tokenizer = make_tokenizer(adds_bos=adds_bos)
-        renderer = Renderer(tokenizer)
+        renderer = PromptTokenizer(tokenizer)
         places = [
             (p, position) for p in (CHAT, SCRIPT, FIRST) for position in ("start", "mid", "end")
         ]
-        fast = [renderer.tokens(p, position) for p, position in places]  # type: ignore[arg-type]
+        fast = [renderer.tokenise(p, position) for p, position in places]  # type: ignore[arg-type]
         with monkeypatch.context() as patch:
             patch.setattr(type(tokenizer), "is_fast", False)
-            assert [renderer.tokens(p, position) for p, position in places] == fast  # type: ignore[arg-type]
+            assert [renderer.tokenise(p, position) for p, position in places] == fast  # type: ignore[arg-type]

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.lm.local.model_files import content_files, folder_hash
-from agents.lm.local.weights import BUILTIN, quiet_loading, verified_file
+from agents.lm.local.weights import BUILTIN_MODELS, quiet_loading, verified_file
 from simworld.core.errors import ModelError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-BUILTIN_SENTENCES = "builtin:all-minilm-l6-v2"
+BUILTIN_SENTENCE_ENCODER = "builtin:all-minilm-l6-v2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,24 @@ class SentenceEncoder:
         """How long a text is, the encoder's own marks included."""
         return len(self.model.tokenizer(text, truncation=False, verbose=False).input_ids)
 
-    def encode(self, texts: Sequence[str], *, unit: bool = True) -> NDArray[np.float32]:
-        """An embedding of each text, (n, d) float32; of length 1 with `unit`, else as the model
-        gives it.
+    def encode(self, texts: Sequence[str], *, normalise: bool = True) -> NDArray[np.float32]:
+        """An embedding of each text, (n, d) float32; of length 1 with `normalise`, else as the
+        model gives it.
         """
-        found = self.model.encode(
-            list(texts), show_progress_bar=False, convert_to_numpy=True, normalize_embeddings=unit
+        embeddings = self.model.encode(
+            list(texts),
+            show_progress_bar=False,
+            convert_to_numpy=True,
+            normalize_embeddings=normalise,
         )
-        return np.asarray(found, dtype=np.float32)
+        return np.asarray(embeddings, dtype=np.float32)
 
 
-def load_sentences(spec: str = BUILTIN_SENTENCES) -> SentenceEncoder:
+def load_sentence_encoder(spec: str = BUILTIN_SENTENCE_ENCODER) -> SentenceEncoder:
     """The encoder that a spec names (`builtin:all-minilm-l6-v2`, or `hf:` and a folder), on the
     CPU. Raises ModelError.
     """
-    folder, model_id = _weights(spec)
+    folder, model_id = _find_weights(spec)
     from sentence_transformers import SentenceTransformer
 
     try:
@@ -68,14 +71,18 @@ def load_sentences(spec: str = BUILTIN_SENTENCES) -> SentenceEncoder:
     return SentenceEncoder(model_id, model)
 
 
-def _weights(spec: str) -> tuple[Path, str]:
+def _find_weights(spec: str) -> tuple[Path, str]:
     kind, _, name = spec.partition(":")
-    if kind == "builtin" and name in BUILTIN and BUILTIN[name].kind == "sentence encoder":
-        return verified_file(BUILTIN[name]).parent, BUILTIN[name].sha256
+    if (
+        kind == "builtin"
+        and name in BUILTIN_MODELS
+        and BUILTIN_MODELS[name].kind == "sentence encoder"
+    ):
+        return verified_file(BUILTIN_MODELS[name]).parent, BUILTIN_MODELS[name].sha256
     folder = Path(name).expanduser()
     if kind == "hf" and (folder / "modules.json").is_file():
         return folder, folder_hash(
-            content_files(folder, ("*.json", "*.safetensors", "*.txt"), inside=True)
+            content_files(folder, ("*.json", "*.safetensors", "*.txt"), recursive=True)
         )
     raise ModelError(
         f"sentence encoder {spec!r}: expected builtin:all-minilm-l6-v2, or hf: and a folder of"

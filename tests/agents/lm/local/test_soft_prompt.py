@@ -54,11 +54,11 @@ def plain_reply(
 ) -> tuple[list[int], float]:
     """A plain greedy loop over transformers' own model, all embeddings read again for every token;
     with its log-probability."""
-    tokens = local.renderer.tokens(prompt, given.position if given else "start")
-    with torch.inference_mode(), local.plain() as model:
+    tokens = local.prompt_tokenizer.tokenise(prompt, given.position if given else "start")
+    with torch.inference_mode(), local.with_original_attention() as model:
         embed = model.get_input_embeddings()
         vectors = torch.from_numpy(given.embeddings) if given else torch.zeros(0, local.width)
-        before, behind = tokens.ids[: tokens.place], tokens.ids[tokens.place :]
+        before, behind = tokens.ids[: tokens.prefix_index], tokens.ids[tokens.prefix_index :]
         read = torch.cat(
             [
                 embed(torch.tensor(before).long()),
@@ -67,7 +67,7 @@ def plain_reply(
             ]
         )
         reply, logprob = list[int](), 0.0
-        while len(reply) < LENGTH and not (reply and reply[-1] in local.ends):
+        while len(reply) < LENGTH and not (reply and reply[-1] in local.end_token_ids):
             logits = model(inputs_embeds=read[None]).logits[0, -1]
             penalised, seen = logits.clone(), torch.tensor(sorted({*tokens.ids, *reply}))
             penalised[seen] = torch.where(
@@ -85,8 +85,8 @@ def greedy(prompt: Any, given: Prefix | None, thread: str = "", **sampling: Any)
 
 
 def text_of(local: LocalModel, reply: list[int]) -> str:
-    ids = reply[:-1] if reply[-1] in local.ends else reply
-    return local.renderer.reply_text([], ids).rstrip("\ufffd")
+    ids = reply[:-1] if reply[-1] in local.end_token_ids else reply
+    return local.prompt_tokenizer.decode_reply([], ids).rstrip("\ufffd")
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3", "gemma", "gemma2", "mistral"])
@@ -106,7 +106,7 @@ def test_a_steered_reply_is_what_transformers_says_from_the_same_embeddings(
         assert isinstance(done, Generated)
         assert (done.text, done.new_tokens) == (text_of(local, reply), len(reply))
         assert done.logprob == pytest.approx(logprob, abs=1e-3)
-        assert done.prompt_tokens == len(local.renderer.ids(p))
+        assert done.prompt_tokens == len(local.prompt_tokenizer.encode(p))
     plain = [plain_reply(local, p, None)[1] for p, _ in cases]
     # They do steer, but those behind a window of 16 tokens and two layers.
     assert (
@@ -241,27 +241,27 @@ def test_steered_dialogues_are_the_same_with_threads_without_them_and_with_evict
             assert lines == expected
             np.testing.assert_allclose(numbers, plain, rtol=1e-3, atol=1e-3)
             if cache_bytes is None:
-                assert backend.meter.read < reread.meter.read
+                assert backend.meter.prefill_tokens < reread.meter.prefill_tokens
 
 
 def test_end_costs_the_prefix_and_the_header_once_the_state_is_known(
     llama: Path, gather: Callable[..., list[Any]]
 ) -> None:
     backend = engine(llama)
-    tokens = backend.local.renderer.tokens(SCRIPT, "end")
-    header = len(tokens.ids) - tokens.place
+    tokens = backend.local.prompt_tokenizer.tokenise(SCRIPT, "end")
+    header = len(tokens.ids) - tokens.prefix_index
     gather(backend, [Encode(prompt=SCRIPT, thread="t")])
-    assert backend.meter.read == tokens.place
+    assert backend.meter.prefill_tokens == tokens.prefix_index
     gather(backend, [greedy(SCRIPT, prefix("end", length=3), "t")])
     # the last one goes with the first token of the reply
-    assert backend.meter.read == tokens.place + 3 + header - 1
+    assert backend.meter.prefill_tokens == tokens.prefix_index + 3 + header - 1
     # The next turn starts from the dialogue before the prefix: what came after it is of no use
     # unsteered.
     longer = replace(SCRIPT, reply_start=SCRIPT.reply_start + " Sixty.\nBen: No.\nAnn:")
-    place = backend.local.renderer.tokens(longer, "end").place
-    before = backend.meter.read
+    place = backend.local.prompt_tokenizer.tokenise(longer, "end").prefix_index
+    before = backend.meter.prefill_tokens
     gather(backend, [Encode(prompt=longer, thread="t")])
-    assert backend.meter.read - before == place - tokens.place
+    assert backend.meter.prefill_tokens - before == place - tokens.prefix_index
 
 
 def test_the_same_prefix_at_the_start_keeps_its_cache(
@@ -269,14 +269,14 @@ def test_the_same_prefix_at_the_start_keeps_its_cache(
 ) -> None:
     backend = engine(llama)
     longer = replace(SCRIPT, reply_start=SCRIPT.reply_start + " Sixty.\nBen: No.\nAnn:")
-    ids, more = (backend.local.renderer.ids(p) for p in (SCRIPT, longer))
+    ids, more = (backend.local.prompt_tokenizer.encode(p) for p in (SCRIPT, longer))
     gather(backend, [greedy(SCRIPT, prefix("start"), "t")])
-    before = backend.meter.read
+    before = backend.meter.prefill_tokens
     gather(backend, [greedy(longer, prefix("start"), "t")])
-    assert backend.meter.read - before <= len(more) - len(ids)
-    before = backend.meter.read
+    assert backend.meter.prefill_tokens - before <= len(more) - len(ids)
+    before = backend.meter.prefill_tokens
     gather(backend, [greedy(longer, prefix("start", seed=1), "t")])
-    assert backend.meter.read - before == len(more) + 2 - 1
+    assert backend.meter.prefill_tokens - before == len(more) + 2 - 1
 
 
 def test_steered_plain_and_encoded_rows_share_a_batch(

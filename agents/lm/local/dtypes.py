@@ -14,16 +14,16 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def dtype_in_use(dtype: str, device: torch.device) -> str:
+def resolve_dtype(dtype: str, device: torch.device) -> str:
     """The format that weights get: for `auto` bfloat16 where it is fast on the device, else
     float32.
     """
     if dtype != "auto":
         return dtype
-    return "bfloat16" if fast_bfloat16(device) else "float32"
+    return "bfloat16" if has_fast_bfloat16(device) else "float32"
 
 
-def fast_bfloat16(device: torch.device) -> bool:
+def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether a device multiplies bfloat16 matrices in hardware; elsewhere it is slower than
     float32.
 
@@ -40,11 +40,11 @@ def fast_bfloat16(device: torch.device) -> bool:
     return (
         device.type == "cpu"
         and any(bool(ask()) for ask in asked if ask is not None)
-        and onednn_bfloat16()
+        and onednn_has_bfloat16()
     )
 
 
-def onednn_bfloat16() -> bool:
+def onednn_has_bfloat16() -> bool:
     """Whether oneDNN, which multiplies for torch, takes bfloat16 on this processor (or is told not
     to by ONEDNN_MAX_CPU_ISA).
     """
