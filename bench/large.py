@@ -27,7 +27,7 @@ from simworld.core.episode import Ending, WorkItem
 from simworld.core.judgement import Judgement
 from simworld.results.games import count_games
 from simworld.results.standings import make_standings
-from simworld.tournament.loading import Tournament, open_tournament
+from simworld.tournament.loaded_tournament import Tournament, open_tournament
 from simworld.tournament.results import (
     differences,
     judge_ids,

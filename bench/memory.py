@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.large import rates
-from simworld.tournament.loading import Tournament, open_tournament
+from simworld.tournament.loaded_tournament import Tournament, open_tournament
 from simworld.tournament.results import differences, tournament_results
 from store import Store, open_store
 

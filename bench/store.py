@@ -28,7 +28,7 @@ from simworld.judging.judge import make_judge
 from simworld.runner.conversations import Job
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.runner.stored_run import begin
-from simworld.tournament.loading import Tournament, open_tournament
+from simworld.tournament.loaded_tournament import Tournament, open_tournament
 from simworld.tournament.tournament_plan import matches_of, plan_of
 from store import Store, open_store
 from store.codebook import describe

@@ -50,7 +50,7 @@ from simworld.core.protocols import Backend
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import FakeBackend
-from simworld.tournament.loading import open_tournament
+from simworld.tournament.loaded_tournament import open_tournament
 from simworld.tournament.play import TournamentListener, play_tournament
 from simworld.web.links import link
 from store import Store, open_store, query

@@ -10,13 +10,13 @@ from typing import Any, Self, TypeVar
 import pandas as pd
 
 from simworld.analysis import ready_queries as _ready
-from simworld.analysis.questions import actions as _actions
 from simworld.analysis.questions import agent_pairs as _paired
 from simworld.analysis.questions import catalogue as _catalogue
 from simworld.analysis.questions import check_results as _checks
 from simworld.analysis.questions import endings as _endings
 from simworld.analysis.questions import language as _language
 from simworld.analysis.questions import mean_scores as _scores
+from simworld.analysis.questions import planner_actions as _actions
 from simworld.analysis.questions import standings as _standings
 from simworld.analysis.questions import stored_rows as _rows
 from simworld.analysis.questions.query_source import QuerySource, table

@@ -17,8 +17,8 @@ from typing import Any
 import click
 
 import store
+from simworld.analysis.empty_results import why_empty
 from simworld.analysis.ready_queries import ReadyQuery, check_names, ready_queries, ready_query
-from simworld.analysis.why_no_rows import why_empty
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json

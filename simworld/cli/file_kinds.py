@@ -17,7 +17,7 @@ from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.judging.pair_accuracy import load_pairs
 from simworld.pipeline.learn.grid import combinations
 from simworld.pipeline.learn.shipped_files import open_file
-from simworld.tournament.loading import open_tournament
+from simworld.tournament.loaded_tournament import open_tournament
 from simworld.yamlfile import in_order, load_yaml, parse, top_keys
 
 KINDS = (

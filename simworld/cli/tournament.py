@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from simworld.judging.judging_pass import JudgingTally
     from simworld.runner.stored_run import RunProgress
     from simworld.tournament.cost_estimate import CostEstimate
-    from simworld.tournament.loading import Tournament
+    from simworld.tournament.loaded_tournament import Tournament
     from simworld.tournament.play import TournamentListener
 
 judge_option = click.option(
@@ -64,7 +64,7 @@ def tournament() -> None:
 @json_option
 def check(file: str, as_json: bool) -> None:
     """Check a tournament file, and everything that it names."""
-    from simworld.tournament.loading import open_tournament
+    from simworld.tournament.loaded_tournament import open_tournament
     from simworld.tournament.tournament_plan import matches_of, plan_of
 
     opened = open_tournament(file)
@@ -96,7 +96,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     Never overwrites a file.
     """
     from simworld.cli.file_kinds import kind_of
-    from simworld.tournament.template import tournament_template
+    from simworld.tournament.tournament_template import tournament_template
     from simworld.yamlfile import yaml_files
 
     beside = out.parent if out is not None else Path()
@@ -169,7 +169,7 @@ def run(
     from simworld.runner.loaded_agents import load_agents
     from simworld.runner.stored_run import open_store_for
     from simworld.tournament.cost_estimate import estimate_cost
-    from simworld.tournament.loading import open_tournament
+    from simworld.tournament.loaded_tournament import open_tournament
     from simworld.tournament.play import judges_of, play_tournament
     from store import check_store
 
@@ -260,7 +260,7 @@ def run(
 @json_option
 def status(file: str, db: str, as_json: bool) -> None:
     """Show how far a tournament is, and what is left."""
-    from simworld.tournament.loading import open_tournament
+    from simworld.tournament.loaded_tournament import open_tournament
 
     opened = open_tournament(file)
     cost = _price(opened, db, as_json)
@@ -286,7 +286,7 @@ def standings(
     file: str, judge_name: str | None, measure: str | None, db: str, as_json: bool
 ) -> None:
     """Show scores, ratings and wins of what is played and judged."""
-    from simworld.tournament.loading import open_tournament
+    from simworld.tournament.loaded_tournament import open_tournament
 
     opened = open_tournament(file)
     _standings(opened, db, _judge(opened, judge_name), measure, as_json)
@@ -328,7 +328,7 @@ def compare(
     from simworld.core.measures import OVERALL
     from simworld.judging.judge_warnings import cautions
     from simworld.pipeline.requirements import check_requirement, read_requirements
-    from simworld.tournament.loading import open_tournament
+    from simworld.tournament.loaded_tournament import open_tournament
     from simworld.tournament.results import differences, judge_ids
     from simworld.tournament.results_json import plain_differences
     from store import open_store

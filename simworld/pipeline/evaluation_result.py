@@ -14,14 +14,14 @@ from simworld.core.episode import Ending
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.requirements import RequirementOutcome
 from simworld.results.arms import Arm, ArmSeat, arm_of, judged_seats
-from simworld.results.cells import to_score_tables
 from simworld.results.differences import compare_agents
 from simworld.results.language_quality import Quality, evenly_spaced, qualities
 from simworld.results.last_attempts import last_attempts
 from simworld.results.perplexity import perplexity, replies
+from simworld.results.seat_scores import to_score_tables
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.stats.intervals import Estimate, mean_by_family
-from simworld.stats.paired_comparison import PairedComparison
+from simworld.stats.paired_tests import PairedComparison
 from simworld.training.data.dataset_query import RewardSettings
 from simworld.training.data.measured_rewards import make_utterance_reward
 from store import EpisodeSummary, Store, StoredEpisode

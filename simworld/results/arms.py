@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from simworld.core.episode import Ending
 from simworld.core.measures import OVERALL
-from simworld.results.cells import SeatScore
 from simworld.results.episode_scores import scores_of
+from simworld.results.seat_scores import SeatScore
 from store import EpisodeSummary, Store
 
 

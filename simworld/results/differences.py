@@ -12,8 +12,8 @@ from scipy.special import nctdtr, stdtrit
 
 from simworld.core.arrays import Floats, Ints
 from simworld.core.measures import OVERALL, SOTOPIA_MEAN
-from simworld.results.cells import SeatScores, unique_rows
-from simworld.stats.paired_comparison import PairedComparison, compare_pairs, with_holm
+from simworld.results.seat_scores import SeatScores, unique_rows
+from simworld.stats.paired_tests import PairedComparison, compare_pairs, with_holm
 
 POWER = 0.8
 MOST = 1_000_000  # families; whoever needs more needs another question

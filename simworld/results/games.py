@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simworld.core.arrays import Floats, Ints
-from simworld.results.cells import SeatScores
+from simworld.results.seat_scores import SeatScores
 
 _BYTE = 255  # the most that a byte can count
 # difference that is none of rounding: equal scores may have been summed in another order

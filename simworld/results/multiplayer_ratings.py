@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from simworld.core.errors import MissingExtra
-from simworld.results.cells import SeatScores, unique_rows
+from simworld.results.seat_scores import SeatScores, unique_rows
 
 ENOUGH = (
     # episodes per agent: σ has settled (6 agents, three at a table: 1.65 after 900 episodes, 1.59

@@ -13,8 +13,8 @@ from typing import Self
 import numpy as np
 
 from simworld.core.arrays import Bools, Ints
-from simworld.results.cells import unique_rows
-from simworld.results.seat_scores import ComparedSeats, KnownSeats, compared_mask
+from simworld.results.score_reading import ComparedSeats, KnownSeats, compared_mask
+from simworld.results.seat_scores import unique_rows
 from store import Cells, Store
 
 

@@ -14,9 +14,9 @@ from simworld.core.arrays import Ints
 from simworld.core.counts import counted
 from simworld.core.measures import OVERALL, SOTOPIA_MEAN
 from simworld.results.games import GameCounts
-from simworld.results.seat_scores import SeatCount
+from simworld.results.score_reading import SeatCount
 from simworld.stats.intervals import Estimate, means_of_sums
-from simworld.stats.paired_comparison import ENOUGH_FAMILIES
+from simworld.stats.paired_tests import ENOUGH_FAMILIES
 from simworld.stats.ratings import Rating, rate_counts
 
 BESIDE = 400  # bootstrap resamples of ratings on other measures than the first

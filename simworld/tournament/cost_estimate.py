@@ -11,7 +11,7 @@ from simworld.core.episode import Ending
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import ANY
 from simworld.results.last_attempts import last_attempts
-from simworld.tournament.loading import Tournament
+from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.measured_rates import judging_minutes, pace_of, playing_minutes
 from simworld.tournament.swiss_points import points_of
 from simworld.tournament.tournament_plan import matches_of, plan_of

@@ -20,7 +20,7 @@ from simworld.judging.judging_pass import JudgingRun, JudgingTally
 from simworld.runner.loaded_agents import LoadedAgents, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, run_plan
 from simworld.tournament.budget import Spending
-from simworld.tournament.loading import Tournament
+from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.measured_rates import judging_entry
 from simworld.tournament.swiss_points import points_of
 from simworld.tournament.tournament_file import Budget

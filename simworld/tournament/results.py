@@ -11,13 +11,18 @@ from simworld.core.errors import InputError, MissingExtra
 from simworld.core.measures import OVERALL
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judge_warnings import cautions
-from simworld.results.cells import SeatScores
 from simworld.results.differences import Difference, compare_agents
 from simworld.results.games import count_games
 from simworld.results.multiplayer_ratings import EpisodeRanks, MultiplayerRating
-from simworld.results.seat_scores import ScoreCounts, measure_scales, read_scores, retest_deviations
+from simworld.results.score_reading import (
+    ScoreCounts,
+    measure_scales,
+    read_scores,
+    retest_deviations,
+)
+from simworld.results.seat_scores import SeatScores
 from simworld.results.standings import Standings, make_standings
-from simworld.tournament.loading import Tournament
+from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.tournament_plan import compared_seats
 from store import Store
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from simworld.results.differences import Difference
 from simworld.results.standings import MeasureStandings, Standing
-from simworld.tournament.loading import Tournament
+from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.results import Results
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simworld.core.measures import OVERALL
 from simworld.results.games import count_games
-from simworld.tournament.loading import Tournament
+from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.results import judge_ids, read_tournament_scores
 from simworld.tournament.tournament_plan import Points
 from store import Store

@@ -10,7 +10,7 @@ from typing import Any
 
 from simworld.core.scenario import Scenario
 from simworld.runner.run_plan import RunPlan
-from simworld.tournament.loading import Tournament
+from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.schedule import (
     Match,
     counted_seats,

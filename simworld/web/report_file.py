@@ -20,7 +20,7 @@ from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.core.scenario import Scenario
 from simworld.results.episode_scores import scores_of
-from simworld.tournament.loading import Tournament
+from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.results import Results, differences_for_ids, results_for_ids
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament
 from simworld.web.html import environment

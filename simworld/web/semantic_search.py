@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simworld.analysis.embeddings_in_memory import EmbeddingsInMemory
+from simworld.analysis.embedding_cache import EmbeddingsInMemory
 from simworld.analysis.semantic_search import Encoder, SimilarEpisode, encoder_id
 from simworld.core.errors import SimworldError
 from store import Store

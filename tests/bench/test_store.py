@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from simworld.tournament.loading import open_tournament
+from simworld.tournament.loaded_tournament import open_tournament
 from simworld.tournament.results import tournament_results
 from store import open_store
 from tests.simworld.analysis.raw import raw_scores

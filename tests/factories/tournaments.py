@@ -16,7 +16,7 @@ from simworld.core.requests import Completion, Request
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import FakeBackend
-from simworld.tournament.loading import Tournament, open_tournament
+from simworld.tournament.loaded_tournament import Tournament, open_tournament
 from simworld.tournament.play import OpenJudge, TournamentOutcome, play_tournament
 from store import Store, open_store
 from tests.sql_events import at_each

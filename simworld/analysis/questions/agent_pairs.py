@@ -14,12 +14,12 @@ from simworld.analysis.questions.judge_measures import judge_measures
 from simworld.analysis.questions.mean_scores import GroupKey, grouping
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, scope
-from simworld.analysis.questions.seats import ALL, seat_frames
+from simworld.analysis.questions.seat_frames import ALL, seat_frames
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.results.differences import Difference, differences
-from simworld.stats.paired_comparison import PairedComparison
-from simworld.stats.paired_comparison import compare_pairs as of_pairs
+from simworld.stats.paired_tests import PairedComparison
+from simworld.stats.paired_tests import compare_pairs as of_pairs
 from store.cells import number_of
 
 BY = ("family", "scenario", "kind", "seat", "position")

@@ -12,7 +12,7 @@ from simworld.analysis.questions.judge_measures import Measure, judge_measures
 from simworld.analysis.questions.mean_scores import check_one_meaning, family_notes, grouping
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, scope
-from simworld.analysis.questions.seats import ALL, COLUMNS, seat_frames
+from simworld.analysis.questions.seat_frames import ALL, COLUMNS, seat_frames
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.stats.intervals import mean_by_family

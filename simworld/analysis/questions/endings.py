@@ -16,7 +16,7 @@ from simworld.analysis.questions.mean_scores import (
 )
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import scope
-from simworld.analysis.questions.seats import ALL
+from simworld.analysis.questions.seat_frames import ALL
 from simworld.stats.intervals import mean_of_sums
 
 _COLUMNS = {

@@ -15,7 +15,7 @@ import pandas as pd
 from simworld.analysis.questions.mean_scores import count_seats, estimate_columns, family_notes
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, scope
-from simworld.analysis.questions.seats import seat_frames
+from simworld.analysis.questions.seat_frames import seat_frames
 from simworld.core.counts import counted
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.errors import InputError

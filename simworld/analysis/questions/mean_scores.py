@@ -12,10 +12,10 @@ from simworld.analysis.questions.judge_choice import choose_judge
 from simworld.analysis.questions.judge_measures import judge_measures
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, choose, scope
-from simworld.analysis.questions.seats import ALL, COLUMNS, seat_frames
+from simworld.analysis.questions.seat_frames import ALL, COLUMNS, seat_frames
 from simworld.core.errors import InputError
 from simworld.stats.intervals import Estimate, means_of_sums
-from simworld.stats.paired_comparison import ENOUGH_FAMILIES
+from simworld.stats.paired_tests import ENOUGH_FAMILIES
 from store.sqlite_process import SqlRow
 
 GroupKey = tuple[Any, ...]

@@ -9,10 +9,10 @@ from simworld.analysis.questions.judge_measures import judge_measures
 from simworld.analysis.questions.mean_scores import estimate_columns
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import one_run, scope
-from simworld.analysis.questions.seats import seat_names
+from simworld.analysis.questions.seat_frames import seat_names
 from simworld.core.errors import InputError
 from simworld.results.games import count_games
-from simworld.results.seat_scores import ScoreCounts, read_scores
+from simworld.results.score_reading import ScoreCounts, read_scores
 from simworld.results.standings import Standings, make_standings
 
 

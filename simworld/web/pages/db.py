@@ -11,8 +11,8 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from simworld.analysis.empty_results import why_empty
 from simworld.analysis.ready_queries import ready_queries
-from simworld.analysis.why_no_rows import why_empty
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.web.app_state import AppState

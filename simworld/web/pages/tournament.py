@@ -10,13 +10,13 @@ from markupsafe import Markup
 from simworld.core.errors import InputError
 from simworld.judging.judge_warnings import cautions
 from simworld.results.differences import Difference
+from simworld.results.episode_pairs import EpisodePair, episode_pairs
 from simworld.results.episode_scores import EpisodeScores, scores_of
-from simworld.results.seat_scores import measure_scales
+from simworld.results.score_reading import measure_scales
 from simworld.results.shared_cells import SharedCells
-from simworld.results.side_by_side import EpisodePair, episode_pairs
 from simworld.results.standings import MeasureStandings, Standing, WinRecord
 from simworld.stats.ratings import CENTRE
-from simworld.tournament.loading import Tournament
+from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.results import Results, differences_for_ids, results_for_ids
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament
 from simworld.tournament.tournament_plan import compared_seats, seat_counts

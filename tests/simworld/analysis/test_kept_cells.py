@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simworld.results.cells import SeatScore, SeatScores
 from simworld.results.games import GameCounts, count_games
-from simworld.results.seat_scores import ScoreCounts, read_scores, retest_deviations
+from simworld.results.score_reading import ScoreCounts, read_scores, retest_deviations
+from simworld.results.seat_scores import SeatScore, SeatScores
 from simworld.results.standings import make_standings
 from store import Store, open_store
 from tests.simworld.analysis.raw import raw_deviation, raw_samples, raw_scores

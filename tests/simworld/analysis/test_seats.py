@@ -15,11 +15,11 @@ from simworld.analysis.questions.judge_choice import JudgeChoice, choose_judge
 from simworld.analysis.questions.judge_measures import judge_measures
 from simworld.analysis.questions.query_source import QuerySource
 from simworld.analysis.questions.scope import scope
-from simworld.analysis.questions.seats import CELL, COLUMNS, seat_frames
+from simworld.analysis.questions.seat_frames import CELL, COLUMNS, seat_frames
 from simworld.core.errors import InputError
 from simworld.core.measures import average_samples, measure_names, measures_of
-from simworld.results.cells import SeatScore, to_score_tables
 from simworld.results.differences import compare_agents
+from simworld.results.seat_scores import SeatScore, to_score_tables
 from store import Store, open_store
 from store.cells import number_of
 from tests.factories import world

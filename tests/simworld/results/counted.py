@@ -7,8 +7,8 @@ from itertools import groupby
 
 import numpy as np
 
-from simworld.results.cells import SeatScore, to_score_tables
 from simworld.results.games import GameCounts, count_games
+from simworld.results.seat_scores import SeatScore, to_score_tables
 
 
 def count(scores: Iterable[SeatScore], ties: Mapping[str, float] | None = None) -> GameCounts:

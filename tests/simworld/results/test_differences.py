@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from simworld.results.cells import SeatScore, to_score_tables
 from simworld.results.differences import compare_agents, families_needed
+from simworld.results.seat_scores import SeatScore, to_score_tables
 
 
 def score(agent: str, family: int, value: float, partner: str = "p") -> SeatScore:

@@ -11,7 +11,7 @@ import pytest
 
 from simworld.results.arms import judged_seats
 from simworld.results.episode_scores import average_judgements, scores_of
-from simworld.results.seat_scores import read_scores
+from simworld.results.score_reading import read_scores
 from store import Store, open_store
 from tests.factories.stored import add, begin, item, judged, played
 from tests.factories.world import RUBRIC

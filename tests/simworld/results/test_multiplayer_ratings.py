@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simworld.results.cells import SeatScore, SeatScores, to_score_tables
 from simworld.results.multiplayer_ratings import ENOUGH, EpisodeRanks, MultiplayerRating
+from simworld.results.seat_scores import SeatScore, SeatScores, to_score_tables
 
 pytest.importorskip("openskill")
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from simworld.results.cells import SeatScore
 from simworld.results.games import GameCounts
-from simworld.results.seat_scores import SeatCount
+from simworld.results.score_reading import SeatCount
+from simworld.results.seat_scores import SeatScore
 from simworld.results.standings import Standing, Standings, WinRecord, make_standings
 from tests.simworld.results.counted import count
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simworld.tournament.loading import open_tournament
+from simworld.tournament.loaded_tournament import open_tournament
 from simworld.tournament.results import tournament_results
 from simworld.tournament.results_json import plain_results
 from store import open_store

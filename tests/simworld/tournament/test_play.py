@@ -20,7 +20,7 @@ from simworld.core.requests import Completion, Request, Score, Scored
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import fake_answer
 from simworld.tournament.cost_estimate import estimate_cost
-from simworld.tournament.loading import Tournament
+from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.play import OpenJudge, play_tournament
 from simworld.tournament.results import (
     differences,

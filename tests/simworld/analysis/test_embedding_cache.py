@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simworld.analysis.embeddings_in_memory import EmbeddingsInMemory
+from simworld.analysis.embedding_cache import EmbeddingsInMemory
 from simworld.analysis.semantic_search import nearest
 from store import Store
 from tests.factories.stored import add, begin, played

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simworld.results.side_by_side import episode_pairs
+from simworld.results.episode_pairs import episode_pairs
 from store import Store, open_store
 from tests.factories.tournaments import play, tournament, write
 

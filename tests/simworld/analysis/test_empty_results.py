@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 import store
+from simworld.analysis.empty_results import why_empty
 from simworld.analysis.ready_queries import ready_queries, ready_query
-from simworld.analysis.why_no_rows import why_empty
 from simworld.core.errors import Failure
 from simworld.core.judgement import JudgementStatus
 from tests.factories import world

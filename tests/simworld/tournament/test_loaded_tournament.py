@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from simworld.core.errors import InputError
-from simworld.tournament.loading import open_tournament, shipped
+from simworld.tournament.loaded_tournament import open_tournament, shipped
 from simworld.tournament.tournament_file import tournament_schema_text
 from simworld.tournament.tournament_plan import matches_of, plan_of, same_partners
 from simworld.yamlfile import load_yaml

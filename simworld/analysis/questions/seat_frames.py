@@ -21,7 +21,7 @@ from simworld.analysis.questions.judge_measures import Measure
 from simworld.analysis.questions.query_source import QuerySource
 from simworld.analysis.questions.scope import Scope
 from simworld.core.measures import measure_names
-from simworld.results.seat_scores import seat_values
+from simworld.results.score_reading import seat_values
 from store import Cells
 
 COLUMNS = ("agent", "seat", "position", "run", "scenario", "family", "kind")

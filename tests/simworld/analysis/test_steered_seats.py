@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from simworld.analysis.used_actions import steering
+from simworld.analysis.steered_seats import steering
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, PlanStep, Turn, WorkItem
 from store import Store
 from tests.factories.stored import NOON, TICKET, begin

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simworld.results.cells import SeatScore, to_score_tables
 from simworld.results.differences import compare_agents
-from simworld.stats.paired_comparison import PairedComparison, holm, sign_flip, with_holm
+from simworld.results.seat_scores import SeatScore, to_score_tables
+from simworld.stats.paired_tests import PairedComparison, holm, sign_flip, with_holm
 
 Where = tuple[str, str, str, str, int]  # family, scenario, seat, partner, repeat
 Arms = dict[Where, float]
