@@ -358,7 +358,9 @@ def compare(
     outcomes = []
     for requirement in requirements:
         difference = both[requirement.better, requirement.worse].get(requirement.measure)
-        outcomes.append(check_requirement(requirement, difference.paired if difference else None))
+        outcomes.append(
+            check_requirement(requirement, difference.comparison if difference else None)
+        )
     if as_json:
         data = plain_differences(first, second, measures)
         data["cautions"] = list(noted)

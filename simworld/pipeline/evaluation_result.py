@@ -13,11 +13,11 @@ from simworld.core.arrays import Embed
 from simworld.core.episode import Ending
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.requirements import RequirementOutcome
-from simworld.results.arms import Arm, ArmSeat, arm_of, judged_seats
+from simworld.results.arms import Arm, ArmSeat, scores_by_seat, tally_arm
 from simworld.results.differences import compare_agents
-from simworld.results.language_quality import Quality, evenly_spaced, qualities
+from simworld.results.language_quality import LanguageQuality, evenly_spaced, measure_language
 from simworld.results.last_attempts import last_attempts
-from simworld.results.perplexity import perplexity, replies
+from simworld.results.perplexity import perplexity, reply_requests
 from simworld.results.seat_scores import to_score_tables
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.stats.intervals import Estimate, mean_by_family
@@ -50,7 +50,7 @@ class Evaluation:
     agents: Mapping[str, str]  # arm → agent id
     levels: Mapping[str, Mapping[str, Estimate]]  # arm → measure → mean
     comparisons: tuple[Comparison, ...]
-    quality: Mapping[str, Quality]
+    quality: Mapping[str, LanguageQuality]
     measures: tuple[str, ...]
 
     def paired(self, first: str, second: str, measure: str) -> PairedComparison | None:
@@ -85,13 +85,13 @@ def read_arms(
     """
     places = plan.places(loaded_agents.ids)
     episodes = last_attempts(store.summaries(run=plan.run))
-    seats = judged_seats(store, judge_ids, [summary.id for summary in episodes.values()])
+    seats = scores_by_seat(store, judge_ids, [summary.id for summary in episodes.values()])
     played = _played(store, plan.run, places, episodes)
     if scoring.reward is not None:
         for key, value in _measured(played, scoring.reward).items():
             seats.setdefault(key, {})[scoring.reward.measure] = value
     arms = {
-        arm: arm_of(arm, of_arm, episodes, seats, main=scoring.main)
+        arm: tally_arm(arm, of_arm, episodes, seats, main_measure=scoring.main)
         for arm, of_arm in places.items()
     }
     found = {m: None for arm in arms.values() for score in arm.scores for m in score.values}
@@ -99,7 +99,7 @@ def read_arms(
         *(m for m in (scoring.main,) if m in found),
         *(m for m in found if m != scoring.main),
     )
-    quality = qualities(
+    quality = measure_language(
         {
             arm: [(stored.episode, seat) for stored, seat in of_arm]
             for arm, of_arm in played.items()
@@ -164,17 +164,17 @@ def _measured(played: _PlayedSeats, reward: RewardSettings) -> dict[tuple[str, s
 
 
 def _with_perplexity(
-    quality: Quality,
+    quality: LanguageQuality,
     seats: Sequence[tuple[StoredEpisode, str]],
     spec: LMSpec,
     loaded_agents: LoadedAgents,
     store: Store,
     most: int,
-) -> Quality:
+) -> LanguageQuality:
     backend = loaded_agents.shared(model_key(spec))
     if backend is None:
         return quality
-    requests = list(replies(store, seats, backend.info.id))
+    requests = list(reply_requests(store, seats, backend.info.id))
     return replace(quality, perplexity=perplexity(evenly_spaced(requests, most), backend))
 
 
@@ -199,8 +199,8 @@ def _compare(
     arms: Mapping[str, Arm], first: str, second: str, main: Sequence[str]
 ) -> dict[str, PairedComparison]:
     tables = to_score_tables(score for arm in (first, second) for score in arms[arm].scores)
-    found = compare_agents(tables, first, second, main=main)
-    return {measure: difference.paired for measure, difference in found.items()}
+    found = compare_agents(tables, first, second, main_measures=main)
+    return {measure: difference.comparison for measure, difference in found.items()}
 
 
 def _levels(arm: Arm, measures: Sequence[str]) -> dict[str, Estimate]:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from simworld.core.arrays import Floats, Ints
 from simworld.results.seat_scores import SeatScores
 
-_BYTE = 255  # the most that a byte can count
+_MAX_BYTE = 255  # the most that a byte can count
 # difference that is none of rounding: equal scores may have been summed in another order
-_SMALLEST = 1e-12
+_MIN_GAP = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,8 +30,8 @@ class GameCounts:
     families: tuple[str, ...]  # in order, like agents and measures
     agents: tuple[str, ...]
     measures: tuple[str, ...]
-    totals: Floats  # (F, K, M) scores, summed
-    numbers: Ints  # (F, K, M) how many scores
+    score_sums: Floats  # (F, K, M) scores, summed
+    score_counts: Ints  # (F, K, M) how many scores
     wins: Ints  # (F, K, K, M) games won by the agent of the row against that of the column
     ties: Ints  # (F, K, K, M) symmetric
 
@@ -44,22 +44,23 @@ def count_games(parts: Iterable[SeatScores], ties: Mapping[str, float] | None = 
         ties: measure → a difference below it is a tie; default 0: only equal scores tie.
     """
     found = sorted(
-        ((part.places[0], _count(part, ties or {})) for part in parts), key=lambda pair: pair[0]
+        ((part.blocks[0], _count_table(part, ties or {})) for part in parts),
+        key=lambda pair: pair[0],
     )
-    return _merged([counted for _, counted in found])
+    return _merge([counted for _, counted in found])
 
 
-def _count(part: SeatScores, ties: Mapping[str, float]) -> GameCounts:
-    first, values = part.dense()
-    names = [family for family, _, _ in part.places]
+def _count_table(part: SeatScores, ties: Mapping[str, float]) -> GameCounts:
+    first, values = part.values_by_cell()
+    names = [family for family, _, _ in part.blocks]
     known = list(dict.fromkeys(names))
-    family = np.array([known.index(name) for name in names])[part.place[first]]
+    family = np.array([known.index(name) for name in names])[part.block[first]]
     starts = np.flatnonzero(
         np.diff(family, prepend=-1)
     )  # where each family begins, for cells are in the order of their places
     agents = len(part.agents)
     wins, ties_ = np.zeros((2, len(starts), agents, agents, len(part.measures)), dtype=np.int64)
-    least = np.array([[max(ties.get(measure, 0.0), _SMALLEST)] for measure in part.measures])
+    least = np.array([[max(ties.get(measure, 0.0), _MIN_GAP)] for measure in part.measures])
     # (K, M, C), which is faster to go along
     lines = np.ascontiguousarray(values.transpose(1, 2, 0))
     there = ~np.isnan(lines)
@@ -75,8 +76,8 @@ def _count(part: SeatScores, ties: Mapping[str, float]) -> GameCounts:
         families=tuple(known[number] for number in family[starts]),
         agents=part.agents,
         measures=part.measures,
-        totals=np.add.reduceat(np.where(np.isnan(values), 0.0, values), starts),
-        numbers=counter.count(there),
+        score_sums=np.add.reduceat(np.where(np.isnan(values), 0.0, values), starts),
+        score_counts=counter.count(there),
         wins=wins,
         ties=ties_,
     )
@@ -90,7 +91,7 @@ class _Counter:
     def __init__(self, starts: Ints, end: int) -> None:
         ends = [*starts[1:].tolist(), end]
         self._parts = np.concatenate(
-            [np.arange(a, b, _BYTE) for a, b in zip(starts.tolist(), ends, strict=True)]
+            [np.arange(a, b, _MAX_BYTE) for a, b in zip(starts.tolist(), ends, strict=True)]
         )
         self._starts = np.searchsorted(self._parts, starts)
 
@@ -103,7 +104,7 @@ class _Counter:
         return counts
 
 
-def _merged(parts: Sequence[GameCounts]) -> GameCounts:
+def _merge(parts: Sequence[GameCounts]) -> GameCounts:
     families, agents, measures = (
         tuple(sorted({name for part in parts for name in getattr(part, names)}))
         for names in ("families", "agents", "measures")
@@ -113,8 +114,8 @@ def _merged(parts: Sequence[GameCounts]) -> GameCounts:
         families=families,
         agents=agents,
         measures=measures,
-        totals=np.zeros((*each, len(measures))),
-        numbers=np.zeros((*each, len(measures)), dtype=np.int64),
+        score_sums=np.zeros((*each, len(measures))),
+        score_counts=np.zeros((*each, len(measures)), dtype=np.int64),
         wins=np.zeros((*pairs, len(measures)), dtype=np.int64),
         ties=np.zeros((*pairs, len(measures)), dtype=np.int64),
     )
@@ -127,8 +128,8 @@ def _merged(parts: Sequence[GameCounts]) -> GameCounts:
                 (measures, part.measures),
             )
         )
-        found.totals[np.ix_(f, k, m)] += part.totals
-        found.numbers[np.ix_(f, k, m)] += part.numbers
+        found.score_sums[np.ix_(f, k, m)] += part.score_sums
+        found.score_counts[np.ix_(f, k, m)] += part.score_counts
         found.wins[np.ix_(f, k, k, m)] += part.wins
         found.ties[np.ix_(f, k, k, m)] += part.ties
     return found

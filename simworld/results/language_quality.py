@@ -20,7 +20,7 @@ from simworld.core.arrays import Embed
 from simworld.core.episode import Act, ActionKind, Episode
 
 T = TypeVar("T")
-REPEATED = (
+REPEAT_SIMILARITY = (
     # share of word pairs that stand in one earlier line, from which on a line is a repeat; LM
     # agents' default
     0.6
@@ -30,7 +30,7 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
+class LanguageQuality:
     """How an arm speaks. Shares are in [0, 1]; None where there is nothing to measure."""
 
     utterances: int  # acts with a text
@@ -50,9 +50,9 @@ class Quality:
 EpisodeSeats = Sequence[tuple[Episode, str]]  # what an arm played: episodes, and its seat in each
 
 
-def qualities(
+def measure_language(
     arms: Mapping[str, EpisodeSeats], *, embed: Embed | None = None, most: int = 400
-) -> dict[str, Quality]:
+) -> dict[str, LanguageQuality]:
     """Arm → its language.
 
     Args:
@@ -65,18 +65,18 @@ def qualities(
     found = {}
     for arm, seats in arms.items():
         acts = _acts(seats)
-        spoken = _spoken(seats)
-        repeats = [repeat for episode, seat in seats for repeat in _repeats(episode, seat)]
+        spoken = _spoken_acts(seats)
+        repeats = [repeat for episode, seat in seats for repeat in _repeat_flags(episode, seat)]
         actions = [
             act.plan.action for act in acts if act.plan is not None and act.plan.action is not None
         ]
         texts = [act.action.text for act in evenly_spaced(spoken, most)]
-        found[arm] = Quality(
+        found[arm] = LanguageQuality(
             utterances=len(spoken),
             empty_share=(len(acts) - len(spoken)) / len(acts) if acts else None,
             words=sum(map(len, words[arm])) / len(spoken) if spoken else None,
-            distinct_1=distinct(words[arm], 1, limit),
-            distinct_2=distinct(words[arm], 2, limit),
+            distinct_1=distinct_share(words[arm], 1, limit),
+            distinct_2=distinct_share(words[arm], 2, limit),
             repeated_share=sum(repeats) / len(repeats) if repeats else None,
             action_dispersion=dispersion(np.stack(actions))
             if len({a.shape for a in actions}) == 1
@@ -88,7 +88,7 @@ def qualities(
     return found
 
 
-def distinct(utterances: Sequence[Sequence[str]], n: int, limit: int) -> float | None:
+def distinct_share(utterances: Sequence[Sequence[str]], n: int, limit: int) -> float | None:
     """Different n-grams by n-grams in the first `limit` words; n-grams do not cross utterances.
     None where there are none.
     """
@@ -128,7 +128,7 @@ def _acts(seats: EpisodeSeats) -> list[Act]:
     return [act for episode, seat in seats for act in episode.acts if act.seat == seat]
 
 
-def _spoken(seats: EpisodeSeats) -> list[Act]:
+def _spoken_acts(seats: EpisodeSeats) -> list[Act]:
     return [
         act
         for act in _acts(seats)
@@ -138,10 +138,10 @@ def _spoken(seats: EpisodeSeats) -> list[Act]:
 
 def spoken_words(seats: EpisodeSeats) -> list[list[str]]:
     """The words of each utterance of an arm."""
-    return [_WORD.findall(act.action.text.casefold()) for act in _spoken(seats)]
+    return [_WORD.findall(act.action.text.casefold()) for act in _spoken_acts(seats)]
 
 
-def _repeats(episode: Episode, seat: str) -> list[bool]:
+def _repeat_flags(episode: Episode, seat: str) -> list[bool]:
     earlier: list[str] = []
     found = []
     for act in episode.acts:
@@ -149,6 +149,6 @@ def _repeats(episode: Episode, seat: str) -> list[bool]:
         if act.action.kind is ActionKind.none or not text.strip():
             continue
         if act.seat == seat:
-            found.append(similarity(text, earlier) >= REPEATED)
+            found.append(similarity(text, earlier) >= REPEAT_SIMILARITY)
         earlier.append(text)
     return found

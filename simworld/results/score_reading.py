@@ -14,19 +14,13 @@ import numpy as np
 
 from simworld.core.arrays import Bools, Floats, Ints
 from simworld.core.errors import StoreDamaged
-from simworld.core.measures import (
-    OVERALL,
-    SOTOPIA_MEAN,
-    measure_names,
-    measures_of,
-    sotopia_scale,
-)
+from simworld.core.measures import OVERALL, SOTOPIA_MEAN, measure_names, measures_of, sotopia_scale
 from simworld.results.seat_scores import SeatScores, unique_rows
 from store import Cells, Store
 
 # Scenario id, agent by seat → the seats in which agents are compared
 ComparedSeats = Callable[[str, Mapping[str, str]], Collection[str]]
-KnownSeats = dict[
+SeatMasks = dict[
     tuple[Any, ...], Sequence[bool]
 ]  # scenario id and cast → by seat, whether it counts
 
@@ -41,25 +35,29 @@ class SeatCount:
 
 
 @dataclass(slots=True, kw_only=True)
-class ScoreCounts:
+class ScoreTally:
     """Scores as they are read; the counts are complete once all are."""
 
-    counts: dict[str, SeatCount] = field(default_factory=lambda: defaultdict(SeatCount))  # by agent
-    judged: int = 0  # episodes with a score
+    seat_counts: dict[str, SeatCount] = field(
+        default_factory=lambda: defaultdict(SeatCount)
+    )  # by agent
+    judged_episodes: int = 0  # episodes with a score
 
 
 def measure_scales(store: Store, judge_ids: Sequence[str]) -> dict[str, tuple[float, float]]:
     """Measure → the ends of its scale, for every measure that these judges give; dimensions last,
     in their rubric's order.
     """
-    rubrics = _rubrics(store, judge_ids)
-    names = dict.fromkeys(name for columns in measure_names(rubrics).values() for name in columns)
-    found = {OVERALL: (0.0, 1.0)} | dict.fromkeys(names, (0.0, 1.0))
+    rubrics = _judge_rubrics(store, judge_ids)
+    measures = dict.fromkeys(
+        name for columns in measure_names(rubrics).values() for name in columns
+    )
+    scales = {OVERALL: (0.0, 1.0)} | dict.fromkeys(measures, (0.0, 1.0))
     for rubric in rubrics.values():
         if SOTOPIA_MEAN in measures_of(rubric):
-            found[SOTOPIA_MEAN] = sotopia_scale(rubric)
-    first = {name: found[name] for name in (OVERALL, SOTOPIA_MEAN) if name in found}
-    return first | found
+            scales[SOTOPIA_MEAN] = sotopia_scale(rubric)
+    main_scales = {name: scales[name] for name in (OVERALL, SOTOPIA_MEAN) if name in scales}
+    return main_scales | scales
 
 
 def retest_deviations(
@@ -69,11 +67,11 @@ def retest_deviations(
     never judged twice.
     """
     sums: dict[str, Floats] = defaultdict(lambda: np.zeros(2))
-    for judge, names in measure_names(_rubrics(store, judge_ids)).items():
-        for scenario, of_scenario in sorted(store.retests(run, judge).items()):
+    for judge, measures in measure_names(_judge_rubrics(store, judge_ids)).items():
+        for scenario, retests in sorted(store.retests(run, judge).items()):
             if scenario in scenarios:
-                for name, found in zip(names, of_scenario, strict=True):
-                    sums[name] += found
+                for name, squares_and_freedom in zip(measures, retests, strict=True):
+                    sums[name] += squares_and_freedom
     return {
         name: math.sqrt(2 * squares / freedom)
         for name, (squares, freedom) in sums.items()
@@ -89,7 +87,7 @@ def read_scores(
     *,
     agents: Sequence[str],
     compared: ComparedSeats = lambda scenario, cast: cast.keys(),
-    reading: ScoreCounts | None = None,
+    tally: ScoreTally | None = None,
 ) -> Iterator[SeatScores]:
     """Every score of a run: dimensions and `overall` as shares of their range in [0, 1],
     `sotopia_mean` raw; samples averaged.
@@ -102,17 +100,17 @@ def read_scores(
         scenarios: id → names of the seats.
         agents: whose scores are wanted, by name.
         compared: which seats of an episode count.
-        reading: counts what is read.
+        tally: counts what is read.
 
     Raises:
         InputError: a score is not finite.
     """
     reader = _ScoreReader(
-        measure_names(_rubrics(store, judge_ids)),
+        measure_names(_judge_rubrics(store, judge_ids)),
         tuple(agents),
         scenarios,
         compared,
-        reading or ScoreCounts(),
+        tally or ScoreTally(),
     )
     for cells in store.cells(run, judge_ids, scenarios):
         yield from reader.read(cells)
@@ -123,50 +121,52 @@ class _ScoreReader:
 
     def __init__(
         self,
-        columns: Mapping[str, Sequence[str]],
+        judge_measures: Mapping[str, Sequence[str]],
         agents: tuple[str, ...],
         scenarios: Mapping[str, Sequence[str]],
         compared: ComparedSeats,
-        reading: ScoreCounts,
+        tally: ScoreTally,
     ) -> None:
-        self._columns, self._agents, self._scenarios = columns, agents, scenarios
-        self._compared, self._reading = compared, reading
-        self._measures = tuple(dict.fromkeys(name for names in columns.values() for name in names))
-        self._counting: KnownSeats = {}
-        self._partners: dict[tuple[int, ...], int] = {}
+        self._judge_measures, self._agents, self._scenarios = (judge_measures, agents, scenarios)
+        self._compared, self._tally = compared, tally
+        self._measures = tuple(
+            dict.fromkeys(name for names in judge_measures.values() for name in names)
+        )
+        self._seat_masks: SeatMasks = {}
+        self._partner_ids: dict[tuple[int, ...], int] = {}
 
     def read(self, cells: Cells) -> Iterator[SeatScores]:
         """The scores in a part of the cells, if there are any."""
         if not len(cells.block):
             return
-        values = seat_values(cells, self._columns, self._measures)
-        scored = _there(values)
-        column = np.array(
+        values = seat_values(cells, self._judge_measures, self._measures)
+        has_score = _has_score(values)
+        agent_index = np.array(
             [self._agents.index(name) if name in self._agents else -1 for name in cells.names]
         )
-        agents = column[cells.agents]
-        counts = compared_mask(cells, self._scenarios, self._compared, self._counting)
-        wanted = counts & (agents >= 0)
-        self._reading.judged += int(scored.any(axis=1).sum())
-        scored &= wanted & ~cells.failed[:, None]
-        self._tally(agents, wanted, wanted & cells.failed[:, None], scored)
-        item, seat = np.nonzero(scored)
+        agents = agent_index[cells.agents]
+        is_compared = compared_mask(cells, self._scenarios, self._compared, self._seat_masks)
+        is_wanted = is_compared & (agents >= 0)
+        self._tally.judged_episodes += int(has_score.any(axis=1).sum())
+        has_score &= is_wanted & ~cells.failed[:, None]
+        self._count_seats(agents, is_wanted, is_wanted & cells.failed[:, None], has_score)
+        item, seat = np.nonzero(has_score)
         if not len(item):
             return
         yield SeatScores(
             agents=self._agents,
             measures=self._measures,
-            places=cells.blocks,
-            place=cells.block[item],
+            blocks=cells.blocks,
+            block=cells.block[item],
             seat=seat,
-            partners=self._beside(cells.agents)[item, seat],
-            seats=cells.agents.shape[1],
+            partners=self._partner_numbers(cells.agents)[item, seat],
+            seat_count=cells.agents.shape[1],
             episode=cells.episode[item],
             agent=agents[item, seat],
             values=values[item, seat],
         )
 
-    def _beside(self, agents: Ints) -> Ints:
+    def _partner_numbers(self, agents: Ints) -> Ints:
         """(n, S) a number for each combination of agents in the other seats, the same in all
         parts.
         """
@@ -176,47 +176,49 @@ class _ScoreReader:
         others = np.stack(
             [np.delete(agents, seat, axis=1) for seat in range(seats)], axis=1
         ).reshape(-1, seats - 1)
-        first, place = unique_rows(*others.T)
+        first_rows, row_numbers = unique_rows(*others.T)
         numbers = [
-            self._partners.setdefault(tuple(beside), len(self._partners))
-            for beside in others[first].tolist()
+            self._partner_ids.setdefault(tuple(partners), len(self._partner_ids))
+            for partners in others[first_rows].tolist()
         ]
-        return np.array(numbers)[place].reshape(agents.shape)
+        return np.array(numbers)[row_numbers].reshape(agents.shape)
 
-    def _tally(self, agents: Ints, played: Bools, failed: Bools, scored: Bools) -> None:
+    def _count_seats(self, agents: Ints, played: Bools, failed: Bools, scored: Bools) -> None:
         counts = [
             np.bincount(agents[mask], minlength=len(self._agents))
             for mask in (played, failed, scored)
         ]
-        for name, in_all, lost, with_score in zip(self._agents, *counts, strict=True):
-            if in_all:
-                count = self._reading.counts[name]
-                count.played += int(in_all)
-                count.failed += int(lost)
-                count.unscored += int(in_all - lost - with_score)
+        for agent, n_played, n_failed, n_scored in zip(self._agents, *counts, strict=True):
+            if n_played:
+                seat_count = self._tally.seat_counts[agent]
+                seat_count.played += int(n_played)
+                seat_count.failed += int(n_failed)
+                seat_count.unscored += int(n_played - n_failed - n_scored)
 
 
 def seat_values(
-    cells: Cells, names: Mapping[str, Sequence[str]], measures: Sequence[str]
+    cells: Cells, judge_measures: Mapping[str, Sequence[str]], measures: Sequence[str]
 ) -> Floats:
     """(n, S, M) what seats have of these measures, of all rubrics of one judge together.
 
     Args:
         cells: a part of them.
-        names: judge id → the names of its measures, in the order of the store's.
+        judge_measures: judge id → the names of its measures, in the order of the store's.
         measures: which are wanted.
     """
-    found = np.full((*cells.agents.shape, len(measures)), np.nan)
+    scores = np.full((*cells.agents.shape, len(measures)), np.nan)
     for judge, values in cells.values.items():
-        there = _there(values)
-        for column, name in enumerate(measures):
-            if name in names[judge]:
-                found[there, column] = values[there, names[judge].index(name)]
-    return found
+        has_score = _has_score(values)
+        for position, measure in enumerate(measures):
+            if measure in judge_measures[judge]:
+                scores[has_score, position] = values[
+                    has_score, judge_measures[judge].index(measure)
+                ]
+    return scores
 
 
 def compared_mask(
-    cells: Cells, scenarios: Mapping[str, Sequence[str]], compared: ComparedSeats, known: KnownSeats
+    cells: Cells, scenarios: Mapping[str, Sequence[str]], compared: ComparedSeats, cache: SeatMasks
 ) -> Bools:
     """(n, S) whether agents are compared in a seat; asked once for each cast of a scenario.
 
@@ -224,43 +226,43 @@ def compared_mask(
         cells: a part of them.
         scenarios: id → names of the seats.
         compared: which seats of an episode count.
-        known: what is known from parts before, and is added to.
+        cache: what is known from parts before, and is added to.
     """
     ids = [id_ for _, id_, _ in cells.blocks]
-    numbers = {id_: number for number, id_ in enumerate(dict.fromkeys(ids))}
-    scenario = np.array([numbers[id_] for id_ in ids])[cells.block]
+    scenario_number = {id_: number for number, id_ in enumerate(dict.fromkeys(ids))}
+    scenario = np.array([scenario_number[id_] for id_ in ids])[cells.block]
     first, cast = unique_rows(scenario, *cells.agents.T)
-    found = []
+    masks = []
     for block, agents in zip(
         cells.block[first].tolist(), cells.agents[first].tolist(), strict=True
     ):
-        key = (ids[block], *agents)
-        if key not in known:
-            seated = {
+        cache_key = (ids[block], *agents)
+        if cache_key not in cache:
+            agent_in_seat = {
                 seat: cells.names[agent]
                 for seat, agent in zip(scenarios[ids[block]], agents, strict=True)
             }
-            wanted = compared(ids[block], seated)
-            known[key] = [seat in wanted for seat in seated]
-        found.append(known[key])
-    return np.array(found, dtype=np.bool_)[cast]
+            compared_names = compared(ids[block], agent_in_seat)
+            cache[cache_key] = [seat in compared_names for seat in agent_in_seat]
+        masks.append(cache[cache_key])
+    return np.array(masks, dtype=np.bool_)[cast]
 
 
-def _rubrics(store: Store, judge_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    found: dict[str, Mapping[str, Any]] = {}
+def _judge_rubrics(store: Store, judge_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    rubrics: dict[str, Mapping[str, Any]] = {}
     for record in store.judges():
         if record.id in judge_ids:
             rubric = record.spec.get("rubric")
             if not isinstance(rubric, dict) or not {"id", "name", "dimensions"} <= rubric.keys():
-                what = "expected the judge's rubric with id, name and dimensions"
+                problem = "expected the judge's rubric with id, name and dimensions"
                 raise StoreDamaged(
-                    f"judges, id {record.id!r}: spec: {what}; the database is damaged, restore a"
+                    f"judges, id {record.id!r}: spec: {problem}; the database is damaged, restore a"
                     " copy"
                 )
-            found[record.id] = rubric
-    return found
+            rubrics[record.id] = rubric
+    return rubrics
 
 
-def _there(values: Floats) -> Bools:
+def _has_score(values: Floats) -> Bools:
     """(n, S) whether a seat has a value."""
     return np.asarray(~np.isnan(values).all(axis=2))

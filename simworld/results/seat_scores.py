@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from simworld.core.arrays import Floats, Ints
 
-RepeatKey = tuple[str, str, int]  # family, scenario id, repeat
+BlockKey = tuple[str, str, int]  # family, scenario id, repeat
 T = TypeVar("T", bound=Hashable)
-_MOST = 2**63 - 1
+_MAX_INT64 = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,22 +44,22 @@ class SeatScores:
 
     agents: tuple[str, ...]
     measures: tuple[str, ...]
-    places: tuple[RepeatKey, ...]  # in order
-    place: Ints  # (N,) into `places`
+    blocks: tuple[BlockKey, ...]  # in order
+    block: Ints  # (N,) into `blocks`
     seat: Ints  # (N,) a number for each
     partners: Ints  # (N,) a number for each combination of agents in the other seats
-    seats: int  # of the scenarios
+    seat_count: int  # of the scenarios
     episode: NDArray[np.uint64]  # (N,) a number for each
     agent: Ints  # (N,) into `agents`
     # (N, M) shares of the range, but `sotopia_mean` and the dimensions of an evaluation, which are
     # shown raw; NaN where there is none
     values: Floats
 
-    def dense(self) -> tuple[Ints, Floats]:
-        """By cell, in the order of places: one of its scores (C,), and its values (C, K, M) for the
+    def values_by_cell(self) -> tuple[Ints, Floats]:
+        """By cell, in the order of blocks: one of its scores (C,), and its values (C, K, M) for the
         K agents.
         """
-        first, cell = unique_rows(self.place, self.seat, self.partners)
+        first, cell = unique_rows(self.block, self.seat, self.partners)
         values = np.full((len(first), len(self.agents), len(self.measures)), np.nan)
         values[cell, self.agent] = self.values
         return first, values
@@ -79,25 +79,27 @@ def to_score_tables(scores: Iterable[SeatScore]) -> list[SeatScores]:
                 raise ValueError(
                     f"episode {score.episode}: {measure} of {score.agent!r} is not finite: {value}"
                 )
-    return [_table(seats, held) for seats, held in by_seats.items()]
+    return [_make_table(seat_count, of_seats) for seat_count, of_seats in by_seats.items()]
 
 
-def _table(seats: int, scores: Sequence[SeatScore]) -> SeatScores:
-    agents, agent = _numbered([score.agent for score in scores])
-    places, place = _numbered([(score.family, score.scenario, score.repeat) for score in scores])
-    measures = tuple(dict.fromkeys(name for score in scores for name in score.values))
+def _make_table(seats: int, scores: Sequence[SeatScore]) -> SeatScores:
+    agents, agent = _number_values([score.agent for score in scores])
+    blocks, block = _number_values(
+        [(score.family, score.scenario, score.repeat) for score in scores]
+    )
+    measures = tuple(dict.fromkeys(measure for score in scores for measure in score.values))
     return SeatScores(
         agents=agents,
         measures=measures,
-        places=places,
-        place=place,
-        seat=_numbered([score.seat for score in scores])[1],
-        partners=_numbered([score.partners for score in scores])[1],
-        seats=seats,
-        episode=_numbered([score.episode for score in scores])[1].astype(np.uint64),
+        blocks=blocks,
+        block=block,
+        seat=_number_values([score.seat for score in scores])[1],
+        partners=_number_values([score.partners for score in scores])[1],
+        seat_count=seats,
+        episode=_number_values([score.episode for score in scores])[1].astype(np.uint64),
         agent=agent,
         values=np.array(
-            [[score.values.get(name, np.nan) for name in measures] for score in scores]
+            [[score.values.get(measure, np.nan) for measure in measures] for score in scores]
         ).reshape(len(scores), len(measures)),
     )
 
@@ -106,20 +108,20 @@ def unique_rows(*columns: Ints) -> tuple[Ints, Ints]:
     """Columns (n,) of numbers from 0: where each different row is first, rows in order; and the
     place of every row among these.
     """
-    first = number = np.zeros(len(columns[0]), dtype=np.int64)
-    count = 1  # numbers are below it
+    first_rows = row_numbers = np.zeros(len(columns[0]), dtype=np.int64)
+    bound = 1  # numbers are below it
     for column in columns:
-        more = int(column.max()) + 1
-        if count * more > _MOST:
-            _, number = np.unique(number, return_inverse=True)
-            count = int(number.max()) + 1
-        number, count = number * more + column, count * more
-    _, first, number = np.unique(number, return_index=True, return_inverse=True)
-    return first, number
+        column_bound = int(column.max()) + 1
+        if bound * column_bound > _MAX_INT64:
+            _, row_numbers = np.unique(row_numbers, return_inverse=True)
+            bound = int(row_numbers.max()) + 1
+        row_numbers, bound = row_numbers * column_bound + column, bound * column_bound
+    _, first_rows, row_numbers = np.unique(row_numbers, return_index=True, return_inverse=True)
+    return first_rows, row_numbers
 
 
-def _numbered(values: Sequence[T]) -> tuple[tuple[T, ...], Ints]:
+def _number_values(values: Sequence[T]) -> tuple[tuple[T, ...], Ints]:
     """The different values in order, and for each value its place among them."""
-    known = sorted(set(values))  # type: ignore[type-var]
-    places = {value: place for place, value in enumerate(known)}
-    return tuple(known), np.array([places[value] for value in values], dtype=np.int64)
+    distinct_values = sorted(set(values))  # type: ignore[type-var]
+    number_of = {value: number for number, value in enumerate(distinct_values)}
+    return tuple(distinct_values), np.array([number_of[value] for value in values], dtype=np.int64)

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 
 from simworld.core.arrays import Bools, Ints
-from simworld.results.score_reading import ComparedSeats, KnownSeats, compared_mask
+from simworld.results.score_reading import ComparedSeats, SeatMasks, compared_mask
 from simworld.results.seat_scores import unique_rows
 from store import Cells, Store
 
@@ -27,7 +27,7 @@ class SharedCells:
     counts: Mapping[tuple[str, str, str], int]  # (scenario id, agent, agent), both ways round
 
     @classmethod
-    def of(
+    def read(
         cls,
         store: Store,
         run: str,
@@ -44,13 +44,13 @@ class SharedCells:
             compared: which seats of an episode count.
         """
         counts: Counter[tuple[str, str, str]] = Counter()
-        known: KnownSeats = {}
+        known: SeatMasks = {}
         for cells in store.cells(run, (), scenarios):
             if len(cells.block):
-                _count(cells, compared_mask(cells, scenarios, compared, known), counts)
+                _count_shared(cells, compared_mask(cells, scenarios, compared, known), counts)
         return cls(counts=counts)
 
-    def most(
+    def most_shared_pair(
         self, agents: Sequence[str], first: str | None = None, second: str | None = None
     ) -> tuple[str | None, str | None]:
         """The two of these agents that share most cells, of equal ones the first.
@@ -65,7 +65,7 @@ class SharedCells:
         found = [(one, other) for one in ones for other in others if one != other]
         return max(found, key=lambda pair: totals[pair], default=(first, second))
 
-    def where(self, first: str, second: str, scenarios: Sequence[str]) -> str | None:
+    def most_shared_scenario(self, first: str, second: str, scenarios: Sequence[str]) -> str | None:
         """The one of these scenarios in which two agents share most cells, of equal ones the
         first.
         """
@@ -76,7 +76,7 @@ class SharedCells:
         )
 
 
-def _count(cells: Cells, compared: Bools, counts: Counter[tuple[str, str, str]]) -> None:
+def _count_shared(cells: Cells, compared: Bools, counts: Counter[tuple[str, str, str]]) -> None:
     ids = [scenario for _, scenario, _ in cells.blocks]
     for seat in range(cells.agents.shape[1]):
         wanted = compared[:, seat]

@@ -19,8 +19,8 @@ from simworld.stats.intervals import Estimate, means_of_sums
 from simworld.stats.paired_tests import ENOUGH_FAMILIES
 from simworld.stats.ratings import Rating, rate_counts
 
-BESIDE = 400  # bootstrap resamples of ratings on other measures than the first
-_NO_WIDTH = 1e-3  # points
+SECONDARY_ROUNDS = 400  # bootstrap resamples of ratings on other measures than the first
+_MIN_WIDTH = 1e-3  # points; a narrower interval counts as one of no width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +52,10 @@ class MeasureStandings:
 
     measure: str
     standings: tuple[Standing, ...]
-    records: Mapping[tuple[str, str], WinRecord]  # (agent, opponent), both ways round
+    win_records: Mapping[tuple[str, str], WinRecord]  # (agent, opponent), both ways round
     games: int
     ties: int
-    tie: float  # a difference below it is a tie
+    tie_threshold: float  # a difference below it is a tie
     # agents that games link; ratings compare within a group only
     groups: tuple[tuple[str, ...], ...]
     anchor: str | None  # the agent that has 1000 points here by definition
@@ -69,7 +69,7 @@ class MeasureStandings:
         for standing in self.standings:
             if (
                 standing.rating is not None
-                and (why := _why_odd(standing.rating))
+                and (why := _explain_interval(standing.rating))
                 and standing.agent != self.anchor
             ):
                 ways.setdefault(why, []).append(standing.agent)
@@ -113,11 +113,11 @@ def make_standings(
     """
     among = [counted.agents.index(agent) for agent in sorted(agents) if agent in counted.agents]
     chosen = tuple(measures) or tuple(
-        m for m in sorted(counted.measures, key=_main_first) if _known(counted, among, m)
+        m for m in sorted(counted.measures, key=_measure_order) if _has_scores(counted, among, m)
     )
-    scores = _scores(counted, among, seed)
+    scores = _mean_scores(counted, among, seed)
     tables = {
-        name: _table(
+        name: _measure_standings(
             name,
             counted,
             among,
@@ -129,10 +129,10 @@ def make_standings(
             seed,
         )
         for name, resamples in zip(
-            chosen, (rounds, *([min(rounds, BESIDE)] * len(chosen))), strict=False
+            chosen, (rounds, *([min(rounds, SECONDARY_ROUNDS)] * len(chosen))), strict=False
         )
     }
-    families = int(counted.numbers[:, among].any(axis=(1, 2)).sum())
+    families = int(counted.score_counts[:, among].any(axis=(1, 2)).sum())
     found = dict(seats or {})
     return Standings(
         tables=tables,
@@ -143,12 +143,12 @@ def make_standings(
     )
 
 
-def _why_odd(rating: Rating) -> str:
+def _explain_interval(rating: Rating) -> str:
     if not rating.unbounded:
         sure = (
             rating.low is not None
             and rating.high is not None
-            and rating.high - rating.low < _NO_WIDTH
+            and rating.high - rating.low < _MIN_WIDTH
         )
         return (
             "had the same results in every family: the interval has no width, which is no certainty"
@@ -168,37 +168,31 @@ def _why_odd(rating: Rating) -> str:
     return f"{why}: only an upper bound of the rating is known"
 
 
-def _main_first(measure: str) -> tuple[int, str]:
+def _measure_order(measure: str) -> tuple[int, str]:
     return (
-        (OVERALL, SOTOPIA_MEAN).index(measure)
-        if measure
-        in (
-            OVERALL,
-            SOTOPIA_MEAN,
-        )
-        else 2
+        (OVERALL, SOTOPIA_MEAN).index(measure) if measure in (OVERALL, SOTOPIA_MEAN) else 2
     ), measure
 
 
-def _known(counted: GameCounts, among: Sequence[int], measure: str) -> bool:
-    return bool(counted.numbers[:, among, counted.measures.index(measure)].any())
+def _has_scores(counted: GameCounts, among: Sequence[int], measure: str) -> bool:
+    return bool(counted.score_counts[:, among, counted.measures.index(measure)].any())
 
 
-def _scores(
+def _mean_scores(
     counted: GameCounts, among: Sequence[int], seed: int
 ) -> dict[tuple[str, str], Estimate]:
     """(Measure, agent) → mean score."""
     keys = [(measure, counted.agents[agent]) for agent in among for measure in counted.measures]
     shape = (len(counted.families), len(keys))
     totals, numbers = (
-        counted.totals[:, among].reshape(shape),
-        counted.numbers[:, among].reshape(shape),
+        counted.score_sums[:, among].reshape(shape),
+        counted.score_counts[:, among].reshape(shape),
     )
     estimates = means_of_sums(totals, numbers, seed=seed)
     return {key: found for key, found in zip(keys, estimates, strict=True) if found is not None}
 
 
-def _table(
+def _measure_standings(
     measure: str,
     counted: GameCounts,
     among: Sequence[int],
@@ -209,7 +203,7 @@ def _table(
     rounds: int,
     seed: int,
 ) -> MeasureStandings:
-    names, wins, ties = _games(counted, among, measure)
+    names, wins, ties = _games_on_measure(counted, among, measure)
     ratings: dict[str, Rating] = {}
     groups: tuple[tuple[str, ...], ...] = ()
     known = anchor if anchor in names else None
@@ -222,20 +216,22 @@ def _table(
         Standing(agent=agent, score=scores.get((measure, agent)), rating=ratings.get(agent))
         for agent in agents
     ]
-    records = _records(names, wins.sum(0), ties.sum(0))
+    records = _win_records(names, wins.sum(0), ties.sum(0))
     return MeasureStandings(
         measure=measure,
-        standings=tuple(sorted(standings, key=_rank)),
-        records=records,
+        standings=tuple(sorted(standings, key=_sort_key)),
+        win_records=records,
         games=sum(record.games for record in records.values()) // 2,
         ties=sum(record.ties for record in records.values()) // 2,
-        tie=tie,
+        tie_threshold=tie,
         groups=groups,
         anchor=known,
     )
 
 
-def _games(counted: GameCounts, among: Sequence[int], measure: str) -> tuple[list[str], Ints, Ints]:
+def _games_on_measure(
+    counted: GameCounts, among: Sequence[int], measure: str
+) -> tuple[list[str], Ints, Ints]:
     """The agents that have games, in order, and their wins and ties (families, K, K) in the
     families that have games.
     """
@@ -249,7 +245,7 @@ def _games(counted: GameCounts, among: Sequence[int], measure: str) -> tuple[lis
     return names, wins[np.ix_(families, met, met)], ties[np.ix_(families, met, met)]
 
 
-def _records(names: Sequence[str], wins: Ints, ties: Ints) -> dict[tuple[str, str], WinRecord]:
+def _win_records(names: Sequence[str], wins: Ints, ties: Ints) -> dict[tuple[str, str], WinRecord]:
     return {
         (names[i], names[j]): WinRecord(
             wins=int(wins[i, j]), ties=int(ties[i, j]), losses=int(wins[j, i])
@@ -258,7 +254,7 @@ def _records(names: Sequence[str], wins: Ints, ties: Ints) -> dict[tuple[str, st
     }
 
 
-def _rank(standing: Standing) -> tuple[float, float, str]:
+def _sort_key(standing: Standing) -> tuple[float, float, str]:
     points = -standing.rating.points if standing.rating else float("inf")
     return points, -standing.score.mean if standing.score else float("inf"), standing.agent
 

@@ -13,9 +13,9 @@ from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judge_warnings import cautions
 from simworld.results.differences import Difference, compare_agents
 from simworld.results.games import count_games
-from simworld.results.multiplayer_ratings import EpisodeRanks, MultiplayerRating
+from simworld.results.multiplayer_ratings import MultiplayerRater, MultiplayerRating
 from simworld.results.score_reading import (
-    ScoreCounts,
+    ScoreTally,
     measure_scales,
     read_scores,
     retest_deviations,
@@ -60,24 +60,24 @@ def results_for_ids(
 ) -> Results:
     """As `tournament_results`, by the ids of one judge, one per rubric; `judge` is its name."""
     ties = _ties(tournament, store, ids)
-    reading = ScoreCounts()
-    tables = EpisodeRanks(OVERALL)
+    reading = ScoreTally()
+    tables = MultiplayerRater(OVERALL)
     counted = count_games(
         _adding_ranks(tables, read_tournament_scores(tournament, store, ids, reading)), ties
     )
-    if not reading.counts:
+    if not reading.seat_counts:
         raise InputError(
             f"nothing of tournament {tournament.name!r} is in {store.where}; `simworld tournament"
             " run` plays it"
         )
-    if not reading.judged:
+    if not reading.judged_episodes:
         raise InputError(_nothing_scored(tournament, store, judge))
     dimensions = tournament.file.dimensions
     standings = make_standings(
         counted,
         agents=tournament.agents,
         measures=tuple(dict.fromkeys((OVERALL, *dimensions))) if dimensions else tuple(ties),
-        seats=reading.counts,
+        seats=reading.seat_counts,
         ties=ties,
         anchor=tournament.anchor,
         rounds=rounds,
@@ -91,7 +91,7 @@ def results_for_ids(
     return Results(
         judge=judge,
         judge_ids=tuple(ids),
-        judged=reading.judged,
+        judged=reading.judged_episodes,
         standings=standings,
         tables=rated,
         scales=measure_scales(store, ids),
@@ -129,7 +129,7 @@ def read_tournament_scores(
     tournament: Tournament,
     store: Store,
     ids: Sequence[str],
-    reading: ScoreCounts | None = None,
+    reading: ScoreTally | None = None,
     *,
     agents: Sequence[str] | None = None,
     casts: frozenset[frozenset[str]] | None = None,
@@ -156,7 +156,7 @@ def read_tournament_scores(
         {scenario.id: [seat.name for seat in scenario.seats] for scenario in tournament.scenarios},
         agents=tournament.agents if agents is None else agents,
         compared=compared,
-        reading=reading,
+        tally=reading,
     )
 
 
@@ -198,10 +198,10 @@ def _ties(tournament: Tournament, store: Store, ids: Sequence[str]) -> dict[str,
     return {measure: measured.get(measure, 0.0) for measure in measures}
 
 
-def _adding_ranks(tables: EpisodeRanks, parts: Iterable[SeatScores]) -> Iterator[SeatScores]:
+def _adding_ranks(tables: MultiplayerRater, parts: Iterable[SeatScores]) -> Iterator[SeatScores]:
     """The parts as they come, each shown to the tables first."""
     for part in parts:
-        tables.add(part)
+        tables.add_scores(part)
         yield part
 
 

@@ -43,10 +43,10 @@ def plain_differences(
         "second": second,
         "measures": {
             measure: {
-                **asdict(difference.paired),
-                "d_z": difference.effect,
-                "families_needed": difference.settles,
-                "notes": list(difference.paired.notes),
+                **asdict(difference.comparison),
+                "d_z": difference.effect_size,
+                "families_needed": difference.families_needed,
+                "notes": list(difference.comparison.notes),
             }
             for measure, difference in differences.items()
         },
@@ -59,11 +59,11 @@ def _table(table: MeasureStandings) -> dict[str, Any]:
         "notes": list(table.notes),
         "games": table.games,
         "ties": table.ties,
-        "tie": table.tie,
+        "tie": table.tie_threshold,
         "groups": [list(group) for group in table.groups],
         "matrix": [
             {"agent": agent, "opponent": opponent, **asdict(record)}
-            for (agent, opponent), record in table.records.items()
+            for (agent, opponent), record in table.win_records.items()
         ],
     }
 

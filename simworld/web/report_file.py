@@ -19,7 +19,7 @@ import simworld
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.core.scenario import Scenario
-from simworld.results.episode_scores import scores_of
+from simworld.results.episode_scores import read_episode_scores
 from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.results import Results, differences_for_ids, results_for_ids
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament
@@ -191,7 +191,7 @@ def _episode(
 ) -> Markup:
     stored = store.episode(summary.id)
     steered = steering_strips(store, stored)
-    scores = scores_of(store, judges, [summary.id])
+    scores = read_episode_scores(store, judges, [summary.id])
     return Markup(
         template.render(
             summary=summary,

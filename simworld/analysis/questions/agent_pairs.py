@@ -17,7 +17,7 @@ from simworld.analysis.questions.scope import Scope, scope
 from simworld.analysis.questions.seat_frames import ALL, seat_frames
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
-from simworld.results.differences import Difference, differences
+from simworld.results.differences import Difference, with_effect_sizes
 from simworld.stats.paired_tests import PairedComparison
 from simworld.stats.paired_tests import compare_pairs as of_pairs
 from store.cells import number_of
@@ -60,13 +60,13 @@ def differences_frame(
     for key, of_group in beside.groupby(groups):
         families, cells = of_group["family"].to_numpy(), of_group.groupby(CELL).ngroup().to_numpy()
         gaps = {n: of_group[f"{n}_first"] - of_group[f"{n}_second"] for n in names}
-        compared = differences(
+        compared = with_effect_sizes(
             {
                 name: of_pairs(families, cells, gap.to_numpy("float64", na_value=np.nan))
                 for name, gap in gaps.items()
             }
         )
-        all_paired += [difference.paired for difference in compared.values()]
+        all_paired += [difference.comparison for difference in compared.values()]
         (failed_1, unscored_1), (failed_2, unscored_2) = (
             lost.get((*key, a), (0, 0)) for a in (two.first, two.second)
         )
@@ -240,15 +240,15 @@ def _notes(compared: Iterable[PairedComparison]) -> list[str]:
 
 
 def _cells(difference: Difference) -> tuple[Any, ...]:
-    paired_ = difference.paired
+    paired_ = difference.comparison
     numbers = (
         paired_.mean,
         paired_.low,
         paired_.high,
-        difference.effect,
+        difference.effect_size,
         paired_.z,
         paired_.p,
         paired_.p_holm,
         paired_.sign_p,
     )
-    return (*numbers, paired_.pairs, paired_.cells, paired_.families, difference.settles)
+    return (*numbers, paired_.pairs, paired_.cells, paired_.families, difference.families_needed)

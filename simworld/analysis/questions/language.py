@@ -19,7 +19,12 @@ from simworld.analysis.questions.seat_frames import seat_frames
 from simworld.core.counts import counted
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.errors import InputError
-from simworld.results.language_quality import Quality, distinct, qualities, spoken_words
+from simworld.results.language_quality import (
+    LanguageQuality,
+    distinct_share,
+    measure_language,
+    spoken_words,
+)
 from simworld.stats.intervals import Estimate, mean_of_sums
 from store.sqlite_process import SqlRow
 
@@ -64,11 +69,11 @@ def language(
     limit = min(sum(map(len, of_agent)) for of_agent in words.values())
     rows: list[SqlRow] = []
     for agent, of in samples.items():
-        parts = {unit: qualities({unit: seats})[unit] for unit, seats in of.seats.items()}
+        parts = {unit: measure_language({unit: seats})[unit] for unit, seats in of.seats.items()}
         for name in _SHARES:
             rows.append((agent, name, *estimate_columns(_mean(parts, of, name))))
         for n in (1, 2):
-            value = distinct(words[agent], n, limit)
+            value = distinct_share(words[agent], n, limit)
             rows.append((agent, f"distinct_{n}", value, None, None, len(words[agent]), len(parts)))
         if of.surprise:
             surprise = mean_of_sums(of.surprise)
@@ -145,7 +150,7 @@ def _episode(rows: Sequence[SqlRow]) -> Episode:
     )
 
 
-def _mean(parts: Mapping[str, Quality], of: _SpokenSample, name: str) -> Estimate | None:
+def _mean(parts: Mapping[str, LanguageQuality], of: _SpokenSample, name: str) -> Estimate | None:
     """A mean over all families, from what it is in each."""
     sums = {}
     for family, quality in parts.items():

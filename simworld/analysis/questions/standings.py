@@ -12,7 +12,7 @@ from simworld.analysis.questions.scope import one_run, scope
 from simworld.analysis.questions.seat_frames import seat_names
 from simworld.core.errors import InputError
 from simworld.results.games import count_games
-from simworld.results.score_reading import ScoreCounts, read_scores
+from simworld.results.score_reading import ScoreTally, read_scores
 from simworld.results.standings import Standings, make_standings
 
 
@@ -52,7 +52,7 @@ def games(
     source: QuerySource, *, measure: str, run: str | None, judge: str | None, tie: float
 ) -> pd.DataFrame:
     """See `Analysis.games`."""
-    records = _standings(source, measure, run, judge, tie, None).tables[measure].records
+    records = _standings(source, measure, run, judge, tie, None).tables[measure].win_records
     rows = [
         (*pair, record.wins, record.ties, record.losses, record.games)
         for pair, record in records.items()
@@ -83,12 +83,17 @@ def _standings(
     agents = source.column(
         "SELECT agent_name FROM run_agents WHERE run = :run ORDER BY agent_name", {"run": run}
     )
-    reading = ScoreCounts()
+    reading = ScoreTally()
     scores = read_scores(
-        source.store, run, chosen.ids, seat_names(source, among), agents=agents, reading=reading
+        source.store, run, chosen.ids, seat_names(source, among), agents=agents, tally=reading
     )
     counted = count_games(scores, ties)
-    there = [agent for agent in agents if agent in reading.counts]
+    there = [agent for agent in agents if agent in reading.seat_counts]
     return make_standings(
-        counted, agents=there, measures=(measure,), seats=reading.counts, ties=ties, anchor=anchor
+        counted,
+        agents=there,
+        measures=(measure,),
+        seats=reading.seat_counts,
+        ties=ties,
+        anchor=anchor,
     )

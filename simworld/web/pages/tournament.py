@@ -10,8 +10,8 @@ from markupsafe import Markup
 from simworld.core.errors import InputError
 from simworld.judging.judge_warnings import cautions
 from simworld.results.differences import Difference
-from simworld.results.episode_pairs import EpisodePair, episode_pairs
-from simworld.results.episode_scores import EpisodeScores, scores_of
+from simworld.results.episode_pairs import EpisodePair, pair_episodes
+from simworld.results.episode_scores import EpisodeScores, read_episode_scores
 from simworld.results.score_reading import measure_scales
 from simworld.results.shared_cells import SharedCells
 from simworld.results.standings import MeasureStandings, Standing, WinRecord
@@ -161,10 +161,10 @@ def compare(state: AppState, store: Store, request: PageRequest) -> Page:
         lambda: shared_cells(store, chosen.tournament),
         stamp=store.cells_size(chosen.run),
     )
-    first, second = shared.most(agents, first, second)
+    first, second = shared.most_shared_pair(agents, first, second)
     scenario = request.one_of("scenario", list(chosen.scenarios))
     if scenario is None and first is not None and second is not None:
-        scenario = shared.where(first, second, list(chosen.scenarios))
+        scenario = shared.most_shared_scenario(first, second, list(chosen.scenarios))
     values |= {"first": first, "second": second, "scenario": scenario}
     if first is None or second is None or scenario is None:
         return Page(template="compare.html", title="Compare", values=values)
@@ -182,7 +182,7 @@ def in_scenario(
     store: Store, request: PageRequest, chosen: ChosenJudge, agents: tuple[str, str], scenario: str
 ) -> dict[str, object]:
     """The pairs of episodes of two agents in a scenario, a page of them, and one pair to read."""
-    matched = episode_pairs(store, chosen.run, scenario, *agents, counts=chosen.counts)
+    matched = pair_episodes(store, chosen.run, scenario, *agents, is_compared=chosen.counts)
     page = request.whole("page", low=1, high=1_000_000, default=1)
     begin = (page - 1) * PAIRS
     number = request.whole(
@@ -196,7 +196,7 @@ def in_scenario(
         for pair in (*shown, *([read] if read else []))
         for side in (pair.first, pair.second)
     ]
-    seen = scores_of(store, judges, needed)
+    seen = read_episode_scores(store, judges, needed)
     return {
         "pairs": [(i, pair, overall_scores(seen, pair)) for i, pair in enumerate(shown, begin + 1)],
         "page": page,
@@ -238,7 +238,7 @@ def shared_cells(store: Store, tournament: Tournament) -> SharedCells:
     seats = {
         scenario.id: [seat.name for seat in scenario.seats] for scenario in tournament.scenarios
     }
-    return SharedCells.of(store, tournament.name, seats, compared=compared_seats(tournament))
+    return SharedCells.read(store, tournament.name, seats, compared=compared_seats(tournament))
 
 
 def _stored_tournament(
@@ -302,7 +302,8 @@ def win_matrix(table: MeasureStandings) -> WinMatrix:
     """
     agents = [standing.agent for standing in table.standings]
     return [
-        (agent, [_cell(table.records.get((agent, other))) for other in agents]) for agent in agents
+        (agent, [_cell(table.win_records.get((agent, other))) for other in agents])
+        for agent in agents
     ]
 
 
@@ -344,7 +345,7 @@ def draw_differences(
     shares: dict[str, tuple[float | None, float | None, float | None]] = {}
     for measure, difference in differences.items():
         low, high = (ends or {}).get(measure, SHARES)
-        paired, width = difference.paired, high - low
+        paired, width = difference.comparison, high - low
         shares[measure] = (
             paired.mean / width,
             None if paired.low is None else paired.low / width,

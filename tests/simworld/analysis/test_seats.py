@@ -153,8 +153,8 @@ def test_the_same_as_row_by_row(opened: Store, url: str, judge: str) -> None:
         found = asked.paired("steered", "base", judge=judge).set_index("measure")
     assert list(found.index) == [name for name in measures if name in plain]
     for name, difference in plain.items():
-        assert found.loc[name, "difference"] == pytest.approx(difference.paired.mean)
-        assert found.loc[name, "pairs"] == difference.paired.pairs
+        assert found.loc[name, "difference"] == pytest.approx(difference.comparison.mean)
+        assert found.loc[name, "pairs"] == difference.comparison.pairs
 
 
 def test_two_rubrics_have_their_names_before_dimensions(opened: Store, url: str) -> None:

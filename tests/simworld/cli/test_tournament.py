@@ -121,8 +121,8 @@ def test_who_won_every_game_has_no_upper_bound(
         families=("k0", "k1"),
         agents=("ada", "ben", "cyn"),
         measures=("overall",),
-        totals=np.zeros((2, 3, 1)),
-        numbers=np.ones((2, 3, 1), dtype=np.int64),
+        score_sums=np.zeros((2, 3, 1)),
+        score_counts=np.ones((2, 3, 1), dtype=np.int64),
         wins=np.array(
             [
                 [

@@ -40,8 +40,10 @@ def compare(first: Arms, second: Arms) -> PairedComparison | None:
         for where, value in values.items()
         for family, scenario, seat, partner, repeat in [where]
     ]
-    found = compare_agents(to_score_tables(scores), "first", "second", main=("goal",)).get("goal")
-    return None if found is None else found.paired
+    found = compare_agents(to_score_tables(scores), "first", "second", main_measures=("goal",)).get(
+        "goal"
+    )
+    return None if found is None else found.comparison
 
 
 def compared(first: Arms, second: Arms) -> PairedComparison:

@@ -68,8 +68,8 @@ def test_a_round_robin(store: Store, tmp_path: Path) -> None:
         # 6 scenarios × 2 seats × 4 partners
         assert (standing.score.n, standing.score.families) == (48, 6)
         assert standing.rating.games == 144
-    assert overall.records["ada", "ben"].games == 48
-    assert overall.records["ada", "ben"].wins == overall.records["ben", "ada"].losses
+    assert overall.win_records["ada", "ben"].games == 48
+    assert overall.win_records["ada", "ben"].wins == overall.win_records["ben", "ada"].losses
     counts = {(c.played, c.failed, c.unscored) for c in found.standings.seats.values()}
     assert counts == {(48, 0, 0)}
     assert play(made, store).played == 0
@@ -101,12 +101,12 @@ def old_games(made: Tournament, store: Store) -> set[tuple[object, ...]]:
     ids, old = judge_ids(store, "cup", made.judges[0]), AGENTS[:3]
     by_name = dict(enumerate(AGENTS))  # partners are numbered in the order of names
     return {
-        (part.places[place], seat, by_name[partner], part.agents[agent], *values)
+        (part.blocks[place], seat, by_name[partner], part.agents[agent], *values)
         for part in read_tournament_scores(made, store, ids, agents=old)
         for place, seat, partner, agent, values in zip(
             *(
                 column.tolist()
-                for column in (part.place, part.seat, part.partners, part.agent, part.values)
+                for column in (part.block, part.seat, part.partners, part.agent, part.values)
             ),
             strict=True,
         )
@@ -252,11 +252,11 @@ def test_compare_is_antisymmetric_and_paired(store: Store, tmp_path: Path) -> No
     one, other = (
         differences(made, store, made.judges[0], *pair) for pair in (("ada", "ben"), ("ben", "ada"))
     )
-    assert one["overall"].paired.mean == pytest.approx(-other["overall"].paired.mean)
-    assert one["overall"].settles == other["overall"].settles
-    assert (one["goal"].paired.pairs, one["goal"].paired.families) == (48, 6)
-    assert one["overall"].paired.p_holm is None
-    assert one["goal"].paired.p_holm is not None
+    assert one["overall"].comparison.mean == pytest.approx(-other["overall"].comparison.mean)
+    assert one["overall"].families_needed == other["overall"].families_needed
+    assert (one["goal"].comparison.pairs, one["goal"].comparison.families) == (48, 6)
+    assert one["overall"].comparison.p_holm is None
+    assert one["goal"].comparison.p_holm is not None
     assert set(plain_differences("ada", "ben", one)["measures"]) == set(one)
 
 
@@ -316,7 +316,7 @@ def test_ties_below_the_measured_deviation(store: Store, tmp_path: Path) -> None
     # of the difference of two samples
     variance = sum((x - y) ** 2 for x, y in values.values()) / len(values)
     assert variance > 0
-    assert found.tie == pytest.approx(variance**0.5)
+    assert found.tie_threshold == pytest.approx(variance**0.5)
     assert found.ties > 0
 
 
