@@ -105,7 +105,7 @@ def read_arms(
             for arm, of_arm in played.items()
         },
         embed=embed if replies_read else None,
-        most=replies_read,
+        max_embedded=replies_read,
     )
     if replies_read:
         specs = {arm: plan.specs[agent].spec for arm, agent in plan.arms.items()}

@@ -44,10 +44,10 @@ class SharedCells:
             compared: which seats of an episode count.
         """
         counts: Counter[tuple[str, str, str]] = Counter()
-        known: SeatMasks = {}
+        masks: SeatMasks = {}
         for cells in store.cells(run, (), scenarios):
             if len(cells.block):
-                _count_shared(cells, compared_mask(cells, scenarios, compared, known), counts)
+                _count_shared(cells, compared_mask(cells, scenarios, compared, masks), counts)
         return cls(counts=counts)
 
     def most_shared_pair(
@@ -60,10 +60,10 @@ class SharedCells:
         totals: Counter[tuple[str, str]] = Counter()
         for (_, one, other), count in self.counts.items():
             totals[one, other] += count
-        ones = agents if first is None else [first]
-        others = agents if second is None else [second]
-        found = [(one, other) for one in ones for other in others if one != other]
-        return max(found, key=lambda pair: totals[pair], default=(first, second))
+        first_choices = agents if first is None else [first]
+        second_choices = agents if second is None else [second]
+        pairs = [(one, other) for one in first_choices for other in second_choices if one != other]
+        return max(pairs, key=lambda pair: totals[pair], default=(first, second))
 
     def most_shared_scenario(self, first: str, second: str, scenarios: Sequence[str]) -> str | None:
         """The one of these scenarios in which two agents share most cells, of equal ones the
@@ -79,18 +79,18 @@ class SharedCells:
 def _count_shared(cells: Cells, compared: Bools, counts: Counter[tuple[str, str, str]]) -> None:
     ids = [scenario for _, scenario, _ in cells.blocks]
     for seat in range(cells.agents.shape[1]):
-        wanted = compared[:, seat]
-        if not wanted.any():
+        is_compared = compared[:, seat]
+        if not is_compared.any():
             continue
-        beside = np.delete(cells.agents, seat, axis=1)[wanted]
-        first, cell = unique_rows(cells.block[wanted], *beside.T)
-        there = np.zeros((len(first), len(cells.names)), dtype=np.int64)
-        there[cell, cells.agents[wanted, seat]] = 1
-        of_cell = np.array(ids, dtype=object)[cells.block[wanted][first]]
-        for scenario in dict.fromkeys(of_cell.tolist()):
-            both = there[of_cell == scenario]
-            met: Ints = both.T @ both
+        partners = np.delete(cells.agents, seat, axis=1)[is_compared]
+        first_rows, cell = unique_rows(cells.block[is_compared], *partners.T)
+        sat_in_cell = np.zeros((len(first_rows), len(cells.names)), dtype=np.int64)
+        sat_in_cell[cell, cells.agents[is_compared, seat]] = 1
+        scenario_of_cell = np.array(ids, dtype=object)[cells.block[is_compared][first_rows]]
+        for scenario in dict.fromkeys(scenario_of_cell.tolist()):
+            in_scenario = sat_in_cell[scenario_of_cell == scenario]
+            shared: Ints = in_scenario.T @ in_scenario
             for i, j in combinations(range(len(cells.names)), 2):
-                if met[i, j]:
-                    counts[scenario, cells.names[i], cells.names[j]] += int(met[i, j])
-                    counts[scenario, cells.names[j], cells.names[i]] += int(met[i, j])
+                if shared[i, j]:
+                    counts[scenario, cells.names[i], cells.names[j]] += int(shared[i, j])
+                    counts[scenario, cells.names[j], cells.names[i]] += int(shared[i, j])

@@ -88,12 +88,12 @@ class Standings:
 
 
 def make_standings(
-    counted: GameCounts,
+    counts: GameCounts,
     *,
     agents: Sequence[str],
     measures: Collection[str] = (),
-    seats: Mapping[str, SeatCount] | None = None,
-    ties: Mapping[str, float] | None = None,
+    seat_counts: Mapping[str, SeatCount] | None = None,
+    tie_thresholds: Mapping[str, float] | None = None,
     anchor: str | None = None,
     rounds: int = 1000,
     seed: int = 0,
@@ -101,29 +101,29 @@ def make_standings(
     """Standings from sums and counts.
 
     Args:
-        counted: by agent; agents that are not wanted are left out.
+        counts: by agent; agents that are not wanted are left out.
         agents: who is in the standings, also without a score.
         measures: in this order; default: all, `overall` and `sotopia_mean` first.
-        seats: what became of the seats that each agent played.
-        ties: measure → the difference below which games were counted as ties.
+        seat_counts: what became of the seats that each agent played.
+        tie_thresholds: measure → the difference below which games were counted as ties.
         anchor: the agent with 1000 points; default: the mean of all has them.
         rounds: bootstrap resamples of the first measure's ratings; of the others' at most 400, for
             they only stand beside it.
         seed: of the resampling.
     """
-    among = [counted.agents.index(agent) for agent in sorted(agents) if agent in counted.agents]
+    indices = [counts.agents.index(agent) for agent in sorted(agents) if agent in counts.agents]
     chosen = tuple(measures) or tuple(
-        m for m in sorted(counted.measures, key=_measure_order) if _has_scores(counted, among, m)
+        m for m in sorted(counts.measures, key=_measure_order) if _has_scores(counts, indices, m)
     )
-    scores = _mean_scores(counted, among, seed)
+    scores = _mean_scores(counts, indices, seed)
     tables = {
         name: _measure_standings(
             name,
-            counted,
-            among,
+            counts,
+            indices,
             scores,
             agents,
-            (ties or {}).get(name, 0.0),
+            (tie_thresholds or {}).get(name, 0.0),
             anchor,
             resamples,
             seed,
@@ -132,11 +132,11 @@ def make_standings(
             chosen, (rounds, *([min(rounds, SECONDARY_ROUNDS)] * len(chosen))), strict=False
         )
     }
-    families = int(counted.score_counts[:, among].any(axis=(1, 2)).sum())
-    found = dict(seats or {})
+    families = int(counts.score_counts[:, indices].any(axis=(1, 2)).sum())
+    count_by_agent = dict(seat_counts or {})
     return Standings(
         tables=tables,
-        seats={agent: found.get(agent, SeatCount()) for agent in agents},
+        seats={agent: count_by_agent.get(agent, SeatCount()) for agent in agents},
         families=families,
         anchor=anchor,
         warnings=tuple(_warnings(tables, families, anchor)),
@@ -145,14 +145,14 @@ def make_standings(
 
 def _explain_interval(rating: Rating) -> str:
     if not rating.unbounded:
-        sure = (
+        no_width = (
             rating.low is not None
             and rating.high is not None
             and rating.high - rating.low < _MIN_WIDTH
         )
         return (
             "had the same results in every family: the interval has no width, which is no certainty"
-            if sure
+            if no_width
             else ""
         )
     lost = rating.games - rating.wins - rating.ties
@@ -174,43 +174,43 @@ def _measure_order(measure: str) -> tuple[int, str]:
     ), measure
 
 
-def _has_scores(counted: GameCounts, among: Sequence[int], measure: str) -> bool:
-    return bool(counted.score_counts[:, among, counted.measures.index(measure)].any())
+def _has_scores(counts: GameCounts, indices: Sequence[int], measure: str) -> bool:
+    return bool(counts.score_counts[:, indices, counts.measures.index(measure)].any())
 
 
 def _mean_scores(
-    counted: GameCounts, among: Sequence[int], seed: int
+    counts: GameCounts, indices: Sequence[int], seed: int
 ) -> dict[tuple[str, str], Estimate]:
     """(Measure, agent) → mean score."""
-    keys = [(measure, counted.agents[agent]) for agent in among for measure in counted.measures]
-    shape = (len(counted.families), len(keys))
+    keys = [(measure, counts.agents[agent]) for agent in indices for measure in counts.measures]
+    shape = (len(counts.families), len(keys))
     totals, numbers = (
-        counted.score_sums[:, among].reshape(shape),
-        counted.score_counts[:, among].reshape(shape),
+        counts.score_sums[:, indices].reshape(shape),
+        counts.score_counts[:, indices].reshape(shape),
     )
     estimates = means_of_sums(totals, numbers, seed=seed)
-    return {key: found for key, found in zip(keys, estimates, strict=True) if found is not None}
+    return {key: mean for key, mean in zip(keys, estimates, strict=True) if mean is not None}
 
 
 def _measure_standings(
     measure: str,
-    counted: GameCounts,
-    among: Sequence[int],
+    counts: GameCounts,
+    indices: Sequence[int],
     scores: Mapping[tuple[str, str], Estimate],
     agents: Sequence[str],
-    tie: float,
+    tie_threshold: float,
     anchor: str | None,
     rounds: int,
     seed: int,
 ) -> MeasureStandings:
-    names, wins, ties = _games_on_measure(counted, among, measure)
+    names, wins, ties = _games_on_measure(counts, indices, measure)
     ratings: dict[str, Rating] = {}
     groups: tuple[tuple[str, ...], ...] = ()
-    known = anchor if anchor in names else None
+    rated_anchor = anchor if anchor in names else None
     if names:
-        found = rate_counts(names, wins, ties, anchor=known, rounds=rounds, seed=seed)
-        ratings = {rating.agent: rating for rating in found.ratings}
-        groups = found.groups
+        rated = rate_counts(names, wins, ties, anchor=rated_anchor, rounds=rounds, seed=seed)
+        ratings = {rating.agent: rating for rating in rated.ratings}
+        groups = rated.groups
     groups += tuple((agent,) for agent in sorted(set(agents) - set(ratings)) if len(agents) > 1)
     standings = [
         Standing(agent=agent, score=scores.get((measure, agent)), rating=ratings.get(agent))
@@ -223,25 +223,25 @@ def _measure_standings(
         win_records=records,
         games=sum(record.games for record in records.values()) // 2,
         ties=sum(record.ties for record in records.values()) // 2,
-        tie_threshold=tie,
+        tie_threshold=tie_threshold,
         groups=groups,
-        anchor=known,
+        anchor=rated_anchor,
     )
 
 
 def _games_on_measure(
-    counted: GameCounts, among: Sequence[int], measure: str
+    counts: GameCounts, indices: Sequence[int], measure: str
 ) -> tuple[list[str], Ints, Ints]:
     """The agents that have games, in order, and their wins and ties (families, K, K) in the
     families that have games.
     """
-    if measure not in counted.measures:
+    if measure not in counts.measures:
         return [], *np.zeros((2, 0, 0, 0), dtype=np.int64)
-    m = counted.measures.index(measure)
-    wins, ties = (found[:, among][:, :, among, m] for found in (counted.wins, counted.ties))
+    m = counts.measures.index(measure)
+    wins, ties = (games[:, indices][:, :, indices, m] for games in (counts.wins, counts.ties))
     played = wins + wins.swapaxes(1, 2) + ties
     families, met = np.flatnonzero(played.any(axis=(1, 2))), np.flatnonzero(played.any(axis=(0, 1)))
-    names = [counted.agents[among[i]] for i in met.tolist()]
+    names = [counts.agents[indices[i]] for i in met.tolist()]
     return names, wins[np.ix_(families, met, met)], ties[np.ix_(families, met, met)]
 
 

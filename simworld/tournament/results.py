@@ -77,8 +77,8 @@ def results_for_ids(
         counted,
         agents=tournament.agents,
         measures=tuple(dict.fromkeys((OVERALL, *dimensions))) if dimensions else tuple(ties),
-        seats=reading.seat_counts,
-        ties=ties,
+        seat_counts=reading.seat_counts,
+        tie_thresholds=ties,
         anchor=tournament.anchor,
         rounds=rounds,
     )

@@ -93,7 +93,7 @@ def _standings(
         counted,
         agents=there,
         measures=(measure,),
-        seats=reading.seat_counts,
-        ties=ties,
+        seat_counts=reading.seat_counts,
+        tie_thresholds=ties,
         anchor=anchor,
     )

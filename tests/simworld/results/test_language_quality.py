@@ -106,7 +106,7 @@ def test_utterances_are_embedded_at_most_so_many() -> None:
         return np.eye(len(texts))
 
     played = episode(*[("a", f"line {i}") for i in range(10)])
-    found = measure_language({"arm": [(played, "a")]}, embed=embed, most=4)["arm"]
+    found = measure_language({"arm": [(played, "a")]}, embed=embed, max_embedded=4)["arm"]
     assert asked == [["line 0", "line 2", "line 5", "line 7"]]
     assert found.utterance_dispersion == pytest.approx(1.0)
 
