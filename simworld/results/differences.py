@@ -13,7 +13,7 @@ from scipy.special import nctdtr, stdtrit
 from simworld.core.arrays import Floats, Ints
 from simworld.core.measures import OVERALL, SOTOPIA_MEAN
 from simworld.results.seat_scores import SeatScores, unique_rows
-from simworld.stats.paired_tests import PairedComparison, compare_pairs, with_holm
+from simworld.stats.paired_tests import PairedComparison, compare_pairs, with_holm_p
 
 POWER = 0.8
 MAX_FAMILIES = 1_000_000  # families; whoever needs more needs another question
@@ -79,7 +79,7 @@ def with_effect_sizes(
     """
     defined = {name: result for name, result in comparisons.items() if result is not None}
     main = {name: defined[name] for name in main_measures if name in defined}
-    corrected = with_holm({name: result for name, result in defined.items() if name not in main})
+    corrected = with_holm_p({name: result for name, result in defined.items() if name not in main})
     return {name: _with_effect_size(result) for name, result in (main | corrected).items()}
 
 

@@ -15,9 +15,9 @@ from simworld.core.counts import counted
 from simworld.core.measures import OVERALL, SOTOPIA_MEAN
 from simworld.results.games import GameCounts
 from simworld.results.score_reading import SeatCount
-from simworld.stats.intervals import Estimate, means_of_sums
+from simworld.stats.intervals import Estimate, means_from_sums
 from simworld.stats.paired_tests import ENOUGH_FAMILIES
-from simworld.stats.ratings import Rating, rate_counts
+from simworld.stats.ratings import Rating, fit_ratings
 
 SECONDARY_ROUNDS = 400  # bootstrap resamples of ratings on other measures than the first
 _MIN_WIDTH = 1e-3  # points; a narrower interval counts as one of no width
@@ -188,7 +188,7 @@ def _mean_scores(
         counts.score_sums[:, indices].reshape(shape),
         counts.score_counts[:, indices].reshape(shape),
     )
-    estimates = means_of_sums(totals, numbers, seed=seed)
+    estimates = means_from_sums(totals, numbers, seed=seed)
     return {key: mean for key, mean in zip(keys, estimates, strict=True) if mean is not None}
 
 
@@ -208,7 +208,7 @@ def _measure_standings(
     groups: tuple[tuple[str, ...], ...] = ()
     rated_anchor = anchor if anchor in names else None
     if names:
-        rated = rate_counts(names, wins, ties, anchor=rated_anchor, rounds=rounds, seed=seed)
+        rated = fit_ratings(names, wins, ties, anchor=rated_anchor, rounds=rounds, seed=seed)
         ratings = {rating.agent: rating for rating in rated.ratings}
         groups = rated.groups
     groups += tuple((agent,) for agent in sorted(set(agents) - set(ratings)) if len(agents) > 1)

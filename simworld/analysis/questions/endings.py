@@ -17,7 +17,7 @@ from simworld.analysis.questions.mean_scores import (
 from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import scope
 from simworld.analysis.questions.seat_frames import ALL
-from simworld.stats.intervals import mean_of_sums
+from simworld.stats.intervals import mean_from_sums
 
 _COLUMNS = {
     "agent": "s.agent_name",
@@ -72,7 +72,7 @@ GROUP BY {places} ORDER BY {places}"""
     for group, by_ending in counts.items():
         for (ending, reason), of_family in by_ending.items():
             n = sum(of_family.values())
-            share = mean_of_sums(
+            share = mean_from_sums(
                 {unit: (of_family.get(unit, 0), all_) for unit, all_ in totals[group].items()}
             )
             rows.append(

@@ -25,7 +25,7 @@ from simworld.results.language_quality import (
     measure_language,
     spoken_words,
 )
-from simworld.stats.intervals import Estimate, mean_of_sums
+from simworld.stats.intervals import Estimate, mean_from_sums
 from store.sqlite_process import SqlRow
 
 _SHARES = ("words", "empty_share", "repeated_share")  # means, so they have intervals
@@ -76,7 +76,7 @@ def language(
             value = distinct_share(words[agent], n, limit)
             rows.append((agent, f"distinct_{n}", value, None, None, len(words[agent]), len(parts)))
         if of.surprise:
-            surprise = mean_of_sums(of.surprise)
+            surprise = mean_from_sums(of.surprise)
             ends = (
                 None if end is None else math.exp(end)
                 for end in (surprise.mean, surprise.low, surprise.high)
@@ -158,7 +158,7 @@ def _mean(parts: Mapping[str, LanguageQuality], of: _SpokenSample, name: str) ->
         n = _acts(of.seats[family]) if name == "empty_share" else quality.utterances
         if value is not None and n:
             sums[family] = (value * n, n)
-    return mean_of_sums(sums) if sums else None
+    return mean_from_sums(sums) if sums else None
 
 
 def _acts(seats: Sequence[tuple[Episode, str]]) -> int:

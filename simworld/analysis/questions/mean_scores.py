@@ -14,7 +14,7 @@ from simworld.analysis.questions.query_source import QuerySource, noted, table
 from simworld.analysis.questions.scope import Scope, choose, scope
 from simworld.analysis.questions.seat_frames import ALL, COLUMNS, seat_frames
 from simworld.core.errors import InputError
-from simworld.stats.intervals import Estimate, means_of_sums
+from simworld.stats.intervals import Estimate, means_from_sums
 from simworld.stats.paired_tests import ENOUGH_FAMILIES
 from store.sqlite_process import SqlRow
 
@@ -51,7 +51,9 @@ def scores(
         sums.append(ended.sum())
         counts.append(ended.count())
     total, n = _together(sums, groups), _together(counts, groups)
-    estimates = dict(zip(total.columns, means_of_sums(total.to_numpy(), n.to_numpy()), strict=True))
+    estimates = dict(
+        zip(total.columns, means_from_sums(total.to_numpy(), n.to_numpy()), strict=True)
+    )
     rows = []
     for key, (all_, failed) in _add_up(seats, groups).items():
         for measure in asked:

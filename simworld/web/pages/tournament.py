@@ -15,7 +15,7 @@ from simworld.results.episode_scores import EpisodeScores, read_episode_scores
 from simworld.results.score_reading import measure_scales
 from simworld.results.shared_cells import SharedCells
 from simworld.results.standings import MeasureStandings, Standing, WinRecord
-from simworld.stats.ratings import CENTRE
+from simworld.stats.ratings import MEAN_POINTS
 from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.results import Results, differences_for_ids, results_for_ids
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament
@@ -255,14 +255,16 @@ def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> Dr
     """
     ratings = [standing.rating for standing in table.standings if standing.rating]
     shown = [v for r in ratings for v in (r.points, r.low, r.high)]
-    rating_ends = span([*shown, CENTRE - RATED, CENTRE + RATED])
+    rating_ends = span([*shown, MEAN_POINTS - RATED, MEAN_POINTS + RATED])
     lines = []
     for standing in table.standings:
         rating, score = standing.rating, standing.score
         lines.append(
             StandingLine(
                 standing=standing,
-                rating=interval(rating.points, rating.low, rating.high, rating_ends, mark=CENTRE)
+                rating=interval(
+                    rating.points, rating.low, rating.high, rating_ends, mark=MEAN_POINTS
+                )
                 if rating
                 else Markup(),
                 score=interval(score.mean, score.low, score.high, score_ends)
@@ -274,7 +276,7 @@ def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> Dr
     return DrawnMeasure(
         table=table,
         lines=lines,
-        rating_axis=axis(rating_ends, mark=CENTRE),
+        rating_axis=axis(rating_ends, mark=MEAN_POINTS),
         score_axis=axis(score_ends),
     )
 

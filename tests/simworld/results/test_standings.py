@@ -158,7 +158,7 @@ def test_an_agent_that_is_not_asked_for_is_left_out_of_everything() -> None:
 
 
 def test_seats_of_everybody_are_counted() -> None:
-    found = standings(SMALL, seats={"a": SeatCount(played=6, failed=1)})
+    found = standings(SMALL, seat_counts={"a": SeatCount(played=6, failed=1)})
     assert found.seats == {"a": SeatCount(played=6, failed=1), "b": SeatCount()}
 
 
