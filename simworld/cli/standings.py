@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from simworld.stats.intervals import Estimate
     from simworld.stats.ratings import Rating
     from simworld.tournament.cost_estimate import CostEstimate
-    from simworld.tournament.results import Results
+    from simworld.tournament.results import TournamentResult
 
 DASH = "–"
 INTERVAL = "95 % interval"
 
 
 def show_results(
-    title: str, results: Results, *, measure: str | None = None, same_partners: bool = True
+    title: str, results: TournamentResult, *, measure: str | None = None, same_partners: bool = True
 ) -> None:
     """Standings and win matrix on one measure, and the means of all.
 
@@ -79,12 +79,12 @@ def show_results(
             )
         )
         screen.print(_matrix(main))
-    if results.tables:
+    if results.multiplayer_ratings:
         screen.print(
             Text("\nTables of three and more: ranks within episodes, Plackett–Luce", style="bold")
         )
         table = grid("agent", "rating", "±", "episodes", right=("rating", "±", "episodes"))
-        for rating in results.tables:
+        for rating in results.multiplayer_ratings:
             table.add_row(
                 harmless(rating.agent),
                 f"{rating.mu:.2f}",

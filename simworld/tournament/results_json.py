@@ -9,10 +9,10 @@ from typing import Any
 from simworld.results.differences import Difference
 from simworld.results.standings import MeasureStandings, Standing
 from simworld.tournament.loaded_tournament import Tournament
-from simworld.tournament.results import Results
+from simworld.tournament.results import TournamentResult
 
 
-def plain_results(tournament: Tournament, results: Results) -> dict[str, Any]:
+def results_to_json(tournament: Tournament, results: TournamentResult) -> dict[str, Any]:
     """Everything in the standings. What could not be computed is null; `warnings` and `notes` say
     why.
     """
@@ -21,20 +21,20 @@ def plain_results(tournament: Tournament, results: Results) -> dict[str, Any]:
         "tournament": tournament.name,
         "judge": results.judge,
         "judge_ids": list(results.judge_ids),
-        "judged": results.judged,
+        "judged": results.judged_episodes,
         "families": standings.families,
         "anchor": standings.anchor,
         "agents": {agent: asdict(seats) for agent, seats in standings.seats.items()},
-        "measures": {name: _table(table) for name, table in standings.tables.items()},
+        "measures": {name: _measure_to_json(table) for name, table in standings.tables.items()},
         "tables_of_three_and_more": None
-        if results.tables is None
-        else [asdict(rating) for rating in results.tables],
+        if results.multiplayer_ratings is None
+        else [asdict(rating) for rating in results.multiplayer_ratings],
         "warnings": list(standings.warnings),
         "cautions": list(results.cautions),
     }
 
 
-def plain_differences(
+def differences_to_json(
     first: str, second: str, differences: dict[str, Difference]
 ) -> dict[str, Any]:
     """One agent less another, by measure."""
@@ -53,9 +53,9 @@ def plain_differences(
     }
 
 
-def _table(table: MeasureStandings) -> dict[str, Any]:
+def _measure_to_json(table: MeasureStandings) -> dict[str, Any]:
     return {
-        "standings": [_standing(standing) for standing in table.standings],
+        "standings": [_standing_to_json(standing) for standing in table.standings],
         "notes": list(table.notes),
         "games": table.games,
         "ties": table.ties,
@@ -68,7 +68,7 @@ def _table(table: MeasureStandings) -> dict[str, Any]:
     }
 
 
-def _standing(standing: Standing) -> dict[str, Any]:
+def _standing_to_json(standing: Standing) -> dict[str, Any]:
     """One agent; a rating's end that the games leave open is null."""
     data = asdict(standing)
     if standing.rating is not None:

@@ -17,9 +17,9 @@ from simworld.results.shared_cells import SharedCells
 from simworld.results.standings import MeasureStandings, Standing, WinRecord
 from simworld.stats.ratings import MEAN_POINTS
 from simworld.tournament.loaded_tournament import Tournament
-from simworld.tournament.results import Results, differences_for_ids, results_for_ids
+from simworld.tournament.results import TournamentResult, compare_by_ids, results_by_ids
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament
-from simworld.tournament.tournament_plan import compared_seats, seat_counts
+from simworld.tournament.tournament_plan import compared_seats, seat_filter
 from simworld.web.app_state import AppState
 from simworld.web.figures.intervals import axis, interval
 from simworld.web.figures.scales import span
@@ -134,12 +134,12 @@ def standings(state: AppState, store: Store, request: PageRequest) -> Page:
     )
 
 
-def results_of(state: AppState, store: Store, chosen: ChosenJudge) -> Results:
+def results_of(state: AppState, store: Store, chosen: ChosenJudge) -> TournamentResult:
     """The results of a run by its chosen judge, who must be there."""
     judge = chosen.judge or ""
     return state.remember(
         ("standings", chosen.run, judge),
-        lambda: results_for_ids(chosen.tournament, store, judge, chosen.ids),
+        lambda: results_by_ids(chosen.tournament, store, judge, chosen.ids),
         stamp=store.cells_size(chosen.run),
     )
 
@@ -246,7 +246,7 @@ def _stored_tournament(
 ) -> tuple[Tournament, dict[str, str], Callable[[EpisodeSummary, SeatRecord], bool]]:
     tournament = stored_tournament(store, run)
     titles = scenario_titles(tournament.scenarios)
-    return tournament, titles, seat_counts(tournament)
+    return tournament, titles, seat_filter(tournament)
 
 
 def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> DrawnMeasure:
@@ -281,7 +281,7 @@ def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> Dr
     )
 
 
-def mean_columns(results: Results, agents: Sequence[str]) -> MeanColumns:
+def mean_columns(results: TournamentResult, agents: Sequence[str]) -> MeanColumns:
     """Measure → each agent's mean score with its interval, on the measure's own scale."""
     rows = []
     for measure, table in results.standings.tables.items():
@@ -329,7 +329,7 @@ def differences_by_measure(
     key = ("differences", chosen.run, chosen.judge, first, second)
     differences = state.remember(
         key,
-        lambda: differences_for_ids(chosen.tournament, store, chosen.ids, first, second),
+        lambda: compare_by_ids(chosen.tournament, store, chosen.ids, first, second),
         stamp=store.cells_size(chosen.run),
     )
     return draw_differences(differences, measure_scales(store, chosen.ids))
