@@ -41,7 +41,7 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
         opened.check_names(run=run)
         from agents.lm.sentences import load_sentences
         from simworld.analysis.semantic_search import index_episodes
-        from simworld.analysis.semantic_search import search as find
+        from simworld.analysis.semantic_search import search_episodes as find
 
         encoder = load_sentences()
         with progress_bar("embedding") as show:
