@@ -15,7 +15,7 @@ from simworld.yamlfile import did_you_mean
 from store.parameters import BoundValue
 
 _ENTRY = re.compile(r"^-- (:?)(\w+) {2,}(.+)$")
-_DEFAULT_MARK = "; default: "
+_DEFAULT = "; default: "
 _AGENTS = "SELECT DISTINCT agent_name FROM run_agents ORDER BY agent_name"
 # Parameter → what it may name; a name that is not there would give no rows, and no reason
 _KNOWN_NAMES_SQL = {
@@ -43,9 +43,7 @@ class ReadyQuery:
     @property
     def required(self) -> tuple[str, ...]:
         """The parameters that have no default."""
-        return tuple(
-            name for name, meaning in self.parameters.items() if _DEFAULT_MARK not in meaning
-        )
+        return tuple(name for name, meaning in self.parameters.items() if _DEFAULT not in meaning)
 
     def bind(self, given: Mapping[str, BoundValue]) -> dict[str, BoundValue]:
         """A value for every parameter; raises InputError for those that are missing or unknown."""

@@ -20,7 +20,7 @@ from simworld.core.scenario import Scenario
 from simworld.core.visibility import full_labels
 from store import Store
 
-TEXT_LAYOUT = "setting, then lines; the mean of pieces of whole lines"
+LAYOUT = "setting, then lines; the mean of pieces of whole lines"
 EPISODES_PER_BATCH = 16  # episodes that are embedded and committed together
 MAX_SCENARIOS = 256  # kept in memory
 
@@ -57,9 +57,7 @@ class SimilarEpisode:
 
 def encoder_id(encoder: Encoder) -> str:
     """`episode-` and 96 bits of the hash of the weights and of what is read of an episode."""
-    return (
-        f"episode-{hashlib.sha256(f'{encoder.id}{chr(0)}{TEXT_LAYOUT}'.encode()).hexdigest()[:24]}"
-    )
+    return f"episode-{hashlib.sha256(f'{encoder.id}{chr(0)}{LAYOUT}'.encode()).hexdigest()[:24]}"
 
 
 def index_episodes(
@@ -94,8 +92,7 @@ def index_episodes(
             piece_ends.append(len(pieces))
         vectors = np.split(encoder.encode(pieces), piece_ends[:-1])
         store.add_embeddings(
-            id_,
-            dict(zip(ids, (_mean_direction(of_episode) for of_episode in vectors), strict=True)),
+            id_, dict(zip(ids, (_unit_mean(of_one) for of_one in vectors), strict=True))
         )
         done += len(ids)
     on_progress(done, total)
@@ -115,9 +112,8 @@ def search_episodes(
         raise InputError("nothing to look for; write what happens in the episode")
     if text.encode(errors="replace").decode() != text:
         raise InputError("what to look for is not UTF-8 text")
-    return nearest_episodes(
-        store, encoder_id(encoder), encoder.encode([text])[0], limit=limit, run=run
-    )
+    vector = encoder.encode([text])[0]
+    return nearest_episodes(store, encoder_id(encoder), vector, limit=limit, run=run)
 
 
 def nearest_episodes(
@@ -186,6 +182,6 @@ def _pieces(lines: Sequence[str], encoder: Encoder) -> Iterator[list[str]]:
         yield piece
 
 
-def _mean_direction(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _unit_mean(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     total = vectors.sum(axis=0)
     return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), dtype=np.float32)

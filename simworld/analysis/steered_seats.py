@@ -78,9 +78,7 @@ def read_steered_seats(store: Store, stored: StoredEpisode) -> list[SteeredSeat]
                 )
                 grouped[act.seat, act.plan.planner_id].append((number, used))
             number += 1
-    return [
-        _seat(store, stored, seat, planner, steps) for (seat, planner), steps in grouped.items()
-    ]
+    return [_seat(store, stored, *key, steps) for key, steps in grouped.items()]
 
 
 def _seat(

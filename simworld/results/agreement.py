@@ -187,9 +187,7 @@ def _alpha(raters: Mapping[str, _RaterScores], rounds: int, seed: int) -> Agreem
         return None
     sums = np.array([alpha_sums(units).sum(axis=0) for _, units in sorted(by_family.items())])
     n = sum(len(units) for units in by_family.values())
-    return _bootstrap_figure(
-        len(sums), n, lambda draws: krippendorff_alphas(draws @ sums), rounds, seed
-    )
+    return _bootstrap(len(sums), n, lambda draws: krippendorff_alphas(draws @ sums), rounds, seed)
 
 
 def alpha_sums(units: Iterable[Sequence[float]]) -> Floats:
@@ -238,15 +236,13 @@ def _correlation(
     names = sorted({first.families[unit] for unit in shared})
     number = {name: index for index, name in enumerate(names)}
     family = np.array([number[first.families[unit]] for unit in shared])
-    a, b = (
-        _value_ranks([one[unit] for unit in shared]),
-        _value_ranks([two[unit] for unit in shared]),
-    )
+    a = _value_ranks([one[unit] for unit in shared])
+    b = _value_ranks([two[unit] for unit in shared])
 
     def rho(draws: Floats) -> list[float | None]:
         return [spearman(a, b, counts[family]) for counts in draws]
 
-    return _bootstrap_figure(len(names), len(shared), rho, rounds, seed)
+    return _bootstrap(len(names), len(shared), rho, rounds, seed)
 
 
 def _value_ranks(values: Sequence[float]) -> NDArray[np.intp]:
@@ -288,7 +284,7 @@ def _retest_deviation(rater: _RaterScores, rounds: int, seed: int) -> AgreementF
     def deviation(draws: Floats) -> list[float | None]:
         return [math.sqrt(2 * squares / freedom) for squares, freedom in (draws @ sums).tolist()]
 
-    return _bootstrap_figure(
+    return _bootstrap(
         len(sums), sum(len(units) for units in by_family.values()), deviation, rounds, seed
     )
 
@@ -309,7 +305,7 @@ def _swap_effect(
     )
 
 
-def _bootstrap_figure(
+def _bootstrap(
     families: int,
     n: int,
     measure: Callable[[Floats], Sequence[float | None]],
@@ -324,11 +320,9 @@ def _bootstrap_figure(
         counts = rng.multinomial(families, [1 / families] * families, size=rounds).astype(
             np.float64
         )
-        resampled = [drawn_value for drawn_value in measure(counts) if drawn_value is not None]
+        drawn = [drawn_value for drawn_value in measure(counts) if drawn_value is not None]
         tail = tail_probability(families, LEVEL)
         low, high = (
-            (float(end) for end in np.quantile(resampled, [tail, 1 - tail]))
-            if resampled
-            else (None, None)
+            (float(q) for q in np.quantile(drawn, [tail, 1 - tail])) if drawn else (None, None)
         )
     return AgreementFigure(value=value, low=low, high=high, n=n, families=families)

@@ -113,10 +113,8 @@ def scores_by_seat(
     scores = {}
     for judge in judges:
         prefix = f"{judge.spec['rubric']['name']}/" if several else ""
-        for key, episode_scores in read_episode_scores(store, [judge], episode_ids).items():
-            by_dimension = {
-                prefix + name: score for name, score in sorted(episode_scores.dimensions.items())
-            }
-            overall = {} if episode_scores.overall is None else {OVERALL: episode_scores.overall}
-            scores[key] = by_dimension | overall
+        for key, given in read_episode_scores(store, [judge], episode_ids).items():
+            values = {prefix + name: score for name, score in sorted(given.dimensions.items())}
+            overall = {} if given.overall is None else {OVERALL: given.overall}
+            scores[key] = values | overall
     return scores

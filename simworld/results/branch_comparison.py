@@ -67,10 +67,8 @@ def compare_branch(
                     what=f"check {first.name}", of="found", parent=first.value, branch=second.value
                 )
             )
-    before, after = (
-        _averages(judgements.get(parent.id, ())),
-        _averages(judgements.get(branch.id, ())),
-    )
+    before = _averages(judgements.get(parent.id, ()))
+    after = _averages(judgements.get(branch.id, ()))
     for judge, dimension, seat in dict.fromkeys([*before, *after]):
         key = (judge, dimension, seat)
         rows.append(

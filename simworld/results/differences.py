@@ -109,8 +109,5 @@ def _power(effect: float, families: int, alpha: float) -> float:
 
 def _with_effect_size(comparison: PairedComparison) -> Difference:
     effect = None if comparison.z is None else comparison.z / comparison.families**0.5
-    return Difference(
-        comparison=comparison,
-        effect_size=effect,
-        families_needed=families_needed(effect) if effect else None,
-    )
+    needed = families_needed(effect) if effect else None
+    return Difference(comparison=comparison, effect_size=effect, families_needed=needed)

@@ -44,9 +44,7 @@ def pair_episodes(
         second: name of the other.
         is_compared: whether a seat of an episode is compared.
     """
-    sides = [
-        _episode_by_cell(store, run, scenario, agent, is_compared) for agent in (first, second)
-    ]
+    sides = [_by_cell(store, run, scenario, agent, is_compared) for agent in (first, second)]
     pairs = [
         EpisodePair(
             seat=seat, partners=partners, repeat=repeat, first=sides[0][cell], second=sides[1][cell]
@@ -58,7 +56,7 @@ def pair_episodes(
     return sorted(pairs, key=lambda pair: (order.get(pair.seat, 0), pair.partners, pair.repeat))
 
 
-def _episode_by_cell(
+def _by_cell(
     store: Store,
     run: str,
     scenario: str,

@@ -208,12 +208,10 @@ def seat_values(
     """
     scores = np.full((*cells.agents.shape, len(measures)), np.nan)
     for judge, values in cells.values.items():
-        has_score = _has_score(values)
+        has_score, names = _has_score(values), judge_measures[judge]
         for position, measure in enumerate(measures):
-            if measure in judge_measures[judge]:
-                scores[has_score, position] = values[
-                    has_score, judge_measures[judge].index(measure)
-                ]
+            if measure in names:
+                scores[has_score, position] = values[has_score, names.index(measure)]
     return scores
 
 

@@ -58,7 +58,7 @@ def mean_by_family(
 
 
 def mean_from_sums(
-    by_family: Mapping[str, tuple[float, int]],
+    groups: Mapping[str, tuple[float, int]],
     *,
     level: float = 0.95,
     rounds: int = 2000,
@@ -67,9 +67,7 @@ def mean_from_sums(
     """As `mean_by_family`, from family → (sum of its values, how many they are). Raises ValueError
     where there is none.
     """
-    sums = np.array([by_family[family] for family in sorted(by_family)], dtype=np.float64).reshape(
-        -1, 2
-    )
+    sums = np.array([groups[family] for family in sorted(groups)], dtype=np.float64).reshape(-1, 2)
     (estimate,) = means_from_sums(sums[:, :1], sums[:, 1:], level=level, rounds=rounds, seed=seed)
     if estimate is None:
         raise ValueError("no values to average")
@@ -105,9 +103,8 @@ def means_from_sums(
         if len(totals) > 1:
             weights = bootstrap_counts(len(totals), rounds, derive_seed("bootstrap", seed))
             tail = tail_probability(len(totals), level)
-            low, high = np.quantile(
-                (weights @ totals) / (weights @ n), [tail, 1 - tail], axis=0
-            ).tolist()
+            means = (weights @ totals) / (weights @ n)
+            low, high = np.quantile(means, [tail, 1 - tail], axis=0).tolist()
         for i, column in enumerate(columns.tolist()):
             count = int(n[:, i].sum())
             mean = float(totals[:, i].sum()) / count

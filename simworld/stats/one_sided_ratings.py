@@ -42,9 +42,7 @@ def find_unbounded(took_points: Bools, anchor: int | None) -> tuple[Bools, Bools
         anchor: place of the agent that all others are compared with, or None.
     """
     chain, linked = transitive_closure(took_points), transitive_closure(took_points | took_points.T)
-    reference = np.array(
-        [_reference_agents(chain, np.flatnonzero(group), anchor) for group in linked]
-    )
+    reference = np.array([_references(chain, np.flatnonzero(group), anchor) for group in linked])
     no_upper = np.array([not chain[others, i].all() for i, others in enumerate(reference)])
     no_lower = np.array([not chain[i, others].all() for i, others in enumerate(reference)])
     return no_upper, no_lower, reference / reference.sum(1, keepdims=True)
@@ -69,18 +67,18 @@ def likelihood_bounds(
     """
     # a family is one game of a pair
     per_pair = (counts / np.maximum(1, counts.sum(0))).sum(1)[:, None]
-    n_agents = reference.shape[1]
-    direction = (np.eye(n_agents)[list(agents)] - reference) * np.array(sides)[:, None]
-    best = _log_likelihood(per_pair, *fit_bradley_terry(per_pair, n_agents, _WEAK_RIDGE))
-    repeated = np.repeat(per_pair, len(agents), axis=1)
+    n = reference.shape[1]
+    direction = (np.eye(n)[list(agents)] - reference) * np.array(sides)[:, None]
+    best = _log_likelihood(per_pair, *fit_bradley_terry(per_pair, n, _WEAK_RIDGE))
+    copies = np.repeat(per_pair, len(agents), axis=1)
     low, high = np.zeros(len(agents)), np.full(len(agents), 2 * float(per_pair.sum()))
-    theta = np.zeros((len(agents), n_agents))
+    theta = np.zeros((len(agents), n))
     for _ in range(_BISECTION_STEPS):
         shift = (low + high) / 2
         theta, tie = fit_bradley_terry(
-            repeated, n_agents, _WEAK_RIDGE, score_shift=direction * shift[:, None]
+            copies, n, _WEAK_RIDGE, score_shift=direction * shift[:, None]
         )
-        within_odds = best - _log_likelihood(repeated, theta, tie) < np.log(odds)
+        within_odds = best - _log_likelihood(copies, theta, tie) < np.log(odds)
         low, high = np.where(within_odds, shift, low), np.where(within_odds, high, shift)
     bounds: Floats = (theta * direction).sum(1) * np.array(sides)
     return bounds
@@ -105,7 +103,7 @@ def _log_likelihood(counts: Floats, theta: Floats, nu: Floats) -> Floats:
     return log_likelihood
 
 
-def _reference_agents(chain: Bools, group: NDArray[np.int64], anchor: int | None) -> Bools:
+def _references(chain: Bools, group: NDArray[np.int64], anchor: int | None) -> Bools:
     """Beside whom a group of linked agents is rated, (K,)."""
     reference = np.zeros(len(chain), dtype=np.bool_)
     if anchor is not None and anchor in group:

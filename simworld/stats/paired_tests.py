@@ -96,9 +96,8 @@ def compare_pairs(
         return None
     _, first, cell = np.unique(cells[paired], return_index=True, return_inverse=True)
     cell_means = _group_means(cell, differences[paired])
-    family_means = _group_means(
-        np.unique(families[paired][first], return_inverse=True)[1], cell_means
-    )
+    family = np.unique(families[paired][first], return_inverse=True)[1]
+    family_means = _group_means(family, cell_means)
     count = len(family_means)
     mean = _mean(family_means)
     se = z = p = sign_p = low = high = None

@@ -116,9 +116,8 @@ def fit_ratings(
             anchor,
         )
         tail = tail_probability(families, level)
-        low, high = (
-            list(map(float, ends)) for ends in np.quantile(resampled, [tail, 1 - tail], axis=0)
-        )
+        quantiles = np.quantile(resampled, [tail, 1 - tail], axis=0)
+        low, high = (list(map(float, ends)) for ends in quantiles)
     low, high = _with_open_ends(
         low,
         high,

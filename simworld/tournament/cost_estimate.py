@@ -110,9 +110,7 @@ def _estimate_tokens(
 ) -> tuple[int | None, int | None, tuple[str, ...]]:
     """Tokens to be written and to be read, and the agents of whom nothing is known."""
     names = sorted({name for _, cast, _ in to_play for name in cast})
-    paces = {
-        name: pace for name in names if store and (pace := measure_pace(store, name)) is not None
-    }
+    paces = {n: pace for n in names if store and (pace := measure_pace(store, n)) is not None}
     if unmeasured := tuple(name for name in names if name not in paces):
         return None, None, unmeasured
     turn_limits = {scenario.name: scenario.limits.turns for scenario in tournament.scenarios}

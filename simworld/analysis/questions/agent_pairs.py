@@ -226,8 +226,8 @@ def _lost_seats(
         .reset_index()
     )
     return {
-        tuple(key): (int(failed), int(unscored_))
-        for *key, failed, unscored_ in counted.itertuples(index=False)
+        tuple(key): (int(failed), int(rest))
+        for *key, failed, rest in counted.itertuples(index=False)
     }
 
 
@@ -246,21 +246,15 @@ def _notes(comparisons: Iterable[PairedComparison]) -> list[str]:
 
 
 def _as_row(difference: Difference) -> tuple[Any, ...]:
-    comparison = difference.comparison
+    paired = difference.comparison
     numbers = (
-        comparison.mean,
-        comparison.low,
-        comparison.high,
+        paired.mean,
+        paired.low,
+        paired.high,
         difference.effect_size,
-        comparison.z,
-        comparison.p,
-        comparison.p_holm,
-        comparison.sign_p,
+        paired.z,
+        paired.p,
+        paired.p_holm,
+        paired.sign_p,
     )
-    return (
-        *numbers,
-        comparison.pairs,
-        comparison.cells,
-        comparison.families,
-        difference.families_needed,
-    )
+    return (*numbers, paired.pairs, paired.cells, paired.families, difference.families_needed)

@@ -56,7 +56,7 @@ def choose_judge(source: QuerySource, judge: str | None, scope: Scope) -> JudgeC
             raise InputError(f"no judge {judge!r} in {source.where}{hint}")
     scored = [record for record in named if _has_scored(source, record, scope)]
     if not scored:
-        raise InputError(_explain_nothing_scored(source, named, scope))
+        raise InputError(_explain_no_score(source, named, scope))
     names = list(dict.fromkeys(record.name for record in scored))
     if len(names) > 1:
         raise InputError(
@@ -91,9 +91,7 @@ def _has_scored(source: QuerySource, record: JudgeRecord, scope: Scope) -> bool:
     return bool(source.rows(sql, {"judge": record.id, **scope.params}))
 
 
-def _explain_nothing_scored(
-    source: QuerySource, judges: Sequence[JudgeRecord], scope: Scope
-) -> str:
+def _explain_no_score(source: QuerySource, judges: Sequence[JudgeRecord], scope: Scope) -> str:
     subject = (
         f"run {scope.run!r}" if scope.run else "these episodes" if scope.params else source.where
     )

@@ -51,9 +51,8 @@ def scores(
         sums.append(ended.sum())
         counts.append(ended.count())
     total, n = _sum_by_family(sums, groups), _sum_by_family(counts, groups)
-    estimates = dict(
-        zip(total.columns, means_from_sums(total.to_numpy(), n.to_numpy()), strict=True)
-    )
+    means = means_from_sums(total.to_numpy(), n.to_numpy())
+    estimates = dict(zip(total.columns, means, strict=True))
     rows = []
     for key, (played, failed) in _sum_counts(seats, groups).items():
         for measure in asked:
@@ -80,9 +79,8 @@ def scores(
 def group_columns(by: Sequence[str], allowed: Sequence[str]) -> list[str]:
     """The columns to group by, ALL without any; raises InputError for what is not known."""
     names = [by] if isinstance(by, str) else list(by)
-    return [
-        require_known(name, allowed, "column to group by,") for name in dict.fromkeys(names)
-    ] or [ALL_COLUMN]
+    columns = [require_known(n, allowed, "column to group by,") for n in dict.fromkeys(names)]
+    return columns or [ALL_COLUMN]
 
 
 def require_one_meaning(source: QuerySource, scope: Scope) -> None:

@@ -78,10 +78,8 @@ def _compute_standings(
     run = resolve_run(source, run)
     scope = resolve_scope(source, run=run, agents=() if anchor is None else (anchor,))
     choice = choose_judge(source, judge, resolve_scope(source, run=run))
-    (judge_measure,) = judge_measures(choice, [measure])
-    thresholds = {
-        measure: tie * (1.0 if judge_measure.is_share else judge_measure.high - judge_measure.low)
-    }
+    (scale,) = judge_measures(choice, [measure])
+    thresholds = {measure: tie * (1.0 if scale.is_share else scale.high - scale.low)}
     agents = source.column(
         "SELECT agent_name FROM run_agents WHERE run = :run ORDER BY agent_name", {"run": run}
     )
