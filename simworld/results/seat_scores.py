@@ -1,7 +1,7 @@
 """The table of scores: who got what in which cell, on every measure.
 
 A *cell* is a scenario, a seat, the agents in the other seats, and a repeat: equal circumstances for
-all who play it.
+all who play it. A *block* is a scenario and a repeat. `core.measures` computes the scores.
 """
 
 from __future__ import annotations
