@@ -246,7 +246,7 @@ def _correlation(
 
 
 def _value_ranks(values: Sequence[float]) -> NDArray[np.intp]:
-    """For each value its place among the different values, from 0, (n,)."""
+    """The dense rank of each value among the different values, from 0, (n,)."""
     return np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)[1]
 
 
@@ -256,7 +256,7 @@ def spearman(
     """Spearman's rank correlation; None where one side does not vary.
 
     Args:
-        first: (n,) places from 0, as high as values are; equal ones share their mean rank.
+        first: (n,) dense ranks from 0, as high as values are; equal ones share their mean rank.
         second: (n,) of the other side.
         weights: (n,) how often each pair counts.
     """

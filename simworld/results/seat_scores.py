@@ -105,8 +105,8 @@ def _make_table(seats: int, scores: Sequence[SeatScore]) -> SeatScores:
 
 
 def unique_rows(*columns: Ints) -> tuple[Ints, Ints]:
-    """Columns (n,) of numbers from 0: where each different row is first, rows in order; and the
-    place of every row among these.
+    """The first index of each different row, rows in order; and the number of every row among
+    these. Columns are (n,) numbers from 0.
     """
     first_rows = row_numbers = np.zeros(len(columns[0]), dtype=np.int64)
     bound = 1  # numbers are below it
@@ -121,7 +121,7 @@ def unique_rows(*columns: Ints) -> tuple[Ints, Ints]:
 
 
 def _number_values(values: Sequence[T]) -> tuple[tuple[T, ...], Ints]:
-    """The different values in order, and for each value its place among them."""
+    """The different values in order, and the index of each value among them."""
     distinct_values = sorted(set(values))  # type: ignore[type-var]
     number_of = {value: number for number, value in enumerate(distinct_values)}
     return tuple(distinct_values), np.array([number_of[value] for value in values], dtype=np.int64)

@@ -35,7 +35,7 @@ class SharedCells:
         *,
         compared: ComparedSeats,
     ) -> Self:
-        """Those of a run.
+        """The shared cells of a run.
 
         Args:
             store: where it was played.

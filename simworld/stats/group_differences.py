@@ -18,7 +18,7 @@ def random_effects(group: NDArray[np.int64], values: Floats) -> tuple[Floats, fl
     """The mean of each group drawn to the mean of all, (k,), and the deviation τ between groups.
 
     Args:
-        group: (n,) from 0 to k - 1, each there.
+        group: (n,) from 0 to k - 1, each present.
         values: (n,), with one variance within all groups.
     """
     count = np.bincount(group)
@@ -49,7 +49,7 @@ def permutation_p(
     Valid for dependent values too, if groups were assigned at random.
 
     Args:
-        group: (n,) from 0 to k - 1, each there.
+        group: (n,) from 0 to k - 1, each present.
         values: (n,).
         family: (n,).
         rounds: permutations.

@@ -39,7 +39,7 @@ def find_unbounded(took_points: Bools, anchor: int | None) -> tuple[Bools, Bools
     Args:
         took_points: (K, K) whether the agent of the row took at least half a point from that of the
             column.
-        anchor: place of the agent that all others are compared with, or None.
+        anchor: index of the agent that all others are compared with, or None.
     """
     chain, linked = transitive_closure(took_points), transitive_closure(took_points | took_points.T)
     reference = np.array([_references(chain, np.flatnonzero(group), anchor) for group in linked])

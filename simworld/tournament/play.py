@@ -32,7 +32,7 @@ OpenJudge = Callable[[JudgeSpec], AbstractContextManager[Backend]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TournamentListener:
-    """Who is told how far it is."""
+    """Callbacks that are told how far playing and judging are."""
 
     on_playing: Callable[[RunProgress], None] = lambda progress: None
     on_judging: Callable[[str, JudgingTally], None] = lambda judge, tally: None
@@ -155,8 +155,8 @@ def _judge_round(
 def judge_opener(
     loaded_agents: LoadedAgents, *, threads: int | None = None, server: ServerFields | None = None
 ) -> OpenJudge:
-    """A judge's model: the loaded agents' where it has it, else loaded for the block; `server` goes
-    before what its file says.
+    """A function that opens a judge's model: the loaded agents' where it has it, else its own for
+    the block; `server` goes before what its file says.
     """
     return lambda spec: shared_or_new_backend(
         loaded_agents, spec.model, spec.dtype, fields=spec, server=server, threads=threads

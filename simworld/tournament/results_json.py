@@ -13,7 +13,7 @@ from simworld.tournament.results import TournamentResult
 
 
 def results_to_json(tournament: Tournament, results: TournamentResult) -> dict[str, Any]:
-    """Everything in the standings. What could not be computed is null; `warnings` and `notes` say
+    """The standings as JSON data. What could not be computed is null; `warnings` and `notes` say
     why.
     """
     standings = results.standings
@@ -37,7 +37,7 @@ def results_to_json(tournament: Tournament, results: TournamentResult) -> dict[s
 def differences_to_json(
     first: str, second: str, differences: dict[str, Difference]
 ) -> dict[str, Any]:
-    """One agent less another, by measure."""
+    """The differences of two agents as JSON data, by measure."""
     return {
         "first": first,
         "second": second,

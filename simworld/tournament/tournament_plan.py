@@ -70,7 +70,7 @@ def plan_tournament(tournament: Tournament, matches: Iterable[Match]) -> Tournam
 
 
 def stored_options(tournament: Tournament) -> dict[str, Any]:
-    """A tournament's file as plain JSON data, agents by their names instead of their files."""
+    """What is stored of the file: plain JSON data, agents by their names instead of their files."""
     by_name = {
         "agents": list(tournament.agents),
         "partners": list(tournament.partners),

@@ -51,14 +51,14 @@ def endings(
     if seats:
         require_one_meaning(source, scope)
     seat_join = "JOIN episode_seats s ON s.episode_id = e.id" if seats else ""
-    places = ", ".join(str(place + 1) for place in range(len(groups) + 3))
+    group_by = ", ".join(str(i + 1) for i in range(len(groups) + 3))
     sql = f"""
 SELECT {"".join(f"{_COLUMNS[name]}, " for name in groups)}e.ending, e.reason, e.family,
   count(*), sum(e.turns)
 FROM episodes e {seat_join}
 WHERE {scope.episode_condition()} AND {scope.seat_condition() if seats else "1 = 1"}
   AND {_LAST_ATTEMPT}
-GROUP BY {places} ORDER BY {places}"""
+GROUP BY {group_by} ORDER BY {group_by}"""
     counts: dict[tuple[Any, ...], dict[tuple[str, str], dict[str, int]]] = defaultdict(
         lambda: defaultdict(dict)
     )
