@@ -27,10 +27,10 @@ from simworld.core.episode import Ending, WorkItem
 from simworld.core.judgement import Judgement
 from simworld.results.games import count_games
 from simworld.results.standings import make_standings
-from simworld.tournament.loading import Tournament, open_tournament
+from simworld.tournament.loaded_tournament import Tournament, load_tournament
 from simworld.tournament.results import (
-    differences,
-    judge_ids,
+    compare_tournament_agents,
+    find_judge_ids,
     read_tournament_scores,
     tournament_results,
 )
@@ -96,7 +96,7 @@ def main() -> None:
         help="episodes to add at the end; 0: leave the store as it is",
     )
     given = parser.parse_args()
-    tournament = open_tournament(str(given.files / "cup-0.yaml"))
+    tournament = load_tournament(str(given.files / "cup-0.yaml"))
     with open_store(given.db) as store:
         print(
             json.dumps(
@@ -137,7 +137,7 @@ def questions(
     """Name → question; with `change`, one that commits a judgement each time."""
     plain, whole = tournament.judges
     first, second = tournament.agents[:2]
-    ids = judge_ids(store, tournament.name, plain)
+    ids = find_judge_ids(store, tournament.name, plain)
     (last,) = store.summaries(run=tournament.name, limit=1)
     measured = replace(tournament, tie="measured")
     yield "standings", lambda: tournament_results(tournament, store, plain)
@@ -148,7 +148,10 @@ def questions(
             lambda: (next(again), tournament_results(tournament, store, plain)),
         )
     yield "standings, ties measured", lambda: tournament_results(measured, store, whole)
-    yield "two agents compared", lambda: differences(tournament, store, plain, first, second)
+    yield (
+        "two agents compared",
+        lambda: compare_tournament_agents(tournament, store, plain, first, second),
+    )
     yield (
         "mean scores of all measures",
         lambda: make_standings(

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.large import rates
-from simworld.tournament.loading import Tournament, open_tournament
-from simworld.tournament.results import differences, tournament_results
+from simworld.tournament.loaded_tournament import Tournament, load_tournament
+from simworld.tournament.results import compare_tournament_agents, tournament_results
 from store import Store, open_store
 
 
@@ -69,7 +69,7 @@ def main() -> None:
 
 def held(url: str, files: Path, job: Callable[[Store, Tournament], object]) -> dict[str, float]:
     """Peak memory before and after a job."""
-    tournament = open_tournament(str(files / "cup-0.yaml"))
+    tournament = load_tournament(str(files / "cup-0.yaml"))
     with open_store(url) as store:
         store.judges()
         before = peak_mib()
@@ -90,7 +90,7 @@ def standings(store: Store, tournament: Tournament) -> None:
 
 def compared(store: Store, tournament: Tournament) -> None:
     """Two agents."""
-    differences(tournament, store, tournament.judges[0], *tournament.agents[:2])
+    compare_tournament_agents(tournament, store, tournament.judges[0], *tournament.agents[:2])
 
 
 def streamed(store: Store, tournament: Tournament) -> None:

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from simworld.analysis.semantic_search import Encoder, encoder_id, index_episodes, nearest
+from simworld.analysis.semantic_search import Encoder, encoder_id, index_episodes, nearest_episodes
 from simworld.core.episode import WorkItem
 from simworld.core.scenario import Persona, Scenario, Seat
 from store import AgentRecord, PlannedItem, RunRecord, open_store
@@ -84,7 +84,9 @@ def measure(url: str, episodes: int, encoder: Encoder) -> dict[str, Any]:
             before = peak_mib() if once == 1 else before
             times["check_s"].append(seconds(lambda: index_episodes(store, encoder)))
             times["encode_s"].append(seconds(lambda: encoder.encode([TEXT])))
-            times["nearest_s"].append(seconds(lambda: nearest(store, id_, vector, limit=10)))
+            times["nearest_s"].append(
+                seconds(lambda: nearest_episodes(store, id_, vector, limit=10))
+            )
         grown = peak_mib() - before
     medians = {name: statistics.median(taken) for name, taken in times.items()}
     found = {name: round(value, 3) for name, value in medians.items()}

@@ -28,8 +28,8 @@ from simworld.judging.judge import make_judge
 from simworld.runner.conversations import Job
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.runner.stored_run import begin
-from simworld.tournament.loading import Tournament, open_tournament
-from simworld.tournament.tournament_plan import matches_of, plan_of
+from simworld.tournament.loaded_tournament import Tournament, load_tournament
+from simworld.tournament.tournament_plan import plan_matches, plan_tournament
 from store import Store, open_store
 from store.codebook import describe
 from store.connection import connect
@@ -113,7 +113,7 @@ def write(folder: Path, tournaments: int, agents: int, families: int) -> list[To
             f"name: cup-{n}\nagents: [{names}]\nscenarios: ['scene-*.yaml']\njudges:"
             f" [{judges}]\nseed: {n}\n"
         )
-        made.append(open_tournament(str(path)))
+        made.append(load_tournament(str(path)))
     return made
 
 
@@ -121,7 +121,7 @@ def fill(url: str, tournament: Tournament, episodes: int) -> None:
     """Plays and judges so many work items of a tournament, repeat after repeat; fails where one is
     stored already."""
     agents = {name: make_agent(loaded) for name, loaded in tournament.specs.items()}
-    plan = plan_of(tournament, matches_of(tournament))
+    plan = plan_tournament(tournament, plan_matches(tournament))
     plan = replace(plan, repeats=-(-episodes // len(plan.seatings())))
     planned = plan.episodes({name: agent.id for name, agent in agents.items()})[:episodes]
     jobs = plan.jobs(agents, planned)

@@ -50,7 +50,7 @@ from simworld.core.protocols import Backend
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import FakeBackend
-from simworld.tournament.loading import open_tournament
+from simworld.tournament.loaded_tournament import load_tournament
 from simworld.tournament.play import TournamentListener, play_tournament
 from simworld.web.links import link
 from store import Store, open_store, query
@@ -355,7 +355,7 @@ def write(url: str, per_second: float, stop: Event, done: Any) -> None:
     while not stop.is_set():
         number += 1
         with tempfile.TemporaryDirectory() as folder, open_store(url) as store:
-            made = open_tournament(str(files(Path(folder), f"written-{int(time.time())}-{number}")))
+            made = load_tournament(str(files(Path(folder), f"written-{int(time.time())}-{number}")))
             loaded_agents = LoadedAgents(
                 agents={name: make_agent(loaded) for name, loaded in made.specs.items()},
                 backends={},
@@ -367,7 +367,7 @@ def write(url: str, per_second: float, stop: Event, done: Any) -> None:
                 store,
                 open_judge=judge,
                 live=4,
-                watch=TournamentListener(playing=wait),
+                listener=TournamentListener(on_playing=wait),
             )
 
 

@@ -10,23 +10,23 @@ from typing import Any, Self, TypeVar
 import pandas as pd
 
 from simworld.analysis import ready_queries as _ready
-from simworld.analysis.questions import actions as _actions
 from simworld.analysis.questions import agent_pairs as _paired
 from simworld.analysis.questions import catalogue as _catalogue
 from simworld.analysis.questions import check_results as _checks
 from simworld.analysis.questions import endings as _endings
 from simworld.analysis.questions import language as _language
 from simworld.analysis.questions import mean_scores as _scores
+from simworld.analysis.questions import planner_actions as _actions
 from simworld.analysis.questions import standings as _standings
 from simworld.analysis.questions import stored_rows as _rows
-from simworld.analysis.questions.query_source import QuerySource, table
+from simworld.analysis.questions.query_source import QuerySource, to_frame
 from simworld.core.errors import SimworldError
 from simworld.core.measures import OVERALL
 from store import open_store
 from store.damage import explain_damage
 from store.parameters import BoundValue
 
-MOST_ROWS = 100_000
+MAX_ROWS = 100_000
 T = TypeVar("T")
 
 
@@ -46,32 +46,32 @@ def connect(url: str, *, timeout_s: float = 60.0) -> Analysis:
     return Analysis(QuerySource(url=url, store=open_store(url), timeout_s=timeout_s))
 
 
-def _explaining(questions: type[T]) -> type[T]:
+def _explain_damage(class_: type[T]) -> type[T]:
     """The class, whose unknown errors are explained where a damaged cell of the database is to
     blame.
     """
 
-    def explained(method: Callable[..., Any]) -> Callable[..., Any]:
+    def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
-        def asked(self: Any, *args: Any, **named: Any) -> Any:
+        def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
             try:
-                return method(self, *args, **named)
+                return method(self, *args, **kwargs)
             except SimworldError:
                 raise
             except Exception as error:
-                if (known := explain_damage(self._source.url, error)) is None:
+                if (explanation := explain_damage(self._source.url, error)) is None:
                     raise
-                raise known from error
+                raise explanation from error
 
-        return asked
+        return wrapper
 
-    for name, method in list(vars(questions).items()):
+    for name, method in list(vars(class_).items()):
         if not name.startswith("_") and name != "close":
-            setattr(questions, name, explained(method))
-    return questions
+            setattr(class_, name, wrap(method))
+    return class_
 
 
-@_explaining
+@_explain_damage
 class Analysis:
     """The named questions. Each gives a DataFrame; `frame.attrs["notes"]` says what a reader must
     know of it.
@@ -99,7 +99,7 @@ class Analysis:
         self,
         query: str,
         *,
-        limit: int = MOST_ROWS,
+        limit: int = MAX_ROWS,
         timeout_s: float | None = None,
         **values: BoundValue,
     ) -> pd.DataFrame:
@@ -119,7 +119,7 @@ class Analysis:
         """
         return self._source.frame(query, values, limit=limit, timeout_s=timeout_s)
 
-    def ready(self, name: str, *, limit: int = MOST_ROWS, **values: BoundValue) -> pd.DataFrame:
+    def ready(self, name: str, *, limit: int = MAX_ROWS, **values: BoundValue) -> pd.DataFrame:
         """The rows of a ready query (`ready_queries` lists them); `limit` as for `sql`.
 
         Args:
@@ -132,7 +132,7 @@ class Analysis:
                 there.
         """
         query = _ready.ready_query(name)
-        bound = query.values(values)
+        bound = query.bind(values)
         _ready.check_names(self._source.url, bound)
         return self._source.frame(query.sql, bound, limit=limit)
 
@@ -144,7 +144,7 @@ class Analysis:
             (query.name, query.question, list(query.columns), list(query.parameters))
             for query in _ready.ready_queries().values()
         ]
-        return table(rows, dict.fromkeys(("query", "question", "columns", "parameters"), ""))
+        return to_frame(rows, dict.fromkeys(("query", "question", "columns", "parameters"), ""))
 
     def runs(self) -> pd.DataFrame:
         """All runs, oldest first: `run`, `begun` (UTC), `planned` work items, of them `done` and
@@ -354,11 +354,11 @@ class Analysis:
         Raises:
             InputError: as `scores`; or the two share no scored cell, or `values` cannot be used.
         """
-        two = _paired.AgentPair(
+        pair = _paired.AgentPair(
             first=first, second=second, run=run, scenario=scenario, family=family
         )
         return _paired.differences_frame(
-            self._source, two, by=by, measures=measures, judge=judge, values=values
+            self._source, pair, by=by, measures=measures, judge=judge, values=values
         )
 
     def pairs(
@@ -393,10 +393,10 @@ class Analysis:
         Raises:
             InputError: as `paired`.
         """
-        two = _paired.AgentPair(
+        pair = _paired.AgentPair(
             first=first, second=second, run=run, scenario=scenario, family=family
         )
-        return _paired.pairs_frame(self._source, two, measure=measure, judge=judge, values=values)
+        return _paired.pairs_frame(self._source, pair, measure=measure, judge=judge, values=values)
 
     def standings(
         self,
@@ -551,14 +551,14 @@ class Analysis:
         Raises:
             InputError: something is not there, or no planner acted.
         """
-        return _actions.actions(
+        return _actions.planner_actions(
             self._source,
             planner=planner,
             run=run,
             scenario=scenario,
             family=family,
             agents=agents,
-            most=most,
+            limit=most,
         )
 
     def action_vectors(
@@ -580,7 +580,7 @@ class Analysis:
 
         Arguments and errors as `planner_actions`; `limit` is the most rows of each planner, 0: all.
         """
-        return _actions.vectors(
+        return _actions.action_vectors(
             self._source,
             planner=planner,
             run=run,

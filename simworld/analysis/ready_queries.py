@@ -18,7 +18,7 @@ _ENTRY = re.compile(r"^-- (:?)(\w+) {2,}(.+)$")
 _DEFAULT = "; default: "
 _AGENTS = "SELECT DISTINCT agent_name FROM run_agents ORDER BY agent_name"
 # Parameter → what it may name; a name that is not there would give no rows, and no reason
-_NAMES = {
+_KNOWN_NAMES_SQL = {
     "run": "SELECT name FROM runs ORDER BY created, name",
     "judge": "SELECT DISTINCT name FROM judges ORDER BY name",
     "agent": _AGENTS,
@@ -45,18 +45,18 @@ class ReadyQuery:
         """The parameters that have no default."""
         return tuple(name for name, meaning in self.parameters.items() if _DEFAULT not in meaning)
 
-    def values(self, named: Mapping[str, BoundValue]) -> dict[str, BoundValue]:
+    def bind(self, given: Mapping[str, BoundValue]) -> dict[str, BoundValue]:
         """A value for every parameter; raises InputError for those that are missing or unknown."""
-        for name in named:
+        for name in given:
             if name not in self.parameters:
-                there = ", ".join(self.parameters) or "none"
-                hint = did_you_mean(name, self.parameters) or f"; it has {there}"
+                known = ", ".join(self.parameters) or "none"
+                hint = did_you_mean(name, self.parameters) or f"; it has {known}"
                 raise InputError(f"ready query @{self.name} has no parameter {name!r}{hint}")
-        if lost := [name for name in self.required if named.get(name) is None]:
+        if missing := [name for name in self.required if given.get(name) is None]:
             raise InputError(
-                f"ready query @{self.name} needs {', '.join(f'{name}=…' for name in lost)}"
+                f"ready query @{self.name} needs {', '.join(f'{name}=…' for name in missing)}"
             )
-        return {name: named.get(name) for name in self.parameters}
+        return {name: given.get(name) for name in self.parameters}
 
 
 def ready_queries() -> Mapping[str, ReadyQuery]:
@@ -67,7 +67,7 @@ def ready_queries() -> Mapping[str, ReadyQuery]:
         key=lambda file: file.name.split("."),
     )
     return {
-        name: _read(name, file.read_text("utf-8"))
+        name: _parse_query(name, file.read_text("utf-8"))
         for file in files
         for name in [file.name.removesuffix(".sql")]
     }
@@ -90,9 +90,9 @@ def check_names(url: str, values: Mapping[str, BoundValue]) -> None:
     nearest that is.
     """
     for name, value in values.items():
-        if value is None or name not in _NAMES:
+        if value is None or name not in _KNOWN_NAMES_SQL:
             continue
-        with store.query(url, _NAMES[name]) as answer:
+        with store.query(url, _KNOWN_NAMES_SQL[name]) as answer:
             known = [row[0] for row in answer]
         if value not in known:
             hint = did_you_mean(value, known) or f"; there are {', '.join(known[:8]) or 'none'}"
@@ -101,12 +101,12 @@ def check_names(url: str, values: Mapping[str, BoundValue]) -> None:
             )
 
 
-def _read(name: str, text: str) -> ReadyQuery:
+def _parse_query(name: str, text: str) -> ReadyQuery:
     lines = text.splitlines()
-    length = next(i for i, line in enumerate(lines) if not line.startswith("--"))
-    head = lines[:length]
-    prose = head[: head.index("--")] if "--" in head else head
-    entries = [entry.groups() for line in head[len(prose) :] if (entry := _ENTRY.match(line))]
+    comment_lines = next(i for i, line in enumerate(lines) if not line.startswith("--"))
+    comment = lines[:comment_lines]
+    prose = comment[: comment.index("--")] if "--" in comment else comment
+    entries = [entry.groups() for line in comment[len(prose) :] if (entry := _ENTRY.match(line))]
     return ReadyQuery(
         name=name,
         question=prose[0].removeprefix("-- "),
@@ -114,5 +114,5 @@ def _read(name: str, text: str) -> ReadyQuery:
         columns={word: meaning for colon, word, meaning in entries if not colon},
         parameters={word: meaning for colon, word, meaning in entries if colon},
         text=text,
-        sql="\n".join(lines[length:]),
+        sql="\n".join(lines[comment_lines:]),
     )

@@ -21,8 +21,8 @@ from simworld.core.visibility import full_labels
 from store import Store
 
 LAYOUT = "setting, then lines; the mean of pieces of whole lines"
-BATCH = 16  # episodes that are embedded and committed together
-SCENARIOS = 256  # kept in memory
+EPISODES_PER_BATCH = 16  # episodes that are embedded and committed together
+MAX_SCENARIOS = 256  # kept in memory
 
 
 class Encoder(Protocol):
@@ -76,30 +76,30 @@ def index_episodes(
     scenarios: dict[str, Scenario] = {}
     missing = store.unembedded(id_)
     done = 0
-    while ids := list(islice(missing, BATCH)):
+    while ids := list(islice(missing, EPISODES_PER_BATCH)):
         on_progress(done, total)
         pieces: list[str] = []
-        ends = []
+        piece_ends = []
         for episode_id in ids:
             episode = store.episode(episode_id, vectors=False).episode
             if episode.scenario_id not in scenarios:
-                if len(scenarios) >= SCENARIOS:
+                if len(scenarios) >= MAX_SCENARIOS:
                     scenarios.pop(next(iter(scenarios)))
                 scenarios[episode.scenario_id] = store.scenario(episode.scenario_id)
             pieces += split_for_encoder(
                 episode_lines(scenarios[episode.scenario_id], episode), encoder
             )
-            ends.append(len(pieces))
-        vectors = np.split(encoder.encode(pieces), ends[:-1])
+            piece_ends.append(len(pieces))
+        vectors = np.split(encoder.encode(pieces), piece_ends[:-1])
         store.add_embeddings(
-            id_, dict(zip(ids, (_mean(of_one) for of_one in vectors), strict=True))
+            id_, dict(zip(ids, (_unit_mean(of_one) for of_one in vectors), strict=True))
         )
         done += len(ids)
     on_progress(done, total)
     return done
 
 
-def search(
+def search_episodes(
     store: Store, encoder: Encoder, text: str, *, limit: int = 10, run: str | None = None
 ) -> list[SimilarEpisode]:
     """The episodes nearest in meaning to a text, the nearest first; those without an embedding are
@@ -112,10 +112,11 @@ def search(
         raise InputError("nothing to look for; write what happens in the episode")
     if text.encode(errors="replace").decode() != text:
         raise InputError("what to look for is not UTF-8 text")
-    return nearest(store, encoder_id(encoder), encoder.encode([text])[0], limit=limit, run=run)
+    vector = encoder.encode([text])[0]
+    return nearest_episodes(store, encoder_id(encoder), vector, limit=limit, run=run)
 
 
-def nearest(
+def nearest_episodes(
     store: Store,
     encoder_id: str,
     vector: NDArray[np.float32],
@@ -130,14 +131,12 @@ def nearest(
     best: list[tuple[float, str]] = []
     for ids, block in store.embeddings(encoder_id, len(vector), run=run):
         cosines = block @ vector
-        among = (
+        candidates = (
             np.flatnonzero(cosines >= np.partition(cosines, -limit)[-limit])
             if len(ids) > limit
             else range(len(ids))
         )
-        best = heapq.nsmallest(
-            limit, [*best, *((-float(cosines[place]), ids[place]) for place in among)]
-        )
+        best = heapq.nsmallest(limit, [*best, *((-float(cosines[i]), ids[i]) for i in candidates)])
     return [SimilarEpisode(episode_id=id_, cosine=-negative) for negative, id_ in best]
 
 
@@ -170,19 +169,19 @@ def split_for_encoder(lines: Sequence[str], encoder: Encoder) -> list[str]:
 
 def _pieces(lines: Sequence[str], encoder: Encoder) -> Iterator[list[str]]:
     piece: list[str] = []
-    held = 0
+    piece_tokens = 0
     for line in lines:
         # its marks are counted too, so a piece is never longer than its lines together
         size = encoder.tokens(line)
-        if piece and held + size > encoder.limit:
+        if piece and piece_tokens + size > encoder.limit:
             yield piece
-            piece, held = [], 0
+            piece, piece_tokens = [], 0
         piece.append(line)
-        held += size
+        piece_tokens += size
     if piece:
         yield piece
 
 
-def _mean(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _unit_mean(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     total = vectors.sum(axis=0)
     return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), dtype=np.float32)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from simworld.core.errors import InputError
 
-MOST = 20  # phrases
-_PARTS = re.compile(r'"([^"]*)"?|(\S+)')
+MAX_PHRASES = 20  # phrases
+_QUOTED_OR_WORD = re.compile(r'"([^"]*)"?|(\S+)')
 _WORD = re.compile(r"\w+")
 
 
@@ -24,45 +24,45 @@ class WordMatch:
     parts: tuple[tuple[str, bool], ...]  # the line in pieces; True where it is what was looked for
 
 
-def phrases(text: str) -> list[str]:
+def parse_phrases(text: str) -> list[str]:
     """What is to occur: single words, and what stands in double quotes as a whole.
 
     Raises:
         InputError: there is nothing to look for, or too much.
     """
-    parts = [quoted or single for quoted, single in _PARTS.findall(text)]
+    texts = [quoted or single for quoted, single in _QUOTED_OR_WORD.findall(text)]
     distinct = list(
-        dict.fromkeys(phrase for part in parts if (phrase := " ".join(_WORD.findall(part))))
+        dict.fromkeys(phrase for part in texts if (phrase := " ".join(_WORD.findall(part))))
     )
     if not distinct:
         raise InputError(
             'nothing to look for; write words, and in quotation marks "what stands together"'
         )
-    if len(distinct) > MOST:
-        raise InputError(f"found {len(distinct)} words and phrases, expected at most {MOST}")
+    if len(distinct) > MAX_PHRASES:
+        raise InputError(f"found {len(distinct)} words and phrases, expected at most {MAX_PHRASES}")
     return distinct
 
 
-def matching_lines(text: str, wanted: Sequence[str], *, most: int = 3) -> list[WordMatch]:
+def matching_lines(text: str, phrases: Sequence[str], *, max_lines: int = 3) -> list[WordMatch]:
     """The first lines of an episode's text in which one of the phrases occurs, in any case and with
     or without accents.
     """
     patterns = [
         re.compile(rf"\b{_NOT_WORD.join(map(re.escape, _WORD.findall(_fold(phrase)[0])))}\b")
-        for phrase in wanted
+        for phrase in phrases
     ]
     matches = []
     for number, line in enumerate(text.split("\n")):
-        folded, places = _fold(line)
+        folded, positions = _fold(line)
         spans = sorted(match.span() for pattern in patterns for match in pattern.finditer(folded))
         if spans:
             matches.append(
                 WordMatch(
                     number=number,
-                    parts=tuple(_pieces(line, [(places[a], places[b]) for a, b in spans])),
+                    parts=tuple(_pieces(line, [(positions[a], positions[b]) for a, b in spans])),
                 )
             )
-            if len(matches) == most:
+            if len(matches) == max_lines:
                 break
     return matches
 
@@ -77,22 +77,22 @@ def _fold(text: str) -> tuple[str, list[int]]:
     if text.isascii():
         return text.lower(), list(range(len(text) + 1))
     folded: list[str] = []
-    places: list[int] = []
-    for place, character in enumerate(text):
-        plain = [
+    positions: list[int] = []
+    for position, character in enumerate(text):
+        base_characters = [
             c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c)
         ]
-        for letter in "".join(plain).casefold():
+        for letter in "".join(base_characters).casefold():
             folded.append(letter)
-            places.append(place)
-    return "".join(folded), [*places, len(text)]
+            positions.append(position)
+    return "".join(folded), [*positions, len(text)]
 
 
 def _pieces(line: str, spans: Sequence[tuple[int, int]]) -> list[tuple[str, bool]]:
     pieces = []
-    at = 0
+    done = 0
     for start, end in spans:
-        if start >= at:
-            pieces += [(line[at:start], False), (line[start:end], True)]
-            at = end
-    return [piece for piece in (*pieces, (line[at:], False)) if piece[0]]
+        if start >= done:
+            pieces += [(line[done:start], False), (line[start:end], True)]
+            done = end
+    return [piece for piece in (*pieces, (line[done:], False)) if piece[0]]

@@ -17,8 +17,8 @@ from typing import Any
 import click
 
 import store
+from simworld.analysis.empty_results import explain_empty
 from simworld.analysis.ready_queries import ReadyQuery, check_names, ready_queries, ready_query
-from simworld.analysis.why_no_rows import why_empty
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
@@ -91,7 +91,7 @@ def query(
         raise InputError(f"{sql!r} is not SQL{hint}")
     values = _values(given)
     if ready is not None:
-        sql, values = ready.sql, ready.values(values)
+        sql, values = ready.sql, ready.bind(values)
         check_names(db, values)
     elif sql == "-":
         sql = sys.stdin.read()
@@ -111,7 +111,7 @@ def query(
         if answer.cut:
             click.echo(f"{answer.note('--limit 0 gives all').capitalize()}.", err=True)
     if empty:
-        why = f": {why_empty(db, ready, values)}" if ready is not None else ""
+        why = f": {explain_empty(db, ready, values)}" if ready is not None else ""
         click.echo(harmless(f"No rows{why}."), err=True)
 
 

@@ -27,7 +27,7 @@ from simworld.cli.transcript import SHORT_ID
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
-    from simworld.results.branches import BranchDifference
+    from simworld.results.branch_comparison import BranchDifference
     from simworld.runner.branch import Branch
     from simworld.runner.stored_run import RunProgress
     from store import Store
@@ -77,7 +77,7 @@ def branch(
     The branch is stored as a run of its own that names its parent; the same command again plays
     nothing and compares again. ID may be the beginning of an id.
     """
-    from simworld.results.branches import compare_branch
+    from simworld.results.branch_comparison import compare_branch
     from simworld.results.last_attempts import last_attempts
     from simworld.runner.branch import make_branch
     from store import open_store

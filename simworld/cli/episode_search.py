@@ -41,7 +41,7 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
         opened.check_names(run=run)
         from agents.lm.sentence_encoder import load_sentence_encoder
         from simworld.analysis.semantic_search import index_episodes
-        from simworld.analysis.semantic_search import search as find
+        from simworld.analysis.semantic_search import search_episodes as find
 
         encoder = load_sentence_encoder()
         with progress_bar("embedding") as show:

@@ -31,7 +31,7 @@ from simworld.core.errors import BudgetSpent, InputError, Problem
 if TYPE_CHECKING:
     from simworld.pipeline.evaluation_result import Evaluation
     from simworld.pipeline.requirements import RequirementOutcome
-    from simworld.stats.paired_comparison import PairedComparison
+    from simworld.stats.paired_tests import PairedComparison
     from simworld.training.data.dataset_query import RewardSettings
 
 QUALITY = {

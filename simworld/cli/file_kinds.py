@@ -17,7 +17,7 @@ from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.judging.pair_accuracy import load_pairs
 from simworld.pipeline.learn.grid import grid_points
 from simworld.pipeline.learn.shipped_files import open_learn_file
-from simworld.tournament.loading import open_tournament
+from simworld.tournament.loaded_tournament import load_tournament
 from simworld.yamlfile import in_order, load_yaml, parse, top_keys
 
 KINDS = (
@@ -166,7 +166,7 @@ _CHECKS: Mapping[str, Callable[[Path], object]] = {
     "rubric": lambda path: load_rubric(str(path)),
     "prompt": lambda path: parse(load_yaml(path), PromptTemplate),
     "judge": _judge,
-    "tournament": lambda path: open_tournament(str(path)),
+    "tournament": lambda path: load_tournament(str(path)),
     "learn": lambda path: grid_points(open_learn_file(str(path))),
     "pairs": load_pairs,
 }

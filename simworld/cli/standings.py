@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from simworld.stats.intervals import Estimate
     from simworld.stats.ratings import Rating
     from simworld.tournament.cost_estimate import CostEstimate
-    from simworld.tournament.results import Results
+    from simworld.tournament.results import TournamentResult
 
 DASH = "–"
 INTERVAL = "95 % interval"
 
 
 def show_results(
-    title: str, results: Results, *, measure: str | None = None, same_partners: bool = True
+    title: str, results: TournamentResult, *, measure: str | None = None, same_partners: bool = True
 ) -> None:
     """Standings and win matrix on one measure, and the means of all.
 
@@ -71,7 +71,7 @@ def show_results(
         screen.print(Text(f"\nScores: {form}", style="bold"))
         agents = [standing.agent for standing in main.standings]
         screen.print(_means(standings, agents))
-    if main.records:
+    if main.win_records:
         screen.print(
             Text(
                 f"\nGames on {main.measure}: won-tied-lost of the row against the column",
@@ -79,12 +79,12 @@ def show_results(
             )
         )
         screen.print(_matrix(main))
-    if results.tables:
+    if results.multiplayer_ratings:
         screen.print(
             Text("\nTables of three and more: ranks within episodes, Plackett–Luce", style="bold")
         )
         table = grid("agent", "rating", "±", "episodes", right=("rating", "±", "episodes"))
-        for rating in results.tables:
+        for rating in results.multiplayer_ratings:
             table.add_row(
                 harmless(rating.agent),
                 f"{rating.mu:.2f}",
@@ -161,7 +161,7 @@ def _matrix(main: MeasureStandings) -> object:
     for agent in agents:
         cells = []
         for opponent in agents:
-            record = main.records.get((agent, opponent))
+            record = main.win_records.get((agent, opponent))
             cells.append(DASH if record is None else f"{record.wins}-{record.ties}-{record.losses}")
         table.add_row(harmless(agent), *cells)
     return table
@@ -187,7 +187,7 @@ def show_differences(first: str, second: str, differences: Mapping[str, Differen
     table = grid("measure", "difference", INTERVAL, *right[1:], right=right, exact=(INTERVAL,))
     notes: dict[str, None] = {}
     for measure, difference in differences.items():
-        paired = difference.paired
+        paired = difference.comparison
         notes |= dict.fromkeys(paired.notes)
         table.add_row(
             harmless(measure),
@@ -195,11 +195,11 @@ def show_differences(first: str, second: str, differences: Mapping[str, Differen
             DASH if paired.low is None else f"{paired.low:+.3f} … {paired.high:+.3f}",
             *(
                 DASH if x is None else f"{x:.3g}"
-                for x in (difference.effect, paired.p, paired.p_holm, paired.sign_p)
+                for x in (difference.effect_size, paired.p, paired.p_holm, paired.sign_p)
             ),
             str(paired.pairs),
             str(paired.families),
-            DASH if difference.settles is None else f"{difference.settles:,}",
+            DASH if difference.families_needed is None else f"{difference.families_needed:,}",
         )
     screen.print(table)
     for note in notes:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from simworld.judging.judging_pass import JudgingTally
     from simworld.runner.stored_run import RunProgress
     from simworld.tournament.cost_estimate import CostEstimate
-    from simworld.tournament.loading import Tournament
+    from simworld.tournament.loaded_tournament import Tournament
     from simworld.tournament.play import TournamentListener
 
 judge_option = click.option(
@@ -64,11 +64,11 @@ def tournament() -> None:
 @json_option
 def check(file: str, as_json: bool) -> None:
     """Check a tournament file, and everything that it names."""
-    from simworld.tournament.loading import open_tournament
-    from simworld.tournament.tournament_plan import matches_of, plan_of
+    from simworld.tournament.loaded_tournament import load_tournament
+    from simworld.tournament.tournament_plan import plan_matches, plan_tournament
 
-    opened = open_tournament(file)
-    casts = len(plan_of(opened, matches_of(opened)).seatings())
+    opened = load_tournament(file)
+    casts = len(plan_tournament(opened, plan_matches(opened)).seatings())
     counts = {
         "agents": len(opened.agents),
         "scenarios": len(opened.scenarios),
@@ -96,7 +96,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     Never overwrites a file.
     """
     from simworld.cli.file_kinds import kind_of
-    from simworld.tournament.template import tournament_template
+    from simworld.tournament.tournament_template import new_tournament_text
     from simworld.yamlfile import yaml_files
 
     beside = out.parent if out is not None else Path()
@@ -106,7 +106,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
             here[kind].append(str(path.relative_to(beside)))
 
     def text(name: str, file: str, number: int) -> str:
-        return tournament_template(
+        return new_tournament_text(
             name, file, agents=here["agent"], scenarios=here["scenario"], judges=here["judge"]
         )
 
@@ -169,11 +169,11 @@ def run(
     from simworld.runner.loaded_agents import load_agents
     from simworld.runner.stored_run import open_store_for
     from simworld.tournament.cost_estimate import estimate_cost
-    from simworld.tournament.loading import open_tournament
-    from simworld.tournament.play import judges_of, play_tournament
+    from simworld.tournament.loaded_tournament import load_tournament
+    from simworld.tournament.play import judge_opener, play_tournament
     from store import check_store
 
-    opened = open_tournament(file)
+    opened = load_tournament(file)
     check_store(db)
     if dry_run:
         _price(opened, db, as_json, retry_failed=retry_failed)
@@ -203,11 +203,11 @@ def run(
                     opened,
                     loaded_agents,
                     store,
-                    open_judge=judges_of(loaded_agents, threads=threads, server=asking.server),
+                    open_judge=judge_opener(loaded_agents, threads=threads, server=asking.server),
                     budget=budget,
                     retry_failed=retry_failed,
                     live=live,
-                    watch=watch,
+                    listener=watch,
                     stopping=asking.stopping,
                 )
         except KeyboardInterrupt:
@@ -219,11 +219,12 @@ def run(
                 err=True,
             )
             raise click.exceptions.Exit(130) from None
-        if ran.spent:
+        if ran.exhausted:
             left = estimate_cost(opened, store).left
             click.echo(
-                f"The budget of {ran.spent} is spent: {counted(left, 'episode is', 'episodes are')}"
-                " left; the same command plays on with a fresh budget.",
+                f"The budget of {ran.exhausted} is spent:"
+                f" {counted(left, 'episode is', 'episodes are')} left; the same command plays on"
+                " with a fresh budget.",
                 err=True,
             )
         failures = failure_lines(store, opened.name)
@@ -260,9 +261,9 @@ def run(
 @json_option
 def status(file: str, db: str, as_json: bool) -> None:
     """Show how far a tournament is, and what is left."""
-    from simworld.tournament.loading import open_tournament
+    from simworld.tournament.loaded_tournament import load_tournament
 
-    opened = open_tournament(file)
+    opened = load_tournament(file)
     cost = _price(opened, db, as_json)
     if as_json:
         return
@@ -286,9 +287,9 @@ def standings(
     file: str, judge_name: str | None, measure: str | None, db: str, as_json: bool
 ) -> None:
     """Show scores, ratings and wins of what is played and judged."""
-    from simworld.tournament.loading import open_tournament
+    from simworld.tournament.loaded_tournament import load_tournament
 
-    opened = open_tournament(file)
+    opened = load_tournament(file)
     _standings(opened, db, _judge(opened, judge_name), measure, as_json)
     if not as_json:
         _report_next(opened, db)
@@ -328,12 +329,12 @@ def compare(
     from simworld.core.measures import OVERALL
     from simworld.judging.judge_warnings import cautions
     from simworld.pipeline.requirements import check_requirement, read_requirements
-    from simworld.tournament.loading import open_tournament
-    from simworld.tournament.results import differences, judge_ids
-    from simworld.tournament.results_json import plain_differences
+    from simworld.tournament.loaded_tournament import load_tournament
+    from simworld.tournament.results import compare_tournament_agents, find_judge_ids
+    from simworld.tournament.results_json import differences_to_json
     from store import open_store
 
-    opened = open_tournament(file)
+    opened = load_tournament(file)
     judge = _judge(opened, judge_name)
     for name in (first, second):
         if name not in opened.agents:
@@ -342,9 +343,9 @@ def compare(
     if first == second:
         raise InputError(f"{first!r} is compared with itself; name two agents")
     with open_store(db) as store:
-        noted = cautions(store, judge_ids(store, opened.name, judge), run=opened.name)
+        noted = cautions(store, find_judge_ids(store, opened.name, judge), run=opened.name)
         both = {
-            (a, b): differences(opened, store, judge, a, b)
+            (a, b): compare_tournament_agents(opened, store, judge, a, b)
             for a, b in ((first, second), (second, first))
         }
     measures = both[first, second]
@@ -358,9 +359,11 @@ def compare(
     outcomes = []
     for requirement in requirements:
         difference = both[requirement.better, requirement.worse].get(requirement.measure)
-        outcomes.append(check_requirement(requirement, difference.paired if difference else None))
+        outcomes.append(
+            check_requirement(requirement, difference.comparison if difference else None)
+        )
     if as_json:
-        data = plain_differences(first, second, measures)
+        data = differences_to_json(first, second, measures)
         data["cautions"] = list(noted)
         data["requirements"] = [
             {"text": o.requirement.text, "holds": o.holds, "reason": o.reason} for o in outcomes
@@ -401,7 +404,7 @@ def _watching() -> Iterator[TournamentListener]:
                 done, tally.total, failed
             )
 
-        yield TournamentListener(playing=playing, judging=judging)
+        yield TournamentListener(on_playing=playing, on_judging=judging)
 
 
 def _report_next(opened: Tournament, db: str) -> None:
@@ -438,14 +441,14 @@ def _standings(
     opened: Tournament, db: str, judge: JudgeSpec, measure: str | None, as_json: bool
 ) -> None:
     from simworld.tournament.results import tournament_results
-    from simworld.tournament.results_json import plain_results
+    from simworld.tournament.results_json import results_to_json
     from simworld.tournament.tournament_plan import same_partners
     from store import open_store
 
     with open_store(db) as store:
         known = tournament_results(opened, store, judge)
     if as_json:
-        click.echo(plain_json(plain_results(opened, known), indent=1))
+        click.echo(plain_json(results_to_json(opened, known), indent=1))
     else:
         same = same_partners(opened)
         show_results(opened.file.title or opened.name, known, measure=measure, same_partners=same)

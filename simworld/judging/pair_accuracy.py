@@ -20,7 +20,7 @@ from simworld.judging.contrast_pairs import ContrastPair, PairEpisodes
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.logprob_judging import Judging
-from simworld.stats.intervals import wilson
+from simworld.stats.intervals import wilson_interval
 from simworld.yamlfile import Document, did_you_mean, load_text, load_yaml, parse
 
 SHIPPED = ("dev", "test")  # dev was looked at while the built-in judge was chosen; test never was
@@ -144,7 +144,7 @@ def share_of(outcomes: Sequence[PairOutcome]) -> PairAccuracy:
             n=0, failed=failed, accuracy=None, low=None, high=None, ties=0, longer_wins=None
         )
     right = sum(credit for credit, _ in judged)
-    low, high = wilson(right, n)
+    low, high = wilson_interval(right, n)
     return PairAccuracy(
         n=n,
         failed=failed,

@@ -13,15 +13,15 @@ from simworld.core.arrays import Embed
 from simworld.core.episode import Ending
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.requirements import RequirementOutcome
-from simworld.results.arms import Arm, ArmSeat, arm_of, judged_seats
-from simworld.results.cells import to_score_tables
+from simworld.results.arms import Arm, ArmSeat, scores_by_seat, tally_arm
 from simworld.results.differences import compare_agents
-from simworld.results.language_quality import Quality, evenly_spaced, qualities
+from simworld.results.language_quality import LanguageQuality, evenly_spaced, measure_language
 from simworld.results.last_attempts import last_attempts
-from simworld.results.perplexity import perplexity, replies
+from simworld.results.perplexity import perplexity, reply_requests
+from simworld.results.seat_scores import to_score_tables
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.stats.intervals import Estimate, mean_by_family
-from simworld.stats.paired_comparison import PairedComparison
+from simworld.stats.paired_tests import PairedComparison
 from simworld.training.data.dataset_query import RewardSettings
 from simworld.training.data.utterance_rewards import make_utterance_reward
 from store import EpisodeSummary, Store, StoredEpisode
@@ -50,7 +50,7 @@ class Evaluation:
     agents: Mapping[str, str]  # arm → agent id
     levels: Mapping[str, Mapping[str, Estimate]]  # arm → measure → mean
     comparisons: tuple[Comparison, ...]
-    quality: Mapping[str, Quality]
+    quality: Mapping[str, LanguageQuality]
     measures: tuple[str, ...]
 
     def paired(self, first: str, second: str, measure: str) -> PairedComparison | None:
@@ -85,13 +85,13 @@ def compare_arms(
     """
     arm_seats = plan.arm_seats(loaded_agents.ids)
     episodes = last_attempts(store.summaries(run=plan.run))
-    seats = judged_seats(store, judge_ids, [summary.id for summary in episodes.values()])
+    seats = scores_by_seat(store, judge_ids, [summary.id for summary in episodes.values()])
     played = _played_seats(store, plan.run, arm_seats, episodes)
     if evaluated.reward is not None:
         for key, value in _mean_rewards(played, evaluated.reward).items():
             seats.setdefault(key, {})[evaluated.reward.measure] = value
     arms = {
-        arm: arm_of(arm, planned, episodes, seats, main=evaluated.main_measure)
+        arm: tally_arm(arm, planned, episodes, seats, main_measure=evaluated.main_measure)
         for arm, planned in arm_seats.items()
     }
     scored = {m: None for arm in arms.values() for score in arm.scores for m in score.values}
@@ -99,13 +99,13 @@ def compare_arms(
         *(m for m in (evaluated.main_measure,) if m in scored),
         *(m for m in scored if m != evaluated.main_measure),
     )
-    quality = qualities(
+    quality = measure_language(
         {
             arm: [(stored.episode, seat) for stored, seat in arm_played]
             for arm, arm_played in played.items()
         },
         embed=embed if replies_read else None,
-        most=replies_read,
+        max_embedded=replies_read,
     )
     if replies_read:
         specs = {arm: plan.specs[agent].spec for arm, agent in plan.arms.items()}
@@ -164,17 +164,17 @@ def _mean_rewards(played: _PlayedSeats, reward: RewardSettings) -> dict[tuple[st
 
 
 def _add_perplexity(
-    quality: Quality,
+    quality: LanguageQuality,
     seats: Sequence[tuple[StoredEpisode, str]],
     spec: LMSpec,
     loaded_agents: LoadedAgents,
     store: Store,
     limit: int,
-) -> Quality:
+) -> LanguageQuality:
     backend = loaded_agents.shared(model_key(spec))
     if backend is None:
         return quality
-    requests = list(replies(store, seats, backend.info.id))
+    requests = list(reply_requests(store, seats, backend.info.id))
     return replace(quality, perplexity=perplexity(evenly_spaced(requests, limit), backend))
 
 
@@ -200,8 +200,8 @@ def _paired_by_measure(
     arms: Mapping[str, Arm], first: str, second: str, main: Sequence[str]
 ) -> dict[str, PairedComparison]:
     tables = to_score_tables(score for arm in (first, second) for score in arms[arm].scores)
-    differences = compare_agents(tables, first, second, main=main)
-    return {measure: difference.paired for measure, difference in differences.items()}
+    differences = compare_agents(tables, first, second, main_measures=main)
+    return {measure: difference.comparison for measure, difference in differences.items()}
 
 
 def _mean_levels(arm: Arm, measures: Sequence[str]) -> dict[str, Estimate]:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from simworld.core.errors import InputError, Problem
-from simworld.stats.paired_comparison import PairedComparison
+from simworld.stats.paired_tests import PairedComparison
 from simworld.yamlfile import did_you_mean
 
 SYNTAX = "ARM>ARM, ARM>ARM:MEASURE or ARM>ARM:MEASURE:p<0.05"

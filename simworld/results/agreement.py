@@ -24,8 +24,8 @@ from simworld.stats.intervals import mean_by_family, tail_probability
 from store import JudgeRecord, Store
 
 LEVEL = 0.95
-ROUNDS = 1000
-Unit = tuple[str, str]  # (episode id, seat): what is rated
+BOOTSTRAP_ROUNDS = 1000
+RatedSeat = tuple[str, str]  # (episode id, seat): what is rated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +62,11 @@ class Agreement:
 class _RaterScores:
     """One rater on one dimension."""
 
-    samples: Mapping[Unit, Sequence[float]]
-    families: Mapping[Unit, str]
+    samples: Mapping[RatedSeat, Sequence[float]]
+    families: Mapping[RatedSeat, str]
 
     @property
-    def means(self) -> dict[Unit, float]:
+    def means(self) -> dict[RatedSeat, float]:
         return {unit: math.fsum(values) / len(values) for unit, values in self.samples.items()}
 
 
@@ -79,32 +79,31 @@ def find_raters(store: Store, names: Iterable[str] = ()) -> list[JudgeRecord]:
     """
     judges = [judge for judge in store.judges() if "swap" not in judge.spec.get("spec", {})]
     wanted = list(names)
-    found = [
+    raters = [
         j
         for j in judges
         if not wanted or any(j.name == name or j.id.startswith(name) for name in wanted)
     ]
-    lost = [
+    unknown = [
         name for name in wanted if not any(j.name == name or j.id.startswith(name) for j in judges)
     ]
-    if lost or not found:
-        there = (
+    if unknown or not raters:
+        available = (
             f"there are {', '.join(sorted({j.name for j in judges}))}"
             if judges
             else "nothing is judged yet"
         )
-        raise InputError(
-            f"no judge {', '.join(map(repr, lost)) or 'at all'} in {store.where}; {there}"
-        )
-    return found
+        names = ", ".join(map(repr, unknown)) or "at all"
+        raise InputError(f"no judge {names} in {store.where}; {available}")
+    return raters
 
 
-def agreement(
+def measure_agreement(
     store: Store,
     judge_ids: Sequence[str],
     *,
     run: str | None = None,
-    rounds: int = ROUNDS,
+    rounds: int = BOOTSTRAP_ROUNDS,
     seed: int = 0,
 ) -> list[Agreement]:
     """How far raters agree, by dimension in the order of its first appearance; memory holds one
@@ -117,44 +116,45 @@ def agreement(
         rounds: bootstrap resamples.
         seed: of the resampling.
     """
-    found = []
+    agreements = []
     specs = {judge.id: judge.spec.get("spec", {}) for judge in store.judges()}
-    others = {
+    swap_judges = {
         id_: (str(spec["of"]), str(spec["swap"])) for id_, spec in specs.items() if "swap" in spec
     }
-    for dimension in dimensions(store, judge_ids):
-        read = {
-            id_: _read(store, id_, dimension, run) for id_ in dict.fromkeys((*judge_ids, *others))
+    for dimension in scored_dimensions(store, judge_ids):
+        judges = {
+            id_: _read_rater(store, id_, dimension, run)
+            for id_ in dict.fromkeys((*judge_ids, *swap_judges))
         }
-        ratings = {id_: read[id_] for id_ in judge_ids if read[id_].samples}
-        if ratings:
-            found.append(
+        raters = {id_: judges[id_] for id_ in judge_ids if judges[id_].samples}
+        if raters:
+            agreements.append(
                 Agreement(
                     dimension=dimension,
-                    alpha=_alpha_of(ratings, rounds, seed),
+                    alpha=_alpha(raters, rounds, seed),
                     correlations={
                         (a, b): figure
-                        for a, b in combinations(ratings, 2)
-                        if (figure := _correlation(ratings[a], ratings[b], rounds, seed))
-                        is not None
+                        for a, b in combinations(raters, 2)
+                        if (figure := _correlation(raters[a], raters[b], rounds, seed)) is not None
                     },
                     retests={
                         id_: figure
-                        for id_, rated in ratings.items()
-                        if (figure := _retest(rated, rounds, seed)) is not None
+                        for id_, rater in raters.items()
+                        if (figure := _retest_deviation(rater, rounds, seed)) is not None
                     },
                     swaps={
                         (of, swap): figure
-                        for id_, (of, swap) in others.items()
-                        if of in ratings
-                        and (figure := _moved(ratings[of], read[id_], rounds, seed)) is not None
+                        for id_, (of, swap) in swap_judges.items()
+                        if of in raters
+                        and (figure := _swap_effect(raters[of], judges[id_], rounds, seed))
+                        is not None
                     },
                 )
             )
-    return found
+    return agreements
 
 
-def dimensions(store: Store, judge_ids: Sequence[str]) -> list[str]:
+def scored_dimensions(store: Store, judge_ids: Sequence[str]) -> list[str]:
     """The names of the dimensions that these judges score."""
     rubrics = [judge.spec.get("rubric", {}) for judge in store.judges() if judge.id in judge_ids]
     return list(
@@ -162,9 +162,9 @@ def dimensions(store: Store, judge_ids: Sequence[str]) -> list[str]:
     )
 
 
-def _read(store: Store, judge_id: str, dimension: str, run: str | None) -> _RaterScores:
-    samples: dict[Unit, list[float]] = defaultdict(list)
-    families: dict[Unit, str] = {}
+def _read_rater(store: Store, judge_id: str, dimension: str, run: str | None) -> _RaterScores:
+    samples: dict[RatedSeat, list[float]] = defaultdict(list)
+    families: dict[RatedSeat, str] = {}
     for row in store.scores(judge_id=judge_id, dimension=dimension, run=run):
         unit = row.episode_id, row.seat
         samples[unit].append(row.rescaled)
@@ -172,24 +172,22 @@ def _read(store: Store, judge_id: str, dimension: str, run: str | None) -> _Rate
     return _RaterScores(samples, families)
 
 
-def _alpha_of(
-    ratings: Mapping[str, _RaterScores], rounds: int, seed: int
-) -> AgreementFigure | None:
-    values: dict[Unit, list[float]] = defaultdict(list)
-    families: dict[Unit, str] = {}
-    for rated in ratings.values():
-        families |= rated.families
-        for unit, value in rated.means.items():
+def _alpha(raters: Mapping[str, _RaterScores], rounds: int, seed: int) -> AgreementFigure | None:
+    values: dict[RatedSeat, list[float]] = defaultdict(list)
+    families: dict[RatedSeat, str] = {}
+    for rater in raters.values():
+        families |= rater.families
+        for unit, value in rater.means.items():
             values[unit].append(value)
     by_family: dict[str, list[Sequence[float]]] = defaultdict(list)
-    for unit, of_unit in values.items():
-        if len(of_unit) > 1:
-            by_family[families[unit]].append(of_unit)
+    for unit, unit_values in values.items():
+        if len(unit_values) > 1:
+            by_family[families[unit]].append(unit_values)
     if not by_family:
         return None
     sums = np.array([alpha_sums(units).sum(axis=0) for _, units in sorted(by_family.items())])
     n = sum(len(units) for units in by_family.values())
-    return _figure(len(sums), n, lambda draws: krippendorff_alphas(draws @ sums), rounds, seed)
+    return _bootstrap(len(sums), n, lambda draws: krippendorff_alphas(draws @ sums), rounds, seed)
 
 
 def alpha_sums(units: Iterable[Sequence[float]]) -> Floats:
@@ -219,35 +217,36 @@ def krippendorff_alphas(sums: Floats) -> list[float | None]:
     α = 1 − D_o / D_e, the observed over the expected disagreement (Krippendorff, Content Analysis,
     chapter 11), both as sums of squares: Σ_{i≠j} (v_i − v_j)² = 2 m Σ (v_i − mean)².
     """
-    found: list[float | None] = []
-    for n, within, total, squares in sums.tolist():
+    alphas: list[float | None] = []
+    for n, observed, total, squares in sums.tolist():
         # the constant 2 of both sums of squares is left out
-        spread = squares - total * total / n if n > 1 else 0.0
-        defined = spread > 1e-12 * max(1.0, squares)
-        found.append(1 - (within / n) / (spread / (n - 1)) if defined else None)
-    return found
+        total_squares = squares - total * total / n if n > 1 else 0.0
+        varies = total_squares > 1e-12 * max(1.0, squares)
+        alphas.append(1 - (observed / n) / (total_squares / (n - 1)) if varies else None)
+    return alphas
 
 
 def _correlation(
     first: _RaterScores, second: _RaterScores, rounds: int, seed: int
 ) -> AgreementFigure | None:
     one, two = first.means, second.means
-    both = sorted(set(one) & set(two))
-    if not both:
+    shared = sorted(set(one) & set(two))
+    if not shared:
         return None
-    names = sorted({first.families[unit] for unit in both})
-    number = {name: place for place, name in enumerate(names)}
-    family = np.array([number[first.families[unit]] for unit in both])
-    a, b = _places([one[unit] for unit in both]), _places([two[unit] for unit in both])
+    names = sorted({first.families[unit] for unit in shared})
+    number = {name: index for index, name in enumerate(names)}
+    family = np.array([number[first.families[unit]] for unit in shared])
+    a = _value_ranks([one[unit] for unit in shared])
+    b = _value_ranks([two[unit] for unit in shared])
 
     def rho(draws: Floats) -> list[float | None]:
         return [spearman(a, b, counts[family]) for counts in draws]
 
-    return _figure(len(names), len(both), rho, rounds, seed)
+    return _bootstrap(len(names), len(shared), rho, rounds, seed)
 
 
-def _places(values: Sequence[float]) -> NDArray[np.intp]:
-    """For each value its place among the different values, from 0, (n,)."""
+def _value_ranks(values: Sequence[float]) -> NDArray[np.intp]:
+    """The dense rank of each value among the different values, from 0, (n,)."""
     return np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)[1]
 
 
@@ -257,26 +256,26 @@ def spearman(
     """Spearman's rank correlation; None where one side does not vary.
 
     Args:
-        first: (n,) places from 0, as high as values are; equal ones share their mean rank.
+        first: (n,) dense ranks from 0, as high as values are; equal ones share their mean rank.
         second: (n,) of the other side.
         weights: (n,) how often each pair counts.
     """
     ranks = []
-    for places in (first, second):
-        held = np.bincount(places, weights=weights)
-        ranks.append((np.cumsum(held) - held / 2)[places])
-    a, b = (r - np.average(r, weights=weights) for r in ranks)
+    for value_ranks in (first, second):
+        weight_at_rank = np.bincount(value_ranks, weights=weights)
+        ranks.append((np.cumsum(weight_at_rank) - weight_at_rank / 2)[value_ranks])
+    a, b = (side - np.average(side, weights=weights) for side in ranks)
     scale = math.sqrt(float((weights * a * a).sum()) * float((weights * b * b).sum()))
     return float((weights * a * b).sum()) / scale if scale > 0 else None
 
 
-def _retest(rated: _RaterScores, rounds: int, seed: int) -> AgreementFigure | None:
+def _retest_deviation(rater: _RaterScores, rounds: int, seed: int) -> AgreementFigure | None:
     by_family: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for unit, values in rated.samples.items():
+    for unit, values in rater.samples.items():
         if len(values) > 1:
-            v = np.asarray(values, dtype=np.float64)
-            by_family[rated.families[unit]].append(
-                (float(np.square(v - v.mean()).sum()), len(v) - 1)
+            samples = np.asarray(values, dtype=np.float64)
+            by_family[rater.families[unit]].append(
+                (float(np.square(samples - samples.mean()).sum()), len(samples) - 1)
             )
     if not by_family:
         return None
@@ -285,27 +284,28 @@ def _retest(rated: _RaterScores, rounds: int, seed: int) -> AgreementFigure | No
     def deviation(draws: Floats) -> list[float | None]:
         return [math.sqrt(2 * squares / freedom) for squares, freedom in (draws @ sums).tolist()]
 
-    return _figure(
+    return _bootstrap(
         len(sums), sum(len(units) for units in by_family.values()), deviation, rounds, seed
     )
 
 
-def _moved(
-    plain: _RaterScores, swapped: _RaterScores, rounds: int, seed: int
+def _swap_effect(
+    original: _RaterScores, swapped: _RaterScores, rounds: int, seed: int
 ) -> AgreementFigure | None:
-    one, two = plain.means, swapped.means
-    values = [
-        (plain.families[unit], abs(two[unit] - one[unit])) for unit in sorted(set(one) & set(two))
+    before, after = original.means, swapped.means
+    differences = [
+        (original.families[unit], abs(after[unit] - before[unit]))
+        for unit in sorted(set(before) & set(after))
     ]
-    if not values:
+    if not differences:
         return None
-    mean = mean_by_family(values, level=LEVEL, rounds=rounds, seed=seed)
+    mean = mean_by_family(differences, level=LEVEL, rounds=rounds, seed=seed)
     return AgreementFigure(
         value=mean.mean, low=mean.low, high=mean.high, n=mean.n, families=mean.families
     )
 
 
-def _figure(
+def _bootstrap(
     families: int,
     n: int,
     measure: Callable[[Floats], Sequence[float | None]],
@@ -316,13 +316,13 @@ def _figure(
     (value,) = measure(np.ones((1, families)))
     low = high = None
     if families > 1 and value is not None:
-        draw = generator(derive_seed("bootstrap", seed))
-        counts = draw.multinomial(families, [1 / families] * families, size=rounds).astype(
+        rng = generator(derive_seed("bootstrap", seed))
+        counts = rng.multinomial(families, [1 / families] * families, size=rounds).astype(
             np.float64
         )
-        drawn = [found for found in measure(counts) if found is not None]
-        cut = tail_probability(families, LEVEL)
+        drawn = [drawn_value for drawn_value in measure(counts) if drawn_value is not None]
+        tail = tail_probability(families, LEVEL)
         low, high = (
-            (float(q) for q in np.quantile(drawn, [cut, 1 - cut])) if drawn else (None, None)
+            (float(q) for q in np.quantile(drawn, [tail, 1 - tail])) if drawn else (None, None)
         )
     return AgreementFigure(value=value, low=low, high=high, n=n, families=families)

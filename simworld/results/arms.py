@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from simworld.core.episode import Ending
 from simworld.core.measures import OVERALL
-from simworld.results.cells import SeatScore
-from simworld.results.episode_scores import scores_of
+from simworld.results.episode_scores import read_episode_scores
+from simworld.results.seat_scores import SeatScore
 from store import EpisodeSummary, Store
 
 
@@ -45,48 +45,48 @@ class Arm:
         return self.unscored / max(1, self.planned - self.missing)
 
 
-def arm_of(
+def tally_arm(
     arm: str,
-    places: Sequence[ArmSeat],
+    arm_seats: Sequence[ArmSeat],
     episodes: Mapping[str, EpisodeSummary],
-    seats: Mapping[tuple[str, str], Mapping[str, float]],
+    seat_values: Mapping[tuple[str, str], Mapping[str, float]],
     *,
-    main: str,
+    main_measure: str,
 ) -> Arm:
     """The arm of this name that plays these places.
 
     Args:
         arm: its name.
-        places: all of the arm's.
+        arm_seats: all of the arm's.
         episodes: work item → its last attempt.
-        seats: (episode id, seat) → measure → value, of the seats that have one.
-        main: the measure without which a seat counts as unscored.
+        seat_values: (episode id, seat) → measure → value, of the seats that have one.
+        main_measure: the measure without which a seat counts as unscored.
     """
     missing = failed = unscored = 0
     scores = []
-    for place in places:
-        summary = episodes.get(place.item_key)
+    for arm_seat in arm_seats:
+        summary = episodes.get(arm_seat.item_key)
         if summary is None:
             missing += 1
         elif summary.ending is Ending.failed:
             failed += 1
         else:
-            values = seats.get((summary.id, place.seat), {})
-            unscored += main not in values
+            values = seat_values.get((summary.id, arm_seat.seat), {})
+            unscored += main_measure not in values
             scores.append(
                 SeatScore(
                     agent=arm,
-                    family=place.family,
-                    scenario=place.scenario,
-                    seat=place.seat,
-                    partners=place.partners,
-                    repeat=place.repeat,
+                    family=arm_seat.family,
+                    scenario=arm_seat.scenario,
+                    seat=arm_seat.seat,
+                    partners=arm_seat.partners,
+                    repeat=arm_seat.repeat,
                     episode=summary.id,
                     values=values,
                 )
             )
     return Arm(
-        planned=len(places),
+        planned=len(arm_seats),
         missing=missing,
         failed=failed,
         unscored=unscored,
@@ -94,7 +94,7 @@ def arm_of(
     )
 
 
-def judged_seats(
+def scores_by_seat(
     store: Store, judge_ids: Sequence[str], episode_ids: Sequence[str]
 ) -> dict[tuple[str, str], dict[str, float]]:
     """(episode id, seat) → dimension → score, and `overall`; samples of a judge are averaged.
@@ -110,11 +110,11 @@ def judged_seats(
     if unknown := set(judge_ids) - {judge.id for judge in judges}:
         raise ValueError(f"no judge {', '.join(sorted(unknown))} in {store.where}")
     several = len({judge.spec["rubric"]["id"] for judge in judges}) > 1
-    found = {}
+    scores = {}
     for judge in judges:
         prefix = f"{judge.spec['rubric']['name']}/" if several else ""
-        for key, scores in scores_of(store, [judge], episode_ids).items():
-            of_seat = {prefix + name: score for name, score in sorted(scores.dimensions.items())}
-            overall = {} if scores.overall is None else {OVERALL: scores.overall}
-            found[key] = of_seat | overall
-    return found
+        for key, given in read_episode_scores(store, [judge], episode_ids).items():
+            values = {prefix + name: score for name, score in sorted(given.dimensions.items())}
+            overall = {} if given.overall is None else {OVERALL: given.overall}
+            scores[key] = values | overall
+    return scores

@@ -13,7 +13,7 @@ from typing import Any
 from simworld.core.measures import OVERALL, DimensionScores, average_samples, rubric_in
 from store import JudgeRecord, Store, StoredJudgement
 
-EPISODES = 200  # whose judgements are asked for at once
+EPISODES_PER_QUERY = 200  # whose judgements are asked for at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class EpisodeScores:
     overall: float | None
 
 
-def scores_of(
+def read_episode_scores(
     store: Store, judges: Sequence[JudgeRecord], episode_ids: Iterable[str]
 ) -> dict[tuple[str, str], EpisodeScores]:
     """(Episode id, seat) → its scores by these judges, of which an episode has one."""
@@ -33,11 +33,11 @@ def scores_of(
     ids = list(dict.fromkeys(episode_ids))
     return {
         (episode, seat): scores
-        for start in range(0, len(ids), EPISODES)
-        for episode, made in store.judgements_of(
-            ids[start : start + EPISODES], judge_ids=list(rubrics)
+        for start in range(0, len(ids), EPISODES_PER_QUERY)
+        for episode, judgements in store.judgements_of(
+            ids[start : start + EPISODES_PER_QUERY], judge_ids=list(rubrics)
         ).items()
-        for (_, seat), scores in average_judgements(made, rubrics).items()
+        for (_, seat), scores in average_judgements(judgements, rubrics).items()
     }
 
 
@@ -58,16 +58,16 @@ def average_judgements(
             of_seats[verdict.seat][verdict.dimension] = verdict.score, share
         for seat, scores in of_seats.items():
             samples[stored.judgement.judge_id, seat].append(scores)
-    return {key: _scores(of_judge, rubrics.get(key[0])) for key, of_judge in samples.items()}
+    return {key: _average(of_judge, rubrics.get(key[0])) for key, of_judge in samples.items()}
 
 
-def _scores(samples: Sequence[DimensionScores], rubric: Mapping[str, Any] | None) -> EpisodeScores:
-    raw: dict[str, list[float]] = defaultdict(list)
+def _average(samples: Sequence[DimensionScores], rubric: Mapping[str, Any] | None) -> EpisodeScores:
+    raw_scores: dict[str, list[float]] = defaultdict(list)
     for sample in samples:
         for name, (score, _) in sample.items():
-            raw[name].append(score)
+            raw_scores[name].append(score)
     overall = average_samples(samples, rubric).get(OVERALL) if rubric is not None else None
     return EpisodeScores(
-        dimensions={name: math.fsum(values) / len(values) for name, values in raw.items()},
+        dimensions={name: math.fsum(values) / len(values) for name, values in raw_scores.items()},
         overall=None if overall is None else overall.mean,
     )

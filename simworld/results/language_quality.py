@@ -20,7 +20,7 @@ from simworld.core.arrays import Embed
 from simworld.core.episode import Act, ActionKind, Episode
 
 T = TypeVar("T")
-REPEATED = (
+REPEAT_SIMILARITY = (
     # share of word pairs that stand in one earlier line, from which on a line is a repeat; LM
     # agents' default
     0.6
@@ -30,7 +30,7 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
+class LanguageQuality:
     """How an arm speaks. Shares are in [0, 1]; None where there is nothing to measure."""
 
     utterances: int  # acts with a text
@@ -50,33 +50,33 @@ class Quality:
 EpisodeSeats = Sequence[tuple[Episode, str]]  # what an arm played: episodes, and its seat in each
 
 
-def qualities(
-    arms: Mapping[str, EpisodeSeats], *, embed: Embed | None = None, most: int = 400
-) -> dict[str, Quality]:
+def measure_language(
+    arms: Mapping[str, EpisodeSeats], *, embed: Embed | None = None, max_embedded: int = 400
+) -> dict[str, LanguageQuality]:
     """Arm → its language.
 
     Args:
         arms: what each played.
         embed: sentence embeddings; without it `utterance_dispersion` is None.
-        most: utterances of an arm that are embedded, spread evenly over all it said.
+        max_embedded: utterances of an arm that are embedded, spread evenly over all it said.
     """
     words = {arm: spoken_words(seats) for arm, seats in arms.items()}
-    limit = min((sum(map(len, said)) for said in words.values()), default=0)
-    found = {}
+    word_limit = min((sum(map(len, said)) for said in words.values()), default=0)
+    languages = {}
     for arm, seats in arms.items():
         acts = _acts(seats)
-        spoken = _spoken(seats)
-        repeats = [repeat for episode, seat in seats for repeat in _repeats(episode, seat)]
+        spoken = _spoken_acts(seats)
+        repeats = [repeat for episode, seat in seats for repeat in _repeat_flags(episode, seat)]
         actions = [
             act.plan.action for act in acts if act.plan is not None and act.plan.action is not None
         ]
-        texts = [act.action.text for act in evenly_spaced(spoken, most)]
-        found[arm] = Quality(
+        texts = [act.action.text for act in evenly_spaced(spoken, max_embedded)]
+        languages[arm] = LanguageQuality(
             utterances=len(spoken),
             empty_share=(len(acts) - len(spoken)) / len(acts) if acts else None,
             words=sum(map(len, words[arm])) / len(spoken) if spoken else None,
-            distinct_1=distinct(words[arm], 1, limit),
-            distinct_2=distinct(words[arm], 2, limit),
+            distinct_1=distinct_share(words[arm], 1, word_limit),
+            distinct_2=distinct_share(words[arm], 2, word_limit),
             repeated_share=sum(repeats) / len(repeats) if repeats else None,
             action_dispersion=dispersion(np.stack(actions))
             if len({a.shape for a in actions}) == 1
@@ -85,18 +85,18 @@ def qualities(
             if embed is not None and len(texts) > 1
             else None,
         )
-    return found
+    return languages
 
 
-def distinct(utterances: Sequence[Sequence[str]], n: int, limit: int) -> float | None:
-    """Different n-grams by n-grams in the first `limit` words; n-grams do not cross utterances.
-    None where there are none.
+def distinct_share(utterances: Sequence[Sequence[str]], n: int, word_limit: int) -> float | None:
+    """Different n-grams by n-grams in the first `word_limit` words; n-grams do not cross
+    utterances. None where there are none.
     """
     grams: list[tuple[str, ...]] = []
-    left = limit
+    words_left = word_limit
     for words in utterances:
-        kept = words[: max(0, left)]
-        left -= len(kept)
+        kept = words[: max(0, words_left)]
+        words_left -= len(kept)
         grams += [tuple(kept[i : i + n]) for i in range(len(kept) - n + 1)]
     return len(set(grams)) / len(grams) if grams else None
 
@@ -110,25 +110,25 @@ def dispersion(vectors: NDArray[np.floating]) -> float | None:
     count = len(vectors)
     if count < 2:
         return None
-    rows = np.asarray(vectors, dtype=np.float64)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
-    same = float(np.square(unit.sum(0)).sum() - np.square(unit).sum())
-    return max(0.0, 1 - same / (count * (count - 1)))  # rounding may leave it below
+    points = np.asarray(vectors, dtype=np.float64)
+    lengths = np.linalg.norm(points, axis=1, keepdims=True)
+    unit = np.divide(points, lengths, out=np.zeros_like(points), where=lengths > 0)
+    cosine_sum = float(np.square(unit.sum(0)).sum() - np.square(unit).sum())
+    return max(0.0, 1 - cosine_sum / (count * (count - 1)))  # rounding may leave it below
 
 
-def evenly_spaced(items: Sequence[T], most: int) -> Sequence[T]:
+def evenly_spaced(items: Sequence[T], max_items: int) -> Sequence[T]:
     """At most so many of the items, at even distances."""
-    if len(items) <= most:
+    if len(items) <= max_items:
         return items
-    return [items[i * len(items) // most] for i in range(most)]
+    return [items[i * len(items) // max_items] for i in range(max_items)]
 
 
 def _acts(seats: EpisodeSeats) -> list[Act]:
     return [act for episode, seat in seats for act in episode.acts if act.seat == seat]
 
 
-def _spoken(seats: EpisodeSeats) -> list[Act]:
+def _spoken_acts(seats: EpisodeSeats) -> list[Act]:
     return [
         act
         for act in _acts(seats)
@@ -138,17 +138,17 @@ def _spoken(seats: EpisodeSeats) -> list[Act]:
 
 def spoken_words(seats: EpisodeSeats) -> list[list[str]]:
     """The words of each utterance of an arm."""
-    return [_WORD.findall(act.action.text.casefold()) for act in _spoken(seats)]
+    return [_WORD.findall(act.action.text.casefold()) for act in _spoken_acts(seats)]
 
 
-def _repeats(episode: Episode, seat: str) -> list[bool]:
+def _repeat_flags(episode: Episode, seat: str) -> list[bool]:
     earlier: list[str] = []
-    found = []
+    flags = []
     for act in episode.acts:
         text = act.action.text
         if act.action.kind is ActionKind.none or not text.strip():
             continue
         if act.seat == seat:
-            found.append(line_similarity(text, earlier) >= REPEATED)
+            flags.append(line_similarity(text, earlier) >= REPEAT_SIMILARITY)
         earlier.append(text)
-    return found
+    return flags

@@ -12,8 +12,8 @@ from store import EpisodeSummary
 
 def last_attempts(summaries: Iterable[EpisodeSummary]) -> dict[str, EpisodeSummary]:
     """Work item → its last attempt, for the items of one run that were played."""
-    found: dict[str, EpisodeSummary] = {}
+    last_by_item: dict[str, EpisodeSummary] = {}
     for summary in summaries:
-        if found.setdefault(summary.item_key, summary).attempt < summary.attempt:
-            found[summary.item_key] = summary
-    return found
+        if last_by_item.setdefault(summary.item_key, summary).attempt < summary.attempt:
+            last_by_item[summary.item_key] = summary
+    return last_by_item

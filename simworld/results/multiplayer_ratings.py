@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 
 from simworld.core.errors import MissingExtra
-from simworld.results.cells import SeatScores, unique_rows
+from simworld.results.seat_scores import SeatScores, unique_rows
 
-ENOUGH = (
+EPISODES_PER_AGENT = (
     # episodes per agent: σ has settled (6 agents, three at a table: 1.65 after 900 episodes, 1.59
     # after 20,000)
     150
 )
-DIGITS = 9  # to which scores are rounded before they are ranked: equal ones share a rank
+RANK_DIGITS = 9  # to which scores are rounded before they are ranked: equal ones share a rank
 
 FamilySeat = tuple[str, int]  # family and seat
 
@@ -45,59 +45,59 @@ class MultiplayerRating:
     episodes: int  # in which it was ranked
 
 
-class EpisodeRanks:
+class MultiplayerRater:
     """Scores at tables of three and more as they are read; memory holds those of the episodes that
     are ranked.
     """
 
     def __init__(self, measure: str) -> None:
         self._measure = measure
-        self._sums: dict[FamilySeat, list[tuple[float, int]]] = defaultdict(list)
+        self._sums_by_family_seat: dict[FamilySeat, list[tuple[float, int]]] = defaultdict(list)
         # episode, agent, place and score of each seat
-        self._held: list[tuple[int, str, FamilySeat, float]] = []
-        self._most = 0  # episodes
-        self._last = 2**64  # the last one that is ranked
+        self._ranked_seats: list[tuple[int, str, FamilySeat, float]] = []
+        self._max_episodes = 0  # episodes
+        self._last_episode = 2**64  # the last one that is ranked
 
-    def add(self, part: SeatScores) -> None:
+    def add_scores(self, table: SeatScores) -> None:
         """Takes in the scores of a part, if it is of three seats and more."""
-        if part.seats < 3 or self._measure not in part.measures:
+        if table.seat_count < 3 or self._measure not in table.measures:
             return
-        values = part.values[:, part.measures.index(self._measure)]
+        values = table.values[:, table.measures.index(self._measure)]
         rows = np.flatnonzero(~np.isnan(values))
         if not len(rows):
             return
-        names = [family for family, _, _ in part.places]
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        family = np.array([numbers[name] for name in names])[part.place[rows]]
-        first, at = unique_rows(family, part.seat[rows])
-        found = zip(family[first].tolist(), part.seat[rows][first].tolist(), strict=True)
-        places = [(list(numbers)[number], seat) for number, seat in found]
-        sums = np.bincount(at, values[rows]).tolist(), np.bincount(at).tolist()
-        for place, total, n in zip(places, *sums, strict=True):
-            self._sums[place].append((total, n))
-        self._most = max(self._most, ENOUGH * len(part.agents))
-        episodes = np.unique(part.episode[rows])
-        if len(episodes) > self._most:
-            self._last = min(self._last, int(episodes[self._most - 1]))
-        ranked = part.episode[rows] <= self._last
-        columns = (
-            part.episode[rows][ranked],
-            part.agent[rows][ranked],
-            at[ranked],
+        families = [family for family, _, _ in table.blocks]
+        family_number = {name: number for number, name in enumerate(dict.fromkeys(families))}
+        family = np.array([family_number[name] for name in families])[table.block[rows]]
+        first, group = unique_rows(family, table.seat[rows])
+        first_groups = zip(family[first].tolist(), table.seat[rows][first].tolist(), strict=True)
+        family_seats = [(list(family_number)[number], seat) for number, seat in first_groups]
+        sums = np.bincount(group, values[rows]).tolist(), np.bincount(group).tolist()
+        for family_seat, total, n in zip(family_seats, *sums, strict=True):
+            self._sums_by_family_seat[family_seat].append((total, n))
+        self._max_episodes = max(self._max_episodes, EPISODES_PER_AGENT * len(table.agents))
+        episodes = np.unique(table.episode[rows])
+        if len(episodes) > self._max_episodes:
+            self._last_episode = min(self._last_episode, int(episodes[self._max_episodes - 1]))
+        ranked = table.episode[rows] <= self._last_episode
+        ranked_columns = (
+            table.episode[rows][ranked],
+            table.agent[rows][ranked],
+            group[ranked],
             values[rows][ranked],
         )
-        for episode, agent, where, value in zip(
-            *(column.tolist() for column in columns), strict=True
+        for episode, agent, number, value in zip(
+            *(column.tolist() for column in ranked_columns), strict=True
         ):
-            self._held.append((episode, part.agents[agent], places[where], value))
-        self._forget()
+            self._ranked_seats.append((episode, table.agents[agent], family_seats[number], value))
+        self._drop_later_episodes()
 
-    def _forget(self) -> None:
+    def _drop_later_episodes(self) -> None:
         """Leaves out all episodes but the first."""
-        episodes = sorted({episode for episode, *_ in self._held})
-        if len(episodes) > self._most:
-            self._last = episodes[self._most - 1]
-            self._held = [held for held in self._held if held[0] <= self._last]
+        episodes = sorted({episode for episode, *_ in self._ranked_seats})
+        if len(episodes) > self._max_episodes:
+            self._last_episode = episodes[self._max_episodes - 1]
+            self._ranked_seats = [row for row in self._ranked_seats if row[0] <= self._last_episode]
 
     def ratings(self) -> tuple[MultiplayerRating, ...]:
         """The ratings, the best first; empty where no two agents share an episode of three or more
@@ -110,28 +110,28 @@ class EpisodeRanks:
             from openskill.models import PlackettLuce
         except ImportError:
             raise MissingExtra("rating scenarios with three and more seats", "ratings") from None
-        means = {
-            place: math.fsum(t for t, _ in sums) / sum(n for _, n in sums)
-            for place, sums in self._sums.items()
+        seat_means = {
+            family_seat: math.fsum(t for t, _ in sums) / sum(n for _, n in sums)
+            for family_seat, sums in self._sums_by_family_seat.items()
         }
         model = PlackettLuce()
         ratings: dict[str, Any] = defaultdict(model.rating)
         episodes: dict[str, int] = defaultdict(int)
-        for _, seated in groupby(sorted(self._held), key=itemgetter(0)):
+        for _, seats in groupby(sorted(self._ranked_seats), key=itemgetter(0)):
             by_agent: dict[str, list[float]] = defaultdict(list)
-            for _, agent, place, value in seated:
-                by_agent[agent].append(value - means[place])
-            left = {
-                agent: round(math.fsum(above) / len(above), DIGITS)
-                for agent, above in by_agent.items()
+            for _, agent, family_seat, value in seats:
+                by_agent[agent].append(value - seat_means[family_seat])
+            gains = {
+                agent: round(math.fsum(differences) / len(differences), RANK_DIGITS)
+                for agent, differences in by_agent.items()
             }
-            if len(left) < 2:
+            if len(gains) < 2:
                 continue
-            new = model.rate([[ratings[agent]] for agent in left], scores=list(left.values()))
-            for agent, (rating,) in zip(left, new, strict=True):
+            new = model.rate([[ratings[agent]] for agent in gains], scores=list(gains.values()))
+            for agent, (rating,) in zip(gains, new, strict=True):
                 ratings[agent] = rating
                 episodes[agent] += 1
-        found = [
+        rated = [
             MultiplayerRating(
                 agent=agent,
                 mu=float(ratings[agent].mu),
@@ -140,4 +140,4 @@ class EpisodeRanks:
             )
             for agent, count in episodes.items()
         ]
-        return tuple(sorted(found, key=lambda rating: (-rating.mu, rating.agent)))
+        return tuple(sorted(rated, key=lambda rating: (-rating.mu, rating.agent)))

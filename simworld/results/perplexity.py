@@ -20,18 +20,18 @@ def perplexity(requests: Iterable[Score], backend: Backend) -> float | None:
     each request's first continuation; None where nothing could be scored.
     """
     total, tokens = 0.0, 0
-    for ended in drive_on_backend(((None, _ask(request)) for request in requests), backend):
+    for ended in drive_on_backend(((None, _ask_once(request)) for request in requests), backend):
         answer = ended.outcome
         if isinstance(answer, Scored) and math.isfinite(answer.logprobs[0]):
             total, tokens = total + answer.logprobs[0], tokens + answer.lengths[0]
     return math.exp(-total / tokens) if tokens else None
 
 
-def _ask(request: Score) -> Generator[Request, Completion, Completion]:
+def _ask_once(request: Score) -> Generator[Request, Completion, Completion]:
     return (yield request)
 
 
-def replies(
+def reply_requests(
     store: Store, episodes: Sequence[tuple[StoredEpisode, str]], model_id: str
 ) -> Iterator[Score]:
     """What a model would say to each reply it wrote in a seat, steered or not: the prompt of that

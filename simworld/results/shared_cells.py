@@ -13,8 +13,8 @@ from typing import Self
 import numpy as np
 
 from simworld.core.arrays import Bools, Ints
-from simworld.results.cells import unique_rows
-from simworld.results.seat_scores import ComparedSeats, KnownSeats, compared_mask
+from simworld.results.score_reading import ComparedSeats, SeatMasks, compared_mask
+from simworld.results.seat_scores import unique_rows
 from store import Cells, Store
 
 
@@ -27,7 +27,7 @@ class SharedCells:
     counts: Mapping[tuple[str, str, str], int]  # (scenario id, agent, agent), both ways round
 
     @classmethod
-    def of(
+    def read(
         cls,
         store: Store,
         run: str,
@@ -35,7 +35,7 @@ class SharedCells:
         *,
         compared: ComparedSeats,
     ) -> Self:
-        """Those of a run.
+        """The shared cells of a run.
 
         Args:
             store: where it was played.
@@ -44,13 +44,13 @@ class SharedCells:
             compared: which seats of an episode count.
         """
         counts: Counter[tuple[str, str, str]] = Counter()
-        known: KnownSeats = {}
+        masks: SeatMasks = {}
         for cells in store.cells(run, (), scenarios):
             if len(cells.block):
-                _count(cells, compared_mask(cells, scenarios, compared, known), counts)
+                _count_shared(cells, compared_mask(cells, scenarios, compared, masks), counts)
         return cls(counts=counts)
 
-    def most(
+    def most_shared_pair(
         self, agents: Sequence[str], first: str | None = None, second: str | None = None
     ) -> tuple[str | None, str | None]:
         """The two of these agents that share most cells, of equal ones the first.
@@ -60,12 +60,12 @@ class SharedCells:
         totals: Counter[tuple[str, str]] = Counter()
         for (_, one, other), count in self.counts.items():
             totals[one, other] += count
-        ones = agents if first is None else [first]
-        others = agents if second is None else [second]
-        found = [(one, other) for one in ones for other in others if one != other]
-        return max(found, key=lambda pair: totals[pair], default=(first, second))
+        first_choices = agents if first is None else [first]
+        second_choices = agents if second is None else [second]
+        pairs = [(one, other) for one in first_choices for other in second_choices if one != other]
+        return max(pairs, key=lambda pair: totals[pair], default=(first, second))
 
-    def where(self, first: str, second: str, scenarios: Sequence[str]) -> str | None:
+    def most_shared_scenario(self, first: str, second: str, scenarios: Sequence[str]) -> str | None:
         """The one of these scenarios in which two agents share most cells, of equal ones the
         first.
         """
@@ -76,21 +76,21 @@ class SharedCells:
         )
 
 
-def _count(cells: Cells, compared: Bools, counts: Counter[tuple[str, str, str]]) -> None:
+def _count_shared(cells: Cells, compared: Bools, counts: Counter[tuple[str, str, str]]) -> None:
     ids = [scenario for _, scenario, _ in cells.blocks]
     for seat in range(cells.agents.shape[1]):
-        wanted = compared[:, seat]
-        if not wanted.any():
+        is_compared = compared[:, seat]
+        if not is_compared.any():
             continue
-        beside = np.delete(cells.agents, seat, axis=1)[wanted]
-        first, cell = unique_rows(cells.block[wanted], *beside.T)
-        there = np.zeros((len(first), len(cells.names)), dtype=np.int64)
-        there[cell, cells.agents[wanted, seat]] = 1
-        of_cell = np.array(ids, dtype=object)[cells.block[wanted][first]]
-        for scenario in dict.fromkeys(of_cell.tolist()):
-            both = there[of_cell == scenario]
-            met: Ints = both.T @ both
+        partners = np.delete(cells.agents, seat, axis=1)[is_compared]
+        first_rows, cell = unique_rows(cells.block[is_compared], *partners.T)
+        sat_in_cell = np.zeros((len(first_rows), len(cells.names)), dtype=np.int64)
+        sat_in_cell[cell, cells.agents[is_compared, seat]] = 1
+        scenario_of_cell = np.array(ids, dtype=object)[cells.block[is_compared][first_rows]]
+        for scenario in dict.fromkeys(scenario_of_cell.tolist()):
+            in_scenario = sat_in_cell[scenario_of_cell == scenario]
+            shared: Ints = in_scenario.T @ in_scenario
             for i, j in combinations(range(len(cells.names)), 2):
-                if met[i, j]:
-                    counts[scenario, cells.names[i], cells.names[j]] += int(met[i, j])
-                    counts[scenario, cells.names[j], cells.names[i]] += int(met[i, j])
+                if shared[i, j]:
+                    counts[scenario, cells.names[i], cells.names[j]] += int(shared[i, j])
+                    counts[scenario, cells.names[j], cells.names[i]] += int(shared[i, j])

@@ -14,13 +14,13 @@ from simworld.core.arrays import Ints
 from simworld.core.counts import counted
 from simworld.core.measures import OVERALL, SOTOPIA_MEAN
 from simworld.results.games import GameCounts
-from simworld.results.seat_scores import SeatCount
-from simworld.stats.intervals import Estimate, means_of_sums
-from simworld.stats.paired_comparison import ENOUGH_FAMILIES
-from simworld.stats.ratings import Rating, rate_counts
+from simworld.results.score_reading import SeatCount
+from simworld.stats.intervals import Estimate, means_from_sums
+from simworld.stats.paired_tests import ENOUGH_FAMILIES
+from simworld.stats.ratings import Rating, fit_ratings
 
-BESIDE = 400  # bootstrap resamples of ratings on other measures than the first
-_NO_WIDTH = 1e-3  # points
+SECONDARY_ROUNDS = 400  # bootstrap resamples of ratings on other measures than the first
+_MIN_WIDTH = 1e-3  # points; a narrower interval counts as one of no width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +52,10 @@ class MeasureStandings:
 
     measure: str
     standings: tuple[Standing, ...]
-    records: Mapping[tuple[str, str], WinRecord]  # (agent, opponent), both ways round
+    win_records: Mapping[tuple[str, str], WinRecord]  # (agent, opponent), both ways round
     games: int
     ties: int
-    tie: float  # a difference below it is a tie
+    tie_threshold: float  # a difference below it is a tie
     # agents that games link; ratings compare within a group only
     groups: tuple[tuple[str, ...], ...]
     anchor: str | None  # the agent that has 1000 points here by definition
@@ -69,7 +69,7 @@ class MeasureStandings:
         for standing in self.standings:
             if (
                 standing.rating is not None
-                and (why := _why_odd(standing.rating))
+                and (why := _explain_interval(standing.rating))
                 and standing.agent != self.anchor
             ):
                 ways.setdefault(why, []).append(standing.agent)
@@ -88,12 +88,12 @@ class Standings:
 
 
 def make_standings(
-    counted: GameCounts,
+    counts: GameCounts,
     *,
     agents: Sequence[str],
     measures: Collection[str] = (),
-    seats: Mapping[str, SeatCount] | None = None,
-    ties: Mapping[str, float] | None = None,
+    seat_counts: Mapping[str, SeatCount] | None = None,
+    tie_thresholds: Mapping[str, float] | None = None,
     anchor: str | None = None,
     rounds: int = 1000,
     seed: int = 0,
@@ -101,58 +101,58 @@ def make_standings(
     """Standings from sums and counts.
 
     Args:
-        counted: by agent; agents that are not wanted are left out.
+        counts: by agent; agents that are not wanted are left out.
         agents: who is in the standings, also without a score.
         measures: in this order; default: all, `overall` and `sotopia_mean` first.
-        seats: what became of the seats that each agent played.
-        ties: measure → the difference below which games were counted as ties.
+        seat_counts: what became of the seats that each agent played.
+        tie_thresholds: measure → the difference below which games were counted as ties.
         anchor: the agent with 1000 points; default: the mean of all has them.
         rounds: bootstrap resamples of the first measure's ratings; of the others' at most 400, for
             they only stand beside it.
         seed: of the resampling.
     """
-    among = [counted.agents.index(agent) for agent in sorted(agents) if agent in counted.agents]
+    indices = [counts.agents.index(agent) for agent in sorted(agents) if agent in counts.agents]
     chosen = tuple(measures) or tuple(
-        m for m in sorted(counted.measures, key=_main_first) if _known(counted, among, m)
+        m for m in sorted(counts.measures, key=_measure_order) if _has_scores(counts, indices, m)
     )
-    scores = _scores(counted, among, seed)
+    scores = _mean_scores(counts, indices, seed)
     tables = {
-        name: _table(
+        name: _measure_standings(
             name,
-            counted,
-            among,
+            counts,
+            indices,
             scores,
             agents,
-            (ties or {}).get(name, 0.0),
+            (tie_thresholds or {}).get(name, 0.0),
             anchor,
             resamples,
             seed,
         )
         for name, resamples in zip(
-            chosen, (rounds, *([min(rounds, BESIDE)] * len(chosen))), strict=False
+            chosen, (rounds, *([min(rounds, SECONDARY_ROUNDS)] * len(chosen))), strict=False
         )
     }
-    families = int(counted.numbers[:, among].any(axis=(1, 2)).sum())
-    found = dict(seats or {})
+    families = int(counts.score_counts[:, indices].any(axis=(1, 2)).sum())
+    count_by_agent = dict(seat_counts or {})
     return Standings(
         tables=tables,
-        seats={agent: found.get(agent, SeatCount()) for agent in agents},
+        seats={agent: count_by_agent.get(agent, SeatCount()) for agent in agents},
         families=families,
         anchor=anchor,
         warnings=tuple(_warnings(tables, families, anchor)),
     )
 
 
-def _why_odd(rating: Rating) -> str:
+def _explain_interval(rating: Rating) -> str:
     if not rating.unbounded:
-        sure = (
+        no_width = (
             rating.low is not None
             and rating.high is not None
-            and rating.high - rating.low < _NO_WIDTH
+            and rating.high - rating.low < _MIN_WIDTH
         )
         return (
             "had the same results in every family: the interval has no width, which is no certainty"
-            if sure
+            if no_width
             else ""
         )
     lost = rating.games - rating.wins - rating.ties
@@ -162,94 +162,92 @@ def _why_odd(rating: Rating) -> str:
             " either side"
         )
     if rating.high == math.inf:
-        why = "won every game" if rating.wins == rating.games else "lost no points to agents below"
-        return f"{why}: only a lower bound of the rating is known"
-    why = "lost every game" if lost == rating.games else "took no points from agents above"
-    return f"{why}: only an upper bound of the rating is known"
-
-
-def _main_first(measure: str) -> tuple[int, str]:
-    return (
-        (OVERALL, SOTOPIA_MEAN).index(measure)
-        if measure
-        in (
-            OVERALL,
-            SOTOPIA_MEAN,
+        reason = (
+            "won every game" if rating.wins == rating.games else "lost no points to agents below"
         )
-        else 2
+        return f"{reason}: only a lower bound of the rating is known"
+    reason = "lost every game" if lost == rating.games else "took no points from agents above"
+    return f"{reason}: only an upper bound of the rating is known"
+
+
+def _measure_order(measure: str) -> tuple[int, str]:
+    return (
+        (OVERALL, SOTOPIA_MEAN).index(measure) if measure in (OVERALL, SOTOPIA_MEAN) else 2
     ), measure
 
 
-def _known(counted: GameCounts, among: Sequence[int], measure: str) -> bool:
-    return bool(counted.numbers[:, among, counted.measures.index(measure)].any())
+def _has_scores(counts: GameCounts, indices: Sequence[int], measure: str) -> bool:
+    return bool(counts.score_counts[:, indices, counts.measures.index(measure)].any())
 
 
-def _scores(
-    counted: GameCounts, among: Sequence[int], seed: int
+def _mean_scores(
+    counts: GameCounts, indices: Sequence[int], seed: int
 ) -> dict[tuple[str, str], Estimate]:
     """(Measure, agent) → mean score."""
-    keys = [(measure, counted.agents[agent]) for agent in among for measure in counted.measures]
-    shape = (len(counted.families), len(keys))
+    keys = [(measure, counts.agents[agent]) for agent in indices for measure in counts.measures]
+    shape = (len(counts.families), len(keys))
     totals, numbers = (
-        counted.totals[:, among].reshape(shape),
-        counted.numbers[:, among].reshape(shape),
+        counts.score_sums[:, indices].reshape(shape),
+        counts.score_counts[:, indices].reshape(shape),
     )
-    estimates = means_of_sums(totals, numbers, seed=seed)
-    return {key: found for key, found in zip(keys, estimates, strict=True) if found is not None}
+    estimates = means_from_sums(totals, numbers, seed=seed)
+    return {key: mean for key, mean in zip(keys, estimates, strict=True) if mean is not None}
 
 
-def _table(
+def _measure_standings(
     measure: str,
-    counted: GameCounts,
-    among: Sequence[int],
+    counts: GameCounts,
+    indices: Sequence[int],
     scores: Mapping[tuple[str, str], Estimate],
     agents: Sequence[str],
-    tie: float,
+    tie_threshold: float,
     anchor: str | None,
     rounds: int,
     seed: int,
 ) -> MeasureStandings:
-    names, wins, ties = _games(counted, among, measure)
+    names, wins, ties = _games_on_measure(counts, indices, measure)
     ratings: dict[str, Rating] = {}
     groups: tuple[tuple[str, ...], ...] = ()
-    known = anchor if anchor in names else None
+    rated_anchor = anchor if anchor in names else None
     if names:
-        found = rate_counts(names, wins, ties, anchor=known, rounds=rounds, seed=seed)
-        ratings = {rating.agent: rating for rating in found.ratings}
-        groups = found.groups
+        rated = fit_ratings(names, wins, ties, anchor=rated_anchor, rounds=rounds, seed=seed)
+        ratings = {rating.agent: rating for rating in rated.ratings}
+        groups = rated.groups
     groups += tuple((agent,) for agent in sorted(set(agents) - set(ratings)) if len(agents) > 1)
     standings = [
         Standing(agent=agent, score=scores.get((measure, agent)), rating=ratings.get(agent))
         for agent in agents
     ]
-    records = _records(names, wins.sum(0), ties.sum(0))
+    records = _win_records(names, wins.sum(0), ties.sum(0))
     return MeasureStandings(
         measure=measure,
-        standings=tuple(sorted(standings, key=_rank)),
-        records=records,
+        standings=tuple(sorted(standings, key=_sort_key)),
+        win_records=records,
         games=sum(record.games for record in records.values()) // 2,
         ties=sum(record.ties for record in records.values()) // 2,
-        tie=tie,
+        tie_threshold=tie_threshold,
         groups=groups,
-        anchor=known,
+        anchor=rated_anchor,
     )
 
 
-def _games(counted: GameCounts, among: Sequence[int], measure: str) -> tuple[list[str], Ints, Ints]:
+def _games_on_measure(
+    counts: GameCounts, indices: Sequence[int], measure: str
+) -> tuple[list[str], Ints, Ints]:
     """The agents that have games, in order, and their wins and ties (families, K, K) in the
     families that have games.
     """
-    if measure not in counted.measures:
+    if measure not in counts.measures:
         return [], *np.zeros((2, 0, 0, 0), dtype=np.int64)
-    m = counted.measures.index(measure)
-    wins, ties = (found[:, among][:, :, among, m] for found in (counted.wins, counted.ties))
+    m = counts.measures.index(measure)
+    wins, ties = (games[:, indices][:, :, indices, m] for games in (counts.wins, counts.ties))
     played = wins + wins.swapaxes(1, 2) + ties
     families, met = np.flatnonzero(played.any(axis=(1, 2))), np.flatnonzero(played.any(axis=(0, 1)))
-    names = [counted.agents[among[i]] for i in met.tolist()]
+    names = [counts.agents[indices[i]] for i in met.tolist()]
     return names, wins[np.ix_(families, met, met)], ties[np.ix_(families, met, met)]
 
 
-def _records(names: Sequence[str], wins: Ints, ties: Ints) -> dict[tuple[str, str], WinRecord]:
+def _win_records(names: Sequence[str], wins: Ints, ties: Ints) -> dict[tuple[str, str], WinRecord]:
     return {
         (names[i], names[j]): WinRecord(
             wins=int(wins[i, j]), ties=int(ties[i, j]), losses=int(wins[j, i])
@@ -258,7 +256,7 @@ def _records(names: Sequence[str], wins: Ints, ties: Ints) -> dict[tuple[str, st
     }
 
 
-def _rank(standing: Standing) -> tuple[float, float, str]:
+def _sort_key(standing: Standing) -> tuple[float, float, str]:
     points = -standing.rating.points if standing.rating else float("inf")
     return points, -standing.score.mean if standing.score else float("inf"), standing.agent
 

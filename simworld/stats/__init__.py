@@ -1,1 +1,1 @@
-"""Statistics: intervals over families, paired comparisons, ratings; numbers in, numbers out."""
+"""Statistics: intervals over families, paired tests with p-values, ratings; pure numbers."""

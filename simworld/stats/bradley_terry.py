@@ -9,8 +9,8 @@ from scipy.special import softmax
 
 from simworld.core.arrays import Floats
 
-_STEPS = 100
-_CLOSE = 1e-6  # the next step of Newton's method would be about the square of it
+_MAX_STEPS = 100
+_TOLERANCE = 1e-6  # the next step of Newton's method would be about the square of it
 
 
 def fit_bradley_terry(
@@ -18,8 +18,8 @@ def fit_bradley_terry(
     agents: int,
     ridge: float,
     *,
-    near: tuple[Floats, Floats] | None = None,
-    tilt: Floats | None = None,
+    warm_start: tuple[Floats, Floats] | None = None,
+    score_shift: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """θ (R, K) and ν (R,) for R data sets, by Newton's method on the concave penalised
     log-likelihood. Two equal agents tie with probability ν / (2 + ν); ν is 0 where nothing tied.
@@ -32,34 +32,34 @@ def fit_bradley_terry(
             order of `np.triu_indices`.
         agents: K.
         ridge: of the prior.
-        near: a solution, θ (1, K) and ν (1,), that those of the data sets are not far from: it
+        warm_start: a solution, θ (1, K) and ν (1,), not far from those of the data sets: it
             saves half of the steps.
-        tilt: (R, K) added to the score of each agent beyond its games, 0 in sum: the most likely θ
-            among those with some value of tilt · θ.
+        score_shift: (R, K) added to the score of each agent beyond its games, 0 in sum: the most
+            likely θ among those with some value of tilt · θ.
     """
     won, lost, tied = counts
-    sets, pairs = won.shape
-    sign = np.zeros((pairs, agents))  # +1 for the first of a pair, −1 for the second
-    sign[np.arange(pairs), np.triu_indices(agents, 1)[0]] = 1
-    sign[np.arange(pairs), np.triu_indices(agents, 1)[1]] = -1
-    squares = np.einsum("pi,pj->pij", sign, sign).reshape(pairs, -1)
+    n_sets, n_pairs = won.shape
+    sign = np.zeros((n_pairs, agents))  # +1 for the first of a pair, −1 for the second
+    sign[np.arange(n_pairs), np.triu_indices(agents, 1)[0]] = 1
+    sign[np.arange(n_pairs), np.triu_indices(agents, 1)[1]] = -1
+    squares = np.einsum("pi,pj->pij", sign, sign).reshape(n_pairs, -1)
     played, score = won + lost + tied, won + tied / 2
     with_ties = bool(tied.any())
-    theta, log_tie = np.zeros((sets, agents)), np.zeros(sets)
-    if near is not None:
-        theta += near[0]
-        log_tie += np.log(near[1]) if with_ties else 0.0
-    gradient = np.zeros((sets, agents + 1))
-    information = np.zeros((sets, agents + 1, agents + 1))
-    for _ in range(_STEPS):
+    theta, log_tie = np.zeros((n_sets, agents)), np.zeros(n_sets)
+    if warm_start is not None:
+        theta += warm_start[0]
+        log_tie += np.log(warm_start[1]) if with_ties else 0.0
+    gradient = np.zeros((n_sets, agents + 1))
+    information = np.zeros((n_sets, agents + 1, agents + 1))
+    for _ in range(_MAX_STEPS):
         p_win, p_tie = outcome_probabilities(theta @ sign.T, log_tie if with_ties else None)
         mean = p_win + p_tie / 2
         gradient[:, :-1] = (score - played * mean) @ sign - ridge * theta
-        if tilt is not None:
-            gradient[:, :-1] += tilt
+        if score_shift is not None:
+            gradient[:, :-1] += score_shift
         variance = played * (p_win + p_tie / 4 - mean**2)
         information[:, :-1, :-1] = (variance @ squares).reshape(
-            sets, agents, agents
+            n_sets, agents, agents
         ) + ridge * np.eye(agents)
         if with_ties:
             expected = played * p_tie
@@ -73,9 +73,9 @@ def fit_bradley_terry(
         step *= np.minimum(1, 2 / np.maximum(np.abs(step).max(1, keepdims=True), 1e-300))
         theta += step[:, :-1]
         log_tie += step[:, -1]
-        if np.abs(step).max() < _CLOSE:
+        if np.abs(step).max() < _TOLERANCE:
             break
-    return theta, np.exp(log_tie) if with_ties else np.zeros(sets)
+    return theta, np.exp(log_tie) if with_ties else np.zeros(n_sets)
 
 
 def outcome_probabilities(gap: Floats, log_tie: Floats | None) -> tuple[Floats, Floats]:
@@ -83,5 +83,5 @@ def outcome_probabilities(gap: Floats, log_tie: Floats | None) -> tuple[Floats, 
     logits = [gap / 2, -gap / 2]
     if log_tie is not None:
         logits.append(np.broadcast_to(log_tie[:, None], gap.shape))
-    shares = softmax(np.stack(logits), axis=0)
-    return shares[0], shares[2] if log_tie is not None else np.zeros_like(gap)
+    probabilities = softmax(np.stack(logits), axis=0)
+    return probabilities[0], probabilities[2] if log_tie is not None else np.zeros_like(gap)

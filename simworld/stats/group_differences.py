@@ -18,21 +18,21 @@ def random_effects(group: NDArray[np.int64], values: Floats) -> tuple[Floats, fl
     """The mean of each group drawn to the mean of all, (k,), and the deviation τ between groups.
 
     Args:
-        group: (n,) from 0 to k - 1, each there.
+        group: (n,) from 0 to k - 1, each present.
         values: (n,), with one variance within all groups.
     """
     count = np.bincount(group)
     means = np.bincount(group, weights=values) / count
-    freedom = max(1, len(values) - len(count))
-    error = float(np.square(values - means[group]).sum()) / freedom / count  # squared, of each mean
+    dof = max(1, len(values) - len(count))
+    error = float(np.square(values - means[group]).sum()) / dof / count  # squared, of each mean
     if not error.any():  # nothing is luck
         return means, float(means.std(ddof=1)) if len(means) > 1 else 0.0
     weight = 1 / error
-    centre = float(weight @ means / weight.sum())
-    spread = float(weight @ np.square(means - centre)) - (len(means) - 1)
-    variance = max(0.0, spread / float(weight.sum() - np.square(weight).sum() / weight.sum()))
-    centre = float(np.average(means, weights=1 / (variance + error)))
-    return centre + (means - centre) * variance / (variance + error), variance**0.5
+    grand_mean = float(weight @ means / weight.sum())
+    excess = float(weight @ np.square(means - grand_mean)) - (len(means) - 1)
+    variance = max(0.0, excess / float(weight.sum() - np.square(weight).sum() / weight.sum()))
+    grand_mean = float(np.average(means, weights=1 / (variance + error)))
+    return grand_mean + (means - grand_mean) * variance / (variance + error), variance**0.5
 
 
 def permutation_p(
@@ -49,20 +49,20 @@ def permutation_p(
     Valid for dependent values too, if groups were assigned at random.
 
     Args:
-        group: (n,) from 0 to k - 1, each there.
+        group: (n,) from 0 to k - 1, each present.
         values: (n,).
         family: (n,).
         rounds: permutations.
         seed: of the permutations.
     """
-    draw = generator(derive_seed(seed, "permutations"))
-    count, place = np.bincount(group), np.argsort(family, kind="stable")
+    rng = generator(derive_seed(seed, "permutations"))
+    group_sizes, family_order = np.bincount(group), np.argsort(family, kind="stable")
 
-    def apart(given: Floats) -> float:
-        return float((np.square(np.bincount(group, weights=given)) / count).sum())
+    def between_groups(column: Floats) -> float:
+        return float((np.square(np.bincount(group, weights=column)) / group_sizes).sum())
 
-    found, more, shuffled = apart(values) * (1 - 1e-9), 1, np.empty_like(values)
+    observed, extreme, shuffled = between_groups(values) * (1 - 1e-9), 1, np.empty_like(values)
     for _ in range(rounds):
-        shuffled[place] = values[np.lexsort((draw.random(len(values)), family))]
-        more += apart(shuffled) >= found
-    return more / (rounds + 1)
+        shuffled[family_order] = values[np.lexsort((rng.random(len(values)), family))]
+        extreme += between_groups(shuffled) >= observed
+    return extreme / (rounds + 1)

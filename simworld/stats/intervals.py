@@ -51,13 +51,13 @@ def mean_by_family(
         if not np.isfinite(value):
             raise ValueError(f"family {family!r} has a value that is not finite: {value}")
         groups.setdefault(family, []).append(value)
-    summed = {
+    sums_and_counts = {
         family: (sum(sorted(of_family)), len(of_family)) for family, of_family in groups.items()
     }
-    return mean_of_sums(summed, level=level, rounds=rounds, seed=seed)
+    return mean_from_sums(sums_and_counts, level=level, rounds=rounds, seed=seed)
 
 
-def mean_of_sums(
+def mean_from_sums(
     groups: Mapping[str, tuple[float, int]],
     *,
     level: float = 0.95,
@@ -68,13 +68,13 @@ def mean_of_sums(
     where there is none.
     """
     sums = np.array([groups[family] for family in sorted(groups)], dtype=np.float64).reshape(-1, 2)
-    (estimate,) = means_of_sums(sums[:, :1], sums[:, 1:], level=level, rounds=rounds, seed=seed)
+    (estimate,) = means_from_sums(sums[:, :1], sums[:, 1:], level=level, rounds=rounds, seed=seed)
     if estimate is None:
         raise ValueError("no values to average")
     return estimate
 
 
-def means_of_sums(
+def means_from_sums(
     sums: Floats,
     counts: Floats | NDArray[np.int64],
     *,
@@ -82,7 +82,7 @@ def means_of_sums(
     rounds: int = 2000,
     seed: int = 0,
 ) -> list[Estimate | None]:
-    """As `mean_of_sums`, of many means at once; None for one without values.
+    """As `mean_from_sums`, of many means at once; None for one without values.
 
     Args:
         sums: (families, means) of the values, families in the order of their names; one without
@@ -92,35 +92,36 @@ def means_of_sums(
         rounds: bootstrap resamples.
         seed: of the resampling.
     """
-    found: list[Estimate | None] = [None] * sums.shape[1]
-    there, alike = np.unique(counts > 0, axis=1, return_inverse=True)
-    for number, families in enumerate(there.T):
-        (columns,) = np.nonzero(alike == number)
-        of, n = sums[np.ix_(families, columns)], counts[np.ix_(families, columns)]
-        if not len(of):
+    estimates: list[Estimate | None] = [None] * sums.shape[1]
+    family_patterns, pattern_of = np.unique(counts > 0, axis=1, return_inverse=True)
+    for pattern, families in enumerate(family_patterns.T):
+        (columns,) = np.nonzero(pattern_of == pattern)
+        totals, n = sums[np.ix_(families, columns)], counts[np.ix_(families, columns)]
+        if not len(totals):
             continue
         low = high = [None] * len(columns)
-        if len(of) > 1:
-            times = resamples(len(of), rounds, derive_seed("bootstrap", seed))
-            cut = tail_probability(len(of), level)
-            low, high = np.quantile((times @ of) / (times @ n), [cut, 1 - cut], axis=0).tolist()
-        for place, column in enumerate(columns.tolist()):
-            total = int(n[:, place].sum())
-            mean = float(of[:, place].sum()) / total
-            found[column] = Estimate(
-                mean=mean, low=low[place], high=high[place], n=total, families=len(of)
+        if len(totals) > 1:
+            weights = bootstrap_counts(len(totals), rounds, derive_seed("bootstrap", seed))
+            tail = tail_probability(len(totals), level)
+            means = (weights @ totals) / (weights @ n)
+            low, high = np.quantile(means, [tail, 1 - tail], axis=0).tolist()
+        for i, column in enumerate(columns.tolist()):
+            count = int(n[:, i].sum())
+            mean = float(totals[:, i].sum()) / count
+            estimates[column] = Estimate(
+                mean=mean, low=low[i], high=high[i], n=count, families=len(totals)
             )
-    return found
+    return estimates
 
 
-def resamples(families: int, rounds: int, seed: int) -> Floats:
+def bootstrap_counts(families: int, rounds: int, seed: int) -> Floats:
     """How often each family is drawn in each bootstrap resample, (rounds, families)."""
     draws = (
         generator(seed).integers(families, size=(rounds, families))
         + np.arange(rounds)[:, None] * families
     )
-    times = np.bincount(draws.ravel(), minlength=rounds * families).reshape(rounds, families)
-    return times.astype(np.float64)
+    counts = np.bincount(draws.ravel(), minlength=rounds * families).reshape(rounds, families)
+    return counts.astype(np.float64)
 
 
 def tail_probability(families: int, level: float) -> float:
@@ -133,7 +134,7 @@ def tail_probability(families: int, level: float) -> float:
     return float(ndtr((families / (families - 1)) ** 0.5 * stdtrit(families - 1, (1 - level) / 2)))
 
 
-def wilson(successes: float, n: int, *, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(successes: float, n: int, *, z: float = 1.959964) -> tuple[float, float]:
     """The Wilson interval of a share, (low, high) in [0, 1]; ties may count as half a success.
     Raises ValueError.
     """
@@ -142,6 +143,6 @@ def wilson(successes: float, n: int, *, z: float = 1.959964) -> tuple[float, flo
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n} is no share")
     share = successes / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    midpoint = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half_width = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
+    return max(0.0, midpoint - half_width), min(1.0, midpoint + half_width)

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from simworld.core.arrays import Bools, Floats
 from simworld.stats.bradley_terry import fit_bradley_terry, outcome_probabilities
 
-_WEAK = 1e-4  # a ridge that keeps what has no bound finite, and matters no further
-_HALVINGS = 40
+_WEAK_RIDGE = 1e-4  # a ridge that keeps what has no bound finite, and matters no further
+_BISECTION_STEPS = 40
 
 
-def unbounded(took_points: Bools, anchor: int | None) -> tuple[Bools, Bools, Floats]:
+def find_unbounded(took_points: Bools, anchor: int | None) -> tuple[Bools, Bools, Floats]:
     """Whose rating has no upper bound (K,), whose no lower one (K,), and beside what each is rated
     (K, K), weights by row.
 
@@ -39,20 +39,20 @@ def unbounded(took_points: Bools, anchor: int | None) -> tuple[Bools, Bools, Flo
     Args:
         took_points: (K, K) whether the agent of the row took at least half a point from that of the
             column.
-        anchor: place of the agent that all others are compared with, or None.
+        anchor: index of the agent that all others are compared with, or None.
     """
     chain, linked = transitive_closure(took_points), transitive_closure(took_points | took_points.T)
-    beside = np.array([_beside(chain, np.flatnonzero(group), anchor) for group in linked])
-    above = np.array([not chain[others, i].all() for i, others in enumerate(beside)])
-    below = np.array([not chain[i, others].all() for i, others in enumerate(beside)])
-    return above, below, beside / beside.sum(1, keepdims=True)
+    reference = np.array([_references(chain, np.flatnonzero(group), anchor) for group in linked])
+    no_upper = np.array([not chain[others, i].all() for i, others in enumerate(reference)])
+    no_lower = np.array([not chain[i, others].all() for i, others in enumerate(reference)])
+    return no_upper, no_lower, reference / reference.sum(1, keepdims=True)
 
 
-def bounds(
+def likelihood_bounds(
     counts: Floats,
     agents: Sequence[int],
     sides: Sequence[int],
-    beside: Floats,
+    reference: Floats,
     *,
     odds: float = 20.0,
 ) -> Floats:
@@ -60,54 +60,57 @@ def bounds(
 
     Args:
         counts: (3, F, P) as for `fit_bradley_terry`, by family.
-        agents: (n,) places of those that are bounded on one side.
+        agents: (n,) indices of those that are bounded on one side.
         sides: (n,) -1 where that is the lower one, +1 where it is the upper one.
-        beside: (n, K) weights of those whom each is compared with.
+        reference: (n, K) weights of those whom each is compared with.
         odds: how much less likely the games are at the bound than at best.
     """
-    each = (counts / np.maximum(1, counts.sum(0))).sum(1)[:, None]  # a family is one game of a pair
-    wide = beside.shape[1]
-    direction = (np.eye(wide)[list(agents)] - beside) * np.array(sides)[:, None]
-    best = _likelihood(each, *fit_bradley_terry(each, wide, _WEAK))
-    many = np.repeat(each, len(agents), axis=1)
-    low, high = np.zeros(len(agents)), np.full(len(agents), 2 * float(each.sum()))
-    theta = np.zeros((len(agents), wide))
-    for _ in range(_HALVINGS):
-        pull = (low + high) / 2
-        theta, tie = fit_bradley_terry(many, wide, _WEAK, tilt=direction * pull[:, None])
-        near = best - _likelihood(many, theta, tie) < np.log(odds)
-        low, high = np.where(near, pull, low), np.where(near, high, pull)
-    found: Floats = (theta * direction).sum(1) * np.array(sides)
-    return found
+    # a family is one game of a pair
+    per_pair = (counts / np.maximum(1, counts.sum(0))).sum(1)[:, None]
+    n = reference.shape[1]
+    direction = (np.eye(n)[list(agents)] - reference) * np.array(sides)[:, None]
+    best = _log_likelihood(per_pair, *fit_bradley_terry(per_pair, n, _WEAK_RIDGE))
+    copies = np.repeat(per_pair, len(agents), axis=1)
+    low, high = np.zeros(len(agents)), np.full(len(agents), 2 * float(per_pair.sum()))
+    theta = np.zeros((len(agents), n))
+    for _ in range(_BISECTION_STEPS):
+        shift = (low + high) / 2
+        theta, tie = fit_bradley_terry(
+            copies, n, _WEAK_RIDGE, score_shift=direction * shift[:, None]
+        )
+        within_odds = best - _log_likelihood(copies, theta, tie) < np.log(odds)
+        low, high = np.where(within_odds, shift, low), np.where(within_odds, high, shift)
+    bounds: Floats = (theta * direction).sum(1) * np.array(sides)
+    return bounds
 
 
-def transitive_closure(there: Bools) -> Bools:
+def transitive_closure(edges: Bools) -> Bools:
     """Whether a chain leads from each to each."""
-    found = there | np.eye(len(there), dtype=np.bool_)
-    for k in range(len(found)):
-        found |= np.outer(found[:, k], found[k])
-    return found
+    closure = edges | np.eye(len(edges), dtype=np.bool_)
+    for k in range(len(closure)):
+        closure |= np.outer(closure[:, k], closure[k])
+    return closure
 
 
-def _likelihood(counts: Floats, theta: Floats, tie: Floats) -> Floats:
+def _log_likelihood(counts: Floats, theta: Floats, nu: Floats) -> Floats:
     """The logarithm of the likelihood of each data set, (R,)."""
-    one, other = np.triu_indices(theta.shape[1], 1)
+    first, second = np.triu_indices(theta.shape[1], 1)
     won, tied = outcome_probabilities(
-        theta[:, one] - theta[:, other], np.log(tie) if tie.any() else None
+        theta[:, first] - theta[:, second], np.log(nu) if nu.any() else None
     )
-    shares = np.stack([won, np.maximum(0.0, 1 - won - tied), tied])
-    found: Floats = (counts * np.log(np.maximum(shares, 1e-300))).sum(axis=(0, 2))
-    return found
+    probabilities = np.stack([won, np.maximum(0.0, 1 - won - tied), tied])
+    log_likelihood: Floats = (counts * np.log(np.maximum(probabilities, 1e-300))).sum(axis=(0, 2))
+    return log_likelihood
 
 
-def _beside(chain: Bools, group: NDArray[np.int64], anchor: int | None) -> Bools:
+def _references(chain: Bools, group: NDArray[np.int64], anchor: int | None) -> Bools:
     """Beside whom a group of linked agents is rated, (K,)."""
-    others = np.zeros(len(chain), dtype=np.bool_)
+    reference = np.zeros(len(chain), dtype=np.bool_)
     if anchor is not None and anchor in group:
-        others[anchor] = True
-        return others
+        reference[anchor] = True
+        return reference
     mutual = chain & chain.T
     sizes = mutual[group].sum(1)
     largest = group[sizes == sizes.max()]
-    others[largest if len(largest) == sizes.max() > 1 else group] = True
-    return others
+    reference[largest if len(largest) == sizes.max() > 1 else group] = True
+    return reference

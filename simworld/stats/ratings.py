@@ -7,7 +7,7 @@ The model with ties is Davidson's (1970): agents have strengths θ, and
 which without ties is Bradley and Terry's (1952). All games are fitted at once, so their order
 cannot matter, as it does for Elo's updates. Intervals are percentiles of a bootstrap, taken as far
 out as `stats.tail_probability` says; where the games bound a rating on one side only, as that of an
-agent that always wins, they are one-sided (see `unbounded`).
+agent that always wins, they are one-sided (see `find_unbounded`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from simworld.core.arrays import Floats
 from simworld.core.seeding import derive_seed
 from simworld.stats.bradley_terry import fit_bradley_terry
-from simworld.stats.intervals import resamples, tail_probability
-from simworld.stats.one_sided_ratings import bounds, transitive_closure, unbounded
+from simworld.stats.intervals import bootstrap_counts, tail_probability
+from simworld.stats.one_sided_ratings import find_unbounded, likelihood_bounds, transitive_closure
 
-POINTS = 400 / np.log(10)  # per unit of θ: 400 points are odds of ten to one
-CENTRE = 1000.0
+POINTS_PER_THETA = 400 / np.log(10)  # per unit of θ: 400 points are odds of ten to one
+MEAN_POINTS = 1000.0
 Numbers = NDArray[np.float64] | NDArray[np.int64]
 
 
@@ -62,7 +62,7 @@ class Ratings:
     ]  # agents that are linked by games; with more than one group, ratings compare only within
 
 
-def rate_counts(
+def fit_ratings(
     agents: Sequence[str],
     wins: Numbers,
     ties: Numbers,
@@ -104,20 +104,21 @@ def rate_counts(
     counts = np.stack([wins[:, one, other], wins[:, other, one], ties[:, one, other]]).astype(
         np.float64
     )
-    theta, tie = fit_bradley_terry(counts.sum(1, keepdims=True), len(agents), ridge)
-    points = _points(theta, agents, anchor)[0]
+    theta, nu = fit_bradley_terry(counts.sum(1, keepdims=True), len(agents), ridge)
+    points = _points_from_theta(theta, agents, anchor)[0]
     low: Sequence[float | None] = [None] * len(agents)
     high: Sequence[float | None] = [None] * len(agents)
     if families > 1:
-        times = resamples(families, rounds, derive_seed("ratings", seed))
-        spread = _points(
-            fit_bradley_terry(times @ counts, len(agents), ridge, near=(theta, tie))[0],
+        weights = bootstrap_counts(families, rounds, derive_seed("ratings", seed))
+        resampled = _points_from_theta(
+            fit_bradley_terry(weights @ counts, len(agents), ridge, warm_start=(theta, nu))[0],
             agents,
             anchor,
         )
-        cut = tail_probability(families, level)
-        low, high = (list(map(float, q)) for q in np.quantile(spread, [cut, 1 - cut], axis=0))
-    low, high = _open(
+        tail = tail_probability(families, level)
+        quantiles = np.quantile(resampled, [tail, 1 - tail], axis=0)
+        low, high = (list(map(float, ends)) for ends in quantiles)
+    low, high = _with_open_ends(
         low,
         high,
         points,
@@ -139,42 +140,42 @@ def rate_counts(
     ]
     return Ratings(
         ratings=tuple(sorted(ratings, key=lambda rating: (-rating.points, rating.agent))),
-        groups=_groups(agents, (won + won.T + tied) > 0),
+        groups=_linked_groups(agents, (won + won.T + tied) > 0),
     )
 
 
-def _points(theta: Floats, agents: Sequence[str], anchor: str | None) -> Floats:
+def _points_from_theta(theta: Floats, agents: Sequence[str], anchor: str | None) -> Floats:
     zero = theta.mean(1, keepdims=True) if anchor is None else theta[:, [agents.index(anchor)]]
-    points: Floats = CENTRE + POINTS * (theta - zero)
+    points: Floats = MEAN_POINTS + POINTS_PER_THETA * (theta - zero)
     return points
 
 
-def _open(
+def _with_open_ends(
     low: Sequence[float | None],
     high: Sequence[float | None],
     points: Floats,
     counts: Floats,
-    took: NDArray[np.bool_],
+    took_points: NDArray[np.bool_],
     anchor: int | None,
 ) -> tuple[list[float | None], list[float | None]]:
     """The ends of intervals, infinite where the games have no bound; the other end is then that of
     the likelihood.
     """
-    above, below, beside = unbounded(took, anchor)
-    lows = [-math.inf if open_ else end for open_, end in zip(below.tolist(), low, strict=True)]
-    highs = [math.inf if open_ else end for open_, end in zip(above.tolist(), high, strict=True)]
-    one_sided = np.flatnonzero(above ^ below)
+    no_upper, no_lower, reference = find_unbounded(took_points, anchor)
+    lows = [-math.inf if open_ else end for open_, end in zip(no_lower.tolist(), low, strict=True)]
+    highs = [math.inf if open_ else end for open_, end in zip(no_upper.tolist(), high, strict=True)]
+    one_sided = np.flatnonzero(no_upper ^ no_lower)
     if counts.shape[1] > 1 and len(one_sided):
-        sides = np.where(above[one_sided], -1, 1).tolist()
-        found = beside[one_sided] @ points + POINTS * bounds(
-            counts, one_sided.tolist(), sides, beside[one_sided]
+        sides = np.where(no_upper[one_sided], -1, 1).tolist()
+        ends = reference[one_sided] @ points + POINTS_PER_THETA * likelihood_bounds(
+            counts, one_sided.tolist(), sides, reference[one_sided]
         )
-        for i, side, end in zip(one_sided.tolist(), sides, found.tolist(), strict=True):
+        for i, side, end in zip(one_sided.tolist(), sides, ends.tolist(), strict=True):
             (lows if side < 0 else highs)[i] = end
     return lows, highs
 
 
-def _groups(agents: Sequence[str], met: NDArray[np.bool_]) -> tuple[tuple[str, ...], ...]:
+def _linked_groups(agents: Sequence[str], met: NDArray[np.bool_]) -> tuple[tuple[str, ...], ...]:
     """The agents by connected component of the graph of games, in order of name."""
     linked = dict.fromkeys(tuple(np.flatnonzero(row).tolist()) for row in transitive_closure(met))
     return tuple(tuple(agents[i] for i in members) for members in linked)

@@ -12,34 +12,34 @@ from simworld.runner.stored_run import RunProgress
 from simworld.tournament.tournament_file import Budget
 
 
-class Spending:
-    """What a command has spent so far; `spent` says of what it has run out, empty if of nothing."""
+class BudgetTracker:
+    """What a command has spent; `exhausted` says of what it has run out, empty if of nothing."""
 
     def __init__(self, budget: Budget, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.spent = ""
+        self.exhausted = ""
         self._budget, self._clock = budget, clock
-        self._started = clock()
-        self._begun = 0
-        self._before = self._tokens = 0
+        self._start_time = clock()
+        self._started = 0
+        self._earlier = self._current = 0
 
-    def seen(self, progress: RunProgress) -> None:
+    def record_progress(self, progress: RunProgress) -> None:
         """Told how far the playing is."""
-        self._tokens = progress.new_tokens
+        self._current = progress.new_tokens
 
-    def next_round(self) -> None:
+    def start_round(self) -> None:
         """A further run begins, whose tokens count from 0."""
-        self._before, self._tokens = self._before + self._tokens, 0
+        self._earlier, self._current = self._earlier + self._current, 0
 
-    def may_begin(self) -> bool:
+    def may_start_episode(self) -> bool:
         """Whether another conversation may begin, which then counts."""
         budget = self._budget
-        if budget.episodes is not None and self._begun >= budget.episodes:
-            self.spent = counted(budget.episodes, "episode")
-        elif budget.tokens is not None and self._before + self._tokens >= budget.tokens:
-            self.spent = counted(budget.tokens, "token")
-        elif budget.minutes is not None and self._clock() - self._started >= 60 * budget.minutes:
-            self.spent = f"{budget.minutes:g} minute{'' if budget.minutes == 1 else 's'}"
-        if self.spent:
+        if budget.episodes is not None and self._started >= budget.episodes:
+            self.exhausted = counted(budget.episodes, "episode")
+        elif budget.tokens is not None and self._earlier + self._current >= budget.tokens:
+            self.exhausted = counted(budget.tokens, "token")
+        elif budget.minutes is not None and self._clock() - self._start_time >= 60 * budget.minutes:
+            self.exhausted = f"{budget.minutes:g} minute{'' if budget.minutes == 1 else 's'}"
+        if self.exhausted:
             return False
-        self._begun += 1
+        self._started += 1
         return True

@@ -11,10 +11,10 @@ from simworld.core.episode import Ending
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import ANY
 from simworld.results.last_attempts import last_attempts
-from simworld.tournament.loading import Tournament
-from simworld.tournament.measured_rates import judging_minutes, pace_of, playing_minutes
-from simworld.tournament.swiss_points import points_of
-from simworld.tournament.tournament_plan import matches_of, plan_of
+from simworld.tournament.loaded_tournament import Tournament
+from simworld.tournament.measured_rates import judging_minutes, measure_pace, playing_minutes
+from simworld.tournament.swiss_points import swiss_points
+from simworld.tournament.tournament_plan import plan_matches, plan_tournament
 from store import Store
 
 
@@ -50,40 +50,40 @@ def estimate_cost(
         store: None where there is no database yet.
         retry_failed: what failed is to be played again.
     """
-    items = _items(tournament, store)
-    played = _played(tournament, store) if store else {}
-    left = [item for item in items if item not in played or (retry_failed and played[item])]
-    written, read, unmeasured = _tokens(tournament, store, left)
+    items = _planned_items(tournament, store)
+    failed = _failed_by_item(tournament, store) if store else {}
+    to_play = [item for item in items if item not in failed or (retry_failed and failed[item])]
+    written, read, unmeasured = _estimate_tokens(tournament, store, to_play)
     to_judge = {
-        judge.name: judge.samples * len(left) + _unjudged(tournament, store, judge)
+        judge.name: judge.samples * len(to_play) + _count_unjudged(tournament, store, judge)
         for judge in tournament.judges
     }
-    timed = (
+    minutes_by_judge = (
         [judging_minutes(store, name, count) for name, count in to_judge.items()]
         if store
         else [None]
     )
-    known = [minutes for minutes in timed if minutes is not None]
+    measured = [minutes for minutes in minutes_by_judge if minutes is not None]
     return CostEstimate(
         episodes=len(items),
-        played=sum(item in played for item in items),
-        failed=sum(played[item] for item in items if item in played),
-        left=len(left),
+        played=sum(item in failed for item in items),
+        failed=sum(failed[item] for item in items if item in failed),
+        left=len(to_play),
         judgements=sum(to_judge.values()),
         tokens=written,
         tokens_read=read,
         minutes=None
         if store is None or written is None
-        else playing_minutes(store, episodes=len(left), tokens=written),
-        judging_minutes=sum(known) if len(known) == len(timed) else None,
+        else playing_minutes(store, episodes=len(to_play), tokens=written),
+        judging_minutes=sum(measured) if len(measured) == len(minutes_by_judge) else None,
         unmeasured=unmeasured,
         upper_bound=tournament.file.format == "swiss",
     )
 
 
-def _items(tournament: Tournament, store: Store | None) -> set[PricedItem]:
-    plan = plan_of(
-        tournament, matches_of(tournament, points_of(tournament, store) if store else None)
+def _planned_items(tournament: Tournament, store: Store | None) -> set[PricedItem]:
+    plan = plan_tournament(
+        tournament, plan_matches(tournament, swiss_points(tournament, store) if store else None)
     )
     return {
         (scenario.name, tuple(cast.values()), repeat)
@@ -92,7 +92,7 @@ def _items(tournament: Tournament, store: Store | None) -> set[PricedItem]:
     }
 
 
-def _played(tournament: Tournament, store: Store) -> Mapping[PricedItem, bool]:
+def _failed_by_item(tournament: Tournament, store: Store) -> Mapping[PricedItem, bool]:
     """What is played → whether its last attempt failed."""
     return {
         (summary.scenario_name, tuple(seat.agent_name for seat in summary.seats), summary.repeat): (
@@ -105,35 +105,35 @@ def _played(tournament: Tournament, store: Store) -> Mapping[PricedItem, bool]:
     }
 
 
-def _tokens(
-    tournament: Tournament, store: Store | None, left: list[PricedItem]
+def _estimate_tokens(
+    tournament: Tournament, store: Store | None, to_play: list[PricedItem]
 ) -> tuple[int | None, int | None, tuple[str, ...]]:
     """Tokens to be written and to be read, and the agents of whom nothing is known."""
-    names = sorted({name for _, cast, _ in left for name in cast})
-    paces = {name: pace for name in names if store and (pace := pace_of(store, name)) is not None}
+    names = sorted({name for _, cast, _ in to_play for name in cast})
+    paces = {n: pace for n in names if store and (pace := measure_pace(store, n)) is not None}
     if unmeasured := tuple(name for name in names if name not in paces):
         return None, None, unmeasured
-    limits = {scenario.name: scenario.limits.turns for scenario in tournament.scenarios}
+    turn_limits = {scenario.name: scenario.limits.turns for scenario in tournament.scenarios}
     written = read = 0.0
-    for scenario, cast, _ in left:
+    for scenario, cast, _ in to_play:
         for name in cast:
             pace = paces[name]
-            turns = min(limits[scenario], pace.turns) / len(cast)
+            turns = min(turn_limits[scenario], pace.turns) / len(cast)
             written, read = written + turns * pace.written, read + turns * pace.read
     return round(written), round(read), ()
 
 
-def _unjudged(tournament: Tournament, store: Store | None, judge: JudgeSpec) -> int:
+def _count_unjudged(tournament: Tournament, store: Store | None, judge: JudgeSpec) -> int:
     """Judgements that a judge has not made yet of what is played; one that failed is made."""
     if store is None:
         return 0
     spec = judge.content()
     # one for each rubric
-    ids = [record.id for record in store.judges() if record.spec.get("spec") == spec] or [ANY]
+    judge_ids = [record.id for record in store.judges() if record.spec.get("spec") == spec] or [ANY]
     return sum(
         len(
             set.intersection(
-                *(set(store.unjudged(id_, sample, run=tournament.name)) for id_ in ids)
+                *(set(store.unjudged(id_, sample, run=tournament.name)) for id_ in judge_ids)
             )
         )
         for sample in range(judge.samples)

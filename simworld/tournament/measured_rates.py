@@ -11,7 +11,7 @@ from typing import Any
 from simworld.judging.judging_pass import JudgingTally
 from store import Store
 
-RECENT = 200  # episodes of an agent, and commands, that rates are measured on
+MAX_RECENT = 200  # episodes of an agent, and commands, that rates are measured on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,16 +23,16 @@ class AgentPace:
     read: float
 
 
-def pace_of(store: Store, agent: str) -> AgentPace | None:
+def measure_pace(store: Store, agent: str) -> AgentPace | None:
     """An agent's pace; None where it has never had a turn."""
-    seen = [summary for summary in store.summaries(agent=agent, limit=RECENT) if summary.turns]
-    turns = sum(summary.turns for summary in seen)
+    recent = [e for e in store.summaries(agent=agent, limit=MAX_RECENT) if e.turns]
+    turns = sum(episode.turns for episode in recent)
     if not turns:
         return None
     return AgentPace(
-        turns=turns / len(seen),
-        written=sum(summary.new_tokens for summary in seen) / turns,
-        read=sum(summary.prompt_tokens for summary in seen) / turns,
+        turns=turns / len(recent),
+        written=sum(episode.new_tokens for episode in recent) / turns,
+        read=sum(episode.prompt_tokens for episode in recent) / turns,
     )
 
 
@@ -40,22 +40,22 @@ def playing_minutes(store: Store, *, episodes: int, tokens: int) -> float | None
     """By tokens per second where models write, else by episodes per second; None where no command
     like it was timed.
     """
-    unit = "new_tokens" if tokens else "episodes"
-    timed = [
+    counter = "new_tokens" if tokens else "episodes"
+    entries = [
         entry
-        for entry in _commands(store, "episodes")
+        for entry in _timed_commands(store, "episodes")
         if bool(entry.get("new_tokens")) == bool(tokens)
     ]
-    return _minutes(timed, unit, tokens or episodes)
+    return _extrapolate(entries, counter, tokens or episodes)
 
 
 def judging_minutes(store: Store, judge: str, judgements: int) -> float | None:
     """By judgements per second of this judge; None where none was timed."""
-    timed = [entry for entry in _commands(store, "judgements") if entry.get("judge") == judge]
-    return _minutes(timed, "judgements", judgements) if judgements else 0.0
+    entries = [e for e in _timed_commands(store, "judgements") if e.get("judge") == judge]
+    return _extrapolate(entries, "judgements", judgements) if judgements else 0.0
 
 
-def judging_entry(
+def judging_profile_entry(
     judge: str, tally: JudgingTally, *, started: str, wall_s: float
 ) -> dict[str, Any]:
     """What a pass of a judge leaves in the run's profile, for `judging_minutes`."""
@@ -68,13 +68,14 @@ def judging_entry(
     }
 
 
-def _minutes(timed: list[Mapping[str, Any]], unit: str, wanted: int) -> float | None:
-    done = sum(entry[unit] for entry in timed[-RECENT:])
-    return wanted * sum(entry["wall_s"] for entry in timed[-RECENT:]) / done / 60 if done else None
+def _extrapolate(entries: list[Mapping[str, Any]], counter: str, planned: int) -> float | None:
+    recent = entries[-MAX_RECENT:]
+    done = sum(entry[counter] for entry in recent)
+    return planned * sum(entry["wall_s"] for entry in recent) / done / 60 if done else None
 
 
-def _commands(store: Store, unit: str) -> Iterator[Mapping[str, Any]]:
+def _timed_commands(store: Store, counter: str) -> Iterator[Mapping[str, Any]]:
     for summary in store.runs():
         for entry in (summary.run.profile or {}).get("commands", ()):
-            if entry.get("wall_s") and unit in entry:
+            if entry.get("wall_s") and counter in entry:
                 yield entry

@@ -19,12 +19,12 @@ from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingRun, JudgingTally
 from simworld.runner.loaded_agents import LoadedAgents, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, run_plan
-from simworld.tournament.budget import Spending
-from simworld.tournament.loading import Tournament
-from simworld.tournament.measured_rates import judging_entry
-from simworld.tournament.swiss_points import points_of
+from simworld.tournament.budget import BudgetTracker
+from simworld.tournament.loaded_tournament import Tournament
+from simworld.tournament.measured_rates import judging_profile_entry
+from simworld.tournament.swiss_points import swiss_points
 from simworld.tournament.tournament_file import Budget
-from simworld.tournament.tournament_plan import matches_of, plan_of
+from simworld.tournament.tournament_plan import plan_matches, plan_tournament
 from store import Store
 
 OpenJudge = Callable[[JudgeSpec], AbstractContextManager[Backend]]
@@ -32,10 +32,10 @@ OpenJudge = Callable[[JudgeSpec], AbstractContextManager[Backend]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TournamentListener:
-    """Who is told how far it is."""
+    """Callbacks that are told how far playing and judging are."""
 
-    playing: Callable[[RunProgress], None] = lambda progress: None
-    judging: Callable[[str, JudgingTally], None] = lambda judge, tally: None
+    on_playing: Callable[[RunProgress], None] = lambda progress: None
+    on_judging: Callable[[str, JudgingTally], None] = lambda judge, tally: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class TournamentOutcome:
 
     played: int
     failed: int
-    spent: str  # of what the budget ran out; empty if of nothing
+    exhausted: str  # of what the budget ran out; empty if of nothing
     tallies: Mapping[str, JudgingTally]  # by judge, of the last round
 
 
@@ -57,7 +57,7 @@ def play_tournament(
     budget: Budget | None = None,
     retry_failed: bool = False,
     live: int = 32,
-    watch: TournamentListener | None = None,
+    listener: TournamentListener | None = None,
     stopping: StopRules | None = None,
 ) -> TournamentOutcome:
     """Plays and judges what is missing; safe to kill at any moment and to start again.
@@ -72,7 +72,7 @@ def play_tournament(
         budget: for playing; default: the file's.
         retry_failed: play and judge again what failed.
         live: conversations under way at once.
-        watch: who is told how far it is.
+        listener: who is told how far it is.
         stopping: when to stop before the end; once the budget in it has no room, nothing more is
             judged either.
 
@@ -83,18 +83,18 @@ def play_tournament(
         Stopped: too much failed.
     """
     stopping = stopping or StopRules()
-    watch = watch or TournamentListener()
-    spending = Spending(budget or tournament.file.budget)
+    listener = listener or TournamentListener()
+    spending = BudgetTracker(budget or tournament.file.budget)
     played = failed = 0
     tallies: dict[str, JudgingTally] = {}
 
     def on_progress(progress: RunProgress) -> None:
-        spending.seen(progress)
-        watch.playing(progress)
+        spending.record_progress(progress)
+        listener.on_playing(progress)
 
     for number in range(1, (tournament.file.rounds or 1) + 1):
-        plan = plan_of(
-            tournament, matches_of(tournament, points_of(tournament, store), rounds=number)
+        plan = plan_tournament(
+            tournament, plan_matches(tournament, swiss_points(tournament, store), rounds=number)
         )
         progress = run_plan(
             plan,
@@ -103,10 +103,10 @@ def play_tournament(
             retry_failed=retry_failed,
             live=live,
             on_progress=on_progress,
-            go_on=spending.may_begin,
+            go_on=spending.may_start_episode,
             stopping=stopping,
         )
-        spending.next_round()
+        spending.start_round()
         played, failed = played + progress.played, failed + progress.failed
         for judge in tournament.judges:
             with open_judge(judge) as backend:
@@ -118,29 +118,33 @@ def play_tournament(
                     retry_failed=retry_failed,
                     stopping=stopping,
                 )
-                tallies[judge.name] = _judged(judging, judge.name, tournament, store, watch)
-        if spending.spent or stopping.short:
+                tallies[judge.name] = _judge_round(
+                    judging, judge.name, tournament.name, store, listener
+                )
+        if spending.exhausted or stopping.short:
             break
-    return TournamentOutcome(played=played, failed=failed, spent=spending.spent, tallies=tallies)
+    return TournamentOutcome(
+        played=played, failed=failed, exhausted=spending.exhausted, tallies=tallies
+    )
 
 
-def _judged(
-    judging: JudgingRun, name: str, tournament: Tournament, store: Store, watch: TournamentListener
+def _judge_round(
+    judging: JudgingRun, judge: str, run: str, store: Store, listener: TournamentListener
 ) -> JudgingTally:
     """A pass of a judge; what it took is added to the run's profile, also where Ctrl-C is its
     end.
     """
-    started, begun = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
 
     def remember() -> None:
         if judging.tally.scored + judging.tally.failed:
-            entry = judging_entry(
-                name, judging.tally, started=started, wall_s=time.monotonic() - begun
+            entry = judging_profile_entry(
+                judge, judging.tally, started=started, wall_s=time.monotonic() - began
             )
-            store.add_profile(tournament.name, entry)
+            store.add_profile(run, entry)
 
     try:
-        tally = judging.go(on_progress=partial(watch.judging, name))
+        tally = judging.go(on_progress=partial(listener.on_judging, judge))
     except (KeyboardInterrupt, Stopped):
         remember()
         raise
@@ -148,11 +152,11 @@ def _judged(
     return tally
 
 
-def judges_of(
+def judge_opener(
     loaded_agents: LoadedAgents, *, threads: int | None = None, server: ServerFields | None = None
 ) -> OpenJudge:
-    """A judge's model: the loaded agents' where it has it, else loaded for the block; `server` goes
-    before what its file says.
+    """A function that opens a judge's model: the loaded agents' where it has it, else its own for
+    the block; `server` goes before what its file says.
     """
     return lambda spec: shared_or_new_backend(
         loaded_agents, spec.model, spec.dtype, fields=spec, server=server, threads=threads

@@ -27,17 +27,19 @@ class Match:
     partner: str
 
 
-def round_robin(agents: Sequence[str], *, self_play: bool = True) -> tuple[Match, ...]:
+def round_robin_matches(agents: Sequence[str], *, self_play: bool = True) -> tuple[Match, ...]:
     """Each agent beside each."""
     return tuple(Match(a, b) for a in agents for b in agents if self_play or a != b)
 
 
-def fixed_partner(agents: Sequence[str], partners: Sequence[str]) -> tuple[Match, ...]:
+def fixed_partner_matches(agents: Sequence[str], partners: Sequence[str]) -> tuple[Match, ...]:
     """Each agent beside each partner; a partner that is an agent too also plays beside itself."""
     return tuple(Match(agent, partner) for agent in agents for partner in partners)
 
 
-def focal(agents: Sequence[str], centre: str, *, self_play: bool = True) -> tuple[Match, ...]:
+def focal_matches(
+    agents: Sequence[str], center: str, *, self_play: bool = True
+) -> tuple[Match, ...]:
     """Each agent beside the focal one, the focal one beside each, and each beside itself.
 
     The focal agent is compared with each other one beside that one and beside itself; the others
@@ -45,14 +47,14 @@ def focal(agents: Sequence[str], centre: str, *, self_play: bool = True) -> tupl
     """
     return tuple(
         match
-        for match in round_robin(agents, self_play=self_play)
-        if centre in _both(match) or _alone(match)
+        for match in round_robin_matches(agents, self_play=self_play)
+        if center in _names(match) or _is_self_play(match)
     )
 
 
-def swiss_round(pairs: Sequence[tuple[str, str]], *, self_play: bool = True) -> tuple[Match, ...]:
+def swiss_matches(pairs: Sequence[tuple[str, str]], *, self_play: bool = True) -> tuple[Match, ...]:
     """A small round robin within each pair."""
-    return tuple(match for pair in pairs for match in round_robin(pair, self_play=self_play))
+    return tuple(m for pair in pairs for m in round_robin_matches(pair, self_play=self_play))
 
 
 def swiss_pairs(
@@ -74,58 +76,58 @@ def swiss_pairs(
         met: pairs of the rounds before.
         seed: of the tournament.
     """
-    left = sorted(
+    unpaired = sorted(
         agents, key=lambda name: (-points.get(name, 0.0), derive_seed(seed, "swiss", name), name)
     )
-    if len(left) % 2:
-        games = {name: sum(name in pair for pair in met) for name in left}
+    if len(unpaired) % 2:
+        times_met = {name: sum(name in pair for pair in met) for name in unpaired}
         # who has met most; of these, who stands lowest
-        bye = max(reversed(left), key=lambda name: games[name])
-        left.remove(bye)
-    return _paired(left, met) or tuple(zip(left[::2], left[1::2], strict=True))
+        bye = max(reversed(unpaired), key=lambda name: times_met[name])
+        unpaired.remove(bye)
+    return _pair_neighbours(unpaired, met) or tuple(zip(unpaired[::2], unpaired[1::2], strict=True))
 
 
-def seatings(
+def cast_matches(
     scenarios: Sequence[Scenario], matches: Sequence[Match], seats: Seats
 ) -> Iterator[tuple[Scenario, dict[str, str]]]:
     """Each scenario with each of its casts, as seat → agent; equal casts come more than once."""
     for scenario in scenarios:
         names = [seat.name for seat in scenario.seats]
         for match in matches:
-            for own in counted_seats(scenario, seats):
+            for own in compared_seat_names(scenario, seats):
                 yield (
                     scenario,
                     {name: match.agent if name == own else match.partner for name in names},
                 )
 
 
-def counted_seats(scenario: Scenario, seats: Seats) -> tuple[str, ...]:
+def compared_seat_names(scenario: Scenario, seats: Seats) -> tuple[str, ...]:
     """The seats in which agents are compared."""
     names = tuple(seat.name for seat in scenario.seats)
     return {"both": names, "first": names[:1], "second": names[1:2]}[seats]
 
 
-def _paired(
-    left: Sequence[str], met: Collection[frozenset[str]]
+def _pair_neighbours(
+    unpaired: Sequence[str], met: Collection[frozenset[str]]
 ) -> tuple[tuple[str, str], ...] | None:
     """All of them in pairs that have not met, neighbours first; None where there is no such
     pairing.
     """
-    if not left:
+    if not unpaired:
         return ()
-    first, rest = left[0], left[1:]
+    first, rest = unpaired[0], unpaired[1:]
     for i, other in enumerate(rest):
         if (
             frozenset((first, other)) not in met
-            and (more := _paired([*rest[:i], *rest[i + 1 :]], met)) is not None
+            and (others_paired := _pair_neighbours([*rest[:i], *rest[i + 1 :]], met)) is not None
         ):
-            return ((first, other), *more)
+            return ((first, other), *others_paired)
     return None
 
 
-def _both(match: Match) -> tuple[str, str]:
+def _names(match: Match) -> tuple[str, str]:
     return match.agent, match.partner
 
 
-def _alone(match: Match) -> bool:
+def _is_self_play(match: Match) -> bool:
     return match.agent == match.partner

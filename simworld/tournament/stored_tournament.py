@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from simworld.tournament.loading import Tournament
+from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.tournament_file import TournamentFile
 from store import JudgeRecord, Store
 
@@ -33,7 +33,7 @@ def stored_tournament(store: Store, run: str) -> Tournament:
         "measured" if options.get("tie") == "measured" else float(options.get("tie", 0))
     )
     return Tournament(
-        file=_file(run, record.seed, options),
+        file=_stored_file(run, record.seed, options),
         tie=tie,
         specs={},
         agents=agents,
@@ -52,26 +52,26 @@ def stored_judges(store: Store, run: str) -> dict[str, tuple[str, ...]]:
     a piece of their ids.
     """
     scored = set(store.judged_by(run))
-    same: dict[tuple[str, str], list[JudgeRecord]] = defaultdict(list)
+    by_identity: dict[tuple[str, str], list[JudgeRecord]] = defaultdict(list)
     for record in store.judges():
         if record.id in scored:
-            rubrics = {
+            identity = {
                 key: value
                 for key, value in record.spec.items()
                 if key not in ("rubric", "measured")
             }
-            same[record.name, json.dumps(rubrics, sort_keys=True)].append(record)
-    names = Counter(name for name, _ in same)
+            by_identity[record.name, json.dumps(identity, sort_keys=True)].append(record)
+    times_named = Counter(name for name, _ in by_identity)
     ids = {}
-    for (name, _), records in same.items():
-        piece = records[0].id.rpartition("@")[2][:8]
-        ids[name if names[name] == 1 else f"{name} {piece}"] = tuple(
+    for (name, _), records in by_identity.items():
+        id_piece = records[0].id.rpartition("@")[2][:8]
+        ids[name if times_named[name] == 1 else f"{name} {id_piece}"] = tuple(
             record.id for record in records
         )
     return ids
 
 
-def _file(run: str, seed: int, options: Mapping[str, Any]) -> TournamentFile:
+def _stored_file(run: str, seed: int, options: Mapping[str, Any]) -> TournamentFile:
     try:
         return TournamentFile.model_validate({**options, "name": run, "seed": seed})
     except ValidationError:  # no tournament, or one of another version

@@ -10,22 +10,22 @@ from typing import Any
 
 from simworld.core.scenario import Scenario
 from simworld.runner.run_plan import RunPlan
-from simworld.tournament.loading import Tournament
+from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.schedule import (
     Match,
-    counted_seats,
-    fixed_partner,
-    focal,
-    round_robin,
-    seatings,
+    cast_matches,
+    compared_seat_names,
+    fixed_partner_matches,
+    focal_matches,
+    round_robin_matches,
+    swiss_matches,
     swiss_pairs,
-    swiss_round,
 )
 from simworld.yamlfile.fields import Seats
 from store import EpisodeSummary, SeatRecord
 
 # What the rounds so far came to: the casts that count → agent → points.
-Points = Callable[[frozenset[frozenset[str]]], Mapping[str, float]]
+PointsOfCasts = Callable[[frozenset[frozenset[str]]], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +48,12 @@ class TournamentPlan(RunPlan):
         distinct: dict[
             tuple[str, tuple[tuple[str, str], ...]], tuple[Scenario, dict[str, str]]
         ] = {}
-        for scenario, cast in seatings(self.scenarios, self.matches, self.seats):
+        for scenario, cast in cast_matches(self.scenarios, self.matches, self.seats):
             distinct.setdefault((scenario.id, tuple(cast.items())), (scenario, cast))
         return list(distinct.values())
 
 
-def plan_of(tournament: Tournament, matches: Iterable[Match]) -> TournamentPlan:
+def plan_tournament(tournament: Tournament, matches: Iterable[Match]) -> TournamentPlan:
     """The plan of some of a tournament's matches."""
     file = tournament.file
     return TournamentPlan(
@@ -65,24 +65,24 @@ def plan_of(tournament: Tournament, matches: Iterable[Match]) -> TournamentPlan:
         specs=tournament.specs,
         matches=tuple(dict.fromkeys(matches)),
         seats=file.seats,
-        options=options_of(tournament),
+        options=stored_options(tournament),
     )
 
 
-def options_of(tournament: Tournament) -> dict[str, Any]:
-    """A tournament's file as plain JSON data, agents by their names instead of their files."""
-    named = {
+def stored_options(tournament: Tournament) -> dict[str, Any]:
+    """What is stored of the file: plain JSON data, agents by their names instead of their files."""
+    by_name = {
         "agents": list(tournament.agents),
         "partners": list(tournament.partners),
         "focal": tournament.focal,
         "anchor": tournament.anchor or "",
         "tie": tournament.tie,
     }
-    return tournament.file.model_dump(mode="json") | named
+    return tournament.file.model_dump(mode="json") | by_name
 
 
-def matches_of(
-    tournament: Tournament, points: Points | None = None, *, rounds: int | None = None
+def plan_matches(
+    tournament: Tournament, points: PointsOfCasts | None = None, *, rounds: int | None = None
 ) -> tuple[Match, ...]:
     """The matches of a tournament; of a Swiss one, those of its first `rounds` rounds.
 
@@ -95,21 +95,21 @@ def matches_of(
     file, agents = tournament.file, tournament.agents
     match file.format:
         case "round_robin":
-            return round_robin(agents, self_play=file.self_play)
+            return round_robin_matches(agents, self_play=file.self_play)
         case "fixed_partner":
-            return fixed_partner(agents, tournament.partners)
+            return fixed_partner_matches(agents, tournament.partners)
         case "focal":
-            return focal(agents, tournament.focal, self_play=file.self_play)
+            return focal_matches(agents, tournament.focal, self_play=file.self_play)
         case "swiss":
-            met: list[frozenset[str]] = []
+            paired: list[frozenset[str]] = []
             for _ in range(file.rounds or 1) if rounds is None else range(rounds):
-                counted = frozenset(met) | {frozenset((name,)) for pair in met for name in pair}
-                earlier = points(counted) if points is not None and met else {}
-                met += [
-                    frozenset(pair) for pair in swiss_pairs(agents, earlier, met, seed=file.seed)
+                casts = frozenset(paired) | {frozenset((name,)) for pair in paired for name in pair}
+                earlier = points(casts) if points is not None and paired else {}
+                paired += [
+                    frozenset(pair) for pair in swiss_pairs(agents, earlier, paired, seed=file.seed)
                 ]
-            pairs = [tuple(sorted(pair)) for pair in met]
-            return swiss_round([(a, b) for a, b in pairs], self_play=file.self_play)
+            pairs = [tuple(sorted(pair)) for pair in paired]
+            return swiss_matches([(a, b) for a, b in pairs], self_play=file.self_play)
 
 
 def same_partners(tournament: Tournament) -> bool:
@@ -131,14 +131,14 @@ def compared_seats(tournament: Tournament) -> Callable[[str, Mapping[str, str]],
 
     A partner that is an agent too would otherwise be averaged over seats in which nobody else sat.
     """
-    chosen = {
-        scenario.id: counted_seats(scenario, tournament.file.seats)
+    seats_of_scenario = {
+        scenario.id: compared_seat_names(scenario, tournament.file.seats)
         for scenario in tournament.scenarios
     }
     partners = [{partner} for partner in tournament.partners]
 
     def compared(scenario: str, cast: Mapping[str, str]) -> Collection[str]:
-        seats = chosen.get(scenario, ())
+        seats = seats_of_scenario.get(scenario, ())
         return [
             s
             for s in seats
@@ -148,7 +148,7 @@ def compared_seats(tournament: Tournament) -> Callable[[str, Mapping[str, str]],
     return compared
 
 
-def seat_counts(tournament: Tournament) -> Callable[[EpisodeSummary, SeatRecord], bool]:
+def seat_filter(tournament: Tournament) -> Callable[[EpisodeSummary, SeatRecord], bool]:
     """Whether agents are compared in a seat of an episode: see `compared_seats`."""
     compared = compared_seats(tournament)
     return lambda summary, own: (

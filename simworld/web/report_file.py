@@ -19,9 +19,9 @@ import simworld
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.core.scenario import Scenario
-from simworld.results.episode_scores import scores_of
-from simworld.tournament.loading import Tournament
-from simworld.tournament.results import Results, differences_for_ids, results_for_ids
+from simworld.results.episode_scores import read_episode_scores
+from simworld.tournament.loaded_tournament import Tournament
+from simworld.tournament.results import TournamentResult, compare_by_ids, results_by_ids
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament
 from simworld.web.html import environment
 from simworld.web.judgement_table import judgement_tables
@@ -51,7 +51,7 @@ MOST_PAIRS = 28  # of agents; of more, each beside the best one only
 class JudgeSection:
     """What one judge's scores come to."""
 
-    results: Results
+    results: TournamentResult
     measure: str
     drawn: DrawnMeasure
     means: MeanColumns
@@ -151,7 +151,7 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
 def _judge_section(
     store: Store, tournament: Tournament, name: str, ids: Sequence[str]
 ) -> JudgeSection | None:
-    results = results_for_ids(tournament, store, name, ids)
+    results = results_by_ids(tournament, store, name, ids)
     tables = results.standings.tables
     if not tables:
         return None
@@ -162,7 +162,7 @@ def _judge_section(
         pairs = [(agents[0], other) for other in agents[1:]]
     compared = []
     for first, second in pairs:
-        difference = differences_for_ids(tournament, store, ids, first, second).get(OVERALL)
+        difference = compare_by_ids(tournament, store, ids, first, second).get(OVERALL)
         if difference is not None:
             compared.append((first, second, difference))
     figures = draw_differences({f"{a}\0{b}": difference for a, b, difference in compared})
@@ -191,7 +191,7 @@ def _episode(
 ) -> Markup:
     stored = store.episode(summary.id)
     steered = steering_strips(store, stored)
-    scores = scores_of(store, judges, [summary.id])
+    scores = read_episode_scores(store, judges, [summary.id])
     return Markup(
         template.render(
             summary=summary,

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simworld.analysis.embeddings_in_memory import EmbeddingsInMemory
+from simworld.analysis.embedding_cache import EmbeddingCache
 from simworld.analysis.semantic_search import Encoder, SimilarEpisode, encoder_id
 from simworld.core.errors import SimworldError
 from store import Store
@@ -29,7 +29,7 @@ class SemanticSearch:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loading: threading.Thread | None = None
-        self._loaded: tuple[Encoder, EmbeddingsInMemory] | None = None
+        self._loaded: tuple[Encoder, EmbeddingCache] | None = None
         self._fault: SimworldError | None = None
 
     def find(
@@ -55,7 +55,7 @@ class SemanticSearch:
         with self._lock:  # one text at a time, for the encoder uses all the threads it may
             vector = encoder.encode([text])[0]
         compared, episodes = counts(encoder_id(encoder))
-        hits = embedded.nearest(store, vector, there=compared, limit=limit, run=run)
+        hits = embedded.nearest(store, vector, total=compared, limit=limit, run=run)
         return SemanticSearchResult(hits=hits, compared=compared, episodes=episodes)
 
     def _begin(self) -> None:
@@ -82,5 +82,5 @@ class SemanticSearch:
             return
         self._loaded = (
             encoder,
-            EmbeddingsInMemory(encoder_id(encoder), encoder.encode(["a"]).shape[1]),
+            EmbeddingCache(encoder_id(encoder), encoder.encode(["a"]).shape[1]),
         )

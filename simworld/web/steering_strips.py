@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from simworld.analysis.used_actions import SteeredAct, SteeredSeat
-from simworld.analysis.used_actions import steering as ask
+from simworld.analysis.steered_seats import SteeredAct, SteeredSeat
+from simworld.analysis.steered_seats import read_steered_seats as ask
 from simworld.core.counts import counted
 from simworld.web.figures.strips import strip
 from store import Store, StoredEpisode

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from simworld.tournament.loading import open_tournament
+from simworld.tournament.loaded_tournament import load_tournament
 from simworld.tournament.results import tournament_results
 from store import open_store
 from tests.simworld.analysis.raw import raw_scores
@@ -46,11 +46,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_standings_are_those_of_the_raw_scores(folder: Path) -> None:
-    tournament = open_tournament(str(folder / "cup-0.yaml"))
+    tournament = load_tournament(str(folder / "cup-0.yaml"))
     with open_store(str(folder / "x.db")) as store:
         found = tournament_results(tournament, store, tournament.judges[1], rounds=20)
         scores, counts, judged = raw_scores(store, "cup-0", found.judge_ids[0])
-    assert found.judged == judged > EPISODES / 2
+    assert found.judged_episodes == judged > EPISODES / 2
     assert found.standings.seats == counts
     counted = count(sorted(scores, key=lambda s: s.scenario))
     met = [result for key, result in games(counted).items() if key[0] == "overall"]

@@ -16,7 +16,7 @@ from simworld.core.requests import Completion, Request
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import FakeBackend
-from simworld.tournament.loading import Tournament, open_tournament
+from simworld.tournament.loaded_tournament import Tournament, load_tournament
 from simworld.tournament.play import OpenJudge, TournamentOutcome, play_tournament
 from store import Store, open_store
 from tests.sql_events import at_each
@@ -72,7 +72,7 @@ def tournament(
         f"name: cup\nagents: [{names}]\nscenarios: {scenarios}\njudges: [fake.yaml]\n{settings}\n"
     )
     (folder / "cup.yaml").write_text(text)
-    return open_tournament(str(folder / "cup.yaml"))
+    return load_tournament(str(folder / "cup.yaml"))
 
 
 def loaded_agents(made: Tournament) -> LoadedAgents:
@@ -116,7 +116,7 @@ def play_at_most(folder: str, url: str, statements: int) -> None:
     """Plays the tournament of a folder, in a process of its own that is killed before so many SQL
     statements are done."""
     with statements_counted(statements), open_store(url, create=True) as store:
-        play(open_tournament(f"{folder}/cup.yaml"), store)
+        play(load_tournament(f"{folder}/cup.yaml"), store)
 
 
 @contextmanager

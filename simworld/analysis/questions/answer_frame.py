@@ -9,7 +9,7 @@ import pandas as pd
 
 # What pandas does by default, and what is done instead: by default columns in the middle, where the
 # interval is, give way to "…"
-INSTEAD = {"display.max_columns": (0, None), "display.precision": (6, 3)}
+DISPLAY_OPTIONS = {"display.max_columns": (0, None), "display.precision": (6, 3)}
 
 
 class AnswerFrame(pd.DataFrame):  # type: ignore[misc]  # pandas tells no types
@@ -26,7 +26,7 @@ class AnswerFrame(pd.DataFrame):  # type: ignore[misc]  # pandas tells no types
     def __repr__(self) -> str:
         """The frame as text, in the terminal's width."""
         with ExitStack() as stack:
-            for option, (default, better) in INSTEAD.items():
+            for option, (default, better) in DISPLAY_OPTIONS.items():
                 if pd.get_option(option) == default:
                     stack.enter_context(pd.option_context(option, better))
             return str(super().__repr__())

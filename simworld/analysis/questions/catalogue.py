@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from simworld.analysis.questions.query_source import QuerySource, table
-from simworld.analysis.questions.scope import Scope, scope
+from simworld.analysis.questions.query_source import QuerySource, to_frame
+from simworld.analysis.questions.scope import Scope, resolve_scope
 
 
 def runs(source: QuerySource) -> pd.DataFrame:
@@ -14,7 +14,7 @@ def runs(source: QuerySource) -> pd.DataFrame:
         (row.run.name, row.run.created, row.planned, row.done, row.failed, row.episodes, row.judged)
         for row in source.store.runs()
     ]
-    frame = table(
+    frame = to_frame(
         rows,
         {
             "run": "",
@@ -28,29 +28,31 @@ def runs(source: QuerySource) -> pd.DataFrame:
 
 def agents(source: QuerySource, *, run: str | None) -> pd.DataFrame:
     """See `Analysis.agents`."""
-    among = scope(source, run=run) if run is not None else Scope()
+    scope = resolve_scope(source, run=run) if run is not None else Scope()
     sql = f"""
 SELECT e.run, s.agent_name, s.agent_id, count(*), count(DISTINCT e.family),
   sum(CASE WHEN e.ending = 'failed' THEN 1 ELSE 0 END)
 FROM episodes e JOIN episode_seats s ON s.episode_id = e.id
-WHERE {among.episodes()}
+WHERE {scope.episode_condition()}
 GROUP BY e.run, s.agent_name, s.agent_id
 ORDER BY e.run, s.agent_name"""
     counts = dict.fromkeys(("seats", "families", "failed"), "int64")
-    return table(source.rows(sql, among.values), {"run": "", "agent": "", "agent_id": "", **counts})
+    return to_frame(
+        source.rows(sql, scope.params), {"run": "", "agent": "", "agent_id": "", **counts}
+    )
 
 
 def judges(source: QuerySource, *, run: str | None) -> pd.DataFrame:
     """See `Analysis.judges`."""
-    among = scope(source, run=run) if run is not None else Scope()
+    scope = resolve_scope(source, run=run) if run is not None else Scope()
     sql = f"""
 SELECT g.name, g.id, j.rubric_id, count(*), sum(CASE WHEN j.status = 'ok' THEN 1 ELSE 0 END),
   sum(CASE WHEN j.status = 'failed' THEN 1 ELSE 0 END), max(j.sample) + 1
 FROM judgements j JOIN judges g ON g.id = j.judge_id JOIN episodes e ON e.id = j.episode_id
-WHERE {among.episodes()}
+WHERE {scope.episode_condition()}
 GROUP BY g.name, g.id, j.rubric_id
 ORDER BY g.name, g.id, j.rubric_id"""
     counts = dict.fromkeys(("judgements", "ok", "failed", "samples"), "int64")
-    return table(
-        source.rows(sql, among.values), {"judge": "", "judge_id": "", "rubric": "", **counts}
+    return to_frame(
+        source.rows(sql, scope.params), {"judge": "", "judge_id": "", "rubric": "", **counts}
     )

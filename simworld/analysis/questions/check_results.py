@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 
 from simworld.analysis.questions.judge_choice import JudgeChoice, choose_judge
-from simworld.analysis.questions.judge_measures import Measure, judge_measures
-from simworld.analysis.questions.mean_scores import check_one_meaning, family_notes, grouping
-from simworld.analysis.questions.query_source import QuerySource, noted, table
-from simworld.analysis.questions.scope import Scope, scope
-from simworld.analysis.questions.seats import ALL, COLUMNS, seat_frames
+from simworld.analysis.questions.judge_measures import JudgeMeasure, judge_measures
+from simworld.analysis.questions.mean_scores import family_notes, group_columns, require_one_meaning
+from simworld.analysis.questions.query_source import QuerySource, to_frame, with_notes
+from simworld.analysis.questions.scope import Scope, resolve_scope
+from simworld.analysis.questions.seat_frames import ALL_COLUMN, SEAT_COLUMNS, seat_frames
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.stats.intervals import mean_by_family
 from store.cells import number_of
 
-NATURAL = "goal"  # the dimension that a scenario's checks are about, where the judge has it
+GOAL = "goal"  # the dimension that a scenario's checks are about, where the judge has it
 UNIT, HOLDS = "unit", "holds"
 
 
@@ -34,22 +34,22 @@ def checks(
     agents: Sequence[str],
 ) -> pd.DataFrame:
     """See `Analysis.checks`."""
-    groups = grouping(by, ("check", *COLUMNS))
-    among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    check_one_meaning(source, among)
-    results = _stored_checks(source, among)
+    groups = group_columns(by, ("check", *SEAT_COLUMNS))
+    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    require_one_meaning(source, scope)
+    results = _stored_checks(source, scope)
     if results.empty:
         raise InputError(
             "no check was made in these episodes; a scenario's `checks:` say what to look for"
         )
-    chosen = choose_judge(source, judge, among)
-    asked = _measure(chosen, measure)
+    choice = choose_judge(source, judge, scope)
+    asked = _choose_measure(choice, measure)
     parts = [
         frame.groupby([*groups, UNIT, HOLDS])["value"].agg(["size", "count", "sum"])
-        for frame in _seats(source, among, groups, chosen, asked, results)
+        for frame in _checked_seats(source, scope, groups, choice, asked, results)
     ]
     sums = pd.concat(parts).groupby(level=[*groups, UNIT, HOLDS]).sum().reset_index()
-    rows, widest = [], 0
+    rows, families = [], 0
     for key, of_group in sums.groupby(groups):
         by_side = (
             of_group.groupby(HOLDS)[["size", "count", "sum"]]
@@ -59,7 +59,7 @@ def checks(
         seats, n, total = (by_side[name].to_dict() for name in ("size", "count", "sum"))
         differences = _differences(of_group)
         mean = mean_by_family(differences) if differences else None
-        widest = max(widest, len(differences))
+        families = max(families, len(differences))
         means = [total[side] / n[side] if n[side] else None for side in (1, 0)]
         interval = (None, None, None) if mean is None else (mean.mean, mean.low, mean.high)
         unscored = seats[1] + seats[0] - n[1] - n[0]
@@ -69,8 +69,8 @@ def checks(
     whole, number = "int64", "float64"
     columns = {**dict.fromkeys(groups, ""), "measure": "", "holds": whole, "fails": whole}
     columns |= dict.fromkeys(("mean_holds", "mean_fails", "difference", "low", "high"), number)
-    answer = table(rows, columns | dict.fromkeys(("families", "undecided", "unscored"), whole))
-    return noted(answer.drop(columns=ALL, errors="ignore"), family_notes(widest))
+    answer = to_frame(rows, columns | dict.fromkeys(("families", "undecided", "unscored"), whole))
+    return with_notes(answer.drop(columns=ALL_COLUMN, errors="ignore"), family_notes(families))
 
 
 def _differences(of_group: pd.DataFrame) -> list[tuple[str, float]]:
@@ -88,50 +88,50 @@ def _differences(of_group: pd.DataFrame) -> list[tuple[str, float]]:
     return list((both[1] - both[0]).items())
 
 
-def _measure(judge: JudgeChoice, name: str | None) -> Measure:
-    every = {measure.name for measure in judge_measures(judge)}
-    (chosen,) = judge_measures(judge, [name or (NATURAL if NATURAL in every else OVERALL)])
+def _choose_measure(judge: JudgeChoice, name: str | None) -> JudgeMeasure:
+    names = {measure.name for measure in judge_measures(judge)}
+    (chosen,) = judge_measures(judge, [name or (GOAL if GOAL in names else OVERALL)])
     return chosen
 
 
-def _stored_checks(source: QuerySource, among: Scope) -> pd.DataFrame:
+def _stored_checks(source: QuerySource, scope: Scope) -> pd.DataFrame:
     """What the checks of episodes that ended found: `episode` (64 bits of its id, in order),
     `check`, `holds` (−1: undecided).
     """
     sql = f"""
 SELECT c.episode_id, c.name, CASE WHEN c.holds IS NULL THEN -1 WHEN c.holds THEN 1 ELSE 0 END
 FROM episodes e JOIN checks c ON c.episode_id = e.id
-WHERE e.ending <> 'failed' AND {among.episodes()}"""
-    rows = [(number_of(id_), name, holds) for id_, name, holds in source.stream(sql, among.values)]
+WHERE e.ending <> 'failed' AND {scope.episode_condition()}"""
+    rows = [(number_of(id_), name, holds) for id_, name, holds in source.stream(sql, scope.params)]
     answer = pd.DataFrame(rows, columns=["episode", "check", HOLDS]).astype(
         {"episode": "uint64", HOLDS: "int64"}
     )
     return answer.sort_values("episode", ignore_index=True)
 
 
-def _seats(
+def _checked_seats(
     source: QuerySource,
-    among: Scope,
+    scope: Scope,
     columns: Collection[str],
     judge: JudgeChoice,
-    measure: Measure,
+    measure: JudgeMeasure,
     results: pd.DataFrame,
 ) -> Iterator[pd.DataFrame]:
     """A row for each seat and check of its episode, with the score in `value`."""
-    for frame in seat_frames(source, among, columns, judge, [measure]):
+    for frame in seat_frames(source, scope, columns, judge, [measure]):
         ended = frame[~frame["failed"]].assign(
             **{UNIT: frame["family"], "value": frame[measure.name]}
         )
-        yield _joined(ended, results)
+        yield _join_checks(ended, results)
 
 
-def _joined(seats: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
+def _join_checks(seats: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     """Each seat with each check of its episode; as a merge, which would look at all checks again
     for each frame of seats.
     """
-    known, wanted = results["episode"].to_numpy(), seats["episode"].to_numpy()
-    first = np.searchsorted(known, wanted, "left")
-    count = np.searchsorted(known, wanted, "right") - first
+    checked, played = results["episode"].to_numpy(), seats["episode"].to_numpy()
+    first = np.searchsorted(checked, played, "left")
+    count = np.searchsorted(checked, played, "right") - first
     rows = np.repeat(np.arange(len(seats)), count)
     within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
     checks = results.iloc[np.repeat(first, count) + within]

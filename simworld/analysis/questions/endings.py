@@ -9,15 +9,15 @@ from typing import Any
 import pandas as pd
 
 from simworld.analysis.questions.mean_scores import (
-    check_one_meaning,
     estimate_columns,
     family_notes,
-    grouping,
+    group_columns,
+    require_one_meaning,
 )
-from simworld.analysis.questions.query_source import QuerySource, noted, table
-from simworld.analysis.questions.scope import scope
-from simworld.analysis.questions.seats import ALL
-from simworld.stats.intervals import mean_of_sums
+from simworld.analysis.questions.query_source import QuerySource, to_frame, with_notes
+from simworld.analysis.questions.scope import resolve_scope
+from simworld.analysis.questions.seat_frames import ALL_COLUMN
+from simworld.stats.intervals import mean_from_sums
 
 _COLUMNS = {
     "agent": "s.agent_name",
@@ -28,9 +28,9 @@ _COLUMNS = {
     "family": "e.family",
     "kind": "(SELECT k.kind FROM scenarios k WHERE k.id = e.scenario_id)",
 }
-_OF_SEATS = {"agent", "seat", "position"}
+_SEAT_COLUMNS = {"agent", "seat", "position"}
 # The last attempt at each work item; only one that failed is ever tried again
-_LAST = """(e.ending <> 'failed' OR NOT EXISTS (
+_LAST_ATTEMPT = """(e.ending <> 'failed' OR NOT EXISTS (
   SELECT 1 FROM episodes l WHERE l.run = e.run AND l.item_key = e.item_key
     AND l.attempt > e.attempt))"""
 
@@ -45,25 +45,26 @@ def endings(
     agents: Sequence[str],
 ) -> pd.DataFrame:
     """See `Analysis.endings`."""
-    groups = [name for name in grouping(by, list(_COLUMNS)) if name != ALL]
-    among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    seats = not _OF_SEATS.isdisjoint(groups)
+    groups = [name for name in group_columns(by, list(_COLUMNS)) if name != ALL_COLUMN]
+    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    seats = not _SEAT_COLUMNS.isdisjoint(groups)
     if seats:
-        check_one_meaning(source, among)
-    joined = "JOIN episode_seats s ON s.episode_id = e.id" if seats else ""
-    places = ", ".join(str(place + 1) for place in range(len(groups) + 3))
+        require_one_meaning(source, scope)
+    seat_join = "JOIN episode_seats s ON s.episode_id = e.id" if seats else ""
+    group_by = ", ".join(str(i + 1) for i in range(len(groups) + 3))
     sql = f"""
 SELECT {"".join(f"{_COLUMNS[name]}, " for name in groups)}e.ending, e.reason, e.family,
   count(*), sum(e.turns)
-FROM episodes e {joined}
-WHERE {among.episodes()} AND {among.seats() if seats else "1 = 1"} AND {_LAST}
-GROUP BY {places} ORDER BY {places}"""
+FROM episodes e {seat_join}
+WHERE {scope.episode_condition()} AND {scope.seat_condition() if seats else "1 = 1"}
+  AND {_LAST_ATTEMPT}
+GROUP BY {group_by} ORDER BY {group_by}"""
     counts: dict[tuple[Any, ...], dict[tuple[str, str], dict[str, int]]] = defaultdict(
         lambda: defaultdict(dict)
     )
     totals: dict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     turns: dict[tuple[Any, ...], int] = defaultdict(int)
-    for *key, ending, reason, unit, count, played in source.rows(sql, among.values):
+    for *key, ending, reason, unit, count, played in source.rows(sql, scope.params):
         group = tuple(key)
         counts[group][ending, reason][unit] = int(count)
         totals[group][unit] += int(count)
@@ -72,8 +73,8 @@ GROUP BY {places} ORDER BY {places}"""
     for group, by_ending in counts.items():
         for (ending, reason), of_family in by_ending.items():
             n = sum(of_family.values())
-            share = mean_of_sums(
-                {unit: (of_family.get(unit, 0), all_) for unit, all_ in totals[group].items()}
+            share = mean_from_sums(
+                {unit: (of_family.get(unit, 0), total) for unit, total in totals[group].items()}
             )
             rows.append(
                 (
@@ -88,7 +89,7 @@ GROUP BY {places} ORDER BY {places}"""
     number = dict.fromkeys(("share", "low", "high"), "float64")
     columns = {**dict.fromkeys(groups, ""), "ending": "", "reason": "", "count": "int64", **number}
     families = len({unit for of_group in totals.values() for unit in of_group})
-    return noted(
-        table(rows, {**columns, "n": "int64", "families": "int64", "turns": "float64"}),
+    return with_notes(
+        to_frame(rows, {**columns, "n": "int64", "families": "int64", "turns": "float64"}),
         family_notes(families),
     )

@@ -42,21 +42,21 @@ def choose_judge(source: QuerySource, judge: str | None, scope: Scope) -> JudgeC
     """
     # A judge that was shown swapped seats or names says how far another can be trusted, and scores
     # nothing
-    known = [
+    judges = [
         record for record in source.store.judges() if "swap" not in record.spec.get("spec", {})
     ]
-    meant = known
+    named = judges
     if judge is not None:
-        meant = [record for record in known if record.name == judge] or [
-            record for record in known if judge and record.id.startswith(judge)
+        named = [record for record in judges if record.name == judge] or [
+            record for record in judges if judge and record.id.startswith(judge)
         ]
-        if not meant:
-            names = sorted({record.name for record in known})
+        if not named:
+            names = sorted({record.name for record in judges})
             hint = did_you_mean(judge, names) or f"; there are {', '.join(names) or 'none'}"
             raise InputError(f"no judge {judge!r} in {source.where}{hint}")
-    scored = [record for record in meant if _has(source, record, scope)]
+    scored = [record for record in named if _has_scored(source, record, scope)]
     if not scored:
-        raise InputError(_why_nothing(source, meant, scope))
+        raise InputError(_explain_no_score(source, named, scope))
     names = list(dict.fromkeys(record.name for record in scored))
     if len(names) > 1:
         raise InputError(
@@ -83,32 +83,32 @@ def choose_judge(source: QuerySource, judge: str | None, scope: Scope) -> JudgeC
     )
 
 
-def _has(source: QuerySource, record: JudgeRecord, scope: Scope) -> bool:
+def _has_scored(source: QuerySource, record: JudgeRecord, scope: Scope) -> bool:
     sql = (
         "SELECT 1 FROM judgements j JOIN episodes e ON e.id = j.episode_id "
-        f"WHERE j.judge_id = :judge AND j.status = 'ok' AND {scope.episodes()} LIMIT 1"
+        f"WHERE j.judge_id = :judge AND j.status = 'ok' AND {scope.episode_condition()} LIMIT 1"
     )
-    return bool(source.rows(sql, {"judge": record.id, **scope.values}))
+    return bool(source.rows(sql, {"judge": record.id, **scope.params}))
 
 
-def _why_nothing(source: QuerySource, judges: Sequence[JudgeRecord], scope: Scope) -> str:
+def _explain_no_score(source: QuerySource, judges: Sequence[JudgeRecord], scope: Scope) -> str:
     subject = (
-        f"run {scope.run!r}" if scope.run else "these episodes" if scope.values else source.where
+        f"run {scope.run!r}" if scope.run else "these episodes" if scope.params else source.where
     )
     for record in judges:
         sql = (
             "SELECT j.failure_boundary, j.failure_kind, j.failure_message FROM judgements j JOIN"
             " episodes e ON e.id = j.episode_id WHERE j.judge_id = :judge AND j.status = 'failed'"
-            f" AND {scope.episodes()} ORDER BY j.judged DESC LIMIT 1"
+            f" AND {scope.episode_condition()} ORDER BY j.judged DESC LIMIT 1"
         )
-        for boundary, kind, message in source.rows(sql, {"judge": record.id, **scope.values}):
+        for boundary, kind, message in source.rows(sql, {"judge": record.id, **scope.params}):
             return (
                 f"judge {record.name!r} has scored no episode of {subject}: its judgements failed,"
                 f" the last one like this: {boundary}: {kind}: {message}; `simworld judge run"
                 " --retry-failed` tries again"
             )
-    ended = f"SELECT e.ending FROM episodes e WHERE {scope.episodes()} GROUP BY e.ending"
-    endings = source.column(ended, scope.values)
+    ended = f"SELECT e.ending FROM episodes e WHERE {scope.episode_condition()} GROUP BY e.ending"
+    endings = source.column(ended, scope.params)
     if not endings:
         return f"no episodes of {subject} in {source.where}"
     if endings == ["failed"]:

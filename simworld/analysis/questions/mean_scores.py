@@ -10,12 +10,12 @@ import pandas as pd
 
 from simworld.analysis.questions.judge_choice import choose_judge
 from simworld.analysis.questions.judge_measures import judge_measures
-from simworld.analysis.questions.query_source import QuerySource, noted, table
-from simworld.analysis.questions.scope import Scope, choose, scope
-from simworld.analysis.questions.seats import ALL, COLUMNS, seat_frames
+from simworld.analysis.questions.query_source import QuerySource, to_frame, with_notes
+from simworld.analysis.questions.scope import Scope, require_known, resolve_scope
+from simworld.analysis.questions.seat_frames import ALL_COLUMN, SEAT_COLUMNS, seat_frames
 from simworld.core.errors import InputError
-from simworld.stats.intervals import Estimate, means_of_sums
-from simworld.stats.paired_comparison import ENOUGH_FAMILIES
+from simworld.stats.intervals import Estimate, means_from_sums
+from simworld.stats.paired_tests import ENOUGH_FAMILIES
 from store.sqlite_process import SqlRow
 
 GroupKey = tuple[Any, ...]
@@ -34,15 +34,15 @@ def scores(
     agents: Sequence[str],
 ) -> pd.DataFrame:
     """See `Analysis.scores`."""
-    groups = grouping(by, COLUMNS)
-    among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    check_one_meaning(source, among)
-    chosen = choose_judge(source, judge, among)
-    asked = judge_measures(chosen, measures)
+    groups = group_columns(by, SEAT_COLUMNS)
+    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    require_one_meaning(source, scope)
+    choice = choose_judge(source, judge, scope)
+    asked = judge_measures(choice, measures)
     names = [measure.name for measure in asked]
     sums, counts, seats = [], [], []
-    for frame in seat_frames(source, among, groups, chosen, asked):
-        seats.append(_played(frame, groups))
+    for frame in seat_frames(source, scope, groups, choice, asked):
+        seats.append(_count_played(frame, groups))
         ended = (
             frame[~frame["failed"]]
             .assign(**{UNIT: frame["family"]})
@@ -50,16 +50,17 @@ def scores(
         )
         sums.append(ended.sum())
         counts.append(ended.count())
-    total, n = _together(sums, groups), _together(counts, groups)
-    estimates = dict(zip(total.columns, means_of_sums(total.to_numpy(), n.to_numpy()), strict=True))
+    total, n = _sum_by_family(sums, groups), _sum_by_family(counts, groups)
+    means = means_from_sums(total.to_numpy(), n.to_numpy())
+    estimates = dict(zip(total.columns, means, strict=True))
     rows = []
-    for key, (all_, failed) in _add_up(seats, groups).items():
+    for key, (played, failed) in _sum_counts(seats, groups).items():
         for measure in asked:
             mean = estimates.get((measure.name, *key))
-            unscored = all_ - failed - (mean.n if mean else 0)
-            in_range = None if mean is None else measure.in_range(mean.mean)
+            unscored = played - failed - (mean.n if mean else 0)
+            raw_score = None if mean is None else measure.to_range(mean.mean)
             rows.append(
-                (*key, measure.name, *estimate_columns(mean), in_range, all_, failed, unscored)
+                (*key, measure.name, *estimate_columns(mean), raw_score, played, failed, unscored)
             )
     number, whole = "float64", "int64"
     columns = {
@@ -69,27 +70,28 @@ def scores(
     }
     columns |= {"n": whole, "families": whole, "score": number}
     families = int((n.to_numpy() > 0).any(axis=1).sum())
-    return noted(
-        table(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)),
+    return with_notes(
+        to_frame(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)),
         family_notes(families),
     )
 
 
-def grouping(by: Sequence[str], known: Sequence[str]) -> list[str]:
+def group_columns(by: Sequence[str], allowed: Sequence[str]) -> list[str]:
     """The columns to group by, ALL without any; raises InputError for what is not known."""
     names = [by] if isinstance(by, str) else list(by)
-    return [choose(name, known, "column to group by,") for name in dict.fromkeys(names)] or [ALL]
+    columns = [require_known(n, allowed, "column to group by,") for n in dict.fromkeys(names)]
+    return columns or [ALL_COLUMN]
 
 
-def check_one_meaning(source: QuerySource, among: Scope) -> None:
+def require_one_meaning(source: QuerySource, scope: Scope) -> None:
     """Raises InputError where a name means agents with different contents in the runs of the
     scope.
     """
-    condition = "WHERE run = :run" if among.run is not None else ""
+    condition = "WHERE run = :run" if scope.run is not None else ""
     sql = f"SELECT agent_name, run, agent_id FROM run_agents {condition} ORDER BY agent_name, run"
     ids: dict[str, dict[str, str]] = defaultdict(dict)
-    for name, run, id_ in source.rows(sql, {"run": among.run} if among.run is not None else {}):
-        if not among.agents or name in among.agents:
+    for name, run, id_ in source.rows(sql, {"run": scope.run} if scope.run is not None else {}):
+        if not scope.agents or name in scope.agents:
             ids[name].setdefault(id_, run)
     for name, runs in ids.items():
         if len(runs) > 1:
@@ -105,26 +107,26 @@ def count_seats(
     frames: Iterable[pd.DataFrame], groups: Sequence[str]
 ) -> dict[GroupKey, tuple[int, int]]:
     """Group → seats, and of them those of episodes that failed."""
-    return _add_up([_played(frame, groups) for frame in frames], groups)
+    return _sum_counts([_count_played(frame, groups) for frame in frames], groups)
 
 
-def _played(frame: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+def _count_played(frame: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     return frame.groupby(list(groups))["failed"].agg(["size", "sum"])
 
 
-def _add_up(
+def _sum_counts(
     parts: Sequence[pd.DataFrame], groups: Sequence[str]
 ) -> dict[GroupKey, tuple[int, int]]:
     if not parts:
         return {}
-    whole = pd.concat(parts).groupby(level=list(groups)).sum().reset_index()
+    summed = pd.concat(parts).groupby(level=list(groups)).sum().reset_index()
     return {
         tuple(key): (int(seats), int(failed))
-        for *key, seats, failed in whole.itertuples(index=False)
+        for *key, seats, failed in summed.itertuples(index=False)
     }
 
 
-def _together(parts: Sequence[pd.DataFrame], groups: Sequence[str]) -> pd.DataFrame:
+def _sum_by_family(parts: Sequence[pd.DataFrame], groups: Sequence[str]) -> pd.DataFrame:
     """From (family, group) × measure, in parts: family × (measure, *group), zero where there is
     nothing.
     """
@@ -147,9 +149,9 @@ def family_notes(families: int) -> list[str]:
             f"1 family of scenarios: no intervals; they need at least 2, and {ENOUGH_FAMILIES} to"
             " be trusted"
         ]
-    few = 1 < families < ENOUGH_FAMILIES
+    is_few = 1 < families < ENOUGH_FAMILIES
     return (
         [f"{families} families of scenarios: fewer than {ENOUGH_FAMILIES}, so intervals are rough"]
-        if few
+        if is_few
         else []
     )

@@ -44,10 +44,10 @@ class QuerySource:
         with store.query(
             self.url, sql, values, most_bytes=MOST_BYTES, timeout_s=self.timeout_s
         ) as answer:
-            rows_ = list(answer)
+            all_rows = list(answer)
         if answer.cut:
             raise InputError(f"{self.where}: an answer is too large: {answer.note('')}")
-        return rows_
+        return all_rows
 
     def stream(self, sql: str, values: Mapping[str, BoundValue] | None = None) -> Iterator[SqlRow]:
         """The rows one by one, so that memory holds no more than one."""
@@ -71,11 +71,11 @@ class QuerySource:
         with store.query(
             self.url, sql, values, limit=limit, most_bytes=MOST_BYTES, timeout_s=seconds
         ) as answer:
-            frame_ = pd.DataFrame([_plain(row) for row in answer], columns=list(answer.columns))
-        return noted(frame_, (answer.note("limit=0 gives all"),) if answer.cut else ())
+            rows = pd.DataFrame([_plain(row) for row in answer], columns=list(answer.columns))
+        return with_notes(rows, (answer.note("limit=0 gives all"),) if answer.cut else ())
 
 
-def table(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+def to_frame(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> pd.DataFrame:
     """A frame of rows; `columns`: name → dtype, empty for text and whatever else is to stay as it
     is.
     """
@@ -83,7 +83,7 @@ def table(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> pd.DataF
     return frame.astype({name: dtype for name, dtype in columns.items() if dtype})
 
 
-def noted(frame: pd.DataFrame, notes: Iterable[str]) -> pd.DataFrame:
+def with_notes(frame: pd.DataFrame, notes: Iterable[str]) -> pd.DataFrame:
     """The answer, with its notes in `attrs["notes"]`, each also given as a warning."""
     frame = AnswerFrame(frame)
     frame.attrs["notes"] = list(dict.fromkeys(notes))

@@ -13,7 +13,7 @@ from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 from store.parameters import BoundValue
 
-_THERE = {
+_KNOWN_NAMES = {
     "run": "SELECT name FROM runs ORDER BY created, name",
     "scenario": (
         "SELECT DISTINCT scenario_name FROM episodes UNION SELECT DISTINCT scenario_id FROM"
@@ -39,37 +39,37 @@ class Scope:
     scenario: str | None = None  # name or id
     family: str | None = None
     agents: tuple[str, ...] = ()  # names or ids of who sat in the seat; empty: everybody
-    values: dict[str, BoundValue] = field(init=False)
+    params: dict[str, BoundValue] = field(init=False)
 
     def __post_init__(self) -> None:
-        names = {"run": self.run, "scenario": self.scenario, "family": self.family}
-        values: dict[str, BoundValue] = {
-            name: value for name, value in names.items() if value is not None
+        filters = {"run": self.run, "scenario": self.scenario, "family": self.family}
+        params: dict[str, BoundValue] = {
+            name: value for name, value in filters.items() if value is not None
         }
         object.__setattr__(
-            self, "values", values | {f"agent{i}": name for i, name in enumerate(self.agents)}
+            self, "params", params | {f"agent{i}": name for i, name in enumerate(self.agents)}
         )
 
-    def episodes(self) -> str:
+    def episode_condition(self) -> str:
         """A condition on the episode `e`, true for all of the scope, whoever sits there."""
-        parts = [_CONDITIONS[name] for name in _CONDITIONS if name in self.values]
+        parts = [_CONDITIONS[name] for name in _CONDITIONS if name in self.params]
         if self.agents:
             parts.append(
                 "EXISTS (SELECT 1 FROM episode_seats q WHERE q.episode_id = e.id AND"
-                f" {self._agent('q')})"
+                f" {self._agent_condition('q')})"
             )
         return " AND ".join(parts) or "1 = 1"
 
-    def seats(self) -> str:
+    def seat_condition(self) -> str:
         """A condition on the seat `s`."""
-        return self._agent("s") if self.agents else "1 = 1"
+        return self._agent_condition("s") if self.agents else "1 = 1"
 
-    def _agent(self, alias: str) -> str:
+    def _agent_condition(self, alias: str) -> str:
         names = ", ".join(f":agent{i}" for i in range(len(self.agents)))
         return f"({alias}.agent_name IN ({names}) OR {alias}.agent_id IN ({names}))"
 
 
-def scope(
+def resolve_scope(
     source: QuerySource,
     *,
     run: str | None = None,
@@ -85,21 +85,21 @@ def scope(
     """
     if not source.rows("SELECT 1 FROM episodes LIMIT 1"):
         raise InputError(f"no episodes in {source.where} yet; `simworld run` plays some")
-    named = (agents,) if isinstance(agents, str) else tuple(agents)
+    agent_names = (agents,) if isinstance(agents, str) else tuple(agents)
     for kind, name in (
         ("run", run),
         ("scenario", scenario),
         ("family", family),
-        *(("agent", a) for a in named),
+        *(("agent", a) for a in agent_names),
     ):
         if name is not None:
-            known = source.column(_THERE[kind])
-            if name not in known:
-                raise InputError(f"no {kind} {name!r} in {source.where}{_hint(name, known)}")
-    return Scope(run=run, scenario=scenario, family=family, agents=named)
+            known_names = source.column(_KNOWN_NAMES[kind])
+            if name not in known_names:
+                raise InputError(f"no {kind} {name!r} in {source.where}{_hint(name, known_names)}")
+    return Scope(run=run, scenario=scenario, family=family, agents=agent_names)
 
 
-def one_run(source: QuerySource, run: str | None) -> str:
+def resolve_run(source: QuerySource, run: str | None) -> str:
     """The run that is named, or the only one that has episodes.
 
     Raises:
@@ -113,23 +113,23 @@ def one_run(source: QuerySource, run: str | None) -> str:
     )
     runs = source.column(sql)
     if len(runs) > 1:
-        raise InputError(f"{len(runs)} runs are in {source.where}; say run=…: {_listed(runs)}")
+        raise InputError(f"{len(runs)} runs are in {source.where}; say run=…: {_join_names(runs)}")
     if not runs:
         raise InputError(f"no episodes in {source.where} yet; `simworld run` plays some")
     return str(runs[0])
 
 
-def choose(word: str, known: Sequence[str], noun: str) -> str:
+def require_known(name: str, known_names: Sequence[str], noun: str) -> str:
     """The word, if it is one of the known; raises InputError with the nearest otherwise."""
-    if word not in known:
-        raise InputError(f"no {noun} {word!r}{_hint(word, known)}")
-    return word
+    if name not in known_names:
+        raise InputError(f"no {noun} {name!r}{_hint(name, known_names)}")
+    return name
 
 
-def _hint(name: str, known: Sequence[Any]) -> str:
-    return did_you_mean(name, known) or f"; there are {_listed(known)}"
+def _hint(name: str, known_names: Sequence[Any]) -> str:
+    return did_you_mean(name, known_names) or f"; there are {_join_names(known_names)}"
 
 
-def _listed(names: Sequence[Any], most: int = 8) -> str:
-    shown = [str(name) for name in names[:most]]
-    return (", ".join(shown) + (", …" if len(names) > most else "")) or "none"
+def _join_names(names: Sequence[Any], max_names: int = 8) -> str:
+    shown = [str(name) for name in names[:max_names]]
+    return (", ".join(shown) + (", …" if len(names) > max_names else "")) or "none"

@@ -7,12 +7,12 @@ import pandas as pd
 from simworld.analysis.questions.judge_choice import choose_judge
 from simworld.analysis.questions.judge_measures import judge_measures
 from simworld.analysis.questions.mean_scores import estimate_columns
-from simworld.analysis.questions.query_source import QuerySource, noted, table
-from simworld.analysis.questions.scope import one_run, scope
-from simworld.analysis.questions.seats import seat_names
+from simworld.analysis.questions.query_source import QuerySource, to_frame, with_notes
+from simworld.analysis.questions.scope import resolve_run, resolve_scope
+from simworld.analysis.questions.seat_frames import seat_names
 from simworld.core.errors import InputError
 from simworld.results.games import count_games
-from simworld.results.seat_scores import ScoreCounts, read_scores
+from simworld.results.score_reading import ScoreTally, read_scores
 from simworld.results.standings import Standings, make_standings
 
 
@@ -26,11 +26,11 @@ def standings(
     anchor: str | None,
 ) -> pd.DataFrame:
     """See `Analysis.standings`."""
-    results = _standings(source, measure, run, judge, tie, anchor)
-    main = results.tables[measure]
+    standings_ = _compute_standings(source, measure, run, judge, tie, anchor)
+    table = standings_.tables[measure]
     rows = []
-    for standing in main.standings:
-        rating, seats = standing.rating, results.seats[standing.agent]
+    for standing in table.standings:
+        rating, seats = standing.rating, standings_.seats[standing.agent]
         points = (None, None, None) if rating is None else (rating.points, rating.low, rating.high)
         games = (0, 0, 0) if rating is None else (rating.games, rating.wins, rating.ties)
         lost = games[0] - games[1] - games[2]
@@ -42,9 +42,9 @@ def standings(
     columns = {"agent": "", **dict.fromkeys(("rating", "rating_low", "rating_high"), number)}
     columns |= dict.fromkeys(("games", "wins", "ties", "losses"), whole)
     columns |= {**dict.fromkeys(("mean", "low", "high"), number), "n": whole, "families": whole}
-    return noted(
-        table(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)),
-        (*results.warnings, *main.notes),
+    return with_notes(
+        to_frame(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)),
+        (*standings_.warnings, *table.notes),
     )
 
 
@@ -52,7 +52,7 @@ def games(
     source: QuerySource, *, measure: str, run: str | None, judge: str | None, tie: float
 ) -> pd.DataFrame:
     """See `Analysis.games`."""
-    records = _standings(source, measure, run, judge, tie, None).tables[measure].records
+    records = _compute_standings(source, measure, run, judge, tie, None).tables[measure].win_records
     rows = [
         (*pair, record.wins, record.ties, record.losses, record.games)
         for pair, record in records.items()
@@ -62,10 +62,10 @@ def games(
         "opponent": "",
         **dict.fromkeys(("wins", "ties", "losses", "n"), "int64"),
     }
-    return noted(table(rows, columns), ())
+    return with_notes(to_frame(rows, columns), ())
 
 
-def _standings(
+def _compute_standings(
     source: QuerySource,
     measure: str,
     run: str | None,
@@ -75,20 +75,25 @@ def _standings(
 ) -> Standings:
     if not 0 <= tie < 1:
         raise InputError(f"tie is {tie}; it is a share of the range, at least 0 and below 1")
-    run = one_run(source, run)
-    among = scope(source, run=run, agents=() if anchor is None else (anchor,))
-    chosen = choose_judge(source, judge, scope(source, run=run))
-    (of,) = judge_measures(chosen, [measure])
-    ties = {measure: tie * (1.0 if of.share else of.high - of.low)}
+    run = resolve_run(source, run)
+    scope = resolve_scope(source, run=run, agents=() if anchor is None else (anchor,))
+    choice = choose_judge(source, judge, resolve_scope(source, run=run))
+    (scale,) = judge_measures(choice, [measure])
+    thresholds = {measure: tie * (1.0 if scale.is_share else scale.high - scale.low)}
     agents = source.column(
         "SELECT agent_name FROM run_agents WHERE run = :run ORDER BY agent_name", {"run": run}
     )
-    reading = ScoreCounts()
+    tally = ScoreTally()
     scores = read_scores(
-        source.store, run, chosen.ids, seat_names(source, among), agents=agents, reading=reading
+        source.store, run, choice.ids, seat_names(source, scope), agents=agents, tally=tally
     )
-    counted = count_games(scores, ties)
-    there = [agent for agent in agents if agent in reading.counts]
+    counts = count_games(scores, thresholds)
+    seen = [agent for agent in agents if agent in tally.seat_counts]
     return make_standings(
-        counted, agents=there, measures=(measure,), seats=reading.counts, ties=ties, anchor=anchor
+        counts,
+        agents=seen,
+        measures=(measure,),
+        seat_counts=tally.seat_counts,
+        tie_thresholds=thresholds,
+        anchor=anchor,
     )

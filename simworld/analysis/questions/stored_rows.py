@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from simworld.analysis.questions.query_source import QuerySource, json_value
-from simworld.analysis.questions.scope import choose, scope
+from simworld.analysis.questions.scope import require_known, resolve_scope
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 from store.unknown_names import MOST_IDS, did_you_mean_id
@@ -35,14 +35,14 @@ def episodes(
     limit: int,
 ) -> pd.DataFrame:
     """See `Analysis.episodes`."""
-    among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
     condition = "1 = 1" if ending is None else "e.ending = :ending"
-    values = among.values
+    values = scope.params
     if ending is not None:
-        values = values | {"ending": choose(ending, [kind.value for kind in Ending], "ending")}
+        values = values | {"ending": require_known(ending, [e.value for e in Ending], "ending")}
     sql = (
-        f"SELECT {_EPISODE_COLUMNS} FROM episodes e WHERE {among.episodes()} AND {condition} ORDER"
-        " BY e.ended DESC, e.id DESC"
+        f"SELECT {_EPISODE_COLUMNS} FROM episodes e WHERE {scope.episode_condition()}"
+        f" AND {condition} ORDER BY e.ended DESC, e.id DESC"
     )
     frame = source.frame(sql, values, limit=limit)
     for name in ("started", "ended"):
@@ -61,11 +61,11 @@ def transcripts(
     limit: int,
 ) -> pd.DataFrame:
     """See `Analysis.transcripts`."""
-    among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    values, condition = among.values, "1 = 1"
+    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    values, condition = scope.params, "1 = 1"
     if episode is not None:
         values, condition = (
-            values | {"episode": _episode(source, episode)},
+            values | {"episode": _resolve_episode_id(source, episode)},
             "a.episode_id = :episode",
         )
     sql = f"""
@@ -73,14 +73,14 @@ SELECT {_ACT_COLUMNS}
 FROM acts a
 JOIN episodes e ON e.id = a.episode_id
 JOIN episode_seats s ON s.episode_id = a.episode_id AND s.seat = a.seat
-WHERE {among.episodes()} AND {among.seats()} AND {condition}
+WHERE {scope.episode_condition()} AND {scope.seat_condition()} AND {condition}
 ORDER BY a.episode_id, a.turn, a.position"""
     frame = source.frame(sql, values, limit=limit)
     frame["recipients"] = [json_value(value) for value in frame["recipients"]]
     return frame
 
 
-def _episode(source: QuerySource, prefix: str) -> str:
+def _resolve_episode_id(source: QuerySource, prefix: str) -> str:
     """The one id that begins so."""
     if not prefix or not set(prefix) <= set("0123456789abcdef"):
         raise InputError(f"not an episode id: {prefix!r}; ids are hexadecimal, see episodes()")

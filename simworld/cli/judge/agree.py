@@ -34,14 +34,14 @@ def agree(db: str, judges: str | None, run_name: str | None, as_json: bool) -> N
     with itself where it judged an episode several times or was shown it with seats or names
     swapped; with 95 % intervals that resample families of scenarios.
     """
-    from simworld.results.agreement import agreement, find_raters
+    from simworld.results.agreement import find_raters, measure_agreement
     from store import open_store
 
     names = [name.strip() for name in judges.split(",") if name.strip()] if judges else []
     with open_store(db) as store:
         store.check_names(run=run_name)
         raters = find_raters(store, names)
-        agreements = agreement(store, [rater.id for rater in raters], run=run_name)
+        agreements = measure_agreement(store, [rater.id for rater in raters], run=run_name)
     if as_json:
         plain = {
             "raters": {rater.id: rater.name for rater in raters},

@@ -11,8 +11,8 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from simworld.analysis.empty_results import explain_empty
 from simworld.analysis.ready_queries import ready_queries
-from simworld.analysis.why_no_rows import why_empty
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.web.app_state import AppState
@@ -85,7 +85,7 @@ def query(state: AppState, store: Store, request: PageRequest) -> Page:
         try:
             table = run_query(state, sql, wanted, limit)
             if ready is not None and sql == ready.sql and not table.rows:
-                table = replace(table, why_none=why_empty(state.url, ready, wanted))
+                table = replace(table, why_none=explain_empty(state.url, ready, wanted))
             values["answer"] = table
         except InputError as error:
             values["fault"] = str(error)

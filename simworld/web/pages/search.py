@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simworld.analysis.word_search import WordMatch, matching_lines, phrases
+from simworld.analysis.word_search import WordMatch, matching_lines, parse_phrases
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
@@ -51,7 +51,7 @@ def search_by_words(
     state: AppState, store: Store, request: PageRequest, text: str, run: str | None
 ) -> dict[str, Any]:
     """The latest episodes in which all words occur."""
-    wanted = phrases(text)
+    wanted = parse_phrases(text)
     before = request.whole("before", low=1, high=2**62, default=0)
     hits = store.search_text(wanted, run=run, before=before or None, limit=PAGE + 1)
     shown = hits[:PAGE]

@@ -10,16 +10,16 @@ from markupsafe import Markup
 from simworld.core.errors import InputError
 from simworld.judging.judge_warnings import cautions
 from simworld.results.differences import Difference
-from simworld.results.episode_scores import EpisodeScores, scores_of
-from simworld.results.seat_scores import measure_scales
+from simworld.results.episode_pairs import EpisodePair, pair_episodes
+from simworld.results.episode_scores import EpisodeScores, read_episode_scores
+from simworld.results.score_reading import measure_scales
 from simworld.results.shared_cells import SharedCells
-from simworld.results.side_by_side import EpisodePair, episode_pairs
 from simworld.results.standings import MeasureStandings, Standing, WinRecord
-from simworld.stats.ratings import CENTRE
-from simworld.tournament.loading import Tournament
-from simworld.tournament.results import Results, differences_for_ids, results_for_ids
+from simworld.stats.ratings import MEAN_POINTS
+from simworld.tournament.loaded_tournament import Tournament
+from simworld.tournament.results import TournamentResult, compare_by_ids, results_by_ids
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament
-from simworld.tournament.tournament_plan import compared_seats, seat_counts
+from simworld.tournament.tournament_plan import compared_seats, seat_filter
 from simworld.web.app_state import AppState
 from simworld.web.figures.intervals import axis, interval
 from simworld.web.figures.scales import span
@@ -134,12 +134,12 @@ def standings(state: AppState, store: Store, request: PageRequest) -> Page:
     )
 
 
-def results_of(state: AppState, store: Store, chosen: ChosenJudge) -> Results:
+def results_of(state: AppState, store: Store, chosen: ChosenJudge) -> TournamentResult:
     """The results of a run by its chosen judge, who must be there."""
     judge = chosen.judge or ""
     return state.remember(
         ("standings", chosen.run, judge),
-        lambda: results_for_ids(chosen.tournament, store, judge, chosen.ids),
+        lambda: results_by_ids(chosen.tournament, store, judge, chosen.ids),
         stamp=store.cells_size(chosen.run),
     )
 
@@ -161,10 +161,10 @@ def compare(state: AppState, store: Store, request: PageRequest) -> Page:
         lambda: shared_cells(store, chosen.tournament),
         stamp=store.cells_size(chosen.run),
     )
-    first, second = shared.most(agents, first, second)
+    first, second = shared.most_shared_pair(agents, first, second)
     scenario = request.one_of("scenario", list(chosen.scenarios))
     if scenario is None and first is not None and second is not None:
-        scenario = shared.where(first, second, list(chosen.scenarios))
+        scenario = shared.most_shared_scenario(first, second, list(chosen.scenarios))
     values |= {"first": first, "second": second, "scenario": scenario}
     if first is None or second is None or scenario is None:
         return Page(template="compare.html", title="Compare", values=values)
@@ -182,7 +182,7 @@ def in_scenario(
     store: Store, request: PageRequest, chosen: ChosenJudge, agents: tuple[str, str], scenario: str
 ) -> dict[str, object]:
     """The pairs of episodes of two agents in a scenario, a page of them, and one pair to read."""
-    matched = episode_pairs(store, chosen.run, scenario, *agents, counts=chosen.counts)
+    matched = pair_episodes(store, chosen.run, scenario, *agents, is_compared=chosen.counts)
     page = request.whole("page", low=1, high=1_000_000, default=1)
     begin = (page - 1) * PAIRS
     number = request.whole(
@@ -196,7 +196,7 @@ def in_scenario(
         for pair in (*shown, *([read] if read else []))
         for side in (pair.first, pair.second)
     ]
-    seen = scores_of(store, judges, needed)
+    seen = read_episode_scores(store, judges, needed)
     return {
         "pairs": [(i, pair, overall_scores(seen, pair)) for i, pair in enumerate(shown, begin + 1)],
         "page": page,
@@ -238,7 +238,7 @@ def shared_cells(store: Store, tournament: Tournament) -> SharedCells:
     seats = {
         scenario.id: [seat.name for seat in scenario.seats] for scenario in tournament.scenarios
     }
-    return SharedCells.of(store, tournament.name, seats, compared=compared_seats(tournament))
+    return SharedCells.read(store, tournament.name, seats, compared=compared_seats(tournament))
 
 
 def _stored_tournament(
@@ -246,7 +246,7 @@ def _stored_tournament(
 ) -> tuple[Tournament, dict[str, str], Callable[[EpisodeSummary, SeatRecord], bool]]:
     tournament = stored_tournament(store, run)
     titles = scenario_titles(tournament.scenarios)
-    return tournament, titles, seat_counts(tournament)
+    return tournament, titles, seat_filter(tournament)
 
 
 def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> DrawnMeasure:
@@ -255,14 +255,16 @@ def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> Dr
     """
     ratings = [standing.rating for standing in table.standings if standing.rating]
     shown = [v for r in ratings for v in (r.points, r.low, r.high)]
-    rating_ends = span([*shown, CENTRE - RATED, CENTRE + RATED])
+    rating_ends = span([*shown, MEAN_POINTS - RATED, MEAN_POINTS + RATED])
     lines = []
     for standing in table.standings:
         rating, score = standing.rating, standing.score
         lines.append(
             StandingLine(
                 standing=standing,
-                rating=interval(rating.points, rating.low, rating.high, rating_ends, mark=CENTRE)
+                rating=interval(
+                    rating.points, rating.low, rating.high, rating_ends, mark=MEAN_POINTS
+                )
                 if rating
                 else Markup(),
                 score=interval(score.mean, score.low, score.high, score_ends)
@@ -274,12 +276,12 @@ def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> Dr
     return DrawnMeasure(
         table=table,
         lines=lines,
-        rating_axis=axis(rating_ends, mark=CENTRE),
+        rating_axis=axis(rating_ends, mark=MEAN_POINTS),
         score_axis=axis(score_ends),
     )
 
 
-def mean_columns(results: Results, agents: Sequence[str]) -> MeanColumns:
+def mean_columns(results: TournamentResult, agents: Sequence[str]) -> MeanColumns:
     """Measure → each agent's mean score with its interval, on the measure's own scale."""
     rows = []
     for measure, table in results.standings.tables.items():
@@ -302,7 +304,8 @@ def win_matrix(table: MeasureStandings) -> WinMatrix:
     """
     agents = [standing.agent for standing in table.standings]
     return [
-        (agent, [_cell(table.records.get((agent, other))) for other in agents]) for agent in agents
+        (agent, [_cell(table.win_records.get((agent, other))) for other in agents])
+        for agent in agents
     ]
 
 
@@ -326,7 +329,7 @@ def differences_by_measure(
     key = ("differences", chosen.run, chosen.judge, first, second)
     differences = state.remember(
         key,
-        lambda: differences_for_ids(chosen.tournament, store, chosen.ids, first, second),
+        lambda: compare_by_ids(chosen.tournament, store, chosen.ids, first, second),
         stamp=store.cells_size(chosen.run),
     )
     return draw_differences(differences, measure_scales(store, chosen.ids))
@@ -344,7 +347,7 @@ def draw_differences(
     shares: dict[str, tuple[float | None, float | None, float | None]] = {}
     for measure, difference in differences.items():
         low, high = (ends or {}).get(measure, SHARES)
-        paired, width = difference.paired, high - low
+        paired, width = difference.comparison, high - low
         shares[measure] = (
             paired.mean / width,
             None if paired.low is None else paired.low / width,

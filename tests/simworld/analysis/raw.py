@@ -10,9 +10,9 @@ from typing import Any
 
 from simworld.core.episode import Ending
 from simworld.core.rewards import weighted_mean
-from simworld.results.cells import SeatScore
 from simworld.results.last_attempts import last_attempts
-from simworld.results.seat_scores import SeatCount
+from simworld.results.score_reading import SeatCount
+from simworld.results.seat_scores import SeatScore
 from store import Store
 
 # episode id, seat → measure → one number for each sample

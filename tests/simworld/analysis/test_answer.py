@@ -9,7 +9,7 @@ import pytest
 
 from simworld.analysis.connect import Analysis
 from simworld.analysis.questions.answer_frame import AnswerFrame
-from simworld.analysis.questions.query_source import noted
+from simworld.analysis.questions.query_source import with_notes
 
 pytestmark = pytest.mark.filterwarnings("ignore::simworld.analysis.questions.query_source.Note")
 WIDE = {
@@ -21,7 +21,7 @@ WIDE = {
 
 
 def test_no_column_is_hidden_at_eighty_columns() -> None:
-    shown = str(noted(pd.DataFrame([WIDE]), ()))
+    shown = str(with_notes(pd.DataFrame([WIDE]), ()))
     assert all(len(line) <= 80 for line in shown.splitlines())
     assert "..." not in shown
     assert [name for name in WIDE if name not in shown.split()] == []

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from simworld.core.errors import StoreDamaged
-from simworld.results.seat_scores import measure_scales
+from simworld.results.score_reading import measure_scales
 from store import Store
 
 

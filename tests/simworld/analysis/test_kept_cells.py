@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simworld.results.cells import SeatScore, SeatScores
 from simworld.results.games import GameCounts, count_games
-from simworld.results.seat_scores import ScoreCounts, read_scores, retest_deviations
+from simworld.results.score_reading import ScoreTally, read_scores, retest_deviations
+from simworld.results.seat_scores import SeatScore, SeatScores
 from simworld.results.standings import make_standings
 from store import Store, open_store
 from tests.simworld.analysis.raw import raw_deviation, raw_samples, raw_scores
@@ -51,12 +51,12 @@ def plain(parts: Sequence[SeatScores]) -> dict[tuple[object, ...], dict[str, flo
     """Place, seat, partners and agent → values by measure."""
     found = {}
     for part in parts:
-        columns = (part.place, part.seat, part.partners, part.agent, part.values)
+        columns = (part.block, part.seat, part.partners, part.agent, part.values)
         for place, seat, partners, agent, values in zip(
             *(column.tolist() for column in columns), strict=True
         ):
-            where = part.places[place]
-            beside = (AGENTS[partners],) if part.seats == 2 else partners
+            where = part.blocks[place]
+            beside = (AGENTS[partners],) if part.seat_count == 2 else partners
             key = (*where, SEATS[where[1]][seat], beside, part.agents[agent])
             assert key not in found
             found[key] = {
@@ -73,12 +73,12 @@ def key_of(score: SeatScore) -> tuple[object, ...]:
 
 def check(store: Store, judge: str) -> None:
     """Compares what is kept with what is computed from raw scores."""
-    reading = ScoreCounts()
-    parts = list(read_scores(store, "cup", [judge], SEATS, agents=AGENTS, reading=reading))
+    reading = ScoreTally()
+    parts = list(read_scores(store, "cup", [judge], SEATS, agents=AGENTS, tally=reading))
     scores, counts, judged = raw_scores(store, "cup", judge)
-    assert dict(reading.counts) == counts
-    assert reading.judged == judged
-    kept = plain([part for part in parts if part.seats == 2])
+    assert dict(reading.seat_counts) == counts
+    assert reading.judged_episodes == judged
+    kept = plain([part for part in parts if part.seat_count == 2])
     assert kept == {
         key_of(score): pytest.approx(score.values, rel=1e-12, abs=1e-12)
         for score in scores
@@ -107,7 +107,7 @@ def same(one: GameCounts, other: GameCounts) -> bool:
     }
     tables = [make_standings(c, agents=AGENTS, rounds=20).tables for c in (one, other)]
     records = [
-        {name: (table.games, table.ties, table.records) for name, table in t.items()}
+        {name: (table.games, table.ties, table.win_records) for name, table in t.items()}
         for t in tables
     ]
     return games(one) == games(other) and sums(one) == near and records[0] == records[1]

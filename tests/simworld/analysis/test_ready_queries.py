@@ -188,7 +188,7 @@ def test_what_a_query_says_of_itself_is_so(world_url: str, name: str) -> None:
     assert parameter_names(ready.sql) == tuple(
         sorted(ready.parameters, key=parameter_names(ready.sql).index)
     )
-    values = ready.values(dict.fromkeys(ready.required, "x"))
+    values = ready.bind(dict.fromkeys(ready.required, "x"))
     with store.query(world_url, ready.sql, values) as answer:
         assert answer.columns == tuple(ready.columns)
 

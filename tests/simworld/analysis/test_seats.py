@@ -14,12 +14,12 @@ from simworld import connect
 from simworld.analysis.questions.judge_choice import JudgeChoice, choose_judge
 from simworld.analysis.questions.judge_measures import judge_measures
 from simworld.analysis.questions.query_source import QuerySource
-from simworld.analysis.questions.scope import scope
-from simworld.analysis.questions.seats import CELL, COLUMNS, seat_frames
+from simworld.analysis.questions.scope import resolve_scope
+from simworld.analysis.questions.seat_frames import CELL_COLUMNS, SEAT_COLUMNS, seat_frames
 from simworld.core.errors import InputError
 from simworld.core.measures import average_samples, measure_names, measures_of
-from simworld.results.cells import SeatScore, to_score_tables
 from simworld.results.differences import compare_agents
+from simworld.results.seat_scores import SeatScore, to_score_tables
 from store import Store, open_store
 from store.cells import number_of
 from tests.factories import world
@@ -109,10 +109,12 @@ def row_by_row(store: Store, judge: JudgeChoice) -> dict[tuple[str, str], dict[s
 @pytest.mark.parametrize("judge", ["s", "k"])
 def test_the_same_as_row_by_row(opened: Store, url: str, judge: str) -> None:
     source = QuerySource(url=url, store=opened, timeout_s=30)
-    among = scope(source, run="first")
+    among = resolve_scope(source, run="first")
     chosen = choose_judge(source, judge, among)
     measures = [one.name for one in judge_measures(chosen)]
-    frame = pd.concat(seat_frames(source, among, (*COLUMNS, *CELL), chosen, judge_measures(chosen)))
+    frame = pd.concat(
+        seat_frames(source, among, (*SEAT_COLUMNS, *CELL_COLUMNS), chosen, judge_measures(chosen))
+    )
     expected = row_by_row(opened, chosen)
     assert len(expected) > 5
     scores = []
@@ -153,8 +155,8 @@ def test_the_same_as_row_by_row(opened: Store, url: str, judge: str) -> None:
         found = asked.paired("steered", "base", judge=judge).set_index("measure")
     assert list(found.index) == [name for name in measures if name in plain]
     for name, difference in plain.items():
-        assert found.loc[name, "difference"] == pytest.approx(difference.paired.mean)
-        assert found.loc[name, "pairs"] == difference.paired.pairs
+        assert found.loc[name, "difference"] == pytest.approx(difference.comparison.mean)
+        assert found.loc[name, "pairs"] == difference.comparison.pairs
 
 
 def test_two_rubrics_have_their_names_before_dimensions(opened: Store, url: str) -> None:

@@ -18,8 +18,8 @@ from simworld.analysis.semantic_search import (
     encoder_id,
     episode_lines,
     index_episodes,
-    nearest,
-    search,
+    nearest_episodes,
+    search_episodes,
     split_for_encoder,
 )
 from simworld.core.episode import Act, Action, ActionKind, Turn
@@ -104,7 +104,7 @@ def test_the_nearest_comes_first_and_nothing_is_embedded_twice(store: Store) -> 
         == 3
     )
     assert counts == [(0, 3), (3, 3)]
-    hits = search(store, encoder, "sorry and forgiven")
+    hits = search_episodes(store, encoder, "sorry and forgiven")
     assert [hit.episode_id for hit in hits] == [peace, *sorted([quarrel, weather])]
     # Pieces (sorry, money) and (forgiven): the mean of two unit vectors at a right angle is (1, √2,
     # 1) / 2
@@ -113,11 +113,14 @@ def test_the_nearest_comes_first_and_nothing_is_embedded_twice(store: Store) -> 
     before = len(encoder.read)
     assert index_episodes(store, encoder) == 0
     assert len(encoder.read) == before
-    assert search(store, encoder, "money", limit=1) == search(store, encoder, "money")[:1]
-    assert search(store, encoder, "money", run="second") == []
-    assert search(store, Counting(id="another"), "money") == []
+    assert (
+        search_episodes(store, encoder, "money", limit=1)
+        == search_episodes(store, encoder, "money")[:1]
+    )
+    assert search_episodes(store, encoder, "money", run="second") == []
+    assert search_episodes(store, Counting(id="another"), "money") == []
     with pytest.raises(InputError, match="nothing to look for"):
-        search(store, encoder, " \n")
+        search_episodes(store, encoder, " \n")
 
 
 def test_neither_blocks_nor_ties_change_what_is_nearest(
@@ -134,7 +137,7 @@ def test_neither_blocks_nor_ties_change_what_is_nearest(
     )
     assert len({cosine for _, cosine in ranked}) < 11
     for limit in (1, 2, 3, 5, 11, 20):
-        found = nearest(store, "e", query, limit=limit)
+        found = nearest_episodes(store, "e", query, limit=limit)
         assert [(hit.episode_id, hit.cosine) for hit in found] == ranked[:limit]
 
 
@@ -153,7 +156,12 @@ def test_an_apology_is_found_by_its_meaning(store: Store) -> None:
         ["The train leaves at nine.", "Then we should hurry."],
     )
     assert index_episodes(store, encoder) == 3
-    assert search(store, encoder, "someone apologises and is forgiven")[0].episode_id == apology
-    assert search(store, encoder, "two people bargain over a price")[0].episode_id == haggling
-    assert isinstance(search(store, encoder, "x", limit=1)[0], SimilarEpisode)
+    assert (
+        search_episodes(store, encoder, "someone apologises and is forgiven")[0].episode_id
+        == apology
+    )
+    assert (
+        search_episodes(store, encoder, "two people bargain over a price")[0].episode_id == haggling
+    )
+    assert isinstance(search_episodes(store, encoder, "x", limit=1)[0], SimilarEpisode)
     assert encoder_id(encoder) == encoder_id(load_sentence_encoder())

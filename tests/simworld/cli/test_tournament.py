@@ -18,8 +18,8 @@ from simworld.core.errors import Failure, InputError, SimworldError
 from simworld.results.games import GameCounts
 from simworld.results.standings import make_standings
 from simworld.testing.fakes import FakeBackend
-from simworld.tournament.results import Results
-from simworld.tournament.results_json import plain_results
+from simworld.tournament.results import TournamentResult
+from simworld.tournament.results_json import results_to_json
 from store import open_store
 from tests.factories.tournaments import play, tournament, write
 
@@ -121,8 +121,8 @@ def test_who_won_every_game_has_no_upper_bound(
         families=("k0", "k1"),
         agents=("ada", "ben", "cyn"),
         measures=("overall",),
-        totals=np.zeros((2, 3, 1)),
-        numbers=np.ones((2, 3, 1), dtype=np.int64),
+        score_sums=np.zeros((2, 3, 1)),
+        score_counts=np.ones((2, 3, 1), dtype=np.int64),
         wins=np.array(
             [
                 [
@@ -134,12 +134,12 @@ def test_who_won_every_game_has_no_upper_bound(
         ),
         ties=np.zeros((2, 3, 3, 1), dtype=np.int64),
     )
-    found = Results(
+    found = TournamentResult(
         judge="fake",
         judge_ids=("fake@1",),
-        judged=2,
+        judged_episodes=2,
         standings=make_standings(counted, agents=("ada", "ben", "cyn"), anchor="ben", rounds=50),
-        tables=None,
+        multiplayer_ratings=None,
         scales={"overall": (0.0, 1.0)},
     )
     show_results("cup", found)
@@ -155,7 +155,7 @@ def test_who_won_every_game_has_no_upper_bound(
     assert lines.keys() == {"ada", "ben", "cyn"}
     assert "Note: ada won every game: only a lower bound of the rating is known" in shown.err
     assert "Note: cyn lost every game: only an upper bound" in shown.err
-    best, _, worst = plain_results(made, found)["measures"]["overall"]["standings"]
+    best, _, worst = results_to_json(made, found)["measures"]["overall"]["standings"]
     assert best["rating"]["high"] is None
     assert best["rating"]["low"] == pytest.approx(784, abs=1)
     assert (best["rating"]["unbounded"], worst["rating"]["unbounded"]) == (

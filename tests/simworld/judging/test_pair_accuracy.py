@@ -17,7 +17,7 @@ from simworld.judging.contrast_pairs import ContrastPair, PairEpisodes, lines
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.pair_accuracy import PairSet, check_judge, load_pairs, shipped_pairs
 from simworld.judging.transcript import judge_transcript
-from simworld.stats.intervals import wilson
+from simworld.stats.intervals import wilson_interval
 from tests.factories.judging import AnsweringBackend, replied, scored
 from tests.factories.losing import LosingBackend
 
@@ -124,7 +124,7 @@ def test_the_record_counts_ties_half_and_leaves_failures_out() -> None:
         2.5 / 4,
         1.5 / 4,
     )
-    assert (goal.low, goal.high) == wilson(2.5, 4)
+    assert (goal.low, goal.high) == wilson_interval(2.5, 4)
     data = json.loads(json.dumps(trust.plain()))
     assert data["n"] == 5
     assert data["accuracy"] == pytest.approx(3.5 / 5)

@@ -17,7 +17,7 @@ from simworld.judging.judge_spec import JudgeSpec
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures, plan_arms
 from simworld.pipeline.evaluate import evaluate
 from simworld.pipeline.evaluation_result import evaluation_json
-from simworld.results.arms import judged_seats
+from simworld.results.arms import scores_by_seat
 from simworld.results.last_attempts import last_attempts
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import FakeBackend, fake_answer
@@ -163,7 +163,7 @@ def test_a_judge_scores_every_seat_once_and_only_what_is_new(store: Store, folde
     assert goal.p <= goal.p_holm <= 1
     assert overall.p_holm is None  # not one of the dimensions
     # The difference of one place, from the store itself.
-    seats = judged_seats(store, found.judge_ids, [s.id for s in store.summaries(run="e")])
+    seats = scores_by_seat(store, found.judge_ids, [s.id for s in store.summaries(run="e")])
     rows = [row for row in store.scores(run="e") if (row.episode_id, row.seat) == next(iter(seats))]
     assert seats[next(iter(seats))][OVERALL] == pytest.approx(
         sum(row.rescaled for row in rows) / len(rows)

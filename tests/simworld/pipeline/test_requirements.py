@@ -7,8 +7,8 @@ import pytest
 
 from simworld.core.errors import InputError
 from simworld.pipeline.requirements import Requirement, check_requirement, read_requirements
-from simworld.stats.paired_comparison import PairedComparison
-from simworld.stats.paired_comparison import compare_pairs as of_pairs
+from simworld.stats.paired_tests import PairedComparison
+from simworld.stats.paired_tests import compare_pairs as of_pairs
 
 ARMS = ("base", "steered", "best-constant")
 MEASURES = ("overall", "goal", "sotopia/secret")

@@ -7,8 +7,8 @@ from itertools import groupby
 
 import numpy as np
 
-from simworld.results.cells import SeatScore, to_score_tables
 from simworld.results.games import GameCounts, count_games
+from simworld.results.seat_scores import SeatScore, to_score_tables
 
 
 def count(scores: Iterable[SeatScore], ties: Mapping[str, float] | None = None) -> GameCounts:
@@ -21,10 +21,10 @@ def sums(counted: GameCounts) -> dict[tuple[str, str, str], tuple[float, int]]:
     """(measure, agent, family) → the sum of its scores, and how many there are."""
     return {
         (counted.measures[m], counted.agents[k], counted.families[f]): (
-            float(counted.totals[f, k, m]),
-            int(counted.numbers[f, k, m]),
+            float(counted.score_sums[f, k, m]),
+            int(counted.score_counts[f, k, m]),
         )
-        for f, k, m in np.argwhere(counted.numbers).tolist()
+        for f, k, m in np.argwhere(counted.score_counts).tolist()
     }
 
 

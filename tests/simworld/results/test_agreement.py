@@ -16,10 +16,10 @@ from scipy.stats import spearmanr
 
 from simworld.core.errors import InputError
 from simworld.results.agreement import (
-    agreement,
     alpha_sums,
     find_raters,
     krippendorff_alphas,
+    measure_agreement,
     spearman,
 )
 from store import Store, open_store
@@ -120,7 +120,7 @@ def score(
 
 
 def test_raters_are_compared_on_the_seats_that_both_have_scored(store: Store) -> None:
-    goal, secret = agreement(store, ["j1", "j2", "j3"], rounds=200)
+    goal, secret = measure_agreement(store, ["j1", "j2", "j3"], rounds=200)
     assert (goal.dimension, secret.dimension) == ("goal", "secret")
     assert goal.alpha is not None
     pairs = [[n / 10 + 0.1, value] for n, value in enumerate((0.9, 0.8, 0.7, 0.95))]
@@ -139,12 +139,12 @@ def test_raters_are_compared_on_the_seats_that_both_have_scored(store: Store) ->
 def test_the_deviation_between_two_samples(store: Store) -> None:
     """The seller's samples differ by 0.2 (Σ(v − mean)² = 0.02), the buyer's not at all: √(2 · 4 ·
     0.02 / 8)."""
-    found = agreement(store, ["j1"])[0].retests["j1"]
+    found = measure_agreement(store, ["j1"])[0].retests["j1"]
     assert found.value == pytest.approx(math.sqrt(0.02))
     assert (found.n, found.families) == (8, 4)
     assert found.low == pytest.approx(found.value)  # all families are alike
     assert found.high == pytest.approx(found.value)
-    assert agreement(store, ["j2"], rounds=10)[0].retests == {}
+    assert measure_agreement(store, ["j2"], rounds=10)[0].retests == {}
 
 
 def test_what_swapping_does_to_a_score(store: Store) -> None:
@@ -153,7 +153,7 @@ def test_what_swapping_does_to_a_score(store: Store) -> None:
     for work in (item(repeat=n) for n in range(4)):
         score(store, work.episode_id(1), "j1~names", 0, {("seller", "goal"): 0.3})
     assert "j1~names" not in [judge.id for judge in find_raters(store)]
-    goal = agreement(store, ["j1", "j2"], rounds=50)[0]
+    goal = measure_agreement(store, ["j1", "j2"], rounds=50)[0]
     assert list(goal.swaps) == [("j1", "names")]
     figure = goal.swaps["j1", "names"]
     assert figure.value == pytest.approx((0.2 + 0.1 + 0 + 0.1) / 4)
@@ -174,7 +174,7 @@ def test_one_family_gives_no_interval(tmp_path: Path) -> None:
                 0,
                 {("seller", "goal"): 0.5, ("buyer", "goal"): 0.25},
             )
-        (goal,) = agreement(opened, ["a", "b"])
+        (goal,) = measure_agreement(opened, ["a", "b"])
     assert goal.alpha is not None
     assert (goal.alpha.value, goal.alpha.low, goal.alpha.high) == (1, None, None)
 

@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from simworld.results.cells import SeatScore, to_score_tables
 from simworld.results.differences import compare_agents, families_needed
+from simworld.results.seat_scores import SeatScore, to_score_tables
 
 
 def score(agent: str, family: int, value: float, partner: str = "p") -> SeatScore:
@@ -45,15 +45,21 @@ def test_differences_by_hand() -> None:
     found = compare_agents(to_score_tables(scores), "a", "b")
     assert list(found) == ["overall", "goal", "secret"]
     overall, secret = found["overall"], found["secret"]
-    assert overall.paired.mean == pytest.approx(0.2)
-    assert overall.effect == pytest.approx(2.0)
-    assert overall.paired.z == pytest.approx(2 * math.sqrt(3))
-    assert overall.settles == families_needed(2.0)
-    assert (overall.paired.pairs, overall.paired.families) == (3, 3)
-    assert (overall.paired.p_holm, secret.effect, secret.settles) == (None, None, None)
+    assert overall.comparison.mean == pytest.approx(0.2)
+    assert overall.effect_size == pytest.approx(2.0)
+    assert overall.comparison.z == pytest.approx(2 * math.sqrt(3))
+    assert overall.families_needed == families_needed(2.0)
+    assert (overall.comparison.pairs, overall.comparison.families) == (3, 3)
+    assert (overall.comparison.p_holm, secret.effect_size, secret.families_needed) == (
+        None,
+        None,
+        None,
+    )
     # secret has no p, so one test was made
-    assert found["goal"].paired.p_holm == found["goal"].paired.p
-    assert compare_agents(to_score_tables(scores), "b", "a")["goal"].effect == pytest.approx(-2.0)
+    assert found["goal"].comparison.p_holm == found["goal"].comparison.p
+    assert compare_agents(to_score_tables(scores), "b", "a")["goal"].effect_size == pytest.approx(
+        -2.0
+    )
 
 
 def test_agents_without_a_common_cell() -> None:

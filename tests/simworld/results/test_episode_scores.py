@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from simworld.results.arms import judged_seats
-from simworld.results.episode_scores import average_judgements, scores_of
-from simworld.results.seat_scores import read_scores
+from simworld.results.arms import scores_by_seat
+from simworld.results.episode_scores import average_judgements, read_episode_scores
+from simworld.results.score_reading import read_scores
 from store import Store, open_store
 from tests.factories.stored import add, begin, item, judged, played
 from tests.factories.world import RUBRIC
@@ -49,7 +49,7 @@ def in_range(shares: dict[tuple[str, str], float]) -> dict[tuple[str, str], floa
 
 def test_samples_are_averaged_each_dimension_in_its_range(store: Store) -> None:
     judges = [judge for judge in store.judges() if judge.id == "own@1"]
-    found = scores_of(store, judges, [EPISODE])
+    found = read_episode_scores(store, judges, [EPISODE])
     seller, buyer = (found[EPISODE, seat] for seat in SEATS)
     # goal: (5 + 9 + 1) / 3; bond: (0 − 4) / 2; overall of the two samples that have both dimensions:
     # (3 · .5 + .5) / 4 = .5 and (3 · .9 + .1) / 4 = .7
@@ -63,14 +63,16 @@ def test_a_judge_without_a_rubric_has_scores_and_no_overall(store: Store) -> Non
     found = average_judgements(store.judgements(EPISODE), {})
     assert found["bare@1", "seller"].dimensions == {"goal": 5.0, "bond": 0.0}
     assert {scores.overall for scores in found.values()} == {None}
-    assert scores_of(store, store.judges(), [EPISODE]).keys() == {(EPISODE, s) for s in SEATS}
+    assert read_episode_scores(store, store.judges(), [EPISODE]).keys() == {
+        (EPISODE, s) for s in SEATS
+    }
 
 
 def test_an_evaluation_and_standings_read_the_same_overall(store: Store) -> None:
     seats = dict.fromkeys(store.run_scenarios("first"), SEATS)
     (part,) = read_scores(store, "first", ["own@1"], seats, agents=["smol", "rival"])
     (seller,) = part.values[part.seat == 0, part.measures.index("overall")]
-    evaluated = judged_seats(store, ["own@1"], [EPISODE])
+    evaluated = scores_by_seat(store, ["own@1"], [EPISODE])
     assert evaluated[EPISODE, "seller"]["overall"] == seller
     assert "overall" not in evaluated[EPISODE, "buyer"]
 
@@ -78,7 +80,7 @@ def test_an_evaluation_and_standings_read_the_same_overall(store: Store) -> None
 def test_thousands_of_episodes_are_asked_for_in_parts(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simworld.results.episode_scores.EPISODES", 1)
+    monkeypatch.setattr("simworld.results.episode_scores.EPISODES_PER_QUERY", 1)
     judges = [judge for judge in store.judges() if judge.id == "own@1"]
-    one = scores_of(store, judges, [EPISODE])
-    assert scores_of(store, judges, ["0" * 20, EPISODE, EPISODE]) == one
+    one = read_episode_scores(store, judges, [EPISODE])
+    assert read_episode_scores(store, judges, ["0" * 20, EPISODE, EPISODE]) == one

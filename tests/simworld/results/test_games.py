@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simworld.results.cells import SeatScore
+from simworld.results.seat_scores import SeatScore
 from tests.simworld.results.counted import count, games, sums
 
 

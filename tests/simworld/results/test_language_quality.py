@@ -9,7 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, PlanStep, Turn
-from simworld.results.language_quality import dispersion, distinct, evenly_spaced, qualities
+from simworld.results.language_quality import (
+    dispersion,
+    distinct_share,
+    evenly_spaced,
+    measure_language,
+)
 
 
 def episode(*said: tuple[str, str], actions: Sequence[Sequence[float]] = ()) -> Episode:
@@ -39,7 +44,7 @@ def test_an_arm_by_hand() -> None:
         ("b", "I see."),
         ("a", ""),
     )
-    found = qualities({"arm": [(played, "a")]})["arm"]
+    found = measure_language({"arm": [(played, "a")]})["arm"]
     assert (found.utterances, found.empty_share, found.words) == (2, 1 / 3, 4.0)
     assert (found.distinct_1, found.distinct_2) == (5 / 8, 4 / 6)
     assert found.repeated_share == 0.0
@@ -56,23 +61,23 @@ def test_repeating_the_other_counts_as_repeating() -> None:
         ("a", "I will not pay so much"),
         ("a", "Fine then, take it"),
     )
-    assert qualities({"arm": [(played, "a")]})["arm"].repeated_share == 0.5
-    assert qualities({"arm": [(played, "b")]})["arm"].repeated_share == 0.0
+    assert measure_language({"arm": [(played, "a")]})["arm"].repeated_share == 0.5
+    assert measure_language({"arm": [(played, "b")]})["arm"].repeated_share == 0.0
 
 
 def test_distinct_is_read_over_as_many_words_in_every_arm() -> None:
     # The long arm says eight words, all different in the first two; the short one says two.
     long = episode(("a", "one two one two one two one two"))
     short = episode(("a", "one two"))
-    found = qualities({"long": [(long, "a")], "short": [(short, "a")]})
+    found = measure_language({"long": [(long, "a")], "short": [(short, "a")]})
     assert found["long"].distinct_1 == found["short"].distinct_1 == 1.0
-    assert qualities({"long": [(long, "a")]})["long"].distinct_1 == 2 / 8
+    assert measure_language({"long": [(long, "a")]})["long"].distinct_1 == 2 / 8
 
 
 def test_pairs_do_not_cross_utterances() -> None:
-    assert distinct([["a", "b"], ["a", "b"]], 2, 99) == 0.5
-    assert distinct([["a"], ["b"]], 2, 99) is None
-    assert distinct([], 1, 0) is None
+    assert distinct_share([["a", "b"], ["a", "b"]], 2, 99) == 0.5
+    assert distinct_share([["a"], ["b"]], 2, 99) is None
+    assert distinct_share([], 1, 0) is None
 
 
 def test_dispersion_by_hand() -> None:
@@ -87,8 +92,10 @@ def test_dispersion_by_hand() -> None:
 
 def test_actions_are_compared_where_they_were_used() -> None:
     steered = episode(("a", "Yes."), ("a", "No."), ("a", "Well."), actions=[(1, 0), (0, 1)])
-    assert qualities({"arm": [(steered, "a")]})["arm"].action_dispersion == pytest.approx(1.0)
-    assert qualities({"arm": [(steered, "b")]})["arm"].action_dispersion is None
+    assert measure_language({"arm": [(steered, "a")]})["arm"].action_dispersion == pytest.approx(
+        1.0
+    )
+    assert measure_language({"arm": [(steered, "b")]})["arm"].action_dispersion is None
 
 
 def test_utterances_are_embedded_at_most_so_many() -> None:
@@ -99,13 +106,13 @@ def test_utterances_are_embedded_at_most_so_many() -> None:
         return np.eye(len(texts))
 
     played = episode(*[("a", f"line {i}") for i in range(10)])
-    found = qualities({"arm": [(played, "a")]}, embed=embed, most=4)["arm"]
+    found = measure_language({"arm": [(played, "a")]}, embed=embed, max_embedded=4)["arm"]
     assert asked == [["line 0", "line 2", "line 5", "line 7"]]
     assert found.utterance_dispersion == pytest.approx(1.0)
 
 
 def test_an_arm_that_said_nothing_has_nothing_measured() -> None:
-    found = qualities(
+    found = measure_language(
         {"silent": [(episode(("a", "")), "a")], "absent": []},
         embed=lambda texts: np.eye(len(texts)),
     )

@@ -10,17 +10,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simworld.results.cells import SeatScore, SeatScores, to_score_tables
-from simworld.results.multiplayer_ratings import ENOUGH, EpisodeRanks, MultiplayerRating
+from simworld.results.multiplayer_ratings import (
+    EPISODES_PER_AGENT,
+    MultiplayerRater,
+    MultiplayerRating,
+)
+from simworld.results.seat_scores import SeatScore, SeatScores, to_score_tables
 
 pytest.importorskip("openskill")
 
 
 def rate(*parts: list[SeatScore]) -> tuple[MultiplayerRating, ...]:
-    tables = EpisodeRanks("overall")
+    tables = MultiplayerRater("overall")
     for scores in parts:
         for part in to_score_tables(scores):
-            tables.add(part)
+            tables.add_scores(part)
     return tables.ratings()
 
 
@@ -95,23 +99,23 @@ def test_parts_may_come_in_any_order() -> None:
     ]
     found = []
     for order in (parts, parts[::-1]):
-        tables = EpisodeRanks("overall")
+        tables = MultiplayerRater("overall")
         for part in order:
-            tables.add(part)
+            tables.add_scores(part)
         found.append(tables.ratings())
     assert found[0] == found[1]
 
 
 def test_of_very_many_episodes_the_first_by_id_are_ranked() -> None:
-    tables = EpisodeRanks("overall")
-    most = 3 * ENOUGH
+    tables = MultiplayerRater("overall")
+    most = 3 * EPISODES_PER_AGENT
     for start in range(0, most + 300, 100):
         scores = [
             score
             for n in range(start, start + 100)
             for score in episode(n, {"s": ("a", n % 5 / 5), "t": ("b", n % 3 / 3), "u": ("c", 0.5)})
         ]
-        tables.add(
+        tables.add_scores(
             numbered(scores, [2**64 - 1 - n for n in range(start, start + 100) for _ in range(3)])
         )
     assert {rating.episodes for rating in tables.ratings()} == {most}

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from simworld.results.cells import SeatScore
 from simworld.results.games import GameCounts
-from simworld.results.seat_scores import SeatCount
+from simworld.results.score_reading import SeatCount
+from simworld.results.seat_scores import SeatScore
 from simworld.results.standings import Standing, Standings, WinRecord, make_standings
 from tests.simworld.results.counted import count
 
@@ -27,14 +27,14 @@ def counted(scored: Sequence[Scored] = (), games: Sequence[Games] = ()) -> GameC
         families=tuple(families),
         agents=tuple(agents),
         measures=("overall",),
-        totals=np.zeros(each),
-        numbers=np.zeros(each, dtype=np.int64),
+        score_sums=np.zeros(each),
+        score_counts=np.zeros(each, dtype=np.int64),
         wins=np.zeros(pairs, dtype=np.int64),
         ties=np.zeros(pairs, dtype=np.int64),
     )
     for agent, family, total, n in scored:
         place = families.index(family), agents.index(agent), 0
-        made.totals[place], made.numbers[place] = total, n
+        made.score_sums[place], made.score_counts[place] = total, n
     for first, second, family, won, tied, lost in games:
         f, i, j = families.index(family), agents.index(first), agents.index(second)
         made.wins[f, i, j], made.wins[f, j, i] = won, lost
@@ -67,7 +67,7 @@ def test_scores_records_and_points() -> None:
     # Resampled families: f twice is 1/4, g twice is 1.
     assert (a.score.low, a.score.high) == (0.25, 1.0)
     assert (b.score.mean, b.score.low, b.score.high) == (0.5, 0.5, 0.5)
-    assert table.records == {
+    assert table.win_records == {
         ("a", "b"): WinRecord(wins=6, ties=1, losses=2),
         ("b", "a"): WinRecord(wins=2, ties=1, losses=6),
     }
@@ -158,7 +158,7 @@ def test_an_agent_that_is_not_asked_for_is_left_out_of_everything() -> None:
 
 
 def test_seats_of_everybody_are_counted() -> None:
-    found = standings(SMALL, seats={"a": SeatCount(played=6, failed=1)})
+    found = standings(SMALL, seat_counts={"a": SeatCount(played=6, failed=1)})
     assert found.seats == {"a": SeatCount(played=6, failed=1), "b": SeatCount()}
 
 

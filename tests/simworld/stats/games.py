@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from simworld.stats.ratings import Ratings, rate_counts
+from simworld.stats.ratings import Ratings, fit_ratings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,4 +38,4 @@ def rate(games: Sequence[Game], **settings: Any) -> Ratings:
             ties[f, j, i] += game.times
         else:
             wins[(f, i, j) if game.result == 1 else (f, j, i)] += game.times
-    return rate_counts(agents, wins, ties, **settings)
+    return fit_ratings(agents, wins, ties, **settings)

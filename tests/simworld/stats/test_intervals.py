@@ -7,7 +7,7 @@ from math import inf, nan, sqrt
 import numpy as np
 import pytest
 
-from simworld.stats.intervals import Estimate, mean_by_family, wilson
+from simworld.stats.intervals import Estimate, mean_by_family, wilson_interval
 
 VALUES = [("a", 1.0), ("a", 3.0), ("b", 5.0), ("c", 7.0)]
 
@@ -137,15 +137,17 @@ def test_intervals_of_few_families_are_wide_enough() -> None:
     ],
 )
 def test_wilson_against_published_values(successes: int, n: int, low: float, high: float) -> None:
-    assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
+    assert wilson_interval(successes, n) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_wilson_takes_ties_as_halves() -> None:
     # p = .5, n = 1, z = 2: centre .5, half width 2 / 5 · sqrt(.25 + 1) = .4472
-    assert wilson(0.5, 1, z=2.0) == pytest.approx((0.5 - 0.4 * sqrt(1.25), 0.5 + 0.4 * sqrt(1.25)))
+    assert wilson_interval(0.5, 1, z=2.0) == pytest.approx(
+        (0.5 - 0.4 * sqrt(1.25), 0.5 + 0.4 * sqrt(1.25))
+    )
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 0), (3, 2), (-1, 2), (nan, 2)])
 def test_wilson_refuses_what_is_no_share(successes: float, n: int) -> None:
     with pytest.raises(ValueError, match=r"no interval|no share"):
-        wilson(successes, n)
+        wilson_interval(successes, n)

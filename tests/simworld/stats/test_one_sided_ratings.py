@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simworld.stats.ratings import POINTS, Rating
+from simworld.stats.ratings import POINTS_PER_THETA, Rating
 from tests.simworld.stats.games import Game, rate
 
 
@@ -41,7 +41,7 @@ def test_who_won_every_game_has_the_exact_lower_bound_of_its_chance(families: in
     # A chance p of winning a family gives F wins of F in 5 % of the cases where p^F = 0.05; p is
     # odds, and odds are points.
     p = 0.05 ** (1 / families)
-    bound = POINTS * math.log(p / (1 - p))
+    bound = POINTS_PER_THETA * math.log(p / (1 - p))
     found = ratings(games(("a", "b", 1), families=families), anchor="b")["a"]
     assert found.high == math.inf
     assert found.low == pytest.approx(1000 + bound, abs=1)

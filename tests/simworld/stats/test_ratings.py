@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simworld.stats.bradley_terry import fit_bradley_terry
-from simworld.stats.ratings import POINTS
+from simworld.stats.ratings import POINTS_PER_THETA
 from tests.simworld.stats.games import Game, rate
 
 
@@ -108,7 +108,7 @@ def test_without_ties_it_is_what_choix_finds() -> None:
     )  # its penalty has no ½
     ours = points(games, ridge=0.1)
     assert [ours[f"a{i}"] - 1000 for i in range(6)] == pytest.approx(
-        list(POINTS * (theirs - theirs.mean())), abs=1e-2
+        list(POINTS_PER_THETA * (theirs - theirs.mean())), abs=1e-2
     )
 
 
@@ -123,7 +123,7 @@ def test_intervals_cover_the_truth() -> None:
                 np.random.default_rng(seed), agents=5, families=30, ties=0.4, spread=spread
             )
             for rating in rate(games, rounds=500, seed=seed).ratings:
-                truth = 1000 + POINTS * strengths[int(rating.agent[1:])]
+                truth = 1000 + POINTS_PER_THETA * strengths[int(rating.agent[1:])]
                 assert rating.low is not None
                 assert rating.high is not None
                 covered += rating.low <= truth <= rating.high

@@ -9,17 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from simworld.tournament.loading import open_tournament
+from simworld.tournament.loaded_tournament import load_tournament
 from simworld.tournament.results import tournament_results
-from simworld.tournament.results_json import plain_results
+from simworld.tournament.results_json import results_to_json
 from store import open_store
-from tests.factories.tournaments import (
-    play,
-    play_at_most,
-    statements_counted,
-    tournament,
-    write,
-)
+from tests.factories.tournaments import play, play_at_most, statements_counted, tournament, write
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -31,10 +25,10 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def standings(folder: Path, url: str) -> dict[str, object]:
-    made = open_tournament(str(folder / "cup.yaml"))
+    made = load_tournament(str(folder / "cup.yaml"))
     with open_store(url) as store:
         assert len(store.summaries(run="cup")) == 96
-        return plain_results(made, tournament_results(made, store, made.judges[0], rounds=100))
+        return results_to_json(made, tournament_results(made, store, made.judges[0], rounds=100))
 
 
 @pytest.mark.parametrize(

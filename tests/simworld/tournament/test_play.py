@@ -20,15 +20,15 @@ from simworld.core.requests import Completion, Request, Score, Scored
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import fake_answer
 from simworld.tournament.cost_estimate import estimate_cost
-from simworld.tournament.loading import Tournament
+from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.play import OpenJudge, play_tournament
 from simworld.tournament.results import (
-    differences,
-    judge_ids,
+    compare_tournament_agents,
+    find_judge_ids,
     read_tournament_scores,
     tournament_results,
 )
-from simworld.tournament.results_json import plain_differences, plain_results
+from simworld.tournament.results_json import differences_to_json, results_to_json
 from store import Store, open_store
 from tests.factories.tournaments import AGENTS, judge, loaded_agents, play, tournament, write
 
@@ -41,7 +41,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def report(made: Tournament, store: Store) -> dict[str, object]:
-    return plain_results(made, tournament_results(made, store, made.judges[0], rounds=50))
+    return results_to_json(made, tournament_results(made, store, made.judges[0], rounds=50))
 
 
 def keys(store: Store) -> set[str]:
@@ -52,9 +52,9 @@ def test_a_round_robin(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path)
     ran = play(made, store)
     # 6 scenarios × 4 × 4 ordered pairs, each agent beside itself included.
-    assert (ran.played, ran.failed, ran.spent) == (96, 0, "")
+    assert (ran.played, ran.failed, ran.exhausted) == (96, 0, "")
     found = tournament_results(made, store, made.judges[0], rounds=50)
-    assert found.judged == 96
+    assert found.judged_episodes == 96
     overall = found.standings.tables["overall"]
     assert [table.measure for table in found.standings.tables.values()][:2] == [
         "overall",
@@ -68,8 +68,8 @@ def test_a_round_robin(store: Store, tmp_path: Path) -> None:
         # 6 scenarios × 2 seats × 4 partners
         assert (standing.score.n, standing.score.families) == (48, 6)
         assert standing.rating.games == 144
-    assert overall.records["ada", "ben"].games == 48
-    assert overall.records["ada", "ben"].wins == overall.records["ben", "ada"].losses
+    assert overall.win_records["ada", "ben"].games == 48
+    assert overall.win_records["ada", "ben"].wins == overall.win_records["ben", "ada"].losses
     counts = {(c.played, c.failed, c.unscored) for c in found.standings.seats.values()}
     assert counts == {(48, 0, 0)}
     assert play(made, store).played == 0
@@ -98,15 +98,15 @@ def test_another_agent_plays_only_new_matches(store: Store, tmp_path: Path) -> N
 
 def old_games(made: Tournament, store: Store) -> set[tuple[object, ...]]:
     """The scores of the first three agents beside each other: what their games are made of."""
-    ids, old = judge_ids(store, "cup", made.judges[0]), AGENTS[:3]
+    ids, old = find_judge_ids(store, "cup", made.judges[0]), AGENTS[:3]
     by_name = dict(enumerate(AGENTS))  # partners are numbered in the order of names
     return {
-        (part.places[place], seat, by_name[partner], part.agents[agent], *values)
+        (part.blocks[place], seat, by_name[partner], part.agents[agent], *values)
         for part in read_tournament_scores(made, store, ids, agents=old)
         for place, seat, partner, agent, values in zip(
             *(
                 column.tolist()
-                for column in (part.place, part.seat, part.partners, part.agent, part.values)
+                for column in (part.block, part.seat, part.partners, part.agent, part.values)
             ),
             strict=True,
         )
@@ -162,20 +162,20 @@ def test_three_seats(store: Store, tmp_path: Path) -> None:
     # A seat beside two of one kind: 3 kinds × 3 pairs of agents. Beside two different agents (6
     # ordered couples), only these two can sit: 1 pair each. 2 scenarios × 3 seats × (9 + 6).
     assert overall.games == 90
-    assert found.tables is not None
-    assert {rating.agent for rating in found.tables} == set(AGENTS[:3])
+    assert found.multiplayer_ratings is not None
+    assert {rating.agent for rating in found.multiplayer_ratings} == set(AGENTS[:3])
     assert (
-        sum(rating.episodes for rating in found.tables) == 2 * 2 * 18
+        sum(rating.episodes for rating in found.multiplayer_ratings) == 2 * 2 * 18
     )  # two agents in every episode but those of one alone
 
 
 def test_a_budget_stops_and_the_same_command_goes_on(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, "budget: {episodes: 40}")
     ran = play(made, store)
-    assert (ran.played, ran.spent) == (40, "40 episodes")
+    assert (ran.played, ran.exhausted) == (40, "40 episodes")
     assert estimate_cost(made, store).left == 56
     assert play(made, store).played == 40
-    assert (play(made, store).spent, estimate_cost(made, store).left) == ("", 0)
+    assert (play(made, store).exhausted, estimate_cost(made, store).left) == ("", 0)
     whole = report(made, store)
     with open_store(f"sqlite:///{tmp_path / 'y.db'}", create=True) as other:
         play(tournament(tmp_path), other)
@@ -250,14 +250,15 @@ def test_compare_is_antisymmetric_and_paired(store: Store, tmp_path: Path) -> No
     made = tournament(tmp_path)
     play(made, store)
     one, other = (
-        differences(made, store, made.judges[0], *pair) for pair in (("ada", "ben"), ("ben", "ada"))
+        compare_tournament_agents(made, store, made.judges[0], *pair)
+        for pair in (("ada", "ben"), ("ben", "ada"))
     )
-    assert one["overall"].paired.mean == pytest.approx(-other["overall"].paired.mean)
-    assert one["overall"].settles == other["overall"].settles
-    assert (one["goal"].paired.pairs, one["goal"].paired.families) == (48, 6)
-    assert one["overall"].paired.p_holm is None
-    assert one["goal"].paired.p_holm is not None
-    assert set(plain_differences("ada", "ben", one)["measures"]) == set(one)
+    assert one["overall"].comparison.mean == pytest.approx(-other["overall"].comparison.mean)
+    assert one["overall"].families_needed == other["overall"].families_needed
+    assert (one["goal"].comparison.pairs, one["goal"].comparison.families) == (48, 6)
+    assert one["overall"].comparison.p_holm is None
+    assert one["goal"].comparison.p_holm is not None
+    assert set(differences_to_json("ada", "ben", one)["measures"]) == set(one)
 
 
 def test_a_judge_that_failed_everywhere_is_one_line(store: Store, tmp_path: Path) -> None:
@@ -270,7 +271,7 @@ def test_a_judge_that_failed_everywhere_is_one_line(store: Store, tmp_path: Path
         tournament_results(made, store, made.judges[0])
     assert "\n" not in str(found.value)
     play(made, store, retry_failed=True)
-    assert tournament_results(made, store, made.judges[0], rounds=50).judged == 96
+    assert tournament_results(made, store, made.judges[0], rounds=50).judged_episodes == 96
 
 
 def test_what_a_judge_did_not_score_is_counted(store: Store, tmp_path: Path) -> None:
@@ -316,7 +317,7 @@ def test_ties_below_the_measured_deviation(store: Store, tmp_path: Path) -> None
     # of the difference of two samples
     variance = sum((x - y) ** 2 for x, y in values.values()) / len(values)
     assert variance > 0
-    assert found.tie == pytest.approx(variance**0.5)
+    assert found.tie_threshold == pytest.approx(variance**0.5)
     assert found.ties > 0
 
 
@@ -360,7 +361,7 @@ def test_without_its_library_tables_of_three_say_what_to_install(
     play(made, store)
     monkeypatch.setitem(sys.modules, "openskill.models", None)
     found = tournament_results(made, store, made.judges[0], rounds=50)
-    assert found.tables is None
+    assert found.multiplayer_ratings is None
     assert any("pip install 'simworld[ratings]'" in warning for warning in found.standings.warnings)
 
 

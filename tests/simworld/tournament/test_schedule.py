@@ -10,46 +10,52 @@ from simworld.core.scenario import Scenario
 from simworld.testing.fakes import example_scenario
 from simworld.tournament.schedule import (
     Match,
-    fixed_partner,
-    focal,
-    round_robin,
-    seatings,
+    cast_matches,
+    fixed_partner_matches,
+    focal_matches,
+    round_robin_matches,
+    swiss_matches,
     swiss_pairs,
-    swiss_round,
 )
 
 NAMES = st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=8, unique=True)
 
 
 def test_formats() -> None:
-    assert round_robin("ab") == (Match("a", "a"), Match("a", "b"), Match("b", "a"), Match("b", "b"))
-    assert round_robin("ab", self_play=False) == (Match("a", "b"), Match("b", "a"))
-    assert fixed_partner("ab", ["p"]) == (Match("a", "p"), Match("b", "p"))
+    assert round_robin_matches("ab") == (
+        Match("a", "a"),
+        Match("a", "b"),
+        Match("b", "a"),
+        Match("b", "b"),
+    )
+    assert round_robin_matches("ab", self_play=False) == (Match("a", "b"), Match("b", "a"))
+    assert fixed_partner_matches("ab", ["p"]) == (Match("a", "p"), Match("b", "p"))
     # The focal agent beside each, each beside it, each beside itself; b and c never sit together.
-    assert set(focal("abc", "a")) == {
+    assert set(focal_matches("abc", "a")) == {
         Match("a", "a"), Match("a", "b"), Match("a", "c"), Match("b", "a"), Match("c", "a"), Match("b", "b"), Match("c", "c"),
     }  # fmt: skip
-    assert set(swiss_round([("a", "b")])) == set(round_robin("ab"))
+    assert set(swiss_matches([("a", "b")])) == set(round_robin_matches("ab"))
 
 
 def test_every_seat_of_three() -> None:
     casts = [
         tuple(cast.values())
-        for _, cast in seatings([example_scenario()], [Match("a", "p")], "both")
+        for _, cast in cast_matches([example_scenario()], [Match("a", "p")], "both")
     ]
     assert casts == [("a", "p", "p"), ("p", "a", "p"), ("p", "p", "a")]
     assert [
-        tuple(c.values()) for _, c in seatings([example_scenario()], [Match("a", "p")], "second")
+        tuple(c.values())
+        for _, c in cast_matches([example_scenario()], [Match("a", "p")], "second")
     ] == [casts[1]]
 
 
 @given(NAMES)
 def test_another_agent_adds_matches_and_changes_none(names: list[str]) -> None:
     fewer = names[:-1]
-    assert set(round_robin(fewer)) <= set(round_robin(names))
-    assert set(focal(fewer, names[0])) <= set(focal(names, names[0]))
-    assert set(fixed_partner(fewer, "pq")) <= set(fixed_partner(names, "pq"))
-    new = set(round_robin(names)) - set(round_robin(fewer))
+    assert set(round_robin_matches(fewer)) <= set(round_robin_matches(names))
+    assert set(focal_matches(fewer, names[0])) <= set(focal_matches(names, names[0]))
+    assert set(fixed_partner_matches(fewer, "pq")) <= set(fixed_partner_matches(names, "pq"))
+    new = set(round_robin_matches(names)) - set(round_robin_matches(fewer))
     assert all(names[-1] in (match.agent, match.partner) for match in new)
 
 
@@ -58,7 +64,7 @@ def partners_of(
 ) -> dict[str, set[tuple[str, tuple[str, ...]]]]:
     """Agent → the cells in which it sits: the seat, and who holds the others."""
     found: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
-    for _, cast in seatings([scenario], matches, "both"):
+    for _, cast in cast_matches([scenario], matches, "both"):
         for seat, agent in cast.items():
             others = tuple(other for name, other in cast.items() if name != seat)
             found.setdefault(agent, set()).add((seat, others))
@@ -69,12 +75,12 @@ def partners_of(
 def test_in_a_round_robin_of_two_seats_all_meet_the_same_partners(names: list[str]) -> None:
     scenario = example_scenario()
     two = replace(scenario, seats=scenario.seats[:2], relationships={})
-    met = partners_of(two, round_robin(names))
+    met = partners_of(two, round_robin_matches(names))
     assert all(cells == met[names[0]] for cells in met.values())
-    alone = partners_of(two, round_robin(names, self_play=False))
+    alone = partners_of(two, round_robin_matches(names, self_play=False))
     assert not all(cells == alone[names[0]] for cells in alone.values())
     # of three seats: who is not there cannot sit between two others
-    mixed = partners_of(scenario, round_robin(names))
+    mixed = partners_of(scenario, round_robin_matches(names))
     assert all(cells == mixed[names[0]] for cells in mixed.values()) == (len(names) == 2)
 
 

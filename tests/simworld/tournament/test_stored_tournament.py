@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simworld.core.errors import InputError
-from simworld.tournament.results import results_for_ids, tournament_results
+from simworld.tournament.results import results_by_ids, tournament_results
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament
 from store import Store, open_store
 from tests.factories.tournaments import play, tournament, write
@@ -41,7 +41,7 @@ def test_standings_need_no_file(store: Store, tmp_path: Path, settings: str) -> 
     judges = stored_judges(store, "cup")
     assert list(judges) == ["fake"]
     expected = tournament_results(made, store, made.judges[0], rounds=50)
-    assert results_for_ids(found, store, "fake", judges["fake"], rounds=50) == expected
+    assert results_by_ids(found, store, "fake", judges["fake"], rounds=50) == expected
 
 
 def test_what_was_taken_out_of_the_file_is_left_out(store: Store, tmp_path: Path) -> None:

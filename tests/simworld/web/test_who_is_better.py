@@ -75,10 +75,10 @@ def test_scores_are_drawn_on_their_own_scale_whatever_they_are() -> None:
     table = MeasureStandings(
         measure="goal",
         standings=tuple(near),
-        records={},
+        win_records={},
         games=0,
         ties=0,
-        tie=0.0,
+        tie_threshold=0.0,
         groups=(),
         anchor=None,
     )
@@ -94,10 +94,10 @@ def test_an_interval_without_end_is_an_arrow() -> None:
     table = MeasureStandings(
         measure="goal",
         standings=(Standing(agent="ada", score=None, rating=rating),),
-        records={},
+        win_records={},
         games=4,
         ties=0,
-        tie=0.0,
+        tie_threshold=0.0,
         groups=(),
         anchor="ben",
     )

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simworld.analysis.questions.mean_scores import family_notes
-from simworld.analysis.questions.query_source import QuerySource, json_value, noted, table
-from simworld.analysis.questions.scope import choose, scope
+from simworld.analysis.questions.query_source import QuerySource, json_value, to_frame, with_notes
+from simworld.analysis.questions.scope import require_known, resolve_scope
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.results.language_quality import dispersion
@@ -21,7 +21,7 @@ from store.sqlite_process import SqlRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Steps:
+class _PlannerActs:
     """Acts of planners, in the order of their episodes' ids, which are hashes: a random sample, the
     same each time.
     """
@@ -33,7 +33,7 @@ class _Steps:
     notes: list[str]
 
 
-def actions(
+def planner_actions(
     source: QuerySource,
     *,
     planner: str | None,
@@ -41,35 +41,35 @@ def actions(
     scenario: str | None,
     family: str | None,
     agents: Sequence[str],
-    most: int,
+    limit: int,
 ) -> pd.DataFrame:
     """See `Analysis.planner_actions`."""
-    steps = _read(source, planner, run, scenario, family, agents, most, states=False)
+    acts = _read_acts(source, planner, run, scenario, family, agents, limit, states=False)
     groups: dict[tuple[str, str, str, int], list[int]] = defaultdict(list)
-    for place, (row, action) in enumerate(zip(steps.rows, steps.actions, strict=True)):
-        groups[row[4], row[9], row[10], action.size].append(place)
+    for i, (row, action) in enumerate(zip(acts.rows, acts.actions, strict=True)):
+        groups[row[4], row[9], row[10], action.size].append(i)
     rows, widest = [], 0
-    for key, places in sorted(groups.items()):
-        vectors = np.stack([steps.actions[place] for place in places]).astype(np.float64)
+    for key, indices in sorted(groups.items()):
+        vectors = np.stack([acts.actions[i] for i in indices]).astype(np.float64)
         rms = np.sqrt(np.square(vectors).mean(axis=1))
         mean = mean_by_family(
-            (steps.rows[place][3], float(value)) for place, value in zip(places, rms, strict=True)
+            (acts.rows[i][3], float(value)) for i, value in zip(indices, rms, strict=True)
         )
-        noisy = sum(bool(steps.rows[place][11]) for place in places) / len(places)
+        noisy = sum(bool(acts.rows[i][11]) for i in indices) / len(indices)
         widest = max(widest, mean.families)
-        numbers = (mean.mean, mean.low, mean.high, dispersion(vectors), _directions(vectors))
-        rows.append((*key, *numbers, noisy, len(places), mean.families))
+        numbers = (mean.mean, mean.low, mean.high, dispersion(vectors), _count_directions(vectors))
+        rows.append((*key, *numbers, noisy, len(indices), mean.families))
     number = dict.fromkeys(
         ("rms", "low", "high", "dispersion", "directions", "noisy_share"), "float64"
     )
     columns = {"agent": "", "planner": "", "encoder": "", "size": "int64", **number}
-    return noted(
-        table(rows, {**columns, "n": "int64", "families": "int64"}),
-        [*family_notes(widest), *steps.notes],
+    return with_notes(
+        to_frame(rows, {**columns, "n": "int64", "families": "int64"}),
+        [*family_notes(widest), *acts.notes],
     )
 
 
-def vectors(
+def action_vectors(
     source: QuerySource,
     *,
     planner: str | None,
@@ -81,7 +81,7 @@ def vectors(
     limit: int,
 ) -> pd.DataFrame:
     """See `Analysis.action_vectors`."""
-    steps = _read(source, planner, run, scenario, family, agents, limit, states=states)
+    acts = _read_acts(source, planner, run, scenario, family, agents, limit, states=states)
     names = (
         "episode",
         "run",
@@ -96,28 +96,28 @@ def vectors(
         "encoder",
         "noisy",
     )
-    frame = table(steps.rows, {**dict.fromkeys(names, ""), "turn": "int64", "noisy": "bool"})
-    frame["action"] = pd.Series(steps.actions, dtype="object")
+    frame = to_frame(acts.rows, {**dict.fromkeys(names, ""), "turn": "int64", "noisy": "bool"})
+    frame["action"] = pd.Series(acts.actions, dtype="object")
     if states:
-        frame["state"] = pd.Series(steps.states, dtype="object")
-    return noted(frame, steps.notes)
+        frame["state"] = pd.Series(acts.states, dtype="object")
+    return with_notes(frame, acts.notes)
 
 
-def _read(
+def _read_acts(
     source: QuerySource,
     planner: str | None,
     run: str | None,
     scenario: str | None,
     family: str | None,
     agents: Sequence[str],
-    most: int,
+    limit: int,
     *,
     states: bool,
-) -> _Steps:
-    among = scope(source, run=run, scenario=scenario, family=family, agents=agents)
-    known = source.column("SELECT DISTINCT planner_id FROM plan_steps ORDER BY planner_id")
-    chosen = known if planner is None else [choose(planner, known, "planner")]
-    steps = _Steps(rows=[], actions=[], states=[], notes=[])
+) -> _PlannerActs:
+    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    planners = source.column("SELECT DISTINCT planner_id FROM plan_steps ORDER BY planner_id")
+    chosen = planners if planner is None else [require_known(planner, planners, "planner")]
+    acts = _PlannerActs(rows=[], actions=[], states=[], notes=[])
     for id_ in chosen:
         sql = f"""
 SELECT e.id, e.run, e.scenario_name, e.family, s.agent_name, a.seat, a.turn, a.kind, a.text,
@@ -127,26 +127,27 @@ FROM episodes e
 JOIN plan_steps p ON p.episode_id = e.id
 JOIN acts a ON a.episode_id = p.episode_id AND a.turn = p.turn AND a.position = p.position
 JOIN episode_seats s ON s.episode_id = a.episode_id AND s.seat = a.seat
-WHERE p.planner_id = :planner AND p.action IS NOT NULL AND {among.episodes()} AND {among.seats()}
+WHERE p.planner_id = :planner AND p.action IS NOT NULL
+  AND {scope.episode_condition()} AND {scope.seat_condition()}
 ORDER BY e.id, a.turn, a.position
-{"LIMIT :most" if most else ""}"""
-        values = among.values | {"planner": id_} | ({"most": most + 1} if most else {})
+{"LIMIT :most" if limit else ""}"""
+        values = scope.params | {"planner": id_} | ({"most": limit + 1} if limit else {})
         for number, row in enumerate(source.stream(sql, values)):
-            if most and number == most:
-                steps.notes.append(
-                    f"{counted(most, 'act of a planner was', 'acts of a planner were')} read, "
+            if limit and number == limit:
+                acts.notes.append(
+                    f"{counted(limit, 'act of a planner was', 'acts of a planner were')} read, "
                     "those of the first episode ids; 0 reads all"
                 )
                 break
-            steps.rows.append(row[:12])
-            steps.actions.append(_vector(*row[12:15]))
+            acts.rows.append(row[:12])
+            acts.actions.append(_vector(*row[12:15]))
             if states:
-                steps.states.append(_vector(*row[15:]))
-    if not steps.rows:
+                acts.states.append(_vector(*row[15:]))
+    if not acts.rows:
         raise InputError(
             "no planner acted in these episodes; agents with `steering:` have planners"
         )
-    return steps
+    return acts
 
 
 def _vector(blob: bytes, dtype: str, shape: object) -> NDArray[np.float32]:
@@ -156,7 +157,7 @@ def _vector(blob: bytes, dtype: str, shape: object) -> NDArray[np.float32]:
     return vector
 
 
-def _directions(rows: NDArray[np.float64]) -> float | None:
+def _count_directions(rows: NDArray[np.float64]) -> float | None:
     """How many directions n vectors (n, d) vary along, 1 to d: the participation ratio of their
     covariance's eigenvalues.
     """

@@ -17,16 +17,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simworld.analysis.questions.judge_choice import JudgeChoice
-from simworld.analysis.questions.judge_measures import Measure
+from simworld.analysis.questions.judge_measures import JudgeMeasure
 from simworld.analysis.questions.query_source import QuerySource
 from simworld.analysis.questions.scope import Scope
 from simworld.core.measures import measure_names
-from simworld.results.seat_scores import seat_values
+from simworld.results.score_reading import seat_values
 from store import Cells
 
-COLUMNS = ("agent", "seat", "position", "run", "scenario", "family", "kind")
-CELL = ("scenario_id", "repeat", "partners")
-ALL = "all"  # a column that is the same everywhere: to group by where no other is wanted
+SEAT_COLUMNS = ("agent", "seat", "position", "run", "scenario", "family", "kind")
+CELL_COLUMNS = ("scenario_id", "repeat", "partners")
+ALL_COLUMN = "all"  # a column that is the same everywhere: to group by where no other is wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +39,10 @@ class _RunScenario:
 
 def seat_frames(
     source: QuerySource,
-    among: Scope,
+    scope: Scope,
     columns: Collection[str],
     judge: JudgeChoice | None = None,
-    measures: Sequence[Measure] = (),
+    measures: Sequence[JudgeMeasure] = (),
 ) -> Iterator[pd.DataFrame]:
     """The seats of a scope in the last attempts at its work items; a row for each.
 
@@ -51,7 +51,7 @@ def seat_frames(
 
     Args:
         source: where to ask.
-        among: whose seats.
+        scope: whose seats.
         columns: any of COLUMNS and CELL; each takes time. `partners` are the agents in the other
             seats.
         judge: whose scores.
@@ -63,92 +63,93 @@ def seat_frames(
     seats = cache(lambda scenario: [seat.name for seat in source.store.scenario(scenario).seats])
     names = measure_names(judge.rubrics) if judge is not None else {}
     wanted = [measure.name for measure in measures]
-    for run in _runs(source, among):
-        places = _places(source, among, run)
-        agents = _agents(source, among, run)
-        for cells in source.store.cells(run, list(names), places):
+    for run in _runs(source, scope):
+        scenarios = _scenarios_in_run(source, scope, run)
+        agents = _agents(source, scope, run)
+        for cells in source.store.cells(run, list(names), scenarios):
             if len(cells.block):
-                frame = _frame(cells, run, places, seats, columns)
+                frame = _seat_frame(cells, run, scenarios, seats, columns)
                 if wanted:
                     frame[wanted] = seat_values(cells, names, wanted).reshape(-1, len(wanted))
                 yield frame if agents is None else frame[frame["agent"].isin(agents)]
 
 
-def seat_names(source: QuerySource, among: Scope) -> dict[str, tuple[str, ...]]:
+def seat_names(source: QuerySource, scope: Scope) -> dict[str, tuple[str, ...]]:
     """Scenario id → its seats, in their order, for the scenarios of the scope's run."""
-    if among.run is None:
+    if scope.run is None:
         raise ValueError("several runs may be meant")
-    places = _places(source, among, among.run)
-    return {id_: tuple(seat.name for seat in source.store.scenario(id_).seats) for id_ in places}
+    scenarios = _scenarios_in_run(source, scope, scope.run)
+    return {id_: tuple(seat.name for seat in source.store.scenario(id_).seats) for id_ in scenarios}
 
 
-def _runs(source: QuerySource, among: Scope) -> list[str]:
+def _runs(source: QuerySource, scope: Scope) -> list[str]:
     return (
-        [among.run]
-        if among.run is not None
+        [scope.run]
+        if scope.run is not None
         else source.column("SELECT name FROM runs ORDER BY name")
     )
 
 
-def _places(source: QuerySource, among: Scope, run: str) -> dict[str, _RunScenario]:
+def _scenarios_in_run(source: QuerySource, scope: Scope, run: str) -> dict[str, _RunScenario]:
     """Scenario id → what it is in a run, for those of the scope."""
-    of_run = Scope(run=run, scenario=among.scenario, family=among.family)
+    run_scope = Scope(run=run, scenario=scope.scenario, family=scope.family)
     sql = f"""
 SELECT k.id, k.kind,
   (SELECT w.scenario_name FROM work_items w WHERE w.scenario_id = k.id AND w.run = :run LIMIT 1)
 FROM scenarios k
-WHERE EXISTS (SELECT 1 FROM episodes e WHERE e.scenario_id = k.id AND {of_run.episodes()})"""
+WHERE EXISTS (
+  SELECT 1 FROM episodes e WHERE e.scenario_id = k.id AND {run_scope.episode_condition()})"""
     return {
         id_: _RunScenario(name=name, kind=kind)
-        for id_, kind, name in source.rows(sql, of_run.values)
+        for id_, kind, name in source.rows(sql, run_scope.params)
     }
 
 
-def _agents(source: QuerySource, among: Scope, run: str) -> list[str] | None:
+def _agents(source: QuerySource, scope: Scope, run: str) -> list[str] | None:
     """The names that the scope's agents have in a run; None: everybody."""
-    if not among.agents:
+    if not scope.agents:
         return None
-    named = source.rows(
+    names_and_ids = source.rows(
         "SELECT agent_name, agent_id FROM run_agents WHERE run = :run", {"run": run}
     )
-    return [name for name, id_ in named if name in among.agents or id_ in among.agents]
+    return [name for name, id_ in names_and_ids if name in scope.agents or id_ in scope.agents]
 
 
-def _frame(
+def _seat_frame(
     cells: Cells,
     run: str,
-    places: Mapping[str, _RunScenario],
+    scenarios: Mapping[str, _RunScenario],
     seats: Callable[[str], Sequence[str]],
     columns: Collection[str],
 ) -> pd.DataFrame:
     items, size = cells.agents.shape
     block = np.repeat(cells.block, size)
     position = np.tile(np.arange(size), items)
-    of = [places[scenario] for _, scenario, _ in cells.blocks]
-    names = _words(cells.names)[cells.agents]
+    played = [scenarios[scenario] for _, scenario, _ in cells.blocks]
+    names = _object_array(cells.names)[cells.agents]
     makers: dict[str, Callable[[], Any]] = {
         "seat": lambda: np.array(
             [seats(scenario) for _, scenario, _ in cells.blocks], dtype=object
         )[block, position],
         "position": lambda: position,
         "run": lambda: run,
-        "scenario": lambda: _words([place.name for place in of])[block],
-        "kind": lambda: _words([place.kind for place in of])[block],
-        "scenario_id": lambda: _words([scenario for _, scenario, _ in cells.blocks])[block],
+        "scenario": lambda: _object_array([each.name for each in played])[block],
+        "kind": lambda: _object_array([each.kind for each in played])[block],
+        "scenario_id": lambda: _object_array([scenario for _, scenario, _ in cells.blocks])[block],
         "repeat": lambda: np.array([repeat for _, _, repeat in cells.blocks])[block],
         "partners": lambda: _partners(names).ravel(),
     }
     always = {
         "agent": names.ravel(),
-        "family": _words([family for family, _, _ in cells.blocks])[block],
+        "family": _object_array([family for family, _, _ in cells.blocks])[block],
         "episode": np.repeat(cells.episode, size),
         "failed": np.repeat(cells.failed, size),
-        ALL: "",
+        ALL_COLUMN: "",
     }
     return pd.DataFrame(always | {name: make() for name, make in makers.items() if name in columns})
 
 
-def _words(values: Sequence[str]) -> NDArray[Any]:
+def _object_array(values: Sequence[str]) -> NDArray[Any]:
     return np.array(values, dtype=object)
 
 
@@ -156,7 +157,7 @@ def _partners(names: NDArray[Any]) -> NDArray[Any]:
     """(n, S) who sat in the other seats, in their order."""
     others = [np.delete(names, seat, axis=1) for seat in range(names.shape[1])]
     joined = [
-        rows[:, 0] if rows.shape[1] == 1 else _words([" + ".join(row) for row in rows])
+        rows[:, 0] if rows.shape[1] == 1 else _object_array([" + ".join(row) for row in rows])
         for rows in others
     ]
     return np.stack(joined, axis=1)

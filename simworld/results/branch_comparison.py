@@ -67,7 +67,8 @@ def compare_branch(
                     what=f"check {first.name}", of="found", parent=first.value, branch=second.value
                 )
             )
-    before, after = _scores(judgements.get(parent.id, ())), _scores(judgements.get(branch.id, ()))
+    before = _averages(judgements.get(parent.id, ()))
+    after = _averages(judgements.get(branch.id, ()))
     for judge, dimension, seat in dict.fromkeys([*before, *after]):
         key = (judge, dimension, seat)
         rows.append(
@@ -87,13 +88,13 @@ def _holds(check: CheckResult) -> str | None:
     return None if check.holds is None else "yes" if check.holds else "no"
 
 
-def _scores(judgements: Sequence[StoredJudgement]) -> dict[tuple[str, str, str], float]:
+def _averages(judgements: Sequence[StoredJudgement]) -> dict[tuple[str, str, str], float]:
     """(judge id, dimension, seat) → its score, in the order of the verdicts."""
-    found = average_judgements(judgements, {})
+    averaged = average_judgements(judgements, {})
     return {
-        (made.judge_id, verdict.dimension, verdict.seat): found[
-            made.judge_id, verdict.seat
+        (judgement.judge_id, verdict.dimension, verdict.seat): averaged[
+            judgement.judge_id, verdict.seat
         ].dimensions[verdict.dimension]
-        for made in (stored.judgement for stored in judgements)
-        for verdict in made.verdicts
+        for judgement in (stored.judgement for stored in judgements)
+        for verdict in judgement.verdicts
     }

@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from simworld.analysis.used_actions import steering
+from simworld.analysis.steered_seats import read_steered_seats
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, PlanStep, Turn, WorkItem
 from store import Store
 from tests.factories.stored import NOON, TICKET, begin
@@ -59,14 +59,14 @@ def test_actions_with_what_was_nearest_before(store: Store) -> None:
     before = add(store, first, [UP, LEFT])
     this = add(store, second, [RIGHT, None, (2.0, 0.0), UP])
     add(store, later, [RIGHT])  # came afterwards, and so is not looked at
-    (found,) = steering(store, store.episode(this))
-    assert (found.seat, found.planner_id, found.looked_at) == ("seller", "p1", 2)
+    (found,) = read_steered_seats(store, store.episode(this))
+    assert (found.seat, found.planner_id, found.actions_compared) == ("seller", "p1", 2)
     # cosines of the three pairs: 1, 0, 0
     assert found.dispersion == pytest.approx(1 - 1 / 3)
     one, two, three = found.steps
     assert (one.number, two.number, three.number) == (0, 2, 3)
-    assert one.moved is None
-    assert (two.moved, three.moved) == pytest.approx((0, 1))
+    assert one.step_distance is None
+    assert (two.step_distance, three.step_distance) == pytest.approx((0, 1))
     assert (two.norm, two.action) == (2.0, (2.0, 0.0))
     assert [(near.episode_id, near.turn, near.cosine) for near in one.nearest] == [
         (before, 0, 0),
@@ -85,11 +85,11 @@ def test_other_planners_runs_and_sizes_are_not_looked_at(store: Store) -> None:
     add(store, other, [UP])
     add(store, second, [(1.0, 1.0)])
     this = add(store, third, [UP])
-    (found,) = steering(store, store.episode(this))
-    assert found.looked_at == 1
+    (found,) = read_steered_seats(store, store.episode(this))
+    assert found.actions_compared == 1
 
 
 def test_nothing_is_steered_where_only_states_are_recorded(store: Store) -> None:
     (work, *_) = begin(store)
     this = add(store, work, [None, None])
-    assert steering(store, store.episode(this)) == []
+    assert read_steered_seats(store, store.episode(this)) == []

@@ -23,9 +23,9 @@ from simworld.core.seeding import derive_seed, generator
 from simworld.stats.intervals import tail_probability
 
 ENOUGH_FAMILIES = 20  # below it intervals of skewed differences cover less than they say
-EXACT_FAMILIES = 14  # up to it all 2 ** G sign flips are counted
-FLIPS = 20_000  # drawn above it
-_ROWS = 2048  # of drawn signs at a time
+MAX_EXACT_FAMILIES = 14  # up to it all 2 ** G sign flips are counted
+RANDOM_FLIPS = 20_000  # drawn above it
+_FLIPS_PER_BATCH = 2048  # of drawn signs at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class PairedComparison:
     pairs: int
     cells: int
     families: int  # G
-    p_holm: float | None = None  # p corrected for the dimensions tested beside it, see `with_holm`
+    p_holm: float | None = None  # p corrected for the dimensions tested beside it: `with_holm_p`
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -56,17 +56,17 @@ class PairedComparison:
                     f" {ENOUGH_FAMILIES} to be trusted"
                 ),
             )
-        found = []
+        notes = []
         if self.families < ENOUGH_FAMILIES:
-            found.append(
+            notes.append(
                 f"{counted(self.families, 'family', 'families')}: fewer than {ENOUGH_FAMILIES}, so"
                 " p and interval are rough"
             )
         if self.z is None:
-            found.append(
+            notes.append(
                 "every family has the same difference: z is not defined; see the sign-flip p"
             )
-        return tuple(found)
+        return tuple(notes)
 
 
 def compare_pairs(
@@ -91,22 +91,23 @@ def compare_pairs(
         rounds: bootstrap resamples.
         seed: of the resampling and of drawn sign flips.
     """
-    there = ~np.isnan(differences)
-    if not there.any():
+    paired = ~np.isnan(differences)
+    if not paired.any():
         return None
-    _, first, cell = np.unique(cells[there], return_index=True, return_inverse=True)
-    of_cells = _means(cell, differences[there])
-    of_families = _means(np.unique(families[there][first], return_inverse=True)[1], of_cells)
-    count = len(of_families)
-    mean = _mean(of_families)
+    _, first, cell = np.unique(cells[paired], return_index=True, return_inverse=True)
+    cell_means = _group_means(cell, differences[paired])
+    family = np.unique(families[paired][first], return_inverse=True)[1]
+    family_means = _group_means(family, cell_means)
+    count = len(family_means)
+    mean = _mean(family_means)
     se = z = p = sign_p = low = high = None
     if count > 1:
-        se = float(of_families.std(ddof=1)) / math.sqrt(count)
-        if se > 1e-12 * float(np.abs(of_families).max()):  # else only rounding differs
+        se = float(family_means.std(ddof=1)) / math.sqrt(count)
+        if se > 1e-12 * float(np.abs(family_means).max()):  # else only rounding differs
             z = mean / se
             p = 2 * float(stdtr(count - 1, -abs(z)))
-        sign_p = sign_flip(of_families, seed=seed)
-        low, high = _interval(of_families, level=level, rounds=rounds, seed=seed)
+        sign_p = sign_flip_p(family_means, seed=seed)
+        low, high = _bootstrap_interval(family_means, level=level, rounds=rounds, seed=seed)
     return PairedComparison(
         mean=mean,
         se=se,
@@ -115,13 +116,13 @@ def compare_pairs(
         sign_p=sign_p,
         low=low,
         high=high,
-        pairs=int(there.sum()),
-        cells=len(of_cells),
+        pairs=int(paired.sum()),
+        cells=len(cell_means),
         families=count,
     )
 
 
-def sign_flip(differences: NDArray[np.float64], *, seed: int = 0) -> float:
+def sign_flip_p(differences: NDArray[np.float64], *, seed: int = 0) -> float:
     """How often random signs give a sum at least as far from 0, (0, 1]: all signs of up to 14
     families, else drawn ones.
 
@@ -132,41 +133,41 @@ def sign_flip(differences: NDArray[np.float64], *, seed: int = 0) -> float:
     if scale == 0:
         return 1.0
     observed = abs(float(differences.sum())) - 1e-9 * scale  # equal sums in another order are equal
-    if count <= EXACT_FAMILIES:
+    if count <= MAX_EXACT_FAMILIES:
         bits = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
         return float(np.mean(np.abs((2 * bits - 1) @ differences) >= observed))
-    draws = generator(derive_seed("sign flips", seed))
-    extreme = 0
-    for start in range(0, FLIPS, _ROWS):
-        signs = 2 * draws.integers(2, size=(min(_ROWS, FLIPS - start), count)) - 1
-        extreme += int(np.count_nonzero(np.abs(signs @ differences) >= observed))
+    rng = generator(derive_seed("sign flips", seed))
+    as_extreme = 0
+    for start in range(0, RANDOM_FLIPS, _FLIPS_PER_BATCH):
+        signs = 2 * rng.integers(2, size=(min(_FLIPS_PER_BATCH, RANDOM_FLIPS - start), count)) - 1
+        as_extreme += int(np.count_nonzero(np.abs(signs @ differences) >= observed))
     # what was observed counts as one of the draws, so p is never 0
-    return (extreme + 1) / (FLIPS + 1)
+    return (as_extreme + 1) / (RANDOM_FLIPS + 1)
 
 
-def holm(ps: Sequence[float | None]) -> list[float | None]:
+def holm_adjusted(p_values: Sequence[float | None]) -> list[float | None]:
     """The p of several tests made together, corrected by Holm's step-down method; None stays None
     and counts for nothing.
     """
-    order = sorted((p, i) for i, p in enumerate(ps) if p is not None)
-    found: list[float | None] = [None] * len(ps)
+    ordered = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
     largest = 0.0
-    for rank, (p, i) in enumerate(order):
-        largest = max(largest, min(1.0, p * (len(order) - rank)))
-        found[i] = largest
-    return found
+    for rank, (p, i) in enumerate(ordered):
+        largest = max(largest, min(1.0, p * (len(ordered) - rank)))
+        adjusted[i] = largest
+    return adjusted
 
 
-def with_holm(comparisons: Mapping[str, PairedComparison]) -> dict[str, PairedComparison]:
+def with_holm_p(comparisons: Mapping[str, PairedComparison]) -> dict[str, PairedComparison]:
     """The same comparisons, by dimension, each with its `p_holm`."""
-    corrected = holm([comparison.p for comparison in comparisons.values()])
+    adjusted = holm_adjusted([comparison.p for comparison in comparisons.values()])
     return {
         name: replace(comparison, p_holm=p)
-        for (name, comparison), p in zip(comparisons.items(), corrected, strict=True)
+        for (name, comparison), p in zip(comparisons.items(), adjusted, strict=True)
     }
 
 
-def _means(group: NDArray[np.intp], values: Floats) -> Floats:
+def _group_means(group: NDArray[np.intp], values: Floats) -> Floats:
     """The mean of each group's values, (groups,); `group` (n,) numbers them from 0."""
     ends = np.cumsum(np.bincount(group)).tolist()
     ordered = values[np.argsort(group, kind="stable")].tolist()
@@ -177,12 +178,12 @@ def _mean(values: Sequence[float] | Floats) -> float:
     return math.fsum(values) / len(values)
 
 
-def _interval(
-    families: NDArray[np.float64], *, level: float, rounds: int, seed: int
+def _bootstrap_interval(
+    family_means: NDArray[np.float64], *, level: float, rounds: int, seed: int
 ) -> tuple[float, float]:
-    draws = generator(derive_seed("bootstrap", seed)).integers(
-        len(families), size=(rounds, len(families))
+    resamples = generator(derive_seed("bootstrap", seed)).integers(
+        len(family_means), size=(rounds, len(family_means))
     )
-    cut = tail_probability(len(families), level)
-    low, high = np.quantile(families[draws].mean(axis=1), [cut, 1 - cut])
+    tail = tail_probability(len(family_means), level)
+    low, high = np.quantile(family_means[resamples].mean(axis=1), [tail, 1 - tail])
     return float(low), float(high)

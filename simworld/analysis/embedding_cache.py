@@ -9,19 +9,20 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from simworld.analysis.semantic_search import SimilarEpisode, nearest
+from simworld.analysis.semantic_search import SimilarEpisode, nearest_episodes
 from store import Store
 
-MOST_BYTES = 400_000_000  # of vectors: 260,000 episodes with 384 numbers each
+MAX_BYTES = 400_000_000  # of vectors: 260,000 episodes with 384 numbers each
 
 
-class EmbeddingsInMemory:
+class EmbeddingCache:
     """The embeddings of one encoder. They are read when first asked for, and again once there are
     more.
     """
 
-    def __init__(self, encoder_id: str, size: int, *, most_bytes: int = MOST_BYTES) -> None:
-        self._encoder_id, self._size, self._most = encoder_id, size, most_bytes // (4 * size)
+    def __init__(self, encoder_id: str, size: int, *, max_bytes: int = MAX_BYTES) -> None:
+        self._encoder_id, self._size = encoder_id, size
+        self._max_embeddings = max_bytes // (4 * size)
         self._ids: list[str] = []
         self._vectors: NDArray[np.float32] = np.empty((0, size), np.float32)
         self._lock = threading.Lock()
@@ -31,7 +32,7 @@ class EmbeddingsInMemory:
         store: Store,
         vector: NDArray[np.float32],
         *,
-        there: int,
+        total: int,
         limit: int,
         run: str | None = None,
     ) -> list[SimilarEpisode]:
@@ -40,29 +41,29 @@ class EmbeddingsInMemory:
         Args:
             store: where they are.
             vector: what they are compared with.
-            there: how many there are, `Store.embedding_counts`.
+            total: how many there are, `Store.embedding_counts`.
             limit: the most hits.
             run: only episodes of this run; these are read from the store.
         """
-        if run is not None or there > self._most:
-            return nearest(store, self._encoder_id, vector, limit=limit, run=run)
+        if run is not None or total > self._max_embeddings:
+            return nearest_episodes(store, self._encoder_id, vector, limit=limit, run=run)
         with self._lock:
-            if there != len(self._ids):
-                self._read(store, there)
+            if total != len(self._ids):
+                self._read(store, total)
             ids, vectors = self._ids, self._vectors
         cosines = vectors @ vector
         if len(ids) > limit:
-            among = np.flatnonzero(cosines >= np.partition(cosines, -limit)[-limit])
+            candidates = np.flatnonzero(cosines >= np.partition(cosines, -limit)[-limit])
         else:
-            among = np.arange(len(ids))
-        best = sorted((-float(cosines[place]), ids[place]) for place in among)[:limit]
+            candidates = np.arange(len(ids))
+        best = sorted((-float(cosines[i]), ids[i]) for i in candidates)[:limit]
         return [SimilarEpisode(episode_id=id_, cosine=-negative) for negative, id_ in best]
 
-    def _read(self, store: Store, there: int) -> None:
+    def _read(self, store: Store, total: int) -> None:
         ids: list[str] = []
-        vectors = np.empty((there, self._size), np.float32)
+        vectors = np.empty((total, self._size), np.float32)
         for block_ids, block in store.embeddings(self._encoder_id, self._size):
-            taken = block[: there - len(ids)]  # one that came meanwhile is read the next time
-            vectors[len(ids) : len(ids) + len(taken)] = taken
-            ids += block_ids[: len(taken)]
+            new_rows = block[: total - len(ids)]  # one that came meanwhile is read the next time
+            vectors[len(ids) : len(ids) + len(new_rows)] = new_rows
+            ids += block_ids[: len(new_rows)]
         self._ids, self._vectors = ids, vectors[: len(ids)]

@@ -10,9 +10,9 @@ import jsonschema
 import pytest
 
 from simworld.core.errors import InputError
-from simworld.tournament.loading import open_tournament, shipped
+from simworld.tournament.loaded_tournament import load_tournament, shipped_tournaments
 from simworld.tournament.tournament_file import tournament_schema_text
-from simworld.tournament.tournament_plan import matches_of, plan_of, same_partners
+from simworld.tournament.tournament_plan import plan_matches, plan_tournament, same_partners
 from simworld.yamlfile import load_yaml
 from tests.factories.tournaments import tournament, write
 
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 def problems(path: Path, text: str) -> list[str]:
     path.write_text(text)
     with pytest.raises(InputError) as found:
-        open_tournament(str(path))
+        load_tournament(str(path))
     return [str(problem).removeprefix(f"{path}:") for problem in found.value.problems]
 
 
@@ -36,13 +36,13 @@ def test_the_shipped_tournament_fits_the_schema_and_can_be_planned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert shipped() == ("small",)
+    assert shipped_tournaments() == ("small",)
     jsonschema.validate(load_yaml(SHIPPED).data, json.loads(tournament_schema_text()))
-    made = open_tournament("small")
-    assert made.file == open_tournament(str(SHIPPED)).file  # in a checkout it also has a path
+    made = load_tournament("small")
+    assert made.file == load_tournament(str(SHIPPED)).file  # in a checkout it also has a path
     assert len(made.agents) == 4
     # two seats, one cast shared
-    assert len(plan_of(made, matches_of(made)).seatings()) == len(made.scenarios) * 7
+    assert len(plan_tournament(made, plan_matches(made)).seatings()) == len(made.scenarios) * 7
     assert len({scenario.family for scenario in made.scenarios}) == 6
 
 
@@ -52,7 +52,7 @@ def test_a_file_here_goes_before_the_shipped_one_of_its_name(
     tournament(folder)
     (folder / "cup.yaml").rename(folder / "small.yaml")
     monkeypatch.chdir(folder)
-    assert open_tournament("small").name == "cup"
+    assert load_tournament("small").name == "cup"
 
 
 def test_the_committed_schema_is_that_of_the_code() -> None:
@@ -210,19 +210,19 @@ def test_ties_are_measured_where_the_judge_is_asked_twice(folder: Path) -> None:
 def test_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tournament(folder)
     monkeypatch.chdir(folder)
-    assert open_tournament("cup").name == "cup"
+    assert load_tournament("cup").name == "cup"
     message = (
         r"no tournament 'zzz': neither zzz.yaml nor tournaments/zzz.yaml is here; the library has"
         r" small"
     )
     with pytest.raises(InputError, match=message):
-        open_tournament("zzz")
+        load_tournament("zzz")
     with pytest.raises(InputError, match=r"is here; did you mean 'cup.yaml'\?"):
-        open_tournament("cap")
+        load_tournament("cap")
     with pytest.raises(
         InputError, match=r"no tournament file zzz.yaml; `simworld tournament new NAME` writes one"
     ):
-        open_tournament("zzz.yaml")
+        load_tournament("zzz.yaml")
 
 
 @pytest.mark.parametrize("name", ["league.yaml", "leauge.yaml", "leauge", "nowhere/league.yaml"])
@@ -233,4 +233,4 @@ def test_a_tournament_in_a_folder_is_meant(
     (tmp_path / "tournaments" / "league.yaml").write_text("")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"; did you mean 'tournaments/league.yaml'\?$"):
-        open_tournament(name)
+        load_tournament(name)

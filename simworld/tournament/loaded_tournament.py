@@ -58,7 +58,7 @@ class Tournament:
         return self.file.name
 
 
-def open_tournament(path: str) -> Tournament:
+def load_tournament(path: str) -> Tournament:
     """The tournament of a file, or of a name: `NAME.yaml` here or in `tournaments/`, or a shipped
     one.
 
@@ -67,11 +67,11 @@ def open_tournament(path: str) -> Tournament:
     Raises:
         InputError: the file, or anything that it names, is wrong; every problem with its place.
     """
-    document = _document(path)
+    document = _find_document(path)
     return _TournamentReader(document, parse(document, TournamentFile)).read()
 
 
-def shipped() -> tuple[str, ...]:
+def shipped_tournaments() -> tuple[str, ...]:
     """The names of the shipped tournaments, sorted."""
     return tuple(
         sorted(
@@ -80,28 +80,26 @@ def shipped() -> tuple[str, ...]:
     )
 
 
-def _document(path: str) -> Document:
+def _find_document(path: str) -> Document:
     if not path.endswith(SUFFIXES):
-        named = [
-            place
-            for place in (f"{path}.yaml", f"tournaments/{path}.yaml")
-            if os.path.lexists(place)
+        candidates = [
+            name for name in (f"{path}.yaml", f"tournaments/{path}.yaml") if os.path.lexists(name)
         ]
-        if not named and path in shipped():
+        if not candidates and path in shipped_tournaments():
             return load_text((_library() / f"{path}.yaml").read_text("utf-8"), f"{path}.yaml")
-        if not named:
+        if not candidates:
             hint = (
-                did_you_mean_file(path, "tournaments", known=shipped())
-                or f"; the library has {', '.join(shipped())}"
+                did_you_mean_file(path, "tournaments", known=shipped_tournaments())
+                or f"; the library has {', '.join(shipped_tournaments())}"
             )
             raise InputError(
                 f"no tournament {path!r}: neither {path}.yaml nor tournaments/{path}.yaml is"
                 f" here{hint}"
             )
-        path = named[0]
+        path = candidates[0]
     if not os.path.lexists(path):
         hint = (
-            did_you_mean_file(path, "tournaments", known=shipped())
+            did_you_mean_file(path, "tournaments", known=shipped_tournaments())
             or "; `simworld tournament new NAME` writes one"
         )
         raise InputError(f"no tournament file {shorten(path)}{hint}")
@@ -115,7 +113,7 @@ def _library() -> Traversable:
 class _TournamentReader:
     def __init__(self, document: Document, file: TournamentFile) -> None:
         self._document, self._file = document, file
-        self._beside = Path(document.name).parent
+        self._folder = Path(document.name).parent
         self._problems: list[Problem] = []
 
     def read(self) -> Tournament:
@@ -130,36 +128,36 @@ class _TournamentReader:
         names = {selector: spec.spec.name for selector, spec in {**partners, **loaded}.items()}
         agents = tuple(dict.fromkeys(names[selector] for selector in loaded))
         specs = {spec.spec.name: spec for spec in (*loaded.values(), *partners.values())}
-        played = {
+        scenario_by_id = {
             variant.scenario.id: variant.scenario
             for variants in scenarios.values()
             for variant in variants
         }
         self._check_format(len(file.agents))
         self._check_agents({**partners, **loaded}, specs)
-        focal, anchor = (self._named(key, names, agents) for key in ("focal", "anchor"))
+        focal, anchor = (self._agent_name(key, names, agents) for key in ("focal", "anchor"))
         if not any(problem for problem in self._problems):
-            self._check_scenarios(tuple(played.values()))
-            self._check_judges(tuple(judges.values()), tuple(played.values()))
+            self._check_scenarios(tuple(scenario_by_id.values()))
+            self._check_judges(tuple(judges.values()), tuple(scenario_by_id.values()))
         if self._problems:
             raise InputError(in_order(dict.fromkeys(self._problems)))
-        asked_twice = all(judge.samples > 1 for judge in judges.values())
+        judged_twice = all(judge.samples > 1 for judge in judges.values())
         return Tournament(
             file=file,
-            tie=file.tie if file.tie is not None else "measured" if asked_twice else 0.0,
+            tie=file.tie if file.tie is not None else "measured" if judged_twice else 0.0,
             specs=specs,
             agents=agents,
             partners=tuple(dict.fromkeys(names[selector] for selector in partners)),
             focal=focal,
             anchor=anchor or None,
-            scenarios=tuple(played.values()),
+            scenarios=tuple(scenario_by_id.values()),
             judges=tuple(judges.values()),
         )
 
     def _report(self, loc: Sequence[str | int], message: str) -> None:
         self._problems.append(self._document.problem(loc, message))
 
-    def _load_each(self, key: str, names: Sequence[str], find: Callable[[str], T]) -> dict[str, T]:
+    def _load_each(self, key: str, names: Sequence[str], load: Callable[[str], T]) -> dict[str, T]:
         """Given name → what it names; problems that have no place of their own get that of the
         name.
         """
@@ -170,8 +168,8 @@ class _TournamentReader:
                 continue
             path = name
             try:
-                path = self._path(name)
-                loaded[name] = find(path)
+                path = self._prefer_beside(name)
+                loaded[name] = load(path)
             except InputError as error:
                 for problem in error.problems:
                     if problem.where in ("", path):
@@ -180,15 +178,15 @@ class _TournamentReader:
                         self._problems.append(problem)
         return loaded
 
-    def _path(self, name: str) -> str:
+    def _prefer_beside(self, name: str) -> str:
         """A file, folder or glob beside the tournament goes before one in the working folder."""
-        beside = self._beside / name
+        beside = self._folder / name
         looks_like_a_path = name.endswith(SUFFIXES) or len(Path(name).parts) > 1
-        if is_glob(name) and matching_files(name, self._beside):
-            return str(Path(glob.escape(str(self._beside))) / name)
+        if is_glob(name) and matching_files(name, self._folder):
+            return str(Path(glob.escape(str(self._folder))) / name)
         return str(beside) if looks_like_a_path and os.path.lexists(beside) else name
 
-    def _named(self, key: str, names: dict[str, str], agents: Sequence[str]) -> str:
+    def _agent_name(self, key: str, names: dict[str, str], agents: Sequence[str]) -> str:
         agent: str = getattr(self._file, key)
         name = names.get(agent, agent)
         if name and agents and name not in agents:
@@ -197,7 +195,7 @@ class _TournamentReader:
         return name
 
     def _check_agents(self, loaded: dict[str, LoadedSpec], specs: dict[str, LoadedSpec]) -> None:
-        first: dict[str, str] = {}
+        name_by_content: dict[str, str] = {}
         for spec in loaded.values():
             if isinstance(spec.spec, HumanSpec):
                 self._report(
@@ -208,7 +206,7 @@ class _TournamentReader:
                     ("agents",), f"two different agents are called {spec.spec.name!r}; rename one"
                 )
         for name, spec in specs.items():
-            other = first.setdefault(repr(agent_content(spec)), name)
+            other = name_by_content.setdefault(repr(agent_content(spec)), name)
             if other != name:
                 self._report(
                     ("agents",),
@@ -219,8 +217,8 @@ class _TournamentReader:
         file = self._file
         if agents < 2:
             self._report(("agents",), "one agent is given; a tournament needs at least two")
-        needs = {"partners": ("fixed_partner", file.partners), "focal": ("focal", file.focal)}
-        for key, (form, value) in {**needs, "rounds": ("swiss", file.rounds)}.items():
+        required = {"partners": ("fixed_partner", file.partners), "focal": ("focal", file.focal)}
+        for key, (form, value) in {**required, "rounds": ("swiss", file.rounds)}.items():
             if file.format == form and not value:
                 self._report(("format",), f"{form} needs `{key}`")
             if file.format != form and value:
@@ -251,19 +249,19 @@ class _TournamentReader:
             self._report(("self_play",), message)
 
     def _check_scenarios(self, scenarios: Sequence[Scenario]) -> None:
-        named: dict[str, str] = {}
+        id_by_name: dict[str, str] = {}
         for scenario in scenarios:
-            if named.setdefault(scenario.name, scenario.id) != scenario.id:
+            if id_by_name.setdefault(scenario.name, scenario.id) != scenario.id:
                 self._report(
                     ("scenarios",),
                     f"two different scenarios are called {scenario.name!r}; rename one",
                 )
 
     def _check_judges(self, judges: Sequence[JudgeSpec], scenarios: Sequence[Scenario]) -> None:
-        known: dict[str, None] = {}
+        allowed: dict[str, None] = {}
         for judge in judges:
             try:
-                known |= dict.fromkeys(dimension_names(judge, scenarios))
+                allowed |= dict.fromkeys(dimension_names(judge, scenarios))
             except InputError as error:
                 self._problems += error.problems
                 continue
@@ -273,6 +271,6 @@ class _TournamentReader:
                     f"judge {judge.name!r} takes one sample, so nothing is measured; give a number",
                 )
         for i, name in enumerate(self._file.dimensions):
-            if known and name not in known and name != OVERALL:
-                hint = did_you_mean(name, tuple(known)) or f"; there are {', '.join(known)}"
+            if allowed and name not in allowed and name != OVERALL:
+                hint = did_you_mean(name, tuple(allowed)) or f"; there are {', '.join(allowed)}"
                 self._report(("dimensions", i), f"no dimension {name!r}{hint}")

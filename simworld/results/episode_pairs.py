@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from simworld.results.last_attempts import last_attempts
 from store import EpisodeSummary, SeatRecord, Store
 
-MOST = 2000  # episodes of each agent that are looked at, the latest ones
+MAX_EPISODES = 2000  # episodes of each agent that are looked at, the latest ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +24,14 @@ class EpisodePair:
     second: EpisodeSummary
 
 
-def episode_pairs(
+def pair_episodes(
     store: Store,
     run: str,
     scenario: str,
     first: str,
     second: str,
     *,
-    counts: Callable[[EpisodeSummary, SeatRecord], bool] = lambda summary, seat: True,
+    is_compared: Callable[[EpisodeSummary, SeatRecord], bool] = lambda summary, seat: True,
 ) -> list[EpisodePair]:
     """The cells that both agents have played, by seat, partners and repeat; of each its last
     attempt.
@@ -42,32 +42,32 @@ def episode_pairs(
         scenario: id.
         first: name of the one.
         second: name of the other.
-        counts: whether a seat of an episode is compared.
+        is_compared: whether a seat of an episode is compared.
     """
-    sides = [_cells(store, run, scenario, agent, counts) for agent in (first, second)]
-    found = [
+    sides = [_by_cell(store, run, scenario, agent, is_compared) for agent in (first, second)]
+    pairs = [
         EpisodePair(
-            seat=seat, partners=partners, repeat=repeat, first=sides[0][key], second=sides[1][key]
+            seat=seat, partners=partners, repeat=repeat, first=sides[0][cell], second=sides[1][cell]
         )
-        for key in sides[0].keys() & sides[1].keys()
-        for seat, partners, repeat in [key]
+        for cell in sides[0].keys() & sides[1].keys()
+        for seat, partners, repeat in [cell]
     ]
-    order = {seat.seat: place for pair in found[:1] for place, seat in enumerate(pair.first.seats)}
-    return sorted(found, key=lambda pair: (order.get(pair.seat, 0), pair.partners, pair.repeat))
+    order = {seat.seat: i for pair in pairs[:1] for i, seat in enumerate(pair.first.seats)}
+    return sorted(pairs, key=lambda pair: (order.get(pair.seat, 0), pair.partners, pair.repeat))
 
 
-def _cells(
+def _by_cell(
     store: Store,
     run: str,
     scenario: str,
     agent: str,
-    counts: Callable[[EpisodeSummary, SeatRecord], bool],
+    is_compared: Callable[[EpisodeSummary, SeatRecord], bool],
 ) -> dict[tuple[str, tuple[str, ...], int], EpisodeSummary]:
-    found = store.summaries(run=run, scenario=scenario, agent=agent, limit=MOST)
+    summaries = store.summaries(run=run, scenario=scenario, agent=agent, limit=MAX_EPISODES)
     return {
         (own.seat, partners, summary.repeat): summary
-        for summary in last_attempts(found).values()
+        for summary in last_attempts(summaries).values()
         for own in summary.seats
-        if own.agent_name == agent and counts(summary, own)
+        if own.agent_name == agent and is_compared(summary, own)
         for partners in [tuple(s.agent_name for s in summary.seats if s.seat != own.seat)]
     }

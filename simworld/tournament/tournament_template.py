@@ -25,7 +25,7 @@ repeats: 1                 # episodes per scenario and cast; intervals come from
 seed: 0
 # budget: {{episodes: 100}}   # of one command
 """
-LIBRARY = {
+LIBRARY_DEFAULTS = {
     "agents": ("smol-script", "smol-lively"),
     "scenarios": ("last-concert-ticket", "cake-by-friday"),
 }
@@ -33,7 +33,7 @@ LIBRARY = {
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
-def tournament_template(
+def new_tournament_text(
     name: str, file: str, *, agents: Sequence[str], scenarios: Sequence[str], judges: Sequence[str]
 ) -> str:
     """The text of a tournament of these files, or else of the library's. Raises InputError for a
@@ -47,11 +47,11 @@ def tournament_template(
     return TEMPLATE.format(
         name=as_text(name),
         file=file,
-        agents=_list(agents if len(agents) > 1 else [*agents, *LIBRARY["agents"]]),
-        scenarios=_list(scenarios or LIBRARY["scenarios"]),
-        judges=_list(judges or ["smol-statements"]),
+        agents=_yaml_list(agents if len(agents) > 1 else [*agents, *LIBRARY_DEFAULTS["agents"]]),
+        scenarios=_yaml_list(scenarios or LIBRARY_DEFAULTS["scenarios"]),
+        judges=_yaml_list(judges or ["smol-statements"]),
     )
 
 
-def _list(names: Sequence[str]) -> str:
+def _yaml_list(names: Sequence[str]) -> str:
     return f"[{', '.join(map(as_text, names))}]"

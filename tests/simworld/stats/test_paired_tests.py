@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simworld.results.cells import SeatScore, to_score_tables
 from simworld.results.differences import compare_agents
-from simworld.stats.paired_comparison import PairedComparison, holm, sign_flip, with_holm
+from simworld.results.seat_scores import SeatScore, to_score_tables
+from simworld.stats.paired_tests import PairedComparison, holm_adjusted, sign_flip_p, with_holm_p
 
 Where = tuple[str, str, str, str, int]  # family, scenario, seat, partner, repeat
 Arms = dict[Where, float]
@@ -40,8 +40,10 @@ def compare(first: Arms, second: Arms) -> PairedComparison | None:
         for where, value in values.items()
         for family, scenario, seat, partner, repeat in [where]
     ]
-    found = compare_agents(to_score_tables(scores), "first", "second", main=("goal",)).get("goal")
-    return None if found is None else found.paired
+    found = compare_agents(to_score_tables(scores), "first", "second", main_measures=("goal",)).get(
+        "goal"
+    )
+    return None if found is None else found.comparison
 
 
 def compared(first: Arms, second: Arms) -> PairedComparison:
@@ -136,28 +138,28 @@ def test_a_value_that_is_not_finite_is_refused() -> None:
 
 def test_sign_flips_by_hand() -> None:
     # 1, 2, −4: sum −1. Signs give ±7, ±5, ±3, ±1 (each once): all reach 1.
-    assert sign_flip(np.array([1.0, 2.0, -4.0])) == 1.0
+    assert sign_flip_p(np.array([1.0, 2.0, -4.0])) == 1.0
     # 3, 4, −1: sum 6; of ±8, ±6, ±2, ±0 the four of ±8 and ±6 reach it, of eight.
-    assert sign_flip(np.array([3.0, 4.0, -1.0])) == 0.5
+    assert sign_flip_p(np.array([3.0, 4.0, -1.0])) == 0.5
 
 
 def test_drawn_sign_flips_agree_with_the_binomial() -> None:
     # 20 ones with k of them turned: p = 2 · P(Binomial(20, ½) ≥ 20 − k). For k = 5: 2 · 21700 / 2
     # ** 20 = .0414.
     differences = np.array([1.0] * 15 + [-1.0] * 5)
-    assert sign_flip(differences) == pytest.approx(0.0414, abs=0.005)
-    assert sign_flip(np.ones(30)) == pytest.approx(1 / 20_001)  # never 0
+    assert sign_flip_p(differences) == pytest.approx(0.0414, abs=0.005)
+    assert sign_flip_p(np.ones(30)) == pytest.approx(1 / 20_001)  # never 0
 
 
 def test_holm_by_hand() -> None:
     # Sorted .01, .03, .04 times 3, 2, 1: .03, .06, .04 → raised to .06.
-    assert holm([0.04, 0.01, None, 0.03]) == pytest.approx([0.06, 0.03, None, 0.06])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []
+    assert holm_adjusted([0.04, 0.01, None, 0.03]) == pytest.approx([0.06, 0.03, None, 0.06])
+    assert holm_adjusted([0.9, 0.8]) == [1.0, 1.0]
+    assert holm_adjusted([]) == []
 
 
 def test_holm_over_dimensions_leaves_the_rest_alone() -> None:
-    made = with_holm(
+    made = with_holm_p(
         {
             "goal": of_differences(1, 2, 3),
             "secret": of_differences(1, 1, 1),

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 import store
+from simworld.analysis.empty_results import explain_empty
 from simworld.analysis.ready_queries import ready_queries, ready_query
-from simworld.analysis.why_no_rows import why_empty
 from simworld.core.errors import Failure
 from simworld.core.judgement import JudgementStatus
 from tests.factories import world
@@ -31,16 +31,14 @@ PLAYED = {
 
 def why(url: str, name: str, **values: str) -> str:
     ready = ready_query(name)
-    return why_empty(
-        url,
-        ready,
-        ready.values(values | dict.fromkeys(set(ready.required) - values.keys(), "ffff")),
+    return explain_empty(
+        url, ready, ready.bind(values | dict.fromkeys(set(ready.required) - values.keys(), "ffff"))
     )
 
 
 def rows(url: str, name: str) -> int:
     ready = ready_query(name)
-    with store.query(url, ready.sql, ready.values(dict.fromkeys(ready.required, "ffff"))) as answer:
+    with store.query(url, ready.sql, ready.bind(dict.fromkeys(ready.required, "ffff"))) as answer:
         return len(list(answer))
 
 

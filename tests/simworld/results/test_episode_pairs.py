@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simworld.results.side_by_side import episode_pairs
+from simworld.results.episode_pairs import pair_episodes
 from store import Store, open_store
 from tests.factories.tournaments import play, tournament, write
 
@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_pairs_differ_in_one_agent_only(store: Store) -> None:
     kitchen = store.run_scenarios("cup")[0]
-    found = episode_pairs(store, "cup", kitchen, "ada", "ben")
+    found = pair_episodes(store, "cup", kitchen, "ada", "ben")
     # two seats, three partners, two repeats, in the order of the seats
     assert [(pair.seat, pair.partners, pair.repeat) for pair in found] == [
         (seat, (partner,), repeat)
@@ -47,11 +47,11 @@ def test_pairs_differ_in_one_agent_only(store: Store) -> None:
 
 def test_only_seats_that_count(store: Store) -> None:
     kitchen = store.run_scenarios("cup")[0]
-    found = episode_pairs(
-        store, "cup", kitchen, "ada", "ben", counts=lambda summary, seat: seat.seat == "guest"
+    found = pair_episodes(
+        store, "cup", kitchen, "ada", "ben", is_compared=lambda summary, seat: seat.seat == "guest"
     )
     assert {pair.seat for pair in found} == {"guest"}
 
 
 def test_agents_that_never_met_have_no_pairs(store: Store) -> None:
-    assert episode_pairs(store, "cup", store.run_scenarios("cup")[0], "ada", "nobody") == []
+    assert pair_episodes(store, "cup", store.run_scenarios("cup")[0], "ada", "nobody") == []

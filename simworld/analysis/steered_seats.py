@@ -15,8 +15,8 @@ from simworld.core.arrays import Floats
 from simworld.results.language_quality import dispersion
 from store import Store, StoredEpisode, UsedAction
 
-NEAREST = 3
-EARLIER = 64  # episodes of the run that are looked at
+NEAREST_ACTIONS = 3
+EARLIER_EPISODES = 64  # episodes of the run that are looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,8 @@ class SteeredAct:
     norm: float
     noisy: bool
     text: str
-    moved: float | None  # cosine distance from the seat's action before, 0 to 2; None for the first
+    # cosine distance from the seat's action before, 0 to 2; None for the first
+    step_distance: float | None
     nearest: tuple[NearestAction, ...]  # the nearest first
 
 
@@ -53,16 +54,16 @@ class SteeredSeat:
     steps: tuple[SteeredAct, ...]
     dispersion: float | None  # mean cosine distance of two actions; None for a single one
     # earlier actions that the nearest were sought among, those of this episode left out
-    looked_at: int
+    actions_compared: int
 
 
-def steering(store: Store, stored: StoredEpisode) -> list[SteeredSeat]:
+def read_steered_seats(store: Store, stored: StoredEpisode) -> list[SteeredSeat]:
     """The actions of an episode by seat and planner; empty where nothing was steered.
 
     Nearest are sought among the seat's own earlier actions here and those of the same planner in
     the last 64 episodes of the run that ended before this one.
     """
-    own: dict[tuple[str, str], list[tuple[int, UsedAction]]] = defaultdict(list)
+    grouped: dict[tuple[str, str], list[tuple[int, UsedAction]]] = defaultdict(list)
     number = 0
     for turn in stored.episode.turns:
         for act in turn.acts:
@@ -75,9 +76,9 @@ def steering(store: Store, stored: StoredEpisode) -> list[SteeredSeat]:
                     action=act.plan.action,
                     noisy=act.plan.noisy,
                 )
-                own[act.seat, act.plan.planner_id].append((number, used))
+                grouped[act.seat, act.plan.planner_id].append((number, used))
             number += 1
-    return [_seat(store, stored, seat, planner, steps) for (seat, planner), steps in own.items()]
+    return [_seat(store, stored, *key, steps) for key, steps in grouped.items()]
 
 
 def _seat(
@@ -90,17 +91,17 @@ def _seat(
     size = steps[0][1].action.size
     earlier = [
         used
-        for used in store.earlier_actions(stored.id, planner, EARLIER)
+        for used in store.earlier_actions(stored.id, planner, EARLIER_EPISODES)
         if used.action.size == size
     ]
     same = [(number, used) for number, used in steps if used.action.size == size]
     unit = _unit([used.action for used in (*earlier, *(used for _, used in same))], size)
     acts = []
     for i, (number, used) in enumerate(same):
-        at = len(earlier) + i
-        cosines = unit[:at] @ unit[at]
-        best = np.argsort(-cosines, kind="stable")[:NEAREST]
-        before = (*earlier, *(other for _, other in same[:i]))
+        index = len(earlier) + i
+        cosines = unit[:index] @ unit[index]
+        nearest = np.argsort(-cosines, kind="stable")[:NEAREST_ACTIONS]
+        candidates = (*earlier, *(other for _, other in same[:i]))
         acts.append(
             SteeredAct(
                 number=number,
@@ -109,8 +110,8 @@ def _seat(
                 norm=float(np.linalg.norm(used.action)),
                 noisy=used.noisy,
                 text=used.text,
-                moved=None if i == 0 else float(1 - unit[at] @ unit[at - 1]),
-                nearest=tuple(_near(before[place], float(cosines[place])) for place in best),
+                step_distance=None if i == 0 else float(1 - unit[index] @ unit[index - 1]),
+                nearest=tuple(_nearest_action(candidates[j], float(cosines[j])) for j in nearest),
             )
         )
     return SteeredSeat(
@@ -118,7 +119,7 @@ def _seat(
         planner_id=planner,
         steps=tuple(acts),
         dispersion=dispersion(np.stack([used.action.ravel() for _, used in same])),
-        looked_at=len(earlier),
+        actions_compared=len(earlier),
     )
 
 
@@ -129,7 +130,7 @@ def _unit(actions: Sequence[NDArray[np.float32]], size: int) -> Floats:
     return unit
 
 
-def _near(used: UsedAction, cosine: float) -> NearestAction:
+def _nearest_action(used: UsedAction, cosine: float) -> NearestAction:
     return NearestAction(
         episode_id=used.episode_id, turn=used.turn, seat=used.seat, text=used.text, cosine=cosine
     )
