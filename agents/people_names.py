@@ -43,7 +43,7 @@ class PeopleNames:
         own = {
             observation.label,
             observation.persona.name,
-            observation.persona.called,
+            observation.persona.display_name,
             _role(observation.seat),
         }
         others = {other.label: other.seat for other in observation.others}
@@ -160,7 +160,9 @@ def _looser_names(observation: Observation) -> dict[str, frozenset[str]]:
                 other.seat,
             )
             add(
-                [other.persona.called] if other.relationship is not Relationship.stranger else [],
+                [other.persona.display_name]
+                if other.relationship is not Relationship.stranger
+                else [],
                 other.seat,
             )
             trade = other.persona.occupation

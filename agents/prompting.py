@@ -300,7 +300,9 @@ def _misnamed(observation: Observation) -> bool:
         observation.persona,
         *(other.persona for other in observation.others if other.persona is not None),
     ]
-    return any(not person.short and person.called != first_word(person.name) for person in people)
+    return any(
+        not person.short and person.display_name != first_word(person.name) for person in people
+    )
 
 
 def _language(observation: Observation) -> Language:

@@ -85,7 +85,7 @@ def measure(scenarios: int | None) -> dict[str, Any]:
     total = {
         unit: round(sum(part[unit] for part in parts.values()), 1) for unit in ("wall_s", "cpu_s")
     }
-    play = done.profile.plain()["parts"] if done.profile else {}
+    play = done.profile.to_json()["parts"] if done.profile else {}
     return {
         "conversations": 2 * count,
         "new_tokens": done.new_tokens,

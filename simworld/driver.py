@@ -124,7 +124,7 @@ def drive(
         # model is waited for.
         while driver.live < live and not driver.ended:
             waiting = waiting or next(queue, None)
-            if waiting is None or not stopping.may_begin(driver.live):
+            if waiting is None or not stopping.has_budget_for_piece(driver.live):
                 break
             if driver.live and not fits(waiting[0]):
                 break
@@ -137,7 +137,7 @@ def drive(
             return
         ended, driver.ended = driver.ended, []
         yield from ended
-        stopping.check()
+        stopping.raise_if_stopped()
 
 
 def drive_on_backend(
@@ -246,7 +246,7 @@ class _Driver(Generic[K, R]):
                 self._kept[score] = completion
                 if len(self._kept) > self._most_kept:
                     self._kept.popitem(last=False)
-        self._stopping.answered(model, request, completion)
+        self._stopping.count_answer(model, request, completion)
         waiting[0][0].usage.add(completion)  # the others get it for nothing
         for piece, routed in waiting:
             if piece.out:  # else it has ended without this answer
@@ -271,7 +271,7 @@ class _Driver(Generic[K, R]):
         except StopIteration as over:
             piece.out = 0
             self.live -= 1
-            self._stopping.ended()
+            self._stopping.count_ended_piece()
             self.ended.append(EndedPiece(key=piece.key, outcome=over.value, usage=piece.usage))
             return
         if not piece.out:

@@ -12,7 +12,7 @@ from torch import Tensor
 from agents.steering.planner import project
 from agents.steering.projection import Projection
 from simworld.core.episode import Observation
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 
 Per = Literal["turn", "episode"]
 
@@ -43,7 +43,7 @@ class Exploration:
 
         Raises ValueError where there is no planned action to add noise to.
         """
-        draw = generator(_stream(observation, self.per))
+        draw = make_rng(_stream(observation, self.per))
         if self.ways is not None:
             return project(self.ways[int(draw.integers(len(self.ways)))], projection)
         drawn = draw.standard_normal(size)

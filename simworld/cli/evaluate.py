@@ -25,7 +25,7 @@ from simworld.cli.progress import progress_bar
 from simworld.cli.standings import show_notes
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.core.episode import MOST_REPEATS
+from simworld.core.episode import MAX_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ QUALITY = {
 )
 @click.option(
     "--repeats",
-    type=click.IntRange(1, MOST_REPEATS),
+    type=click.IntRange(1, MAX_REPEATS),
     default=1,
     show_default=True,
     help="Episodes per cell and arm.",

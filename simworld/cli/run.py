@@ -31,7 +31,7 @@ from simworld.cli.options import (
 from simworld.cli.profile import print_profile
 from simworld.cli.text import harmless, plain_json
 from simworld.core.counts import counted
-from simworld.core.episode import MOST_REPEATS
+from simworld.core.episode import MAX_REPEATS
 from simworld.core.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--repeats",
-    type=click.IntRange(1, MOST_REPEATS),
+    type=click.IntRange(1, MAX_REPEATS),
     default=1,
     show_default=True,
     help="Episodes per scenario and cast.",
@@ -194,7 +194,7 @@ def run(
         "failed": done.failed,
     }
     if as_json:
-        profile = {"profile": done.profile.plain()} if with_profile and done.profile else {}
+        profile = {"profile": done.profile.to_json()} if with_profile and done.profile else {}
         click.echo(plain_json(report | plain_tokens(asking.stopping) | profile))
     else:
         counts = (
@@ -208,7 +208,7 @@ def run(
             click.echo(line, err=True)
         if with_profile and done.profile:
             print_profile(done.profile)
-    asking.stopping.check_budget()
+    asking.stopping.raise_if_budget_spent()
     if not as_json and failures:
         same_command("--retry-failed")
     elif not as_json:

@@ -246,7 +246,7 @@ def run(
     failed = bool(failures) or any(tally.failed for tally in ran.tallies.values())
     try:
         _standings(opened, db, opened.judges[0], None, as_json)
-        asking.stopping.check_budget()
+        asking.stopping.raise_if_budget_spent()
     finally:  # also where everything failed, so that there are no standings
         if not as_json and failed:
             same_command("--retry-failed")

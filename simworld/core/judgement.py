@@ -45,7 +45,7 @@ class Rubric:
         return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def stored_rubric(data: Mapping[str, Any]) -> Rubric:
+def rubric_from_json(data: Mapping[str, Any]) -> Rubric:
     """The rubric of its JSON data, in which tuples are lists. Raises KeyError or TypeError where it
     is none.
     """

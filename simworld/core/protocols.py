@@ -63,15 +63,15 @@ class Backend(Protocol):
 
 
 @runtime_checkable
-class Bounded(Protocol):
+class MemoryBounded(Protocol):
     """Optional methods of a backend whose memory limits how many threads it can keep."""
 
-    def share(self, tokens: int) -> float:
+    def memory_share(self, tokens: int) -> float:
         """The share of the backend's memory that a thread of `tokens` tokens takes. Threads fit
         while their shares sum to at most 1.
         """
         ...
 
-    def forget(self, threads: Iterable[str]) -> None:
+    def forget_threads(self, threads: Iterable[str]) -> None:
         """Marks threads as finished: their caches are evicted first. Unknown names are ignored."""
         ...

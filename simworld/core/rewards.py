@@ -5,7 +5,7 @@ that the parts sum to it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,20 +18,7 @@ class CreditAssignment:
 
     parts: NDArray[np.float64]  # (n,), they sum to the score
     # (n,), they sum to 1: parts − level × spread are the rewards that sum to score − level
-    spread: NDArray[np.float64]
-
-
-def weighted_mean(shares: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    """The weighted mean of rescaled dimensions; a dimension without a weight does not count.
-
-    Raises:
-        KeyError: a dimension with a weight was not judged.
-        ValueError: the weights of all dimensions sum to 0.
-    """
-    total = math.fsum(weights.values())
-    if not total > 0:
-        raise ValueError("the weights of the dimensions sum to 0")
-    return math.fsum(shares[name] * weight for name, weight in weights.items() if weight) / total
+    baseline_shares: NDArray[np.float64]
 
 
 def family_means(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
@@ -44,15 +31,15 @@ def family_means(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 def credit_at_end(score: float, n: int) -> CreditAssignment:
     """Everything with the last utterance, nothing before (DAT, arXiv 2406.11978)."""
-    last = np.zeros(n)
-    last[-1] = 1.0
-    return CreditAssignment(parts=score * last, spread=last)
+    last_only = np.zeros(n)
+    last_only[-1] = 1.0
+    return CreditAssignment(parts=score * last_only, baseline_shares=last_only)
 
 
 def credit_uniformly(score: float, n: int) -> CreditAssignment:
     """The same share for every utterance."""
-    even = np.full(n, 1.0 / n)
-    return CreditAssignment(parts=score * even, spread=even)
+    equal_shares = np.full(n, 1.0 / n)
+    return CreditAssignment(parts=score * equal_shares, baseline_shares=equal_shares)
 
 
 def credit_by_weights(score: float, weights: Sequence[float]) -> CreditAssignment:
@@ -66,11 +53,11 @@ def credit_by_weights(score: float, weights: Sequence[float]) -> CreditAssignmen
     if largest == 0:
         return credit_uniformly(score, len(shares))
     shares = shares / largest  # the sum of huge weights is not finite, that of tiny ones 0
-    share = shares / shares.sum()
-    return CreditAssignment(parts=score * share, spread=share)
+    normalized_shares = shares / shares.sum()
+    return CreditAssignment(parts=score * normalized_shares, baseline_shares=normalized_shares)
 
 
-def score_changes(scores: Sequence[float]) -> CreditAssignment:
+def credit_by_score_change(scores: Sequence[float]) -> CreditAssignment:
     """What each utterance changed: the score after it less the score before it. `scores[-1]` is the
     episode's.
 
@@ -80,13 +67,13 @@ def score_changes(scores: Sequence[float]) -> CreditAssignment:
     first = np.zeros(len(scores))
     first[0] = 1.0
     return CreditAssignment(
-        parts=np.diff(np.asarray(scores, dtype=np.float64), prepend=0.0), spread=first
+        parts=np.diff(np.asarray(scores, dtype=np.float64), prepend=0.0), baseline_shares=first
     )
 
 
-def credit_by_utterance(values: Sequence[float]) -> CreditAssignment:
+def credit_by_measurement(values: Sequence[float]) -> CreditAssignment:
     """A number measured on each utterance, by n: the parts sum to their mean."""
     return CreditAssignment(
         parts=np.asarray(values, dtype=np.float64) / len(values),
-        spread=np.full(len(values), 1 / len(values)),
+        baseline_shares=np.full(len(values), 1 / len(values)),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from simworld.core.episode import Episode
 from simworld.core.errors import Failure, InputError
-from simworld.core.judgement import stored_rubric
+from simworld.core.judgement import rubric_from_json
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import StopRules
@@ -61,7 +61,7 @@ def attribute_episodes(
     """
     check_method(spec, method)
     stopping = stopping or StopRules()
-    stopping.begin()
+    stopping.begin_pass()
     judges = _stored_judges(store, spec, backend)
     total = sum(1 for judge in judges for _ in store.unattributed(judge.id, method, run=run))
     tally = AttributionTally(total=total)
@@ -72,12 +72,12 @@ def attribute_episodes(
         for ended in drive_on_backend(due, backend, live=live, stopping=stopping):
             if isinstance(ended.outcome, Failure):
                 tally = replace(tally, failed=tally.failed + 1, last_failure=ended.outcome)
-                stopping.failed(tally.failed, total, "attributions")
+                stopping.note_failures(tally.failed, total, "attributions")
             else:
                 store.add_attributions(ended.key, method, ended.outcome)
                 tally = replace(tally, done=tally.done + 1)
             report(tally)
-    stopping.check()
+    stopping.raise_if_stopped()
     return tally
 
 
@@ -87,7 +87,7 @@ def _stored_judges(store: Store, spec: JudgeSpec, backend: Backend) -> list[Judg
     for record in store.judges():
         if record.name != spec.name or "rubric" not in record.spec:
             continue
-        judge = make_judge(spec, backend.info, stored_rubric(record.spec["rubric"]))
+        judge = make_judge(spec, backend.info, rubric_from_json(record.spec["rubric"]))
         if judge.id == record.id:
             found.append(judge)
     if not found:

@@ -119,7 +119,7 @@ class JudgingRun:
             Stopped: too much failed. What the server refused for good just before is not stored, so
                 that a resume asks again.
         """
-        self._stopping.begin()
+        self._stopping.begin_pass()
         count = self._spec.samples if samples is None else samples
         everything = sum(1 for _ in self._store.unjudged(ANY, 0, run=self._run)) * count
         first = load_rubric(self._spec.rubric or DEFAULT_RUBRIC)
@@ -140,17 +140,17 @@ class JudgingRun:
                     due, self._backend, live=live, waited=self.waited, stopping=self._stopping
                 ):
                     failure = judged.outcome if isinstance(judged.outcome, Failure) else None
-                    self._results.take((judge, sample, judged), failure)
+                    self._results.commit_or_hold((judge, sample, judged), failure)
                     report(self.tally)
             rubrics += [other for other in self._others.values() if other not in rubrics]
-        if self._results.release():
+        if self._results.commit_held():
             report(self.tally)
-        self._stopping.check()
+        self._stopping.raise_if_stopped()
         problems = tuple(found for found in self._rubrics.values() if isinstance(found, Problem))
         self.tally = replace(
             self.tally, no_rubric=tuple(dict.fromkeys(problems)), overruled=tuple(self._overruled)
         )
-        if not self._stopping.short:
+        if not self._stopping.budget_exhausted:
             done = self.tally.scored + self.tally.failed + len(self._unread) * count
             self.tally = replace(self.tally, already=everything - done)
         return self.tally
@@ -207,7 +207,7 @@ class JudgingRun:
             return  # another process was quicker
         if failure:
             self.tally = replace(self.tally, failed=self.tally.failed + 1, last_failure=failure)
-            self._stopping.failed(
+            self._stopping.note_failures(
                 self.tally.failed, self.tally.total - self.tally.already, "judgements"
             )
         else:

@@ -177,7 +177,7 @@ def check_judge(
         Stopped: too much failed.
     """
     stopping = stopping or StopRules()
-    stopping.begin()
+    stopping.begin_pass()
     check_dimensions(sets, rubric)
     rows = [(s.name, PairEpisodes(pair=pair)) for s in sets for pair in s.pairs]
     scores: dict[tuple[int, PairSide], float | Failure] = {}
@@ -195,18 +195,18 @@ def check_judge(
             scores[i, which] = found[0].score
         else:
             scores[i, which] = outcome
-            stopping.failed(
+            stopping.note_failures(
                 sum(isinstance(score, Failure) for score in scores.values()),
                 2 * len(rows),
                 "judgements",
             )
         report(len(scores), 2 * len(rows))
-    stopping.check()
-    if stopping.short:
+    stopping.raise_if_stopped()
+    if stopping.budget_exhausted:
         raise InputError(
-            f"{stopping.used:,} tokens were used for {len(scores)} of {2 * len(rows)} transcripts,"
-            " and the budget has no room for the next; a check that is not whole is not kept, so"
-            " give it a larger budget"
+            f"{stopping.used_tokens:,} tokens were used for {len(scores)} of {2 * len(rows)}"
+            " transcripts, and the budget has no room for the next; a check that is not whole is"
+            " not kept, so give it a larger budget"
         )
     return Trust(
         judge_id=judge.id,

@@ -15,7 +15,7 @@ import regex
 
 from simworld.core.episode import Act, Episode
 from simworld.core.scenario import Persona, Scenario
-from simworld.core.words import whole_words
+from simworld.core.words import whole_words_pattern
 
 Swap = Literal["seats", "names"]
 SWAPS: tuple[Swap, ...] = ("seats", "names")
@@ -82,7 +82,7 @@ def _renaming(people: list[Persona]) -> Callable[[str], str]:
         for old, name in own.items():
             new[old].add(name)
     clear = {old: min(names) for old, names in new.items() if len(names) == 1}
-    pattern = regex.compile(whole_words(sorted(clear, key=len, reverse=True)))
+    pattern = regex.compile(whole_words_pattern(sorted(clear, key=len, reverse=True)))
     return lambda text: (
         str(pattern.sub(lambda found: clear.get(found[0], found[0]), text)) if clear else text
     )
@@ -90,4 +90,4 @@ def _renaming(people: list[Persona]) -> Callable[[str], str]:
 
 def _forms(persona: Persona) -> tuple[str, str, str, str]:
     words = persona.name.split() or [persona.name]
-    return persona.called, persona.name, words[0], words[-1]
+    return persona.display_name, persona.name, words[0], words[-1]

@@ -10,7 +10,7 @@ from typing import Literal
 
 from simworld.core.episode import Act, ActionKind, Ending, Episode
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
-from simworld.core.visibility import full_labels
+from simworld.core.visibility import omniscient_labels
 from simworld.language import Language, load_language
 
 ContextPart = Literal["setting", "note", "persona", "relationship", "goal", "knows", "secret"]
@@ -96,7 +96,7 @@ def judge_transcript(scenario: Scenario, episode: Episode) -> JudgeTranscript:
     """The reading of an episode; acts of kind `none` are left out, private messages and gestures
     are marked.
     """
-    names, language = full_labels(scenario), load_language(scenario.language)
+    names, language = omniscient_labels(scenario), load_language(scenario.language)
     lines = tuple(line for act in episode.acts if (line := act_line(act, names, language)))
     end = language.judge.cut_off if episode.ending is Ending.turn_limit else ""
     return JudgeTranscript(scenario=scenario, names=names, lines=lines, end=end)
@@ -132,7 +132,7 @@ def describe_persona(persona: Persona, language: Language) -> str:
     first = language.persona.comma.join(
         fact for fact in (age, persona.gender, persona.occupation) if fact
     )
-    full = persona.name if persona.name != persona.called else ""
+    full = persona.name if persona.name != persona.display_name else ""
     texts = [
         full,
         first,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agents.lm.server.options import ServerFields
-from simworld.core.arrays import Embed
+from simworld.core.arrays import EmbedTexts
 from simworld.core.stopping import StopRules
 from simworld.judging.judging_pass import JudgingRun, JudgingTally
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
@@ -27,7 +27,7 @@ def evaluate(
     live: int = 32,
     threads: int | None = None,
     replies_read: int = 400,
-    embed: Embed | None = None,
+    embed: EmbedTexts | None = None,
     on_playing: Callable[[RunProgress], None] = lambda progress: None,
     on_judging: Callable[[JudgingTally], None] = lambda tally: None,
     server: ServerFields | None = None,
@@ -67,7 +67,7 @@ def evaluate(
         on_progress=on_playing,
         stopping=stopping,
     )
-    stopping.check_budget()
+    stopping.raise_if_budget_spent()
     judge_ids: tuple[str, ...] = ()
     if scoring.judge is not None:
         judge = scoring.judge
@@ -78,7 +78,7 @@ def evaluate(
                 store, judge, backend, run=plan.run, retry_failed=retry_failed, stopping=stopping
             )
             judge_ids = judging.go(on_progress=on_judging).judge_ids
-        stopping.check_budget()
+        stopping.raise_if_budget_spent()
     return read_arms(
         plan, loaded_agents, store, scoring, judge_ids, replies_read=replies_read, embed=embed
     )

@@ -17,8 +17,8 @@ from simworld.core.errors import StoreDamaged
 from simworld.core.measures import (
     OVERALL,
     SOTOPIA_MEAN,
-    measure_names,
-    measures_of,
+    measure_names_by_judge,
+    measures_of_rubric,
     sotopia_scale,
 )
 from simworld.results.cells import SeatScores, unique_rows
@@ -53,10 +53,12 @@ def measure_scales(store: Store, judge_ids: Sequence[str]) -> dict[str, tuple[fl
     in their rubric's order.
     """
     rubrics = _rubrics(store, judge_ids)
-    names = dict.fromkeys(name for columns in measure_names(rubrics).values() for name in columns)
+    names = dict.fromkeys(
+        name for columns in measure_names_by_judge(rubrics).values() for name in columns
+    )
     found = {OVERALL: (0.0, 1.0)} | dict.fromkeys(names, (0.0, 1.0))
     for rubric in rubrics.values():
-        if SOTOPIA_MEAN in measures_of(rubric):
+        if SOTOPIA_MEAN in measures_of_rubric(rubric):
             found[SOTOPIA_MEAN] = sotopia_scale(rubric)
     first = {name: found[name] for name in (OVERALL, SOTOPIA_MEAN) if name in found}
     return first | found
@@ -69,7 +71,7 @@ def retest_deviations(
     never judged twice.
     """
     sums: dict[str, Floats] = defaultdict(lambda: np.zeros(2))
-    for judge, names in measure_names(_rubrics(store, judge_ids)).items():
+    for judge, names in measure_names_by_judge(_rubrics(store, judge_ids)).items():
         for scenario, of_scenario in sorted(store.retests(run, judge).items()):
             if scenario in scenarios:
                 for name, found in zip(names, of_scenario, strict=True):
@@ -108,7 +110,7 @@ def read_scores(
         InputError: a score is not finite.
     """
     reader = _ScoreReader(
-        measure_names(_rubrics(store, judge_ids)),
+        measure_names_by_judge(_rubrics(store, judge_ids)),
         tuple(agents),
         scenarios,
         compared,

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from simworld.core.errors import Failure
-from simworld.core.protocols import Agent, Backend, Bounded
-from simworld.core.requests import Ask, Completion, Generate, Generated, Request, TextPrompt
+from simworld.core.protocols import Agent, Backend, MemoryBounded
+from simworld.core.requests import AskPerson, Completion, Generate, Generated, Request, TextPrompt
 from simworld.core.scenario import Scenario
 
 # of a token, before any was counted: few, so that at first rather too few are let in
@@ -65,7 +65,7 @@ class Admission:
 
     def __init__(self, backends: Mapping[str, Backend]) -> None:
         self._bounded = {
-            key: backend for key, backend in backends.items() if isinstance(backend, Bounded)
+            key: backend for key, backend in backends.items() if isinstance(backend, MemoryBounded)
         }
         self._growth = {key: _Growth() for key in self._bounded}
         self._inside: dict[LiveConversation, None] = {}
@@ -104,12 +104,12 @@ class Admission:
             name for other in self._inside for seat in other.seats.values() for name in seat.threads
         }
         for seat in conversation.seats.values():
-            self._bounded[seat.model].forget(seat.threads.keys() - kept)
+            self._bounded[seat.model].forget_threads(seat.threads.keys() - kept)
 
     def asked(self, conversation: LiveConversation, name: str, request: Request) -> None:
         """A seat asks its model."""
         seat = conversation.seats.get(name)
-        if seat is None or isinstance(request, Ask) or not request.thread:
+        if seat is None or isinstance(request, AskPerson) or not request.thread:
             return
         seat.threads.setdefault(request.thread, (0, 0))
         growth = self._growth[seat.model]
@@ -132,7 +132,7 @@ class Admission:
         if (
             seat is None
             or isinstance(completion, Failure)
-            or isinstance(request, Ask)
+            or isinstance(request, AskPerson)
             or not request.thread
         ):
             return
@@ -153,12 +153,13 @@ class Admission:
         threads = list(seat.threads.values())
         threads += [(0, 0)] * (growth.threads - len(threads))
         return sum(
-            backend.share(growth.longest(tokens, turns - 1 - turn)) for tokens, turn in threads
+            backend.memory_share(growth.longest(tokens, turns - 1 - turn))
+            for tokens, turn in threads
         )
 
 
 def _characters(request: Request) -> int:
-    if isinstance(request, Ask):
+    if isinstance(request, AskPerson):
         return 0
     if isinstance(request.prompt, TextPrompt):
         return len(request.prompt.text)

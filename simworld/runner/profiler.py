@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from simworld.core.profile import Metered, Profile, ProfilePart, add_spent, profile_delta
+from simworld.core.profile import Metered, Profile, ProfilePart, parts_since, sum_parts
 from simworld.core.protocols import Backend
 
 
@@ -44,14 +44,14 @@ class Profiler:
         """
         parts: dict[str, ProfilePart] = {}
         for key, backend in self._metered.items():
-            parts = add_spent(parts, profile_delta(backend.spent(), self._before[key]))
+            parts = sum_parts(parts, parts_since(backend.spent(), self._before[key]))
         waited = sum(seconds for key, seconds in polled_s.items() if key not in self._metered)
         if waited:
             parts["waiting"] = ProfilePart(seconds=waited)
         return Profile(
-            wall_s=time.perf_counter() - self._begun, parts=add_spent(parts, self._timed)
+            wall_s=time.perf_counter() - self._begun, parts=sum_parts(parts, self._timed)
         )
 
     def add(self, part: str, seconds: float) -> None:
         """What somebody else has timed."""
-        self._timed = add_spent(self._timed, {part: ProfilePart(seconds=seconds)})
+        self._timed = sum_parts(self._timed, {part: ProfilePart(seconds=seconds)})

@@ -100,7 +100,7 @@ def run_plan(
     todo = plan.jobs(loaded_agents.agents, due) if due else []
     begin(plan, loaded_agents, store, planned)
     stopping = stopping or StopRules()
-    stopping.begin()
+    stopping.begin_pass()
     progress = RunProgress(planned=len(planned), before=len(planned) - len(todo))
     backends = loaded_agents.backends if todo else {}
     going = _ResumableRun(plan, backends, store, todo, progress, on_progress, stopping)
@@ -118,10 +118,10 @@ def run_plan(
         )
         for played in playing:
             with held_back():
-                going.results.take(played, played.episode.failure)
+                going.results.commit_or_hold(played, played.episode.failure)
         with held_back():
-            going.results.release()
-        stopping.check()
+            going.results.commit_held()
+        stopping.raise_if_stopped()
     except (KeyboardInterrupt, Stopped):
         going.end()
         raise
@@ -182,7 +182,7 @@ class _ResumableRun:
         now = self._progress
         self._progress = replace(now, played=now.played + 1, failed=now.failed + failed)
         self.report()
-        self._stopping.failed(self._progress.failed, self._todo, "episodes")
+        self._stopping.note_failures(self._progress.failed, self._todo, "episodes")
 
     def end(self) -> RunProgress:
         """Stores the profile, unless there was nothing to play."""
@@ -195,7 +195,7 @@ class _ResumableRun:
                 "turns": self.pulse.turns,
                 "new_tokens": self.pulse.new_tokens,
             }
-            self._store.add_profile(self._run, entry | profile.plain())
+            self._store.add_profile(self._run, entry | profile.to_json())
         return replace(self._progress, new_tokens=self.pulse.new_tokens, profile=profile)
 
 

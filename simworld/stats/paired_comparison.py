@@ -19,7 +19,7 @@ from scipy.special import stdtr
 
 from simworld.core.arrays import Floats
 from simworld.core.counts import counted
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 from simworld.stats.intervals import tail_probability
 
 ENOUGH_FAMILIES = 20  # below it intervals of skewed differences cover less than they say
@@ -135,7 +135,7 @@ def sign_flip(differences: NDArray[np.float64], *, seed: int = 0) -> float:
     if count <= EXACT_FAMILIES:
         bits = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
         return float(np.mean(np.abs((2 * bits - 1) @ differences) >= observed))
-    draws = generator(derive_seed("sign flips", seed))
+    draws = make_rng(derive_seed("sign flips", seed))
     extreme = 0
     for start in range(0, FLIPS, _ROWS):
         signs = 2 * draws.integers(2, size=(min(_ROWS, FLIPS - start), count)) - 1
@@ -180,7 +180,7 @@ def _mean(values: Sequence[float] | Floats) -> float:
 def _interval(
     families: NDArray[np.float64], *, level: float, rounds: int, seed: int
 ) -> tuple[float, float]:
-    draws = generator(derive_seed("bootstrap", seed)).integers(
+    draws = make_rng(derive_seed("bootstrap", seed)).integers(
         len(families), size=(rounds, len(families))
     )
     cut = tail_probability(len(families), level)

@@ -119,7 +119,7 @@ def play_tournament(
                     stopping=stopping,
                 )
                 tallies[judge.name] = _judged(judging, judge.name, tournament, store, watch)
-        if spending.spent or stopping.short:
+        if spending.spent or stopping.budget_exhausted:
             break
     return TournamentOutcome(played=played, failed=failed, spent=spending.spent, tallies=tallies)
 

@@ -15,7 +15,7 @@ from agents.lm.server.message import MessageParts, arguments, why_empty
 from agents.lm.server.refusals import failure_of, refusal_of
 from simworld.core.errors import Failure
 from simworld.core.requests import Generate, Generated
-from simworld.core.text import without_controls
+from simworld.core.text import replace_controls
 
 _MOST_CHARACTERS = 400_000  # of a reply
 _MOST_TOKENS = 2**31 - 1
@@ -111,7 +111,7 @@ def _answer(
 ) -> ServerAnswer:
     found = data.get("usage")
     usage: dict[str, Any] = found if isinstance(found, dict) else {}
-    text = without_controls(reply.answer)
+    text = replace_controls(reply.answer)
     at = min((at for stop in request.stop if (at := text.find(stop)) >= 0), default=-1)
     reasoning = "\n".join(filter(None, (thought.strip(), reply.thought)))
     thought_tokens = _thought_tokens(usage)
@@ -123,7 +123,7 @@ def _answer(
             finish="length" if cut and at < 0 else "stop",
             latency_s=latency_s,
             logprob=_logprob(choice.get("logprobs")),
-            reasoning=without_controls(reasoning),
+            reasoning=replace_controls(reasoning),
             reasoning_tokens=thought_tokens,
         ),
         thinks=bool(reasoning) or reply.state != "none" or bool(thought_tokens),

@@ -129,7 +129,7 @@ def run(
             {"cautions": list(noted)},
             plain_tokens(asking.stopping),
         ]
-        parts += [{"profile": profile.plain()}] if with_profile else []
+        parts += [{"profile": profile.to_json()}] if with_profile else []
         click.echo(plain_json({name: value for part in parts for name, value in part.items()}))
     else:
         click.echo(_counts(tally))
@@ -145,7 +145,7 @@ def run(
         )
     if tally.no_rubric:
         raise InputError(tally.no_rubric)
-    asking.stopping.check_budget()
+    asking.stopping.raise_if_budget_spent()
     if not as_json and tally.failed:
         same_command("--retry-failed")
     elif not as_json and not tally.total:

@@ -74,7 +74,7 @@ def judge(
     ):
         judging = JudgingRun(store, spec, backend, run=run, retry_failed=True, stopping=stopping)
         tally = judging.go(on_progress=_judging(context.tell))
-        stopping.check_budget()
+        stopping.raise_if_budget_spent()
         ids = [id_ for id_ in tally.judge_ids if any(store.scores(judge_id=id_, run=run))]
         if not ids:
             raise InputError(
@@ -92,7 +92,7 @@ def judge(
                 on_progress=_attributing(context.tell),
                 stopping=stopping,
             )
-            stopping.check_budget()
+            stopping.raise_if_budget_spent()
             if shared.failed >= tally.total - tally.failed:
                 raise InputError(
                     f"judge {spec.name!r} could tell of none of the"
@@ -158,7 +158,7 @@ def _played(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
             on_progress=_playing(context.tell),
             stopping=context.stopping,
         )
-    context.stopping.check_budget()
+    context.stopping.raise_if_budget_spent()
     states = context.store.finished(plan.run).values()
     return StageOutput(failed=sum(state.ending is Ending.failed for state in states))
 

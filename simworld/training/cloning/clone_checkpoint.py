@@ -18,7 +18,7 @@ from agents.lm.local.local_model import LocalModel
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
 from agents.steering.planner import project
 from agents.steering.state_encoders import lm_encoder_id, load_text_encoder
-from simworld.core.arrays import Embed
+from simworld.core.arrays import EmbedTexts
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
@@ -178,7 +178,7 @@ def latent_upmap(
     clone: Checkpoint,
     settings: LatentSettings,
     *,
-    embed: Embed,
+    embed: EmbedTexts,
     log: MetricsSink,
     show: ReportProgress,
     work: Path | None = None,

@@ -30,9 +30,9 @@ from torch import Tensor, nn
 
 from agents.steering.planner import project
 from agents.steering.upmap import UpMap
-from simworld.core.arrays import Embed
+from simworld.core.arrays import EmbedTexts
 from simworld.core.errors import InputError
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.likelihood import likelihoods
@@ -111,7 +111,7 @@ def learn_latent(
     neutral: Tensor,
     settings: LatentSettings,
     *,
-    embed: Embed,
+    embed: EmbedTexts,
     recorder: TrainingRecorder = SILENT,
 ) -> LatentMap:
     """Trains a latent up-mapping around a prefix that changes nothing, and gives it as it was best
@@ -167,7 +167,7 @@ def learn_latent(
     latent = _LatentParameters(centre, rows.repeat(1, upmap.tokens) * settings.strength, upmap)
 
     def loss(encoded_reply: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
-        draw = generator(seed)
+        draw = make_rng(seed)
         pair = torch.stack([codes[id(encoded_reply)], own[draw.integers(len(own))]])
         hidden = frozen_lm.read(encoded_reply, latent.prefixes(pair, _share(draw)))
         nats = likelihoods(frozen_lm, encoded_reply, hidden)
@@ -219,7 +219,7 @@ def _log_ratio(
     settings: LatentSettings,
 ) -> Estimate:
     order = (
-        generator(derive_seed(settings.descent.seed, "pairs"))
+        make_rng(derive_seed(settings.descent.seed, "pairs"))
         .permutation(len(encoded_replies))
         .tolist()
     )

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 from simworld.training.cloning.frozen_lm import EncodedReply
 from simworld.training.trainer import SILENT, Schedule, TrainingRecorder, gradient_step, train
 from simworld.training.training_state import load_tensors, tensors_of
@@ -150,7 +150,7 @@ class _DescentTask:
 
 
 def _order(count: int, wanted: int, seed: int) -> list[int]:
-    draw = generator(derive_seed(seed, "order"))
+    draw = make_rng(derive_seed(seed, "order"))
     order: list[int] = []
     while len(order) < wanted:
         order += draw.permutation(count).tolist()

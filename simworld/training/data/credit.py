@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simworld.core.measures import weighted_mean
 from simworld.core.rewards import (
     CreditAssignment,
     credit_at_end,
-    credit_by_utterance,
+    credit_by_measurement,
+    credit_by_score_change,
     credit_by_weights,
     credit_uniformly,
-    score_changes,
-    weighted_mean,
 )
 from simworld.training.data.dataset_query import RewardPlacement
 from store import JudgementScores, SeatTrace
@@ -57,7 +57,7 @@ def judged_rewards(
         return None
     mean = CreditAssignment(
         parts=np.mean([placed.parts for placed in there], axis=0),
-        spread=np.mean([placed.spread for placed in there], axis=0),
+        baseline_shares=np.mean([placed.baseline_shares for placed in there], axis=0),
     )
     return SeatReward(placed=mean, scores=tuple(scores))
 
@@ -66,7 +66,7 @@ def measured_rewards(values: NDArray[np.float64], place: RewardPlacement) -> Sea
     """Gives the reward of numbers measured on utterances (n,); their mean is the score."""
     score = float(values.mean())
     if place == "utterance":
-        return SeatReward(placed=credit_by_utterance(list(values)), scores=(score,))
+        return SeatReward(placed=credit_by_measurement(list(values)), scores=(score,))
     return SeatReward(
         placed=(credit_at_end if place == "end" else credit_uniformly)(score, len(values)),
         scores=(score,),
@@ -112,4 +112,4 @@ def _prefixes(
             for name, values in said.items()
         }
         after.append(weighted_mean(last, weights))
-    return score_changes([*after, score])
+    return credit_by_score_change([*after, score])

@@ -127,7 +127,7 @@ def write_dataset(
             names.append(episode.name)
             scores.append(float(episode.placed.parts.sum()))
             parts.frombytes(episode.placed.parts.tobytes())
-            spreads.frombytes(episode.placed.spread.tobytes())
+            spreads.frombytes(episode.placed.baseline_shares.tobytes())
     order = list(families)
     means = family_means((order[index], score) for index, score in zip(family, scores, strict=True))
     level = np.array([means[order[index]] if centre else 0.0 for index in family])

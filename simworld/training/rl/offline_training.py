@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from agents.steering.planner import Normalizer
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 from simworld.training.data.dataset_checks import check_batch, check_trainable, split_families
 from simworld.training.data.fit_normalizer import fit_to_transitions
 from simworld.training.data.returns import first_rows, monte_carlo_returns
@@ -106,7 +106,7 @@ class _OfflineTask:
                 self.data = {"held_return": float(known.mean())}
 
     def step(self, number: int) -> Mapping[str, float]:
-        draws = generator(derive_seed(self.settings.seed, "batch", number - 1))
+        draws = make_rng(derive_seed(self.settings.seed, "batch", number - 1))
         batch = self.learning.draw(draws, self.settings.batch_size).standardised(self.normalizer)
         return {name: value.item() for name, value in self.learner.update(batch).items()}
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simworld.core.episode import Ending
-from simworld.core.rewards import weighted_mean
+from simworld.core.measures import weighted_mean
 from simworld.results.cells import SeatScore
 from simworld.results.last_attempts import last_attempts
 from simworld.results.seat_scores import SeatCount

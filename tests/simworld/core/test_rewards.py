@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simworld.core.measures import weighted_mean
 from simworld.core.rewards import (
     CreditAssignment,
     credit_at_end,
-    credit_by_utterance,
+    credit_by_measurement,
+    credit_by_score_change,
     credit_by_weights,
     credit_uniformly,
     family_means,
-    score_changes,
-    weighted_mean,
 )
 
 SCORE = st.floats(-1, 1)
@@ -45,7 +45,7 @@ def test_families_have_means_of_their_own() -> None:
 
 
 def less(placed: CreditAssignment, level: float) -> np.ndarray:
-    return placed.parts - level * placed.spread
+    return placed.parts - level * placed.baseline_shares
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def less(placed: CreditAssignment, level: float) -> np.ndarray:
         (credit_uniformly(0.8, 4), [0.075] * 4),
         (credit_by_weights(0.8, [1, 0, 3]), [0.075, 0, 0.225]),
         (credit_by_weights(0.8, [0, 0]), [0.15, 0.15]),
-        (score_changes([0.4, 0.9, 0.8]), [-0.1, 0.5, -0.1]),
-        (credit_by_utterance([1, 0, 1, 1.2]), [0.125, -0.125, 0.125, 0.175]),
+        (credit_by_score_change([0.4, 0.9, 0.8]), [-0.1, 0.5, -0.1]),
+        (credit_by_measurement([1, 0, 1, 1.2]), [0.125, -0.125, 0.125, 0.175]),
     ],
 )
 def test_a_level_of_a_half_is_taken_off(placed: CreditAssignment, rewards: list[float]) -> None:
@@ -87,13 +87,13 @@ def test_attributed_shares_sum_to_the_score_less_the_level(
 def test_differences_sum_to_the_last_score_less_the_level(
     level: float, scores: list[float]
 ) -> None:
-    assert less(score_changes(scores), level).sum() == pytest.approx(scores[-1] - level)
+    assert less(credit_by_score_change(scores), level).sum() == pytest.approx(scores[-1] - level)
 
 
 @given(SCORE, st.lists(SCORE, min_size=1, max_size=40))
 def test_measured_utterances_sum_to_their_mean_less_the_level(
     level: float, values: list[float]
 ) -> None:
-    assert less(credit_by_utterance(values), level).sum() == pytest.approx(
+    assert less(credit_by_measurement(values), level).sum() == pytest.approx(
         float(np.mean(values)) - level
     )

@@ -103,10 +103,15 @@ def test_more_failures_than_allowed_stop_a_pass(store: Store) -> None:
 def test_a_budget_ends_a_pass_and_the_next_one_goes_on(store: Store) -> None:
     stopping = StopRules(budget_tokens=450)
     tally = pass_over(store, lambda request: verdict(), stopping, live=32)
-    assert (tally.scored, tally.left, stopping.used, stopping.short) == (4, 6, 400, True)
+    assert (tally.scored, tally.left, stopping.used_tokens, stopping.budget_exhausted) == (
+        4,
+        6,
+        400,
+        True,
+    )
     stopping = StopRules(budget_tokens=600)
     tally = pass_over(store, lambda request: verdict(), stopping, live=32)
-    assert (tally.scored, tally.already, tally.left, stopping.short) == (6, 4, 0, False)
+    assert (tally.scored, tally.already, tally.left, stopping.budget_exhausted) == (6, 4, 0, False)
 
 
 def test_attribution_keeps_to_the_same_rules(store: Store) -> None:

@@ -25,10 +25,10 @@ class Small(FakeBackend):
         self.room = room
         self.forgotten: list[str] = []
 
-    def share(self, tokens: int) -> float:
+    def memory_share(self, tokens: int) -> float:
         return tokens / self.room
 
-    def forget(self, threads: Iterable[str]) -> None:
+    def forget_threads(self, threads: Iterable[str]) -> None:
         self.forgotten += sorted(threads)
 
 

@@ -132,10 +132,10 @@ def test_a_budget_ends_a_run_and_the_next_one_goes_on(store: Store) -> None:
     stopping = StopRules(budget_tokens=420)
     done, backend = play(store, lambda request: said(), stopping, live=32)
     assert (done.played, done.failed, done.planned) == (4, 0, 10)
-    assert stopping.used == 400  # four of 100
+    assert stopping.used_tokens == 400  # four of 100
     assert len(backend.asked) == 8
     with pytest.raises(BudgetSpent):
-        stopping.check_budget()
+        stopping.raise_if_budget_spent()
     done, _ = play(store, lambda request: said(), StopRules(budget_tokens=100_000))
     assert (done.before, done.played) == (4, 6)
 
@@ -149,4 +149,4 @@ def test_a_budget_smaller_than_one_episode_still_gets_on(store: Store) -> None:
 def test_a_budget_that_ends_with_the_work_is_not_spent(store: Store) -> None:
     stopping = StopRules(budget_tokens=1000)
     done, _ = play(store, lambda request: said(), stopping)
-    assert (done.played, stopping.used, stopping.short) == (10, 1000, False)
+    assert (done.played, stopping.used_tokens, stopping.budget_exhausted) == (10, 1000, False)

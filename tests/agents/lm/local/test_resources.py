@@ -118,10 +118,12 @@ def test_the_share_of_a_thread_covers_what_it_may_be_given_to_grow_into() -> Non
         layers=2, kv_heads=2, head_size=8, dtype=torch.float32, device=torch.device("cpu")
     )
     threads = PrefixCache(shape, budget=100 * 64 * shape.token_bytes, count=50)
-    assert threads.share(32) == 1 / 50  # 64 tokens are a hundredth, but there may be 50 threads
-    assert threads.share(100) == 4 / 100  # 200 tokens, in blocks of 64
-    assert threads.share(1000) == 20 / 100  # 1256 tokens
-    assert PrefixCache(shape, budget=0, count=50).share(1) == float("inf")
+    assert (
+        threads.memory_share(32) == 1 / 50
+    )  # 64 tokens are a hundredth, but there may be 50 threads
+    assert threads.memory_share(100) == 4 / 100  # 200 tokens, in blocks of 64
+    assert threads.memory_share(1000) == 20 / 100  # 1256 tokens
+    assert PrefixCache(shape, budget=0, count=50).memory_share(1) == float("inf")
     for tokens in (60, 70, 300, 301, 1000):  # as a conversation grows
         threads.open("a", [], tokens)
-        assert threads.bytes <= threads.share(tokens) * threads.budget
+        assert threads.bytes <= threads.memory_share(tokens) * threads.budget
