@@ -86,7 +86,7 @@ def main() -> None:
             start = time.perf_counter()
             played = [
                 (p.job.scenario, p.episode)
-                for p in play_jobs(plan.jobs(loaded_agents.agents), loaded_agents.backends)
+                for p in play_jobs(plan.make_jobs(loaded_agents.agents), loaded_agents.backends)
             ]
             seconds = time.perf_counter() - start
             for scenario, episode in played[: given.show]:

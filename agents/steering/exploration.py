@@ -43,10 +43,10 @@ class Exploration:
 
         Raises ValueError where there is no planned action to add noise to.
         """
-        draw = make_rng(_stream(observation, self.per))
+        rng = make_rng(_stream(observation, self.per))
         if self.ways is not None:
-            return project(self.ways[int(draw.integers(len(self.ways)))], projection)
-        drawn = draw.standard_normal(size)
+            return project(self.ways[int(rng.integers(len(self.ways)))], projection)
+        drawn = rng.standard_normal(size)
         if self.sigma is None:
             return project(torch.from_numpy(drawn), "sphere").float()
         if planned is None:

@@ -128,8 +128,8 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
         write_page(store, plan.run, out)
     failed = f" ({done.failed} failed)" if done.failed else ""
     click.echo(
-        f"\n{counted(done.played, 'episode')} played{failed}, {done.before} already there; all in"
-        f" {db}."
+        f"\n{counted(done.played, 'episode')} played{failed}, {done.finished_before} already there;"
+        f" all in {db}."
     )
     click.echo(
         "A model of 135 million parameters shows the machinery, not social behaviour: expect lines"

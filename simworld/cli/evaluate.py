@@ -216,10 +216,10 @@ def evaluate(
                     replies_read=quality,
                     embed=load_sentences().encode if quality else None,
                     on_playing=lambda p: bar(
-                        p.before + p.played,
+                        p.finished_before + p.played,
                         p.planned,
                         f"episodes; {p.failed} failed",
-                        share=p.share,
+                        share=p.done_share,
                     ),
                     on_judging=lambda t: bar(
                         t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"

@@ -179,7 +179,7 @@ def run(
             if last is not None:
                 of = f"of {kept}"
                 kept = counted(
-                    last.before + last.played,
+                    last.finished_before + last.played,
                     f"episode {of} is stored",
                     f"episodes {of} are stored",
                 )
@@ -189,7 +189,7 @@ def run(
     report = {
         "run": plan.run,
         "planned": done.planned,
-        "already_there": done.before,
+        "already_there": done.finished_before,
         "played": done.played,
         "failed": done.failed,
     }
@@ -198,8 +198,8 @@ def run(
         click.echo(plain_json(report | plain_tokens(asking.stopping) | profile))
     else:
         counts = (
-            f"{counted(done.played, 'episode')} played ({done.failed} failed), {done.before}"
-            " already there"
+            f"{counted(done.played, 'episode')} played ({done.failed} failed),"
+            f" {done.finished_before} already there"
         )
         click.echo(harmless(f"run {plan.run}: {counts}, {done.planned} planned"))
         if used := tokens_used(asking.stopping):
@@ -246,13 +246,17 @@ def make_plan(
     except InputError as error:
         problems += error.problems
     try:
-        specs = find_specs(tuple(dict.fromkeys(agent for cast in casts for agent in cast.names)))
+        specs = find_specs(
+            tuple(dict.fromkeys(agent for cast in casts for agent in cast.agent_names))
+        )
     except InputError as error:
         problems += error.problems
     if problems:
         raise InputError(problems)
     names = dict(
-        zip(dict.fromkeys(agent for cast in casts for agent in cast.names), specs, strict=True)
+        zip(
+            dict.fromkeys(agent for cast in casts for agent in cast.agent_names), specs, strict=True
+        )
     )
     plan = RunPlan(
         run=name or "",
@@ -273,12 +277,12 @@ def _named(plan: RunPlan, casts: Sequence[Cast], ids: Mapping[str, str], db: str
     """The plan under its default name; under the one that it got before, if such a run is in the
     database.
     """
-    from simworld.runner.run_names import default_run_name, earlier_run_name, is_of_this_plan
+    from simworld.runner.run_names import default_run_name, legacy_run_name, run_matches_plan
     from store import open_store
 
-    earlier = earlier_run_name(plan.scenarios, casts, plan.seed)
+    earlier = legacy_run_name(plan.scenarios, casts, plan.seed)
     if db is not None:
         with open_store(db) as store:
-            if is_of_this_plan(store, earlier, plan, ids):
+            if run_matches_plan(store, earlier, plan, ids):
                 return replace(plan, run=earlier)
     return replace(plan, run=default_run_name(plan, ids))

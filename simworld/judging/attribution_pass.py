@@ -13,7 +13,7 @@ from simworld.core.judgement import rubric_from_json
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import StopRules
-from simworld.driver import LIVE, drive_on_backend
+from simworld.driver import MAX_LIVE, drive_on_backend
 from simworld.judging.attribution import Attributing, attribute, check_method
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
@@ -37,7 +37,7 @@ def attribute_episodes(
     method: str,
     *,
     run: str | None = None,
-    live: int = LIVE,
+    live: int = MAX_LIVE,
     on_progress: Callable[[AttributionTally], None] | None = None,
     stopping: StopRules | None = None,
 ) -> AttributionTally:

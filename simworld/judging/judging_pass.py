@@ -14,7 +14,7 @@ from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import DeferredCommits, StopRules
-from simworld.driver import LIVE, EndedPiece, drive_on_backend
+from simworld.driver import MAX_LIVE, EndedPiece, drive_on_backend
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.logprob_judging import Judging
@@ -102,7 +102,7 @@ class JudgingRun:
         self,
         *,
         samples: int | None = None,
-        live: int = LIVE,
+        live: int = MAX_LIVE,
         on_progress: Callable[[JudgingTally], None] | None = None,
     ) -> JudgingTally:
         """Judges what is not yet judged and returns the counts.
@@ -137,7 +137,11 @@ class JudgingRun:
             for sample in range(count):
                 due = self._due(judge, sample)
                 for judged in drive_on_backend(
-                    due, self._backend, live=live, waited=self.waited, stopping=self._stopping
+                    due,
+                    self._backend,
+                    live=live,
+                    backend_seconds=self.waited,
+                    stopping=self._stopping,
                 ):
                     failure = judged.outcome if isinstance(judged.outcome, Failure) else None
                     self._results.commit_or_hold((judge, sample, judged), failure)

@@ -171,7 +171,7 @@ def _with_perplexity(
     store: Store,
     most: int,
 ) -> Quality:
-    backend = loaded_agents.shared(model_key(spec))
+    backend = loaded_agents.find_backend(model_key(spec))
     if backend is None:
         return quality
     requests = list(replies(store, seats, backend.info.id))

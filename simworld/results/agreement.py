@@ -316,8 +316,8 @@ def _figure(
     (value,) = measure(np.ones((1, families)))
     low = high = None
     if families > 1 and value is not None:
-        draw = make_rng(derive_seed("bootstrap", seed))
-        counts = draw.multinomial(families, [1 / families] * families, size=rounds).astype(
+        rng = make_rng(derive_seed("bootstrap", seed))
+        counts = rng.multinomial(families, [1 / families] * families, size=rounds).astype(
             np.float64
         )
         drawn = [found for found in measure(counts) if found is not None]

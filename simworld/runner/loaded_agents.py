@@ -65,51 +65,51 @@ class LoadedAgents:
         """
         return self._infos
 
-    def shared(self, key: str) -> Backend | None:
-        """The backend of that key, if the loaded agents have it: loaded, or to be loaded by the
-        first request.
-        """
+    def find_backend(self, key: str) -> Backend | None:
+        """The agents' backend of that key, loaded or loaded by its first request; else None."""
         return self._backends.get(key)
 
     def load(self) -> None:
         """Loads what is not loaded yet: models, and planners onto them."""
 
 
-class _AgentsToLoad(LoadedAgents):
-    """One whose models are loaded when its agents or backends are asked for."""
+class _LazyAgents(LoadedAgents):
+    """Agents whose models are loaded when agents or backends are first asked for."""
 
     def __init__(self, specs: Sequence[LoadedSpec], load: Callable[[], LoadedAgents]) -> None:
         self._specs, self._load = specs, load
-        self._keys = {
+        self._specs_by_key = {
             model_key(loaded.spec): loaded.spec
             for loaded in specs
             if isinstance(loaded.spec, LMSpec)
         }
         self._loaded: LoadedAgents | None = None
-        lm = [
+        lm_models = [
             (loaded.spec.name, loaded.spec.model)
             for loaded in specs
             if isinstance(loaded.spec, LMSpec)
         ]
-        models = {model: identify(model) for model in dict.fromkeys(model for _, model in lm)}
-        self._infos = {name: models[model] for name, model in lm}
+        models = {
+            model: identify(model) for model in dict.fromkeys(model for _, model in lm_models)
+        }
+        self._infos = {name: models[model] for name, model in lm_models}
 
     @property
     def agents(self) -> Mapping[str, Agent]:
-        return self._whole.agents
+        return self._loaded_agents.agents
 
     @property
     def backends(self) -> Mapping[str, Backend]:
-        return self._whole.backends
+        return self._loaded_agents.backends
 
     @property
     def ids(self) -> Mapping[str, str]:
         return {s.spec.name: agent_id_of(s, self._infos.get(s.spec.name)) for s in self._specs}
 
-    def shared(self, key: str) -> Backend | None:
+    def find_backend(self, key: str) -> Backend | None:
         if self._loaded is not None:
-            return self._loaded.shared(key)
-        spec = self._keys.get(key)
+            return self._loaded.find_backend(key)
+        spec = self._specs_by_key.get(key)
         return (
             None
             if spec is None
@@ -121,7 +121,7 @@ class _AgentsToLoad(LoadedAgents):
             self._loaded = self._load()
 
     @property
-    def _whole(self) -> LoadedAgents:
+    def _loaded_agents(self) -> LoadedAgents:
         self.load()
         assert self._loaded is not None
         return self._loaded
@@ -154,12 +154,12 @@ def load_agents(
         MissingExtra: then, an optional package is missing.
     """
     specs = list(specs)
-    keys = {
+    local_keys = {
         model_key(s.spec)
         for s in specs
         if isinstance(s.spec, LMSpec) and not s.spec.model.startswith("openai:")
     }
-    share = None if cache_bytes is None else max(1, cache_bytes // max(1, len(keys)))
+    bytes_each = None if cache_bytes is None else max(1, cache_bytes // max(1, len(local_keys)))
     _check_servers(specs, server)
     for spec in (loaded.spec for loaded in specs):
         if isinstance(spec, HumanSpec) and terminal is None:
@@ -177,7 +177,7 @@ def load_agents(
                     spec.model,
                     dtype=spec.dtype,
                     batch_size=batch_size,
-                    cache_bytes=share,
+                    cache_bytes=bytes_each,
                     threads=threads,
                     server=spec.server_options(server),
                     reasoning=spec.reasoning,
@@ -201,7 +201,7 @@ def load_agents(
         return LoadedAgents(agents=agents, backends=backends, infos=infos)
 
     with ExitStack() as stack:
-        yield _AgentsToLoad(specs, load)
+        yield _LazyAgents(specs, load)
 
 
 def _check_servers(specs: Iterable[LoadedSpec], server: ServerFields | None) -> None:
@@ -234,15 +234,15 @@ def shared_or_new_backend(
     line, which go before them.
     """
     fields = fields or ServerFields()
-    if (shared := loaded_agents.shared(backend_key(model, dtype, fields))) is not None:
+    if (shared := loaded_agents.find_backend(backend_key(model, dtype, fields))) is not None:
         yield shared
         return
-    with open_late(model, dtype, fields=fields, server=server, threads=threads) as backend:
+    with open_lazy_backend(model, dtype, fields=fields, server=server, threads=threads) as backend:
         yield backend
 
 
 @contextmanager
-def open_late(
+def open_lazy_backend(
     model: str,
     dtype: str,
     *,

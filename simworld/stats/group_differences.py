@@ -55,7 +55,7 @@ def permutation_p(
         rounds: permutations.
         seed: of the permutations.
     """
-    draw = make_rng(derive_seed(seed, "permutations"))
+    rng = make_rng(derive_seed(seed, "permutations"))
     count, place = np.bincount(group), np.argsort(family, kind="stable")
 
     def apart(given: Floats) -> float:
@@ -63,6 +63,6 @@ def permutation_p(
 
     found, more, shuffled = apart(values) * (1 - 1e-9), 1, np.empty_like(values)
     for _ in range(rounds):
-        shuffled[place] = values[np.lexsort((draw.random(len(values)), family))]
+        shuffled[place] = values[np.lexsort((rng.random(len(values)), family))]
         more += apart(shuffled) >= found
     return more / (rounds + 1)

@@ -135,10 +135,10 @@ def sign_flip(differences: NDArray[np.float64], *, seed: int = 0) -> float:
     if count <= EXACT_FAMILIES:
         bits = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
         return float(np.mean(np.abs((2 * bits - 1) @ differences) >= observed))
-    draws = make_rng(derive_seed("sign flips", seed))
+    rng = make_rng(derive_seed("sign flips", seed))
     extreme = 0
     for start in range(0, FLIPS, _ROWS):
-        signs = 2 * draws.integers(2, size=(min(_ROWS, FLIPS - start), count)) - 1
+        signs = 2 * rng.integers(2, size=(min(_ROWS, FLIPS - start), count)) - 1
         extreme += int(np.count_nonzero(np.abs(signs @ differences) >= observed))
     # what was observed counts as one of the draws, so p is never 0
     return (extreme + 1) / (FLIPS + 1)

@@ -103,7 +103,7 @@ def play_tournament(
             retry_failed=retry_failed,
             live=live,
             on_progress=on_progress,
-            go_on=spending.may_begin,
+            may_begin=spending.may_begin,
             stopping=stopping,
         )
         spending.next_round()

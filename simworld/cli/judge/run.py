@@ -116,7 +116,7 @@ def run(
                 raise click.exceptions.Exit(130) from None
             if backend.loaded is not None:
                 profiler.add_backend(spec.model, backend.loaded)
-            profiler.add("storing", judging.storing_s)
+            profiler.add_time("storing", judging.storing_s)
             noted = (
                 cautions(store, tally.judge_ids, run=run_name)
                 if tally.scored + tally.already

@@ -164,7 +164,7 @@ def _played(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
 
 
 def _playing(tell: ReportProgress) -> Callable[[RunProgress], None]:
-    return lambda p: tell(p.before + p.played, p.planned, f"episodes; {p.failed} failed")
+    return lambda p: tell(p.finished_before + p.played, p.planned, f"episodes; {p.failed} failed")
 
 
 def _judging(tell: ReportProgress) -> Callable[[JudgingTally], None]:

@@ -167,9 +167,9 @@ def learn_latent(
     latent = _LatentParameters(centre, rows.repeat(1, upmap.tokens) * settings.strength, upmap)
 
     def loss(encoded_reply: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
-        draw = make_rng(seed)
-        pair = torch.stack([codes[id(encoded_reply)], own[draw.integers(len(own))]])
-        hidden = frozen_lm.read(encoded_reply, latent.prefixes(pair, _share(draw)))
+        rng = make_rng(seed)
+        pair = torch.stack([codes[id(encoded_reply)], own[rng.integers(len(own))]])
+        hidden = frozen_lm.read(encoded_reply, latent.prefixes(pair, _share(rng)))
         nats = likelihoods(frozen_lm, encoded_reply, hidden)
         apart, tokens = nats.log_softmax(0)[0], len(encoded_reply.targets)
         with torch.no_grad():
@@ -203,11 +203,11 @@ def _actions(codes: Tensor, share: float) -> Tensor:
     )
 
 
-def _share(draw: np.random.Generator) -> float:
+def _share(rng: np.random.Generator) -> float:
     """Draws a share of the neutral prefix, in the length of a code: as exploring around it has it,
     one between, or hardly any.
     """
-    return (1.0, draw.uniform(0.3, 1.0), draw.normal(0, 0.3))[draw.integers(3)]
+    return (1.0, rng.uniform(0.3, 1.0), rng.normal(0, 0.3))[rng.integers(3)]
 
 
 @torch.no_grad()

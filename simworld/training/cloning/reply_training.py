@@ -150,8 +150,8 @@ class _DescentTask:
 
 
 def _order(count: int, wanted: int, seed: int) -> list[int]:
-    draw = make_rng(derive_seed(seed, "order"))
+    rng = make_rng(derive_seed(seed, "order"))
     order: list[int] = []
     while len(order) < wanted:
-        order += draw.permutation(count).tolist()
+        order += rng.permutation(count).tolist()
     return order[:wanted]

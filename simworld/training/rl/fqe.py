@@ -72,9 +72,9 @@ def fitted_q(
     optimiser = torch.optim.AdamW(
         parameters, lr=settings.lr, weight_decay=settings.decay, fused=True
     )
-    draws = make_rng(derive_seed(seed, "fitted-q", "batches"))
+    rng = make_rng(derive_seed(seed, "fitted-q", "batches"))
     for _ in range(settings.steps):
-        batch = transitions.draw(draws, settings.batch_size).standardised(normalizer)
+        batch = transitions.draw(rng, settings.batch_size).standardised(normalizer)
         with torch.no_grad():
             next_action = actor(batch.next_state)
             # the mean of both, not the smaller: this is to measure the policy, not to hold it back

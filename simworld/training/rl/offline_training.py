@@ -106,8 +106,8 @@ class _OfflineTask:
                 self.data = {"held_return": float(known.mean())}
 
     def step(self, number: int) -> Mapping[str, float]:
-        draws = make_rng(derive_seed(self.settings.seed, "batch", number - 1))
-        batch = self.learning.draw(draws, self.settings.batch_size).standardised(self.normalizer)
+        rng = make_rng(derive_seed(self.settings.seed, "batch", number - 1))
+        batch = self.learning.draw(rng, self.settings.batch_size).standardised(self.normalizer)
         return {name: value.item() for name, value in self.learner.update(batch).items()}
 
     def failure(self, number: int, metrics: Mapping[str, float]) -> str | None:

@@ -66,15 +66,15 @@ def test_what_a_backend_spent_while_it_ran_counts_and_others_are_waited_for(
 
 
 def test_the_share_done_counts_unfinished_conversations() -> None:
-    pace = TurnProgress(limits=100)  # ten of ten turns
-    assert pace.share(PlayCounters()) == 0
-    assert pace.share(PlayCounters(turns=10, limits_live=40)) == pytest.approx(0.1)
-    pace.turns_ended, pace.limits_ended = 20, 40  # four that ended half-way
-    assert pace.share(PlayCounters(turns=30, limits_live=40)) == pytest.approx(
+    pace = TurnProgress(turn_limits=100)  # ten of ten turns
+    assert pace.done_share(PlayCounters()) == 0
+    assert pace.done_share(PlayCounters(turns=10, live_turn_limits=40)) == pytest.approx(0.1)
+    pace.ended_turns, pace.ended_limits = 20, 40  # four that ended half-way
+    assert pace.done_share(PlayCounters(turns=30, live_turn_limits=40)) == pytest.approx(
         30 / (100 * (20 + 40) / 80)
     )
-    pace.turns_ended, pace.limits_ended = 60, 100
-    assert pace.share(PlayCounters(turns=60)) == 1
+    pace.ended_turns, pace.ended_limits = 60, 100
+    assert pace.done_share(PlayCounters(turns=60)) == 1
 
 
 @pytest.fixture
@@ -111,8 +111,8 @@ def test_every_command_that_played_adds_to_the_runs_profile(plan: RunPlan, tmp_p
         done = run_plan(plan, loaded_agents, store, on_progress=seen.append)
         assert done.played == 4
         assert [p.played for p in seen] == [0, 1, 2, 3, 4]
-        assert seen[-1].share == 1
-        assert [p.share for p in seen] == sorted(p.share for p in seen)
+        assert seen[-1].done_share == 1
+        assert [p.done_share for p in seen] == sorted(p.done_share for p in seen)
         assert done.profile is not None
         (first,) = profile_of(store)
         assert first["episodes"] == 4
@@ -162,6 +162,6 @@ def test_tokens_are_told_before_an_episode_ends(plan: RunPlan, tmp_path: Path) -
     assert (
         0 == before[0].new_tokens < before[1].new_tokens < before[-1].new_tokens <= done.new_tokens
     )
-    assert [p.share for p in before] == pytest.approx([turn / 6 for turn in range(7)])
+    assert [p.done_share for p in before] == pytest.approx([turn / 6 for turn in range(7)])
     assert done.profile is not None
     assert "waiting" in done.profile.parts  # it does not say where its time goes

@@ -137,7 +137,7 @@ def test_a_prefix_changes_what_is_said_and_other_episodes_do_not(
 ) -> None:
     def played(cast: tuple[str, str], repeats: int) -> list[Episode]:
         done = play_jobs(
-            make_plan(cast, repeats).jobs(loaded_agents.agents), loaded_agents.backends
+            make_plan(cast, repeats).make_jobs(loaded_agents.agents), loaded_agents.backends
         )
         return [one.episode for one in sorted(done, key=lambda one: one.job.item.repeat)]
 
