@@ -158,7 +158,7 @@ def add_judges(store: Store, tournament: Tournament) -> list[Judging]:
     )
     for spec in tournament.judges:
         made = make_judge(spec, info, "sotopia")
-        store.add_judge(made.id, made.name, made.record())
+        store.add_judge(made.id, made.name, made.to_json())
         whole = spec.samples > 1
         found.append(
             Judging(

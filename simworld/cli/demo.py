@@ -194,7 +194,7 @@ def write_page(store: Store, run: str, out: Path) -> None:
 def judge_demo(store: Store, run: str, loaded_agents: LoadedAgents) -> None:
     """Judges what of the run is not judged yet."""
     from simworld.judging.judge_spec import load_judge
-    from simworld.judging.judging_pass import JudgingRun
+    from simworld.judging.judging_pass import JudgingPass
     from simworld.runner.loaded_agents import shared_or_new_backend
 
     spec, _ = load_judge(JUDGE)
@@ -202,9 +202,9 @@ def judge_demo(store: Store, run: str, loaded_agents: LoadedAgents) -> None:
         shared_or_new_backend(loaded_agents, spec.model, spec.dtype, fields=spec) as backend,
         progress_bar("judging") as show,
     ):
-        JudgingRun(store, spec, backend, run=run).go(
+        JudgingPass(store, spec, backend, run=run).judge_missing(
             on_progress=lambda tally: show(
-                tally.scored + tally.failed + tally.already, tally.total, ""
+                tally.scored + tally.failed + tally.already_judged, tally.total, ""
             )
         )
 

@@ -159,7 +159,7 @@ def evaluate(
     """
     from agents.lm.sentences import load_sentences
     from simworld.cli.judge.judge_options import load_judge_option
-    from simworld.judging.judge_warnings import cautions
+    from simworld.judging.judge_warnings import judge_warnings
     from simworld.pipeline.arms_plan import EvaluationMeasures, plan_arms
     from simworld.pipeline.evaluate import evaluate as run_evaluation
     from simworld.pipeline.evaluation_result import plain
@@ -222,7 +222,7 @@ def evaluate(
                         share=p.done_share,
                     ),
                     on_judging=lambda t: bar(
-                        t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
+                        t.total - t.remaining, t.total, f"judgements; {t.failed} failed"
                     ),
                     server=asking.server,
                     stopping=asking.stopping,
@@ -239,7 +239,7 @@ def evaluate(
             click.echo(f"Stopped: {spent}; what is required is not shown yet.", err=True)
             raise click.exceptions.Exit(1) from None
         failures = failure_lines(store, plan.run)
-        noted = cautions(store, evaluation.judge_ids, run=plan.run)
+        noted = judge_warnings(store, evaluation.judge_ids, run=plan.run)
     outcomes = tuple(
         check_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements
     )

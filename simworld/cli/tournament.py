@@ -326,7 +326,7 @@ def compare(
     holds; 1, one does not; 2, something given cannot be used.
     """
     from simworld.core.measures import OVERALL
-    from simworld.judging.judge_warnings import cautions
+    from simworld.judging.judge_warnings import judge_warnings
     from simworld.pipeline.requirements import check_requirement, read_requirements
     from simworld.tournament.loading import open_tournament
     from simworld.tournament.results import differences, judge_ids
@@ -342,7 +342,7 @@ def compare(
     if first == second:
         raise InputError(f"{first!r} is compared with itself; name two agents")
     with open_store(db) as store:
-        noted = cautions(store, judge_ids(store, opened.name, judge), run=opened.name)
+        noted = judge_warnings(store, judge_ids(store, opened.name, judge), run=opened.name)
         both = {
             (a, b): differences(opened, store, judge, a, b)
             for a, b in ((first, second), (second, first))
@@ -396,7 +396,7 @@ def _watching() -> Iterator[TournamentListener]:
             bar("", playing_bar)(progress)
 
         def judging(judge: str, tally: JudgingTally) -> None:
-            done, failed = tally.already + tally.scored + tally.failed, f"{tally.failed} failed"
+            done, failed = tally.total - tally.remaining, f"{tally.failed} failed"
             bar(judge, lambda: progress_bar(harmless(f"judging by {judge}")))(
                 done, tally.total, failed
             )

@@ -9,10 +9,12 @@ from typing import Protocol, runtime_checkable
 
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import Failure
+from simworld.core.judgement import Verdict
 from simworld.core.requests import Completion, Finished, ModelInfo, Request
 
 ActResult = Act | Failure
 ActGenerator = Generator[Request, Completion, ActResult]
+JudgementGenerator = Generator[Request, Completion, tuple[Verdict, ...] | Failure]
 
 
 class Agent(Protocol):

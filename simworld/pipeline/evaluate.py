@@ -9,7 +9,7 @@ from collections.abc import Callable
 from agents.lm.server.options import ServerFields
 from simworld.core.arrays import EmbedTexts
 from simworld.core.stopping import StopRules
-from simworld.judging.judging_pass import JudgingRun, JudgingTally
+from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.evaluation_result import Evaluation, read_arms
 from simworld.runner.loaded_agents import LoadedAgents, shared_or_new_backend
@@ -74,10 +74,10 @@ def evaluate(
         with shared_or_new_backend(
             loaded_agents, judge.model, judge.dtype, fields=judge, server=server, threads=threads
         ) as backend:
-            judging = JudgingRun(
+            judging = JudgingPass(
                 store, judge, backend, run=plan.run, retry_failed=retry_failed, stopping=stopping
             )
-            judge_ids = judging.go(on_progress=on_judging).judge_ids
+            judge_ids = judging.judge_missing(on_progress=on_judging).judge_ids
         stopping.raise_if_budget_spent()
     return read_arms(
         plan, loaded_agents, store, scoring, judge_ids, replies_read=replies_read, embed=embed

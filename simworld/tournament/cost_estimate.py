@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from simworld.core.episode import Ending
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.judging_pass import ANY
+from simworld.judging.judging_pass import NO_JUDGE
 from simworld.results.last_attempts import last_attempts
 from simworld.tournament.loading import Tournament
 from simworld.tournament.measured_rates import judging_minutes, pace_of, playing_minutes
@@ -129,7 +129,7 @@ def _unjudged(tournament: Tournament, store: Store | None, judge: JudgeSpec) -> 
         return 0
     spec = judge.content()
     # one for each rubric
-    ids = [record.id for record in store.judges() if record.spec.get("spec") == spec] or [ANY]
+    ids = [record.id for record in store.judges() if record.spec.get("spec") == spec] or [NO_JUDGE]
     return sum(
         len(
             set.intersection(

@@ -16,7 +16,7 @@ from simworld.core.errors import Stopped
 from simworld.core.protocols import Backend
 from simworld.core.stopping import StopRules
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.judging_pass import JudgingRun, JudgingTally
+from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from simworld.runner.loaded_agents import LoadedAgents, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, run_plan
 from simworld.tournament.budget import Spending
@@ -110,7 +110,7 @@ def play_tournament(
         played, failed = played + progress.played, failed + progress.failed
         for judge in tournament.judges:
             with open_judge(judge) as backend:
-                judging = JudgingRun(
+                judging = JudgingPass(
                     store,
                     judge,
                     backend,
@@ -125,7 +125,7 @@ def play_tournament(
 
 
 def _judged(
-    judging: JudgingRun, name: str, tournament: Tournament, store: Store, watch: TournamentListener
+    judging: JudgingPass, name: str, tournament: Tournament, store: Store, watch: TournamentListener
 ) -> JudgingTally:
     """A pass of a judge; what it took is added to the run's profile, also where Ctrl-C is its
     end.
@@ -140,7 +140,7 @@ def _judged(
             store.add_profile(tournament.name, entry)
 
     try:
-        tally = judging.go(on_progress=partial(watch.judging, name))
+        tally = judging.judge_missing(on_progress=partial(watch.judging, name))
     except (KeyboardInterrupt, Stopped):
         remember()
         raise

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from simworld.core.errors import InputError, MissingExtra
 from simworld.core.measures import OVERALL
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.judge_warnings import cautions
+from simworld.judging.judge_warnings import judge_warnings
 from simworld.results.cells import SeatScores
 from simworld.results.differences import Difference, compare_agents
 from simworld.results.games import count_games
@@ -90,7 +90,7 @@ def results_for_ids(
         standings=standings,
         tables=rated,
         scales=measure_scales(store, ids),
-        cautions=cautions(store, ids, run=tournament.name),
+        cautions=judge_warnings(store, ids, run=tournament.name),
     )
 
 

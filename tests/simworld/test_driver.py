@@ -9,16 +9,15 @@ import pytest
 
 from simworld.core.errors import Failure
 from simworld.core.judgement import Verdict
-from simworld.core.protocols import Backend
+from simworld.core.protocols import Backend, JudgementGenerator
 from simworld.core.requests import Completion, Finished, Request, Score, Scored, TextPrompt
 from simworld.driver import Piece, RoutedRequest, drive, drive_on_backend
-from simworld.judging.logprob_judging import Judging
 from simworld.testing import FakeBackend
 from tests.factories.judging import AnsweringBackend, scored
 from tests.factories.losing import LosingBackend
 
 
-def judging(*prompts: str) -> Judging:
+def judging(*prompts: str) -> JudgementGenerator:
     """Asks each prompt and returns the sum of what it got."""
     total = 0.0
     for prompt in prompts:
@@ -55,7 +54,7 @@ def test_at_most_live_judgements_are_begun() -> None:
     backend = AnsweringBackend(length)
     begun = ended = most = 0
 
-    def many() -> Iterator[tuple[int, Judging]]:
+    def many() -> Iterator[tuple[int, JudgementGenerator]]:
         nonlocal begun, most
         for i in range(50):
             begun += 1

@@ -15,7 +15,7 @@ from simworld.core.errors import InputError
 from simworld.core.progress import ReportProgress
 from simworld.judging.attribution_pass import AttributionTally, attribute_episodes
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.judging_pass import JudgingRun, JudgingTally
+from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.evaluate import evaluate
 from simworld.pipeline.evaluation_result import plain
@@ -72,8 +72,8 @@ def judge(
             loaded_agents, spec.model, spec.dtype, fields=spec, server=server, threads=threads
         ) as backend,
     ):
-        judging = JudgingRun(store, spec, backend, run=run, retry_failed=True, stopping=stopping)
-        tally = judging.go(on_progress=_judging(context.tell))
+        judging = JudgingPass(store, spec, backend, run=run, retry_failed=True, stopping=stopping)
+        tally = judging.judge_missing(on_progress=_judging(context.tell))
         stopping.raise_if_budget_spent()
         ids = [id_ for id_ in tally.judge_ids if any(store.scores(judge_id=id_, run=run))]
         if not ids:
@@ -169,7 +169,7 @@ def _playing(tell: ReportProgress) -> Callable[[RunProgress], None]:
 
 def _judging(tell: ReportProgress) -> Callable[[JudgingTally], None]:
     return lambda t: tell(
-        t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
+        t.already_judged + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
     )
 
 
