@@ -17,7 +17,7 @@ from agents.prompt_template import PROMPTS as PROMPTS
 from agents.prompt_template import PromptTemplate as PromptTemplate
 from agents.prompt_template import template_in_language
 from simworld.core.episode import ActionKind, Event, Observation, OtherSeat
-from simworld.core.names import first_word
+from simworld.core.person_names import first_word
 from simworld.core.requests import ChatPrompt, Message
 from simworld.core.scenario import ENGLISH, Persona
 from simworld.language import SLOT, Language, PersonaWords, load_language

@@ -96,7 +96,7 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
     nothing twice, and shows the same.
     """
     from simworld.runner.loaded_agents import load_agents
-    from simworld.runner.stored_run import run_plan
+    from simworld.runner.stored_run import play_missing
     from store import open_store
 
     if not out.absolute().parent.is_dir():
@@ -118,7 +118,9 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
         ) as loaded_agents:
             followed = FollowedConversation(screen, loaded_agents.ids, STEERED)
             with playing_bar() as tell:
-                done = run_plan(plan, loaded_agents, store, on_progress=tell, on_acts=followed.hear)
+                done = play_missing(
+                    plan, loaded_agents, store, on_progress=tell, on_acts=followed.hear
+                )
             judge_demo(store, plan.run, loaded_agents)
         if not followed.heard:  # it was played before
             _transcript(screen, store, plan.run)

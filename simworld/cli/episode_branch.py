@@ -135,7 +135,7 @@ def _play(
     asking: Asking,
 ) -> RunProgress:
     from simworld.runner.loaded_agents import load_agents
-    from simworld.runner.stored_run import run_plan
+    from simworld.runner.stored_run import play_missing
 
     at = terminal()
     with (
@@ -151,7 +151,7 @@ def _play(
         ) as loaded_agents,
         watching_play(plan.specs, at) as watch,
     ):
-        return run_plan(
+        return play_missing(
             plan,
             loaded_agents,
             store,

@@ -118,7 +118,7 @@ def run(
     The same command again plays what is missing and nothing else.
     """
     from simworld.runner.loaded_agents import load_agents
-    from simworld.runner.stored_run import open_store_for, run_plan
+    from simworld.runner.stored_run import open_store_for, play_missing
     from store import check_store
 
     try:
@@ -164,7 +164,7 @@ def run(
                     last = progress
                     watch.progress(progress)
 
-                done = run_plan(
+                done = play_missing(
                     plan,
                     loaded_agents,
                     store,
@@ -264,7 +264,7 @@ def make_plan(
         repeats=repeats,
         scenarios=scenarios,
         casts=tuple(
-            cast.renamed({name: loaded.spec.name for name, loaded in names.items()})
+            cast.with_spec_names({name: loaded.spec.name for name, loaded in names.items()})
             for cast in casts
         ),
         specs={loaded.spec.name: loaded for loaded in specs},

@@ -11,9 +11,9 @@ import regex
 
 from simworld.core.episode import ActionKind, CheckResult, Turn
 from simworld.core.errors import Problem
-from simworld.core.patterns import PatternError, compile_pattern
+from simworld.core.safe_patterns import PatternError, compile_pattern
 from simworld.core.scenario import Check, CheckKind, Scenario
-from simworld.core.words import searchable_text, word_pattern
+from simworld.core.whole_words import searchable_text, word_pattern
 
 PATTERN_TIMEOUT_S = 0.25  # on one utterance; patterns come from authors, and some never end
 ALL_CHECKS_TIMEOUT_S = 2.0  # for all patterns on one dialogue

@@ -36,8 +36,7 @@ def episode_seed(run_seed: int, scenario_id: str, repeat: int) -> int:
 
 
 def play(scenario: Scenario, cast: Mapping[str, str], seed: int) -> EpisodeGenerator:
-    """A conversation as a generator: yields who is due and what each may know, is sent their
-    replies, returns the Episode.
+    """A conversation as a generator: yields observations, is sent replies, returns the Episode.
 
     Args:
         scenario: what is played.
@@ -82,8 +81,7 @@ def play(scenario: Scenario, cast: Mapping[str, str], seed: int) -> EpisodeGener
 
 
 def failed_seat(scenario: Scenario, turns: Sequence[Turn], seed: int) -> str | None:
-    """The seat whose failure ended a failed episode: of those that were due last, the first without
-    an act.
+    """The seat whose failure ended an episode: of those due last, the first without an act.
 
     None where every due seat acted, which no failed episode of `play` shows.
 

@@ -19,7 +19,7 @@ DimensionScores = Mapping[str, tuple[float, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleMean:
-    """One measure of one seat over the samples that have it."""
+    """The mean of one measure of one seat over the samples that have it."""
 
     mean: float
     squared_deviations: float  # of the samples from the mean, summed
@@ -36,9 +36,7 @@ def rubric_json_of(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def measures_of_rubric(rubric: Mapping[str, Any]) -> tuple[str, ...]:
-    """The measures that a rubric (as JSON data) gives: `overall`, `sotopia_mean` where it is
-    Sotopia's, then its dimensions.
-    """
+    """The measures that a rubric (JSON data) gives: `overall`, Sotopia's mean, its dimensions."""
     first = (OVERALL, SOTOPIA_MEAN) if rubric["name"] == SOTOPIA else (OVERALL,)
     return (*first, *(str(d["name"]) for d in rubric["dimensions"]))
 

@@ -11,7 +11,7 @@ OTHER = "other"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfilePart:
-    """What one kind of work took."""
+    """The time and tokens that one part of the work took."""
 
     seconds: float
     tokens: int | None = None  # that went through it; None where tokens are no measure
@@ -21,8 +21,8 @@ class ProfilePart:
 class Metered(Protocol):
     """A backend that knows where its time goes; optional."""
 
-    def spent(self) -> Mapping[str, ProfilePart]:
-        """By kind of work, since it was opened; the kinds do not overlap."""
+    def parts_spent(self) -> Mapping[str, ProfilePart]:
+        """Part of the work → what it took since the backend was opened; parts do not overlap."""
         ...
 
 

@@ -1,6 +1,4 @@
-"""The seams: an agent is a generator of requests, a backend takes requests and gives completions as
-they finish.
-"""
+"""Protocols: an agent is a generator of requests; a backend answers them as they finish."""
 
 from __future__ import annotations
 
@@ -44,7 +42,7 @@ class Backend(Protocol):
 
     @property
     def info(self) -> ModelInfo:
-        """What runs here."""
+        """The model that runs here."""
         ...
 
     def submit(self, request: Request) -> int:

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from simworld.core.judgement import Rubric
-from simworld.core.names import short_name
+from simworld.core.person_names import short_name
 
 SCENARIO_ID_VERSION = "s1"
 ENGLISH = "en"  # the language of a scenario that names none

@@ -128,7 +128,7 @@ class _RatingsReader:
         rated_episodes: dict[str, _RatedEpisode] = {}
         for line, row in _read_rows(path, problems):
             where = f"{path}:{line}"
-            rated = self._episode(row["episode"])
+            rated = self._rated_episode(row["episode"])
             if isinstance(rated, str):
                 problems.append(Problem(message=rated, where=where))
                 continue
@@ -146,7 +146,7 @@ class _RatingsReader:
                 rated_episodes[rated.stored.id] = rated
         return rated_episodes
 
-    def _episode(self, written: str) -> _RatedEpisode | str:
+    def _rated_episode(self, written: str) -> _RatedEpisode | str:
         if written not in self._episodes:
             try:
                 stored = self._store.episode(written.lower(), vectors=False)
@@ -155,12 +155,12 @@ class _RatingsReader:
                     for rated in self._episodes.values()
                     if isinstance(rated, _RatedEpisode) and rated.stored.id == stored.id
                 )
-                self._episodes[written] = next(same_episode, None) or self._rated(stored)
+                self._episodes[written] = next(same_episode, None) or self._open_episode(stored)
             except InputError as error:
                 self._episodes[written] = str(error)
         return self._episodes[written]
 
-    def _rated(self, stored: StoredEpisode) -> _RatedEpisode | str:
+    def _open_episode(self, stored: StoredEpisode) -> _RatedEpisode | str:
         if stored.episode.ending is Ending.failed:
             return f"episode {stored.id} failed, so there is nothing to score"
         if not self._rubric_name:

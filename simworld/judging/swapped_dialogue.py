@@ -14,7 +14,7 @@ import regex
 
 from simworld.core.episode import Act, Episode
 from simworld.core.scenario import Persona, Scenario
-from simworld.core.words import whole_words_pattern
+from simworld.core.whole_words import whole_words_pattern
 
 Swap = Literal["seats", "names"]
 SWAPS: tuple[Swap, ...] = ("seats", "names")

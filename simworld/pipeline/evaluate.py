@@ -13,7 +13,7 @@ from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.evaluation_result import Evaluation, read_arms
 from simworld.runner.loaded_agents import LoadedAgents, shared_or_new_backend
-from simworld.runner.stored_run import RunProgress, run_plan
+from simworld.runner.stored_run import RunProgress, play_missing
 from store import Store
 
 
@@ -58,7 +58,7 @@ def evaluate(
         BudgetSpent: there is no room for the rest in the budget.
     """
     stopping = stopping or StopRules()
-    run_plan(
+    play_missing(
         plan,
         loaded_agents,
         store,

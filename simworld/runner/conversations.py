@@ -69,8 +69,7 @@ def play_jobs(
     on_acts: OnActs = lambda job, turn, acts: None,
     stopping: StopRules | None = None,
 ) -> Iterator[Played]:
-    """Every job's episode, each as it ends; at most `live` run at once, and the next starts when
-    one ends.
+    """Every job's episode, each as it ends; at most `live` are under way at once.
 
     Fewer run where the memory of a backend has no room for more (`protocols.Bounded`), but always
     one.

@@ -1,6 +1,4 @@
-"""The models a cast needs, each loaded once: agents of one model and dtype share a backend, and so
-a batch.
-"""
+"""The models a cast needs, each loaded once: agents of one model and dtype share a backend."""
 
 from __future__ import annotations
 
@@ -38,31 +36,27 @@ class LoadedAgents:
         backends: Mapping[str, Backend],
         infos: Mapping[str, ModelInfo],
     ) -> None:
-        """Agents by name, backends by `Agent.model`, and the models of agents with a language model
-        by the agent's name.
-        """
+        """Agents and infos are by agent name, backends by `Agent.model`."""
         self._agents, self._backends, self._infos = agents, backends, infos
 
     @property
     def agents(self) -> Mapping[str, Agent]:
-        """By name."""
+        """Agent name → agent."""
         return self._agents
 
     @property
     def backends(self) -> Mapping[str, Backend]:
-        """By `Agent.model`."""
+        """`Agent.model` → backend."""
         return self._backends
 
     @property
     def ids(self) -> Mapping[str, str]:
-        """Of the agents, by name; known before anything is loaded."""
+        """Agent name → agent id; known before anything is loaded."""
         return {name: agent.id for name, agent in self._agents.items()}
 
     @property
     def infos(self) -> Mapping[str, ModelInfo]:
-        """By agent name, for agents with a language model: what makes ids, known before anything is
-        loaded.
-        """
+        """Agent name → its language model, if it has one; known before anything is loaded."""
         return self._infos
 
     def find_backend(self, key: str) -> Backend | None:
@@ -139,8 +133,7 @@ def load_agents(
     before_load: Callable[[str], None] = lambda model: None,
     warn: Callable[[str], None] = lambda line: None,
 ) -> Iterator[LoadedAgents]:
-    """The agents of some specs; their models are loaded when the first is needed, and closed at the
-    end of the block.
+    """The agents of some specs; models are loaded when first needed, and closed at the end.
 
     `cache_bytes` is for all local models together, in equal shares; by default each takes a quarter
     of the memory that is free when it is loaded. `server` is what the command line says of servers;
@@ -227,8 +220,7 @@ def shared_or_new_backend(
     server: ServerFields | None = None,
     threads: int | None = None,
 ) -> Iterator[Backend]:
-    """A model for other work, a judge's say: the loaded agents' where it has it, else one of the
-    block's own, loaded by its first request.
+    """A backend for other work, as a judge's: the agents' own, or one loaded by its first request.
 
     Raises ModelError. `fields` are those of the judge's file, and `server` those of the command
     line, which go before them.
@@ -250,9 +242,7 @@ def open_lazy_backend(
     server: ServerFields | None = None,
     threads: int | None = None,
 ) -> Iterator[LateBackend]:
-    """A model that its first request loads; closed at the end of the block. Raises ModelError, as
-    `shared_or_new_backend` does.
-    """
+    """A backend that its first request loads, closed at the end. Raises ModelError."""
     options = fields.server_options(server)
     check_server(model, options)
 

@@ -17,7 +17,7 @@ class Profiler:
         self._metered = {
             key: backend for key, backend in backends.items() if isinstance(backend, Metered)
         }
-        self._parts_before = {key: backend.spent() for key, backend in self._metered.items()}
+        self._parts_before = {key: backend.parts_spent() for key, backend in self._metered.items()}
         self._timed_parts: dict[str, ProfilePart] = {}
         self._started = time.perf_counter()
 
@@ -44,7 +44,7 @@ class Profiler:
         """
         parts: dict[str, ProfilePart] = {}
         for key, backend in self._metered.items():
-            parts = sum_parts(parts, parts_since(backend.spent(), self._parts_before[key]))
+            parts = sum_parts(parts, parts_since(backend.parts_spent(), self._parts_before[key]))
         waited = sum(
             seconds for key, seconds in backend_seconds.items() if key not in self._metered
         )

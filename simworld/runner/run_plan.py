@@ -31,11 +31,11 @@ class Cast:
 
     @property
     def agent_names(self) -> tuple[str, ...]:
-        """The agents named."""
+        """The names of the agents, in order."""
         return self.by_order or tuple(self.by_seat.values())
 
-    def renamed(self, names: Mapping[str, str]) -> Cast:
-        """The cast with every agent given by the name in its spec, where it was given as a file."""
+    def with_spec_names(self, names: Mapping[str, str]) -> Cast:
+        """The cast with each agent under the name in its spec, where it was given as a file."""
         return Cast(
             by_order=tuple(names[given] for given in self.by_order),
             by_seat={seat: names[given] for seat, given in self.by_seat.items()},

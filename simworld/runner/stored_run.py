@@ -37,8 +37,7 @@ class RunProgress:
 
 
 def open_store_for(loaded_agents: LoadedAgents, url: str) -> Store:
-    """The database of that address; where there is none it is made, after the models are loaded:
-    what fails leaves none behind.
+    """The database at an address, made where there is none, but only after the models are loaded.
 
     Raises:
         ModelError, InputError, MissingExtra: a model cannot be loaded, as `load_agents` says.
@@ -49,7 +48,7 @@ def open_store_for(loaded_agents: LoadedAgents, url: str) -> Store:
     return open_store(url, create=True)
 
 
-def run_plan(
+def play_missing(
     plan: RunPlan,
     loaded_agents: LoadedAgents,
     store: Store,
@@ -61,8 +60,7 @@ def run_plan(
     may_begin: Callable[[], bool] = lambda: True,
     stopping: StopRules | None = None,
 ) -> RunProgress:
-    """Plays what the store does not have yet; safe to kill at any moment and to start again with
-    the same arguments.
+    """Plays the episodes of a plan that are not stored; safe to kill and to start again.
 
     At the end, also when Ctrl-C is the end, where the time went is added to the run's profile: one
     entry per command that played.

@@ -1,6 +1,4 @@
-"""How far a run is, judged by the turns of all its conversations, and not only by those that have
-ended.
-"""
+"""How far a run is, by the turns of all its conversations, not only of those that ended."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from simworld.runner.conversations import PlayCounters, Played
 
 @dataclass(slots=True, kw_only=True)
 class TurnProgress:
-    """The share of a run's work that is done."""
+    """Turns of the conversations that have ended, against what all of them may have."""
 
     turn_limits: int  # turns that all conversations of this command may have, together
     ended_turns: int = 0  # of those that have ended
@@ -23,8 +21,10 @@ class TurnProgress:
         self.ended_limits += played.job.scenario.limits.turns
 
     def done_share(self, counters: PlayCounters) -> float:
-        """Between 0 and 1. What is not begun is expected to use as much of its turn limit as what
-        has ended and what is under way, which counts in full.
+        """The share of the work that is done, in [0, 1].
+
+        What is not begun is expected to use as much of its turn limit as what has ended and what is
+        under way, which counts in full.
         """
         live_limits, expected_turns = counters.live_turn_limits, float(self.turn_limits)
         if begun_limits := self.ended_limits + live_limits:

@@ -18,7 +18,7 @@ from simworld.core.stopping import StopRules
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from simworld.runner.loaded_agents import LoadedAgents, shared_or_new_backend
-from simworld.runner.stored_run import RunProgress, run_plan
+from simworld.runner.stored_run import RunProgress, play_missing
 from simworld.tournament.budget import Spending
 from simworld.tournament.loading import Tournament
 from simworld.tournament.measured_rates import judging_entry
@@ -96,7 +96,7 @@ def play_tournament(
         plan = plan_of(
             tournament, matches_of(tournament, points_of(tournament, store), rounds=number)
         )
-        progress = run_plan(
+        progress = play_missing(
             plan,
             loaded_agents,
             store,

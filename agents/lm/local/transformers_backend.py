@@ -151,7 +151,7 @@ class TransformersBackend:
         for name in threads:
             self._prefix_cache.forget(name)
 
-    def spent(self) -> Mapping[str, ProfilePart]:
+    def parts_spent(self) -> Mapping[str, ProfilePart]:
         """Where the time went since the backend was made."""
         return self.meter.parts()
 

@@ -23,7 +23,7 @@ from simworld.pipeline.learn.context import PipelineContext
 from simworld.pipeline.learn.learn_file import RANDOM
 from simworld.pipeline.learn.stage_cache import StageOutput, StageState
 from simworld.runner.loaded_agents import load_agents, shared_or_new_backend
-from simworld.runner.stored_run import RunProgress, run_plan
+from simworld.runner.stored_run import RunProgress, play_missing
 
 
 def play_replies(context: PipelineContext, label: str) -> StageOutput:
@@ -149,7 +149,7 @@ def compare(context: PipelineContext, label: str, *checkpoints: StageState) -> S
 def _played(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
     """Plays a run."""
     with context.loaded(plan) as loaded_agents:
-        run_plan(
+        play_missing(
             plan,
             loaded_agents,
             context.store,

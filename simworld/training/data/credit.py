@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simworld.core.measures import weighted_mean
-from simworld.core.rewards import (
+from simworld.core.credit_assignment import (
     CreditAssignment,
     credit_at_end,
     credit_by_measurement,
@@ -19,6 +18,7 @@ from simworld.core.rewards import (
     credit_by_weights,
     credit_uniformly,
 )
+from simworld.core.measures import weighted_mean
 from simworld.training.data.dataset_query import RewardPlacement
 from store import JudgementScores, SeatTrace
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
 
+from simworld.core.credit_assignment import CreditAssignment, family_means
 from simworld.core.errors import InputError, StoreError
-from simworld.core.rewards import CreditAssignment, family_means
 from simworld.training.data.dataset_query import FORMAT, DataQuery
 from simworld.training.data.npy_stream import RowFile, map_rows, read_column, save_array
 from simworld.training.data.transitions import Transitions

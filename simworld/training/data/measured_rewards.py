@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simworld.core.checks import PATTERN_TIMEOUT_S
 from simworld.core.errors import InputError
-from simworld.core.patterns import compile_pattern
+from simworld.core.safe_patterns import compile_pattern
 from simworld.training.data.dataset_query import RewardSettings
 
 

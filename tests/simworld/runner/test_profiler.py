@@ -18,7 +18,7 @@ from simworld.runner.conversations import PlayCounters
 from simworld.runner.loaded_agents import LoadedAgents, load_agents
 from simworld.runner.profiler import Profiler
 from simworld.runner.run_plan import Cast, RunPlan
-from simworld.runner.stored_run import RunProgress, run_plan
+from simworld.runner.stored_run import RunProgress, play_missing
 from simworld.runner.turn_progress import TurnProgress
 from simworld.testing import FakeBackend, example_scenario
 from store import Store, open_store
@@ -36,7 +36,7 @@ class Metered(FakeBackend):
         super().__init__()
         self.now = {"decode": ProfilePart(seconds=5.0, tokens=50)}
 
-    def spent(self) -> Mapping[str, ProfilePart]:
+    def parts_spent(self) -> Mapping[str, ProfilePart]:
         return dict(self.now)
 
 
@@ -108,7 +108,7 @@ def test_every_command_that_played_adds_to_the_runs_profile(plan: RunPlan, tmp_p
         load_agents(plan.specs.values()) as loaded_agents,
     ):
         seen: list[RunProgress] = []
-        done = run_plan(plan, loaded_agents, store, on_progress=seen.append)
+        done = play_missing(plan, loaded_agents, store, on_progress=seen.append)
         assert done.played == 4
         assert [p.played for p in seen] == [0, 1, 2, 3, 4]
         assert seen[-1].done_share == 1
@@ -121,7 +121,7 @@ def test_every_command_that_played_adds_to_the_runs_profile(plan: RunPlan, tmp_p
         assert first["parts"]["storing"]["seconds"] + first["parts"]["other"][
             "seconds"
         ] == pytest.approx(first["wall_s"], abs=0.002)
-        again = run_plan(plan, loaded_agents, store)
+        again = play_missing(plan, loaded_agents, store)
         assert again.played == 0
         assert profile_of(store) == [first]
 
@@ -136,10 +136,10 @@ def test_ctrl_c_keeps_the_profile(plan: RunPlan, tmp_path: Path) -> None:
         load_agents(plan.specs.values()) as loaded_agents,
     ):
         with pytest.raises(KeyboardInterrupt):
-            run_plan(plan, loaded_agents, store, on_progress=stop)
+            play_missing(plan, loaded_agents, store, on_progress=stop)
         (stopped,) = profile_of(store)
         assert stopped["episodes"] == 2
-        run_plan(plan, loaded_agents, store)
+        play_missing(plan, loaded_agents, store)
         assert [each["episodes"] for each in profile_of(store)] == [2, 2]
 
 
@@ -157,7 +157,7 @@ def test_tokens_are_told_before_an_episode_ends(plan: RunPlan, tmp_path: Path) -
     )
     seen: list[RunProgress] = []
     with open_store(str(tmp_path / "y.db"), create=True) as store:
-        done = run_plan(alone, loaded_agents, store, on_progress=seen.append)
+        done = play_missing(alone, loaded_agents, store, on_progress=seen.append)
     before = [p for p in seen if p.played == 0]
     assert (
         0 == before[0].new_tokens < before[1].new_tokens < before[-1].new_tokens <= done.new_tokens

@@ -16,7 +16,7 @@ from simworld.core.scenario import Limits, Persona, Scenario, Seat
 from simworld.core.stopping import MaxFailures, StopRules
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.runner.run_plan import Cast, RunPlan
-from simworld.runner.stored_run import RunProgress, run_plan
+from simworld.runner.stored_run import RunProgress, play_missing
 from store import Store, open_store
 from tests.factories.judging import AnsweringBackend
 
@@ -73,7 +73,7 @@ def play(
         casts=(Cast(by_order=("hello", "lm")),),
         specs={"hello": ann, "lm": bo},
     )
-    return run_plan(plan, loaded_agents, store, stopping=stopping, live=live), backend
+    return play_missing(plan, loaded_agents, store, stopping=stopping, live=live), backend
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_every_kind_of_work_is_accounted_for(
     replies = gather(
         backend, [*requests, Score(prompt=prompt, continuations=(" seat", " sixty euros"))]
     )
-    spent = backend.spent()
+    spent = backend.parts_spent()
     length = replies[0].prompt_tokens
     assert spent["decode"].tokens == sum(reply.new_tokens for reply in replies[:2])
     # the last one of each prompt goes with the first step

@@ -1,5 +1,4 @@
-"""What people are called, out of their full names: `Mrs. Ana Lopes` is Ana, and `Dr. Strange` is
-Dr. Strange.
+"""Short names out of full ones: `Mrs. Ana Lopes` is Ana, and `Dr. Strange` is Dr. Strange.
 
 The first word is right for most names of most languages. Not where it is a title, an article, the
 beginning of a name of several words (`Abd al-Rahman`, `van der Berg`) or no word at all.
@@ -53,7 +52,7 @@ def short_name(name: str) -> str:
 
 
 def first_word(name: str) -> str:
-    """What everybody was called up to version 1 of the prompts."""
+    """The first word of a name: the short name up to version 1 of the prompts."""
     return name.split()[0] if name.strip() else name
 
 

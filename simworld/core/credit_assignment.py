@@ -1,6 +1,4 @@
-"""Rewards: an episode's score, compared with its family, shared out among a seat's utterances so
-that the parts sum to it.
-"""
+"""Credit assignment: a score shared out among a seat's utterances, as parts that sum to it."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ class CreditAssignment:
     """A score over the n utterances of one seat in one episode."""
 
     parts: NDArray[np.float64]  # (n,), they sum to the score
-    # (n,), they sum to 1: parts − level × spread are the rewards that sum to score − level
+    # (n,), sum to 1: parts − level × baseline_shares are rewards that sum to score − level
     baseline_shares: NDArray[np.float64]
 
 
@@ -30,21 +28,22 @@ def family_means(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 
 def credit_at_end(score: float, n: int) -> CreditAssignment:
-    """Everything with the last utterance, nothing before (DAT, arXiv 2406.11978)."""
+    """The whole score with the last utterance, nothing before (DAT, arXiv 2406.11978)."""
     last_only = np.zeros(n)
     last_only[-1] = 1.0
     return CreditAssignment(parts=score * last_only, baseline_shares=last_only)
 
 
 def credit_uniformly(score: float, n: int) -> CreditAssignment:
-    """The same share for every utterance."""
+    """The score in equal shares for every utterance."""
     equal_shares = np.full(n, 1.0 / n)
     return CreditAssignment(parts=score * equal_shares, baseline_shares=equal_shares)
 
 
 def credit_by_weights(score: float, weights: Sequence[float]) -> CreditAssignment:
-    """Shares in proportion to weights; even shares where all weights are 0. Raises ValueError for
-    one that is negative or NaN.
+    """The score in shares proportional to weights, or equal ones where all are 0.
+
+    Raises ValueError for a weight that is negative or NaN.
     """
     shares = np.asarray(weights, dtype=np.float64)
     if not (np.isfinite(shares).all() and (shares >= 0).all()):
@@ -58,8 +57,7 @@ def credit_by_weights(score: float, weights: Sequence[float]) -> CreditAssignmen
 
 
 def credit_by_score_change(scores: Sequence[float]) -> CreditAssignment:
-    """What each utterance changed: the score after it less the score before it. `scores[-1]` is the
-    episode's.
+    """The change by each utterance: the score after it less that before; `scores[-1]` is the last.
 
     The first utterance gets its full score. Where scores are centred, the whole family mean is
     subtracted from it.

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simworld.core.measures import weighted_mean
-from simworld.core.rewards import (
+from simworld.core.credit_assignment import (
     CreditAssignment,
     credit_at_end,
     credit_by_measurement,
@@ -19,6 +18,7 @@ from simworld.core.rewards import (
     credit_uniformly,
     family_means,
 )
+from simworld.core.measures import weighted_mean
 
 SCORE = st.floats(-1, 1)
 WEIGHTS = st.lists(st.floats(0, 1e300), min_size=1, max_size=30)
