@@ -31,7 +31,7 @@ class ImportedRatings:
 
     judge_ids: tuple[str, ...]  # one per rubric
     added: int  # judgements
-    already_stored: int  # judgements that were there before, the same
+    already: int  # judgements that were there before, the same
     verdicts: int  # in the file
 
 
@@ -93,7 +93,7 @@ def import_ratings(store: Store, path: Path, rater: str, *, rubric: str = "") ->
     return ImportedRatings(
         judge_ids=tuple(human_judge_id(rater, each) for each in rubrics.values()),
         added=len(new_judgements),
-        already_stored=len(judgements) - len(new_judgements),
+        already=len(judgements) - len(new_judgements),
         verdicts=sum(len(judgement.verdicts) for judgement in judgements),
     )
 

@@ -40,6 +40,6 @@ def import_(file: Path, rater: str, rubric: str, db: str, as_json: bool) -> None
         click.echo(plain_json(asdict(done)))
         return
     added = counted(done.added, "episode")
-    counts = f"{added} scored by {rater}, {done.already_stored} already there"
+    counts = f"{added} scored by {rater}, {done.already} already there"
     click.echo(harmless(f"{counts}; {counted(done.verdicts, 'score')} in the file"))
     next_command("judge agree", db=db)

@@ -55,7 +55,7 @@ def test_scores_are_stored_as_a_judges(store: Store, tmp_path: Path) -> None:
     done = load(store, tmp_path, text)
     rubric = load_rubric("sotopia")
     assert done == ImportedRatings(
-        judge_ids=(human_judge_id("Ann Bell", rubric),), added=2, already_stored=0, verdicts=3
+        judge_ids=(human_judge_id("Ann Bell", rubric),), added=2, already=0, verdicts=3
     )
     rows = {
         (row.episode_id, row.seat, row.dimension): (row.judge_name, row.score, row.rescaled)
@@ -78,7 +78,7 @@ def test_the_same_file_again_changes_nothing_and_another_score_is_refused(
 ) -> None:
     text = f"{HEAD}{FIRST},owner,goal,7,\n"
     load(store, tmp_path, text)
-    assert (load(store, tmp_path, text).added, load(store, tmp_path, text).already_stored) == (0, 1)
+    assert (load(store, tmp_path, text).added, load(store, tmp_path, text).already) == (0, 1)
     with pytest.raises(
         InputError,
         match=f"Ann Bell has scored episode {FIRST} otherwise before; give another --rater",
