@@ -88,7 +88,7 @@ def branch(
         (cast,) = read_casts((), by_seat, lambda: [seat.name for seat in scenario.seats])
         runs = {summary.run.name: summary.run for summary in store.runs()}
         seed = runs[parent.summary.run].seed
-        plan = make_branch(parent, scenario, seed, kept_turns=at, cast=cast.by_seat, name=name)
+        plan = make_branch(parent, scenario, seed, kept_turns=at, cast=cast.by_seat, run_name=name)
         if plan.run in runs and dict(runs[plan.run].settings) != plan.settings:
             raise InputError(f"run {plan.run!r} exists and is not this branch; give another --name")
         memory = None if memory_gb is None else max(1, int(memory_gb * 1e9))

@@ -232,7 +232,7 @@ def run(
         by_name = {judge.name: judge for judge in opened.judges}
         for judge, tally in ran.tallies.items():
             if not as_json:
-                show_notes(overruled_note(by_name[judge].rubric, tally.overruled))
+                show_notes(overruled_note(by_name[judge].rubric, tally.overruled_scenarios))
             if tally.last_failure:
                 click.echo(
                     harmless(

@@ -37,9 +37,9 @@ class JudgingTally:
     judge_ids: tuple[str, ...] = ()  # one per rubric
     last_failure: Failure | None = None
     # names of scenarios that name a rubric, while the judge scores by its own, another one
-    overruled: tuple[str, ...] = ()
+    overruled_scenarios: tuple[str, ...] = ()
     # scenarios stored without their rubric's content, whose file is not there now
-    no_rubric: tuple[Problem, ...] = ()
+    missing_rubrics: tuple[Problem, ...] = ()
 
     @property
     def remaining(self) -> int:
@@ -84,7 +84,7 @@ class JudgingPass:
         self._scenario_cache: dict[str, Scenario] = {}
         self._rubric_cache: dict[str, Rubric | Problem] = {}  # by scenario
         self._other_rubrics: dict[str, Rubric] = {}  # met beside the one in hand, by id
-        self._overruled: dict[str, None] = {}  # names of scenarios, in order
+        self._overruled_scenarios: dict[str, None] = {}  # names of scenarios, in order
         self._lack_rubric: set[str] = set()  # episodes whose rubric cannot be read
 
     def judge_missing(
@@ -141,7 +141,9 @@ class JudgingPass:
             rubric for rubric in self._rubric_cache.values() if isinstance(rubric, Problem)
         )
         self.tally = replace(
-            self.tally, no_rubric=tuple(dict.fromkeys(problems)), overruled=tuple(self._overruled)
+            self.tally,
+            missing_rubrics=tuple(dict.fromkeys(problems)),
+            overruled_scenarios=tuple(self._overruled_scenarios),
         )
         if not self._stopping.budget_exhausted:
             done = self.tally.scored + self.tally.failed + len(self._lack_rubric) * sample_count
@@ -163,7 +165,7 @@ class JudgingPass:
             stored = self._store.episode(episode_id, vectors=False)
             scenario = self._scenario(stored.episode.scenario_id)
             if self._spec.rubric and _names_other_rubric(scenario, judge.rubric):
-                self._overruled[scenario.name] = None
+                self._overruled_scenarios[scenario.name] = None
             if not self._spec.rubric:
                 rubric = self._rubric(scenario, stored.episode.scenario_id)
                 if isinstance(rubric, Problem):

@@ -107,9 +107,11 @@ class Admission:
         for seat in conversation.seats.values():
             self._bounded_backends[seat.model].forget_threads(seat.threads.keys() - still_used)
 
-    def note_request(self, conversation: LiveConversation, name: str, request: Request) -> None:
+    def note_request(
+        self, conversation: LiveConversation, seat_name: str, request: Request
+    ) -> None:
         """Counts a seat's request to its model."""
-        seat = conversation.seats.get(name)
+        seat = conversation.seats.get(seat_name)
         if seat is None or isinstance(request, AskPerson) or not request.thread:
             return
         seat.threads.setdefault(request.thread, (0, 0))
@@ -125,13 +127,13 @@ class Admission:
     def note_answer(
         self,
         conversation: LiveConversation,
-        name: str,
+        seat_name: str,
         turn: int,
         request: Request,
         completion: Completion,
     ) -> None:
         """Counts the model's answer to a seat in a turn, from 0."""
-        seat = conversation.seats.get(name)
+        seat = conversation.seats.get(seat_name)
         if (
             seat is None
             or isinstance(completion, Failure)

@@ -98,7 +98,7 @@ def make_branch(
     *,
     kept_turns: int,
     cast: Mapping[str, str],
-    name: str | None = None,
+    run_name: str | None = None,
 ) -> Branch:
     """The branch of an episode.
 
@@ -109,15 +109,17 @@ def make_branch(
         kept_turns: turns kept, from 0.
         cast: seat → the name or file of the agent that takes over; `*` stands for every seat not
             named. Other seats keep theirs.
-        name: of the run; default: derived from parent, `kept_turns` and cast.
+        run_name: of the run; default: derived from parent, `kept_turns` and cast.
 
     Raises:
         InputError: everything that does not fit.
     """
     problems = pattern_problems(scenario)
-    if name is not None and not (name.strip() and name.isprintable()):
+    if run_name is not None and not (run_name.strip() and run_name.isprintable()):
         problems.append(
-            Problem(message=f"--name {name!r}: expected a word or more, without control characters")
+            Problem(
+                message=f"--name {run_name!r}: expected a word or more, without control characters"
+            )
         )
     max_turns = max_kept_turns(parent, scenario)
     if not 0 <= kept_turns <= max_turns:
@@ -168,7 +170,7 @@ def make_branch(
     if problems:
         raise InputError(problems)
     return Branch(
-        run=name or branch_name(parent.id, kept_turns, cast),
+        run=run_name or branch_name(parent.id, kept_turns, cast),
         seed=run_seed,
         repeats=1,
         scenarios=(scenario,),

@@ -139,14 +139,14 @@ def run(
             click.echo(used)
         if with_profile:
             print_profile(profile)
-        show_notes([*overruled_note(spec.rubric, tally.overruled), *noted])
+        show_notes([*overruled_note(spec.rubric, tally.overruled_scenarios), *noted])
     if tally.failed and tally.last_failure:
         click.echo(
             f"The last failure: {harmless(str(tally.last_failure))}; --retry-failed tries again.",
             err=True,
         )
-    if tally.no_rubric:
-        raise InputError(tally.no_rubric)
+    if tally.missing_rubrics:
+        raise InputError(tally.missing_rubrics)
     asking.stopping.raise_if_budget_spent()
     if not as_json and tally.failed:
         same_command("--retry-failed")

@@ -186,7 +186,7 @@ def test_what_was_read_with_the_scenario_needs_no_file(store: Store, tmp_path: P
     (special,) = fill(store, "Two.", run="b", scenario=own)
     assert store.scenario(own.id) == own
     tally = JudgingPass(store, SPEC, AnsweringBackend(Model())).judge_missing()
-    assert (tally.scored, tally.no_rubric) == (1, ())
+    assert (tally.scored, tally.missing_rubrics) == (1, ())
     (judgement,) = store.judgements(special)
     assert judgement.judgement.rubric_id == read.id
     plain = replace(own, rubric="sotopia", own_rubric=None)
@@ -201,7 +201,7 @@ def test_a_lost_rubric_leaves_its_scenarios_unjudged_and_the_rest_is_judged(stor
     backend = AnsweringBackend(Model())
     tally = JudgingPass(store, SPEC, backend).judge_missing()
     assert (tally.scored, tally.failed, tally.already_judged, tally.remaining) == (1, 0, 0, 2)
-    (line,) = map(str, tally.no_rubric)
+    (line,) = map(str, tally.missing_rubrics)
     assert line.startswith(
         "scenario 'lost': no rubric file gone.yaml; looked in .; with simworld comes sotopia, and "
     )
@@ -209,7 +209,7 @@ def test_a_lost_rubric_leaves_its_scenarios_unjudged_and_the_rest_is_judged(stor
     assert len(store.judgements(usual)) == 1
     asked = len(backend.asked)
     tally = JudgingPass(store, SPEC, backend).judge_missing()
-    assert (tally.scored, tally.already_judged, tally.remaining, len(tally.no_rubric)) == (
+    assert (tally.scored, tally.already_judged, tally.remaining, len(tally.missing_rubrics)) == (
         0,
         1,
         2,
@@ -221,7 +221,7 @@ def test_a_lost_rubric_leaves_its_scenarios_unjudged_and_the_rest_is_judged(stor
 def test_a_name_that_is_no_rubric_is_told_with_what_was_meant(store: Store) -> None:
     fill(store, "One.", scenario=lamp("sotopa"))
     backend = AnsweringBackend(Model())
-    (line,) = map(str, JudgingPass(store, SPEC, backend).judge_missing().no_rubric)
+    (line,) = map(str, JudgingPass(store, SPEC, backend).judge_missing().missing_rubrics)
     assert "did you mean 'sotopia'" in line
     assert backend.asked == []
 
